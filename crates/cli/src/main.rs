@@ -1,0 +1,3 @@
+//! The program controlgen.
+
+fn main() {}

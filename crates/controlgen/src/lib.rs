@@ -1,0 +1,1 @@
+//! Controlled music generation from unlabeled MIDI: corpus, latents, styles, generation.

@@ -1,0 +1,1 @@
+//! Gaussian mixture models by parallel expectation maximisation: fitting, model choice, sampling.

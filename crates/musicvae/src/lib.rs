@@ -1,0 +1,1 @@
+//! MusicVAE: a recurrent variational autoencoder of short pieces of music.

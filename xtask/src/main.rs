@@ -1,0 +1,3 @@
+//! Repository tasks: training runs, checks, benchmarks.
+
+fn main() {}
