@@ -1,1 +1,66 @@
-//! MusicVAE: a recurrent variational autoencoder of short pieces of music.
+//! MusicVAE in Rust: a recurrent variational autoencoder of short pieces of music.
+//!
+//! A window of music is a sequence of tokens (see `note-seq`). A bidirectional LSTM encodes it into
+//! a diagonal Gaussian over a latent space, and an LSTM decoder writes it back from a sample of that
+//! Gaussian. The model is that of Roberts, Engel, Raffel, Hawthorne and Eck, "A Hierarchical Latent
+//! Vector Model for Learning Long-Term Structure in Music" (ICML 2018, arXiv:1803.05428), with the
+//! rules of Magenta's implementation.
+//!
+//! | letter | is |
+//! |---|---|
+//! | `B` | sequences in a batch |
+//! | `T` | steps of a sequence |
+//! | `V` | classes of a step |
+//! | `H` | units of a layer, per direction |
+//! | `Z` | dimensions of the latent space |
+//!
+//! Start at [`presets`] for the named configurations, [`MusicVae`] for the model, [`train`] for
+//! training and [`Generator`] for decoding.
+//!
+//! ```
+//! use musicvae::{Generator, MusicVae, Sampling, presets, seed};
+//!
+//! let preset = presets::find("cat-mel_2bar_tiny").expect("a preset of this name");
+//! let device = musicvae::device::parse("flex")?;
+//! let model = MusicVae::init(&preset.model, 7, &device)?;
+//! let generator = Generator::new(&model.decoder);
+//! let z = vec![0.0; preset.model.z_size];
+//! let mut rngs = [seed::stream(7, "decode", 0)];
+//! let windows = generator.decode(&z, 32, Sampling::Temperature(1.0), &mut rngs);
+//! assert_eq!(windows[0].len(), 32);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod config;
+mod decoder;
+mod dense;
+pub mod device;
+mod elbo;
+mod encoder;
+mod generate;
+mod init;
+mod kernel;
+mod lstm;
+mod model;
+mod posterior;
+pub mod presets;
+mod recurrent;
+pub mod sampling;
+pub mod schedule;
+pub mod seed;
+mod windows;
+
+pub use config::{ConfigError, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
+pub use decoder::Decoder;
+pub use dense::Dense;
+pub use elbo::Elbo;
+pub use encoder::{BidirectionalLayer, Encoder};
+pub use generate::{Generator, Sampling, StepLogits};
+pub use lstm::LstmLayer;
+pub use model::{MusicVae, Posteriors};
+pub use posterior::Posterior;
+pub use recurrent::SymbolSteps;
+pub use windows::{Batch, Windows, WindowsError};
+
+/// The device type of burn: where a model's tensors lie.
+pub use burn::tensor::Device;

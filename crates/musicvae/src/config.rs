@@ -1,0 +1,189 @@
+//! Sizes of a model and the settings of its training.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
+
+/// Sizes of a flat MusicVAE. All of the architecture follows from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MusicVaeConfig {
+    /// Classes of one step, `V`: 90 for melodies.
+    pub n_classes: usize,
+    /// Steps of a window, `T`: 32 for two bars of 4/4 at four steps a quarter.
+    pub n_steps: usize,
+    /// Dimensions of the latent space, `Z`.
+    pub z_size: usize,
+    /// Units of each bidirectional encoder layer, per direction.
+    pub encoder_sizes: Vec<usize>,
+    /// Units of each decoder layer.
+    pub decoder_sizes: Vec<usize>,
+}
+
+/// The largest size accepted anywhere in a [`MusicVaeConfig`]: far above any published model, and
+/// low enough that no product of sizes overflows.
+pub const MAX_SIZE: usize = 1 << 14;
+
+/// Why a configuration can't be used.
+#[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A size is zero or absurd.
+    #[error("`{field}` is {found}; 1 to {MAX_SIZE} is allowed")]
+    Size {
+        /// Which.
+        field: &'static str,
+        /// What it was.
+        found: usize,
+    },
+    /// A stack has no layer.
+    #[error("`{field}` is empty; a stack needs at least one layer")]
+    NoLayer {
+        /// Which.
+        field: &'static str,
+    },
+    /// A setting is out of its range.
+    #[error("`{field}` is {found}; {allowed} is allowed")]
+    Range {
+        /// Which.
+        field: &'static str,
+        /// What it was.
+        found: f64,
+        /// What it may be.
+        allowed: &'static str,
+    },
+}
+
+impl MusicVaeConfig {
+    /// Checks every size.
+    ///
+    /// # Errors
+    /// [`ConfigError::Size`] or [`ConfigError::NoLayer`], naming the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let single =
+            [("n_classes", self.n_classes), ("n_steps", self.n_steps), ("z_size", self.z_size)];
+        let stacks =
+            [("encoder_sizes", &self.encoder_sizes), ("decoder_sizes", &self.decoder_sizes)];
+        for (field, sizes) in stacks {
+            if sizes.is_empty() {
+                return Err(ConfigError::NoLayer { field });
+            }
+        }
+        let all = single.into_iter().chain(
+            stacks.into_iter().flat_map(|(field, sizes)| sizes.iter().map(move |n| (field, *n))),
+        );
+        for (field, found) in all {
+            if !(1..=MAX_SIZE).contains(&found) {
+                return Err(ConfigError::Size { field, found });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The training objective: reconstruction plus the weighted, hinged KL term.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectiveConfig {
+    /// Bits of KL that cost nothing, for a whole sequence.
+    pub free_bits: f64,
+    /// Weight of the KL term.
+    pub beta: BetaSchedule,
+    /// How often the decoder is fed its own samples.
+    pub scheduled_sampling: ScheduledSampling,
+}
+
+/// Everything that decides how a model is trained, the data and the sizes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Sequences in a batch, `B`.
+    pub batch_size: usize,
+    /// Adam's learning rate.
+    pub learning_rate: LearningRateSchedule,
+    /// Gradients are scaled down to this global norm.
+    pub max_gradient_norm: f64,
+    /// What is minimised.
+    pub objective: ObjectiveConfig,
+    /// Each example is transposed by a uniform number of semitones in `-n..=n`, anew each time.
+    pub max_transposition: u8,
+}
+
+impl TrainingConfig {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`ConfigError::Size`] or [`ConfigError::Range`], naming the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !(1..=MAX_SIZE).contains(&self.batch_size) {
+            return Err(ConfigError::Size { field: "batch_size", found: self.batch_size });
+        }
+        let range = |field, found: f64, ok: bool, allowed| {
+            if ok { Ok(()) } else { Err(ConfigError::Range { field, found, allowed }) }
+        };
+        let (rate, objective) = (self.learning_rate, self.objective);
+        let unit = |x: f64| (0.0..=1.0).contains(&x);
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        let not_negative = |x: f64| x >= 0.0 && x.is_finite();
+        range("learning_rate.initial", rate.initial, positive(rate.initial), "above 0")?;
+        range("learning_rate.min", rate.min, not_negative(rate.min), "0 or more")?;
+        range("learning_rate.decay", rate.decay, unit(rate.decay), "0 to 1")?;
+        let norm = self.max_gradient_norm;
+        range("max_gradient_norm", norm, positive(norm), "above 0")?;
+        let bits = objective.free_bits;
+        range("objective.free_bits", bits, not_negative(bits), "0 or more")?;
+        let beta = objective.beta;
+        range("objective.beta.max", beta.max, not_negative(beta.max), "0 or more")?;
+        range("objective.beta.rate", beta.rate, unit(beta.rate), "0 to 1")?;
+        match objective.scheduled_sampling {
+            ScheduledSampling::Constant { probability: p } => {
+                range("objective.scheduled_sampling.probability", p, unit(p), "0 to 1")
+            }
+            ScheduledSampling::Exponential { base } => {
+                range("objective.scheduled_sampling.base", base, unit(base), "0 to 1")
+            }
+            ScheduledSampling::InverseSigmoid { k } => {
+                range("objective.scheduled_sampling.k", k, positive(k), "above 0")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+
+    #[test]
+    fn every_preset_is_valid() {
+        for preset in presets::all() {
+            assert_eq!(preset.model.validate(), Ok(()), "{}", preset.name);
+            assert_eq!(preset.training.validate(), Ok(()), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn each_bad_size_is_named() {
+        let good = presets::find("cat-mel_2bar_tiny").unwrap().model;
+        let zero = MusicVaeConfig { z_size: 0, ..good.clone() };
+        assert_eq!(zero.validate(), Err(ConfigError::Size { field: "z_size", found: 0 }));
+        let huge = MusicVaeConfig { decoder_sizes: vec![64, usize::MAX], ..good.clone() };
+        let field = "decoder_sizes";
+        assert_eq!(huge.validate(), Err(ConfigError::Size { field, found: usize::MAX }));
+        let none = MusicVaeConfig { encoder_sizes: vec![], ..good };
+        assert_eq!(none.validate(), Err(ConfigError::NoLayer { field: "encoder_sizes" }));
+    }
+
+    #[test]
+    fn each_bad_setting_is_named_with_what_is_allowed() {
+        let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
+        training.learning_rate.initial = f64::NAN;
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`learning_rate.initial` is NaN; above 0 is allowed");
+        let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
+        training.objective.beta.rate = 1.5;
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`objective.beta.rate` is 1.5; 0 to 1 is allowed");
+    }
+}

@@ -1,0 +1,136 @@
+//! Which backend runs the model, chosen at run time among those compiled in.
+
+use burn::tensor::Device;
+use thiserror::Error;
+
+/// Why there is no such device.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The backend exists, but this program was built without it.
+    #[error(
+        "device `{name}` needs the backend `{feature}`, which is not in this program; \
+         build it with `--features {feature}`"
+    )]
+    NotCompiled {
+        /// What was asked for.
+        name: String,
+        /// The cargo feature that brings it.
+        feature: &'static str,
+    },
+    /// No backend has that name.
+    #[error(
+        "unknown device `{name}`; `flex`, `ndarray`, `tch`, `tch:cuda:N`, `wgpu` and `cuda:N` \
+         are allowed, of which this program has {}", available().join(", ")
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+}
+
+/// The backends compiled into this program.
+pub fn available() -> Vec<&'static str> {
+    let all = [
+        ("flex", cfg!(feature = "flex")),
+        ("ndarray", cfg!(feature = "ndarray")),
+        ("tch", cfg!(feature = "tch")),
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("cuda", cfg!(feature = "cuda")),
+    ];
+    all.into_iter().filter_map(|(name, here)| here.then_some(name)).collect()
+}
+
+/// The device of a name: `flex`, `ndarray`, `tch`, `tch:cuda:N`, `wgpu` or `cuda:N`.
+///
+/// # Errors
+/// [`DeviceError::NotCompiled`] names the feature to build with; [`DeviceError::Unknown`] lists
+/// what there is.
+pub fn parse(name: &str) -> Result<Device, DeviceError> {
+    let unknown = || DeviceError::Unknown { name: name.to_owned() };
+    let (backend, rest) = name.split_once(':').map_or((name, None), |(b, r)| (b, Some(r)));
+    let gpu = |index: &str| index.parse::<usize>().map_err(|_| unknown());
+    match (backend, rest) {
+        ("flex", None) => flex(name),
+        ("ndarray", None) => ndarray(name),
+        ("tch", None) => tch(name, None),
+        ("tch", Some(rest)) => match rest.split_once(':') {
+            Some(("cuda", index)) => tch(name, Some(gpu(index)?)),
+            _ => Err(unknown()),
+        },
+        ("wgpu", None) => wgpu(name),
+        ("cuda", None) => cuda(name, 0),
+        ("cuda", Some(index)) => cuda(name, gpu(index)?),
+        _ => Err(unknown()),
+    }
+}
+
+/// Whether tensors of this device lie in this process's memory, so that reading them costs nothing.
+pub(crate) fn is_host(device: &Device) -> bool {
+    let mut host = false;
+    #[cfg(feature = "flex")]
+    {
+        host |= device.clone().inner() == Device::flex();
+    }
+    #[cfg(feature = "ndarray")]
+    {
+        host |= device.clone().inner() == Device::ndarray();
+    }
+    host
+}
+
+/// Makes a constructor of a backend, or the error that names its feature.
+macro_rules! backend {
+    ($name:ident, $feature:literal, ($($argument:ident: $type:ty),*) => $device:expr) => {
+        #[cfg(feature = $feature)]
+        #[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+        fn $name(_name: &str, $($argument: $type),*) -> Result<Device, DeviceError> {
+            Ok($device)
+        }
+
+        #[cfg(not(feature = $feature))]
+        fn $name(name: &str, $(_: $type),*) -> Result<Device, DeviceError> {
+            Err(DeviceError::NotCompiled { name: name.to_owned(), feature: $feature })
+        }
+    };
+}
+
+backend!(flex, "flex", () => Device::flex());
+backend!(ndarray, "ndarray", () => Device::ndarray());
+backend!(tch, "tch", (gpu: Option<usize>) => match gpu {
+    Some(index) => Device::libtorch_cuda(index),
+    None => Device::libtorch(),
+});
+backend!(wgpu, "wgpu", () => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice));
+backend!(cuda, "cuda", (index: usize) => Device::cuda(index));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn flex_is_a_host_device_with_and_without_autodiff() {
+        let device = parse("flex").unwrap();
+        assert!(is_host(&device) && is_host(&device.autodiff()));
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_backend_left_out_names_its_feature() {
+        let error = parse("cuda:1").unwrap_err();
+        assert_eq!(
+            error,
+            DeviceError::NotCompiled { name: "cuda:1".to_owned(), feature: "cuda" }
+        );
+        assert!(error.to_string().ends_with("build it with `--features cuda`"));
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for name in ["", "gpu", "flex:0", "tch:cuda", "tch:cuda:x", "cuda:-1"] {
+            let error = parse(name).unwrap_err();
+            assert_eq!(error, DeviceError::Unknown { name: name.to_owned() });
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The weights a model starts with.
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use crate::seed;
+
+/// Draws weights on the host, one independent stream for each tensor in the order they are made.
+pub(crate) struct Initializer {
+    seed: u64,
+    n_tensors: u64,
+}
+
+impl Initializer {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, n_tensors: 0 }
+    }
+
+    fn draw<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        device: &Device,
+        mut value: impl FnMut(&mut ChaCha8Rng) -> f32,
+    ) -> Param<Tensor<D>> {
+        let mut rng = seed::stream(self.seed, "weights", self.n_tensors);
+        self.n_tensors += 1;
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| value(&mut rng)).collect();
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// Uniform in `±sqrt(6 / fans)`, where `fans` is fan-in plus fan-out (Glorot and Bengio 2010).
+    ///
+    /// `fans` is given because the parts of one matrix are stored as several tensors.
+    pub(crate) fn glorot(
+        &mut self,
+        shape: [usize; 2],
+        fans: usize,
+        device: &Device,
+    ) -> Param<Tensor<2>> {
+        let limit = (6.0 / fans as f32).sqrt();
+        self.draw(shape, device, |rng| rng.random_range(-limit..limit))
+    }
+
+    pub(crate) fn normal(
+        &mut self,
+        shape: [usize; 2],
+        std_dev: f32,
+        device: &Device,
+    ) -> Param<Tensor<2>> {
+        self.draw(shape, device, |rng| std_dev * rng.sample::<f32, _>(StandardNormal))
+    }
+
+    pub(crate) fn zeros(&mut self, n: usize, device: &Device) -> Param<Tensor<1>> {
+        self.draw([n], device, |_| 0.0)
+    }
+}

@@ -1,0 +1,214 @@
+//! A matrix laid out once for many products with it.
+//!
+//! Every time step multiplies by the same recurrent weights. A general matrix product lays its
+//! right side out anew at each call, which costs more than the arithmetic when the left side has
+//! few rows; here that is done once a batch.
+
+use aligned_vec::{AVec, ConstAlign, avec};
+use pulp::Simd;
+
+/// Columns in a panel: two AVX-512 registers, four AVX2 ones.
+pub(crate) const PANEL: usize = 32;
+
+/// A `[k, n]` matrix in panels of [`PANEL`] columns, each panel row by row, padded with zeros.
+pub(crate) struct PackedMatrix {
+    panels: AVec<f32, ConstAlign<64>>,
+    k: usize,
+    n: usize,
+}
+
+impl PackedMatrix {
+    /// Packs a row-major `[k, n]` matrix.
+    pub(crate) fn new(matrix: &[f32], k: usize, n: usize) -> Self {
+        assert_eq!(matrix.len(), k * n, "a [{k}, {n}] matrix");
+        Self::pack(k, n, |row, column| matrix[row * n + column])
+    }
+
+    /// Packs the transpose of a row-major `[n, k]` matrix.
+    pub(crate) fn transposed(matrix: &[f32], n: usize, k: usize) -> Self {
+        assert_eq!(matrix.len(), k * n, "a [{n}, {k}] matrix");
+        Self::pack(k, n, |row, column| matrix[column * k + row])
+    }
+
+    fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+        let mut panels = avec![[64]| 0.0; n.div_ceil(PANEL) * k * PANEL];
+        for (p, panel) in panels.chunks_exact_mut((k * PANEL).max(1)).enumerate() {
+            let width = PANEL.min(n - p * PANEL);
+            for (row, values) in panel.chunks_exact_mut(PANEL).enumerate() {
+                for (column, value) in values[..width].iter_mut().enumerate() {
+                    *value = at(row, p * PANEL + column);
+                }
+            }
+        }
+        Self { panels, k, n }
+    }
+
+    /// Rows of the matrix.
+    pub(crate) fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Columns of the matrix.
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+}
+
+/// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, row-major and contiguous.
+///
+/// Each element of `c` is one chain of fused multiply-adds over `k` in order, whatever `m` is, so
+/// that a row's result does not depend on the rows it is computed with. `scratch` is reused
+/// between calls.
+#[inline(always)]
+pub(crate) fn add_product<S: Simd>(
+    simd: S,
+    a: &[f32],
+    b: &PackedMatrix,
+    c: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    debug_assert_eq!(a.len() / b.k.max(1), c.len() / b.n.max(1));
+    // Accumulators fill about half of the registers; the rest hold a row of the panel.
+    match S::F32_LANES {
+        16 => tiles::<S, 2, 8>(simd, a, b, c, scratch),
+        8 => tiles::<S, 4, 3>(simd, a, b, c, scratch),
+        4 => tiles::<S, 8, 2>(simd, a, b, c, scratch),
+        _ => tiles::<S, 32, 1>(simd, a, b, c, scratch),
+    }
+}
+
+/// All tiles of `ROWS` rows and one panel; the rows that are left go one by one.
+#[inline(always)]
+fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
+    simd: S,
+    a: &[f32],
+    b: &PackedMatrix,
+    c: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    let (k, n) = (b.k, b.n);
+    if k == 0 || n == 0 {
+        return;
+    }
+    let m = a.len() / k;
+    let full = m / ROWS * ROWS;
+    interleave::<ROWS>(&a[..full * k], k, scratch);
+    for (p, panel) in b.panels.chunks_exact(k * PANEL).enumerate() {
+        let (panel, _) = S::as_simd_f32s(panel);
+        let (panel, _) = panel.as_chunks::<REGISTERS>();
+        let columns = p * PANEL..n.min((p + 1) * PANEL);
+        for (rows, a) in scratch.chunks_exact(k * ROWS).enumerate() {
+            let c = &mut c[rows * ROWS * n..][..ROWS * n];
+            tile::<S, REGISTERS, ROWS>(simd, a, panel, c, n, columns.clone());
+        }
+        for (a, c) in a[full * k..].chunks_exact(k).zip(c[full * n..].chunks_exact_mut(n)) {
+            tile::<S, REGISTERS, 1>(simd, a, panel, c, n, columns.clone());
+        }
+    }
+}
+
+/// Lays groups of `ROWS` rows out so that one column of a group is contiguous.
+#[inline(always)]
+fn interleave<const ROWS: usize>(a: &[f32], k: usize, scratch: &mut Vec<f32>) {
+    scratch.resize(a.len(), 0.0);
+    for (group, out) in a.chunks_exact(k * ROWS).zip(scratch.chunks_exact_mut(k * ROWS)) {
+        for (row, values) in group.chunks_exact(k).enumerate() {
+            for (value, out) in values.iter().zip(out.iter_mut().skip(row).step_by(ROWS)) {
+                *out = *value;
+            }
+        }
+    }
+}
+
+/// `c[rows, columns] += a · panel`, the sums held in registers.
+#[inline(always)]
+fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
+    simd: S,
+    a: &[f32],
+    panel: &[[S::f32s; REGISTERS]],
+    c: &mut [f32],
+    n: usize,
+    columns: std::ops::Range<usize>,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+    for (a, b) in a.as_chunks::<ROWS>().0.iter().zip(panel) {
+        for (sums, a) in sums.iter_mut().zip(a) {
+            let a = simd.splat_f32s(*a);
+            for (sum, b) in sums.iter_mut().zip(b) {
+                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+            }
+        }
+    }
+    for (sums, c) in sums.iter().zip(c.chunks_exact_mut(n)) {
+        let c = &mut c[columns.clone()];
+        for (sum, c) in sums.iter().zip(c.chunks_mut(S::F32_LANES)) {
+            let old = simd.partial_load_f32s(c);
+            simd.partial_store_f32s(c, simd.add_f32s(old, *sum));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::products::row_major;
+    use proptest::prelude::*;
+    use pulp::{Arch, WithSimd};
+
+    struct Product<'a>(&'a [f32], &'a PackedMatrix, &'a mut [f32]);
+
+    impl WithSimd for Product<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            add_product(simd, self.0, self.1, self.2, &mut Vec::new());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_sum_over_k_for_any_shape(m in 0_usize..20, k in 0_usize..40, n in 0_usize..80) {
+            let a: Vec<f32> = (0..m * k).map(|i| ((i * 37 % 19) as f32 - 9.0) / 8.0).collect();
+            let b: Vec<f32> = (0..k * n).map(|i| ((i * 53 % 23) as f32 - 11.0) / 16.0).collect();
+            let mut transposed = vec![0.0; k * n];
+            for (i, value) in b.iter().enumerate() {
+                transposed[i % n * k + i / n] = *value;
+            }
+            let mut expected = vec![1.0; m * n];
+            for i in 0..m {
+                for j in 0..n {
+                    expected[i * n + j] += (0..k).map(|p| a[i * k + p] * b[p * n + j]).sum::<f32>();
+                }
+            }
+            for packed in [PackedMatrix::new(&b, k, n), PackedMatrix::transposed(&transposed, n, k)] {
+                let mut c = vec![1.0; m * n];
+                Arch::new().dispatch(Product(&a, &packed, &mut c));
+                // All values are small multiples of 2^-7, so that every sum is exact.
+                prop_assert_eq!(&c, &expected);
+                let mut c = vec![1.0; m * n];
+                Product(&a, &packed, &mut c).with_simd(pulp::Scalar);
+                prop_assert_eq!(&c, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_in_any_company() {
+        let (m, k, n) = (21, 67, 96);
+        let a: Vec<f32> = (0..m * k).map(|i| (i as f32 * 0.7).sin()).collect();
+        let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.3).cos()).collect();
+        let packed = PackedMatrix::new(&b, k, n);
+        let mut all = vec![0.0; m * n];
+        Arch::new().dispatch(Product(&a, &packed, &mut all));
+        for row in 0..m {
+            let mut alone = vec![0.0; n];
+            Arch::new().dispatch(Product(&a[row * k..][..k], &packed, &mut alone));
+            assert_eq!(alone, all[row * n..][..n], "row {row}");
+        }
+        let reference = row_major(&a, m, k) * row_major(&b, k, n);
+        for (i, value) in all.iter().enumerate() {
+            // 67 products of numbers up to 1: rounding stays far below 1e-4.
+            assert!((value - reference[(i / n, i % n)]).abs() < 1e-4);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One LSTM layer's weights.
+
+use std::sync::Arc;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+
+use crate::init::Initializer;
+use crate::recurrent::{LstmInputs, SymbolSteps, lstm_over_symbols, lstm_over_vectors};
+
+/// Weights of an LSTM layer, its columns in four blocks: input, candidate, forget, output gate.
+///
+/// Magenta keeps one kernel of `[n_inputs + H, 4H]`; here its parts are apart, because they enter
+/// the gates in different ways: symbols as rows, vectors and states as products, a latent once a
+/// sequence. 1 is added to the forget gate at run time and is no part of the bias.
+#[derive(Module, Debug)]
+pub struct LstmLayer {
+    /// `[n_inputs, 4H]`.
+    pub input: Param<Tensor<2>>,
+    /// `[H, 4H]`.
+    pub recurrent: Param<Tensor<2>>,
+    /// `[4H]`, 0 at first.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl LstmLayer {
+    /// A Glorot-uniform layer; `n_more_inputs` counts the rows of the kernel that are kept
+    /// elsewhere.
+    pub(crate) fn init(
+        n_inputs: usize,
+        n_more_inputs: usize,
+        hidden: usize,
+        init: &mut Initializer,
+        device: &Device,
+    ) -> Self {
+        let fans = n_inputs + n_more_inputs + hidden + 4 * hidden;
+        Self {
+            input: init.glorot([n_inputs, 4 * hidden], fans, device),
+            recurrent: init.glorot([hidden, 4 * hidden], fans, device),
+            bias: init.zeros(4 * hidden, device),
+        }
+    }
+
+    /// Units of the layer, `H`.
+    pub fn hidden(&self) -> usize {
+        self.recurrent.val().dims()[0]
+    }
+
+    /// Runs over symbols, with zero or given initial state `[B, 2H]` and with `context` `[B, 4H]`
+    /// added to the gates at every step.
+    ///
+    /// Returns `[T, B, H]`.
+    pub(crate) fn over_symbols(
+        &self,
+        symbols: Arc<SymbolSteps>,
+        context: Option<Tensor<2>>,
+        initial: Option<Tensor<2>>,
+        reverse: bool,
+    ) -> Tensor<3> {
+        let inputs = self.inputs(symbols.batch(), context, initial, reverse);
+        lstm_over_symbols(symbols, self.input.val(), inputs)
+    }
+
+    /// Runs over vectors `[T, B, n_inputs]`; returns `[T, B, H]`.
+    pub(crate) fn over_vectors(
+        &self,
+        values: Tensor<3>,
+        initial: Option<Tensor<2>>,
+        reverse: bool,
+    ) -> Tensor<3> {
+        let inputs = self.inputs(values.dims()[1], None, initial, reverse);
+        lstm_over_vectors(values, self.input.val(), inputs)
+    }
+
+    fn inputs(
+        &self,
+        batch: usize,
+        context: Option<Tensor<2>>,
+        initial: Option<Tensor<2>>,
+        reverse: bool,
+    ) -> LstmInputs {
+        let recurrent = self.recurrent.val();
+        let hidden = recurrent.dims()[0];
+        let bias = self.bias.val().unsqueeze::<2>();
+        let context = match context {
+            Some(context) => context + bias,
+            None => bias.expand([batch, 4 * hidden]),
+        };
+        let initial =
+            initial.unwrap_or_else(|| Tensor::zeros([batch, 2 * hidden], &recurrent.device()));
+        LstmInputs { context, recurrent, initial, reverse }
+    }
+}

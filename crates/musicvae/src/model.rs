@@ -1,0 +1,107 @@
+//! The model: encoder and decoder.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::config::{ConfigError, MusicVaeConfig};
+use crate::decoder::Decoder;
+use crate::elbo::{Elbo, cross_entropy};
+use crate::encoder::Encoder;
+use crate::init::Initializer;
+use crate::posterior::Posterior;
+use crate::recurrent::SymbolSteps;
+use crate::windows::{Batch, Windows};
+
+/// Windows that [`MusicVae::encode_windows`] puts through the encoder at once.
+const ENCODE_BATCH: usize = 256;
+
+/// A flat MusicVAE (Roberts et al. 2018, arXiv:1803.05428).
+///
+/// The tensors' names in a weights file are the paths of these fields, such as
+/// `decoder.layers.0.recurrent`.
+#[derive(Module, Debug)]
+pub struct MusicVae {
+    /// Window to posterior.
+    pub encoder: Encoder,
+    /// Latent to window.
+    pub decoder: Decoder,
+}
+
+/// Posteriors of many windows, on the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Posteriors {
+    /// `[n, Z]`, row after row.
+    pub mean: Vec<f32>,
+    /// `[n, Z]`, row after row.
+    pub std_dev: Vec<f32>,
+}
+
+impl MusicVae {
+    /// A model with fresh weights, drawn from `seed`.
+    ///
+    /// # Errors
+    /// Where a size is not allowed, see [`MusicVaeConfig::validate`].
+    pub fn init(
+        config: &MusicVaeConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut init = Initializer::new(seed);
+        Ok(Self {
+            encoder: Encoder::init(config, &mut init, device),
+            decoder: Decoder::init(config, &mut init, device),
+        })
+    }
+
+    /// Posteriors of a batch.
+    pub fn encode(&self, batch: &Batch) -> Posterior {
+        self.encoder.forward(batch.symbols())
+    }
+
+    /// The evidence lower bound of a batch, for the posterior's sample that `noise` `[B, Z]` picks.
+    ///
+    /// `previous` are the decoder's inputs: [`Batch::shifted`], or with the model's own samples in
+    /// some places (scheduled sampling).
+    pub fn elbo(&self, batch: &Batch, previous: &Arc<SymbolSteps>, noise: Tensor<2>) -> Elbo {
+        let posterior = self.encode(batch);
+        let logits = self.decoder.forward(posterior.sample(noise), previous);
+        Elbo {
+            reconstruction: cross_entropy(logits, batch.symbols().ids(), batch.len()),
+            kl: posterior.kl_to_standard_normal(),
+        }
+    }
+
+    /// Posteriors of any number of windows, in batches of a fixed size.
+    ///
+    /// `done` hears after each batch how many windows are encoded.
+    pub fn encode_windows(
+        &self,
+        windows: Windows<'_>,
+        mut done: impl FnMut(usize),
+    ) -> Posteriors {
+        let mut posteriors = Posteriors::default();
+        for first in (0..windows.len()).step_by(ENCODE_BATCH) {
+            let range = first..(first + ENCODE_BATCH).min(windows.len());
+            let end = range.end;
+            let batch = Batch::new(range.map(|i| windows.get(i)), windows.n_steps());
+            let posterior = self.encode(&batch);
+            posteriors.mean.extend(host(posterior.mean));
+            posteriors.std_dev.extend(host(posterior.std_dev));
+            done(end);
+        }
+        posteriors
+    }
+
+    /// Dimensions of the latent space, `Z`.
+    pub fn z_size(&self) -> usize {
+        self.decoder.latent.val().dims()[0]
+    }
+}
+
+/// A tensor's values on the host, row-major.
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("all our tensors are f32")
+}

@@ -1,0 +1,378 @@
+//! Adam with global-norm clipping, in Magenta's (TensorFlow 1) form.
+//!
+//! ```text
+//! lr_t = lr · sqrt(1 - β2^t) / (1 - β1^t)
+//! m ← β1 m + (1 - β1) g      v ← β2 v + (1 - β2) g²
+//! θ ← θ - lr_t · m / (sqrt(v) + ε)
+//! ```
+//!
+//! with β1 = 0.9, β2 = 0.999, ε = 1e-8: ε is added after the bias correction, where PyTorch adds it
+//! before. Gradients are scaled by `max_norm / max(norm, max_norm)` first.
+//!
+//! On the CPU the update runs in place over host memory, and the norm is summed in `f64` over
+//! fixed chunks: the same bits on any number of threads. Elsewhere it is tensor operations.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::device;
+use crate::model::host;
+use crate::weights::HostTensor;
+
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+/// Elements in a piece of work; fixed, so that sums don't depend on the number of threads.
+const CHUNK: usize = 1 << 15;
+
+/// A gradient that is not finite.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the gradient is not finite")]
+pub struct GradientNotFinite;
+
+/// Moments of one parameter, flattened.
+#[derive(Clone, Debug)]
+enum Moments {
+    Host { first: Vec<f32>, second: Vec<f32> },
+    Device { first: Tensor<1>, second: Tensor<1> },
+}
+
+/// The optimiser's state.
+#[derive(Clone, Debug, Default)]
+pub struct Adam {
+    /// Updates made, `t`.
+    n_updates: u64,
+    moments: BTreeMap<String, Moments>,
+}
+
+/// Gradients of a model's parameters, flattened, by path.
+enum FlatGradients {
+    Host(BTreeMap<String, Vec<f32>>),
+    Device(BTreeMap<String, Tensor<1>>),
+}
+
+impl Adam {
+    /// Updates made so far.
+    pub fn n_updates(&self) -> u64 {
+        self.n_updates
+    }
+
+    /// Makes one update and returns the model and the gradients' global norm before clipping.
+    ///
+    /// # Errors
+    /// [`GradientNotFinite`]: no parameter and no moment has changed then.
+    pub fn update<M: Module>(
+        &mut self,
+        model: M,
+        gradients: &mut Gradients,
+        learning_rate: f64,
+        max_norm: f64,
+        device: &Device,
+    ) -> Result<(M, f64), (M, GradientNotFinite)> {
+        let (model, flat) = flatten(model, gradients, device::is_host(device));
+        let norm = flat.norm();
+        if !norm.is_finite() {
+            return Err((model, GradientNotFinite));
+        }
+        self.n_updates += 1;
+        let t = self.n_updates as f64;
+        let correction =
+            (1.0 - f64::from(BETA_2).powf(t)).sqrt() / (1.0 - f64::from(BETA_1).powf(t));
+        let mut update = Update {
+            path: Vec::new(),
+            gradients: flat,
+            moments: &mut self.moments,
+            scale: (max_norm / norm.max(max_norm)) as f32,
+            learning_rate: (learning_rate * correction) as f32,
+        };
+        Ok((model.map(&mut update), norm))
+    }
+
+    /// The state as named tensors: `first.PATH`, `second.PATH` and `n_updates`.
+    pub(crate) fn to_tensors(&self) -> BTreeMap<String, HostTensor> {
+        let mut tensors = BTreeMap::new();
+        let mut insert = |name: String, values: Vec<f32>| {
+            tensors.insert(name, HostTensor { shape: vec![values.len()], values });
+        };
+        for (path, moments) in &self.moments {
+            let (first, second) = match moments.clone() {
+                Moments::Host { first, second } => (first, second),
+                Moments::Device { first, second } => (host(first), host(second)),
+            };
+            insert(format!("first.{path}"), first);
+            insert(format!("second.{path}"), second);
+        }
+        tensors
+    }
+
+    /// The state that [`Adam::to_tensors`] gave, on a device.
+    pub(crate) fn from_tensors(
+        tensors: &BTreeMap<String, HostTensor>,
+        n_updates: u64,
+        device: &Device,
+    ) -> Self {
+        let on_host = device::is_host(device);
+        let moments = tensors
+            .iter()
+            .filter_map(|(name, first)| {
+                let path = name.strip_prefix("first.")?;
+                let first = first.values.clone();
+                let second = tensors.get(&format!("second.{path}"))?.values.clone();
+                let moments = if on_host {
+                    Moments::Host { first, second }
+                } else {
+                    let inner = device.clone().inner();
+                    let tensor = |values: Vec<f32>| {
+                        let n = values.len();
+                        Tensor::from_data(TensorData::new(values, [n]), &inner)
+                    };
+                    Moments::Device { first: tensor(first), second: tensor(second) }
+                };
+                Some((path.to_owned(), moments))
+            })
+            .collect();
+        Self { n_updates, moments }
+    }
+}
+
+impl FlatGradients {
+    /// The global norm.
+    fn norm(&self) -> f64 {
+        let sum: f64 = match self {
+            Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(g)).sum(),
+            Self::Device(gradients) => gradients
+                .values()
+                .map(|g| f64::from(host((g.clone() * g.clone()).sum())[0]))
+                .sum(),
+        };
+        sum.sqrt()
+    }
+}
+
+/// `Σ x²` over fixed chunks, added up in their order.
+fn sum_of_squares(values: &[f32]) -> f64 {
+    let sums: Vec<f64> = values
+        .par_chunks(CHUNK)
+        .map(|chunk| chunk.iter().map(|v| f64::from(*v) * f64::from(*v)).sum())
+        .collect();
+    sums.iter().sum()
+}
+
+/// Takes every parameter's gradient out of `gradients`; a parameter without one has gradient 0.
+fn flatten<M: Module>(model: M, gradients: &mut Gradients, on_host: bool) -> (M, FlatGradients) {
+    struct Flatten<'a> {
+        path: Vec<String>,
+        gradients: &'a mut Gradients,
+        found: BTreeMap<String, Tensor<1>>,
+    }
+    impl ModuleMapper for Flatten<'_> {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.pop();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let tensor = param.val();
+            let n = tensor.shape().num_elements();
+            if let Some(gradient) = tensor.grad_remove(self.gradients) {
+                self.found.insert(self.path.join("."), gradient.reshape([n]));
+            }
+            param
+        }
+    }
+    let mut flatten = Flatten { path: Vec::new(), gradients, found: BTreeMap::new() };
+    let model = model.map(&mut flatten);
+    let found = flatten.found;
+    let flat = if on_host {
+        FlatGradients::Host(found.into_iter().map(|(path, g)| (path, host(g))).collect())
+    } else {
+        FlatGradients::Device(found)
+    };
+    (model, flat)
+}
+
+/// Applies one update to every parameter.
+struct Update<'a> {
+    path: Vec<String>,
+    gradients: FlatGradients,
+    moments: &'a mut BTreeMap<String, Moments>,
+    scale: f32,
+    learning_rate: f32,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        param.map(|old| {
+            let (shape, device) = (old.dims(), old.device());
+            let new = match &mut self.gradients {
+                FlatGradients::Host(gradients) => match gradients.remove(&path) {
+                    None => return old,
+                    Some(gradient) => {
+                        let moments = self.moments.entry(path).or_insert_with(|| Moments::Host {
+                            first: vec![0.0; gradient.len()],
+                            second: vec![0.0; gradient.len()],
+                        });
+                        let mut values = host(old.inner());
+                        update_host(&mut values, &gradient, moments, self.scale, self.learning_rate);
+                        Tensor::<D>::from_data(
+                            TensorData::new(values, shape),
+                            &device.clone().inner(),
+                        )
+                    }
+                },
+                FlatGradients::Device(gradients) => match gradients.remove(&path) {
+                    None => return old,
+                    Some(gradient) => {
+                        let old = old.inner().reshape([gradient.dims()[0]]);
+                        let zeros = Tensor::zeros_like(&gradient);
+                        let moments = self.moments.entry(path).or_insert_with(|| Moments::Device {
+                            first: zeros.clone(),
+                            second: zeros,
+                        });
+                        update_device(old, gradient, moments, self.scale, self.learning_rate)
+                            .reshape(shape)
+                    }
+                },
+            };
+            Tensor::from_inner(new).require_grad()
+        })
+    }
+}
+
+/// One update over host memory.
+fn update_host(
+    values: &mut [f32],
+    gradient: &[f32],
+    moments: &mut Moments,
+    scale: f32,
+    learning_rate: f32,
+) {
+    let Moments::Host { first, second } = moments else {
+        unreachable!("an optimiser stays on the kind of device it was made for")
+    };
+    values
+        .par_chunks_mut(CHUNK)
+        .zip(gradient.par_chunks(CHUNK))
+        .zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK)))
+        .for_each(|((values, gradient), (first, second))| {
+            for (((value, g), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+                let g = g * scale;
+                *m = BETA_1 * *m + (1.0 - BETA_1) * g;
+                *v = BETA_2 * *v + (1.0 - BETA_2) * g * g;
+                *value -= learning_rate * *m / (v.sqrt() + EPSILON);
+            }
+        });
+}
+
+/// One update by tensor operations.
+fn update_device(
+    values: Tensor<1>,
+    gradient: Tensor<1>,
+    moments: &mut Moments,
+    scale: f32,
+    learning_rate: f32,
+) -> Tensor<1> {
+    let Moments::Device { first, second } = moments else {
+        unreachable!("an optimiser stays on the kind of device it was made for")
+    };
+    let g = gradient.mul_scalar(scale);
+    *first = first.clone().mul_scalar(BETA_1) + g.clone().mul_scalar(1.0 - BETA_1);
+    *second = second.clone().mul_scalar(BETA_2) + (g.clone() * g).mul_scalar(1.0 - BETA_2);
+    let step = first.clone() / (second.clone().sqrt().add_scalar(EPSILON));
+    values - step.mul_scalar(learning_rate)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Two {
+        a: Param<Tensor<1>>,
+        b: Param<Tensor<2>>,
+    }
+
+    /// Two updates of θ = (1, 2) with gradients (3, 4) and (0.3, 0.4), by hand.
+    #[test]
+    fn two_clipped_updates_by_hand() {
+        let device = Device::flex().autodiff();
+        let mut model = Two {
+            a: Param::from_tensor(Tensor::from_data([1.0], &device)),
+            b: Param::from_tensor(Tensor::from_data([[2.0]], &device)),
+        };
+        let mut adam = Adam::default();
+        let (mut theta, mut m, mut v) = ([1.0_f64, 2.0], [0.0; 2], [0.0; 2]);
+        for (t, gradient) in [(1, [3.0, 4.0]), (2, [0.3, 0.4])] {
+            let loss = model.a.val() * gradient[0] + model.b.val().reshape([1]) * gradient[1];
+            let mut gradients = loss.backward();
+            let (updated, norm) =
+                adam.update(model, &mut gradients, 0.1, 1.0, &device).map_err(|e| e.1).unwrap();
+            model = updated;
+            let expected_norm = (gradient[0] * gradient[0] + gradient[1] * gradient[1]).sqrt();
+            assert!((norm - expected_norm).abs() < 1e-6);
+            // Norm 5 is clipped to 1, norm 0.5 is left alone.
+            let scale = 1.0 / expected_norm.max(1.0);
+            let t = f64::from(t);
+            let rate = 0.1 * (1.0 - 0.999_f64.powf(t)).sqrt() / (1.0 - 0.9_f64.powf(t));
+            for n in 0..2 {
+                let g = gradient[n] * scale;
+                m[n] = 0.9 * m[n] + 0.1 * g;
+                v[n] = 0.999 * v[n] + 0.001 * g * g;
+                theta[n] -= rate * m[n] / (v[n].sqrt() + 1e-8);
+            }
+        }
+        let found = [host(model.a.val())[0], host(model.b.val())[0]];
+        for (found, expected) in found.into_iter().zip(theta) {
+            // f32 arithmetic on numbers near 1.
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn host_and_device_updates_agree() {
+        let gradient: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
+        let mut values: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.11).cos()).collect();
+        let zeros = vec![0.0; 1000];
+        let mut on_host = Moments::Host { first: zeros.clone(), second: zeros.clone() };
+        let device = Device::flex();
+        let tensor = |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [1000]), &device);
+        let mut on_device = Moments::Device { first: tensor(&zeros), second: tensor(&zeros) };
+        let mut tensors = tensor(&values);
+        for _ in 0..3 {
+            update_host(&mut values, &gradient, &mut on_host, 0.5, 0.01);
+            tensors = update_device(tensors, tensor(&gradient), &mut on_device, 0.5, 0.01);
+        }
+        for (a, b) in values.iter().zip(host(tensors)) {
+            // The same formula with other roundings.
+            assert!((a - b).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_gradient_that_is_not_finite_changes_nothing() {
+        let device = Device::flex().autodiff();
+        let model = Two {
+            a: Param::from_tensor(Tensor::from_data([1.0], &device)),
+            b: Param::from_tensor(Tensor::from_data([[2.0]], &device)),
+        };
+        let mut adam = Adam::default();
+        let mut gradients = (model.a.val() * f32::NAN).backward();
+        let (model, error) = adam.update(model, &mut gradients, 0.1, 1.0, &device).unwrap_err();
+        assert_eq!(error, GradientNotFinite);
+        assert_eq!((host(model.a.val()), adam.n_updates()), (vec![1.0], 0));
+    }
+}

@@ -1,0 +1,119 @@
+//! The recurrent core: an LSTM over a whole sequence as one differentiable operation.
+//!
+//! The operation goes through burn's backend extension, so that each backend runs it its own way
+//! and autodiff sees a single node with a backward pass written by hand:
+//! - `flex` and `ndarray`: our CPU kernel ([`crate::kernel`], see [`cpu`]);
+//! - `tch`, `wgpu` and `cuda`: burn's own operations, step by step ([`composed`]).
+//!
+//! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time
+//! first. The equations and the gate order are Magenta's (`LSTMBlockCell`: input, candidate,
+//! forget, output, with 1 added to the forget gate at run time).
+
+mod autodiff;
+mod composed;
+mod cpu;
+mod extension;
+
+use std::sync::Arc;
+
+use burn::backend::Dispatch;
+use burn::tensor::Tensor;
+
+use extension::LstmOps;
+
+/// The symbols that enter a layer at each step, time first.
+///
+/// A step of a sequence may hold several symbols (`slots`), whose table rows are added up; an empty
+/// slot ([`SymbolSteps::NONE`]) adds nothing. The first input of a decoder is such a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolSteps {
+    ids: Vec<i32>,
+    steps: usize,
+    batch: usize,
+    slots: usize,
+}
+
+impl SymbolSteps {
+    /// The id of an empty slot.
+    pub const NONE: i32 = -1;
+
+    /// Takes `ids` of shape `[steps, batch, slots]`.
+    ///
+    /// # Panics
+    /// If the number of ids is not `steps * batch * slots`.
+    pub fn new(ids: Vec<i32>, [steps, batch, slots]: [usize; 3]) -> Self {
+        assert_eq!(ids.len(), steps * batch * slots, "ids of shape [{steps}, {batch}, {slots}]");
+        Self { ids, steps, batch, slots }
+    }
+
+    /// Ids in `[steps, batch, slots]` order.
+    pub fn ids(&self) -> &[i32] {
+        &self.ids
+    }
+
+    /// Number of steps, `T`.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Number of sequences, `B`.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Symbols of one step of one sequence.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+}
+
+/// Weights and fixed inputs that every LSTM pass has.
+pub(crate) struct LstmInputs {
+    /// `[B, 4H]`: what is added to the gates at every step, the bias included.
+    pub(crate) context: Tensor<2>,
+    /// `[H, 4H]`.
+    pub(crate) recurrent: Tensor<2>,
+    /// `[B, 2H]`: `c_0`, then `h_0`.
+    pub(crate) initial: Tensor<2>,
+    /// Read from the last step to the first.
+    pub(crate) reverse: bool,
+}
+
+/// Runs an LSTM over symbols; each adds its row of `table` `[V, 4H]` to the gates.
+///
+/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to.
+pub(crate) fn lstm_over_symbols(
+    symbols: Arc<SymbolSteps>,
+    table: Tensor<2>,
+    inputs: LstmInputs,
+) -> Tensor<3> {
+    Tensor::from_dispatch(<Dispatch as LstmOps>::lstm_symbols(
+        symbols,
+        table.into_dispatch(),
+        inputs.context.into_dispatch(),
+        inputs.recurrent.into_dispatch(),
+        inputs.initial.into_dispatch(),
+        inputs.reverse,
+    ))
+}
+
+/// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.
+///
+/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to.
+pub(crate) fn lstm_over_vectors(
+    values: Tensor<3>,
+    weights: Tensor<2>,
+    inputs: LstmInputs,
+) -> Tensor<3> {
+    Tensor::from_dispatch(<Dispatch as LstmOps>::lstm_vectors(
+        values.into_dispatch(),
+        weights.into_dispatch(),
+        inputs.context.into_dispatch(),
+        inputs.recurrent.into_dispatch(),
+        inputs.initial.into_dispatch(),
+        inputs.reverse,
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! The recurrent core against hand-computed numbers, against the composition of burn's operations,
+//! against finite differences, and against itself on other numbers of threads.
+
+use std::sync::Arc;
+
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{Device, Tensor, TensorData};
+use proptest::prelude::*;
+use rand::RngExt;
+
+use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
+use super::*;
+use crate::model::host;
+use crate::seed;
+
+/// Shapes and values of one pass, drawn from a seed.
+#[derive(Clone)]
+struct Case {
+    shape: [usize; 3],
+    n_inputs: usize,
+    symbols: Arc<SymbolSteps>,
+    values: Vec<f32>,
+    weights: Vec<f32>,
+    context: Vec<f32>,
+    recurrent: Vec<f32>,
+    initial: Vec<f32>,
+}
+
+impl Case {
+    fn new(shape @ [steps, batch, hidden]: [usize; 3], n_inputs: usize, slots: usize) -> Self {
+        let mut rng = seed::stream(3, "case", 0);
+        let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let case = [
+            steps * batch * n_inputs,
+            n_inputs * 4 * hidden,
+            batch * 4 * hidden,
+            hidden * 4 * hidden,
+            batch * 2 * hidden,
+        ]
+        .map(&mut draw);
+        let [values, weights, context, recurrent, initial]: [Vec<f32>; 5] = case;
+        let n_symbols = i32::try_from(n_inputs).unwrap();
+        let ids = (0..steps * batch * slots).map(|_| rng.random_range(-1..n_symbols)).collect();
+        let symbols = Arc::new(SymbolSteps::new(ids, [steps, batch, slots]));
+        Self { shape, n_inputs, symbols, values, weights, context, recurrent, initial }
+    }
+
+    fn call(&self, vectors: bool, reverse: bool) -> LstmCall<Flex> {
+        let [steps, batch, hidden] = self.shape;
+        let matrix = |values: &Vec<f32>, columns: usize| {
+            flex(TensorData::new(values.clone(), [values.len() / columns, columns]))
+        };
+        let weights = matrix(&self.weights, 4 * hidden);
+        let source = if vectors {
+            let data = TensorData::new(self.values.clone(), [steps, batch, self.n_inputs]);
+            Source::Vectors { values: flex(data), weights }
+        } else {
+            Source::Symbols { symbols: Arc::clone(&self.symbols), table: weights }
+        };
+        LstmCall {
+            source,
+            context: matrix(&self.context, 4 * hidden),
+            recurrent: matrix(&self.recurrent, 4 * hidden),
+            initial: matrix(&self.initial, 2 * hidden),
+            reverse,
+        }
+    }
+
+    /// A gradient to carry back, `[T, B, H]`.
+    fn gradient(&self) -> FloatTensor<Flex> {
+        let n = self.shape.iter().product::<usize>();
+        flex(TensorData::new((0..n).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), self.shape))
+    }
+}
+
+fn flex(data: TensorData) -> FloatTensor<Flex> {
+    use burn::backend::ops::FloatTensorOps;
+    Flex::float_from_data(data, &burn::backend::flex::FlexDevice)
+}
+
+fn values(tensor: &FloatTensor<Flex>) -> Vec<f32> {
+    tensor.to_contiguous().as_slice::<f32>().unwrap().to_vec()
+}
+
+fn all(trace: &LstmTrace<Flex>, gradients: &LstmGradients<Flex>) -> Vec<(&'static str, Vec<f32>)> {
+    let mut all = vec![
+        ("outputs", values(&trace.outputs)),
+        ("gates", values(&trace.gates)),
+        ("cells", values(&trace.cells)),
+        ("d weights", values(&gradients.weights)),
+        ("d context", values(&gradients.context)),
+        ("d recurrent", values(&gradients.recurrent)),
+        ("d initial", values(&gradients.initial)),
+    ];
+    if let Some(d_values) = &gradients.values {
+        all.push(("d values", values(d_values)));
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// The CPU kernel and the composition are written independently: one per row on registers, one
+    /// by whole tensors.
+    #[test]
+    fn the_kernel_agrees_with_the_composition(
+        steps in 1_usize..6, batch in 1_usize..40, hidden in 1_usize..20, n_inputs in 1_usize..9,
+        slots in 1_usize..3, vectors: bool, reverse: bool,
+    ) {
+        let case = Case::new([steps, batch, hidden], n_inputs, slots);
+        let call = case.call(vectors, reverse);
+        let kernel = Flex::lstm_forward(call.clone());
+        let composed = composed::forward(call.clone());
+        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient());
+        let composed_back = composed::backward(call, composed.clone(), case.gradient());
+        let expected = all(&composed, &composed_back);
+        let found = all(&kernel, &kernel_back);
+        for ((name, found), (_, expected)) in found.iter().zip(&expected) {
+            prop_assert_eq!(found.len(), expected.len(), "{}", name);
+            let largest = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+            for (found, expected) in found.iter().zip(expected) {
+                // Sums of at most a few hundred terms, and gate functions exact to 4e-7.
+                prop_assert!((found - expected).abs() < 2e-5 * largest, "{}: {} {}", name, found, expected);
+            }
+        }
+    }
+}
+
+/// One unit, two steps, every number worked out below.
+#[test]
+fn two_steps_of_one_unit_by_hand() {
+    let device = Device::flex();
+    let tensor = |values: &[f32]| Tensor::<2>::from_data([values], &device);
+    let symbols = Arc::new(SymbolSteps::new(vec![0, SymbolSteps::NONE], [2, 1, 1]));
+    let outputs = lstm_over_symbols(
+        symbols,
+        tensor(&[0.1, 0.2, 0.3, 0.4]),
+        LstmInputs {
+            context: tensor(&[0.5, -0.5, 0.25, -0.25]),
+            recurrent: tensor(&[1.0, 2.0, -1.0, 0.5]),
+            initial: tensor(&[0.6, -0.2]),
+            reverse: false,
+        },
+    );
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    // Step 1: the symbol's row, the context and -0.2 times the recurrent weights.
+    let (i, j) = (sigmoid(0.1 + 0.5 - 0.2), (0.2 - 0.5 - 0.4_f64).tanh());
+    let (f, o) = (sigmoid(0.3 + 0.25 + 0.2 + 1.0), sigmoid(0.4 - 0.25 - 0.1));
+    let c1 = i * j + 0.6 * f;
+    let h1 = c1.tanh() * o;
+    // Step 2: no symbol.
+    let (i, j) = (sigmoid(0.5 + h1), (-0.5 + 2.0 * h1).tanh());
+    let (f, o) = (sigmoid(0.25 - h1 + 1.0), sigmoid(-0.25 + 0.5 * h1));
+    let h2 = (i * j + c1 * f).tanh() * o;
+    for (found, expected) in host(outputs).into_iter().zip([h1, h2]) {
+        // The gate functions are exact to 4e-7.
+        assert!((f64::from(found) - expected).abs() < 2e-6, "{found} instead of {expected}");
+    }
+}
+
+/// Reading backwards is reading the reversed sequence forwards, and putting the results back.
+#[test]
+fn reverse_is_a_mirror() {
+    let case = Case::new([5, 3, 4], 6, 1);
+    let mut mirrored = case.clone();
+    let ids: Vec<i32> = case.symbols.ids().chunks(3).rev().flatten().copied().collect();
+    mirrored.symbols = Arc::new(SymbolSteps::new(ids, [5, 3, 1]));
+    let backward = values(&Flex::lstm_forward(case.call(false, true)).outputs);
+    let forward = values(&Flex::lstm_forward(mirrored.call(false, false)).outputs);
+    let back: Vec<f32> = forward.chunks(12).rev().flatten().copied().collect();
+    assert_eq!(backward, back);
+}
+
+#[test]
+fn the_same_bits_on_any_number_of_threads() {
+    let case = Case::new([7, 150, 33], 12, 2);
+    let run = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            [true, false].map(|vectors| {
+                let trace = Flex::lstm_forward(case.call(vectors, vectors));
+                let call = case.call(vectors, vectors);
+                let gradients = Flex::lstm_backward(call, trace.clone(), case.gradient());
+                all(&trace, &gradients)
+                    .into_iter()
+                    .map(|(name, values)| (name, values.iter().map(|v| v.to_bits()).collect()))
+                    .collect::<Vec<(_, Vec<u32>)>>()
+            })
+        })
+    };
+    let one = run(1);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(7));
+}
