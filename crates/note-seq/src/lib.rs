@@ -26,6 +26,7 @@ mod quantized;
 mod segments;
 mod sequence;
 mod split;
+mod summary;
 mod tempo_map;
 mod transpose;
 mod units;
@@ -44,5 +45,8 @@ pub use quantize::{QuantizeError, quantize_to_step};
 pub use quantized::{Grid, QuantizedNote, QuantizedSequence};
 pub use sequence::{Note, NoteSequence, SubsequenceInfo};
 pub use split::{PEDALS, SplitError};
+pub use summary::{
+    NoteRow, QuantizedRow, Summary, SummaryCounts, SummaryQuantized, SummarySegment, summary,
+};
 pub use tempo_map::{TempoMap, TempoPiece};
 pub use units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds, Step, StepsPerQuarter};

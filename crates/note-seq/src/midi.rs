@@ -7,6 +7,7 @@
 mod bytes;
 mod collect;
 mod error;
+mod event;
 mod options;
 mod pair;
 mod parity;

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn odd_tempo_is_reported_as_python_does() {
-        let mut map = TempoMap::new(96);
+        let mut map = TempoMap::new(220);
         map.push(0, 517_241);
         let qpm = map.qpm(&map.pieces()[0]);
         assert_eq!(qpm.to_bits(), 116.000_085_066_729_06_f64.to_bits());

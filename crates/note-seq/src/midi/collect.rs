@@ -1,6 +1,7 @@
 //! Gathers events into a [`NoteSequence`]: instruments, notes, controllers, and at the end ticks to seconds.
 
 use super::error::MidiError;
+use super::event::{Division, Event};
 use super::options::{ReadLimits, ReadMode};
 use super::pair::{Closed, Pairing};
 use super::report::ReadReport;
@@ -14,30 +15,6 @@ use crate::tempo_map::{TempoMap, ticks_f64};
 
 const DRUM_CHANNEL: u8 = 9;
 const NONE: u32 = u32::MAX;
-
-/// An event of a track, reduced to what the sequence keeps. Numbers are already checked to be in range.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Event<'a> {
-    NoteOn { channel: u8, pitch: u8, velocity: u8 },
-    NoteOff { channel: u8, pitch: u8 },
-    Program { channel: u8, program: u8 },
-    Control { channel: u8, number: u8, value: u8 },
-    Bend { channel: u8, bend: i16 },
-    Tempo { microseconds: u32 },
-    TimeSignature { numerator: u8, log2_denominator: u8 },
-    KeySignature { key: u8, mode: Mode },
-    TrackName(&'a [u8]),
-    Text(TextKind, &'a [u8]),
-}
-
-/// How long a tick is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Division {
-    /// Ticks a quarter note; negative only in parity reading.
-    Metrical(i16),
-    /// SMPTE time.
-    SecondsPerTick(f64),
-}
 
 /// Controllers of one channel of one track, shared by all its instruments.
 #[derive(Debug, Default)]

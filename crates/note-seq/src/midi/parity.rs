@@ -5,11 +5,11 @@
 
 use super::Read;
 use super::bytes::Bytes;
-use super::collect::{Collector, Division, Event};
+use super::collect::Collector;
 use super::error::MidiError;
+use super::event::{Division, Event, channel_event, key_signature};
 use super::options::{ReadLimits, ReadMode};
 use super::report::ReadReport;
-use crate::event::Mode;
 
 /// `mido` refuses longer sysex and meta events.
 const MAX_EVENT_BYTES: u64 = 1_000_000;
@@ -275,35 +275,4 @@ impl<'a> Reader<'a> {
         );
         Ok((event, is_known))
     }
-}
-
-/// The event of a channel message with checked data bytes; `None` for what the sequence does not keep.
-pub(super) fn channel_event(status: u8, data: [u8; 2]) -> Option<Event<'static>> {
-    let channel = status & 15;
-    let [first, second] = data;
-    match status & 0xf0 {
-        0x90 if second > 0 => Some(Event::NoteOn { channel, pitch: first, velocity: second }),
-        0x80 | 0x90 => Some(Event::NoteOff { channel, pitch: first }),
-        0xb0 => Some(Event::Control { channel, number: first, value: second }),
-        0xc0 => Some(Event::Program { channel, program: first }),
-        0xe0 => {
-            let bend = i16::from(first) | i16::from(second) << 7;
-            Some(Event::Bend { channel, bend: bend - 8192 })
-        }
-        _ => None,
-    }
-}
-
-/// The key of `sharps` (negative: flats): `7 · sharps`, minor nine semitones up, modulo 12.
-pub(super) fn key_signature(sharps: i8, mode: u8) -> Option<Event<'static>> {
-    if !(-7..=7).contains(&sharps) {
-        return None;
-    }
-    let (mode, offset) = match mode {
-        0 => (Mode::Major, 0),
-        1 => (Mode::Minor, 9),
-        _ => return None,
-    };
-    let key = (i32::from(sharps) * 7 + offset).rem_euclid(12);
-    u8::try_from(key).ok().map(|key| Event::KeySignature { key, mode })
 }

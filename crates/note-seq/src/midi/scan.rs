@@ -4,10 +4,10 @@
 //! cannot begin an event is passed over alone.
 
 use super::bytes::Bytes;
-use super::collect::{Collector, Event};
+use super::collect::Collector;
 use super::error::MidiError;
+use super::event::{Event, channel_event, key_signature};
 use super::options::ReadLimits;
-use super::parity::{channel_event, key_signature};
 use super::report::{ReadReport, RepairKind};
 use super::tracks::repair;
 use crate::event::TextKind;

@@ -2,8 +2,9 @@
 
 use super::Read;
 use super::bytes::{Bytes, find};
-use super::collect::{Collector, Division};
+use super::collect::Collector;
 use super::error::MidiError;
+use super::event::Division;
 use super::options::{ReadMode, ReadOptions};
 use super::report::{ReadReport, Repair, RepairKind};
 use super::scan;

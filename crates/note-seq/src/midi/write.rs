@@ -10,7 +10,7 @@ use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 use crate::units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds};
 
-/// Options of [`write`].
+/// Options of [`write()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WriteOptions {
     /// Resolution in ticks a quarter note, 1 to 32,767. `None` takes the sequence's own, or

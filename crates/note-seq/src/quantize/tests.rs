@@ -9,7 +9,9 @@ fn note(start_time: f64, end_time: f64) -> Note {
 
 fn sequence(notes: &[Note]) -> NoteSequence {
     let mut sequence = NoteSequence::default();
-    notes.iter().for_each(|n| sequence.push(*n));
+    for n in notes {
+        sequence.push(*n);
+    }
     sequence
 }
 
