@@ -1,1 +1,52 @@
 //! Note sequences: MIDI in and out, tempo maps, quantizing, and the token encodings of music models.
+//!
+//! Bytes become a [`NoteSequence`] (notes in seconds) by [`midi::read`]; [`NoteSequence::quantize`] puts it on a
+//! grid ([`QuantizedSequence`]); [`melody::extract`] finds monophonic lines in that, and a
+//! [`MelodyConverter`] does all of it and cuts the lines into windows of class labels. Every step goes back:
+//! labels to [`Melody`], melody to sequence, sequence to bytes.
+//!
+//! The data model is Magenta's `NoteSequence`. [`midi::ReadMode::Parity`] and the quantizing and encodings agree
+//! with Python's `note_seq` and Magenta's MusicVAE converters to the last bit; the default reading mode reads far
+//! more files and reports what it repaired.
+//!
+//! The crate knows no files, no threads and no tensors: bytes and values in, values out. Bad input never
+//! panics.
+//!
+//! # Units
+//! Times are `f64` [`Seconds`]; tempo is [`Qpm`], quarter notes a minute; grid positions are [`Step`]s from 0.
+
+pub mod melody;
+pub mod midi;
+
+mod conversion;
+mod event;
+mod pitch;
+mod quantize;
+mod quantized;
+mod segments;
+mod sequence;
+mod split;
+mod summary;
+mod tempo_map;
+mod transpose;
+mod units;
+
+pub use conversion::{Conversion, Dedupe, SkipReason};
+pub use event::{
+    ControlChange, InstrumentInfo, KeySignature, Mode, PitchBend, Tempo, TextAnnotation, TextKind,
+    TimeSignature,
+};
+pub use melody::{
+    Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow, Playback, UnknownLabel,
+    UnsupportedPitch,
+};
+pub use pitch::{OutOfRange, Pitch, Program, Velocity};
+pub use quantize::{QuantizeError, quantize_to_step};
+pub use quantized::{Grid, QuantizedNote, QuantizedSequence};
+pub use sequence::{Note, NoteSequence, SubsequenceInfo};
+pub use split::{PEDALS, SplitError};
+pub use summary::{
+    NoteRow, QuantizedRow, Summary, SummaryCounts, SummaryQuantized, SummarySegment, summary,
+};
+pub use tempo_map::{TempoMap, TempoPiece};
+pub use units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds, Step, StepsPerQuarter};

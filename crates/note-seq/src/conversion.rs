@@ -1,0 +1,145 @@
+//! What converting a sequence to model windows gives: the windows, and why anything gave none.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantize::QuantizeError;
+
+/// Why something gave no window. What is counted stands with each reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The sequence has no notes. Counted once a sequence.
+    NoNotes,
+    /// A bar has another number of steps than the encoding needs (3/4, 6/8, 2/4 …). Counts segments, the
+    /// stretches between changes of tempo or metre.
+    WrongBarLength,
+    /// The metre is 0/4 or its denominator no power of two. Counts segments.
+    BadTimeSignature,
+    /// Something lies before time 0. Counts segments.
+    NegativeTime,
+    /// Tempo or metre changes within what must be one segment. Counts segments.
+    TimeChange,
+    /// The instrument plays drums, and tones are wanted. Counts instruments within segments.
+    Drums,
+    /// There are no drums, and drums are wanted. Counts segments.
+    NoDrums,
+    /// The instrument's program is not asked for. Counts instruments within segments.
+    ProgramNotAllowed,
+    /// Every note of the instrument is too high or too low. Counts instruments within segments.
+    PitchOutOfRange,
+    /// Every note of the instrument has velocity 0. Counts instruments within segments.
+    Silent,
+    /// A melody or drum track is shorter than a window. Counts tracks.
+    TooShort,
+    /// Nothing starts within the window, and such windows are not asked for. Counts windows.
+    EmptyWindow,
+    /// The same window occurred before. Counts windows.
+    Duplicate,
+    /// The cap on windows was reached. Counts windows.
+    OverCap,
+    /// Melody, bass or drums are missing from a trio. Counts segments.
+    MissingPart,
+    /// No stretch of the window's length has all parts of a trio playing. Counts segments.
+    PartsDoNotMeet,
+    /// A pitch that the drum map does not know. Counts sequences.
+    UnknownDrum,
+    /// The music is longer than the converter takes. Counts segments.
+    TooLong,
+}
+
+impl SkipReason {
+    /// The reason's stable name in `snake_case`, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoNotes => "no_notes",
+            Self::WrongBarLength => "wrong_bar_length",
+            Self::BadTimeSignature => "bad_time_signature",
+            Self::NegativeTime => "negative_time",
+            Self::TimeChange => "time_change",
+            Self::Drums => "drums",
+            Self::NoDrums => "no_drums",
+            Self::ProgramNotAllowed => "program_not_allowed",
+            Self::PitchOutOfRange => "pitch_out_of_range",
+            Self::Silent => "silent",
+            Self::TooShort => "too_short",
+            Self::EmptyWindow => "empty_window",
+            Self::Duplicate => "duplicate",
+            Self::OverCap => "over_cap",
+            Self::MissingPart => "missing_part",
+            Self::PartsDoNotMeet => "parts_do_not_meet",
+            Self::UnknownDrum => "unknown_drum",
+            Self::TooLong => "too_long",
+        }
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<&QuantizeError> for SkipReason {
+    fn from(error: &QuantizeError) -> Self {
+        match error {
+            QuantizeError::MultipleTempos { .. }
+            | QuantizeError::MultipleTimeSignatures { .. }
+            | QuantizeError::BadGrid { .. } => Self::TimeChange,
+            QuantizeError::BadTimeSignature { .. } => Self::BadTimeSignature,
+            QuantizeError::NegativeTime { .. } => Self::NegativeTime,
+        }
+    }
+}
+
+/// Windows, and a count of what gave none by reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion<W> {
+    /// The windows, in order of segment, instrument and bar.
+    pub windows: Vec<W>,
+    /// What gave no window; never empty when there are no windows.
+    pub skipped: BTreeMap<SkipReason, usize>,
+}
+
+impl<W> Conversion<W> {
+    pub(crate) fn new() -> Self {
+        Self { windows: Vec::new(), skipped: BTreeMap::new() }
+    }
+
+    pub(crate) fn skip(&mut self, reason: SkipReason) {
+        self.skip_n(reason, 1);
+    }
+
+    pub(crate) fn skip_n(&mut self, reason: SkipReason, n: usize) {
+        if n > 0 {
+            *self.skipped.entry(reason).or_default() += n;
+        }
+    }
+
+    /// The commonest reason, where there are no windows (the first in the order of [`SkipReason`] among equals).
+    pub fn why_empty(&self) -> Option<SkipReason> {
+        if !self.windows.is_empty() {
+            return None;
+        }
+        self.skipped
+            .iter()
+            .max_by_key(|(reason, n)| (**n, std::cmp::Reverse(**reason)))
+            .map(|(reason, _)| *reason)
+    }
+}
+
+/// Which repeated windows are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dedupe {
+    /// None: every window stays.
+    Off,
+    /// Those that occurred before in the same segment, between two changes of tempo or metre: Magenta's rule.
+    #[default]
+    PerSegment,
+    /// Those that occurred before in the sequence.
+    PerSequence,
+}

@@ -1,0 +1,174 @@
+//! What surrounds the notes: tempos, signatures, controllers, texts, names.
+
+use serde::{Deserialize, Serialize};
+
+use crate::pitch::Program;
+use crate::sequence::is_default;
+use crate::units::{Qpm, Seconds};
+
+/// A tempo that holds from `time` on.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tempo {
+    /// Seconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: Seconds,
+    /// Quarter notes a minute.
+    #[serde(skip_serializing_if = "is_default")]
+    pub qpm: Qpm,
+}
+
+/// A metre that holds from `time` on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TimeSignature {
+    /// Seconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: Seconds,
+    /// Beats a bar.
+    #[serde(skip_serializing_if = "is_default")]
+    pub numerator: u32,
+    /// The beat as a fraction of a whole note; a power of two in MIDI.
+    #[serde(skip_serializing_if = "is_default")]
+    pub denominator: u32,
+}
+
+impl TimeSignature {
+    /// Quarter notes a bar: `4 / denominator · numerator`, in this order of operations.
+    ///
+    /// Infinite for a denominator of 0, which quantizing refuses.
+    pub fn quarters_per_bar(&self) -> f64 {
+        4.0 / f64::from(self.denominator) * f64::from(self.numerator)
+    }
+}
+
+impl Default for TimeSignature {
+    fn default() -> Self {
+        Self { time: 0.0, numerator: 4, denominator: 4 }
+    }
+}
+
+/// Major or minor.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mode {
+    /// Major.
+    #[default]
+    Major,
+    /// Natural minor.
+    Minor,
+}
+
+/// A key that holds from `time` on.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeySignature {
+    /// Seconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: Seconds,
+    /// Pitch class of the tonic, 0 for C to 11 for B.
+    #[serde(skip_serializing_if = "is_default")]
+    pub key: u8,
+    /// Major or minor.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mode: Mode,
+}
+
+/// One setting of a MIDI controller.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ControlChange {
+    /// Seconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: Seconds,
+    /// Controller, 0 to 127; 64 is the sustain pedal.
+    #[serde(alias = "control_number", skip_serializing_if = "is_default")]
+    pub control_number: u8,
+    /// Value, 0 to 127.
+    #[serde(alias = "control_value", skip_serializing_if = "is_default")]
+    pub control_value: u8,
+    /// The instrument it belongs to.
+    #[serde(skip_serializing_if = "is_default")]
+    pub instrument: u32,
+    /// General MIDI program of that instrument.
+    #[serde(skip_serializing_if = "is_default")]
+    pub program: Program,
+    /// Whether that instrument is a drum kit.
+    #[serde(alias = "is_drum", skip_serializing_if = "is_default")]
+    pub is_drum: bool,
+}
+
+/// One setting of the pitch wheel.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PitchBend {
+    /// Seconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: Seconds,
+    /// Bend, -8192 to 8191; 0 is none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bend: i16,
+    /// The instrument it belongs to.
+    #[serde(skip_serializing_if = "is_default")]
+    pub instrument: u32,
+    /// General MIDI program of that instrument.
+    #[serde(skip_serializing_if = "is_default")]
+    pub program: Program,
+    /// Whether that instrument is a drum kit.
+    #[serde(alias = "is_drum", skip_serializing_if = "is_default")]
+    pub is_drum: bool,
+}
+
+/// What a text at a moment means.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TextKind {
+    /// Any text (MIDI meta event 1).
+    #[default]
+    Unknown,
+    /// A chord symbol such as `Am7`; `N.C.` means no chord.
+    ChordSymbol,
+    /// A beat.
+    Beat,
+    /// A syllable sung (MIDI meta event 5). The proto has no word for it: written as `UNKNOWN`.
+    #[serde(rename(serialize = "UNKNOWN"))]
+    Lyric,
+    /// A rehearsal mark (MIDI meta event 6). The proto has no word for it: written as `UNKNOWN`.
+    #[serde(rename(serialize = "UNKNOWN"))]
+    Marker,
+}
+
+/// A text at a moment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TextAnnotation {
+    /// Seconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: Seconds,
+    /// The text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What it means.
+    #[serde(
+        alias = "annotation_type",
+        rename = "annotationType",
+        skip_serializing_if = "is_default"
+    )]
+    pub kind: TextKind,
+}
+
+/// The name of an instrument.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InstrumentInfo {
+    /// Instrument number of the notes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub instrument: u32,
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+}

@@ -1,0 +1,89 @@
+//! Monophonic melodies: extraction from quantized sequences, the 90-class encoding, windows for the models.
+
+mod convert;
+mod encoding;
+mod extract;
+mod playback;
+
+pub use convert::{MelodyConverter, MelodyWindow};
+pub use encoding::{MelodyEncoding, UnknownLabel, UnsupportedPitch};
+pub use extract::{ExtractError, ExtractOptions, extract};
+pub use playback::Playback;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pitch::Pitch;
+use crate::units::{Step, StepsPerQuarter};
+
+/// What happens on one step of a melody.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MelodyEvent {
+    /// Nothing new: what sounds goes on, and so does silence.
+    #[default]
+    NoEvent,
+    /// The sounding note ends.
+    NoteOff,
+    /// A note starts, ending the one before.
+    NoteOn(Pitch),
+}
+
+/// A monophonic line on a grid, one event a step.
+///
+/// # Examples
+/// ```
+/// use note_seq::{Melody, MelodyEncoding};
+/// let encoding = MelodyEncoding::PIANO;
+/// let melody = encoding.decode(&[41, 0, 1, 0])?;
+/// assert_eq!(encoding.encode(&melody)?, [41, 0, 1, 0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Melody {
+    /// One event a step.
+    pub events: Vec<MelodyEvent>,
+    /// The step of the sequence on which the first event stands; the first of a bar.
+    pub start_step: Step,
+    /// Steps a bar.
+    pub steps_per_bar: Step,
+    /// Steps a quarter note.
+    pub steps_per_quarter: StepsPerQuarter,
+    /// The instrument it was taken from.
+    pub instrument: u32,
+}
+
+impl Melody {
+    /// The most steps a melody may have: 2^24, over two days of sixteenths at 120 quarter notes a minute.
+    pub const MAX_STEPS: Step = 1 << 24;
+
+    /// A melody in 4/4 at 4 steps a quarter note that starts at step 0.
+    pub fn new(events: Vec<MelodyEvent>) -> Self {
+        Self {
+            events,
+            start_step: 0,
+            steps_per_bar: 16,
+            steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
+            instrument: 0,
+        }
+    }
+
+    /// The step after the last event, counted in the sequence it came from.
+    pub fn end_step(&self) -> Step {
+        self.start_step + Step::try_from(self.events.len()).unwrap_or(Step::MAX - self.start_step)
+    }
+
+    /// Puts the events of `next` after this melody's: windows laid end to end. A note still sounding goes on
+    /// until `next` says otherwise.
+    pub fn append(&mut self, next: &Melody) {
+        self.events.extend_from_slice(&next.events);
+    }
+
+    /// Erases every note-off before the first note, where nothing sounds that it could end.
+    pub fn erase_leading_offs(&mut self) {
+        let first = self.events.iter().position(|e| matches!(e, MelodyEvent::NoteOn(_)));
+        let n_leading = first.unwrap_or(self.events.len());
+        self.events[..n_leading].fill(MelodyEvent::NoEvent);
+    }
+}

@@ -1,0 +1,199 @@
+//! Melodies out of a quantized sequence, exactly as Magenta extracts them.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Melody, MelodyEvent};
+use crate::quantized::{QuantizedNote, QuantizedSequence};
+use crate::units::{Step, StepsPerQuarter};
+
+/// How melodies are extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ExtractOptions {
+    /// A melody ends where at least this many bars are silent; `None` for never.
+    pub gap_bars: Option<f64>,
+    /// Take the highest of notes that start together; otherwise a chord is an [`ExtractError::Polyphonic`].
+    pub ignore_polyphonic: bool,
+    /// Lengthen the last bar to a whole one.
+    pub pad_end: bool,
+    /// Cut longer melodies at this many bars; what is cut off is not searched again. `None` for no bound but
+    /// [`Melody::MAX_STEPS`].
+    pub max_bars: Option<u32>,
+}
+
+impl Default for ExtractOptions {
+    /// What MusicVAE uses: a gap of one bar, the highest of a chord, whole bars, at most 100 of them.
+    fn default() -> Self {
+        Self { gap_bars: Some(1.0), ignore_polyphonic: true, pad_end: true, max_bars: Some(100) }
+    }
+}
+
+/// Why no melody could be extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// A bar is not a whole number of steps.
+    #[error("a bar has {steps_per_bar} steps, which is no whole number; use a finer grid")]
+    NonIntegerStepsPerBar {
+        /// Steps a bar.
+        steps_per_bar: f64,
+    },
+    /// The grid has no bars.
+    #[error("melodies need bars; quantize with `quantize`, not `quantize_absolute`")]
+    AbsoluteGrid,
+    /// Notes start together and `ignore_polyphonic` is off.
+    #[error(
+        "instrument {instrument} plays a chord on step {step}; set `ignore_polyphonic` to take its top note"
+    )]
+    Polyphonic {
+        /// The instrument.
+        instrument: u32,
+        /// The step, from the start of the sequence.
+        step: Step,
+    },
+    /// The melody would have more than [`Melody::MAX_STEPS`] steps.
+    #[error(
+        "a melody of instrument {instrument} has {n_steps} steps (allowed: {}); set `max_bars`",
+        Melody::MAX_STEPS
+    )]
+    TooLong {
+        /// The instrument.
+        instrument: u32,
+        /// Its length.
+        n_steps: Step,
+    },
+}
+
+/// Every melody of every instrument, instruments ascending.
+///
+/// For each instrument in turn, and again from the bar after each melody found: notes sorted by start and then
+/// from high to low; the melody begins at the bar line at or before the first of them; drums and notes of
+/// velocity 0 are passed over; of notes that start together the highest stays; a later note cuts an earlier
+/// one; the melody ends before a note that starts `gap_bars` or more after the last note's end. The final off
+/// is left away; padding puts it back.
+///
+/// # Errors
+/// [`ExtractError`].
+pub fn extract(
+    sequence: &QuantizedSequence,
+    options: &ExtractOptions,
+) -> Result<Vec<Melody>, ExtractError> {
+    let grid = Bars::of(sequence)?;
+    let mut by_instrument: Vec<&QuantizedNote> = sequence.notes.iter().collect();
+    by_instrument.sort_by_key(|n| (n.instrument, n.start_step, std::cmp::Reverse(n.pitch)));
+    let mut melodies = Vec::new();
+    for notes in by_instrument.chunk_by(|a, b| a.instrument == b.instrument) {
+        extract_instrument(notes, grid, options, &mut melodies)?;
+    }
+    Ok(melodies)
+}
+
+/// Steps a bar and a quarter note.
+#[derive(Debug, Clone, Copy)]
+struct Bars {
+    steps_per_bar: Step,
+    steps_per_quarter: StepsPerQuarter,
+}
+
+impl Bars {
+    fn of(sequence: &QuantizedSequence) -> Result<Self, ExtractError> {
+        let (Some(steps), Some(steps_per_quarter)) =
+            (sequence.steps_per_bar(), sequence.steps_per_quarter())
+        else {
+            return Err(ExtractError::AbsoluteGrid);
+        };
+        let steps_per_bar = sequence.whole_steps_per_bar();
+        let steps_per_bar =
+            steps_per_bar.ok_or(ExtractError::NonIntegerStepsPerBar { steps_per_bar: steps })?;
+        Ok(Self { steps_per_bar, steps_per_quarter })
+    }
+}
+
+/// A note of a melody: steps counted from the melody's first bar line.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    start: Step,
+    end: Step,
+    event: MelodyEvent,
+}
+
+/// `notes` are one instrument's, sorted by start and then from high to low.
+fn extract_instrument(
+    notes: &[&QuantizedNote],
+    bars: Bars,
+    options: &ExtractOptions,
+    melodies: &mut Vec<Melody>,
+) -> Result<(), ExtractError> {
+    let bar = bars.steps_per_bar;
+    let mut search_start: Step = 0;
+    let mut rest = notes;
+    let mut placed: Vec<Placed> = Vec::new();
+    loop {
+        rest = &rest[rest.partition_point(|n| n.start_step < search_start)..];
+        let Some(first) = rest.first() else { return Ok(()) };
+        let start_step = first.start_step - (first.start_step - search_start) % bar;
+        placed.clear();
+        for note in rest {
+            // A note that ends before it starts can only come from hand-made sequences; Python stops at it.
+            if note.is_drum || note.velocity.get() == 0 || note.end_step <= note.start_step {
+                continue;
+            }
+            let (start, end) = (note.start_step - start_step, note.end_step - start_step);
+            if let Some(last) = placed.last() {
+                if start == last.start {
+                    if options.ignore_polyphonic {
+                        continue;
+                    }
+                    return Err(ExtractError::Polyphonic {
+                        instrument: note.instrument,
+                        step: note.start_step,
+                    });
+                }
+                if options.gap_bars.is_some_and(|gap| (start - last.end) as f64 >= gap * bar as f64)
+                {
+                    break;
+                }
+            }
+            placed.push(Placed { start, end, event: MelodyEvent::NoteOn(note.pitch) });
+        }
+        let Some(last) = placed.last() else { return Ok(()) };
+        let padding = if options.pad_end { (bar - last.end % bar) % bar } else { 0 };
+        let n_steps = last.end.saturating_add(padding);
+        let kept = options
+            .max_bars
+            .map_or(n_steps, |max| n_steps.min(Step::from(max).saturating_mul(bar)));
+        if kept > Melody::MAX_STEPS {
+            return Err(ExtractError::TooLong { instrument: first.instrument, n_steps: kept });
+        }
+        melodies.push(Melody {
+            events: render(&placed, kept),
+            start_step,
+            steps_per_bar: bar,
+            steps_per_quarter: bars.steps_per_quarter,
+            instrument: first.instrument,
+        });
+        let end_step = start_step.saturating_add(n_steps);
+        search_start = end_step.saturating_add((bar - end_step % bar) % bar);
+    }
+}
+
+/// The first `n_steps` events of a line. Starts ascend; a note ends at the next one's start at the latest.
+fn render(placed: &[Placed], n_steps: Step) -> Vec<MelodyEvent> {
+    let n_steps = usize::try_from(n_steps).unwrap_or_default();
+    let mut events = vec![MelodyEvent::NoEvent; n_steps];
+    for (i, note) in placed.iter().enumerate() {
+        let mut put = |step: Step, event| {
+            if let Some(slot) = usize::try_from(step).ok().and_then(|s| events.get_mut(s)) {
+                *slot = event;
+            }
+        };
+        put(note.start, note.event);
+        if placed.get(i + 1).is_none_or(|next| note.end < next.start) {
+            put(note.end, MelodyEvent::NoteOff);
+        }
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Melodies back to notes in seconds.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Melody, MelodyEvent};
+use crate::event::{Tempo, TimeSignature};
+use crate::pitch::{Program, Velocity};
+use crate::sequence::{Note, NoteSequence};
+use crate::units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER};
+
+/// How events without loudness, sound and tempo are made into notes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Playback {
+    /// Tempo in quarter notes a minute.
+    pub qpm: Qpm,
+    /// Velocity of every note.
+    pub velocity: Velocity,
+    /// General MIDI program.
+    pub program: Program,
+    /// Instrument number.
+    pub instrument: u32,
+}
+
+impl Default for Playback {
+    /// What MusicVAE's converters use: 120 quarter notes a minute, velocity 80, program 0, instrument 0.
+    fn default() -> Self {
+        Self {
+            qpm: DEFAULT_QPM,
+            velocity: Velocity::saturating(80),
+            program: Program::MIN,
+            instrument: 0,
+        }
+    }
+}
+
+impl Melody {
+    /// Notes in seconds: each from its start to the next start, the next off, or the melody's end.
+    ///
+    /// Step `s` stands at `s · 60 / qpm / steps_per_quarter`, counted with `start_step`. The resolution is
+    /// [`STANDARD_TICKS_PER_QUARTER`]; the tempo is written, and 4/4 where a bar is four quarters. `total_time`
+    /// is the last note's end.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{MelodyEncoding, Playback};
+    /// let melody = MelodyEncoding::PIANO.decode(&[41, 0, 0, 0, 1, 0, 43, 0])?;
+    /// let sequence = melody.to_sequence(&Playback::default());
+    /// let spans: Vec<_> = sequence.notes.iter().map(|n| (n.pitch.get(), n.start_time, n.end_time)).collect();
+    /// assert_eq!(spans, [(60, 0.0, 0.5), (62, 0.75, 1.0)]);
+    /// # Ok::<(), note_seq::UnknownLabel>(())
+    /// ```
+    pub fn to_sequence(&self, playback: &Playback) -> NoteSequence {
+        let seconds_per_step = 60.0 / playback.qpm / f64::from(self.steps_per_quarter.get());
+        let origin = self.start_step as f64 * seconds_per_step;
+        let mut sequence = NoteSequence {
+            ticks_per_quarter: i32::from(STANDARD_TICKS_PER_QUARTER),
+            tempos: vec![Tempo { time: 0.0, qpm: playback.qpm }],
+            ..NoteSequence::default()
+        };
+        if self.steps_per_bar == 4 * i64::from(self.steps_per_quarter.get()) {
+            sequence.time_signatures.push(TimeSignature::default());
+        }
+        let mut sounding: Option<Note> = None;
+        for (step, event) in self.events.iter().enumerate() {
+            let time = step as f64 * seconds_per_step + origin;
+            if *event == MelodyEvent::NoEvent {
+                continue;
+            }
+            if let Some(note) = sounding.take() {
+                sequence.push(Note { end_time: time, ..note });
+            }
+            if let MelodyEvent::NoteOn(pitch) = *event {
+                sounding = Some(Note {
+                    pitch,
+                    velocity: playback.velocity,
+                    start_time: time,
+                    end_time: time,
+                    instrument: playback.instrument,
+                    program: playback.program,
+                    is_drum: false,
+                });
+            }
+        }
+        if let Some(note) = sounding {
+            let end_time = self.events.len() as f64 * seconds_per_step + origin;
+            sequence.push(Note { end_time, ..note });
+        }
+        sequence
+    }
+}

@@ -1,0 +1,55 @@
+//! Why a MIDI file was refused.
+
+use thiserror::Error;
+
+use super::report::Repair;
+
+/// Why a MIDI file was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MidiError {
+    /// There is no MIDI header, and in lenient reading no track either.
+    #[error("this is not a MIDI file: it has {n_bytes} bytes and {}",
+        if *.has_header { "a header but no track" } else { "no `MThd` header" })]
+    NotMidi {
+        /// Size of the file.
+        n_bytes: usize,
+        /// Whether a header was found.
+        has_header: bool,
+    },
+    /// A bound of [`super::ReadLimits`] was passed.
+    #[error(
+        "the file has {found} {what}, the limit is {limit}; raise `ReadLimits` if you trust the file"
+    )]
+    LimitExceeded {
+        /// What there is too much of: `bytes`, `ticks`, `notes` or `tracks`.
+        what: &'static str,
+        /// How much was found.
+        found: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// The data end in the middle of something (parity reading).
+    #[error(
+        "the file ends at byte {offset} in the middle of {what}; lenient reading takes what is there"
+    )]
+    UnexpectedEnd {
+        /// What was being read.
+        what: &'static str,
+        /// Where the data end.
+        offset: usize,
+    },
+    /// Something is not what it must be (parity reading).
+    #[error("{what} at byte {offset} is {found}; lenient reading would step over it")]
+    Invalid {
+        /// What was being read, with what is allowed.
+        what: &'static str,
+        /// The number found.
+        found: i64,
+        /// Where it stands.
+        offset: usize,
+    },
+    /// Strict reading met something that lenient reading would repair.
+    #[error("the file is not in order: {0}; lenient reading would go on")]
+    NeedsRepair(Repair),
+}

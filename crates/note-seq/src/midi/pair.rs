@@ -1,0 +1,192 @@
+//! Pairs note-on with note-off events, by the rules of Python's `pretty_midi`.
+//!
+//! A key is (channel, pitch) within one track. An off closes every open note of its key that began on an
+//! earlier tick, oldest first. Open notes that began on the off's own tick stay open if an older one was
+//! closed; otherwise they have no length and are given up.
+
+const N_KEYS: usize = 16 * 128;
+const NONE: u32 = u32::MAX;
+
+/// An open note in its key's list.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    tick: u64,
+    velocity: u8,
+    next: u32,
+}
+
+/// The open notes of one track.
+#[derive(Debug)]
+pub(super) struct Pairing {
+    /// First and last open note of each key.
+    ends: Vec<(u32, u32)>,
+    pool: Vec<Open>,
+    free: u32,
+    n_open: usize,
+}
+
+/// What an off did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// Nothing was open.
+    Nothing,
+    /// This many notes ended.
+    Notes(usize),
+    /// Only notes of no length were open: they were given up.
+    Empty {
+        /// How many.
+        n_notes: u64,
+        /// Velocity of the last.
+        velocity: u8,
+    },
+}
+
+impl Pairing {
+    pub(super) fn new() -> Self {
+        Self { ends: vec![(NONE, NONE); N_KEYS], pool: Vec::new(), free: NONE, n_open: 0 }
+    }
+
+    /// Forgets all open notes: state never outlives a track.
+    pub(super) fn clear(&mut self) {
+        if self.n_open > 0 {
+            self.ends.fill((NONE, NONE));
+        }
+        self.pool.clear();
+        self.free = NONE;
+        self.n_open = 0;
+    }
+
+    pub(super) fn n_open(&self) -> usize {
+        self.n_open
+    }
+
+    /// Opens a note.
+    pub(super) fn on(&mut self, channel: u8, pitch: u8, tick: u64, velocity: u8) {
+        let open = Open { tick, velocity, next: NONE };
+        let at = if self.free == NONE {
+            self.pool.push(open);
+            // Every open note took at least two bytes of a file below 2^32 bytes or so: it fits.
+            u32::try_from(self.pool.len() - 1).unwrap_or(NONE)
+        } else {
+            let at = self.free;
+            self.free = self.pool[at as usize].next;
+            self.pool[at as usize] = open;
+            at
+        };
+        let ends = &mut self.ends[key(channel, pitch)];
+        if ends.1 == NONE {
+            ends.0 = at;
+        } else {
+            self.pool[ends.1 as usize].next = at;
+        }
+        ends.1 = at;
+        self.n_open += 1;
+    }
+
+    /// Closes the notes of a key; `emit` gets each ended note's start and velocity, oldest first.
+    pub(super) fn off(
+        &mut self,
+        channel: u8,
+        pitch: u8,
+        tick: u64,
+        mut emit: impl FnMut(u64, u8),
+    ) -> Closed {
+        let key = key(channel, pitch);
+        let mut at = self.ends[key].0;
+        if at == NONE {
+            return Closed::Nothing;
+        }
+        let mut n_closed = 0;
+        while at != NONE && self.pool[at as usize].tick != tick {
+            let open = self.pool[at as usize];
+            emit(open.tick, open.velocity);
+            at = self.release(at);
+            n_closed += 1;
+        }
+        if n_closed > 0 {
+            self.ends[key] = if at == NONE { (NONE, NONE) } else { (at, self.ends[key].1) };
+            return Closed::Notes(n_closed);
+        }
+        let (mut n_notes, mut velocity) = (0, 0);
+        while at != NONE {
+            velocity = self.pool[at as usize].velocity;
+            at = self.release(at);
+            n_notes += 1;
+        }
+        self.ends[key] = (NONE, NONE);
+        Closed::Empty { n_notes, velocity }
+    }
+
+    /// Whether a key has open notes.
+    pub(super) fn is_open(&self, channel: u8, pitch: u8) -> bool {
+        self.ends[key(channel, pitch)].0 != NONE
+    }
+
+    /// Hands out every open note, key by key: channel, pitch, start, velocity.
+    pub(super) fn drain(&mut self, mut emit: impl FnMut(u8, u8, u64, u8)) {
+        for key in 0..N_KEYS {
+            let mut at = self.ends[key].0;
+            while at != NONE {
+                let open = self.pool[at as usize];
+                #[expect(clippy::cast_possible_truncation, reason = "a key is below 16 · 128")]
+                emit((key / 128) as u8, (key % 128) as u8, open.tick, open.velocity);
+                at = open.next;
+            }
+        }
+        self.clear();
+    }
+
+    fn release(&mut self, at: u32) -> u32 {
+        let next = self.pool[at as usize].next;
+        self.pool[at as usize].next = self.free;
+        self.free = at;
+        self.n_open -= 1;
+        next
+    }
+}
+
+fn key(channel: u8, pitch: u8) -> usize {
+    usize::from(channel & 15) * 128 + usize::from(pitch & 127)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn off(pairing: &mut Pairing, tick: u64) -> (Closed, Vec<(u64, u8)>) {
+        let mut notes = Vec::new();
+        let closed = pairing.off(0, 60, tick, |start, velocity| notes.push((start, velocity)));
+        (closed, notes)
+    }
+
+    #[test]
+    fn the_first_off_ends_all_older_notes_and_a_second_finds_nothing() {
+        let mut p = Pairing::new();
+        p.on(0, 60, 0, 90);
+        p.on(0, 60, 24, 70);
+        assert_eq!(off(&mut p, 48), (Closed::Notes(2), vec![(0, 90), (24, 70)]));
+        assert_eq!(off(&mut p, 96), (Closed::Nothing, vec![]));
+    }
+
+    #[test]
+    fn a_note_begun_on_the_offs_tick_stays_if_an_older_one_ended() {
+        let mut p = Pairing::new();
+        p.on(0, 60, 0, 90);
+        p.on(0, 60, 96, 80);
+        assert_eq!(off(&mut p, 96), (Closed::Notes(1), vec![(0, 90)]));
+        assert_eq!(off(&mut p, 192), (Closed::Notes(1), vec![(96, 80)]));
+    }
+
+    #[test]
+    fn a_note_of_no_length_is_given_up() {
+        let mut p = Pairing::new();
+        p.on(0, 60, 5, 90);
+        assert_eq!(off(&mut p, 5), (Closed::Empty { n_notes: 1, velocity: 90 }, vec![]));
+        assert_eq!(p.n_open(), 0);
+        p.on(0, 60, 6, 90);
+        p.on(3, 61, 7, 91);
+        let mut left = Vec::new();
+        p.drain(|channel, pitch, start, velocity| left.push((channel, pitch, start, velocity)));
+        assert_eq!(left, [(0, 60, 6, 90), (3, 61, 7, 91)]);
+    }
+}

@@ -1,0 +1,87 @@
+//! [`QuantizedSequence`]: notes on a grid of steps.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::TimeSignature;
+use crate::pitch::{Pitch, Program, Velocity};
+use crate::units::{Qpm, Step, StepsPerQuarter};
+
+/// The grid that a quantized sequence stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grid {
+    /// Steps are fractions of a quarter note.
+    Relative {
+        /// Steps a quarter note.
+        steps_per_quarter: StepsPerQuarter,
+        /// The sequence's one tempo, in quarter notes a minute.
+        qpm: Qpm,
+        /// The sequence's one metre.
+        time_signature: TimeSignature,
+    },
+    /// Steps are fractions of a second; tempo and metre play no part.
+    Absolute {
+        /// Steps a second.
+        steps_per_second: f64,
+    },
+}
+
+/// A note on the grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuantizedNote {
+    /// Key number.
+    pub pitch: Pitch,
+    /// Loudness.
+    pub velocity: Velocity,
+    /// First step.
+    pub start_step: Step,
+    /// The step after the last. Above `start_step` for every note that did not end before it began.
+    pub end_step: Step,
+    /// Which part plays it.
+    pub instrument: u32,
+    /// General MIDI program.
+    pub program: Program,
+    /// Whether the pitch means a drum.
+    pub is_drum: bool,
+}
+
+/// Notes on a grid. Made by [`crate::NoteSequence::quantize`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuantizedSequence {
+    /// What a step is.
+    pub grid: Grid,
+    /// The notes, in the order of the sequence they came from.
+    pub notes: Vec<QuantizedNote>,
+    /// Length in steps: the quantized `total_time`, or the largest note end where that is later.
+    pub total_steps: Step,
+}
+
+impl QuantizedSequence {
+    /// Steps a bar, `steps_per_quarter · (4 / denominator · numerator)`: not always a whole number (7/32 gives
+    /// 3.5 at 4 steps a quarter). `None` on an absolute grid.
+    pub fn steps_per_bar(&self) -> Option<f64> {
+        match self.grid {
+            Grid::Relative { steps_per_quarter, time_signature, .. } => {
+                Some(f64::from(steps_per_quarter.get()) * time_signature.quarters_per_bar())
+            }
+            Grid::Absolute { .. } => None,
+        }
+    }
+
+    /// Steps a bar where that is a whole number above 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole and, with 16-bit steps and 32-bit beats, below 2^53"
+    )]
+    pub fn whole_steps_per_bar(&self) -> Option<Step> {
+        self.steps_per_bar().filter(|s| *s >= 1.0 && s.fract() == 0.0).map(|s| s as Step)
+    }
+
+    /// Steps a quarter note; `None` on an absolute grid.
+    pub fn steps_per_quarter(&self) -> Option<StepsPerQuarter> {
+        match self.grid {
+            Grid::Relative { steps_per_quarter, .. } => Some(steps_per_quarter),
+            Grid::Absolute { .. } => None,
+        }
+    }
+}

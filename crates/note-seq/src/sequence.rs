@@ -1,0 +1,150 @@
+//! [`NoteSequence`]: notes and what surrounds them, timed in seconds.
+//!
+//! The fields carry the names of Magenta's `NoteSequence` protocol buffer, and the serde form is that
+//! message's JSON form: camelCase names, fields that hold their default left out. Reading takes camelCase
+//! and the proto's own `snake_case` names and passes over fields this crate does not know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    ControlChange, InstrumentInfo, KeySignature, PitchBend, Tempo, TextAnnotation, TimeSignature,
+};
+use crate::pitch::{Pitch, Program, Velocity};
+use crate::units::Seconds;
+
+/// One sounding note.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Note {
+    /// Key number.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pitch: Pitch,
+    /// Loudness, 0 to 127; extraction of melodies passes over notes of velocity 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub velocity: Velocity,
+    /// Start in seconds.
+    #[serde(alias = "start_time", skip_serializing_if = "is_default")]
+    pub start_time: Seconds,
+    /// End in seconds.
+    #[serde(alias = "end_time", skip_serializing_if = "is_default")]
+    pub end_time: Seconds,
+    /// Which part plays it. Numbers need not be contiguous; one number should mean one program.
+    #[serde(skip_serializing_if = "is_default")]
+    pub instrument: u32,
+    /// General MIDI program.
+    #[serde(skip_serializing_if = "is_default")]
+    pub program: Program,
+    /// Whether the pitch means a drum rather than a tone.
+    #[serde(alias = "is_drum", skip_serializing_if = "is_default")]
+    pub is_drum: bool,
+}
+
+/// Notes in seconds with their tempos, signatures and controllers.
+///
+/// No list is guaranteed to be sorted. A sequence without tempo is at 120 quarter notes a minute, one
+/// without time signature is in 4/4.
+///
+/// # Examples
+/// ```
+/// use note_seq::{Note, NoteSequence, Pitch, StepsPerQuarter};
+/// let mut sequence = NoteSequence::default();
+/// sequence.push(Note { pitch: Pitch::new(60)?, end_time: 0.5, ..Note::default() });
+/// assert_eq!(sequence.total_time, 0.5);
+/// let quantized = sequence.quantize(StepsPerQuarter::SIXTEENTHS)?;
+/// assert_eq!((quantized.notes[0].start_step, quantized.notes[0].end_step), (0, 4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NoteSequence {
+    /// Resolution of the MIDI file it came from, in ticks a quarter note; 0 where there is none. (Signed as
+    /// in the proto: parity reading reports the raw header field, which is negative for SMPTE time.)
+    #[serde(alias = "ticks_per_quarter", skip_serializing_if = "is_default")]
+    pub ticks_per_quarter: i32,
+    /// The notes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// End of the music in seconds; at least the largest note end. Silence after it does not count.
+    #[serde(alias = "total_time", skip_serializing_if = "is_default")]
+    pub total_time: Seconds,
+    /// Tempo changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tempos: Vec<Tempo>,
+    /// Changes of metre.
+    #[serde(alias = "time_signatures", skip_serializing_if = "Vec::is_empty")]
+    pub time_signatures: Vec<TimeSignature>,
+    /// Changes of key.
+    #[serde(alias = "key_signatures", skip_serializing_if = "Vec::is_empty")]
+    pub key_signatures: Vec<KeySignature>,
+    /// Pitch bends.
+    #[serde(alias = "pitch_bends", skip_serializing_if = "Vec::is_empty")]
+    pub pitch_bends: Vec<PitchBend>,
+    /// Control changes, the sustain pedal among them.
+    #[serde(alias = "control_changes", skip_serializing_if = "Vec::is_empty")]
+    pub control_changes: Vec<ControlChange>,
+    /// Chord symbols, beats, lyrics, markers.
+    #[serde(alias = "text_annotations", skip_serializing_if = "Vec::is_empty")]
+    pub text_annotations: Vec<TextAnnotation>,
+    /// Names of instruments.
+    #[serde(alias = "instrument_infos", skip_serializing_if = "Vec::is_empty")]
+    pub instrument_infos: Vec<InstrumentInfo>,
+    /// Where this was cut from, if it was.
+    #[serde(alias = "subsequence_info", skip_serializing_if = "Option::is_none")]
+    pub subsequence_info: Option<SubsequenceInfo>,
+}
+
+/// Where a cut piece stood in the sequence it was cut from.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SubsequenceInfo {
+    /// Seconds of the original before the piece.
+    #[serde(alias = "start_time_offset", skip_serializing_if = "is_default")]
+    pub start_time_offset: Seconds,
+    /// Seconds of the original after the piece's own `total_time`.
+    #[serde(alias = "end_time_offset", skip_serializing_if = "is_default")]
+    pub end_time_offset: Seconds,
+}
+
+impl NoteSequence {
+    /// Adds a note and lengthens `total_time` to hold it.
+    pub fn push(&mut self, note: Note) {
+        self.total_time = self.total_time.max(note.end_time);
+        self.notes.push(note);
+    }
+
+    /// The instrument numbers that play notes, ascending.
+    pub fn instruments(&self) -> Vec<u32> {
+        let numbers: std::collections::BTreeSet<u32> =
+            self.notes.iter().map(|n| n.instrument).collect();
+        numbers.into_iter().collect()
+    }
+
+    /// The name of an instrument, where it has one.
+    pub fn instrument_name(&self, instrument: u32) -> Option<&str> {
+        self.instrument_infos.iter().find(|i| i.instrument == instrument).map(|i| i.name.as_str())
+    }
+
+    /// A copy of everything but the notes, and of the notes for which `keep` answers true. `total_time` stays.
+    #[must_use]
+    pub fn with_notes(&self, keep: impl FnMut(&Note) -> bool) -> Self {
+        let mut keep = keep;
+        Self {
+            ticks_per_quarter: self.ticks_per_quarter,
+            notes: self.notes.iter().filter(|n| keep(n)).copied().collect(),
+            total_time: self.total_time,
+            tempos: self.tempos.clone(),
+            time_signatures: self.time_signatures.clone(),
+            key_signatures: self.key_signatures.clone(),
+            pitch_bends: self.pitch_bends.clone(),
+            control_changes: self.control_changes.clone(),
+            text_annotations: self.text_annotations.clone(),
+            instrument_infos: self.instrument_infos.clone(),
+            subsequence_info: self.subsequence_info,
+        }
+    }
+}
+
+/// For serde: fields that hold their type's default are not written, as in the proto's JSON form.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

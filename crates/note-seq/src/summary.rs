@@ -1,0 +1,213 @@
+//! One file in one object: everything that Python's `note_seq` and Magenta's converters make of it.
+//!
+//! The keys are those of the project's Python oracle, so that a program can compare the two.
+
+use serde::{Deserialize, Serialize};
+
+use crate::midi::Read;
+use crate::quantize::QuantizeError;
+use crate::quantized::QuantizedSequence;
+use crate::sequence::NoteSequence;
+use crate::units::{Seconds, Step, StepsPerQuarter};
+use crate::{Conversion, MelodyConverter};
+
+/// Pitch, start and end in seconds, velocity, program, drums (0 or 1), instrument.
+pub type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
+
+/// Pitch, first step, step after the last, velocity, program, drums (0 or 1), instrument.
+pub type QuantizedRow = (u8, Step, Step, u8, u8, u8, u32);
+
+/// What [`summary`] gives. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Resolution.
+    pub ticks_per_quarter: i32,
+    /// End of the last note.
+    pub total_time: Seconds,
+    /// Time and quarter notes a minute.
+    pub tempos: Vec<(Seconds, f64)>,
+    /// Time, numerator, denominator.
+    pub time_signatures: Vec<(Seconds, u32, u32)>,
+    /// Time, pitch class of the tonic, mode (0 major, 1 minor).
+    pub key_signatures: Vec<(Seconds, u8, u8)>,
+    /// Names by instrument number.
+    pub instrument_names: std::collections::BTreeMap<u32, String>,
+    /// All notes.
+    pub notes: Vec<NoteRow>,
+    /// How many of each.
+    pub counts: SummaryCounts,
+    /// The whole sequence on the grid of sixteenths, or why not.
+    pub quantized: SummaryQuantized,
+    /// The stretches of constant tempo and metre.
+    pub segments: Vec<SummarySegment>,
+}
+
+/// Sizes of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SummaryCounts {
+    /// Notes.
+    pub notes: usize,
+    /// Control changes.
+    pub control_changes: usize,
+    /// Pitch bends.
+    pub pitch_bends: usize,
+}
+
+/// A quantized sequence, or the name of the error class that Python raises.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SummaryQuantized {
+    /// It can be quantized.
+    Steps {
+        /// Length in steps.
+        total_steps: Step,
+        /// Steps a bar; left out for the whole file.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        steps_per_bar: Option<f64>,
+        /// All notes.
+        notes: Vec<QuantizedRow>,
+    },
+    /// It cannot.
+    Error {
+        /// Python's error class.
+        error: String,
+    },
+}
+
+/// A stretch of constant tempo and metre. The windows are sorted lists of labels without repetitions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummarySegment {
+    /// Where it begins in the file.
+    pub start: Seconds,
+    /// Its length up to its last note's end.
+    pub total_time: Seconds,
+    /// How many notes begin in it.
+    pub notes: usize,
+    /// Time and quarter notes a minute.
+    pub tempos: Vec<(Seconds, f64)>,
+    /// Time, numerator, denominator.
+    pub time_signatures: Vec<(Seconds, u32, u32)>,
+    /// The stretch on the grid of sixteenths, or why not.
+    pub quantized: SummaryQuantized,
+    /// Two-bar melodies of programs 0 to 31.
+    pub mel2: Vec<Vec<u16>>,
+    /// Sixteen-bar melodies of all programs.
+    pub mel16: Vec<Vec<u16>>,
+}
+
+/// Everything the oracle prints of a file that could be read.
+///
+/// # Examples
+/// ```
+/// use note_seq::midi::{self, ReadOptions};
+/// let bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x0c\0\x90\x3c\x64\x60\x80\x3c\x40\0\xff\x2f\0";
+/// let read = midi::read(bytes, &ReadOptions::parity())?;
+/// let summary = note_seq::summary(&read);
+/// assert_eq!(summary.notes, [(60, 0.0, 0.5, 100, 0, 0, 0)]);
+/// # Ok::<(), midi::MidiError>(())
+/// ```
+pub fn summary(read: &Read) -> Summary {
+    let sequence = &read.sequence;
+    Summary {
+        ticks_per_quarter: sequence.ticks_per_quarter,
+        total_time: sequence.total_time,
+        tempos: tempos(sequence),
+        time_signatures: time_signatures(sequence),
+        key_signatures: sequence
+            .key_signatures
+            .iter()
+            .map(|k| (k.time, k.key, k.mode as u8))
+            .collect(),
+        instrument_names: sequence
+            .instrument_infos
+            .iter()
+            .map(|i| (i.instrument, i.name.clone()))
+            .collect(),
+        notes: (sequence.notes.iter())
+            .map(|n| {
+                let (velocity, program) = (n.velocity.get(), n.program.get());
+                (
+                    n.pitch.get(),
+                    n.start_time,
+                    n.end_time,
+                    velocity,
+                    program,
+                    u8::from(n.is_drum),
+                    n.instrument,
+                )
+            })
+            .collect(),
+        counts: SummaryCounts {
+            notes: sequence.notes.len(),
+            control_changes: sequence.control_changes.len(),
+            pitch_bends: sequence.pitch_bends.len(),
+        },
+        quantized: quantized(&sequence.quantize(StepsPerQuarter::SIXTEENTHS), false),
+        segments: sequence.split_on_time_changes().iter().map(segment).collect(),
+    }
+}
+
+fn segment(piece: &NoteSequence) -> SummarySegment {
+    SummarySegment {
+        start: piece.subsequence_info.map_or(0.0, |info| info.start_time_offset),
+        total_time: piece.total_time,
+        notes: piece.notes.len(),
+        tempos: tempos(piece),
+        time_signatures: time_signatures(piece),
+        quantized: quantized(&piece.quantize(StepsPerQuarter::SIXTEENTHS), true),
+        mel2: sorted(MelodyConverter::mel_2bar().windows(piece), |w| w.tokens),
+        mel16: sorted(MelodyConverter::mel_16bar().windows(piece), |w| w.tokens),
+    }
+}
+
+fn sorted<W, T: Ord>(conversion: Conversion<W>, tokens: impl FnMut(W) -> T) -> Vec<T> {
+    let mut all: Vec<T> = conversion.windows.into_iter().map(tokens).collect();
+    all.sort();
+    all
+}
+
+fn tempos(sequence: &NoteSequence) -> Vec<(Seconds, f64)> {
+    sequence.tempos.iter().map(|t| (t.time, t.qpm)).collect()
+}
+
+fn time_signatures(sequence: &NoteSequence) -> Vec<(Seconds, u32, u32)> {
+    sequence.time_signatures.iter().map(|t| (t.time, t.numerator, t.denominator)).collect()
+}
+
+fn quantized(
+    result: &Result<QuantizedSequence, QuantizeError>,
+    with_bar: bool,
+) -> SummaryQuantized {
+    match result {
+        Ok(quantized) => SummaryQuantized::Steps {
+            total_steps: quantized.total_steps,
+            steps_per_bar: quantized.steps_per_bar().filter(|_| with_bar),
+            notes: (quantized.notes.iter())
+                .map(|n| {
+                    let (velocity, program) = (n.velocity.get(), n.program.get());
+                    (
+                        n.pitch.get(),
+                        n.start_step,
+                        n.end_step,
+                        velocity,
+                        program,
+                        u8::from(n.is_drum),
+                        n.instrument,
+                    )
+                })
+                .collect(),
+        },
+        Err(error) => SummaryQuantized::Error { error: python_class(error).to_owned() },
+    }
+}
+
+fn python_class(error: &QuantizeError) -> &'static str {
+    match error {
+        QuantizeError::MultipleTempos { .. } | QuantizeError::BadGrid { .. } => {
+            "MultipleTempoError"
+        }
+        QuantizeError::MultipleTimeSignatures { .. } => "MultipleTimeSignatureError",
+        QuantizeError::BadTimeSignature { .. } => "BadTimeSignatureError",
+        QuantizeError::NegativeTime { .. } => "NegativeTimeError",
+    }
+}

@@ -1,0 +1,8 @@
+//! Tests of `note-seq` through its public interface.
+
+#![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
+
+mod edge_cases;
+mod golden;
+mod properties;
+mod smf;
