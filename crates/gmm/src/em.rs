@@ -7,7 +7,7 @@ mod start;
 use crate::density::BlockDensity;
 use crate::observe::Progress;
 use crate::params::{ParamError, Values};
-use crate::report::{FitReport, FitTimes, Repair, StartReport};
+use crate::report::{Fit, FitReport, FitTimes, Repair, StartReport};
 use crate::{GaussianMixture, Real, Samples};
 use m_step::MStep;
 use pass::Workspace;
@@ -15,8 +15,6 @@ use start::Background;
 use std::ops::ControlFlow;
 use std::time::Instant;
 use thiserror::Error;
-
-pub use crate::report::Fit;
 
 /// Why a fit gave no mixture.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -106,7 +104,7 @@ pub(crate) fn fit<T: Real>(
     observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Result<Fit, FitError> {
     check_size(values, samples)?;
-    let background = Background::new(values, samples, seed)?;
+    let background = Background::new(values, samples, seed);
     let mut workspace = Workspace::new(values.n_components, samples, values.covariance_type);
     let mut times = FitTimes::default();
     let mut starts = Vec::with_capacity(values.n_init);

@@ -1,8 +1,9 @@
 //! [`GmmParams`]: what a fit is asked to do, and its checked twin.
 
-use crate::em::{self, Fit, FitError};
+use crate::em::{self, FitError};
 use crate::init::Init;
 use crate::observe::Progress;
+use crate::report::Fit;
 use crate::{CovarianceType, Real, Samples};
 use std::ops::ControlFlow;
 use thiserror::Error;

@@ -11,23 +11,23 @@ pub(crate) mod sealed {
     }
 
     impl Kernel for f32 {
-        #[inline(always)]
+        #[inline]
         #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked for")]
         fn from_f64(value: f64) -> Self {
             value as Self
         }
-        #[inline(always)]
+        #[inline]
         fn to_f64(self) -> f64 {
             f64::from(self)
         }
     }
 
     impl Kernel for f64 {
-        #[inline(always)]
+        #[inline]
         fn from_f64(value: f64) -> Self {
             value
         }
-        #[inline(always)]
+        #[inline]
         fn to_f64(self) -> f64 {
             self
         }

@@ -15,6 +15,7 @@ use thiserror::Error;
 /// # Ok::<(), gmm::SamplesError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the field's names")]
 pub struct Samples<'a, T = f64> {
     data: &'a [T],
     weights: Option<&'a [f64]>,

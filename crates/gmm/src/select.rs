@@ -1,8 +1,9 @@
 //! Choice of the number of components and of the covariance shape: a sweep, its curve and its best fit.
 
-use crate::em::{Fit, FitError};
+use crate::em::FitError;
 use crate::observe::Progress;
 use crate::params::GmmParams;
+use crate::report::Fit;
 use crate::{CovarianceType, Real, Samples};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;

@@ -75,16 +75,15 @@ impl<'a> MStep<'a> {
             }
         }
         let total: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|w| *w /= total);
+        for weight in &mut weights {
+            *weight /= total;
+        }
         let covariances = self.covariances(moments, &starved, d);
-        self.factorise(weights, means, covariances, iteration)
+        self.factorise(&weights, &means, covariances, iteration)
     }
 
     /// A mixture with the given means, equal weights and the covariance of all samples for every component.
-    pub(super) fn everywhere_alike(
-        &mut self,
-        means: Vec<f64>,
-    ) -> Result<GaussianMixture, FitError> {
+    pub(super) fn everywhere_alike(&mut self, means: &[f64]) -> Result<GaussianMixture, FitError> {
         let d = self.background.mean.len();
         let k = means.len() / d;
         let reg = self.values.reg_covar;
@@ -100,7 +99,7 @@ impl<'a> MStep<'a> {
                 Covariances::Spherical(vec![pooled.mean_variance() + reg; k])
             }
         };
-        self.factorise(vec![1.0 / k as f64; k], means, covariances, 0)
+        self.factorise(&vec![1.0 / k as f64; k], means, covariances, 0)
     }
 
     fn note(&mut self, iteration: usize, component: usize, action: RepairAction) {
@@ -143,8 +142,8 @@ impl<'a> MStep<'a> {
     /// Factorises the covariances; a singular one gets a growing ridge, unless regularisation was switched off.
     fn factorise(
         &mut self,
-        weights: Vec<f64>,
-        means: Vec<f64>,
+        weights: &[f64],
+        means: &[f64],
         mut covariances: Covariances,
         iteration: usize,
     ) -> Result<GaussianMixture, FitError> {
@@ -153,8 +152,8 @@ impl<'a> MStep<'a> {
         let mut ridges = vec![0; weights.len()];
         loop {
             let component = match GaussianMixture::from_valid(
-                weights.clone(),
-                means.clone(),
+                weights.to_vec(),
+                means.to_vec(),
                 covariances.clone(),
             ) {
                 Ok(model) => return Ok(model),

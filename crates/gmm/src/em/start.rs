@@ -62,11 +62,7 @@ impl Pooled {
 }
 
 impl Background {
-    pub(super) fn new<T: Real>(
-        values: &Values,
-        samples: &Samples<'_, T>,
-        seed: u64,
-    ) -> Result<Self, FitError> {
+    pub(super) fn new<T: Real>(values: &Values, samples: &Samples<'_, T>, seed: u64) -> Self {
         let (n, d) = (samples.n_samples(), samples.n_features());
         let n_rows = n.min(SUBSET_ROWS.max(512 * values.n_components));
         let mut chosen: Vec<usize> = if n_rows == n {
@@ -102,7 +98,7 @@ impl Background {
             total.add(samples.data(), &weights);
             total.finish().clone()
         });
-        Ok(Self { mean, covariance: Pooled { matrix, d }, total, rows })
+        Self { mean, covariance: Pooled { matrix, d }, total, rows }
     }
 
     /// Covariance within components: that of all samples less that between the components' means.
@@ -119,7 +115,9 @@ impl Background {
                 }
             }
         }
-        within.iter_mut().for_each(|v| *v /= total.count);
+        for value in &mut within {
+            *value /= total.count;
+        }
         linalg::mirror_lower(&mut within, d);
         within
     }
@@ -159,7 +157,7 @@ pub(super) fn model<T: Real>(
             for row in index::sample(&mut rng, n, k) {
                 means.extend(samples.row(row).iter().map(|x| x.to_f64()));
             }
-            return m_step.everywhere_alike(means);
+            return m_step.everywhere_alike(&means);
         }
         Init::Labels(labels) => {
             expect("labels", labels.len(), n)?;

@@ -114,15 +114,15 @@ impl TryFrom<Value> for GaussianMixture {
         }
         let form: Form = serde_json::from_value(value)?;
         let (k, d) = (form.n_components, form.n_features);
-        let means = flatten(form.means, d).ok_or(FormatError::Shape { field: "means" })?;
+        let means = flatten(&form.means, d).ok_or(FormatError::Shape { field: "means" })?;
         let covariances = match (form.covariance_type, form.covariances) {
             (CovarianceType::Full, Nested::Matrices(v)) => v
                 .into_iter()
-                .map(|matrix| flatten(matrix, d))
+                .map(|matrix| flatten(&matrix, d))
                 .collect::<Option<Vec<_>>>()
                 .map(|v| Covariances::Full(v.concat())),
-            (CovarianceType::Tied, Nested::Matrix(v)) => flatten(v, d).map(Covariances::Tied),
-            (CovarianceType::Diag, Nested::Matrix(v)) => flatten(v, d).map(Covariances::Diag),
+            (CovarianceType::Tied, Nested::Matrix(v)) => flatten(&v, d).map(Covariances::Tied),
+            (CovarianceType::Diag, Nested::Matrix(v)) => flatten(&v, d).map(Covariances::Diag),
             (CovarianceType::Spherical, Nested::Vector(v)) => Some(Covariances::Spherical(v)),
             _ => None,
         };
@@ -140,6 +140,6 @@ fn found(value: &Value, field: &str) -> String {
 }
 
 /// The rows end to end, if each has `d` values.
-fn flatten(rows: Vec<Vec<f64>>, d: usize) -> Option<Vec<f64>> {
+fn flatten(rows: &[Vec<f64>], d: usize) -> Option<Vec<f64>> {
     rows.iter().all(|row| row.len() == d).then(|| rows.concat())
 }
