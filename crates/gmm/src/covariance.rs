@@ -1,0 +1,100 @@
+//! [`CovarianceType`] and the covariances of a mixture.
+
+use serde::{Deserialize, Serialize};
+
+/// Shape of the component covariances.
+///
+/// Free parameters for `K` components in `D` dimensions, means and weights not counted:
+/// full `K D (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CovarianceType {
+    /// Each component has its own symmetric matrix.
+    #[default]
+    Full,
+    /// All components share one symmetric matrix.
+    Tied,
+    /// Each component has its own variance per feature.
+    Diag,
+    /// Each component has one variance for all features.
+    Spherical,
+}
+
+impl CovarianceType {
+    /// Number of free covariance parameters of `n_components` in `n_features` dimensions.
+    pub fn n_parameters(self, n_components: usize, n_features: usize) -> usize {
+        match self {
+            Self::Full => n_components * n_features * (n_features + 1) / 2,
+            Self::Tied => n_features * (n_features + 1) / 2,
+            Self::Diag => n_components * n_features,
+            Self::Spherical => n_components,
+        }
+    }
+}
+
+/// Covariances of all components, in the shape that their [`CovarianceType`] stores.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Covariances {
+    /// `[K, D, D]`, row-major.
+    Full(Vec<f64>),
+    /// `[D, D]`, row-major.
+    Tied(Vec<f64>),
+    /// `[K, D]`: variances.
+    Diag(Vec<f64>),
+    /// `[K]`: variances.
+    Spherical(Vec<f64>),
+}
+
+impl Covariances {
+    /// The shape stored.
+    pub fn covariance_type(&self) -> CovarianceType {
+        match self {
+            Self::Full(_) => CovarianceType::Full,
+            Self::Tied(_) => CovarianceType::Tied,
+            Self::Diag(_) => CovarianceType::Diag,
+            Self::Spherical(_) => CovarianceType::Spherical,
+        }
+    }
+
+    /// The stored numbers as one slice.
+    pub fn as_slice(&self) -> &[f64] {
+        match self {
+            Self::Full(v) | Self::Tied(v) | Self::Diag(v) | Self::Spherical(v) => v,
+        }
+    }
+
+    /// Number of values that `n_components` in `n_features` dimensions store.
+    pub(crate) fn expected_len(&self, n_components: usize, n_features: usize) -> usize {
+        match self {
+            Self::Full(_) => n_components * n_features * n_features,
+            Self::Tied(_) => n_features * n_features,
+            Self::Diag(_) => n_components * n_features,
+            Self::Spherical(_) => n_components,
+        }
+    }
+
+    /// The covariance of one component as a dense row-major `[D, D]` matrix.
+    pub(crate) fn dense(&self, component: usize, n_features: usize) -> Vec<f64> {
+        let d = n_features;
+        match self {
+            Self::Full(v) => v[component * d * d..(component + 1) * d * d].to_vec(),
+            Self::Tied(v) => v.clone(),
+            Self::Diag(v) => diagonal(&v[component * d..(component + 1) * d]),
+            Self::Spherical(v) => diagonal(&vec![v[component]; d]),
+        }
+    }
+}
+
+/// Dense row-major matrix with the given diagonal.
+fn diagonal(values: &[f64]) -> Vec<f64> {
+    let d = values.len();
+    let mut dense = vec![0.0; d * d];
+    for (j, value) in values.iter().enumerate() {
+        dense[j * d + j] = *value;
+    }
+    dense
+}

@@ -1,0 +1,233 @@
+//! The EM loop: starts, iterations, and the choice between starts.
+
+mod m_step;
+mod pass;
+mod start;
+
+use crate::density::BlockDensity;
+use crate::observe::Progress;
+use crate::params::{ParamError, Values};
+use crate::report::{Fit, FitReport, FitTimes, Repair, StartReport};
+use crate::{GaussianMixture, Real, Samples};
+use m_step::MStep;
+use pass::Workspace;
+use start::Background;
+use std::ops::ControlFlow;
+use std::time::Instant;
+use thiserror::Error;
+
+/// Why a fit gave no mixture.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum FitError {
+    /// A parameter is outside its range.
+    #[error(transparent)]
+    Params(#[from] ParamError),
+    /// There are fewer samples than components.
+    #[error(
+        "there are {n_samples} samples for {n_components} components; lower `n_components` or add samples"
+    )]
+    TooFewSamples {
+        /// Number of samples.
+        n_samples: usize,
+        /// Number of components.
+        n_components: usize,
+    },
+    /// A value is so large that its square overflows.
+    #[error(
+        "row {row}, column {column} is {value}; squares overflow beyond {limit}, rescale the data"
+    )]
+    TooLarge {
+        /// Row, counted from 0.
+        row: usize,
+        /// Column, counted from 0.
+        column: usize,
+        /// The value found.
+        value: f64,
+        /// Largest magnitude allowed.
+        limit: f64,
+    },
+    /// A start that the caller gave does not fit the samples or the parameters.
+    #[error("the given start has {found} {what} where {expected} are needed")]
+    BadStart {
+        /// What does not fit.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// What is needed.
+        expected: String,
+    },
+    /// A covariance is not positive definite and `reg_covar` is too small to help.
+    #[error(
+        "component {component} has a singular covariance; raise `reg_covar` (now {reg_covar:e}) or lower `n_components`"
+    )]
+    Singular {
+        /// The component, counted from 0.
+        component: usize,
+        /// The regularisation in force.
+        reg_covar: f64,
+    },
+    /// Some samples have no density under any component, so the likelihood is not finite.
+    #[error(
+        "the likelihood of iteration {iteration} is {bound}; the data span too many orders of magnitude, rescale them"
+    )]
+    NotFinite {
+        /// The iteration, counted from 1.
+        iteration: usize,
+        /// The bound found.
+        bound: f64,
+    },
+    /// The observer cancelled the fit.
+    #[error("the fit was cancelled in iteration {iteration} of start {start}")]
+    Cancelled {
+        /// The start, counted from 0.
+        start: usize,
+        /// The iteration, counted from 1.
+        iteration: usize,
+    },
+}
+
+/// What one start came to.
+struct Run {
+    model: GaussianMixture,
+    lower_bounds: Vec<f64>,
+    converged: bool,
+    score: f64,
+    repairs: Vec<Repair>,
+}
+
+/// Fits a mixture; see [`ValidParams::fit_observed`](crate::ValidParams::fit_observed).
+pub(crate) fn fit<T: Real>(
+    values: &Values,
+    samples: &Samples<'_, T>,
+    seed: u64,
+    observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+) -> Result<Fit, FitError> {
+    check_size(values, samples)?;
+    let background = Background::new(values, samples, seed);
+    let mut workspace = Workspace::new(values.n_components, samples, values.covariance_type);
+    let mut times = FitTimes::default();
+    let mut starts = Vec::with_capacity(values.n_init);
+    let mut best: Option<(usize, Run)> = None;
+    for start in 0..values.n_init {
+        let run = run_start(
+            values,
+            samples,
+            seed,
+            start,
+            &background,
+            &mut workspace,
+            &mut times,
+            observe,
+        )?;
+        starts.push(StartReport {
+            score: run.score,
+            first_bound: run.lower_bounds[0],
+            n_iter: run.lower_bounds.len(),
+            converged: run.converged,
+        });
+        if best.as_ref().is_none_or(|(_, kept)| run.score > kept.score) {
+            best = Some((start, run));
+        }
+    }
+    let (best_init, run) = best.expect("`n_init` has been checked to be at least 1");
+    let n = samples.total_weight();
+    let log_likelihood = run.score * n;
+    let n_parameters = run.model.n_parameters();
+    let report = FitReport {
+        n_samples: samples.n_samples(),
+        n_features: samples.n_features(),
+        n_components: values.n_components,
+        covariance_type: values.covariance_type,
+        n_parameters,
+        n_iter: run.lower_bounds.len(),
+        lower_bounds: run.lower_bounds,
+        converged: run.converged,
+        best_init,
+        starts,
+        score: run.score,
+        log_likelihood,
+        bic: -2.0 * log_likelihood + n_parameters as f64 * n.ln(),
+        aic: -2.0 * log_likelihood + 2.0 * n_parameters as f64,
+        repairs: run.repairs,
+        times,
+    };
+    Ok(Fit { model: run.model, report })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the pieces of one fit, used in this one place")]
+fn run_start<T: Real>(
+    values: &Values,
+    samples: &Samples<'_, T>,
+    seed: u64,
+    start: usize,
+    background: &Background,
+    workspace: &mut Workspace<T>,
+    times: &mut FitTimes,
+    observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+) -> Result<Run, FitError> {
+    let clock = Instant::now();
+    let mut m_step = MStep::new(values, background, samples.total_weight());
+    let mut model = start::model(values, samples, seed, start, background, workspace, &mut m_step)?;
+    times.start += clock.elapsed();
+    let clock = Instant::now();
+    let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
+    let mut converged = false;
+    for iteration in 1..=values.max_iter {
+        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors());
+        let totals = workspace.expectation(samples, &density, model.means());
+        let bound = totals.log_likelihood / samples.total_weight();
+        if !bound.is_finite() {
+            return Err(FitError::NotFinite { iteration, bound });
+        }
+        let previous = lower_bounds.last().copied();
+        lower_bounds.push(bound);
+        model = m_step.update(
+            workspace.moments(),
+            samples,
+            Some(model.means()),
+            totals.worst_row,
+            iteration,
+        )?;
+        let change = previous.map(|previous| bound - previous);
+        let progress = Progress {
+            n_components: values.n_components,
+            start,
+            n_init: values.n_init,
+            iteration,
+            max_iter: values.max_iter,
+            lower_bound: bound,
+            change,
+        };
+        if observe(&progress).is_break() {
+            return Err(FitError::Cancelled { start, iteration });
+        }
+        converged = change.is_some_and(|change| change.abs() < values.tol);
+        if converged {
+            break;
+        }
+    }
+    times.iterations += clock.elapsed();
+    let score = model.score(samples).expect("the mixture was fitted to these samples");
+    Ok(Run { model, lower_bounds, converged, score, repairs: m_step.into_repairs() })
+}
+
+/// Refuses too few samples, and values whose squares would overflow.
+fn check_size<T: Real>(values: &Values, samples: &Samples<'_, T>) -> Result<(), FitError> {
+    let (n_samples, n_components) = (samples.n_samples(), values.n_components);
+    if n_samples < n_components {
+        return Err(FitError::TooFewSamples { n_samples, n_components });
+    }
+    // A sum of 1e8 squares still fits: f64 reaches 1e308, f32 reaches 3e38.
+    let limit = if size_of::<T>() == size_of::<f32>() { 1e15 } else { 1e140 };
+    let bound = T::from_f64(limit);
+    match samples.data().iter().position(|x| *x > bound || *x < -bound) {
+        Some(at) => Err(FitError::TooLarge {
+            row: at / samples.n_features(),
+            column: at % samples.n_features(),
+            value: samples.data()[at].to_f64(),
+            limit,
+        }),
+        None => Ok(()),
+    }
+}

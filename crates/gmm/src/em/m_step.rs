@@ -1,0 +1,189 @@
+//! The M step: parameters from moments, and the repair of components that have none.
+
+use super::FitError;
+use super::start::Background;
+use crate::model::ModelError;
+use crate::params::Values;
+use crate::report::{Repair, RepairAction};
+use crate::stats::Moments;
+use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
+
+/// A component that holds less than this share of an average row has lost its rows.
+const STARVED: f64 = 1e-8;
+/// How often a start may move starved components elsewhere before it gives up on them.
+const MAX_RESEEDS: usize = 10;
+/// How often a singular covariance gets a larger ridge before the fit fails.
+const MAX_RIDGES: i32 = 8;
+
+/// Turns moments into parameters, and remembers what had to be repaired.
+pub(super) struct MStep<'a> {
+    values: &'a Values,
+    background: &'a Background,
+    total_weight: f64,
+    n_reseeds: usize,
+    repairs: Vec<Repair>,
+}
+
+impl<'a> MStep<'a> {
+    pub(super) fn new(values: &'a Values, background: &'a Background, total_weight: f64) -> Self {
+        Self { values, background, total_weight, n_reseeds: 0, repairs: Vec::new() }
+    }
+
+    pub(super) fn into_repairs(self) -> Vec<Repair> {
+        self.repairs
+    }
+
+    /// Parameters that maximise the expected log likelihood (Bishop, PRML, Eq. 9.24–9.26), with `reg_covar` added to
+    /// the diagonal of every covariance.
+    ///
+    /// A component that has lost all its rows is moved to `worst_row`, with the covariance of all samples.
+    pub(super) fn update<T: Real>(
+        &mut self,
+        moments: &[Moments],
+        samples: &Samples<'_, T>,
+        previous_means: Option<&[f64]>,
+        worst_row: usize,
+        iteration: usize,
+    ) -> Result<GaussianMixture, FitError> {
+        let d = samples.n_features();
+        let floor = STARVED * self.total_weight / samples.n_samples() as f64;
+        let mut weights: Vec<f64> = moments.iter().map(|m| m.count / self.total_weight).collect();
+        let mut means = Vec::with_capacity(moments.len() * d);
+        let mut starved = vec![false; moments.len()];
+        for (k, component) in moments.iter().enumerate() {
+            if component.count > floor {
+                means.extend(component.mean());
+                continue;
+            }
+            starved[k] = true;
+            if self.n_reseeds < MAX_RESEEDS {
+                self.n_reseeds += 1;
+                // Several at once go to different rows, spread evenly from the worst one.
+                let n_before = starved[..k].iter().filter(|s| **s).count();
+                let step = samples.n_samples() / moments.len() + 1;
+                let row = (worst_row + n_before * step) % samples.n_samples();
+                weights[k] = 1.0 / moments.len() as f64;
+                means.extend(samples.row(row).iter().map(|x| x.to_f64()));
+                self.note(iteration, k, RepairAction::Reseeded { row });
+            } else {
+                weights[k] = 0.0;
+                means.extend(match previous_means {
+                    Some(previous) => &previous[k * d..(k + 1) * d],
+                    None => &self.background.mean,
+                });
+                self.note(iteration, k, RepairAction::Parked);
+            }
+        }
+        let total: f64 = weights.iter().sum();
+        for weight in &mut weights {
+            *weight /= total;
+        }
+        let covariances = self.covariances(moments, &starved, d);
+        self.factorise(&weights, &means, covariances, iteration)
+    }
+
+    /// A mixture with the given means, equal weights and the covariance of all samples for every component.
+    pub(super) fn everywhere_alike(&mut self, means: &[f64]) -> Result<GaussianMixture, FitError> {
+        let d = self.background.mean.len();
+        let k = means.len() / d;
+        let reg = self.values.reg_covar;
+        let pooled = &self.background.covariance;
+        let mut dense = pooled.dense();
+        add_to_diagonal(&mut dense, d, reg);
+        let variances: Vec<f64> = pooled.variances().iter().map(|v| v + reg).collect();
+        let covariances = match self.values.covariance_type {
+            CovarianceType::Full => Covariances::Full(dense.repeat(k)),
+            CovarianceType::Tied => Covariances::Tied(dense),
+            CovarianceType::Diag => Covariances::Diag(variances.repeat(k)),
+            CovarianceType::Spherical => {
+                Covariances::Spherical(vec![pooled.mean_variance() + reg; k])
+            }
+        };
+        self.factorise(&vec![1.0 / k as f64; k], means, covariances, 0)
+    }
+
+    fn note(&mut self, iteration: usize, component: usize, action: RepairAction) {
+        self.repairs.push(Repair { iteration, component, action });
+    }
+
+    /// Covariances of all components; starved ones get that of all samples.
+    fn covariances(&self, moments: &[Moments], starved: &[bool], d: usize) -> Covariances {
+        let reg = self.values.reg_covar;
+        let pooled = &self.background.covariance;
+        let variances = |k: usize| -> Vec<f64> {
+            if starved[k] { pooled.variances() } else { moments[k].variances() }
+        };
+        match self.values.covariance_type {
+            CovarianceType::Full => {
+                let mut all = Vec::with_capacity(moments.len() * d * d);
+                for (component, starved) in moments.iter().zip(starved) {
+                    let first = all.len();
+                    all.extend(if *starved { pooled.dense() } else { component.covariance() });
+                    add_to_diagonal(&mut all[first..], d, reg);
+                }
+                Covariances::Full(all)
+            }
+            CovarianceType::Tied => {
+                let mut within = self.background.within(moments);
+                add_to_diagonal(&mut within, d, reg);
+                Covariances::Tied(within)
+            }
+            CovarianceType::Diag => Covariances::Diag(
+                (0..moments.len()).flat_map(variances).map(|variance| variance + reg).collect(),
+            ),
+            CovarianceType::Spherical => Covariances::Spherical(
+                (0..moments.len())
+                    .map(|k| variances(k).iter().sum::<f64>() / d as f64 + reg)
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Factorises the covariances; a singular one gets a growing ridge, unless regularisation was switched off.
+    fn factorise(
+        &mut self,
+        weights: &[f64],
+        means: &[f64],
+        mut covariances: Covariances,
+        iteration: usize,
+    ) -> Result<GaussianMixture, FitError> {
+        let d = means.len() / weights.len();
+        let reg_covar = self.values.reg_covar;
+        let mut ridges = vec![0; weights.len()];
+        loop {
+            let component = match GaussianMixture::from_valid(
+                weights.to_vec(),
+                means.to_vec(),
+                covariances.clone(),
+            ) {
+                Ok(model) => return Ok(model),
+                Err(ModelError::NotPositiveDefinite { component }) => component,
+                Err(_) => unreachable!("valid shapes fail only by a singular covariance"),
+            };
+            if reg_covar == 0.0 || ridges[component] == MAX_RIDGES {
+                return Err(FitError::Singular { component, reg_covar });
+            }
+            ridges[component] += 1;
+            let scale = self.background.covariance.mean_variance().max(reg_covar);
+            let amount = scale * 1e-12 * 10_f64.powi(ridges[component]);
+            match &mut covariances {
+                Covariances::Full(v) => {
+                    add_to_diagonal(&mut v[component * d * d..(component + 1) * d * d], d, amount);
+                }
+                Covariances::Tied(v) => add_to_diagonal(v, d, amount),
+                Covariances::Diag(v) => {
+                    v[component * d..(component + 1) * d].iter_mut().for_each(|v| *v += amount);
+                }
+                Covariances::Spherical(v) => v[component] += amount,
+            }
+            self.note(iteration, component, RepairAction::Ridge { amount });
+        }
+    }
+}
+
+/// Adds `amount` to the diagonal of a dense `[D, D]` matrix.
+fn add_to_diagonal(matrix: &mut [f64], d: usize, amount: f64) {
+    for i in 0..d {
+        matrix[i * d + i] += amount;
+    }
+}

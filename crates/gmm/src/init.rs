@@ -1,0 +1,33 @@
+//! [`Init`]: how a start of EM is made.
+
+pub(crate) mod kmeans;
+
+use crate::GaussianMixture;
+
+/// How the starting responsibilities or parameters of EM are made.
+///
+/// The random kinds differ from start to start, so `n_init` greater than 1 makes sense only for them.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Init {
+    /// k-means from k-means++ centres; each row belongs to its nearest centre.
+    #[default]
+    KMeans,
+    /// k-means++ centres alone; each row belongs to its nearest centre.
+    KMeansPlusPlus,
+    /// Distinct random rows as means, equal weights, the covariance of all samples for every component.
+    Random,
+    /// Component of each row, `[n_samples]`.
+    Labels(Vec<usize>),
+    /// Responsibilities of each row, `[n_samples, K]`, row-major; each row must sum to 1.
+    Responsibilities(Vec<f64>),
+    /// Parameters to go on from, of the same covariance type.
+    Model(Box<GaussianMixture>),
+}
+
+impl Init {
+    /// Whether the start is the caller's, so that every start would be the same.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Self::Labels(_) | Self::Responsibilities(_) | Self::Model(_))
+    }
+}

@@ -1,0 +1,123 @@
+//! The only file that talks to faer: small factorisations and the two products of the EM loop.
+//!
+//! Everything here runs on the calling thread; parallelism is the caller's, over blocks and components.
+
+use crate::Real;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{
+    LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
+use faer::{Accum, MatMut, MatRef, Par, Spec};
+
+/// A matrix that is not positive definite to working precision.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotPositiveDefinite;
+
+/// Lower Cholesky factor `L` (row-major, zeros above) with `matrix = L Lᵀ`; only the lower triangle is read.
+pub(crate) fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, NotPositiveDefinite> {
+    let mut factor = matrix.to_vec();
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(d, Par::Seq, Spec::default()));
+    cholesky_in_place(
+        MatMut::from_row_major_slice_mut(&mut factor, d, d),
+        LltRegularization::default(),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Spec::default(),
+    )
+    .map_err(|_| NotPositiveDefinite)?;
+    for i in 0..d {
+        factor[i * d + i + 1..(i + 1) * d].fill(0.0);
+    }
+    let sound = (0..d).all(|i| factor[i * d + i] > 0.0) && factor.iter().all(|v| v.is_finite());
+    if sound { Ok(factor) } else { Err(NotPositiveDefinite) }
+}
+
+/// Inverse of a lower triangular row-major matrix, row-major with zeros above.
+pub(crate) fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
+    let mut inverse = vec![0.0; d * d];
+    invert_lower_triangular(
+        MatMut::from_row_major_slice_mut(&mut inverse, d, d),
+        MatRef::from_row_major_slice(factor, d, d),
+        Par::Seq,
+    );
+    inverse
+}
+
+/// `y = z · lowerᵀ` for row-major `z`, `y` of `rows` rows, and `lower` triangular `[d, d]`.
+pub(crate) fn times_lower_transposed<T: Real>(y: &mut [T], z: &[T], lower: &[T], d: usize) {
+    let rows = y.len() / d;
+    triangular::matmul(
+        MatMut::from_row_major_slice_mut(y, rows, d),
+        BlockStructure::Rectangular,
+        Accum::Replace,
+        MatRef::from_row_major_slice(z, rows, d),
+        BlockStructure::Rectangular,
+        MatRef::from_row_major_slice(lower, d, d).transpose(),
+        BlockStructure::TriangularUpper,
+        T::from_f64(1.0),
+        Par::Seq,
+    );
+}
+
+/// Adds the lower triangle of `zᵀ z` to `gram` (`[d, d]`); above the diagonal nothing is touched.
+pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
+    let rows = z.len() / d;
+    let z = MatRef::from_row_major_slice(z, rows, d);
+    triangular::matmul(
+        MatMut::from_row_major_slice_mut(gram, d, d),
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        z.transpose(),
+        BlockStructure::Rectangular,
+        z,
+        BlockStructure::Rectangular,
+        T::from_f64(1.0),
+        Par::Seq,
+    );
+}
+
+/// Copies the lower triangle onto the upper one.
+pub(crate) fn mirror_lower(matrix: &mut [f64], d: usize) {
+    for i in 0..d {
+        for j in 0..i {
+            matrix[j * d + i] = matrix[i * d + j];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factor_and_inverse_of_a_small_matrix() {
+        // L = [[2, 0], [1, 3]] gives A = [[4, 2], [2, 10]]; L^-1 = [[1/2, 0], [-1/6, 1/3]].
+        let factor = cholesky(&[4.0, 2.0, 2.0, 10.0], 2).unwrap();
+        let inverse = invert_lower(&factor, 2);
+        for (found, wanted) in factor.iter().zip([2.0, 0.0, 1.0, 3.0]) {
+            assert!((found - wanted).abs() < 1e-15, "{factor:?}");
+        }
+        for (found, wanted) in inverse.iter().zip([0.5, 0.0, -1.0 / 6.0, 1.0 / 3.0]) {
+            assert!((found - wanted).abs() < 1e-15, "{inverse:?}");
+        }
+        assert!(cholesky(&[1.0, 2.0, 2.0, 1.0], 2).is_err());
+        assert!(cholesky(&[f64::NAN], 1).is_err());
+    }
+
+    #[test]
+    fn products_match_the_definition() {
+        let z = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let lower = [2.0, 0.0, 1.0, 3.0];
+        let mut y = [0.0_f64; 6];
+        times_lower_transposed(&mut y, &z, &lower, 2);
+        // Row [1, 2]: [1*2, 1*1 + 2*3].
+        assert!(
+            y.iter().zip([2.0, 7.0, 6.0, 15.0, 10.0, 23.0]).all(|(a, b)| (a - b).abs() < 1e-13)
+        );
+        let mut gram = [0.0_f64; 4];
+        add_gram_lower(&mut gram, &z, 2);
+        assert!(gram.iter().zip([35.0, 0.0, 44.0, 56.0]).all(|(a, b)| (a - b).abs() < 1e-13));
+    }
+}

@@ -1,0 +1,124 @@
+//! Drawing points from a mixture or from one of its components.
+
+use super::{GaussianMixture, ModelError};
+use crate::{Covariances, linalg};
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+
+/// Points drawn from a mixture, with the component each came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draws {
+    /// The points, row-major `[n, D]`.
+    pub points: Vec<f64>,
+    /// The component of each point, `[n]`.
+    pub components: Vec<usize>,
+}
+
+impl GaussianMixture {
+    /// Draws `n` points: a component by weight, then a point from that component.
+    ///
+    /// # Examples
+    /// ```
+    /// use gmm::{Covariances, GaussianMixture};
+    /// use rand::SeedableRng;
+    /// let mixture =
+    ///     GaussianMixture::from_parameters(vec![1.0], vec![3.0], Covariances::Diag(vec![1.0]))?;
+    /// let draws = mixture.sample(5, &mut rand_chacha::ChaCha8Rng::seed_from_u64(7));
+    /// assert_eq!(draws.points.len(), 5);
+    /// # Ok::<(), gmm::ModelError>(())
+    /// ```
+    pub fn sample<R: Rng + ?Sized>(&self, n: usize, rng: &mut R) -> Draws {
+        let d = self.n_features();
+        let mut points = Vec::with_capacity(n * d);
+        let mut components = Vec::with_capacity(n);
+        let mut roots = vec![None; self.n_components()];
+        for _ in 0..n {
+            let component = self.draw_component(rng);
+            let root = roots[component].get_or_insert_with(|| self.root(component));
+            self.push_point(component, root, rng, &mut points);
+            components.push(component);
+        }
+        Draws { points, components }
+    }
+
+    /// Draws `n` points from one component, row-major `[n, D]`.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuchComponent`].
+    pub fn sample_component<R: Rng + ?Sized>(
+        &self,
+        component: usize,
+        n: usize,
+        rng: &mut R,
+    ) -> Result<Vec<f64>, ModelError> {
+        self.expect_component(component)?;
+        let root = self.root(component);
+        let mut points = Vec::with_capacity(n * self.n_features());
+        for _ in 0..n {
+            self.push_point(component, &root, rng, &mut points);
+        }
+        Ok(points)
+    }
+
+    /// Index of a component, drawn by weight.
+    fn draw_component<R: Rng + ?Sized>(&self, rng: &mut R) -> usize {
+        let mut left: f64 = rng.random();
+        for (component, weight) in self.weights().iter().enumerate() {
+            if left < *weight {
+                return component;
+            }
+            left -= weight;
+        }
+        // Rounding may leave a little over: it belongs to the last component that can occur at all.
+        self.weights().iter().rposition(|w| *w > 0.0).unwrap_or(0)
+    }
+
+    /// A square root of the component's covariance.
+    fn root(&self, component: usize) -> Root {
+        let d = self.n_features();
+        match self.covariances() {
+            Covariances::Full(_) | Covariances::Tied(_) => Root::Lower(
+                linalg::cholesky(&self.covariance(component), d)
+                    .expect("a mixture's covariances have been factorised before"),
+            ),
+            Covariances::Diag(variances) => Root::Diagonal(
+                variances[component * d..(component + 1) * d].iter().map(|v| v.sqrt()).collect(),
+            ),
+            Covariances::Spherical(variances) => {
+                Root::Diagonal(vec![variances[component].sqrt(); d])
+            }
+        }
+    }
+
+    /// Appends `μ + root · ε` with `ε ~ N(0, I)`.
+    fn push_point<R: Rng + ?Sized>(
+        &self,
+        component: usize,
+        root: &Root,
+        rng: &mut R,
+        points: &mut Vec<f64>,
+    ) {
+        let mean = self.mean(component);
+        let noise: Vec<f64> = mean.iter().map(|_| StandardNormal.sample(rng)).collect();
+        match root {
+            Root::Lower(lower) => {
+                for (i, (m, row)) in mean.iter().zip(lower.chunks(mean.len())).enumerate() {
+                    let spread: f64 = row[..=i].iter().zip(&noise).map(|(l, e)| l * e).sum();
+                    points.push(m + spread);
+                }
+            }
+            Root::Diagonal(scale) => {
+                points.extend(mean.iter().zip(scale).zip(&noise).map(|((m, s), e)| m + s * e));
+            }
+        }
+    }
+}
+
+/// A matrix `R` with `R Rᵀ = Σ`.
+#[derive(Clone, Debug)]
+enum Root {
+    /// Lower triangular, `[D, D]`.
+    Lower(Vec<f64>),
+    /// Diagonal, `[D]`.
+    Diagonal(Vec<f64>),
+}

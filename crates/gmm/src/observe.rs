@@ -1,0 +1,24 @@
+//! [`Progress`]: what a running fit tells its observer.
+
+/// State of a fit after one EM iteration.
+///
+/// Passed to the closure of [`ValidParams::fit_observed`](crate::ValidParams::fit_observed), whose answer
+/// `ControlFlow::Break(())` cancels the fit.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Number of components of the mixture being fitted.
+    pub n_components: usize,
+    /// Which start, counted from 0.
+    pub start: usize,
+    /// Number of starts.
+    pub n_init: usize,
+    /// Which iteration of this start, counted from 1.
+    pub iteration: usize,
+    /// Largest number of iterations of a start.
+    pub max_iter: usize,
+    /// Mean log likelihood before this iteration's M step, in nats per sample.
+    pub lower_bound: f64,
+    /// Change of the lower bound since the iteration before; none in the first.
+    pub change: Option<f64>,
+}

@@ -1,0 +1,16 @@
+//! Integration tests of `gmm`: the public interface alone, one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "helpers of tests may panic, print why they skip, and round to f32 on purpose"
+)]
+
+mod bad_input;
+mod determinism;
+mod form;
+mod hand_computed;
+mod recovery;
+mod selection;
+mod sklearn_parity;
+mod support;

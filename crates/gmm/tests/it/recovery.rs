@@ -1,0 +1,118 @@
+//! Known mixtures are found again, and what is drawn has the moments it should.
+
+use crate::support::clusters;
+use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Samples};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+fn known() -> GaussianMixture {
+    GaussianMixture::from_parameters(
+        vec![0.2, 0.5, 0.3],
+        vec![0.0, 0.0, 6.0, 1.0, -5.0, 4.0],
+        Covariances::Full(vec![1.0, 0.6, 0.6, 1.0, 2.0, -0.8, -0.8, 1.5, 0.5, 0.0, 0.0, 0.7]),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_known_mixture_is_recovered() {
+    let truth = known();
+    for seed in 0..5 {
+        let draws = truth.sample(6_000, &mut ChaCha8Rng::seed_from_u64(seed));
+        let samples = Samples::new(&draws.points, 6_000, 2).unwrap();
+        let fit = GmmParams::new(3).tol(1e-8).fit(&samples, seed).unwrap();
+        assert!(fit.report.converged);
+        for k in 0..3 {
+            let distance = |j: &usize| -> f64 {
+                fit.model.mean(*j).iter().zip(truth.mean(k)).map(|(a, b)| (a - b).powi(2)).sum()
+            };
+            let j = (0..3).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap();
+            // Standard error of a mean: sqrt(2 / 1200) = 0.04; of a weight: sqrt(0.25 / 6000) = 0.0065; of a variance
+            // at most 2 sqrt(2 / 1200) = 0.08. Five of each.
+            assert!(distance(&j).sqrt() < 0.2, "mean of {k}");
+            assert!((fit.model.weights()[j] - truth.weights()[k]).abs() < 0.033, "weight of {k}");
+            for (a, b) in fit.model.covariance(j).iter().zip(truth.covariance(k)) {
+                assert!((a - b).abs() < 0.4, "covariance of {k}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn draws_from_a_component_have_its_moments() {
+    let truth = known();
+    let n = 20_000;
+    for k in 0..3 {
+        let points = truth.sample_component(k, n, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+        let samples = Samples::new(&points, n, 2).unwrap();
+        let fit = GmmParams::new(1).reg_covar(0.0).fit(&samples, 0).unwrap();
+        // Five standard errors: 5 sqrt(2 / 20000) = 0.05 for means, 5 * 2 sqrt(2 / 20000) = 0.1 for covariances.
+        for (a, b) in fit.model.mean(0).iter().zip(truth.mean(k)) {
+            assert!((a - b).abs() < 0.05);
+        }
+        for (a, b) in fit.model.covariance(0).iter().zip(truth.covariance(k)) {
+            assert!((a - b).abs() < 0.1);
+        }
+    }
+    assert!(truth.sample_component(3, 1, &mut ChaCha8Rng::seed_from_u64(1)).is_err());
+}
+
+#[test]
+fn draws_follow_the_weights() {
+    let truth = known();
+    let draws = truth.sample(50_000, &mut ChaCha8Rng::seed_from_u64(2));
+    for k in 0..3 {
+        let share = draws.components.iter().filter(|c| **c == k).count() as f64 / 50_000.0;
+        // Five standard errors: 5 sqrt(0.25 / 50000) = 0.011.
+        assert!((share - truth.weights()[k]).abs() < 0.011);
+    }
+}
+
+#[test]
+fn whitening_finds_clusters_that_a_wide_axis_hides() {
+    // Four clusters on two axes, and a third axis of noise 30 times as wide.
+    let n = 2_000;
+    let mut found = [0, 0];
+    for seed in 0..10 {
+        let mut data = clusters(n, 3, 1, 0.0, 100 + seed);
+        for (i, row) in data.chunks_mut(3).enumerate() {
+            row[0] += if i % 2 == 0 { 4.0 } else { -4.0 };
+            row[1] += if i % 4 < 2 { 4.0 } else { -4.0 };
+            row[2] *= 30.0;
+        }
+        let samples = Samples::new(&data, n, 3).unwrap();
+        for (count, whiten) in found.iter_mut().zip([false, true]) {
+            let params = GmmParams::new(4).covariance_type(CovarianceType::Full);
+            let fit = params.whiten(whiten).max_iter(10).fit(&samples, seed).unwrap();
+            let labels = fit.model.predict(&samples).unwrap();
+            let pure = (0..4).all(|cell| {
+                let of_cell: Vec<usize> =
+                    (0..n).filter(|i| i % 4 == cell).map(|i| labels[i]).collect();
+                of_cell.iter().filter(|l| **l == of_cell[0]).count() * 100 > of_cell.len() * 98
+            });
+            *count += usize::from(pure);
+        }
+    }
+    assert!(found[1] >= 9, "whitened starts found the clusters in {} of 10 seeds", found[1]);
+    assert!(found[1] > found[0], "whitened {} of 10, raw {} of 10", found[1], found[0]);
+}
+
+#[test]
+fn the_bound_never_falls() {
+    let data = clusters(3_000, 4, 5, 1.0, 31);
+    let samples = Samples::new(&data, 3_000, 4).unwrap();
+    for covariance_type in [
+        CovarianceType::Full,
+        CovarianceType::Tied,
+        CovarianceType::Diag,
+        CovarianceType::Spherical,
+    ] {
+        let params = GmmParams::new(5).covariance_type(covariance_type).reg_covar(0.0);
+        let fit = params.tol(0.0).max_iter(60).fit(&samples, 2).unwrap();
+        for pair in fit.report.lower_bounds.windows(2) {
+            // Rounding of a mean over 3000 values near 10.
+            assert!(pair[1] >= pair[0] - 1e-13 * pair[0].abs(), "{covariance_type:?}: {pair:?}");
+        }
+        assert!(fit.report.score >= fit.report.lower_bounds[59] - 1e-12);
+    }
+}
