@@ -1,1 +1,34 @@
-//! Controlled music generation from unlabeled MIDI: corpus, latents, styles, generation.
+//! Controlled music generation from unlabeled MIDI.
+//!
+//! After Ouyang, Choi, Li and Zhang, "Controlled Music Generation from Unlabeled Data" (ISMIR 2021,
+//! late-breaking demo): a MusicVAE is trained on MIDI files without labels, the music is encoded
+//! into latents, a Gaussian mixture is fitted over them, and each component is a style. This crate
+//! is the glue between `note-seq`, `musicvae` and `gmm`, and owns every folder and table:
+//!
+//! | step | function | reads | writes |
+//! |---|---|---|---|
+//! | corpus | [`corpus::build`] | MIDI files | a corpus folder |
+//! | train | [`training::train`] | a corpus folder | checkpoints and a model folder |
+//! | encode | [`encode::encode_corpus`] | model and corpus | a latents folder |
+//! | fit | [`style::fit`] | model and latents | the model's styles |
+//! | generate | [`generate::generate`] | a model with styles | windows |
+//!
+//! It knows no terminal: work that takes long reports to a [`progress::Progress`].
+
+pub mod artifact;
+mod card;
+pub mod corpus;
+pub mod encode;
+pub mod generate;
+pub mod kind;
+pub mod latent;
+pub mod model;
+pub mod output;
+pub mod piano_roll;
+pub mod progress;
+pub mod run;
+pub mod style;
+pub mod synthetic;
+pub mod table;
+pub mod training;
+pub mod tune;

@@ -31,35 +31,44 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod augment;
 pub mod config;
 mod decoder;
 mod dense;
 pub mod device;
 mod elbo;
 mod encoder;
+mod evaluate;
 mod generate;
 mod init;
 mod kernel;
 mod lstm;
 mod model;
+mod optimizer;
 mod posterior;
 pub mod presets;
 mod recurrent;
 pub mod sampling;
 pub mod schedule;
 pub mod seed;
+pub mod train;
+mod weights;
 mod windows;
 
+pub use augment::transpose_tokens;
 pub use config::{ConfigError, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
 pub use decoder::Decoder;
 pub use dense::Dense;
 pub use elbo::Elbo;
 pub use encoder::{BidirectionalLayer, Encoder};
+pub use evaluate::{ACTIVE_VARIANCE, Baselines, Evaluation, active_dimensions, baselines, evaluate};
 pub use generate::{Generator, Sampling, StepLogits};
 pub use lstm::LstmLayer;
 pub use model::{MusicVae, Posteriors};
+pub use optimizer::{Adam, GradientNotFinite};
 pub use posterior::Posterior;
 pub use recurrent::SymbolSteps;
+pub use weights::{Precision, WeightsError};
 pub use windows::{Batch, Windows, WindowsError};
 
 /// The device type of burn: where a model's tensors lie.

@@ -63,11 +63,18 @@ impl MusicVae {
 
     /// The evidence lower bound of a batch, for the posterior's sample that `noise` `[B, Z]` picks.
     ///
-    /// `previous` are the decoder's inputs: [`Batch::shifted`], or with the model's own samples in
-    /// some places (scheduled sampling).
-    pub fn elbo(&self, batch: &Batch, previous: &Arc<SymbolSteps>, noise: Tensor<2>) -> Elbo {
+    /// `inputs` gives the decoder's inputs for that sample `z`: [`Batch::shifted`] for teacher
+    /// forcing, or with the model's own choices in some places for scheduled sampling.
+    pub fn elbo(
+        &self,
+        batch: &Batch,
+        noise: Tensor<2>,
+        inputs: impl FnOnce(&Tensor<2>) -> Arc<SymbolSteps>,
+    ) -> Elbo {
         let posterior = self.encode(batch);
-        let logits = self.decoder.forward(posterior.sample(noise), previous);
+        let z = posterior.sample(noise);
+        let inputs = inputs(&z);
+        let logits = self.decoder.forward(z, &inputs);
         Elbo {
             reconstruction: cross_entropy(logits, batch.symbols().ids(), batch.len()),
             kl: posterior.kl_to_standard_normal(),

@@ -316,7 +316,7 @@ mod tests {
         };
         let mut adam = Adam::default();
         let (mut theta, mut m, mut v) = ([1.0_f64, 2.0], [0.0; 2], [0.0; 2]);
-        for (t, gradient) in [(1, [3.0, 4.0]), (2, [0.3, 0.4])] {
+        for (t, gradient) in [(1, [3.0_f64, 4.0]), (2, [0.3, 0.4])] {
             let loss = model.a.val() * gradient[0] + model.b.val().reshape([1]) * gradient[1];
             let mut gradients = loss.backward();
             let (updated, norm) =

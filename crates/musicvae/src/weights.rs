@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use thiserror::Error;
 
 use crate::config::{ConfigError, MusicVaeConfig};
-use crate::device::Device;
 use crate::model::{MusicVae, host};
 
 /// How values are stored.
@@ -202,7 +201,8 @@ pub(crate) fn replace<M: Module>(
                 }
                 Some(tensor) => param.map(|old| {
                     let data = TensorData::new(tensor.values, tensor.shape);
-                    Tensor::from_data(data, &old.device()).require_grad()
+                    let new = Tensor::from_data(data, &old.device());
+                    if old.is_require_grad() { new.require_grad() } else { new }
                 }),
             }
         }

@@ -67,7 +67,7 @@ pub(crate) fn add_product<S: Simd>(
     c: &mut [f32],
     scratch: &mut Vec<f32>,
 ) {
-    debug_assert_eq!(a.len() / b.k.max(1), c.len() / b.n.max(1));
+    debug_assert_eq!(a.len() * b.n, c.len() * b.k, "as many rows on both sides");
     // Accumulators fill about half of the registers; the rest hold a row of the panel.
     match S::F32_LANES {
         16 => tiles::<S, 2, 8>(simd, a, b, c, scratch),

@@ -132,7 +132,9 @@ proptest! {
 #[test]
 fn two_steps_of_one_unit_by_hand() {
     let device = Device::flex();
-    let tensor = |values: &[f32]| Tensor::<2>::from_data([values], &device);
+    let tensor = |values: &[f32]| {
+        Tensor::<2>::from_data(TensorData::new(values.to_vec(), [1, values.len()]), &device)
+    };
     let symbols = Arc::new(SymbolSteps::new(vec![0, SymbolSteps::NONE], [2, 1, 1]));
     let outputs = lstm_over_symbols(
         symbols,

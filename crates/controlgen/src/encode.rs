@@ -1,0 +1,127 @@
+//! From windows to latents.
+
+use std::path::Path;
+
+use musicvae::Windows;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
+use crate::corpus::CorpusReport;
+use crate::model::Model;
+use crate::progress::Progress;
+use crate::table::{LatentRow, LatentsWriter, Split, WindowRow, read_windows};
+
+/// Windows encoded at once.
+const WINDOWS_PER_CHUNK: usize = 1 << 13;
+
+/// What was encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodeReport {
+    /// Windows to learn from.
+    pub n_train: usize,
+    /// Windows held out.
+    pub n_heldout: usize,
+}
+
+/// Encodes every window of a corpus folder into a latents folder `out`.
+///
+/// # Errors
+/// Where the corpus can't be read or is not of the model's kind, or `out` is there already.
+pub fn encode_corpus(
+    model: &Model,
+    corpus: &Path,
+    out: &Path,
+    progress: &dyn Progress,
+) -> ArtifactResult<EncodeReport> {
+    let corpus_report = CorpusReport::load(&corpus.join("report.json"))?;
+    if corpus_report.kind != model.kind().name {
+        let path = corpus.join("report.json");
+        let error = format!("kind `{}`, not the model's `{}`", corpus_report.kind, model.kind().name);
+        let source = serde::de::Error::custom(error);
+        return Err(ArtifactError::Json { path, format: CorpusReport::FORMAT, source });
+    }
+    write_folder(out, |folder| {
+        let mut encoder = Encoder {
+            model,
+            progress,
+            writer: LatentsWriter::new(folder, model.z_size()),
+            waiting: Vec::new(),
+            report: EncodeReport::default(),
+            failed: None,
+        };
+        progress.begin("encoding", "windows", corpus_report.n_windows() as u64);
+        read_windows(corpus, |row| encoder.push(row))?;
+        let report = encoder.finish()?;
+        progress.end();
+        Ok(report)
+    })
+}
+
+/// Collects windows and encodes them in chunks of a fixed size.
+struct Encoder<'a> {
+    model: &'a Model,
+    progress: &'a dyn Progress,
+    writer: LatentsWriter,
+    waiting: Vec<WindowRow>,
+    report: EncodeReport,
+    failed: Option<ArtifactError>,
+}
+
+impl Encoder<'_> {
+    fn push(&mut self, row: WindowRow) {
+        self.waiting.push(row);
+        if self.waiting.len() >= WINDOWS_PER_CHUNK
+            && self.failed.is_none()
+            && let Err(error) = self.flush()
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn flush(&mut self) -> ArtifactResult<()> {
+        let sizes = &self.model.config().musicvae;
+        let rows = std::mem::take(&mut self.waiting);
+        let tokens: Vec<u16> = rows.iter().flat_map(|row| row.tokens.iter().copied()).collect();
+        let windows = Windows::new(&tokens, sizes.n_steps, sizes.n_classes).map_err(|error| {
+            ArtifactError::Json {
+                path: "windows".into(),
+                format: "controlgen.corpus",
+                source: serde::de::Error::custom(error),
+            }
+        })?;
+        let mut done = 0;
+        let posteriors = self.model.weights().encode_windows(windows, |n| {
+            self.progress.advance((n - done) as u64);
+            done = n;
+        });
+        let vectors = |values: &[f32]| -> Vec<Vec<f32>> {
+            values.chunks_exact(sizes.z_size).map(<[f32]>::to_vec).collect()
+        };
+        let latents = vectors(&posteriors.mean).into_iter().zip(vectors(&posteriors.std_dev));
+        for (row, (mu, sigma)) in rows.into_iter().zip(latents) {
+            match row.split {
+                Split::Train => self.report.n_train += 1,
+                Split::Heldout => self.report.n_heldout += 1,
+            }
+            self.writer.push(LatentRow {
+                window_id: row.window_id,
+                group: row.group,
+                split: row.split,
+                seen: row.seen,
+                label: row.label,
+                mu,
+                sigma,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> ArtifactResult<EncodeReport> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.flush()?;
+        self.writer.finish()?;
+        Ok(self.report)
+    }
+}

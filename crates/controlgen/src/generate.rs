@@ -1,0 +1,171 @@
+//! New music: from a style, from a tune's own latents, from the way between two.
+
+use musicvae::{Sampling, Windows, seed};
+use thiserror::Error;
+
+use crate::latent::{sample_style, slerp};
+use crate::model::Model;
+use crate::style::{Style, Styles};
+use crate::tune::Tune;
+
+/// How latents become tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decoding {
+    /// Temperature of the draws; none for the most probable token each.
+    pub temperature: Option<f32>,
+    /// The seed of every draw.
+    pub seed: u64,
+}
+
+/// Why nothing was generated.
+#[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// A temperature that divides by nothing.
+    #[error("the temperature is {found}; above 0 and at most 10 is allowed (0.1 is careful, 1 is as learnt)")]
+    Temperature {
+        /// What it was.
+        found: f32,
+    },
+    /// An interpolation of fewer than two steps.
+    #[error("an interpolation of {found} steps; it needs at least 2")]
+    Steps {
+        /// What it was.
+        found: usize,
+    },
+}
+
+impl Decoding {
+    /// Checks the temperature.
+    ///
+    /// # Errors
+    /// [`GenerateError::Temperature`].
+    pub fn check(self) -> Result<Self, GenerateError> {
+        match self.temperature {
+            Some(found) if !(found > 0.0 && found <= 10.0) => {
+                Err(GenerateError::Temperature { found })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Decodes latents `[n, Z]`; window `i` takes its draws from stream `i`.
+    pub fn decode(self, model: &Model, z: &[f32]) -> Vec<Vec<u16>> {
+        let n = (z.len() / model.z_size()) as u64;
+        let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
+        let mut rngs: Vec<_> = (0..n).map(|i| seed::stream(self.seed, "decode", i)).collect();
+        let n_steps = model.config().musicvae.n_steps;
+        model.generator().decode(z, n_steps, sampling, &mut rngs)
+    }
+}
+
+/// A generated window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generated {
+    /// One token a step.
+    pub tokens: Vec<u16>,
+    /// The latent it was decoded from, `[Z]`.
+    pub z: Vec<f32>,
+    /// Probability of each component after encoding it again.
+    pub membership: Vec<f64>,
+}
+
+impl Generated {
+    /// The component it falls into after encoding it again.
+    pub fn component(&self) -> Option<usize> {
+        let best = self.membership.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        self.membership.iter().position(|p| *p >= best)
+    }
+}
+
+/// Draws `n` windows of a style; number `i` depends on the seed and `i` alone.
+///
+/// # Errors
+/// [`GenerateError::Temperature`].
+pub fn generate(
+    model: &Model,
+    styles: &Styles,
+    style: &Style,
+    n: usize,
+    decoding: Decoding,
+) -> Result<Vec<Generated>, GenerateError> {
+    let decoding = decoding.check()?;
+    let active = &model.config().active_dimensions;
+    let z = sample_style(
+        styles.mixture(),
+        style.component,
+        active,
+        model.z_size(),
+        n,
+        decoding.seed,
+    )
+    .expect("a style's component is checked when styles are loaded");
+    let windows = decoding.decode(model, &z);
+    let memberships = styles.memberships(model, &encode(model, &windows));
+    Ok(windows
+        .into_iter()
+        .zip(z.chunks_exact(model.z_size()))
+        .zip(memberships)
+        .map(|((tokens, z), membership)| Generated { tokens, z: z.to_vec(), membership })
+        .collect())
+}
+
+/// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
+pub fn encode(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
+    let sizes = &model.config().musicvae;
+    let tokens: Vec<u16> = windows.concat();
+    let windows = Windows::new(&tokens, sizes.n_steps, sizes.n_classes)
+        .expect("windows of the model's own kind");
+    model.weights().encode_windows(windows, |_| ()).mean
+}
+
+/// A tune as the model writes it back from its posterior means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reconstruction {
+    /// Windows, one for each of the tune's.
+    pub windows: Vec<Vec<u16>>,
+    /// Their latents, `[n, Z]`.
+    pub z: Vec<f32>,
+    /// Share of steps that are the same.
+    pub accuracy: f64,
+}
+
+/// Encodes a tune and decodes it.
+///
+/// # Errors
+/// [`GenerateError::Temperature`].
+pub fn reconstruct(
+    model: &Model,
+    tune: &Tune,
+    decoding: Decoding,
+) -> Result<Reconstruction, GenerateError> {
+    let decoding = decoding.check()?;
+    let originals: Vec<Vec<u16>> = tune.windows.iter().map(|w| w.tokens.clone()).collect();
+    let z = encode(model, &originals);
+    let windows = decoding.decode(model, &z);
+    let pairs = || windows.iter().flatten().zip(originals.iter().flatten());
+    let accuracy =
+        pairs().filter(|(a, b)| a == b).count() as f64 / pairs().count().max(1) as f64;
+    Ok(Reconstruction { windows, z, accuracy })
+}
+
+/// Windows on the way from one latent to another, both ends among them.
+///
+/// # Errors
+/// [`GenerateError`]: for a temperature out of range, or fewer than two steps.
+pub fn interpolate(
+    model: &Model,
+    from: &[f32],
+    to: &[f32],
+    n_steps: usize,
+    decoding: Decoding,
+) -> Result<Vec<(Vec<f32>, Vec<u16>)>, GenerateError> {
+    let decoding = decoding.check()?;
+    if n_steps < 2 {
+        return Err(GenerateError::Steps { found: n_steps });
+    }
+    let way: Vec<Vec<f32>> =
+        (0..n_steps).map(|i| slerp(from, to, i as f64 / (n_steps - 1) as f64)).collect();
+    let windows = decoding.decode(model, &way.concat());
+    Ok(way.into_iter().zip(windows).collect())
+}

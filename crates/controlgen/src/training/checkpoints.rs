@@ -1,0 +1,136 @@
+//! The checkpoints folder: `step-00012000/`, and `best`, a file that names one of them.
+
+use std::path::{Path, PathBuf};
+
+use musicvae::train::Checkpoint;
+
+use crate::artifact::{ArtifactResult, io, read, write_atomic, write_folder};
+
+/// Checkpoints kept beside the best one.
+const KEPT: usize = 2;
+
+/// The checkpoints of a run.
+pub(super) struct Checkpoints {
+    root: PathBuf,
+}
+
+impl Checkpoints {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder of a checkpoint.
+    pub(super) fn folder(&self, n_steps: u64) -> PathBuf {
+        self.root.join(format!("step-{n_steps:08}"))
+    }
+
+    /// Steps of every checkpoint, ascending. A folder under its final name is complete.
+    fn all(&self) -> ArtifactResult<Vec<u64>> {
+        if !self.root.exists() {
+            return Ok(Vec::new());
+        }
+        let mut steps = Vec::new();
+        for entry in std::fs::read_dir(&self.root).map_err(io("read the folder", &self.root))? {
+            let entry = entry.map_err(io("read the folder", &self.root))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            steps.extend(name.strip_prefix("step-").and_then(|n| n.parse::<u64>().ok()));
+        }
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// Steps of the last checkpoint.
+    pub(super) fn latest(&self) -> ArtifactResult<Option<u64>> {
+        Ok(self.all()?.pop())
+    }
+
+    /// Steps of the best checkpoint, if any was scored.
+    fn best(&self) -> ArtifactResult<Option<u64>> {
+        let path = self.root.join("best");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let name = String::from_utf8_lossy(&read(&path)?).trim().to_owned();
+        Ok(name.strip_prefix("step-").and_then(|n| n.parse().ok()))
+    }
+
+    /// Weights of the best checkpoint, or of the one after `last` steps; with their steps.
+    pub(super) fn best_weights(&self, last: u64) -> ArtifactResult<(u64, Vec<u8>)> {
+        let step = self.best()?.unwrap_or(last);
+        Ok((step, read(&self.folder(step).join("weights.safetensors"))?))
+    }
+
+    /// Reads a checkpoint.
+    pub(super) fn read(&self, n_steps: u64) -> ArtifactResult<Checkpoint> {
+        let folder = self.folder(n_steps);
+        Ok(Checkpoint {
+            n_steps,
+            is_best: self.best()? == Some(n_steps),
+            weights: read(&folder.join("weights.safetensors"))?,
+            optimizer: read(&folder.join("optimizer.safetensors"))?,
+            state: String::from_utf8_lossy(&read(&folder.join("state.json"))?).into_owned(),
+        })
+    }
+
+    /// Writes a checkpoint, names it the best if it is, and drops old ones.
+    pub(super) fn write(&self, checkpoint: &Checkpoint) -> ArtifactResult<()> {
+        let folder = self.folder(checkpoint.n_steps);
+        // A run resumed and stopped at once comes back to a checkpoint it has.
+        if !folder.exists() {
+            write_folder(&folder, |inside: &Path| {
+                write_atomic(&inside.join("weights.safetensors"), &checkpoint.weights)?;
+                write_atomic(&inside.join("optimizer.safetensors"), &checkpoint.optimizer)?;
+                write_atomic(&inside.join("state.json"), checkpoint.state.as_bytes())
+            })?;
+        }
+        if checkpoint.is_best {
+            let name = format!("step-{:08}\n", checkpoint.n_steps);
+            write_atomic(&self.root.join("best"), name.as_bytes())?;
+        }
+        let best = self.best()?;
+        let all = self.all()?;
+        for old in &all[..all.len().saturating_sub(KEPT)] {
+            if Some(*old) != best {
+                let folder = self.folder(*old);
+                std::fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(n_steps: u64, is_best: bool) -> Checkpoint {
+        Checkpoint {
+            n_steps,
+            is_best,
+            weights: vec![n_steps as u8],
+            optimizer: vec![],
+            state: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_last_ones_and_the_best_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path().join("checkpoints"));
+        assert_eq!(checkpoints.latest().unwrap(), None);
+        for (step, is_best) in [(10, true), (20, true), (30, false), (40, false), (50, false)] {
+            checkpoints.write(&checkpoint(step, is_best)).unwrap();
+        }
+        assert_eq!(checkpoints.all().unwrap(), [20, 40, 50]);
+        assert_eq!(checkpoints.best_weights(50).unwrap(), (20, vec![20]));
+        assert_eq!(checkpoints.read(40).unwrap().weights, [40]);
+    }
+
+    #[test]
+    fn an_unfinished_folder_is_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(".unfinished-step-00000070")).unwrap();
+        let checkpoints = Checkpoints::new(folder.path().to_owned());
+        assert_eq!(checkpoints.latest().unwrap(), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! A training run's state, to go on from to the last digit.
+
+use std::time::Duration;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{TrainError, Trainer};
+use crate::config::{MusicVaeConfig, TrainingConfig};
+use crate::optimizer::Adam;
+use crate::weights::{self, Precision, WeightsError};
+
+const FORMAT: &str = "musicvae.checkpoint";
+const VERSION: u32 = 1;
+
+/// The best evaluation of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Steps made when it was scored.
+    pub step: u64,
+    /// Its negative evidence lower bound, in nats per window.
+    pub negative_elbo_nats: f64,
+}
+
+/// The three files of a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Steps made.
+    pub n_steps: u64,
+    /// Whether this is the best so far.
+    pub is_best: bool,
+    /// `weights.safetensors`.
+    pub weights: Vec<u8>,
+    /// `optimizer.safetensors`.
+    pub optimizer: Vec<u8>,
+    /// `state.json`.
+    pub state: String,
+}
+
+/// Why a run can't go on from a checkpoint.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// `state.json` is not what a checkpoint has.
+    #[error("its `state.json` is damaged")]
+    State(#[source] serde_json::Error),
+    /// It was written by another version.
+    #[error("its `state.json` is `{format}` version {version}; `{FORMAT}` version {VERSION} is known")]
+    Version {
+        /// The format it names.
+        format: String,
+        /// The version it names.
+        version: u32,
+    },
+    /// The run was another one.
+    #[error(
+        "it belongs to a run with another {what}; leave out `--resume`, or give the settings of \
+         that run"
+    )]
+    OtherRun {
+        /// What differs.
+        what: &'static str,
+    },
+    /// Its weights can't be read.
+    #[error("its `{file}`: {source}")]
+    Weights {
+        /// Which file.
+        file: &'static str,
+        /// Why.
+        source: WeightsError,
+    },
+    /// The settings themselves are wrong.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    format: String,
+    version: u32,
+    step: u64,
+    elapsed_secs: f64,
+    seed: u64,
+    n_updates: u64,
+    best: Option<Best>,
+    model: MusicVaeConfig,
+    training: TrainingConfig,
+}
+
+/// Read first, so that another version is named before its fields are missed.
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+impl Trainer {
+    /// The state of the run. Random draws need no more than seed and step.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let state = State {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            step: self.step,
+            elapsed_secs: self.elapsed.as_secs_f64(),
+            seed: self.seed,
+            n_updates: self.adam.n_updates(),
+            best: self.best,
+            model: self.config.clone(),
+            training: self.training,
+        };
+        Checkpoint {
+            n_steps: self.step,
+            is_best: self.best.is_none_or(|best| best.step == self.step),
+            weights: self.model().to_safetensors(Precision::F32),
+            optimizer: weights::write(&self.adam.to_tensors(), Precision::F32),
+            state: serde_json::to_string_pretty(&state).expect("plain numbers and names"),
+        }
+    }
+
+    /// Goes on from a checkpoint of a run with the same settings.
+    ///
+    /// # Errors
+    /// Where a file is damaged, or the checkpoint is of a run with other settings.
+    pub fn resume(
+        config: MusicVaeConfig,
+        training: TrainingConfig,
+        seed: u64,
+        device: &Device,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self, CheckpointError> {
+        let header: Header =
+            serde_json::from_str(&checkpoint.state).map_err(CheckpointError::State)?;
+        if header.format != FORMAT || header.version != VERSION {
+            return Err(CheckpointError::Version {
+                format: header.format,
+                version: header.version,
+            });
+        }
+        let state: State =
+            serde_json::from_str(&checkpoint.state).map_err(CheckpointError::State)?;
+        for (same, what) in [
+            (state.model == config, "model"),
+            (state.training == training, "training configuration"),
+            (state.seed == seed, "seed"),
+        ] {
+            if !same {
+                return Err(CheckpointError::OtherRun { what });
+            }
+        }
+        let mut trainer = Self::new(config, training, seed, device)?;
+        let error = |file| move |source| CheckpointError::Weights { file, source };
+        let tensors = weights::read(&checkpoint.weights).map_err(error("weights.safetensors"))?;
+        trainer.model = weights::replace(trainer.model, tensors)
+            .map_err(error("weights.safetensors"))?;
+        let moments =
+            weights::read(&checkpoint.optimizer).map_err(error("optimizer.safetensors"))?;
+        trainer.adam = Adam::from_tensors(&moments, state.n_updates, &trainer.device);
+        trainer.step = state.step;
+        trainer.elapsed = Duration::try_from_secs_f64(state.elapsed_secs).unwrap_or_default();
+        trainer.best = state.best;
+        Ok(trainer)
+    }
+}

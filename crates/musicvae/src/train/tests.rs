@@ -1,0 +1,280 @@
+//! Learning checks: gradients against finite differences, overfitting one batch, going on from a
+//! checkpoint, the same bits on any number of threads.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
+use crate::weights::{HostTensor, replace, tensors};
+use crate::{Generator, ObjectiveConfig, Sampling};
+
+/// Every kind of layer: two encoder layers, two decoder layers.
+fn config() -> MusicVaeConfig {
+    MusicVaeConfig {
+        n_classes: 8,
+        n_steps: 6,
+        z_size: 4,
+        encoder_sizes: vec![5, 3],
+        decoder_sizes: vec![6, 4],
+    }
+}
+
+fn training() -> TrainingConfig {
+    TrainingConfig {
+        batch_size: 4,
+        learning_rate: LearningRateSchedule { initial: 1e-2, min: 1e-3, decay: 0.999 },
+        max_gradient_norm: 1.0,
+        objective: ObjectiveConfig {
+            free_bits: 1.0,
+            beta: BetaSchedule { max: 0.2, rate: 0.9 },
+            scheduled_sampling: ScheduledSampling::InverseSigmoid { k: 10.0 },
+        },
+        max_transposition: 2,
+    }
+}
+
+/// Ten different windows.
+fn tokens() -> Vec<u16> {
+    (0..60).map(|i: u16| (i * i / 7 + i) % 8).collect()
+}
+
+fn windows(tokens: &[u16]) -> Windows<'_> {
+    Windows::new(tokens, 6, 8).unwrap()
+}
+
+#[test]
+fn gradients_of_every_weight_agree_with_finite_differences() {
+    let device = Device::flex().autodiff();
+    let tokens = tokens();
+    let all = windows(&tokens);
+    let batch = Batch::new((0..3).map(|i| all.get(i)), 6);
+    let noise: Vec<f32> = (0..12).map(|i| (i as f32).sin()).collect();
+    let start = MusicVae::init(&config(), 5, &device).unwrap();
+    // The heads around z start near zero, where gradients vanish: spread all weights out.
+    let mut weights = tensors(&start);
+    for (n, tensor) in weights.values_mut().enumerate() {
+        for (i, value) in tensor.values.iter_mut().enumerate() {
+            *value = 0.6 * ((n * 31 + i * 7) as f32).sin();
+        }
+    }
+    let loss = |model: &MusicVae, device: &Device| {
+        let noise = Tensor::from_data(TensorData::new(noise.clone(), [3, 4]), device);
+        // No free bits: the hinge has no derivative at its corner.
+        model.elbo(&batch, noise, |_| batch.shifted()).loss(0.7, 0.0)
+    };
+    let model = replace(start, weights.clone()).unwrap();
+    let gradients = loss(&model, &device).backward();
+    let gradients = gradient_tensors(&model, &gradients);
+
+    let plain = Device::flex();
+    let value = |weights: &std::collections::BTreeMap<String, HostTensor>| {
+        let model = MusicVae::init(&config(), 5, &plain).unwrap();
+        f64::from(host(loss(&replace(model, weights.clone()).unwrap(), &plain))[0])
+    };
+    let epsilon = 1e-2;
+    let mut checked = 0;
+    for (name, gradient) in &gradients {
+        for i in 0..gradient.len() {
+            let mut moved = weights.clone();
+            let center = moved[name].values[i];
+            let mut at = |x: f32| {
+                moved.get_mut(name).unwrap().values[i] = x;
+                value(&moved)
+            };
+            let difference =
+                (at(center + epsilon) - at(center - epsilon)) / (2.0 * f64::from(epsilon));
+            let found = f64::from(gradient[i]);
+            // The loss is near 20 and exact to about 2e-6: 2e-6 / 1e-2 = 2e-4 in the quotient; the
+            // rest is the curvature's share, of the order of epsilon².
+            let tolerance = 2e-3 + 5e-3 * found.abs();
+            assert!((found - difference).abs() < tolerance, "{name}[{i}]: {found} {difference}");
+            checked += 1;
+        }
+    }
+    let n_weights: usize = weights.values().map(|tensor| tensor.values.len()).sum();
+    assert_eq!(checked, n_weights);
+}
+
+/// The gradient of every parameter, by path.
+fn gradient_tensors(
+    model: &MusicVae,
+    gradients: &burn::tensor::Gradients,
+) -> std::collections::BTreeMap<String, Vec<f32>> {
+    use burn::module::{ModuleVisitor, Param};
+    struct Collect<'a> {
+        path: Vec<String>,
+        gradients: &'a burn::tensor::Gradients,
+        found: std::collections::BTreeMap<String, Vec<f32>>,
+    }
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = param.val().grad(self.gradients).expect("each weight has a gradient");
+            self.found.insert(self.path.join("."), host(gradient));
+        }
+    }
+    let mut collect = Collect { path: vec![], gradients, found: Default::default() };
+    model.visit(&mut collect);
+    collect.found
+}
+
+#[test]
+fn ten_windows_are_learnt_by_heart() {
+    let training = TrainingConfig {
+        batch_size: 10,
+        max_transposition: 0,
+        objective: ObjectiveConfig {
+            free_bits: 100.0,
+            scheduled_sampling: ScheduledSampling::Constant { probability: 0.0 },
+            ..training().objective
+        },
+        ..training()
+    };
+    let config = MusicVaeConfig {
+        encoder_sizes: vec![32],
+        decoder_sizes: vec![32],
+        z_size: 16,
+        ..config()
+    };
+    let tokens = tokens();
+    let mut trainer = Trainer::new(config, training, 1, &Device::flex()).unwrap();
+    let first = trainer.step(windows(&tokens)).unwrap();
+    for _ in 0..400 {
+        trainer.step(windows(&tokens)).unwrap();
+    }
+    // Six steps of eight equally likely classes at first.
+    assert!((first.reconstruction_nats - 6.0 * 8.0_f64.ln()).abs() < 0.5, "{first:?}");
+    let evaluation = trainer.evaluate(windows(&tokens)).unwrap();
+    assert!(evaluation.teacher_forced_accuracy > 0.99, "{evaluation:?}");
+    assert!(evaluation.sampled_accuracy > 0.95, "{evaluation:?}");
+    assert!(evaluation.reconstruction_nats < 0.5, "{evaluation:?}");
+    assert!(evaluation.active_units > 2, "{evaluation:?}");
+
+    // The means alone give the windows back.
+    let model = trainer.model();
+    let posteriors = model.encode_windows(windows(&tokens), |_| ());
+    let generator = Generator::new(&model.decoder);
+    let mut rngs: Vec<_> = (0..10).map(|i| seed::stream(1, "test", i)).collect();
+    let decoded = generator.decode(&posteriors.mean, 6, Sampling::Argmax, &mut rngs);
+    assert_eq!(decoded.concat(), tokens);
+}
+
+/// The decoder as it is trained and the one that generates are written apart.
+#[test]
+fn both_decoders_give_the_same_logits() {
+    let device = Device::flex();
+    let model = MusicVae::init(&config(), 9, &device).unwrap();
+    let tokens = tokens();
+    let all = windows(&tokens);
+    let batch = Batch::new(all.iter().collect::<Vec<_>>().into_iter(), 6);
+    let z: Vec<f32> = (0..40).map(|i| (i as f32 * 0.4).sin()).collect();
+    let latents = Tensor::from_data(TensorData::new(z.clone(), [10, 4]), &device);
+    let expected = host(model.decoder.forward(latents, &batch.shifted()));
+    let mut states: Vec<(Vec<f32>, &[u16])> = all.iter().map(|w| (Vec::new(), w)).collect();
+    Generator::new(&model.decoder).run(&z, 6, &mut states, |(logits, target), asked| {
+        logits.extend_from_slice(asked.logits);
+        usize::from(target[asked.step])
+    });
+    for (sequence, (logits, _)) in states.iter().enumerate() {
+        for step in 0..6 {
+            let row = (step * 10 + sequence) * 8;
+            for class in 0..8 {
+                let (a, b) = (logits[step * 8 + class], expected[row + class]);
+                // f32 sums of a few dozen terms in another order.
+                assert!((a - b).abs() < 1e-5, "{a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_resumed_run_is_the_unbroken_run_to_the_last_bit() {
+    let tokens = tokens();
+    let device = Device::flex();
+    let mut unbroken = Trainer::new(config(), training(), 3, &device).unwrap();
+    let expected: Vec<StepMetrics> =
+        (0..40).map(|_| unbroken.step(windows(&tokens)).unwrap()).collect();
+
+    let mut first = Trainer::new(config(), training(), 3, &device).unwrap();
+    for metrics in &expected[..17] {
+        assert_eq!(first.step(windows(&tokens)).unwrap(), *metrics);
+    }
+    let checkpoint = first.checkpoint();
+    drop(first);
+    let mut second =
+        Trainer::resume(config(), training(), 3, &device, &checkpoint).unwrap();
+    for metrics in &expected[17..] {
+        assert_eq!(second.step(windows(&tokens)).unwrap(), *metrics);
+    }
+    assert_eq!(second.checkpoint().weights, unbroken.checkpoint().weights);
+    assert_eq!(second.checkpoint().optimizer, unbroken.checkpoint().optimizer);
+    // The later steps were fed their own samples.
+    assert!(expected[39].sampling_probability > 0.5);
+}
+
+#[test]
+fn training_has_the_same_bits_on_any_number_of_threads() {
+    let tokens: Vec<u16> = (0..100 * 32).map(|i: u32| (i * i / 7 + i) as u16 % 90).collect();
+    let preset = crate::presets::find("cat-mel_2bar_tiny").unwrap();
+    let run = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            let training = TrainingConfig { batch_size: 70, ..preset.training };
+            let mut trainer =
+                Trainer::new(preset.model.clone(), training, 3, &Device::flex()).unwrap();
+            let windows = Windows::new(&tokens, 32, 90).unwrap();
+            let metrics: Vec<_> = (0..3).map(|_| trainer.step(windows).unwrap()).collect();
+            (metrics, trainer.checkpoint().weights)
+        })
+    };
+    let one = run(1);
+    assert!(one == run(2), "1 and 2 threads differ");
+    assert!(one == run(5), "1 and 5 threads differ");
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let device = Device::flex();
+    let trainer = Trainer::new(config(), training(), 3, &device).unwrap();
+    let checkpoint = trainer.checkpoint();
+    let other_seed = Trainer::resume(config(), training(), 4, &device, &checkpoint).err().unwrap();
+    assert!(matches!(other_seed, CheckpointError::OtherRun { what: "seed" }));
+    let larger = MusicVaeConfig { z_size: 5, ..config() };
+    let other_model = Trainer::resume(larger, training(), 3, &device, &checkpoint).err().unwrap();
+    assert!(matches!(other_model, CheckpointError::OtherRun { what: "model" }));
+
+    let newer = Checkpoint {
+        state: checkpoint.state.replace("\"version\": 1", "\"version\": 2"),
+        ..checkpoint.clone()
+    };
+    let error = Trainer::resume(config(), training(), 3, &device, &newer).err().unwrap();
+    assert!(matches!(error, CheckpointError::Version { version: 2, .. }), "{error}");
+    let cut = Checkpoint { optimizer: checkpoint.optimizer[..7].to_vec(), ..checkpoint };
+    let error = Trainer::resume(config(), training(), 3, &device, &cut).err().unwrap();
+    let file = "optimizer.safetensors";
+    assert!(matches!(error, CheckpointError::Weights { file: f, .. } if f == file), "{error}");
+}
+
+#[test]
+fn scheduled_sampling_puts_own_draws_in_their_place_only() {
+    let tokens = tokens();
+    let trainer = Trainer::new(config(), training(), 3, &Device::flex()).unwrap();
+    let all = windows(&tokens);
+    let batch = Batch::new((0..4).map(|i| all.get(i)), 6);
+    let z = Tensor::<2>::zeros([4, 4], &Device::flex().autodiff());
+    let forced = batch.shifted();
+    assert_eq!(trainer.decoder_inputs(&batch, &z, 0.0), forced);
+    let half = trainer.decoder_inputs(&batch, &z, 0.5);
+    let own = trainer.decoder_inputs(&batch, &z, 1.0);
+    let same = |a: &Arc<SymbolSteps>| {
+        a.ids().iter().zip(forced.ids()).filter(|(a, b)| a == b).count()
+    };
+    // The first step has no input; a draw hits the true class one time in eight.
+    assert_eq!(&half.ids()[..4], &[SymbolSteps::NONE; 4]);
+    assert!(same(&own) < same(&half) && same(&half) < 24, "{} {}", same(&own), same(&half));
+}
