@@ -1,0 +1,334 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds styles in MIDI files without labels and writes new music of them.
+///
+/// A first run, on music the program writes itself: `cargo xtask train --out RUN`. On your own:
+/// `controlgen corpus build`, `train`, `encode`, `fit`, then `generate`.
+#[derive(Debug, Parser)]
+#[command(name = "controlgen", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Backend that runs the model: flex, ndarray, tch, `tch:cuda:N`, wgpu, `cuda:N`
+    #[arg(long, global = true, default_value = "flex", value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// Threads to use [default: all processors]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice, everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build tables of windows from MIDI files
+    #[command(subcommand)]
+    Corpus(CorpusCommand),
+    /// Train a model on a corpus
+    Train(TrainArgs),
+    /// Encode a corpus into latents
+    Encode(EncodeArgs),
+    /// Fit a mixture over latents: its components are the styles
+    Fit(FitArgs),
+    /// List the styles of a model, or draw some
+    #[command(subcommand)]
+    Style(StyleCommand),
+    /// Write new music of a style
+    Generate(GenerateArgs),
+    /// Encode a tune and decode it again
+    Reconstruct(ReconstructArgs),
+    /// Write the way from one tune or style to another
+    Interpolate(InterpolateArgs),
+    /// Show what is in MIDI files
+    Inspect(InspectArgs),
+    /// List the named model configurations
+    Presets,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CorpusCommand {
+    /// Build a corpus folder from MIDI files
+    Build(CorpusBuildArgs),
+    /// Say what a corpus holds and what was left out
+    Report {
+        /// The corpus folder
+        corpus: PathBuf,
+    },
+    /// Write a small corpus of made-up music in known styles, as MIDI files
+    Synthesize(SynthesizeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CorpusBuildArgs {
+    /// Folders to search for .mid, .midi and .kar files, or such files
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) roots: Vec<PathBuf>,
+    /// The corpus folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Share of the pieces to hold out for scoring
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    pub(crate) heldout: f64,
+    /// Which files are of one piece, never split between learning and scoring
+    #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
+    pub(crate) group: GroupArg,
+    /// Take the first folder below PATH as each file's label (used in evaluation only)
+    #[arg(long)]
+    pub(crate) label_folders: bool,
+}
+
+/// How files are grouped into pieces.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GroupArg {
+    /// Files of the same name in any folder
+    Stem,
+    /// Each file on its own
+    File,
+    /// All files of a folder
+    Folder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SynthesizeArgs {
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Pieces of each style
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    pub(crate) pieces: u64,
+    /// The seed of every choice
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The corpus folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The run folder: receives checkpoints, metrics and the model
+    #[arg(short, long, value_name = "RUN")]
+    pub(crate) out: PathBuf,
+    /// A named configuration, see `controlgen presets`
+    #[arg(long, default_value = "cat-mel_2bar_tiny", value_name = "NAME")]
+    pub(crate) preset: String,
+    /// Stop after this many minutes of training
+    #[arg(long, value_name = "M")]
+    pub(crate) minutes: Option<f64>,
+    /// Stop after this many steps
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u64>,
+    /// Steps from one checkpoint to the next
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) checkpoint_every: u64,
+    /// Go on from the last checkpoint
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EncodeArgs {
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The corpus folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The latents folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// The model folder: receives the mixture and its styles
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The latents folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) latents: PathBuf,
+    /// The corpus folder that was encoded
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// Number of styles, or a range to choose from, both ends included
+    #[arg(short, long, default_value = "2..16", value_name = "K|FROM..TO", value_parser = crate::resolve::components)]
+    pub(crate) k: std::ops::RangeInclusive<usize>,
+    /// Shapes of covariance to choose from
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [CovarianceArg::Diag, CovarianceArg::Full])]
+    pub(crate) covariance: Vec<CovarianceArg>,
+    /// What chooses
+    #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
+    pub(crate) criterion: CriterionArg,
+    /// Starts of each fit
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) n_init: usize,
+    /// The seed of every start
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// Shapes of covariance.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CovarianceArg {
+    /// A matrix for each style
+    Full,
+    /// A variance for each style and dimension
+    Diag,
+}
+
+/// What chooses the number of styles.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CriterionArg {
+    /// Bayesian information criterion
+    Bic,
+    /// Akaike's information criterion
+    Aic,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StyleCommand {
+    /// List the styles of a model
+    List {
+        /// The model folder
+        #[arg(long, value_name = "FOLDER")]
+        model: PathBuf,
+    },
+    /// Draw styles: real windows, their reconstructions, and new ones, as an SVG picture
+    Show {
+        /// Names or numbers of styles [default: the three largest]
+        #[arg(value_name = "STYLE")]
+        styles: Vec<String>,
+        /// The model folder
+        #[arg(long, value_name = "FOLDER")]
+        model: PathBuf,
+        /// The picture to write
+        #[arg(long, value_name = "FILE.svg")]
+        picture: PathBuf,
+        /// Windows of each kind
+        #[arg(short, default_value_t = 4, value_name = "N")]
+        n: usize,
+        #[command(flatten)]
+        decoding: DecodingArgs,
+    },
+}
+
+/// How latents become music.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DecodingArgs {
+    /// Above 0: lower is more careful, 1 is as learnt [default: 0.5; reconstruct and interpolate take the most probable notes]
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f32>,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// How music sounds.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PlaybackArgs {
+    /// Tempo in quarter notes a minute
+    #[arg(long, default_value_t = 120.0, value_name = "QPM", value_parser = crate::resolve::qpm)]
+    pub(crate) qpm: f64,
+    /// General MIDI program of the melody, 0 to 127
+    #[arg(long, default_value_t = 0, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=127))]
+    pub(crate) program: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// A style's name or number, see `controlgen style list`
+    #[arg(long, value_name = "STYLE")]
+    pub(crate) style: String,
+    /// How many
+    #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) n: u32,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) decoding: DecodingArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconstructArgs {
+    /// A MIDI file, or `-` for standard input
+    pub(crate) tune: PathBuf,
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) decoding: DecodingArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InterpolateArgs {
+    /// A MIDI file, or `style:NAME` for the middle of a style
+    pub(crate) from: String,
+    /// A MIDI file, or `style:NAME`
+    pub(crate) to: String,
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// Windows on the way, both ends among them
+    #[arg(long, default_value_t = 9, value_name = "N")]
+    pub(crate) steps: usize,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) decoding: DecodingArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// MIDI files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How damaged files are read
+    #[arg(long, value_enum, default_value_t = ModeArg::Lenient)]
+    pub(crate) mode: ModeArg,
+}
+
+/// How damaged files are read.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Read what can be read
+    Lenient,
+    /// Accept and refuse what Python's `note_seq` does
+    Parity,
+    /// Refuse what is not in order
+    Strict,
+}

@@ -1,0 +1,100 @@
+//! `controlgen style …`
+
+use std::path::Path;
+
+use controlgen::artifact::write_atomic;
+use controlgen::generate::{Decoding, encode, generate};
+use controlgen::model::Model;
+use controlgen::piano_roll::{RollRow, STYLE_COLORS, draw};
+use controlgen::style::{Reference, Style, Styles};
+use serde::Serialize;
+
+use super::Context;
+use crate::args::{DecodingArgs, StyleCommand};
+use crate::output::table;
+
+/// Temperature of new music where none is asked for: Magenta's.
+pub(super) const TEMPERATURE: f32 = 0.5;
+
+pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
+    match command {
+        StyleCommand::List { model } => list(context, &model),
+        StyleCommand::Show { styles, model, picture, n, decoding } => {
+            show(context, &styles, &model, &picture, n, &decoding)
+        }
+    }
+}
+
+fn list(context: &Context, folder: &Path) -> anyhow::Result<()> {
+    let model = Model::load(folder, &context.device()?)?;
+    let styles = Styles::load(&model)?;
+    let visible: Vec<Style> = styles.all().iter().filter(|s| !s.hidden).cloned().collect();
+    context.output.result(&visible, || lines(&visible))
+}
+
+/// Styles as a table for people; bars count from 1.
+pub(super) fn lines(styles: &[Style]) -> Vec<String> {
+    let mut rows = vec![["style", "share", "nearest real music"].map(str::to_owned).to_vec()];
+    rows.extend(styles.iter().map(|style| {
+        let nearest: Vec<String> = style
+            .nearest
+            .iter()
+            .map(|source| format!("{} bar {}", source.file, source.start_bar + 1))
+            .collect();
+        let share = format!("{:.1} %", 100.0 * style.share);
+        vec![style.name.clone(), share, nearest.join("; ")]
+    }));
+    table(&rows)
+}
+
+/// What was drawn.
+#[derive(Serialize)]
+struct Shown<'a> {
+    picture: &'a Path,
+    styles: Vec<String>,
+}
+
+fn show(
+    context: &Context,
+    names: &[String],
+    folder: &Path,
+    picture: &Path,
+    n: usize,
+    decoding: &DecodingArgs,
+) -> anyhow::Result<()> {
+    let model = Model::load(folder, &context.device()?)?;
+    let styles = Styles::load(&model)?;
+    let reference = Reference::load(&model)?;
+    let chosen: Vec<&Style> = if names.is_empty() {
+        let mut all: Vec<&Style> = styles.all().iter().filter(|s| !s.hidden).collect();
+        all.sort_by(|a, b| b.share.total_cmp(&a.share));
+        all.into_iter().take(3).collect()
+    } else {
+        names.iter().map(|name| styles.find(name)).collect::<Result<_, _>>()?
+    };
+    // Real windows from all over the corpus.
+    let every = (reference.rows.len() / n.max(1)).max(1);
+    let rows = reference.rows.iter().skip(every / 2).step_by(every).take(n);
+    let real: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
+    let exact = Decoding { temperature: None, seed: decoding.seed };
+    let reconstructed = exact.decode(&model, &encode(&model, &real));
+    let row = |caption: String, windows, color| RollRow { caption, windows, color };
+    let mut picture_rows = vec![
+        row("real".to_owned(), real, "#333333"),
+        row("the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
+    ];
+    let temperature = Some(decoding.temperature.unwrap_or(TEMPERATURE));
+    for style in &chosen {
+        let decoding = Decoding { temperature, seed: decoding.seed };
+        let generated = generate(&model, &styles, style, n, decoding)?;
+        let windows = generated.into_iter().map(|window| window.tokens).collect();
+        let color = STYLE_COLORS[style.component % STYLE_COLORS.len()];
+        picture_rows.push(row(format!("new, of {}", style.name), windows, color));
+    }
+    write_atomic(picture, draw(&picture_rows).as_bytes())?;
+    let shown =
+        Shown { picture, styles: chosen.iter().map(|style| style.name.clone()).collect() };
+    context.output.result(&shown, || {
+        vec![format!("{}: {}", picture.display(), shown.styles.join(", "))]
+    })
+}
