@@ -213,6 +213,9 @@ pub(crate) enum StyleCommand {
         /// The model folder
         #[arg(long, value_name = "FOLDER")]
         model: PathBuf,
+        /// Draw N windows of each style, encode them again, and say how many fall back into it
+        #[arg(long, value_name = "N")]
+        check: Option<usize>,
     },
     /// Draw styles: real windows, their reconstructions, and new ones, as an SVG picture
     Show {

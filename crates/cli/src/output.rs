@@ -1,17 +1,29 @@
 //! All that is printed: results to standard output, the rest to standard error.
 
 use std::io::{IsTerminal, Write};
+use std::time::Instant;
 
 use serde::Serialize;
 
 /// Results of a command, for people or as one JSON object.
 pub(crate) struct Output {
     json: bool,
+    start: Instant,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, start: Instant::now() }
+    }
+
+    /// Facts about this run of the program: seconds, and the most memory it held (where the system
+    /// tells).
+    fn run_facts(&self) -> serde_json::Value {
+        let mut facts = serde_json::json!({ "seconds": self.start.elapsed().as_secs_f64() });
+        if let Some(bytes) = peak_memory_bytes() {
+            facts["peak_memory_bytes"] = bytes.into();
+        }
+        facts
     }
 
     /// Prints a result: as JSON, or the lines that `human` gives.
@@ -22,7 +34,11 @@ impl Output {
     ) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.json {
-            serde_json::to_writer(&mut out, value)?;
+            let mut value = serde_json::to_value(value)?;
+            if let Some(object) = value.as_object_mut() {
+                object.insert("run".to_owned(), self.run_facts());
+            }
+            serde_json::to_writer(&mut out, &value)?;
             writeln!(out)?;
         } else {
             for line in human() {
@@ -31,6 +47,14 @@ impl Output {
         }
         Ok(out.flush()?)
     }
+}
+
+/// The most memory this process held, from Linux's `/proc`; none on other systems.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// Prints an error with its causes on one line.
@@ -42,7 +66,8 @@ pub(crate) fn error(error: &anyhow::Error) {
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        let json =
+            cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
 }

@@ -1,9 +1,9 @@
 //! Progress on standard error: bars with rate and time left on a terminal, lines otherwise.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use controlgen::progress::Progress;
@@ -42,8 +42,8 @@ fn bar(total: u64, unit: &str) -> ProgressBar {
     let template = format!(
         "{{prefix:<18}} {{wide_bar:.cyan/dim}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left  {{msg}}"
     );
-    let style = ProgressStyle::with_template(&template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
 }
 
@@ -163,7 +163,11 @@ impl TrainProgress for Training {
         self.first_step = n_steps;
         self.start = Instant::now();
         if self.show != Show::Nothing {
-            let from = if n_steps > 0 { format!(", going on after step {n_steps}") } else { String::new() };
+            let from = if n_steps > 0 {
+                format!(", going on after step {n_steps}")
+            } else {
+                String::new()
+            };
             note(&format!("training on {n_train} windows, {n_heldout} held out{from}"));
         }
         if self.show == Show::Bars {
@@ -181,14 +185,17 @@ impl TrainProgress for Training {
         let message = self.message(metrics);
         match &self.bar {
             Some(bar) => {
-                let at = if self.plan.max_time.is_some() { elapsed.as_secs() } else { metrics.step + 1 };
+                let at =
+                    if self.plan.max_time.is_some() { elapsed.as_secs() } else { metrics.step + 1 };
                 bar.set_position(at);
                 bar.set_message(message);
             }
             None if self.show == Show::Lines && self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
                 let left = match self.plan.max_time {
-                    Some(max) => format!(", {:.0} s left", max.saturating_sub(elapsed).as_secs_f64()),
+                    Some(max) => {
+                        format!(", {:.0} s left", max.saturating_sub(elapsed).as_secs_f64())
+                    }
                     None => String::new(),
                 };
                 note(&format!("step {}: {message}{left}", metrics.step + 1));

@@ -208,11 +208,8 @@ pub trait JsonFormat: Serialize + DeserializeOwned {
     /// [`ArtifactError::Io`], [`ArtifactError::Json`], [`ArtifactError::Version`].
     fn load(path: &Path) -> ArtifactResult<Self> {
         let bytes = read(path)?;
-        let damaged = |source| ArtifactError::Json {
-            path: path.to_owned(),
-            format: Self::FORMAT,
-            source,
-        };
+        let damaged =
+            |source| ArtifactError::Json { path: path.to_owned(), format: Self::FORMAT, source };
         let header: Header = serde_json::from_slice(&bytes).map_err(damaged)?;
         if header.format != Self::FORMAT || header.version != Self::VERSION {
             return Err(ArtifactError::Version {
@@ -256,9 +253,11 @@ mod tests {
         let path = folder.path().join("thing.json");
         std::fs::write(&path, r#"{"format": "test.thing", "version": 3, "size": 1}"#).unwrap();
         let error = Thing::load(&path).unwrap_err().to_string();
-        assert!(error.ends_with(
-            "holds `test.thing` version 3; this program reads `test.thing` version 2"
-        ));
+        assert!(
+            error.ends_with(
+                "holds `test.thing` version 3; this program reads `test.thing` version 2"
+            )
+        );
         std::fs::write(&path, r#"{"format": "test.thing", "version": 2, "si"#).unwrap();
         assert!(matches!(Thing::load(&path), Err(ArtifactError::Json { .. })));
         assert!(matches!(Thing::load(folder.path()), Err(ArtifactError::Io { .. })));

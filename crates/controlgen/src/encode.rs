@@ -36,7 +36,8 @@ pub fn encode_corpus(
     let corpus_report = CorpusReport::load(&corpus.join("report.json"))?;
     if corpus_report.kind != model.kind().name {
         let path = corpus.join("report.json");
-        let error = format!("kind `{}`, not the model's `{}`", corpus_report.kind, model.kind().name);
+        let error =
+            format!("kind `{}`, not the model's `{}`", corpus_report.kind, model.kind().name);
         let source = serde::de::Error::custom(error);
         return Err(ArtifactError::Json { path, format: CorpusReport::FORMAT, source });
     }

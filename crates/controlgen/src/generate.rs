@@ -22,7 +22,9 @@ pub struct Decoding {
 #[non_exhaustive]
 pub enum GenerateError {
     /// A temperature that divides by nothing.
-    #[error("the temperature is {found}; above 0 and at most 10 is allowed (0.1 is careful, 1 is as learnt)")]
+    #[error(
+        "the temperature is {found}; above 0 and at most 10 is allowed (0.1 is careful, 1 is as learnt)"
+    )]
     Temperature {
         /// What it was.
         found: f32,
@@ -91,15 +93,9 @@ pub fn generate(
 ) -> Result<Vec<Generated>, GenerateError> {
     let decoding = decoding.check()?;
     let active = &model.config().active_dimensions;
-    let z = sample_style(
-        styles.mixture(),
-        style.component,
-        active,
-        model.z_size(),
-        n,
-        decoding.seed,
-    )
-    .expect("a style's component is checked when styles are loaded");
+    let z =
+        sample_style(styles.mixture(), style.component, active, model.z_size(), n, decoding.seed)
+            .expect("a style's component is checked when styles are loaded");
     let windows = decoding.decode(model, &z);
     let memberships = styles.memberships(model, &encode(model, &windows));
     Ok(windows
@@ -144,8 +140,7 @@ pub fn reconstruct(
     let z = encode(model, &originals);
     let windows = decoding.decode(model, &z);
     let pairs = || windows.iter().flatten().zip(originals.iter().flatten());
-    let accuracy =
-        pairs().filter(|(a, b)| a == b).count() as f64 / pairs().count().max(1) as f64;
+    let accuracy = pairs().filter(|(a, b)| a == b).count() as f64 / pairs().count().max(1) as f64;
     Ok(Reconstruction { windows, z, accuracy })
 }
 
@@ -168,4 +163,38 @@ pub fn interpolate(
         (0..n_steps).map(|i| slerp(from, to, i as f64 / (n_steps - 1) as f64)).collect();
     let windows = decoding.decode(model, &way.concat());
     Ok(way.into_iter().zip(windows).collect())
+}
+
+/// How often new music of a style, encoded again, falls back into that style's component.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FallBack {
+    /// Windows drawn of each style.
+    pub n_per_style: usize,
+    /// Share that fell back, for each style.
+    pub by_style: Vec<f64>,
+    /// Share over all styles.
+    pub share: f64,
+    /// What drawing a component blindly would reach: one in the number of styles.
+    pub chance: f64,
+}
+
+/// Draws windows of every style and encodes them again.
+///
+/// # Errors
+/// [`GenerateError::Temperature`].
+pub fn fall_back(
+    model: &Model,
+    styles: &Styles,
+    n_per_style: usize,
+    decoding: Decoding,
+) -> Result<FallBack, GenerateError> {
+    let mut by_style = Vec::new();
+    for style in styles.all() {
+        let generated = generate(model, styles, style, n_per_style, decoding)?;
+        let own = generated.iter().filter(|g| g.component() == Some(style.component)).count();
+        by_style.push(own as f64 / n_per_style.max(1) as f64);
+    }
+    let n_styles = by_style.len().max(1) as f64;
+    let share = by_style.iter().sum::<f64>() / n_styles;
+    Ok(FallBack { n_per_style, by_style, share, chance: 1.0 / n_styles })
 }

@@ -71,9 +71,12 @@ mod tests {
     #[test]
     fn inactive_dimensions_come_from_the_prior_and_active_ones_from_the_component() {
         let covariances = Covariances::Diag(vec![1e-4, 1e-4, 1.0, 1.0]);
-        let mixture =
-            GaussianMixture::from_parameters(vec![0.5, 0.5], vec![5.0, -7.0, 0.0, 0.0], covariances)
-                .unwrap();
+        let mixture = GaussianMixture::from_parameters(
+            vec![0.5, 0.5],
+            vec![5.0, -7.0, 0.0, 0.0],
+            covariances,
+        )
+        .unwrap();
         let n = 2000;
         let z = sample_style(&mixture, 0, &[3, 1], 4, n, 9).unwrap();
         for row in z.chunks_exact(4) {

@@ -4,7 +4,7 @@ mod checkpoints;
 mod metrics;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use musicvae::presets::{self, Preset};
 use musicvae::train::{
@@ -135,6 +135,10 @@ pub struct TrainOutcome {
     pub n_steps: u64,
     /// Steps after which the kept weights were taken.
     pub best_step: u64,
+    /// Steps made in this go, for each second of training with evaluations and checkpoints.
+    pub steps_per_second: f64,
+    /// The same in sequences.
+    pub sequences_per_second: f64,
     /// Held-out windows, without those that are in train.
     pub n_heldout_windows: usize,
     /// Dimensions that carry information.
@@ -233,7 +237,10 @@ pub fn train(
     let metrics = MetricsFile::open(&request.run.metrics(), trainer.n_steps())?;
     progress.on_start(trainer.n_steps(), train.len(), heldout.len());
     let mut observer = Observer { progress, metrics, checkpoints: &checkpoints };
+    let (start, first_step) = (Instant::now(), trainer.n_steps());
     musicvae::train::run(&mut trainer, train, some_heldout, &request.plan, &mut observer)?;
+    let steps_per_second =
+        (trainer.n_steps() - first_step) as f64 / start.elapsed().as_secs_f64().max(1e-9);
 
     // The best weights on held-out windows; without such windows, the last ones.
     let (best_step, weights) = checkpoints.best_weights(trainer.n_steps())?;
@@ -258,6 +265,8 @@ pub fn train(
         model: request.run.model(),
         n_steps: trainer.n_steps(),
         best_step,
+        steps_per_second,
+        sequences_per_second: steps_per_second * preset.training.batch_size.min(train.len()) as f64,
         n_heldout_windows: heldout.len(),
         n_active: active.len(),
         heldout: summary.heldout.clone(),

@@ -73,8 +73,7 @@ impl Tune {
         } else {
             std::fs::read(path)
         };
-        let bytes =
-            bytes.map_err(|source| TuneError::Io { path: path.to_owned(), source })?;
+        let bytes = bytes.map_err(|source| TuneError::Io { path: path.to_owned(), source })?;
         let read = midi::read(&bytes, &ReadOptions::default())
             .map_err(|source| TuneError::Midi { path: path.to_owned(), source })?;
         Self::of_sequence(&read.sequence, kind, &path.display().to_string()).map_err(|reason| {

@@ -119,10 +119,7 @@ mod tests {
     #[test]
     fn a_backend_left_out_names_its_feature() {
         let error = parse("cuda:1").unwrap_err();
-        assert_eq!(
-            error,
-            DeviceError::NotCompiled { name: "cuda:1".to_owned(), feature: "cuda" }
-        );
+        assert_eq!(error, DeviceError::NotCompiled { name: "cuda:1".to_owned(), feature: "cuda" });
         assert!(error.to_string().ends_with("build it with `--features cuda`"));
     }
 

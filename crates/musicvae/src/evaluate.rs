@@ -61,8 +61,7 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
         tally.right += usize::from(argmax(asked.logits) == target);
         target
     });
-    let mut rngs: Vec<_> =
-        (0..n as u64).map(|i| seed::stream(seed, "evaluate draws", i)).collect();
+    let mut rngs: Vec<_> = (0..n as u64).map(|i| seed::stream(seed, "evaluate draws", i)).collect();
     let sampled = generator.decode(&z, n_steps, Sampling::Temperature(1.0), &mut rngs);
     let sampled_right: usize = sampled
         .iter()
@@ -136,11 +135,7 @@ pub struct Baselines {
 }
 
 /// Counts on `train`, scores on `heldout`; none if either has no window.
-pub fn baselines(
-    train: Windows<'_>,
-    heldout: Windows<'_>,
-    n_classes: usize,
-) -> Option<Baselines> {
+pub fn baselines(train: Windows<'_>, heldout: Windows<'_>, n_classes: usize) -> Option<Baselines> {
     if train.is_empty() || heldout.is_empty() {
         return None;
     }

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 
 use crate::decoder::Decoder;
 use crate::dense::Dense;
-use crate::kernel::functions::tanh;
+use crate::kernel::ROWS_PER_TASK;
+use crate::kernel::functions::{load, store, tanh};
 use crate::kernel::lstm::step;
 use crate::kernel::packed::{PackedMatrix, add_product};
-use crate::kernel::ROWS_PER_TASK;
 use crate::model::host;
 use crate::recurrent::SymbolSteps;
 use crate::sampling::{argmax, categorical};
@@ -225,8 +225,8 @@ impl Generator {
         fill_rows(&mut initial, &self.initial.bias);
         add_product(simd, z, &self.initial.kernel, &mut initial, scratch);
         for values in initial.chunks_mut(S::F32_LANES) {
-            let value = tanh(simd, simd.partial_load_f32s(values));
-            simd.partial_store_f32s(values, value);
+            let value = tanh(simd, load(simd, values));
+            store(simd, values, value);
         }
         let n_states = self.initial.bias.len();
         let mut column = 0;
@@ -236,7 +236,11 @@ impl Generator {
             let mut block = |width: usize| -> Vec<f32> {
                 let columns = column..column + width;
                 column += width;
-                initial.chunks_exact(n_states).flat_map(|row| &row[columns.clone()]).copied().collect()
+                initial
+                    .chunks_exact(n_states)
+                    .flat_map(|row| &row[columns.clone()])
+                    .copied()
+                    .collect()
             };
             let (cell, output) = (block(hidden), block(hidden));
             let mut context = vec![0.0; n * layer.recurrent.n()];

@@ -61,7 +61,9 @@ pub use decoder::Decoder;
 pub use dense::Dense;
 pub use elbo::Elbo;
 pub use encoder::{BidirectionalLayer, Encoder};
-pub use evaluate::{ACTIVE_VARIANCE, Baselines, Evaluation, active_dimensions, baselines, evaluate};
+pub use evaluate::{
+    ACTIVE_VARIANCE, Baselines, Evaluation, active_dimensions, baselines, evaluate,
+};
 pub use generate::{Generator, Sampling, StepLogits};
 pub use lstm::LstmLayer;
 pub use model::{MusicVae, Posteriors};

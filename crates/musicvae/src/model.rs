@@ -43,11 +43,7 @@ impl MusicVae {
     ///
     /// # Errors
     /// Where a size is not allowed, see [`MusicVaeConfig::validate`].
-    pub fn init(
-        config: &MusicVaeConfig,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Self, ConfigError> {
+    pub fn init(config: &MusicVaeConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut init = Initializer::new(seed);
         Ok(Self {
@@ -84,11 +80,7 @@ impl MusicVae {
     /// Posteriors of any number of windows, in batches of a fixed size.
     ///
     /// `done` hears after each batch how many windows are encoded.
-    pub fn encode_windows(
-        &self,
-        windows: Windows<'_>,
-        mut done: impl FnMut(usize),
-    ) -> Posteriors {
+    pub fn encode_windows(&self, windows: Windows<'_>, mut done: impl FnMut(usize)) -> Posteriors {
         let mut posteriors = Posteriors::default();
         for first in (0..windows.len()).step_by(ENCODE_BATCH) {
             let range = first..(first + ENCODE_BATCH).min(windows.len());

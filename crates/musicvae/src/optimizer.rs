@@ -144,10 +144,9 @@ impl FlatGradients {
     fn norm(&self) -> f64 {
         let sum: f64 = match self {
             Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(g)).sum(),
-            Self::Device(gradients) => gradients
-                .values()
-                .map(|g| f64::from(host((g.clone() * g.clone()).sum())[0]))
-                .sum(),
+            Self::Device(gradients) => {
+                gradients.values().map(|g| f64::from(host((g.clone() * g.clone()).sum())[0])).sum()
+            }
         };
         sum.sqrt()
     }
@@ -227,7 +226,13 @@ impl ModuleMapper for Update<'_> {
                             second: vec![0.0; gradient.len()],
                         });
                         let mut values = host(old.inner());
-                        update_host(&mut values, &gradient, moments, self.scale, self.learning_rate);
+                        update_host(
+                            &mut values,
+                            &gradient,
+                            moments,
+                            self.scale,
+                            self.learning_rate,
+                        );
                         Tensor::<D>::from_data(
                             TensorData::new(values, shape),
                             &device.clone().inner(),
@@ -349,7 +354,8 @@ mod tests {
         let zeros = vec![0.0; 1000];
         let mut on_host = Moments::Host { first: zeros.clone(), second: zeros.clone() };
         let device = Device::flex();
-        let tensor = |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [1000]), &device);
+        let tensor =
+            |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [1000]), &device);
         let mut on_device = Moments::Device { first: tensor(&zeros), second: tensor(&zeros) };
         let mut tensors = tensor(&values);
         for _ in 0..3 {

@@ -254,7 +254,9 @@ mod tests {
         for (found, expected) in shapes.iter().zip(expected) {
             assert_eq!(*found, (expected.0.to_owned(), expected.1));
         }
-        assert!(shapes.iter().any(|(n, s)| n == "encoder.layers.1.backward.input" && *s == [4, 12]));
+        assert!(
+            shapes.iter().any(|(n, s)| n == "encoder.layers.1.backward.input" && *s == [4, 12])
+        );
         assert!(shapes.iter().any(|(n, s)| n == "encoder.std_dev.kernel" && *s == [6, 3]));
     }
 

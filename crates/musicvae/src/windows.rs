@@ -42,11 +42,7 @@ impl<'a> Windows<'a> {
     ///
     /// # Errors
     /// Where the length is no multiple of `n_steps`, or a token is not below `n_classes`.
-    pub fn new(
-        tokens: &'a [u16],
-        n_steps: usize,
-        n_classes: usize,
-    ) -> Result<Self, WindowsError> {
+    pub fn new(tokens: &'a [u16], n_steps: usize, n_classes: usize) -> Result<Self, WindowsError> {
         if n_steps == 0 || !tokens.len().is_multiple_of(n_steps) {
             return Err(WindowsError::Length { found: tokens.len(), n_steps });
         }

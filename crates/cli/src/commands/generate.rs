@@ -188,7 +188,7 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let z = way.iter().map(|(z, _)| z.clone()).collect();
     let sidecar = Sidecar { index: way.len(), z, ..shared };
     written.push(write_output(&args.out, "interpolation", &all, &sidecar)?);
-    context.output.result(&written, || {
-        written.iter().map(|file| file.display().to_string()).collect()
-    })
+    context
+        .output
+        .result(&written, || written.iter().map(|file| file.display().to_string()).collect())
 }

@@ -30,8 +30,7 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
         ),
         None => None,
     };
-    let plan =
-        Plan { max_steps: args.steps, max_time, checkpoint_every: args.checkpoint_every };
+    let plan = Plan { max_steps: args.steps, max_time, checkpoint_every: args.checkpoint_every };
     let request = TrainRequest {
         preset: args.preset.clone(),
         corpus: args.corpus.clone(),
@@ -53,7 +52,10 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     let mut progress = Training::new(context.show, plan, batch_size, Arc::clone(&stop));
     let outcome = train_model(&request, &context.device()?, &mut progress)?;
     if stop.load(Ordering::Relaxed) {
-        note(&format!("stopped; go on with `--resume` and the same options ({} steps so far)", outcome.n_steps));
+        note(&format!(
+            "stopped; go on with `--resume` and the same options ({} steps so far)",
+            outcome.n_steps
+        ));
     }
     context.output.result(&outcome, || lines(&outcome))
 }
@@ -96,7 +98,10 @@ pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()>
     let report = encode_corpus(&model, &args.corpus, &args.out, &context.stages)?;
     context.output.result(&report, || {
         let (train, heldout) = (report.n_train, report.n_heldout);
-        vec![format!("latents of {train} training and {heldout} held-out windows in {}", args.out.display())]
+        vec![format!(
+            "latents of {train} training and {heldout} held-out windows in {}",
+            args.out.display()
+        )]
     })
 }
 

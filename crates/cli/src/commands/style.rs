@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use controlgen::artifact::write_atomic;
-use controlgen::generate::{Decoding, encode, generate};
+use controlgen::generate::{Decoding, FallBack, encode, fall_back, generate};
 use controlgen::model::Model;
 use controlgen::piano_roll::{RollRow, STYLE_COLORS, draw};
 use controlgen::style::{Reference, Style, Styles};
@@ -18,18 +18,44 @@ pub(super) const TEMPERATURE: f32 = 0.5;
 
 pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
     match command {
-        StyleCommand::List { model } => list(context, &model),
+        StyleCommand::List { model, check } => list(context, &model, check),
         StyleCommand::Show { styles, model, picture, n, decoding } => {
             show(context, &styles, &model, &picture, n, &decoding)
         }
     }
 }
 
-fn list(context: &Context, folder: &Path) -> anyhow::Result<()> {
+/// The list for programs.
+#[derive(Serialize)]
+struct List {
+    styles: Vec<Style>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fall_back: Option<FallBack>,
+}
+
+fn list(context: &Context, folder: &Path, check: Option<usize>) -> anyhow::Result<()> {
     let model = Model::load(folder, &context.device()?)?;
     let styles = Styles::load(&model)?;
-    let visible: Vec<Style> = styles.all().iter().filter(|s| !s.hidden).cloned().collect();
-    context.output.result(&visible, || lines(&visible))
+    let decoding = Decoding { temperature: Some(TEMPERATURE), seed: 0 };
+    let fall_back = match check {
+        Some(n) => Some(fall_back(&model, &styles, n, decoding)?),
+        None => None,
+    };
+    let visible = styles.all().iter().filter(|s| !s.hidden).cloned().collect();
+    let list = List { styles: visible, fall_back };
+    context.output.result(&list, || {
+        let mut lines = lines(&list.styles);
+        if let Some(found) = &list.fall_back {
+            lines.push(format!(
+                "of {} new windows of each style, {:.1} % fall back into it when encoded again \
+                 (by chance {:.1} %)",
+                found.n_per_style,
+                100.0 * found.share,
+                100.0 * found.chance,
+            ));
+        }
+        lines
+    })
 }
 
 /// Styles as a table for people; bars count from 1.
@@ -92,9 +118,8 @@ fn show(
         picture_rows.push(row(format!("new, of {}", style.name), windows, color));
     }
     write_atomic(picture, draw(&picture_rows).as_bytes())?;
-    let shown =
-        Shown { picture, styles: chosen.iter().map(|style| style.name.clone()).collect() };
-    context.output.result(&shown, || {
-        vec![format!("{}: {}", picture.display(), shown.styles.join(", "))]
-    })
+    let shown = Shown { picture, styles: chosen.iter().map(|style| style.name.clone()).collect() };
+    context
+        .output
+        .result(&shown, || vec![format!("{}: {}", picture.display(), shown.styles.join(", "))])
 }

@@ -43,11 +43,7 @@ pub struct Reference {
 
 impl Reference {
     /// Takes windows from a corpus and their means from its latents.
-    pub(super) fn collect(
-        corpus: &Path,
-        latents: &Latents,
-        model: &Model,
-    ) -> ArtifactResult<Self> {
+    pub(super) fn collect(corpus: &Path, latents: &Latents, model: &Model) -> ArtifactResult<Self> {
         let train: BTreeMap<u64, &[f32]> = latents
             .rows
             .iter()
@@ -81,11 +77,8 @@ impl Reference {
         n: usize,
     ) -> Vec<Vec<WindowSource>> {
         let mut found = vec![Vec::new(); mixture.n_components()];
-        let values: Vec<f64> = self
-            .rows
-            .iter()
-            .flat_map(|row| active.iter().map(|d| f64::from(row.mu[*d])))
-            .collect();
+        let values: Vec<f64> =
+            self.rows.iter().flat_map(|row| active.iter().map(|d| f64::from(row.mu[*d]))).collect();
         let Ok(samples) = Samples::new(&values, self.rows.len(), active.len()) else {
             return found;
         };

@@ -48,7 +48,11 @@ impl MetricsFile {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
         }
-        let kept = if n_steps > 0 && path.exists() { kept_lines(&read(path)?, n_steps) } else { Vec::new() };
+        let kept = if n_steps > 0 && path.exists() {
+            kept_lines(&read(path)?, n_steps)
+        } else {
+            Vec::new()
+        };
         write_atomic(path, &kept)?;
         let file = OpenOptions::new().append(true).open(path).map_err(io("write", path))?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file), failed: None })

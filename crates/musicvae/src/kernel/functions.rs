@@ -18,6 +18,25 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 const EXP_COEFFICIENTS: [f32; 6] =
     [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
 
+/// The first values of a slice in a register, zeros behind them: a plain load wherever the slice is
+/// a whole register.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(values).0 {
+        [register] => *register,
+        _ => simd.partial_load_f32s(values),
+    }
+}
+
+/// Fills a slice of at most one register.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
+    match S::as_mut_simd_f32s(values).0 {
+        [whole] => *whole = register,
+        _ => simd.partial_store_f32s(values, register),
+    }
+}
+
 /// `e^x` for each lane; `x` is clamped to `[-87, 87]`.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
@@ -35,8 +54,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
     let p = simd.mul_add_f32s(simd.mul_f32s(p, r), r, simd.add_f32s(r, one));
     // The low bits of `shifted` are n; moved up by 23 they are an exponent.
-    let exponent = simd
-        .wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    let exponent =
+        simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), exponent))
 }
 

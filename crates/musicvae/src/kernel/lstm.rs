@@ -15,7 +15,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::functions::{sigmoid, tanh};
+use super::functions::{load, sigmoid, store, tanh};
 use super::packed::{PackedMatrix, add_product};
 use super::{ROWS_PER_TASK, products};
 
@@ -139,7 +139,14 @@ pub(crate) fn forward(pass: &Pass<'_>) -> Trace {
         .enumerate()
         .for_each(|(task, ((gates, outputs), cells))| {
             let first = task * ROWS_PER_TASK;
-            arch.dispatch(ForwardTask { pass, recurrent: &recurrent, first, gates, outputs, cells });
+            arch.dispatch(ForwardTask {
+                pass,
+                recurrent: &recurrent,
+                first,
+                gates,
+                outputs,
+                cells,
+            });
         });
     Trace { outputs, gates, cells }
 }
@@ -192,8 +199,8 @@ impl WithSimd for ForwardTask<'_> {
 #[inline(always)]
 fn add<S: Simd>(simd: S, to: &mut [f32], from: &[f32]) {
     for (to, from) in to.chunks_mut(S::F32_LANES).zip(from.chunks(S::F32_LANES)) {
-        let sum = simd.add_f32s(simd.partial_load_f32s(to), simd.partial_load_f32s(from));
-        simd.partial_store_f32s(to, sum);
+        let sum = simd.add_f32s(load(simd, to), load(simd, from));
+        store(simd, to, sum);
     }
 }
 
@@ -204,19 +211,19 @@ pub(crate) fn step<S: Simd>(simd: S, gates: &mut [f32], cell: &mut [f32], output
     let lanes = S::F32_LANES;
     for at in (0..cell.len()).step_by(lanes) {
         let at = at..(at + lanes).min(cell.len());
-        let i_t = sigmoid(simd, simd.partial_load_f32s(&i[at.clone()]));
-        let j_t = tanh(simd, simd.partial_load_f32s(&j[at.clone()]));
-        let f_t = simd.partial_load_f32s(&f[at.clone()]);
+        let i_t = sigmoid(simd, load(simd, &i[at.clone()]));
+        let j_t = tanh(simd, load(simd, &j[at.clone()]));
+        let f_t = load(simd, &f[at.clone()]);
         let f_t = sigmoid(simd, simd.add_f32s(f_t, simd.splat_f32s(FORGET_BIAS)));
-        let o_t = sigmoid(simd, simd.partial_load_f32s(&o[at.clone()]));
-        let kept = simd.mul_f32s(simd.partial_load_f32s(&cell[at.clone()]), f_t);
+        let o_t = sigmoid(simd, load(simd, &o[at.clone()]));
+        let kept = simd.mul_f32s(load(simd, &cell[at.clone()]), f_t);
         let c_t = simd.mul_add_f32s(i_t, j_t, kept);
-        simd.partial_store_f32s(&mut i[at.clone()], i_t);
-        simd.partial_store_f32s(&mut j[at.clone()], j_t);
-        simd.partial_store_f32s(&mut f[at.clone()], f_t);
-        simd.partial_store_f32s(&mut o[at.clone()], o_t);
-        simd.partial_store_f32s(&mut cell[at.clone()], c_t);
-        simd.partial_store_f32s(&mut output[at], simd.mul_f32s(tanh(simd, c_t), o_t));
+        store(simd, &mut i[at.clone()], i_t);
+        store(simd, &mut j[at.clone()], j_t);
+        store(simd, &mut f[at.clone()], f_t);
+        store(simd, &mut o[at.clone()], o_t);
+        store(simd, &mut cell[at.clone()], c_t);
+        store(simd, &mut output[at], simd.mul_f32s(tanh(simd, c_t), o_t));
     }
 }
 
@@ -336,7 +343,7 @@ fn step_back<S: Simd>(
 ) {
     let width = cell.len();
     let (lanes, one) = (S::F32_LANES, simd.splat_f32s(1.0));
-    let load = |values: &[f32], at: std::ops::Range<usize>| simd.partial_load_f32s(&values[at]);
+    let load = |values: &[f32], at: std::ops::Range<usize>| load(simd, &values[at]);
     let (d_i, d_j, d_f, d_o) = quarters_mut(gates);
     for start in (0..width).step_by(lanes) {
         let end = (start + lanes).min(width);
@@ -347,22 +354,17 @@ fn step_back<S: Simd>(
         let d_h = load(output, at.clone());
         // d tanh(c) = 1 - tanh(c)^2
         let slope = simd.negate_mul_add_f32s(tanh_c, tanh_c, one);
-        let d_c = simd.mul_add_f32s(
-            simd.mul_f32s(d_h, o),
-            slope,
-            load(cell, at.clone()),
-        );
+        let d_c = simd.mul_add_f32s(simd.mul_f32s(d_h, o), slope, load(cell, at.clone()));
         // A sigmoid's slope is s (1 - s), a tanh's 1 - t^2.
-        let sigmoid_back = |s: S::f32s, d: S::f32s| {
-            simd.mul_f32s(simd.mul_f32s(d, s), simd.sub_f32s(one, s))
-        };
+        let sigmoid_back =
+            |s: S::f32s, d: S::f32s| simd.mul_f32s(simd.mul_f32s(d, s), simd.sub_f32s(one, s));
         let d_j_t = simd.mul_f32s(simd.mul_f32s(d_c, i), simd.negate_mul_add_f32s(j, j, one));
         let d_f_t = simd.mul_f32s(d_c, load(c_before, at.clone()));
-        simd.partial_store_f32s(&mut d_i[at.clone()], sigmoid_back(i, simd.mul_f32s(d_c, j)));
-        simd.partial_store_f32s(&mut d_j[at.clone()], d_j_t);
-        simd.partial_store_f32s(&mut d_f[at.clone()], sigmoid_back(f, d_f_t));
-        simd.partial_store_f32s(&mut d_o[at.clone()], sigmoid_back(o, simd.mul_f32s(d_h, tanh_c)));
-        simd.partial_store_f32s(&mut cell[at], simd.mul_f32s(d_c, f));
+        store(simd, &mut d_i[at.clone()], sigmoid_back(i, simd.mul_f32s(d_c, j)));
+        store(simd, &mut d_j[at.clone()], d_j_t);
+        store(simd, &mut d_f[at.clone()], sigmoid_back(f, d_f_t));
+        store(simd, &mut d_o[at.clone()], sigmoid_back(o, simd.mul_f32s(d_h, tanh_c)));
+        store(simd, &mut cell[at], simd.mul_f32s(d_c, f));
     }
 }
 

@@ -5,16 +5,31 @@
 //! few rows; here that is done once a batch.
 
 use aligned_vec::{AVec, ConstAlign, avec};
-use pulp::Simd;
+use pulp::{Arch, Simd, WithSimd};
 
-/// Columns in a panel: two AVX-512 registers, four AVX2 ones.
-pub(crate) const PANEL: usize = 32;
+use super::functions::{load, store};
 
-/// A `[k, n]` matrix in panels of [`PANEL`] columns, each panel row by row, padded with zeros.
+/// A `[k, n]` matrix in panels of columns, each panel row by row, padded with zeros.
 pub(crate) struct PackedMatrix {
     panels: AVec<f32, ConstAlign<64>>,
+    /// Columns in a panel: two registers of this machine.
+    panel: usize,
     k: usize,
     n: usize,
+}
+
+/// Columns that two registers of this machine hold.
+fn panel_columns() -> usize {
+    struct Columns;
+    impl WithSimd for Columns {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) -> usize {
+            // Four registers of four lanes, of which there are 32; the narrowest panel is 8.
+            if S::F32_LANES == 4 { 16 } else { (2 * S::F32_LANES).max(8) }
+        }
+    }
+    Arch::new().dispatch(Columns)
 }
 
 impl PackedMatrix {
@@ -31,16 +46,17 @@ impl PackedMatrix {
     }
 
     fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
-        let mut panels = avec![[64]| 0.0; n.div_ceil(PANEL) * k * PANEL];
-        for (p, panel) in panels.chunks_exact_mut((k * PANEL).max(1)).enumerate() {
-            let width = PANEL.min(n - p * PANEL);
-            for (row, values) in panel.chunks_exact_mut(PANEL).enumerate() {
+        let panel = panel_columns();
+        let mut panels = avec![[64]| 0.0; n.div_ceil(panel) * k * panel];
+        for (p, values) in panels.chunks_exact_mut((k * panel).max(1)).enumerate() {
+            let width = panel.min(n - p * panel);
+            for (row, values) in values.chunks_exact_mut(panel).enumerate() {
                 for (column, value) in values[..width].iter_mut().enumerate() {
-                    *value = at(row, p * PANEL + column);
+                    *value = at(row, p * panel + column);
                 }
             }
         }
-        Self { panels, k, n }
+        Self { panels, panel, k, n }
     }
 
     /// Rows of the matrix.
@@ -68,12 +84,16 @@ pub(crate) fn add_product<S: Simd>(
     scratch: &mut Vec<f32>,
 ) {
     debug_assert_eq!(a.len() * b.n, c.len() * b.k, "as many rows on both sides");
-    // Accumulators fill about half of the registers; the rest hold a row of the panel.
-    match S::F32_LANES {
-        16 => tiles::<S, 2, 8>(simd, a, b, c, scratch),
-        8 => tiles::<S, 4, 3>(simd, a, b, c, scratch),
-        4 => tiles::<S, 8, 2>(simd, a, b, c, scratch),
-        _ => tiles::<S, 32, 1>(simd, a, b, c, scratch),
+    // Sums fill most of the registers (32 with AVX-512 and NEON, 16 with AVX2); the rest hold a row
+    // of the panel and an element of `a`. The last rows are for a build or test without SIMD.
+    match (S::F32_LANES, b.panel) {
+        (16, 32) => tiles::<S, 2, 8>(simd, a, b, c, scratch),
+        (8, 16) => tiles::<S, 2, 6>(simd, a, b, c, scratch),
+        (4, 16) => tiles::<S, 4, 6>(simd, a, b, c, scratch),
+        (1, 32) => tiles::<S, 32, 1>(simd, a, b, c, scratch),
+        (1, 16) => tiles::<S, 16, 1>(simd, a, b, c, scratch),
+        (1, 8) => tiles::<S, 8, 1>(simd, a, b, c, scratch),
+        (lanes, panel) => unreachable!("panels of {panel} columns for {lanes} lanes"),
     }
 }
 
@@ -93,10 +113,10 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     let m = a.len() / k;
     let full = m / ROWS * ROWS;
     interleave::<ROWS>(&a[..full * k], k, scratch);
-    for (p, panel) in b.panels.chunks_exact(k * PANEL).enumerate() {
+    for (p, panel) in b.panels.chunks_exact(k * b.panel).enumerate() {
         let (panel, _) = S::as_simd_f32s(panel);
         let (panel, _) = panel.as_chunks::<REGISTERS>();
-        let columns = p * PANEL..n.min((p + 1) * PANEL);
+        let columns = p * b.panel..n.min((p + 1) * b.panel);
         for (rows, a) in scratch.chunks_exact(k * ROWS).enumerate() {
             let c = &mut c[rows * ROWS * n..][..ROWS * n];
             tile::<S, REGISTERS, ROWS>(simd, a, panel, c, n, columns.clone());
@@ -142,8 +162,8 @@ fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     for (sums, c) in sums.iter().zip(c.chunks_exact_mut(n)) {
         let c = &mut c[columns.clone()];
         for (sum, c) in sums.iter().zip(c.chunks_mut(S::F32_LANES)) {
-            let old = simd.partial_load_f32s(c);
-            simd.partial_store_f32s(c, simd.add_f32s(old, *sum));
+            let old = load(simd, c);
+            store(simd, c, simd.add_f32s(old, *sum));
         }
     }
 }
@@ -153,7 +173,6 @@ mod tests {
     use super::*;
     use crate::kernel::products::row_major;
     use proptest::prelude::*;
-    use pulp::{Arch, WithSimd};
 
     struct Product<'a>(&'a [f32], &'a PackedMatrix, &'a mut [f32]);
 

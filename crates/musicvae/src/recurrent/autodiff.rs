@@ -30,8 +30,7 @@ impl<B: Backend + LstmKernel, const N: usize> Backward<B, N> for LstmBackward {
         let (call, trace) = ops.state;
         let LstmGradients { values, weights, context, recurrent, initial } =
             B::lstm_backward(call, trace, gradient);
-        let gradients =
-            values.into_iter().chain([weights, context, recurrent, initial]);
+        let gradients = values.into_iter().chain([weights, context, recurrent, initial]);
         for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(node) = parent {
                 grads.register::<B>(node.id, gradient);

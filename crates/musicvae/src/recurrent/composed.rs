@@ -29,10 +29,7 @@ fn one_hot<B: Backend>(
 }
 
 /// The call's input as vectors with their weights.
-fn vectors<B: Backend>(
-    source: &Source<B>,
-    device: &B::Device,
-) -> (FloatTensor<B>, FloatTensor<B>) {
+fn vectors<B: Backend>(source: &Source<B>, device: &B::Device) -> (FloatTensor<B>, FloatTensor<B>) {
     match source {
         Source::Symbols { symbols, table } => {
             (one_hot::<B>(symbols, table.shape()[0], device), table.clone())
@@ -97,19 +94,14 @@ pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
     let mut trace = vec![None; steps];
     for t in order(steps, call.reverse) {
         let recurrent = B::float_matmul(output, call.recurrent.clone());
-        let gates = B::float_add(
-            B::float_add(at::<B>(&inputs, t), call.context.clone()),
-            recurrent,
-        );
+        let gates =
+            B::float_add(B::float_add(at::<B>(&inputs, t), call.context.clone()), recurrent);
         let i = B::sigmoid(columns::<B>(&gates, 0, hidden));
         let j = B::float_tanh(columns::<B>(&gates, 1, hidden));
         let f = B::float_add_scalar(columns::<B>(&gates, 2, hidden), FORGET_BIAS.into());
         let f = B::sigmoid(f);
         let o = B::sigmoid(columns::<B>(&gates, 3, hidden));
-        cell = B::float_add(
-            B::float_mul(i.clone(), j.clone()),
-            B::float_mul(cell, f.clone()),
-        );
+        cell = B::float_add(B::float_mul(i.clone(), j.clone()), B::float_mul(cell, f.clone()));
         output = B::float_mul(B::float_tanh(cell.clone()), o.clone());
         let gates = B::float_cat(vec![i, j, f, o], 1);
         trace[t] = Some((output.clone(), gates, cell.clone()));
@@ -120,11 +112,7 @@ pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
         gates.push(gate);
         cells.push(cell);
     }
-    LstmTrace {
-        outputs: stack::<B>(outputs),
-        gates: stack::<B>(gates),
-        cells: stack::<B>(cells),
-    }
+    LstmTrace { outputs: stack::<B>(outputs), gates: stack::<B>(gates), cells: stack::<B>(cells) }
 }
 
 /// `1 - x`.
@@ -172,10 +160,8 @@ pub(crate) fn backward<B: Backend>(
             B::float_mul(B::float_mul(d, s.clone()), one_minus::<B>(s))
         };
         let d_i = sigmoid_back(i.clone(), B::float_mul(d_c.clone(), j.clone()));
-        let d_j = B::float_mul(
-            B::float_mul(d_c.clone(), i),
-            one_minus::<B>(B::float_mul(j.clone(), j)),
-        );
+        let d_j =
+            B::float_mul(B::float_mul(d_c.clone(), i), one_minus::<B>(B::float_mul(j.clone(), j)));
         let d_f = sigmoid_back(f.clone(), B::float_mul(d_c.clone(), cell_before));
         let d_o = sigmoid_back(o, B::float_mul(d_h, tanh_c));
         d_cell = Some(B::float_mul(d_c, f));
@@ -195,10 +181,8 @@ pub(crate) fn backward<B: Backend>(
     let d_gates = stack::<B>(d_gates.into_iter().flatten().collect());
     let before = stack::<B>(before.into_iter().flatten().collect());
     let shape = d_gates.shape();
-    let d_context = B::float_reshape(
-        B::float_sum_dim(d_gates.clone(), 0),
-        Shape::from([shape[1], shape[2]]),
-    );
+    let d_context =
+        B::float_reshape(B::float_sum_dim(d_gates.clone(), 0), Shape::from([shape[1], shape[2]]));
     let d_gates = flat::<B>(d_gates);
     let shape = values.shape();
     let d_values = match call.source {

@@ -55,11 +55,9 @@ impl<B: HostBackend> HostCall<B> {
     fn pass(&self) -> lstm::Pass<'_> {
         let weights = self.weights.as_ref();
         let source = match (&self.source, &self.input) {
-            (Source::Symbols { symbols, .. }, _) => lstm::Source::Symbols {
-                ids: symbols.ids(),
-                slots: symbols.slots(),
-                table: weights,
-            },
+            (Source::Symbols { symbols, .. }, _) => {
+                lstm::Source::Symbols { ids: symbols.ids(), slots: symbols.slots(), table: weights }
+            }
             (Source::Vectors { .. }, values) => lstm::Source::Vectors {
                 values: values.as_ref().map_or(&[], AsRef::as_ref),
                 weights,
@@ -84,9 +82,8 @@ fn forward<B: HostBackend>(call: LstmCall<B>) -> LstmTrace<B> {
     let call = HostCall::<B>::new(call);
     let trace = lstm::forward(&call.pass());
     let [steps, batch, hidden] = call.shape;
-    let tensor = |values, width| {
-        B::float_from_data(TensorData::new(values, [steps, batch, width]), &device)
-    };
+    let tensor =
+        |values, width| B::float_from_data(TensorData::new(values, [steps, batch, width]), &device);
     LstmTrace {
         outputs: tensor(trace.outputs, hidden),
         gates: tensor(trace.gates, 4 * hidden),
@@ -104,11 +101,8 @@ fn backward<B: HostBackend>(
     let [steps, batch, hidden] = call.shape;
     let outputs = B::values(trace.outputs);
     let (gates, cells) = (B::values(trace.gates), B::values(trace.cells));
-    let trace = lstm::TraceRef {
-        outputs: outputs.as_ref(),
-        gates: gates.as_ref(),
-        cells: cells.as_ref(),
-    };
+    let trace =
+        lstm::TraceRef { outputs: outputs.as_ref(), gates: gates.as_ref(), cells: cells.as_ref() };
     let gradients = lstm::backward(&call.pass(), trace, B::values(gradient).as_ref());
     let matrix = |values: Vec<f32>, columns: usize| {
         let rows = values.len() / columns;

@@ -70,7 +70,10 @@ impl Case {
     /// A gradient to carry back, `[T, B, H]`.
     fn gradient(&self) -> FloatTensor<Flex> {
         let n = self.shape.iter().product::<usize>();
-        flex(TensorData::new((0..n).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), self.shape))
+        flex(TensorData::new(
+            (0..n).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(),
+            self.shape,
+        ))
     }
 }
 

@@ -46,7 +46,9 @@ pub enum CheckpointError {
     #[error("its `state.json` is damaged")]
     State(#[source] serde_json::Error),
     /// It was written by another version.
-    #[error("its `state.json` is `{format}` version {version}; `{FORMAT}` version {VERSION} is known")]
+    #[error(
+        "its `state.json` is `{format}` version {version}; `{FORMAT}` version {VERSION} is known"
+    )]
     Version {
         /// The format it names.
         format: String,
@@ -151,8 +153,8 @@ impl Trainer {
         let mut trainer = Self::new(config, training, seed, device)?;
         let error = |file| move |source| CheckpointError::Weights { file, source };
         let tensors = weights::read(&checkpoint.weights).map_err(error("weights.safetensors"))?;
-        trainer.model = weights::replace(trainer.model, tensors)
-            .map_err(error("weights.safetensors"))?;
+        trainer.model =
+            weights::replace(trainer.model, tensors).map_err(error("weights.safetensors"))?;
         let moments =
             weights::read(&checkpoint.optimizer).map_err(error("optimizer.safetensors"))?;
         trainer.adam = Adam::from_tensors(&moments, state.n_updates, &trainer.device);

@@ -135,12 +135,8 @@ fn ten_windows_are_learnt_by_heart() {
         },
         ..training()
     };
-    let config = MusicVaeConfig {
-        encoder_sizes: vec![32],
-        decoder_sizes: vec![32],
-        z_size: 16,
-        ..config()
-    };
+    let config =
+        MusicVaeConfig { encoder_sizes: vec![32], decoder_sizes: vec![32], z_size: 16, ..config() };
     let tokens = tokens();
     let mut trainer = Trainer::new(config, training, 1, &Device::flex()).unwrap();
     let first = trainer.step(windows(&tokens)).unwrap();
@@ -206,8 +202,7 @@ fn a_resumed_run_is_the_unbroken_run_to_the_last_bit() {
     }
     let checkpoint = first.checkpoint();
     drop(first);
-    let mut second =
-        Trainer::resume(config(), training(), 3, &device, &checkpoint).unwrap();
+    let mut second = Trainer::resume(config(), training(), 3, &device, &checkpoint).unwrap();
     for metrics in &expected[17..] {
         assert_eq!(second.step(windows(&tokens)).unwrap(), *metrics);
     }
@@ -271,9 +266,8 @@ fn scheduled_sampling_puts_own_draws_in_their_place_only() {
     assert_eq!(trainer.decoder_inputs(&batch, &z, 0.0), forced);
     let half = trainer.decoder_inputs(&batch, &z, 0.5);
     let own = trainer.decoder_inputs(&batch, &z, 1.0);
-    let same = |a: &Arc<SymbolSteps>| {
-        a.ids().iter().zip(forced.ids()).filter(|(a, b)| a == b).count()
-    };
+    let same =
+        |a: &Arc<SymbolSteps>| a.ids().iter().zip(forced.ids()).filter(|(a, b)| a == b).count();
     // The first step has no input; a draw hits the true class one time in eight.
     assert_eq!(&half.ids()[..4], &[SymbolSteps::NONE; 4]);
     assert!(same(&own) < same(&half) && same(&half) < 24, "{} {}", same(&own), same(&half));

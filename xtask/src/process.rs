@@ -1,0 +1,69 @@
+//! Running other programs.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// Prints a line to standard error.
+#[expect(clippy::print_stderr, reason = "what tasks say goes through here")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints a line to standard output.
+#[expect(clippy::print_stdout, reason = "what tasks answer goes through here")]
+pub(crate) fn answer(text: &str) {
+    println!("{text}");
+}
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map_or(manifest.clone(), PathBuf::from)
+}
+
+/// Runs `cargo` in the repository's root and says how long it took.
+pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+    let start = Instant::now();
+    say(&format!("$ cargo {}", args.join(" ")));
+    let status = Command::new(env!("CARGO"))
+        .args(args)
+        .envs(environment.iter().copied())
+        .current_dir(root())
+        .status()
+        .context("can't run cargo")?;
+    if !status.success() {
+        bail!("`cargo {}` failed", args.join(" "));
+    }
+    say(&format!("  {:.1} minutes", start.elapsed().as_secs_f64() / 60.0));
+    Ok(())
+}
+
+/// The release build of `controlgen`, which lies beside this program's own.
+pub(crate) fn build_controlgen() -> Result<PathBuf> {
+    cargo(&["build", "--release", "--package", "cli"], &[])?;
+    let own = std::env::current_exe().context("can't find this program")?;
+    let name = format!("controlgen{}", std::env::consts::EXE_SUFFIX);
+    let program = own.with_file_name(name);
+    if !program.exists() {
+        bail!("{} was not built", program.display());
+    }
+    Ok(program)
+}
+
+/// Runs a program with `--json` and reads its answer; what it says on the way goes to the terminal.
+pub(crate) fn json(
+    program: &PathBuf,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<serde_json::Value> {
+    let mut command = Command::new(program);
+    command.args(args).arg("--json").stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("can't run {}", program.display()))?;
+    if !output.status.success() {
+        bail!("the step failed");
+    }
+    serde_json::from_slice(&output.stdout).context("the program's answer is no JSON")
+}
