@@ -1,1 +1,10 @@
 //! End-to-end tests: the program as a user runs it.
+//!
+//! They train for a few steps only: what is tested is that each part hands on to the next, that the
+//! same seed gives the same bytes, and what a user is told when something is wrong. How well a model
+//! learns is tested in `musicvae` and measured by `cargo xtask train`.
+
+mod bad_input;
+mod pipeline;
+mod resume;
+mod support;

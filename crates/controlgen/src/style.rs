@@ -33,6 +33,9 @@ pub enum StyleError {
     /// The mixture can't be fitted.
     #[error("the mixture can't be fitted: {}", chain(.0))]
     Select(#[from] gmm::select::SelectError),
+    /// The chosen mixture can't be fitted on all latents.
+    #[error("the mixture can't be fitted: {}", chain(.0))]
+    Fit(#[from] gmm::FitError),
     /// The latents are no samples.
     #[error("the latents can't be fitted: {}", chain(.0))]
     Samples(#[from] gmm::SamplesError),

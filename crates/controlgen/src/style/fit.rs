@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
-use gmm::select::{Candidate, Criterion, Sweep};
+use gmm::select::{Candidate, Criterion, Selection, Sweep};
 use gmm::{CovarianceType, GmmParams, Samples};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,10 @@ use crate::table::{Split, read_latents};
 
 /// Training windows whose sources stand with each style.
 const NEAREST: usize = 3;
+
+/// Windows that the number of styles is chosen on; the chosen mixture is fitted on all. A mixture's
+/// likelihood for each window hardly changes beyond this, while the time grows with every window.
+const MAX_SWEEP_SAMPLES: usize = 20_000;
 
 /// How styles are looked for.
 #[derive(Clone, Debug)]
@@ -51,7 +55,9 @@ pub struct FitSummary {
     pub score: f64,
     /// The same on held-out latents whose windows are not in train; none without such.
     pub heldout_score: Option<f64>,
-    /// Everything that was tried.
+    /// Windows that the choice was made on, spread evenly over all.
+    pub n_sweep_samples: usize,
+    /// Everything that was tried on them.
     pub curve: Vec<Candidate>,
     /// The styles found.
     pub styles: Vec<Style>,
@@ -75,21 +81,7 @@ pub fn fit(
     let values = latents.means(Split::Train, active);
     let samples = Samples::new(&values, values.len() / active.len(), active.len())?;
 
-    let n_fits = request.n_components.clone().count() * request.covariance_types.len();
-    progress.begin("fitting mixtures", "fits", n_fits as u64);
-    let mut current = None;
-    let selection = Sweep::new(request.n_components.clone())
-        .covariance_types(request.covariance_types.iter().copied())
-        .criterion(request.criterion)
-        .params(GmmParams::new(1).n_init(request.n_init))
-        .run_observed(&samples, request.seed, &mut |at| {
-            if current.replace(at.n_components).is_some_and(|before| before != at.n_components) {
-                progress.advance(1);
-            }
-            ControlFlow::Continue(())
-        })?;
-    progress.end();
-
+    let selection = choose(request, &samples, progress)?;
     let mixture = &selection.best.model;
     let responsibilities = mixture.predict_proba(&samples).expect("the samples it was fitted on");
     let labels = responsibilities.labels();
@@ -124,6 +116,7 @@ pub fn fit(
         covariance_type: mixture.covariance_type(),
         score: selection.best.report.score,
         heldout_score,
+        n_sweep_samples: samples.n_samples().div_ceil(sweep_stride(samples.n_samples())),
         curve: selection.selection.curve.clone(),
         styles: styles.clone(),
     };
@@ -134,4 +127,48 @@ pub fn fit(
     text.push('\n');
     write_atomic(&model.folder().join("mixture.json"), text.as_bytes())?;
     Ok(summary)
+}
+
+/// Every how many windows one is used for the choice.
+fn sweep_stride(n_samples: usize) -> usize {
+    n_samples.div_ceil(MAX_SWEEP_SAMPLES).max(1)
+}
+
+/// Chooses number and shape of the components on some samples and fits that mixture on all.
+fn choose(
+    request: &FitRequest,
+    samples: &Samples<'_>,
+    progress: &dyn Progress,
+) -> Result<Selection, StyleError> {
+    let stride = sweep_stride(samples.n_samples());
+    let some: Vec<f64> = (0..samples.n_samples())
+        .step_by(stride)
+        .flat_map(|row| samples.row(row).iter().copied())
+        .collect();
+    let n_features = samples.n_features();
+    let some = Samples::new(&some, some.len() / n_features, n_features)?;
+
+    let n_fits = request.n_components.clone().count() * request.covariance_types.len();
+    progress.begin("fitting mixtures", "fits", n_fits as u64);
+    let mut current = None;
+    let mut selection = Sweep::new(request.n_components.clone())
+        .covariance_types(request.covariance_types.iter().copied())
+        .criterion(request.criterion)
+        .params(GmmParams::new(1).n_init(request.n_init))
+        .run_observed(&some, request.seed, &mut |at| {
+            if current.replace(at.n_components).is_some_and(|before| before != at.n_components) {
+                progress.advance(1);
+            }
+            ControlFlow::Continue(())
+        })?;
+    if stride > 1 {
+        let (n_components, covariance_type) =
+            (selection.best.model.n_components(), selection.best.model.covariance_type());
+        selection.best = GmmParams::new(n_components)
+            .covariance_type(covariance_type)
+            .n_init(request.n_init)
+            .fit(samples, request.seed)?;
+    }
+    progress.end();
+    Ok(selection)
 }

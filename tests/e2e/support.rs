@@ -1,0 +1,108 @@
+//! A folder for a test, and the program run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A temporary folder with what a test makes.
+pub(crate) struct TestDir {
+    folder: tempfile::TempDir,
+}
+
+/// What a run of the program gave.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl TestDir {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// The program, to be run in this folder with words split at spaces.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_controlgen"));
+        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        command
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Run {
+        self.command(line).output().unwrap().into()
+    }
+
+    /// Runs the program, which must do it.
+    pub(crate) fn ok(&self, line: &str) -> String {
+        let run = self.run(line);
+        assert_eq!(run.code, Some(0), "{line}\n{}", run.stderr);
+        run.stdout
+    }
+
+    /// Runs the program, which must do it and answer with one JSON object.
+    pub(crate) fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
+    }
+
+    /// Runs the program, which must fail with one line that holds each of `parts`.
+    pub(crate) fn fails(&self, line: &str, parts: &[&str]) {
+        let run = self.run(&format!("{line} --quiet"));
+        assert_eq!(run.code, Some(1), "{line}\n{}{}", run.stdout, run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{line}: one line, not\n{}", run.stderr);
+        assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
+        for part in parts {
+            assert!(run.stderr.contains(part), "{line}: no `{part}` in\n{}", run.stderr);
+        }
+    }
+
+    /// A corpus of made-up music in `corpus`.
+    pub(crate) fn corpus(&self) {
+        self.ok("corpus synthesize -o midi --pieces 6 --seed 1");
+        self.ok("corpus build midi -o corpus --heldout 0.2 --label-folders");
+    }
+
+    /// A run of a few steps in `run`, and two styles.
+    pub(crate) fn model(&self) {
+        self.corpus();
+        self.ok("train --corpus corpus -o run --steps 3 --seed 2");
+        self.ok("encode --model run/model --corpus corpus -o run/latents");
+        self.ok(
+            "fit --model run/model --corpus corpus --latents run/latents -k 2 --covariance diag",
+        );
+    }
+}
+
+/// Names of the files in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
