@@ -12,6 +12,11 @@ use clap::Parser;
 
 use args::Cli;
 
+/// A training step fills and drops tens of megabytes; the system's allocator hands them back and
+/// fetches them again, page by page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A wrong use ends here, with exit code 2.
     let cli = Cli::parse();
