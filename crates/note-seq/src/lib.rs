@@ -15,8 +15,10 @@
 //! # Units
 //! Times are `f64` [`Seconds`]; tempo is [`Qpm`], quarter notes a minute; grid positions are [`Step`]s from 0.
 
+pub mod drums;
 pub mod melody;
 pub mod midi;
+pub mod trio;
 
 mod conversion;
 mod event;
@@ -30,6 +32,7 @@ mod summary;
 mod tempo_map;
 mod transpose;
 mod units;
+mod windows;
 
 pub use conversion::{Conversion, Dedupe, SkipReason};
 pub use event::{
