@@ -21,6 +21,7 @@ pub mod midi;
 pub mod trio;
 
 mod conversion;
+mod edit;
 mod event;
 mod pitch;
 mod quantize;
@@ -29,6 +30,7 @@ mod segments;
 mod sequence;
 mod split;
 mod summary;
+mod sustain;
 mod tempo_map;
 mod transpose;
 mod units;
@@ -51,5 +53,6 @@ pub use split::{PEDALS, SplitError};
 pub use summary::{
     NoteRow, QuantizedRow, Summary, SummaryCounts, SummaryQuantized, SummarySegment, summary,
 };
+pub use sustain::SUSTAIN_PEDAL;
 pub use tempo_map::{TempoMap, TempoPiece};
 pub use units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds, Step, StepsPerQuarter};
