@@ -15,7 +15,9 @@
 //! # Units
 //! Times are `f64` [`Seconds`]; tempo is [`Qpm`], quarter notes a minute; grid positions are [`Step`]s from 0.
 
+pub mod chords;
 pub mod drums;
+pub mod groove;
 pub mod melody;
 pub mod midi;
 pub mod trio;
