@@ -45,7 +45,7 @@ pub enum SkipReason {
     MissingPart,
     /// No stretch of the window's length has all parts of a trio playing. Counts segments.
     PartsDoNotMeet,
-    /// A pitch that the drum map does not know. Counts sequences.
+    /// The drum map does not know the pitch. Counts segments none of whose drums it knows; in grooves, notes.
     UnknownDrum,
     /// The music is longer than the converter takes. Counts segments.
     TooLong,

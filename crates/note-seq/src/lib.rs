@@ -15,10 +15,15 @@
 //! # Units
 //! Times are `f64` [`Seconds`]; tempo is [`Qpm`], quarter notes a minute; grid positions are [`Step`]s from 0.
 
+pub mod chords;
+pub mod drums;
+pub mod groove;
 pub mod melody;
 pub mod midi;
+pub mod trio;
 
 mod conversion;
+mod edit;
 mod event;
 mod pitch;
 mod quantize;
@@ -27,9 +32,11 @@ mod segments;
 mod sequence;
 mod split;
 mod summary;
+mod sustain;
 mod tempo_map;
 mod transpose;
 mod units;
+mod windows;
 
 pub use conversion::{Conversion, Dedupe, SkipReason};
 pub use event::{
@@ -48,5 +55,6 @@ pub use split::{PEDALS, SplitError};
 pub use summary::{
     NoteRow, QuantizedRow, Summary, SummaryCounts, SummaryQuantized, SummarySegment, summary,
 };
+pub use sustain::SUSTAIN_PEDAL;
 pub use tempo_map::{TempoMap, TempoPiece};
 pub use units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds, Step, StepsPerQuarter};

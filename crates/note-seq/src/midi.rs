@@ -8,9 +8,11 @@ mod bytes;
 mod collect;
 mod error;
 mod event;
+mod finish;
 mod options;
 mod pair;
 mod parity;
+mod programs;
 mod report;
 mod scan;
 mod tracks;
@@ -35,7 +37,7 @@ pub struct Read {
 /// Reads a Standard MIDI file.
 ///
 /// # Errors
-/// [`MidiError::LimitExceeded`] in every mode. Otherwise, by mode:
+/// [`MidiError::LimitExceeded`] (ticks: in parity reading only). Otherwise, by mode:
 /// - [`ReadMode::Lenient`]: only where no track can be found ([`MidiError::NotMidi`]).
 /// - [`ReadMode::Parity`]: wherever Python's `note_seq` refuses the file.
 /// - [`ReadMode::Strict`]: at the first thing that lenient reading would repair.

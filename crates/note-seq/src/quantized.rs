@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::TimeSignature;
+use crate::event::{Tempo, TimeSignature};
 use crate::pitch::{Pitch, Program, Velocity};
+use crate::sequence::{Note, NoteSequence};
 use crate::units::{Qpm, Step, StepsPerQuarter};
 
 /// The grid that a quantized sequence stands on.
@@ -83,5 +84,31 @@ impl QuantizedSequence {
             Grid::Relative { steps_per_quarter, .. } => Some(steps_per_quarter),
             Grid::Absolute { .. } => None,
         }
+    }
+
+    /// The notes back in seconds: step `s` stands at `s / steps_per_second`. Tempo and metre are written.
+    pub fn to_sequence(&self) -> NoteSequence {
+        let mut sequence = NoteSequence::default();
+        let steps_per_second = match self.grid {
+            Grid::Relative { steps_per_quarter, qpm, time_signature } => {
+                sequence.tempos.push(Tempo { time: 0.0, qpm });
+                sequence.time_signatures.push(time_signature);
+                steps_per_quarter.steps_per_second(qpm)
+            }
+            Grid::Absolute { steps_per_second } => steps_per_second,
+        };
+        for note in &self.notes {
+            sequence.push(Note {
+                pitch: note.pitch,
+                velocity: note.velocity,
+                start_time: note.start_step as f64 / steps_per_second,
+                end_time: note.end_step as f64 / steps_per_second,
+                instrument: note.instrument,
+                program: note.program,
+                is_drum: note.is_drum,
+            });
+        }
+        sequence.total_time = sequence.total_time.max(self.total_steps as f64 / steps_per_second);
+        sequence
     }
 }

@@ -1,5 +1,6 @@
 //! The stretches of constant tempo and metre that windows are taken from, with their place in the piece.
 
+use crate::conversion::SkipReason;
 use crate::quantize::QuantizeError;
 use crate::quantized::QuantizedSequence;
 use crate::sequence::NoteSequence;
@@ -14,6 +15,18 @@ pub(crate) struct Segment {
     pub(crate) quantized: Result<QuantizedSequence, QuantizeError>,
     /// Bars of the piece before the stretch.
     pub(crate) first_bar: u32,
+}
+
+impl Segment {
+    /// The stretch on the grid, if its bar has so many steps.
+    pub(crate) fn on_bars_of(&self, steps_per_bar: u32) -> Result<&QuantizedSequence, SkipReason> {
+        let quantized = self.quantized.as_ref().map_err(SkipReason::from)?;
+        if quantized.whole_steps_per_bar() == Some(Step::from(steps_per_bar)) {
+            Ok(quantized)
+        } else {
+            Err(SkipReason::WrongBarLength)
+        }
+    }
 }
 
 /// Splits where tempo or metre changes and quantizes every stretch.

@@ -37,6 +37,12 @@ pub enum SplitError {
         /// The sequence's end, in seconds.
         total_time: Seconds,
     },
+    /// There would be more than a million pieces.
+    #[error("cutting so often gives {n_pieces} pieces (allowed: 1,000,000); use a longer hop")]
+    TooManyPieces {
+        /// How many there would be.
+        n_pieces: f64,
+    },
 }
 
 impl NoteSequence {

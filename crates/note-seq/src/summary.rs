@@ -4,10 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::drums::DrumConverter;
 use crate::midi::Read;
 use crate::quantize::QuantizeError;
 use crate::quantized::QuantizedSequence;
 use crate::sequence::NoteSequence;
+use crate::trio::TrioConverter;
 use crate::units::{Seconds, Step, StepsPerQuarter};
 use crate::{Conversion, MelodyConverter};
 
@@ -74,7 +76,7 @@ pub enum SummaryQuantized {
     },
 }
 
-/// A stretch of constant tempo and metre. The windows are sorted lists of labels without repetitions.
+/// A stretch of constant tempo and metre. The windows are sorted lists of labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SummarySegment {
     /// Where it begins in the file.
@@ -93,6 +95,12 @@ pub struct SummarySegment {
     pub mel2: Vec<Vec<u16>>,
     /// Sixteen-bar melodies of all programs.
     pub mel16: Vec<Vec<u16>>,
+    /// Two-bar drums.
+    pub drums2: Vec<Vec<u16>>,
+    /// Sixteen-bar drums.
+    pub drums16: Vec<Vec<u16>>,
+    /// Sixteen-bar trios: melody, bass and drums. Repetitions stay.
+    pub trio16: Vec<[Vec<u16>; 3]>,
 }
 
 /// Everything the oracle prints of a file that could be read.
@@ -157,6 +165,9 @@ fn segment(piece: &NoteSequence) -> SummarySegment {
         quantized: quantized(&piece.quantize(StepsPerQuarter::SIXTEENTHS), true),
         mel2: sorted(MelodyConverter::mel_2bar().windows(piece), |w| w.tokens),
         mel16: sorted(MelodyConverter::mel_16bar().windows(piece), |w| w.tokens),
+        drums2: sorted(DrumConverter::drums_2bar().windows(piece), |w| w.tokens),
+        drums16: sorted(DrumConverter::drums_16bar().windows(piece), |w| w.tokens),
+        trio16: sorted(TrioConverter::trio_16bar().windows(piece), |w| [w.melody, w.bass, w.drums]),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Transposing a sequence.
 
+use crate::chords::{Chord, NO_CHORD};
 use crate::event::TextKind;
 use crate::pitch::Pitch;
 use crate::sequence::NoteSequence;
@@ -9,7 +10,8 @@ impl NoteSequence {
     /// Moves every tone by `semitones`; returns how many notes left 0 to 127 and were deleted.
     ///
     /// Drums stay where they are. Key signatures turn with the music, `total_time` becomes the largest note
-    /// end that remains, and chord symbols, whose text would now be wrong, are removed.
+    /// end that remains, and chord symbols turn too; those that are not known here, whose text would now be wrong,
+    /// are removed.
     pub fn transpose(&mut self, semitones: i32) -> usize {
         self.transpose_within(semitones, Pitch::MIN, Pitch::MAX)
     }
@@ -34,7 +36,14 @@ impl NoteSequence {
             let turned = (i64::from(signature.key) + i64::from(semitones)).rem_euclid(12);
             signature.key = u8::try_from(turned).unwrap_or_default();
         }
-        self.text_annotations.retain(|t| t.kind != TextKind::ChordSymbol);
+        self.text_annotations.retain_mut(|text| {
+            if text.kind != TextKind::ChordSymbol || text.text == NO_CHORD {
+                return true;
+            }
+            let chord =
+                text.text.parse::<Chord>().map(|chord| chord.transposed(semitones).to_string());
+            chord.map(|symbol| text.text = symbol).is_ok()
+        });
         before - self.notes.len()
     }
 }

@@ -11,6 +11,7 @@ use crate::pitch::Program;
 use crate::segments::{Segment, bar_number, segments};
 use crate::sequence::NoteSequence;
 use crate::units::{Step, StepsPerQuarter};
+use crate::windows::{self, Seen};
 
 /// A window of a melody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,33 +111,25 @@ impl MelodyConverter {
             conversion.skip(SkipReason::NoNotes);
             return conversion;
         }
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::new(self.dedupe);
         for segment in &segments {
-            if self.dedupe == Dedupe::PerSegment {
-                seen.clear();
-            }
+            seen.begin_segment();
             self.segment_windows(segment, &mut seen, &mut conversion);
         }
-        if let Some(max) = self.max_windows {
-            conversion.skip_n(SkipReason::OverCap, conversion.windows.len().saturating_sub(max));
-            conversion.windows.truncate(max);
-        }
+        windows::cap(&mut conversion, self.max_windows);
         conversion
     }
 
     fn segment_windows(
         &self,
         segment: &Segment,
-        seen: &mut BTreeSet<Vec<u16>>,
+        seen: &mut Seen<Vec<u16>>,
         conversion: &mut Conversion<MelodyWindow>,
     ) {
-        let quantized = match &segment.quantized {
+        let quantized = match segment.on_bars_of(self.steps_per_bar) {
             Ok(quantized) => quantized,
-            Err(error) => return conversion.skip(error.into()),
+            Err(reason) => return conversion.skip(reason),
         };
-        if quantized.whole_steps_per_bar() != Some(Step::from(self.steps_per_bar)) {
-            return conversion.skip(SkipReason::WrongBarLength);
-        }
         let mut kept = quantized.clone();
         kept.notes.retain(|n| self.encoding.contains(n.pitch) && self.allows(n.program));
         let Ok(melodies) = extract(&kept, &self.extract) else {
@@ -183,21 +176,20 @@ impl MelodyConverter {
         &self,
         melody: &Melody,
         first_bar: u32,
-        seen: &mut BTreeSet<Vec<u16>>,
+        seen: &mut Seen<Vec<u16>>,
         conversion: &mut Conversion<MelodyWindow>,
     ) {
         let (bar, length) = (self.steps_per_bar as usize, self.steps_per_window());
         if length == 0 || melody.events.len() < length {
             return conversion.skip(SkipReason::TooShort);
         }
-        for start in (0..=melody.events.len() - length).step_by(bar * self.hop_bars.max(1) as usize)
-        {
+        for start in windows::starts(melody.events.len(), length, bar * self.hop_bars as usize) {
             let tokens = self.tokens(&melody.events[start..start + length]);
             if !self.keep_empty && tokens.iter().all(|t| *t < 2) {
                 conversion.skip(SkipReason::EmptyWindow);
                 continue;
             }
-            if self.dedupe != Dedupe::Off && !seen.insert(tokens.clone()) {
+            if seen.is_repeated(&tokens) {
                 conversion.skip(SkipReason::Duplicate);
                 continue;
             }

@@ -33,6 +33,18 @@ impl Default for Playback {
     }
 }
 
+impl Playback {
+    /// As MusicVAE's converters write drums: instrument 9, else as the default.
+    pub fn drums() -> Self {
+        Self { instrument: 9, ..Self::default() }
+    }
+
+    /// As MusicVAE's trio converter writes the bass: instrument 1, program 33, else as the default.
+    pub fn bass() -> Self {
+        Self { instrument: 1, program: Program::saturating(33), ..Self::default() }
+    }
+}
+
 impl Melody {
     /// Notes in seconds: each from its start to the next start, the next off, or the melody's end.
     ///

@@ -1,34 +1,35 @@
-//! Gathers events into a [`NoteSequence`]: instruments, notes, controllers, and at the end ticks to seconds.
+//! Gathers events track by track: instruments, notes, controllers, still in ticks.
 
 use super::error::MidiError;
-use super::event::{Division, Event};
+use super::event::Event;
 use super::options::{ReadLimits, ReadMode};
 use super::pair::{Closed, Pairing};
+use super::programs::ChannelPrograms;
 use super::report::ReadReport;
-use crate::event::{
-    ControlChange, InstrumentInfo, KeySignature, Mode, PitchBend, Tempo, TextAnnotation, TextKind,
-    TimeSignature,
-};
+use crate::event::{Mode, TextKind};
 use crate::pitch::{Pitch, Program, Velocity};
-use crate::sequence::{Note, NoteSequence};
-use crate::tempo_map::{TempoMap, ticks_f64};
+use crate::sequence::Note;
+use crate::tempo_map::ticks_f64;
 
 const DRUM_CHANNEL: u8 = 9;
 const NONE: u32 = u32::MAX;
 
 /// Controllers of one channel of one track, shared by all its instruments.
 #[derive(Debug, Default)]
-struct Controls {
-    changes: Vec<(u64, u8, u8)>,
-    bends: Vec<(u64, i16)>,
+pub(super) struct Controls {
+    pub(super) changes: Vec<(u64, u8, u8)>,
+    pub(super) bends: Vec<(u64, i16)>,
 }
 
 #[derive(Debug)]
-struct Instrument {
-    program: u8,
-    is_drum: bool,
-    name: String,
-    controls: u32,
+pub(super) struct Instrument {
+    pub(super) program: u8,
+    pub(super) is_drum: bool,
+    pub(super) name: String,
+    pub(super) controls: u32,
+    pub(super) channel: u8,
+    /// Whether its track sets no program for the channel, so that another track's counts.
+    pub(super) inherits_program: bool,
 }
 
 /// State that ends with each track.
@@ -40,6 +41,8 @@ struct Track {
     /// Instrument number by channel and program.
     instruments: Vec<u32>,
     has_instruments: bool,
+    /// How many instruments the tracks before it have.
+    first_instrument: usize,
     /// Controllers that no instrument had when they came (parity), or the channel's (otherwise).
     controls: [u32; 16],
 }
@@ -52,13 +55,14 @@ pub(super) struct Collector {
     pairing: Pairing,
     track: Track,
     /// Times are ticks until [`Collector::finish`].
-    notes: Vec<Note>,
-    instruments: Vec<Instrument>,
-    controls: Vec<Controls>,
-    tempos: Vec<(u64, u32)>,
-    time_signatures: Vec<(u64, u8, u8)>,
-    key_signatures: Vec<(u64, u8, Mode)>,
-    texts: Vec<(u64, TextKind, String)>,
+    pub(super) notes: Vec<Note>,
+    pub(super) instruments: Vec<Instrument>,
+    pub(super) controls: Vec<Controls>,
+    pub(super) tempos: Vec<(u64, u32)>,
+    pub(super) time_signatures: Vec<(u64, u8, u8)>,
+    pub(super) key_signatures: Vec<(u64, u8, Mode)>,
+    pub(super) texts: Vec<(u64, TextKind, String)>,
+    pub(super) programs: ChannelPrograms,
 }
 
 impl Collector {
@@ -73,6 +77,7 @@ impl Collector {
                 programs: [0; 16],
                 instruments: vec![NONE; 16 * 128],
                 has_instruments: false,
+                first_instrument: 0,
                 controls: [NONE; 16],
             },
             notes: Vec::new(),
@@ -82,17 +87,20 @@ impl Collector {
             time_signatures: Vec::new(),
             key_signatures: Vec::new(),
             texts: Vec::new(),
+            programs: ChannelPrograms::default(),
         }
     }
 
-    fn is_parity(&self) -> bool {
+    pub(super) fn is_parity(&self) -> bool {
         self.mode == ReadMode::Parity
     }
 
     pub(super) fn begin_track(&mut self, index: usize) {
         self.pairing.clear();
+        self.programs.begin_track();
         let track = &mut self.track;
         track.index = index;
+        track.first_instrument = self.instruments.len();
         track.name.clear();
         track.programs = [0; 16];
         if std::mem::take(&mut track.has_instruments) {
@@ -119,6 +127,7 @@ impl Collector {
             Event::NoteOff { channel, pitch } => self.note_off(tick, channel, pitch, report),
             Event::Program { channel, program } => {
                 self.track.programs[usize::from(channel)] = program;
+                self.programs.set(tick, channel, program);
             }
             Event::Control { channel, number, value } => {
                 let list = self.controls_of(channel);
@@ -151,21 +160,22 @@ impl Collector {
 
     /// Ends a track whose last event stands at `tick`.
     pub(super) fn end_track(&mut self, tick: u64, report: &mut ReadReport) {
-        if self.pairing.n_open() == 0 {
-            return;
-        }
         report.notes.unended += self.pairing.n_open() as u64;
         if self.is_parity() {
             return;
         }
-        let mut left = Vec::with_capacity(self.pairing.n_open());
-        self.pairing
-            .drain(|channel, pitch, start, velocity| left.push((channel, pitch, start, velocity)));
-        left.sort_by_key(|n| n.2);
-        for (channel, pitch, start, velocity) in left {
-            if start < tick {
+        if self.pairing.n_open() > 0 {
+            let mut left = Vec::with_capacity(self.pairing.n_open());
+            self.pairing.drain(|channel, pitch, start, velocity| {
+                left.push((channel, pitch, start, velocity));
+            });
+            left.sort_by_key(|n| n.2);
+            for (channel, pitch, start, velocity) in left.into_iter().filter(|n| n.2 < tick) {
                 self.add_note(channel, pitch, start, tick, velocity);
             }
+        }
+        for instrument in &mut self.instruments[self.track.first_instrument..] {
+            instrument.inherits_program = !self.programs.is_own(instrument.channel);
         }
     }
 
@@ -240,6 +250,8 @@ impl Collector {
             is_drum: channel == DRUM_CHANNEL,
             name,
             controls,
+            channel,
+            inherits_program: false,
         });
         self.track.instruments[slot] = number;
         self.track.has_instruments = true;
@@ -271,114 +283,6 @@ impl Collector {
         self.controls.push(Controls::default());
         u32::try_from(self.controls.len() - 1).unwrap_or(NONE - 1)
     }
-
-    /// Turns ticks into seconds and puts everything in its place.
-    pub(super) fn finish(mut self, division: Division, report: &mut ReadReport) -> NoteSequence {
-        let (mut map, ticks_per_quarter) = match division {
-            Division::Metrical(ticks) => {
-                (TempoMap::with_resolution(f64::from(ticks)), i32::from(ticks))
-            }
-            Division::SecondsPerTick(seconds) => {
-                let map = TempoMap::fixed(seconds);
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "at most 0.5 · 255 · 255 ticks a quarter"
-                )]
-                let ticks_per_quarter = (0.5 / seconds).round() as i32;
-                self.tempos.clear();
-                (map, ticks_per_quarter)
-            }
-        };
-        self.tempos.sort_by_key(|t| t.0);
-        for (tick, microseconds) in &self.tempos {
-            map.push(*tick, *microseconds);
-        }
-        if !self.is_parity() {
-            // Some programs repeat the metre in every track.
-            self.time_signatures.sort_by_key(|t| t.0);
-            self.time_signatures.dedup();
-            self.key_signatures.sort_by_key(|k| k.0);
-            self.key_signatures.dedup();
-            self.texts.sort_by_key(|t| t.0);
-        }
-        let mut sequence = NoteSequence { ticks_per_quarter, ..NoteSequence::default() };
-        sequence.tempos =
-            map.pieces().iter().map(|p| Tempo { time: p.seconds, qpm: map.qpm(p) }).collect();
-        let mut at = map.cursor();
-        sequence.time_signatures = (self.time_signatures.iter())
-            .map(|(tick, numerator, log2)| TimeSignature {
-                time: at.seconds(*tick),
-                numerator: u32::from(*numerator),
-                denominator: 1_u32.checked_shl(u32::from(*log2)).unwrap_or(0),
-            })
-            .collect();
-        sequence.key_signatures = (self.key_signatures.iter())
-            .map(|(tick, key, mode)| KeySignature {
-                time: at.seconds(*tick),
-                key: *key,
-                mode: *mode,
-            })
-            .collect();
-        sequence.text_annotations = (std::mem::take(&mut self.texts).into_iter())
-            .map(|(tick, kind, text)| TextAnnotation { time: at.seconds(tick), text, kind })
-            .collect();
-        self.place_controls(&map, &mut sequence, report);
-        sequence.instrument_infos = (self.instruments.into_iter().zip(0..))
-            .filter(|(i, _)| !i.name.is_empty())
-            .map(|(i, instrument)| InstrumentInfo { instrument, name: i.name })
-            .collect();
-        sequence.notes = timed_notes(self.notes, &map);
-        sequence.total_time = sequence.notes.iter().map(|n| n.end_time).fold(0.0, f64::max);
-        sequence
-    }
-
-    fn place_controls(&self, map: &TempoMap, sequence: &mut NoteSequence, report: &mut ReadReport) {
-        let mut at = map.cursor();
-        let mut is_used = vec![false; self.controls.len()];
-        for (i, instrument) in self.instruments.iter().zip(0..) {
-            let program = Program::saturating(i.program);
-            let list = &self.controls[i.controls as usize];
-            is_used[i.controls as usize] = true;
-            sequence.control_changes.extend(list.changes.iter().map(|(tick, number, value)| {
-                ControlChange {
-                    time: at.seconds(*tick),
-                    control_number: *number,
-                    control_value: *value,
-                    instrument,
-                    program,
-                    is_drum: i.is_drum,
-                }
-            }));
-            sequence.pitch_bends.extend(list.bends.iter().map(|(tick, bend)| PitchBend {
-                time: at.seconds(*tick),
-                bend: *bend,
-                instrument,
-                program,
-                is_drum: i.is_drum,
-            }));
-        }
-        let unused = self.controls.iter().zip(is_used).filter(|(_, used)| !used);
-        report.notes.controls_without_notes +=
-            unused.map(|(c, _)| (c.changes.len() + c.bends.len()) as u64).sum::<u64>();
-    }
-}
-
-/// Sorts notes by instrument, keeping the order in which they ended, and turns their ticks into seconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "these are whole ticks, below 2^53"
-)]
-fn timed_notes(mut notes: Vec<Note>, map: &TempoMap) -> Vec<Note> {
-    if !notes.is_sorted_by_key(|n| n.instrument) {
-        notes.sort_by_key(|n| n.instrument);
-    }
-    let (mut starts, mut ends) = (map.cursor(), map.cursor());
-    for note in &mut notes {
-        note.start_time = starts.seconds(note.start_time as u64);
-        note.end_time = ends.seconds(note.end_time as u64);
-    }
-    notes
 }
 
 /// UTF-8 where the bytes are that, else Latin-1.

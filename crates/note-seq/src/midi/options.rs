@@ -21,7 +21,8 @@ pub enum ReadMode {
 pub struct ReadLimits {
     /// Largest file, in bytes. Default 256 MiB.
     pub max_bytes: u64,
-    /// Largest tick. Default 10^10, where Python's `note_seq` draws the line too.
+    /// Largest tick. Default 10^10, where Python's `note_seq` draws the line too. Lenient reading drops what a track
+    /// holds beyond it; the other modes refuse the file.
     pub max_ticks: u64,
     /// Most notes. Default 10 million.
     pub max_notes: u64,

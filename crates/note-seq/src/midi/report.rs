@@ -48,6 +48,8 @@ pub enum RepairKind {
     BadMetaEvent,
     /// The track ends in the middle of an event: the event was dropped.
     CutOff,
+    /// A delta time leads beyond [`super::ReadLimits::max_ticks`]: the rest of the track was dropped.
+    AbsurdTime,
 }
 
 impl RepairKind {
@@ -72,6 +74,7 @@ impl RepairKind {
             Self::EventTooLong => "event_too_long",
             Self::BadMetaEvent => "bad_meta_event",
             Self::CutOff => "cut_off",
+            Self::AbsurdTime => "absurd_time",
         }
     }
 }

@@ -51,11 +51,8 @@ pub(super) fn track(
         }
         let next_tick = tick.saturating_add(delta);
         if next_tick >= limits.max_ticks {
-            return Err(MidiError::LimitExceeded {
-                what: "ticks",
-                found: next_tick,
-                limit: limits.max_ticks,
-            });
+            scan.repair(RepairKind::AbsurdTime, at)?;
+            break;
         }
         match scan.event()? {
             Scanned::Event(event) => {

@@ -123,7 +123,6 @@ fn limits_hold_in_every_mode() {
     let bytes = file(&[track(notes(0, &[(60, 0, 1), (61, 5, 100_000)])), track(one_note())]);
     let cases = [
         ("bytes", ReadLimits { max_bytes: 10, ..ReadLimits::default() }),
-        ("ticks", ReadLimits { max_ticks: 1000, ..ReadLimits::default() }),
         ("notes", ReadLimits { max_notes: 1, ..ReadLimits::default() }),
         ("tracks", ReadLimits { max_tracks: 1, ..ReadLimits::default() }),
     ];
@@ -136,6 +135,38 @@ fn limits_hold_in_every_mode() {
             );
         }
     }
+}
+
+#[test]
+fn beyond_the_last_tick_the_track_is_dropped_or_the_file_refused() {
+    let bytes = file(&[track(notes(0, &[(60, 0, 96), (61, 5000, 100_000)]))]);
+    let limits = ReadLimits { max_ticks: 1000, ..ReadLimits::default() };
+    let read = |options: ReadOptions| midi::read(&bytes, &ReadOptions { limits, ..options });
+    let lenient = read(ReadOptions::lenient()).unwrap();
+    assert_eq!(lenient.sequence.notes.len(), 1);
+    assert_eq!(lenient.report.repair_counts[&RepairKind::AbsurdTime], 1);
+    assert!(matches!(
+        read(ReadOptions::parity()),
+        Err(MidiError::LimitExceeded { what: "ticks", found: 5000, .. })
+    ));
+    assert!(
+        matches!(read(ReadOptions::strict()), Err(MidiError::NeedsRepair(r)) if r.kind == RepairKind::AbsurdTime)
+    );
+}
+
+#[test]
+fn programs_set_on_another_track_reach_the_channel() {
+    let bytes = file(&[
+        track(vec![program(0, 0, 40), program(0, 1, 41)]),
+        track(notes(0, &[(60, 0, QUARTER)])),
+        track([vec![program(0, 1, 7)], notes(1, &[(62, 0, QUARTER)])].concat()),
+    ]);
+    let programs = |options| -> Vec<u8> {
+        let sequence = midi::read(&bytes, &options).unwrap().sequence;
+        sequence.notes.iter().map(|n| n.program.get()).collect()
+    };
+    assert_eq!(programs(ReadOptions::lenient()), [40, 7]);
+    assert_eq!(programs(ReadOptions::parity()), [0, 7]);
 }
 
 #[test]

@@ -1,0 +1,15 @@
+//! What was read can be written, and what was written is in order and reads as itself from then on.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use note_seq::midi::{self, ReadLimits, ReadOptions, WriteOptions};
+
+fuzz_target!(|bytes: &[u8]| {
+    let limits = ReadLimits { max_notes: 10_000, max_tracks: 256, ..ReadLimits::default() };
+    let Ok(first) = midi::read(bytes, &ReadOptions { limits, ..ReadOptions::lenient() }) else { return };
+    let Ok(written) = midi::write(&first.sequence, &WriteOptions::default()) else { return };
+    let second = midi::read(&written, &ReadOptions::strict()).expect("what we write is in order");
+    let rewritten = midi::write(&second.sequence, &WriteOptions::default()).expect("it was written before");
+    let third = midi::read(&rewritten, &ReadOptions::strict()).expect("what we write is in order");
+    assert_eq!(second.sequence.notes.len(), third.sequence.notes.len());
+});

@@ -1,0 +1,304 @@
+//! Chord inference by Viterbi search over pairs of key and chord, as Python's `infer_chords_for_sequence` does it.
+
+use thiserror::Error;
+
+use super::{Chord, ChordAt, ChordKind, ChordProgression};
+use crate::quantize::QuantizeError;
+use crate::quantized::Grid;
+use crate::sequence::NoteSequence;
+use crate::units::{Seconds, Step, StepsPerQuarter};
+
+/// No chord, and twelve roots with eight kinds each.
+const N_CHORDS: usize = 1 + 12 * ChordKind::ALL.len();
+const N_STATES: usize = 12 * N_CHORDS;
+
+/// Semitones of a major key.
+const KEY_PITCHES: [u8; 7] = [0, 2, 4, 5, 7, 9, 11];
+
+/// Why no chords could be inferred.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ChordError {
+    /// The sequence cannot be quantized.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// There is no default number of chords a bar for the metre.
+    #[error(
+        "there is no usual number of chords a bar in {numerator}/{denominator} (known: 2/2, 2/4, 3/4, 4/4, 6/8); \
+             set `chords_per_bar`"
+    )]
+    UncommonTimeSignature {
+        /// Beats a bar.
+        numerator: u32,
+        /// Beat unit.
+        denominator: u32,
+    },
+    /// A chord would not last a whole number of steps.
+    #[error(
+        "a chord would last {steps} steps, which is no whole number above 0; choose another `chords_per_bar`"
+    )]
+    NonIntegerStepsPerChord {
+        /// Steps a chord.
+        steps: f64,
+    },
+    /// There is nothing to infer from.
+    #[error("the sequence is empty")]
+    Empty,
+    /// There would be more than [`ChordInference::MAX_CHORDS`].
+    #[error(
+        "{n_chords} chords are too many (allowed: {}); cut the sequence",
+        ChordInference::MAX_CHORDS
+    )]
+    TooLong {
+        /// How many there would be.
+        n_chords: f64,
+    },
+}
+
+/// Infers chords. Making it computes a table of 1164 × 1164 transitions (11 MB), so make it once.
+///
+/// The states are 12 major keys × (no chord + 12 roots × 8 kinds). A frame's observation is the unit vector of how
+/// long each pitch class sounds in it (drums and unpitched programs left out); its log-likelihood under a chord is
+/// `concentration · ⟨observation, unit vector of the chord⟩`. Defaults are those of Python.
+///
+/// # Examples
+/// ```
+/// use note_seq::chords::ChordInference;
+/// use note_seq::{Note, NoteSequence, Pitch, StepsPerQuarter};
+/// let mut sequence = NoteSequence::default();
+/// for (bar, pitches) in [[60, 64, 67], [57, 60, 64]].iter().enumerate() {
+///     let start_time = bar as f64 * 2.0;
+///     for pitch in pitches {
+///         let pitch = Pitch::new(*pitch)?;
+///         sequence.push(Note { pitch, start_time, end_time: start_time + 2.0, ..Note::default() });
+///     }
+/// }
+/// let progression = ChordInference::default().infer(&sequence, StepsPerQuarter::SIXTEENTHS, None)?;
+/// let symbols: Vec<_> = progression.to_annotations().into_iter().map(|t| (t.time, t.text)).collect();
+/// assert_eq!(symbols, [(0.0, "C".to_owned()), (2.0, "Am".to_owned())]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ChordInference {
+    concentration: f64,
+    /// Log probability of a chord in a key, `[12, N_CHORDS]`.
+    chord_in_key: Vec<f64>,
+    /// Log probability of one state after another, `[N_STATES, N_STATES]`.
+    transitions: Vec<f64>,
+}
+
+impl Default for ChordInference {
+    fn default() -> Self {
+        Self::new(0.001, 0.5, 0.01, 100.0)
+    }
+}
+
+impl ChordInference {
+    /// The most chords that are inferred at once.
+    pub const MAX_CHORDS: usize = 1000;
+
+    /// With the probabilities that the key and that the chord changes from one frame to the next, that a pitch of a
+    /// chord lies outside the key, and the concentration of pitches around the chord's.
+    pub fn new(key_change: f64, chord_change: f64, out_of_key: f64, concentration: f64) -> Self {
+        let in_key = chord_in_key(out_of_key);
+        let mut transitions = vec![0.0_f64; N_STATES * N_STATES];
+        for (from, row) in transitions.chunks_exact_mut(N_STATES).enumerate() {
+            let (key_1, chord_1) = (from / N_CHORDS, from % N_CHORDS);
+            for (to, cell) in row.iter_mut().enumerate() {
+                let (key_2, chord_2) = (to / N_CHORDS, to % N_CHORDS);
+                let p = |chord: usize| in_key[key_2 * N_CHORDS + chord];
+                let probability = if key_1 != key_2 {
+                    key_change / 11.0 * p(chord_2)
+                } else if chord_1 != chord_2 {
+                    // The old chord's share is dealt out: it is known to have changed.
+                    (1.0 - key_change)
+                        * (chord_change * (p(chord_2) + p(chord_1) / (N_CHORDS - 1) as f64))
+                } else {
+                    (1.0 - key_change) * (1.0 - chord_change)
+                };
+                *cell = probability.ln();
+            }
+        }
+        Self { concentration, chord_in_key: in_key.iter().map(|p| p.ln()).collect(), transitions }
+    }
+
+    /// Infers `chords_per_bar` chords a bar (default: 2 in 4/4 and 6/8, 1 in 2/2, 2/4 and 3/4).
+    ///
+    /// # Errors
+    /// [`ChordError`]. The sequence must have one tempo and one metre.
+    pub fn infer(
+        &self,
+        sequence: &NoteSequence,
+        steps_per_quarter: StepsPerQuarter,
+        chords_per_bar: Option<u32>,
+    ) -> Result<ChordProgression, ChordError> {
+        let quantized = sequence.quantize(steps_per_quarter)?;
+        let Grid::Relative { qpm, time_signature, .. } = quantized.grid else {
+            return Err(ChordError::Empty);
+        };
+        let chords_per_bar =
+            match (chords_per_bar, time_signature.numerator, time_signature.denominator) {
+                (Some(n), _, _) => n,
+                (None, 4, 4) | (None, 6, 8) => 2,
+                (None, 2, 2 | 4) | (None, 3, 4) => 1,
+                (None, numerator, denominator) => {
+                    return Err(ChordError::UncommonTimeSignature { numerator, denominator });
+                }
+            };
+        let steps = quantized.steps_per_bar().unwrap_or_default() / f64::from(chords_per_bar);
+        if !(steps >= 1.0 && steps.is_finite() && steps.fract() == 0.0) {
+            return Err(ChordError::NonIntegerStepsPerChord { steps });
+        }
+        let seconds_per_chord = steps / steps_per_quarter.steps_per_second(qpm);
+        let n_chords = (sequence.total_time / seconds_per_chord).ceil();
+        if n_chords.is_nan() || n_chords < 1.0 {
+            return Err(ChordError::Empty);
+        }
+        if n_chords > Self::MAX_CHORDS as f64 {
+            return Err(ChordError::TooLong { n_chords });
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1000")]
+        let n_frames = n_chords as usize;
+        let states = self.viterbi(&pitch_vectors(sequence, seconds_per_chord, n_frames));
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 2^48 steps")]
+        let steps = steps as Step;
+        let mut chords: Vec<ChordAt> = Vec::new();
+        for ((state, frame), step) in
+            states.into_iter().zip(0..).zip((0..).step_by(usize::try_from(steps).unwrap_or(1)))
+        {
+            let chord = (state % N_CHORDS).checked_sub(1).map(chord_of);
+            if chords.last().is_none_or(|last| last.chord != chord) {
+                let key = u8::try_from(state / N_CHORDS).unwrap_or_default();
+                chords.push(ChordAt {
+                    time: f64::from(frame) * seconds_per_chord,
+                    step,
+                    key,
+                    chord,
+                });
+            }
+        }
+        Ok(ChordProgression { chords })
+    }
+
+    /// The likeliest state of every frame; of equals the first.
+    fn viterbi(&self, frames: &[[f64; 12]]) -> Vec<usize> {
+        let vectors = chord_vectors();
+        let likelihoods = |frame: &[f64; 12]| -> Vec<f64> {
+            let dot = |chord: &[f64; 12]| chord.iter().zip(frame).map(|(a, b)| a * b).sum::<f64>();
+            vectors.iter().map(|chord| self.concentration * dot(chord)).collect()
+        };
+        let Some((first, rest)) = frames.split_first() else { return Vec::new() };
+        let observed = likelihoods(first);
+        let mut scores: Vec<f64> = (0..N_STATES)
+            .map(|state| -(12.0_f64.ln()) + self.chord_in_key[state] + observed[state % N_CHORDS])
+            .collect();
+        let mut parents: Vec<Vec<u16>> = Vec::with_capacity(rest.len());
+        for frame in rest {
+            let mut best = vec![f64::NEG_INFINITY; N_STATES];
+            let mut parent = vec![0_u16; N_STATES];
+            for ((from, score), row) in
+                (0..).zip(&scores).zip(self.transitions.chunks_exact(N_STATES))
+            {
+                for ((best, parent), transition) in best.iter_mut().zip(&mut parent).zip(row) {
+                    let candidate = score + transition;
+                    if candidate > *best {
+                        *best = candidate;
+                        *parent = from;
+                    }
+                }
+            }
+            let observed = likelihoods(frame);
+            for (state, score) in best.iter_mut().enumerate() {
+                *score += observed[state % N_CHORDS];
+            }
+            scores = best;
+            parents.push(parent);
+        }
+        let mut state = 0;
+        for (candidate, score) in scores.iter().enumerate() {
+            if *score > scores[state] {
+                state = candidate;
+            }
+        }
+        let mut path = vec![state];
+        for parent in parents.iter().rev() {
+            state = usize::from(parent[state]);
+            path.push(state);
+        }
+        path.reverse();
+        path
+    }
+}
+
+/// The chord of index `1 + 8 · root + kind`, less one.
+fn chord_of(index: usize) -> Chord {
+    let root = u8::try_from(index / ChordKind::ALL.len()).unwrap_or_default();
+    Chord::new(root, ChordKind::ALL[index % ChordKind::ALL.len()])
+}
+
+/// Probability of every chord in every key: `Π` over its pitches of `1 − out_of_key` in the key and `out_of_key`
+/// outside, made to sum to 1.
+fn chord_in_key(out_of_key: f64) -> Vec<f64> {
+    let mut table = Vec::with_capacity(N_STATES);
+    for key in 0..12 {
+        let is_in_key = |pitch: u8| KEY_PITCHES.contains(&((pitch + 12 - key) % 12));
+        let weight = |chord: Chord| {
+            let n_in = i32::try_from(chord.pitch_classes().filter(|p| is_in_key(*p)).count())
+                .unwrap_or_default();
+            let n_out = i32::try_from(chord.pitch_classes().filter(|p| !is_in_key(*p)).count())
+                .unwrap_or_default();
+            (1.0 - out_of_key).powi(n_in) * out_of_key.powi(n_out)
+        };
+        let row: Vec<f64> =
+            std::iter::once(1.0).chain((0..N_CHORDS - 1).map(|i| weight(chord_of(i)))).collect();
+        let sum: f64 = row.iter().sum();
+        table.extend(row.iter().map(|w| w / sum));
+    }
+    table
+}
+
+/// Unit vectors over pitch classes; zero for no chord.
+fn chord_vectors() -> Vec<[f64; 12]> {
+    let vector = |chord: Chord| {
+        let length = (chord.kind().intervals().len() as f64).sqrt();
+        let mut vector = [0.0; 12];
+        for pitch in chord.pitch_classes() {
+            vector[usize::from(pitch)] = 1.0 / length;
+        }
+        vector
+    };
+    std::iter::once([0.0; 12]).chain((0..N_CHORDS - 1).map(|i| vector(chord_of(i)))).collect()
+}
+
+/// For every frame the unit vector of how long each pitch class sounds in it; zero for silent frames.
+fn pitch_vectors(
+    sequence: &NoteSequence,
+    seconds_per_frame: Seconds,
+    n_frames: usize,
+) -> Vec<[f64; 12]> {
+    let boundaries: Vec<Seconds> = (1..n_frames).map(|i| seconds_per_frame * i as f64).collect();
+    let mut frames = vec![[0.0_f64; 12]; n_frames];
+    for note in sequence.notes.iter().filter(|n| !n.is_drum && !n.program.is_unpitched()) {
+        let class = usize::from(note.pitch.class());
+        let first = boundaries.partition_point(|b| *b <= note.start_time);
+        let last = boundaries.partition_point(|b| *b < note.end_time);
+        if first >= last {
+            frames[first][class] += note.end_time - note.start_time;
+            continue;
+        }
+        frames[first][class] += boundaries[first] - note.start_time;
+        for frame in first + 1..last {
+            frames[frame][class] += boundaries[frame] - boundaries[frame - 1];
+        }
+        frames[last][class] += note.end_time - boundaries[last - 1];
+    }
+    for frame in &mut frames {
+        let length = frame.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if length > 0.0 {
+            for x in frame.iter_mut() {
+                *x /= length;
+            }
+        }
+    }
+    frames
+}

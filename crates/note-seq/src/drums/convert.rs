@@ -1,0 +1,133 @@
+//! Windows of drum labels, as MusicVAE's drum converter makes them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DrumExtractOptions, DrumMap, extract};
+use crate::conversion::{Conversion, Dedupe, SkipReason};
+use crate::segments::{Segment, bar_number, segments};
+use crate::sequence::NoteSequence;
+use crate::units::{Step, StepsPerQuarter};
+use crate::windows::{self, Seen};
+
+/// A window of a drum track.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DrumWindow {
+    /// One label a step, 0 to 511; [`super::DrumHits::roll`] of a label is the model's input form.
+    pub tokens: Vec<u16>,
+    /// First bar, from 0 at the start of the piece, counted as in [`crate::MelodyWindow::start_bar`].
+    pub start_bar: u32,
+}
+
+/// Cuts a sequence's drums into windows of labels: split where tempo or metre changes, quantize, refuse stretches
+/// whose bar has not 16 steps, [`extract`], windows of `slice_bars` every `hop_bars`, leave out repetitions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrumConverter {
+    /// Which keys are which drums.
+    pub map: DrumMap,
+    /// The grid.
+    pub steps_per_quarter: StepsPerQuarter,
+    /// Steps a bar must have; stretches in other metres are left out.
+    pub steps_per_bar: u32,
+    /// Length of a window in bars.
+    pub slice_bars: u32,
+    /// Bars from one window to the next.
+    pub hop_bars: u32,
+    /// How tracks are extracted: gap, padding, longest track.
+    pub extract: DrumExtractOptions,
+    /// Which repetitions are left out.
+    pub dedupe: Dedupe,
+    /// Whether windows without a hit are kept, as Magenta keeps them.
+    pub keep_empty: bool,
+    /// The most windows a sequence may give, the first ones; `None` for no bound.
+    pub max_windows: Option<usize>,
+}
+
+impl DrumConverter {
+    /// Two bars, hop one bar: the data of Magenta's `cat-drums_2bar_*` models, without its cap.
+    pub fn drums_2bar() -> Self {
+        Self {
+            map: DrumMap::MAGENTA,
+            steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
+            steps_per_bar: 16,
+            slice_bars: 2,
+            hop_bars: 1,
+            extract: DrumExtractOptions::default(),
+            dedupe: Dedupe::PerSegment,
+            keep_empty: true,
+            max_windows: None,
+        }
+    }
+
+    /// Sixteen bars, hop one bar.
+    pub fn drums_16bar() -> Self {
+        Self { slice_bars: 16, ..Self::drums_2bar() }
+    }
+
+    /// Steps a window.
+    pub fn steps_per_window(&self) -> usize {
+        self.slice_bars as usize * self.steps_per_bar as usize
+    }
+
+    /// The windows of a sequence, and what gave none.
+    pub fn windows(&self, sequence: &NoteSequence) -> Conversion<DrumWindow> {
+        let mut conversion = Conversion::new();
+        let segments = segments(sequence, self.steps_per_quarter);
+        if sequence.notes.is_empty() || segments.is_empty() {
+            conversion.skip(SkipReason::NoNotes);
+            return conversion;
+        }
+        let mut seen = Seen::new(self.dedupe);
+        for segment in &segments {
+            seen.begin_segment();
+            self.segment_windows(segment, &mut seen, &mut conversion);
+        }
+        windows::cap(&mut conversion, self.max_windows);
+        conversion
+    }
+
+    fn segment_windows(
+        &self,
+        segment: &Segment,
+        seen: &mut Seen<Vec<u16>>,
+        conversion: &mut Conversion<DrumWindow>,
+    ) {
+        let quantized = match segment.on_bars_of(self.steps_per_bar) {
+            Ok(quantized) => quantized,
+            Err(reason) => return conversion.skip(reason),
+        };
+        let Ok(tracks) = extract(quantized, &self.map, &self.extract) else {
+            return conversion.skip(SkipReason::TooLong);
+        };
+        if tracks.is_empty() {
+            let has_drums = quantized.notes.iter().any(|n| n.is_drum);
+            return conversion.skip(if quantized.notes.is_empty() {
+                SkipReason::NoNotes
+            } else if has_drums {
+                SkipReason::UnknownDrum
+            } else {
+                SkipReason::NoDrums
+            });
+        }
+        let (length, hop) =
+            (self.steps_per_window(), (self.hop_bars * self.steps_per_bar) as usize);
+        for track in tracks {
+            if length == 0 || track.events.len() < length {
+                conversion.skip(SkipReason::TooShort);
+            }
+            let labels = track.labels();
+            for start in windows::starts(labels.len(), length, hop) {
+                let tokens = labels[start..start + length].to_vec();
+                if !self.keep_empty && tokens.iter().all(|t| *t == 0) {
+                    conversion.skip(SkipReason::EmptyWindow);
+                } else if seen.is_repeated(&tokens) {
+                    conversion.skip(SkipReason::Duplicate);
+                } else {
+                    let step =
+                        track.start_step.saturating_add(Step::try_from(start).unwrap_or(Step::MAX));
+                    let start_bar = bar_number(segment.first_bar, step, track.steps_per_bar);
+                    conversion.windows.push(DrumWindow { tokens, start_bar });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Drum tracks out of a quantized sequence, exactly as Magenta extracts them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DrumHits, DrumMap, DrumTrack};
+use crate::melody::{ExtractError, Melody};
+use crate::quantized::QuantizedSequence;
+use crate::units::Step;
+
+/// How drum tracks are extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DrumExtractOptions {
+    /// A track ends where nothing is struck for at least this many bars; `None` for never.
+    pub gap_bars: Option<f64>,
+    /// Lengthen the last bar to a whole one.
+    pub pad_end: bool,
+    /// Cut longer tracks at this many bars; what is cut off is not searched again. `None` for no bound but
+    /// [`Melody::MAX_STEPS`].
+    pub max_bars: Option<u32>,
+}
+
+impl Default for DrumExtractOptions {
+    /// What MusicVAE uses: a gap of one bar, whole bars, at most 100 of them.
+    fn default() -> Self {
+        Self { gap_bars: Some(1.0), pad_end: true, max_bars: Some(100) }
+    }
+}
+
+/// Every drum track of a sequence, all drum notes of all instruments together.
+///
+/// Keys that the map does not know and notes of velocity 0 are passed over, and ends do not count. A track begins
+/// at the bar line at or before its first hit and ends before a hit that comes `gap_bars` or more after the step
+/// that follows the last one.
+///
+/// # Errors
+/// [`ExtractError::AbsoluteGrid`], [`ExtractError::NonIntegerStepsPerBar`], [`ExtractError::TooLong`] (whose
+/// instrument is then 0).
+pub fn extract(
+    sequence: &QuantizedSequence,
+    map: &DrumMap,
+    options: &DrumExtractOptions,
+) -> Result<Vec<DrumTrack>, ExtractError> {
+    let (Some(steps), Some(steps_per_quarter)) =
+        (sequence.steps_per_bar(), sequence.steps_per_quarter())
+    else {
+        return Err(ExtractError::AbsoluteGrid);
+    };
+    let bar = sequence
+        .whole_steps_per_bar()
+        .ok_or(ExtractError::NonIntegerStepsPerBar { steps_per_bar: steps })?;
+    let mut hits: BTreeMap<Step, DrumHits> = BTreeMap::new();
+    for note in sequence.notes.iter().filter(|n| n.is_drum && n.velocity.get() > 0) {
+        if let Some(class) = map.class(note.pitch) {
+            hits.entry(note.start_step).or_default().insert(class);
+        }
+    }
+    let hits: Vec<(Step, DrumHits)> = hits.into_iter().collect();
+    let mut tracks = Vec::new();
+    let mut rest = &hits[..];
+    let mut search_start: Step = 0;
+    while let Some((first, _)) = rest.first() {
+        let start_step = first - (first - search_start) % bar;
+        let breaks = |pair: &[(Step, DrumHits)]| {
+            options
+                .gap_bars
+                .is_some_and(|gap| (pair[1].0 - pair[0].0 - 1) as f64 >= gap * bar as f64)
+        };
+        let n_hits = rest.windows(2).position(breaks).map_or(rest.len(), |last| last + 1);
+        let (track, later) = rest.split_at(n_hits);
+        let n_steps = track.last().map_or(0, |last| last.0 - start_step + 1);
+        let padding = if options.pad_end { (bar - n_steps % bar) % bar } else { 0 };
+        let n_steps = n_steps.saturating_add(padding);
+        let kept = options
+            .max_bars
+            .map_or(n_steps, |max| n_steps.min(Step::from(max).saturating_mul(bar)));
+        if kept > Melody::MAX_STEPS {
+            return Err(ExtractError::TooLong { instrument: 0, n_steps: kept });
+        }
+        let mut events = vec![DrumHits::NONE; usize::try_from(kept).unwrap_or_default()];
+        for (step, hits) in track {
+            if let Some(slot) =
+                usize::try_from(step - start_step).ok().and_then(|s| events.get_mut(s))
+            {
+                *slot = *hits;
+            }
+        }
+        tracks.push(DrumTrack { events, start_step, steps_per_bar: bar, steps_per_quarter });
+        let end_step = start_step.saturating_add(n_steps);
+        search_start = end_step.saturating_add((bar - end_step % bar) % bar);
+        rest = &later[later.partition_point(|(step, _)| *step < search_start)..];
+    }
+    Ok(tracks)
+}

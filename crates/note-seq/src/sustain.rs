@@ -1,0 +1,168 @@
+//! The sustain pedal: notes last while it is down.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::sequence::NoteSequence;
+use crate::units::Seconds;
+
+/// The controller number of the sustain pedal.
+pub const SUSTAIN_PEDAL: u8 = 64;
+
+/// What happens at a moment, in the order in which simultaneous events count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    PedalDown(u32),
+    PedalUp(u32),
+    NoteOn(usize),
+    NoteOff(usize),
+}
+
+impl Event {
+    fn kind(self) -> u8 {
+        match self {
+            Self::PedalDown(_) => 0,
+            Self::PedalUp(_) => 1,
+            Self::NoteOn(_) => 2,
+            Self::NoteOff(_) => 3,
+        }
+    }
+}
+
+impl NoteSequence {
+    /// Lengthens notes by the sustain pedal (controller 64, down from 64 on), as Python's
+    /// `apply_sustain_control_changes` does; reading never does it by itself.
+    ///
+    /// Under the pedal of its instrument a note lasts until the pedal goes up or its pitch is struck again; a note
+    /// struck again at its own start is deleted. Notes still held at the end last until the last event, which then
+    /// is `total_time`. Drums are left as they are, and so are the controllers.
+    pub fn apply_sustain(&mut self) {
+        let mut events: Vec<(Seconds, Event)> = Vec::new();
+        for (i, note) in self.notes.iter().enumerate().filter(|(_, n)| !n.is_drum) {
+            events.push((note.start_time, Event::NoteOn(i)));
+            events.push((note.end_time, Event::NoteOff(i)));
+        }
+        // A stable sort keeps, among equals, all ons before all offs of the same moment.
+        for pedal in self.control_changes.iter().filter(|c| c.control_number == SUSTAIN_PEDAL) {
+            let is_down = pedal.control_value >= 64;
+            let event = if is_down {
+                Event::PedalDown(pedal.instrument)
+            } else {
+                Event::PedalUp(pedal.instrument)
+            };
+            events.push((pedal.time, event));
+        }
+        events.sort_by(|a, b| match a.0.total_cmp(&b.0) {
+            Ordering::Equal => a.1.kind().cmp(&b.1.kind()),
+            order => order,
+        });
+        let mut is_down: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut active: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut is_deleted = vec![false; self.notes.len()];
+        let mut last_time = 0.0;
+        for (time, event) in events {
+            last_time = time;
+            match event {
+                Event::PedalDown(instrument) => {
+                    is_down.insert(instrument, true);
+                }
+                Event::PedalUp(instrument) => {
+                    is_down.insert(instrument, false);
+                    let (notes, total_time) = (&mut self.notes, &mut self.total_time);
+                    active.entry(instrument).or_default().retain(|i| {
+                        let is_held = notes[*i].end_time < time;
+                        if is_held {
+                            notes[*i].end_time = time;
+                            *total_time = total_time.max(time);
+                        }
+                        !is_held
+                    });
+                }
+                Event::NoteOn(new) => {
+                    let (instrument, pitch) = (self.notes[new].instrument, self.notes[new].pitch);
+                    let sounding = active.entry(instrument).or_default();
+                    if is_down.get(&instrument) == Some(&true) {
+                        let notes = &mut self.notes;
+                        sounding.retain(|i| {
+                            if notes[*i].pitch != pitch {
+                                return true;
+                            }
+                            notes[*i].end_time = time;
+                            is_deleted[*i] |= notes[*i].start_time >= time;
+                            false
+                        });
+                    }
+                    sounding.push(new);
+                }
+                Event::NoteOff(i) => {
+                    let instrument = self.notes[i].instrument;
+                    if is_down.get(&instrument) != Some(&true) {
+                        active.entry(instrument).or_default().retain(|other| *other != i);
+                    }
+                }
+            }
+        }
+        for i in active.into_values().flatten() {
+            self.notes[i].end_time = last_time;
+            self.total_time = last_time;
+        }
+        let mut deleted = is_deleted.into_iter();
+        self.notes.retain(|_| !deleted.next().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ControlChange, Note, Pitch};
+
+    fn sequence(notes: &[(u8, f64, f64)], pedals: &[(f64, u8)]) -> NoteSequence {
+        let mut s = NoteSequence::default();
+        for (pitch, start_time, end_time) in notes {
+            let pitch = Pitch::new(*pitch).unwrap();
+            s.push(Note { pitch, start_time: *start_time, end_time: *end_time, ..Note::default() });
+        }
+        s.control_changes = (pedals.iter())
+            .map(|(time, value)| ControlChange {
+                time: *time,
+                control_number: SUSTAIN_PEDAL,
+                control_value: *value,
+                ..ControlChange::default()
+            })
+            .collect();
+        s.apply_sustain();
+        s
+    }
+
+    fn spans(s: &NoteSequence) -> Vec<(u8, f64, f64)> {
+        s.notes.iter().map(|n| (n.pitch.get(), n.start_time, n.end_time)).collect()
+    }
+
+    #[test]
+    fn notes_last_until_the_pedal_goes_up_or_they_are_struck_again() {
+        let s = sequence(
+            &[(60, 0.0, 0.125), (62, 0.25, 0.375), (60, 0.5, 0.625)],
+            &[(0.0, 127), (1.0, 0)],
+        );
+        assert_eq!(spans(&s), [(60, 0.0, 0.5), (62, 0.25, 1.0), (60, 0.5, 1.0)]);
+        assert!((s.total_time - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_pedal_that_never_goes_up_holds_to_the_last_event() {
+        let s = sequence(&[(60, 0.0, 0.125), (62, 0.25, 0.375)], &[(0.0, 64)]);
+        assert_eq!(spans(&s), [(60, 0.0, 0.375), (62, 0.25, 0.375)]);
+    }
+
+    #[test]
+    fn of_two_notes_struck_at_once_one_stays() {
+        let s = sequence(&[(60, 0.0, 1.0), (60, 0.0, 2.0)], &[(0.0, 127), (3.0, 0)]);
+        assert_eq!(spans(&s), [(60, 0.0, 3.0)]);
+    }
+
+    #[test]
+    fn values_below_64_are_up() {
+        let s = sequence(&[(60, 0.0, 0.125), (62, 0.25, 0.375)], &[(0.0, 63)]);
+        assert_eq!(spans(&s), [(60, 0.0, 0.125), (62, 0.25, 0.375)]);
+    }
+}
