@@ -37,6 +37,7 @@ mod covariance;
 mod density;
 mod em;
 mod init;
+mod kernels;
 mod linalg;
 mod model;
 mod observe;

@@ -1,37 +1,141 @@
-//! The two float types that samples may have, and the conversions the kernels need.
+//! The two float types that samples may have, and the vector operations that the kernels need of them.
+#![allow(
+    clippy::inline_always,
+    reason = "what is not inlined into the dispatched function is not compiled for its instruction set"
+)]
 
 /// Seals [`Real`](super::Real) and carries what only this crate may see of it.
 pub(crate) mod sealed {
+    use pulp::Simd;
+
     /// Element type of the block kernels.
     pub trait Kernel: faer::traits::RealField + Copy {
+        /// A vector register of this type.
+        type Vector<S: Simd>: Copy;
+
         /// Nearest value of this type.
         fn from_f64(value: f64) -> Self;
         /// Exact widening.
         fn to_f64(self) -> f64;
+
+        /// Values in one register.
+        fn lanes<S: Simd>() -> usize {
+            size_of::<Self::Vector<S>>() / size_of::<Self>()
+        }
+        /// A slice as registers and what is left over.
+        fn registers<S: Simd>(slice: &[Self]) -> (&[Self::Vector<S>], &[Self]);
+        /// A slice as registers and what is left over, to be written.
+        fn registers_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::Vector<S>], &mut [Self]);
+        /// The value in every lane.
+        fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+        /// `a - b`.
+        fn sub_each<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+        /// `a + b`.
+        fn add_each<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+        /// `a · b`.
+        fn mul_each<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+        /// `a · b + c`, rounded once.
+        fn mul_add<S: Simd>(
+            simd: S,
+            a: Self::Vector<S>,
+            b: Self::Vector<S>,
+            c: Self::Vector<S>,
+        ) -> Self::Vector<S>;
     }
 
-    impl Kernel for f32 {
-        #[inline]
-        #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked for")]
-        fn from_f64(value: f64) -> Self {
-            value as Self
-        }
-        #[inline]
-        fn to_f64(self) -> f64 {
-            f64::from(self)
-        }
+    macro_rules! kernel {
+        ($real:ty, $vector:ident, $registers:ident, $registers_mut:ident, $splat:ident, $sub:ident, $add:ident,
+            $mul:ident, $mul_add:ident) => {
+            impl Kernel for $real {
+                type Vector<S: Simd> = S::$vector;
+
+                #[inline(always)]
+                #[expect(clippy::allow_attributes, reason = "f64 needs no cast, f32 needs it")]
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::unnecessary_cast,
+                    reason = "rounding to the samples' type is what is asked for"
+                )]
+                fn from_f64(value: f64) -> Self {
+                    value as $real
+                }
+                #[inline(always)]
+                fn to_f64(self) -> f64 {
+                    f64::from(self)
+                }
+                #[inline(always)]
+                fn registers<S: Simd>(slice: &[Self]) -> (&[Self::Vector<S>], &[Self]) {
+                    S::$registers(slice)
+                }
+                #[inline(always)]
+                fn registers_mut<S: Simd>(
+                    slice: &mut [Self],
+                ) -> (&mut [Self::Vector<S>], &mut [Self]) {
+                    S::$registers_mut(slice)
+                }
+                #[inline(always)]
+                fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S> {
+                    simd.$splat(value)
+                }
+                #[inline(always)]
+                fn sub_each<S: Simd>(
+                    simd: S,
+                    a: Self::Vector<S>,
+                    b: Self::Vector<S>,
+                ) -> Self::Vector<S> {
+                    simd.$sub(a, b)
+                }
+                #[inline(always)]
+                fn add_each<S: Simd>(
+                    simd: S,
+                    a: Self::Vector<S>,
+                    b: Self::Vector<S>,
+                ) -> Self::Vector<S> {
+                    simd.$add(a, b)
+                }
+                #[inline(always)]
+                fn mul_each<S: Simd>(
+                    simd: S,
+                    a: Self::Vector<S>,
+                    b: Self::Vector<S>,
+                ) -> Self::Vector<S> {
+                    simd.$mul(a, b)
+                }
+                #[inline(always)]
+                fn mul_add<S: Simd>(
+                    simd: S,
+                    a: Self::Vector<S>,
+                    b: Self::Vector<S>,
+                    c: Self::Vector<S>,
+                ) -> Self::Vector<S> {
+                    simd.$mul_add(a, b, c)
+                }
+            }
+        };
     }
 
-    impl Kernel for f64 {
-        #[inline]
-        fn from_f64(value: f64) -> Self {
-            value
-        }
-        #[inline]
-        fn to_f64(self) -> f64 {
-            self
-        }
-    }
+    kernel!(
+        f32,
+        f32s,
+        as_simd_f32s,
+        as_mut_simd_f32s,
+        splat_f32s,
+        sub_f32s,
+        add_f32s,
+        mul_f32s,
+        mul_add_f32s
+    );
+    kernel!(
+        f64,
+        f64s,
+        as_simd_f64s,
+        as_mut_simd_f64s,
+        splat_f64s,
+        sub_f64s,
+        add_f64s,
+        mul_f64s,
+        mul_add_f64s
+    );
 }
 
 /// Element type of [`Samples`](crate::Samples): `f32` or `f64`.

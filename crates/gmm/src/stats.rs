@@ -1,6 +1,7 @@
 //! Sufficient statistics of the M step, taken around a centre per component so that nothing cancels.
 
-use crate::linalg::{add_gram_lower, mirror_lower};
+use crate::kernels::{diagonal, gram};
+use crate::linalg::mirror_lower;
 use crate::{CovarianceType, Real};
 
 /// Responsibilities at or below this are left out of the sums.
@@ -18,7 +19,7 @@ pub(crate) struct Moments {
     pub(crate) count: f64,
     pub(crate) center: Vec<f64>,
     pub(crate) first: Vec<f64>,
-    /// Full: `[D, D]`, lower triangle; diagonal shapes: `[D]`; tied: empty.
+    /// Full: `[D, D]`, lower triangle; other shapes: its diagonal, `[D]`.
     pub(crate) second: Vec<f64>,
 }
 
@@ -53,36 +54,40 @@ impl Moments {
 #[derive(Debug)]
 pub(crate) struct Accumulator<T> {
     moments: Moments,
-    covariance_type: CovarianceType,
     /// `center` in the samples' type; `moments.center` is this value, so that centring is exact.
     center: Vec<T>,
+    /// Row and responsibility (diagonal shapes) or its root (full) of what is to be added next.
+    listed: Vec<(u32, T)>,
+    outer: Option<OuterProducts<T>>,
+}
+
+/// What sums of outer products need besides: gathered rows and the total of one batch of them.
+#[derive(Debug)]
+struct OuterProducts<T> {
     gathered: Vec<T>,
-    roots: Vec<T>,
-    /// Block total in the samples' type.
+    roots: Vec<(u32, T)>,
     block: Vec<T>,
 }
 
 impl<T: Real> Accumulator<T> {
     pub(crate) fn new(covariance_type: CovarianceType, d: usize) -> Self {
         let zero = T::from_f64(0.0);
-        let second = match covariance_type {
-            CovarianceType::Full => d * d,
-            CovarianceType::Diag | CovarianceType::Spherical => d,
-            CovarianceType::Tied => 0,
-        };
-        let block = if covariance_type == CovarianceType::Full { d * d } else { 2 * d };
+        let width = gram::padded(d);
+        let outer = (covariance_type == CovarianceType::Full).then(|| OuterProducts {
+            gathered: vec![zero; GATHER_ROWS * width],
+            roots: Vec::with_capacity(GATHER_ROWS),
+            block: vec![zero; width * width],
+        });
         Self {
             moments: Moments {
                 count: 0.0,
                 center: vec![0.0; d],
                 first: vec![0.0; d],
-                second: vec![0.0; second],
+                second: vec![0.0; if outer.is_some() { d * d } else { d }],
             },
-            covariance_type,
             center: vec![zero; d],
-            gathered: Vec::with_capacity(GATHER_ROWS * d),
-            roots: Vec::with_capacity(GATHER_ROWS),
-            block: vec![zero; block],
+            listed: Vec::with_capacity(GATHER_ROWS),
+            outer,
         }
     }
 
@@ -97,69 +102,84 @@ impl<T: Real> Accumulator<T> {
         self.moments.count = 0.0;
         self.moments.first.fill(0.0);
         self.moments.second.fill(0.0);
-        self.gathered.clear();
-        self.roots.clear();
+        if let Some(outer) = &mut self.outer {
+            outer.roots.clear();
+        }
     }
 
     /// Adds `rows`, each with its responsibility.
     pub(crate) fn add(&mut self, rows: &[T], responsibilities: &[f64]) {
         let d = self.center.len();
-        for (row, r) in rows.chunks(d).zip(responsibilities) {
-            if *r > NEGLIGIBLE {
-                self.moments.count += *r;
-                let root = T::from_f64(r.sqrt());
-                self.roots.push(root);
-                self.gathered.extend(row.iter().zip(&self.center).map(|(x, c)| (*x - *c) * root));
-                if self.roots.len() == GATHER_ROWS {
-                    self.flush();
+        for (rows, responsibilities) in
+            rows.chunks(GATHER_ROWS * d).zip(responsibilities.chunks(GATHER_ROWS))
+        {
+            self.listed.clear();
+            for (row, r) in (0_u32..).zip(responsibilities) {
+                if *r > NEGLIGIBLE {
+                    self.moments.count += *r;
+                    let value = if self.outer.is_some() { r.sqrt() } else { *r };
+                    self.listed.push((row, T::from_f64(value)));
                 }
+            }
+            if self.listed.is_empty() {
+                continue;
+            }
+            if self.outer.is_some() {
+                self.gather(rows);
+            } else {
+                let Moments { first, second, .. } = &mut self.moments;
+                diagonal::add_moments(rows, &self.center, &self.listed, first, second);
             }
         }
     }
 
-    /// Adds what is still gathered; call before reading [`moments`](Self::moments).
+    /// Gathers the listed rows, and adds the gathered whenever there are [`GATHER_ROWS`] of them.
+    fn gather(&mut self, rows: &[T]) {
+        let width = gram::padded(self.center.len());
+        let mut left: &[(u32, T)] = &self.listed;
+        while let Some(outer) = &mut self.outer
+            && !left.is_empty()
+        {
+            let n_gathered = outer.roots.len();
+            let (now, later) = left.split_at(left.len().min(GATHER_ROWS - n_gathered));
+            let out = &mut outer.gathered[n_gathered * width..(n_gathered + now.len()) * width];
+            gram::gather(rows, &self.center, now, out, width);
+            outer.roots.extend_from_slice(now);
+            left = later;
+            if outer.roots.len() == GATHER_ROWS {
+                outer.flush(&mut self.moments);
+            }
+        }
+    }
+
+    /// Adds the finished moments of another accumulator with the same centre.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.moments.count += other.moments.count;
+        for (total, value) in self.moments.first.iter_mut().zip(&other.moments.first) {
+            *total += value;
+        }
+        for (total, value) in self.moments.second.iter_mut().zip(&other.moments.second) {
+            *total += value;
+        }
+    }
+
+    /// Adds what is still gathered, and tells the moments of all rows since the last reset.
     pub(crate) fn finish(&mut self) -> &Moments {
-        self.flush();
+        if let Some(outer) = &mut self.outer
+            && !outer.roots.is_empty()
+        {
+            outer.flush(&mut self.moments);
+        }
         &self.moments
-    }
-
-    fn flush(&mut self) {
-        if self.roots.is_empty() {
-            return;
-        }
-        let d = self.center.len();
-        let zero = T::from_f64(0.0);
-        let (first, squares) = self.block.split_at_mut(d);
-        first.fill(zero);
-        squares.fill(zero);
-        let diagonal =
-            matches!(self.covariance_type, CovarianceType::Diag | CovarianceType::Spherical);
-        for (row, root) in self.gathered.chunks(d).zip(&self.roots) {
-            for (sum, z) in first.iter_mut().zip(row) {
-                *sum += *z * *root;
-            }
-            if diagonal {
-                for (sum, z) in squares.iter_mut().zip(row) {
-                    *sum += *z * *z;
-                }
-            }
-        }
-        add_widened(&mut self.moments.first, first);
-        if diagonal {
-            add_widened(&mut self.moments.second, squares);
-        } else if self.covariance_type == CovarianceType::Full {
-            self.block.fill(zero);
-            add_gram_lower(&mut self.block, &self.gathered, d);
-            add_widened(&mut self.moments.second, &self.block);
-        }
-        self.gathered.clear();
-        self.roots.clear();
     }
 }
 
-/// Adds block totals to the `f64` totals.
-fn add_widened<T: Real>(totals: &mut [f64], block: &[T]) {
-    for (total, value) in totals.iter_mut().zip(block) {
-        *total += value.to_f64();
+impl<T: Real> OuterProducts<T> {
+    fn flush(&mut self, moments: &mut Moments) {
+        let d = moments.center.len();
+        let gathered = &self.gathered[..self.roots.len() * gram::padded(d)];
+        gram::add_first(gathered, &self.roots, &mut moments.first);
+        gram::add_gram(gathered, d, &mut self.block, &mut moments.second);
+        self.roots.clear();
     }
 }

@@ -1,8 +1,10 @@
 //! One pass over the samples: responsibilities by blocks of rows, then moments by component.
 //!
-//! Rows are taken in super-blocks. Within one, the E step runs in parallel over blocks and the M step's sums in parallel
-//! over components, each component adding its rows in order. No sum is split between threads, so the bits do not depend
-//! on their number, and responsibilities never exist for more than one super-block.
+//! Small moments (`K` matrices that fit a cache) are taken chunk by chunk: a task finds the responsibilities of a chunk
+//! and adds its rows up while they are at hand; the chunks' moments are merged in order. Large moments exist once: rows
+//! are taken in super-blocks, within which the E step runs in parallel over blocks and the sums in parallel over
+//! components, each adding its rows in order. Either way no sum is split between threads, so the bits do not depend on
+//! their number, and responsibilities never exist for more rows than are at work.
 
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch, normalise};
 use crate::model::weighted;
@@ -13,6 +15,10 @@ use std::sync::{Mutex, PoisonError};
 
 /// Blocks in a super-block.
 const SUPER_BLOCKS: usize = 32;
+/// Blocks in a chunk.
+const CHUNK_BLOCKS: usize = 8;
+/// Values in all components' second moments up to which every chunk may have its own: 1 MiB.
+const CHUNKED_VALUES: usize = 1 << 17;
 
 /// Buffers of the EM loop, made once per fit.
 pub(super) struct Workspace<T> {
@@ -22,7 +28,17 @@ pub(super) struct Workspace<T> {
     blocks: Vec<BlockTotals>,
     /// One scratch space per thread of the pool, and one for a caller outside it.
     scratch: Vec<Mutex<Scratch<T>>>,
+    /// Chunks at work at the same time; none where moments are large.
+    slots: Vec<Slot<T>>,
     moments: Vec<Moments>,
+}
+
+/// Responsibilities and moments of one chunk.
+struct Slot<T> {
+    responsibilities: Vec<f64>,
+    accumulators: Vec<Accumulator<T>>,
+    blocks: Vec<BlockTotals>,
+    scratch: Scratch<T>,
 }
 
 struct Scratch<T> {
@@ -53,18 +69,32 @@ impl<T: Real> Workspace<T> {
         covariance_type: CovarianceType,
     ) -> Self {
         let d = samples.n_features();
-        let n_blocks = samples.n_samples().div_ceil(BLOCK_ROWS).min(SUPER_BLOCKS);
-        let scratch = || {
-            Mutex::new(Scratch {
-                density: DensityScratch::new(d),
-                log_likelihoods: vec![0.0; BLOCK_ROWS],
-            })
-        };
+        let n_blocks = samples.n_samples().div_ceil(BLOCK_ROWS);
+        let scratch =
+            || Scratch { density: DensityScratch::new(d), log_likelihoods: vec![0.0; BLOCK_ROWS] };
+        let accumulators =
+            || (0..n_components).map(|_| Accumulator::new(covariance_type, d)).collect();
+        let values = n_components * if covariance_type == CovarianceType::Full { d * d } else { d };
+        let chunked = values <= CHUNKED_VALUES;
+        let n_chunks = n_blocks.div_ceil(CHUNK_BLOCKS);
+        let n_threads = rayon::current_num_threads();
+        // How many chunks are at work at once changes no result: they are merged in order.
+        let n_slots = if chunked { n_chunks.min(4 * n_threads) } else { 0 };
+        let n_scratch = if chunked { 0 } else { n_threads + 1 };
+        let n_super = if chunked { 0 } else { n_blocks.min(SUPER_BLOCKS) };
         Self {
-            responsibilities: vec![0.0; n_blocks * BLOCK_ROWS * n_components],
-            accumulators: (0..n_components).map(|_| Accumulator::new(covariance_type, d)).collect(),
-            blocks: Vec::with_capacity(samples.n_samples().div_ceil(BLOCK_ROWS)),
-            scratch: (0..=rayon::current_num_threads()).map(|_| scratch()).collect(),
+            responsibilities: vec![0.0; n_super * BLOCK_ROWS * n_components],
+            accumulators: accumulators(),
+            blocks: Vec::with_capacity(n_blocks),
+            scratch: (0..n_scratch).map(|_| Mutex::new(scratch())).collect(),
+            slots: (0..n_slots)
+                .map(|_| Slot {
+                    responsibilities: vec![0.0; BLOCK_ROWS * n_components],
+                    accumulators: accumulators(),
+                    blocks: Vec::with_capacity(CHUNK_BLOCKS),
+                    scratch: scratch(),
+                })
+                .collect(),
             moments: Vec::new(),
         }
     }
@@ -136,11 +166,80 @@ impl<T: Real> Workspace<T> {
         fill: impl Fn(usize, &[T], &mut [f64], &mut Scratch<T>) + Sync,
     ) -> PassTotals {
         let d = samples.n_features();
-        let k = self.accumulators.len();
         for (accumulator, center) in self.accumulators.iter_mut().zip(centers.chunks(d)) {
             accumulator.reset(center);
         }
         self.blocks.clear();
+        if self.slots.is_empty() {
+            self.by_components(samples, fill);
+        } else {
+            self.by_chunks(samples, centers, fill);
+        }
+        self.moments = self.accumulators.par_iter_mut().map(|a| a.finish().clone()).collect();
+        self.totals()
+    }
+
+    /// Rounds of chunks in parallel, merged in order after each round.
+    fn by_chunks(
+        &mut self,
+        samples: &Samples<'_, T>,
+        centers: &[f64],
+        fill: impl Fn(usize, &[T], &mut [f64], &mut Scratch<T>) + Sync,
+    ) {
+        let d = samples.n_features();
+        let chunk_rows = CHUNK_BLOCKS * BLOCK_ROWS;
+        let n_slots = self.slots.len();
+        for (round, rows) in samples.data().chunks(n_slots * chunk_rows * d).enumerate() {
+            let chunks = rows.par_chunks(chunk_rows * d);
+            let n_chunks = chunks.len();
+            self.slots.par_iter_mut().zip(chunks).enumerate().for_each(|(index, (slot, rows))| {
+                for (accumulator, center) in slot.accumulators.iter_mut().zip(centers.chunks(d)) {
+                    accumulator.reset(center);
+                }
+                slot.blocks.clear();
+                let first_row = (round * n_slots + index) * chunk_rows;
+                for (index, rows) in rows.chunks(BLOCK_ROWS * d).enumerate() {
+                    let first_row = first_row + index * BLOCK_ROWS;
+                    let (n_rows, block) = (rows.len() / d, &mut slot.responsibilities);
+                    fill(first_row, rows, block, &mut slot.scratch);
+                    let log_likelihoods = &slot.scratch.log_likelihoods;
+                    slot.blocks.push(block_totals(
+                        samples,
+                        first_row,
+                        n_rows,
+                        block,
+                        log_likelihoods,
+                    ));
+                    for (accumulator, values) in
+                        slot.accumulators.iter_mut().zip(block.chunks(BLOCK_ROWS))
+                    {
+                        accumulator.add(rows, &values[..n_rows]);
+                    }
+                }
+                for accumulator in &mut slot.accumulators {
+                    accumulator.finish();
+                }
+            });
+            let slots = &self.slots[..n_chunks];
+            for slot in slots {
+                self.blocks.extend(&slot.blocks);
+            }
+            self.accumulators.par_iter_mut().enumerate().for_each(|(k, total)| {
+                for slot in slots {
+                    total.merge(&slot.accumulators[k]);
+                }
+            });
+        }
+    }
+
+    /// Super-blocks in order; within one, blocks in parallel, then components in parallel.
+    fn by_components(
+        &mut self,
+        samples: &Samples<'_, T>,
+        fill: impl Fn(usize, &[T], &mut [f64], &mut Scratch<T>) + Sync,
+    ) {
+        let d = samples.n_features();
+        let k = self.accumulators.len();
         let scratch = &self.scratch;
         for (index, rows) in samples.data().chunks(SUPER_BLOCKS * BLOCK_ROWS * d).enumerate() {
             let first_row = index * SUPER_BLOCKS * BLOCK_ROWS;
@@ -174,8 +273,6 @@ impl<T: Real> Workspace<T> {
                 }
             });
         }
-        self.moments = self.accumulators.par_iter_mut().map(|a| a.finish().clone()).collect();
-        self.totals()
     }
 
     fn totals(&self) -> PassTotals {

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Seconds per EM iteration of scikit-learn's GaussianMixture, from a given start.
+
+  gmm_sklearn.py DATA.npy INIT.json COVARIANCE ITERATIONS [float32|float64]
+
+Runs GaussianMixture's own E and M steps (the arithmetic of `fit`) and prints one JSON object: wall and processor
+seconds of each iteration and the mean log likelihood after the last one. Threads: OPENBLAS_NUM_THREADS, set by the caller.
+"""
+import json
+import resource
+import sys
+import time
+
+import numpy as np
+from sklearn.mixture import GaussianMixture
+from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
+
+data, init, covariance, iterations = sys.argv[1:5]
+dtype = np.dtype(sys.argv[5] if len(sys.argv) > 5 else "float64")
+X = np.load(data).astype(dtype)
+start = {key: np.asarray(value, dtype) for key, value in json.load(open(init)).items()}
+model = GaussianMixture(len(start["weights"]), covariance_type=covariance, reg_covar=1e-6)
+model.weights_, model.means_, model.covariances_ = (start[k] for k in ("weights", "means", "covariances"))
+model.precisions_cholesky_ = _compute_precision_cholesky(model.covariances_, covariance)
+wall, cpu = [], []
+for _ in range(int(iterations)):
+    begin, used = time.perf_counter(), time.process_time()
+    _, log_resp = model._e_step(X)
+    model._m_step(X, log_resp)
+    wall.append(time.perf_counter() - begin)
+    cpu.append(time.process_time() - used)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"wall": wall, "cpu": cpu, "score": float(model.score(X)), "peak_kib": peak}))
