@@ -89,7 +89,7 @@ impl TestDir {
     /// A run of a few steps in `run`, and two styles.
     pub(crate) fn model(&self) {
         self.corpus();
-        self.ok("train --corpus corpus -o run --steps 3 --seed 2");
+        self.ok("train --corpus corpus -o run --steps 12 --seed 2");
         self.ok("encode --model run/model --corpus corpus -o run/latents");
         self.ok(
             "fit --model run/model --corpus corpus --latents run/latents -k 2 --covariance diag",

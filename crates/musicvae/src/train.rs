@@ -64,6 +64,8 @@ pub struct Trainer {
     step: u64,
     elapsed: Duration,
     best: Option<Best>,
+    /// Steps of the last checkpoint, made or gone on from.
+    saved_at: Option<u64>,
     order: Order,
 }
 
@@ -91,6 +93,7 @@ impl Trainer {
             step: 0,
             elapsed: Duration::ZERO,
             best: None,
+            saved_at: None,
             order: Order::default(),
         })
     }
@@ -287,14 +290,13 @@ pub fn run(
 ) -> Result<(), TrainError> {
     let start = Instant::now();
     let before = trainer.elapsed;
-    let mut saved_at = None;
     loop {
         let done = plan.max_steps.is_some_and(|max| trainer.step >= max)
             || plan.max_time.is_some_and(|max| trainer.elapsed >= max)
             || observer.stop_requested();
         let due = trainer.step > 0 && trainer.step.is_multiple_of(plan.checkpoint_every.max(1));
-        if (done || due) && saved_at != Some(trainer.step) {
-            saved_at = Some(trainer.step);
+        if (done || due) && trainer.saved_at != Some(trainer.step) {
+            trainer.saved_at = Some(trainer.step);
             if let Some(evaluation) = trainer.evaluate(heldout) {
                 observer.on_evaluation(trainer.step, &evaluation);
             }

@@ -159,6 +159,7 @@ impl Trainer {
             weights::read(&checkpoint.optimizer).map_err(error("optimizer.safetensors"))?;
         trainer.adam = Adam::from_tensors(&moments, state.n_updates, &trainer.device);
         trainer.step = state.step;
+        trainer.saved_at = Some(state.step);
         trainer.elapsed = Duration::try_from_secs_f64(state.elapsed_secs).unwrap_or_default();
         trainer.best = state.best;
         Ok(trainer)
