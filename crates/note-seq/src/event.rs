@@ -59,6 +59,9 @@ pub enum Mode {
     Major,
     /// Natural minor.
     Minor,
+    /// Another mode, or none said: JSON of other modes is read as this. MIDI files have none; it is written as major.
+    #[serde(other)]
+    NotSpecified,
 }
 
 /// A key that holds from `time` on.
@@ -69,11 +72,45 @@ pub struct KeySignature {
     #[serde(skip_serializing_if = "is_default")]
     pub time: Seconds,
     /// Pitch class of the tonic, 0 for C to 11 for B.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", with = "key_name")]
     pub key: u8,
     /// Major or minor.
     #[serde(skip_serializing_if = "is_default")]
     pub mode: Mode,
+}
+
+/// Keys in JSON are the proto's names, `C` to `B`; its other spellings and plain numbers are read too.
+mod key_name {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    const NAMES: [&str; 12] =
+        ["C", "C_SHARP", "D", "D_SHARP", "E", "F", "F_SHARP", "G", "G_SHARP", "A", "A_SHARP", "B"];
+    const FLATS: [(&str, u8); 5] =
+        [("D_FLAT", 1), ("E_FLAT", 3), ("G_FLAT", 6), ("A_FLAT", 8), ("B_FLAT", 10)];
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(super) fn serialize<S: Serializer>(key: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(NAMES[usize::from(key % 12)])
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Key {
+            Number(u8),
+            Name(String),
+        }
+        match Key::deserialize(deserializer)? {
+            Key::Number(key @ 0..12) => Ok(key),
+            Key::Number(key) => {
+                Err(de::Error::custom(format!("key {key} is out of range (allowed: 0 to 11)")))
+            }
+            Key::Name(name) => (NAMES.into_iter().zip(0..).chain(FLATS))
+                .find(|(known, _)| *known == name)
+                .map(|(_, key)| key)
+                .ok_or_else(|| de::Error::custom(format!("key {name:?} is not known"))),
+        }
+    }
 }
 
 /// One setting of a MIDI controller.

@@ -22,15 +22,18 @@ pub mod melody;
 pub mod midi;
 pub mod trio;
 
+mod beats;
 mod conversion;
 mod edit;
 mod event;
+mod piano_roll;
 mod pitch;
 mod quantize;
 mod quantized;
 mod segments;
 mod sequence;
 mod split;
+mod statistics;
 mod summary;
 mod sustain;
 mod tempo_map;
@@ -38,6 +41,7 @@ mod transpose;
 mod units;
 mod windows;
 
+pub use beats::Beat;
 pub use conversion::{Conversion, Dedupe, SkipReason};
 pub use event::{
     ControlChange, InstrumentInfo, KeySignature, Mode, PitchBend, Tempo, TextAnnotation, TextKind,
@@ -47,11 +51,13 @@ pub use melody::{
     Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow, Playback, UnknownLabel,
     UnsupportedPitch,
 };
+pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};
 pub use quantize::{QuantizeError, quantize_to_step};
 pub use quantized::{Grid, QuantizedNote, QuantizedSequence};
 pub use sequence::{Note, NoteSequence, SubsequenceInfo};
 pub use split::{PEDALS, SplitError};
+pub use statistics::Statistics;
 pub use summary::{
     NoteRow, QuantizedRow, Summary, SummaryCounts, SummaryQuantized, SummarySegment, summary,
 };

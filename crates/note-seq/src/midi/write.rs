@@ -195,7 +195,7 @@ fn tempo_event(microseconds: u32) -> Vec<u8> {
 /// Sharps (flats negative) and mode of a key; of the keys that sound alike the one with fewer signs.
 fn key_bytes(signature: &KeySignature) -> [u8; 2] {
     let (offset, mode) = match signature.mode {
-        Mode::Major => (0, 0),
+        Mode::Major | Mode::NotSpecified => (0, 0),
         Mode::Minor => (9, 1),
     };
     let tonic = i32::from(signature.key) - offset;

@@ -220,3 +220,40 @@ proptest! {
         prop_assert!(expected.events[start + found.1.len()..].iter().all(|e| *e == note_seq::MelodyEvent::NoEvent));
     }
 }
+
+/// What Python's `MessageToJson` printed for such a message.
+#[test]
+fn pythons_json_is_read_and_written() {
+    let json = concat!(
+        r#"{"ticksPerQuarter":220,"notes":[{"pitch":60,"velocity":80,"endTime":0.5,"isDrum":true}],"totalTime":0.5,"#,
+        r#""keySignatures":[{"key":"C_SHARP","mode":"MINOR"}],"#,
+        r#""textAnnotations":[{"text":"C","annotationType":"CHORD_SYMBOL"}]}"#
+    );
+    let sequence: NoteSequence = serde_json::from_str(json).unwrap();
+    assert_eq!((sequence.key_signatures[0].key, sequence.key_signatures[0].mode), (1, Mode::Minor));
+    assert_eq!(serde_json::to_string(&sequence).unwrap(), json);
+    let other = r#"{"id":"x","key_signatures":[{"key":"B_FLAT","mode":"DORIAN"}],"sourceInfo":{"parser":"PRETTY_MIDI"}}"#;
+    let sequence: NoteSequence = serde_json::from_str(other).unwrap();
+    assert_eq!(
+        (sequence.key_signatures[0].key, sequence.key_signatures[0].mode),
+        (10, Mode::NotSpecified)
+    );
+}
+
+/// Values go between threads.
+#[test]
+fn types_are_send_and_sync() {
+    fn check<T: Send + Sync + Unpin + 'static>() -> usize {
+        size_of::<T>()
+    }
+    assert!(
+        check::<NoteSequence>() > 0 && check::<midi::Read>() > 0 && check::<midi::MidiError>() > 0
+    );
+    assert!(
+        check::<note_seq::MelodyConverter>() > 0 && check::<note_seq::trio::TrioConverter>() > 0
+    );
+    assert!(
+        check::<note_seq::chords::ChordInference>() > 0
+            && check::<note_seq::groove::GrooveConverter>() > 0
+    );
+}

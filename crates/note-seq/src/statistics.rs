@@ -1,0 +1,262 @@
+//! Statistics of a sequence: pitches, density, polyphony, range, inter-onset times, entropy, consistency, key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Mode;
+use crate::pitch::Pitch;
+use crate::quantized::QuantizedSequence;
+use crate::sequence::{Note, NoteSequence};
+use crate::units::{Seconds, Step};
+
+/// Numbers that describe a sequence. Drums are left out of everything about pitch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Notes, drums included.
+    pub n_notes: usize,
+    /// Notes a second, drums included; 0 for an empty sequence.
+    pub notes_per_second: f64,
+    /// How many notes begin on each pitch class, C first.
+    pub pitch_class_counts: [usize; 12],
+    /// Lowest and highest pitch.
+    pub pitch_range: Option<(Pitch, Pitch)>,
+    /// Entropy of the pitch classes, `−Σ p log₂ p`, in bits: 0 (one class) to log₂ 12.
+    pub pitch_class_entropy_bits: f64,
+    /// Most notes that sound at one time, drums included.
+    pub max_polyphony: usize,
+    /// Sounding notes averaged over the time in which any sounds, drums included.
+    pub mean_polyphony: f64,
+    /// Mean time from one start to the next later one, in seconds, drums included.
+    pub mean_inter_onset_seconds: Option<f64>,
+    /// The largest share of notes that one major or natural minor scale holds (`MusPy`'s scale consistency).
+    pub scale_consistency: Option<f64>,
+    /// Tonic and mode that fit best by Krumhansl and Kessler's profiles.
+    pub key: Option<(u8, Mode)>,
+}
+
+/// Ratings of the twelve pitch classes in C major and C minor (Krumhansl and Kessler 1982).
+const MAJOR_PROFILE: [f64; 12] =
+    [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88];
+const MINOR_PROFILE: [f64; 12] =
+    [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17];
+
+/// Semitones of a major scale; natural minor is the major scale of another tonic, so these twelve are all.
+const MAJOR_SCALE: [usize; 7] = [0, 2, 4, 5, 7, 9, 11];
+
+impl NoteSequence {
+    /// Describes the sequence.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{MelodyEncoding, Mode, Playback};
+    /// let scale = MelodyEncoding::PIANO.decode(&[41, 43, 45, 46, 48, 50, 52, 53])?;
+    /// let statistics = scale.to_sequence(&Playback::default()).statistics();
+    /// assert_eq!(statistics.pitch_range.map(|(low, high)| (low.get(), high.get())), Some((60, 72)));
+    /// assert_eq!(statistics.scale_consistency, Some(1.0));
+    /// assert_eq!(statistics.key, Some((0, Mode::Major)));
+    /// # Ok::<(), note_seq::UnknownLabel>(())
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let tones = || self.notes.iter().filter(|n| !n.is_drum);
+        let mut counts = [0_usize; 12];
+        for note in tones() {
+            counts[usize::from(note.pitch.class())] += 1;
+        }
+        let (max_polyphony, mean_polyphony) = polyphony(&self.notes);
+        let lowest = tones().map(|n| n.pitch).min();
+        let highest = tones().map(|n| n.pitch).max();
+        let is_timed = self.total_time > 0.0;
+        Statistics {
+            n_notes: self.notes.len(),
+            notes_per_second: if is_timed {
+                self.notes.len() as f64 / self.total_time
+            } else {
+                0.0
+            },
+            pitch_class_counts: counts,
+            pitch_range: lowest.zip(highest),
+            pitch_class_entropy_bits: entropy_bits(&counts),
+            max_polyphony,
+            mean_polyphony,
+            mean_inter_onset_seconds: mean_inter_onset(&self.notes),
+            scale_consistency: scale_consistency(&counts),
+            key: self.find_key(),
+        }
+    }
+
+    /// The key whose profile (Krumhansl and Kessler 1982) correlates best with how long each pitch class sounds;
+    /// `None` without tones. Of equals the lower tonic counts, and major before minor.
+    pub fn find_key(&self) -> Option<(u8, Mode)> {
+        let mut seconds = [0.0; 12];
+        for note in self.notes.iter().filter(|n| !n.is_drum) {
+            seconds[usize::from(note.pitch.class())] += (note.end_time - note.start_time).max(0.0);
+        }
+        if seconds.iter().all(|s| *s <= 0.0) {
+            return None;
+        }
+        let mut best = ((0, Mode::Major), f64::NEG_INFINITY);
+        for tonic in 0..12_u8 {
+            for (mode, profile) in [(Mode::Major, &MAJOR_PROFILE), (Mode::Minor, &MINOR_PROFILE)] {
+                let mut turned = seconds;
+                turned.rotate_left(usize::from(tonic));
+                let fit = correlation(&turned, profile);
+                if fit > best.1 {
+                    best = ((tonic, mode), fit);
+                }
+            }
+        }
+        Some(best.0)
+    }
+}
+
+impl QuantizedSequence {
+    /// How alike the rhythms of neighbouring bars are: 1 less the mean share of steps on which something starts in
+    /// one bar and not in the next (`MusPy`'s groove consistency). `None` for fewer than two bars, or bars that are no
+    /// whole number of steps.
+    pub fn groove_consistency(&self) -> Option<f64> {
+        const MAX_STEPS: Step = 1 << 24;
+        let bar = usize::try_from(self.whole_steps_per_bar()?).ok()?;
+        if self.total_steps > MAX_STEPS {
+            return None;
+        }
+        let n_bars = usize::try_from(self.total_steps).ok()?.div_ceil(bar);
+        let mut has_onset = vec![false; n_bars * bar];
+        for note in &self.notes {
+            if let Some(slot) =
+                usize::try_from(note.start_step).ok().and_then(|s| has_onset.get_mut(s))
+            {
+                *slot = true;
+            }
+        }
+        let n_pairs = n_bars.checked_sub(1).filter(|n| *n > 0)?;
+        let n_different = has_onset.iter().zip(&has_onset[bar..]).filter(|(a, b)| a != b).count();
+        Some(1.0 - n_different as f64 / (n_pairs * bar) as f64)
+    }
+}
+
+fn entropy_bits(counts: &[usize]) -> f64 {
+    let total = counts.iter().sum::<usize>() as f64;
+    let shares = counts.iter().filter(|n| **n > 0).map(|n| *n as f64 / total);
+    // `+ 0.0` turns the −0 of one class into 0.
+    -shares.map(|p| p * p.log2()).sum::<f64>() + 0.0
+}
+
+fn scale_consistency(counts: &[usize; 12]) -> Option<f64> {
+    let total: usize = counts.iter().sum();
+    let in_scale =
+        |tonic: usize| MAJOR_SCALE.iter().map(|s| counts[(tonic + s) % 12]).sum::<usize>();
+    (total > 0).then(|| (0..12).map(in_scale).max().unwrap_or(0) as f64 / total as f64)
+}
+
+/// Most and mean sounding notes.
+fn polyphony(notes: &[Note]) -> (usize, f64) {
+    // At one time ends come before starts.
+    let mut events: Vec<(Seconds, bool)> = notes
+        .iter()
+        .flat_map(|n| [(n.start_time, true), (n.end_time.max(n.start_time), false)])
+        .collect();
+    events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let (mut sounding, mut most, mut sounding_time, mut note_time, mut last) =
+        (0_usize, 0, 0.0, 0.0, 0.0);
+    for (time, is_start) in events {
+        if sounding > 0 {
+            sounding_time += time - last;
+            note_time += (time - last) * sounding as f64;
+        }
+        last = time;
+        sounding = if is_start { sounding + 1 } else { sounding.saturating_sub(1) };
+        most = most.max(sounding);
+    }
+    (most, if sounding_time > 0.0 { note_time / sounding_time } else { 0.0 })
+}
+
+fn mean_inter_onset(notes: &[Note]) -> Option<f64> {
+    let mut starts: Vec<Seconds> = notes.iter().map(|n| n.start_time).collect();
+    starts.sort_by(Seconds::total_cmp);
+    starts.dedup_by(|a, b| a.to_bits() == b.to_bits());
+    let n_gaps = starts.len().checked_sub(1).filter(|n| *n > 0)?;
+    Some((starts[n_gaps] - starts[0]) / n_gaps as f64)
+}
+
+/// Pearson's correlation.
+fn correlation(a: &[f64; 12], b: &[f64; 12]) -> f64 {
+    let mean = |x: &[f64; 12]| x.iter().sum::<f64>() / 12.0;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mut cross, mut square_a, mut square_b) = (0.0, 0.0, 0.0);
+    for (x, y) in a.iter().zip(b) {
+        cross += (x - mean_a) * (y - mean_b);
+        square_a += (x - mean_a).powi(2);
+        square_b += (y - mean_b).powi(2);
+    }
+    let scale = (square_a * square_b).sqrt();
+    if scale > 0.0 { cross / scale } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StepsPerQuarter;
+
+    fn sequence(spans: &[(u8, f64, f64)]) -> NoteSequence {
+        let mut s = NoteSequence::default();
+        for (pitch, start_time, end_time) in spans {
+            let pitch = Pitch::new(*pitch).unwrap();
+            s.push(Note { pitch, start_time: *start_time, end_time: *end_time, ..Note::default() });
+        }
+        s
+    }
+
+    /// C for 2 s; E from 1 to 2 s; C an octave up from 3 to 4 s: 4 note-seconds in 3 s of sound, starts 0, 1, 3.
+    #[test]
+    fn numbers_by_hand() {
+        let s = sequence(&[(60, 0.0, 2.0), (64, 1.0, 2.0), (72, 3.0, 4.0)]).statistics();
+        assert_eq!(
+            (s.n_notes, s.max_polyphony, s.pitch_class_counts[0], s.pitch_class_counts[4]),
+            (3, 2, 2, 1)
+        );
+        assert!((s.notes_per_second - 0.75).abs() < 1e-12);
+        assert!((s.mean_polyphony - 4.0 / 3.0).abs() < 1e-12);
+        assert!((s.mean_inter_onset_seconds.unwrap() - 1.5).abs() < 1e-12);
+        // −(2/3 log₂ 2/3 + 1/3 log₂ 1/3)
+        assert!((s.pitch_class_entropy_bits - 0.918_295_834_054_489_6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_empty_sequence_has_no_key_and_no_division_by_zero() {
+        let s = NoteSequence::default().statistics();
+        assert_eq!(
+            (s.key, s.scale_consistency, s.mean_inter_onset_seconds, s.pitch_range),
+            (None, None, None, None)
+        );
+        assert!(
+            s.notes_per_second.abs() + s.mean_polyphony + s.pitch_class_entropy_bits.abs()
+                < f64::EPSILON
+        );
+    }
+
+    #[test]
+    fn every_scale_is_found_in_its_key() {
+        for tonic in 0..12_u8 {
+            let major = [0, 4, 7, 0, 2, 4, 5, 7, 9, 11, 0];
+            let spans = (0..11_u8)
+                .map(|i| (60 + tonic + major[usize::from(i)], f64::from(i), f64::from(i) + 1.0));
+            assert_eq!(sequence(&spans.collect::<Vec<_>>()).find_key(), Some((tonic, Mode::Major)));
+            let minor = [0, 3, 7, 0, 2, 3, 5, 7, 8, 10, 0];
+            let spans = (0..11_u8)
+                .map(|i| (60 + tonic + minor[usize::from(i)], f64::from(i), f64::from(i) + 1.0));
+            assert_eq!(sequence(&spans.collect::<Vec<_>>()).find_key(), Some((tonic, Mode::Minor)));
+        }
+    }
+
+    /// Two bars of 16 steps that differ in two of them.
+    #[test]
+    fn equal_bars_have_a_consistent_groove() {
+        let same = sequence(&[(60, 0.0, 1.0), (60, 2.0, 4.0)])
+            .quantize(StepsPerQuarter::SIXTEENTHS)
+            .unwrap();
+        assert_eq!(same.groove_consistency(), Some(1.0));
+        let other = sequence(&[(60, 0.0, 1.0), (60, 2.5, 4.0)])
+            .quantize(StepsPerQuarter::SIXTEENTHS)
+            .unwrap();
+        assert_eq!(other.groove_consistency(), Some(1.0 - 2.0 / 16.0));
+    }
+}
