@@ -7,8 +7,9 @@ mod start;
 use crate::density::BlockDensity;
 use crate::observe::Progress;
 use crate::params::{ParamError, Values};
-use crate::report::{Fit, FitReport, FitTimes, Repair, StartReport};
-use crate::{GaussianMixture, Real, Samples};
+use crate::report::{Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
+use crate::stats::Moments;
+use crate::{CovarianceType, GaussianMixture, Real, Samples};
 use m_step::MStep;
 use pass::Workspace;
 use start::Background;
@@ -32,6 +33,14 @@ pub enum FitError {
         n_samples: usize,
         /// Number of components.
         n_components: usize,
+    },
+    /// The prior has another number of features than the samples.
+    #[error("the prior has {found} features where the samples have {expected}")]
+    PriorFeatures {
+        /// Features of the prior.
+        found: usize,
+        /// Features of the samples.
+        expected: usize,
     },
     /// A value is so large that its square overflows.
     #[error(
@@ -94,6 +103,7 @@ struct Run {
     converged: bool,
     score: f64,
     repairs: Vec<Repair>,
+    prior_shares: Vec<PriorShare>,
 }
 
 /// Fits a mixture; see [`ValidParams::fit_observed`](crate::ValidParams::fit_observed).
@@ -150,6 +160,7 @@ pub(crate) fn fit<T: Real>(
         bic: -2.0 * log_likelihood + n_parameters as f64 * n.ln(),
         aic: -2.0 * log_likelihood + 2.0 * n_parameters as f64,
         repairs: run.repairs,
+        prior_shares: run.prior_shares,
         times,
     };
     Ok(Fit { model: run.model, report })
@@ -209,12 +220,45 @@ fn run_start<T: Real>(
     }
     times.iterations += clock.elapsed();
     let score = model.score(samples).expect("the mixture was fitted to these samples");
-    Ok(Run { model, lower_bounds, converged, score, repairs: m_step.into_repairs() })
+    Ok(Run {
+        model,
+        lower_bounds,
+        converged,
+        score,
+        prior_shares: m_step.prior_shares(),
+        repairs: m_step.into_repairs(),
+    })
+}
+
+/// Moments of one E step, and the log likelihood.
+pub(crate) struct Collected {
+    pub(crate) moments: Vec<Moments>,
+    pub(crate) log_likelihood: f64,
+}
+
+/// Moments of `samples` under `model`, which has as many features; tied covariances get full moments.
+pub(crate) fn moments<T: Real>(model: &GaussianMixture, samples: &Samples<'_, T>) -> Collected {
+    let covariance_type = match model.covariance_type() {
+        CovarianceType::Tied => CovarianceType::Full,
+        other => other,
+    };
+    let mut workspace = Workspace::new(model.n_components(), samples, covariance_type);
+    let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors());
+    let totals = workspace.expectation(samples, &density, model.means());
+    Collected { moments: workspace.moments().to_vec(), log_likelihood: totals.log_likelihood }
 }
 
 /// Refuses too few samples, and values whose squares would overflow.
 fn check_size<T: Real>(values: &Values, samples: &Samples<'_, T>) -> Result<(), FitError> {
     let (n_samples, n_components) = (samples.n_samples(), values.n_components);
+    if let Some(prior) = &values.prior
+        && prior.n_features() != samples.n_features()
+    {
+        return Err(FitError::PriorFeatures {
+            found: prior.n_features(),
+            expected: samples.n_features(),
+        });
+    }
     if n_samples < n_components {
         return Err(FitError::TooFewSamples { n_samples, n_components });
     }

@@ -36,27 +36,33 @@
 mod covariance;
 mod density;
 mod em;
+mod gaussian;
 mod init;
 mod kernels;
 mod linalg;
 mod model;
 mod observe;
 mod params;
+mod prior;
 mod real;
 mod report;
 mod samples;
 pub mod select;
 mod stats;
 mod streams;
+mod sufficient;
 
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
+pub use gaussian::{Gaussian, TransportMap};
 pub use init::Init;
 pub use model::{
-    Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
+    Adapted, Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
 };
 pub use observe::Progress;
 pub use params::{GmmParams, ParamError, ValidParams};
+pub use prior::{Prior, Shrinkage};
 pub use real::Real;
-pub use report::{Fit, FitReport, FitTimes, Repair, RepairAction, StartReport};
+pub use report::{Fit, FitReport, FitTimes, PriorShare, Repair, RepairAction, StartReport};
 pub use samples::{Samples, SamplesError};
+pub use sufficient::{StepwiseEm, SufficientStats};

@@ -7,6 +7,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{
     LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::{Accum, MatMut, MatRef, Par, Spec};
@@ -76,6 +77,70 @@ pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
         T::from_f64(1.0),
         Par::Seq,
     );
+}
+
+/// `matrix^power` of a symmetric positive semi-definite matrix, by its eigenvalues.
+pub(crate) fn symmetric_power(
+    matrix: &[f64],
+    d: usize,
+    power: f64,
+) -> Result<Vec<f64>, NotPositiveDefinite> {
+    let (values, vectors) = symmetric_eigen(matrix, d)?;
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    let scaled = |v: f64| {
+        // What rounding leaves of a zero eigenvalue must not be raised to a negative power.
+        let v = v.max(0.0);
+        if power < 0.0 && v <= largest * 1e-15 { f64::NAN } else { v.powf(power) }
+    };
+    let powers: Vec<f64> = values.into_iter().map(scaled).collect();
+    if powers.iter().any(|v| v.is_nan()) {
+        return Err(NotPositiveDefinite);
+    }
+    let mut out = vec![0.0; d * d];
+    for i in 0..d {
+        for j in 0..=i {
+            let terms =
+                powers.iter().enumerate().map(|(e, p)| p * vectors[i * d + e] * vectors[j * d + e]);
+            out[i * d + j] = terms.sum();
+        }
+    }
+    mirror_lower(&mut out, d);
+    Ok(out)
+}
+
+/// Eigenvalues in rising order, and eigenvectors as the columns of a row-major matrix.
+pub(crate) fn symmetric_eigen(
+    matrix: &[f64],
+    d: usize,
+) -> Result<(Vec<f64>, Vec<f64>), NotPositiveDefinite> {
+    let mut values = faer::Col::<f64>::zeros(d);
+    let mut vectors = faer::Mat::<f64>::zeros(d, d);
+    let scratch =
+        self_adjoint_evd_scratch::<f64>(d, ComputeEigenvectors::Yes, Par::Seq, Spec::default());
+    self_adjoint_evd(
+        MatRef::from_row_major_slice(matrix, d, d),
+        values.as_mut().as_diagonal_mut(),
+        Some(vectors.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Spec::default(),
+    )
+    .map_err(|_| NotPositiveDefinite)?;
+    let rows = (0..d * d).map(|at| vectors[(at / d, at % d)]).collect();
+    Ok(((0..d).map(|i| values[i]).collect(), rows))
+}
+
+/// `outer · inner · outer` for symmetric matrices.
+pub(crate) fn sandwich(outer: &[f64], inner: &[f64], d: usize) -> Vec<f64> {
+    let (mut half, mut out) = (vec![0.0; d * d], vec![0.0; d * d]);
+    let view = |m| MatRef::from_row_major_slice(m, d, d);
+    let product = |to: &mut [f64], a, b| {
+        let to = MatMut::from_row_major_slice_mut(to, d, d);
+        faer::linalg::matmul::matmul(to, Accum::Replace, view(a), view(b), 1.0, Par::Seq);
+    };
+    product(&mut half, outer, inner);
+    product(&mut out, &half, outer);
+    out
 }
 
 /// Copies the lower triangle onto the upper one.

@@ -1,6 +1,8 @@
 //! [`GaussianMixture`]: the fitted model, its parameters and what it says about samples.
 
+mod adaptation;
 mod form;
+mod geometry;
 mod sampling;
 mod scoring;
 
@@ -8,6 +10,7 @@ use crate::density::Factors;
 use crate::{CovarianceType, Covariances};
 use thiserror::Error;
 
+pub use adaptation::Adapted;
 pub use form::{FORMAT, FormatError, VERSION};
 pub use sampling::Draws;
 pub use scoring::Responsibilities;
@@ -77,6 +80,16 @@ pub enum ModelError {
         /// Features of the mixture.
         expected: usize,
     },
+    /// Features that do not exist, repeat, or leave nothing over.
+    #[error(
+        "the features {features:?} cannot be used: they must differ and lie below {n_features}, and some must be left over where values are given"
+    )]
+    BadFeatures {
+        /// The features asked for.
+        features: Vec<usize>,
+        /// How many there are.
+        n_features: usize,
+    },
     /// There is no such component.
     #[error("there is no component {component}: the mixture has {n_components}, counted from 0")]
     NoSuchComponent {
@@ -85,6 +98,12 @@ pub enum ModelError {
         /// How many there are.
         n_components: usize,
     },
+}
+
+impl From<crate::linalg::NotPositiveDefinite> for ModelError {
+    fn from(_: crate::linalg::NotPositiveDefinite) -> Self {
+        Self::NotPositiveDefinite { component: 0 }
+    }
 }
 
 impl GaussianMixture {

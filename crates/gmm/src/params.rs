@@ -3,6 +3,7 @@
 use crate::em::{self, FitError};
 use crate::init::Init;
 use crate::observe::Progress;
+use crate::prior::{Prior, Shrinkage};
 use crate::report::Fit;
 use crate::{CovarianceType, Real, Samples};
 use std::ops::ControlFlow;
@@ -44,6 +45,8 @@ pub(crate) struct Values {
     pub(crate) n_init: usize,
     pub(crate) init: Init,
     pub(crate) whiten: bool,
+    pub(crate) prior: Option<Prior>,
+    pub(crate) shrinkage: Option<Shrinkage>,
 }
 
 /// A parameter outside its range.
@@ -71,6 +74,18 @@ pub enum ParamError {
     /// `n_init` is 0.
     #[error("`n_init` is 0; at least one start is needed")]
     NoStarts,
+    /// A fixed shrinkage is not a share.
+    #[error("the shrinkage is {value}; it must lie between 0 and 1")]
+    Shrinkage {
+        /// The value found.
+        value: f64,
+    },
+    /// Shrinkage was asked for covariances that are not full.
+    #[error("shrinkage works on full covariances only, not on {covariance_type:?}")]
+    ShrinkageShape {
+        /// The covariance type asked for.
+        covariance_type: CovarianceType,
+    },
     /// A start given by the caller leaves nothing for further starts to vary.
     #[error("`n_init` is {n_init}, but the start is given; use `n_init` 1 or a random start")]
     GivenStart {
@@ -93,6 +108,8 @@ impl GmmParams {
                 n_init: 1,
                 init: Init::KMeans,
                 whiten: true,
+                prior: None,
+                shrinkage: None,
             },
         }
     }
@@ -153,6 +170,20 @@ impl GmmParams {
         self
     }
 
+    /// Sets a conjugate prior: the M step then maximises the posterior, and components with few samples stay near it.
+    #[must_use]
+    pub fn prior(mut self, prior: Prior) -> Self {
+        self.values.prior = Some(prior);
+        self
+    }
+
+    /// Sets shrinkage of full covariances.
+    #[must_use]
+    pub fn shrinkage(mut self, shrinkage: Shrinkage) -> Self {
+        self.values.shrinkage = Some(shrinkage);
+        self
+    }
+
     pub(crate) fn chosen_covariance_type(&self) -> CovarianceType {
         self.values.covariance_type
     }
@@ -177,6 +208,16 @@ impl GmmParams {
         }
         if values.n_init == 0 {
             return Err(ParamError::NoStarts);
+        }
+        match values.shrinkage {
+            Some(Shrinkage::Fixed(value)) if !(0.0..=1.0).contains(&value) => {
+                return Err(ParamError::Shrinkage { value });
+            }
+            Some(_) if values.covariance_type != CovarianceType::Full => {
+                let covariance_type = values.covariance_type;
+                return Err(ParamError::ShrinkageShape { covariance_type });
+            }
+            _ => {}
         }
         if values.n_init > 1 && values.init.is_given() {
             return Err(ParamError::GivenStart { n_init: values.n_init });
@@ -248,6 +289,10 @@ mod tests {
         assert_eq!(check(good().tol(-0.5)), Some(ParamError::Tol { value: -0.5 }));
         assert_eq!(check(good().max_iter(0)), Some(ParamError::NoIterations));
         assert_eq!(check(good().n_init(0)), Some(ParamError::NoStarts));
+        let shrinkage = check(good().shrinkage(Shrinkage::Fixed(1.5)));
+        assert_eq!(shrinkage, Some(ParamError::Shrinkage { value: 1.5 }));
+        let diag = good().covariance_type(CovarianceType::Diag).shrinkage(Shrinkage::Oas);
+        assert!(matches!(check(diag), Some(ParamError::ShrinkageShape { .. })));
         assert_eq!(
             check(good().init(Init::Labels(vec![0, 1])).n_init(3)),
             Some(ParamError::GivenStart { n_init: 3 })

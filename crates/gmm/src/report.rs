@@ -47,6 +47,9 @@ pub struct FitReport {
     pub bic: f64,
     /// Akaike's information criterion; lower is better.
     pub aic: f64,
+    /// How much of each component came from a prior or from shrinkage; empty where there was neither.
+    #[serde(default)]
+    pub prior_shares: Vec<PriorShare>,
     /// Components of the kept start that had to be repaired; empty in a clean fit.
     pub repairs: Vec<Repair>,
     /// Wall-clock times. Not part of the JSON form, which must be the same for the same inputs.
@@ -65,6 +68,15 @@ pub struct StartReport {
     pub n_iter: usize,
     /// Whether it met `tol` within `max_iter`.
     pub converged: bool,
+}
+
+/// How much of a component did not come from the samples, from 0 (nothing) to 1 (all).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PriorShare {
+    /// Share of the prior mean in the mean.
+    pub mean: f64,
+    /// Share of the prior covariance, or of the shrinkage target, in the covariance.
+    pub covariance: f64,
 }
 
 /// A degenerate component and what was done about it.

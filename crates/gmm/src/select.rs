@@ -1,9 +1,14 @@
 //! Choice of the number of components and of the covariance shape: a sweep, its curve and its best fit.
 
+mod criteria;
+
+pub use criteria::{adjusted_rand_index, elbow, silhouette};
+
 use crate::em::FitError;
 use crate::observe::Progress;
 use crate::params::GmmParams;
 use crate::report::Fit;
+use crate::streams::{Purpose, stream};
 use crate::{CovarianceType, Real, Samples};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -19,6 +24,10 @@ pub enum Criterion {
     Bic,
     /// Akaike's information criterion, `-2 ln L + 2 p`.
     Aic,
+    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components which do not overlap.
+    Icl,
+    /// Minus the mean log likelihood of held-out rows, by cross-validation; see [`Sweep::folds`].
+    HeldOut,
 }
 
 /// A sweep over numbers of components and covariance shapes.
@@ -42,6 +51,8 @@ pub struct Sweep {
     covariance_types: Option<Vec<CovarianceType>>,
     criterion: Criterion,
     params: GmmParams,
+    folds: usize,
+    patience: Option<usize>,
 }
 
 /// The best fit of a sweep and the whole curve.
@@ -84,6 +95,12 @@ pub struct Candidate {
     pub bic: f64,
     /// Akaike's information criterion; lower is better.
     pub aic: f64,
+    /// Integrated completed likelihood; lower is better.
+    pub icl: f64,
+    /// Mean over samples of `1 - r₂ / r₁`; see [`silhouette`].
+    pub silhouette: f64,
+    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with [`Sweep::folds`].
+    pub held_out: Option<f64>,
     /// Iterations of the kept start.
     pub n_iter: usize,
     /// Whether the kept start converged.
@@ -130,6 +147,8 @@ impl Sweep {
             covariance_types: None,
             criterion: Criterion::default(),
             params: GmmParams::new(1),
+            folds: 5,
+            patience: None,
         }
     }
 
@@ -152,6 +171,57 @@ impl Sweep {
     pub fn params(mut self, params: GmmParams) -> Self {
         self.params = params;
         self
+    }
+
+    /// Sets the number of folds of [`Criterion::HeldOut`] (5); row `i` is held out of fold `i mod folds`.
+    #[must_use]
+    pub fn folds(mut self, folds: usize) -> Self {
+        self.folds = folds.max(2);
+        self
+    }
+
+    /// Leaves a covariance type once this many entries in a row were worse than its best; off unless set.
+    #[must_use]
+    pub fn patience(mut self, patience: usize) -> Self {
+        self.patience = Some(patience.max(1));
+        self
+    }
+
+    /// Mean held-out log likelihood over all folds, if that is what is chosen by.
+    fn held_out<T: Real>(
+        &self,
+        params: &GmmParams,
+        samples: &Samples<'_, T>,
+        seed: u64,
+    ) -> Result<Option<f64>, FitError> {
+        if self.criterion != Criterion::HeldOut {
+            return Ok(None);
+        }
+        let (n, d) = (samples.n_samples(), samples.n_features());
+        let folds = self.folds.min(n);
+        let (mut total, mut weight) = (0.0, 0.0);
+        for fold in 0..folds {
+            let pick = |held: bool| {
+                let rows = (0..n).filter(|row| (row % folds == fold) == held);
+                rows.fold((Vec::new(), Vec::new()), |(mut data, mut weights), row| {
+                    data.extend_from_slice(samples.row(row));
+                    weights.push(samples.weight(row));
+                    (data, weights)
+                })
+            };
+            let ((train, train_weights), (test, test_weights)) = (pick(false), pick(true));
+            let view = |data, weights| {
+                let view = Samples::new(data, <[f64]>::len(weights), d);
+                view.and_then(|view| view.with_weights(weights)).ok()
+            };
+            let few = FitError::TooFewSamples { n_samples: train_weights.len(), n_components: 1 };
+            let train = view(&train, &train_weights).ok_or(few)?;
+            let Some(test) = view(&test, &test_weights) else { continue };
+            let fit = params.clone().fit(&train, seed)?;
+            total += fit.model.log_likelihood(&test).expect("rows of the same samples");
+            weight += test.total_weight();
+        }
+        Ok(Some(total / weight))
     }
 
     /// Runs the sweep; see [`run_observed`](Self::run_observed).
@@ -193,13 +263,15 @@ impl Sweep {
         let mut curve = Vec::with_capacity(types.len() * self.n_components.len());
         let mut best: Option<(usize, Fit)> = None;
         for covariance_type in types {
+            let (mut least, mut n_worse) = (f64::INFINITY, 0);
             for n_components in &self.n_components {
                 let params = self.params.clone();
                 let params = params.n_components(*n_components).covariance_type(covariance_type);
-                let fit = params.fit_observed(samples, seed, observe).map_err(|source| {
-                    SelectError::Fit { n_components: *n_components, covariance_type, source }
-                })?;
-                let candidate = Candidate::of(&fit);
+                let n_components = *n_components;
+                let failed = |source| SelectError::Fit { n_components, covariance_type, source };
+                let fit = params.clone().fit_observed(samples, seed, observe).map_err(failed)?;
+                let held_out = self.held_out(&params, samples, seed).map_err(failed)?;
+                let candidate = Candidate::of(&fit, samples, held_out);
                 let value = candidate.value(self.criterion);
                 let lowest = best.as_ref().map(|(at, _): &(usize, Fit)| {
                     let kept: &Candidate = &curve[*at];
@@ -209,6 +281,11 @@ impl Sweep {
                     best = Some((curve.len(), fit));
                 }
                 curve.push(candidate);
+                n_worse = if value < least { 0 } else { n_worse + 1 };
+                least = least.min(value);
+                if self.patience.is_some_and(|patience| n_worse >= patience) {
+                    break;
+                }
             }
         }
         let (chosen, best) = best.ok_or(SelectError::Empty)?;
@@ -216,9 +293,56 @@ impl Sweep {
     }
 }
 
+impl Curve {
+    /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one covariance type, by
+    /// [`elbow`]; none if the curve has none. Compare it with the chosen entry: they need not agree.
+    pub fn elbow(&self, covariance_type: CovarianceType) -> Option<usize> {
+        let entries: Vec<&Candidate> =
+            self.curve.iter().filter(|c| c.covariance_type == covariance_type).collect();
+        let x: Vec<f64> = entries.iter().map(|c| c.n_components as f64).collect();
+        let y: Vec<f64> = entries.iter().map(|c| c.log_likelihood).collect();
+        elbow(&x, &y).map(|at| entries[at].n_components)
+    }
+}
+
+/// Mean agreement (adjusted Rand index) of the labels that fits to two random halves of the samples give all samples.
+///
+/// Near 1, the components are there in every half; well below, they are an accident of the rows.
+///
+/// # Errors
+/// [`FitError`], also when a half has fewer rows than components.
+pub fn stability<T: Real>(
+    params: &GmmParams,
+    samples: &Samples<'_, T>,
+    n_resamples: usize,
+    seed: u64,
+) -> Result<f64, FitError> {
+    let (n, d) = (samples.n_samples(), samples.n_features());
+    let mut sum = 0.0;
+    for resample in 0..n_resamples.max(1) {
+        let index = u32::try_from(resample).unwrap_or(u32::MAX);
+        let mut rng = stream(seed, Purpose::Resample, index);
+        let order = rand::seq::index::sample(&mut rng, n, n).into_vec();
+        let mut labels = Vec::with_capacity(2);
+        for half in [&order[..n / 2], &order[n / 2..]] {
+            let data: Vec<T> = half.iter().flat_map(|row| samples.row(*row)).copied().collect();
+            let few = FitError::TooFewSamples { n_samples: half.len(), n_components: 1 };
+            let half = Samples::new(&data, half.len(), d).map_err(|_| few)?;
+            let fit = params.clone().fit(&half, seed)?;
+            // The features match, so there are always labels.
+            labels.push(fit.model.predict(samples).unwrap_or_default());
+        }
+        sum += adjusted_rand_index(&labels[0], &labels[1]);
+    }
+    Ok(sum / n_resamples.max(1) as f64)
+}
+
 impl Candidate {
-    fn of(fit: &Fit) -> Self {
+    fn of<T: Real>(fit: &Fit, samples: &Samples<'_, T>, held_out: Option<f64>) -> Self {
         let report = &fit.report;
+        let responsibilities =
+            fit.model.predict_proba(samples).expect("the mixture was fitted to these samples");
+        let icl = report.bic - 2.0 * criteria::hard_log_posterior(&responsibilities);
         Self {
             n_components: report.n_components,
             covariance_type: report.covariance_type,
@@ -227,6 +351,9 @@ impl Candidate {
             log_likelihood: report.log_likelihood,
             bic: report.bic,
             aic: report.aic,
+            icl,
+            silhouette: silhouette(&responsibilities),
+            held_out,
             n_iter: report.n_iter,
             converged: report.converged,
             smallest_weight: fit.model.weights().iter().copied().fold(f64::INFINITY, f64::min),
@@ -238,6 +365,8 @@ impl Candidate {
         match criterion {
             Criterion::Bic => self.bic,
             Criterion::Aic => self.aic,
+            Criterion::Icl => self.icl,
+            Criterion::HeldOut => self.held_out.map_or(f64::INFINITY, |score| -score),
         }
     }
 }

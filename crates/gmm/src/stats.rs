@@ -3,6 +3,7 @@
 use crate::kernels::{diagonal, gram};
 use crate::linalg::mirror_lower;
 use crate::{CovarianceType, Real};
+use serde::{Deserialize, Serialize};
 
 /// Responsibilities at or below this are left out of the sums.
 ///
@@ -14,7 +15,7 @@ pub(crate) const NEGLIGIBLE: f64 = 1e-20;
 const GATHER_ROWS: usize = 512;
 
 /// Weighted moments of one component around `center`: `Σ r`, `Σ r (x - c)`, `Σ r (x - c)(x - c)ᵀ`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Moments {
     pub(crate) count: f64,
     pub(crate) center: Vec<f64>,
@@ -24,6 +25,32 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    /// Multiplies all sums by `factor`.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        self.count *= factor;
+        let sums = self.first.iter_mut().chain(&mut self.second);
+        sums.for_each(|sum| *sum *= factor);
+    }
+
+    /// Adds other moments, shifted to this centre: with `s` from this centre to the other, `Σ r (x - c) ` gains `N s`,
+    /// and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let d = self.center.len();
+        let shift: Vec<f64> = other.center.iter().zip(&self.center).map(|(o, c)| o - c).collect();
+        let full = self.second.len() == d * d && d > 1;
+        for (at, (sum, value)) in self.second.iter_mut().zip(&other.second).enumerate() {
+            let (i, j) = if full { (at / d, at % d) } else { (at, at) };
+            if i >= j {
+                let moved = shift[i] * other.first[j] + other.first[i] * shift[j];
+                *sum += value + moved + other.count * shift[i] * shift[j];
+            }
+        }
+        for ((sum, value), s) in self.first.iter_mut().zip(&other.first).zip(&shift) {
+            *sum += value + other.count * s;
+        }
+        self.count += other.count;
+    }
+
     /// Mean of the component.
     pub(crate) fn mean(&self) -> Vec<f64> {
         self.center.iter().zip(&self.first).map(|(c, s)| c + s / self.count).collect()

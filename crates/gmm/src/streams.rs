@@ -11,6 +11,8 @@ pub(crate) enum Purpose {
     Start = 1,
     /// The subset of rows that starts look at.
     Subset = 2,
+    /// Halves of the samples for stability.
+    Resample = 3,
 }
 
 /// The generator of `purpose` number `index` under `seed`.

@@ -4,7 +4,8 @@ use super::FitError;
 use super::start::Background;
 use crate::model::ModelError;
 use crate::params::Values;
-use crate::report::{Repair, RepairAction};
+use crate::prior::Prior;
+use crate::report::{PriorShare, Repair, RepairAction};
 use crate::stats::Moments;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
 
@@ -22,11 +23,24 @@ pub(super) struct MStep<'a> {
     total_weight: f64,
     n_reseeds: usize,
     repairs: Vec<Repair>,
+    prior_shares: Vec<PriorShare>,
 }
 
 impl<'a> MStep<'a> {
     pub(super) fn new(values: &'a Values, background: &'a Background, total_weight: f64) -> Self {
-        Self { values, background, total_weight, n_reseeds: 0, repairs: Vec::new() }
+        Self {
+            values,
+            background,
+            total_weight,
+            n_reseeds: 0,
+            repairs: Vec::new(),
+            prior_shares: Vec::new(),
+        }
+    }
+
+    /// How much of each component of the last update came from the prior or from shrinkage.
+    pub(super) fn prior_shares(&self) -> Vec<PriorShare> {
+        self.prior_shares.clone()
     }
 
     pub(super) fn into_repairs(self) -> Vec<Repair> {
@@ -51,6 +65,14 @@ impl<'a> MStep<'a> {
         let mut means = Vec::with_capacity(moments.len() * d);
         let mut starved = vec![false; moments.len()];
         for (k, component) in moments.iter().enumerate() {
+            if let Some(prior) = &self.values.prior {
+                // The prior holds up whatever has lost its rows.
+                let alpha = prior.weight_concentration - 1.0;
+                weights[k] =
+                    (alpha + component.count) / (alpha * moments.len() as f64 + self.total_weight);
+                means.extend(prior.posterior_mean(component));
+                continue;
+            }
             if component.count > floor {
                 means.extend(component.mean());
                 continue;
@@ -78,7 +100,10 @@ impl<'a> MStep<'a> {
         for weight in &mut weights {
             *weight /= total;
         }
-        let covariances = self.covariances(moments, &starved, d);
+        let covariances = match &self.values.prior {
+            Some(prior) => self.posterior_covariances(moments, prior),
+            None => self.covariances(moments, &starved, d),
+        };
         self.factorise(&weights, &means, covariances, iteration)
     }
 
@@ -107,9 +132,10 @@ impl<'a> MStep<'a> {
     }
 
     /// Covariances of all components; starved ones get that of all samples.
-    fn covariances(&self, moments: &[Moments], starved: &[bool], d: usize) -> Covariances {
+    fn covariances(&mut self, moments: &[Moments], starved: &[bool], d: usize) -> Covariances {
         let reg = self.values.reg_covar;
         let pooled = &self.background.covariance;
+        self.prior_shares.clear();
         let variances = |k: usize| -> Vec<f64> {
             if starved[k] { pooled.variances() } else { moments[k].variances() }
         };
@@ -119,6 +145,10 @@ impl<'a> MStep<'a> {
                 for (component, starved) in moments.iter().zip(starved) {
                     let first = all.len();
                     all.extend(if *starved { pooled.dense() } else { component.covariance() });
+                    if let Some(shrinkage) = self.values.shrinkage {
+                        let share = shrinkage.apply(&mut all[first..], d, component.count.max(1.0));
+                        self.prior_shares.push(PriorShare { mean: 0.0, covariance: share });
+                    }
                     add_to_diagonal(&mut all[first..], d, reg);
                 }
                 Covariances::Full(all)
@@ -136,6 +166,80 @@ impl<'a> MStep<'a> {
                     .map(|k| variances(k).iter().sum::<f64>() / d as f64 + reg)
                     .collect(),
             ),
+        }
+    }
+
+    /// Modes of the covariances under the prior; see [`Prior`] for the formulas.
+    fn posterior_covariances(&mut self, moments: &[Moments], prior: &Prior) -> Covariances {
+        let (d, reg) = (prior.n_features(), self.values.reg_covar);
+        let diagonal =
+            matches!(self.values.covariance_type, CovarianceType::Diag | CovarianceType::Spherical);
+        let width = if diagonal { 1 } else { d };
+        self.prior_shares = moments
+            .iter()
+            .map(|m| PriorShare {
+                mean: prior.mean_share(m.count),
+                covariance: prior.covariance_share(m.count, width),
+            })
+            .collect();
+        let shares = &self.prior_shares;
+        let full = |k: usize| -> Vec<f64> {
+            let (component, share) = (&moments[k], shares[k].covariance);
+            let (factor, shift) = prior.between(component);
+            let own = if component.count > 0.0 { component.covariance() } else { vec![0.0; d * d] };
+            let per_row = factor / component.count.max(f64::MIN_POSITIVE);
+            let mut mode: Vec<f64> = (own.iter().enumerate())
+                .map(|(at, own)| {
+                    let own = own + per_row * shift[at / d] * shift[at % d];
+                    share * prior.covariance[at] + (1.0 - share) * own
+                })
+                .collect();
+            add_to_diagonal(&mut mode, d, reg);
+            mode
+        };
+        let variances = |k: usize| -> Vec<f64> {
+            let (component, share) = (&moments[k], shares[k].covariance);
+            let (factor, shift) = prior.between(component);
+            let own = if component.count > 0.0 { component.variances() } else { vec![0.0; d] };
+            let per_row = factor / component.count.max(f64::MIN_POSITIVE);
+            let terms = own.iter().zip(&shift).enumerate();
+            terms
+                .map(|(j, (own, shift))| {
+                    let prior = prior.covariance[j * d + j];
+                    share * prior + (1.0 - share) * (own + per_row * shift * shift) + reg
+                })
+                .collect()
+        };
+        let all = 0..moments.len();
+        match self.values.covariance_type {
+            CovarianceType::Full => Covariances::Full(all.flat_map(full).collect()),
+            CovarianceType::Diag => Covariances::Diag(all.flat_map(variances).collect()),
+            CovarianceType::Spherical => Covariances::Spherical(
+                all.map(|k| variances(k).iter().sum::<f64>() / d as f64).collect(),
+            ),
+            CovarianceType::Tied => {
+                let mut sum = self.background.within(moments);
+                let n: f64 = moments.iter().map(|m| m.count).sum();
+                let own = prior.covariance_strength + d as f64 + 2.0;
+                for (at, value) in sum.iter_mut().enumerate() {
+                    *value = n * *value + own * prior.covariance[at];
+                }
+                for component in moments {
+                    let (factor, shift) = prior.between(component);
+                    for (at, value) in sum.iter_mut().enumerate() {
+                        *value += factor * shift[at / d] * shift[at % d];
+                    }
+                }
+                let total = prior.covariance_strength + n + moments.len() as f64 + d as f64 + 1.0;
+                for value in &mut sum {
+                    *value /= total;
+                }
+                add_to_diagonal(&mut sum, d, reg);
+                for share in &mut self.prior_shares {
+                    share.covariance = own / total;
+                }
+                Covariances::Tied(sum)
+            }
         }
     }
 

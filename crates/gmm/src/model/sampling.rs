@@ -4,6 +4,7 @@ use super::{GaussianMixture, ModelError};
 use crate::{Covariances, linalg};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
+use statrs::function::gamma::gamma_lr;
 
 /// Points drawn from a mixture, with the component each came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +61,44 @@ impl GaussianMixture {
         Ok(points)
     }
 
+    /// Draws `n` points from one component, truncated to a Mahalanobis radius around its mean; row-major `[n, D]`.
+    ///
+    /// The direction is that of a normal draw; the radius follows the chi distribution with `D` degrees of freedom cut
+    /// off at `radius`, by inversion, so that no draw is wasted however small the radius.
+    ///
+    /// # Units
+    /// `radius` is in standard deviations. In `D` dimensions untruncated draws lie near `√D`.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuchComponent`], or [`ModelError::BadValue`] when the radius is not positive.
+    pub fn sample_component_within<R: Rng + ?Sized>(
+        &self,
+        component: usize,
+        radius: f64,
+        n: usize,
+        rng: &mut R,
+    ) -> Result<Vec<f64>, ModelError> {
+        self.expect_component(component)?;
+        if radius.is_nan() || radius <= 0.0 {
+            return Err(ModelError::BadValue { what: "radius", index: 0, value: radius });
+        }
+        let root = self.root(component);
+        let mut points = Vec::with_capacity(n * self.n_features());
+        for _ in 0..n {
+            let mut noise: Vec<f64> =
+                (0..self.n_features()).map(|_| StandardNormal.sample(rng)).collect();
+            let length = noise.iter().map(|e| e * e).sum::<f64>().sqrt();
+            let wanted = truncated_chi(rng.random(), self.n_features(), radius);
+            // A normal draw of length zero has probability zero; it is then the mean itself.
+            let scale = if length > 0.0 { wanted / length } else { 0.0 };
+            for e in &mut noise {
+                *e *= scale;
+            }
+            self.push_moved(component, &root, &noise, &mut points);
+        }
+        Ok(points)
+    }
+
     /// Index of a component, drawn by weight.
     fn draw_component<R: Rng + ?Sized>(&self, rng: &mut R) -> usize {
         let mut left: f64 = rng.random();
@@ -98,17 +137,22 @@ impl GaussianMixture {
         rng: &mut R,
         points: &mut Vec<f64>,
     ) {
+        let noise: Vec<f64> = (0..self.n_features()).map(|_| StandardNormal.sample(rng)).collect();
+        self.push_moved(component, root, &noise, points);
+    }
+
+    /// Appends `μ + root · noise`.
+    fn push_moved(&self, component: usize, root: &Root, noise: &[f64], points: &mut Vec<f64>) {
         let mean = self.mean(component);
-        let noise: Vec<f64> = mean.iter().map(|_| StandardNormal.sample(rng)).collect();
         match root {
             Root::Lower(lower) => {
                 for (i, (m, row)) in mean.iter().zip(lower.chunks(mean.len())).enumerate() {
-                    let spread: f64 = row[..=i].iter().zip(&noise).map(|(l, e)| l * e).sum();
+                    let spread: f64 = row[..=i].iter().zip(noise).map(|(l, e)| l * e).sum();
                     points.push(m + spread);
                 }
             }
             Root::Diagonal(scale) => {
-                points.extend(mean.iter().zip(scale).zip(&noise).map(|((m, s), e)| m + s * e));
+                points.extend(mean.iter().zip(scale).zip(noise).map(|((m, s), e)| m + s * e));
             }
         }
     }
@@ -121,4 +165,23 @@ enum Root {
     Lower(Vec<f64>),
     /// Diagonal, `[D]`.
     Diagonal(Vec<f64>),
+}
+
+/// The `share` quantile of the chi distribution with `d` degrees of freedom, cut off at `radius`.
+fn truncated_chi(share: f64, d: usize, radius: f64) -> f64 {
+    let half = 0.5 * d as f64;
+    // Beyond √d + 40 nothing is left to cut off.
+    let radius = radius.min((d as f64).sqrt() + 40.0);
+    let cdf = |r: f64| if r > 0.0 { gamma_lr(half, 0.5 * r * r) } else { 0.0 };
+    let target = share * cdf(radius);
+    if target < f64::MIN_POSITIVE {
+        // So far inside that the density is flat: only the volume, which grows with the d-th power, decides.
+        return radius * share.powf(1.0 / d as f64);
+    }
+    let (mut low, mut high) = (0.0, radius);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if cdf(middle) < target { low = middle } else { high = middle }
+    }
+    0.5 * (low + high)
 }

@@ -8,9 +8,12 @@
 
 mod bad_input;
 mod determinism;
+mod few_samples;
 mod form;
+mod geometry;
 mod hand_computed;
 mod recovery;
 mod selection;
 mod sklearn_parity;
+mod streaming;
 mod support;

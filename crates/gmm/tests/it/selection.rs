@@ -1,7 +1,7 @@
 //! Sweeps: the curve, the choice, and that the chosen fit is the one of the curve.
 
 use crate::support::clusters;
-use gmm::select::{Criterion, Sweep};
+use gmm::select::{Criterion, Sweep, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 
 #[test]
@@ -36,4 +36,38 @@ fn aic_never_chooses_fewer_components_than_bic() {
         Sweep::new(1..=6).criterion(criterion).run(&samples, 1).unwrap().best.model.n_components()
     };
     assert!(choose(Criterion::Aic) >= choose(Criterion::Bic));
+}
+
+#[test]
+fn every_criterion_and_the_elbow_find_separated_clusters() {
+    let data = clusters(900, 2, 3, 8.0, 61);
+    let samples = Samples::new(&data, 900, 2).unwrap();
+    let params = GmmParams::new(1).covariance_type(CovarianceType::Spherical).n_init(3);
+    for criterion in [Criterion::Bic, Criterion::Icl, Criterion::HeldOut] {
+        let sweep = Sweep::new(1..=6).params(params.clone()).criterion(criterion);
+        let selection = sweep.run(&samples, 3).unwrap();
+        let curve = &selection.selection;
+        assert_eq!(curve.elbow(CovarianceType::Spherical), Some(3));
+        if criterion == Criterion::HeldOut {
+            // Held-out likelihood is flat beyond the truth, so a component more may win by chance.
+            assert!(selection.best.model.n_components() >= 3);
+            assert!(curve.curve.iter().all(|c| c.held_out.is_some()));
+        } else {
+            assert_eq!(selection.best.model.n_components(), 3, "{criterion:?}");
+            assert!(curve.curve[2].silhouette > 0.95, "separated clusters are unmistakable");
+        }
+    }
+    let stable = stability(&params.clone().n_components(3), &samples, 3, 1).unwrap();
+    let unstable = stability(&params.n_components(6), &samples, 3, 1).unwrap();
+    assert!(stable > 0.98 && stable > unstable, "{stable} {unstable}");
+}
+
+#[test]
+fn patience_ends_a_sweep_that_has_turned() {
+    let data = clusters(600, 2, 2, 8.0, 62);
+    let samples = Samples::new(&data, 600, 2).unwrap();
+    let all = Sweep::new(1..=8).run(&samples, 3).unwrap();
+    let early = Sweep::new(1..=8).patience(2).run(&samples, 3).unwrap();
+    assert!(early.selection.curve.len() < 8);
+    assert_eq!(early.best, all.best);
 }

@@ -1,0 +1,195 @@
+//! [`Gaussian`]: one normal distribution, and how far and by what map it is from another.
+
+use crate::linalg;
+use crate::model::ModelError;
+
+/// A multivariate normal distribution `N(μ, Σ)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gaussian {
+    mean: Vec<f64>,
+    covariance: Vec<f64>,
+    /// Lower Cholesky factor of the covariance.
+    factor: Vec<f64>,
+}
+
+/// The affine map `x ↦ μ₂ + M (x - μ₁)` that carries one Gaussian onto another at the least squared distance moved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransportMap {
+    from: Vec<f64>,
+    to: Vec<f64>,
+    matrix: Vec<f64>,
+}
+
+impl Gaussian {
+    /// Makes a Gaussian from its mean `[D]` and its covariance, dense row-major `[D, D]`.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a shape is wrong or the covariance is not positive definite.
+    pub fn new(mean: Vec<f64>, covariance: Vec<f64>) -> Result<Self, ModelError> {
+        let d = mean.len();
+        if covariance.len() != d * d || d == 0 {
+            let (found, expected) = (covariance.len(), d * d);
+            return Err(ModelError::Length { what: "covariances", found, expected });
+        }
+        let factor = linalg::cholesky(&covariance, d)
+            .map_err(|_| ModelError::NotPositiveDefinite { component: 0 })?;
+        Ok(Self { mean, covariance, factor })
+    }
+
+    /// Mean, `[D]`.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Covariance, dense row-major `[D, D]`.
+    pub fn covariance(&self) -> &[f64] {
+        &self.covariance
+    }
+
+    fn half_log_det(&self) -> f64 {
+        let d = self.mean.len();
+        (0..d).map(|i| self.factor[i * d + i].ln()).sum()
+    }
+
+    /// Squared Mahalanobis distance `(x - μ)ᵀ Σ⁻¹ (x - μ)`.
+    ///
+    /// # Panics
+    /// If `x` has another length than the mean.
+    pub fn mahalanobis_squared(&self, x: &[f64]) -> f64 {
+        let d = self.mean.len();
+        assert_eq!(x.len(), d, "a point of {} features for a Gaussian of {d}", x.len());
+        let mut z: Vec<f64> = Vec::with_capacity(d);
+        for (i, (x, m)) in x.iter().zip(&self.mean).enumerate() {
+            let row = &self.factor[i * d..];
+            let known: f64 = row.iter().zip(&z).map(|(l, z)| l * z).sum();
+            z.push((x - m - known) / row[i]);
+        }
+        z.iter().map(|z| z * z).sum()
+    }
+
+    /// Bhattacharyya distance `⅛ Δᵀ Σ̄⁻¹ Δ + ½ ln (|Σ̄| / √(|Σ₁| |Σ₂|))` with `Σ̄ = (Σ₁ + Σ₂) / 2`: 0 for equal
+    /// distributions; `e^-distance` bounds their overlap.
+    ///
+    /// # Errors
+    /// [`ModelError::FeatureMismatch`].
+    pub fn bhattacharyya(&self, other: &Self) -> Result<f64, ModelError> {
+        self.expect_same_features(other)?;
+        let middle = self.covariance.iter().zip(&other.covariance).map(|(a, b)| 0.5 * (a + b));
+        let middle = Self::new(self.mean.clone(), middle.collect())?;
+        let log_dets = middle.half_log_det() - 0.5 * (self.half_log_det() + other.half_log_det());
+        Ok(middle.mahalanobis_squared(&other.mean) / 8.0 + log_dets)
+    }
+
+    /// Wasserstein-2 distance, `√(|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁^½ Σ₂ Σ₁^½)^½))`: the root mean squared distance
+    /// that [`transport_to`](Self::transport_to) moves points, in units of the data.
+    ///
+    /// # Errors
+    /// [`ModelError::FeatureMismatch`].
+    pub fn wasserstein(&self, other: &Self) -> Result<f64, ModelError> {
+        self.expect_same_features(other)?;
+        let d = self.mean.len();
+        let trace = |m: &[f64]| (0..d).map(|i| m[i * d + i]).sum::<f64>();
+        let root = linalg::symmetric_power(&self.covariance, d, 0.5)?;
+        let cross = linalg::sandwich(&root, &other.covariance, d);
+        let cross = linalg::symmetric_power(&cross, d, 0.5)?;
+        let moved: f64 = self.mean.iter().zip(&other.mean).map(|(a, b)| (a - b).powi(2)).sum();
+        let spread = trace(&self.covariance) + trace(&other.covariance) - 2.0 * trace(&cross);
+        Ok((moved + spread.max(0.0)).sqrt())
+    }
+
+    /// Optimal transport map to another Gaussian: `M = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½`.
+    ///
+    /// # Errors
+    /// [`ModelError::FeatureMismatch`].
+    pub fn transport_to(&self, other: &Self) -> Result<TransportMap, ModelError> {
+        self.expect_same_features(other)?;
+        let d = self.mean.len();
+        let root = linalg::symmetric_power(&self.covariance, d, 0.5)?;
+        let inverse_root = linalg::symmetric_power(&self.covariance, d, -0.5)?;
+        let cross = linalg::sandwich(&root, &other.covariance, d);
+        let cross = linalg::symmetric_power(&cross, d, 0.5)?;
+        let matrix = linalg::sandwich(&inverse_root, &cross, d);
+        Ok(TransportMap { from: self.mean.clone(), to: other.mean.clone(), matrix })
+    }
+
+    fn expect_same_features(&self, other: &Self) -> Result<(), ModelError> {
+        let (found, expected) = (other.mean.len(), self.mean.len());
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ModelError::FeatureMismatch { found, expected })
+        }
+    }
+}
+
+impl TransportMap {
+    /// The image of a point.
+    ///
+    /// # Panics
+    /// If `x` has another length than the means.
+    pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+        assert_eq!(x.len(), self.from.len(), "features of the point and of the map");
+        let shifted: Vec<f64> = x.iter().zip(&self.from).map(|(x, m)| x - m).collect();
+        self.matrix
+            .chunks(x.len())
+            .zip(&self.to)
+            .map(|(row, to)| to + row.iter().zip(&shifted).map(|(a, b)| a * b).sum::<f64>())
+            .collect()
+    }
+
+    /// The point a share `t` of the way along the path of `x`: `t` 0 gives `x`, `t` 1 its image.
+    ///
+    /// # Panics
+    /// If `x` has another length than the means.
+    pub fn apply_partly(&self, x: &[f64], t: f64) -> Vec<f64> {
+        self.apply(x).iter().zip(x).map(|(image, x)| (1.0 - t) * x + t * image).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Gaussian, Gaussian) {
+        let a = Gaussian::new(vec![1.0, -1.0], vec![2.0, 0.5, 0.5, 1.0]).unwrap();
+        let b = Gaussian::new(vec![0.0, 3.0], vec![1.0, -0.3, -0.3, 3.0]).unwrap();
+        (a, b)
+    }
+
+    #[test]
+    fn distances_in_one_dimension() {
+        // N(0, 1) and N(3, 4): W2² = 9 + (1 - 2)² = 10; BD = 9 / (4 (1 + 4)) + ½ ln (5 / (2 · 1 · 2)).
+        let a = Gaussian::new(vec![0.0], vec![1.0]).unwrap();
+        let b = Gaussian::new(vec![3.0], vec![4.0]).unwrap();
+        assert!((a.wasserstein(&b).unwrap() - 10.0_f64.sqrt()).abs() < 1e-14);
+        let wanted = 9.0 / 20.0 + 0.5 * (5.0_f64 / 4.0).ln();
+        assert!((a.bhattacharyya(&b).unwrap() - wanted).abs() < 1e-14);
+        assert!(a.bhattacharyya(&a).unwrap().abs() < 1e-14);
+        // The map is x -> 3 + 2 x.
+        assert!((a.transport_to(&b).unwrap().apply(&[0.5])[0] - 4.0).abs() < 1e-14);
+        assert!((a.transport_to(&b).unwrap().apply_partly(&[0.5], 0.5)[0] - 2.25).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_map_carries_the_covariance_over() {
+        let (a, b) = pair();
+        let map = a.transport_to(&b).unwrap();
+        // M Σ₁ Mᵀ = Σ₂, M being symmetric.
+        let carried = linalg::sandwich(&map.matrix, a.covariance(), 2);
+        for (found, wanted) in carried.iter().zip(b.covariance()) {
+            assert!((found - wanted).abs() < 1e-13, "{carried:?}");
+        }
+        let there = map.apply(a.mean());
+        assert!(there.iter().zip(b.mean()).all(|(x, y)| (x - y).abs() < 1e-14));
+    }
+
+    #[test]
+    fn distances_are_symmetric_and_features_must_match() {
+        let (a, b) = pair();
+        assert!((a.wasserstein(&b).unwrap() - b.wasserstein(&a).unwrap()).abs() < 1e-12);
+        assert!((a.bhattacharyya(&b).unwrap() - b.bhattacharyya(&a).unwrap()).abs() < 1e-12);
+        let one = Gaussian::new(vec![0.0], vec![1.0]).unwrap();
+        assert!(matches!(a.wasserstein(&one), Err(ModelError::FeatureMismatch { .. })));
+        assert!(Gaussian::new(vec![0.0], vec![-1.0]).is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! Adaptation of a fitted mixture to a few new samples (Reynolds, Quatieri & Dunn 2000).
+
+use super::{GaussianMixture, ModelError};
+use crate::{Covariances, Real, Samples, em};
+
+/// A mixture adapted to new samples, and how much of each component is new.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapted {
+    /// The adapted mixture.
+    pub model: GaussianMixture,
+    /// Share of the new samples in each component, `n_k / (n_k + relevance)`: 0 is the old component unchanged.
+    pub shares: Vec<f64>,
+}
+
+impl GaussianMixture {
+    /// Moves weights, means and covariances towards new samples, each component as far as it is responsible for them.
+    ///
+    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`, `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ`, and
+    /// weights `a n_k / n + (1 - a) w`, scaled to sum to 1. Positive definite whatever the number of samples. Tied
+    /// covariances stay as they are.
+    ///
+    /// # Errors
+    /// [`ModelError::FeatureMismatch`], or [`ModelError::BadValue`] when the relevance is not positive and finite.
+    pub fn adapt<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        relevance: f64,
+    ) -> Result<Adapted, ModelError> {
+        let d = self.n_features();
+        if samples.n_features() != d {
+            return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
+        }
+        if !(relevance > 0.0 && relevance.is_finite()) {
+            return Err(ModelError::BadValue { what: "relevance", index: 0, value: relevance });
+        }
+        let moments = em::moments(self, samples).moments;
+        let shares: Vec<f64> = moments.iter().map(|m| m.count / (m.count + relevance)).collect();
+        let mut weights: Vec<f64> = Vec::with_capacity(shares.len());
+        let mut means = Vec::with_capacity(shares.len() * d);
+        let mut spreads = Vec::new();
+        let full = matches!(self.covariances(), Covariances::Full(_));
+        for (k, (component, a)) in moments.iter().zip(&shares).enumerate() {
+            let old = self.weights()[k];
+            weights.push(a * component.count / samples.total_weight() + (1.0 - a) * old);
+            let mean = self.mean(k);
+            let own = if component.count > 0.0 { component.mean() } else { mean.to_vec() };
+            let shift: Vec<f64> = own.iter().zip(mean).map(|(x, m)| x - m).collect();
+            means.extend(mean.iter().zip(&shift).map(|(m, s)| m + a * s));
+            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄ - μ)ᵀ.
+            let old = self.covariance(k);
+            if full {
+                let new = if component.count > 0.0 { component.covariance() } else { old.clone() };
+                for (at, (new, old)) in new.iter().zip(&old).enumerate() {
+                    let between = a * (1.0 - a) * shift[at / d] * shift[at % d];
+                    spreads.push(a * new + (1.0 - a) * old + between);
+                }
+            } else {
+                let diagonal: Vec<f64> = (0..d).map(|j| old[j * d + j]).collect();
+                let new =
+                    if component.count > 0.0 { component.variances() } else { diagonal.clone() };
+                for ((new, old), shift) in new.iter().zip(&diagonal).zip(&shift) {
+                    spreads.push(a * new + (1.0 - a) * old + a * (1.0 - a) * shift * shift);
+                }
+            }
+        }
+        let total: f64 = weights.iter().sum();
+        for weight in &mut weights {
+            *weight /= total;
+        }
+        let covariances = match self.covariances() {
+            Covariances::Full(_) => Covariances::Full(spreads),
+            Covariances::Tied(v) => Covariances::Tied(v.clone()),
+            Covariances::Diag(_) => Covariances::Diag(spreads),
+            Covariances::Spherical(_) => Covariances::Spherical(
+                spreads.chunks(d).map(|v| v.iter().sum::<f64>() / d as f64).collect(),
+            ),
+        };
+        Ok(Adapted { model: Self::from_valid(weights, means, covariances)?, shares })
+    }
+}

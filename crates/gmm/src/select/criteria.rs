@@ -1,0 +1,99 @@
+//! Criteria that look at responsibilities, at held-out rows, and at the shape of a curve.
+
+use crate::model::Responsibilities;
+use std::collections::BTreeMap;
+
+/// `Σ_n ln max_k r_nk`: 0 when every row belongs wholly to one component, negative otherwise.
+pub(super) fn hard_log_posterior(responsibilities: &Responsibilities) -> f64 {
+    responsibilities.rows().map(|row| largest_two(row).0.max(f64::MIN_POSITIVE).ln()).sum()
+}
+
+/// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when every sample is
+/// clearly of one component, 0 when none is. A single component has no silhouette and gets 0.
+pub fn silhouette(responsibilities: &Responsibilities) -> f64 {
+    let (sum, n) = responsibilities.rows().fold((0.0, 0_usize), |(sum, n), row| {
+        let (first, second) = largest_two(row);
+        let value = if row.len() > 1 && first > 0.0 { 1.0 - second / first } else { 0.0 };
+        (sum + value, n + 1)
+    });
+    sum / n.max(1) as f64
+}
+
+fn largest_two(row: &[f64]) -> (f64, f64) {
+    row.iter().fold((0.0, 0.0), |(first, second), r| {
+        if *r > first { (*r, first) } else { (first, f64::max(second, *r)) }
+    })
+}
+
+/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); none if it has none.
+///
+/// `x` must rise, and `y` rise with falling slope (a log likelihood) or fall with rising slope (a criterion). Both are
+/// scaled to 0..1; the elbow is where the curve lies farthest from the straight line between its ends, if afterwards it
+/// comes back to that line by more than the mean step of `x`.
+///
+/// # Examples
+/// ```
+/// let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+/// assert_eq!(gmm::select::elbow(&x, &[0.0, 5.0, 9.0, 9.3, 9.5, 9.6]), Some(2));
+/// assert_eq!(gmm::select::elbow(&x, &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), None);
+/// ```
+pub fn elbow(x: &[f64], y: &[f64]) -> Option<usize> {
+    let n = x.len();
+    if n < 3 || y.len() != n || !y.iter().chain(x).all(|v| v.is_finite()) {
+        return None;
+    }
+    let (run, rise) = (x[n - 1] - x[0], y[n - 1] - y[0]);
+    if run <= 0.0 || rise == 0.0 {
+        return None;
+    }
+    let away: Vec<f64> =
+        x.iter().zip(y).map(|(a, b)| (b - y[0]) / rise - (a - x[0]) / run).collect();
+    let at = (1..n - 1).reduce(|best, i| if away[i] > away[best] { i } else { best })?;
+    let threshold = away[at] - 1.0 / (n - 1) as f64;
+    let comes_back = away[at + 1..].iter().any(|value| *value < threshold);
+    (away[at] > 1e-12 && comes_back).then_some(at)
+}
+
+/// Adjusted Rand index of two labellings: 1 for the same partition, about 0 for unrelated ones (Hubert & Arabie 1985).
+///
+/// # Panics
+/// If the labellings have different lengths.
+pub fn adjusted_rand_index(a: &[usize], b: &[usize]) -> f64 {
+    assert_eq!(a.len(), b.len(), "labels of the same samples");
+    let pairs = |n: f64| n * (n - 1.0) / 2.0;
+    let mut joint: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    let (mut rows, mut columns): (BTreeMap<usize, f64>, BTreeMap<usize, f64>) = Default::default();
+    for (a, b) in a.iter().zip(b) {
+        *joint.entry((*a, *b)).or_default() += 1.0;
+        *rows.entry(*a).or_default() += 1.0;
+        *columns.entry(*b).or_default() += 1.0;
+    }
+    let together: f64 = joint.values().map(|n| pairs(*n)).sum();
+    let (in_a, in_b): (f64, f64) =
+        (rows.values().map(|n| pairs(*n)).sum(), columns.values().map(|n| pairs(*n)).sum());
+    let expected = in_a * in_b / pairs(a.len() as f64).max(1.0);
+    let most = 0.5 * (in_a + in_b);
+    if most > expected { (together - expected) / (most - expected) } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elbows() {
+        let x: Vec<f64> = (1..=8).map(f64::from).collect();
+        let falling = [100.0, 60.0, 20.0, 18.0, 17.0, 16.5, 16.2, 16.0];
+        assert_eq!(elbow(&x, &falling), Some(2));
+        assert_eq!(elbow(&x, &[3.0; 8]), None);
+        assert_eq!(elbow(&x[..2], &falling[..2]), None);
+        assert_eq!(elbow(&x, &[f64::NAN; 8]), None);
+    }
+
+    #[test]
+    fn rand_index_of_small_partitions() {
+        assert!((adjusted_rand_index(&[0, 0, 1, 1], &[5, 5, 2, 2]) - 1.0).abs() < 1e-15);
+        // Joint counts [[1, 1], [0, 2]]: together 1, in a 2, in b 3, expected 1, most 2.5: 0.
+        assert!(adjusted_rand_index(&[0, 0, 1, 1], &[0, 1, 1, 1]).abs() < 1e-15);
+    }
+}

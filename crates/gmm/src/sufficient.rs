@@ -1,0 +1,281 @@
+//! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never are all in memory.
+
+use crate::model::{FormatError, ModelError};
+use crate::stats::Moments;
+use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, em};
+use serde::{Deserialize, Serialize};
+
+/// Name of the serialised form.
+const FORMAT: &str = "gmm.stats";
+/// Version of the serialised form.
+const VERSION: u64 = 1;
+
+/// Responsibilities' moments of some samples under one mixture: all that the M step needs of them.
+///
+/// Size `K D²` for full and tied covariances, `K D` for the others, whatever the number of samples. Each component's
+/// moments are taken around a centre that is carried along (its mean under the mixture of the E step), so nothing
+/// cancels in data far from zero.
+///
+/// Merging the same parts in the same order gives the same bits, whoever computed them; another order differs by
+/// rounding.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SufficientStats {
+    format: String,
+    version: u64,
+    covariance_type: CovarianceType,
+    components: Vec<Moments>,
+    total_weight: f64,
+    log_likelihood: f64,
+}
+
+impl SufficientStats {
+    /// E step: the statistics of `samples` under `model`.
+    ///
+    /// # Errors
+    /// [`ModelError::FeatureMismatch`].
+    pub fn collect<T: Real>(
+        model: &GaussianMixture,
+        samples: &Samples<'_, T>,
+    ) -> Result<Self, ModelError> {
+        let (found, expected) = (samples.n_features(), model.n_features());
+        if found != expected {
+            return Err(ModelError::FeatureMismatch { found, expected });
+        }
+        let collected = em::moments(model, samples);
+        Ok(Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            covariance_type: model.covariance_type(),
+            components: collected.moments,
+            total_weight: samples.total_weight(),
+            log_likelihood: collected.log_likelihood,
+        })
+    }
+
+    /// Adds the statistics of other samples under the same mixture (or one near it: centres are shifted exactly).
+    ///
+    /// # Errors
+    /// [`ModelError::Length`] when the shapes differ.
+    pub fn merge(&mut self, other: &Self) -> Result<(), ModelError> {
+        self.expect_alike(other)?;
+        for (own, other) in self.components.iter_mut().zip(&other.components) {
+            own.merge(other);
+        }
+        self.total_weight += other.total_weight;
+        self.log_likelihood += other.log_likelihood;
+        Ok(())
+    }
+
+    /// Multiplies all sums by `factor`, as if every sample had that weight besides its own.
+    pub fn scale(&mut self, factor: f64) {
+        for component in &mut self.components {
+            component.scale(factor);
+        }
+        self.total_weight *= factor;
+        self.log_likelihood *= factor;
+    }
+
+    /// M step: the mixture that maximises the expected log likelihood, with `reg_covar` on the diagonals.
+    ///
+    /// A component that holds less than 1e-8 of an average sample keeps the parameters it has in `previous`, with weight
+    /// next to nothing.
+    ///
+    /// # Errors
+    /// [`ModelError`] when shapes differ or a covariance is not positive definite.
+    pub fn maximise(
+        &self,
+        reg_covar: f64,
+        previous: &GaussianMixture,
+    ) -> Result<GaussianMixture, ModelError> {
+        let (k, d) = (self.components.len(), previous.n_features());
+        let known = (previous.n_components(), previous.covariance_type());
+        if known != (k, self.covariance_type) || self.components[0].center.len() != d {
+            let (found, expected) = (k, previous.n_components());
+            return Err(ModelError::Length { what: "statistics", found, expected });
+        }
+        let floor = 1e-8;
+        let alive: Vec<bool> = self.components.iter().map(|m| m.count > floor).collect();
+        let counts = || self.components.iter().map(|m| m.count.max(f64::MIN_POSITIVE));
+        let total: f64 = counts().sum();
+        let weights = counts().map(|count| count / total).collect();
+        let mut means = Vec::with_capacity(k * d);
+        for (at, (component, alive)) in self.components.iter().zip(&alive).enumerate() {
+            means.extend(if *alive { component.mean() } else { previous.mean(at).to_vec() });
+        }
+        let full = |at: usize| {
+            let mut own = if alive[at] {
+                self.components[at].covariance()
+            } else {
+                return previous.covariance(at);
+            };
+            for j in 0..d {
+                own[j * d + j] += reg_covar;
+            }
+            own
+        };
+        let diagonal = |at: usize| -> Vec<f64> {
+            if alive[at] {
+                self.components[at].variances().iter().map(|v| v + reg_covar).collect()
+            } else {
+                let dense = previous.covariance(at);
+                (0..d).map(|j| dense[j * d + j]).collect()
+            }
+        };
+        let covariances = match self.covariance_type {
+            CovarianceType::Full => Covariances::Full((0..k).flat_map(full).collect()),
+            CovarianceType::Tied => {
+                let mut within = vec![0.0; d * d];
+                let mut weight = 0.0;
+                for (at, component) in self.components.iter().enumerate().filter(|(k, _)| alive[*k])
+                {
+                    weight += component.count;
+                    let own = full(at);
+                    within.iter_mut().zip(own).for_each(|(sum, v)| *sum += component.count * v);
+                }
+                Covariances::Tied(within.iter().map(|v| v / weight).collect())
+            }
+            CovarianceType::Diag => Covariances::Diag((0..k).flat_map(diagonal).collect()),
+            CovarianceType::Spherical => Covariances::Spherical(
+                (0..k).map(|k| diagonal(k).iter().sum::<f64>() / d as f64).collect(),
+            ),
+        };
+        GaussianMixture::from_valid(weights, means, covariances)
+    }
+
+    /// Mean log likelihood of the samples under the mixture of the E step, in nats per sample.
+    pub fn mean_log_likelihood(&self) -> f64 {
+        self.log_likelihood / self.total_weight
+    }
+
+    /// Total weight of the samples.
+    pub fn total_weight(&self) -> f64 {
+        self.total_weight
+    }
+
+    /// Checks the name and version of statistics that came from elsewhere.
+    ///
+    /// # Errors
+    /// [`FormatError`] when they are not those that this build writes.
+    pub fn check_format(&self) -> Result<(), FormatError> {
+        if self.format != FORMAT {
+            return Err(FormatError::NotAMixture { found: self.format.clone() });
+        }
+        if self.version != VERSION {
+            return Err(FormatError::UnknownVersion { found: self.version.to_string() });
+        }
+        Ok(())
+    }
+
+    fn expect_alike(&self, other: &Self) -> Result<(), ModelError> {
+        let sizes = |s: &Self| s.components.iter().map(|m| m.second.len()).sum::<usize>();
+        let (found, expected) = (sizes(other), sizes(self));
+        if found == expected && self.covariance_type == other.covariance_type {
+            Ok(())
+        } else {
+            Err(ModelError::Length { what: "statistics", found, expected })
+        }
+    }
+}
+
+/// EM over blocks of samples that need not fit in memory together.
+///
+/// With [`StepwiseEm::step`] the running statistics move towards each block's by `η_t = (t + offset)^-exponent`
+/// (stepwise EM, Cappé & Moulines 2009; Liang & Klein 2009): early blocks move the mixture fast, later ones less. With
+/// [`StepwiseEm::pass`] all blocks are collected before one M step, which is batch EM.
+///
+/// # Examples
+/// ```
+/// use gmm::{GmmParams, Samples, StepwiseEm};
+/// let data: Vec<f64> = (0..400).map(|i| f64::from(i % 2) * 6.0 + f64::from(i % 13) * 0.1).collect();
+/// let blocks: Vec<Samples> = data.chunks(100).map(|b| Samples::new(b, 100, 1)).collect::<Result<_, _>>()?;
+/// let start = GmmParams::new(2).max_iter(1).fit(&blocks[0], 1)?.model;
+/// let mut em = StepwiseEm::new(start);
+/// for block in &blocks {
+///     em.step(block)?;
+/// }
+/// let bound = em.pass(&blocks)?;
+/// assert!(bound.is_finite() && em.model().n_components() == 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct StepwiseEm {
+    model: GaussianMixture,
+    running: Option<SufficientStats>,
+    n_steps: u32,
+    offset: f64,
+    exponent: f64,
+    reg_covar: f64,
+}
+
+impl StepwiseEm {
+    /// Starts from `model`, with steps `(t + 2)^-0.6` and `reg_covar` 1e-6.
+    pub fn new(model: GaussianMixture) -> Self {
+        Self { model, running: None, n_steps: 0, offset: 2.0, exponent: 0.6, reg_covar: 1e-6 }
+    }
+
+    /// Sets the step sizes `(t + offset)^-exponent`; exponents above ½ and up to 1 converge.
+    #[must_use]
+    pub fn steps(mut self, offset: f64, exponent: f64) -> Self {
+        self.offset = offset.max(1.0);
+        self.exponent = exponent.clamp(0.5, 1.0);
+        self
+    }
+
+    /// Sets what is added to the diagonal of every covariance.
+    #[must_use]
+    pub fn reg_covar(mut self, reg_covar: f64) -> Self {
+        self.reg_covar = reg_covar;
+        self
+    }
+
+    /// The current mixture.
+    pub fn model(&self) -> &GaussianMixture {
+        &self.model
+    }
+
+    /// One E step on a block and one M step on the running statistics; tells the block's mean log likelihood before.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub fn step<T: Real>(&mut self, block: &Samples<'_, T>) -> Result<f64, ModelError> {
+        let mut stats = SufficientStats::collect(&self.model, block)?;
+        let bound = stats.mean_log_likelihood();
+        stats.scale(1.0 / stats.total_weight());
+        let running = match self.running.take() {
+            None => stats,
+            Some(mut before) => {
+                let eta = (f64::from(self.n_steps) + self.offset).powf(-self.exponent);
+                before.scale(1.0 - eta);
+                stats.scale(eta);
+                // Onto the newer centres, which lie nearer to the means to come.
+                stats.merge(&before)?;
+                stats
+            }
+        };
+        self.n_steps += 1;
+        self.model = running.maximise(self.reg_covar, &self.model)?;
+        self.running = Some(running);
+        Ok(bound)
+    }
+
+    /// One iteration of batch EM over all blocks; tells the mean log likelihood before its M step.
+    ///
+    /// # Errors
+    /// [`ModelError`], also when there is no block.
+    pub fn pass<'a, T: Real>(
+        &mut self,
+        blocks: impl IntoIterator<Item = &'a Samples<'a, T>>,
+    ) -> Result<f64, ModelError> {
+        let mut total: Option<SufficientStats> = None;
+        for block in blocks {
+            let stats = SufficientStats::collect(&self.model, block)?;
+            match &mut total {
+                None => total = Some(stats),
+                Some(total) => total.merge(&stats)?,
+            }
+        }
+        let total = total.ok_or(ModelError::Length { what: "blocks", found: 0, expected: 1 })?;
+        self.model = total.maximise(self.reg_covar, &self.model)?;
+        Ok(total.mean_log_likelihood())
+    }
+}
