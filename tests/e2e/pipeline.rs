@@ -2,7 +2,7 @@
 
 use note_seq::midi::{ReadOptions, read};
 
-use crate::support::{TestDir, names};
+use crate::support::{STEPS, TestDir, names};
 
 #[test]
 fn midi_in_new_music_of_a_style_out() {
@@ -11,11 +11,12 @@ fn midi_in_new_music_of_a_style_out() {
     let report = dir.json("corpus report corpus");
     assert_eq!(report["n_files_used"], 24);
 
-    let train = dir.json("train --corpus corpus -o run --steps 12 --seed 2");
-    assert_eq!(train["n_steps"], 12);
+    let train = dir.json(&format!("train --corpus corpus -o run --steps {STEPS} --seed 2"));
+    assert_eq!(train["n_steps"], STEPS);
     assert!(train["heldout"]["n_windows"].as_u64().unwrap() > 20);
     let metrics = String::from_utf8(dir.read("run/metrics.jsonl")).unwrap();
-    assert_eq!(metrics.lines().filter(|l| l.contains("\"event\":\"step\"")).count(), 12);
+    let steps = metrics.lines().filter(|line| line.contains("\"event\":\"step\"")).count();
+    assert_eq!(steps, STEPS as usize);
 
     dir.ok("encode --model run/model --corpus corpus -o run/latents");
     let fit = "fit --model run/model --corpus corpus --latents run/latents -k 2..3 --n-init 1";
@@ -72,7 +73,7 @@ fn the_same_seed_gives_the_same_bytes_on_one_thread_and_on_two() {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         };
         let (out, model) = (format!("run{threads}"), format!("run{threads}/model"));
-        run(&format!("train --corpus corpus -o {out} --steps 12 --seed 5"));
+        run(&format!("train --corpus corpus -o {out} --steps {STEPS} --seed 5"));
         run(&format!("encode --model {model} --corpus corpus -o {out}/latents"));
         run(&format!("fit --model {model} --corpus corpus --latents {out}/latents -k 2..3"));
         run(&format!("generate --model {model} --style 1 -n 3 --seed 9 -o {out}/samples"));

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
+
+/// Training steps after which the latents carry something: enough to fit styles on.
+pub(crate) const STEPS: u32 = 40;
 
 /// A temporary folder with what a test makes.
 pub(crate) struct TestDir {
@@ -86,14 +90,32 @@ impl TestDir {
         self.ok("corpus build midi -o corpus --heldout 0.2 --label-folders");
     }
 
-    /// A run of a few steps in `run`, and two styles.
+    /// A corpus and a model of a few steps with two styles, in `run`: made once, copied to each test.
     pub(crate) fn model(&self) {
-        self.corpus();
-        self.ok("train --corpus corpus -o run --steps 12 --seed 2");
-        self.ok("encode --model run/model --corpus corpus -o run/latents");
-        self.ok(
-            "fit --model run/model --corpus corpus --latents run/latents -k 2 --covariance diag",
-        );
+        static MADE: OnceLock<TestDir> = OnceLock::new();
+        let made = MADE.get_or_init(|| {
+            let made = Self::new();
+            made.corpus();
+            made.ok(&format!("train --corpus corpus -o run --steps {STEPS} --seed 2"));
+            made.ok("encode --model run/model --corpus corpus -o run/latents");
+            made.ok("fit --model run/model --corpus corpus --latents run/latents -k 2 --covariance diag");
+            made
+        });
+        copy(made.folder.path(), self.folder.path());
+    }
+}
+
+/// Copies a folder's content.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target)
+        } else {
+            drop(std::fs::copy(&path, target).unwrap())
+        }
     }
 }
 

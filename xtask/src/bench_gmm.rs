@@ -22,7 +22,7 @@ const TURNS: usize = 3;
 ///
 /// `python` is an interpreter with scikit-learn, `peer` the script `xtask/peers/gmm_sklearn.py`, `problems` the folder of
 /// problems, `fit` the built example, `iterations` how many each turn runs, and `only` the problems wanted (all if empty).
-pub fn run(
+pub(crate) fn run(
     python: &Path,
     peer: &Path,
     problems: &Path,

@@ -20,7 +20,7 @@ const PROBLEMS: [(&str, usize, &str); 5] =
 ///
 /// `python` is an interpreter with scikit-learn, `oracle` the oracle script, `problems` the folder of problems, `fit` the
 /// built example, and `only` the problems wanted (all if empty).
-pub fn run(
+pub(crate) fn run(
     python: &Path,
     oracle: &Path,
     problems: &Path,

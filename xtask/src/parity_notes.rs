@@ -36,7 +36,7 @@ const MAX_PRINTED: usize = 20;
 
 /// What comparing one file gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Both read it, and agree.
     Equal,
     /// Both refuse it.
@@ -52,10 +52,14 @@ pub enum Outcome {
 /// # Errors
 /// If no file is found, if the oracle cannot be run, and if any file differs.
 #[expect(clippy::print_stdout, reason = "this is a command's output")]
-pub fn run(dirs: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<()> {
+pub(crate) fn run(dirs: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<()> {
     let python = python.unwrap_or_else(|| PathBuf::from("python3"));
     let oracles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracles");
-    ensure!(oracles.join("noteseq_oracle.py").exists(), "there is no oracle at {}", oracles.display());
+    ensure!(
+        oracles.join("noteseq_oracle.py").exists(),
+        "there is no oracle at {}",
+        oracles.display()
+    );
     let mut total = Tally::default();
     for dir in dirs {
         let mut files = Vec::new();
@@ -67,7 +71,12 @@ pub fn run(dirs: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<()> {
             let (file, outcome) = compare_line(&answer?)?;
             tally.count(&file, outcome);
         }
-        ensure!(tally.n_files == files.len(), "the oracle answered {} of {} files", tally.n_files, files.len());
+        ensure!(
+            tally.n_files == files.len(),
+            "the oracle answered {} of {} files",
+            tally.n_files,
+            files.len()
+        );
         println!("{:<50} {tally}", dir.display());
         total.add(tally);
     }
@@ -84,19 +93,19 @@ pub fn run(dirs: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<()> {
 
 /// Counts of outcomes.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Files compared.
-    pub n_files: usize,
+    pub(crate) n_files: usize,
     n_equal: usize,
     n_refused: usize,
     n_out_of_memory: usize,
     /// Files that differ, with what differs first.
-    pub mismatches: BTreeMap<String, String>,
+    pub(crate) mismatches: BTreeMap<String, String>,
 }
 
 impl Tally {
     /// Counts one file.
-    pub fn count(&mut self, file: &str, outcome: Outcome) {
+    pub(crate) fn count(&mut self, file: &str, outcome: Outcome) {
         self.n_files += 1;
         match outcome {
             Outcome::Equal => self.n_equal += 1,
@@ -137,7 +146,9 @@ fn midi_files(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let extension = path.extension().map(|e| e.to_ascii_lowercase());
         if path.is_dir() {
             midi_files(&path, files)?;
-        } else if extension.is_some_and(|e| ["mid", "midi", "rmi", "kar", "smf"].iter().any(|x| e == *x)) {
+        } else if extension
+            .is_some_and(|e| ["mid", "midi", "rmi", "kar", "smf"].iter().any(|x| e == *x))
+        {
             files.push(path);
         }
     }
@@ -159,30 +170,39 @@ fn answers(
         .spawn()
         .with_context(|| format!("cannot run {}", python.display()))?;
     let mut names = child.stdin.take().context("the oracle has no standard input")?;
-    let list: Vec<u8> = files.iter().flat_map(|f| [f.as_os_str().as_encoded_bytes(), b"\n"].concat()).collect();
+    let list: Vec<u8> =
+        files.iter().flat_map(|f| [f.as_os_str().as_encoded_bytes(), b"\n"].concat()).collect();
     // A thread of its own: the oracle answers before it has read all names, and a full pipe would stop both.
     std::thread::spawn(move || names.write_all(&list));
-    let lines = BufReader::new(child.stdout.take().context("the oracle has no standard output")?).lines();
+    let lines =
+        BufReader::new(child.stdout.take().context("the oracle has no standard output")?).lines();
     let mut child = Some(child);
-    Ok(lines.map(|line| line.context("cannot read the oracle's answer")).chain(std::iter::from_fn(move || {
-        // Wait for the child once its output has ended.
-        match child.take()?.wait() {
-            Ok(status) if status.success() => None,
-            Ok(status) => Some(Err(anyhow::anyhow!("the oracle stopped with {status}; is `note-seq` installed?"))),
-            Err(error) => Some(Err(error.into())),
-        }
-    })))
+    Ok(lines.map(|line| line.context("cannot read the oracle's answer")).chain(std::iter::from_fn(
+        move || {
+            // Wait for the child once its output has ended.
+            match child.take()?.wait() {
+                Ok(status) if status.success() => None,
+                Ok(status) => Some(Err(anyhow::anyhow!(
+                    "the oracle stopped with {status}; is `note-seq` installed?"
+                ))),
+                Err(error) => Some(Err(error.into())),
+            }
+        },
+    )))
 }
 
 /// Reads the file that an answer speaks of and compares.
 ///
 /// # Errors
 /// If the answer is no JSON or names no file that can be read.
-pub fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
+pub(crate) fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
     let expected: Value = serde_json::from_str(line).context("the oracle's answer is no JSON")?;
     let file = expected["file"].as_str().context("the oracle's answer names no file")?.to_owned();
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read {file}"))?;
-    let outcome = match (midi::read(&bytes, &ReadOptions::parity()), expected.get("error").and_then(Value::as_str)) {
+    let outcome = match (
+        midi::read(&bytes, &ReadOptions::parity()),
+        expected.get("error").and_then(Value::as_str),
+    ) {
         (Err(_), Some(_)) => Outcome::BothRefuse,
         (Ok(_), Some(error)) if error.contains("MemoryError") => Outcome::PythonOutOfMemory,
         (Ok(_), Some(error)) => Outcome::Mismatch(format!("only Python refuses it: {error}")),
@@ -204,10 +224,14 @@ fn difference(found: &Value, expected: &Value, path: &str) -> Option<String> {
                 None => Some(format!("{path}/{key} is missing in Python: {}", short(value))),
             })
         }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().find_map(|(i, (a, b))| difference(a, b, &format!("{path}/{i}")))
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .find_map(|(i, (a, b))| difference(a, b, &format!("{path}/{i}"))),
+        (Value::Array(a), Value::Array(b)) => {
+            Some(format!("{path} has {} entries, {} in Python", a.len(), b.len()))
         }
-        (Value::Array(a), Value::Array(b)) => Some(format!("{path} has {} entries, {} in Python", a.len(), b.len())),
         (a, b) if a == b => None,
         (a, b) => Some(format!("{path} is {}, {} in Python", short(a), short(b))),
     }
