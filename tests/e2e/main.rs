@@ -4,6 +4,8 @@
 //! same seed gives the same bytes, and what a user is told when something is wrong. How well a model
 //! learns is tested in `musicvae` and measured by `cargo xtask train`.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod bad_input;
 mod pipeline;
 mod resume;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// Training steps after which the latents carry something: enough to fit styles on.
-pub(crate) const STEPS: u32 = 40;
+pub(crate) const STEPS: u32 = 60;
 
 /// A temporary folder with what a test makes.
 pub(crate) struct TestDir {
@@ -112,9 +112,9 @@ fn copy(from: &Path, to: &Path) {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
-            copy(&path, &target)
+            copy(&path, &target);
         } else {
-            drop(std::fs::copy(&path, target).unwrap())
+            std::fs::copy(&path, target).unwrap();
         }
     }
 }

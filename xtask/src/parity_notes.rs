@@ -143,7 +143,7 @@ impl std::fmt::Display for Tally {
 fn midi_files(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        let extension = path.extension().map(|e| e.to_ascii_lowercase());
+        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
         if path.is_dir() {
             midi_files(&path, files)?;
         } else if extension

@@ -45,9 +45,9 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
         );
     }
     if let Some(baselines) = &training.baselines {
-        let _ = write!(
+        let _ = writeln!(
             card,
-            "| baselines: commonest token, bigram | {:.3}, {:.3} |\n",
+            "| baselines: commonest token, bigram | {:.3}, {:.3} |",
             baselines.most_frequent_accuracy, baselines.bigram_accuracy,
         );
     }

@@ -144,6 +144,15 @@ pub fn reconstruct(
     Ok(Reconstruction { windows, z, accuracy })
 }
 
+/// A stop on the way from one latent to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waypoint {
+    /// The latent, `[Z]`.
+    pub z: Vec<f32>,
+    /// What it decodes to, one token a step.
+    pub tokens: Vec<u16>,
+}
+
 /// Windows on the way from one latent to another, both ends among them.
 ///
 /// # Errors
@@ -154,7 +163,7 @@ pub fn interpolate(
     to: &[f32],
     n_steps: usize,
     decoding: Decoding,
-) -> Result<Vec<(Vec<f32>, Vec<u16>)>, GenerateError> {
+) -> Result<Vec<Waypoint>, GenerateError> {
     let decoding = decoding.check()?;
     if n_steps < 2 {
         return Err(GenerateError::Steps { found: n_steps });
@@ -162,7 +171,7 @@ pub fn interpolate(
     let way: Vec<Vec<f32>> =
         (0..n_steps).map(|i| slerp(from, to, i as f64 / (n_steps - 1) as f64)).collect();
     let windows = decoding.decode(model, &way.concat());
-    Ok(way.into_iter().zip(windows).collect())
+    Ok(way.into_iter().zip(windows).map(|(z, tokens)| Waypoint { z, tokens }).collect())
 }
 
 /// How often new music of a style, encoded again, falls back into that style's component.

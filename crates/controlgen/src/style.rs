@@ -117,7 +117,7 @@ impl JsonFormat for StylesFile {
 pub struct Styles {
     mixture: GaussianMixture,
     selection: Selection,
-    styles: Vec<Style>,
+    all: Vec<Style>,
 }
 
 impl Styles {
@@ -147,7 +147,7 @@ impl Styles {
             let error = ArtifactError::Json { path, format: StylesFile::FORMAT, source };
             return Err(error.into());
         }
-        Ok(Self { mixture, selection, styles })
+        Ok(Self { mixture, selection, all: styles })
     }
 
     /// The mixture, on the model's active dimensions.
@@ -162,7 +162,7 @@ impl Styles {
 
     /// All styles.
     pub fn all(&self) -> &[Style] {
-        &self.styles
+        &self.all
     }
 
     /// A style by name, or by its number among [`Styles::all`].
@@ -170,12 +170,12 @@ impl Styles {
     /// # Errors
     /// [`StyleError::Unknown`], with the names there are.
     pub fn find(&self, name: &str) -> Result<&Style, StyleError> {
-        let by_name = self.styles.iter().find(|style| style.name == name);
-        let by_number = || name.parse::<usize>().ok().and_then(|n| self.styles.get(n));
+        let by_name = self.all.iter().find(|style| style.name == name);
+        let by_number = || name.parse::<usize>().ok().and_then(|n| self.all.get(n));
         by_name.or_else(by_number).ok_or_else(|| StyleError::Unknown {
             name: name.to_owned(),
-            last: self.styles.len().saturating_sub(1),
-            names: self.styles.iter().map(|style| style.name.clone()).collect(),
+            last: self.all.len().saturating_sub(1),
+            names: self.all.iter().map(|style| style.name.clone()).collect(),
         })
     }
 

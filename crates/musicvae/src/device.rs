@@ -83,7 +83,6 @@ pub(crate) fn is_host(device: &Device) -> bool {
 macro_rules! backend {
     ($name:ident, $feature:literal, ($($argument:ident: $type:ty),*) => $device:expr) => {
         #[cfg(feature = $feature)]
-        #[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
         fn $name(_name: &str, $($argument: $type),*) -> Result<Device, DeviceError> {
             Ok($device)
         }

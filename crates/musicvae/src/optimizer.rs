@@ -302,6 +302,7 @@ fn update_device(
 }
 
 #[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
 

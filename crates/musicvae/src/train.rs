@@ -313,4 +313,5 @@ pub fn run(
 }
 
 #[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests;

@@ -217,6 +217,7 @@ pub(crate) fn replace<M: Module>(
 }
 
 #[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
 

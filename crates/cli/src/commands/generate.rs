@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use controlgen::generate::{self as library, Decoding};
+use controlgen::generate::{self as library, Decoding, Waypoint};
 use controlgen::model::Model;
 use controlgen::output::{Sidecar, write_output};
 use controlgen::style::Styles;
@@ -162,7 +162,7 @@ fn end(model: &Model, text: &str) -> anyhow::Result<Vec<f32>> {
     }
     let tune = Tune::read(Path::new(text), model.kind())?;
     let first = tune.windows.first().context("a tune has at least one window")?;
-    Ok(library::encode(model, &[first.tokens.clone()]))
+    Ok(library::encode(model, std::slice::from_ref(&first.tokens)))
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
@@ -177,15 +177,15 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let shared = sidecar(&model, "interpolate", options, decoding);
     let playback = Playback::from(&args.playback);
     let mut written = Vec::new();
-    for (index, (z, tokens)) in way.iter().enumerate() {
+    for (index, Waypoint { z, tokens }) in way.iter().enumerate() {
         let sequence = model.kind().to_sequence([&tokens[..]], &playback);
         let sidecar = Sidecar { index, z: vec![z.clone()], ..shared.clone() };
         let name = format!("interpolation-{index:03}");
         written.push(write_output(&args.out, &name, &sequence, &sidecar)?);
     }
     // The whole way as one piece, to listen to.
-    let all = model.kind().to_sequence(way.iter().map(|(_, tokens)| &tokens[..]), &playback);
-    let z = way.iter().map(|(z, _)| z.clone()).collect();
+    let all = model.kind().to_sequence(way.iter().map(|at| &at.tokens[..]), &playback);
+    let z = way.iter().map(|at| at.z.clone()).collect();
     let sidecar = Sidecar { index: way.len(), z, ..shared };
     written.push(write_output(&args.out, "interpolation", &all, &sidecar)?);
     context

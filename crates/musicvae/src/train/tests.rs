@@ -1,6 +1,7 @@
 //! Learning checks: gradients against finite differences, overfitting one batch, going on from a
 //! checkpoint, the same bits on any number of threads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -67,14 +68,14 @@ fn gradients_of_every_weight_agree_with_finite_differences() {
     let gradients = gradient_tensors(&model, &gradients);
 
     let plain = Device::flex();
-    let value = |weights: &std::collections::BTreeMap<String, HostTensor>| {
+    let value = |weights: &BTreeMap<String, HostTensor>| {
         let model = MusicVae::init(&config(), 5, &plain).unwrap();
         f64::from(host(loss(&replace(model, weights.clone()).unwrap(), &plain))[0])
     };
     let epsilon = 1e-2;
     let mut checked = 0;
     for (name, gradient) in &gradients {
-        for i in 0..gradient.len() {
+        for (i, found) in gradient.iter().enumerate() {
             let mut moved = weights.clone();
             let center = moved[name].values[i];
             let mut at = |x: f32| {
@@ -83,7 +84,7 @@ fn gradients_of_every_weight_agree_with_finite_differences() {
             };
             let difference =
                 (at(center + epsilon) - at(center - epsilon)) / (2.0 * f64::from(epsilon));
-            let found = f64::from(gradient[i]);
+            let found = f64::from(*found);
             // The loss is near 20 and exact to about 2e-6: 2e-6 / 1e-2 = 2e-4 in the quotient; the
             // rest is the curvature's share, of the order of epsilon².
             let tolerance = 2e-3 + 5e-3 * found.abs();
@@ -99,12 +100,12 @@ fn gradients_of_every_weight_agree_with_finite_differences() {
 fn gradient_tensors(
     model: &MusicVae,
     gradients: &burn::tensor::Gradients,
-) -> std::collections::BTreeMap<String, Vec<f32>> {
+) -> BTreeMap<String, Vec<f32>> {
     use burn::module::{ModuleVisitor, Param};
     struct Collect<'a> {
         path: Vec<String>,
         gradients: &'a burn::tensor::Gradients,
-        found: std::collections::BTreeMap<String, Vec<f32>>,
+        found: BTreeMap<String, Vec<f32>>,
     }
     impl ModuleVisitor for Collect<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
@@ -118,7 +119,7 @@ fn gradient_tensors(
             self.found.insert(self.path.join("."), host(gradient));
         }
     }
-    let mut collect = Collect { path: vec![], gradients, found: Default::default() };
+    let mut collect = Collect { path: vec![], gradients, found: BTreeMap::new() };
     model.visit(&mut collect);
     collect.found
 }
