@@ -77,9 +77,14 @@ fn manifest_problems(root: &Path) -> Result<Vec<String>> {
         let path = root.join("crates").join(name).join("Cargo.toml");
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("can't read {}", path.display()))?;
-        let dependencies = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
-        let dependencies = dependencies.take_while(|line| *line != "[lints]");
-        for line in dependencies.filter(|line| line.contains('=') && !line.starts_with('#')) {
+        let mut in_dependencies = false;
+        for line in text.lines() {
+            if line.starts_with('[') {
+                in_dependencies = line.ends_with("dependencies]");
+            }
+            if !in_dependencies || !line.contains('=') || line.starts_with('#') {
+                continue;
+            }
             let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
             let ours = allowed.iter().any(|(ours, _)| *ours == dependency);
             if ours && !may_know.contains(&dependency) {

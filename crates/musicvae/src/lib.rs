@@ -31,6 +31,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    any(feature = "ndarray", feature = "tch"),
+    allow(
+        deprecated,
+        reason = "burn 0.22 is the last release with these backends, and we offer them"
+    )
+)]
+
 mod augment;
 pub mod config;
 mod decoder;

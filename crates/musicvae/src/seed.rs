@@ -15,8 +15,8 @@ use rand_chacha::ChaCha8Rng;
 /// let mut b = musicvae::seed::stream(7, "epoch", 3);
 /// let mut c = musicvae::seed::stream(7, "transpose", 3);
 /// let first: u64 = a.random();
-/// assert_eq!(first, b.random());
-/// assert_ne!(first, c.random());
+/// assert_eq!(first, b.random::<u64>());
+/// assert_ne!(first, c.random::<u64>());
 /// ```
 pub fn stream(seed: u64, purpose: &str, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];

@@ -158,10 +158,10 @@ mod flex {
 }
 
 #[cfg(feature = "ndarray")]
-#[expect(deprecated, reason = "burn 0.22 is the last release with this backend, and we offer it")]
 mod ndarray {
     use super::*;
     use burn::backend::NdArray;
+    use burn::backend::ops::FloatTensorOps;
 
     /// A copy of a tensor's values.
     pub(super) struct NdArrayValues(TensorData);

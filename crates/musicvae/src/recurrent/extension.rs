@@ -130,13 +130,11 @@ macro_rules! lstm_ops_by_kernel {
 #[cfg(feature = "flex")]
 lstm_ops_by_kernel!(burn::backend::Flex);
 #[cfg(feature = "ndarray")]
-#[expect(deprecated, reason = "burn 0.22 is the last release with this backend, and we offer it")]
 mod ndarray {
     use super::*;
     lstm_ops_by_kernel!(burn::backend::NdArray);
 }
 #[cfg(feature = "tch")]
-#[expect(deprecated, reason = "burn 0.22 is the last release with this backend, and we offer it")]
 mod tch {
     use super::*;
     impl LstmKernel for burn::backend::LibTorch {}
