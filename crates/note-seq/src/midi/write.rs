@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use midly::num::{u4, u7, u15, u24, u28};
+use midly::{
+    Format, Header, MetaMessage, MidiMessage, PitchBend, Timing, TrackEvent, TrackEventKind,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -62,10 +66,12 @@ pub enum WriteError {
         /// How many there would be.
         n_tracks: usize,
     },
+    /// More bytes than the format's lengths can tell.
+    #[error(
+        "a text or a track is too long to be written (allowed: 2^28 - 1 bytes of text, 2^32 - 1 of a track)"
+    )]
+    TooLong,
 }
-
-/// The largest delta time of four bytes.
-const MAX_DELTA: u64 = (1 << 28) - 1;
 
 /// Writes a sequence as a file of format 1.
 ///
@@ -84,27 +90,55 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
         (None, 0) => i64::from(STANDARD_TICKS_PER_QUARTER),
         (None, ticks) => i64::from(ticks),
     };
-    let resolution = u16::try_from(asked).ok().filter(|t| (1..0x8000).contains(t));
-    let ticks_per_quarter =
-        resolution.ok_or(WriteError::BadResolution { ticks_per_quarter: asked })?;
+    let ticks_per_quarter = u16::try_from(asked)
+        .ok()
+        .filter(|ticks| (1..0x8000).contains(ticks))
+        .ok_or(WriteError::BadResolution { ticks_per_quarter: asked })?;
     let clock = Clock::new(sequence, ticks_per_quarter)?;
-    let mut tracks = vec![conductor(sequence, &clock)?];
+    let mut tracks = vec![in_order(conductor(sequence, &clock)?)?];
     for (part, events) in parts(sequence, &clock)? {
-        tracks.push(part_track(sequence, part, events));
+        tracks.push(in_order(part_track(sequence, part, events))?);
     }
-    let n_tracks = u16::try_from(tracks.len())
-        .map_err(|_| WriteError::TooManyTracks { n_tracks: tracks.len() })?;
-    let mut out = b"MThd\0\0\0\x06\0\x01".to_vec();
-    out.extend(n_tracks.to_be_bytes());
-    out.extend(ticks_per_quarter.to_be_bytes());
-    for track in tracks {
-        append_track(&mut out, track)?;
+    if u16::try_from(tracks.len()).is_err() {
+        return Err(WriteError::TooManyTracks { n_tracks: tracks.len() });
     }
+    let timing = Timing::Metrical(u15::new(ticks_per_quarter));
+    let mut out = Vec::new();
+    midly::write_std(&Header::new(Format::Parallel, timing), &tracks, &mut out)
+        .map_err(|_| WriteError::TooLong)?;
     Ok(out)
 }
 
-/// An event at a tick: order at one tick, bytes.
-type Timed = (u64, u8, Vec<u8>);
+/// An event at a tick.
+struct Timed<'a> {
+    tick: u64,
+    order: Order,
+    kind: TrackEventKind<'a>,
+}
+
+/// What comes first at one tick.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    /// Names and signatures.
+    Heading,
+    /// Tempos and programs.
+    Setting,
+    /// Texts, controls and bends.
+    Change,
+    /// Ends before starts, so that a repeated note is not cut off.
+    NoteOff,
+    NoteOn,
+}
+
+impl<'a> Timed<'a> {
+    fn meta(tick: u64, order: Order, message: MetaMessage<'a>) -> Self {
+        Self { tick, order, kind: TrackEventKind::Meta(message) }
+    }
+
+    fn midi(tick: u64, order: Order, channel: u4, message: MidiMessage) -> Self {
+        Self { tick, order, kind: TrackEventKind::Midi { channel, message } }
+    }
+}
 
 /// Seconds to ticks, on the tempos of the sequence.
 struct Clock {
@@ -156,147 +190,141 @@ fn microseconds(qpm: Qpm) -> Result<u32, WriteError> {
     }
 }
 
-fn conductor(sequence: &NoteSequence, clock: &Clock) -> Result<Vec<Timed>, WriteError> {
+fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<'a>>, WriteError> {
     let mut events = Vec::new();
+    let tempo = |tick, microseconds| {
+        Timed::meta(tick, Order::Setting, MetaMessage::Tempo(u24::new(microseconds)))
+    };
     if sequence.tempos.is_empty() {
-        events.push((0, 1, tempo_event(microseconds(DEFAULT_QPM)?)));
+        events.push(tempo(0, microseconds(DEFAULT_QPM)?));
     }
-    events.extend(
-        clock.tempos.iter().map(|(tick, microseconds)| (*tick, 1, tempo_event(*microseconds))),
-    );
+    events.extend(clock.tempos.iter().map(|(tick, microseconds)| tempo(*tick, *microseconds)));
     for signature in &sequence.time_signatures {
         let (numerator, denominator) = (signature.numerator, signature.denominator);
         let bad = WriteError::BadTimeSignature { numerator, denominator };
         let (1..=255, true) = (numerator, denominator.is_power_of_two()) else { return Err(bad) };
         let numerator = u8::try_from(numerator).map_err(|_| bad)?;
         let log2 = u8::try_from(denominator.trailing_zeros()).map_err(|_| bad)?;
-        events.push((clock.tick(signature.time)?, 0, meta(0x58, &[numerator, log2, 24, 8])));
+        // The usual metronome: a click each quarter (24 clocks), 8 notated 32nds a quarter.
+        let message = MetaMessage::TimeSignature(numerator, log2, 24, 8);
+        events.push(Timed::meta(clock.tick(signature.time)?, Order::Heading, message));
     }
     for signature in &sequence.key_signatures {
-        let [sharps, mode] = key_bytes(signature);
-        events.push((clock.tick(signature.time)?, 0, meta(0x59, &[sharps, mode])));
+        let (sharps, minor) = signs(signature);
+        let message = MetaMessage::KeySignature(sharps, minor);
+        events.push(Timed::meta(clock.tick(signature.time)?, Order::Heading, message));
     }
     for text in &sequence.text_annotations {
-        let kind = match text.kind {
-            TextKind::Lyric => 0x05,
-            TextKind::Marker => 0x06,
-            TextKind::Unknown | TextKind::ChordSymbol | TextKind::Beat => 0x01,
+        let bytes = text.text.as_bytes();
+        let message = match text.kind {
+            TextKind::Lyric => MetaMessage::Lyric(bytes),
+            TextKind::Marker => MetaMessage::Marker(bytes),
+            TextKind::Unknown | TextKind::ChordSymbol | TextKind::Beat => MetaMessage::Text(bytes),
         };
-        events.push((clock.tick(text.time)?, 2, meta(kind, text.text.as_bytes())));
+        events.push(Timed::meta(clock.tick(text.time)?, Order::Change, message));
     }
     Ok(events)
 }
 
-fn tempo_event(microseconds: u32) -> Vec<u8> {
-    let [_, a, b, c] = microseconds.to_be_bytes();
-    meta(0x51, &[a, b, c])
-}
-
-/// Sharps (flats negative) and mode of a key; of the keys that sound alike the one with fewer signs.
-fn key_bytes(signature: &KeySignature) -> [u8; 2] {
-    let (offset, mode) = match signature.mode {
-        Mode::Major | Mode::NotSpecified => (0, 0),
-        Mode::Minor => (9, 1),
+/// Sharps (flats negative) of a key and whether it is minor; of the keys that sound alike the one with
+/// fewer signs.
+fn signs(signature: &KeySignature) -> (i8, bool) {
+    let (offset, minor) = match signature.mode {
+        Mode::Major | Mode::NotSpecified => (0, false),
+        Mode::Minor => (9, true),
     };
     let tonic = i32::from(signature.key) - offset;
     let fifths = (tonic * 7).rem_euclid(12);
     let sharps = if fifths > 6 { fifths - 12 } else { fifths };
-    [i8::try_from(sharps).unwrap_or_default().cast_unsigned(), mode]
+    (i8::try_from(sharps).unwrap_or_default(), minor)
 }
 
 /// Instrument, drums, program.
 type Part = (u32, bool, u8);
 
-fn parts(sequence: &NoteSequence, clock: &Clock) -> Result<BTreeMap<Part, Vec<Timed>>, WriteError> {
-    let mut parts: BTreeMap<Part, Vec<Timed>> = BTreeMap::new();
-    let mut next = 0;
-    let mut channels: BTreeMap<Part, u8> = BTreeMap::new();
+/// A channel for each part: the tenth for drums, the others in turn.
+fn channels(parts: impl Iterator<Item = Part>) -> BTreeMap<Part, u4> {
+    let mut melodic = (0..16).filter(|channel| *channel != 9).cycle();
+    parts
+        .map(|part| {
+            let channel = if part.1 { 9 } else { melodic.next().unwrap_or_default() };
+            (part, u4::new(channel))
+        })
+        .collect()
+}
+
+fn parts<'a>(
+    sequence: &'a NoteSequence,
+    clock: &Clock,
+) -> Result<BTreeMap<Part, Vec<Timed<'a>>>, WriteError> {
+    let mut parts: BTreeMap<Part, Vec<Timed<'a>>> = BTreeMap::new();
     for note in &sequence.notes {
         parts.entry((note.instrument, note.is_drum, note.program.get())).or_default();
     }
-    for part in parts.keys() {
-        let channel = if part.1 {
-            9
-        } else {
-            let channel = if next < 9 { next } else { next + 1 };
-            next = (next + 1) % 15;
-            channel
-        };
-        channels.insert(*part, channel);
-    }
+    let channels = channels(parts.keys().copied());
     for note in sequence.notes.iter().filter(|n| n.velocity.get() > 0) {
         let part = (note.instrument, note.is_drum, note.program.get());
         let channel = channels[&part];
+        let key = u7::new(note.pitch.get());
         let start = clock.tick(note.start_time)?;
         let end = clock.tick(note.end_time)?.max(start + 1);
+        let on = MidiMessage::NoteOn { key, vel: u7::new(note.velocity.get()) };
+        let off = MidiMessage::NoteOff { key, vel: u7::new(64) };
         let events = parts.entry(part).or_default();
-        events.push((start, 4, vec![0x90 | channel, note.pitch.get(), note.velocity.get()]));
-        events.push((end, 3, vec![0x80 | channel, note.pitch.get(), 64]));
+        events.push(Timed::midi(start, Order::NoteOn, channel, on));
+        events.push(Timed::midi(end, Order::NoteOff, channel, off));
     }
     for change in &sequence.control_changes {
         let part = (change.instrument, change.is_drum, change.program.get());
         if let Some(events) = parts.get_mut(&part) {
-            let data = vec![
-                0xb0 | channels[&part],
-                change.control_number.min(127),
-                change.control_value.min(127),
-            ];
-            events.push((clock.tick(change.time)?, 2, data));
+            let message = MidiMessage::Controller {
+                controller: u7::new(change.control_number.min(127)),
+                value: u7::new(change.control_value.min(127)),
+            };
+            let tick = clock.tick(change.time)?;
+            events.push(Timed::midi(tick, Order::Change, channels[&part], message));
         }
     }
     for bend in &sequence.pitch_bends {
         let part = (bend.instrument, bend.is_drum, bend.program.get());
         if let Some(events) = parts.get_mut(&part) {
-            let value = (bend.bend.clamp(-8192, 8191) + 8192).cast_unsigned();
-            let [low, high] =
-                [value & 127, value >> 7].map(|v| u8::try_from(v).unwrap_or_default());
-            events.push((clock.tick(bend.time)?, 2, vec![0xe0 | channels[&part], low, high]));
+            let message = MidiMessage::PitchBend { bend: PitchBend::from_int(bend.bend) };
+            let tick = clock.tick(bend.time)?;
+            events.push(Timed::midi(tick, Order::Change, channels[&part], message));
         }
     }
     for (part, events) in &mut parts {
-        events.push((0, 1, vec![0xc0 | channels[part], part.2]));
+        let message = MidiMessage::ProgramChange { program: u7::new(part.2) };
+        events.push(Timed::midi(0, Order::Setting, channels[part], message));
     }
     Ok(parts)
 }
 
-fn part_track(sequence: &NoteSequence, part: Part, mut events: Vec<Timed>) -> Vec<Timed> {
+fn part_track<'a>(
+    sequence: &'a NoteSequence,
+    part: Part,
+    mut events: Vec<Timed<'a>>,
+) -> Vec<Timed<'a>> {
     if let Some(name) = sequence.instrument_name(part.0) {
-        events.push((0, 0, meta(0x03, name.as_bytes())));
+        events.push(Timed::meta(0, Order::Heading, MetaMessage::TrackName(name.as_bytes())));
     }
     events
 }
 
-fn meta(kind: u8, data: &[u8]) -> Vec<u8> {
-    let mut event = vec![0xff, kind];
-    append_variable(&mut event, data.len() as u64);
-    event.extend(data);
-    event
-}
-
-fn append_variable(out: &mut Vec<u8>, value: u64) {
-    let n_groups = (64 - value.leading_zeros()).div_ceil(7).max(1);
-    for group in (0..n_groups).rev() {
-        let byte = (value >> (7 * group) & 0x7f) as u8;
-        out.push(if group > 0 { byte | 0x80 } else { byte });
+/// A track's events with the ticks between them, the track's end last.
+fn in_order(mut events: Vec<Timed<'_>>) -> Result<Vec<TrackEvent<'_>>, WriteError> {
+    events.sort_by_key(|event| (event.tick, event.order));
+    let mut track = Vec::with_capacity(events.len() + 1);
+    let mut before = 0;
+    for Timed { tick, kind, .. } in events {
+        let delta = u32::try_from(tick - before)
+            .ok()
+            .and_then(u28::try_from)
+            .ok_or(WriteError::BadTime { seconds: f64::INFINITY })?;
+        track.push(TrackEvent { delta, kind });
+        before = tick;
     }
-}
-
-fn append_track(out: &mut Vec<u8>, mut events: Vec<Timed>) -> Result<(), WriteError> {
-    events.sort_by_key(|e| (e.0, e.1));
-    let mut data = Vec::new();
-    let mut tick = 0;
-    for (at, _, event) in events {
-        if at - tick > MAX_DELTA {
-            return Err(WriteError::BadTime { seconds: f64::INFINITY });
-        }
-        append_variable(&mut data, at - tick);
-        data.extend(event);
-        tick = at;
-    }
-    data.extend([0, 0xff, 0x2f, 0]);
-    out.extend(b"MTrk");
-    // Four bytes a length: a track of more than 4 GiB would need as much memory here first.
-    out.extend(u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes());
-    out.extend(data);
-    Ok(())
+    let end = TrackEventKind::Meta(MetaMessage::EndOfTrack);
+    track.push(TrackEvent { delta: u28::new(0), kind: end });
+    Ok(track)
 }
