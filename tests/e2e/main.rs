@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod backends;
 mod bad_input;
 mod pipeline;
 mod resume;

@@ -1,6 +1,7 @@
 //! A training run that is killed and goes on.
 
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{TestDir, names};
@@ -16,28 +17,36 @@ fn losses(dir: &TestDir, run: &str) -> Vec<String> {
     metrics.lines().map(without_time).collect()
 }
 
+/// Waits until a run has written something.
+fn wait_for(path: &Path) {
+    let start = Instant::now();
+    while !path.exists() {
+        assert!(start.elapsed() < Duration::from_mins(2), "no {} in two minutes", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_killed_run_goes_on_to_the_same_digits() {
     let dir = TestDir::new();
     dir.corpus();
-    let options = "--corpus corpus --steps 8 --checkpoint-every 2 --seed 4";
-    dir.ok(&format!("train {options} -o unbroken"));
-
-    let mut killed = dir.command(&format!("train {options} -o killed"));
+    let options = "--corpus corpus --checkpoint-every 2 --seed 4";
+    // More steps than it can make before it is killed.
+    let mut killed = dir.command(&format!("train {options} --steps 100000 -o killed"));
     let mut child = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let checkpoint = dir.path("killed/checkpoints/step-00000002");
-    let start = Instant::now();
-    while !checkpoint.exists() {
-        assert!(start.elapsed() < Duration::from_mins(2), "no checkpoint in two minutes");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(&dir.path("killed/checkpoints/step-00000002"));
     // SIGKILL on Unix: no chance to tidy up.
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(!dir.path("killed/model").exists(), "it should not have been done yet");
 
+    let checkpoints = names(&dir.path("killed/checkpoints"));
+    let last =
+        checkpoints.iter().filter_map(|name| name.strip_prefix("step-")?.parse::<u64>().ok());
+    let n_steps = last.max().unwrap() + 3;
+    let options = format!("{options} --steps {n_steps}");
     dir.fails(&format!("train {options} -o killed"), &["go on with `--resume`"]);
     dir.ok(&format!("train {options} -o killed --resume"));
+    dir.ok(&format!("train {options} -o unbroken"));
     assert_eq!(losses(&dir, "killed"), losses(&dir, "unbroken"));
     for file in ["weights.safetensors", "config.json"] {
         let model = |run: &str| dir.read(&format!("{run}/model/{file}"));
@@ -45,6 +54,30 @@ fn a_killed_run_goes_on_to_the_same_digits() {
     }
     let steps = |run: &str| names(&dir.path(&format!("{run}/checkpoints")));
     assert_eq!(steps("killed"), steps("unbroken"));
+}
+
+/// Ctrl-C ends a run in good order: a model of the steps so far, and a checkpoint to go on from.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_a_model_and_goes_on() {
+    let dir = TestDir::new();
+    dir.corpus();
+    let options = "--corpus corpus --checkpoint-every 2 --seed 4 -o run";
+    let mut interrupted = dir.command(&format!("train {options} --minutes 60"));
+    interrupted.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = interrupted.spawn().unwrap();
+    wait_for(&dir.path("run/checkpoints/step-00000002"));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("go on with `--resume`"), "{stderr}");
+    assert!(dir.path("run/model/weights.safetensors").exists());
+    let n_steps = || losses(&dir, "run").iter().filter(|line| line.contains("beta")).count();
+    let done = n_steps();
+    dir.ok(&format!("train {options} --steps {} --resume", done + 1));
+    assert_eq!(n_steps(), done + 1);
 }
 
 #[test]

@@ -4,12 +4,25 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The way from MIDI files to new music, at the end of the program's help.
+const ON_THE_WAY: &str = "\
+From a folder of MIDI files to new music:
+  controlgen corpus build MIDI -o RUN/corpus
+  controlgen train --corpus RUN/corpus -o RUN --minutes 20
+  controlgen encode --model RUN/model --corpus RUN/corpus -o RUN/latents
+  controlgen fit --model RUN/model --latents RUN/latents --corpus RUN/corpus
+  controlgen style list --model RUN/model
+  controlgen generate --model RUN/model --style 0 -o OUT";
+
+/// Temperature of new music: Magenta's.
+pub(crate) const DEFAULT_TEMPERATURE: f32 = 0.5;
+
+/// The heading of [`Global`] options in every command's help.
+const GLOBAL: &str = "Options of every command";
+
 /// Finds styles in MIDI files without labels and writes new music of them.
-///
-/// A first run, on music the program writes itself: `cargo xtask train --out RUN`. On your own:
-/// `controlgen corpus build`, `train`, `encode`, `fit`, then `generate`.
 #[derive(Debug, Parser)]
-#[command(name = "controlgen", version, propagate_version = true)]
+#[command(name = "controlgen", version, propagate_version = true, after_help = ON_THE_WAY)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -19,6 +32,7 @@ pub(crate) struct Cli {
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = GLOBAL)]
 pub(crate) struct Global {
     /// Backend that runs the model: flex, ndarray, tch, `tch:cuda:N`, wgpu, `cuda:N`
     #[arg(long, global = true, default_value = "flex", value_name = "DEVICE")]
@@ -236,10 +250,21 @@ pub(crate) enum StyleCommand {
     },
 }
 
-/// How latents become music.
+/// How new latents become music.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// Above 0: lower is more careful, 1 is as learnt [default: 0.5; reconstruct and interpolate take the most probable notes]
+    /// Above 0: lower is more careful, 1 is as learnt
+    #[arg(long, value_name = "T", default_value_t = DEFAULT_TEMPERATURE)]
+    pub(crate) temperature: f32,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// How the latents of given tunes become music.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RedecodingArgs {
+    /// Draw the notes at this temperature [default: take the most probable ones]
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f32>,
     /// The seed of every draw
@@ -266,7 +291,7 @@ pub(crate) struct GenerateArgs {
     /// A style's name or number, see `controlgen style list`
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
-    /// How many
+    /// How many pieces, of one window each
     #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) n: u32,
     /// The folder to write to
@@ -289,7 +314,7 @@ pub(crate) struct ReconstructArgs {
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
-    pub(crate) decoding: DecodingArgs,
+    pub(crate) decoding: RedecodingArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
@@ -310,7 +335,7 @@ pub(crate) struct InterpolateArgs {
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
-    pub(crate) decoding: DecodingArgs,
+    pub(crate) decoding: RedecodingArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }

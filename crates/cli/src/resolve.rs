@@ -3,12 +3,15 @@
 use std::ops::RangeInclusive;
 
 use controlgen::corpus::GroupRule;
+use controlgen::generate::Decoding;
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program};
 
-use crate::args::{CovarianceArg, CriterionArg, GroupArg, ModeArg, PlaybackArgs};
+use crate::args::{
+    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, PlaybackArgs, RedecodingArgs,
+};
 
 /// `K` or `FROM..TO`, both ends included.
 pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
@@ -71,6 +74,18 @@ impl From<ModeArg> for ReadOptions {
             ModeArg::Strict => ReadMode::Strict,
         };
         Self { mode, ..Self::default() }
+    }
+}
+
+impl From<&DecodingArgs> for Decoding {
+    fn from(decoding: &DecodingArgs) -> Self {
+        Self { temperature: Some(decoding.temperature), seed: decoding.seed }
+    }
+}
+
+impl From<&RedecodingArgs> for Decoding {
+    fn from(decoding: &RedecodingArgs) -> Self {
+        Self { temperature: decoding.temperature, seed: decoding.seed }
     }
 }
 

@@ -192,14 +192,13 @@ impl<T, F: Fn(&mut T, StepLogits<'_>) -> usize> WithSimd for Decoding<'_, T, F> 
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { generator, z, n_steps, first, states, choose } = self;
         let n = states.len();
-        let mut scratch = Vec::new();
-        let mut layers = generator.start(simd, z, n, &mut scratch);
+        let mut layers = generator.start(simd, z, n);
         let mut logits = vec![0.0; n * generator.n_classes];
         let mut previous = vec![SymbolSteps::NONE; n];
         for step in 0..n_steps {
-            let top = generator.advance(simd, &mut layers, &previous, &mut scratch);
+            let top = generator.advance(simd, &mut layers, &previous);
             fill_rows(&mut logits, &generator.output.bias);
-            add_product(simd, top, &generator.output.kernel, &mut logits, &mut scratch);
+            add_product(simd, top, &generator.output.kernel, &mut logits);
             let rows = logits.chunks_exact(generator.n_classes);
             for (row, ((state, previous), logits)) in
                 states.iter_mut().zip(&mut previous).zip(rows).enumerate()
@@ -214,16 +213,10 @@ impl<T, F: Fn(&mut T, StepLogits<'_>) -> usize> WithSimd for Decoding<'_, T, F> 
 impl Generator {
     /// Initial states of `n` sequences, and what z adds to the first layer's gates.
     #[inline(always)]
-    fn start<S: Simd>(
-        &self,
-        simd: S,
-        z: &[f32],
-        n: usize,
-        scratch: &mut Vec<f32>,
-    ) -> Vec<LayerState> {
+    fn start<S: Simd>(&self, simd: S, z: &[f32], n: usize) -> Vec<LayerState> {
         let mut initial = vec![0.0; n * self.initial.bias.len()];
         fill_rows(&mut initial, &self.initial.bias);
-        add_product(simd, z, &self.initial.kernel, &mut initial, scratch);
+        add_product(simd, z, &self.initial.kernel, &mut initial);
         for values in initial.chunks_mut(S::F32_LANES) {
             let value = tanh(simd, load(simd, values));
             store(simd, values, value);
@@ -246,7 +239,7 @@ impl Generator {
             let mut context = vec![0.0; n * layer.recurrent.n()];
             fill_rows(&mut context, &layer.bias);
             if layer.input.is_none() {
-                add_product(simd, z, &self.latent, &mut context, scratch);
+                add_product(simd, z, &self.latent, &mut context);
             }
             layers.push(LayerState { cell, output, gates: vec![0.0; context.len()], context });
         }
@@ -260,7 +253,6 @@ impl Generator {
         simd: S,
         layers: &'a mut [LayerState],
         previous: &[i32],
-        scratch: &mut Vec<f32>,
     ) -> &'a [f32] {
         let mut below: Option<&[f32]> = None;
         for (weights, layer) in self.layers.iter().zip(layers.iter_mut()) {
@@ -268,7 +260,7 @@ impl Generator {
             layer.gates.copy_from_slice(&layer.context);
             match (&weights.input, below) {
                 (Some(input), Some(below)) => {
-                    add_product(simd, below, input, &mut layer.gates, scratch);
+                    add_product(simd, below, input, &mut layer.gates);
                 }
                 _ => {
                     for (gates, id) in layer.gates.chunks_exact_mut(width).zip(previous) {
@@ -280,7 +272,7 @@ impl Generator {
                     }
                 }
             }
-            add_product(simd, &layer.output, &weights.recurrent, &mut layer.gates, scratch);
+            add_product(simd, &layer.output, &weights.recurrent, &mut layer.gates);
             for ((gates, cell), output) in layer
                 .gates
                 .chunks_exact_mut(width)

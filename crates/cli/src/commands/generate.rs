@@ -12,8 +12,7 @@ use note_seq::Playback;
 use serde::Serialize;
 
 use super::Context;
-use super::style::TEMPERATURE;
-use crate::args::{DecodingArgs, GenerateArgs, InterpolateArgs, PlaybackArgs, ReconstructArgs};
+use crate::args::{GenerateArgs, InterpolateArgs, PlaybackArgs, ReconstructArgs};
 
 /// One written piece.
 #[derive(Serialize)]
@@ -56,17 +55,11 @@ fn playback_options(playback: &PlaybackArgs) -> serde_json::Value {
     serde_json::json!({ "qpm": playback.qpm, "program": playback.program })
 }
 
-/// Decoding of commands that take the most probable notes unless told otherwise.
-fn exact(decoding: &DecodingArgs) -> Decoding {
-    Decoding { temperature: decoding.temperature, seed: decoding.seed }
-}
-
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
     let styles = Styles::load(&model)?;
     let style = styles.find(&args.style)?;
-    let temperature = args.decoding.temperature.unwrap_or(TEMPERATURE);
-    let decoding = Decoding { temperature: Some(temperature), seed: args.decoding.seed };
+    let decoding = Decoding::from(&args.decoding);
     let n = usize::try_from(args.n)?;
     let generated = library::generate(&model, &styles, style, n, decoding)?;
     let mut options = playback_options(&args.playback);
@@ -121,7 +114,7 @@ fn stem(path: &Path) -> String {
 pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
     let tune = Tune::read(&args.tune, model.kind())?;
-    let decoding = exact(&args.decoding);
+    let decoding = Decoding::from(&args.decoding);
     let reconstruction = library::reconstruct(&model, &tune, decoding)?;
     let mut options = playback_options(&args.playback);
     options["tune"] = tune.source.clone().into();
@@ -167,7 +160,7 @@ fn end(model: &Model, text: &str) -> anyhow::Result<Vec<f32>> {
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
-    let decoding = exact(&args.decoding);
+    let decoding = Decoding::from(&args.decoding);
     let (from, to) = (end(&model, &args.from)?, end(&model, &args.to)?);
     let way = library::interpolate(&model, &from, &to, args.steps, decoding)?;
     let mut options = playback_options(&args.playback);

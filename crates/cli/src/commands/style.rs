@@ -10,11 +10,8 @@ use controlgen::style::{Reference, Style, Styles};
 use serde::Serialize;
 
 use super::Context;
-use crate::args::{DecodingArgs, StyleCommand};
+use crate::args::{DEFAULT_TEMPERATURE, DecodingArgs, StyleCommand};
 use crate::output::table;
-
-/// Temperature of new music where none is asked for: Magenta's.
-pub(super) const TEMPERATURE: f32 = 0.5;
 
 pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
     match command {
@@ -36,7 +33,7 @@ struct List {
 fn list(context: &Context, folder: &Path, check: Option<usize>) -> anyhow::Result<()> {
     let model = Model::load(folder, &context.device()?)?;
     let styles = Styles::load(&model)?;
-    let decoding = Decoding { temperature: Some(TEMPERATURE), seed: 0 };
+    let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: 0 };
     let fall_back = match check {
         Some(n) => Some(fall_back(&model, &styles, n, decoding)?),
         None => None,
@@ -109,10 +106,8 @@ fn show(
         row("real".to_owned(), real, "#333333"),
         row("the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
     ];
-    let temperature = Some(decoding.temperature.unwrap_or(TEMPERATURE));
     for style in &chosen {
-        let decoding = Decoding { temperature, seed: decoding.seed };
-        let generated = generate(&model, &styles, style, n, decoding)?;
+        let generated = generate(&model, &styles, style, n, decoding.into())?;
         let windows = generated.into_iter().map(|window| window.tokens).collect();
         let color = STYLE_COLORS[style.component % STYLE_COLORS.len()];
         picture_rows.push(row(format!("new, of {}", style.name), windows, color));

@@ -170,7 +170,6 @@ impl WithSimd for ForwardTask<'_> {
         let rows = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
         let mut cell = pass.initial_block(rows.clone(), 0);
         let mut output = pass.initial_block(rows.clone(), 1);
-        let mut scratch = Vec::new();
         for t in pass.order() {
             let gates = &mut *self.gates[t];
             if let Source::Symbols { ids, slots, table } = pass.source {
@@ -181,7 +180,7 @@ impl WithSimd for ForwardTask<'_> {
                     }
                 }
             }
-            add_product(simd, &output, self.recurrent, gates, &mut scratch);
+            add_product(simd, &output, self.recurrent, gates);
             for ((gates, cell), output) in gates
                 .chunks_exact_mut(4 * width)
                 .zip(cell.chunks_exact_mut(width))
@@ -296,7 +295,6 @@ impl WithSimd for BackwardTask<'_> {
         let first_cell = pass.initial_block(rows.clone(), 0);
         let mut cell = vec![0.0; rows.len() * width];
         let mut output = vec![0.0; rows.len() * width];
-        let mut scratch = Vec::new();
         for t in pass.order().rev() {
             add(simd, &mut output, &self.output_gradient[at(t, width)]);
             let before = match pass.before(t) {
@@ -319,7 +317,7 @@ impl WithSimd for BackwardTask<'_> {
                 );
             }
             output.fill(0.0);
-            add_product(simd, gates, self.recurrent, &mut output, &mut scratch);
+            add_product(simd, gates, self.recurrent, &mut output);
         }
         let states = cell.chunks_exact(width).zip(output.chunks_exact(width));
         for (initial, (cell, output)) in self.initial.chunks_exact_mut(2 * width).zip(states) {

@@ -73,72 +73,91 @@ impl PackedMatrix {
 /// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, row-major and contiguous.
 ///
 /// Each element of `c` is one chain of fused multiply-adds over `k` in order, whatever `m` is, so
-/// that a row's result does not depend on the rows it is computed with. `scratch` is reused
-/// between calls.
+/// that a row's result does not depend on the rows it is computed with.
 #[inline(always)]
-pub(crate) fn add_product<S: Simd>(
-    simd: S,
-    a: &[f32],
-    b: &PackedMatrix,
-    c: &mut [f32],
-    scratch: &mut Vec<f32>,
-) {
+pub(crate) fn add_product<S: Simd>(simd: S, a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
     debug_assert_eq!(a.len() * b.n, c.len() * b.k, "as many rows on both sides");
     // Sums fill most of the registers (32 with AVX-512 and NEON, 16 with AVX2); the rest hold a row
     // of the panel and an element of `a`. The last rows are for a build or test without SIMD.
     match (S::F32_LANES, b.panel) {
-        (16, 32) => tiles::<S, 2, 8>(simd, a, b, c, scratch),
-        (8, 16) => tiles::<S, 2, 6>(simd, a, b, c, scratch),
-        (4, 16) => tiles::<S, 4, 6>(simd, a, b, c, scratch),
-        (1, 32) => tiles::<S, 32, 1>(simd, a, b, c, scratch),
-        (1, 16) => tiles::<S, 16, 1>(simd, a, b, c, scratch),
-        (1, 8) => tiles::<S, 8, 1>(simd, a, b, c, scratch),
+        (16, 32) => tiles::<S, 2, 8>(simd, a, b, c),
+        (8, 16) => tiles::<S, 2, 6>(simd, a, b, c),
+        (4, 16) => tiles::<S, 4, 6>(simd, a, b, c),
+        (1, 32) => tiles::<S, 32, 1>(simd, a, b, c),
+        (1, 16) => tiles::<S, 16, 1>(simd, a, b, c),
+        (1, 8) => tiles::<S, 8, 1>(simd, a, b, c),
         (lanes, panel) => unreachable!("panels of {panel} columns for {lanes} lanes"),
     }
 }
 
-/// All tiles of `ROWS` rows and one panel; the rows that are left go one by one.
+/// All tiles of one panel and `ROWS` rows, or fewer where the rows don't divide.
 #[inline(always)]
 fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
     a: &[f32],
     b: &PackedMatrix,
     c: &mut [f32],
-    scratch: &mut Vec<f32>,
 ) {
     let (k, n) = (b.k, b.n);
     if k == 0 || n == 0 {
         return;
     }
-    let m = a.len() / k;
-    let full = m / ROWS * ROWS;
-    interleave::<ROWS>(&a[..full * k], k, scratch);
+    let groups = Groups::new(a.len() / k, ROWS);
     for (p, panel) in b.panels.chunks_exact(k * b.panel).enumerate() {
         let (panel, _) = S::as_simd_f32s(panel);
         let (panel, _) = panel.as_chunks::<REGISTERS>();
         let columns = p * b.panel..n.min((p + 1) * b.panel);
-        for (rows, a) in scratch.chunks_exact(k * ROWS).enumerate() {
-            let c = &mut c[rows * ROWS * n..][..ROWS * n];
-            tile::<S, REGISTERS, ROWS>(simd, a, panel, c, n, columns.clone());
-        }
-        for (a, c) in a[full * k..].chunks_exact(k).zip(c[full * n..].chunks_exact_mut(n)) {
-            tile::<S, REGISTERS, 1>(simd, a, panel, c, n, columns.clone());
-        }
-    }
-}
-
-/// Lays groups of `ROWS` rows out so that one column of a group is contiguous.
-#[inline(always)]
-fn interleave<const ROWS: usize>(a: &[f32], k: usize, scratch: &mut Vec<f32>) {
-    scratch.resize(a.len(), 0.0);
-    for (group, out) in a.chunks_exact(k * ROWS).zip(scratch.chunks_exact_mut(k * ROWS)) {
-        for (row, values) in group.chunks_exact(k).enumerate() {
-            for (value, out) in values.iter().zip(out.iter_mut().skip(row).step_by(ROWS)) {
-                *out = *value;
+        let (mut a, mut c) = (a, &mut *c);
+        for rows in groups {
+            let (these, rest) = a.split_at(rows * k);
+            let (sums, below) = c.split_at_mut(rows * n);
+            (a, c) = (rest, below);
+            let columns = columns.clone();
+            match rows {
+                8 if ROWS == 8 => tile::<S, REGISTERS, 8>(simd, these, panel, sums, columns),
+                7 if ROWS == 8 => tile::<S, REGISTERS, 7>(simd, these, panel, sums, columns),
+                6 if ROWS > 1 => tile::<S, REGISTERS, 6>(simd, these, panel, sums, columns),
+                5 if ROWS > 1 => tile::<S, REGISTERS, 5>(simd, these, panel, sums, columns),
+                4 if ROWS > 1 => tile::<S, REGISTERS, 4>(simd, these, panel, sums, columns),
+                3 if ROWS > 1 => tile::<S, REGISTERS, 3>(simd, these, panel, sums, columns),
+                2 if ROWS > 1 => tile::<S, REGISTERS, 2>(simd, these, panel, sums, columns),
+                _ => tile::<S, REGISTERS, 1>(simd, these, panel, sums, columns),
             }
         }
     }
 }
+
+/// The rows of a product in groups of `most`. What is left over and one group more are shared out
+/// evenly, because a tile of very few rows waits for its own sums.
+#[derive(Clone, Copy)]
+struct Groups {
+    most: usize,
+    left: usize,
+}
+
+impl Groups {
+    fn new(rows: usize, most: usize) -> Self {
+        Self { most, left: rows }
+    }
+}
+
+impl Iterator for Groups {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let group = match self.left {
+            0 => return None,
+            left if left <= self.most => left,
+            left if left < 2 * self.most => left.div_ceil(2),
+            _ => self.most,
+        };
+        self.left -= group;
+        Some(group)
+    }
+}
+
+/// Elements of a row of `a` that are taken at once.
+const STRIP: usize = 8;
 
 /// `c[rows, columns] += a · panel`, the sums held in registers.
 #[inline(always)]
@@ -147,18 +166,39 @@ fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     a: &[f32],
     panel: &[[S::f32s; REGISTERS]],
     c: &mut [f32],
-    n: usize,
     columns: std::ops::Range<usize>,
 ) {
+    let k = panel.len();
+    let (strips, panel_rest) = panel.as_chunks::<STRIP>();
+    let mut rows: [(&[[f32; STRIP]], &[f32]); ROWS] = [(&[], &[]); ROWS];
+    for (row, a) in rows.iter_mut().zip(a.chunks_exact(k)) {
+        *row = a.as_chunks::<STRIP>();
+    }
     let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
-    for (a, b) in a.as_chunks::<ROWS>().0.iter().zip(panel) {
-        for (sums, a) in sums.iter_mut().zip(a) {
-            let a = simd.splat_f32s(*a);
+    for (at, panel) in strips.iter().enumerate() {
+        // Loops, not `map`: a call here would spill every sum.
+        let mut strip = [&[0.0; STRIP]; ROWS];
+        for (strip, row) in strip.iter_mut().zip(&rows) {
+            *strip = &row.0[at];
+        }
+        for (i, b) in panel.iter().enumerate() {
+            for (sums, a) in sums.iter_mut().zip(&strip) {
+                let a = simd.splat_f32s(a[i]);
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = simd.mul_add_e_f32s(a, *b, *sum);
+                }
+            }
+        }
+    }
+    for (i, b) in panel_rest.iter().enumerate() {
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            let a = simd.splat_f32s(row.1[i]);
             for (sum, b) in sums.iter_mut().zip(b) {
                 *sum = simd.mul_add_e_f32s(a, *b, *sum);
             }
         }
     }
+    let n = c.len() / ROWS;
     for (sums, c) in sums.iter().zip(c.chunks_exact_mut(n)) {
         let c = &mut c[columns.clone()];
         for (sum, c) in sums.iter().zip(c.chunks_mut(S::F32_LANES)) {
@@ -180,7 +220,7 @@ mod tests {
         type Output = ();
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
-            add_product(simd, self.0, self.1, self.2, &mut Vec::new());
+            add_product(simd, self.0, self.1, self.2);
         }
     }
 

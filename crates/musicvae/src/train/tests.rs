@@ -1,6 +1,8 @@
 //! Learning checks: gradients against finite differences, overfitting one batch, going on from a
 //! checkpoint, the same bits on any number of threads.
 
+mod backends;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

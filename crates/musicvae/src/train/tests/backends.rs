@@ -1,0 +1,74 @@
+//! Every backend in this build against `flex`: the same loss, the same gradients, the same training.
+//!
+//! `cargo test -p musicvae --features ndarray` compares two; with `tch` (see the README) three.
+
+use super::*;
+use crate::device;
+
+/// The devices of this build that need no GPU.
+fn devices() -> Vec<(&'static str, Device)> {
+    let cpu = |name: &&str| matches!(*name, "flex" | "ndarray" | "tch");
+    let names = device::available().into_iter().filter(cpu);
+    names.map(|name| (name, device::parse(name).unwrap())).collect()
+}
+
+/// All our tensors are f32. Each sum has at most a few hundred terms, whose order differs between
+/// backends, and our kernel's gate functions are exact to 4e-7.
+const TOLERANCE: f64 = 2e-5;
+
+#[test]
+fn loss_and_gradients_are_those_of_flex() {
+    let tokens = tokens();
+    let all = windows(&tokens);
+    let batch = Batch::new((0..7).map(|i| all.get(i)), 6);
+    let noise: Vec<f32> = (0..28).map(|i| (i as f32).sin()).collect();
+    let run = |device: &Device| {
+        let device = device.clone().autodiff();
+        let model = MusicVae::init(&config(), 5, &device).unwrap();
+        let noise = Tensor::from_data(TensorData::new(noise.clone(), [7, 4]), &device);
+        let loss = model.elbo(&batch, noise, |_| batch.shifted()).loss(0.7, 1.0);
+        let gradients = gradient_tensors(&model, &loss.backward());
+        (f64::from(host(loss.inner())[0]), gradients)
+    };
+    let (expected_loss, expected) = run(&Device::flex());
+    for (name, device) in devices() {
+        let (loss, gradients) = run(&device);
+        assert!((loss - expected_loss).abs() < TOLERANCE * expected_loss, "{name}: {loss}");
+        assert_eq!(gradients.len(), expected.len(), "{name}");
+        for (path, gradient) in &gradients {
+            let expected = &expected[path];
+            let largest = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+            for (found, expected) in gradient.iter().zip(expected) {
+                let difference = f64::from((found - expected).abs());
+                assert!(
+                    difference < TOLERANCE * f64::from(largest),
+                    "{name}, {path}: {found} instead of {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_few_updates_end_at_the_same_loss() {
+    let tokens = tokens();
+    let run = |device: &Device| {
+        let mut trainer = Trainer::new(config(), training(), 3, device).unwrap();
+        let losses: Vec<f64> =
+            (0..8).map(|_| trainer.step(windows(&tokens)).unwrap().loss).collect();
+        let codes = trainer.model().encode_windows(windows(&tokens), |_| ());
+        (losses, codes)
+    };
+    let (expected, expected_codes) = run(&Device::flex());
+    for (name, device) in devices() {
+        let (losses, codes) = run(&device);
+        for (loss, expected) in losses.iter().zip(&expected) {
+            // Adam divides by the root of the second moment, which makes small gradients' rounding
+            // as large as any: eight updates of 1e-2 stay far within this.
+            assert!((loss - expected).abs() < 1e-3 * expected, "{name}: {loss} and {expected}");
+        }
+        for (mean, expected) in codes.mean.iter().zip(&expected_codes.mean) {
+            assert!((mean - expected).abs() < 1e-3, "{name}: a mean of {mean} and {expected}");
+        }
+    }
+}
