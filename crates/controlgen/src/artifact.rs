@@ -56,8 +56,16 @@ pub enum ArtifactError {
         /// Why.
         source: parquet::errors::ParquetError,
     },
-    /// A table lacks a column, or has it in another type.
-    #[error("{} has no column `{column}` of the right type; make it anew", path.display())]
+    /// A Parquet file's columns are not those of the table it should be.
+    #[error("{} has other columns than this program reads; make it anew", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// Which column, and why.
+        source: serde_arrow::Error,
+    },
+    /// A column holds what it can't hold with this model or corpus.
+    #[error("{} holds values in column `{column}` that don't fit the model; make it anew", path.display())]
     Column {
         /// The file.
         path: PathBuf,

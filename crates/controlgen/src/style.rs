@@ -14,7 +14,7 @@ use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
 use crate::model::Model;
 
 pub use fit::{FitRequest, FitSummary, fit};
-pub use reference::{Reference, ReferenceRow};
+pub use reference::Reference;
 
 /// Why there are no styles, or not that one.
 #[derive(Debug, Error)]

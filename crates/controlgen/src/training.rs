@@ -224,6 +224,9 @@ pub fn train(
 
     let checkpoints = Checkpoints::new(request.run.checkpoints());
     let mut trainer = start(request, &preset, device, &checkpoints)?;
+    if let Some(best) = trainer.best() {
+        checkpoints.name_best(best.step)?;
+    }
     let config = RunConfig {
         preset: name(),
         kind: preset.kind.to_owned(),

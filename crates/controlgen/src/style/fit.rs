@@ -121,7 +121,7 @@ pub fn fit(
         styles: styles.clone(),
     };
     // The mixture goes last: without it, the folder has no styles.
-    reference.save(model.folder())?;
+    reference.save(model)?;
     StylesFile { styles }.save(&model.folder().join("styles.json"))?;
     let mut text = serde_json::to_string_pretty(&selection).expect("plain numbers");
     text.push('\n');

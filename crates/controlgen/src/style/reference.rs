@@ -2,37 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow_array::builder::{
-    FixedSizeListBuilder, Float32Builder, StringBuilder, UInt16Builder, UInt32Builder,
-    UInt64Builder,
-};
-use arrow_array::{
-    Array, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt16Array, UInt32Array,
-    UInt64Array,
-};
-use arrow_schema::{DataType, Field, Schema};
 use gmm::{GaussianMixture, Samples};
 
 use super::WindowSource;
 use crate::artifact::{ArtifactError, ArtifactResult};
 use crate::model::Model;
-use crate::table::{Latents, Split, column, read_file, read_windows, write_file};
+use crate::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
 
+/// The file in a model folder.
+const FILE: &str = "reference.parquet";
 /// The most windows kept.
 const MAX_ROWS: usize = 20_000;
-
-/// A training window with its latent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReferenceRow {
-    /// Where it comes from.
-    pub source: WindowSource,
-    /// One token a step.
-    pub tokens: Vec<u16>,
-    /// Posterior mean, `[Z]`.
-    pub mu: Vec<f32>,
-}
 
 /// Up to 20,000 training windows, spread evenly over the corpus.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,9 +39,13 @@ impl Reference {
             }
             if let Some(mu) = train.get(&row.window_id) {
                 if n % every == 0 {
-                    let (file, start_bar) = (row.file, row.start_bar);
-                    let source = WindowSource { window_id: row.window_id, file, start_bar };
-                    rows.push(ReferenceRow { source, tokens: row.tokens, mu: mu.to_vec() });
+                    rows.push(ReferenceRow {
+                        window_id: row.window_id,
+                        file: row.file,
+                        start_bar: row.start_bar,
+                        tokens: row.tokens,
+                        mu: mu.to_vec(),
+                    });
                 }
                 n += 1;
             }
@@ -92,10 +77,14 @@ impl Reference {
         let labels = responsibilities.labels();
         for row in order {
             let nearest: &mut Vec<WindowSource> = &mut found[labels[row]];
-            let source = &self.rows[row].source;
+            let row = &self.rows[row];
             // One window a file shows more than three of the same.
-            if nearest.len() < n && nearest.iter().all(|other| other.file != source.file) {
-                nearest.push(source.clone());
+            if nearest.len() < n && nearest.iter().all(|other| other.file != row.file) {
+                nearest.push(WindowSource {
+                    window_id: row.window_id,
+                    file: row.file.clone(),
+                    start_bar: row.start_bar,
+                });
             }
         }
         found
@@ -106,79 +95,24 @@ impl Reference {
     /// # Errors
     /// Where the file is missing or damaged, or belongs to another model.
     pub fn load(model: &Model) -> ArtifactResult<Self> {
-        let path = model.folder().join("reference.parquet");
-        let mut rows = Vec::new();
-        read_file(&path, |batch| {
-            let window_id: &UInt64Array = column(batch, &path, "window_id")?;
-            let file: &StringArray = column(batch, &path, "file")?;
-            let start_bar: &UInt32Array = column(batch, &path, "start_bar")?;
-            let token_lists: &FixedSizeListArray = column(batch, &path, "tokens")?;
-            let mu_lists: &FixedSizeListArray = column(batch, &path, "mu")?;
-            let wrong = |column| ArtifactError::Column { path: path.clone(), column };
-            for row in 0..batch.num_rows() {
-                let (tokens, mu) = (token_lists.value(row), mu_lists.value(row));
-                let tokens: &UInt16Array =
-                    tokens.as_any().downcast_ref().ok_or_else(|| wrong("tokens"))?;
-                let mu: &Float32Array = mu.as_any().downcast_ref().ok_or_else(|| wrong("mu"))?;
-                let sizes = &model.config().musicvae;
-                if tokens.len() != sizes.n_steps || mu.len() != sizes.z_size {
-                    return Err(wrong("tokens"));
-                }
-                if tokens.values().iter().any(|token| usize::from(*token) >= sizes.n_classes) {
-                    return Err(wrong("tokens"));
-                }
-                rows.push(ReferenceRow {
-                    source: WindowSource {
-                        window_id: window_id.value(row),
-                        file: file.value(row).to_owned(),
-                        start_bar: start_bar.value(row),
-                    },
-                    tokens: tokens.values().to_vec(),
-                    mu: mu.values().to_vec(),
-                });
-            }
-            Ok(())
-        })?;
+        let path = model.folder().join(FILE);
+        let rows = read_reference(&path)?;
+        let sizes = &model.config().musicvae;
+        let classes = |row: &ReferenceRow| {
+            row.tokens.iter().all(|token| usize::from(*token) < sizes.n_classes)
+        };
+        if !rows.iter().all(|row| row.tokens.len() == sizes.n_steps && classes(row)) {
+            return Err(ArtifactError::Column { path, column: "tokens" });
+        }
+        if rows.iter().any(|row| row.mu.len() != sizes.z_size) {
+            return Err(ArtifactError::Column { path, column: "mu" });
+        }
         Ok(Self { rows })
     }
 
     /// Writes a model folder's `reference.parquet`.
-    pub(super) fn save(&self, folder: &Path) -> ArtifactResult<()> {
-        let length = |n: Option<usize>| i32::try_from(n.unwrap_or(0)).expect("at most 2^14");
-        let n_steps = length(self.rows.first().map(|row| row.tokens.len()));
-        let z_size = length(self.rows.first().map(|row| row.mu.len()));
-        let token_field = Arc::new(Field::new("item", DataType::UInt16, false));
-        let mu_field = Arc::new(Field::new("item", DataType::Float32, false));
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("window_id", DataType::UInt64, false),
-            Field::new("file", DataType::Utf8, false),
-            Field::new("start_bar", DataType::UInt32, false),
-            Field::new("tokens", DataType::FixedSizeList(Arc::clone(&token_field), n_steps), false),
-            Field::new("mu", DataType::FixedSizeList(Arc::clone(&mu_field), z_size), false),
-        ]));
-        let mut window_id = UInt64Builder::new();
-        let mut file = StringBuilder::new();
-        let mut start_bar = UInt32Builder::new();
-        let mut tokens =
-            FixedSizeListBuilder::new(UInt16Builder::new(), n_steps).with_field(token_field);
-        let mut mu = FixedSizeListBuilder::new(Float32Builder::new(), z_size).with_field(mu_field);
-        for row in &self.rows {
-            window_id.append_value(row.source.window_id);
-            file.append_value(&row.source.file);
-            start_bar.append_value(row.source.start_bar);
-            tokens.values().append_slice(&row.tokens);
-            tokens.append(true);
-            mu.values().append_slice(&row.mu);
-            mu.append(true);
-        }
-        let columns: Vec<Arc<dyn Array>> = vec![
-            Arc::new(window_id.finish()),
-            Arc::new(file.finish()),
-            Arc::new(start_bar.finish()),
-            Arc::new(tokens.finish()),
-            Arc::new(mu.finish()),
-        ];
-        let batch = RecordBatch::try_new(schema, columns).expect("columns as the schema says");
-        write_file(&folder.join("reference.parquet"), &batch)
+    pub(super) fn save(&self, model: &Model) -> ArtifactResult<()> {
+        let sizes = &model.config().musicvae;
+        write_reference(&model.folder().join(FILE), [sizes.n_steps, sizes.z_size], &self.rows)
     }
 }

@@ -54,6 +54,13 @@ impl Checkpoints {
         Ok(name.strip_prefix("step-").and_then(|n| n.parse().ok()))
     }
 
+    /// Names the best checkpoint. A run that goes on names it again, because the one before may have
+    /// ended between writing a checkpoint and naming it.
+    pub(super) fn name_best(&self, n_steps: u64) -> ArtifactResult<()> {
+        let name = format!("step-{n_steps:08}\n");
+        write_atomic(&self.root.join("best"), name.as_bytes())
+    }
+
     /// Weights of the best checkpoint, or of the one after `last` steps; with their steps.
     pub(super) fn best_weights(&self, last: u64) -> ArtifactResult<(u64, Vec<u8>)> {
         let step = self.best()?.unwrap_or(last);
@@ -84,8 +91,7 @@ impl Checkpoints {
             })?;
         }
         if checkpoint.is_best {
-            let name = format!("step-{:08}\n", checkpoint.n_steps);
-            write_atomic(&self.root.join("best"), name.as_bytes())?;
+            self.name_best(checkpoint.n_steps)?;
         }
         let best = self.best()?;
         let all = self.all()?;

@@ -108,7 +108,7 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
         let (panel, _) = panel.as_chunks::<REGISTERS>();
         let columns = p * b.panel..n.min((p + 1) * b.panel);
         let (mut a, mut c) = (a, &mut *c);
-        for rows in groups {
+        for rows in groups.clone() {
             let (these, rest) = a.split_at(rows * k);
             let (sums, below) = c.split_at_mut(rows * n);
             (a, c) = (rest, below);
@@ -129,7 +129,7 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
 
 /// The rows of a product in groups of `most`. What is left over and one group more are shared out
 /// evenly, because a tile of very few rows waits for its own sums.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Groups {
     most: usize,
     left: usize,
