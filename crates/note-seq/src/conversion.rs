@@ -91,6 +91,7 @@ impl From<&QuantizeError> for SkipReason {
             | QuantizeError::BadGrid { .. } => Self::TimeChange,
             QuantizeError::BadTimeSignature { .. } => Self::BadTimeSignature,
             QuantizeError::NegativeTime { .. } => Self::NegativeTime,
+            QuantizeError::NoTicks { .. } => Self::TimeChange,
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod melody;
 pub mod midi;
 pub mod trio;
 
+mod bar_map;
 mod beats;
 mod conversion;
 mod edit;
@@ -41,6 +42,7 @@ mod transpose;
 mod units;
 mod windows;
 
+pub use bar_map::{BarMap, BarPiece, BarPosition};
 pub use beats::Beat;
 pub use conversion::{Conversion, Dedupe, SkipReason};
 pub use event::{
