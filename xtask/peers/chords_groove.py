@@ -34,7 +34,7 @@ def groove(sequence):
         quantized = note_seq.quantize_note_sequence(sequence, 4)
         if note_seq.steps_per_bar_in_quantized_sequence(quantized) != STEPS_PER_BAR:
             return 'bars'
-    except note_seq.QuantizationStatusError as error:
+    except sequences_lib.QuantizationStatusError as error:
         return type(error).__name__
     notes = [n for n in quantized.notes if n.pitch in DRUM]
     if not notes:

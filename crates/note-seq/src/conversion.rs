@@ -88,10 +88,10 @@ impl From<&QuantizeError> for SkipReason {
         match error {
             QuantizeError::MultipleTempos { .. }
             | QuantizeError::MultipleTimeSignatures { .. }
-            | QuantizeError::BadGrid { .. } => Self::TimeChange,
+            | QuantizeError::BadGrid { .. }
+            | QuantizeError::NoTicks { .. } => Self::TimeChange,
             QuantizeError::BadTimeSignature { .. } => Self::BadTimeSignature,
             QuantizeError::NegativeTime { .. } => Self::NegativeTime,
-            QuantizeError::NoTicks { .. } => Self::TimeChange,
         }
     }
 }

@@ -27,6 +27,8 @@ mod beats;
 mod conversion;
 mod edit;
 mod event;
+#[cfg(feature = "musicxml")]
+mod musicxml;
 mod piano_roll;
 mod pitch;
 mod quantize;
@@ -53,6 +55,8 @@ pub use melody::{
     Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow, Playback, UnknownLabel,
     UnsupportedPitch,
 };
+#[cfg(feature = "musicxml")]
+pub use musicxml::{MusicXmlError, MusicXmlOptions};
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};
 pub use quantize::{QuantizeError, quantize_to_step};

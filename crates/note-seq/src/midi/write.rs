@@ -228,7 +228,7 @@ fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<
 
 /// Sharps (flats negative) of a key and whether it is minor; of the keys that sound alike the one with
 /// fewer signs.
-fn signs(signature: &KeySignature) -> (i8, bool) {
+pub(crate) fn signs(signature: &KeySignature) -> (i8, bool) {
     let (offset, minor) = match signature.mode {
         Mode::Major | Mode::NotSpecified => (0, false),
         Mode::Minor => (9, true),

@@ -10,7 +10,7 @@ use super::{QuantizeError, quantize_on};
 use crate::quantized::{Grid, QuantizedSequence};
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
-use crate::units::{DEFAULT_QPM, Qpm, Seconds, Step, StepsPerQuarter};
+use crate::units::{Qpm, Seconds, Step, StepsPerQuarter};
 
 impl NoteSequence {
     /// As [`Self::quantize`], but exact: `step = ⌊tick · steps_per_quarter / ticks_per_quarter + ½⌋`.
@@ -112,9 +112,11 @@ impl Clock {
 }
 
 /// Microseconds a quarter note, whole as a tempo event has them.
-#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, far beyond any tempo")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a tempo map's tempos are positive, and the cast saturates"
+)]
 fn microseconds(qpm: Qpm) -> i128 {
-    let microseconds = (6e7 / qpm).round();
-    let default = 6e7 / DEFAULT_QPM;
-    i128::from(if microseconds >= 1.0 { microseconds as u32 } else { default as u32 })
+    i128::from((6e7 / qpm).round() as u32)
 }

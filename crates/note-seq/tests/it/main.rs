@@ -6,5 +6,7 @@ mod edge_cases;
 mod edge_files;
 mod edge_golden;
 mod golden;
+#[cfg(feature = "musicxml")]
+mod musicxml;
 mod properties;
 mod smf;
