@@ -24,6 +24,9 @@ STEPS_PER_BAR = 16
 KITS = [[36], [38, 37, 40], [42, 22, 44], [46, 26], [43, 58], [47, 45], [50, 48], [49, 52, 55, 57], [51, 53, 59]]
 DRUM = {pitch: drum for drum, pitches in enumerate(KITS) for pitch in pitches}
 
+REFUSALS = (note_seq.BadTimeSignatureError, note_seq.NegativeTimeError, note_seq.MultipleTempoError,
+            note_seq.MultipleTimeSignatureError)
+
 
 def single(x):
     return struct.unpack('f', struct.pack('f', x))[0]
@@ -34,7 +37,7 @@ def groove(sequence):
         quantized = note_seq.quantize_note_sequence(sequence, 4)
         if note_seq.steps_per_bar_in_quantized_sequence(quantized) != STEPS_PER_BAR:
             return 'bars'
-    except sequences_lib.QuantizationStatusError as error:
+    except REFUSALS as error:
         return type(error).__name__
     notes = [n for n in quantized.notes if n.pitch in DRUM]
     if not notes:

@@ -2,8 +2,6 @@
 //!
 //! `cargo bench -p note-seq --bench speed`. Beside other tools: `--bench peers`.
 
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
-
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -39,7 +39,7 @@ pub enum SkipReason {
     EmptyWindow,
     /// The same window occurred before. Counts windows.
     Duplicate,
-    /// The cap on windows was reached. Counts windows.
+    /// The cap on windows was reached. Counts windows; trios not looked at any more count once each.
     OverCap,
     /// Melody, bass or drums are missing from a trio. Counts segments.
     MissingPart,

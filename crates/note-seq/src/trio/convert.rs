@@ -52,7 +52,7 @@ pub struct TrioConverter {
     pub gap_bars: u32,
     /// Bars of a stretch that are looked at, from its start.
     pub max_bars: u32,
-    /// The most windows a sequence may give, the first ones; `None` for no bound.
+    /// The most windows a sequence may give, the first ones; `None` for no bound but [`Self::MAX_WINDOWS`].
     pub max_windows: Option<usize>,
 }
 
@@ -86,6 +86,10 @@ impl Role {
 }
 
 impl TrioConverter {
+    /// Once a sequence has given so many windows (about 50 MB of labels), no further trio is looked at: the number of
+    /// trios is the product of the numbers of melodies, basses and drums, which a small file can make huge.
+    pub const MAX_WINDOWS: usize = 1 << 15;
+
     /// Sixteen bars, hop one bar, gaps of two bars: the data of Magenta's `*-trio_16bar` models, without its cap.
     pub fn trio_16bar() -> Self {
         Self {
@@ -145,6 +149,10 @@ impl TrioConverter {
         for melody in &melodies {
             for bass in &basses {
                 for drums in &drums {
+                    if conversion.windows.len() >= Self::MAX_WINDOWS {
+                        conversion.skip(SkipReason::OverCap);
+                        continue;
+                    }
                     self.trio_windows([melody, bass, drums], n_bars, segment.first_bar, conversion);
                 }
             }
@@ -293,5 +301,36 @@ impl TrioWindow {
             trio.push(*note);
         }
         Ok(trio)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Note, Pitch, Program, Velocity};
+
+    #[test]
+    fn a_small_file_cannot_ask_for_millions_of_trios() {
+        let mut sequence = NoteSequence::default();
+        for instrument in 0..126_u32 {
+            for (start_time, end_time) in [(0.0, 2.0), (60.0, 62.0)] {
+                sequence.push(Note {
+                    pitch: Pitch::saturating(36),
+                    velocity: Velocity::saturating(80),
+                    start_time,
+                    end_time,
+                    instrument,
+                    program: Program::saturating(if instrument % 3 == 0 { 33 } else { 0 }),
+                    is_drum: instrument % 3 == 1,
+                });
+            }
+        }
+        // 42 melodies, basses and drums each, over 31 bars: 74,088 trios.
+        let wide = TrioConverter { gap_bars: 31, ..TrioConverter::trio_16bar() };
+        let conversion = wide.windows(&sequence);
+        let n_windows = conversion.windows.len();
+        assert!((TrioConverter::MAX_WINDOWS..TrioConverter::MAX_WINDOWS + 16).contains(&n_windows));
+        let n_trios = n_windows / 16 + conversion.skipped[&SkipReason::OverCap];
+        assert_eq!((n_windows % 16, n_trios), (0, 42 * 42 * 42));
     }
 }

@@ -1,5 +1,7 @@
 //! What must hold for every input.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
 use note_seq::midi::{self, ReadMode, ReadOptions, WriteOptions};
 use note_seq::{
     ControlChange, InstrumentInfo, KeySignature, MelodyEncoding, Mode, Note, NoteSequence, Pitch,
@@ -299,20 +301,31 @@ fn pythons_json_is_read_and_written() {
     );
 }
 
-/// Values go between threads.
+/// Values go between threads, and may be held across a caught panic.
 #[test]
 fn types_are_send_and_sync() {
-    fn check<T: Send + Sync + Unpin + 'static>() -> usize {
+    fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() -> usize {
         size_of::<T>()
     }
-    assert!(
-        check::<NoteSequence>() > 0 && check::<midi::Read>() > 0 && check::<midi::MidiError>() > 0
-    );
-    assert!(
-        check::<note_seq::MelodyConverter>() > 0 && check::<note_seq::trio::TrioConverter>() > 0
-    );
-    assert!(
-        check::<note_seq::chords::ChordInference>() > 0
-            && check::<note_seq::groove::GrooveConverter>() > 0
-    );
+    let sizes = [
+        check::<NoteSequence>(),
+        check::<midi::Read>(),
+        check::<midi::MidiError>(),
+        check::<midi::WriteError>(),
+        check::<note_seq::QuantizedSequence>(),
+        check::<note_seq::QuantizeError>(),
+        check::<note_seq::SplitError>(),
+        check::<TempoMap>(),
+        check::<note_seq::BarMap>(),
+        check::<note_seq::MelodyConverter>(),
+        check::<note_seq::Conversion<note_seq::MelodyWindow>>(),
+        check::<note_seq::drums::DrumConverter>(),
+        check::<note_seq::trio::TrioConverter>(),
+        check::<note_seq::chords::ChordInference>(),
+        check::<note_seq::groove::GrooveConverter>(),
+        check::<note_seq::PianoRoll>(),
+        check::<note_seq::Statistics>(),
+        check::<note_seq::Summary>(),
+    ];
+    assert!(sizes.iter().all(|size| *size > 0));
 }
