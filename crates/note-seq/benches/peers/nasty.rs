@@ -50,13 +50,17 @@ pub(crate) fn table(files: &[PathBuf], python: Option<Python>) {
         }
     }
     print!("{:<40}{:>6}", "files that give notes", "files");
-    READERS.iter().for_each(|reader| print!("{reader:>12}"));
+    for reader in READERS {
+        print!("{reader:>12}");
+    }
     println!();
     let mut all = (0, [0; 5]);
     for (class, (n_files, with_notes)) in &classes {
         line(class, *n_files, with_notes);
         all.0 += n_files;
-        all.1.iter_mut().zip(with_notes).for_each(|(sum, n)| *sum += n);
+        for (sum, n) in all.1.iter_mut().zip(with_notes) {
+            *sum += n;
+        }
     }
     line("all", all.0, &all.1);
     println!("another reader gets notes, ours does not: {} files", lost.len());
@@ -67,6 +71,8 @@ pub(crate) fn table(files: &[PathBuf], python: Option<Python>) {
 
 fn line(class: &str, n_files: usize, with_notes: &[usize; 5]) {
     print!("{class:<40}{n_files:>6}");
-    with_notes.iter().for_each(|n| print!("{n:>12}"));
+    for n in with_notes {
+        print!("{n:>12}");
+    }
     println!();
 }
