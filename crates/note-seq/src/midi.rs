@@ -21,7 +21,6 @@ mod write;
 pub use error::MidiError;
 pub use options::{ReadLimits, ReadMode, ReadOptions};
 pub use report::{NoteCounts, ReadReport, Repair, RepairKind};
-pub(crate) use write::signs;
 pub use write::{WriteError, WriteOptions, write};
 
 use crate::sequence::NoteSequence;

@@ -208,18 +208,18 @@ fn score(xml: &mut Xml, melody: &Melody, options: &MusicXmlOptions) -> io::Resul
 }
 
 fn attributes(xml: &mut Xml, melody: &Melody, options: &MusicXmlOptions) -> io::Result<()> {
-    let (fifths, is_minor) = crate::midi::signs(&options.key_signature);
     let mut pitches: Vec<Pitch> = melody.pitches().collect();
     pitches.sort_unstable();
     let is_low = pitches.get(pitches.len() / 2).is_some_and(|median| median.get() < 60);
     within(xml, "attributes", &[], |xml| {
         text(xml, "divisions", &melody.steps_per_quarter.get().to_string())?;
         within(xml, "key", &[], |xml| {
-            text(xml, "fifths", &fifths.to_string())?;
-            if options.key_signature.mode == Mode::NotSpecified {
-                return Ok(());
+            text(xml, "fifths", &options.key_signature.sharps().to_string())?;
+            match options.key_signature.mode {
+                Mode::Major => text(xml, "mode", "major"),
+                Mode::Minor => text(xml, "mode", "minor"),
+                Mode::NotSpecified => Ok(()),
             }
-            text(xml, "mode", if is_minor { "minor" } else { "major" })
         })?;
         within(xml, "time", &[], |xml| {
             text(xml, "beats", &options.time_signature.numerator.to_string())?;
@@ -318,7 +318,7 @@ fn note(
 fn pitch(xml: &mut Xml, pitch: Pitch, options: &MusicXmlOptions) -> io::Result<()> {
     const SHARPS: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
     const FLATS: [&str; 12] = ["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"];
-    let names = if crate::midi::signs(&options.key_signature).0 < 0 { FLATS } else { SHARPS };
+    let names = if options.key_signature.sharps() < 0 { FLATS } else { SHARPS };
     let (step, sign) = names[usize::from(pitch.class())].split_at(1);
     within(xml, "pitch", &[], |xml| {
         text(xml, "step", step)?;
