@@ -5,8 +5,8 @@
 //! seconds to the last bit, tempos, signatures, names; quantized steps; and for each stretch of constant tempo
 //! and metre the melody, drum and trio windows. Then `xtask/peers/chords_groove.py` gives chords and grooves.
 //!
-//! The oracle takes the better part of an hour for ten thousand files. A PATH that ends in `.jsonl` or `.jsonl.gz` is
-//! a file of its answers from before, and is compared without running it again.
+//! The oracle takes the better part of an hour for ten thousand files. A PATH that is a file holds its answers from
+//! before, one JSON line a file, packed with gzip or not; they are compared without running it again.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -74,7 +74,7 @@ pub(crate) fn run(paths: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<
     let mut all_files = Vec::new();
     for path in paths {
         let mut tally = Tally::default();
-        let lines: Box<dyn Iterator<Item = anyhow::Result<String>>> = if is_answers(path) {
+        let lines: Box<dyn Iterator<Item = anyhow::Result<String>>> = if path.is_file() {
             Box::new(saved_answers(path)?)
         } else {
             let mut files = Vec::new();
@@ -266,11 +266,6 @@ fn midi_files(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a path names answers rather than a folder.
-fn is_answers(path: &Path) -> bool {
-    path.to_str().is_some_and(|p| p.ends_with(".jsonl") || p.ends_with(".jsonl.gz"))
 }
 
 /// Answers from before, line by line.
