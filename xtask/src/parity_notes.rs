@@ -1,9 +1,12 @@
-//! `cargo xtask parity notes DIR…`: every MIDI file under the folders, against Python's `note_seq`.
+//! `cargo xtask parity notes PATH…`: every MIDI file under the folders, against Python's `note_seq`.
 //!
 //! Each file goes through the oracle (`../shared/oracles/noteseq_oracle.py` beside the repository) and through
 //! [`note_seq::summary`] in parity mode. Compared, all of it exactly: whether the file is read at all; notes in
 //! seconds to the last bit, tempos, signatures, names; quantized steps; and for each stretch of constant tempo
-//! and metre the melody, drum and trio windows.
+//! and metre the melody, drum and trio windows. Then `xtask/peers/chords_groove.py` gives chords and grooves.
+//!
+//! The oracle takes the better part of an hour for ten thousand files. A PATH that is a file holds its answers from
+//! before, one JSON line a file, packed with gzip or not; they are compared without running it again.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,8 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
+use note_seq::chords::ChordInference;
+use note_seq::drums::N_DRUM_CLASSES;
+use note_seq::groove::GrooveConverter;
 use note_seq::midi::{self, ReadOptions};
-use serde_json::Value;
+use note_seq::{NoteSequence, StepsPerQuarter};
+use serde_json::{Value, json};
 
 /// Runs the oracle on each file named on standard input, one JSON line a file, with numbers to the last digit.
 /// The bound on memory makes a file with an absurd tick a refusal, not the end of the machine.
@@ -34,6 +41,9 @@ for line in sys.stdin:
 /// How many mismatches are printed one by one.
 const MAX_PRINTED: usize = 20;
 
+/// Chords are inferred for every file whose number is a multiple of this: Python takes seconds for one.
+const CHORDS_EVERY: usize = 80;
+
 /// What comparing one file gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -43,16 +53,16 @@ pub(crate) enum Outcome {
     BothRefuse,
     /// Python ran out of memory on a file that we read: nothing to compare.
     PythonOutOfMemory,
-    /// They differ; here is what differs first.
-    Mismatch(String),
+    /// They differ: what differs first in each part (notes, `mel2`, chords, …).
+    Mismatch(BTreeMap<String, String>),
 }
 
-/// Compares every MIDI file under `dirs`; `python` is an interpreter with `note-seq` (default `python3`).
+/// Compares every MIDI file under `paths`; `python` is an interpreter with `note-seq` (default `python3`).
 ///
 /// # Errors
 /// If no file is found, if the oracle cannot be run, and if any file differs.
 #[expect(clippy::print_stdout, reason = "this is a command's output")]
-pub(crate) fn run(dirs: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<()> {
+pub(crate) fn run(paths: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<()> {
     let python = python.unwrap_or_else(|| PathBuf::from("python3"));
     let oracles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/oracles");
     ensure!(
@@ -61,34 +71,124 @@ pub(crate) fn run(dirs: &[PathBuf], python: Option<PathBuf>) -> anyhow::Result<(
         oracles.display()
     );
     let mut total = Tally::default();
-    for dir in dirs {
-        let mut files = Vec::new();
-        midi_files(dir, &mut files).with_context(|| format!("cannot list {}", dir.display()))?;
-        files.sort();
-        ensure!(!files.is_empty(), "there is no MIDI file under {}", dir.display());
+    let mut all_files = Vec::new();
+    for path in paths {
         let mut tally = Tally::default();
-        for answer in answers(&python, &oracles, &files)? {
-            let (file, outcome) = compare_line(&answer?)?;
+        let lines: Box<dyn Iterator<Item = anyhow::Result<String>>> = if path.is_file() {
+            Box::new(saved_answers(path)?)
+        } else {
+            let mut files = Vec::new();
+            midi_files(path, &mut files)
+                .with_context(|| format!("cannot list {}", path.display()))?;
+            files.sort();
+            ensure!(!files.is_empty(), "there is no MIDI file under {}", path.display());
+            let mut command = Command::new(&python);
+            command.args(["-c", DRIVER]).arg(&oracles);
+            Box::new(answers(command, &files)?)
+        };
+        for line in lines {
+            let (file, outcome) = compare_line(&line?)?;
+            all_files.push(PathBuf::from(&file));
             tally.count(&file, outcome);
         }
-        ensure!(
-            tally.n_files == files.len(),
-            "the oracle answered {} of {} files",
-            tally.n_files,
-            files.len()
-        );
-        println!("{:<50} {tally}", dir.display());
+        println!("{:<50} {tally}", path.display());
         total.add(tally);
     }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/chords_groove.py");
+    let mut command = Command::new(&python);
+    command.arg(script).arg(CHORDS_EVERY.to_string());
+    let mut peers = Peers::default();
+    for line in answers(command, &all_files)? {
+        let (file, differing) = peers.compare(&line?)?;
+        total.add_parts(&file, differing);
+    }
     println!("{:<50} {total}", "all");
+    println!("{peers}");
+    for (part, n) in &total.parts {
+        println!("  {part}: {n} files differ");
+    }
     for (file, what) in total.mismatches.iter().take(MAX_PRINTED) {
-        println!("  {file}: {what}");
+        println!("  {file}: {what:?}");
     }
     if total.mismatches.is_empty() {
         Ok(())
     } else {
         bail!("{} of {} files differ from Python", total.mismatches.len(), total.n_files)
     }
+}
+
+/// Chords and grooves, which the oracle does not have.
+#[derive(Default)]
+struct Peers {
+    inference: ChordInference,
+    n_progressions: usize,
+    n_grooves: usize,
+}
+
+impl std::fmt::Display for Peers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "chords of {} stretches and {} grooves compared",
+            self.n_progressions, self.n_grooves
+        )
+    }
+}
+
+impl Peers {
+    /// Compares a line of `chords_groove.py`; gives the file and what differs.
+    fn compare(&mut self, line: &str) -> anyhow::Result<(String, BTreeMap<String, String>)> {
+        let expected: Value = serde_json::from_str(line).context("the peer's answer is no JSON")?;
+        let file = expected["file"].as_str().context("the peer's answer names no file")?.to_owned();
+        let bytes = std::fs::read(&file).with_context(|| format!("cannot read {file}"))?;
+        let mut differing = BTreeMap::new();
+        let Ok(read) = midi::read(&bytes, &ReadOptions::parity()) else {
+            // Counted by the oracle's answers already.
+            return Ok((file, differing));
+        };
+        let groove = groove(&read.sequence);
+        self.n_grooves += usize::from(groove.is_object());
+        // Why there is no groove is told in other words.
+        if groove.is_object() || expected["groove"].is_object() {
+            let difference = difference(&groove, &expected["groove"], "");
+            differing.extend(difference.map(|what| ("groove".to_owned(), what)));
+        }
+        if let Some(pieces) = expected.get("chords").and_then(Value::as_array) {
+            let ours = read.sequence.split_on_time_changes();
+            self.n_progressions += pieces.len();
+            let found: Vec<Value> =
+                ours.iter().take(pieces.len()).map(|p| self.chords(p)).collect();
+            let difference = difference(&Value::from(found), &expected["chords"], "");
+            differing.extend(difference.map(|what| ("chords".to_owned(), what)));
+        }
+        Ok((file, differing))
+    }
+
+    /// The changes as time, step, symbol; null where there are no chords to infer.
+    fn chords(&self, piece: &NoteSequence) -> Value {
+        let Ok(found) = self.inference.infer(piece, StepsPerQuarter::SIXTEENTHS, None) else {
+            return Value::Null;
+        };
+        let changes = found.chords.iter().zip(found.to_annotations());
+        changes.map(|(at, symbol)| json!([at.time, at.step, symbol.text])).collect()
+    }
+}
+
+/// The whole groove's length and hits, or null.
+fn groove(sequence: &NoteSequence) -> Value {
+    let converter = GrooveConverter { split_bars: None, ..GrooveConverter::groovae_2bar() };
+    let conversion = converter.windows(sequence);
+    let Some(window) = conversion.windows.first() else { return Value::Null };
+    let mut hits = Vec::new();
+    for (number, step) in window.output.iter().enumerate() {
+        let (struck, rest) = step.split_at(N_DRUM_CLASSES);
+        let (velocities, offsets) = rest.split_at(N_DRUM_CLASSES);
+        for drum in (0..N_DRUM_CLASSES).filter(|drum| struck[*drum] > 0.0) {
+            let exact = |x: f32| f64::from(x);
+            hits.push(json!([number, drum, exact(velocities[drum]), exact(offsets[drum])]));
+        }
+    }
+    json!({ "n_steps": window.output.len(), "hits": hits })
 }
 
 /// Counts of outcomes.
@@ -99,8 +199,10 @@ pub(crate) struct Tally {
     n_equal: usize,
     n_refused: usize,
     n_out_of_memory: usize,
-    /// Files that differ, with what differs first.
-    pub(crate) mismatches: BTreeMap<String, String>,
+    /// Files that differ, with what differs first in each part.
+    pub(crate) mismatches: BTreeMap<String, BTreeMap<String, String>>,
+    /// How many files differ in each part.
+    parts: BTreeMap<String, usize>,
 }
 
 impl Tally {
@@ -111,10 +213,19 @@ impl Tally {
             Outcome::Equal => self.n_equal += 1,
             Outcome::BothRefuse => self.n_refused += 1,
             Outcome::PythonOutOfMemory => self.n_out_of_memory += 1,
-            Outcome::Mismatch(what) => {
-                self.mismatches.insert(file.to_owned(), what);
-            }
+            Outcome::Mismatch(parts) => self.add_parts(file, parts),
         }
+    }
+
+    /// Notes what differs in one file.
+    fn add_parts(&mut self, file: &str, differing: BTreeMap<String, String>) {
+        if differing.is_empty() {
+            return;
+        }
+        for part in differing.keys() {
+            *self.parts.entry(part.clone()).or_default() += 1;
+        }
+        self.mismatches.entry(file.to_owned()).or_default().extend(differing);
     }
 
     fn add(&mut self, other: Self) {
@@ -122,7 +233,9 @@ impl Tally {
         self.n_equal += other.n_equal;
         self.n_refused += other.n_refused;
         self.n_out_of_memory += other.n_out_of_memory;
-        self.mismatches.extend(other.mismatches);
+        for (file, parts) in other.mismatches {
+            self.add_parts(&file, parts);
+        }
     }
 }
 
@@ -155,35 +268,41 @@ fn midi_files(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The oracle's answers, line by line.
+/// Answers from before, line by line.
+fn saved_answers(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
+    let mut command = Command::new("gzip");
+    // With `-f` what is not packed passes as it is.
+    command.args(["-dcf"]).arg(path);
+    answers(command, &[])
+}
+
+/// What a program prints of the files whose names it is given, line by line.
 fn answers(
-    python: &Path,
-    oracles: &Path,
+    mut command: Command,
     files: &[PathBuf],
-) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
-    let mut child = Command::new(python)
-        .args(["-c", DRIVER])
-        .arg(oracles)
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>> + use<>> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .with_context(|| format!("cannot run {}", python.display()))?;
-    let mut names = child.stdin.take().context("the oracle has no standard input")?;
+        .with_context(|| format!("cannot run {name}"))?;
+    let mut names = child.stdin.take().context("the program has no standard input")?;
     let list: Vec<u8> =
         files.iter().flat_map(|f| [f.as_os_str().as_encoded_bytes(), b"\n"].concat()).collect();
-    // A thread of its own: the oracle answers before it has read all names, and a full pipe would stop both.
+    // A thread of its own: the program answers before it has read all names, and a full pipe would stop both.
     std::thread::spawn(move || names.write_all(&list));
     let lines =
-        BufReader::new(child.stdout.take().context("the oracle has no standard output")?).lines();
+        BufReader::new(child.stdout.take().context("the program has no standard output")?).lines();
     let mut child = Some(child);
-    Ok(lines.map(|line| line.context("cannot read the oracle's answer")).chain(std::iter::from_fn(
+    Ok(lines.map(|line| line.context("cannot read an answer")).chain(std::iter::from_fn(
         move || {
             // Wait for the child once its output has ended.
             match child.take()?.wait() {
                 Ok(status) if status.success() => None,
                 Ok(status) => Some(Err(anyhow::anyhow!(
-                    "the oracle stopped with {status}; is `note-seq` installed?"
+                    "{name} stopped with {status}; is `note-seq` installed?"
                 ))),
                 Err(error) => Some(Err(error.into())),
             }
@@ -199,20 +318,46 @@ pub(crate) fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
     let expected: Value = serde_json::from_str(line).context("the oracle's answer is no JSON")?;
     let file = expected["file"].as_str().context("the oracle's answer names no file")?.to_owned();
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read {file}"))?;
-    let outcome = match (
-        midi::read(&bytes, &ReadOptions::parity()),
-        expected.get("error").and_then(Value::as_str),
-    ) {
+    let one = |what: String| Outcome::Mismatch([("read".to_owned(), what)].into());
+    let refusal = ["error", "crash"].into_iter().find_map(|key| expected.get(key)?.as_str());
+    let outcome = match (midi::read(&bytes, &ReadOptions::parity()), refusal) {
         (Err(_), Some(_)) => Outcome::BothRefuse,
         (Ok(_), Some(error)) if error.contains("MemoryError") => Outcome::PythonOutOfMemory,
-        (Ok(_), Some(error)) => Outcome::Mismatch(format!("only Python refuses it: {error}")),
-        (Err(error), None) => Outcome::Mismatch(format!("only we refuse it: {error}")),
+        (Ok(_), Some(error)) => one(format!("only Python refuses it: {error}")),
+        (Err(error), None) => one(format!("only we refuse it: {error}")),
         (Ok(read), None) => {
             let found = serde_json::to_value(note_seq::summary(&read))?;
-            difference(&found, &expected, "").map_or(Outcome::Equal, Outcome::Mismatch)
+            let differing = differences(&found, &expected);
+            if differing.is_empty() { Outcome::Equal } else { Outcome::Mismatch(differing) }
         }
     };
     Ok((file, outcome))
+}
+
+/// What differs first in each part of two summaries.
+fn differences(found: &Value, expected: &Value) -> BTreeMap<String, String> {
+    let mut differing = BTreeMap::new();
+    let mut compare = |found: &Value, expected: &Value, at: &str| {
+        for (part, value) in found.as_object().into_iter().flatten() {
+            let other = expected.get(part).unwrap_or(&Value::Null);
+            if part != "segments"
+                && let Some(what) = difference(value, other, &format!("{at}/{part}"))
+            {
+                differing.entry(part.clone()).or_insert(what);
+            }
+        }
+    };
+    compare(found, expected, "");
+    let list = |value: &Value| value["segments"].as_array().cloned().unwrap_or_default();
+    let (ours, theirs) = (list(found), list(expected));
+    for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        compare(ours, theirs, &format!("/segments/{i}"));
+    }
+    if ours.len() != theirs.len() {
+        let what = format!("{} stretches, {} in Python", ours.len(), theirs.len());
+        differing.insert("segments".to_owned(), what);
+    }
+    differing
 }
 
 /// The first place where two values differ. Keys that only the oracle has (file, hash, times) are passed over.

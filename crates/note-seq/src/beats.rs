@@ -1,8 +1,7 @@
 //! Beats and downbeats, through every change of tempo and metre.
 
-use crate::event::{Tempo, TimeSignature};
 use crate::sequence::NoteSequence;
-use crate::units::{DEFAULT_QPM, Seconds};
+use crate::units::Seconds;
 
 /// A beat of the metre in force.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +18,7 @@ pub struct Beat {
 const MAX_BEATS: usize = 1 << 20;
 
 impl NoteSequence {
-    /// Every beat up to the end of the music.
+    /// Every beat up to the end of the music, by [`Self::tempo_map`] and [`Self::bar_map`].
     ///
     /// A beat is `4 / denominator` quarter notes; a change of metre begins a new bar where it stands. At most 2^20
     /// beats are given.
@@ -34,33 +33,25 @@ impl NoteSequence {
     /// assert_eq!(beats, [(0.0, 0, 0), (0.5, 0, 1), (1.0, 0, 2), (1.5, 1, 0)]);
     /// ```
     pub fn beats(&self) -> Vec<Beat> {
-        let mut metres: Vec<TimeSignature> = self
-            .time_signatures
-            .iter()
-            .filter(|t| t.numerator > 0 && t.denominator > 0)
-            .copied()
-            .collect();
-        metres.sort_by(|a, b| a.time.total_cmp(&b.time));
-        if metres.first().is_none_or(|t| t.time > 0.0) {
-            metres.insert(0, TimeSignature::default());
-        }
-        let mut tempos: Vec<Tempo> = self.tempos.iter().filter(|t| t.qpm > 0.0).copied().collect();
-        tempos.sort_by(|a, b| a.time.total_cmp(&b.time));
+        let (tempos, bars) = (self.tempo_map(), self.bar_map());
         let mut beats = Vec::new();
-        let mut bar = 0;
-        for (i, metre) in metres.iter().enumerate() {
-            let end =
-                metres.get(i + 1).map_or(self.total_time, |next| next.time.min(self.total_time));
-            let mut time = metre.time.max(0.0);
-            let mut beat = 0;
-            // Half a millisecond before the end is the end, not a beat: times are rounded.
-            while time < end - 5e-4 && beats.len() < MAX_BEATS {
-                beats.push(Beat { time, bar, beat });
-                time = after_quarters(&tempos, time, 4.0 / f64::from(metre.denominator));
-                beat = (beat + 1) % metre.numerator;
-                bar += u32::from(beat == 0);
+        for (i, metre) in bars.pieces().iter().enumerate() {
+            let next = bars.pieces().get(i + 1);
+            let end = next.map_or(f64::INFINITY, |next| tempos.seconds_at_quarters(next.quarters));
+            let end = end.min(self.total_time);
+            for n_beats in 0..u32::MAX {
+                let quarters = metre.quarters + f64::from(n_beats) * metre.quarters_per_beat;
+                let time = tempos.seconds_at_quarters(quarters);
+                // Half a millisecond before the end is the end, not a beat: times are rounded.
+                if time >= end - 5e-4 || beats.len() >= MAX_BEATS {
+                    break;
+                }
+                beats.push(Beat {
+                    time,
+                    bar: metre.bar.saturating_add(n_beats / metre.beats_per_bar),
+                    beat: n_beats % metre.beats_per_bar,
+                });
             }
-            bar += u32::from(beat != 0);
         }
         beats
     }
@@ -71,28 +62,10 @@ impl NoteSequence {
     }
 }
 
-/// The time `quarters` after `time`, through the tempos in between.
-fn after_quarters(tempos: &[Tempo], time: Seconds, quarters: f64) -> Seconds {
-    let (mut time, mut left) = (time, quarters);
-    let mut next = tempos.partition_point(|t| t.time <= time);
-    loop {
-        let qpm = next.checked_sub(1).map_or(DEFAULT_QPM, |at| tempos[at].qpm);
-        let end = time + left * 60.0 / qpm;
-        match tempos.get(next) {
-            Some(change) if change.time < end => {
-                left -= (change.time - time) * qpm / 60.0;
-                time = change.time;
-                next += 1;
-            }
-            _ => return end,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Note;
+    use crate::{Note, Tempo, TimeSignature};
 
     #[test]
     fn tempo_changes_inside_a_beat_and_metre_changes_are_followed() {

@@ -39,7 +39,7 @@ pub enum SkipReason {
     EmptyWindow,
     /// The same window occurred before. Counts windows.
     Duplicate,
-    /// The cap on windows was reached. Counts windows.
+    /// The cap on windows was reached. Counts windows; trios not looked at any more count once each.
     OverCap,
     /// Melody, bass or drums are missing from a trio. Counts segments.
     MissingPart,
@@ -88,7 +88,8 @@ impl From<&QuantizeError> for SkipReason {
         match error {
             QuantizeError::MultipleTempos { .. }
             | QuantizeError::MultipleTimeSignatures { .. }
-            | QuantizeError::BadGrid { .. } => Self::TimeChange,
+            | QuantizeError::BadGrid { .. }
+            | QuantizeError::NoTicks { .. } => Self::TimeChange,
             QuantizeError::BadTimeSignature { .. } => Self::BadTimeSignature,
             QuantizeError::NegativeTime { .. } => Self::NegativeTime,
         }

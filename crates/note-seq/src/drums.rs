@@ -5,6 +5,7 @@ mod extract;
 mod map;
 
 pub use convert::{DrumConverter, DrumWindow};
+pub(crate) use extract::extract_notes;
 pub use extract::{DrumExtractOptions, extract};
 pub use map::DrumMap;
 

@@ -79,6 +79,25 @@ pub struct KeySignature {
     pub mode: Mode,
 }
 
+impl KeySignature {
+    /// Sharps in front of the staff, flats as negative numbers: -5 to 6. Of the keys that sound alike the one with
+    /// fewer signs; keys that are neither major nor minor count as major.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{KeySignature, Mode};
+    /// let key = |key, mode| KeySignature { time: 0.0, key, mode };
+    /// assert_eq!(key(8, Mode::Major).sharps(), -4); // A flat major
+    /// assert_eq!(key(4, Mode::Minor).sharps(), 1); // E minor
+    /// ```
+    pub fn sharps(&self) -> i8 {
+        let offset = if self.mode == Mode::Minor { 9 } else { 0 };
+        let fifths = ((i32::from(self.key) - offset) * 7).rem_euclid(12);
+        let sharps = if fifths > 6 { fifths - 12 } else { fifths };
+        i8::try_from(sharps).unwrap_or_default()
+    }
+}
+
 /// Keys in JSON are the proto's names, `C` to `B`; its other spellings and plain numbers are read too.
 mod key_name {
     use serde::{Deserialize, Deserializer, Serializer, de};

@@ -22,10 +22,13 @@ pub mod melody;
 pub mod midi;
 pub mod trio;
 
+mod bar_map;
 mod beats;
 mod conversion;
 mod edit;
 mod event;
+#[cfg(feature = "musicxml")]
+mod musicxml;
 mod piano_roll;
 mod pitch;
 mod quantize;
@@ -41,6 +44,7 @@ mod transpose;
 mod units;
 mod windows;
 
+pub use bar_map::{BarMap, BarPiece, BarPosition};
 pub use beats::Beat;
 pub use conversion::{Conversion, Dedupe, SkipReason};
 pub use event::{
@@ -51,6 +55,8 @@ pub use melody::{
     Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow, Playback, UnknownLabel,
     UnsupportedPitch,
 };
+#[cfg(feature = "musicxml")]
+pub use musicxml::{MusicXmlError, MusicXmlOptions};
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};
 pub use quantize::{QuantizeError, quantize_to_step};

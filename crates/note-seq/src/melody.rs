@@ -8,6 +8,7 @@ mod playback;
 pub use convert::{MelodyConverter, MelodyWindow};
 pub use encoding::{MelodyEncoding, UnknownLabel, UnsupportedPitch};
 pub use extract::{ExtractError, ExtractOptions, extract};
+pub(crate) use extract::{bars_of, extract_sorted};
 pub use playback::Playback;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,14 @@
 //! Quantizing: seconds to steps, with the rounding that Python's `note_seq` has.
+//!
+//! [`exact`] rounds the ticks that the seconds came from instead.
+
+mod exact;
 
 use thiserror::Error;
 
 use crate::event::{Tempo, TimeSignature};
 use crate::quantized::{Grid, QuantizedNote, QuantizedSequence};
-use crate::sequence::NoteSequence;
+use crate::sequence::{Note, NoteSequence};
 use crate::units::{DEFAULT_QPM, Qpm, Seconds, Step, StepsPerQuarter};
 
 /// Why a sequence could not be quantized.
@@ -62,6 +66,15 @@ pub enum QuantizeError {
         /// The number found.
         steps_per_second: f64,
     },
+    /// Exact quantizing needs the ticks that the times came from.
+    #[error(
+        "exact quantizing needs a resolution of 1 to 32767 ticks a quarter note, the sequence has \
+             {ticks_per_quarter}; set `ticks_per_quarter`, or use `quantize`"
+    )]
+    NoTicks {
+        /// The sequence's resolution.
+        ticks_per_quarter: i32,
+    },
 }
 
 /// The step nearest to a time: `trunc(seconds · steps_per_second + 0.5)`.
@@ -80,7 +93,8 @@ impl NoteSequence {
     /// Snaps every note to a grid of `steps_per_quarter` steps a quarter note, relative to the tempo.
     ///
     /// A note whose ends fall on one step is made one step long. Bit-compatible with Python's
-    /// `quantize_note_sequence`.
+    /// `quantize_note_sequence`: where a time lies halfway between two steps, rounding errors of its `f64` arithmetic
+    /// decide. [`Self::quantize_ticks`] is exact there.
     ///
     /// # Errors
     /// [`QuantizeError::MultipleTempos`] and [`QuantizeError::MultipleTimeSignatures`] where either changes
@@ -90,10 +104,9 @@ impl NoteSequence {
         &self,
         steps_per_quarter: StepsPerQuarter,
     ) -> Result<QuantizedSequence, QuantizeError> {
-        let time_signature = single_time_signature(&self.time_signatures)?;
-        let qpm = single_tempo(&self.tempos)?;
-        let grid = Grid::Relative { steps_per_quarter, qpm, time_signature };
-        quantize_on(self, grid, steps_per_quarter.steps_per_second(qpm))
+        let grid = Grid::of(&self.tempos, &self.time_signatures, steps_per_quarter)?;
+        let steps_per_second = grid.steps_per_second();
+        quantize_on(self, grid, |seconds| quantize_to_step(seconds, steps_per_second))
     }
 
     /// Snaps every note to a grid of `steps_per_second`, whatever the tempos and signatures.
@@ -104,47 +117,73 @@ impl NoteSequence {
         &self,
         steps_per_second: f64,
     ) -> Result<QuantizedSequence, QuantizeError> {
-        quantize_on(self, Grid::Absolute { steps_per_second }, steps_per_second)
+        let grid = Grid::Absolute { steps_per_second }.checked()?;
+        quantize_on(self, grid, |seconds| quantize_to_step(seconds, steps_per_second))
     }
+}
+
+impl Grid {
+    /// The grid relative to the one tempo and metre that these lists must hold.
+    pub(crate) fn of(
+        tempos: &[Tempo],
+        time_signatures: &[TimeSignature],
+        steps_per_quarter: StepsPerQuarter,
+    ) -> Result<Self, QuantizeError> {
+        let time_signature = single_time_signature(time_signatures)?;
+        let qpm = single_tempo(tempos)?;
+        Self::Relative { steps_per_quarter, qpm, time_signature }.checked()
+    }
+
+    fn checked(self) -> Result<Self, QuantizeError> {
+        let steps_per_second = self.steps_per_second();
+        if steps_per_second.is_finite() && steps_per_second > 0.0 {
+            Ok(self)
+        } else {
+            Err(QuantizeError::BadGrid { steps_per_second })
+        }
+    }
+}
+
+/// Puts a note on the steps that `to_step` gives for its times, at least one step long.
+#[inline]
+pub(crate) fn snap(
+    note: &Note,
+    to_step: impl Fn(Seconds) -> Step,
+) -> Result<QuantizedNote, QuantizeError> {
+    let start_step = to_step(note.start_time);
+    let mut end_step = to_step(note.end_time);
+    if end_step == start_step {
+        end_step = end_step.saturating_add(1);
+    }
+    if start_step < 0 || end_step < 0 {
+        return Err(QuantizeError::NegativeTime { seconds: note.start_time.min(note.end_time) });
+    }
+    Ok(QuantizedNote {
+        pitch: note.pitch,
+        velocity: note.velocity,
+        start_step,
+        end_step,
+        instrument: note.instrument,
+        program: note.program,
+        is_drum: note.is_drum,
+    })
 }
 
 fn quantize_on(
     sequence: &NoteSequence,
     grid: Grid,
-    steps_per_second: f64,
+    to_step: impl Fn(Seconds) -> Step,
 ) -> Result<QuantizedSequence, QuantizeError> {
-    if !(steps_per_second.is_finite() && steps_per_second > 0.0) {
-        return Err(QuantizeError::BadGrid { steps_per_second });
-    }
-    let mut total_steps = quantize_to_step(sequence.total_time, steps_per_second);
+    let mut total_steps = to_step(sequence.total_time);
     let mut notes = Vec::with_capacity(sequence.notes.len());
     for note in &sequence.notes {
-        let start_step = quantize_to_step(note.start_time, steps_per_second);
-        let mut end_step = quantize_to_step(note.end_time, steps_per_second);
-        if end_step == start_step {
-            end_step = end_step.saturating_add(1);
-        }
-        if start_step < 0 || end_step < 0 {
-            return Err(QuantizeError::NegativeTime {
-                seconds: note.start_time.min(note.end_time),
-            });
-        }
-        total_steps = total_steps.max(end_step);
-        notes.push(QuantizedNote {
-            pitch: note.pitch,
-            velocity: note.velocity,
-            start_step,
-            end_step,
-            instrument: note.instrument,
-            program: note.program,
-            is_drum: note.is_drum,
-        });
+        let snapped = snap(note, &to_step)?;
+        total_steps = total_steps.max(snapped.end_step);
+        notes.push(snapped);
     }
     let controls = sequence.control_changes.iter().map(|c| c.time);
     let texts = sequence.text_annotations.iter().map(|t| t.time);
-    if let Some(seconds) =
-        controls.chain(texts).find(|t| quantize_to_step(*t, steps_per_second) < 0)
-    {
+    if let Some(seconds) = controls.chain(texts).find(|t| to_step(*t) < 0) {
         return Err(QuantizeError::NegativeTime { seconds });
     }
     Ok(QuantizedSequence { grid, notes, total_steps: total_steps.max(0) })

@@ -27,6 +27,54 @@ pub enum Grid {
     },
 }
 
+/// Steps a bar, where bars have whole numbers of them, and steps a quarter note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bars {
+    pub(crate) steps_per_bar: Step,
+    pub(crate) steps_per_quarter: StepsPerQuarter,
+}
+
+impl Grid {
+    /// Steps a second.
+    pub fn steps_per_second(&self) -> f64 {
+        match *self {
+            Self::Relative { steps_per_quarter, qpm, .. } => {
+                steps_per_quarter.steps_per_second(qpm)
+            }
+            Self::Absolute { steps_per_second } => steps_per_second,
+        }
+    }
+
+    /// Steps a bar, `steps_per_quarter · (4 / denominator · numerator)`: not always a whole number (7/32 gives
+    /// 3.5 at 4 steps a quarter). `None` on an absolute grid.
+    pub fn steps_per_bar(&self) -> Option<f64> {
+        match self {
+            Self::Relative { steps_per_quarter, time_signature, .. } => {
+                Some(f64::from(steps_per_quarter.get()) * time_signature.quarters_per_bar())
+            }
+            Self::Absolute { .. } => None,
+        }
+    }
+
+    /// Steps a quarter note; `None` on an absolute grid.
+    pub fn steps_per_quarter(&self) -> Option<StepsPerQuarter> {
+        match self {
+            Self::Relative { steps_per_quarter, .. } => Some(*steps_per_quarter),
+            Self::Absolute { .. } => None,
+        }
+    }
+
+    /// The bars, if a bar is a whole number of steps above 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole and, with 16-bit steps and 32-bit beats, below 2^53"
+    )]
+    pub(crate) fn bars(&self) -> Option<Bars> {
+        let steps_per_bar = self.steps_per_bar().filter(|s| *s >= 1.0 && s.fract() == 0.0)? as Step;
+        Some(Bars { steps_per_bar, steps_per_quarter: self.steps_per_quarter()? })
+    }
+}
+
 /// A note on the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuantizedNote {
@@ -58,45 +106,29 @@ pub struct QuantizedSequence {
 }
 
 impl QuantizedSequence {
-    /// Steps a bar, `steps_per_quarter · (4 / denominator · numerator)`: not always a whole number (7/32 gives
-    /// 3.5 at 4 steps a quarter). `None` on an absolute grid.
+    /// Steps a bar, which is not always a whole number; see [`Grid::steps_per_bar`].
     pub fn steps_per_bar(&self) -> Option<f64> {
-        match self.grid {
-            Grid::Relative { steps_per_quarter, time_signature, .. } => {
-                Some(f64::from(steps_per_quarter.get()) * time_signature.quarters_per_bar())
-            }
-            Grid::Absolute { .. } => None,
-        }
+        self.grid.steps_per_bar()
     }
 
     /// Steps a bar where that is a whole number above 0.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "whole and, with 16-bit steps and 32-bit beats, below 2^53"
-    )]
     pub fn whole_steps_per_bar(&self) -> Option<Step> {
-        self.steps_per_bar().filter(|s| *s >= 1.0 && s.fract() == 0.0).map(|s| s as Step)
+        self.grid.bars().map(|bars| bars.steps_per_bar)
     }
 
     /// Steps a quarter note; `None` on an absolute grid.
     pub fn steps_per_quarter(&self) -> Option<StepsPerQuarter> {
-        match self.grid {
-            Grid::Relative { steps_per_quarter, .. } => Some(steps_per_quarter),
-            Grid::Absolute { .. } => None,
-        }
+        self.grid.steps_per_quarter()
     }
 
     /// The notes back in seconds: step `s` stands at `s / steps_per_second`. Tempo and metre are written.
     pub fn to_sequence(&self) -> NoteSequence {
         let mut sequence = NoteSequence::default();
-        let steps_per_second = match self.grid {
-            Grid::Relative { steps_per_quarter, qpm, time_signature } => {
-                sequence.tempos.push(Tempo { time: 0.0, qpm });
-                sequence.time_signatures.push(time_signature);
-                steps_per_quarter.steps_per_second(qpm)
-            }
-            Grid::Absolute { steps_per_second } => steps_per_second,
-        };
+        if let Grid::Relative { qpm, time_signature, .. } = self.grid {
+            sequence.tempos.push(Tempo { time: 0.0, qpm });
+            sequence.time_signatures.push(time_signature);
+        }
+        let steps_per_second = self.grid.steps_per_second();
         for note in &self.notes {
             sequence.push(Note {
                 pitch: note.pitch,

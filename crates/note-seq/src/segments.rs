@@ -1,73 +1,194 @@
 //! The stretches of constant tempo and metre that windows are taken from, with their place in the piece.
+//!
+//! The same stretches as [`NoteSequence::split_on_time_changes`] gives, and the same steps as quantizing them, but
+//! of the notes only: names, controllers and texts are not copied for what becomes windows of labels.
 
-use crate::conversion::SkipReason;
-use crate::quantize::QuantizeError;
-use crate::quantized::QuantizedSequence;
-use crate::sequence::NoteSequence;
-use crate::units::{Step, StepsPerQuarter};
+use crate::conversion::{Conversion, SkipReason};
+use crate::event::{Tempo, TimeSignature};
+use crate::quantize::{QuantizeError, quantize_to_step, snap};
+use crate::quantized::{Bars, Grid, QuantizedNote};
+use crate::sequence::{Note, NoteSequence};
+use crate::split::{deal_states, piece_of};
+use crate::units::{Seconds, Step, StepsPerQuarter};
+use crate::windows;
 
 /// A quantized stretch.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    /// The stretch, before quantizing.
-    pub(crate) sequence: NoteSequence,
-    /// The stretch on the grid.
-    pub(crate) quantized: Result<QuantizedSequence, QuantizeError>,
+    /// Its grid, or why it has none.
+    grid: Result<Grid, QuantizeError>,
+    /// Steps a second on that grid.
+    steps_per_second: f64,
+    /// Its notes, in the order of the sequence.
+    notes: Vec<Snapped>,
+    /// The largest note end.
+    pub(crate) total_steps: Step,
     /// Bars of the piece before the stretch.
     pub(crate) first_bar: u32,
 }
 
-impl Segment {
-    /// The stretch on the grid, if its bar has so many steps.
-    pub(crate) fn on_bars_of(&self, steps_per_bar: u32) -> Result<&QuantizedSequence, SkipReason> {
-        let quantized = self.quantized.as_ref().map_err(SkipReason::from)?;
-        if quantized.whole_steps_per_bar() == Some(Step::from(steps_per_bar)) {
-            Ok(quantized)
-        } else {
-            Err(SkipReason::WrongBarLength)
-        }
+/// A note on the grid, and when it started before.
+#[derive(Debug, Clone, Copy)]
+struct Snapped {
+    note: QuantizedNote,
+    start_time: Seconds,
+}
+
+impl Snapped {
+    /// Ascends with the step and, on one step, from high to low.
+    fn key(&self) -> i128 {
+        i128::from(self.note.start_step) << 8 | i128::from(u8::MAX - self.note.pitch.get())
     }
 }
 
-/// Splits where tempo or metre changes and quantizes every stretch.
-///
-/// Bars are counted over all stretches: each earlier one counts with its bars begun in its own metre (the bar
-/// grid starts anew at a change), whether or not it gives windows.
-pub(crate) fn segments(
-    sequence: &NoteSequence,
-    steps_per_quarter: StepsPerQuarter,
-) -> Vec<Segment> {
-    let cuts = sequence.time_change_cuts();
-    let mut first_bar = 0_u32;
-    let pieces = sequence.split_at(&cuts).unwrap_or_default();
-    let mut segments = Vec::with_capacity(pieces.len());
-    for (piece, window) in pieces.into_iter().zip(cuts.windows(2)) {
-        let quantized = piece.quantize(steps_per_quarter);
-        let n_bars = quantized
-            .as_ref()
-            .map_or(0.0, |q| bars_begun(q, window[1] - window[0], steps_per_quarter));
-        segments.push(Segment { sequence: piece, quantized, first_bar });
+impl Segment {
+    /// The notes, in the order of the sequence.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &QuantizedNote> {
+        self.notes.iter().map(|n| &n.note)
+    }
+
+    /// The notes that `keep` answers true for, as melodies are extracted from them: by instrument and start, from
+    /// high to low, and of equals the one that really started first.
+    pub(crate) fn in_order(&self, keep: impl Fn(&QuantizedNote) -> bool) -> Vec<QuantizedNote> {
+        let mut kept: Vec<Snapped> = Vec::with_capacity(self.notes.len());
+        kept.extend(self.notes.iter().filter(|n| keep(&n.note)));
+        if !kept.is_sorted_by_key(|n| n.note.instrument) {
+            kept.sort_by_key(|n| n.note.instrument);
+        }
+        let order = |a: &Snapped, b: &Snapped| {
+            a.key().cmp(&b.key()).then_with(|| a.start_time.total_cmp(&b.start_time))
+        };
+        for part in kept.chunk_by_mut(|a, b| a.note.instrument == b.note.instrument) {
+            // A line that never overlaps itself is in order already.
+            if !part.is_sorted_by(|a, b| order(a, b).is_le()) {
+                part.sort_by(order);
+            }
+        }
+        kept.into_iter().map(|n| n.note).collect()
+    }
+
+    /// The stretch's bars, if they have so many steps.
+    fn bars_of(&self, steps_per_bar: u32) -> Result<Bars, SkipReason> {
+        let grid = self.grid.as_ref().map_err(SkipReason::from)?;
+        grid.bars()
+            .filter(|bars| bars.steps_per_bar == Step::from(steps_per_bar))
+            .ok_or(SkipReason::WrongBarLength)
+    }
+
+    fn push(&mut self, note: &Note, start: Seconds, end: Seconds) {
+        if self.grid.is_err() {
+            return;
+        }
+        let moved = Note {
+            start_time: note.start_time - start,
+            end_time: note.end_time.min(end) - start,
+            ..*note
+        };
+        match snap(&moved, |seconds| quantize_to_step(seconds, self.steps_per_second)) {
+            Ok(snapped) => {
+                self.total_steps = self.total_steps.max(snapped.end_step);
+                self.notes.push(Snapped { note: snapped, start_time: note.start_time });
+            }
+            Err(error) => self.grid = Err(error),
+        }
+    }
+
+    /// Bars begun in the stretch, which is `seconds` long; a rounding error past a bar line begins none.
+    fn n_bars(&self, seconds: Seconds) -> u32 {
+        const ROUNDING_BARS: f64 = 1e-6;
+        let n_bars = self.grid.as_ref().map_or(0.0, |grid| {
+            let steps = seconds * self.steps_per_second;
+            grid.steps_per_bar().map_or(0.0, |bar| (steps / bar - ROUNDING_BARS).ceil())
+        });
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "the cast saturates, as wanted"
         )]
         let n_bars = n_bars as u32;
-        first_bar = first_bar.saturating_add(n_bars);
+        n_bars
     }
-    segments
 }
 
-/// Bars begun in a stretch of `seconds`; a rounding error past a bar line begins none.
-fn bars_begun(
-    quantized: &QuantizedSequence,
-    seconds: f64,
+/// Takes every stretch whose bar has `steps_per_bar` steps to `take`, counts the others by reason, and keeps the
+/// first `max_windows`.
+pub(crate) fn convert<W>(
+    sequence: &NoteSequence,
     steps_per_quarter: StepsPerQuarter,
-) -> f64 {
-    const ROUNDING_BARS: f64 = 1e-6;
-    let crate::quantized::Grid::Relative { qpm, .. } = quantized.grid else { return 0.0 };
-    let steps = seconds * steps_per_quarter.steps_per_second(qpm);
-    quantized.steps_per_bar().map_or(0.0, |bar| (steps / bar - ROUNDING_BARS).ceil())
+    steps_per_bar: u32,
+    max_windows: Option<usize>,
+    mut take: impl FnMut(&Segment, Bars, &mut Conversion<W>),
+) -> Conversion<W> {
+    let mut conversion = Conversion::new();
+    let segments =
+        if sequence.notes.is_empty() { Vec::new() } else { segments(sequence, steps_per_quarter) };
+    if segments.is_empty() {
+        conversion.skip(SkipReason::NoNotes);
+    }
+    for segment in &segments {
+        match segment.bars_of(steps_per_bar) {
+            Ok(bars) => take(segment, bars, &mut conversion),
+            Err(reason) => conversion.skip(reason),
+        }
+    }
+    windows::cap(&mut conversion, max_windows);
+    conversion
+}
+
+/// Splits where tempo or metre changes and quantizes every stretch.
+///
+/// Bars are counted over all stretches: each earlier one counts with its bars begun in its own metre (the bar
+/// grid starts anew at a change), whether or not it gives windows.
+fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<Segment> {
+    let cuts = sequence.time_change_cuts();
+    // Start and end are the least, but for a sequence that has no length.
+    let n_segments = cuts.len() - 1;
+    let mut metres: Vec<Vec<TimeSignature>> = vec![Vec::new(); n_segments];
+    deal_states(
+        &sequence.time_signatures,
+        &cuts,
+        |t| t.time,
+        |i, t, time| {
+            metres[i].push(TimeSignature { time, ..t });
+        },
+    );
+    let mut tempos: Vec<Vec<Tempo>> = vec![Vec::new(); n_segments];
+    deal_states(
+        &sequence.tempos,
+        &cuts,
+        |t| t.time,
+        |i, t, time| {
+            tempos[i].push(Tempo { time, ..t });
+        },
+    );
+    let mut segments: Vec<Segment> = (metres.iter().zip(&tempos))
+        .map(|(metres, tempos)| {
+            let grid = Grid::of(tempos, metres, steps_per_quarter);
+            Segment {
+                steps_per_second: grid.as_ref().map_or(0.0, Grid::steps_per_second),
+                grid,
+                notes: Vec::with_capacity(if n_segments == 1 { sequence.notes.len() } else { 0 }),
+                total_steps: 0,
+                first_bar: 0,
+            }
+        })
+        .collect();
+    let mut last = 0;
+    for note in &sequence.notes {
+        // Most notes lie in the stretch of the note before.
+        let is_same = n_segments > 0 && (cuts[last]..cuts[last + 1]).contains(&note.start_time);
+        if !is_same {
+            let Some(i) = piece_of(&cuts, note.start_time) else { continue };
+            last = i;
+        }
+        segments[last].push(note, cuts[last], cuts[last + 1]);
+    }
+    let mut first_bar = 0_u32;
+    for (segment, cut) in segments.iter_mut().zip(cuts.windows(2)) {
+        segment.first_bar = first_bar;
+        first_bar = first_bar.saturating_add(segment.n_bars(cut[1] - cut[0]));
+    }
+    segments
 }
 
 /// The number of a bar in the piece.

@@ -234,14 +234,14 @@ impl NoteSequence {
 }
 
 /// The piece in which something at `time` starts: the last `i` with `times[i] <= time`.
-fn piece_of(times: &[Seconds], time: Seconds) -> Option<usize> {
+pub(crate) fn piece_of(times: &[Seconds], time: Seconds) -> Option<usize> {
     let next = times.partition_point(|t| *t <= time);
     (1..times.len()).contains(&next).then(|| next - 1)
 }
 
 /// Deals out values that hold until the next one: for each piece first the value in force, at 0, then those
 /// strictly inside.
-fn deal_states<T: Clone>(
+pub(crate) fn deal_states<T: Clone>(
     events: &[T],
     times: &[Seconds],
     time_of: impl Fn(&T) -> Seconds,

@@ -214,9 +214,9 @@ fn quantized(
 
 fn python_class(error: &QuantizeError) -> &'static str {
     match error {
-        QuantizeError::MultipleTempos { .. } | QuantizeError::BadGrid { .. } => {
-            "MultipleTempoError"
-        }
+        QuantizeError::MultipleTempos { .. }
+        | QuantizeError::BadGrid { .. }
+        | QuantizeError::NoTicks { .. } => "MultipleTempoError",
         QuantizeError::MultipleTimeSignatures { .. } => "MultipleTimeSignatureError",
         QuantizeError::BadTimeSignature { .. } => "BadTimeSignatureError",
         QuantizeError::NegativeTime { .. } => "NegativeTimeError",

@@ -1,6 +1,12 @@
 //! Ticks ⇄ seconds ⇄ quarters, piece by piece: no table with an entry for each tick.
 
+use crate::event::Tempo;
+use crate::sequence::NoteSequence;
 use crate::units::{DEFAULT_QPM, Qpm, Seconds};
+
+/// Resolution of the map of a sequence that has none, in ticks a quarter note: all halves, thirds, fifths, sevenths
+/// and elevenths of common notes lie on ticks, and no time is more than 9 µs from one at 120 quarter notes a minute.
+const FINE_TICKS_PER_QUARTER: u16 = 27_720;
 
 /// One stretch of constant tempo.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +39,35 @@ pub struct TempoPiece {
 pub struct TempoMap {
     pieces: Vec<TempoPiece>,
     ticks_per_quarter: f64,
+}
+
+impl NoteSequence {
+    /// Ticks ⇄ seconds ⇄ quarter notes of this sequence, at its own resolution (27,720 ticks a quarter note if it has
+    /// none). Together with [`Self::bar_map`] that leads to bars and beats.
+    ///
+    /// A tempo change that lies on no tick is placed on the nearest. Tempos that are not positive are left out.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{NoteSequence, Tempo};
+    /// let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
+    /// sequence.tempos = vec![Tempo { time: 0.0, qpm: 120.0 }, Tempo { time: 1.0, qpm: 60.0 }];
+    /// let map = sequence.tempo_map();
+    /// assert_eq!((map.tick(2.0), map.quarters(2.0)), (1440, 3.0));
+    /// assert_eq!((map.seconds(1440), map.seconds_at_quarters(3.0)), (2.0, 2.0));
+    /// ```
+    pub fn tempo_map(&self) -> TempoMap {
+        let resolution = u16::try_from(self.ticks_per_quarter).unwrap_or_default();
+        let mut map =
+            TempoMap::new(if resolution == 0 { FINE_TICKS_PER_QUARTER } else { resolution });
+        let mut tempos: Vec<&Tempo> =
+            self.tempos.iter().filter(|t| t.qpm > 0.0 && t.qpm.is_finite()).collect();
+        tempos.sort_by(|a, b| a.time.total_cmp(&b.time));
+        for tempo in tempos {
+            map.push_at(tempo.time.max(0.0), 60.0 / (tempo.qpm * map.ticks_per_quarter));
+        }
+        map
+    }
 }
 
 impl TempoMap {
@@ -87,6 +122,18 @@ impl TempoMap {
         }
     }
 
+    /// Adds a change at a time, which stays the time of its tick.
+    fn push_at(&mut self, seconds: Seconds, seconds_per_tick: f64) {
+        let tick = self.tick(seconds);
+        let n_before = self.pieces.len();
+        self.push_scale(tick, seconds_per_tick);
+        if self.pieces.len() > n_before
+            && let Some(piece) = self.pieces.last_mut()
+        {
+            piece.seconds = seconds;
+        }
+    }
+
     /// The stretches of constant tempo, in order; never empty.
     pub fn pieces(&self) -> &[TempoPiece] {
         &self.pieces
@@ -99,14 +146,28 @@ impl TempoMap {
 
     /// Time of a tick in seconds.
     pub fn seconds(&self, tick: u64) -> Seconds {
-        let at = self.pieces.partition_point(|p| p.tick <= tick).max(1) - 1;
-        on_piece(&self.pieces[at], tick)
+        on_piece(&self.pieces[self.index_at(tick)], tick)
     }
 
     /// The nearest tick to a time; 0 for negative times.
     pub fn tick(&self, seconds: Seconds) -> u64 {
         let piece = self.piece_at(seconds);
         piece.tick + round_to_tick((seconds - piece.seconds) / piece.seconds_per_tick)
+    }
+
+    /// Ticks a quarter note.
+    pub fn ticks_per_quarter(&self) -> f64 {
+        self.ticks_per_quarter
+    }
+
+    /// Quarter notes from the start to a tick.
+    pub fn quarters_at_tick(&self, tick: u64) -> f64 {
+        ticks_f64(tick) / self.ticks_per_quarter
+    }
+
+    /// The tick nearest to a number of quarter notes from the start; 0 for negative numbers.
+    pub fn tick_at_quarters(&self, quarters: f64) -> u64 {
+        round_to_tick(quarters * self.ticks_per_quarter)
     }
 
     /// Quarter notes from the start to a time, exact up to rounding of `f64`.
@@ -124,9 +185,19 @@ impl TempoMap {
         piece.seconds + piece.seconds_per_tick * (ticks - ticks_f64(piece.tick))
     }
 
-    /// A reader of ticks that come mostly in rising order: constant time a look-up.
+    /// A reader of ticks that mostly lie on the piece of the one before: no search then.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor { pieces: &self.pieces, at: 0 }
+        Cursor { map: self, piece: self.pieces[0], end: self.end_of(0) }
+    }
+
+    /// The piece that a tick lies on.
+    fn index_at(&self, tick: u64) -> usize {
+        self.pieces.partition_point(|p| p.tick <= tick).max(1) - 1
+    }
+
+    /// The first tick after a piece.
+    fn end_of(&self, at: usize) -> u64 {
+        self.pieces.get(at + 1).map_or(u64::MAX, |next| next.tick)
     }
 
     fn piece_at(&self, seconds: Seconds) -> &TempoPiece {
@@ -138,24 +209,25 @@ impl TempoMap {
 /// Remembers the last piece used.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
-    pieces: &'a [TempoPiece],
-    at: usize,
+    map: &'a TempoMap,
+    piece: TempoPiece,
+    /// The first tick after the piece.
+    end: u64,
 }
 
 impl Cursor<'_> {
+    #[inline]
     pub(crate) fn seconds(&mut self, tick: u64) -> Seconds {
-        if !self.holds(tick) {
-            self.at += 1;
-            if self.at >= self.pieces.len() || !self.holds(tick) {
-                self.at = self.pieces.partition_point(|p| p.tick <= tick).max(1) - 1;
-            }
+        if tick < self.piece.tick || tick >= self.end {
+            self.seek(tick);
         }
-        on_piece(&self.pieces[self.at], tick)
+        on_piece(&self.piece, tick)
     }
 
-    fn holds(&self, tick: u64) -> bool {
-        self.pieces[self.at].tick <= tick
-            && self.pieces.get(self.at + 1).is_none_or(|next| tick < next.tick)
+    fn seek(&mut self, tick: u64) {
+        let at = self.map.index_at(tick);
+        self.piece = self.map.pieces[at];
+        self.end = self.map.end_of(at);
     }
 }
 

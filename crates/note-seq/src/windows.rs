@@ -10,14 +10,57 @@ pub(crate) fn starts(n_steps: usize, length: usize, hop: usize) -> impl Iterator
     (0..last.map_or(0, |l| l + 1)).step_by(hop.max(1))
 }
 
-/// Remembers the windows that were there.
-#[derive(Debug)]
-pub(crate) struct Seen<T> {
-    dedupe: Dedupe,
-    windows: BTreeSet<T>,
+/// How a line of labels is cut into windows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// Steps a window.
+    pub(crate) length: usize,
+    /// Steps from one window to the next.
+    pub(crate) hop: usize,
+    /// Labels below it start nothing: those before a window's first start become 0, as what they end is not there.
+    pub(crate) first_start: u16,
+    /// Whether windows in which nothing starts are kept.
+    pub(crate) keep_empty: bool,
 }
 
-impl<T: Ord + Clone> Seen<T> {
+impl Cut {
+    /// Cuts a line; `window` makes a window of labels and the step they stand at.
+    pub(crate) fn windows<W>(
+        self,
+        labels: &[u16],
+        seen: &mut Seen,
+        conversion: &mut Conversion<W>,
+        mut window: impl FnMut(Vec<u16>, usize) -> W,
+    ) {
+        if self.length == 0 || labels.len() < self.length {
+            conversion.skip(SkipReason::TooShort);
+        }
+        for start in starts(labels.len(), self.length, self.hop) {
+            let labels = &labels[start..start + self.length];
+            let n_before = labels.iter().position(|label| *label >= self.first_start);
+            if n_before.is_none() && !self.keep_empty {
+                conversion.skip(SkipReason::EmptyWindow);
+                continue;
+            }
+            let mut tokens = labels.to_vec();
+            tokens[..n_before.unwrap_or(self.length)].fill(0);
+            if seen.is_repeated(&tokens) {
+                conversion.skip(SkipReason::Duplicate);
+            } else {
+                conversion.windows.push(window(tokens, start));
+            }
+        }
+    }
+}
+
+/// Remembers the windows that were there.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    dedupe: Dedupe,
+    windows: BTreeSet<Vec<u16>>,
+}
+
+impl Seen {
     pub(crate) fn new(dedupe: Dedupe) -> Self {
         Self { dedupe, windows: BTreeSet::new() }
     }
@@ -29,8 +72,11 @@ impl<T: Ord + Clone> Seen<T> {
     }
 
     /// Whether a window is to be left out as a repetition.
-    pub(crate) fn is_repeated(&mut self, window: &T) -> bool {
-        self.dedupe != Dedupe::Off && !self.windows.insert(window.clone())
+    fn is_repeated(&mut self, window: &[u16]) -> bool {
+        match self.dedupe {
+            Dedupe::Off => false,
+            Dedupe::PerSegment | Dedupe::PerSequence => !self.windows.insert(window.to_vec()),
+        }
     }
 }
 

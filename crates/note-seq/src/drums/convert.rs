@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DrumExtractOptions, DrumMap, extract};
+use super::{DrumExtractOptions, DrumMap, extract_notes};
 use crate::conversion::{Conversion, Dedupe, SkipReason};
-use crate::segments::{Segment, bar_number, segments};
+use crate::quantized::Bars;
+use crate::segments::{Segment, bar_number, convert};
 use crate::sequence::NoteSequence;
 use crate::units::{Step, StepsPerQuarter};
-use crate::windows::{self, Seen};
+use crate::windows::{Cut, Seen};
 
 /// A window of a drum track.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub struct DrumWindow {
 }
 
 /// Cuts a sequence's drums into windows of labels: split where tempo or metre changes, quantize, refuse stretches
-/// whose bar has not 16 steps, [`extract`], windows of `slice_bars` every `hop_bars`, leave out repetitions.
+/// whose bar has not 16 steps, [`super::extract`], windows of `slice_bars` every `hop_bars`, leave out repetitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DrumConverter {
     /// Which keys are which drums.
@@ -70,64 +71,47 @@ impl DrumConverter {
 
     /// The windows of a sequence, and what gave none.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<DrumWindow> {
-        let mut conversion = Conversion::new();
-        let segments = segments(sequence, self.steps_per_quarter);
-        if sequence.notes.is_empty() || segments.is_empty() {
-            conversion.skip(SkipReason::NoNotes);
-            return conversion;
-        }
         let mut seen = Seen::new(self.dedupe);
-        for segment in &segments {
+        let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
+        convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
             seen.begin_segment();
-            self.segment_windows(segment, &mut seen, &mut conversion);
-        }
-        windows::cap(&mut conversion, self.max_windows);
-        conversion
+            self.segment_windows(segment, bars, &mut seen, conversion);
+        })
     }
 
     fn segment_windows(
         &self,
         segment: &Segment,
-        seen: &mut Seen<Vec<u16>>,
+        bars: Bars,
+        seen: &mut Seen,
         conversion: &mut Conversion<DrumWindow>,
     ) {
-        let quantized = match segment.on_bars_of(self.steps_per_bar) {
-            Ok(quantized) => quantized,
-            Err(reason) => return conversion.skip(reason),
-        };
-        let Ok(tracks) = extract(quantized, &self.map, &self.extract) else {
+        let Ok(tracks) = extract_notes(segment.notes(), bars, &self.map, &self.extract) else {
             return conversion.skip(SkipReason::TooLong);
         };
         if tracks.is_empty() {
-            let has_drums = quantized.notes.iter().any(|n| n.is_drum);
-            return conversion.skip(if quantized.notes.is_empty() {
+            return conversion.skip(if segment.notes().next().is_none() {
                 SkipReason::NoNotes
-            } else if has_drums {
+            } else if segment.notes().any(|n| n.is_drum) {
                 SkipReason::UnknownDrum
             } else {
                 SkipReason::NoDrums
             });
         }
-        let (length, hop) =
-            (self.steps_per_window(), (self.hop_bars * self.steps_per_bar) as usize);
-        for track in tracks {
-            if length == 0 || track.events.len() < length {
-                conversion.skip(SkipReason::TooShort);
-            }
-            let labels = track.labels();
-            for start in windows::starts(labels.len(), length, hop) {
-                let tokens = labels[start..start + length].to_vec();
-                if !self.keep_empty && tokens.iter().all(|t| *t == 0) {
-                    conversion.skip(SkipReason::EmptyWindow);
-                } else if seen.is_repeated(&tokens) {
-                    conversion.skip(SkipReason::Duplicate);
-                } else {
-                    let step =
-                        track.start_step.saturating_add(Step::try_from(start).unwrap_or(Step::MAX));
-                    let start_bar = bar_number(segment.first_bar, step, track.steps_per_bar);
-                    conversion.windows.push(DrumWindow { tokens, start_bar });
-                }
-            }
+        let cut = Cut {
+            length: self.steps_per_window(),
+            hop: self.steps_per_bar as usize * self.hop_bars as usize,
+            // Every set but the empty one starts something.
+            first_start: 1,
+            keep_empty: self.keep_empty,
+        };
+        for track in &tracks {
+            cut.windows(&track.labels(), seen, conversion, |tokens, start| {
+                let start = Step::try_from(start).unwrap_or(Step::MAX);
+                let step = track.start_step.saturating_add(start);
+                let start_bar = bar_number(segment.first_bar, step, track.steps_per_bar);
+                DrumWindow { tokens, start_bar }
+            });
         }
     }
 }

@@ -1,12 +1,10 @@
 //! Drum tracks out of a quantized sequence, exactly as Magenta extracts them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{DrumHits, DrumMap, DrumTrack};
-use crate::melody::{ExtractError, Melody};
-use crate::quantized::QuantizedSequence;
+use crate::melody::{ExtractError, Melody, bars_of};
+use crate::quantized::{Bars, QuantizedNote, QuantizedSequence};
 use crate::units::Step;
 
 /// How drum tracks are extracted.
@@ -42,21 +40,19 @@ pub fn extract(
     map: &DrumMap,
     options: &DrumExtractOptions,
 ) -> Result<Vec<DrumTrack>, ExtractError> {
-    let (Some(steps), Some(steps_per_quarter)) =
-        (sequence.steps_per_bar(), sequence.steps_per_quarter())
-    else {
-        return Err(ExtractError::AbsoluteGrid);
-    };
-    let bar = sequence
-        .whole_steps_per_bar()
-        .ok_or(ExtractError::NonIntegerStepsPerBar { steps_per_bar: steps })?;
-    let mut hits: BTreeMap<Step, DrumHits> = BTreeMap::new();
-    for note in sequence.notes.iter().filter(|n| n.is_drum && n.velocity.get() > 0) {
-        if let Some(class) = map.class(note.pitch) {
-            hits.entry(note.start_step).or_default().insert(class);
-        }
-    }
-    let hits: Vec<(Step, DrumHits)> = hits.into_iter().collect();
+    let bars = bars_of(sequence)?;
+    extract_notes(sequence.notes.iter(), bars, map, options)
+}
+
+/// As [`extract`], of notes in any order.
+pub(crate) fn extract_notes<'a>(
+    notes: impl Iterator<Item = &'a QuantizedNote>,
+    bars: Bars,
+    map: &DrumMap,
+    options: &DrumExtractOptions,
+) -> Result<Vec<DrumTrack>, ExtractError> {
+    let bar = bars.steps_per_bar;
+    let hits = hits(notes, map);
     let mut tracks = Vec::new();
     let mut rest = &hits[..];
     let mut search_start: Step = 0;
@@ -86,10 +82,37 @@ pub fn extract(
                 *slot = *hits;
             }
         }
-        tracks.push(DrumTrack { events, start_step, steps_per_bar: bar, steps_per_quarter });
+        tracks.push(DrumTrack {
+            events,
+            start_step,
+            steps_per_bar: bar,
+            steps_per_quarter: bars.steps_per_quarter,
+        });
         let end_step = start_step.saturating_add(n_steps);
         search_start = end_step.saturating_add((bar - end_step % bar) % bar);
         rest = &later[later.partition_point(|(step, _)| *step < search_start)..];
     }
     Ok(tracks)
+}
+
+/// What is struck on each step on which something is, steps ascending.
+fn hits<'a>(
+    notes: impl Iterator<Item = &'a QuantizedNote>,
+    map: &DrumMap,
+) -> Vec<(Step, DrumHits)> {
+    let mut struck: Vec<(Step, u8)> = notes
+        .filter(|n| n.is_drum && n.velocity.get() > 0)
+        .filter_map(|n| Some((n.start_step, map.class(n.pitch)?)))
+        .collect();
+    struck.sort_unstable();
+    let mut hits: Vec<(Step, DrumHits)> = Vec::with_capacity(struck.len());
+    for (step, class) in struck {
+        if hits.last().is_none_or(|last| last.0 != step) {
+            hits.push((step, DrumHits::NONE));
+        }
+        if let Some(last) = hits.last_mut() {
+            last.1.insert(class);
+        }
+    }
+    hits
 }

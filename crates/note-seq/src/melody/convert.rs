@@ -1,17 +1,20 @@
 //! Windows of melody labels, as MusicVAE's one-hot melody converter makes them.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExtractOptions, Melody, MelodyEncoding, MelodyEvent, extract};
+use super::{ExtractOptions, Melody, MelodyEncoding, MelodyEvent, extract_sorted};
 use crate::conversion::{Conversion, Dedupe, SkipReason};
 use crate::pitch::Program;
-use crate::segments::{Segment, bar_number, segments};
+use crate::quantized::{Bars, QuantizedNote};
+use crate::segments::{Segment, bar_number, convert};
 use crate::sequence::NoteSequence;
 use crate::units::{Step, StepsPerQuarter};
-use crate::windows::{self, Seen};
+use crate::windows::{Cut, Seen};
+
+/// The lowest label of a note; below it stand "nothing new" and "the note ends".
+const FIRST_NOTE_LABEL: u16 = 2;
 
 /// A window of a melody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +31,7 @@ pub struct MelodyWindow {
 /// Cuts a sequence's melodies into windows of labels.
 ///
 /// Split where tempo or metre changes; drop notes of other programs or pitches; quantize; refuse stretches whose
-/// bar has not 16 steps; [`extract`]; windows of `slice_bars`, every `hop_bars`; erase offs before a window's
+/// bar has not 16 steps; [`super::extract`]; windows of `slice_bars`, every `hop_bars`; erase offs before a window's
 /// first note; leave out repetitions.
 ///
 /// # Examples
@@ -105,39 +108,45 @@ impl MelodyConverter {
 
     /// The windows of a sequence, and what gave none.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<MelodyWindow> {
-        let mut conversion = Conversion::new();
-        let segments = segments(sequence, self.steps_per_quarter);
-        if sequence.notes.is_empty() || segments.is_empty() {
-            conversion.skip(SkipReason::NoNotes);
-            return conversion;
-        }
         let mut seen = Seen::new(self.dedupe);
-        for segment in &segments {
+        let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
+        convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
             seen.begin_segment();
-            self.segment_windows(segment, &mut seen, &mut conversion);
-        }
-        windows::cap(&mut conversion, self.max_windows);
-        conversion
+            self.segment_windows(segment, bars, &mut seen, conversion);
+        })
     }
 
     fn segment_windows(
         &self,
         segment: &Segment,
-        seen: &mut Seen<Vec<u16>>,
+        bars: Bars,
+        seen: &mut Seen,
         conversion: &mut Conversion<MelodyWindow>,
     ) {
-        let quantized = match segment.on_bars_of(self.steps_per_bar) {
-            Ok(quantized) => quantized,
-            Err(reason) => return conversion.skip(reason),
-        };
-        let mut kept = quantized.clone();
-        kept.notes.retain(|n| self.encoding.contains(n.pitch) && self.allows(n.program));
-        let Ok(melodies) = extract(&kept, &self.extract) else {
+        let notes = segment.in_order(|n| self.encoding.contains(n.pitch) && self.allows(n.program));
+        let Ok(melodies) = extract_sorted(&notes, bars, &self.extract) else {
             return conversion.skip(SkipReason::TooLong);
         };
         self.count_silent_instruments(segment, &melodies, conversion);
+        let cut = Cut {
+            length: self.steps_per_window(),
+            hop: self.steps_per_bar as usize * self.hop_bars as usize,
+            first_start: FIRST_NOTE_LABEL,
+            keep_empty: self.keep_empty,
+        };
         for melody in &melodies {
-            self.melody_windows(melody, segment.first_bar, seen, conversion);
+            // Other pitches were dropped before extraction.
+            let label = |e: &MelodyEvent| self.encoding.label(*e).unwrap_or_default();
+            let labels: Vec<u16> = melody.events.iter().map(label).collect();
+            cut.windows(&labels, seen, conversion, |tokens, start| {
+                let start = Step::try_from(start).unwrap_or(Step::MAX);
+                let step = melody.start_step.saturating_add(start);
+                MelodyWindow {
+                    tokens,
+                    instrument: melody.instrument,
+                    start_bar: bar_number(segment.first_bar, step, melody.steps_per_bar),
+                }
+            });
         }
     }
 
@@ -152,64 +161,38 @@ impl MelodyConverter {
         melodies: &[Melody],
         conversion: &mut Conversion<MelodyWindow>,
     ) {
-        if segment.sequence.notes.is_empty() {
+        let mut instruments: Vec<(u32, SkipReason)> = Vec::new();
+        for note in segment.notes() {
+            let reason = self.reason_against(note);
+            match instruments.last_mut() {
+                Some(last) if last.0 == note.instrument => last.1 = last.1.max(reason),
+                _ => instruments.push((note.instrument, reason)),
+            }
+        }
+        if instruments.is_empty() {
             return conversion.skip(SkipReason::NoNotes);
         }
-        let with_melody: BTreeSet<u32> = melodies.iter().map(|m| m.instrument).collect();
-        for instrument in
-            segment.sequence.instruments().into_iter().filter(|i| !with_melody.contains(i))
-        {
-            let notes = || segment.sequence.notes.iter().filter(|n| n.instrument == instrument);
-            conversion.skip(if notes().all(|n| n.is_drum) {
-                SkipReason::Drums
-            } else if !notes().any(|n| self.allows(n.program)) {
-                SkipReason::ProgramNotAllowed
-            } else if !notes().any(|n| self.allows(n.program) && self.encoding.contains(n.pitch)) {
-                SkipReason::PitchOutOfRange
-            } else {
-                SkipReason::Silent
-            });
+        instruments.sort_unstable();
+        for part in instruments.chunk_by(|a, b| a.0 == b.0) {
+            // The reason that came closest to a melody stands last.
+            let Some((instrument, reason)) = part.last() else { continue };
+            if melodies.binary_search_by_key(instrument, |m| m.instrument).is_err() {
+                conversion.skip(*reason);
+            }
         }
     }
 
-    fn melody_windows(
-        &self,
-        melody: &Melody,
-        first_bar: u32,
-        seen: &mut Seen<Vec<u16>>,
-        conversion: &mut Conversion<MelodyWindow>,
-    ) {
-        let (bar, length) = (self.steps_per_bar as usize, self.steps_per_window());
-        if length == 0 || melody.events.len() < length {
-            return conversion.skip(SkipReason::TooShort);
+    /// Why a note would be no part of a melody. Of an instrument's notes the largest reason is its own: the reasons
+    /// ascend in the order in which a note is looked at.
+    fn reason_against(&self, note: &QuantizedNote) -> SkipReason {
+        if note.is_drum {
+            SkipReason::Drums
+        } else if !self.allows(note.program) {
+            SkipReason::ProgramNotAllowed
+        } else if !self.encoding.contains(note.pitch) {
+            SkipReason::PitchOutOfRange
+        } else {
+            SkipReason::Silent
         }
-        for start in windows::starts(melody.events.len(), length, bar * self.hop_bars as usize) {
-            let tokens = self.tokens(&melody.events[start..start + length]);
-            if !self.keep_empty && tokens.iter().all(|t| *t < 2) {
-                conversion.skip(SkipReason::EmptyWindow);
-                continue;
-            }
-            if seen.is_repeated(&tokens) {
-                conversion.skip(SkipReason::Duplicate);
-                continue;
-            }
-            let step = melody.start_step.saturating_add(Step::try_from(start).unwrap_or(Step::MAX));
-            conversion.windows.push(MelodyWindow {
-                tokens,
-                instrument: melody.instrument,
-                start_bar: bar_number(first_bar, step, melody.steps_per_bar),
-            });
-        }
-    }
-
-    /// Labels of a window; an off with no note before it in the window is erased.
-    fn tokens(&self, events: &[MelodyEvent]) -> Vec<u16> {
-        let mut has_note = false;
-        let label = |event: &MelodyEvent| {
-            has_note |= matches!(event, MelodyEvent::NoteOn(_));
-            // Other pitches were dropped before extraction.
-            if has_note { self.encoding.label(*event).unwrap_or_default() } else { 0 }
-        };
-        events.iter().map(label).collect()
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Melody, MelodyEvent};
-use crate::quantized::{QuantizedNote, QuantizedSequence};
-use crate::units::{Step, StepsPerQuarter};
+use crate::quantized::{Bars, QuantizedNote, QuantizedSequence};
+use crate::units::Step;
 
 /// How melodies are extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -78,35 +78,29 @@ pub fn extract(
     sequence: &QuantizedSequence,
     options: &ExtractOptions,
 ) -> Result<Vec<Melody>, ExtractError> {
-    let grid = Bars::of(sequence)?;
-    let mut by_instrument: Vec<&QuantizedNote> = sequence.notes.iter().collect();
-    by_instrument.sort_by_key(|n| (n.instrument, n.start_step, std::cmp::Reverse(n.pitch)));
+    let bars = bars_of(sequence)?;
+    let mut notes = sequence.notes.clone();
+    notes.sort_by_key(|n| (n.instrument, n.start_step, std::cmp::Reverse(n.pitch)));
+    extract_sorted(&notes, bars, options)
+}
+
+/// As [`extract`], of notes that are sorted by instrument and start, and then from high to low.
+pub(crate) fn extract_sorted(
+    notes: &[QuantizedNote],
+    bars: Bars,
+    options: &ExtractOptions,
+) -> Result<Vec<Melody>, ExtractError> {
     let mut melodies = Vec::new();
-    for notes in by_instrument.chunk_by(|a, b| a.instrument == b.instrument) {
-        extract_instrument(notes, grid, options, &mut melodies)?;
+    for part in notes.chunk_by(|a, b| a.instrument == b.instrument) {
+        extract_instrument(part, bars, options, &mut melodies)?;
     }
     Ok(melodies)
 }
 
-/// Steps a bar and a quarter note.
-#[derive(Debug, Clone, Copy)]
-struct Bars {
-    steps_per_bar: Step,
-    steps_per_quarter: StepsPerQuarter,
-}
-
-impl Bars {
-    fn of(sequence: &QuantizedSequence) -> Result<Self, ExtractError> {
-        let (Some(steps), Some(steps_per_quarter)) =
-            (sequence.steps_per_bar(), sequence.steps_per_quarter())
-        else {
-            return Err(ExtractError::AbsoluteGrid);
-        };
-        let steps_per_bar = sequence.whole_steps_per_bar();
-        let steps_per_bar =
-            steps_per_bar.ok_or(ExtractError::NonIntegerStepsPerBar { steps_per_bar: steps })?;
-        Ok(Self { steps_per_bar, steps_per_quarter })
-    }
+/// The bars of a sequence, or why melodies and drum tracks cannot be cut along them.
+pub(crate) fn bars_of(sequence: &QuantizedSequence) -> Result<Bars, ExtractError> {
+    let steps_per_bar = sequence.steps_per_bar().ok_or(ExtractError::AbsoluteGrid)?;
+    sequence.grid.bars().ok_or(ExtractError::NonIntegerStepsPerBar { steps_per_bar })
 }
 
 /// A note of a melody: steps counted from the melody's first bar line.
@@ -119,7 +113,7 @@ struct Placed {
 
 /// `notes` are one instrument's, sorted by start and then from high to low.
 fn extract_instrument(
-    notes: &[&QuantizedNote],
+    notes: &[QuantizedNote],
     bars: Bars,
     options: &ExtractOptions,
     melodies: &mut Vec<Melody>,

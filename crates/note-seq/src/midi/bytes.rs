@@ -73,6 +73,49 @@ impl<'a> Bytes<'a> {
     }
 }
 
+/// A delta time and a channel message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) delta: u32,
+    pub(super) status: u8,
+    /// The second is 0 where the message has one.
+    pub(super) data: [u8; 2],
+}
+
+impl Bytes<'_> {
+    /// Takes a delta time of at most four bytes and a channel message that is in order, as most events are.
+    /// Where anything else stands, or the end is near, nothing is taken.
+    #[inline]
+    pub(super) fn message(&mut self, running_status: Option<u8>) -> Option<Message> {
+        // The longest: four bytes of time, a status, two of data.
+        let next: &[u8; 7] = self.data.get(self.pos..)?.first_chunk()?;
+        let mut delta = u32::from(next[0] & 0x7f);
+        let mut at = 1;
+        while next[at - 1] >= 0x80 {
+            if at == 4 {
+                return None;
+            }
+            delta = delta << 7 | u32::from(next[at] & 0x7f);
+            at += 1;
+        }
+        let status = match next[at] {
+            0..=0x7f => running_status?,
+            status @ 0x80..=0xef => {
+                at += 1;
+                status
+            }
+            _ => return None,
+        };
+        let has_one = matches!(status, 0xc0..=0xdf);
+        let data = [next[at], if has_one { 0 } else { next[at + 1] }];
+        if (data[0] | data[1]) >= 0x80 {
+            return None;
+        }
+        self.pos += at + if has_one { 1 } else { 2 };
+        Some(Message { delta, status, data })
+    }
+}
+
 /// Where `needle` first occurs in `haystack`, from `from` on.
 pub(super) fn find(haystack: &[u8], needle: [u8; 4], from: usize) -> Option<usize> {
     let rest = haystack.get(from..)?;
@@ -94,6 +137,27 @@ mod tests {
             read(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
             Some((u64::MAX, 11))
         );
+    }
+
+    #[test]
+    fn only_messages_in_order_are_taken_at_once() {
+        let take = |data: &[u8], running| {
+            let mut bytes = Bytes::new(data, 0);
+            let message = bytes.message(running);
+            message.map(|m| (m.delta, m.status, m.data, bytes.pos()))
+        };
+        let on = [0x81, 0x00, 0x90, 60, 100, 0, 0];
+        assert_eq!(take(&on, None), Some((128, 0x90, [60, 100], 5)));
+        assert_eq!(take(&[0, 60, 100, 0, 0, 0, 0], Some(0x91)), Some((0, 0x91, [60, 100], 3)));
+        assert_eq!(take(&[5, 0xc3, 7, 0x90, 0, 0, 0], None), Some((5, 0xc3, [7, 0], 3)));
+        let longest = [0xff, 0xff, 0xff, 0x7f, 0x80, 1, 2];
+        assert_eq!(take(&longest, None), Some((0x0fff_ffff, 0x80, [1, 2], 7)));
+        // No status in force; five bytes of time; a meta event; data bytes too large; too near the end.
+        assert_eq!(take(&[0, 60, 100, 0, 0, 0, 0], None), None);
+        assert_eq!(take(&[0x80, 0x80, 0x80, 0x80, 0, 0x90, 0, 0], None), None);
+        assert_eq!(take(&[0, 0xff, 0x2f, 0, 0, 0, 0], Some(0x90)), None);
+        assert_eq!(take(&[0, 0x90, 60, 0x80, 0, 0, 0], None), None);
+        assert_eq!(take(&on[..6], None), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Gathers events track by track: instruments, notes, controllers, still in ticks.
 
 use super::error::MidiError;
-use super::event::Event;
+use super::event::{Event, channel_event};
 use super::options::{ReadLimits, ReadMode};
 use super::pair::{Closed, Pairing};
 use super::programs::ChannelPrograms;
@@ -13,6 +13,8 @@ use crate::tempo_map::ticks_f64;
 
 const DRUM_CHANNEL: u8 = 9;
 const NONE: u32 = u32::MAX;
+/// Room for notes is not made for more than these before they are there: a file's size may lie.
+const MAX_NOTES_FORESEEN: usize = 1 << 16;
 
 /// Controllers of one channel of one track, shared by all its instruments.
 #[derive(Debug, Default)]
@@ -66,7 +68,10 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(mode: ReadMode, limits: ReadLimits) -> Self {
+    /// For a file of `n_bytes`.
+    pub(super) fn new(mode: ReadMode, limits: ReadLimits, n_bytes: usize) -> Self {
+        // A note takes seven or eight bytes of most files; memory that is not needed is never touched.
+        let n_notes = (n_bytes / 8).min(MAX_NOTES_FORESEEN);
         Self {
             mode,
             limits,
@@ -80,7 +85,7 @@ impl Collector {
                 first_instrument: 0,
                 controls: [NONE; 16],
             },
-            notes: Vec::new(),
+            notes: Vec::with_capacity(n_notes),
             instruments: Vec::new(),
             controls: Vec::new(),
             tempos: Vec::new(),
@@ -109,6 +114,28 @@ impl Collector {
         track.controls = [NONE; 16];
     }
 
+    /// Takes a channel message that is in order.
+    #[inline]
+    pub(super) fn message(
+        &mut self,
+        tick: u64,
+        status: u8,
+        data: [u8; 2],
+        report: &mut ReadReport,
+    ) -> Result<(), MidiError> {
+        let channel = status & 15;
+        match (status & 0xf0, data) {
+            (0x90, [pitch, velocity @ 1..=127]) => {
+                self.note_on(tick, channel, pitch, velocity, report)
+            }
+            (0x80 | 0x90, [pitch, _]) => {
+                self.note_off(tick, channel, pitch, report);
+                Ok(())
+            }
+            _ => channel_event(status, data).map_or(Ok(()), |e| self.event(tick, e, report)),
+        }
+    }
+
     /// Takes an event at an absolute tick.
     pub(super) fn event(
         &mut self,
@@ -120,9 +147,7 @@ impl Collector {
         let on_time_track = self.track.index == 0 || !self.is_parity();
         match event {
             Event::NoteOn { channel, pitch, velocity } => {
-                report.notes.overlapping += u64::from(self.pairing.is_open(channel, pitch));
-                self.check_notes()?;
-                self.pairing.on(channel, pitch, tick, velocity);
+                self.note_on(tick, channel, pitch, velocity, report)?;
             }
             Event::NoteOff { channel, pitch } => self.note_off(tick, channel, pitch, report),
             Event::Program { channel, program } => {
@@ -179,7 +204,15 @@ impl Collector {
         }
     }
 
-    fn check_notes(&self) -> Result<(), MidiError> {
+    #[inline]
+    fn note_on(
+        &mut self,
+        tick: u64,
+        channel: u8,
+        pitch: u8,
+        velocity: u8,
+        report: &mut ReadReport,
+    ) -> Result<(), MidiError> {
         let found = (self.notes.len() + self.pairing.n_open()) as u64 + 1;
         if found > self.limits.max_notes {
             return Err(MidiError::LimitExceeded {
@@ -188,21 +221,27 @@ impl Collector {
                 limit: self.limits.max_notes,
             });
         }
+        let was_open = self.pairing.on(channel, pitch, tick, velocity);
+        report.notes.overlapping += u64::from(was_open);
         Ok(())
     }
 
+    #[inline]
     fn note_off(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
-        // Most offs end one note: that one needs no list.
-        let mut first = None;
-        let mut more = Vec::new();
+        // Most offs end one note.
+        if let Some((start, velocity)) = self.pairing.off_single(channel, pitch, tick) {
+            self.add_note(channel, pitch, start, tick, velocity);
+        } else {
+            self.note_off_any(tick, channel, pitch, report);
+        }
+    }
+
+    fn note_off_any(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
+        let mut ended = Vec::new();
         let closed = self.pairing.off(channel, pitch, tick, |start, velocity| {
-            if first.is_none() {
-                first = Some((start, velocity));
-            } else {
-                more.push((start, velocity));
-            }
+            ended.push((start, velocity));
         });
-        for (start, velocity) in first.into_iter().chain(more) {
+        for (start, velocity) in ended {
             self.add_note(channel, pitch, start, tick, velocity);
         }
         match closed {
@@ -217,6 +256,7 @@ impl Collector {
         }
     }
 
+    #[inline]
     fn add_note(&mut self, channel: u8, pitch: u8, start: u64, end: u64, velocity: u8) {
         let program = self.track.programs[usize::from(channel)];
         let instrument = self.instrument(channel, program);
@@ -232,11 +272,16 @@ impl Collector {
     }
 
     /// The instrument of a channel and program in this track, made on its first ended note.
+    #[inline]
     fn instrument(&mut self, channel: u8, program: u8) -> u32 {
         let slot = usize::from(channel) * 128 + usize::from(program);
-        if self.track.instruments[slot] != NONE {
-            return self.track.instruments[slot];
+        match self.track.instruments[slot] {
+            NONE => self.new_instrument(channel, program, slot),
+            number => number,
         }
+    }
+
+    fn new_instrument(&mut self, channel: u8, program: u8, slot: usize) -> u32 {
         let own_list = !self.is_parity() || self.track.controls[usize::from(channel)] != NONE;
         let controls = if own_list { self.channel_controls(channel) } else { self.new_controls() };
         let number = u32::try_from(self.instruments.len()).unwrap_or(NONE - 1);

@@ -63,11 +63,12 @@ impl Collector {
             .map(|(tick, kind, text)| TextAnnotation { time: at.seconds(tick), text, kind })
             .collect();
         self.place_controls(&map, &mut sequence, report);
+        let n_instruments = self.instruments.len();
         sequence.instrument_infos = (self.instruments.into_iter().zip(0..))
             .filter(|(i, _)| !i.name.is_empty())
             .map(|(i, instrument)| InstrumentInfo { instrument, name: i.name })
             .collect();
-        sequence.notes = timed_notes(self.notes, &map);
+        sequence.notes = timed_notes(self.notes, n_instruments, &map);
         sequence.total_time = sequence.notes.iter().map(|n| n.end_time).fold(0.0, f64::max);
         sequence
     }
@@ -130,20 +131,39 @@ impl Collector {
     }
 }
 
-/// Sorts notes by instrument, keeping the order in which they ended, and turns their ticks into seconds.
+/// Orders notes by instrument, keeping the order in which they ended, and turns their ticks into seconds.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "these are whole ticks, below 2^53"
 )]
-fn timed_notes(mut notes: Vec<Note>, map: &TempoMap) -> Vec<Note> {
-    if !notes.is_sorted_by_key(|n| n.instrument) {
-        notes.sort_by_key(|n| n.instrument);
-    }
+fn timed_notes(notes: Vec<Note>, n_instruments: usize, map: &TempoMap) -> Vec<Note> {
+    let mut notes = by_instrument(notes, n_instruments);
     let (mut starts, mut ends) = (map.cursor(), map.cursor());
     for note in &mut notes {
         note.start_time = starts.seconds(note.start_time as u64);
         note.end_time = ends.seconds(note.end_time as u64);
     }
     notes
+}
+
+/// Counts, then puts each note where its instrument's next one goes: instruments are few, notes many.
+fn by_instrument(notes: Vec<Note>, n_instruments: usize) -> Vec<Note> {
+    if notes.is_sorted_by_key(|n| n.instrument) {
+        return notes;
+    }
+    let mut next = vec![0; n_instruments + 1];
+    for note in &notes {
+        next[note.instrument as usize + 1] += 1;
+    }
+    for i in 1..next.len() {
+        next[i] += next[i - 1];
+    }
+    let mut ordered = vec![Note::default(); notes.len()];
+    for note in notes {
+        let place = &mut next[note.instrument as usize];
+        ordered[*place] = note;
+        *place += 1;
+    }
+    ordered
 }

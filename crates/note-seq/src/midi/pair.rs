@@ -60,8 +60,9 @@ impl Pairing {
         self.n_open
     }
 
-    /// Opens a note.
-    pub(super) fn on(&mut self, channel: u8, pitch: u8, tick: u64, velocity: u8) {
+    /// Opens a note; answers whether its key was open already.
+    #[inline]
+    pub(super) fn on(&mut self, channel: u8, pitch: u8, tick: u64, velocity: u8) -> bool {
         let open = Open { tick, velocity, next: NONE };
         let at = if self.free == NONE {
             self.pool.push(open);
@@ -74,13 +75,31 @@ impl Pairing {
             at
         };
         let ends = &mut self.ends[key(channel, pitch)];
-        if ends.1 == NONE {
-            ends.0 = at;
-        } else {
+        let was_open = ends.1 != NONE;
+        if was_open {
             self.pool[ends.1 as usize].next = at;
+        } else {
+            ends.0 = at;
         }
         ends.1 = at;
         self.n_open += 1;
+        was_open
+    }
+
+    /// Closes the only note of a key, if there is exactly one and it has a length; gives its start and velocity.
+    #[inline]
+    pub(super) fn off_single(&mut self, channel: u8, pitch: u8, tick: u64) -> Option<(u64, u8)> {
+        let ends = &mut self.ends[key(channel, pitch)];
+        if ends.0 == NONE || ends.0 != ends.1 {
+            return None;
+        }
+        let open = self.pool[ends.0 as usize];
+        if open.tick == tick {
+            return None;
+        }
+        let at = std::mem::replace(ends, (NONE, NONE)).0;
+        self.release(at);
+        Some((open.tick, open.velocity))
     }
 
     /// Closes the notes of a key; `emit` gets each ended note's start and velocity, oldest first.
@@ -115,11 +134,6 @@ impl Pairing {
         }
         self.ends[key] = (NONE, NONE);
         Closed::Empty { n_notes, velocity }
-    }
-
-    /// Whether a key has open notes.
-    pub(super) fn is_open(&self, channel: u8, pitch: u8) -> bool {
-        self.ends[key(channel, pitch)].0 != NONE
     }
 
     /// Hands out every open note, key by key: channel, pitch, start, velocity.
@@ -162,8 +176,9 @@ mod tests {
     #[test]
     fn the_first_off_ends_all_older_notes_and_a_second_finds_nothing() {
         let mut p = Pairing::new();
-        p.on(0, 60, 0, 90);
-        p.on(0, 60, 24, 70);
+        assert!(!p.on(0, 60, 0, 90));
+        assert!(p.on(0, 60, 24, 70));
+        assert_eq!(p.off_single(0, 60, 48), None);
         assert_eq!(off(&mut p, 48), (Closed::Notes(2), vec![(0, 90), (24, 70)]));
         assert_eq!(off(&mut p, 96), (Closed::Nothing, vec![]));
     }
@@ -175,6 +190,15 @@ mod tests {
         p.on(0, 60, 96, 80);
         assert_eq!(off(&mut p, 96), (Closed::Notes(1), vec![(0, 90)]));
         assert_eq!(off(&mut p, 192), (Closed::Notes(1), vec![(96, 80)]));
+    }
+
+    #[test]
+    fn the_only_note_of_a_key_is_closed_at_once_unless_it_has_no_length() {
+        let mut p = Pairing::new();
+        p.on(0, 60, 5, 90);
+        assert_eq!((p.off_single(0, 60, 5), p.off_single(1, 60, 6)), (None, None));
+        assert_eq!(p.off_single(0, 60, 6), Some((5, 90)));
+        assert_eq!((p.off_single(0, 60, 7), p.n_open()), (None, 0));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Read, MidiError>
     if found > limits.max_tracks {
         return Err(MidiError::LimitExceeded { what: "tracks", found, limit: limits.max_tracks });
     }
-    let mut collector = Collector::new(ReadMode::Parity, *limits);
+    let mut collector = Collector::new(ReadMode::Parity, *limits, bytes.len());
     for index in 0..usize::from(report.n_tracks_declared) {
         reader.track(index, division, &mut collector, limits, &mut report)?;
         report.n_tracks += 1;
@@ -65,6 +65,20 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Read, MidiError>
         );
     }
     Ok(Read { sequence, report })
+}
+
+/// The tick `delta` later.
+#[inline]
+fn advance(tick: u64, delta: u64, limits: &ReadLimits) -> Result<u64, MidiError> {
+    let tick = tick.saturating_add(delta);
+    if tick >= limits.max_ticks {
+        return Err(MidiError::LimitExceeded {
+            what: "ticks",
+            found: tick,
+            limit: limits.max_ticks,
+        });
+    }
+    Ok(tick)
 }
 
 struct Reader<'a> {
@@ -101,17 +115,18 @@ impl<'a> Reader<'a> {
         let mut tick = 0_u64;
         let mut running_status = None;
         while (self.bytes.pos() - start) as u64 != u64::from(length) {
+            // Statuses from F0 on are kept as running status too, but are no channel's.
+            let running_channel = running_status.filter(|status| *status < 0xf0);
+            if let Some(message) = self.bytes.message(running_channel) {
+                running_status = Some(message.status);
+                tick = advance(tick, message.delta.into(), limits)?;
+                collector.message(tick, message.status, message.data, report)?;
+                continue;
+            }
             let (delta, _) = self.bytes.variable().ok_or(self.end("a delta time"))?;
             let (event, keeps_time) = self.event(&mut running_status)?;
             // `mido` loses the delta time of meta events that it has no class for.
-            tick = if keeps_time { tick.saturating_add(delta) } else { tick };
-            if tick.saturating_add(1) > limits.max_ticks {
-                return Err(MidiError::LimitExceeded {
-                    what: "ticks",
-                    found: tick,
-                    limit: limits.max_ticks,
-                });
-            }
+            tick = advance(tick, if keeps_time { delta } else { 0 }, limits)?;
             if let Some(event) = event {
                 if index == 0 {
                     self.check_first_track(event, tick, division)?;

@@ -3,7 +3,7 @@
 //! Damage is stepped over: an event is passed over by its own length where that is known, and a byte that
 //! cannot begin an event is passed over alone.
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Message};
 use super::collect::Collector;
 use super::error::MidiError;
 use super::event::{Event, channel_event, key_signature};
@@ -34,6 +34,16 @@ pub(super) fn track(
     let mut is_after_end = false;
     while !scan.bytes.is_empty() {
         let at = scan.bytes.pos();
+        if let Some(message) = scan.orderly_message() {
+            let next_tick = tick.saturating_add(u64::from(message.delta));
+            if next_tick >= limits.max_ticks {
+                scan.repair(RepairKind::AbsurdTime, at)?;
+                break;
+            }
+            tick = next_tick;
+            collector.message(tick, message.status, message.data, scan.report)?;
+            continue;
+        }
         if scan.is_ended && !is_after_end {
             // Padding after the end is no event.
             if scan.rest_is_zero() {
@@ -93,6 +103,19 @@ struct Scan<'a, 'r> {
 }
 
 impl<'a> Scan<'a, '_> {
+    /// A message with nothing to repair, as most events are; nothing is taken where anything else stands.
+    #[inline]
+    fn orderly_message(&mut self) -> Option<Message> {
+        if self.is_ended {
+            return None;
+        }
+        let running_status = self.status.filter(|_| !self.is_status_cancelled);
+        let message = self.bytes.message(running_status)?;
+        self.status = Some(message.status);
+        self.is_status_cancelled = false;
+        Some(message)
+    }
+
     fn repair(&mut self, kind: RepairKind, offset: usize) -> Result<(), MidiError> {
         repair(self.report, kind, Some(self.track), offset)
     }

@@ -33,7 +33,7 @@ pub(super) fn repair(
 pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiError> {
     let mut report = ReadReport::new(options.mode);
     let (division, mut pos) = read_header(bytes, &mut report)?;
-    let mut collector = Collector::new(options.mode, options.limits);
+    let mut collector = Collector::new(options.mode, options.limits, bytes.len());
     let mut index = 0_u32;
     while pos < bytes.len() {
         let Some(chunk) = next_track(bytes, pos, index, &mut report)? else { break };

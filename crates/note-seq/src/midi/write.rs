@@ -9,7 +9,7 @@ use midly::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event::{KeySignature, Mode, TextKind};
+use crate::event::{Mode, TextKind};
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 use crate::units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds};
@@ -210,8 +210,8 @@ fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<
         events.push(Timed::meta(clock.tick(signature.time)?, Order::Heading, message));
     }
     for signature in &sequence.key_signatures {
-        let (sharps, minor) = signs(signature);
-        let message = MetaMessage::KeySignature(sharps, minor);
+        let is_minor = signature.mode == Mode::Minor;
+        let message = MetaMessage::KeySignature(signature.sharps(), is_minor);
         events.push(Timed::meta(clock.tick(signature.time)?, Order::Heading, message));
     }
     for text in &sequence.text_annotations {
@@ -224,19 +224,6 @@ fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<
         events.push(Timed::meta(clock.tick(text.time)?, Order::Change, message));
     }
     Ok(events)
-}
-
-/// Sharps (flats negative) of a key and whether it is minor; of the keys that sound alike the one with
-/// fewer signs.
-fn signs(signature: &KeySignature) -> (i8, bool) {
-    let (offset, minor) = match signature.mode {
-        Mode::Major | Mode::NotSpecified => (0, false),
-        Mode::Minor => (9, true),
-    };
-    let tonic = i32::from(signature.key) - offset;
-    let fifths = (tonic * 7).rem_euclid(12);
-    let sharps = if fifths > 6 { fifths - 12 } else { fifths };
-    (i8::try_from(sharps).unwrap_or_default(), minor)
 }
 
 /// Instrument, drums, program.

@@ -1,16 +1,14 @@
 //! Finds every melody, bass and drum instrument that play together long enough.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
 use crate::conversion::{Conversion, SkipReason};
-use crate::drums::{self, DrumExtractOptions, DrumMap, DrumTrack};
+use crate::drums::{self, DrumExtractOptions, DrumMap, DrumTrack, extract_notes};
 use crate::melody::{
-    self, ExtractOptions, Melody, MelodyEncoding, MelodyEvent, Playback, UnknownLabel,
+    ExtractOptions, Melody, MelodyEncoding, MelodyEvent, Playback, UnknownLabel, extract_sorted,
 };
-use crate::quantized::{QuantizedNote, QuantizedSequence};
-use crate::segments::{bar_number, segments};
+use crate::quantized::{Bars, QuantizedNote};
+use crate::segments::{Segment, bar_number, convert};
 use crate::sequence::NoteSequence;
 use crate::units::{Step, StepsPerQuarter};
 use crate::windows;
@@ -54,7 +52,7 @@ pub struct TrioConverter {
     pub gap_bars: u32,
     /// Bars of a stretch that are looked at, from its start.
     pub max_bars: u32,
-    /// The most windows a sequence may give, the first ones; `None` for no bound.
+    /// The most windows a sequence may give, the first ones; `None` for no bound but [`Self::MAX_WINDOWS`].
     pub max_windows: Option<usize>,
 }
 
@@ -67,9 +65,12 @@ struct Part {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
+    /// Nobody has the number.
+    None,
     Melody,
     Bass,
     Drums,
+    /// Another program, or several kinds.
     Other,
 }
 
@@ -85,6 +86,10 @@ impl Role {
 }
 
 impl TrioConverter {
+    /// Once a sequence has given so many windows (about 50 MB of labels), no further trio is looked at: the number of
+    /// trios is the product of the numbers of melodies, basses and drums, which a small file can make huge.
+    pub const MAX_WINDOWS: usize = 1 << 15;
+
     /// Sixteen bars, hop one bar, gaps of two bars: the data of Magenta's `*-trio_16bar` models, without its cap.
     pub fn trio_16bar() -> Self {
         Self {
@@ -102,51 +107,53 @@ impl TrioConverter {
 
     /// The windows of a sequence, and what gave none. Repetitions stay, as in Magenta.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<TrioWindow> {
-        let mut conversion = Conversion::new();
-        let segments = segments(sequence, self.steps_per_quarter);
-        if sequence.notes.is_empty() || segments.is_empty() {
-            conversion.skip(SkipReason::NoNotes);
-        }
-        for segment in &segments {
-            match segment.on_bars_of(self.steps_per_bar) {
-                Ok(quantized) => {
-                    self.segment_windows(quantized, segment.first_bar, &mut conversion);
-                }
-                Err(reason) => conversion.skip(reason),
-            }
-        }
-        windows::cap(&mut conversion, self.max_windows);
-        conversion
+        let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
+        convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
+            self.segment_windows(segment, bars, conversion);
+        })
     }
 
     fn segment_windows(
         &self,
-        quantized: &QuantizedSequence,
-        first_bar: u32,
+        segment: &Segment,
+        bars: Bars,
         conversion: &mut Conversion<TrioWindow>,
     ) {
-        if quantized.notes.is_empty() {
+        if segment.notes().next().is_none() {
             return conversion.skip(SkipReason::NoNotes);
         }
-        let bar = Step::from(self.steps_per_bar);
-        let n_bars = usize::try_from((quantized.total_steps + bar - 1) / bar).unwrap_or(usize::MAX);
-        let n_bars = n_bars.min(self.max_bars as usize);
-        let roles = roles(quantized);
-        let of = |role: Role| roles.iter().filter(move |(_, r)| **r == role).map(|(i, _)| *i);
-        if [Role::Melody, Role::Bass, Role::Drums].into_iter().any(|role| of(role).next().is_none())
-        {
+        let roles = roles(segment);
+        if ![Role::Melody, Role::Bass, Role::Drums].iter().all(|role| roles.contains(role)) {
             return conversion.skip(SkipReason::MissingPart);
         }
-        let parts = |role| {
-            of(role).filter_map(|i| self.part(quantized, i, role, n_bars)).collect::<Vec<_>>()
-        };
-        let (melodies, basses, drums) =
-            (parts(Role::Melody), parts(Role::Bass), parts(Role::Drums));
+        let n_bars =
+            segment.total_steps.saturating_add(bars.steps_per_bar - 1) / bars.steps_per_bar;
+        let n_bars = usize::try_from(n_bars).unwrap_or(usize::MAX).min(self.max_bars as usize);
+        let (mut melodies, mut basses, mut drums) = (Vec::new(), Vec::new(), Vec::new());
+        let role = |n: &QuantizedNote| roles.get(n.instrument as usize).copied();
+        let notes = segment.in_order(|n| role(n).is_some());
+        for notes in notes.chunk_by(|a, b| a.instrument == b.instrument) {
+            let (labels, parts) = match role(&notes[0]) {
+                Some(Role::Melody) => (self.line(notes, bars, n_bars), &mut melodies),
+                Some(Role::Bass) => (self.line(notes, bars, n_bars), &mut basses),
+                Some(Role::Drums) => (self.drums(notes, bars, n_bars), &mut drums),
+                Some(Role::None | Role::Other) | None => continue,
+            };
+            parts.extend(labels.map(|labels| Part {
+                instrument: notes[0].instrument,
+                labels,
+                is_covered: self.covered_bars(notes, n_bars),
+            }));
+        }
         let n_before = conversion.windows.len();
         for melody in &melodies {
             for bass in &basses {
                 for drums in &drums {
-                    self.trio_windows([melody, bass, drums], n_bars, first_bar, conversion);
+                    if conversion.windows.len() >= Self::MAX_WINDOWS {
+                        conversion.skip(SkipReason::OverCap);
+                        continue;
+                    }
+                    self.trio_windows([melody, bass, drums], n_bars, segment.first_bar, conversion);
                 }
             }
         }
@@ -159,49 +166,36 @@ impl TrioConverter {
         }
     }
 
-    /// One instrument's labels over the whole stretch, or `None` if it plays nothing that has a label.
-    fn part(
-        &self,
-        quantized: &QuantizedSequence,
-        instrument: u32,
-        role: Role,
-        n_bars: usize,
-    ) -> Option<Part> {
-        let mut alone =
-            QuantizedSequence { grid: quantized.grid, notes: Vec::new(), total_steps: 0 };
-        let is_kept = |n: &&QuantizedNote| {
-            n.instrument == instrument && (role == Role::Drums || self.encoding.contains(n.pitch))
-        };
-        alone.notes.extend(quantized.notes.iter().filter(is_kept));
+    /// One instrument's melody labels over the whole stretch, or `None` if it plays nothing that has a label.
+    fn line(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
+        let in_range: Vec<QuantizedNote> =
+            notes.iter().filter(|n| self.encoding.contains(n.pitch)).copied().collect();
+        let max_bars = Some(self.max_bars);
+        let options = ExtractOptions { gap_bars: None, max_bars, ..ExtractOptions::default() };
+        let melody = extract_sorted(&in_range, bars, &options).ok()?.into_iter().next()?;
+        let labels = melody.events.iter().map(|e| self.encoding.label(*e).unwrap_or_default());
         let n_steps = n_bars * self.steps_per_bar as usize;
-        let labels = if role == Role::Drums {
-            let options =
-                DrumExtractOptions { gap_bars: None, pad_end: true, max_bars: Some(self.max_bars) };
-            let track = drums::extract(&alone, &self.map, &options).ok()?.into_iter().next()?;
-            spread(track.start_step, track.events.iter().map(|e| e.label()), n_steps).0
-        } else {
-            let max_bars = Some(self.max_bars);
-            let options = ExtractOptions { gap_bars: None, max_bars, ..ExtractOptions::default() };
-            let melody = melody::extract(&alone, &options).ok()?.into_iter().next()?;
-            let labels = melody.events.iter().map(|e| self.encoding.label(*e).unwrap_or_default());
-            let (mut labels, end) = spread(melody.start_step, labels, n_steps);
-            // The last note ends where the melody does, which shows if the stretch goes on.
-            let last = melody.events.iter().rev().find(|e| **e != MelodyEvent::NoEvent);
-            if let (Some(MelodyEvent::NoteOn(_)), Some(slot)) = (last, labels.get_mut(end)) {
-                *slot = 1;
-            }
-            labels
-        };
-        let notes = quantized.notes.iter().filter(|n| n.instrument == instrument);
-        Some(Part { instrument, labels, is_covered: self.covered_bars(notes, n_bars) })
+        let (mut labels, end) = spread(melody.start_step, labels, n_steps);
+        // The last note ends where the melody does, which shows if the stretch goes on.
+        let last = melody.events.iter().rev().find(|e| **e != MelodyEvent::NoEvent);
+        if let (Some(MelodyEvent::NoteOn(_)), Some(slot)) = (last, labels.get_mut(end)) {
+            *slot = 1;
+        }
+        Some(labels)
+    }
+
+    /// One instrument's drum labels over the whole stretch, or `None` if it strikes nothing that the map knows.
+    fn drums(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
+        let options =
+            DrumExtractOptions { gap_bars: None, pad_end: true, max_bars: Some(self.max_bars) };
+        let tracks = extract_notes(notes.iter(), bars, &self.map, &options).ok()?;
+        let track = tracks.into_iter().next()?;
+        let n_steps = n_bars * self.steps_per_bar as usize;
+        Some(spread(track.start_step, track.events.iter().map(|e| e.label()), n_steps).0)
     }
 
     /// The bars that notes touch, widened by `gap_bars` on both sides.
-    fn covered_bars<'a>(
-        &self,
-        notes: impl Iterator<Item = &'a QuantizedNote>,
-        n_bars: usize,
-    ) -> Vec<bool> {
+    fn covered_bars(&self, notes: &[QuantizedNote], n_bars: usize) -> Vec<bool> {
         let bar = Step::from(self.steps_per_bar);
         let mut is_touched = vec![false; n_bars];
         for note in notes {
@@ -253,18 +247,17 @@ impl TrioConverter {
     }
 }
 
-/// The role of every instrument; numbers above 127 are passed over, as in Magenta.
-fn roles(quantized: &QuantizedSequence) -> BTreeMap<u32, Role> {
-    let mut roles: BTreeMap<u32, Role> = BTreeMap::new();
-    let mut mixed = BTreeSet::new();
-    for note in quantized.notes.iter().filter(|n| n.instrument < 128) {
-        let role = Role::of(note);
-        if *roles.entry(note.instrument).or_insert(role) != role {
-            mixed.insert(note.instrument);
+/// Instrument numbers from this one on are passed over, as in Magenta.
+const N_INSTRUMENTS: usize = 128;
+
+/// The role of every instrument number.
+fn roles(segment: &Segment) -> [Role; N_INSTRUMENTS] {
+    let mut roles = [Role::None; N_INSTRUMENTS];
+    for note in segment.notes() {
+        if let Some(known) = roles.get_mut(note.instrument as usize) {
+            let role = Role::of(note);
+            *known = if [Role::None, role].contains(known) { role } else { Role::Other };
         }
-    }
-    for instrument in mixed {
-        roles.insert(instrument, Role::Other);
     }
     roles
 }
@@ -308,5 +301,36 @@ impl TrioWindow {
             trio.push(*note);
         }
         Ok(trio)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Note, Pitch, Program, Velocity};
+
+    #[test]
+    fn a_small_file_cannot_ask_for_millions_of_trios() {
+        let mut sequence = NoteSequence::default();
+        for instrument in 0..126_u32 {
+            for (start_time, end_time) in [(0.0, 2.0), (60.0, 62.0)] {
+                sequence.push(Note {
+                    pitch: Pitch::saturating(36),
+                    velocity: Velocity::saturating(80),
+                    start_time,
+                    end_time,
+                    instrument,
+                    program: Program::saturating(if instrument % 3 == 0 { 33 } else { 0 }),
+                    is_drum: instrument % 3 == 1,
+                });
+            }
+        }
+        // 42 melodies, basses and drums each, over 31 bars: 74,088 trios.
+        let wide = TrioConverter { gap_bars: 31, ..TrioConverter::trio_16bar() };
+        let conversion = wide.windows(&sequence);
+        let n_windows = conversion.windows.len();
+        assert!((TrioConverter::MAX_WINDOWS..TrioConverter::MAX_WINDOWS + 16).contains(&n_windows));
+        let n_trios = n_windows / 16 + conversion.skipped[&SkipReason::OverCap];
+        assert_eq!((n_windows % 16, n_trios), (0, 42 * 42 * 42));
     }
 }

@@ -1,4 +1,4 @@
-//! The oracle's answers for real and hand-made files that are not part of the repository.
+//! The oracle's answers for real files that are not part of the repository.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use note_seq::midi::{self, ReadOptions};
 use serde_json::Value;
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
     if path.exists() {
         return Some(path);
@@ -71,16 +71,6 @@ fn compare(answers: &Path, folder: &Path) -> (usize, usize) {
     }
     assert!(unpack.wait().unwrap().success());
     (read, refused)
-}
-
-#[test]
-fn the_edge_cases_agree_with_python() {
-    let (Some(answers), Some(folder)) = (shared("oracles/edge.jsonl.gz"), shared("data/edge-midi"))
-    else {
-        return;
-    };
-    let (read, refused) = compare(&answers, &folder);
-    assert_eq!(read + refused, 80);
 }
 
 #[test]

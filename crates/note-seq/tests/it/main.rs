@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
 
 mod edge_cases;
+mod edge_files;
+mod edge_golden;
 mod golden;
+#[cfg(feature = "musicxml")]
+mod musicxml;
 mod properties;
 mod smf;

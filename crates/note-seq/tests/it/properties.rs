@@ -1,5 +1,7 @@
 //! What must hold for every input.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
 use note_seq::midi::{self, ReadMode, ReadOptions, WriteOptions};
 use note_seq::{
     ControlChange, InstrumentInfo, KeySignature, MelodyEncoding, Mode, Note, NoteSequence, Pitch,
@@ -182,6 +184,65 @@ proptest! {
         }
     }
 
+    /// Exact quantizing beside whole-number arithmetic on the ticks that the times were made from; rounding as Python
+    /// does differs by a step at most, and only where a time lies halfway.
+    #[test]
+    fn exact_steps_are_those_of_the_ticks(
+        resolution in prop::sample::select(vec![96_u16, 120, 220, 480, 960]),
+        microseconds in 100_000_u32..2_000_000,
+        spans in prop::collection::vec((0_u64..40_000, 1_u64..4000), 1..20),
+        steps in prop::sample::select(vec![3_u16, 4, 12, 24]),
+        steps_per_second in prop::sample::select(vec![1_u32, 31, 100]),
+    ) {
+        let mut map = TempoMap::new(resolution);
+        map.push(0, microseconds);
+        let mut sequence = NoteSequence { ticks_per_quarter: resolution.into(), ..NoteSequence::default() };
+        sequence.tempos.push(Tempo { time: 0.0, qpm: map.qpm(&map.pieces()[0]) });
+        for (start, length) in &spans {
+            let (start_time, end_time) = (map.seconds(*start), map.seconds(start + length));
+            sequence.push(Note { start_time, end_time, ..Note::default() });
+        }
+        let grid = StepsPerQuarter::new(steps).unwrap();
+        let exact = sequence.quantize_ticks(grid).unwrap();
+        let parity = sequence.quantize(grid).unwrap();
+        let absolute = sequence.quantize_absolute_ticks(steps_per_second.try_into().unwrap()).unwrap();
+        let half_up = |numerator: u64, denominator: u64| {
+            let (quotient, rest) = (numerator / denominator, numerator % denominator);
+            i64::try_from(quotient + u64::from(2 * rest >= denominator)).unwrap()
+        };
+        for (i, (start, length)) in spans.iter().enumerate() {
+            let step = |tick: u64| half_up(tick * u64::from(steps), resolution.into());
+            let second_step = |tick: u64| {
+                let per_second = u64::from(microseconds) * u64::from(steps_per_second);
+                half_up(tick * per_second, u64::from(resolution) * 1_000_000)
+            };
+            let expected = |step: &dyn Fn(u64) -> i64| (step(*start), step(start + length).max(step(*start) + 1));
+            prop_assert_eq!((exact.notes[i].start_step, exact.notes[i].end_step), expected(&step));
+            prop_assert_eq!((absolute.notes[i].start_step, absolute.notes[i].end_step), expected(&second_step));
+            let is_half = 2 * (start * u64::from(steps) % u64::from(resolution)) == u64::from(resolution);
+            let difference = exact.notes[i].start_step - parity.notes[i].start_step;
+            prop_assert!(difference == 0 || (is_half && difference == 1), "{}", difference);
+        }
+    }
+
+    /// Windows are cut from the notes alone; the same come out of the pieces that splitting gives.
+    #[test]
+    fn windows_are_those_of_the_pieces(sequence in file_sequence()) {
+        let tokens = |s: &NoteSequence| -> Vec<Vec<u16>> {
+            let converter = note_seq::MelodyConverter::mel_2bar();
+            let drums = note_seq::drums::DrumConverter::drums_2bar().windows(s).windows;
+            let melodies = converter.windows(s).windows.into_iter().map(|w| w.tokens);
+            melodies.chain(drums.into_iter().map(|w| w.tokens)).collect()
+        };
+        let mut sequence = sequence;
+        sequence.time_signatures.truncate(0);
+        let mut whole = tokens(&sequence);
+        let mut parts: Vec<_> = sequence.split_on_time_changes().iter().flat_map(tokens).collect();
+        whole.sort();
+        parts.sort();
+        prop_assert_eq!(whole, parts);
+    }
+
     #[test]
     fn labels_decode_and_encode_to_themselves(labels in prop::collection::vec(0_u16..90, 0..300)) {
         let melody = MelodyEncoding::PIANO.decode(&labels).unwrap();
@@ -240,20 +301,31 @@ fn pythons_json_is_read_and_written() {
     );
 }
 
-/// Values go between threads.
+/// Values go between threads, and may be held across a caught panic.
 #[test]
 fn types_are_send_and_sync() {
-    fn check<T: Send + Sync + Unpin + 'static>() -> usize {
+    fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() -> usize {
         size_of::<T>()
     }
-    assert!(
-        check::<NoteSequence>() > 0 && check::<midi::Read>() > 0 && check::<midi::MidiError>() > 0
-    );
-    assert!(
-        check::<note_seq::MelodyConverter>() > 0 && check::<note_seq::trio::TrioConverter>() > 0
-    );
-    assert!(
-        check::<note_seq::chords::ChordInference>() > 0
-            && check::<note_seq::groove::GrooveConverter>() > 0
-    );
+    let sizes = [
+        check::<NoteSequence>(),
+        check::<midi::Read>(),
+        check::<midi::MidiError>(),
+        check::<midi::WriteError>(),
+        check::<note_seq::QuantizedSequence>(),
+        check::<note_seq::QuantizeError>(),
+        check::<note_seq::SplitError>(),
+        check::<TempoMap>(),
+        check::<note_seq::BarMap>(),
+        check::<note_seq::MelodyConverter>(),
+        check::<note_seq::Conversion<note_seq::MelodyWindow>>(),
+        check::<note_seq::drums::DrumConverter>(),
+        check::<note_seq::trio::TrioConverter>(),
+        check::<note_seq::chords::ChordInference>(),
+        check::<note_seq::groove::GrooveConverter>(),
+        check::<note_seq::PianoRoll>(),
+        check::<note_seq::Statistics>(),
+        check::<note_seq::Summary>(),
+    ];
+    assert!(sizes.iter().all(|size| *size > 0));
 }

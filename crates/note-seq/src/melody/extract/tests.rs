@@ -1,6 +1,7 @@
 //! Extraction by hand: gaps, chords, late starts, cuts.
 
 use super::*;
+use crate::StepsPerQuarter;
 use crate::{Grid, Melody, MelodyEncoding, Pitch, Program, TimeSignature, Velocity};
 
 fn sequence(notes: &[(u8, Step, Step)]) -> QuantizedSequence {

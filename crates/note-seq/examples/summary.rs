@@ -1,0 +1,19 @@
+//! Everything the crate makes of MIDI files, one JSON object a line:
+//! `cargo run -p note-seq --example summary -- [--parity] FILE…`.
+
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
+use note_seq::midi::{self, ReadOptions};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = ReadOptions::lenient();
+    for argument in std::env::args().skip(1) {
+        if argument == "--parity" {
+            options = ReadOptions::parity();
+            continue;
+        }
+        let read = midi::read(&std::fs::read(&argument)?, &options)?;
+        println!("{}", serde_json::to_string(&note_seq::summary(&read))?);
+    }
+    Ok(())
+}
