@@ -101,17 +101,18 @@ fn run<T: Real>(arguments: &Arguments, samples: &Samples<'_, T>) -> Result<()> {
     if let Some(iterations) = arguments.iterations {
         params = params.tol(0.0).max_iter(iterations);
     }
-    let mut seconds = Vec::new();
+    let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
     let mut clock = None;
     let fit = params.fit_observed(samples, arguments.seed, &mut |_| {
-        let now = Instant::now();
-        if let Some(before) = clock.replace(now) {
-            seconds.push(now.duration_since(before).as_secs_f64());
+        let now = (Instant::now(), cpu_seconds());
+        if let Some((wall, used)) = clock.replace(now) {
+            seconds.push(now.0.duration_since(wall).as_secs_f64());
+            cpu.push(now.1 - used);
         }
         ControlFlow::Continue(())
     })?;
     if arguments.json {
-        println!("{}", answer(arguments, samples, &fit, &seconds)?);
+        println!("{}", answer(arguments, samples, &fit, &seconds, &cpu)?);
         return Ok(());
     }
     let report = &fit.report;
@@ -147,12 +148,23 @@ fn read_start(path: &PathBuf, covariance_type: CovarianceType) -> Result<Gaussia
     )?)
 }
 
+/// Processor time of all threads so far, where the system tells it; 0 elsewhere.
+fn cpu_seconds() -> f64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
+    let used = |task: std::fs::DirEntry| -> Option<f64> {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    tasks.filter_map(|task| used(task.ok()?)).sum::<f64>() * 1e-9
+}
+
 /// The fit as one JSON object.
 fn answer<T: Real>(
     arguments: &Arguments,
     samples: &Samples<'_, T>,
     fit: &Fit,
     seconds: &[f64],
+    cpu: &[f64],
 ) -> Result<Value> {
     let (report, model) = (&fit.report, &fit.model);
     let k = model.n_components();
@@ -176,7 +188,8 @@ fn answer<T: Real>(
         "log_likelihood": report.log_likelihood, "bic": report.bic, "aic": report.aic,
         "icl": report.bic - 2.0 * hard, "entropy": entropy, "lower_bounds": report.lower_bounds,
         "label_counts": label_counts, "resp_head": head,
-        "seconds_per_iteration": sorted.get(sorted.len() / 2),
+        "seconds_per_iteration": sorted.get(sorted.len() / 2), "seconds": seconds,
+        "cpu_seconds": cpu,
     });
     if !arguments.no_params {
         let stored = serde_json::to_value(model)?;

@@ -1,11 +1,12 @@
 //! [`CovarianceType`] and the covariances of a mixture.
 
+use crate::factor;
 use serde::{Deserialize, Serialize};
 
 /// Shape of the component covariances.
 ///
 /// Free parameters for `K` components in `D` dimensions, means and weights not counted:
-/// full `K D (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`.
+/// full `K D (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`, low rank `K (D (R+1) - R (R-1)/2)`.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]
@@ -21,6 +22,12 @@ pub enum CovarianceType {
     Diag,
     /// Each component has one variance for all features.
     Spherical,
+    /// Each component has `R` factors and its own variance per feature, `Λ Λᵀ + Ψ`: a mixture of factor analysers
+    /// (Ghahramani & Hinton 1996), for many features and few samples. `R` must lie below the number of features.
+    LowRank(
+        /// `R`, the number of factors.
+        usize,
+    ),
 }
 
 impl CovarianceType {
@@ -31,6 +38,18 @@ impl CovarianceType {
             Self::Tied => n_features * (n_features + 1) / 2,
             Self::Diag => n_components * n_features,
             Self::Spherical => n_components,
+            Self::LowRank(rank) => {
+                // Rotating the factors changes nothing, which takes R (R - 1) / 2 from their freedom.
+                n_components * (n_features * (rank + 1) - rank * rank.saturating_sub(1) / 2)
+            }
+        }
+    }
+
+    /// The shape of second moments that the M step needs.
+    pub(crate) fn of_moments(self) -> Self {
+        match self {
+            Self::LowRank(_) => Self::Full,
+            other => other,
         }
     }
 }
@@ -47,6 +66,13 @@ pub enum Covariances {
     Diag(Vec<f64>),
     /// `[K]`: variances.
     Spherical(Vec<f64>),
+    /// `[K, D, R + 1]`: each feature's loadings on the factors, then its own variance.
+    LowRank {
+        /// `R`, the number of factors.
+        rank: usize,
+        /// Loadings and variances.
+        values: Vec<f64>,
+    },
 }
 
 impl Covariances {
@@ -57,6 +83,7 @@ impl Covariances {
             Self::Tied(_) => CovarianceType::Tied,
             Self::Diag(_) => CovarianceType::Diag,
             Self::Spherical(_) => CovarianceType::Spherical,
+            Self::LowRank { rank, .. } => CovarianceType::LowRank(*rank),
         }
     }
 
@@ -64,6 +91,7 @@ impl Covariances {
     pub fn as_slice(&self) -> &[f64] {
         match self {
             Self::Full(v) | Self::Tied(v) | Self::Diag(v) | Self::Spherical(v) => v,
+            Self::LowRank { values, .. } => values,
         }
     }
 
@@ -74,6 +102,7 @@ impl Covariances {
             Self::Tied(_) => n_features * n_features,
             Self::Diag(_) => n_components * n_features,
             Self::Spherical(_) => n_components,
+            Self::LowRank { rank, .. } => n_components * n_features * (rank + 1),
         }
     }
 
@@ -85,6 +114,10 @@ impl Covariances {
             Self::Tied(v) => v.clone(),
             Self::Diag(v) => diagonal(&v[component * d..(component + 1) * d]),
             Self::Spherical(v) => diagonal(&vec![v[component]; d]),
+            Self::LowRank { rank, values } => {
+                let width = d * (rank + 1);
+                factor::dense(&values[component * width..(component + 1) * width], *rank)
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod block;
 
 use crate::Covariances;
+use crate::factor::Woodbury;
 use crate::linalg::{self, NotPositiveDefinite};
 use rayon::prelude::*;
 
@@ -19,6 +20,8 @@ pub(crate) enum Precision {
     Diag(Vec<f64>),
     /// `1 / σ`, `[K]`.
     Spherical(Vec<f64>),
+    /// `1 / √ψ`, `[K, D]`, and `L⁻¹ Bᵀ`, `[K, R, D]`; see [`Woodbury`].
+    LowRank { scales: Vec<f64>, projections: Vec<f64> },
 }
 
 /// Inverse Cholesky factors and normalising constants of a mixture's components.
@@ -68,8 +71,44 @@ impl Factors {
                 let log_dets = inverse.iter().map(|v| d as f64 * v.ln()).collect();
                 (Precision::Spherical(inverse), log_dets)
             }
+            Covariances::LowRank { rank, values } => {
+                let (mut scales, mut projections) = (Vec::new(), Vec::new());
+                let mut log_dets = Vec::with_capacity(n_components);
+                for (k, own) in values.chunks(d * (rank + 1)).enumerate() {
+                    let own = Woodbury::new(own, *rank).map_err(|_| SingularComponent(k))?;
+                    scales.extend(own.scale);
+                    projections.extend(own.projection);
+                    log_dets.push(own.half_log_det);
+                }
+                (Precision::LowRank { scales, projections }, log_dets)
+            }
         };
         Ok(Self { precision, log_norm: log_dets.into_iter().map(|v| base + v).collect() })
+    }
+
+    /// `|L_k⁻¹ v|`, the length of `v` in standard deviations of a component.
+    pub(crate) fn length(&self, component: usize, v: &[f64]) -> f64 {
+        let d = v.len();
+        let squares: f64 = match &self.precision {
+            Precision::Full(inverse) => lengths(&inverse[component * d * d..], v),
+            Precision::Tied(inverse) => lengths(inverse, v),
+            Precision::Diag(inverse) => {
+                inverse[component * d..].iter().zip(v).map(|(s, v)| (s * v).powi(2)).sum()
+            }
+            Precision::Spherical(inverse) => {
+                v.iter().map(|v| (inverse[component] * v).powi(2)).sum()
+            }
+            Precision::LowRank { scales, projections } => {
+                let z: Vec<f64> =
+                    scales[component * d..].iter().zip(v).map(|(s, v)| s * v).collect();
+                let rank = projections.len() / scales.len();
+                let explained = &projections[component * rank * d..][..rank * d];
+                let length: f64 = z.iter().map(|z| z * z).sum();
+                // What cancels is below rounding of the length itself.
+                (length * (1.0 + 1e-12) - projected(explained, &z)).max(0.0)
+            }
+        };
+        squares.sqrt()
     }
 
     pub(crate) fn precision(&self) -> &Precision {
@@ -80,6 +119,17 @@ impl Factors {
     pub(crate) fn log_norm(&self) -> &[f64] {
         &self.log_norm
     }
+}
+
+/// `|lower · v|²` of the first square matrix in `lower`.
+fn lengths(lower: &[f64], v: &[f64]) -> f64 {
+    projected(&lower[..v.len() * v.len()], v)
+}
+
+/// `|rows · v|²`.
+fn projected(rows: &[f64], v: &[f64]) -> f64 {
+    let row = |row: &[f64]| row.iter().zip(v).map(|(l, v)| l * v).sum::<f64>().powi(2);
+    rows.chunks(v.len()).map(row).sum()
 }
 
 /// `L⁻¹` of one matrix and `ln |L⁻¹|`.

@@ -1,8 +1,11 @@
 //! The EM loop: starts, iterations, and the choice between starts.
 
+mod bounds;
 mod m_step;
 mod pass;
+mod shares;
 mod start;
+pub(crate) mod variational;
 
 use crate::density::BlockDensity;
 use crate::observe::Progress;
@@ -10,7 +13,9 @@ use crate::params::{ParamError, Values};
 use crate::report::{Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
 use crate::stats::Moments;
 use crate::{CovarianceType, GaussianMixture, Real, Samples};
+use bounds::Drift;
 use m_step::MStep;
+pub(crate) use m_step::factored;
 use pass::Workspace;
 use start::Background;
 use std::ops::ControlFlow;
@@ -41,6 +46,16 @@ pub enum FitError {
         found: usize,
         /// Features of the samples.
         expected: usize,
+    },
+    /// There are as many factors as features, or more.
+    #[error(
+        "rank {rank} needs more than {rank} features, and there are {n_features}; use full covariances"
+    )]
+    TooManyFactors {
+        /// Factors asked for.
+        rank: usize,
+        /// Features of the samples.
+        n_features: usize,
     },
     /// A value is so large that its square overflows.
     #[error(
@@ -115,7 +130,8 @@ pub(crate) fn fit<T: Real>(
 ) -> Result<Fit, FitError> {
     check_size(values, samples)?;
     let background = Background::new(values, samples, seed);
-    let mut workspace = Workspace::new(values.n_components, samples, values.covariance_type);
+    let mut workspace =
+        Workspace::new(values.n_components, samples, values.covariance_type.of_moments());
     let mut times = FitTimes::default();
     let mut starts = Vec::with_capacity(values.n_init);
     let mut best: Option<(usize, Run)> = None;
@@ -178,28 +194,32 @@ fn run_start<T: Real>(
     observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Result<Run, FitError> {
     let clock = Instant::now();
+    workspace.reset();
     let mut m_step = MStep::new(values, background, samples.total_weight());
     let mut model = start::model(values, samples, seed, start, background, workspace, &mut m_step)?;
     times.start += clock.elapsed();
     let clock = Instant::now();
     let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
     let mut converged = false;
+    let mut drift = Drift::unknown(values.n_components);
     for iteration in 1..=values.max_iter {
         let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors());
-        let totals = workspace.expectation(samples, &density, model.means());
+        let totals = workspace.expectation(samples, &density, &drift, model.means());
         let bound = totals.log_likelihood / samples.total_weight();
         if !bound.is_finite() {
             return Err(FitError::NotFinite { iteration, bound });
         }
         let previous = lower_bounds.last().copied();
         lower_bounds.push(bound);
-        model = m_step.update(
+        let updated = m_step.update(
             workspace.moments(),
             samples,
-            Some(model.means()),
+            Some(&model),
             totals.worst_row,
             iteration,
         )?;
+        drift = Drift::between(&model, &updated);
+        model = updated;
         let change = previous.map(|previous| bound - previous);
         let progress = Progress {
             n_components: values.n_components,
@@ -240,11 +260,12 @@ pub(crate) struct Collected {
 pub(crate) fn moments<T: Real>(model: &GaussianMixture, samples: &Samples<'_, T>) -> Collected {
     let covariance_type = match model.covariance_type() {
         CovarianceType::Tied => CovarianceType::Full,
-        other => other,
+        other => other.of_moments(),
     };
     let mut workspace = Workspace::new(model.n_components(), samples, covariance_type);
     let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors());
-    let totals = workspace.expectation(samples, &density, model.means());
+    let drift = Drift::unknown(model.n_components());
+    let totals = workspace.expectation(samples, &density, &drift, model.means());
     Collected { moments: workspace.moments().to_vec(), log_likelihood: totals.log_likelihood }
 }
 
@@ -258,6 +279,11 @@ fn check_size<T: Real>(values: &Values, samples: &Samples<'_, T>) -> Result<(), 
             found: prior.n_features(),
             expected: samples.n_features(),
         });
+    }
+    if let CovarianceType::LowRank(rank) = values.covariance_type
+        && rank >= samples.n_features()
+    {
+        return Err(FitError::TooManyFactors { rank, n_features: samples.n_features() });
     }
     if n_samples < n_components {
         return Err(FitError::TooFewSamples { n_samples, n_components });

@@ -11,5 +11,6 @@
 pub(crate) mod diagonal;
 pub(crate) mod exponential;
 pub(crate) mod gram;
+pub(crate) mod low_rank;
 pub(crate) mod panel;
 pub(crate) mod triangular;

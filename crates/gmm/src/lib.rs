@@ -33,9 +33,11 @@
 //! never NaN: a degenerate component is repaired and [reported](FitReport::repairs), or the fit fails with a named error.
 //! Nothing here reads a file, prints, or knows what the samples stand for.
 
+mod bayes;
 mod covariance;
 mod density;
 mod em;
+mod factor;
 mod gaussian;
 mod init;
 mod kernels;
@@ -52,6 +54,7 @@ mod stats;
 mod streams;
 mod sufficient;
 
+pub use bayes::{BayesianFit, BayesianParams, WeightPrior};
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
 pub use gaussian::{Gaussian, TransportMap};

@@ -86,6 +86,25 @@ pub enum ParamError {
         /// The covariance type asked for.
         covariance_type: CovarianceType,
     },
+    /// Low rank was asked for without a factor.
+    #[error("the rank is 0; use diagonal covariances, or at least one factor")]
+    NoFactors,
+    /// A prior's strength is not positive and finite, or too small.
+    #[error("{what} is {value}; it must be positive and finite")]
+    Prior {
+        /// Which one.
+        what: &'static str,
+        /// The value found.
+        value: f64,
+    },
+    /// The Bayesian mixture has no covariances of this shape.
+    #[error(
+        "the Bayesian mixture cannot have {covariance_type:?} covariances; use one of the other four"
+    )]
+    BayesianShape {
+        /// The covariance type asked for.
+        covariance_type: CovarianceType,
+    },
     /// A start given by the caller leaves nothing for further starts to vary.
     #[error("`n_init` is {n_init}, but the start is given; use `n_init` 1 or a random start")]
     GivenStart {
@@ -206,6 +225,9 @@ impl GmmParams {
         if values.max_iter == 0 {
             return Err(ParamError::NoIterations);
         }
+        if values.covariance_type == CovarianceType::LowRank(0) {
+            return Err(ParamError::NoFactors);
+        }
         if values.n_init == 0 {
             return Err(ParamError::NoStarts);
         }
@@ -248,6 +270,10 @@ impl GmmParams {
 }
 
 impl ValidParams {
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+
     /// Fits a mixture to `samples` by EM on the current rayon pool.
     ///
     /// The same samples, parameters and seed give the same bits at any number of threads. Reaching `max_iter` is not an
@@ -289,6 +315,8 @@ mod tests {
         assert_eq!(check(good().tol(-0.5)), Some(ParamError::Tol { value: -0.5 }));
         assert_eq!(check(good().max_iter(0)), Some(ParamError::NoIterations));
         assert_eq!(check(good().n_init(0)), Some(ParamError::NoStarts));
+        let factors = good().covariance_type(CovarianceType::LowRank(0));
+        assert_eq!(check(factors), Some(ParamError::NoFactors));
         let shrinkage = check(good().shrinkage(Shrinkage::Fixed(1.5)));
         assert_eq!(shrinkage, Some(ParamError::Shrinkage { value: 1.5 }));
         let diag = good().covariance_type(CovarianceType::Diag).shrinkage(Shrinkage::Oas);

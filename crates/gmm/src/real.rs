@@ -41,11 +41,13 @@ pub(crate) mod sealed {
             b: Self::Vector<S>,
             c: Self::Vector<S>,
         ) -> Self::Vector<S>;
+        /// Sum of all lanes.
+        fn sum_lanes<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     }
 
     macro_rules! kernel {
         ($real:ty, $vector:ident, $registers:ident, $registers_mut:ident, $splat:ident, $sub:ident, $add:ident,
-            $mul:ident, $mul_add:ident) => {
+            $mul:ident, $mul_add:ident, $sum:ident) => {
             impl Kernel for $real {
                 type Vector<S: Simd> = S::$vector;
 
@@ -110,6 +112,10 @@ pub(crate) mod sealed {
                 ) -> Self::Vector<S> {
                     simd.$mul_add(a, b, c)
                 }
+                #[inline(always)]
+                fn sum_lanes<S: Simd>(simd: S, a: Self::Vector<S>) -> Self {
+                    simd.$sum(a)
+                }
             }
         };
     }
@@ -123,7 +129,8 @@ pub(crate) mod sealed {
         sub_f32s,
         add_f32s,
         mul_f32s,
-        mul_add_f32s
+        mul_add_f32s,
+        reduce_sum_f32s
     );
     kernel!(
         f64,
@@ -134,7 +141,8 @@ pub(crate) mod sealed {
         sub_f64s,
         add_f64s,
         mul_f64s,
-        mul_add_f64s
+        mul_add_f64s,
+        reduce_sum_f64s
     );
 }
 

@@ -5,11 +5,11 @@ use crate::linalg::mirror_lower;
 use crate::{CovarianceType, Real};
 use serde::{Deserialize, Serialize};
 
-/// Responsibilities at or below this are left out of the sums.
+/// Responsibilities at or below this are left out of the sums: 2⁻⁵³, half a unit in the last place of 1.
 ///
-/// What is left out of `N_k` is at most `n · 1e-20`, and of the second moments at most that times the squared spread of
-/// the data: below rounding (2⁻⁵³ ≈ 1.1e-16) for every component that holds more than 1e-4 · n · 1e-16 of a row.
-pub(crate) const NEGLIGIBLE: f64 = 1e-20;
+/// Leaving one out changes `p(x)` by no more than rounding does. What is left out of `N_k` is at most `n · 1.1e-16`, and
+/// of the second moments that times the squared spread of the rows concerned.
+pub(crate) const NEGLIGIBLE: f64 = f64::EPSILON / 2.0;
 
 /// Rows gathered before a product over them is formed: enough to fill the product's inner dimension.
 const GATHER_ROWS: usize = 512;
@@ -25,6 +25,17 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    /// No rows, around zero.
+    pub(crate) fn new(covariance_type: CovarianceType, d: usize) -> Self {
+        let full = covariance_type == CovarianceType::Full;
+        Self {
+            count: 0.0,
+            center: vec![0.0; d],
+            first: vec![0.0; d],
+            second: vec![0.0; if full { d * d } else { d }],
+        }
+    }
+
     /// Multiplies all sums by `factor`.
     pub(crate) fn scale(&mut self, factor: f64) {
         self.count *= factor;
@@ -106,12 +117,7 @@ impl<T: Real> Accumulator<T> {
             block: vec![zero; width * width],
         });
         Self {
-            moments: Moments {
-                count: 0.0,
-                center: vec![0.0; d],
-                first: vec![0.0; d],
-                second: vec![0.0; if outer.is_some() { d * d } else { d }],
-            },
+            moments: Moments::new(covariance_type, d),
             center: vec![zero; d],
             listed: Vec::with_capacity(GATHER_ROWS),
             outer,
@@ -134,22 +140,16 @@ impl<T: Real> Accumulator<T> {
         }
     }
 
-    /// Adds `rows`, each with its responsibility.
-    pub(crate) fn add(&mut self, rows: &[T], responsibilities: &[f64]) {
-        let d = self.center.len();
-        for (rows, responsibilities) in
-            rows.chunks(GATHER_ROWS * d).zip(responsibilities.chunks(GATHER_ROWS))
+    /// Adds the listed rows of `rows`, each with its responsibility.
+    pub(crate) fn add(&mut self, rows: &[T], listed: &[u32], responsibilities: &[f64]) {
+        for (listed, responsibilities) in
+            listed.chunks(GATHER_ROWS).zip(responsibilities.chunks(GATHER_ROWS))
         {
             self.listed.clear();
-            for (row, r) in (0_u32..).zip(responsibilities) {
-                if *r > NEGLIGIBLE {
-                    self.moments.count += *r;
-                    let value = if self.outer.is_some() { r.sqrt() } else { *r };
-                    self.listed.push((row, T::from_f64(value)));
-                }
-            }
-            if self.listed.is_empty() {
-                continue;
+            for (row, r) in listed.iter().zip(responsibilities) {
+                self.moments.count += *r;
+                let value = if self.outer.is_some() { r.sqrt() } else { *r };
+                self.listed.push((*row, T::from_f64(value)));
             }
             if self.outer.is_some() {
                 self.gather(rows);
@@ -157,6 +157,18 @@ impl<T: Real> Accumulator<T> {
                 let Moments { first, second, .. } = &mut self.moments;
                 diagonal::add_moments(rows, &self.center, &self.listed, first, second);
             }
+        }
+    }
+
+    /// Adds all of `rows`, each with its weight.
+    pub(crate) fn add_all(&mut self, rows: &[T], weight: impl Fn(usize) -> f64) {
+        let d = self.center.len();
+        for (index, rows) in rows.chunks(GATHER_ROWS * d).enumerate() {
+            let first = index * GATHER_ROWS;
+            let n_rows = rows.len() / d;
+            let listed: Vec<u32> = (0_u32..).take(n_rows).collect();
+            let weights: Vec<f64> = (first..first + n_rows).map(&weight).collect();
+            self.add(rows, &listed, &weights);
         }
     }
 

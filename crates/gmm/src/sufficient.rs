@@ -123,6 +123,12 @@ impl SufficientStats {
         };
         let covariances = match self.covariance_type {
             CovarianceType::Full => Covariances::Full((0..k).flat_map(full).collect()),
+            CovarianceType::LowRank(rank) => {
+                let all = Covariances::Full((0..k).flat_map(full).collect());
+                let floor = reg_covar.max(f64::MIN_POSITIVE);
+                em::factored(&all, d, rank, floor, Some(previous.covariances()))
+                    .map_err(|component| ModelError::NotPositiveDefinite { component })?
+            }
             CovarianceType::Tied => {
                 let mut within = vec![0.0; d * d];
                 let mut weight = 0.0;

@@ -4,9 +4,8 @@
 
 use super::{Factors, Precision};
 use crate::Real;
-use crate::kernels::diagonal::{self, TiledScales};
-use crate::kernels::exponential;
-use crate::kernels::triangular::{self, Lowers, PanelScratch, TiledLower};
+use crate::kernels::triangular::{self, PanelScratch, TiledLower};
+use crate::kernels::{diagonal, exponential, low_rank};
 
 /// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of a common L2.
 pub(crate) const BLOCK_ROWS: usize = 256;
@@ -15,6 +14,13 @@ pub(crate) const BLOCK_ROWS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct DensityScratch<T> {
     panels: PanelScratch<T>,
+    /// Whether the block at hand lies in `panels`.
+    packed: bool,
+    /// Distances of all rows of the block to one component.
+    distances: Vec<f64>,
+    all: Vec<u32>,
+    /// One row, whitened.
+    row: Vec<T>,
     max: Vec<f64>,
     sum: Vec<f64>,
 }
@@ -24,9 +30,18 @@ impl<T: Real> DensityScratch<T> {
     pub(crate) fn new(d: usize) -> Self {
         Self {
             panels: PanelScratch::new(BLOCK_ROWS, d),
+            packed: false,
+            distances: vec![0.0; BLOCK_ROWS],
+            all: (0_u32..).take(BLOCK_ROWS).collect(),
+            row: vec![T::from_f64(0.0); d],
             max: vec![0.0; BLOCK_ROWS],
             sum: vec![0.0; BLOCK_ROWS],
         }
+    }
+
+    /// Says that the next rows are those of another block.
+    pub(crate) fn next_block(&mut self) {
+        self.packed = false;
     }
 }
 
@@ -43,9 +58,12 @@ pub(crate) struct BlockDensity<T> {
 /// Means (relative to the centre) and inverse factors, laid out for their kernel.
 #[derive(Clone, Debug)]
 enum Shape<T> {
-    Full { means: Vec<T>, lowers: Vec<TiledLower<T>> },
-    Tied { means: Vec<T>, lower: TiledLower<T> },
-    Diagonal(TiledScales<T>),
+    /// One factor per component, or one for all.
+    Triangular { means: Vec<T>, lowers: Vec<TiledLower<T>> },
+    /// `1/σ` and `(c - μ)/σ`, `[K, D]`.
+    Diagonal { scales: Vec<T>, shifts: Vec<T> },
+    /// The same of the noise, and `L⁻¹ Bᵀ`, `[K, R, D]`.
+    LowRank { scales: Vec<T>, shifts: Vec<T>, projections: Vec<T> },
 }
 
 impl<T: Real> BlockDensity<T> {
@@ -61,25 +79,39 @@ impl<T: Real> BlockDensity<T> {
             .chunks(d)
             .flat_map(|m| m.iter().zip(&center).map(|(m, c)| m - c.to_f64()))
             .collect();
-        let cast = || relative.iter().map(|m| T::from_f64(*m)).collect();
+        let cast = |values: &[f64]| values.iter().map(|v| T::from_f64(*v)).collect();
+        let triangular = |lowers: &[f64]| Shape::Triangular {
+            means: cast(&relative),
+            lowers: lowers.chunks(d * d).map(|lower| TiledLower::new(lower, d)).collect(),
+        };
+        let shifts = |scales: &[f64]| {
+            scales.iter().zip(&relative).map(|(scale, mean)| T::from_f64(-mean * scale)).collect()
+        };
         let shape = match factors.precision() {
-            Precision::Full(lowers) => Shape::Full {
-                means: cast(),
-                lowers: lowers.chunks(d * d).map(|lower| TiledLower::new(lower, d)).collect(),
-            },
-            Precision::Tied(lower) => {
-                Shape::Tied { means: cast(), lower: TiledLower::new(lower, d) }
+            Precision::Full(lowers) | Precision::Tied(lowers) => triangular(lowers),
+            Precision::Diag(inverse) => {
+                Shape::Diagonal { scales: cast(inverse), shifts: shifts(inverse) }
             }
-            Precision::Diag(inverse) => Shape::Diagonal(TiledScales::new(&relative, inverse, d)),
             Precision::Spherical(inverse) => {
-                let inverse: Vec<f64> =
+                let all: Vec<f64> =
                     inverse.iter().flat_map(|s| std::iter::repeat_n(*s, d)).collect();
-                Shape::Diagonal(TiledScales::new(&relative, &inverse, d))
+                Shape::Diagonal { scales: cast(&all), shifts: shifts(&all) }
             }
+            Precision::LowRank { scales, projections } => Shape::LowRank {
+                scales: cast(scales),
+                shifts: shifts(scales),
+                projections: cast(projections),
+            },
         };
         let log_weighted_norm =
             weights.iter().zip(factors.log_norm()).map(|(w, n)| w.ln() + n).collect();
         Self { center, shape, log_weighted_norm }
+    }
+
+    /// Replaces what the joint log densities have besides the distances.
+    pub(crate) fn with_log_weighted_norm(mut self, log_weighted_norm: Vec<f64>) -> Self {
+        self.log_weighted_norm = log_weighted_norm;
+        self
     }
 
     pub(crate) fn n_components(&self) -> usize {
@@ -90,29 +122,72 @@ impl<T: Real> BlockDensity<T> {
         self.center.len()
     }
 
-    /// Writes `ln (w_k N(x | μ_k, Σ_k))` of every row of `rows` and every component into `block`.
-    pub(crate) fn log_joint(&self, rows: &[T], block: &mut [f64], scratch: &mut DensityScratch<T>) {
-        let panels = &mut scratch.panels;
-        let center = &self.center;
+    /// `ln w_k - D/2 ln 2π - ½ ln |Σ_k|` of each component.
+    pub(crate) fn log_weighted_norm(&self) -> &[f64] {
+        &self.log_weighted_norm
+    }
+
+    /// Writes squared Mahalanobis distances of the listed rows of a block to a component, one after the other.
+    ///
+    /// A row's result has the same bits whatever else is listed. [`DensityScratch::next_block`] comes before the first
+    /// call on each block.
+    pub(crate) fn distances(
+        &self,
+        rows: &[T],
+        listed: &[u32],
+        component: usize,
+        out: &mut [f64],
+        scratch: &mut DensityScratch<T>,
+    ) {
+        let (d, center) = (self.n_features(), &self.center);
+        let at = component * d..(component + 1) * d;
         match &self.shape {
-            Shape::Full { means, lowers } => {
-                let lowers = Lowers::Each(lowers);
-                triangular::distances(rows, center, means, &lowers, block, BLOCK_ROWS, panels);
+            Shape::Triangular { means, lowers } => {
+                let (mean, lower) = (&means[at], &lowers[component.min(lowers.len() - 1)]);
+                let n_rows = rows.len() / d;
+                if 2 * listed.len() < n_rows {
+                    let panels = &mut scratch.panels;
+                    triangular::listed_distances(rows, listed, center, mean, lower, out, panels);
+                    return;
+                }
+                if !scratch.packed {
+                    triangular::pack_block(rows, center, &mut scratch.panels);
+                    scratch.packed = true;
+                }
+                let all = &mut scratch.distances[..n_rows];
+                triangular::packed_distances(mean, lower, all, &mut scratch.panels);
+                for (out, row) in out.iter_mut().zip(listed) {
+                    *out = all[*row as usize];
+                }
             }
-            Shape::Tied { means, lower } => {
-                let lowers = Lowers::Shared(lower);
-                triangular::distances(rows, center, means, &lowers, block, BLOCK_ROWS, panels);
+            Shape::Diagonal { scales, shifts } => {
+                let (scale, shift) = (&scales[at.clone()], &shifts[at]);
+                diagonal::listed_distances(rows, listed, center, scale, shift, out);
             }
-            Shape::Diagonal(scales) => {
-                diagonal::distances(rows, center, scales, block, BLOCK_ROWS, panels);
+            Shape::LowRank { scales, shifts, projections } => {
+                let width = projections.len() / self.n_components();
+                let projection = &projections[component * width..(component + 1) * width];
+                let (scale, shift) = (&scales[at.clone()], &shifts[at]);
+                let own = low_rank::Component { scale, shift, projection };
+                low_rank::listed_distances(rows, listed, center, &own, out, &mut scratch.row);
             }
         }
+    }
+
+    /// Writes `ln (w_k N(x | μ_k, Σ_k))` of every row of `rows` and every component into `block`.
+    pub(crate) fn log_joint(&self, rows: &[T], block: &mut [f64], scratch: &mut DensityScratch<T>) {
+        scratch.next_block();
         let n_rows = rows.len() / self.n_features();
-        for (values, norm) in block.chunks_mut(BLOCK_ROWS).zip(&self.log_weighted_norm) {
-            for value in &mut values[..n_rows] {
+        let all = std::mem::take(&mut scratch.all);
+        for (component, values) in block.chunks_mut(BLOCK_ROWS).enumerate() {
+            let values = &mut values[..n_rows];
+            self.distances(rows, &all[..n_rows], component, values, scratch);
+            let norm = self.log_weighted_norm[component];
+            for value in values {
                 *value = norm - 0.5 * *value;
             }
         }
+        scratch.all = all;
     }
 }
 

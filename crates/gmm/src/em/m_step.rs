@@ -7,7 +7,8 @@ use crate::params::Values;
 use crate::prior::Prior;
 use crate::report::{PriorShare, Repair, RepairAction};
 use crate::stats::Moments;
-use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
+use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, factor};
+use rayon::prelude::*;
 
 /// A component that holds less than this share of an average row has lost its rows.
 const STARVED: f64 = 1e-8;
@@ -55,7 +56,7 @@ impl<'a> MStep<'a> {
         &mut self,
         moments: &[Moments],
         samples: &Samples<'_, T>,
-        previous_means: Option<&[f64]>,
+        previous: Option<&GaussianMixture>,
         worst_row: usize,
         iteration: usize,
     ) -> Result<GaussianMixture, FitError> {
@@ -89,8 +90,8 @@ impl<'a> MStep<'a> {
                 self.note(iteration, k, RepairAction::Reseeded { row });
             } else {
                 weights[k] = 0.0;
-                means.extend(match previous_means {
-                    Some(previous) => &previous[k * d..(k + 1) * d],
+                means.extend(match previous {
+                    Some(previous) => previous.mean(k),
                     None => &self.background.mean,
                 });
                 self.note(iteration, k, RepairAction::Parked);
@@ -103,6 +104,16 @@ impl<'a> MStep<'a> {
         let covariances = match &self.values.prior {
             Some(prior) => self.posterior_covariances(moments, prior),
             None => self.covariances(moments, &starved, d),
+        };
+        let covariances = match self.values.covariance_type {
+            CovarianceType::LowRank(rank) => {
+                let before = previous.map(GaussianMixture::covariances);
+                let floor = self.noise_floor();
+                factored(&covariances, d, rank, floor, before).map_err(|component| {
+                    FitError::Singular { component, reg_covar: self.values.reg_covar }
+                })?
+            }
+            _ => covariances,
         };
         self.factorise(&weights, &means, covariances, iteration)
     }
@@ -123,8 +134,19 @@ impl<'a> MStep<'a> {
             CovarianceType::Spherical => {
                 Covariances::Spherical(vec![pooled.mean_variance() + reg; k])
             }
+            CovarianceType::LowRank(rank) => {
+                let one = factored(&Covariances::Full(dense), d, rank, self.noise_floor(), None)
+                    .map_err(|component| FitError::Singular { component, reg_covar: reg })?;
+                Covariances::LowRank { rank, values: one.as_slice().repeat(k) }
+            }
         };
         self.factorise(&vec![1.0 / k as f64; k], means, covariances, 0)
+    }
+
+    /// What factor analysis may not take a feature's own variance below.
+    fn noise_floor(&self) -> f64 {
+        let scale = self.background.covariance.mean_variance();
+        self.values.reg_covar.max(scale * 1e-12).max(f64::MIN_POSITIVE)
     }
 
     fn note(&mut self, iteration: usize, component: usize, action: RepairAction) {
@@ -140,7 +162,7 @@ impl<'a> MStep<'a> {
             if starved[k] { pooled.variances() } else { moments[k].variances() }
         };
         match self.values.covariance_type {
-            CovarianceType::Full => {
+            CovarianceType::Full | CovarianceType::LowRank(_) => {
                 let mut all = Vec::with_capacity(moments.len() * d * d);
                 for (component, starved) in moments.iter().zip(starved) {
                     let first = all.len();
@@ -212,7 +234,9 @@ impl<'a> MStep<'a> {
         };
         let all = 0..moments.len();
         match self.values.covariance_type {
-            CovarianceType::Full => Covariances::Full(all.flat_map(full).collect()),
+            CovarianceType::Full | CovarianceType::LowRank(_) => {
+                Covariances::Full(all.flat_map(full).collect())
+            }
             CovarianceType::Diag => Covariances::Diag(all.flat_map(variances).collect()),
             CovarianceType::Spherical => Covariances::Spherical(
                 all.map(|k| variances(k).iter().sum::<f64>() / d as f64).collect(),
@@ -279,10 +303,39 @@ impl<'a> MStep<'a> {
                     v[component * d..(component + 1) * d].iter_mut().for_each(|v| *v += amount);
                 }
                 Covariances::Spherical(v) => v[component] += amount,
+                Covariances::LowRank { rank, values } => {
+                    let own = values.chunks_mut(d * (*rank + 1)).nth(component);
+                    let own = own.into_iter().flat_map(|own| own.chunks_mut(*rank + 1));
+                    own.for_each(|row| row[*rank] += amount);
+                }
             }
             self.note(iteration, component, RepairAction::Ridge { amount });
         }
     }
+}
+
+/// Loadings and variances for full covariances, going on from those of `before`; the component that has none is the
+/// error.
+pub(crate) fn factored(
+    full: &Covariances,
+    d: usize,
+    rank: usize,
+    floor: f64,
+    before: Option<&Covariances>,
+) -> Result<Covariances, usize> {
+    let before = |k: usize| match before {
+        Some(Covariances::LowRank { rank: own, values }) if *own == rank => {
+            Some(&values[k * d * (rank + 1)..(k + 1) * d * (rank + 1)])
+        }
+        _ => None,
+    };
+    let fitted: Result<Vec<Vec<f64>>, usize> = full
+        .as_slice()
+        .par_chunks(d * d)
+        .enumerate()
+        .map(|(k, scatter)| factor::fit(scatter, d, rank, floor, before(k)).map_err(|_| k))
+        .collect();
+    Ok(Covariances::LowRank { rank, values: fitted?.concat() })
 }
 
 /// Adds `amount` to the diagonal of a dense `[D, D]` matrix.

@@ -6,7 +6,9 @@
 //! components, each adding its rows in order. Either way no sum is split between threads, so the bits do not depend on
 //! their number, and responsibilities never exist for more rows than are at work.
 
-use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch, normalise};
+use super::bounds::{BlockBounds, Drift, ExpectationScratch, expectation};
+use super::shares::Shares;
+use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::model::weighted;
 use crate::stats::{Accumulator, Moments};
 use crate::{CovarianceType, Real, Samples};
@@ -15,15 +17,22 @@ use std::sync::{Mutex, PoisonError};
 
 /// Blocks in a super-block.
 const SUPER_BLOCKS: usize = 32;
-/// Blocks in a chunk.
-const CHUNK_BLOCKS: usize = 8;
+/// Rows in a chunk: a whole number of blocks of any size.
+const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
+/// Bytes of a block of rows for diagonal shapes, whose kernels go through the rows once per component: a quarter of a
+/// small L2.
+const DIAGONAL_BLOCK: usize = 1 << 17;
 /// Values in all components' second moments up to which every chunk may have its own: 1 MiB.
 const CHUNKED_VALUES: usize = 1 << 17;
 
 /// Buffers of the EM loop, made once per fit.
 pub(super) struct Workspace<T> {
-    /// Responsibilities of one super-block: `[block][component][row in block]`.
-    responsibilities: Vec<f64>,
+    /// Rows in a block; a power of two, so that it divides [`CHUNK_ROWS`].
+    block_rows: usize,
+    /// Responsibilities of one super-block.
+    responsibilities: Vec<Shares>,
+    /// What is known of each block from the last iteration.
+    bounds: Vec<BlockBounds>,
     accumulators: Vec<Accumulator<T>>,
     blocks: Vec<BlockTotals>,
     /// One scratch space per thread of the pool, and one for a caller outside it.
@@ -35,7 +44,7 @@ pub(super) struct Workspace<T> {
 
 /// Responsibilities and moments of one chunk.
 struct Slot<T> {
-    responsibilities: Vec<f64>,
+    responsibilities: Shares,
     accumulators: Vec<Accumulator<T>>,
     blocks: Vec<BlockTotals>,
     scratch: Scratch<T>,
@@ -43,6 +52,7 @@ struct Slot<T> {
 
 struct Scratch<T> {
     density: DensityScratch<T>,
+    expectation: ExpectationScratch,
     log_likelihoods: Vec<f64>,
 }
 
@@ -69,33 +79,45 @@ impl<T: Real> Workspace<T> {
         covariance_type: CovarianceType,
     ) -> Self {
         let d = samples.n_features();
-        let n_blocks = samples.n_samples().div_ceil(BLOCK_ROWS);
-        let scratch =
-            || Scratch { density: DensityScratch::new(d), log_likelihoods: vec![0.0; BLOCK_ROWS] };
+        let fitting = (DIAGONAL_BLOCK / (d * size_of::<T>())).max(1);
+        let block_rows = match covariance_type {
+            CovarianceType::Diag | CovarianceType::Spherical => {
+                (1 << fitting.ilog2()).clamp(16, BLOCK_ROWS)
+            }
+            _ => BLOCK_ROWS,
+        };
+        let n_blocks = samples.n_samples().div_ceil(block_rows);
+        let scratch = || Scratch {
+            density: DensityScratch::new(d),
+            expectation: ExpectationScratch::new(),
+            log_likelihoods: vec![0.0; BLOCK_ROWS],
+        };
         let accumulators =
             || (0..n_components).map(|_| Accumulator::new(covariance_type, d)).collect();
         let values = n_components * if covariance_type == CovarianceType::Full { d * d } else { d };
         let chunked = values <= CHUNKED_VALUES;
-        let n_chunks = n_blocks.div_ceil(CHUNK_BLOCKS);
+        let n_chunks = samples.n_samples().div_ceil(CHUNK_ROWS);
         let n_threads = rayon::current_num_threads();
         // How many chunks are at work at once changes no result: they are merged in order.
         let n_slots = if chunked { n_chunks.min(4 * n_threads) } else { 0 };
         let n_scratch = if chunked { 0 } else { n_threads + 1 };
         let n_super = if chunked { 0 } else { n_blocks.min(SUPER_BLOCKS) };
         Self {
-            responsibilities: vec![0.0; n_super * BLOCK_ROWS * n_components],
+            block_rows,
+            responsibilities: vec![Shares::new(n_components); n_super],
+            bounds: (0..n_blocks).map(|_| BlockBounds::new(n_components, block_rows)).collect(),
             accumulators: accumulators(),
             blocks: Vec::with_capacity(n_blocks),
             scratch: (0..n_scratch).map(|_| Mutex::new(scratch())).collect(),
             slots: (0..n_slots)
                 .map(|_| Slot {
-                    responsibilities: vec![0.0; BLOCK_ROWS * n_components],
+                    responsibilities: Shares::new(n_components),
                     accumulators: accumulators(),
-                    blocks: Vec::with_capacity(CHUNK_BLOCKS),
+                    blocks: Vec::with_capacity(CHUNK_ROWS / block_rows),
                     scratch: scratch(),
                 })
                 .collect(),
-            moments: Vec::new(),
+            moments: vec![Moments::new(covariance_type, d); n_components],
         }
     }
 
@@ -104,17 +126,49 @@ impl<T: Real> Workspace<T> {
         &self.moments
     }
 
-    /// E step under `density`, and the moments of its responsibilities around `centers` (`[K, D]`).
+    /// Forgets what is known of the rows from earlier iterations.
+    pub(super) fn reset(&mut self) {
+        self.bounds.par_iter_mut().for_each(BlockBounds::reset);
+    }
+
+    /// E step under `density`, and the moments of its responsibilities around `centers` (`[K, D]`); `drift` tells how
+    /// far the components may have moved since the last one.
     pub(super) fn expectation(
         &mut self,
         samples: &Samples<'_, T>,
         density: &BlockDensity<T>,
+        drift: &Drift,
         centers: &[f64],
     ) -> PassTotals {
-        self.run(samples, centers, |_, rows, block, scratch| {
-            density.log_joint(rows, block, &mut scratch.density);
+        self.run(samples, centers, |_, rows, bounds, shares, scratch| {
             let n_rows = rows.len() / density.n_features();
-            normalise(block, &mut scratch.log_likelihoods[..n_rows], &mut scratch.density);
+            let Scratch { density: panels, expectation: own, log_likelihoods } = &mut *scratch;
+            let values = &mut log_likelihoods[..n_rows];
+            expectation(rows, density, drift, bounds, shares, values, panels, own);
+        })
+    }
+
+    /// Like [`expectation`](Self::expectation), but adds up the entropies of the responsibilities instead of the log
+    /// densities.
+    pub(super) fn entropies(
+        &mut self,
+        samples: &Samples<'_, T>,
+        density: &BlockDensity<T>,
+        drift: &Drift,
+        centers: &[f64],
+    ) -> PassTotals {
+        self.run(samples, centers, |_, rows, bounds, shares, scratch| {
+            let n_rows = rows.len() / density.n_features();
+            let Scratch { density: panels, expectation: own, log_likelihoods } = &mut *scratch;
+            let values = &mut log_likelihoods[..n_rows];
+            expectation(rows, density, drift, bounds, shares, values, panels, own);
+            values.fill(0.0);
+            for k in 0..shares.n_components() {
+                let (listed, responsibilities) = shares.of(k);
+                for (row, r) in listed.iter().zip(responsibilities) {
+                    values[*row as usize] -= r * r.ln();
+                }
+            }
         })
     }
 
@@ -125,16 +179,15 @@ impl<T: Real> Workspace<T> {
         density: &BlockDensity<T>,
         centers: &[f64],
     ) -> PassTotals {
-        let k = density.n_components();
-        self.run(samples, centers, |_, rows, block, scratch| {
-            density.log_joint(rows, block, &mut scratch.density);
-            for row in 0..rows.len() / density.n_features() {
-                let at = |component: usize| block[component * BLOCK_ROWS + row];
-                let best = (1..k).fold(0, |best, c| if at(c) > at(best) { c } else { best });
-                scratch.log_likelihoods[row] = at(best);
-                for component in 0..k {
-                    block[component * BLOCK_ROWS + row] = f64::from(u8::from(component == best));
-                }
+        let unknown = Drift::unknown(density.n_components());
+        self.run(samples, centers, |_, rows, bounds, shares, scratch| {
+            let n_rows = rows.len() / density.n_features();
+            let Scratch { density: panels, expectation: own, log_likelihoods } = &mut *scratch;
+            let values = &mut log_likelihoods[..n_rows];
+            expectation(rows, density, &unknown, bounds, shares, values, panels, own);
+            shares.clear();
+            for row in 0..n_rows {
+                shares.push(bounds.best(row), row as u32, 1.0);
             }
         })
     }
@@ -147,23 +200,28 @@ impl<T: Real> Workspace<T> {
         of: impl Fn(usize, usize) -> f64 + Sync,
     ) -> PassTotals {
         let d = samples.n_features();
-        self.run(samples, centers, |first_row, rows, block, scratch| {
-            for (component, values) in block.chunks_mut(BLOCK_ROWS).enumerate() {
-                for (row, value) in values[..rows.len() / d].iter_mut().enumerate() {
-                    *value = of(first_row + row, component);
+        let k = self.accumulators.len();
+        self.run(samples, centers, |first_row, rows, _, shares, scratch| {
+            shares.clear();
+            for row in 0..rows.len() / d {
+                for component in 0..k {
+                    let value = of(first_row + row, component);
+                    if value > 0.0 {
+                        shares.push(component, row as u32, value);
+                    }
                 }
             }
             scratch.log_likelihoods.fill(0.0);
         })
     }
 
-    /// The pass itself; `fill(first row, rows, responsibilities, scratch)` makes the responsibilities of a block and
-    /// leaves the rows' log densities in the scratch space.
+    /// The pass itself; `fill(first row, rows, bounds, responsibilities, scratch)` makes the responsibilities of a block
+    /// and leaves the rows' log densities in the scratch space.
     fn run(
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
-        fill: impl Fn(usize, &[T], &mut [f64], &mut Scratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut Scratch<T>) + Sync,
     ) -> PassTotals {
         let d = samples.n_features();
         for (accumulator, center) in self.accumulators.iter_mut().zip(centers.chunks(d)) {
@@ -175,7 +233,8 @@ impl<T: Real> Workspace<T> {
         } else {
             self.by_chunks(samples, centers, fill);
         }
-        self.moments = self.accumulators.par_iter_mut().map(|a| a.finish().clone()).collect();
+        let finished = self.accumulators.par_iter_mut().map(Accumulator::finish);
+        finished.zip(&mut self.moments).for_each(|(from, to)| to.clone_from(from));
         self.totals()
     }
 
@@ -184,36 +243,34 @@ impl<T: Real> Workspace<T> {
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
-        fill: impl Fn(usize, &[T], &mut [f64], &mut Scratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut Scratch<T>) + Sync,
     ) {
         let d = samples.n_features();
-        let chunk_rows = CHUNK_BLOCKS * BLOCK_ROWS;
+        let (block_rows, chunk_rows) = (self.block_rows, CHUNK_ROWS);
+        let chunk_blocks = chunk_rows / block_rows;
         let n_slots = self.slots.len();
-        for (round, rows) in samples.data().chunks(n_slots * chunk_rows * d).enumerate() {
-            let chunks = rows.par_chunks(chunk_rows * d);
+        let rounds = samples.data().chunks(n_slots * chunk_rows * d);
+        let known = self.bounds.chunks_mut(n_slots * chunk_blocks);
+        for (round, (rows, known)) in rounds.zip(known).enumerate() {
+            let chunks = rows.par_chunks(chunk_rows * d).zip(known.par_chunks_mut(chunk_blocks));
             let n_chunks = chunks.len();
-            self.slots.par_iter_mut().zip(chunks).enumerate().for_each(|(index, (slot, rows))| {
+            let work = self.slots.par_iter_mut().zip(chunks).enumerate();
+            work.for_each(|(index, (slot, (rows, known)))| {
                 for (accumulator, center) in slot.accumulators.iter_mut().zip(centers.chunks(d)) {
                     accumulator.reset(center);
                 }
                 slot.blocks.clear();
                 let first_row = (round * n_slots + index) * chunk_rows;
-                for (index, rows) in rows.chunks(BLOCK_ROWS * d).enumerate() {
-                    let first_row = first_row + index * BLOCK_ROWS;
-                    let (n_rows, block) = (rows.len() / d, &mut slot.responsibilities);
-                    fill(first_row, rows, block, &mut slot.scratch);
-                    let log_likelihoods = &slot.scratch.log_likelihoods;
-                    slot.blocks.push(block_totals(
-                        samples,
-                        first_row,
-                        n_rows,
-                        block,
-                        log_likelihoods,
-                    ));
-                    for (accumulator, values) in
-                        slot.accumulators.iter_mut().zip(block.chunks(BLOCK_ROWS))
-                    {
-                        accumulator.add(rows, &values[..n_rows]);
+                let blocks = rows.chunks(block_rows * d).zip(known);
+                for (index, (rows, bounds)) in blocks.enumerate() {
+                    let first_row = first_row + index * block_rows;
+                    let Slot { responsibilities, accumulators, blocks, scratch } = &mut *slot;
+                    fill(first_row, rows, bounds, responsibilities, scratch);
+                    let values = &scratch.log_likelihoods[..rows.len() / d];
+                    blocks.push(block_totals(samples, first_row, responsibilities, values));
+                    for (k, accumulator) in accumulators.iter_mut().enumerate() {
+                        let (listed, values) = responsibilities.of(k);
+                        accumulator.add(rows, listed, values);
                     }
                 }
                 for accumulator in &mut slot.accumulators {
@@ -236,40 +293,34 @@ impl<T: Real> Workspace<T> {
     fn by_components(
         &mut self,
         samples: &Samples<'_, T>,
-        fill: impl Fn(usize, &[T], &mut [f64], &mut Scratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut Scratch<T>) + Sync,
     ) {
         let d = samples.n_features();
-        let k = self.accumulators.len();
-        let scratch = &self.scratch;
-        for (index, rows) in samples.data().chunks(SUPER_BLOCKS * BLOCK_ROWS * d).enumerate() {
-            let first_row = index * SUPER_BLOCKS * BLOCK_ROWS;
-            let totals = self
-                .responsibilities
-                .par_chunks_mut(BLOCK_ROWS * k)
-                .zip(rows.par_chunks(BLOCK_ROWS * d))
-                .enumerate()
-                .map(|(index, (block, rows))| {
-                    let first_row = first_row + index * BLOCK_ROWS;
+        let (scratch, block_rows) = (&self.scratch, self.block_rows);
+        let super_blocks = samples.data().chunks(SUPER_BLOCKS * block_rows * d);
+        for (index, (rows, known)) in
+            super_blocks.zip(self.bounds.chunks_mut(SUPER_BLOCKS)).enumerate()
+        {
+            let first_row = index * SUPER_BLOCKS * block_rows;
+            let blocks = rows.par_chunks(block_rows * d).zip(known);
+            let totals = self.responsibilities.par_iter_mut().zip(blocks).enumerate().map(
+                |(index, (shares, (rows, bounds)))| {
+                    let first_row = first_row + index * block_rows;
                     // Nothing below yields to the pool, so a thread never meets its own lock.
                     let slot = rayon::current_thread_index()
                         .map_or(scratch.len() - 1, |i| i.min(scratch.len() - 1));
                     let mut scratch = scratch[slot].lock().unwrap_or_else(PoisonError::into_inner);
-                    fill(first_row, rows, block, &mut scratch);
-                    block_totals(
-                        samples,
-                        first_row,
-                        rows.len() / d,
-                        block,
-                        &scratch.log_likelihoods,
-                    )
-                });
+                    fill(first_row, rows, bounds, shares, &mut scratch);
+                    let values = &scratch.log_likelihoods[..rows.len() / d];
+                    block_totals(samples, first_row, shares, values)
+                },
+            );
             self.blocks.par_extend(totals);
             let responsibilities = &self.responsibilities;
             self.accumulators.par_iter_mut().enumerate().for_each(|(component, accumulator)| {
-                for (block, rows) in
-                    responsibilities.chunks(BLOCK_ROWS * k).zip(rows.chunks(BLOCK_ROWS * d))
-                {
-                    accumulator.add(rows, &block[component * BLOCK_ROWS..][..rows.len() / d]);
+                for (shares, rows) in responsibilities.iter().zip(rows.chunks(block_rows * d)) {
+                    let (listed, values) = shares.of(component);
+                    accumulator.add(rows, listed, values);
                 }
             });
         }
@@ -288,13 +339,12 @@ impl<T: Real> Workspace<T> {
 fn block_totals<T: Real>(
     samples: &Samples<'_, T>,
     first_row: usize,
-    n_rows: usize,
-    block: &mut [f64],
+    shares: &mut Shares,
     log_likelihoods: &[f64],
 ) -> BlockTotals {
     let mut totals =
         BlockTotals { log_likelihood: 0.0, worst: f64::INFINITY, worst_row: first_row };
-    for (i, value) in log_likelihoods[..n_rows].iter().enumerate() {
+    for (i, value) in log_likelihoods.iter().enumerate() {
         let weight = samples.weight(first_row + i);
         totals.log_likelihood += weighted(weight, *value);
         if weight > 0.0 && *value < totals.worst {
@@ -302,11 +352,11 @@ fn block_totals<T: Real>(
             totals.worst_row = first_row + i;
         }
     }
-    if let Some(weights) = samples.weights() {
-        let weights = &weights[first_row..first_row + n_rows];
-        for values in block.chunks_mut(BLOCK_ROWS) {
-            for (value, weight) in values.iter_mut().zip(weights) {
-                *value *= weight;
+    if samples.weights().is_some() {
+        for k in 0..shares.n_components() {
+            let (rows, values) = shares.of_mut(k);
+            for (row, value) in rows.iter().zip(values) {
+                *value *= samples.weight(first_row + *row as usize);
             }
         }
     }

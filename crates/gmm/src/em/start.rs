@@ -2,7 +2,7 @@
 
 use super::FitError;
 use super::m_step::MStep;
-use super::pass::Workspace;
+use super::pass::{PassTotals, Workspace};
 use crate::density::{BlockDensity, Factors};
 use crate::init::{Init, kmeans};
 use crate::params::Values;
@@ -10,6 +10,7 @@ use crate::stats::{Accumulator, Moments};
 use crate::streams::{Purpose, stream};
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, linalg};
 use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
 
 /// Rows that k-means and the background covariance look at, at most (or 512 a component, where that is more).
 const SUBSET_ROWS: usize = 16_384;
@@ -78,12 +79,12 @@ impl Background {
         let weights: Vec<f64> = chosen.iter().map(|row| samples.weight(*row)).collect();
         let mut accumulator = Accumulator::<f64>::new(CovarianceType::Full, d);
         accumulator.reset(&rows[..d]);
-        accumulator.add(&rows, &weights);
+        accumulator.add_all(&rows, |row| weights[row]);
         let moments = accumulator.finish();
         if moments.count <= 0.0 {
             // Every weight in the subset is zero: any background serves, the fit itself sees all rows.
             accumulator.reset(&rows[..d]);
-            accumulator.add(&rows, &vec![1.0; n_rows]);
+            accumulator.add_all(&rows, |_| 1.0);
         }
         let moments = accumulator.finish();
         let mean = moments.mean();
@@ -94,8 +95,7 @@ impl Background {
         let total = (values.covariance_type == CovarianceType::Tied).then(|| {
             let mut total = Accumulator::<T>::new(CovarianceType::Full, d);
             total.reset(&mean);
-            let weights: Vec<f64> = (0..n).map(|row| samples.weight(row)).collect();
-            total.add(samples.data(), &weights);
+            total.add_all(samples.data(), |row| samples.weight(row));
             total.finish().clone()
         });
         Self { mean, covariance: Pooled { matrix, d }, total, rows }
@@ -134,8 +134,44 @@ pub(super) fn model<T: Real>(
     m_step: &mut MStep<'_>,
 ) -> Result<GaussianMixture, FitError> {
     let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
-    let index = u32::try_from(start).unwrap_or(u32::MAX);
-    let mut rng = stream(seed, Purpose::Start, index);
+    if let Init::Model(model) = &values.init {
+        expect("components", model.n_components(), k)?;
+        expect("features", model.n_features(), d)?;
+        if model.covariance_type() != values.covariance_type {
+            return Err(FitError::BadStart {
+                what: "as covariance type",
+                found: format!("{:?}", model.covariance_type()),
+                expected: format!("{:?}", values.covariance_type),
+            });
+        }
+        return Ok(model.as_ref().clone());
+    }
+    match responsibilities(values, samples, seed, start, background, workspace)? {
+        Some(totals) => m_step.update(workspace.moments(), samples, None, totals.worst_row, 0),
+        None => {
+            let mut means = Vec::with_capacity(k * d);
+            for row in index::sample(&mut start_stream(seed, start), n, k) {
+                means.extend(samples.row(row).iter().map(|x| x.to_f64()));
+            }
+            m_step.everywhere_alike(&means)
+        }
+    }
+}
+
+fn start_stream(seed: u64, start: usize) -> ChaCha8Rng {
+    stream(seed, Purpose::Start, u32::try_from(start).unwrap_or(u32::MAX))
+}
+
+/// Leaves the moments of the starting responsibilities in the workspace; none where the start is made otherwise.
+pub(super) fn responsibilities<T: Real>(
+    values: &Values,
+    samples: &Samples<'_, T>,
+    seed: u64,
+    start: usize,
+    background: &Background,
+    workspace: &mut Workspace<T>,
+) -> Result<Option<PassTotals>, FitError> {
+    let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
     let everywhere = background.mean.repeat(k);
     let totals = match &values.init {
         Init::KMeans | Init::KMeansPlusPlus => {
@@ -146,18 +182,18 @@ pub(super) fn model<T: Real>(
                 identity(d)
             };
             let max_iter = if matches!(values.init, Init::KMeans) { kmeans::MAX_ITER } else { 0 };
-            let centers = kmeans::centers(&background.rows, &metric, d, k, max_iter, &mut rng);
+            let centers = kmeans::centers(
+                &background.rows,
+                &metric,
+                d,
+                k,
+                max_iter,
+                &mut start_stream(seed, start),
+            );
             let factors = Factors::new(&Covariances::Tied(metric), k, d)
                 .map_err(|_| FitError::Singular { component: 0, reg_covar: values.reg_covar })?;
             let density = BlockDensity::<T>::new(&vec![1.0 / k as f64; k], &centers, &factors);
             workspace.assignment(samples, &density, &centers)
-        }
-        Init::Random => {
-            let mut means = Vec::with_capacity(k * d);
-            for row in index::sample(&mut rng, n, k) {
-                means.extend(samples.row(row).iter().map(|x| x.to_f64()));
-            }
-            return m_step.everywhere_alike(&means);
         }
         Init::Labels(labels) => {
             expect("labels", labels.len(), n)?;
@@ -186,20 +222,9 @@ pub(super) fn model<T: Real>(
             }
             workspace.given(samples, &everywhere, |row, component| given[row * k + component])
         }
-        Init::Model(model) => {
-            expect("components", model.n_components(), k)?;
-            expect("features", model.n_features(), d)?;
-            if model.covariance_type() != values.covariance_type {
-                return Err(FitError::BadStart {
-                    what: "as covariance type",
-                    found: format!("{:?}", model.covariance_type()),
-                    expected: format!("{:?}", values.covariance_type),
-                });
-            }
-            return Ok(model.as_ref().clone());
-        }
+        Init::Random | Init::Model(_) => return Ok(None),
     };
-    m_step.update(workspace.moments(), samples, None, totals.worst_row, 0)
+    Ok(Some(totals))
 }
 
 fn expect(what: &'static str, found: usize, expected: usize) -> Result<(), FitError> {

@@ -1,60 +1,37 @@
 //! Distances and moments for diagonal covariances.
 
-use super::panel::{self, add_lanes};
-use super::triangular::PanelScratch;
+use super::panel::add_lanes;
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Components evaluated together.
-const TILE: usize = 4;
+/// Rows evaluated together.
+const ROWS: usize = 4;
 
-/// `1/σ` and `μ/σ` of all components, in tiles of [`TILE`]: `[tile][feature][component in tile]`.
-#[derive(Clone, Debug)]
-pub(crate) struct TiledScales<T> {
-    values: Vec<[[T; 2]; TILE]>,
-    n_components: usize,
-    d: usize,
-}
-
-impl<T: Real> TiledScales<T> {
-    /// Tiles `means` and `inverse` (`1/σ`), both `[K, D]`.
-    pub(crate) fn new(means: &[f64], inverse: &[f64], d: usize) -> Self {
-        let n_components = means.len() / d;
-        let mut values = Vec::with_capacity(n_components.div_ceil(TILE) * d);
-        for first in (0..n_components).step_by(TILE) {
-            for j in 0..d {
-                values.push(std::array::from_fn(|i| {
-                    let at = (first + i) * d + j;
-                    match (means.get(at), inverse.get(at)) {
-                        (Some(m), Some(s)) => [T::from_f64(*s), T::from_f64(-m * s)],
-                        _ => [T::from_f64(0.0); 2],
-                    }
-                }));
-            }
-        }
-        Self { values, n_components, d }
-    }
-}
-
-/// Writes `Σ_j ((x_j - c_j - μ_kj) / σ_kj)²` of every row and component to `out[k * stride + row]`.
-pub(crate) fn distances<T: Real>(
+/// Writes `Σ_j ((x_j - c_j) s_j + t_j)²` of the listed rows to `out`, one after the other.
+///
+/// With `s = 1/σ` and `t = (c - μ)/σ` these are squared distances in standard deviations. A register holds neighbouring
+/// features, so rows need no transposing; a row's result does not depend on its neighbours.
+///
+/// # Shapes
+/// - `rows`: `[n, D]`; `center`, `scale`, `shift`: `[D]`
+pub(crate) fn listed_distances<T: Real>(
     rows: &[T],
+    listed: &[u32],
     center: &[T],
-    scales: &TiledScales<T>,
+    scale: &[T],
+    shift: &[T],
     out: &mut [f64],
-    stride: usize,
-    scratch: &mut PanelScratch<T>,
 ) {
-    Arch::new().dispatch(Distances { rows, center, scales, out, stride, scratch });
+    Arch::new().dispatch(Distances { rows, listed, center, scale, shift, out });
 }
 
 struct Distances<'a, T> {
     rows: &'a [T],
+    listed: &'a [u32],
     center: &'a [T],
-    scales: &'a TiledScales<T>,
+    scale: &'a [T],
+    shift: &'a [T],
     out: &'a mut [f64],
-    stride: usize,
-    scratch: &'a mut PanelScratch<T>,
 }
 
 impl<T: Real> WithSimd for Distances<'_, T> {
@@ -62,56 +39,57 @@ impl<T: Real> WithSimd for Distances<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Sums, rows and two broadcast values must fit the register file together.
-        if S::REGISTER_COUNT >= 32 { self.run::<S, 4>(simd) } else { self.run::<S, 2>(simd) }
-    }
-}
-
-impl<T: Real> Distances<'_, T> {
-    /// All rows against all components, in panels of `GROUPS` registers.
-    #[inline(always)]
-    fn run<S: Simd, const GROUPS: usize>(self, simd: S) {
-        let d = self.scales.d;
-        let width = GROUPS * T::lanes::<S>();
-        let n_rows = self.rows.len() / d;
-        let panel = &mut self.scratch.panels_mut()[..width * d];
-        for (first, rows) in (0..n_rows).step_by(width).zip(self.rows.chunks(width * d)) {
-            panel::pack(rows, self.center, width, panel);
-            let (columns, _) = T::registers::<S>(panel);
-            let (columns, _) = columns.as_chunks::<GROUPS>();
-            let n = rows.len() / d;
-            for (tile, scales) in self.scales.values.chunks_exact(d).enumerate() {
-                let sums = tile_distances::<T, S, GROUPS>(simd, columns, scales);
-                for (i, sums) in sums.into_iter().enumerate() {
-                    let k = tile * TILE + i;
-                    if k < self.scales.n_components {
-                        let out = &mut self.out[k * self.stride + first..][..n];
-                        panel::unload::<T, S, GROUPS>(simd, sums, out);
-                    }
-                }
+        let d = self.center.len();
+        for (ids, out) in self.listed.chunks(ROWS).zip(self.out.chunks_mut(ROWS)) {
+            let rows = std::array::from_fn(|i| {
+                let id = ids[i.min(ids.len() - 1)] as usize;
+                &self.rows[id * d..][..d]
+            });
+            let sums = four_distances(simd, rows, self.center, self.scale, self.shift);
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = sum.to_f64();
             }
         }
     }
 }
 
-/// Distances of one panel to the components of one tile.
+/// Distances of [`ROWS`] rows, with two sums a row so that additions need not wait for each other.
 #[inline(always)]
-fn tile_distances<T: Real, S: Simd, const GROUPS: usize>(
+fn four_distances<T: Real, S: Simd>(
     simd: S,
-    columns: &[[T::Vector<S>; GROUPS]],
-    scales: &[[[T; 2]; TILE]],
-) -> [[T::Vector<S>; GROUPS]; TILE] {
-    let mut sums = [[T::splat(simd, T::from_f64(0.0)); GROUPS]; TILE];
-    for (x, scales) in columns.iter().zip(scales) {
-        for (sums, [scale, shift]) in sums.iter_mut().zip(scales) {
-            let (scale, shift) = (T::splat(simd, *scale), T::splat(simd, *shift));
-            for g in 0..GROUPS {
-                let z = T::mul_add(simd, x[g], scale, shift);
-                sums[g] = T::mul_add(simd, z, z, sums[g]);
+    rows: [&[T]; ROWS],
+    center: &[T],
+    scale: &[T],
+    shift: &[T],
+) -> [T; ROWS] {
+    let d = center.len();
+    let zero = T::from_f64(0.0);
+    let mut sums = [[T::splat(simd, zero); 2]; ROWS];
+    let lanes = T::lanes::<S>();
+    let mut at = 0;
+    while at + 2 * lanes <= d {
+        let pair = at..at + 2 * lanes;
+        let c = T::registers::<S>(&center[pair.clone()]).0;
+        let s = T::registers::<S>(&scale[pair.clone()]).0;
+        let t = T::registers::<S>(&shift[pair.clone()]).0;
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            let x = T::registers::<S>(&row[pair.clone()]).0;
+            for p in 0..2 {
+                let z = T::mul_add(simd, T::sub_each(simd, x[p], c[p]), s[p], t[p]);
+                sums[p] = T::mul_add(simd, z, z, sums[p]);
             }
         }
+        at += 2 * lanes;
     }
-    sums
+    let mut totals = [zero; ROWS];
+    for ((total, sums), row) in totals.iter_mut().zip(sums).zip(rows) {
+        *total = T::sum_lanes(simd, T::add_each(simd, sums[0], sums[1]));
+        for j in at..d {
+            let z = (row[j] - center[j]) * scale[j] + shift[j];
+            *total += z * z;
+        }
+    }
+    totals
 }
 
 /// Adds `Σ r (x - c)` and `Σ r (x - c)²` over the listed rows to `first` and `second`, feature by feature.

@@ -43,6 +43,26 @@ fn exp(x: f64) -> f64 {
     if x > LOWEST { scaled } else { 0.0 }
 }
 
+/// `e^x` of every value, none of which may be above 0.
+pub(crate) fn exponentials(values: &mut [f64]) {
+    Arch::new().dispatch(Exponentials { values });
+}
+
+struct Exponentials<'a> {
+    values: &'a mut [f64],
+}
+
+impl WithSimd for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for value in self.values {
+            *value = exp(*value);
+        }
+    }
+}
+
 /// Turns log joint densities into responsibilities, in place, and writes `ln Σ_k` of each row to `log_sums`.
 ///
 /// `block` holds `stride` values per component, of which the first `log_sums.len()` are rows. Subtracts the row's

@@ -6,8 +6,9 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// Up to this many features the product is formed here; above it the general matrix product is faster.
 const MAX_FEATURES: usize = 64;
-/// Rows of the product formed together.
-const TILE: usize = 8;
+/// Rows of the product formed together: with two registers of columns each there are as many sums as multiply-adds in
+/// flight, and registers left for what is multiplied. More sums were spilled to the stack by the compiler.
+const TILE: usize = 4;
 
 /// Appends `√r (x - c)` of the listed rows to `gathered`, each row padded with zeros to `padded` values.
 pub(crate) fn gather<T: Real>(

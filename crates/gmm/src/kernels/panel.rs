@@ -6,37 +6,33 @@ use pulp::Simd;
 /// Most rows that a panel may have: four registers of sixteen lanes.
 pub(crate) const MAX_PANEL_ROWS: usize = 64;
 
-/// Transposes up to `width` rows of `d` values into `panel` (`[d][width]`), less `center`; absent rows become zeros.
+/// Rows transposed together: as many values as fill half a cache line of `f64`.
+const GROUP: usize = 4;
+
+/// Transposes the rows that `ids` names into `panel` (`[d][width]`), less `center`. Where there are fewer than `width`
+/// the last one is repeated; nobody reads those lanes.
 #[inline(always)]
-pub(super) fn pack<T: Real>(rows: &[T], center: &[T], width: usize, panel: &mut [T]) {
+pub(super) fn pack<T: Real>(rows: &[T], center: &[T], ids: &[u32], width: usize, panel: &mut [T]) {
     let d = center.len();
-    let n_rows = rows.len() / d;
-    if n_rows < width {
-        panel[..d * width].fill(T::from_f64(0.0));
+    let row = |i: usize| {
+        let id = ids[i.min(ids.len() - 1)] as usize;
+        &rows[id * d..][..d]
+    };
+    // A few rows at a time, so that a stretch of the panel is filled while it is at hand.
+    let whole = width - width % GROUP;
+    for i in whole..width {
+        for ((column, x), m) in panel.chunks_exact_mut(width).zip(row(i)).zip(center) {
+            column[i] = *x - *m;
+        }
     }
-    // Eight rows at a time, so that a cache line of the panel is filled while it is at hand.
-    for (group, rows) in rows.chunks(8 * d).enumerate() {
-        if rows.len() == 8 * d {
-            let (r0, rest) = rows.split_at(d);
-            let (r1, rest) = rest.split_at(d);
-            let (r2, rest) = rest.split_at(d);
-            let (r3, rest) = rest.split_at(d);
-            let (r4, rest) = rest.split_at(d);
-            let (r5, rest) = rest.split_at(d);
-            let (r6, r7) = rest.split_at(d);
-            for (j, (column, c)) in panel.chunks_exact_mut(width).zip(center).enumerate() {
-                let column = &mut column[group * 8..group * 8 + 8];
-                let values = [r0[j], r1[j], r2[j], r3[j], r4[j], r5[j], r6[j], r7[j]];
-                for (out, value) in column.iter_mut().zip(values) {
-                    *out = value - *c;
-                }
-            }
-        } else {
-            for (i, row) in rows.chunks_exact(d).enumerate() {
-                for ((column, x), c) in panel.chunks_exact_mut(width).zip(row).zip(center) {
-                    column[group * 8 + i] = *x - *c;
-                }
-            }
+    for group in (0..whole).step_by(GROUP) {
+        let (a, b, c, e) = (row(group), row(group + 1), row(group + 2), row(group + 3));
+        for (j, (column, m)) in panel.chunks_exact_mut(width).zip(center).enumerate() {
+            let column = &mut column[group..group + GROUP];
+            column[0] = a[j] - *m;
+            column[1] = b[j] - *m;
+            column[2] = c[j] - *m;
+            column[3] = e[j] - *m;
         }
     }
 }
@@ -59,15 +55,10 @@ pub(super) fn center<T: Real, S: Simd, const G: usize>(
 
 /// Writes the lanes of `sums` to `out`, widened; `out` may be shorter.
 #[inline(always)]
-pub(super) fn unload<T: Real, S: Simd, const G: usize>(
-    simd: S,
-    sums: [T::Vector<S>; G],
-    out: &mut [f64],
-) {
+pub(super) fn unload<T: Real, S: Simd, const G: usize>(sums: [T::Vector<S>; G], out: &mut [f64]) {
     let mut lanes = [T::from_f64(0.0); MAX_PANEL_ROWS];
     let (registers, _) = T::registers_mut::<S>(&mut lanes);
     registers[..G].copy_from_slice(&sums);
-    let _ = simd;
     for (out, lane) in out.iter_mut().zip(&lanes) {
         *out = lane.to_f64();
     }

@@ -36,11 +36,13 @@ impl<T: Real> TiledLower<T> {
     }
 }
 
-/// Working space of [`distances`].
+/// Working space for the panels of one block of rows.
 #[derive(Debug)]
 pub(crate) struct PanelScratch<T> {
     panels: Vec<T>,
     centered: Vec<T>,
+    /// `0..n`, for when all rows are wanted.
+    all: Vec<u32>,
 }
 
 impl<T: Real> PanelScratch<T> {
@@ -48,95 +50,164 @@ impl<T: Real> PanelScratch<T> {
     pub(crate) fn new(n_rows: usize, d: usize) -> Self {
         let zero = T::from_f64(0.0);
         Self {
-            panels: vec![zero; n_rows.next_multiple_of(panel::MAX_PANEL_ROWS) * d],
+            // The widest panel may reach beyond the last row.
+            panels: vec![zero; (n_rows + panel::MAX_PANEL_ROWS) * d],
             centered: vec![zero; panel::MAX_PANEL_ROWS * d],
+            all: (0_u32..).take(n_rows).collect(),
         }
     }
 }
 
-impl<T> PanelScratch<T> {
-    /// Space for packed panels.
-    pub(super) fn panels_mut(&mut self) -> &mut [T] {
-        &mut self.panels
-    }
+/// Transposes all rows of a block, less `center`, for any number of calls of [`packed_distances`].
+pub(crate) fn pack_block<T: Real>(rows: &[T], center: &[T], scratch: &mut PanelScratch<T>) {
+    Arch::new().dispatch(PackBlock { rows, center, scratch });
 }
 
-/// One factor per component, or one for all.
-pub(crate) enum Lowers<'a, T> {
-    /// A factor for each component.
-    Each(&'a [TiledLower<T>]),
-    /// The same factor for all components.
-    Shared(&'a TiledLower<T>),
-}
-
-/// Writes `|L_k⁻¹ (x - c - μ_k)|²` of every row of `rows` and component `k` to `out[k * stride + row]`.
-///
-/// # Shapes
-/// - `rows`: `[n, D]`; `center`: `[D]`, taken off all rows; `means`: `[K, D]`, relative to `center`
-pub(crate) fn distances<T: Real>(
-    rows: &[T],
-    center: &[T],
-    means: &[T],
-    lowers: &Lowers<'_, T>,
+/// Writes `|L⁻¹ (x - c - μ)|²` of every row of the packed block to `out`; `mean` is relative to the centre `c`.
+pub(crate) fn packed_distances<T: Real>(
+    mean: &[T],
+    lower: &TiledLower<T>,
     out: &mut [f64],
-    stride: usize,
     scratch: &mut PanelScratch<T>,
 ) {
-    Arch::new().dispatch(Distances { rows, center, means, lowers, out, stride, scratch });
+    Arch::new().dispatch(Packed { mean, lower, out, scratch });
 }
 
-struct Distances<'a, T> {
+/// Writes `|L⁻¹ (x - c - μ)|²` of the listed rows of a block to `out`, one after the other.
+///
+/// A row's result has the same bits as from [`packed_distances`].
+pub(crate) fn listed_distances<T: Real>(
+    rows: &[T],
+    listed: &[u32],
+    center: &[T],
+    mean: &[T],
+    lower: &TiledLower<T>,
+    out: &mut [f64],
+    scratch: &mut PanelScratch<T>,
+) {
+    Arch::new().dispatch(Listed { rows, listed, center, mean, lower, out, scratch });
+}
+
+/// Registers of rows in a panel: sums, rows and broadcast values must fit the register file together. With three of
+/// them and sixteen registers the compiler spills a sum, which costs more than the third brings.
+macro_rules! with_groups {
+    ($simd:ident: $S:ident, $self:ident.$run:ident) => {
+        if $S::REGISTER_COUNT >= 32 {
+            $self.$run::<$S, 4>($simd)
+        } else {
+            $self.$run::<$S, 2>($simd)
+        }
+    };
+}
+
+struct PackBlock<'a, T> {
     rows: &'a [T],
     center: &'a [T],
-    means: &'a [T],
-    lowers: &'a Lowers<'a, T>,
-    out: &'a mut [f64],
-    stride: usize,
     scratch: &'a mut PanelScratch<T>,
 }
 
-impl<T: Real> WithSimd for Distances<'_, T> {
+impl<T: Real> WithSimd for PackBlock<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Sums, rows and one broadcast value must fit the register file together.
-        if S::REGISTER_COUNT >= 32 { self.run::<S, 4>(simd) } else { self.run::<S, 2>(simd) }
+        with_groups!(simd: S, self.run);
     }
 }
 
-impl<T: Real> Distances<'_, T> {
-    /// All rows against all components, in panels of `GROUPS` registers.
+impl<T: Real> PackBlock<'_, T> {
     #[inline(always)]
-    fn run<S: Simd, const GROUPS: usize>(self, simd: S) {
+    fn run<S: Simd, const GROUPS: usize>(self, _: S) {
         let d = self.center.len();
         let width = GROUPS * T::lanes::<S>();
-        let n_rows = self.rows.len() / d;
-        for (rows, panel) in
-            self.rows.chunks(width * d).zip(self.scratch.panels.chunks_exact_mut(width * d))
-        {
-            panel::pack(rows, self.center, width, panel);
-        }
-        let centered = &mut self.scratch.centered[..width * d];
-        let (centered, _) = T::registers_mut::<S>(centered);
-        let (centered, _) = centered.as_chunks_mut::<GROUPS>();
-        for (k, (mean, out)) in
-            self.means.chunks_exact(d).zip(self.out.chunks_mut(self.stride)).enumerate()
-        {
-            let lower = match self.lowers {
-                Lowers::Each(lowers) => &lowers[k],
-                Lowers::Shared(lower) => lower,
-            };
-            let panels = self.scratch.panels.chunks_exact(width * d);
-            for (panel, out) in panels.zip(out[..n_rows].chunks_mut(width)) {
-                let (panel, _) = T::registers::<S>(panel);
-                let (panel, _) = panel.as_chunks::<GROUPS>();
-                panel::center(simd, panel, mean, centered);
-                let sums = squared_lengths(simd, centered, lower);
-                panel::unload::<T, S, GROUPS>(simd, sums, out);
-            }
+        let PanelScratch { panels, all, .. } = self.scratch;
+        let ids = all[..self.rows.len() / d].chunks(width);
+        for (ids, panel) in ids.zip(panels.chunks_exact_mut(width * d)) {
+            panel::pack(self.rows, self.center, ids, width, panel);
         }
     }
+}
+
+struct Packed<'a, T> {
+    mean: &'a [T],
+    lower: &'a TiledLower<T>,
+    out: &'a mut [f64],
+    scratch: &'a mut PanelScratch<T>,
+}
+
+impl<T: Real> WithSimd for Packed<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        with_groups!(simd: S, self.run);
+    }
+}
+
+impl<T: Real> Packed<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd, const GROUPS: usize>(self, simd: S) {
+        let width = GROUPS * T::lanes::<S>();
+        let PanelScratch { panels, centered, .. } = self.scratch;
+        let panels = panels.chunks_exact(width * self.lower.d);
+        for (panel, out) in panels.zip(self.out.chunks_mut(width)) {
+            panel_distances::<T, S, GROUPS>(simd, panel, centered, self.mean, self.lower, out);
+        }
+    }
+}
+
+struct Listed<'a, T> {
+    rows: &'a [T],
+    listed: &'a [u32],
+    center: &'a [T],
+    mean: &'a [T],
+    lower: &'a TiledLower<T>,
+    out: &'a mut [f64],
+    scratch: &'a mut PanelScratch<T>,
+}
+
+impl<T: Real> WithSimd for Listed<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        with_groups!(simd: S, self.run);
+    }
+}
+
+impl<T: Real> Listed<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd, const GROUPS: usize>(self, simd: S) {
+        let width = GROUPS * T::lanes::<S>();
+        let Self { rows, listed, center, mean, lower, out, scratch } = self;
+        // The packed block stays as it is; one panel beyond it is free.
+        let at = scratch.panels.len() - width * lower.d;
+        let (_, panel) = scratch.panels.split_at_mut(at);
+        for (ids, out) in listed.chunks(width).zip(out.chunks_mut(width)) {
+            panel::pack(rows, center, ids, width, panel);
+            panel_distances::<T, S, GROUPS>(simd, panel, &mut scratch.centered, mean, lower, out);
+        }
+    }
+}
+
+/// Distances of the rows of one panel to one component.
+#[inline(always)]
+fn panel_distances<T: Real, S: Simd, const GROUPS: usize>(
+    simd: S,
+    panel: &[T],
+    centered: &mut [T],
+    mean: &[T],
+    lower: &TiledLower<T>,
+    out: &mut [f64],
+) {
+    let (panel, _) = T::registers::<S>(panel);
+    let (panel, _) = panel.as_chunks::<GROUPS>();
+    let (centered, _) = T::registers_mut::<S>(centered);
+    let (centered, _) = centered.as_chunks_mut::<GROUPS>();
+    let centered = &mut centered[..lower.d];
+    panel::center(simd, panel, mean, centered);
+    let sums = squared_lengths(simd, centered, lower);
+    panel::unload::<T, S, GROUPS>(sums, out);
 }
 
 /// `|L⁻¹ z|²` for the rows of one panel: tile by tile, [`TILE`] × `GROUPS` sums in registers.

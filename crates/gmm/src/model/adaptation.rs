@@ -38,7 +38,7 @@ impl GaussianMixture {
         let mut weights: Vec<f64> = Vec::with_capacity(shares.len());
         let mut means = Vec::with_capacity(shares.len() * d);
         let mut spreads = Vec::new();
-        let full = matches!(self.covariances(), Covariances::Full(_));
+        let full = matches!(self.covariances(), Covariances::Full(_) | Covariances::LowRank { .. });
         for (k, (component, a)) in moments.iter().zip(&shares).enumerate() {
             let old = self.weights()[k];
             weights.push(a * component.count / samples.total_weight() + (1.0 - a) * old);
@@ -69,6 +69,14 @@ impl GaussianMixture {
         }
         let covariances = match self.covariances() {
             Covariances::Full(_) => Covariances::Full(spreads),
+            Covariances::LowRank { rank, values } => {
+                // No feature's own variance falls far below what it was.
+                let least =
+                    values.chunks(rank + 1).map(|row| row[*rank]).fold(f64::INFINITY, f64::min);
+                let full = Covariances::Full(spreads);
+                em::factored(&full, d, *rank, 1e-6 * least, Some(self.covariances()))
+                    .map_err(|component| ModelError::NotPositiveDefinite { component })?
+            }
             Covariances::Tied(v) => Covariances::Tied(v.clone()),
             Covariances::Diag(_) => Covariances::Diag(spreads),
             Covariances::Spherical(_) => Covariances::Spherical(

@@ -54,7 +54,7 @@ struct Form {
     covariances: Nested,
 }
 
-/// Nested arrays: full `[K][D][D]`, tied `[D][D]`, diag `[K][D]`, spherical `[K]`.
+/// Nested arrays: full `[K][D][D]`, tied `[D][D]`, diag `[K][D]`, spherical `[K]`, low rank `[K][D][R + 1]`.
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum Nested {
@@ -71,6 +71,12 @@ impl Serialize for GaussianMixture {
             Covariances::Full(v) => Nested::Matrices(v.chunks(d * d).map(rows).collect()),
             Covariances::Tied(v) | Covariances::Diag(v) => Nested::Matrix(rows(v)),
             Covariances::Spherical(v) => Nested::Vector(v.clone()),
+            Covariances::LowRank { rank, values } => Nested::Matrices(
+                values
+                    .chunks(d * (rank + 1))
+                    .map(|own| own.chunks(rank + 1).map(<[f64]>::to_vec).collect())
+                    .collect(),
+            ),
         };
         Form {
             format: FORMAT.to_owned(),
@@ -121,6 +127,11 @@ impl TryFrom<Value> for GaussianMixture {
                 .map(|matrix| flatten(&matrix, d))
                 .collect::<Option<Vec<_>>>()
                 .map(|v| Covariances::Full(v.concat())),
+            (CovarianceType::LowRank(rank), Nested::Matrices(v)) => v
+                .into_iter()
+                .map(|own| flatten(&own, rank + 1))
+                .collect::<Option<Vec<_>>>()
+                .map(|v| Covariances::LowRank { rank, values: v.concat() }),
             (CovarianceType::Tied, Nested::Matrix(v)) => flatten(&v, d).map(Covariances::Tied),
             (CovarianceType::Diag, Nested::Matrix(v)) => flatten(&v, d).map(Covariances::Diag),
             (CovarianceType::Spherical, Nested::Vector(v)) => Some(Covariances::Spherical(v)),

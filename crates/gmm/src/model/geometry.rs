@@ -66,6 +66,14 @@ impl GaussianMixture {
             Covariances::Tied(v) => Covariances::Tied(rows(v)),
             Covariances::Diag(v) => Covariances::Diag(columns(v)),
             Covariances::Spherical(v) => Covariances::Spherical(v.clone()),
+            Covariances::LowRank { rank, values } => {
+                let width = rank + 1;
+                let own = |own: &[f64]| -> Vec<f64> {
+                    features.iter().flat_map(|j| own[j * width..][..width].to_vec()).collect()
+                };
+                let values = values.chunks(d * width).flat_map(own).collect();
+                Covariances::LowRank { rank: *rank, values }
+            }
         };
         Self::from_valid(self.weights().to_vec(), columns(self.means()), covariances)
     }
@@ -147,7 +155,7 @@ impl GaussianMixture {
     }
 
     /// The mixture with two components replaced, at the place of the first, by one with their joint weight, mean and
-    /// covariance. Tied covariances become full.
+    /// covariance. Tied and low-rank covariances become full.
     ///
     /// # Errors
     /// [`ModelError::NoSuchComponent`], also when both are the same.
@@ -170,7 +178,7 @@ impl GaussianMixture {
         let of = |k: usize| if k == first { covariance.clone() } else { self.covariance(k) };
         let diagonal = |k: usize| (0..d).map(|j| of(k)[j * d + j]).collect::<Vec<f64>>();
         let covariances = match self.covariances() {
-            Covariances::Full(_) | Covariances::Tied(_) => {
+            Covariances::Full(_) | Covariances::Tied(_) | Covariances::LowRank { .. } => {
                 Covariances::Full(kept.iter().flat_map(|k| of(*k)).collect())
             }
             Covariances::Diag(_) => {
@@ -204,6 +212,9 @@ impl GaussianMixture {
             Covariances::Tied(v) => Covariances::Tied(v.clone()),
             Covariances::Diag(v) => Covariances::Diag(drop(v, d)),
             Covariances::Spherical(v) => Covariances::Spherical(drop(v, 1)),
+            Covariances::LowRank { rank, values } => {
+                Covariances::LowRank { rank: *rank, values: drop(values, d * (rank + 1)) }
+            }
         };
         Self::from_valid(weights, drop(self.means(), d), covariances)
     }

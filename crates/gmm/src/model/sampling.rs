@@ -116,10 +116,12 @@ impl GaussianMixture {
     fn root(&self, component: usize) -> Root {
         let d = self.n_features();
         match self.covariances() {
-            Covariances::Full(_) | Covariances::Tied(_) => Root::Lower(
-                linalg::cholesky(&self.covariance(component), d)
-                    .expect("a mixture's covariances have been factorised before"),
-            ),
+            Covariances::Full(_) | Covariances::Tied(_) | Covariances::LowRank { .. } => {
+                Root::Lower(
+                    linalg::cholesky(&self.covariance(component), d)
+                        .expect("a mixture's covariances have been factorised before"),
+                )
+            }
             Covariances::Diag(variances) => Root::Diagonal(
                 variances[component * d..(component + 1) * d].iter().map(|v| v.sqrt()).collect(),
             ),

@@ -7,11 +7,14 @@
 )]
 
 mod bad_input;
+mod bayesian;
 mod determinism;
 mod few_samples;
 mod form;
 mod geometry;
 mod hand_computed;
+mod low_rank;
+mod properties;
 mod recovery;
 mod selection;
 mod sklearn_parity;

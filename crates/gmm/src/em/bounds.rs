@@ -1,0 +1,238 @@
+//! Lower bounds of distances, carried from one iteration to the next, so that most of them need not be computed.
+//!
+//! Let `m` be a row's Mahalanobis distance from a component before an M step. If `Σ_old - t Σ_new` is positive definite,
+//! every distance shrinks by no more than `√t`, and moving the mean by `Δ` takes off no more than `|L_new⁻¹ Δ|`; so
+//! `√t m - |L_new⁻¹ Δ|` bounds the new distance from below. Where even this bound gives the row a responsibility below
+//! [`NEGLIGIBLE`], nothing is computed. Components that have settled have `t` near 1 and no shift, and most rows are then
+//! compared with one component or two.
+//!
+//! The bounds are a property of each row, so what is skipped does not depend on threads.
+
+use super::shares::Shares;
+use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
+use crate::kernels::exponential::exponentials;
+use crate::stats::NEGLIGIBLE;
+use crate::{Covariances, GaussianMixture, Real, linalg};
+use rayon::prelude::*;
+
+/// Shares `t` that are tried, largest first.
+const LADDER: [f64; 11] = [0.999_99, 0.999, 0.98, 0.92, 0.82, 0.7, 0.55, 0.4, 0.25, 0.12, 0.04];
+/// Stored bounds are made smaller by this much, more than rounding them to `f32` can add.
+const ROUNDING: f64 = 1e-6;
+
+/// What is known of the rows of one block.
+pub(super) struct BlockBounds {
+    /// Lower bounds of Mahalanobis distances (not squared), `[K][rows of the block]`.
+    distances: Vec<f32>,
+    /// The component that each row belonged to most.
+    best: Vec<u16>,
+}
+
+impl BlockBounds {
+    pub(super) fn new(n_components: usize, block_rows: usize) -> Self {
+        Self { distances: vec![0.0; n_components * block_rows], best: vec![0; block_rows] }
+    }
+
+    /// The component that a row belonged to most in the last E step.
+    pub(super) fn best(&self, row: usize) -> usize {
+        usize::from(self.best[row])
+    }
+
+    /// Forgets everything.
+    pub(super) fn reset(&mut self) {
+        self.distances.fill(0.0);
+        self.best.fill(0);
+    }
+}
+
+/// How much each component's distances may have shrunk in an M step.
+pub(super) struct Drift {
+    /// `√t` and `|L_new⁻¹ Δμ|`.
+    steps: Vec<(f32, f32)>,
+}
+
+impl Drift {
+    /// Nothing is known: all bounds fall to zero.
+    pub(super) fn unknown(n_components: usize) -> Self {
+        Self { steps: vec![(0.0, f32::MAX); n_components] }
+    }
+
+    /// From one mixture to another of the same shape.
+    pub(super) fn between(old: &GaussianMixture, new: &GaussianMixture) -> Self {
+        let d = old.n_features();
+        let shared = match (old.covariances(), new.covariances()) {
+            (Covariances::Tied(old), Covariances::Tied(new)) => Some(shrinking(old, new, d)),
+            _ => None,
+        };
+        let step = |k: usize| {
+            let t = match (old.covariances(), new.covariances()) {
+                (Covariances::Diag(old), Covariances::Diag(new)) => {
+                    least_ratio(&old[k * d..(k + 1) * d], &new[k * d..(k + 1) * d])
+                }
+                (Covariances::Spherical(old), Covariances::Spherical(new)) => {
+                    least_ratio(&old[k..=k], &new[k..=k])
+                }
+                _ => shared.unwrap_or_else(|| shrinking(&old.covariance(k), &new.covariance(k), d)),
+            };
+            let moved: Vec<f64> = new.mean(k).iter().zip(old.mean(k)).map(|(a, b)| a - b).collect();
+            let shift = new.factors().length(k, &moved);
+            ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
+        };
+        Self { steps: (0..old.n_components()).into_par_iter().map(step).collect() }
+    }
+}
+
+/// The smallest `old / new`.
+fn least_ratio(old: &[f64], new: &[f64]) -> f64 {
+    old.iter().zip(new).map(|(old, new)| old / new).fold(f64::INFINITY, f64::min)
+}
+
+/// The largest `t` of [`LADDER`] for which `old - t new` is positive definite; 0 if there is none.
+fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
+    // A factor found in floating point proves as much of a matrix whose diagonal is smaller by this share
+    // (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps |a_ii a_jj|^½ for each element).
+    let margin = 2.0 * (d * (d + 1)) as f64 * f64::EPSILON;
+    let holds = |t: f64| {
+        let mut difference: Vec<f64> = old.iter().zip(new).map(|(o, n)| o - t * n).collect();
+        for i in 0..d {
+            difference[i * d + i] -= margin * (old[i * d + i] + new[i * d + i]);
+        }
+        linalg::cholesky(&difference, d).is_ok()
+    };
+    if holds(LADDER[0]) {
+        return LADDER[0];
+    }
+    // What holds for one share holds for all smaller ones.
+    let (mut low, mut high) = (1, LADDER.len());
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if holds(LADDER[middle]) { high = middle } else { low = middle + 1 }
+    }
+    LADDER.get(low).copied().unwrap_or(0.0)
+}
+
+/// Working space of [`expectation`].
+pub(super) struct ExpectationScratch {
+    /// Largest log joint density of each row so far.
+    max: Vec<f64>,
+    sum: Vec<f64>,
+    /// The component that each row belonged to most in the last iteration.
+    before: Vec<u16>,
+}
+
+impl ExpectationScratch {
+    pub(super) fn new() -> Self {
+        Self { max: vec![0.0; BLOCK_ROWS], sum: vec![0.0; BLOCK_ROWS], before: vec![0; BLOCK_ROWS] }
+    }
+}
+
+/// E step of one block: responsibilities above [`NEGLIGIBLE`] into `shares`, log densities into `log_likelihoods`.
+///
+/// What is left out changes no `p(x)` by more than `K` times [`NEGLIGIBLE`], relatively.
+pub(super) fn expectation<T: Real>(
+    rows: &[T],
+    density: &BlockDensity<T>,
+    drift: &Drift,
+    bounds: &mut BlockBounds,
+    shares: &mut Shares,
+    log_likelihoods: &mut [f64],
+    density_scratch: &mut DensityScratch<T>,
+    scratch: &mut ExpectationScratch,
+) {
+    let (n_rows, norms) = (log_likelihoods.len(), density.log_weighted_norm());
+    let (max, sum) = (&mut scratch.max[..n_rows], &mut scratch.sum[..n_rows]);
+    let stride = bounds.best.len();
+    density_scratch.next_block();
+    shares.clear();
+    for (lows, (scale, shift)) in bounds.distances.chunks_mut(stride).zip(&drift.steps) {
+        for low in &mut lows[..n_rows] {
+            // A NaN, from infinite bounds, becomes 0 too.
+            *low = (*low * scale - shift).max(0.0);
+        }
+    }
+    // First the component that each row belonged to: it is probably still the best.
+    max.fill(f64::NEG_INFINITY);
+    let before = &mut scratch.before[..stride];
+    before.copy_from_slice(&bounds.best);
+    for (k, norm) in norms.iter().enumerate() {
+        let (listed, values) = shares.extend(k, n_rows, |row| usize::from(before[row]) == k);
+        if listed.is_empty() {
+            continue;
+        }
+        density.distances(rows, listed, k, values, density_scratch);
+        let lows = &mut bounds.distances[k * stride..][..n_rows];
+        for (row, value) in listed.iter().zip(values) {
+            let row = *row as usize;
+            lows[row] = lower_bound(*value);
+            *value = norm - 0.5 * *value;
+            max[row] = *value;
+        }
+    }
+    // Then those that come near enough to it, which is looked up in `sum`.
+    let cut = NEGLIGIBLE.ln();
+    for (reach, max) in sum.iter_mut().zip(max.iter()) {
+        *reach = *max + cut;
+    }
+    for (k, norm) in norms.iter().enumerate() {
+        let lows = &mut bounds.distances[k * stride..][..n_rows];
+        let (listed, values) = shares.extend(k, n_rows, |row| {
+            let low = f64::from(lows[row]);
+            // Rows without any density so far have a reach of minus infinity: everything is looked at.
+            (norm - 0.5 * low * low >= sum[row]) & (usize::from(before[row]) != k)
+        });
+        if listed.is_empty() {
+            continue;
+        }
+        density.distances(rows, listed, k, values, density_scratch);
+        for (row, value) in listed.iter().zip(values) {
+            let row = *row as usize;
+            lows[row] = lower_bound(*value);
+            *value = norm - 0.5 * *value;
+            if *value > max[row] {
+                max[row] = *value;
+                bounds.best[row] = k as u16;
+            }
+        }
+    }
+    normalise(norms.len(), shares, max, sum, log_likelihoods);
+}
+
+/// Turns log joint densities into responsibilities.
+fn normalise(
+    n_components: usize,
+    shares: &mut Shares,
+    max: &mut [f64],
+    sum: &mut [f64],
+    log_likelihoods: &mut [f64],
+) {
+    for max in max.iter_mut() {
+        *max = if *max == f64::NEG_INFINITY { 0.0 } else { *max };
+    }
+    sum.fill(0.0);
+    for k in 0..n_components {
+        let (rows, values) = shares.of_mut(k);
+        for (row, value) in rows.iter().zip(values.iter_mut()) {
+            *value -= max[*row as usize];
+        }
+        exponentials(values);
+        for (row, value) in rows.iter().zip(values) {
+            sum[*row as usize] += *value;
+        }
+    }
+    for ((out, max), sum) in log_likelihoods.iter_mut().zip(max.iter()).zip(sum.iter_mut()) {
+        *out = *max + sum.ln();
+        *sum = if *sum > 0.0 { 1.0 / *sum } else { 0.0 };
+    }
+    for k in 0..n_components {
+        let (rows, values) = shares.of_mut(k);
+        for (row, value) in rows.iter().zip(values) {
+            *value *= sum[*row as usize];
+        }
+        shares.keep_above(k, NEGLIGIBLE);
+    }
+}
+
+/// A bound of the distance whose square was computed.
+fn lower_bound(squared: f64) -> f32 {
+    ((squared.sqrt() * (1.0 - ROUNDING)) as f32).min(f32::MAX)
+}

@@ -1,0 +1,305 @@
+//! Variational inference: the E and M steps of the Bayesian mixture, after scikit-learn's `BayesianGaussianMixture`.
+
+use super::bounds::Drift;
+use super::pass::Workspace;
+use super::start::{self, Background};
+use super::{FitError, check_size};
+use crate::bayes::{BayesianFit, Settings, WeightPrior};
+use crate::density::BlockDensity;
+use crate::params::Values;
+use crate::stats::{Accumulator, Moments};
+use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
+use statrs::function::beta::ln_beta;
+use statrs::function::gamma::{digamma, ln_gamma};
+
+/// What is known before any sample.
+struct Prior {
+    /// Whether weights follow a Dirichlet process, and the concentration.
+    process: bool,
+    concentration: f64,
+    mean: Vec<f64>,
+    /// `β₀`.
+    mean_precision: f64,
+    /// `ν₀`.
+    degrees: f64,
+    /// Inverse of the Wishart scale, in the shape of the covariances: `[D, D]`, `[D]` or `[1]`.
+    scatter: Vec<f64>,
+}
+
+/// Parameters of the posterior.
+struct Posterior {
+    model: GaussianMixture,
+    concentrations: Vec<(f64, f64)>,
+    mean_precision: Vec<f64>,
+    degrees: Vec<f64>,
+}
+
+/// Fits by coordinate ascent; see [`BayesianParams::fit`](crate::BayesianParams::fit).
+pub(crate) fn fit<T: Real>(
+    values: &Values,
+    settings: &Settings,
+    samples: &Samples<'_, T>,
+    seed: u64,
+) -> Result<BayesianFit, FitError> {
+    check_size(values, samples)?;
+    let background = Background::new(values, samples, seed);
+    let mut workspace = Workspace::new(values.n_components, samples, values.covariance_type);
+    let started = start::responsibilities(values, samples, seed, 0, &background, &mut workspace)?;
+    if started.is_none() {
+        return Err(FitError::BadStart {
+            what: "as its start",
+            found: "no responsibilities".to_owned(),
+            expected: "k-means, k-means++, labels or responsibilities".to_owned(),
+        });
+    }
+    let prior = Prior::new(values, settings, samples, &background);
+    let mut posterior = prior.update(values, workspace.moments(), &background)?;
+    let mut drift = Drift::unknown(values.n_components);
+    let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
+    let mut converged = false;
+    for iteration in 1..=values.max_iter {
+        let model = &posterior.model;
+        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors())
+            .with_log_weighted_norm(posterior.expected_norms(prior.process));
+        let totals = workspace.entropies(samples, &density, &drift, model.means());
+        let next = prior.update(values, workspace.moments(), &background)?;
+        let bound = totals.log_likelihood + next.bound(prior.process);
+        if !bound.is_finite() {
+            return Err(FitError::NotFinite { iteration, bound });
+        }
+        drift = Drift::between(&posterior.model, &next.model);
+        posterior = next;
+        converged = lower_bounds.last().is_some_and(|before| (bound - before).abs() < values.tol);
+        lower_bounds.push(bound);
+        if converged {
+            break;
+        }
+    }
+    Ok(BayesianFit {
+        model: posterior.model,
+        weight_concentration: posterior.concentrations,
+        mean_precision: posterior.mean_precision,
+        degrees_of_freedom: posterior.degrees,
+        lower_bounds,
+        converged,
+    })
+}
+
+impl Prior {
+    fn new<T: Real>(
+        values: &Values,
+        settings: &Settings,
+        samples: &Samples<'_, T>,
+        background: &Background,
+    ) -> Self {
+        let d = samples.n_features();
+        let mut all = Accumulator::<T>::new(CovarianceType::Full, d);
+        all.reset(&background.mean);
+        all.add_all(samples.data(), |row| samples.weight(row));
+        let moments = all.finish();
+        // The unbiased covariance of all samples; of a single one nothing is known, so its biased one, zero, it is.
+        let unbiased = moments.count / (moments.count - 1.0).max(f64::MIN_POSITIVE);
+        let unbiased = if moments.count > 1.0 { unbiased } else { 1.0 };
+        let dense: Vec<f64> = moments.covariance().iter().map(|v| v * unbiased).collect();
+        let variances: Vec<f64> = (0..d).map(|j| dense[j * d + j]).collect();
+        let scatter = match values.covariance_type {
+            CovarianceType::Diag => variances,
+            CovarianceType::Spherical => vec![variances.iter().sum::<f64>() / d as f64],
+            _ => dense,
+        };
+        let (process, concentration) = match settings.weights {
+            WeightPrior::DirichletProcess { concentration } => (true, concentration),
+            WeightPrior::Dirichlet { concentration } => (false, concentration),
+        };
+        Self {
+            process,
+            concentration: concentration.unwrap_or(1.0 / values.n_components as f64),
+            mean: moments.mean(),
+            mean_precision: settings.mean_precision,
+            degrees: settings.degrees_of_freedom.unwrap_or(d as f64),
+            scatter,
+        }
+    }
+
+    /// The posterior given responsibilities (Bishop, PRML, Eq. 10.58 and 10.60–10.63), covariances being the inverse
+    /// of the expected precisions.
+    fn update(
+        &self,
+        values: &Values,
+        moments: &[Moments],
+        background: &Background,
+    ) -> Result<Posterior, FitError> {
+        let (d, k, reg) = (self.mean.len(), moments.len(), values.reg_covar);
+        let counts: Vec<f64> = moments.iter().map(|m| m.count + 10.0 * f64::EPSILON).collect();
+        let beta: Vec<f64> = counts.iter().map(|n| self.mean_precision + n).collect();
+        let own = |k: usize| {
+            let seen = moments[k].count > 0.0;
+            if seen { moments[k].mean() } else { self.mean.clone() }
+        };
+        let own: Vec<Vec<f64>> = (0..k).map(own).collect();
+        let mut means = Vec::with_capacity(k * d);
+        for ((own, n), beta) in own.iter().zip(&counts).zip(&beta) {
+            let sum = own.iter().zip(&self.mean).map(|(x, m)| self.mean_precision * m + n * x);
+            means.extend(sum.map(|v| v / beta));
+        }
+        let shift =
+            |k: usize| -> Vec<f64> { own[k].iter().zip(&self.mean).map(|(x, m)| x - m).collect() };
+        let variances = |k: usize| -> Vec<f64> {
+            let spread = if moments[k].count > 0.0 { moments[k].variances() } else { vec![0.0; d] };
+            let between = self.mean_precision / beta[k];
+            let terms = spread.iter().zip(shift(k));
+            terms.map(|(s, v)| counts[k] * (s + reg + between * v * v)).collect()
+        };
+        let mut degrees: Vec<f64> = counts.iter().map(|n| self.degrees + n).collect();
+        let covariances = match values.covariance_type {
+            CovarianceType::Diag => Covariances::Diag(
+                (0..k)
+                    .flat_map(|k| {
+                        let terms = self.scatter.iter().zip(variances(k));
+                        terms.map(|(prior, own)| (prior + own) / degrees[k]).collect::<Vec<_>>()
+                    })
+                    .collect(),
+            ),
+            CovarianceType::Spherical => Covariances::Spherical(
+                (0..k)
+                    .map(|k| {
+                        let own = variances(k).iter().sum::<f64>() / d as f64;
+                        (self.scatter[0] + own) / degrees[k]
+                    })
+                    .collect(),
+            ),
+            CovarianceType::Tied => {
+                let total: f64 = counts.iter().sum();
+                let share = total / k as f64;
+                degrees = vec![self.degrees + share; k];
+                let mut sum = background.within(moments);
+                for i in 0..d {
+                    sum[i * d + i] += reg;
+                }
+                for (at, value) in sum.iter_mut().enumerate() {
+                    *value = self.scatter[at] + share * *value;
+                }
+                for c in 0..k {
+                    let shift = shift(c);
+                    let factor = self.mean_precision / k as f64 * counts[c] / beta[c];
+                    for (at, value) in sum.iter_mut().enumerate() {
+                        *value += factor * shift[at / d] * shift[at % d];
+                    }
+                }
+                Covariances::Tied(sum.iter().map(|v| v / degrees[0]).collect())
+            }
+            _ => {
+                let mut all = Vec::with_capacity(k * d * d);
+                for c in 0..k {
+                    let mut own = if moments[c].count > 0.0 {
+                        moments[c].covariance()
+                    } else {
+                        vec![0.0; d * d]
+                    };
+                    for i in 0..d {
+                        own[i * d + i] += reg;
+                    }
+                    let (shift, between) = (shift(c), counts[c] * self.mean_precision / beta[c]);
+                    all.extend(own.iter().enumerate().map(|(at, own)| {
+                        let own = self.scatter[at] + counts[c] * own;
+                        (own + between * shift[at / d] * shift[at % d]) / degrees[c]
+                    }));
+                }
+                Covariances::Full(all)
+            }
+        };
+        let concentrations = self.concentrations(&counts);
+        let weights = expected_weights(self.process, &concentrations);
+        let model = GaussianMixture::from_valid(weights, means, covariances)
+            .map_err(|_| FitError::Singular { component: 0, reg_covar: reg })?;
+        Ok(Posterior { model, concentrations, mean_precision: beta, degrees })
+    }
+
+    /// `Beta(1 + n_k, γ + Σ_{j>k} n_j)` of each stick, or `α₀ + n_k`.
+    fn concentrations(&self, counts: &[f64]) -> Vec<(f64, f64)> {
+        if !self.process {
+            return counts.iter().map(|n| (self.concentration + n, 0.0)).collect();
+        }
+        let mut later = 0.0;
+        let mut sticks: Vec<(f64, f64)> = counts
+            .iter()
+            .rev()
+            .map(|n| {
+                let stick = (1.0 + n, self.concentration + later);
+                later += n;
+                stick
+            })
+            .collect();
+        sticks.reverse();
+        sticks
+    }
+}
+
+/// Expected weights, scaled to sum to 1: what the truncation leaves of the last stick is nobody's.
+fn expected_weights(process: bool, concentrations: &[(f64, f64)]) -> Vec<f64> {
+    let mut left = 1.0;
+    let raw: Vec<f64> = concentrations
+        .iter()
+        .map(|(a, b)| {
+            if !process {
+                return *a;
+            }
+            let share = a / (a + b) * left;
+            left *= b / (a + b);
+            share
+        })
+        .collect();
+    let total: f64 = raw.iter().sum();
+    raw.into_iter().map(|w| w / total).collect()
+}
+
+impl Posterior {
+    /// Expectation of `ln π_k + ½ ln |Λ_k| - D/2 ln 2π - D / 2β_k` (Bishop, PRML, Eq. 10.64–10.66): what takes the place
+    /// of weights and norms in the E step.
+    fn expected_norms(&self, process: bool) -> Vec<f64> {
+        let d = self.model.n_features() as f64;
+        let mut before = 0.0;
+        let total: f64 = self.concentrations.iter().map(|(a, _)| a).sum();
+        let log_norms = self.model.factors().log_norm().iter();
+        let components = self.concentrations.iter().zip(&self.mean_precision).zip(&self.degrees);
+        let norm = |(log_norm, (((a, b), beta), nu)): (&f64, ((&(f64, f64), &f64), &f64))| {
+            let log_weight = if process {
+                let all = digamma(a + b);
+                let own = digamma(*a) - all + before;
+                before += digamma(*b) - all;
+                own
+            } else {
+                digamma(*a) - digamma(total)
+            };
+            let log_det: f64 = d * 2.0_f64.ln()
+                + (0..self.model.n_features()).map(|i| digamma(0.5 * (nu - i as f64))).sum::<f64>();
+            log_weight + log_norm - 0.5 * d * nu.ln() + 0.5 * (log_det - d / beta)
+        };
+        log_norms.zip(components).map(norm).collect()
+    }
+
+    /// The bound less the entropy of the responsibilities, up to a constant.
+    fn bound(&self, process: bool) -> f64 {
+        let n_features = self.model.n_features();
+        let d = n_features as f64;
+        let base = -0.5 * d * (2.0 * std::f64::consts::PI).ln();
+        let log_norms = self.model.factors().log_norm().iter();
+        let wishart: f64 = log_norms
+            .zip(&self.degrees)
+            .map(|(log_norm, nu)| {
+                // ½ ln |Λ| of the precision's scale, which is the expected precision over ν.
+                let half_log_det = log_norm - base - 0.5 * d * nu.ln();
+                let gammas: f64 = (0..n_features).map(|i| ln_gamma(0.5 * (nu - i as f64))).sum();
+                -(nu * half_log_det + nu * d * 0.5 * 2.0_f64.ln() + gammas)
+            })
+            .sum();
+        let weights: f64 = if process {
+            -self.concentrations.iter().map(|(a, b)| ln_beta(*a, *b)).sum::<f64>()
+        } else {
+            let total: f64 = self.concentrations.iter().map(|(a, _)| a).sum();
+            ln_gamma(total) - self.concentrations.iter().map(|(a, _)| ln_gamma(*a)).sum::<f64>()
+        };
+        let means: f64 = self.mean_precision.iter().map(|beta| beta.ln()).sum();
+        -wishart - weights - 0.5 * d * means
+    }
+}
