@@ -111,8 +111,11 @@ fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
     LADDER.get(low).copied().unwrap_or(0.0)
 }
 
-/// Working space of [`expectation`].
-pub(super) struct ExpectationScratch {
+/// Working space of [`expectation`] for blocks of at most [`BLOCK_ROWS`] rows.
+pub(super) struct BlockScratch<T> {
+    density: DensityScratch<T>,
+    /// `ln p(x)` of each row, the answer.
+    pub(super) log_likelihoods: Vec<f64>,
     /// Largest log joint density of each row so far.
     max: Vec<f64>,
     sum: Vec<f64>,
@@ -120,13 +123,19 @@ pub(super) struct ExpectationScratch {
     before: Vec<u16>,
 }
 
-impl ExpectationScratch {
-    pub(super) fn new() -> Self {
-        Self { max: vec![0.0; BLOCK_ROWS], sum: vec![0.0; BLOCK_ROWS], before: vec![0; BLOCK_ROWS] }
+impl<T: Real> BlockScratch<T> {
+    pub(super) fn new(n_features: usize) -> Self {
+        Self {
+            density: DensityScratch::new(n_features),
+            log_likelihoods: vec![0.0; BLOCK_ROWS],
+            max: vec![0.0; BLOCK_ROWS],
+            sum: vec![0.0; BLOCK_ROWS],
+            before: vec![0; BLOCK_ROWS],
+        }
     }
 }
 
-/// E step of one block: responsibilities above [`NEGLIGIBLE`] into `shares`, log densities into `log_likelihoods`.
+/// E step of one block: responsibilities above [`NEGLIGIBLE`] into `shares`, log densities into the scratch space.
 ///
 /// What is left out changes no `p(x)` by more than `K` times [`NEGLIGIBLE`], relatively.
 pub(super) fn expectation<T: Real>(
@@ -135,14 +144,13 @@ pub(super) fn expectation<T: Real>(
     drift: &Drift,
     bounds: &mut BlockBounds,
     shares: &mut Shares,
-    log_likelihoods: &mut [f64],
-    density_scratch: &mut DensityScratch<T>,
-    scratch: &mut ExpectationScratch,
+    scratch: &mut BlockScratch<T>,
 ) {
-    let (n_rows, norms) = (log_likelihoods.len(), density.log_weighted_norm());
-    let (max, sum) = (&mut scratch.max[..n_rows], &mut scratch.sum[..n_rows]);
+    let (n_rows, norms) = (rows.len() / density.n_features(), density.log_weighted_norm());
+    let BlockScratch { density: panels, log_likelihoods, max, sum, before } = scratch;
+    let (max, sum) = (&mut max[..n_rows], &mut sum[..n_rows]);
     let stride = bounds.best.len();
-    density_scratch.next_block();
+    panels.next_block();
     shares.clear();
     for (lows, (scale, shift)) in bounds.distances.chunks_mut(stride).zip(&drift.steps) {
         for low in &mut lows[..n_rows] {
@@ -152,14 +160,14 @@ pub(super) fn expectation<T: Real>(
     }
     // First the component that each row belonged to: it is probably still the best.
     max.fill(f64::NEG_INFINITY);
-    let before = &mut scratch.before[..stride];
+    let before = &mut before[..stride];
     before.copy_from_slice(&bounds.best);
     for (k, norm) in norms.iter().enumerate() {
         let (listed, values) = shares.extend(k, n_rows, |row| usize::from(before[row]) == k);
         if listed.is_empty() {
             continue;
         }
-        density.distances(rows, listed, k, values, density_scratch);
+        density.distances(rows, listed, k, values, panels);
         let lows = &mut bounds.distances[k * stride..][..n_rows];
         for (row, value) in listed.iter().zip(values) {
             let row = *row as usize;
@@ -183,7 +191,7 @@ pub(super) fn expectation<T: Real>(
         if listed.is_empty() {
             continue;
         }
-        density.distances(rows, listed, k, values, density_scratch);
+        density.distances(rows, listed, k, values, panels);
         for (row, value) in listed.iter().zip(values) {
             let row = *row as usize;
             lows[row] = lower_bound(*value);
@@ -194,7 +202,7 @@ pub(super) fn expectation<T: Real>(
             }
         }
     }
-    normalise(norms.len(), shares, max, sum, log_likelihoods);
+    normalise(norms.len(), shares, max, sum, &mut log_likelihoods[..n_rows]);
 }
 
 /// Turns log joint densities into responsibilities.

@@ -6,9 +6,9 @@
 //! components, each adding its rows in order. Either way no sum is split between threads, so the bits do not depend on
 //! their number, and responsibilities never exist for more rows than are at work.
 
-use super::bounds::{BlockBounds, Drift, ExpectationScratch, expectation};
+use super::bounds::{BlockBounds, BlockScratch, Drift, expectation};
 use super::shares::Shares;
-use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
+use crate::density::{BLOCK_ROWS, BlockDensity};
 use crate::model::weighted;
 use crate::stats::{Accumulator, Moments};
 use crate::{CovarianceType, Real, Samples};
@@ -36,7 +36,7 @@ pub(super) struct Workspace<T> {
     accumulators: Vec<Accumulator<T>>,
     blocks: Vec<BlockTotals>,
     /// One scratch space per thread of the pool, and one for a caller outside it.
-    scratch: Vec<Mutex<Scratch<T>>>,
+    scratch: Vec<Mutex<BlockScratch<T>>>,
     /// Chunks at work at the same time; none where moments are large.
     slots: Vec<Slot<T>>,
     moments: Vec<Moments>,
@@ -47,13 +47,7 @@ struct Slot<T> {
     responsibilities: Shares,
     accumulators: Vec<Accumulator<T>>,
     blocks: Vec<BlockTotals>,
-    scratch: Scratch<T>,
-}
-
-struct Scratch<T> {
-    density: DensityScratch<T>,
-    expectation: ExpectationScratch,
-    log_likelihoods: Vec<f64>,
+    scratch: BlockScratch<T>,
 }
 
 /// What one block adds up to.
@@ -87,11 +81,7 @@ impl<T: Real> Workspace<T> {
             _ => BLOCK_ROWS,
         };
         let n_blocks = samples.n_samples().div_ceil(block_rows);
-        let scratch = || Scratch {
-            density: DensityScratch::new(d),
-            expectation: ExpectationScratch::new(),
-            log_likelihoods: vec![0.0; BLOCK_ROWS],
-        };
+        let scratch = || BlockScratch::new(d);
         let accumulators =
             || (0..n_components).map(|_| Accumulator::new(covariance_type, d)).collect();
         let values = n_components * if covariance_type == CovarianceType::Full { d * d } else { d };
@@ -141,10 +131,7 @@ impl<T: Real> Workspace<T> {
         centers: &[f64],
     ) -> PassTotals {
         self.run(samples, centers, |_, rows, bounds, shares, scratch| {
-            let n_rows = rows.len() / density.n_features();
-            let Scratch { density: panels, expectation: own, log_likelihoods } = &mut *scratch;
-            let values = &mut log_likelihoods[..n_rows];
-            expectation(rows, density, drift, bounds, shares, values, panels, own);
+            expectation(rows, density, drift, bounds, shares, scratch);
         })
     }
 
@@ -158,10 +145,8 @@ impl<T: Real> Workspace<T> {
         centers: &[f64],
     ) -> PassTotals {
         self.run(samples, centers, |_, rows, bounds, shares, scratch| {
-            let n_rows = rows.len() / density.n_features();
-            let Scratch { density: panels, expectation: own, log_likelihoods } = &mut *scratch;
-            let values = &mut log_likelihoods[..n_rows];
-            expectation(rows, density, drift, bounds, shares, values, panels, own);
+            expectation(rows, density, drift, bounds, shares, scratch);
+            let values = &mut scratch.log_likelihoods;
             values.fill(0.0);
             for k in 0..shares.n_components() {
                 let (listed, responsibilities) = shares.of(k);
@@ -181,12 +166,9 @@ impl<T: Real> Workspace<T> {
     ) -> PassTotals {
         let unknown = Drift::unknown(density.n_components());
         self.run(samples, centers, |_, rows, bounds, shares, scratch| {
-            let n_rows = rows.len() / density.n_features();
-            let Scratch { density: panels, expectation: own, log_likelihoods } = &mut *scratch;
-            let values = &mut log_likelihoods[..n_rows];
-            expectation(rows, density, &unknown, bounds, shares, values, panels, own);
+            expectation(rows, density, &unknown, bounds, shares, scratch);
             shares.clear();
-            for row in 0..n_rows {
+            for row in 0..rows.len() / density.n_features() {
                 shares.push(bounds.best(row), row as u32, 1.0);
             }
         })
@@ -221,7 +203,7 @@ impl<T: Real> Workspace<T> {
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut Scratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
     ) -> PassTotals {
         let d = samples.n_features();
         for (accumulator, center) in self.accumulators.iter_mut().zip(centers.chunks(d)) {
@@ -243,7 +225,7 @@ impl<T: Real> Workspace<T> {
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut Scratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
     ) {
         let d = samples.n_features();
         let (block_rows, chunk_rows) = (self.block_rows, CHUNK_ROWS);
@@ -293,7 +275,7 @@ impl<T: Real> Workspace<T> {
     fn by_components(
         &mut self,
         samples: &Samples<'_, T>,
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut Scratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
     ) {
         let d = samples.n_features();
         let (scratch, block_rows) = (&self.scratch, self.block_rows);

@@ -146,16 +146,14 @@ pub(super) fn model<T: Real>(
         }
         return Ok(model.as_ref().clone());
     }
-    match responsibilities(values, samples, seed, start, background, workspace)? {
-        Some(totals) => m_step.update(workspace.moments(), samples, None, totals.worst_row, 0),
-        None => {
-            let mut means = Vec::with_capacity(k * d);
-            for row in index::sample(&mut start_stream(seed, start), n, k) {
-                means.extend(samples.row(row).iter().map(|x| x.to_f64()));
-            }
-            m_step.everywhere_alike(&means)
-        }
+    if let Some(totals) = responsibilities(values, samples, seed, start, background, workspace)? {
+        return m_step.update(workspace.moments(), samples, None, totals.worst_row, 0);
     }
+    let mut means = Vec::with_capacity(k * d);
+    for row in index::sample(&mut start_stream(seed, start), n, k) {
+        means.extend(samples.row(row).iter().map(|x| x.to_f64()));
+    }
+    m_step.everywhere_alike(&means)
 }
 
 fn start_stream(seed: u64, start: usize) -> ChaCha8Rng {

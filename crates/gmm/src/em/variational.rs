@@ -260,22 +260,23 @@ impl Posterior {
         let d = self.model.n_features() as f64;
         let mut before = 0.0;
         let total: f64 = self.concentrations.iter().map(|(a, _)| a).sum();
-        let log_norms = self.model.factors().log_norm().iter();
-        let components = self.concentrations.iter().zip(&self.mean_precision).zip(&self.degrees);
-        let norm = |(log_norm, (((a, b), beta), nu)): (&f64, ((&(f64, f64), &f64), &f64))| {
+        let mut norms = self.model.factors().log_norm().to_vec();
+        for (k, norm) in norms.iter_mut().enumerate() {
+            let ((a, b), beta, nu) =
+                (self.concentrations[k], self.mean_precision[k], self.degrees[k]);
             let log_weight = if process {
                 let all = digamma(a + b);
-                let own = digamma(*a) - all + before;
-                before += digamma(*b) - all;
+                let own = digamma(a) - all + before;
+                before += digamma(b) - all;
                 own
             } else {
-                digamma(*a) - digamma(total)
+                digamma(a) - digamma(total)
             };
             let log_det: f64 = d * 2.0_f64.ln()
                 + (0..self.model.n_features()).map(|i| digamma(0.5 * (nu - i as f64))).sum::<f64>();
-            log_weight + log_norm - 0.5 * d * nu.ln() + 0.5 * (log_det - d / beta)
-        };
-        log_norms.zip(components).map(norm).collect()
+            *norm += log_weight - 0.5 * d * nu.ln() + 0.5 * (log_det - d / beta);
+        }
+        norms
     }
 
     /// The bound less the entropy of the responsibilities, up to a constant.

@@ -85,7 +85,7 @@ pub(crate) fn listed_distances<T: Real>(
     out: &mut [f64],
     scratch: &mut PanelScratch<T>,
 ) {
-    Arch::new().dispatch(Listed { rows, listed, center, mean, lower, out, scratch });
+    Arch::new().dispatch(Listed { rows, ids: listed, center, mean, lower, out, scratch });
 }
 
 /// Registers of rows in a panel: sums, rows and broadcast values must fit the register file together. With three of
@@ -158,7 +158,7 @@ impl<T: Real> Packed<'_, T> {
 
 struct Listed<'a, T> {
     rows: &'a [T],
-    listed: &'a [u32],
+    ids: &'a [u32],
     center: &'a [T],
     mean: &'a [T],
     lower: &'a TiledLower<T>,
@@ -179,11 +179,11 @@ impl<T: Real> Listed<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const GROUPS: usize>(self, simd: S) {
         let width = GROUPS * T::lanes::<S>();
-        let Self { rows, listed, center, mean, lower, out, scratch } = self;
+        let Self { rows, ids, center, mean, lower, out, scratch } = self;
         // The packed block stays as it is; one panel beyond it is free.
         let at = scratch.panels.len() - width * lower.d;
         let (_, panel) = scratch.panels.split_at_mut(at);
-        for (ids, out) in listed.chunks(width).zip(out.chunks_mut(width)) {
+        for (ids, out) in ids.chunks(width).zip(out.chunks_mut(width)) {
             panel::pack(rows, center, ids, width, panel);
             panel_distances::<T, S, GROUPS>(simd, panel, &mut scratch.centered, mean, lower, out);
         }

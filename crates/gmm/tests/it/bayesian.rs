@@ -17,7 +17,7 @@ fn answers_of_scikit_learn() {
     let (n, d, k) = (size("n"), size("d"), size("k"));
     let data = numbers(&answers["data"]);
     let samples = Samples::new(&data, n, d).unwrap();
-    let labels: Vec<usize> = numbers(&answers["labels"]).iter().map(|v| *v as usize).collect();
+    let labels: Vec<usize> = serde_json::from_value(answers["labels"].clone()).unwrap();
     let mut n_cases = 0;
     for case in answers["cases"].as_array().unwrap() {
         let covariance_type = match case["covariance"].as_str().unwrap() {

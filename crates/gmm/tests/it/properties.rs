@@ -81,16 +81,16 @@ proptest! {
             map.chunks(D).map(|row| row.iter().zip(x).map(|(a, x)| a * x).sum::<f64>()).collect()
         };
         let data = clusters(N, D, K, 2.0, seed);
-        let moved: Vec<f64> = data.chunks(D).flat_map(|x| image(x)).map(|x| x + shift).collect();
+        let moved: Vec<f64> = data.chunks(D).flat_map(&image).map(|x| x + shift).collect();
         let a = fit(&data, labels(N), CovarianceType::Full, 6);
         let b = fit(&moved, labels(N), CovarianceType::Full, 6);
-        let means: Vec<f64> = a.model.means().chunks(D).flat_map(|x| image(x)).map(|x| x + shift).collect();
+        let means: Vec<f64> = a.model.means().chunks(D).flat_map(&image).map(|x| x + shift).collect();
         prop_assert!(relative_difference(b.model.means(), &means) < 1e-9);
         for k in 0..K {
             // A Σ Aᵀ: map the rows, then the columns.
-            let half: Vec<f64> = a.model.covariance(k).chunks(D).flat_map(|row| image(row)).collect();
+            let half: Vec<f64> = a.model.covariance(k).chunks(D).flat_map(&image).collect();
             let turned: Vec<f64> = (0..9).map(|at| half[(at % D) * D + at / D]).collect();
-            let wanted: Vec<f64> = turned.chunks(D).flat_map(|row| image(row)).collect();
+            let wanted: Vec<f64> = turned.chunks(D).flat_map(&image).collect();
             prop_assert!(relative_difference(&b.model.covariance(k), &wanted) < 1e-8);
         }
     }
