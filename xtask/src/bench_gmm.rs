@@ -33,7 +33,9 @@ pub(crate) fn run(
 ) -> Result<()> {
     ensure!(iterations >= 3, "at least 3 iterations are needed, {iterations} were asked for");
     let mut rows = Vec::new();
-    println!("problem  threads  ours (s)   scikit-learn (s)  its best (s)  ratio  goal");
+    println!(
+        "problem  threads  ours (s)   mean (s)   CPU (s)    scikit-learn (s)  its best (s)  ratio  goal   peak (MiB)"
+    );
     for (name, k, covariance, goal) in PROBLEMS {
         if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
             continue;
@@ -43,7 +45,8 @@ pub(crate) fn run(
         let n = iterations.to_string();
         let mut measured = Vec::new();
         for threads in ["1", "2"] {
-            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            let (mut ours, mut theirs, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+            let mut peak = 0.0_f64;
             for _ in 0..TURNS {
                 let own = answer(
                     Command::new(fit)
@@ -53,7 +56,9 @@ pub(crate) fn run(
                         .arg("--init")
                         .arg(&init),
                 )?;
-                ours.extend(own["seconds_per_iteration"].as_f64());
+                ours.extend(times(&own, "seconds")?);
+                cpu.extend(times(&own, "cpu_seconds")?);
+                peak = peak.max(own["peak_kib"].as_f64().unwrap_or(f64::NAN) / 1024.0);
                 let other = answer(
                     Command::new(python)
                         .arg(peer)
@@ -62,20 +67,21 @@ pub(crate) fn run(
                         .args([covariance, &n])
                         .env("OPENBLAS_NUM_THREADS", threads),
                 )?;
-                let walls = other["wall"].as_array().context("the peer printed no times")?;
-                theirs.extend(walls.iter().skip(1).filter_map(Value::as_f64));
+                theirs.extend(times(&other, "wall")?.skip(1));
             }
-            measured.push((threads, median(&mut ours), median(&mut theirs)));
+            let mean = ours.iter().sum::<f64>() / ours.len() as f64;
+            let used = median(&mut cpu);
+            measured.push((threads, median(&mut ours), mean, used, median(&mut theirs), peak));
         }
-        let best = measured.iter().map(|(_, _, theirs)| *theirs).fold(f64::INFINITY, f64::min);
-        for (threads, ours, theirs) in measured {
+        let best = measured.iter().map(|row| row.4).fold(f64::INFINITY, f64::min);
+        for (threads, ours, mean, used, theirs, peak) in measured {
             let ratio = best / ours;
             println!(
-                "{name:7}  {threads:>7}  {ours:<9.4}  {theirs:<16.4}  {best:<12.4}  {ratio:<5.1}  {goal}"
+                "{name:7}  {threads:>7}  {ours:<9.4}  {mean:<9.4}  {used:<9.4}  {theirs:<16.4}  {best:<12.4}  {ratio:<5.1}  {goal:<5}  {peak:.0}"
             );
             rows.push(json!({
                 "problem": name, "threads": threads, "ours": ours, "peer": theirs, "peer_best": best,
-                "ratio": ratio, "goal": goal,
+                "ratio": ratio, "goal": goal, "mean": mean, "cpu": used, "peak_mib": peak,
             }));
         }
     }
@@ -84,6 +90,12 @@ pub(crate) fn run(
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// The numbers of one field.
+fn times<'a>(answer: &'a Value, field: &'a str) -> Result<impl Iterator<Item = f64> + 'a> {
+    let values = answer[field].as_array().with_context(|| format!("there are no {field}"))?;
+    Ok(values.iter().filter_map(Value::as_f64))
 }
 
 /// Runs a command and reads the JSON object it prints.

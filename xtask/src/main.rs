@@ -56,7 +56,7 @@ enum Bench {
         #[command(flatten)]
         peer: GmmPeer,
         /// Iterations of each turn
-        #[arg(long, default_value_t = 8)]
+        #[arg(long, default_value_t = 20)]
         iterations: usize,
     },
 }

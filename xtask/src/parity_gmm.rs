@@ -70,6 +70,30 @@ pub(crate) fn run(
                 differences[4],
                 ours["score"]
             );
+            if iterations < 20 {
+                let narrow = answer(
+                    Command::new(fit)
+                        .arg(&data)
+                        .args(["--components", &k, "--covariance", covariance, "--iterations", &n])
+                        .args(["--dtype", "float32", "--json", "--init"])
+                        .arg(&init),
+                )?;
+                let peer = answer(
+                    Command::new(python)
+                        .arg(oracle)
+                        .arg(&data)
+                        .args(["--k", &k, "--cov", covariance, "--iters", &n])
+                        .args(["--dtype", "float32", "--init"])
+                        .arg(&init),
+                )?;
+                let own = relative_difference(&narrow["means"], &theirs["means"])?;
+                let other = relative_difference(&peer["means"], &theirs["means"])?;
+                println!(
+                    "{name:7}  {iterations:10}  float32: means {own:.2e}, scikit-learn's {other:.2e}"
+                );
+                // Both round at random; only an order of magnitude tells.
+                ensure!(own <= 10.0 * other.max(1e-6), "float32 of {name} is off by {own:e}");
+            }
             rows.push(json!({
                 "problem": name, "iterations": iterations, "covariance": covariance,
                 "weights": differences[0], "means": differences[1], "covariances": differences[2],

@@ -23,6 +23,9 @@ struct Arguments {
     components: usize,
     #[arg(long, default_value = "full")]
     covariance: Shape,
+    /// Factors of low-rank covariances
+    #[arg(long, default_value_t = 4)]
+    rank: usize,
     /// JSON with weights, means and covariances (or precisions) to start from
     #[arg(long)]
     init: Option<PathBuf>,
@@ -53,6 +56,7 @@ enum Shape {
     Tied,
     Diag,
     Spherical,
+    LowRank,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -62,12 +66,13 @@ enum DType {
 }
 
 impl Shape {
-    fn covariance_type(self) -> CovarianceType {
+    fn covariance_type(self, rank: usize) -> CovarianceType {
         match self {
             Self::Full => CovarianceType::Full,
             Self::Tied => CovarianceType::Tied,
             Self::Diag => CovarianceType::Diag,
             Self::Spherical => CovarianceType::Spherical,
+            Self::LowRank => CovarianceType::LowRank(rank),
         }
     }
 }
@@ -89,7 +94,7 @@ fn main() -> Result<()> {
 }
 
 fn run<T: Real>(arguments: &Arguments, samples: &Samples<'_, T>) -> Result<()> {
-    let covariance_type = arguments.covariance.covariance_type();
+    let covariance_type = arguments.covariance.covariance_type(arguments.rank);
     let mut params = GmmParams::new(arguments.components)
         .covariance_type(covariance_type)
         .reg_covar(arguments.reg)
@@ -143,6 +148,7 @@ fn read_start(path: &PathBuf, covariance_type: CovarianceType) -> Result<Gaussia
             CovarianceType::Tied => Covariances::Tied(covariances),
             CovarianceType::Diag => Covariances::Diag(covariances),
             CovarianceType::Spherical => Covariances::Spherical(covariances),
+            CovarianceType::LowRank(rank) => Covariances::LowRank { rank, values: covariances },
             other => bail!("a start of type {other:?} cannot be read"),
         },
     )?)
@@ -156,6 +162,13 @@ fn cpu_seconds() -> f64 {
         text.split_whitespace().next()?.parse().ok()
     };
     tasks.filter_map(|task| used(task.ok()?)).sum::<f64>() * 1e-9
+}
+
+/// The most memory that the process has held, in KiB, where the system tells it.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// The fit as one JSON object.
@@ -189,7 +202,7 @@ fn answer<T: Real>(
         "icl": report.bic - 2.0 * hard, "entropy": entropy, "lower_bounds": report.lower_bounds,
         "label_counts": label_counts, "resp_head": head,
         "seconds_per_iteration": sorted.get(sorted.len() / 2), "seconds": seconds,
-        "cpu_seconds": cpu,
+        "cpu_seconds": cpu, "peak_kib": peak_kib(),
     });
     if !arguments.no_params {
         let stored = serde_json::to_value(model)?;

@@ -107,6 +107,33 @@ proptest! {
     }
 }
 
+/// In `f32`, squares of values near 1,000 keep three digits less than the values' own: only centred sums fit this.
+#[test]
+fn narrow_data_far_from_zero_fit() {
+    let near = clusters(N, D, K, 2.0, 500);
+    let far: Vec<f32> = near.iter().map(|x| (x + 1_000.0) as f32).collect();
+    // The same values, as `f64`: what rounding the data has done is in both.
+    let wide: Vec<f64> = far.iter().map(|x| f64::from(*x)).collect();
+    for shape in [
+        CovarianceType::Full,
+        CovarianceType::Tied,
+        CovarianceType::Diag,
+        CovarianceType::Spherical,
+        CovarianceType::LowRank(1),
+    ] {
+        let params = || {
+            let params = GmmParams::new(K).covariance_type(shape).init(Init::Labels(labels(N)));
+            params.tol(0.0).max_iter(5)
+        };
+        let a = params().fit(&Samples::new(&far, N, D).unwrap(), 0).unwrap();
+        let b = params().fit(&Samples::new(&wide, N, D).unwrap(), 0).unwrap();
+        // Products round to 6e-8 of values near 1; five iterations on overlapping clusters let it grow.
+        let difference = relative_difference(&dense(&a.model), &dense(&b.model));
+        assert!(difference < 1e-3, "{shape:?}: {difference:e}");
+        assert!((a.report.score - b.report.score).abs() < 1e-4, "{shape:?}");
+    }
+}
+
 /// What the fit leaves out is too small to be seen: each iteration of a long fit, replayed alone and so with nothing known
 /// from before, gives the same bound.
 #[test]
