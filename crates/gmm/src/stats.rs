@@ -1,6 +1,7 @@
 //! Sufficient statistics of the M step, taken around a centre per component so that nothing cancels.
 
-use crate::kernels::{diagonal, gram};
+use crate::kernels::diagonal::{self, MomentSums};
+use crate::kernels::gram;
 use crate::linalg::mirror_lower;
 use crate::{CovarianceType, Real};
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,10 @@ pub(crate) struct Accumulator<T> {
     /// Row and responsibility (diagonal shapes) or its root (full) of what is to be added next.
     listed: Vec<(u32, T)>,
     outer: Option<OuterProducts<T>>,
+    /// Working space of the diagonal shapes.
+    sums: MomentSums<T>,
+    /// Rows that `sums` holds.
+    n_summed: usize,
 }
 
 /// What sums of outer products need besides: gathered rows and the total of one batch of them.
@@ -120,7 +125,9 @@ impl<T: Real> Accumulator<T> {
             moments: Moments::new(covariance_type, d),
             center: vec![zero; d],
             listed: Vec::with_capacity(GATHER_ROWS),
+            sums: MomentSums::new(if outer.is_some() { 0 } else { d }),
             outer,
+            n_summed: 0,
         }
     }
 
@@ -138,6 +145,7 @@ impl<T: Real> Accumulator<T> {
         if let Some(outer) = &mut self.outer {
             outer.roots.clear();
         }
+        debug_assert_eq!(self.n_summed, 0, "moments are finished before they are taken anew");
     }
 
     /// Adds the listed rows of `rows`, each with its responsibility.
@@ -154,8 +162,11 @@ impl<T: Real> Accumulator<T> {
             if self.outer.is_some() {
                 self.gather(rows);
             } else {
-                let Moments { first, second, .. } = &mut self.moments;
-                diagonal::add_moments(rows, &self.center, &self.listed, first, second);
+                diagonal::add_moments(rows, &self.center, &self.listed, &mut self.sums);
+                self.n_summed += self.listed.len();
+                if self.n_summed >= GATHER_ROWS {
+                    self.flush_sums();
+                }
             }
         }
     }
@@ -209,7 +220,15 @@ impl<T: Real> Accumulator<T> {
         {
             outer.flush(&mut self.moments);
         }
+        self.flush_sums();
         &self.moments
+    }
+
+    fn flush_sums(&mut self) {
+        if self.n_summed > 0 {
+            self.sums.flush(&mut self.moments.first, &mut self.moments.second);
+            self.n_summed = 0;
+        }
     }
 }
 

@@ -14,7 +14,9 @@ pub(crate) const BLOCK_ROWS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct DensityScratch<T> {
     panels: PanelScratch<T>,
-    /// Whether the block at hand lies in `panels`.
+    /// The block less the centre, for diagonal shapes.
+    centered: Vec<T>,
+    /// Whether the block at hand lies in `panels` or `centered`.
     packed: bool,
     /// Distances of all rows of the block to one component.
     distances: Vec<f64>,
@@ -30,6 +32,7 @@ impl<T: Real> DensityScratch<T> {
     pub(crate) fn new(d: usize) -> Self {
         Self {
             panels: PanelScratch::new(BLOCK_ROWS, d),
+            centered: Vec::new(),
             packed: false,
             distances: vec![0.0; BLOCK_ROWS],
             all: (0_u32..).take(BLOCK_ROWS).collect(),
@@ -162,7 +165,12 @@ impl<T: Real> BlockDensity<T> {
             }
             Shape::Diagonal { scales, shifts } => {
                 let (scale, shift) = (&scales[at.clone()], &shifts[at]);
-                diagonal::listed_distances(rows, listed, center, scale, shift, out);
+                if !scratch.packed {
+                    scratch.centered.resize(rows.len(), T::from_f64(0.0));
+                    diagonal::center_block(rows, center, &mut scratch.centered);
+                    scratch.packed = true;
+                }
+                diagonal::listed_distances(&scratch.centered, listed, scale, shift, out);
             }
             Shape::LowRank { scales, shifts, projections } => {
                 let width = projections.len() / self.n_components();
