@@ -17,7 +17,8 @@ use bounds::Drift;
 use m_step::MStep;
 pub(crate) use m_step::factored;
 use pass::Workspace;
-use start::Background;
+pub(crate) use start::SharedStarts;
+use start::{Background, Start};
 use std::ops::ControlFlow;
 use std::time::Instant;
 use thiserror::Error;
@@ -122,14 +123,17 @@ struct Run {
 }
 
 /// Fits a mixture; see [`ValidParams::fit_observed`](crate::ValidParams::fit_observed).
+///
+/// Fits to the same samples with the same seed may share parts of their starts in `shared`; that changes no result.
 pub(crate) fn fit<T: Real>(
     values: &Values,
     samples: &Samples<'_, T>,
     seed: u64,
+    shared: &SharedStarts,
     observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Result<Fit, FitError> {
     check_size(values, samples)?;
-    let background = Background::new(values, samples, seed);
+    let background = shared.background(values, samples, seed);
     let mut workspace =
         Workspace::new(values.n_components, samples, values.covariance_type.of_moments());
     let mut times = FitTimes::default();
@@ -142,6 +146,7 @@ pub(crate) fn fit<T: Real>(
             seed,
             start,
             &background,
+            shared,
             &mut workspace,
             &mut times,
             observe,
@@ -189,6 +194,7 @@ fn run_start<T: Real>(
     seed: u64,
     start: usize,
     background: &Background,
+    shared: &SharedStarts,
     workspace: &mut Workspace<T>,
     times: &mut FitTimes,
     observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
@@ -196,7 +202,8 @@ fn run_start<T: Real>(
     let clock = Instant::now();
     workspace.reset();
     let mut m_step = MStep::new(values, background, samples.total_weight());
-    let mut model = start::model(values, samples, seed, start, background, workspace, &mut m_step)?;
+    let at = Start { values, seed, index: start, background, shared };
+    let mut model = at.model(samples, workspace, &mut m_step)?;
     times.start += clock.elapsed();
     let clock = Instant::now();
     let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
@@ -221,19 +228,21 @@ fn run_start<T: Real>(
         drift = Drift::between(&model, &updated);
         model = updated;
         let change = previous.map(|previous| bound - previous);
+        converged = change.is_some_and(|change| change.abs() < values.tol);
         let progress = Progress {
             n_components: values.n_components,
+            covariance_type: values.covariance_type,
             start,
             n_init: values.n_init,
             iteration,
             max_iter: values.max_iter,
             lower_bound: bound,
             change,
+            is_last_iteration: converged || iteration == values.max_iter,
         };
         if observe(&progress).is_break() {
             return Err(FitError::Cancelled { start, iteration });
         }
-        converged = change.is_some_and(|change| change.abs() < values.tol);
         if converged {
             break;
         }

@@ -1,6 +1,7 @@
 //! [`Init`]: how a start of EM is made.
 
 pub(crate) mod kmeans;
+pub(crate) mod oversampling;
 
 use crate::GaussianMixture;
 
@@ -10,9 +11,13 @@ use crate::GaussianMixture;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Init {
-    /// k-means from k-means++ centres; each row belongs to its nearest centre.
+    /// k-means from k-means++ centres, on at most 16,384 rows (512 a component, where that is more); each row belongs to
+    /// its nearest centre.
     #[default]
     KMeans,
+    /// k-means from k-means‖ centres (Bahmani et al. 2012), on all rows: for many rows with clusters so small that a
+    /// subset may miss them. Sixteen passes over the data at most.
+    KMeansParallel,
     /// k-means++ centres alone; each row belongs to its nearest centre.
     KMeansPlusPlus,
     /// Distinct random rows as means, equal weights, the covariance of all samples for every component.

@@ -1,5 +1,7 @@
 //! [`Progress`]: what a running fit tells its observer.
 
+use crate::CovarianceType;
+
 /// State of a fit after one EM iteration.
 ///
 /// Passed to the closure of [`ValidParams::fit_observed`](crate::ValidParams::fit_observed), whose answer
@@ -9,6 +11,8 @@
 pub struct Progress {
     /// Number of components of the mixture being fitted.
     pub n_components: usize,
+    /// Shape of its covariances.
+    pub covariance_type: CovarianceType,
     /// Which start, counted from 0.
     pub start: usize,
     /// Number of starts.
@@ -21,4 +25,6 @@ pub struct Progress {
     pub lower_bound: f64,
     /// Change of the lower bound since the iteration before; none in the first.
     pub change: Option<f64>,
+    /// Whether no iteration of this start follows. With the last start the fit ends.
+    pub is_last_iteration: bool,
 }

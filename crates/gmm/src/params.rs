@@ -1,6 +1,6 @@
 //! [`GmmParams`]: what a fit is asked to do, and its checked twin.
 
-use crate::em::{self, FitError};
+use crate::em::{self, FitError, SharedStarts};
 use crate::init::Init;
 use crate::observe::Progress;
 use crate::prior::{Prior, Shrinkage};
@@ -296,7 +296,19 @@ impl ValidParams {
         seed: u64,
         observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
     ) -> Result<Fit, FitError> {
-        em::fit(&self.values, samples, seed, observe)
+        self.fit_sharing(samples, seed, &SharedStarts::default(), observe)
+    }
+
+    /// Like [`fit_observed`](Self::fit_observed), with starts shared among fits to the same samples with the same seed and
+    /// the same kind of start.
+    pub(crate) fn fit_sharing<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        seed: u64,
+        starts: &SharedStarts,
+        observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    ) -> Result<Fit, FitError> {
+        em::fit(&self.values, samples, seed, starts, observe)
     }
 }
 

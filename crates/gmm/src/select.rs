@@ -4,15 +4,21 @@ mod criteria;
 
 pub use criteria::{adjusted_rand_index, elbow, silhouette};
 
-use crate::em::FitError;
+use crate::em::{FitError, SharedStarts};
 use crate::observe::Progress;
 use crate::params::GmmParams;
 use crate::report::Fit;
 use crate::streams::{Purpose, stream};
 use crate::{CovarianceType, Real, Samples};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 use thiserror::Error;
+
+/// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one fit does not, and a
+/// bound of what they hold in memory together.
+const ROWS_AT_ONCE: usize = 1 << 20;
 
 /// What a sweep chooses by; every criterion is reported so that lower is better.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -238,7 +244,9 @@ impl Sweep {
 
     /// Runs the sweep under observation and keeps the fit with the lowest criterion; of equal ones the first.
     ///
-    /// Every entry uses the same seed, so that entries with the same number of components share their starts.
+    /// Fits run side by side where samples are few (a million rows over all fits at a time), so their progress comes mixed. Every
+    /// entry uses the same seed, and entries with the same number of components share one k-means. Neither changes a
+    /// result: each entry is what [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
     ///
     /// # Errors
     /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or a fit fails or is cancelled.
@@ -260,36 +268,77 @@ impl Sweep {
         if largest > n_samples {
             return Err(SelectError::TooFewSamples { n_samples, n_components: largest });
         }
+        let runner = Runner {
+            sweep: self,
+            samples,
+            seed,
+            starts: SharedStarts::default(),
+            observe: Mutex::new(observe),
+        };
+        let n_at_once = (ROWS_AT_ONCE / n_samples).clamp(1, rayon::current_num_threads());
         let mut curve = Vec::with_capacity(types.len() * self.n_components.len());
         let mut best: Option<(usize, Fit)> = None;
         for covariance_type in types {
             let (mut least, mut n_worse) = (f64::INFINITY, 0);
-            for n_components in &self.n_components {
-                let params = self.params.clone();
-                let params = params.n_components(*n_components).covariance_type(covariance_type);
-                let n_components = *n_components;
-                let failed = |source| SelectError::Fit { n_components, covariance_type, source };
-                let fit = params.clone().fit_observed(samples, seed, observe).map_err(failed)?;
-                let held_out = self.held_out(&params, samples, seed).map_err(failed)?;
-                let candidate = Candidate::of(&fit, samples, held_out);
-                let value = candidate.value(self.criterion);
-                let lowest = best.as_ref().map(|(at, _): &(usize, Fit)| {
-                    let kept: &Candidate = &curve[*at];
-                    kept.value(self.criterion)
-                });
-                if lowest.is_none_or(|lowest| value < lowest) {
-                    best = Some((curve.len(), fit));
-                }
-                curve.push(candidate);
-                n_worse = if value < least { 0 } else { n_worse + 1 };
-                least = least.min(value);
-                if self.patience.is_some_and(|patience| n_worse >= patience) {
-                    break;
+            // Beyond the entry that ends the curve, what ran at the same time is dropped.
+            'curve: for together in self.n_components.chunks(n_at_once) {
+                let entries: Vec<_> =
+                    together.par_iter().map(|k| runner.entry(*k, covariance_type)).collect();
+                for entry in entries {
+                    let (candidate, fit) = entry?;
+                    let value = candidate.value(self.criterion);
+                    let lowest = best.as_ref().map(|(at, _): &(usize, Fit)| {
+                        let kept: &Candidate = &curve[*at];
+                        kept.value(self.criterion)
+                    });
+                    if lowest.is_none_or(|lowest| value < lowest) {
+                        best = Some((curve.len(), fit));
+                    }
+                    curve.push(candidate);
+                    n_worse = if value < least { 0 } else { n_worse + 1 };
+                    least = least.min(value);
+                    if self.patience.is_some_and(|patience| n_worse >= patience) {
+                        break 'curve;
+                    }
                 }
             }
         }
         let (chosen, best) = best.ok_or(SelectError::Empty)?;
         Ok(Selection { best, selection: Curve { criterion: self.criterion, chosen, curve } })
+    }
+}
+
+type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + Send + 'a;
+
+/// What all fits of a running sweep use.
+struct Runner<'a, T> {
+    sweep: &'a Sweep,
+    samples: &'a Samples<'a, T>,
+    seed: u64,
+    starts: SharedStarts,
+    observe: Mutex<&'a mut Observer<'a>>,
+}
+
+impl<T: Real> Runner<'_, T> {
+    /// One entry of the curve.
+    fn entry(
+        &self,
+        n_components: usize,
+        covariance_type: CovarianceType,
+    ) -> Result<(Candidate, Fit), SelectError> {
+        let params = self.sweep.params.clone();
+        let params = params.n_components(n_components).covariance_type(covariance_type);
+        let failed = |source| SelectError::Fit { n_components, covariance_type, source };
+        let mut observe = |progress: &Progress| {
+            let mut observe = self.observe.lock().unwrap_or_else(PoisonError::into_inner);
+            observe(progress)
+        };
+        let valid = params.clone().check().map_err(|error| failed(error.into()))?;
+        let fit = valid
+            .fit_sharing(self.samples, self.seed, &self.starts, &mut observe)
+            .map_err(failed)?;
+        let held_out = self.sweep.held_out(&params, self.samples, self.seed).map_err(failed)?;
+        Ok((Candidate::of(&fit, self.samples, held_out), fit))
     }
 }
 

@@ -21,3 +21,11 @@ pub(crate) fn stream(seed: u64, purpose: Purpose, index: u32) -> ChaCha8Rng {
     rng.set_stream((u64::from(purpose as u32) << 32) | u64::from(index));
     rng
 }
+
+/// The generator of part `index` of step `round` under a seed that is itself drawn from a stream.
+pub(crate) fn unnamed(seed: u64, round: u32, index: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // Parts are blocks of rows: 2^40 of them are more than any memory holds.
+    rng.set_stream((u64::from(round) << 40) | index);
+    rng
+}

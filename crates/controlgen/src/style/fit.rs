@@ -150,13 +150,12 @@ fn choose(
 
     let n_fits = request.n_components.clone().count() * request.covariance_types.len();
     progress.begin("fitting mixtures", "fits", n_fits as u64);
-    let mut current = None;
     let mut selection = Sweep::new(request.n_components.clone())
         .covariance_types(request.covariance_types.iter().copied())
         .criterion(request.criterion)
         .params(GmmParams::new(1).n_init(request.n_init))
         .run_observed(&some, request.seed, &mut |at| {
-            if current.replace(at.n_components).is_some_and(|before| before != at.n_components) {
+            if at.is_last_iteration && at.start + 1 == at.n_init {
                 progress.advance(1);
             }
             ControlFlow::Continue(())

@@ -4,13 +4,16 @@ use super::FitError;
 use super::m_step::MStep;
 use super::pass::{PassTotals, Workspace};
 use crate::density::{BlockDensity, Factors};
-use crate::init::{Init, kmeans};
+use crate::init::{Init, kmeans, oversampling};
 use crate::params::Values;
 use crate::stats::{Accumulator, Moments};
 use crate::streams::{Purpose, stream};
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, linalg};
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rows that k-means and the background covariance look at, at most (or 512 a component, where that is more).
 const SUBSET_ROWS: usize = 16_384;
@@ -20,7 +23,7 @@ pub(super) struct Background {
     pub(super) mean: Vec<f64>,
     pub(super) covariance: Pooled,
     /// Moments of all samples around `mean`; only tied covariances need them.
-    total: Option<Moments>,
+    total: OnceLock<Moments>,
     /// The subset, row-major.
     rows: Vec<f64>,
 }
@@ -63,9 +66,8 @@ impl Pooled {
 }
 
 impl Background {
-    pub(super) fn new<T: Real>(values: &Values, samples: &Samples<'_, T>, seed: u64) -> Self {
+    fn new<T: Real>(n_rows: usize, samples: &Samples<'_, T>, seed: u64) -> Self {
         let (n, d) = (samples.n_samples(), samples.n_features());
-        let n_rows = n.min(SUBSET_ROWS.max(512 * values.n_components));
         let mut chosen: Vec<usize> = if n_rows == n {
             (0..n).collect()
         } else {
@@ -92,18 +94,21 @@ impl Background {
         for j in 0..d {
             matrix[j * d + j] = matrix[j * d + j].max(0.0);
         }
-        let total = (values.covariance_type == CovarianceType::Tied).then(|| {
-            let mut total = Accumulator::<T>::new(CovarianceType::Full, d);
-            total.reset(&mean);
+        Self { mean, covariance: Pooled { matrix, d }, total: OnceLock::new(), rows }
+    }
+
+    fn ensure_total<T: Real>(&self, samples: &Samples<'_, T>) {
+        self.total.get_or_init(|| {
+            let mut total = Accumulator::<T>::new(CovarianceType::Full, self.mean.len());
+            total.reset(&self.mean);
             total.add_all(samples.data(), |row| samples.weight(row));
             total.finish().clone()
         });
-        Self { mean, covariance: Pooled { matrix, d }, total, rows }
     }
 
     /// Covariance within components: that of all samples less that between the components' means.
     pub(super) fn within(&self, moments: &[Moments]) -> Vec<f64> {
-        let total = self.total.as_ref().expect("tied fits keep the moments of all samples");
+        let total = self.total.get().expect("tied fits keep the moments of all samples");
         let d = self.mean.len();
         let mut within = total.second.clone();
         for component in moments.iter().filter(|m| m.count > 0.0) {
@@ -123,106 +128,178 @@ impl Background {
     }
 }
 
-/// The starting mixture of start number `start`.
-pub(super) fn model<T: Real>(
-    values: &Values,
-    samples: &Samples<'_, T>,
-    seed: u64,
-    start: usize,
-    background: &Background,
-    workspace: &mut Workspace<T>,
-    m_step: &mut MStep<'_>,
-) -> Result<GaussianMixture, FitError> {
-    let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
-    if let Init::Model(model) = &values.init {
-        expect("components", model.n_components(), k)?;
-        expect("features", model.n_features(), d)?;
-        if model.covariance_type() != values.covariance_type {
-            return Err(FitError::BadStart {
-                what: "as covariance type",
-                found: format!("{:?}", model.covariance_type()),
-                expected: format!("{:?}", values.covariance_type),
-            });
-        }
-        return Ok(model.as_ref().clone());
-    }
-    if let Some(totals) = responsibilities(values, samples, seed, start, background, workspace)? {
-        return m_step.update(workspace.moments(), samples, None, totals.worst_row, 0);
-    }
-    let mut means = Vec::with_capacity(k * d);
-    for row in index::sample(&mut start_stream(seed, start), n, k) {
-        means.extend(samples.row(row).iter().map(|x| x.to_f64()));
-    }
-    m_step.everywhere_alike(&means)
+type Shared<K, V> = Mutex<BTreeMap<K, Arc<V>>>;
+
+/// What fits to the same samples with the same seed have in common.
+#[derive(Default)]
+pub(crate) struct SharedStarts {
+    /// By the number of rows looked at.
+    backgrounds: Shared<usize, Background>,
+    /// Centres of k-means, by number of components and start.
+    centers: Shared<(usize, usize), Vec<f64>>,
 }
 
-fn start_stream(seed: u64, start: usize) -> ChaCha8Rng {
-    stream(seed, Purpose::Start, u32::try_from(start).unwrap_or(u32::MAX))
+impl SharedStarts {
+    pub(super) fn background<T: Real>(
+        &self,
+        values: &Values,
+        samples: &Samples<'_, T>,
+        seed: u64,
+    ) -> Arc<Background> {
+        let n_rows = samples.n_samples().min(SUBSET_ROWS.max(512 * values.n_components));
+        let made = || Ok(Background::new(n_rows, samples, seed));
+        let Ok(background) = look_up::<_, _, Infallible>(&self.backgrounds, n_rows, made);
+        if values.covariance_type == CovarianceType::Tied {
+            background.ensure_total(samples);
+        }
+        background
+    }
 }
 
-/// Leaves the moments of the starting responsibilities in the workspace; none where the start is made otherwise.
-pub(super) fn responsibilities<T: Real>(
-    values: &Values,
-    samples: &Samples<'_, T>,
-    seed: u64,
-    start: usize,
-    background: &Background,
-    workspace: &mut Workspace<T>,
-) -> Result<Option<PassTotals>, FitError> {
-    let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
-    let everywhere = background.mean.repeat(k);
-    let totals = match &values.init {
-        Init::KMeans | Init::KMeansPlusPlus => {
-            let share = (d as f64 + 1.0) / (background.rows.len() / d) as f64;
-            let metric = if values.whiten {
-                background.covariance.shrunk(share.min(1.0))
-            } else {
-                identity(d)
-            };
-            let max_iter = if matches!(values.init, Init::KMeans) { kmeans::MAX_ITER } else { 0 };
-            let centers = kmeans::centers(
-                &background.rows,
-                &metric,
-                d,
-                k,
-                max_iter,
-                &mut start_stream(seed, start),
-            );
-            let factors = Factors::new(&Covariances::Tied(metric), k, d)
-                .map_err(|_| FitError::Singular { component: 0, reg_covar: values.reg_covar })?;
-            let density = BlockDensity::<T>::new(&vec![1.0 / k as f64; k], &centers, &factors);
-            workspace.assignment(samples, &density, &centers)
-        }
-        Init::Labels(labels) => {
-            expect("labels", labels.len(), n)?;
-            if let Some(label) = labels.iter().find(|label| **label >= k) {
+/// What is there under a key, or is made now. Two that ask at once may both make it: they make the same.
+fn look_up<K: Ord, V, E>(
+    map: &Shared<K, V>,
+    key: K,
+    make: impl FnOnce() -> Result<V, E>,
+) -> Result<Arc<V>, E> {
+    let lock = || map.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = lock().get(&key).cloned();
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    // The lock is not held meanwhile: what is made runs on the pool, which may ask again.
+    let made = Arc::new(make()?);
+    lock().insert(key, Arc::clone(&made));
+    Ok(made)
+}
+
+/// One start of a fit.
+pub(super) struct Start<'a> {
+    pub(super) values: &'a Values,
+    pub(super) seed: u64,
+    /// Counted from 0.
+    pub(super) index: usize,
+    pub(super) background: &'a Background,
+    pub(super) shared: &'a SharedStarts,
+}
+
+impl Start<'_> {
+    /// The starting mixture.
+    pub(super) fn model<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        workspace: &mut Workspace<T>,
+        m_step: &mut MStep<'_>,
+    ) -> Result<GaussianMixture, FitError> {
+        let values = self.values;
+        let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
+        if let Init::Model(model) = &values.init {
+            expect("components", model.n_components(), k)?;
+            expect("features", model.n_features(), d)?;
+            if model.covariance_type() != values.covariance_type {
                 return Err(FitError::BadStart {
-                    what: "as its largest label",
-                    found: label.to_string(),
-                    expected: format!("labels below {k}"),
+                    what: "as covariance type",
+                    found: format!("{:?}", model.covariance_type()),
+                    expected: format!("{:?}", values.covariance_type),
                 });
             }
-            workspace.given(samples, &everywhere, |row, component| {
-                f64::from(u8::from(labels[row] == component))
-            })
+            return Ok(model.as_ref().clone());
         }
-        Init::Responsibilities(given) => {
-            expect("responsibilities", given.len(), n * k)?;
-            let sound = |row: &[f64]| {
-                row.iter().all(|r| *r >= 0.0) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-6
-            };
-            if let Some(row) = given.chunks(k).position(|row| !sound(row)) {
-                return Err(FitError::BadStart {
-                    what: "as a row of responsibilities",
-                    found: format!("row {row}"),
-                    expected: "values that are not negative and sum to 1".to_owned(),
-                });
+        if let Some(totals) = self.responsibilities(samples, workspace)? {
+            return m_step.update(workspace.moments(), samples, None, totals.worst_row, 0);
+        }
+        let mut means = Vec::with_capacity(k * d);
+        for row in index::sample(&mut self.stream(), n, k) {
+            means.extend(samples.row(row).iter().map(|x| x.to_f64()));
+        }
+        m_step.everywhere_alike(&means)
+    }
+
+    fn stream(&self) -> ChaCha8Rng {
+        stream(self.seed, Purpose::Start, u32::try_from(self.index).unwrap_or(u32::MAX))
+    }
+
+    /// Leaves the moments of the starting responsibilities in the workspace; none where the start is made otherwise.
+    pub(super) fn responsibilities<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        workspace: &mut Workspace<T>,
+    ) -> Result<Option<PassTotals>, FitError> {
+        let values = self.values;
+        let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
+        let everywhere = self.background.mean.repeat(k);
+        let totals = match &values.init {
+            Init::KMeans | Init::KMeansPlusPlus | Init::KMeansParallel => {
+                let metric = self.metric();
+                let key = (k, self.index);
+                let made = || self.centers(samples, &metric);
+                let centers = look_up(&self.shared.centers, key, made)?;
+                let factors = Factors::new(&Covariances::Tied(metric), k, d)
+                    .map_err(|_| self.singular_metric())?;
+                let density = BlockDensity::<T>::new(&vec![1.0 / k as f64; k], &centers, &factors);
+                workspace.assignment(samples, &density, &centers)
             }
-            workspace.given(samples, &everywhere, |row, component| given[row * k + component])
+            Init::Labels(labels) => {
+                expect("labels", labels.len(), n)?;
+                if let Some(label) = labels.iter().find(|label| **label >= k) {
+                    return Err(FitError::BadStart {
+                        what: "as its largest label",
+                        found: label.to_string(),
+                        expected: format!("labels below {k}"),
+                    });
+                }
+                workspace.given(samples, &everywhere, |row, component| {
+                    f64::from(u8::from(labels[row] == component))
+                })
+            }
+            Init::Responsibilities(given) => {
+                expect("responsibilities", given.len(), n * k)?;
+                let sound = |row: &[f64]| {
+                    row.iter().all(|r| *r >= 0.0) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-6
+                };
+                if let Some(row) = given.chunks(k).position(|row| !sound(row)) {
+                    return Err(FitError::BadStart {
+                        what: "as a row of responsibilities",
+                        found: format!("row {row}"),
+                        expected: "values that are not negative and sum to 1".to_owned(),
+                    });
+                }
+                workspace.given(samples, &everywhere, |row, component| given[row * k + component])
+            }
+            Init::Random | Init::Model(_) => return Ok(None),
+        };
+        Ok(Some(totals))
+    }
+
+    /// The covariance under which k-means measures distances.
+    fn metric(&self) -> Vec<f64> {
+        let d = self.background.mean.len();
+        if !self.values.whiten {
+            return identity(d);
         }
-        Init::Random | Init::Model(_) => return Ok(None),
-    };
-    Ok(Some(totals))
+        let share = (d as f64 + 1.0) / (self.background.rows.len() / d) as f64;
+        self.background.covariance.shrunk(share.min(1.0))
+    }
+
+    /// Centres, `[K, D]`, of the kind of k-means that the parameters ask for.
+    fn centers<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        metric: &[f64],
+    ) -> Result<Vec<f64>, FitError> {
+        let (k, d) = (self.values.n_components, samples.n_features());
+        let (rows, mut rng) = (&self.background.rows, self.stream());
+        Ok(match self.values.init {
+            Init::KMeansParallel => oversampling::centers(samples, metric, k, &mut rng)
+                .ok_or_else(|| self.singular_metric())?,
+            Init::KMeansPlusPlus => kmeans::centers(rows, metric, d, k, 0, &mut rng),
+            _ => kmeans::centers(rows, metric, d, k, kmeans::MAX_ITER, &mut rng),
+        })
+    }
+
+    fn singular_metric(&self) -> FitError {
+        FitError::Singular { component: 0, reg_covar: self.values.reg_covar }
+    }
 }
 
 fn expect(what: &'static str, found: usize, expected: usize) -> Result<(), FitError> {

@@ -2,7 +2,7 @@
 
 use super::bounds::Drift;
 use super::pass::Workspace;
-use super::start::{self, Background};
+use super::start::{Background, SharedStarts, Start};
 use super::{FitError, check_size};
 use crate::bayes::{BayesianFit, Settings, WeightPrior};
 use crate::density::BlockDensity;
@@ -42,9 +42,11 @@ pub(crate) fn fit<T: Real>(
     seed: u64,
 ) -> Result<BayesianFit, FitError> {
     check_size(values, samples)?;
-    let background = Background::new(values, samples, seed);
+    let shared = SharedStarts::default();
+    let background = shared.background(values, samples, seed);
     let mut workspace = Workspace::new(values.n_components, samples, values.covariance_type);
-    let started = start::responsibilities(values, samples, seed, 0, &background, &mut workspace)?;
+    let start = Start { values, seed, index: 0, background: &background, shared: &shared };
+    let started = start.responsibilities(samples, &mut workspace)?;
     if started.is_none() {
         return Err(FitError::BadStart {
             what: "as its start",

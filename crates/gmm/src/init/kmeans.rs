@@ -121,7 +121,7 @@ fn plus_plus<R: Rng + ?Sized>(rows: &[f64], d: usize, k: usize, rng: &mut R) -> 
 }
 
 /// Index at which the running sum of `weights` passes `target`.
-fn pick(weights: &[f64], target: f64) -> usize {
+pub(super) fn pick(weights: &[f64], target: f64) -> usize {
     let mut left = target;
     for (index, weight) in weights.iter().enumerate() {
         left -= weight;
@@ -200,6 +200,6 @@ fn cluster_means(rows: &[f64], labels: &[usize], before: &[f64], d: usize) -> Ve
     means
 }
 
-fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
 }

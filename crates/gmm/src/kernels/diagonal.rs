@@ -8,12 +8,12 @@ const ROWS: usize = 4;
 
 /// Takes `center` off every row of a block.
 pub(crate) fn center_block<T: Real>(rows: &[T], center: &[T], out: &mut [T]) {
-    Arch::new().dispatch(Center { rows, center, out });
+    Arch::new().dispatch(Center { rows, point: center, out });
 }
 
 struct Center<'a, T> {
     rows: &'a [T],
-    center: &'a [T],
+    point: &'a [T],
     out: &'a mut [T],
 }
 
@@ -22,9 +22,9 @@ impl<T: Real> WithSimd for Center<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let d = self.center.len();
+        let d = self.point.len();
         for (row, out) in self.rows.chunks_exact(d).zip(self.out.chunks_exact_mut(d)) {
-            for ((out, x), c) in out.iter_mut().zip(row).zip(self.center) {
+            for ((out, x), c) in out.iter_mut().zip(row).zip(self.point) {
                 *out = *x - *c;
             }
         }

@@ -47,7 +47,7 @@ fn duplicates_only() {
     let data = [2.0, -1.0].repeat(30);
     let samples = Samples::new(&data, 30, 2).unwrap();
     for covariance_type in TYPES {
-        for init in [Init::KMeans, Init::KMeansPlusPlus, Init::Random] {
+        for init in [Init::KMeans, Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
             let params = GmmParams::new(3).covariance_type(covariance_type).init(init);
             let fit = params.fit(&samples, 5).unwrap();
             assert_sound(&fit);

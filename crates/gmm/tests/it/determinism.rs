@@ -45,11 +45,22 @@ fn equal_bits_for_f32_samples() {
 }
 
 #[test]
+fn equal_bits_for_starts_from_all_rows() {
+    let data = clusters(N, 5, 4, 2.0, 15);
+    let samples = Samples::new(&data, N, 5).unwrap();
+    let params = GmmParams::new(4).init(Init::KMeansParallel).max_iter(3);
+    let fit = |n| with_threads(n, || params.clone().fit(&samples, 3).unwrap());
+    let one = fit(1);
+    assert_eq!(one, fit(2));
+    assert_eq!(one, fit(7));
+}
+
+#[test]
 fn every_start_is_made_anew() {
     // With no iterations to speak of, random starts must differ in their first bound.
     let data = clusters(400, 3, 4, 2.0, 13);
     let samples = Samples::new(&data, 400, 3).unwrap();
-    for init in [Init::Random, Init::KMeansPlusPlus] {
+    for init in [Init::Random, Init::KMeansPlusPlus, Init::KMeansParallel] {
         let fit = GmmParams::new(4).init(init).n_init(5).max_iter(1).fit(&samples, 1).unwrap();
         let mut first: Vec<f64> = fit.report.starts.iter().map(|s| s.first_bound).collect();
         first.sort_by(f64::total_cmp);

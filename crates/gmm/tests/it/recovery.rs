@@ -1,7 +1,7 @@
 //! Known mixtures are found again, and what is drawn has the moments it should.
 
 use crate::support::clusters;
-use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Samples};
+use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -95,6 +95,29 @@ fn whitening_finds_clusters_that_a_wide_axis_hides() {
     }
     assert!(found[1] >= 9, "whitened starts found the clusters in {} of 10 seeds", found[1]);
     assert!(found[1] > found[0], "whitened {} of 10, raw {} of 10", found[1], found[0]);
+}
+
+#[test]
+fn starts_from_all_rows_find_what_a_subset_misses() {
+    // Four rows of 60,000 lie far away; of the 16,384 that k-means looks at there are none in one seed of four.
+    let n = 60_000;
+    let mut data = clusters(n, 2, 2, 3.0, 32);
+    for row in [7, 20_000, 41_111, 59_990] {
+        data[2 * row] += 400.0;
+        data[2 * row + 1] -= 300.0;
+    }
+    let samples = Samples::new(&data, n, 2).unwrap();
+    let found = |init: Init| {
+        let has_far = |seed: &u64| {
+            let params = GmmParams::new(3).init(init.clone()).max_iter(5);
+            let model = params.fit(&samples, *seed).unwrap().model;
+            (0..3).any(|k| model.mean(k)[0] > 300.0)
+        };
+        (0..10).filter(has_far).count()
+    };
+    assert_eq!(found(Init::KMeansParallel), 10);
+    let of_a_subset = found(Init::KMeans);
+    assert!(of_a_subset < 10, "k-means on a subset found it {of_a_subset} times of 10");
 }
 
 #[test]

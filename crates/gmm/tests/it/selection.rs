@@ -1,6 +1,6 @@
 //! Sweeps: the curve, the choice, and that the chosen fit is the one of the curve.
 
-use crate::support::clusters;
+use crate::support::{clusters, with_threads};
 use gmm::select::{Criterion, Sweep, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 
@@ -70,4 +70,37 @@ fn patience_ends_a_sweep_that_has_turned() {
     let early = Sweep::new(1..=8).patience(2).run(&samples, 3).unwrap();
     assert!(early.selection.curve.len() < 8);
     assert_eq!(early.best, all.best);
+}
+
+#[test]
+fn entries_are_what_single_fits_give_at_any_number_of_threads() {
+    let data = clusters(3_000, 3, 3, 4.0, 63);
+    let samples = Samples::new(&data, 3_000, 3).unwrap();
+    let types = [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag];
+    let sweep = Sweep::new(1..=6)
+        .params(GmmParams::new(1).n_init(2).max_iter(20))
+        .covariance_types(types)
+        .patience(2);
+    let one = with_threads(1, || sweep.run(&samples, 5).unwrap());
+    for n_threads in [2, 7] {
+        assert_eq!(with_threads(n_threads, || sweep.run(&samples, 5).unwrap()), one);
+    }
+    for entry in &one.selection.curve {
+        let params = GmmParams::new(entry.n_components).covariance_type(entry.covariance_type);
+        let alone = params.n_init(2).max_iter(20).fit(&samples, 5).unwrap();
+        assert_eq!(alone.report.bic.to_bits(), entry.bic.to_bits());
+    }
+}
+
+#[test]
+fn a_sweep_can_be_cancelled() {
+    let data = clusters(500, 2, 2, 4.0, 64);
+    let samples = Samples::new(&data, 500, 2).unwrap();
+    let mut n_calls = 0;
+    let answer = Sweep::new(1..=4).run_observed(&samples, 1, &mut |_| {
+        n_calls += 1;
+        std::ops::ControlFlow::Break(())
+    });
+    assert!(answer.unwrap_err().to_string().contains("the fit of 1 components failed"));
+    assert!((1..=4).contains(&n_calls), "{n_calls} fits were begun");
 }
