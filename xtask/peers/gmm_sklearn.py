@@ -4,7 +4,8 @@
   gmm_sklearn.py DATA.npy INIT.json COVARIANCE ITERATIONS [float32|float64]
 
 Runs GaussianMixture's own E and M steps (the arithmetic of `fit`) and prints one JSON object: wall and processor
-seconds of each iteration and the mean log likelihood after the last one. Threads: OPENBLAS_NUM_THREADS, set by the caller.
+seconds of each iteration, the mean log likelihood after the last one, the most memory held, and the rate of a large
+matrix product on the same threads. Threads: OPENBLAS_NUM_THREADS, set by the caller.
 """
 import json
 import resource
@@ -14,6 +15,18 @@ import time
 import numpy as np
 from sklearn.mixture import GaussianMixture
 from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
+
+
+def product_rate(dtype, n=2048):
+    """Floating-point operations a second of the best of five products of square matrices."""
+    a = np.random.default_rng(0).standard_normal((n, n)).astype(dtype)
+    best = float("inf")
+    for _ in range(5):
+        begin = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - begin)
+    return 2 * n**3 / best
+
 
 data, init, covariance, iterations = sys.argv[1:5]
 dtype = np.dtype(sys.argv[5] if len(sys.argv) > 5 else "float64")
@@ -30,4 +43,5 @@ for _ in range(int(iterations)):
     wall.append(time.perf_counter() - begin)
     cpu.append(time.process_time() - used)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"wall": wall, "cpu": cpu, "score": float(model.score(X)), "peak_kib": peak}))
+print(json.dumps({"wall": wall, "cpu": cpu, "score": float(model.score(X)), "peak_kib": peak,
+                  "n": X.shape[0], "d": X.shape[1], "product_rate": product_rate(dtype)}))

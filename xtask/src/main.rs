@@ -1,8 +1,7 @@
 //! Repository tasks: `cargo xtask TASK`.
 
-mod bench_gmm;
 mod check;
-mod parity_gmm;
+mod gmm;
 mod parity_notes;
 mod process;
 mod tidy;
@@ -10,7 +9,7 @@ mod train;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 /// Tasks of this repository.
 #[derive(Debug, Parser)]
@@ -46,66 +45,27 @@ enum Parity {
         python: Option<PathBuf>,
     },
     /// `gmm` beside scikit-learn, after 1, 5 and 20 iterations from the same start
-    Gmm(GmmPeer),
+    Gmm(gmm::Peer),
 }
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Seconds of an EM iteration, `gmm` beside scikit-learn, by turns
+    /// Seconds of an EM iteration, `gmm` beside scikit-learn and linfa, by turns
     Gmm {
         #[command(flatten)]
-        peer: GmmPeer,
-        /// Iterations of each turn
-        #[arg(long, default_value_t = 20)]
-        iterations: usize,
+        peer: gmm::Peer,
+        /// Also measure how an iteration grows with rows and with components
+        #[arg(long)]
+        growth: bool,
     },
-}
-
-/// What comparing mixtures needs.
-#[derive(Debug, Args)]
-struct GmmPeer {
-    /// Folder of the problems that `gmm_problems.py` writes
-    #[arg(long, value_name = "DIR")]
-    problems: PathBuf,
-    /// A Python interpreter that has scikit-learn
-    #[arg(long, default_value = "python3")]
-    python: PathBuf,
-    /// Problems wanted, by their letter [default: all]
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// Write the rows as JSON too
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-}
-
-/// Builds the example `fit` of `gmm`, which lies in `examples` beside this program.
-fn build_fit() -> anyhow::Result<PathBuf> {
-    process::cargo(&["build", "--release", "--package", "gmm", "--example", "fit"], &[])?;
-    let own = std::env::current_exe()?;
-    Ok(own.with_file_name("examples").join(format!("fit{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Train(args) => train::run(&args),
         Task::Parity(Parity::Notes { dirs, python }) => parity_notes::run(&dirs, python),
-        Task::Parity(Parity::Gmm(peer)) => parity_gmm::run(
-            &peer.python,
-            &process::root().join("../shared/oracles/gmm_oracle.py"),
-            &peer.problems,
-            &build_fit()?,
-            &peer.only,
-            peer.json.as_deref(),
-        ),
-        Task::Bench(Bench::Gmm { peer, iterations }) => bench_gmm::run(
-            &peer.python,
-            &process::root().join("xtask/peers/gmm_sklearn.py"),
-            &peer.problems,
-            &build_fit()?,
-            iterations,
-            &peer.only,
-            peer.json.as_deref(),
-        ),
+        Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
+        Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
         Task::Check => check::run(),
     }
 }

@@ -8,7 +8,7 @@ mod common;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use common::{Table, numbers};
+use common::{Table, numbers, peak_kib};
 use gmm::{CovarianceType, Covariances, Fit, GaussianMixture, GmmParams, Init, Real, Samples};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -162,13 +162,6 @@ fn cpu_seconds() -> f64 {
         text.split_whitespace().next()?.parse().ok()
     };
     tasks.filter_map(|task| used(task.ok()?)).sum::<f64>() * 1e-9
-}
-
-/// The most memory that the process has held, in KiB, where the system tells it.
-fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// The fit as one JSON object.

@@ -4,8 +4,11 @@
 //! mean log likelihood settles; no more than one block of rows is in memory.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
+mod common;
+
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use common::peak_kib;
 use gmm::{CovarianceType, GmmParams, Samples, StepwiseEm, SufficientStats};
 use std::fs::File;
 use std::io::Read;
@@ -26,6 +29,9 @@ struct Arguments {
     /// Passes of batch EM after the first, at most
     #[arg(long, default_value_t = 10)]
     passes: usize,
+    /// Prints times and memory instead of the model
+    #[arg(long)]
+    json: bool,
 }
 
 /// Reads the file block by block and hands each to `visit`.
@@ -71,6 +77,7 @@ fn main() -> Result<()> {
     })?;
     let mut model = em.context("the file is empty")?.model().clone();
     let mut before = f64::NEG_INFINITY;
+    let mut times = Vec::new();
     for pass in 1..=arguments.passes {
         let clock = Instant::now();
         let mut total: Option<SufficientStats> = None;
@@ -86,12 +93,19 @@ fn main() -> Result<()> {
         model = total.maximise(1e-6, &model)?;
         let bound = total.mean_log_likelihood();
         let (rows, seconds) = (total.total_weight(), clock.elapsed().as_secs_f64());
-        println!("pass {pass}: {rows} rows, mean log likelihood {bound:.6}, {seconds:.2} s");
+        times.push(seconds);
+        if !arguments.json {
+            println!("pass {pass}: {rows} rows, mean log likelihood {bound:.6}, {seconds:.2} s");
+        }
         if (bound - before).abs() < 1e-3 {
             break;
         }
         before = bound;
     }
-    println!("{}", serde_json::to_string(&model)?);
+    if arguments.json {
+        println!("{}", serde_json::json!({ "seconds": times, "peak_kib": peak_kib() }));
+    } else {
+        println!("{}", serde_json::to_string(&model)?);
+    }
     Ok(())
 }

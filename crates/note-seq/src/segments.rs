@@ -73,7 +73,8 @@ fn sort_by_step(
         sum += *end;
         *end = sum;
     }
-    for note in notes.to_vec() {
+    let unsorted = notes.to_vec();
+    for note in unsorted {
         let end = &mut ends[slot(note)];
         notes[*end as usize] = note;
         *end += 1;

@@ -1,6 +1,6 @@
 //! What all converters share: the cut into windows, repetitions, caps.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::conversion::{Conversion, Dedupe, SkipReason};
 
@@ -57,12 +57,12 @@ impl Cut {
 #[derive(Debug)]
 pub(crate) struct Seen {
     dedupe: Dedupe,
-    windows: HashSet<Vec<u16>>,
+    windows: BTreeSet<Vec<u16>>,
 }
 
 impl Seen {
     pub(crate) fn new(dedupe: Dedupe) -> Self {
-        Self { dedupe, windows: HashSet::new() }
+        Self { dedupe, windows: BTreeSet::new() }
     }
 
     pub(crate) fn begin_segment(&mut self) {

@@ -1,0 +1,85 @@
+//! `cargo xtask parity gmm` and `cargo xtask bench gmm`: the mixture crate beside scikit-learn and linfa.
+
+pub(crate) mod bench;
+mod growth;
+pub(crate) mod parity;
+
+use crate::process;
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What comparing mixtures needs.
+#[derive(Debug, Args)]
+pub(crate) struct Peer {
+    /// Folder of the problems that `gmm_problems.py` writes
+    #[arg(long, value_name = "DIR")]
+    problems: PathBuf,
+    /// A Python interpreter that has scikit-learn
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+    /// Problems wanted, by their letter [default: all]
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Write the rows as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl Peer {
+    fn wants(&self, problem: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|wanted| wanted == problem)
+    }
+
+    fn data(&self, problem: &str) -> PathBuf {
+        self.problems.join(format!("{problem}_X.npy"))
+    }
+
+    fn init(&self, problem: &str) -> PathBuf {
+        self.problems.join(format!("{problem}_init.json"))
+    }
+
+    fn write(&self, rows: &[Value]) -> Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        std::fs::write(path, serde_json::to_vec_pretty(rows)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// Builds an example of `gmm`, which then lies in `examples` beside this program.
+fn build_example(name: &str) -> Result<PathBuf> {
+    process::cargo(&["build", "--release", "--package", "gmm", "--example", name], &[])?;
+    let own = std::env::current_exe()?;
+    Ok(own.with_file_name("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Runs a command and reads the JSON object it prints.
+fn answer(command: &mut Command) -> Result<Value> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(
+        output.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// All numbers of nested arrays, in order.
+fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        other => other.as_f64().into_iter().collect(),
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", path.display()))
+}
