@@ -42,6 +42,9 @@ pub(crate) struct TrainArgs {
     /// The seed of every draw
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The program `controlgen` to run [default: its release build, made now]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Threads to use [default: all processors]
     #[arg(long)]
     threads: Option<u16>,
@@ -53,7 +56,10 @@ macro_rules! args {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
-    let program = process::build_controlgen()?;
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => process::build_controlgen()?,
+    };
     let step = |mut arguments: Vec<OsString>| {
         if let Some(threads) = args.threads {
             arguments.extend(args!["--threads", threads.to_string()]);
