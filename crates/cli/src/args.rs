@@ -75,6 +75,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// List the named model configurations
     Presets,
+    /// Make a model folder of a checkpoint that Magenta published
+    ImportMagenta(ImportMagentaArgs),
+    /// Write a model's weights for PyTorch
+    ExportTorch(ExportTorchArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -248,6 +252,30 @@ pub(crate) enum StyleCommand {
         #[command(flatten)]
         decoding: DecodingArgs,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportMagentaArgs {
+    /// A folder of magenta-js or deeplearn.js, a TensorFlow checkpoint (its folder or .index file),
+    /// or a .tar of one
+    #[arg(value_name = "PATH")]
+    pub(crate) checkpoint: PathBuf,
+    /// The model folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Find on this corpus which latent dimensions carry information [default: all count as such]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportTorchArgs {
+    /// The model folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The safetensors file to write; must not exist
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 /// How new latents become music.

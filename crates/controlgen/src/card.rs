@@ -6,22 +6,41 @@ use crate::model::ModelConfig;
 
 /// A model card in Markdown: what the model is, how it was trained, how well it does.
 pub(crate) fn model_card(config: &ModelConfig) -> String {
-    let (sizes, training) = (&config.musicvae, &config.training);
-    let mut card = format!(
-        "# A MusicVAE of kind `{}`\n\n\
-         Trained by controlgen {} from preset `{}`, seed {}, for {} steps on {} windows \
-         (corpus {}).\n\n\
-         | | |\n|---|---|\n\
+    let mut card = format!("# A MusicVAE of kind `{}`\n\n", config.kind);
+    if let Some(training) = &config.training {
+        let _ = writeln!(
+            card,
+            "Trained by controlgen {} from preset `{}`, seed {}, for {} steps on {} windows \
+             (corpus {}).",
+            training.program_version,
+            training.preset,
+            training.seed,
+            training.n_steps,
+            training.n_train_windows,
+            training.corpus_hash,
+        );
+    }
+    if let Some(imported) = &config.imported {
+        let _ = writeln!(
+            card,
+            "Imported by controlgen {} from Magenta's checkpoint `{}` (form `{}`); active \
+             dimensions: {}.",
+            imported.program_version,
+            imported.source,
+            imported.form,
+            match &imported.corpus_hash {
+                Some(hash) => format!("found on corpus {hash}"),
+                None => "all, because they were not looked for".to_owned(),
+            },
+        );
+    }
+    let sizes = &config.musicvae;
+    let _ = write!(
+        card,
+        "\n| | |\n|---|---|\n\
          | steps a window, classes | {}, {} |\n\
          | encoder, decoder units | {:?}, {:?} |\n\
          | latent dimensions, active | {}, {} |\n",
-        config.kind,
-        training.program_version,
-        training.preset,
-        training.seed,
-        training.n_steps,
-        training.n_train_windows,
-        training.corpus_hash,
         sizes.n_steps,
         sizes.n_classes,
         sizes.encoder_sizes,
@@ -29,7 +48,8 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
         sizes.z_size,
         config.active_dimensions.len(),
     );
-    if let Some(heldout) = &training.heldout {
+    let training = config.training.as_ref();
+    if let Some(heldout) = training.and_then(|training| training.heldout.as_ref()) {
         let _ = write!(
             card,
             "| held-out windows | {} |\n\
@@ -44,7 +64,7 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
             heldout.kl_bits,
         );
     }
-    if let Some(baselines) = &training.baselines {
+    if let Some(baselines) = training.and_then(|training| training.baselines) {
         let _ = writeln!(
             card,
             "| baselines: commonest token, bigram | {:.3}, {:.3} |",

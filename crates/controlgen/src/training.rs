@@ -28,7 +28,7 @@ use metrics::MetricsFile;
 /// Held-out windows scored on the way; all of them are scored at the end.
 const EVALUATION_WINDOWS: usize = 2048;
 /// Training windows encoded to find the active dimensions.
-const ACTIVITY_WINDOWS: usize = 20_000;
+pub(crate) const ACTIVITY_WINDOWS: usize = 20_000;
 
 /// What to train on, how, and where to.
 #[derive(Clone, Debug)]
@@ -279,7 +279,8 @@ pub fn train(
         kind: preset.kind.to_owned(),
         musicvae: preset.model.clone(),
         active_dimensions: active,
-        training: summary,
+        training: Some(summary),
+        imported: None,
     };
     write_model(&request.run.model(), &config, &weights)?;
     Ok(outcome)
@@ -308,7 +309,7 @@ fn start(
 }
 
 /// At most `most` windows, spread evenly.
-fn every_nth(windows: Windows<'_>, most: usize) -> Vec<u16> {
+pub(crate) fn every_nth(windows: Windows<'_>, most: usize) -> Vec<u16> {
     let every = windows.len().div_ceil(most).max(1);
     windows.iter().step_by(every).flatten().copied().collect()
 }

@@ -19,6 +19,41 @@ pub struct MusicVaeConfig {
     pub encoder_sizes: Vec<usize>,
     /// Units of each decoder layer.
     pub decoder_sizes: Vec<usize>,
+    /// What the encoder reads at each step; the class itself unless said otherwise.
+    #[serde(default, skip_serializing_if = "EncoderInput::is_class")]
+    pub encoder_input: EncoderInput,
+}
+
+/// What the encoder reads at each step. The decoder reads and writes classes always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderInput {
+    /// The class: one of `V` inputs is set.
+    #[default]
+    Class,
+    /// The class as a set of drums: input `i` is set where bit `i` of the class is, and one more
+    /// where no bit is. Magenta's drum models have 9 drums, hence 512 classes and 10 inputs.
+    DrumRoll,
+}
+
+impl EncoderInput {
+    /// Inputs of the encoder's first layer for a model of `n_classes`.
+    pub fn width(self, n_classes: usize) -> usize {
+        match self {
+            Self::Class => n_classes,
+            Self::DrumRoll => n_bits(n_classes) + 1,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    fn is_class(&self) -> bool {
+        *self == Self::Class
+    }
+}
+
+/// Bits that the largest of `n_classes` classes has.
+fn n_bits(n_classes: usize) -> usize {
+    n_classes.saturating_sub(1).checked_ilog2().map_or(0, |log| log as usize + 1)
 }
 
 /// The largest size accepted anywhere in a [`MusicVaeConfig`]: far above any published model, and
@@ -42,6 +77,15 @@ pub enum ConfigError {
     NoLayer {
         /// Which.
         field: &'static str,
+    },
+    /// The classes are not all sets of some drums.
+    #[error(
+        "`n_classes` is {found}; an encoder that reads a drum roll needs a power of two, one class \
+         for each set of drums"
+    )]
+    DrumClasses {
+        /// What it was.
+        found: usize,
     },
     /// A setting is out of its range.
     #[error("`{field}` is {found}; {allowed} is allowed")]
@@ -78,7 +122,13 @@ impl MusicVaeConfig {
                 return Err(ConfigError::Size { field, found });
             }
         }
-        Ok(())
+        let found = self.n_classes;
+        match self.encoder_input {
+            EncoderInput::DrumRoll if found < 2 || !found.is_power_of_two() => {
+                Err(ConfigError::DrumClasses { found })
+            }
+            EncoderInput::DrumRoll | EncoderInput::Class => Ok(()),
+        }
     }
 }
 

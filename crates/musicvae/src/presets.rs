@@ -1,6 +1,6 @@
 //! Named configurations.
 
-use crate::config::{MusicVaeConfig, ObjectiveConfig, TrainingConfig};
+use crate::config::{EncoderInput, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
 /// A named configuration of model and training.
@@ -56,6 +56,7 @@ fn cat_mel_2bar_small() -> Preset {
             z_size: 256,
             encoder_sizes: vec![512],
             decoder_sizes: vec![256, 256],
+            encoder_input: EncoderInput::Class,
         },
         training: melody_training(),
     }
@@ -77,6 +78,7 @@ fn cat_mel_2bar_tiny() -> Preset {
             z_size: 64,
             encoder_sizes: vec![256],
             decoder_sizes: vec![256],
+            encoder_input: EncoderInput::Class,
         },
         training: TrainingConfig {
             batch_size: 128,

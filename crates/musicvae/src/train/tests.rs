@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::config::EncoderInput;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use crate::weights::{HostTensor, replace, tensors};
 use crate::{Generator, ObjectiveConfig, Sampling};
@@ -19,6 +20,7 @@ fn config() -> MusicVaeConfig {
         z_size: 4,
         encoder_sizes: vec![5, 3],
         decoder_sizes: vec![6, 4],
+        encoder_input: EncoderInput::Class,
     }
 }
 

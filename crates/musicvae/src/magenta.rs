@@ -1,0 +1,205 @@
+//! Magenta's published checkpoints, in every form they come in, as models of ours.
+//!
+//! | form | files |
+//! |---|---|
+//! | [`Form::TensorFlowJs`] | `weights_manifest.json` and shards; float32, float16, or quantised |
+//! | [`Form::DeepLearnJs`] | `manifest.json` and a file for each tensor (2017 and 2018) |
+//! | [`Form::TensorFlow`] | `P.index` and `P.data-0000x-of-0000y`, checksums checked |
+//!
+//! Each may lie in a folder or in a `.tar`. Flat melody and drum models of any size can be imported;
+//! the sizes are those of the tensors. This module reads files, as no other of the crate does.
+
+mod bundle;
+mod error;
+mod files;
+mod js;
+mod layout;
+mod sstable;
+mod stored;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::Device;
+
+pub use error::ImportError;
+
+use crate::config::MusicVaeConfig;
+use crate::decoder::Decoder;
+use crate::init::Initializer;
+use crate::model::MusicVae;
+use crate::weights::{self, HostTensor};
+use files::Files;
+use layout::{Layout, Part};
+use stored::Stored;
+
+/// Steps of a window where the checkpoint does not say: two bars of 4/4 at four steps a quarter, as
+/// all of Magenta's flat models of TensorFlow's form have but one.
+const DEFAULT_STEPS: usize = 32;
+
+/// The form that a checkpoint comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A directory of magenta-js.
+    TensorFlowJs,
+    /// A directory of deeplearn.js, which magenta-js was built on at first.
+    DeepLearnJs,
+    /// A TensorFlow checkpoint of version 2.
+    TensorFlow,
+}
+
+/// A checkpoint of Magenta's. Tensors are read when they are asked for.
+///
+/// ```no_run
+/// use musicvae::magenta::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open("cat-mel_2bar_big.tar".as_ref())?;
+/// let model = checkpoint.model(&musicvae::device::parse("flex")?)?;
+/// assert_eq!(model.z_size(), checkpoint.config()?.z_size);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoint {
+    form: Form,
+    files: Files,
+    tensors: BTreeMap<String, Stored>,
+    n_steps: usize,
+}
+
+impl Checkpoint {
+    /// Opens a folder, a `.tar`, or one file of a checkpoint (its manifest, its `.index`).
+    ///
+    /// # Errors
+    /// Where there is no checkpoint, or its list of tensors is damaged.
+    pub fn open(path: &Path) -> Result<Self, ImportError> {
+        let not_one = |what: String| ImportError::NotACheckpoint { path: path.to_owned(), what };
+        let is_list = |name: &str| {
+            name.ends_with(bundle::INDEX_SUFFIX)
+                || [js::TFJS_MANIFEST, js::DEEPLEARN_MANIFEST].contains(&name)
+        };
+        let file_name = path.file_name().and_then(|name| name.to_str());
+        let given = file_name.filter(|name| path.is_file() && is_list(name));
+        let files = match given {
+            Some(_) => {
+                let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                Files::of_folder(folder.unwrap_or(Path::new(".")))?
+            }
+            None if path.is_dir() => Files::of_folder(path)?,
+            None => Files::of_tar(path)?,
+        };
+        let found = |name: &str| {
+            files
+                .names()
+                .filter(|file| given.is_none_or(|given| *file == given))
+                .find(|file| match name.strip_prefix('*') {
+                    Some(suffix) => file.ends_with(suffix),
+                    None => file.rsplit('/').next() == Some(name),
+                })
+                .map(str::to_owned)
+        };
+        let (form, list) = [
+            (Form::TensorFlowJs, js::TFJS_MANIFEST),
+            (Form::DeepLearnJs, js::DEEPLEARN_MANIFEST),
+            (Form::TensorFlow, "*.index"),
+        ]
+        .into_iter()
+        .find_map(|(form, name)| found(name).map(|list| (form, list)))
+        .ok_or_else(|| not_one("none of its files lists tensors".to_owned()))?;
+        let tensors = match form {
+            Form::TensorFlowJs => js::tfjs(&files, &list)?,
+            Form::DeepLearnJs => js::deeplearn(&files, &list)?,
+            Form::TensorFlow => bundle::tensors(&files, &list)?,
+        };
+        let n_steps = match form {
+            Form::TensorFlow => None,
+            Form::TensorFlowJs | Form::DeepLearnJs => js::n_steps(&files, &list)?,
+        };
+        Ok(Self { form, files, tensors, n_steps: n_steps.unwrap_or(DEFAULT_STEPS) })
+    }
+
+    /// The form that it comes in.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The sizes of its model, found from its tensors. Steps of a window are no part of them: they
+    /// are what magenta-js's configuration says, otherwise 32.
+    ///
+    /// # Errors
+    /// [`ImportError::Missing`] where too few tensors are listed to tell, [`ImportError::Unsupported`]
+    /// and [`ImportError::Shape`] where they make up another model.
+    pub fn config(&self) -> Result<MusicVaeConfig, ImportError> {
+        Ok(self.layout()?.config)
+    }
+
+    /// Names of the tensors that a whole model needs and that can't be read.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::config`].
+    pub fn missing(&self) -> Result<Vec<String>, ImportError> {
+        let layout = self.layout()?;
+        let mut names = layout.missing(Part::Decoder, &self.tensors);
+        names.extend(layout.missing(Part::Encoder, &self.tensors));
+        Ok(names)
+    }
+
+    /// The model, encoder and decoder.
+    ///
+    /// # Errors
+    /// [`ImportError::Missing`] where it is not complete; those of [`Checkpoint::config`]; damage.
+    pub fn model(&self, device: &Device) -> Result<MusicVae, ImportError> {
+        let layout = self.layout()?;
+        let names = self.missing()?;
+        if !names.is_empty() {
+            let decoder_is_complete = layout.missing(Part::Decoder, &self.tensors).is_empty();
+            let n_expected = layout.n_expected();
+            return Err(ImportError::Missing { names, n_expected, decoder_is_complete });
+        }
+        let mut tensors = BTreeMap::new();
+        for (part, prefix) in [(Part::Decoder, "decoder"), (Part::Encoder, "encoder")] {
+            let of_part = self.convert(&layout, part)?;
+            tensors.extend(of_part.into_iter().map(|(name, t)| (format!("{prefix}.{name}"), t)));
+        }
+        let model = MusicVae::init(&layout.config, 0, device)?;
+        Ok(weights::replace(model, tensors).expect("names and shapes were checked"))
+    }
+
+    /// The decoder alone: for drawing from the prior, or from latents that come from elsewhere.
+    ///
+    /// The one melody model whose files can still be found in public repositories has no more: both
+    /// kernels of its encoder are missing.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::model`], for the tensors of the decoder.
+    pub fn decoder(&self, device: &Device) -> Result<Decoder, ImportError> {
+        let layout = self.layout()?;
+        let names = layout.missing(Part::Decoder, &self.tensors);
+        if !names.is_empty() {
+            let n_expected = layout.n_expected();
+            return Err(ImportError::Missing { names, n_expected, decoder_is_complete: false });
+        }
+        let tensors = self.convert(&layout, Part::Decoder)?;
+        let decoder = Decoder::init(&layout.config, &mut Initializer::new(0), device);
+        Ok(weights::replace(decoder, tensors).expect("names and shapes were checked"))
+    }
+
+    fn layout(&self) -> Result<Layout, ImportError> {
+        Layout::find(&self.tensors, self.n_steps)
+    }
+
+    fn convert(
+        &self,
+        layout: &Layout,
+        part: Part,
+    ) -> Result<BTreeMap<String, HostTensor>, ImportError> {
+        layout.convert(part, |name| {
+            let stored = self.tensors.get(name).expect("checked to be there");
+            stored.read(name, &self.files)
+        })
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tests;
