@@ -34,6 +34,13 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
             },
         );
     }
+    if let Some(std_dev) = config.imported.as_ref().and_then(|imported| imported.std_dev) {
+        let _ = writeln!(
+            card,
+            "The checkpoint has no standard deviations of posteriors: {std_dev} stands for all of \
+             them.",
+        );
+    }
     let sizes = &config.musicvae;
     let _ = write!(
         card,
@@ -56,13 +63,23 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
              | accuracy, teacher-forced | {:.3} |\n\
              | accuracy, sampled at temperature 1 | {:.3} |\n\
              | reconstruction, nats a window | {:.2} |\n\
-             | KL, bits a window | {:.1} |\n",
+             | KL, bits a window | {:.1} |\n\
+             | mean standard deviation of active dimensions | {} |\n",
             heldout.n_windows,
             heldout.teacher_forced_accuracy,
             heldout.sampled_accuracy,
             heldout.reconstruction_nats,
             heldout.kl_bits,
+            heldout
+                .active_std_dev
+                .map_or_else(|| "none is active".to_owned(), |s| format!("{s:.2}")),
         );
+        if heldout.is_collapsed() {
+            card.push_str(
+                "\nIts posterior collapsed: the latents carry next to nothing, so no style can be \
+                 found in them.\n\n",
+            );
+        }
     }
     if let Some(baselines) = training.and_then(|training| training.baselines) {
         let _ = writeln!(

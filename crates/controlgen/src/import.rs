@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(doc)]
+use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::magenta::{Checkpoint, Form, ImportError};
 use musicvae::{Device, EncoderInput, MusicVaeConfig, Precision, Windows, active_dimensions};
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use crate::model::{Model, ModelConfig};
 use crate::training::{ACTIVITY_WINDOWS, CorpusTokens, every_nth};
 
 /// Where an imported model comes from; part of its `config.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImportSummary {
     /// Name of the file or folder that was imported.
     pub source: String,
@@ -22,6 +24,9 @@ pub struct ImportSummary {
     pub form: String,
     /// The version of the program that imported it.
     pub program_version: String,
+    /// The standard deviation given to every posterior, where the checkpoint has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std_dev: Option<f32>,
     /// Hash of the corpus whose windows told the active dimensions; without one, all dimensions
     /// count as active.
     pub corpus_hash: Option<String>,
@@ -34,6 +39,9 @@ pub struct ImportRequest {
     pub source: PathBuf,
     /// The model folder to write.
     pub out: PathBuf,
+    /// The standard deviation of every posterior if the checkpoint has no head for it, in
+    /// [`STD_DEV_RANGE`].
+    pub std_dev: Option<f32>,
     /// A corpus on which to find the dimensions that carry information.
     pub corpus: Option<PathBuf>,
 }
@@ -112,13 +120,19 @@ fn kind_of(musicvae: &MusicVaeConfig) -> String {
 ///
 /// # Errors
 /// See [`ImportModelError`]; nothing is written then.
+///
+/// # Panics
+/// If the standard deviation is outside of [`STD_DEV_RANGE`].
 pub fn import_magenta(
     request: &ImportRequest,
     device: &Device,
 ) -> Result<ImportOutcome, ImportModelError> {
     let source_path = || request.source.clone();
     let failed = |source| ImportModelError::Checkpoint { source_path: source_path(), source };
-    let checkpoint = Checkpoint::open(&request.source).map_err(failed)?;
+    let mut checkpoint = Checkpoint::open(&request.source).map_err(failed)?;
+    if let Some(std_dev) = request.std_dev {
+        checkpoint = checkpoint.with_std_dev(std_dev);
+    }
     let musicvae = checkpoint.config().map_err(failed)?;
     let kind = Kind::find(&kind_of(&musicvae)).map_err(|source| ImportModelError::Kind {
         source_path: source_path(),
@@ -139,6 +153,7 @@ pub fn import_magenta(
         }
         .to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        std_dev: request.std_dev.filter(|_| checkpoint.std_dev_is_made_up()),
         corpus_hash: None,
     };
     let mut active: Vec<usize> = (0..musicvae.z_size).collect();
@@ -247,6 +262,7 @@ mod tests {
         let request = ImportRequest {
             source: folder.path().to_owned(),
             out: folder.path().join("model"),
+            std_dev: None,
             corpus: None,
         };
         let outcome = import_magenta(&request, &device).unwrap();
@@ -271,8 +287,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         checkpoint(folder.path(), 64);
         let out = folder.path().join("model");
-        let request =
-            ImportRequest { source: folder.path().to_owned(), out: out.clone(), corpus: None };
+        let request = ImportRequest {
+            source: folder.path().to_owned(),
+            out: out.clone(),
+            std_dev: None,
+            corpus: None,
+        };
         let device = musicvae::device::parse("flex").unwrap();
         let error = anyhow::Error::from(import_magenta(&request, &device).unwrap_err());
         let text = format!("{error:#}");

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::elbo::FreeBits;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
 /// Sizes of a flat MusicVAE. All of the architecture follows from them.
@@ -136,8 +137,8 @@ impl MusicVaeConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectiveConfig {
-    /// Bits of KL that cost nothing, for a whole sequence.
-    pub free_bits: f64,
+    /// Bits of KL that cost nothing.
+    pub free_bits: FreeBits,
     /// Weight of the KL term.
     pub beta: BetaSchedule,
     /// How often the decoder is fed its own samples.
@@ -181,11 +182,21 @@ impl TrainingConfig {
         range("learning_rate.decay", rate.decay, unit(rate.decay), "0 to 1")?;
         let norm = self.max_gradient_norm;
         range("max_gradient_norm", norm, positive(norm), "above 0")?;
-        let bits = objective.free_bits;
+        let bits = objective.free_bits.bits();
         range("objective.free_bits", bits, not_negative(bits), "0 or more")?;
-        let beta = objective.beta;
-        range("objective.beta.max", beta.max, not_negative(beta.max), "0 or more")?;
-        range("objective.beta.rate", beta.rate, unit(beta.rate), "0 to 1")?;
+        let max = objective.beta.max();
+        range("objective.beta.max", max, not_negative(max), "0 or more")?;
+        match objective.beta {
+            BetaSchedule::Exponential { rate, .. } => {
+                range("objective.beta.rate", rate, unit(rate), "0 to 1")?;
+            }
+            BetaSchedule::Linear { .. } => {}
+            BetaSchedule::Cyclical { cycle_steps, rise, .. } => {
+                let steps = cycle_steps as f64;
+                range("objective.beta.cycle_steps", steps, steps > 0.0, "1 or more")?;
+                range("objective.beta.rise", rise, unit(rise), "0 to 1")?;
+            }
+        }
         match objective.scheduled_sampling {
             ScheduledSampling::Constant { probability: p } => {
                 range("objective.scheduled_sampling.probability", p, unit(p), "0 to 1")
@@ -221,8 +232,27 @@ mod tests {
         let huge = MusicVaeConfig { decoder_sizes: vec![64, usize::MAX], ..good.clone() };
         let field = "decoder_sizes";
         assert_eq!(huge.validate(), Err(ConfigError::Size { field, found: usize::MAX }));
-        let none = MusicVaeConfig { encoder_sizes: vec![], ..good };
+        let none = MusicVaeConfig { encoder_sizes: vec![], ..good.clone() };
         assert_eq!(none.validate(), Err(ConfigError::NoLayer { field: "encoder_sizes" }));
+        let drums = MusicVaeConfig { encoder_input: EncoderInput::DrumRoll, ..good };
+        assert_eq!(drums.validate(), Err(ConfigError::DrumClasses { found: 90 }));
+    }
+
+    #[test]
+    fn a_drum_roll_has_a_place_for_each_drum_and_one_for_none() {
+        let widths = [2, 8, 512].map(|n| EncoderInput::DrumRoll.width(n));
+        assert_eq!(widths, [2, 4, 10]);
+        assert_eq!(EncoderInput::Class.width(90), 90);
+    }
+
+    #[test]
+    fn what_the_encoder_reads_is_written_only_where_it_is_not_the_class() {
+        let melody = presets::find("cat-mel_2bar_tiny").unwrap().model;
+        assert!(!serde_json::to_string(&melody).unwrap().contains("encoder_input"));
+        let drums = presets::find("cat-drums_2bar_small").unwrap().model;
+        let text = serde_json::to_string(&drums).unwrap();
+        assert!(text.contains(r#""encoder_input":"drum_roll""#), "{text}");
+        assert_eq!(serde_json::from_str::<MusicVaeConfig>(&text).unwrap(), drums);
     }
 
     #[test]
@@ -232,8 +262,14 @@ mod tests {
         let error = training.validate().unwrap_err();
         assert_eq!(error.to_string(), "`learning_rate.initial` is NaN; above 0 is allowed");
         let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
-        training.objective.beta.rate = 1.5;
+        training.objective.beta = BetaSchedule::Exponential { max: 0.2, rate: 1.5 };
         let error = training.validate().unwrap_err();
         assert_eq!(error.to_string(), "`objective.beta.rate` is 1.5; 0 to 1 is allowed");
+        training.objective.beta = BetaSchedule::Cyclical { max: 0.2, cycle_steps: 0, rise: 0.5 };
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`objective.beta.cycle_steps` is 0; 1 or more is allowed");
+        training.objective.free_bits = FreeBits::PerDimension { per_dimension: -1.0 };
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`objective.free_bits` is -1; 0 or more is allowed");
     }
 }

@@ -69,10 +69,11 @@ pub use augment::transpose_tokens;
 pub use config::{ConfigError, EncoderInput, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
 pub use decoder::Decoder;
 pub use dense::Dense;
-pub use elbo::Elbo;
+pub use elbo::{Elbo, FreeBits};
 pub use encoder::{BidirectionalLayer, Encoder};
 pub use evaluate::{
-    ACTIVE_VARIANCE, Baselines, Evaluation, active_dimensions, baselines, evaluate,
+    ACTIVE_VARIANCE, Baselines, COLLAPSED_KL_BITS, Evaluation, active_dimensions, baselines,
+    evaluate,
 };
 pub use generate::{Generator, Sampling, StepLogits};
 pub use lstm::LstmLayer;

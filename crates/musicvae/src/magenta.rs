@@ -65,7 +65,13 @@ pub struct Checkpoint {
     files: Files,
     tensors: BTreeMap<String, Stored>,
     n_steps: usize,
+    /// What to give posteriors if there is no head for it.
+    std_dev: Option<f32>,
 }
+
+/// The standard deviations that can stand in for a head that is missing: those of a posterior, which
+/// is narrower than the prior.
+pub const STD_DEV_RANGE: std::ops::RangeInclusive<f32> = 1e-3..=1.0;
 
 impl Checkpoint {
     /// Opens a folder, a `.tar`, or one file of a checkpoint (its manifest, its `.index`).
@@ -115,7 +121,25 @@ impl Checkpoint {
             Form::TensorFlow => None,
             Form::TensorFlowJs | Form::DeepLearnJs => js::n_steps(&files, &list)?,
         };
-        Ok(Self { form, files, tensors, n_steps: n_steps.unwrap_or(DEFAULT_STEPS) })
+        Ok(Self { form, files, tensors, n_steps: n_steps.unwrap_or(DEFAULT_STEPS), std_dev: None })
+    }
+
+    /// Gives every posterior this standard deviation if the checkpoint has no head for it.
+    ///
+    /// magenta-js decodes means alone, so some of its directories leave `encoder/sigma` out. Means
+    /// are then as exact as ever, and what depends on standard deviations is made up.
+    ///
+    /// # Panics
+    /// If it is outside of [`STD_DEV_RANGE`].
+    #[must_use]
+    pub fn with_std_dev(self, std_dev: f32) -> Self {
+        assert!(STD_DEV_RANGE.contains(&std_dev), "a standard deviation of {std_dev}");
+        Self { std_dev: Some(std_dev), ..self }
+    }
+
+    /// Whether posteriors get the standard deviation of [`Checkpoint::with_std_dev`].
+    pub fn std_dev_is_made_up(&self) -> bool {
+        self.std_dev.is_some() && !self.tensors.keys().any(|name| is_std_dev(name))
     }
 
     /// The form that it comes in.
@@ -141,6 +165,9 @@ impl Checkpoint {
         let layout = self.layout()?;
         let mut names = layout.missing(Part::Decoder, &self.tensors);
         names.extend(layout.missing(Part::Encoder, &self.tensors));
+        if self.std_dev_is_made_up() {
+            names.retain(|name| !is_std_dev(name));
+        }
         Ok(names)
     }
 
@@ -160,6 +187,10 @@ impl Checkpoint {
         for (part, prefix) in [(Part::Decoder, "decoder"), (Part::Encoder, "encoder")] {
             let of_part = self.convert(&layout, part)?;
             tensors.extend(of_part.into_iter().map(|(name, t)| (format!("{prefix}.{name}"), t)));
+        }
+        if let Some(std_dev) = self.std_dev.filter(|_| self.std_dev_is_made_up()) {
+            let head = layout::constant_std_dev(&layout.config, std_dev);
+            tensors.extend(head.map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
         }
         let model = MusicVae::init(&layout.config, 0, device)?;
         Ok(weights::replace(model, tensors).expect("names and shapes were checked"))
@@ -193,11 +224,17 @@ impl Checkpoint {
         layout: &Layout,
         part: Part,
     ) -> Result<BTreeMap<String, HostTensor>, ImportError> {
-        layout.convert(part, |name| {
+        let wanted = |name: &str| !(self.std_dev_is_made_up() && is_std_dev(name));
+        layout.convert(part, wanted, |name| {
             let stored = self.tensors.get(name).expect("checked to be there");
             stored.read(name, &self.files)
         })
     }
+}
+
+/// Whether a variable belongs to the head that gives standard deviations.
+fn is_std_dev(name: &str) -> bool {
+    name.rsplit_once('/').is_some_and(|(scope, _)| scope == layout::STD_DEV)
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -11,6 +11,7 @@ pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> any
     let request = ImportRequest {
         source: args.checkpoint.clone(),
         out: args.out.clone(),
+        std_dev: args.std_dev,
         corpus: args.corpus.clone(),
     };
     let outcome = import::import_magenta(&request, &context.device()?)?;

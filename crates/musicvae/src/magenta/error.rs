@@ -48,12 +48,14 @@ pub enum ImportError {
     },
     /// Tensors are not there, or lie in files that are not.
     #[error(
-        "the checkpoint has {} of {n_expected} tensors; without {}{}; fetch the whole checkpoint",
+        "the checkpoint has {} of {n_expected} tensors; without {}{} fetch the whole checkpoint",
         n_expected - names.len(), listed(names),
-        if *decoder_is_complete {
-            " it has a decoder but no working encoder, and a model needs both"
+        if names.iter().all(|name| name.starts_with("encoder/sigma/")) {
+            " it has means but no standard deviations of posteriors; give one with `--std-dev`, or"
+        } else if *decoder_is_complete {
+            " it has a decoder but no working encoder, and a model needs both;"
         } else {
-            " there is no working decoder"
+            " there is no working decoder;"
         }
     )]
     Missing {

@@ -14,7 +14,7 @@ use crate::weights::HostTensor;
 const OUTPUT: &str = "decoder/output_projection";
 const INITIAL: &str = "decoder/z_to_initial_state";
 const MEAN: &str = "encoder/mu";
-const STD_DEV: &str = "encoder/sigma";
+pub(super) const STD_DEV: &str = "encoder/sigma";
 
 /// The variables of an encoder layer in one direction.
 fn encoder_cell(layer: usize, direction: &str) -> String {
@@ -155,14 +155,15 @@ impl Layout {
         }
     }
 
-    /// Our tensors of a part, from Magenta's, which `read` gives.
+    /// Our tensors of a part, from those of Magenta's that are `wanted`, which `read` gives.
     pub(super) fn convert(
         &self,
         part: Part,
+        wanted: impl Fn(&str) -> bool,
         mut read: impl FnMut(&str) -> Result<HostTensor, ImportError>,
     ) -> Result<BTreeMap<String, HostTensor>, ImportError> {
         let mut ours = BTreeMap::new();
-        for needed in self.needed(part) {
+        for needed in self.needed(part).iter().filter(|needed| wanted(&needed.name)) {
             let HostTensor { shape, values } = read(&needed.name)?;
             let width = shape.get(1).copied().unwrap_or(1);
             let mut rest = values.as_slice();
@@ -176,6 +177,19 @@ impl Layout {
         }
         Ok(ours)
     }
+}
+
+/// A head that gives every posterior the standard deviation `std_dev` in each dimension:
+/// `softplus(e · 0 + b)` with `b = ln(e^std_dev - 1)`.
+pub(super) fn constant_std_dev(config: &MusicVaeConfig, std_dev: f32) -> [(String, HostTensor); 2] {
+    let n_inputs = 2 * config.encoder_sizes.last().copied().unwrap_or(0);
+    let kernel = HostTensor {
+        shape: vec![n_inputs, config.z_size],
+        values: vec![0.0; n_inputs * config.z_size],
+    };
+    let value = f64::from(std_dev).exp_m1().ln() as f32;
+    let bias = HostTensor { shape: vec![config.z_size], values: vec![value; config.z_size] };
+    [("std_dev.kernel".to_owned(), kernel), ("std_dev.bias".to_owned(), bias)]
 }
 
 /// A part of a model.

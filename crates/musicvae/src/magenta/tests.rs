@@ -219,6 +219,39 @@ fn missing_tensors_are_named_and_the_decoder_can_be_had_alone() {
 }
 
 #[test]
+fn standard_deviations_that_are_missing_can_be_made_up() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model(EncoderInput::Class));
+    let mut theirs = magenta(&model);
+    theirs.retain(|name, _| !name.starts_with("encoder/sigma"));
+    write_deeplearn(folder.path(), &theirs);
+    let open = || Checkpoint::open(folder.path()).unwrap();
+    let error = open().model(&Device::flex()).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "`encoder/sigma/bias` it has means but no standard deviations of posteriors; give one \
+             with `--std-dev`, or fetch the whole checkpoint"
+        ),
+        "{error}"
+    );
+    let checkpoint = open().with_std_dev(0.25);
+    assert!(checkpoint.std_dev_is_made_up());
+    let found = checkpoint.model(&Device::flex()).unwrap();
+    let windows = [[1_u16; 32], [5; 32]];
+    let batch = crate::Batch::new(windows.iter().map(|w| &w[..]), 32);
+    let (found, expected) = (found.encode(&batch), model.encode(&batch));
+    let host = crate::model::host::<2>;
+    assert_eq!(host(found.mean), host(expected.mean));
+    for std_dev in host(found.std_dev) {
+        assert!((std_dev - 0.25).abs() < 1e-6, "{std_dev}");
+    }
+    // Where there is a head, it counts.
+    write_deeplearn(folder.path(), &magenta(&model));
+    let checkpoint = open().with_std_dev(0.25);
+    assert!(!checkpoint.std_dev_is_made_up());
+    assert_same(&checkpoint.model(&Device::flex()).unwrap(), &model);
+}
+
+#[test]
 fn a_shard_that_is_missing_hides_only_its_own_tensors() {
     let (folder, model) = (tempfile::tempdir().unwrap(), model(EncoderInput::Class));
     let theirs = magenta(&model);
