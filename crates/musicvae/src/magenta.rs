@@ -49,6 +49,13 @@ pub enum Form {
     TensorFlow,
 }
 
+/// Each form with the file that lists its tensors: its name, or how it ends.
+const FORMS: [(Form, &str); 3] = [
+    (Form::TensorFlowJs, js::TFJS_MANIFEST),
+    (Form::DeepLearnJs, js::DEEPLEARN_MANIFEST),
+    (Form::TensorFlow, bundle::INDEX_SUFFIX),
+];
+
 /// A checkpoint of Magenta's. Tensors are read when they are asked for.
 ///
 /// ```no_run
@@ -74,18 +81,23 @@ pub struct Checkpoint {
 pub const STD_DEV_RANGE: std::ops::RangeInclusive<f32> = 1e-3..=1.0;
 
 impl Checkpoint {
-    /// Opens a folder, a `.tar`, or one file of a checkpoint (its manifest, its `.index`).
+    /// Opens a folder, a `.tar`, one file of a checkpoint (its manifest, its `.index`), or what
+    /// TensorFlow calls it (`model.ckpt-7` for `model.ckpt-7.index`).
     ///
     /// # Errors
     /// Where there is no checkpoint, or its list of tensors is damaged.
     pub fn open(path: &Path) -> Result<Self, ImportError> {
         let not_one = |what: String| ImportError::NotACheckpoint { path: path.to_owned(), what };
-        let is_list = |name: &str| {
-            name.ends_with(bundle::INDEX_SUFFIX)
-                || [js::TFJS_MANIFEST, js::DEEPLEARN_MANIFEST].contains(&name)
+        // TensorFlow itself names a checkpoint without its ending.
+        let mut with_suffix = path.as_os_str().to_owned();
+        with_suffix.push(bundle::INDEX_SUFFIX);
+        let path = match Path::new(&with_suffix) {
+            index if !path.exists() && index.is_file() => index,
+            _ => path,
         };
         let file_name = path.file_name().and_then(|name| name.to_str());
-        let given = file_name.filter(|name| path.is_file() && is_list(name));
+        let given = file_name
+            .filter(|name| path.is_file() && FORMS.iter().any(|(_, end)| name.ends_with(end)));
         let files = match given {
             Some(_) => {
                 let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -94,24 +106,25 @@ impl Checkpoint {
             None if path.is_dir() => Files::of_folder(path)?,
             None => Files::of_tar(path)?,
         };
-        let found = |name: &str| {
-            files
-                .names()
-                .filter(|file| given.is_none_or(|given| *file == given))
-                .find(|file| match name.strip_prefix('*') {
-                    Some(suffix) => file.ends_with(suffix),
-                    None => file.rsplit('/').next() == Some(name),
-                })
-                .map(str::to_owned)
+        let lists = |end: &str| -> Vec<String> {
+            let is_meant = |file: &&str| given.is_none_or(|given| *file == given);
+            let is_list = |file: &&str| match end.strip_prefix('.') {
+                Some(_) => file.ends_with(end),
+                None => file.rsplit('/').next() == Some(end),
+            };
+            files.names().filter(is_meant).filter(is_list).map(str::to_owned).collect()
         };
-        let (form, list) = [
-            (Form::TensorFlowJs, js::TFJS_MANIFEST),
-            (Form::DeepLearnJs, js::DEEPLEARN_MANIFEST),
-            (Form::TensorFlow, "*.index"),
-        ]
-        .into_iter()
-        .find_map(|(form, name)| found(name).map(|list| (form, list)))
-        .ok_or_else(|| not_one("none of its files lists tensors".to_owned()))?;
+        let found = FORMS.into_iter().map(|(form, end)| (form, lists(end)));
+        let (form, list) = match found.into_iter().find(|(_, lists)| !lists.is_empty()) {
+            None => return Err(not_one("none of its files lists tensors".to_owned())),
+            Some((form, lists)) => match <[String; 1]>::try_from(lists) {
+                Ok([list]) => (form, list),
+                Err(several) => {
+                    let several = several.join("`, `");
+                    return Err(not_one(format!("it holds several (`{several}`), so name one")));
+                }
+            },
+        };
         let tensors = match form {
             Form::TensorFlowJs => js::tfjs(&files, &list)?,
             Form::DeepLearnJs => js::deeplearn(&files, &list)?,

@@ -120,12 +120,30 @@ fn a_bundle_gives_the_weights_it_was_made_of_compressed_or_not() {
     for snappy in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &with_optimizer(&model), snappy);
-        for path in [folder.path().to_owned(), folder.path().join("model.ckpt-7.index")] {
+        for name in ["", "model.ckpt-7.index", "model.ckpt-7"] {
+            let path = folder.path().join(name);
             let checkpoint = Checkpoint::open(&path).unwrap();
             assert_eq!(checkpoint.form(), Form::TensorFlow);
             assert_same(&checkpoint.model(&Device::flex()).unwrap(), &model);
         }
     }
+}
+
+#[test]
+fn of_several_checkpoints_one_must_be_named() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model(EncoderInput::Class));
+    write(folder.path(), &magenta(&model), false);
+    let other = folder.path().join("model.ckpt-20.index");
+    fs::copy(folder.path().join("model.ckpt-7.index"), other).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "it holds several (`model.ckpt-20.index`, `model.ckpt-7.index`), so name one"
+        ),
+        "{error}"
+    );
+    let named = Checkpoint::open(&folder.path().join("model.ckpt-7")).unwrap();
+    assert_same(&named.model(&Device::flex()).unwrap(), &model);
 }
 
 #[test]
