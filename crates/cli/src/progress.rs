@@ -162,7 +162,7 @@ impl Training {
 pub(crate) fn collapse_warning(evaluation: &Evaluation) -> Option<String> {
     evaluation.is_collapsed().then(|| {
         format!(
-            "warning: the latents carry next to nothing ({:.1} bits a window, {} active units), so \
+            "warning: latents hardly differ from window to window ({:.1} bits, {} active units), so \
              no styles can be found in them; if that stays so, train with a lower `--beta`, more \
              `--free-bits`, or a `--beta-warmup`",
             evaluation.kl_bits, evaluation.active_units,

@@ -76,8 +76,8 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
         );
         if heldout.is_collapsed() {
             card.push_str(
-                "\nIts posterior collapsed: the latents carry next to nothing, so no style can be \
-                 found in them.\n\n",
+                "\nIts posterior collapsed: latents hardly differ from window to window, so no style can \
+                 be found in them.\n\n",
             );
         }
     }

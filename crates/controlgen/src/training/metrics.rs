@@ -23,7 +23,7 @@ enum Line<'a> {
     Evaluation {
         /// Steps made before.
         step: u64,
-        /// Whether the latents carry next to nothing.
+        /// Whether the posterior collapsed.
         is_collapsed: bool,
         #[serde(flatten)]
         evaluation: &'a Evaluation,

@@ -56,7 +56,8 @@ impl Files {
         let mut archive = tar::Archive::new(file);
         let unreadable = |error: std::io::Error| match error.kind() {
             ErrorKind::PermissionDenied => io(path)(error),
-            _ => not_tar(format!("it is no whole tar archive ({error})")),
+            // What the error says quotes the file, which may be anything.
+            _ => not_tar("it is no whole tar archive".to_owned()),
         };
         let mut members = BTreeMap::new();
         for entry in archive.entries_with_seek().map_err(unreadable)? {
