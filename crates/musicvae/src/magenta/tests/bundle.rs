@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// LevelDB's mask, the other way round than the code under test.
@@ -196,6 +198,43 @@ fn a_changed_byte_anywhere_is_found_by_a_checksum_or_is_in_no_weight() {
         fs::write(&path, &good).unwrap();
     }
     assert_same(&load().unwrap(), &model);
+}
+
+/// A table whose index block holds any bytes, with the right checksum.
+fn table_around(contents: &[u8], compression: u8) -> Vec<u8> {
+    let mut bytes = [contents, &[compression]].concat();
+    bytes.extend(masked_crc(&bytes).to_le_bytes());
+    let handle = [varint(0), varint(contents.len())].concat();
+    let mut footer = handle.repeat(2);
+    footer.resize(40, 0);
+    footer.extend(0xdb47_7524_8b80_fb57_u64.to_le_bytes());
+    [bytes, footer].concat()
+}
+
+#[test]
+fn a_block_that_claims_to_be_huge_is_refused_before_memory_is_reserved() {
+    // Two gibibytes in seven bytes.
+    let contents = [varint(1 << 31), vec![0, 0]].concat();
+    let error = sstable::pairs(&table_around(&contents, 1)).unwrap_err();
+    assert_eq!(error, "the block at 0 claims 2147483648 bytes");
+    assert_eq!(
+        sstable::pairs(&table_around(&[0; 8], 7)).unwrap_err(),
+        "the block at 0 has the unknown compression [7]"
+    );
+}
+
+proptest! {
+    #[test]
+    fn hostile_blocks_and_messages_are_refused_without_a_panic(
+        contents in proptest::collection::vec(any::<u8>(), 0..120), compression in 0_u8..2,
+    ) {
+        let table = table_around(&contents, compression);
+        let pairs = sstable::pairs(&table).unwrap_or_default();
+        let n_bytes: usize = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
+        prop_assert!(n_bytes <= sstable::MAX_TABLE_LEN);
+        let fields = wire::fields(&contents).unwrap_or_default();
+        prop_assert!(fields.len() <= contents.len());
+    }
 }
 
 #[test]
