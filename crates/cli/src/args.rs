@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use musicvae::schedule::ScheduledSampling;
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -75,6 +76,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// List the named model configurations
     Presets,
+    /// Make a model folder of a checkpoint that Magenta published
+    ImportMagenta(ImportMagentaArgs),
+    /// Write a model's weights for PyTorch
+    ExportTorch(ExportTorchArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +149,8 @@ pub(crate) struct TrainArgs {
     /// A named configuration, see `controlgen presets`
     #[arg(long, default_value = "cat-mel_2bar_tiny", value_name = "NAME")]
     pub(crate) preset: String,
+    #[command(flatten)]
+    pub(crate) objective: ObjectiveArgs,
     /// Stop after this many minutes of training
     #[arg(long, value_name = "M")]
     pub(crate) minutes: Option<f64>,
@@ -159,6 +166,31 @@ pub(crate) struct TrainArgs {
     /// The seed of every draw
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+/// What training minimises, where it is not to be what the preset says.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Objective [default: the preset's]")]
+pub(crate) struct ObjectiveArgs {
+    /// Bits of KL that cost nothing, for a whole window
+    #[arg(long, value_name = "BITS", conflicts_with = "free_bits_per_dimension")]
+    pub(crate) free_bits: Option<f64>,
+    /// Bits of KL that cost nothing, for each latent dimension
+    #[arg(long, value_name = "BITS")]
+    pub(crate) free_bits_per_dimension: Option<f64>,
+    /// Largest weight of the KL term; alone, it keeps the preset's schedule
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) beta: Option<f64>,
+    /// Raise the weight in a straight line over N steps; 0 for all of it at once
+    #[arg(long, value_name = "N", conflicts_with = "beta_cycle")]
+    pub(crate) beta_warmup: Option<u64>,
+    /// Raise the weight from 0 again every N steps, for half of them each time
+    #[arg(long, value_name = "N")]
+    pub(crate) beta_cycle: Option<u64>,
+    /// How often the decoder reads its own draws: `constant:P`, `exponential:BASE` (1 - BASE^step)
+    /// or `inverse-sigmoid:K` (one half at step K ln K)
+    #[arg(long, value_name = "SCHEDULE", value_parser = crate::resolve::scheduled_sampling)]
+    pub(crate) scheduled_sampling: Option<ScheduledSampling>,
 }
 
 #[derive(Debug, Args)]
@@ -248,6 +280,34 @@ pub(crate) enum StyleCommand {
         #[command(flatten)]
         decoding: DecodingArgs,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportMagentaArgs {
+    /// A folder of magenta-js or deeplearn.js, a TensorFlow checkpoint (its folder or .index file),
+    /// or a .tar of one
+    #[arg(value_name = "PATH")]
+    pub(crate) checkpoint: PathBuf,
+    /// The model folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Where the checkpoint has no standard deviations of posteriors (some of magenta-js don't),
+    /// give all of them this one, 0.001 to 1
+    #[arg(long, value_name = "S", value_parser = crate::resolve::std_dev)]
+    pub(crate) std_dev: Option<f32>,
+    /// Find on this corpus which latent dimensions carry information [default: all count as such]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportTorchArgs {
+    /// The model folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The safetensors file to write; must not exist
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 /// How new latents become music.

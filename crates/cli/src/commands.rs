@@ -1,6 +1,7 @@
 //! The commands: each calls the library and says what came of it.
 
 mod corpus;
+mod exchange;
 mod generate;
 mod inspect;
 mod model;
@@ -52,5 +53,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Interpolate(args) => generate::interpolate(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Presets => model::presets(&context),
+        Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
+        Command::ExportTorch(args) => exchange::export_torch(&context, &args),
     }
 }

@@ -158,6 +158,18 @@ impl Training {
     }
 }
 
+/// What to tell of a posterior that collapsed.
+pub(crate) fn collapse_warning(evaluation: &Evaluation) -> Option<String> {
+    evaluation.is_collapsed().then(|| {
+        format!(
+            "warning: latents hardly differ from window to window ({:.1} bits, {} active units), so \
+             no styles can be found in them; if that stays so, train with a lower `--beta`, more \
+             `--free-bits`, or a `--beta-warmup`",
+            evaluation.kl_bits, evaluation.active_units,
+        )
+    })
+}
+
 impl TrainProgress for Training {
     fn on_start(&mut self, n_steps: u64, n_train: usize, n_heldout: usize) {
         self.first_step = n_steps;
@@ -210,16 +222,22 @@ impl TrainProgress for Training {
         }
         let line = format!(
             "after step {n_steps}, held out: accuracy {:.3} teacher-forced, {:.3} sampled; \
-             reconstruction {:.2} nats, KL {:.1} bits, {} active units",
+             reconstruction {:.2} nats, KL {:.1} bits, {} active units{}",
             evaluation.teacher_forced_accuracy,
             evaluation.sampled_accuracy,
             evaluation.reconstruction_nats,
             evaluation.kl_bits,
             evaluation.active_units,
+            evaluation
+                .active_std_dev
+                .map_or_else(String::new, |s| format!(" (mean standard deviation {s:.2})")),
         );
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => note(&line),
+        let warning = collapse_warning(evaluation);
+        for line in std::iter::once(line).chain(warning) {
+            match &self.bar {
+                Some(bar) => bar.println(line),
+                None => note(&line),
+            }
         }
     }
 

@@ -6,11 +6,15 @@ use controlgen::corpus::GroupRule;
 use controlgen::generate::Decoding;
 use gmm::CovarianceType;
 use gmm::select::Criterion;
+use musicvae::magenta::STD_DEV_RANGE;
+use musicvae::schedule::{BetaSchedule, ScheduledSampling};
+use musicvae::{FreeBits, ObjectiveConfig};
 use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program};
 
 use crate::args::{
-    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, PlaybackArgs, RedecodingArgs,
+    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, ObjectiveArgs, PlaybackArgs,
+    RedecodingArgs,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -35,6 +39,62 @@ pub(crate) fn qpm(text: &str) -> Result<f64, String> {
         // A MIDI tempo is up to 2^24 - 1 microseconds a quarter: 3.58 quarters a minute.
         Ok(qpm) if (4.0..=1000.0).contains(&qpm) => Ok(qpm),
         _ => Err("4 to 1000 quarter notes a minute are allowed".to_owned()),
+    }
+}
+
+/// A standard deviation of posteriors.
+pub(crate) fn std_dev(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(std_dev) if STD_DEV_RANGE.contains(&std_dev) => Ok(std_dev),
+        _ => Err(format!("{} to {} are allowed", STD_DEV_RANGE.start(), STD_DEV_RANGE.end())),
+    }
+}
+
+/// `constant:P`, `exponential:BASE` or `inverse-sigmoid:K`; the ranges are checked with the rest of
+/// the training settings.
+pub(crate) fn scheduled_sampling(text: &str) -> Result<ScheduledSampling, String> {
+    let schedule = text.split_once(':').and_then(|(name, number)| {
+        let number = number.parse().ok()?;
+        match name {
+            "constant" => Some(ScheduledSampling::Constant { probability: number }),
+            "exponential" => Some(ScheduledSampling::Exponential { base: number }),
+            "inverse-sigmoid" => Some(ScheduledSampling::InverseSigmoid { k: number }),
+            _ => None,
+        }
+    });
+    schedule.ok_or_else(|| {
+        "`constant:P`, `exponential:BASE` and `inverse-sigmoid:K` are allowed, each with a number"
+            .to_owned()
+    })
+}
+
+impl ObjectiveArgs {
+    /// The preset's objective with what was typed in its place.
+    pub(crate) fn apply(self, preset: ObjectiveConfig) -> ObjectiveConfig {
+        const RISE: f64 = 0.5;
+        let max = self.beta.unwrap_or(preset.beta.max());
+        let beta = match (self.beta_warmup, self.beta_cycle, preset.beta) {
+            (Some(warmup_steps), ..) => BetaSchedule::Linear { max, warmup_steps },
+            (None, Some(cycle_steps), _) => BetaSchedule::Cyclical { max, cycle_steps, rise: RISE },
+            (None, None, BetaSchedule::Exponential { rate, .. }) => {
+                BetaSchedule::Exponential { max, rate }
+            }
+            (None, None, BetaSchedule::Linear { warmup_steps, .. }) => {
+                BetaSchedule::Linear { max, warmup_steps }
+            }
+            (None, None, BetaSchedule::Cyclical { cycle_steps, rise, .. }) => {
+                BetaSchedule::Cyclical { max, cycle_steps, rise }
+            }
+        };
+        let per_dimension =
+            self.free_bits_per_dimension.map(|bits| FreeBits::PerDimension { per_dimension: bits });
+        ObjectiveConfig {
+            free_bits: per_dimension
+                .or(self.free_bits.map(FreeBits::PerSequence))
+                .unwrap_or(preset.free_bits),
+            beta,
+            scheduled_sampling: self.scheduled_sampling.unwrap_or(preset.scheduled_sampling),
+        }
     }
 }
 
@@ -111,5 +171,61 @@ mod tests {
         assert!(components("0").unwrap_err().contains("1 or more is allowed"));
         assert!(components("x..3").is_err());
         assert!(components("5..3").unwrap_err().contains("empty"));
+    }
+
+    #[test]
+    fn a_standard_deviation_is_that_of_a_posterior() {
+        assert_eq!(std_dev("0.25"), Ok(0.25));
+        for bad in ["0", "1.5", "nan", "x"] {
+            assert_eq!(std_dev(bad), Err("0.001 to 1 are allowed".to_owned()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_sampling_schedule_is_a_name_and_a_number() {
+        assert_eq!(
+            scheduled_sampling("constant:0.3"),
+            Ok(ScheduledSampling::Constant { probability: 0.3 })
+        );
+        assert_eq!(
+            scheduled_sampling("exponential:0.9999"),
+            Ok(ScheduledSampling::Exponential { base: 0.9999 })
+        );
+        assert_eq!(
+            scheduled_sampling("inverse-sigmoid:1000"),
+            Ok(ScheduledSampling::InverseSigmoid { k: 1000.0 })
+        );
+        for bad in ["constant", "constant:x", "linear:1"] {
+            assert!(scheduled_sampling(bad).unwrap_err().contains("are allowed"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_objective_keeps_of_the_preset_what_was_not_typed() {
+        let preset = musicvae::presets::find("cat-mel_2bar_small").unwrap().training.objective;
+        assert_eq!(ObjectiveArgs::default().apply(preset), preset);
+        let typed = ObjectiveArgs { beta: Some(0.5), free_bits: Some(9.0), ..Default::default() };
+        assert_eq!(
+            typed.apply(preset),
+            ObjectiveConfig {
+                free_bits: FreeBits::PerSequence(9.0),
+                beta: BetaSchedule::Exponential { max: 0.5, rate: 0.99999 },
+                ..preset
+            }
+        );
+        let typed = ObjectiveArgs {
+            beta_cycle: Some(800),
+            free_bits_per_dimension: Some(0.25),
+            ..Default::default()
+        };
+        let objective = typed.apply(preset);
+        assert_eq!(
+            objective.beta,
+            BetaSchedule::Cyclical { max: 0.2, cycle_steps: 800, rise: 0.5 }
+        );
+        assert_eq!(objective.free_bits, FreeBits::PerDimension { per_dimension: 0.25 });
+        let typed = ObjectiveArgs { beta_warmup: Some(100), ..Default::default() };
+        let expected = BetaSchedule::Linear { max: 0.2, warmup_steps: 100 };
+        assert_eq!(typed.apply(preset).beta, expected);
     }
 }

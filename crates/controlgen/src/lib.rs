@@ -20,6 +20,7 @@ mod card;
 pub mod corpus;
 pub mod encode;
 pub mod generate;
+pub mod import;
 pub mod kind;
 pub mod latent;
 pub mod model;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
+use crate::import::ImportSummary;
 use crate::kind::Kind;
 
 /// `config.json` of a model folder.
@@ -20,8 +21,12 @@ pub struct ModelConfig {
     pub musicvae: MusicVaeConfig,
     /// Latent dimensions that carry information; mixtures are fitted on these, in this order.
     pub active_dimensions: Vec<usize>,
-    /// How it came about.
-    pub training: TrainingSummary,
+    /// How it was trained; none if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingSummary>,
+    /// Where it was imported from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<ImportSummary>,
 }
 
 /// How a model was trained, and how well it does.

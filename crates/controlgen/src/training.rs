@@ -11,8 +11,8 @@ use musicvae::train::{
     Checkpoint, CheckpointError, Plan, StepMetrics, TrainError, TrainObserver, Trainer,
 };
 use musicvae::{
-    Baselines, Device, Evaluation, MusicVae, Windows, WindowsError, active_dimensions, baselines,
-    evaluate,
+    Baselines, Device, Evaluation, MusicVae, ObjectiveConfig, Windows, WindowsError,
+    active_dimensions, baselines, evaluate,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -28,13 +28,15 @@ use metrics::MetricsFile;
 /// Held-out windows scored on the way; all of them are scored at the end.
 const EVALUATION_WINDOWS: usize = 2048;
 /// Training windows encoded to find the active dimensions.
-const ACTIVITY_WINDOWS: usize = 20_000;
+pub(crate) const ACTIVITY_WINDOWS: usize = 20_000;
 
 /// What to train on, how, and where to.
 #[derive(Clone, Debug)]
 pub struct TrainRequest {
     /// A preset's name.
     pub preset: String,
+    /// What is minimised, if not what the preset says.
+    pub objective: Option<ObjectiveConfig>,
     /// The corpus folder.
     pub corpus: PathBuf,
     /// The run folder that receives checkpoints, metrics and model.
@@ -53,7 +55,7 @@ pub struct TrainRequest {
 pub enum TrainingError {
     /// No preset has that name.
     #[error("unknown preset `{name}`; {} are known",
-        presets::all().iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(" and "))]
+        presets::all().iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "))]
     UnknownPreset {
         /// What was asked for.
         name: String,
@@ -202,8 +204,12 @@ pub fn train(
     progress: &mut impl TrainProgress,
 ) -> Result<TrainOutcome, TrainingError> {
     let name = || request.preset.clone();
-    let preset = presets::find(&request.preset)
+    let mut preset = presets::find(&request.preset)
         .ok_or_else(|| TrainingError::UnknownPreset { name: name() })?;
+    if let Some(objective) = request.objective {
+        preset.training.objective = objective;
+    }
+    let preset = preset;
     let report = CorpusReport::load(&request.corpus.join("report.json"))?;
     if report.kind != preset.kind {
         return Err(TrainingError::Kind {
@@ -279,7 +285,8 @@ pub fn train(
         kind: preset.kind.to_owned(),
         musicvae: preset.model.clone(),
         active_dimensions: active,
-        training: summary,
+        training: Some(summary),
+        imported: None,
     };
     write_model(&request.run.model(), &config, &weights)?;
     Ok(outcome)
@@ -308,7 +315,7 @@ fn start(
 }
 
 /// At most `most` windows, spread evenly.
-fn every_nth(windows: Windows<'_>, most: usize) -> Vec<u16> {
+pub(crate) fn every_nth(windows: Windows<'_>, most: usize) -> Vec<u16> {
     let every = windows.len().div_ceil(most).max(1);
     windows.iter().step_by(every).flatten().copied().collect()
 }

@@ -7,7 +7,9 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use musicvae::train::Trainer;
-use musicvae::{Generator, MusicVae, MusicVaeConfig, Sampling, Windows, device, presets, seed};
+use musicvae::{
+    EncoderInput, Generator, MusicVae, MusicVaeConfig, Sampling, Windows, device, presets, seed,
+};
 use rand::RngExt;
 
 /// Sequences in a batch.
@@ -22,6 +24,7 @@ fn sizes(hidden: usize) -> MusicVaeConfig {
         z_size: hidden / 2,
         encoder_sizes: vec![hidden],
         decoder_sizes: vec![hidden, hidden],
+        encoder_input: EncoderInput::Class,
     }
 }
 

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::config::MusicVaeConfig;
+use crate::config::{EncoderInput, MusicVaeConfig};
 use crate::dense::Dense;
 use crate::init::Initializer;
 use crate::lstm::LstmLayer;
@@ -34,11 +34,14 @@ pub struct Encoder {
     pub mean: Dense,
     /// `[2H, Z]`.
     pub std_dev: Dense,
+    /// How classes enter the first layer.
+    #[module(skip)]
+    pub input: EncoderInput,
 }
 
 impl Encoder {
     pub(crate) fn init(config: &MusicVaeConfig, init: &mut Initializer, device: &Device) -> Self {
-        let mut n_inputs = config.n_classes;
+        let mut n_inputs = config.encoder_input.width(config.n_classes);
         let layers = config
             .encoder_sizes
             .iter()
@@ -53,15 +56,23 @@ impl Encoder {
             layers,
             mean: Dense::small(n_inputs, config.z_size, init, device),
             std_dev: Dense::small(n_inputs, config.z_size, init, device),
+            input: config.encoder_input,
         }
     }
 
     /// # Shapes
-    /// - `symbols`: `[T, B, slots]`; mean and standard deviation: `[B, Z]`.
+    /// - `symbols`, the classes of each step: `[T, B, 1]`; mean and standard deviation: `[B, Z]`.
     pub fn forward(&self, symbols: &Arc<SymbolSteps>) -> Posterior {
+        let symbols = match self.input {
+            EncoderInput::Class => Arc::clone(symbols),
+            EncoderInput::DrumRoll => {
+                let n_inputs = self.layers[0].forward.input.val().dims()[0];
+                Arc::new(drum_roll(symbols, n_inputs - 1))
+            }
+        };
         let (first, above) = self.layers.split_first().expect("a checked configuration has layers");
-        let mut forward = first.forward.over_symbols(Arc::clone(symbols), None, None, false);
-        let mut backward = first.backward.over_symbols(Arc::clone(symbols), None, None, true);
+        let mut forward = first.forward.over_symbols(Arc::clone(&symbols), None, None, false);
+        let mut backward = first.backward.over_symbols(Arc::clone(&symbols), None, None, true);
         for layer in above {
             let both = Tensor::cat(vec![forward, backward], 2);
             forward = layer.forward.over_vectors(both.clone(), None, false);
@@ -78,7 +89,40 @@ impl Encoder {
     }
 }
 
+/// The sets of drums that classes stand for: a symbol for each bit that is set, or the symbol
+/// `n_drums` where none is.
+fn drum_roll(classes: &SymbolSteps, n_drums: usize) -> SymbolSteps {
+    let mut ids = Vec::with_capacity(classes.ids().len() * n_drums);
+    for class in classes.ids() {
+        let symbol = |drum: usize| i32::try_from(drum).expect("a set has at most 14 drums");
+        let is_hit = |drum: &usize| *class > 0 && class >> drum & 1 == 1;
+        let mut slots: Vec<i32> = (0..n_drums).filter(is_hit).map(symbol).collect();
+        if *class == 0 {
+            slots.push(symbol(n_drums));
+        }
+        slots.resize(n_drums, SymbolSteps::NONE);
+        ids.extend(slots);
+    }
+    SymbolSteps::new(ids, [classes.steps(), classes.batch(), n_drums])
+}
+
 /// `ln(1 + e^x)` as `max(x, 0) + ln(1 + e^-|x|)`, which never overflows.
 fn softplus(x: Tensor<2>) -> Tensor<2> {
     relu(x.clone()) + x.abs().neg().exp().log1p()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_becomes_the_set_of_its_drums() {
+        const NONE: i32 = SymbolSteps::NONE;
+        // Of three drums: nothing, the first and third (binary 101), all, and no step at all.
+        let classes = SymbolSteps::new(vec![0, 5, 7, NONE], [2, 2, 1]);
+        let roll = drum_roll(&classes, 3);
+        assert_eq!(roll.slots(), 3);
+        let expected = [3, NONE, NONE, 0, 2, NONE, 0, 1, 2, NONE, NONE, NONE];
+        assert_eq!(roll.ids(), expected);
+    }
 }

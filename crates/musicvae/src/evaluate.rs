@@ -12,6 +12,10 @@ use crate::windows::Windows;
 /// (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519).
 pub const ACTIVE_VARIANCE: f64 = 0.01;
 
+/// Below this KL, in bits per window, the posterior counts as collapsed: the encoder then tells the
+/// decoder less about a window than one coin toss would.
+pub const COLLAPSED_KL_BITS: f64 = 1.0;
+
 /// Figures over a set of windows; z is one sample of each window's posterior.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -27,9 +31,20 @@ pub struct Evaluation {
     pub sampled_accuracy: f64,
     /// Latent dimensions with variance of the posterior mean above [`ACTIVE_VARIANCE`].
     pub active_units: usize,
+    /// Mean standard deviation of the posterior over windows and active units, between 0 (they
+    /// carry much) and 1 (they carry nothing); none without active units.
+    #[serde(default)]
+    pub active_std_dev: Option<f64>,
 }
 
 impl Evaluation {
+    /// Whether the posterior collapsed: no unit is active, or the KL term is below
+    /// [`COLLAPSED_KL_BITS`]. The decoder then writes music without regard to its latent, and no
+    /// style can be found in latents.
+    pub fn is_collapsed(&self) -> bool {
+        self.active_units == 0 || self.kl_bits < COLLAPSED_KL_BITS
+    }
+
     /// The negative evidence lower bound in nats per window: what "best" means for checkpoints.
     pub fn negative_elbo_nats(&self) -> f64 {
         self.reconstruction_nats + self.kl_bits * std::f64::consts::LN_2
@@ -69,6 +84,7 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
         .map(|(found, target)| found.iter().zip(target).filter(|(f, t)| f == t).count())
         .sum();
 
+    let active = active_dimensions(&posteriors.mean, model.z_size());
     let steps = (n * n_steps) as f64;
     Some(Evaluation {
         n_windows: n,
@@ -77,7 +93,8 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
         teacher_forced_accuracy: tallies.iter().map(|tally| tally.right).sum::<usize>() as f64
             / steps,
         sampled_accuracy: sampled_right as f64 / steps,
-        active_units: active_dimensions(&posteriors.mean, model.z_size()).len(),
+        active_units: active.len(),
+        active_std_dev: mean_over(&posteriors.std_dev, model.z_size(), &active),
     })
 }
 
@@ -123,6 +140,14 @@ pub fn active_dimensions(mean: &[f32], z_size: usize) -> Vec<usize> {
         values().map(|v| (v - average) * (v - average)).sum::<f64>() / n as f64
     };
     (0..z_size).filter(|dimension| variance(*dimension) > ACTIVE_VARIANCE).collect()
+}
+
+/// Mean of some columns of `values` `[n, Z]`; none for no columns or rows.
+fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
+    let n = values.len().checked_div(z_size)? * columns.len();
+    let rows = values.chunks_exact(z_size);
+    let sum: f64 = rows.flat_map(|row| columns.iter().map(|c| f64::from(row[*c]))).sum();
+    (n > 0).then(|| sum / n as f64)
 }
 
 /// Accuracy of two predictors without a model, counted on one set and scored on another.
@@ -193,6 +218,30 @@ mod tests {
         let mean = [1.0, 0.25, 0.08, 1.0, -0.25, -0.08];
         assert_eq!(active_dimensions(&mean, 3), [1]);
         assert_eq!(active_dimensions(&[], 3), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_mean_over_columns_by_hand() {
+        let values = [0.5, 9.0, 0.25, 0.125, 9.0, 0.125];
+        assert_eq!(mean_over(&values, 3, &[0, 2]), Some(0.25));
+        assert_eq!(mean_over(&values, 3, &[]), None);
+        assert_eq!(mean_over(&[], 3, &[1]), None);
+    }
+
+    #[test]
+    fn a_posterior_is_collapsed_without_active_units_or_with_hardly_any_bits() {
+        let evaluation = |active_units, kl_bits| Evaluation {
+            n_windows: 1,
+            reconstruction_nats: 1.0,
+            kl_bits,
+            teacher_forced_accuracy: 1.0,
+            sampled_accuracy: 1.0,
+            active_units,
+            active_std_dev: None,
+        };
+        assert!(evaluation(0, 30.0).is_collapsed());
+        assert!(evaluation(5, 0.9).is_collapsed());
+        assert!(!evaluation(1, 1.0).is_collapsed());
     }
 
     #[test]

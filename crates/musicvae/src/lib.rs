@@ -51,6 +51,7 @@ mod generate;
 mod init;
 mod kernel;
 mod lstm;
+pub mod magenta;
 mod model;
 mod optimizer;
 mod posterior;
@@ -59,18 +60,20 @@ mod recurrent;
 pub mod sampling;
 pub mod schedule;
 pub mod seed;
+mod torch;
 pub mod train;
 mod weights;
 mod windows;
 
 pub use augment::transpose_tokens;
-pub use config::{ConfigError, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
+pub use config::{ConfigError, EncoderInput, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
 pub use decoder::Decoder;
 pub use dense::Dense;
-pub use elbo::Elbo;
+pub use elbo::{Elbo, FreeBits};
 pub use encoder::{BidirectionalLayer, Encoder};
 pub use evaluate::{
-    ACTIVE_VARIANCE, Baselines, Evaluation, active_dimensions, baselines, evaluate,
+    ACTIVE_VARIANCE, Baselines, COLLAPSED_KL_BITS, Evaluation, active_dimensions, baselines,
+    evaluate,
 };
 pub use generate::{Generator, Sampling, StepLogits};
 pub use lstm::LstmLayer;

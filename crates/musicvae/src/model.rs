@@ -73,7 +73,7 @@ impl MusicVae {
         let logits = self.decoder.forward(z, &inputs);
         Elbo {
             reconstruction: cross_entropy(logits, batch.symbols().ids(), batch.len()),
-            kl: posterior.kl_to_standard_normal(),
+            kl_by_dimension: posterior.kl_by_dimension(),
         }
     }
 

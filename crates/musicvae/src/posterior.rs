@@ -30,11 +30,21 @@ impl Posterior {
     /// # Units
     /// Nats.
     pub fn kl_to_standard_normal(&self) -> Tensor<1> {
+        self.kl_by_dimension().sum_dim(1).squeeze_dim::<1>(1)
+    }
+
+    /// The terms of [`Posterior::kl_to_standard_normal`], one for each dimension.
+    ///
+    /// # Shapes
+    /// - the result: `[B, Z]`.
+    /// # Units
+    /// Nats.
+    pub fn kl_by_dimension(&self) -> Tensor<2> {
         let variance = self.std_dev.clone() * self.std_dev.clone();
         let mean_squared = self.mean.clone() * self.mean.clone();
         let log = self.std_dev.clone().add_scalar(TINY).log();
         let terms = variance + mean_squared - log.mul_scalar(2.0) - 1.0;
-        terms.sum_dim(1).squeeze_dim::<1>(1).mul_scalar(0.5)
+        terms.mul_scalar(0.5)
     }
 }
 

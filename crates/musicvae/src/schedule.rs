@@ -2,22 +2,68 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `beta(step) = max * (1 - rate^step)`: Magenta's annealing of the KL term's weight.
+/// The KL term's weight at each step.
 ///
-/// A `rate` of 0 gives 0 at step 0 and `max` from then on.
+/// In JSON a schedule is told by its fields: `{"max": 0.2, "rate": 0.99999}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BetaSchedule {
-    /// The weight approached.
-    pub max: f64,
-    /// What is left of the way after each step, in `[0, 1)`.
-    pub rate: f64,
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a schedule of beta: `max` with `rate`, with `warmup_steps`, or with \
+                 `cycle_steps` and `rise`"
+)]
+pub enum BetaSchedule {
+    /// `max * (1 - rate^step)`: Magenta's.
+    ///
+    /// A `rate` of 0 gives 0 at step 0 and `max` from then on.
+    Exponential {
+        /// The weight approached.
+        max: f64,
+        /// What is left of the way after each step, in `[0, 1]`.
+        rate: f64,
+    },
+    /// `max * min(step / warmup_steps, 1)` (Sønderby et al. 2016, arXiv:1602.02282); `max` always
+    /// where `warmup_steps` is 0.
+    Linear {
+        /// The weight reached.
+        max: f64,
+        /// Steps until it is reached.
+        warmup_steps: u64,
+    },
+    /// Up in a straight line during the share `rise` of each cycle, then `max` to its end, and from
+    /// 0 again (Fu et al. 2019, arXiv:1903.10145, who take `rise` = 0.5 and four cycles a run).
+    Cyclical {
+        /// The weight reached in each cycle.
+        max: f64,
+        /// Steps of a cycle.
+        cycle_steps: u64,
+        /// Share of the cycle in which the weight rises, in `[0, 1]`.
+        rise: f64,
+    },
 }
 
 impl BetaSchedule {
     /// The weight at a step.
     pub fn at(&self, step: u64) -> f64 {
-        self.max * (1.0 - powu(self.rate, step))
+        // Of the way of `length` steps, the share behind after `done`; a way of no length is done.
+        let share = |done: f64, length: f64| if done < length { done / length } else { 1.0 };
+        match *self {
+            Self::Exponential { max, rate } => max * (1.0 - powu(rate, step)),
+            Self::Linear { max, warmup_steps } => max * share(step as f64, warmup_steps as f64),
+            Self::Cyclical { max, cycle_steps, rise } => {
+                let done = step.checked_rem(cycle_steps).unwrap_or(0);
+                max * share(done as f64, rise * cycle_steps as f64)
+            }
+        }
+    }
+
+    /// The largest weight.
+    pub fn max(&self) -> f64 {
+        match *self {
+            Self::Exponential { max, .. }
+            | Self::Linear { max, .. }
+            | Self::Cyclical { max, .. } => max,
+        }
     }
 }
 
@@ -93,7 +139,7 @@ mod tests {
 
     #[test]
     fn beta_follows_the_published_share_of_its_maximum() {
-        let beta = BetaSchedule { max: 0.5, rate: 0.99999 };
+        let beta = BetaSchedule::Exponential { max: 0.5, rate: 0.99999 };
         close(beta.at(10_000) / 0.5, 0.095, 2e-3);
         close(beta.at(50_000) / 0.5, 0.39, 1e-2);
         close(beta.at(100_000) / 0.5, 0.63, 5e-3);
@@ -102,8 +148,41 @@ mod tests {
 
     #[test]
     fn a_zero_rate_holds_beta_from_the_first_update_on() {
-        let beta = BetaSchedule { max: 0.2, rate: 0.0 };
+        let beta = BetaSchedule::Exponential { max: 0.2, rate: 0.0 };
         assert_eq!((beta.at(0), beta.at(1), beta.at(9)), (0.0, 0.2, 0.2));
+    }
+
+    #[test]
+    fn a_linear_warm_up_reaches_its_maximum_and_stays() {
+        let beta = BetaSchedule::Linear { max: 0.5, warmup_steps: 4 };
+        assert_eq!([0, 1, 2, 4, 5].map(|step| beta.at(step)), [0.0, 0.125, 0.25, 0.5, 0.5]);
+        assert_eq!(BetaSchedule::Linear { max: 0.5, warmup_steps: 0 }.at(0), 0.5);
+    }
+
+    #[test]
+    fn a_cycle_rises_for_its_share_and_begins_anew() {
+        let beta = BetaSchedule::Cyclical { max: 2.0, cycle_steps: 8, rise: 0.5 };
+        let found: Vec<f64> = (0..10).map(|step| beta.at(step)).collect();
+        assert_eq!(found, [0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 0.0, 0.5]);
+        // No rise at all is the maximum throughout.
+        assert_eq!(BetaSchedule::Cyclical { max: 2.0, cycle_steps: 8, rise: 0.0 }.at(0), 2.0);
+    }
+
+    #[test]
+    fn schedules_are_told_by_their_fields() {
+        for (text, beta) in [
+            (r#"{"max":0.2,"rate":0.99}"#, BetaSchedule::Exponential { max: 0.2, rate: 0.99 }),
+            (r#"{"max":0.2,"warmup_steps":9}"#, BetaSchedule::Linear { max: 0.2, warmup_steps: 9 }),
+            (
+                r#"{"max":0.2,"cycle_steps":8,"rise":0.5}"#,
+                BetaSchedule::Cyclical { max: 0.2, cycle_steps: 8, rise: 0.5 },
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<BetaSchedule>(text).unwrap(), beta);
+            assert_eq!(serde_json::to_string(&beta).unwrap(), text);
+        }
+        let error = serde_json::from_str::<BetaSchedule>(r#"{"max":0.2}"#).unwrap_err();
+        assert!(error.to_string().starts_with("a schedule of beta: `max` with `rate`"), "{error}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::transpose_tokens;
-use crate::config::{MusicVaeConfig, TrainingConfig};
+use crate::config::{ConfigError, EncoderInput, MusicVaeConfig, TrainingConfig};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::generate::Generator;
 use crate::model::{MusicVae, host};
@@ -81,6 +81,15 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self, TrainError> {
         training.validate()?;
+        if config.encoder_input == EncoderInput::DrumRoll && training.max_transposition > 0 {
+            let found = f64::from(training.max_transposition);
+            return Err(ConfigError::Range {
+                field: "max_transposition",
+                found,
+                allowed: "0, because drums have no pitch,",
+            }
+            .into());
+        }
         let device = device.clone().autodiff();
         let model = MusicVae::init(&config, seed, &device)?;
         Ok(Self {
@@ -133,8 +142,8 @@ impl Trainer {
         let loss = elbo.loss(beta, objective.free_bits);
         let mut gradients = loss.backward();
         let loss = f64::from(host(loss.inner())[0]);
+        let kl_bits = mean(&host(elbo.kl().inner())) / std::f64::consts::LN_2;
         let reconstruction_nats = mean(&host(elbo.reconstruction.inner()));
-        let kl_bits = mean(&host(elbo.kl.inner())) / std::f64::consts::LN_2;
         if !loss.is_finite() {
             return Err(TrainError::NotFinite { step, what: "loss" });
         }

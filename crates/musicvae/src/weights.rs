@@ -220,6 +220,7 @@ pub(crate) fn replace<M: Module>(
 #[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
+    use crate::config::EncoderInput;
 
     fn config() -> MusicVaeConfig {
         MusicVaeConfig {
@@ -228,6 +229,7 @@ mod tests {
             z_size: 3,
             encoder_sizes: vec![2, 3],
             decoder_sizes: vec![4, 2],
+            encoder_input: EncoderInput::Class,
         }
     }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::Context;
 use crate::args::{EncodeArgs, FitArgs, TrainArgs};
 use crate::output::table;
-use crate::progress::{Training, note};
+use crate::progress::{Training, collapse_warning, note};
 
 pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     if args.minutes.is_none() && args.steps.is_none() {
@@ -33,6 +33,8 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     let plan = Plan { max_steps: args.steps, max_time, checkpoint_every: args.checkpoint_every };
     let request = TrainRequest {
         preset: args.preset.clone(),
+        objective: named::find(&args.preset)
+            .map(|preset| args.objective.apply(preset.training.objective)),
         corpus: args.corpus.clone(),
         run: RunFolder::new(&args.out),
         plan,
@@ -89,6 +91,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
             "reconstruction {:.2} nats, KL {:.1} bits a window",
             heldout.reconstruction_nats, heldout.kl_bits
         ));
+        lines.extend(collapse_warning(heldout));
     }
     lines
 }

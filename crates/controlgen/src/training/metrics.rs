@@ -23,6 +23,8 @@ enum Line<'a> {
     Evaluation {
         /// Steps made before.
         step: u64,
+        /// Whether the posterior collapsed.
+        is_collapsed: bool,
         #[serde(flatten)]
         evaluation: &'a Evaluation,
     },
@@ -63,7 +65,8 @@ impl MetricsFile {
     }
 
     pub(super) fn evaluation(&mut self, step: u64, evaluation: &Evaluation) {
-        self.line(&Line::Evaluation { step, evaluation });
+        let is_collapsed = evaluation.is_collapsed();
+        self.line(&Line::Evaluation { step, is_collapsed, evaluation });
     }
 
     fn line(&mut self, line: &Line<'_>) {

@@ -26,7 +26,8 @@ fn loss_and_gradients_are_those_of_flex() {
         let device = device.clone().autodiff();
         let model = MusicVae::init(&config(), 5, &device).unwrap();
         let noise = Tensor::from_data(TensorData::new(noise.clone(), [7, 4]), &device);
-        let loss = model.elbo(&batch, noise, |_| batch.shifted()).loss(0.7, 1.0);
+        let loss =
+            model.elbo(&batch, noise, |_| batch.shifted()).loss(0.7, FreeBits::PerSequence(1.0));
         let gradients = gradient_tensors(&model, &loss.backward());
         (f64::from(host(loss.inner())[0]), gradients)
     };

@@ -1,0 +1,49 @@
+//! `controlgen import-magenta` and `export-torch`: models from and for other programs.
+
+use controlgen::import::{self, ImportRequest};
+use controlgen::model::Model;
+use serde_json::json;
+
+use super::Context;
+use crate::args::{ExportTorchArgs, ImportMagentaArgs};
+
+pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> anyhow::Result<()> {
+    let request = ImportRequest {
+        source: args.checkpoint.clone(),
+        out: args.out.clone(),
+        std_dev: args.std_dev,
+        corpus: args.corpus.clone(),
+    };
+    let outcome = import::import_magenta(&request, &context.device()?)?;
+    context.output.result(&outcome, || {
+        let sizes = &outcome.musicvae;
+        let mut lines = vec![format!(
+            "model of kind {} in {}: encoder {:?}, decoder {:?}, {} of {} latent dimensions active",
+            outcome.kind,
+            outcome.model.display(),
+            sizes.encoder_sizes,
+            sizes.decoder_sizes,
+            outcome.n_active,
+            sizes.z_size,
+        )];
+        if args.corpus.is_none() {
+            lines.push(
+                "all dimensions count as active; give `--corpus` to find those that carry \
+                 information before styles are fitted"
+                    .to_owned(),
+            );
+        }
+        lines
+    })
+}
+
+pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    import::export_torch(&model, &args.out)?;
+    context.output.result(&json!({ "file": args.out, "model_hash": model.hash() }), || {
+        vec![format!(
+            "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
+            args.out.display()
+        )]
+    })
+}

@@ -1,0 +1,305 @@
+//! Magenta's published checkpoints as model folders, and model folders for PyTorch.
+
+use std::path::{Path, PathBuf};
+
+#[cfg(doc)]
+use musicvae::magenta::STD_DEV_RANGE;
+use musicvae::magenta::{Checkpoint, Form, ImportError};
+use musicvae::{Device, EncoderInput, MusicVaeConfig, Precision, Windows, active_dimensions};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::artifact::{ArtifactError, JsonFormat, write_atomic, write_folder};
+use crate::corpus::CorpusReport;
+use crate::kind::{Kind, UnknownKind};
+use crate::model::{Model, ModelConfig};
+use crate::training::{ACTIVITY_WINDOWS, CorpusTokens, every_nth};
+
+/// Where an imported model comes from; part of its `config.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportSummary {
+    /// Name of the file or folder that was imported.
+    pub source: String,
+    /// `tensorflow-js`, `deeplearn-js` or `tensorflow`.
+    pub form: String,
+    /// The version of the program that imported it.
+    pub program_version: String,
+    /// The standard deviation given to every posterior, where the checkpoint has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std_dev: Option<f32>,
+    /// Hash of the corpus whose windows told the active dimensions; without one, all dimensions
+    /// count as active.
+    pub corpus_hash: Option<String>,
+}
+
+/// What to import.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// A checkpoint: folder, `.tar`, manifest or `.index`.
+    pub source: PathBuf,
+    /// The model folder to write.
+    pub out: PathBuf,
+    /// The standard deviation of every posterior if the checkpoint has no head for it, in
+    /// [`STD_DEV_RANGE`].
+    pub std_dev: Option<f32>,
+    /// A corpus on which to find the dimensions that carry information.
+    pub corpus: Option<PathBuf>,
+}
+
+/// What an import came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOutcome {
+    /// The model's folder.
+    pub model: PathBuf,
+    /// What the model is of.
+    pub kind: String,
+    /// Its sizes.
+    pub musicvae: MusicVaeConfig,
+    /// Latent dimensions that count as active.
+    pub n_active: usize,
+}
+
+/// Why there is no imported model.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImportModelError {
+    /// The checkpoint can't be read, or holds another kind of model.
+    #[error("can't import {}", source_path.display())]
+    Checkpoint {
+        /// The checkpoint.
+        source_path: PathBuf,
+        /// Why.
+        source: ImportError,
+    },
+    /// The music that the model is of is not known to this program.
+    #[error(
+        "can't import {}: it has {} classes and windows of {} steps", source_path.display(),
+        musicvae.n_classes, musicvae.n_steps
+    )]
+    Kind {
+        /// The checkpoint.
+        source_path: PathBuf,
+        /// Its sizes.
+        musicvae: Box<MusicVaeConfig>,
+        /// The kind that this would be.
+        source: UnknownKind,
+    },
+    /// The corpus is of other music than the model.
+    #[error("the corpus {} holds `{found}` windows; the model is of `{expected}`", corpus.display())]
+    Corpus {
+        /// The corpus folder.
+        corpus: PathBuf,
+        /// Its kind.
+        found: String,
+        /// The model's kind.
+        expected: String,
+    },
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// The kind of window that a model of these sizes is of, whether this program knows it or not.
+fn kind_of(musicvae: &MusicVaeConfig) -> String {
+    const STEPS_PER_BAR: usize = 16;
+    let what = match musicvae.encoder_input {
+        EncoderInput::Class => "mel",
+        EncoderInput::DrumRoll => "drums",
+    };
+    match musicvae.n_steps {
+        n if n % STEPS_PER_BAR == 0 => format!("{what}-{}bar", n / STEPS_PER_BAR),
+        n => format!("{what}-{n}step"),
+    }
+}
+
+/// Imports a checkpoint of Magenta's as a model folder.
+///
+/// A checkpoint says nothing of the music it was trained on, hence nothing of the dimensions that
+/// carry information. Given a corpus, they are found on its training windows; otherwise all count
+/// as active.
+///
+/// # Errors
+/// See [`ImportModelError`]; nothing is written then.
+///
+/// # Panics
+/// If the standard deviation is outside of [`STD_DEV_RANGE`].
+pub fn import_magenta(
+    request: &ImportRequest,
+    device: &Device,
+) -> Result<ImportOutcome, ImportModelError> {
+    let source_path = || request.source.clone();
+    let failed = |source| ImportModelError::Checkpoint { source_path: source_path(), source };
+    let mut checkpoint = Checkpoint::open(&request.source).map_err(failed)?;
+    if let Some(std_dev) = request.std_dev {
+        checkpoint = checkpoint.with_std_dev(std_dev);
+    }
+    let musicvae = checkpoint.config().map_err(failed)?;
+    let kind = Kind::find(&kind_of(&musicvae)).map_err(|source| ImportModelError::Kind {
+        source_path: source_path(),
+        musicvae: Box::new(musicvae.clone()),
+        source,
+    })?;
+    let weights = checkpoint.model(device).map_err(failed)?;
+
+    let mut summary = ImportSummary {
+        source: request
+            .source
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        form: match checkpoint.form() {
+            Form::TensorFlowJs => "tensorflow-js",
+            Form::DeepLearnJs => "deeplearn-js",
+            Form::TensorFlow => "tensorflow",
+        }
+        .to_owned(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        std_dev: request.std_dev.filter(|_| checkpoint.std_dev_is_made_up()),
+        corpus_hash: None,
+    };
+    let mut active: Vec<usize> = (0..musicvae.z_size).collect();
+    if let Some(corpus) = &request.corpus {
+        let report_path = corpus.join("report.json");
+        let report = CorpusReport::load(&report_path)?;
+        if report.kind != kind.name {
+            return Err(ImportModelError::Corpus {
+                corpus: corpus.clone(),
+                found: report.kind,
+                expected: kind.name.to_owned(),
+            });
+        }
+        let tokens = CorpusTokens::read(corpus)?;
+        let windows = |tokens| {
+            Windows::new(tokens, musicvae.n_steps, musicvae.n_classes)
+                .map_err(|_| ArtifactError::Column { path: corpus.clone(), column: "tokens" })
+        };
+        let sample = every_nth(windows(&tokens.train)?, ACTIVITY_WINDOWS);
+        let posteriors = weights.encode_windows(windows(&sample)?, |_| ());
+        active = active_dimensions(&posteriors.mean, musicvae.z_size);
+        summary.corpus_hash = Some(tokens.hash);
+    }
+    let outcome = ImportOutcome {
+        model: request.out.clone(),
+        kind: kind.name.to_owned(),
+        musicvae: musicvae.clone(),
+        n_active: active.len(),
+    };
+    let config = ModelConfig {
+        kind: kind.name.to_owned(),
+        musicvae,
+        active_dimensions: active,
+        training: None,
+        imported: Some(summary),
+    };
+    write_folder(&request.out, |folder| {
+        let bytes = weights.to_safetensors(Precision::F32);
+        write_atomic(&folder.join("weights.safetensors"), &bytes)?;
+        config.save(&folder.join("config.json"))?;
+        let card = crate::card::model_card(&config);
+        write_atomic(&folder.join("README.md"), card.as_bytes())
+    })?;
+    Ok(outcome)
+}
+
+/// Writes a model's weights as a state dict for PyTorch, see
+/// [`musicvae::MusicVae::to_torch_safetensors`].
+///
+/// # Errors
+/// [`ArtifactError::Exists`] if something stands at `file`; [`ArtifactError::Io`].
+pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
+    if file.exists() {
+        return Err(ArtifactError::Exists { path: file.to_owned() });
+    }
+    write_atomic(file, &model.weights().to_torch_safetensors(Precision::F32))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A checkpoint of deeplearn.js with numbers of no meaning: a melody model, tiny but whole.
+    fn checkpoint(folder: &Path, n_steps: usize) {
+        let (z, encoder, decoder, classes) = (3, 2, 4, 90);
+        let cell = |direction: &str| {
+            format!("encoder/cell_0/bidirectional_rnn/{direction}/multi_rnn_cell/cell_0/lstm_cell")
+        };
+        let layers = [
+            (cell("fw"), classes + encoder, 4 * encoder),
+            (cell("bw"), classes + encoder, 4 * encoder),
+            ("encoder/mu".to_owned(), 2 * encoder, z),
+            ("encoder/sigma".to_owned(), 2 * encoder, z),
+            ("decoder/z_to_initial_state".to_owned(), z, 2 * decoder),
+            (
+                "decoder/multi_rnn_cell/cell_0/lstm_cell".to_owned(),
+                classes + z + decoder,
+                4 * decoder,
+            ),
+            ("decoder/output_projection".to_owned(), decoder, classes),
+        ];
+        let mut manifest = serde_json::Map::new();
+        for (scope, n_rows, n_columns) in layers {
+            for (part, shape) in [("kernel", vec![n_rows, n_columns]), ("bias", vec![n_columns])] {
+                let filename = format!("{scope}_{part}").replace('/', "_");
+                let n = shape.iter().product::<usize>();
+                let bytes: Vec<u8> = (0..n).flat_map(|i| (i as f32).sin().to_le_bytes()).collect();
+                fs::write(folder.join(&filename), bytes).unwrap();
+                let entry = serde_json::json!({ "filename": filename, "shape": shape });
+                manifest.insert(format!("{scope}/{part}"), entry);
+            }
+        }
+        let manifest = serde_json::Value::Object(manifest).to_string();
+        fs::write(folder.join("manifest.json"), manifest).unwrap();
+        let converter = serde_json::json!({ "args": { "numSteps": n_steps } });
+        fs::write(folder.join("converter.json"), converter.to_string()).unwrap();
+    }
+
+    #[test]
+    fn an_imported_model_loads_and_says_where_it_is_from() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(folder.path(), 32);
+        let device = musicvae::device::parse("flex").unwrap();
+        let request = ImportRequest {
+            source: folder.path().to_owned(),
+            out: folder.path().join("model"),
+            std_dev: None,
+            corpus: None,
+        };
+        let outcome = import_magenta(&request, &device).unwrap();
+        assert_eq!((outcome.kind.as_str(), outcome.n_active), ("mel-2bar", 3));
+        let model = Model::load(&outcome.model, &device).unwrap();
+        assert_eq!(model.config().imported.as_ref().unwrap().form, "deeplearn-js");
+        assert!(model.config().training.is_none());
+        let card = fs::read_to_string(outcome.model.join("README.md")).unwrap();
+        assert!(card.contains("Imported by controlgen"), "{card}");
+        // A folder that is there is left as it is.
+        let error = import_magenta(&request, &device).unwrap_err();
+        assert!(matches!(error, ImportModelError::Artifact(ArtifactError::Exists { .. })));
+
+        let file = folder.path().join("torch.safetensors");
+        export_torch(&model, &file).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), model.weights().to_torch_safetensors(Precision::F32));
+        assert!(matches!(export_torch(&model, &file), Err(ArtifactError::Exists { .. })));
+    }
+
+    #[test]
+    fn music_that_this_program_does_not_know_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(folder.path(), 64);
+        let out = folder.path().join("model");
+        let request = ImportRequest {
+            source: folder.path().to_owned(),
+            out: out.clone(),
+            std_dev: None,
+            corpus: None,
+        };
+        let device = musicvae::device::parse("flex").unwrap();
+        let error = anyhow::Error::from(import_magenta(&request, &device).unwrap_err());
+        let text = format!("{error:#}");
+        assert!(text.ends_with(
+            "it has 90 classes and windows of 64 steps: unknown kind of window `mel-4bar`; \
+             `mel-2bar` is known"
+        ));
+        assert!(!out.exists());
+    }
+}

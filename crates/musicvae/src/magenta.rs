@@ -1,0 +1,255 @@
+//! Magenta's published checkpoints, in every form they come in, as models of ours.
+//!
+//! | form | files |
+//! |---|---|
+//! | [`Form::TensorFlowJs`] | `weights_manifest.json` and shards; float32, float16, or quantised |
+//! | [`Form::DeepLearnJs`] | `manifest.json` and a file for each tensor (2017 and 2018) |
+//! | [`Form::TensorFlow`] | `P.index` and `P.data-0000x-of-0000y`, checksums checked |
+//!
+//! Each may lie in a folder or in a `.tar`. Flat melody and drum models of any size can be imported;
+//! the sizes are those of the tensors. This module reads files, as no other of the crate does.
+
+mod bundle;
+mod error;
+mod files;
+mod js;
+mod layout;
+mod sstable;
+mod stored;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::Device;
+
+pub use error::ImportError;
+
+use crate::config::MusicVaeConfig;
+use crate::decoder::Decoder;
+use crate::init::Initializer;
+use crate::model::MusicVae;
+use crate::weights::{self, HostTensor};
+use files::Files;
+use layout::{Layout, Part};
+use stored::Stored;
+
+/// Steps of a window where the checkpoint does not say: two bars of 4/4 at four steps a quarter, as
+/// all of Magenta's flat models of TensorFlow's form have but one.
+const DEFAULT_STEPS: usize = 32;
+
+/// The form that a checkpoint comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A directory of magenta-js.
+    TensorFlowJs,
+    /// A directory of deeplearn.js, which magenta-js was built on at first.
+    DeepLearnJs,
+    /// A TensorFlow checkpoint of version 2.
+    TensorFlow,
+}
+
+/// Each form with the file that lists its tensors: its name, or how it ends.
+const FORMS: [(Form, &str); 3] = [
+    (Form::TensorFlowJs, js::TFJS_MANIFEST),
+    (Form::DeepLearnJs, js::DEEPLEARN_MANIFEST),
+    (Form::TensorFlow, bundle::INDEX_SUFFIX),
+];
+
+/// A checkpoint of Magenta's. Tensors are read when they are asked for.
+///
+/// ```no_run
+/// use musicvae::magenta::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open("cat-mel_2bar_big.tar".as_ref())?;
+/// let model = checkpoint.model(&musicvae::device::parse("flex")?)?;
+/// assert_eq!(model.z_size(), checkpoint.config()?.z_size);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoint {
+    form: Form,
+    files: Files,
+    tensors: BTreeMap<String, Stored>,
+    n_steps: usize,
+    /// What to give posteriors if there is no head for it.
+    std_dev: Option<f32>,
+}
+
+/// The standard deviations that can stand in for a head that is missing: those of a posterior, which
+/// is narrower than the prior.
+pub const STD_DEV_RANGE: std::ops::RangeInclusive<f32> = 1e-3..=1.0;
+
+impl Checkpoint {
+    /// Opens a folder, a `.tar`, one file of a checkpoint (its manifest, its `.index`), or what
+    /// TensorFlow calls it (`model.ckpt-7` for `model.ckpt-7.index`).
+    ///
+    /// # Errors
+    /// Where there is no checkpoint, or its list of tensors is damaged.
+    pub fn open(path: &Path) -> Result<Self, ImportError> {
+        let not_one = |what: String| ImportError::NotACheckpoint { path: path.to_owned(), what };
+        // TensorFlow itself names a checkpoint without its ending.
+        let mut with_suffix = path.as_os_str().to_owned();
+        with_suffix.push(bundle::INDEX_SUFFIX);
+        let path = match Path::new(&with_suffix) {
+            index if !path.exists() && index.is_file() => index,
+            _ => path,
+        };
+        let file_name = path.file_name().and_then(|name| name.to_str());
+        let given = file_name
+            .filter(|name| path.is_file() && FORMS.iter().any(|(_, end)| name.ends_with(end)));
+        let files = match given {
+            Some(_) => {
+                let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                Files::of_folder(folder.unwrap_or(Path::new(".")))?
+            }
+            None if path.is_dir() => Files::of_folder(path)?,
+            None => Files::of_tar(path)?,
+        };
+        let lists = |end: &str| -> Vec<String> {
+            let is_meant = |file: &&str| given.is_none_or(|given| *file == given);
+            let is_list = |file: &&str| match end.strip_prefix('.') {
+                Some(_) => file.ends_with(end),
+                None => file.rsplit('/').next() == Some(end),
+            };
+            files.names().filter(is_meant).filter(is_list).map(str::to_owned).collect()
+        };
+        let found = FORMS.into_iter().map(|(form, end)| (form, lists(end)));
+        let (form, list) = match found.into_iter().find(|(_, lists)| !lists.is_empty()) {
+            None => return Err(not_one("none of its files lists tensors".to_owned())),
+            Some((form, lists)) => match <[String; 1]>::try_from(lists) {
+                Ok([list]) => (form, list),
+                Err(several) => {
+                    let several = several.join("`, `");
+                    return Err(not_one(format!("it holds several (`{several}`), so name one")));
+                }
+            },
+        };
+        let tensors = match form {
+            Form::TensorFlowJs => js::tfjs(&files, &list)?,
+            Form::DeepLearnJs => js::deeplearn(&files, &list)?,
+            Form::TensorFlow => bundle::tensors(&files, &list)?,
+        };
+        let n_steps = match form {
+            Form::TensorFlow => None,
+            Form::TensorFlowJs | Form::DeepLearnJs => js::n_steps(&files, &list)?,
+        };
+        Ok(Self { form, files, tensors, n_steps: n_steps.unwrap_or(DEFAULT_STEPS), std_dev: None })
+    }
+
+    /// Gives every posterior this standard deviation if the checkpoint has no head for it.
+    ///
+    /// magenta-js decodes means alone, so some of its directories leave `encoder/sigma` out. Means
+    /// are then as exact as ever, and what depends on standard deviations is made up.
+    ///
+    /// # Panics
+    /// If it is outside of [`STD_DEV_RANGE`].
+    #[must_use]
+    pub fn with_std_dev(self, std_dev: f32) -> Self {
+        assert!(STD_DEV_RANGE.contains(&std_dev), "a standard deviation of {std_dev}");
+        Self { std_dev: Some(std_dev), ..self }
+    }
+
+    /// Whether posteriors get the standard deviation of [`Checkpoint::with_std_dev`].
+    pub fn std_dev_is_made_up(&self) -> bool {
+        self.std_dev.is_some() && !self.tensors.keys().any(|name| is_std_dev(name))
+    }
+
+    /// The form that it comes in.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The sizes of its model, found from its tensors. Steps of a window are no part of them: they
+    /// are what magenta-js's configuration says, otherwise 32.
+    ///
+    /// # Errors
+    /// [`ImportError::Missing`] where too few tensors are listed to tell, [`ImportError::Unsupported`]
+    /// and [`ImportError::Shape`] where they make up another model.
+    pub fn config(&self) -> Result<MusicVaeConfig, ImportError> {
+        Ok(self.layout()?.config)
+    }
+
+    /// Names of the tensors that a whole model needs and that can't be read.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::config`].
+    pub fn missing(&self) -> Result<Vec<String>, ImportError> {
+        let layout = self.layout()?;
+        let mut names = layout.missing(Part::Decoder, &self.tensors);
+        names.extend(layout.missing(Part::Encoder, &self.tensors));
+        if self.std_dev_is_made_up() {
+            names.retain(|name| !is_std_dev(name));
+        }
+        Ok(names)
+    }
+
+    /// The model, encoder and decoder.
+    ///
+    /// # Errors
+    /// [`ImportError::Missing`] where it is not complete; those of [`Checkpoint::config`]; damage.
+    pub fn model(&self, device: &Device) -> Result<MusicVae, ImportError> {
+        let layout = self.layout()?;
+        let names = self.missing()?;
+        if !names.is_empty() {
+            let decoder_is_complete = layout.missing(Part::Decoder, &self.tensors).is_empty();
+            let n_expected = layout.n_expected();
+            return Err(ImportError::Missing { names, n_expected, decoder_is_complete });
+        }
+        let mut tensors = BTreeMap::new();
+        for (part, prefix) in [(Part::Decoder, "decoder"), (Part::Encoder, "encoder")] {
+            let of_part = self.convert(&layout, part)?;
+            tensors.extend(of_part.into_iter().map(|(name, t)| (format!("{prefix}.{name}"), t)));
+        }
+        if let Some(std_dev) = self.std_dev.filter(|_| self.std_dev_is_made_up()) {
+            let head = layout::constant_std_dev(&layout.config, std_dev);
+            tensors.extend(head.map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
+        }
+        let model = MusicVae::init(&layout.config, 0, device)?;
+        Ok(weights::replace(model, tensors).expect("names and shapes were checked"))
+    }
+
+    /// The decoder alone: for drawing from the prior, or from latents that come from elsewhere.
+    ///
+    /// The one melody model whose files can still be found in public repositories has no more: both
+    /// kernels of its encoder are missing.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::model`], for the tensors of the decoder.
+    pub fn decoder(&self, device: &Device) -> Result<Decoder, ImportError> {
+        let layout = self.layout()?;
+        let names = layout.missing(Part::Decoder, &self.tensors);
+        if !names.is_empty() {
+            let n_expected = layout.n_expected();
+            return Err(ImportError::Missing { names, n_expected, decoder_is_complete: false });
+        }
+        let tensors = self.convert(&layout, Part::Decoder)?;
+        let decoder = Decoder::init(&layout.config, &mut Initializer::new(0), device);
+        Ok(weights::replace(decoder, tensors).expect("names and shapes were checked"))
+    }
+
+    fn layout(&self) -> Result<Layout, ImportError> {
+        Layout::find(&self.tensors, self.n_steps)
+    }
+
+    fn convert(
+        &self,
+        layout: &Layout,
+        part: Part,
+    ) -> Result<BTreeMap<String, HostTensor>, ImportError> {
+        let wanted = |name: &str| !(self.std_dev_is_made_up() && is_std_dev(name));
+        layout.convert(part, wanted, |name| {
+            let stored = self.tensors.get(name).expect("checked to be there");
+            stored.read(name, &self.files)
+        })
+    }
+}
+
+/// Whether a variable belongs to the head that gives standard deviations.
+fn is_std_dev(name: &str) -> bool {
+    name.rsplit_once('/').is_some_and(|(scope, _)| scope == layout::STD_DEV)
+}
+
+#[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tests;

@@ -1,0 +1,182 @@
+//! The forms of magenta-js: TensorFlow.js directories, and the older ones of deeplearn.js.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::error::{ImportError, damaged};
+use super::files::Files;
+use super::stored::{Encoding, Piece, Stored, n_bytes};
+
+pub(super) const TFJS_MANIFEST: &str = "weights_manifest.json";
+pub(super) const DEEPLEARN_MANIFEST: &str = "manifest.json";
+
+/// Tensors that lie one after the other in some files.
+#[derive(Deserialize)]
+struct Group {
+    paths: Vec<String>,
+    weights: Vec<Weight>,
+}
+
+#[derive(Deserialize)]
+struct Weight {
+    name: String,
+    shape: Vec<usize>,
+    dtype: String,
+    quantization: Option<Quantization>,
+}
+
+#[derive(Deserialize)]
+struct Quantization {
+    dtype: String,
+    scale: Option<f64>,
+    min: Option<f64>,
+}
+
+impl Weight {
+    /// How its values are stored; none for a type of unknown size.
+    fn encoding(&self) -> Option<Encoding> {
+        let stored = self.quantization.as_ref().map_or(&self.dtype, |q| &q.dtype);
+        let scale = self.quantization.as_ref().and_then(|q| q.scale);
+        let min = self.quantization.as_ref().and_then(|q| q.min);
+        Some(match (stored.as_str(), scale, min) {
+            ("float32", ..) => Encoding::F32,
+            ("float16", ..) => Encoding::F16,
+            ("uint8", Some(scale), Some(min)) => Encoding::U8 { scale, min },
+            ("uint16", Some(scale), Some(min)) => Encoding::U16 { scale, min },
+            ("uint8" | "bool", ..) => Encoding::Other { n_bytes: 1 },
+            ("int32", ..) => Encoding::Other { n_bytes: 4 },
+            ("complex64", ..) => Encoding::Other { n_bytes: 8 },
+            _ => return None,
+        })
+    }
+}
+
+/// Reads a JSON file of the checkpoint.
+fn json<T: for<'a> Deserialize<'a>>(files: &Files, name: &str) -> Result<T, ImportError> {
+    serde_json::from_slice(&files.read(name)?)
+        .map_err(|source| ImportError::Json { file: name.to_owned(), source })
+}
+
+/// The tensors that `weights_manifest.json` names.
+pub(super) fn tfjs(files: &Files, manifest: &str) -> Result<BTreeMap<String, Stored>, ImportError> {
+    let groups: Vec<Group> = json(files, manifest)?;
+    let folder = manifest.strip_suffix(TFJS_MANIFEST).unwrap_or_default();
+    let mut tensors = BTreeMap::new();
+    for group in groups {
+        let mut layouts = Vec::new();
+        let mut total = 0_u64;
+        for weight in group.weights {
+            let encoding = weight.encoding().ok_or_else(|| {
+                let Weight { name, dtype, .. } = &weight;
+                damaged(manifest, format!("tensor `{name}` has the unknown type `{dtype}`"))
+            })?;
+            let end = n_bytes(&weight.shape, encoding).and_then(|n| total.checked_add(n));
+            let end = end.ok_or_else(|| {
+                let Weight { name, shape, .. } = &weight;
+                damaged(manifest, format!("tensor `{name}` can't have shape {shape:?}"))
+            })?;
+            layouts.push((weight, encoding, total..end));
+            total = end;
+        }
+        let paths = group.paths.iter().map(|path| format!("{folder}{path}")).collect();
+        let shards = Shards::place(files, paths, total)?;
+        for (weight, encoding, bytes) in layouts {
+            let pieces = shards.pieces(bytes.start, bytes.end);
+            let stored = Stored { shape: weight.shape, encoding, pieces, crc32c: None };
+            if tensors.insert(weight.name.clone(), stored).is_some() {
+                return Err(damaged(manifest, format!("it names `{}` twice", weight.name)));
+            }
+        }
+    }
+    Ok(tensors)
+}
+
+/// The files of a group, each with its place in the group's bytes.
+struct Shards {
+    placed: Vec<(u64, Piece)>,
+}
+
+impl Shards {
+    /// Places the files that are there. Where some are missing, those before the first and after
+    /// the last of them have a place still, because the tensors say how many bytes there are.
+    fn place(files: &Files, paths: Vec<String>, total: u64) -> Result<Self, ImportError> {
+        let lens: Vec<Option<u64>> = paths.iter().map(|path| files.len(path)).collect();
+        let known: u64 = lens.iter().flatten().fold(0, |sum, len| sum.saturating_add(*len));
+        let complete = lens.iter().all(Option::is_some);
+        if known > total || (complete && known < total) {
+            let file = paths.first().map_or("", String::as_str);
+            let what = format!("it and its like have {known} bytes; the manifest says {total}");
+            return Err(damaged(file, what));
+        }
+        let n_before = lens.iter().take_while(|len| len.is_some()).count();
+        let mut placed = Vec::new();
+        let mut at = 0;
+        for (path, len) in paths.iter().zip(lens.iter().flatten()).take(n_before) {
+            placed.push((at, Piece { file: path.clone(), offset: 0, len: *len }));
+            at += len;
+        }
+        let mut end = total;
+        for (path, len) in paths.iter().zip(&lens).skip(n_before).rev() {
+            let Some(len) = len else { break };
+            end -= len;
+            placed.push((end, Piece { file: path.clone(), offset: 0, len: *len }));
+        }
+        placed.sort_by_key(|(at, _)| *at);
+        Ok(Self { placed })
+    }
+
+    /// Where the bytes from `start` to `end` lie; none if some of them are missing.
+    fn pieces(&self, start: u64, end: u64) -> Option<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        let mut at = start;
+        for (first, shard) in &self.placed {
+            let last = first + shard.len;
+            if *first <= at && at < last && at < end {
+                let len = end.min(last) - at;
+                pieces.push(Piece { file: shard.file.clone(), offset: at - first, len });
+                at += len;
+            }
+        }
+        (at == end).then_some(pieces)
+    }
+}
+
+/// A tensor of the older form: one file of single-precision numbers.
+#[derive(Deserialize)]
+struct TensorFile {
+    filename: String,
+    shape: Vec<usize>,
+}
+
+/// The tensors that deeplearn.js's `manifest.json` names.
+pub(super) fn deeplearn(
+    files: &Files,
+    manifest: &str,
+) -> Result<BTreeMap<String, Stored>, ImportError> {
+    let entries: BTreeMap<String, TensorFile> = json(files, manifest)?;
+    let folder = manifest.strip_suffix(DEEPLEARN_MANIFEST).unwrap_or_default();
+    let stored = |TensorFile { filename, shape }: TensorFile| {
+        let file = format!("{folder}{filename}");
+        let pieces = files.len(&file).map(|len| vec![Piece { file, offset: 0, len }]);
+        Stored { shape, encoding: Encoding::F32, pieces, crc32c: None }
+    };
+    Ok(entries.into_iter().map(|(name, entry)| (name, stored(entry))).collect())
+}
+
+/// Steps of a window, which `config.json` (TensorFlow.js) or `converter.json` (deeplearn.js) beside
+/// the manifest says; none if there is no such file or number.
+pub(super) fn n_steps(files: &Files, manifest: &str) -> Result<Option<usize>, ImportError> {
+    let folder = manifest.rfind('/').map_or("", |slash| &manifest[..=slash]);
+    for (name, pointer) in
+        [("config.json", "/dataConverter/args/numSteps"), ("converter.json", "/args/numSteps")]
+    {
+        let name = format!("{folder}{name}");
+        if files.len(&name).is_some() {
+            let value: serde_json::Value = json(files, &name)?;
+            let steps = value.pointer(pointer).and_then(serde_json::Value::as_u64);
+            return Ok(steps.and_then(|steps| usize::try_from(steps).ok()));
+        }
+    }
+    Ok(None)
+}

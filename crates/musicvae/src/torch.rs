@@ -1,0 +1,265 @@
+//! Weights as a state dict of PyTorch.
+
+use std::collections::BTreeMap;
+
+use crate::kernel::lstm::FORGET_BIAS;
+use crate::model::MusicVae;
+use crate::weights::{self, HostTensor, Precision};
+
+/// Our gate blocks in PyTorch's order: input, forget, candidate, output.
+const GATES: [usize; 4] = [0, 2, 1, 3];
+/// The forget gate in PyTorch's order.
+const FORGET: usize = 1;
+
+impl MusicVae {
+    /// The weights as a safetensors file that PyTorch's `load_state_dict` takes; the crate's
+    /// `docs/musicvae_torch.py` loads and runs it.
+    ///
+    /// | name | shape | is |
+    /// |---|---|---|
+    /// | `encoder.layers.L.weight_ih_l0`, `…_reverse` | `[4H, n_inputs]` | `torch.nn.LSTM`, bidirectional |
+    /// | `encoder.mean.weight`, `encoder.std_dev.weight` | `[Z, 2H]` | `torch.nn.Linear` |
+    /// | `decoder.initial.weight` | `[2 ΣH, Z]` | `torch.nn.Linear`; states `c_0 h_0 c_1 h_1 …` before tanh |
+    /// | `decoder.layers.L.weight_ih_l0` | `[4H, V + Z]`, then `[4H, H]` | `torch.nn.LSTM`; reads symbol and z |
+    /// | `decoder.output.weight` | `[V, H]` | `torch.nn.Linear` |
+    ///
+    /// and the biases beside them.
+    ///
+    /// What differs from [`MusicVae::to_safetensors`]: matrices are `[n_outputs, n_inputs]`, gates
+    /// are in PyTorch's order (input, forget, candidate, output), and the 1 that we add to the
+    /// forget gate at run time is part of `bias_ih`; `bias_hh` is 0.
+    pub fn to_torch_safetensors(&self, precision: Precision) -> Vec<u8> {
+        weights::write(&state_dict(&weights::tensors(self)), precision)
+    }
+}
+
+/// Our tensors under PyTorch's names and in its layouts.
+fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTensor> {
+    let mut torch = BTreeMap::new();
+    for (name, tensor) in ours {
+        let (scope, field) = name.rsplit_once('.').unwrap_or(("", name));
+        // An encoder layer's directions are one module in PyTorch.
+        let (module, suffix) = match scope.rsplit_once('.') {
+            Some((layer, "forward")) => (layer, ""),
+            Some((layer, "backward")) => (layer, "_reverse"),
+            _ => (scope, ""),
+        };
+        let is_lstm = ours.contains_key(&format!("{scope}.recurrent"));
+        match (is_lstm, field) {
+            (true, "input") => {
+                let mut rows = vec![tensor];
+                if scope == "decoder.layers.0" {
+                    rows.extend(ours.get("decoder.latent"));
+                }
+                let weight = transposed(&gates(&stacked(&rows)));
+                torch.insert(format!("{module}.weight_ih_l0{suffix}"), weight);
+            }
+            (true, "recurrent") => {
+                let weight = transposed(&gates(tensor));
+                torch.insert(format!("{module}.weight_hh_l0{suffix}"), weight);
+            }
+            (true, _) => {
+                let mut bias = gates(tensor);
+                let hidden = bias.values.len() / 4;
+                let zeros = HostTensor { values: vec![0.0; 4 * hidden], ..bias.clone() };
+                for value in &mut bias.values[FORGET * hidden..][..hidden] {
+                    *value += FORGET_BIAS;
+                }
+                torch.insert(format!("{module}.bias_ih_l0{suffix}"), bias);
+                torch.insert(format!("{module}.bias_hh_l0{suffix}"), zeros);
+            }
+            (false, "kernel") => {
+                torch.insert(format!("{scope}.weight"), transposed(tensor));
+            }
+            (false, "bias") => {
+                torch.insert(name.clone(), tensor.clone());
+            }
+            // `decoder.latent` went with the first layer's inputs.
+            (false, _) => {}
+        }
+    }
+    torch
+}
+
+/// The rows of matrices of the same width, one below the other.
+fn stacked(matrices: &[&HostTensor]) -> HostTensor {
+    let n_rows = matrices.iter().map(|matrix| matrix.shape[0]).sum();
+    let values = matrices.iter().flat_map(|matrix| matrix.values.iter().copied()).collect();
+    HostTensor { shape: vec![n_rows, matrices[0].shape[1]], values }
+}
+
+/// The four blocks of each row in PyTorch's order.
+fn gates(tensor: &HostTensor) -> HostTensor {
+    let width = *tensor.shape.last().expect("a bias or a matrix");
+    let hidden = width / 4;
+    let blocks = |row: &[f32]| -> Vec<f32> {
+        GATES.iter().flat_map(|gate| &row[gate * hidden..][..hidden]).copied().collect()
+    };
+    let values = tensor.values.chunks_exact(width).flat_map(blocks).collect();
+    HostTensor { shape: tensor.shape.clone(), values }
+}
+
+fn transposed(matrix: &HostTensor) -> HostTensor {
+    let (n_rows, n_columns) = (matrix.shape[0], matrix.shape[1]);
+    let column = |column: usize| matrix.values[column..].iter().step_by(n_columns).copied();
+    let values = (0..n_columns).flat_map(column).collect();
+    HostTensor { shape: vec![n_columns, n_rows], values }
+}
+
+#[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tests {
+    use std::io::Write;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::sync::Arc;
+
+    use burn::tensor::{Device, Tensor, TensorData};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::{EncoderInput, MusicVaeConfig};
+    use crate::model::host;
+    use crate::recurrent::SymbolSteps;
+    use crate::windows::Batch;
+
+    fn config(encoder_input: EncoderInput) -> MusicVaeConfig {
+        MusicVaeConfig {
+            n_classes: 8,
+            n_steps: 12,
+            z_size: 5,
+            encoder_sizes: vec![7, 6],
+            decoder_sizes: vec![9, 4],
+            encoder_input,
+        }
+    }
+
+    #[test]
+    fn a_small_layer_by_hand() {
+        // One unit, two classes, one latent dimension: columns are i, j, f, o.
+        let matrix =
+            |rows: &[[f32; 4]]| HostTensor { shape: vec![rows.len(), 4], values: rows.concat() };
+        let ours = BTreeMap::from([
+            ("decoder.latent".to_owned(), matrix(&[[9.0, 10.0, 11.0, 12.0]])),
+            (
+                "decoder.layers.0.input".to_owned(),
+                matrix(&[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]),
+            ),
+            ("decoder.layers.0.recurrent".to_owned(), matrix(&[[13.0, 14.0, 15.0, 16.0]])),
+            (
+                "decoder.layers.0.bias".to_owned(),
+                HostTensor { shape: vec![4], values: vec![0.1, 0.2, 0.3, 0.4] },
+            ),
+        ]);
+        let torch = state_dict(&ours);
+        let found = |name: &str| {
+            let tensor = &torch[&format!("decoder.layers.0.{name}_l0")];
+            (tensor.shape.clone(), tensor.values.clone())
+        };
+        // Rows are i, f, g, o.
+        let input = vec![1.0, 5.0, 9.0, 3.0, 7.0, 11.0, 2.0, 6.0, 10.0, 4.0, 8.0, 12.0];
+        assert_eq!(found("weight_ih"), (vec![4, 3], input));
+        assert_eq!(found("weight_hh"), (vec![4, 1], vec![13.0, 15.0, 14.0, 16.0]));
+        assert_eq!(found("bias_ih"), (vec![4], vec![0.1, 1.3, 0.2, 0.4]));
+        assert_eq!(found("bias_hh"), (vec![4], vec![0.0; 4]));
+        assert_eq!(torch.len(), 4);
+    }
+
+    /// A Python that has torch and safetensors; none, with a word about it, where none is named.
+    #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+    fn python() -> Option<String> {
+        let python = std::env::var("MUSICVAE_TORCH_PYTHON").ok();
+        if python.is_none() {
+            println!("skipped: MUSICVAE_TORCH_PYTHON names no Python with torch and safetensors");
+        }
+        python
+    }
+
+    #[test]
+    fn pytorch_computes_the_same_posterior_and_logits() {
+        let Some(python) = python() else { return };
+        for encoder_input in [EncoderInput::Class, EncoderInput::DrumRoll] {
+            agree(&python, encoder_input);
+        }
+    }
+
+    fn agree(python: &str, encoder_input: EncoderInput) {
+        const BATCH: usize = 3;
+        let (config, device) = (config(encoder_input), Device::flex());
+        // The heads around z start near zero, so spread all weights out.
+        let mut spread = weights::tensors(&MusicVae::init(&config, 3, &device).unwrap());
+        for (n, tensor) in spread.values_mut().enumerate() {
+            for (i, value) in tensor.values.iter_mut().enumerate() {
+                *value = 0.6 * ((i * 7 + n * 13) as f32).sin();
+            }
+        }
+        let model = MusicVae::init(&config, 3, &device).unwrap();
+        let model = weights::replace(model, spread).unwrap();
+        let n_tokens = BATCH * config.n_steps;
+        let tokens: Vec<u16> = (0..n_tokens).map(|i| (i * i % 8) as u16).collect();
+        let batch = Batch::new(tokens.chunks_exact(config.n_steps), config.n_steps);
+        let z: Vec<f32> = (0..BATCH * config.z_size).map(|i| (i as f32).cos()).collect();
+
+        let posterior = model.encode(&batch);
+        let data = TensorData::new(z.clone(), [BATCH, config.z_size]);
+        let previous: Arc<SymbolSteps> = batch.shifted();
+        let logits = model.decoder.forward(Tensor::from_data(data, &device), &previous);
+        // Ours is time first.
+        let logits = logits.reshape([config.n_steps, BATCH, config.n_classes]).swap_dims(0, 1);
+
+        let symbols = |token: u16| match encoder_input {
+            EncoderInput::Class => vec![i32::from(token)],
+            EncoderInput::DrumRoll => {
+                let mut hits: Vec<i32> = (0..3).filter(|bit| token >> bit & 1 == 1).collect();
+                hits.extend((token == 0).then_some(3));
+                hits.resize(3, -1);
+                hits
+            }
+        };
+        let rows = |ids: Vec<Value>| -> Vec<Value> {
+            ids.chunks_exact(config.n_steps).map(|row| json!(row)).collect()
+        };
+        let shifted = (0..n_tokens).map(|i| match i % config.n_steps {
+            0 => json!(-1),
+            _ => json!(tokens[i - 1]),
+        });
+        let case = json!({
+            "inputs": rows(tokens.iter().map(|token| json!(symbols(*token))).collect()),
+            "width": config.encoder_input.width(config.n_classes),
+            "previous": rows(shifted.collect()),
+            "n_classes": config.n_classes,
+            "z": z.chunks_exact(config.z_size).map(|row| json!(row)).collect::<Vec<_>>(),
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.safetensors");
+        std::fs::write(&file, model.to_torch_safetensors(Precision::F32)).unwrap();
+        let answer = run(python, &file, &case);
+        for (name, ours) in [
+            ("mean", host(posterior.mean)),
+            ("std_dev", host(posterior.std_dev)),
+            ("logits", host(logits)),
+        ] {
+            let theirs = answer[name].as_array().unwrap();
+            assert_eq!(theirs.len(), ours.len(), "{name}");
+            for (ours, theirs) in ours.iter().zip(theirs) {
+                let difference = (f64::from(*ours) - theirs.as_f64().unwrap()).abs();
+                // Both sum in single precision, in another order, over values around 1.
+                assert!(difference < 1e-5, "{name}: {ours}, {theirs} in PyTorch");
+            }
+        }
+    }
+
+    fn run(python: &str, file: &Path, case: &Value) -> Value {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/torch_agreement.py");
+        let mut child = Command::new(python)
+            .args([&script, file])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(case.to_string().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{python} failed; its words stand above");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
