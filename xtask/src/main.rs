@@ -43,6 +43,9 @@ enum Parity {
         /// A Python interpreter that has `note-seq` [default: python3]
         #[arg(long)]
         python: Option<PathBuf>,
+        /// Leave out chords and grooves, which take by far the longest
+        #[arg(long)]
+        oracle_only: bool,
     },
     /// `gmm` beside scikit-learn, after 1, 5 and 20 iterations from the same start
     Gmm(gmm::Peer),
@@ -63,7 +66,9 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Train(args) => train::run(&args),
-        Task::Parity(Parity::Notes { dirs, python }) => parity_notes::run(&dirs, python),
+        Task::Parity(Parity::Notes { dirs, python, oracle_only }) => {
+            parity_notes::run(&dirs, python, oracle_only)
+        }
         Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
         Task::Check => check::run(),
