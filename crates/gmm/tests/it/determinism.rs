@@ -15,6 +15,7 @@ fn equal_bits_at_1_2_and_7_threads() {
         CovarianceType::Tied,
         CovarianceType::Diag,
         CovarianceType::Spherical,
+        CovarianceType::LowRank(2),
     ] {
         let fit = |n_threads| {
             with_threads(n_threads, || {

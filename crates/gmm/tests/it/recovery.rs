@@ -129,6 +129,7 @@ fn the_bound_never_falls() {
         CovarianceType::Tied,
         CovarianceType::Diag,
         CovarianceType::Spherical,
+        CovarianceType::LowRank(2),
     ] {
         let params = GmmParams::new(5).covariance_type(covariance_type).reg_covar(0.0);
         let fit = params.tol(0.0).max_iter(60).fit(&samples, 2).unwrap();
