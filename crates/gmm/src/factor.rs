@@ -29,6 +29,8 @@ pub(crate) struct Woodbury {
     /// `L⁻¹ Bᵀ` with `B = Ψ^-½ Λ` and `I + Bᵀ B = L Lᵀ`, `[R, D]`: for `z = Ψ^-½ (x - μ)` the squared Mahalanobis
     /// distance is `|z|² - |L⁻¹ Bᵀ z|²`.
     pub(crate) projection: Vec<f64>,
+    /// `L⁻¹`, `[R, R]`.
+    inverse: Vec<f64>,
     /// `-½ ln |Σ|`.
     pub(crate) half_log_det: f64,
 }
@@ -59,7 +61,7 @@ impl Woodbury {
         let half_log_det = scale.iter().map(|s| s.ln()).sum::<f64>()
             - (0..rank).map(|a| factor[a * rank + a].ln()).sum::<f64>();
         if half_log_det.is_finite() && projection.iter().all(|v| v.is_finite()) {
-            Ok(Self { scale, projection, half_log_det })
+            Ok(Self { scale, projection, inverse, half_log_det })
         } else {
             Err(NotPositiveDefinite)
         }
@@ -123,16 +125,8 @@ fn step(
     values: &[f64],
 ) -> Result<Vec<f64>, NotPositiveDefinite> {
     let width = rank + 1;
-    let Woodbury { scale, projection, .. } = Woodbury::new(values, rank)?;
+    let Woodbury { scale, projection, inverse, .. } = Woodbury::new(values, rank)?;
     // β = Bᵀ (I + B Bᵀ)⁻¹ Ψ^-½ = C⁻¹ Bᵀ Ψ^-½, and C⁻¹ Bᵀ = L⁻ᵀ (L⁻¹ Bᵀ).
-    let scaled: Vec<f64> = (values.chunks(width).zip(&scale))
-        .flat_map(|(row, s)| row[..rank].iter().map(move |l| l * s))
-        .collect();
-    let mut inner = gram(&scaled, rank);
-    for a in 0..rank {
-        inner[a * rank + a] += 1.0;
-    }
-    let inverse = linalg::invert_lower(&linalg::cholesky(&inner, rank)?, rank);
     let mut beta = vec![0.0; rank * d];
     for (a, out) in beta.chunks_mut(d).enumerate() {
         for (j, value) in out.iter_mut().enumerate() {

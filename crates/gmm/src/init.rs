@@ -11,7 +11,7 @@ use crate::GaussianMixture;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Init {
-    /// k-means from k-means++ centres, on at most 16,384 rows (512 a component, where that is more); each row belongs to
+    /// k-means from k-means++ centres, on at most 16,384 rows (beyond 32 components 512 to 1,024 a component); each row belongs to
     /// its nearest centre.
     #[default]
     KMeans,

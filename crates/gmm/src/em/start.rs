@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Rows that k-means and the background covariance look at, at most (or 512 a component, where that is more).
+/// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up to a power of two,
+/// where that is more).
 const SUBSET_ROWS: usize = 16_384;
 
 /// Mean and covariance of (a fixed subset of) all samples, and the subset itself.
@@ -146,7 +147,9 @@ impl SharedStarts {
         samples: &Samples<'_, T>,
         seed: u64,
     ) -> Arc<Background> {
-        let n_rows = samples.n_samples().min(SUBSET_ROWS.max(512 * values.n_components));
+        // Powers of two, so that a sweep keeps few subsets, not one for each number of components.
+        let wanted = SUBSET_ROWS.max(512 * values.n_components).next_power_of_two();
+        let n_rows = samples.n_samples().min(wanted);
         let made = || Ok(Background::new(n_rows, samples, seed));
         let Ok(background) = look_up::<_, _, Infallible>(&self.backgrounds, n_rows, made);
         if values.covariance_type == CovarianceType::Tied {
