@@ -245,3 +245,27 @@ pub(crate) fn bar_number(first_bar: u32, step_in_segment: Step, steps_per_bar: S
         .unwrap_or(u32::MAX)
         .saturating_add(first_bar)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What sorting by comparison gives: steps, then the second key, then the place.
+    #[test]
+    fn counting_sorts_as_comparing_does() {
+        // The last spread has too few notes for its steps, so that comparing takes over.
+        for (n, spread) in [(0_u32, 1_u64), (1, 1), (200, 7), (200, 400), (50, 1_000_000)] {
+            // Steps that wander, below zero too, and many equal keys.
+            let step = |i: u32| {
+                let scrambled = (u64::from(i) * 2_654_435_761) % 1_000_003;
+                Step::try_from(scrambled % spread).unwrap_or_default() - 3
+            };
+            let order = |a: &u32, b: &u32| (step(*a), *a % 3).cmp(&(step(*b), *b % 3));
+            let mut found: Vec<u32> = (0..n).collect();
+            let mut wanted = found.clone();
+            sort_by_step(&mut found, step, order);
+            wanted.sort_by(order);
+            assert_eq!(found, wanted, "{n} notes over {spread} steps");
+        }
+    }
+}
