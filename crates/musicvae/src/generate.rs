@@ -3,16 +3,16 @@
 //! Three users share the loop, which differs for them only in how the next symbol is chosen:
 //! generation (argmax or a draw), scheduled sampling in training, and teacher-forced evaluation.
 
+use lstm_kernel::ROWS_PER_TASK;
+use lstm_kernel::functions::{load, store, tanh};
+use lstm_kernel::lstm::step;
+use lstm_kernel::packed::{PackedMatrix, add_product};
 use pulp::{Arch, Simd, WithSimd};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::decoder::Decoder;
 use crate::dense::Dense;
-use crate::kernel::ROWS_PER_TASK;
-use crate::kernel::functions::{load, store, tanh};
-use crate::kernel::lstm::step;
-use crate::kernel::packed::{PackedMatrix, add_product};
 use crate::model::host;
 use crate::recurrent::SymbolSteps;
 use crate::sampling::{argmax, categorical};

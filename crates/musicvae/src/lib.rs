@@ -49,7 +49,6 @@ mod encoder;
 mod evaluate;
 mod generate;
 mod init;
-mod kernel;
 mod lstm;
 pub mod magenta;
 mod model;

@@ -2,7 +2,7 @@
 //!
 //! The operation goes through burn's backend extension, so that each backend runs it its own way
 //! and autodiff sees a single node with a backward pass written by hand:
-//! - `flex` and `ndarray`: our CPU kernel ([`crate::kernel`], see [`cpu`]);
+//! - `flex` and `ndarray`: our CPU kernel ([`lstm_kernel`], see [`cpu`]);
 //! - `tch`, `wgpu` and `cuda`: burn's own operations, step by step ([`composed`]).
 //!
 //! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time

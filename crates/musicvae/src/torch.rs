@@ -1,8 +1,8 @@
 //! Weights as a state dict of PyTorch.
 
+use lstm_kernel::lstm::FORGET_BIAS;
 use std::collections::BTreeMap;
 
-use crate::kernel::lstm::FORGET_BIAS;
 use crate::model::MusicVae;
 use crate::weights::{self, HostTensor, Precision};
 

@@ -6,10 +6,10 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::{Shape, Slice, TensorData};
+use lstm_kernel::lstm::FORGET_BIAS;
 
 use super::SymbolSteps;
 use super::extension::{LstmCall, LstmGradients, LstmTrace, Source};
-use crate::kernel::lstm::FORGET_BIAS;
 
 /// `[T, B, V]`: how often each symbol stands in each step.
 fn one_hot<B: Backend>(

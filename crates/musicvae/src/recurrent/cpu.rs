@@ -3,9 +3,9 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::TensorData;
+use lstm_kernel::lstm;
 
 use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
-use crate::kernel::lstm;
 
 /// A backend whose tensors lie in this process's memory.
 trait HostBackend: Backend {

@@ -1,6 +1,7 @@
-//! The CPU kernel of the recurrent core: plain slices in, plain slices out.
+//! An LSTM over a whole sequence on the CPU, forward and backward: plain slices in, plain slices
+//! out.
 //!
-//! Nothing here knows tensors, autodiff or the model. The parts are
+//! Nothing here knows tensors, autodiff or a model; `musicvae` brings those. The parts are
 //! - [`functions`]: the gate functions on SIMD registers, with their stated error;
 //! - [`packed`]: a matrix laid out once for many products with it;
 //! - [`products`]: the large products at the end of a backward pass;
@@ -9,14 +10,19 @@
 //! The same inputs give the same bits at any number of threads: work is split at fixed
 //! boundaries ([`ROWS_PER_TASK`]), and no sum is split by thread.
 
-pub(crate) mod functions;
-pub(crate) mod lstm;
-pub(crate) mod packed;
-pub(crate) mod products;
+pub mod functions;
+pub mod lstm;
+pub mod packed;
+pub mod products;
 
 /// Sequences that one task carries through all time steps.
 ///
 /// A fixed number, so that the split does not depend on the number of threads. 32 rows keep a
 /// core's arithmetic busy while it streams the recurrent weights, and leave two tasks in the
 /// smallest batch anyone trains with (64).
-pub(crate) const ROWS_PER_TASK: usize = 32;
+pub const ROWS_PER_TASK: usize = 32;
+
+/// The README's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::functions::{load, store};
 
 /// A `[k, n]` matrix in panels of columns, each panel row by row, padded with zeros.
-pub(crate) struct PackedMatrix {
+pub struct PackedMatrix {
     panels: AVec<f32, ConstAlign<64>>,
     /// Columns in a panel: two registers of this machine.
     panel: usize,
@@ -34,13 +34,13 @@ fn panel_columns() -> usize {
 
 impl PackedMatrix {
     /// Packs a row-major `[k, n]` matrix.
-    pub(crate) fn new(matrix: &[f32], k: usize, n: usize) -> Self {
+    pub fn new(matrix: &[f32], k: usize, n: usize) -> Self {
         assert_eq!(matrix.len(), k * n, "a [{k}, {n}] matrix");
         Self::pack(k, n, |row, column| matrix[row * n + column])
     }
 
     /// Packs the transpose of a row-major `[n, k]` matrix.
-    pub(crate) fn transposed(matrix: &[f32], n: usize, k: usize) -> Self {
+    pub fn transposed(matrix: &[f32], n: usize, k: usize) -> Self {
         assert_eq!(matrix.len(), k * n, "a [{n}, {k}] matrix");
         Self::pack(k, n, |row, column| matrix[column * k + row])
     }
@@ -60,12 +60,12 @@ impl PackedMatrix {
     }
 
     /// Rows of the matrix.
-    pub(crate) fn k(&self) -> usize {
+    pub fn k(&self) -> usize {
         self.k
     }
 
     /// Columns of the matrix.
-    pub(crate) fn n(&self) -> usize {
+    pub fn n(&self) -> usize {
         self.n
     }
 }
@@ -75,7 +75,7 @@ impl PackedMatrix {
 /// Each element of `c` is one chain of fused multiply-adds over `k` in order, whatever `m` is, so
 /// that a row's result does not depend on the rows it is computed with.
 #[inline(always)]
-pub(crate) fn add_product<S: Simd>(simd: S, a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
+pub fn add_product<S: Simd>(simd: S, a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
     debug_assert_eq!(a.len() * b.n, c.len() * b.k, "as many rows on both sides");
     // Sums fill most of the registers (32 with AVX-512 and NEON, 16 with AVX2); the rest hold a row
     // of the panel and an element of `a`. The last rows are for a build or test without SIMD.
@@ -211,7 +211,7 @@ fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::products::row_major;
+    use crate::products::row_major;
     use proptest::prelude::*;
 
     struct Product<'a>(&'a [f32], &'a PackedMatrix, &'a mut [f32]);

@@ -21,7 +21,7 @@ const EXP_COEFFICIENTS: [f32; 6] =
 /// The first values of a slice in a register, zeros behind them: a plain load wherever the slice is
 /// a whole register.
 #[inline(always)]
-pub(crate) fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+pub fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
     match S::as_simd_f32s(values).0 {
         [register] => *register,
         _ => simd.partial_load_f32s(values),
@@ -30,7 +30,7 @@ pub(crate) fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
 
 /// Fills a slice of at most one register.
 #[inline(always)]
-pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
+pub fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
     match S::as_mut_simd_f32s(values).0 {
         [whole] => *whole = register,
         _ => simd.partial_store_f32s(values, register),
@@ -39,7 +39,7 @@ pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
 
 /// `e^x` for each lane; `x` is clamped to `[-87, 87]`.
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let limit = simd.splat_f32s(EXP_LIMIT);
     let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-EXP_LIMIT)), limit);
     let round = simd.splat_f32s(ROUND);
@@ -61,14 +61,14 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 /// `1 / (1 + e^-x)` for each lane.
 #[inline(always)]
-pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
     simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))))
 }
 
 /// `tanh x = 2 sigmoid(2x) - 1` for each lane.
 #[inline(always)]
-pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let two = simd.splat_f32s(2.0);
     simd.mul_add_f32s(two, sigmoid(simd, simd.mul_f32s(two, x)), simd.splat_f32s(-1.0))
 }

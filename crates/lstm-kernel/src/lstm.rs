@@ -20,62 +20,84 @@ use super::packed::{PackedMatrix, add_product};
 use super::{ROWS_PER_TASK, products};
 
 /// Added to the forget gate at run time; it is never part of the stored bias.
-pub(crate) const FORGET_BIAS: f32 = 1.0;
+pub const FORGET_BIAS: f32 = 1.0;
 
 /// What enters the gates at each step.
 #[derive(Clone, Copy)]
-pub(crate) enum Source<'a> {
+pub enum Source<'a> {
     /// Rows of `table` `[V, 4H]` to add up: `slots` of `ids` `[T, B, slots]` each; a negative id
     /// adds nothing.
-    Symbols { ids: &'a [i32], slots: usize, table: &'a [f32] },
+    Symbols {
+        /// `[T, B, slots]`.
+        ids: &'a [i32],
+        /// Symbols of one step of one sequence.
+        slots: usize,
+        /// `[V, 4H]`.
+        table: &'a [f32],
+    },
     /// `values` `[T, B, D]` times `weights` `[D, 4H]`.
-    Vectors { values: &'a [f32], weights: &'a [f32] },
+    Vectors {
+        /// `[T, B, D]`.
+        values: &'a [f32],
+        /// `[D, 4H]`.
+        weights: &'a [f32],
+    },
 }
 
 /// The inputs of a pass. `T` steps, `B` sequences, `H` units; everything row-major, time first.
 #[derive(Clone, Copy)]
-pub(crate) struct Pass<'a> {
-    pub(crate) source: Source<'a>,
+pub struct Pass<'a> {
+    /// What enters the gates beside the state.
+    pub source: Source<'a>,
     /// `[B, 4H]`, the same at every step.
-    pub(crate) context: &'a [f32],
+    pub context: &'a [f32],
     /// `[H, 4H]`.
-    pub(crate) recurrent: &'a [f32],
+    pub recurrent: &'a [f32],
     /// `[B, 2H]`: `c_0`, then `h_0`.
-    pub(crate) initial: &'a [f32],
-    pub(crate) steps: usize,
-    pub(crate) batch: usize,
-    pub(crate) hidden: usize,
+    pub initial: &'a [f32],
+    /// `T`.
+    pub steps: usize,
+    /// `B`.
+    pub batch: usize,
+    /// `H`.
+    pub hidden: usize,
     /// Read from the last step to the first.
-    pub(crate) reverse: bool,
+    pub reverse: bool,
 }
 
 /// What the forward pass leaves for the backward pass.
-pub(crate) struct Trace {
+pub struct Trace {
     /// `[T, B, H]`: `h_t`, at the place of the step it belongs to.
-    pub(crate) outputs: Vec<f32>,
+    pub outputs: Vec<f32>,
     /// `[T, B, 4H]`: the gates after their functions.
-    pub(crate) gates: Vec<f32>,
+    pub gates: Vec<f32>,
     /// `[T, B, H]`: `c_t`.
-    pub(crate) cells: Vec<f32>,
+    pub cells: Vec<f32>,
 }
 
 /// A [`Trace`] by reference.
 #[derive(Clone, Copy)]
-pub(crate) struct TraceRef<'a> {
-    pub(crate) outputs: &'a [f32],
-    pub(crate) gates: &'a [f32],
-    pub(crate) cells: &'a [f32],
+pub struct TraceRef<'a> {
+    /// See [`Trace::outputs`].
+    pub outputs: &'a [f32],
+    /// See [`Trace::gates`].
+    pub gates: &'a [f32],
+    /// See [`Trace::cells`].
+    pub cells: &'a [f32],
 }
 
 /// Gradients of every input of a [`Pass`], in the input's shape.
-pub(crate) struct Gradients {
+pub struct Gradients {
     /// Of `values`; none for symbols.
-    pub(crate) values: Option<Vec<f32>>,
+    pub values: Option<Vec<f32>>,
     /// Of `table` or `weights`.
-    pub(crate) weights: Vec<f32>,
-    pub(crate) context: Vec<f32>,
-    pub(crate) recurrent: Vec<f32>,
-    pub(crate) initial: Vec<f32>,
+    pub weights: Vec<f32>,
+    /// Of the context, `[B, 4H]`.
+    pub context: Vec<f32>,
+    /// Of the recurrent weights, `[H, 4H]`.
+    pub recurrent: Vec<f32>,
+    /// Of the initial state, `[B, 2H]`.
+    pub initial: Vec<f32>,
 }
 
 impl Pass<'_> {
@@ -114,7 +136,7 @@ fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]
 }
 
 /// Runs the sequence and keeps what the backward pass needs.
-pub(crate) fn forward(pass: &Pass<'_>) -> Trace {
+pub fn forward(pass: &Pass<'_>) -> Trace {
     let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
     let mut outputs = vec![0.0; steps * batch * hidden];
     let mut cells = vec![0.0; steps * batch * hidden];
@@ -205,7 +227,7 @@ fn add<S: Simd>(simd: S, to: &mut [f32], from: &[f32]) {
 
 /// The gate functions of one row: gates before to after, `c_{t-1}` to `c_t`, and `h_t`.
 #[inline(always)]
-pub(crate) fn step<S: Simd>(simd: S, gates: &mut [f32], cell: &mut [f32], output: &mut [f32]) {
+pub fn step<S: Simd>(simd: S, gates: &mut [f32], cell: &mut [f32], output: &mut [f32]) {
     let (i, j, f, o) = quarters_mut(gates);
     let lanes = S::F32_LANES;
     for at in (0..cell.len()).step_by(lanes) {
@@ -237,7 +259,7 @@ fn quarters_mut(row: &mut [f32]) -> (&mut [f32], &mut [f32], &mut [f32], &mut [f
 }
 
 /// Carries `output_gradient` `[T, B, H]` back to every input of the pass.
-pub(crate) fn backward(pass: &Pass<'_>, trace: TraceRef<'_>, output_gradient: &[f32]) -> Gradients {
+pub fn backward(pass: &Pass<'_>, trace: TraceRef<'_>, output_gradient: &[f32]) -> Gradients {
     let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
     let recurrent = PackedMatrix::transposed(pass.recurrent, hidden, 4 * hidden);
     let mut gates = vec![0.0; steps * batch * 4 * hidden];

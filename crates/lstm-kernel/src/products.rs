@@ -8,12 +8,12 @@ use rayon::prelude::*;
 const ROWS_PER_BLOCK: usize = 64;
 
 /// A row-major slice as a `[rows, columns]` matrix.
-pub(crate) fn row_major(values: &[f32], rows: usize, columns: usize) -> MatRef<'_, f32> {
+pub fn row_major(values: &[f32], rows: usize, columns: usize) -> MatRef<'_, f32> {
     MatRef::from_row_major_slice(values, rows, columns)
 }
 
 /// `out += aᵀ · b` with `a` of `[m, k]`, `b` of `[m, n]` and `out` of `[k, n]`: a weight gradient.
-pub(crate) fn add_transposed_product(a: &[f32], b: &[f32], m: usize, out: &mut [f32]) {
+pub fn add_transposed_product(a: &[f32], b: &[f32], m: usize, out: &mut [f32]) {
     if m == 0 || out.is_empty() {
         return;
     }
@@ -28,7 +28,7 @@ pub(crate) fn add_transposed_product(a: &[f32], b: &[f32], m: usize, out: &mut [
 }
 
 /// `out += a · b` with `a` of `[m, k]`, `b` of `[k, n]` and `out` of `[m, n]`.
-pub(crate) fn add_product(a: &[f32], b: MatRef<'_, f32>, out: &mut [f32]) {
+pub fn add_product(a: &[f32], b: MatRef<'_, f32>, out: &mut [f32]) {
     let (k, n) = (b.nrows(), b.ncols());
     if k == 0 || n == 0 {
         return;
