@@ -7,9 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use musicvae::train::Trainer;
-use musicvae::{
-    EncoderInput, Generator, MusicVae, MusicVaeConfig, Sampling, Windows, device, presets, seed,
-};
+use musicvae::{Generator, MusicVae, MusicVaeConfig, Sampling, Windows, device, presets, seed};
 use rand::RngExt;
 
 /// Sequences in a batch.
@@ -18,14 +16,7 @@ const STEPS: usize = 32;
 const CLASSES: usize = 90;
 
 fn sizes(hidden: usize) -> MusicVaeConfig {
-    MusicVaeConfig {
-        n_classes: CLASSES,
-        n_steps: STEPS,
-        z_size: hidden / 2,
-        encoder_sizes: vec![hidden],
-        decoder_sizes: vec![hidden, hidden],
-        encoder_input: EncoderInput::Class,
-    }
+    MusicVaeConfig::flat(CLASSES, STEPS, hidden / 2, &[hidden], &[hidden, hidden])
 }
 
 /// Random windows; how long the arithmetic takes does not depend on the music.
@@ -37,7 +28,8 @@ fn tokens() -> Vec<u16> {
 fn model(c: &mut Criterion) {
     let device = device::parse("flex").expect("the default backend");
     let tokens = tokens();
-    let windows = Windows::new(&tokens, STEPS, CLASSES).expect("whole windows");
+    let layout = sizes(1).window();
+    let windows = Windows::new(&tokens, &layout).expect("whole windows");
     let mut training = presets::find("cat-mel_2bar_small").expect("a preset of this name").training;
     training.batch_size = BATCH;
     let mut group = c.benchmark_group("model");

@@ -1,23 +1,13 @@
 """A model of ours in PyTorch, from the file that `controlgen export-torch MODEL -o FILE` writes.
 
-    model = load("model.safetensors")
-    mean, std_dev = model.encode(one_hot)         # [B, T, V] -> [B, Z] each
-    logits = model.decode(mean, previous)         # previous: one-hot, one step late, zeros at first
-
+    model = load("model.safetensors", n_segments=1)   # 16 of a model with a conductor over 16 bars
+    mean, std_dev = model.encode(one_hot)             # [B, T, V] -> [B, Z] each
+    logits = model.decode(mean, [previous])           # for each core its parts' one-hot vectors, one
+                                                      # step late (a control's behind, not late)
 Needs torch and safetensors. Gate order, forget bias and layouts are PyTorch's already.
 """
 import torch
 from safetensors.torch import load_file
-
-
-def stack(tensors, prefix, bidirectional=False):
-    """The LSTM layers whose tensors start with `prefix`, one module for each."""
-    layers = torch.nn.ModuleList()
-    while (name := f"{prefix}.{len(layers)}.weight_ih_l0") in tensors:
-        width, n_inputs = tensors[name].shape
-        layers.append(torch.nn.LSTM(
-            n_inputs, width // 4, batch_first=True, bidirectional=bidirectional))
-    return layers
 
 
 def linear(tensors, prefix):
@@ -25,33 +15,53 @@ def linear(tensors, prefix):
     return torch.nn.Linear(n_inputs, n_outputs)
 
 
+class Stack(torch.nn.ModuleDict):
+    """LSTM layers, whatever dense layers stand beside them, and how a latent starts them."""
+    def __init__(self, tensors, prefix, dense, bidirectional=False):
+        layers = torch.nn.ModuleList()
+        while (name := f"{prefix}layers.{len(layers)}.weight_ih_l0") in tensors:
+            width, n = tensors[name].shape
+            layers.append(torch.nn.LSTM(n, width // 4, batch_first=True, bidirectional=bidirectional))
+        super().__init__({"layers": layers, **{d: linear(tensors, prefix + d) for d in dense}})
+
+    def forward(self, z, x):
+        states = torch.tanh(self["initial"](z))
+        for layer in self["layers"]:
+            c, h, states = states.tensor_split([layer.hidden_size, 2 * layer.hidden_size], dim=1)
+            x, _ = layer(x, (h[None].contiguous(), c[None].contiguous()))
+        return x
+
+
 class MusicVae(torch.nn.Module):
-    def __init__(self, tensors):
+    def __init__(self, tensors, n_segments=1):
         super().__init__()
-        self.encoder = torch.nn.ModuleDict({
-            "layers": stack(tensors, "encoder.layers", bidirectional=True),
-            "mean": linear(tensors, "encoder.mean"), "std_dev": linear(tensors, "encoder.std_dev")})
-        self.decoder = torch.nn.ModuleDict({
-            "layers": stack(tensors, "decoder.layers"),
-            "initial": linear(tensors, "decoder.initial"),
-            "output": linear(tensors, "decoder.output")})
+        self.n_segments, cores = n_segments, torch.nn.ModuleList()
+        while f"decoder.cores.{len(cores)}.output.weight" in tensors:
+            cores.append(Stack(tensors, f"decoder.cores.{len(cores)}.", ["initial", "output"]))
+        self.encoder = Stack(tensors, "encoder.", ["mean", "std_dev"], bidirectional=True)
+        self.decoder = torch.nn.ModuleDict({"cores": cores})
+        if "decoder.conductor.initial.weight" in tensors:
+            self.decoder["conductor"] = Stack(tensors, "decoder.conductor.", ["initial"])
         self.load_state_dict(tensors)
 
     def encode(self, x):
         for layer in self.encoder["layers"]:
             x, (h, _) = layer(x)
         last = torch.cat([h[0], h[1]], dim=1)  # forward after the last step, backward after the first
-        std_dev = torch.nn.functional.softplus(self.encoder["std_dev"](last))
-        return self.encoder["mean"](last), std_dev
+        return self.encoder["mean"](last), torch.nn.functional.softplus(self.encoder["std_dev"](last))
 
     def decode(self, z, previous):
-        states = torch.tanh(self.decoder["initial"](z))
-        x = torch.cat([previous, z[:, None].expand(-1, previous.shape[1], -1)], dim=2)
-        for layer in self.decoder["layers"]:
-            c, h, states = states.tensor_split([layer.hidden_size, 2 * layer.hidden_size], dim=1)
-            x, _ = layer(x, (h[None].contiguous(), c[None].contiguous()))
-        return self.decoder["output"](x)
+        batch, steps, _ = previous[0].shape
+        if "conductor" in self.decoder:  # an embedding for each segment takes the latent's place
+            z = self.decoder["conductor"](z, z.new_zeros(batch, self.n_segments, 1)).flatten(0, 1)
+        return [self.core(core, z, x) for core, x in zip(self.decoder["cores"], previous)]
+
+    def core(self, core, z, x):
+        batch, steps, width = x.shape
+        x = x.reshape(len(z), -1, width)
+        h = core(z, torch.cat([x, z[:, None].expand(-1, x.shape[1], -1)], dim=2))
+        return core["output"](h).reshape(batch, steps, -1)
 
 
-def load(path):
-    return MusicVae(load_file(path)).eval()
+def load(path, n_segments=1):
+    return MusicVae(load_file(path), n_segments).eval()

@@ -4,25 +4,115 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::elbo::FreeBits;
+use crate::layout::{Content, Track, WindowLayout};
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
-/// Sizes of a flat MusicVAE. All of the architecture follows from them.
+/// Sizes of a MusicVAE. All of the architecture follows from them.
+///
+/// The fields after the first five are written to files only where they say something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MusicVaeConfig {
-    /// Classes of one step, `V`: 90 for melodies.
-    pub n_classes: usize,
+    /// Classes of one step of each part that the model writes, `V`: 90 for a melody; 90, 90 and 512
+    /// for melody, bass and drums. A single part's is a plain number in files.
+    #[serde(with = "one_or_more")]
+    pub n_classes: Vec<usize>,
     /// Steps of a window, `T`: 32 for two bars of 4/4 at four steps a quarter.
     pub n_steps: usize,
     /// Dimensions of the latent space, `Z`.
     pub z_size: usize,
     /// Units of each bidirectional encoder layer, per direction.
     pub encoder_sizes: Vec<usize>,
-    /// Units of each decoder layer.
+    /// Units of each layer of a decoder's core.
     pub decoder_sizes: Vec<usize>,
     /// What the encoder reads at each step; the class itself unless said otherwise.
     #[serde(default, skip_serializing_if = "EncoderInput::is_class")]
     pub encoder_input: EncoderInput,
+    /// The parts, counted from 0, whose classes are sets of drums and not pitches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drum_parts: Vec<usize>,
+    /// Which cores write the parts.
+    #[serde(default, skip_serializing_if = "Cores::is_joint")]
+    pub cores: Cores,
+    /// The upper level of a hierarchical decoder; a flat one has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conductor: Option<ConductorConfig>,
+    /// What conditions encoder and decoder at each step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
+}
+
+/// Which cores write the parts of a model that has several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cores {
+    /// One core writes them all; each part's next class depends on the last ones of all parts.
+    #[default]
+    Joint,
+    /// A core for each part, which knows nothing of the others but what the latent says.
+    PerPart,
+}
+
+impl Cores {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    fn is_joint(&self) -> bool {
+        *self == Self::Joint
+    }
+}
+
+/// The upper level of a hierarchical decoder: an LSTM whose output at each of its steps takes the
+/// latent's place in one segment of the window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConductorConfig {
+    /// Its steps: segments of equal length that a window is cut into.
+    pub n_segments: usize,
+    /// Units of each layer.
+    pub sizes: Vec<usize>,
+}
+
+/// What is given beside the music, to the encoder and to the decoder, at each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// The chord that sounds: none, or one of twelve roots each of major, minor, augmented and
+    /// diminished, in that order.
+    Chords,
+}
+
+impl Control {
+    /// Classes of one step.
+    pub fn n_classes(self) -> usize {
+        match self {
+            Self::Chords => usize::from(note_seq::chords::N_TRIAD_LABELS),
+        }
+    }
+}
+
+/// A list that is a plain number in files where it has one entry.
+mod one_or_more {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(usize),
+        More(Vec<usize>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(values: &[usize], to: S) -> Result<S::Ok, S::Error> {
+        match values {
+            [one] => OneOrMore::One(*one).serialize(to),
+            more => OneOrMore::More(more.to_vec()).serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<usize>, D::Error> {
+        Ok(match OneOrMore::deserialize(from)? {
+            OneOrMore::One(one) => vec![one],
+            OneOrMore::More(more) => more,
+        })
+    }
 }
 
 /// What the encoder reads at each step. The decoder reads and writes classes always.
@@ -61,6 +151,9 @@ fn n_bits(n_classes: usize) -> usize {
 /// low enough that no product of sizes overflows.
 pub const MAX_SIZE: usize = 1 << 14;
 
+/// The most parts a model may have.
+pub const MAX_PARTS: usize = 16;
+
 /// Why a configuration can't be used.
 #[derive(Debug, Error, PartialEq)]
 #[non_exhaustive]
@@ -81,12 +174,34 @@ pub enum ConfigError {
     },
     /// The classes are not all sets of some drums.
     #[error(
-        "`n_classes` is {found}; an encoder that reads a drum roll needs a power of two, one class \
-         for each set of drums"
+        "`n_classes` is {found:?}; an encoder that reads a drum roll needs a single part and a \
+         power of two, one class for each set of drums"
     )]
     DrumClasses {
-        /// What it was.
+        /// What they were.
+        found: Vec<usize>,
+    },
+    /// A part is named that there is none of.
+    #[error("`drum_parts` names part {found}; the model has parts 0 to {last}")]
+    NoSuchPart {
+        /// What was named.
         found: usize,
+        /// The last part.
+        last: usize,
+    },
+    /// More parts than anyone plays.
+    #[error("`n_classes` has {found} parts; 1 to {MAX_PARTS} are allowed")]
+    Parts {
+        /// How many it were.
+        found: usize,
+    },
+    /// Segments don't fill the window.
+    #[error("`conductor.n_segments` is {n_segments}, which does not divide `n_steps`, {n_steps}")]
+    Segments {
+        /// Segments of a window.
+        n_segments: usize,
+        /// Steps of a window.
+        n_steps: usize,
     },
     /// A setting is out of its range.
     #[error("`{field}` is {found}; {allowed} is allowed")]
@@ -101,34 +216,112 @@ pub enum ConfigError {
 }
 
 impl MusicVaeConfig {
+    /// A flat model of one part with pitches: a melody.
+    pub fn flat(
+        n_classes: usize,
+        n_steps: usize,
+        z_size: usize,
+        encoder_sizes: &[usize],
+        decoder_sizes: &[usize],
+    ) -> Self {
+        Self {
+            n_classes: vec![n_classes],
+            n_steps,
+            z_size,
+            encoder_sizes: encoder_sizes.to_vec(),
+            decoder_sizes: decoder_sizes.to_vec(),
+            encoder_input: EncoderInput::Class,
+            drum_parts: Vec::new(),
+            cores: Cores::Joint,
+            conductor: None,
+            control: None,
+        }
+    }
+
+    /// What a window of this model holds.
+    pub fn window(&self) -> WindowLayout {
+        let is_drums =
+            |part| self.encoder_input == EncoderInput::DrumRoll || self.drum_parts.contains(&part);
+        let part = |(part, n_classes): (usize, &usize)| Track {
+            n_classes: *n_classes,
+            content: if is_drums(part) { Content::Drums } else { Content::Pitches },
+        };
+        let control = self
+            .control
+            .map(|control| Track { n_classes: control.n_classes(), content: Content::Chords });
+        let tracks = self.n_classes.iter().enumerate().map(part).chain(control).collect();
+        WindowLayout { n_steps: self.n_steps, tracks }
+    }
+
+    /// Inputs of the encoder's first layer.
+    pub fn encoder_width(&self) -> usize {
+        let parts: usize = self.n_classes.iter().map(|n| self.encoder_input.width(*n)).sum();
+        parts + self.n_controls()
+    }
+
+    /// Classes of the control; none are 0.
+    pub fn n_controls(&self) -> usize {
+        self.control.map_or(0, Control::n_classes)
+    }
+
+    /// The parts that each core writes.
+    pub fn core_parts(&self) -> Vec<std::ops::Range<usize>> {
+        let n_parts = self.n_classes.len();
+        match self.cores {
+            Cores::Joint => std::iter::once(0..n_parts).collect(),
+            Cores::PerPart => (0..n_parts).map(|part| part..part + 1).collect(),
+        }
+    }
+
+    /// Segments that the decoder writes one after the other, each from a state of its own.
+    pub fn n_segments(&self) -> usize {
+        self.conductor.as_ref().map_or(1, |conductor| conductor.n_segments)
+    }
+
     /// Checks every size.
     ///
     /// # Errors
-    /// [`ConfigError::Size`] or [`ConfigError::NoLayer`], naming the field.
+    /// [`ConfigError`], naming the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let single =
-            [("n_classes", self.n_classes), ("n_steps", self.n_steps), ("z_size", self.z_size)];
-        let stacks =
-            [("encoder_sizes", &self.encoder_sizes), ("decoder_sizes", &self.decoder_sizes)];
-        for (field, sizes) in stacks {
+        let single = [("n_steps", self.n_steps), ("z_size", self.z_size)];
+        let mut lists = vec![
+            ("n_classes", &self.n_classes),
+            ("encoder_sizes", &self.encoder_sizes),
+            ("decoder_sizes", &self.decoder_sizes),
+        ];
+        let mut all = Vec::from(single);
+        if let Some(ConductorConfig { n_segments, sizes }) = &self.conductor {
+            all.push(("conductor.n_segments", *n_segments));
+            lists.push(("conductor.sizes", sizes));
+        }
+        for (field, sizes) in lists {
             if sizes.is_empty() {
                 return Err(ConfigError::NoLayer { field });
             }
+            all.extend(sizes.iter().map(|size| (field, *size)));
         }
-        let all = single.into_iter().chain(
-            stacks.into_iter().flat_map(|(field, sizes)| sizes.iter().map(move |n| (field, *n))),
-        );
         for (field, found) in all {
             if !(1..=MAX_SIZE).contains(&found) {
                 return Err(ConfigError::Size { field, found });
             }
         }
-        let found = self.n_classes;
-        match self.encoder_input {
-            EncoderInput::DrumRoll if found < 2 || !found.is_power_of_two() => {
-                Err(ConfigError::DrumClasses { found })
+        let n_parts = self.n_classes.len();
+        if n_parts > MAX_PARTS {
+            return Err(ConfigError::Parts { found: n_parts });
+        }
+        if let Some(found) = self.drum_parts.iter().copied().find(|part| *part >= n_parts) {
+            return Err(ConfigError::NoSuchPart { found, last: n_parts - 1 });
+        }
+        let (n_segments, n_steps) = (self.n_segments(), self.n_steps);
+        if !n_steps.is_multiple_of(n_segments) {
+            return Err(ConfigError::Segments { n_segments, n_steps });
+        }
+        match (self.encoder_input, self.n_classes.as_slice()) {
+            (EncoderInput::Class, _) => Ok(()),
+            (EncoderInput::DrumRoll, [n]) if *n >= 2 && n.is_power_of_two() => Ok(()),
+            (EncoderInput::DrumRoll, found) => {
+                Err(ConfigError::DrumClasses { found: found.to_vec() })
             }
-            EncoderInput::DrumRoll | EncoderInput::Class => Ok(()),
         }
     }
 }
@@ -235,7 +428,38 @@ mod tests {
         let none = MusicVaeConfig { encoder_sizes: vec![], ..good.clone() };
         assert_eq!(none.validate(), Err(ConfigError::NoLayer { field: "encoder_sizes" }));
         let drums = MusicVaeConfig { encoder_input: EncoderInput::DrumRoll, ..good };
-        assert_eq!(drums.validate(), Err(ConfigError::DrumClasses { found: 90 }));
+        assert_eq!(drums.validate(), Err(ConfigError::DrumClasses { found: vec![90] }));
+    }
+
+    #[test]
+    fn parts_and_segments_have_to_fit() {
+        let good = presets::find("hierdec-trio_16bar").unwrap().model;
+        let cut = ConductorConfig { n_segments: 15, ..good.conductor.clone().unwrap() };
+        let uneven = MusicVaeConfig { conductor: Some(cut), ..good.clone() };
+        assert_eq!(
+            uneven.validate().unwrap_err().to_string(),
+            "`conductor.n_segments` is 15, which does not divide `n_steps`, 256"
+        );
+        let drums = MusicVaeConfig { drum_parts: vec![3], ..good.clone() };
+        assert_eq!(
+            drums.validate().unwrap_err().to_string(),
+            "`drum_parts` names part 3; the model has parts 0 to 2"
+        );
+        let none = MusicVaeConfig { n_classes: vec![], ..good.clone() };
+        assert_eq!(none.validate(), Err(ConfigError::NoLayer { field: "n_classes" }));
+        let many = MusicVaeConfig { n_classes: vec![90; 17], ..good };
+        assert_eq!(many.validate(), Err(ConfigError::Parts { found: 17 }));
+    }
+
+    #[test]
+    fn every_preset_is_the_same_after_a_file_and_a_single_part_is_a_number() {
+        for preset in presets::all() {
+            let text = serde_json::to_string(&preset.model).unwrap();
+            assert_eq!(serde_json::from_str::<MusicVaeConfig>(&text).unwrap(), preset.model);
+        }
+        let text = |name| serde_json::to_string(&presets::find(name).unwrap().model).unwrap();
+        assert!(text("cat-mel_2bar_tiny").starts_with(r#"{"n_classes":90,"#));
+        assert!(text("hierdec-trio_16bar").starts_with(r#"{"n_classes":[90,90,512],"#));
     }
 
     #[test]

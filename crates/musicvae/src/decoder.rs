@@ -1,43 +1,153 @@
 //! The recurrent decoder, as it is trained; for generation see [`crate::generate`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
+use crate::conductor::Conductor;
 use crate::config::MusicVaeConfig;
 use crate::dense::Dense;
 use crate::init::Initializer;
 use crate::lstm::LstmLayer;
 use crate::recurrent::SymbolSteps;
 
-/// Decodes latents into logits over classes.
+/// Decodes latents into logits over the classes of each part.
 ///
-/// z acts twice: through a tanh layer it sets the initial state of every layer, and it enters the
-/// first layer's gates at each step beside the previous symbol. The latter part does not change
-/// within a sequence and is computed once.
+/// A flat decoder's cores read the latent. A hierarchical one's conductor turns the latent into an
+/// embedding for each segment of the window, and the cores read that instead: within a segment they
+/// know nothing of the latent but the embedding. Their states start anew at each segment; the classes
+/// before it still enter.
 #[derive(Module, Debug)]
 pub struct Decoder {
+    /// The upper level of a hierarchical decoder.
+    pub conductor: Option<Conductor>,
+    /// One for all parts, or one for each.
+    pub cores: Vec<Core>,
+    /// Segments of a window.
+    #[module(skip)]
+    n_segments: usize,
+    /// Steps of a segment.
+    #[module(skip)]
+    segment_steps: usize,
+}
+
+/// Writes some parts, step by step, from a latent (or a conductor's embedding, which stands for it).
+///
+/// z acts twice: through a tanh layer it sets the initial state of every layer, and it enters the
+/// first layer's gates at each step beside the previous classes. The latter part does not change
+/// within a sequence and is computed once.
+#[derive(Module, Debug)]
+pub struct Core {
     /// `[Z, 2 ΣH]`: the initial states, in the order `c_0 h_0 c_1 h_1 …` of the layers.
     pub initial: Dense,
     /// `[Z, 4H]`: z's part of the first layer's gates.
     pub latent: Param<Tensor<2>>,
     /// The stack; the first layer reads symbols, each other one the layer below.
+    ///
+    /// The first layer's symbols are the classes of its parts, one part after the other, and then
+    /// those of the control.
     pub layers: Vec<LstmLayer>,
-    /// `[H, V]`: the top layer's output to logits.
+    /// `[H, ΣV]`: the top layer's output to logits, one part after the other.
     pub output: Dense,
+    /// The parts it writes.
+    #[module(skip)]
+    pub parts: Range<usize>,
+    /// Classes of each of its parts.
+    #[module(skip)]
+    pub n_classes: Vec<usize>,
+}
+
+/// The symbols that enter a decoder at each step.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoderInputs<'a> {
+    /// `[T, B, n_parts]`: each part's previous class.
+    pub previous: &'a Arc<SymbolSteps>,
+    /// `[T, B, 1]`: the control's class of the step itself, in a model that has one.
+    pub control: Option<&'a Arc<SymbolSteps>>,
 }
 
 impl Decoder {
     pub(crate) fn init(config: &MusicVaeConfig, init: &mut Initializer, device: &Device) -> Self {
-        let (z, classes) = (config.z_size, config.n_classes);
+        let conductor = config
+            .conductor
+            .as_ref()
+            .map(|conductor| Conductor::init(config.z_size, &conductor.sizes, init, device));
+        let z_size = conductor.as_ref().map_or(config.z_size, Conductor::embedding_size);
+        let cores = config.core_parts();
+        let n_segments = config.n_segments();
+        Self {
+            conductor,
+            cores: cores
+                .into_iter()
+                .map(|parts| Core::init(config, parts, z_size, init, device))
+                .collect(),
+            n_segments,
+            segment_steps: config.n_steps / n_segments,
+        }
+    }
+
+    /// Logits of each part, given z and the symbols that enter.
+    ///
+    /// With a conductor the steps of all segments stand side by side: rows are those of
+    /// [`SymbolSteps::segments`] of the window.
+    ///
+    /// # Shapes
+    /// - `z`: `[B, Z]`; the result: `[T * B, V]` for each part, time first.
+    pub fn forward(&self, z: Tensor<2>, inputs: DecoderInputs<'_>) -> Vec<Tensor<2>> {
+        let n_segments = self.n_segments;
+        let (z, previous, control) = match &self.conductor {
+            None => (z, Arc::clone(inputs.previous), inputs.control.cloned()),
+            Some(conductor) => (
+                conductor.forward(z, n_segments),
+                Arc::new(inputs.previous.segments(n_segments)),
+                inputs.control.map(|control| Arc::new(control.segments(n_segments))),
+            ),
+        };
+        self.cores
+            .iter()
+            .flat_map(|core| core.forward(z.clone(), &previous, control.as_deref()))
+            .collect()
+    }
+
+    /// Segments of a window; 1 without a conductor.
+    pub fn n_segments(&self) -> usize {
+        self.n_segments
+    }
+
+    /// Steps of a segment; all of the window's without a conductor.
+    pub fn segment_steps(&self) -> usize {
+        self.segment_steps
+    }
+
+    /// Dimensions of the latent space, `Z`.
+    pub fn z_size(&self) -> usize {
+        match &self.conductor {
+            Some(conductor) => conductor.initial.kernel.val().dims()[0],
+            None => self.cores[0].latent.val().dims()[0],
+        }
+    }
+}
+
+impl Core {
+    fn init(
+        config: &MusicVaeConfig,
+        parts: Range<usize>,
+        z: usize,
+        init: &mut Initializer,
+        device: &Device,
+    ) -> Self {
+        let n_classes = config.n_classes[parts.clone()].to_vec();
+        let classes = n_classes.iter().sum::<usize>();
+        let symbols = classes + config.n_controls();
         let mut below = None;
         let layers: Vec<LstmLayer> = config
             .decoder_sizes
             .iter()
             .map(|&hidden| {
                 let layer = match below {
-                    None => LstmLayer::init(classes, z, hidden, init, device),
+                    None => LstmLayer::init(symbols, z, hidden, init, device),
                     Some(below) => LstmLayer::init(below, 0, hidden, init, device),
                 };
                 below = Some(hidden);
@@ -47,37 +157,90 @@ impl Decoder {
         let first = config.decoder_sizes[0];
         let top = *config.decoder_sizes.last().expect("a checked configuration has layers");
         let n_states = 2 * config.decoder_sizes.iter().sum::<usize>();
-        let fans = classes + z + first + 4 * first;
+        let fans = symbols + z + first + 4 * first;
         Self {
             initial: Dense::small(z, n_states, init, device),
             latent: init.glorot([z, 4 * first], fans, device),
             layers,
             output: Dense::glorot(top, classes, init, device),
+            parts,
+            n_classes,
         }
     }
 
-    /// Logits of each step, given z and the symbols that enter (the targets, one step late).
-    ///
-    /// # Shapes
-    /// - `z`: `[B, Z]`; `previous`: `[T, B, slots]`; the result: `[T * B, V]`, time first.
-    pub fn forward(&self, z: Tensor<2>, previous: &Arc<SymbolSteps>) -> Tensor<2> {
-        let initial = self.initial.forward(z.clone()).tanh();
-        let mut first_column = 0;
-        let mut outputs: Option<Tensor<3>> = None;
-        for layer in &self.layers {
-            let columns = first_column..first_column + 2 * layer.hidden();
-            first_column = columns.end;
-            let initial = Some(initial.clone().slice_dim(1, columns));
-            outputs = Some(match outputs {
-                None => {
-                    let context = z.clone().matmul(self.latent.val());
-                    layer.over_symbols(Arc::clone(previous), Some(context), initial, false)
-                }
-                Some(below) => layer.over_vectors(below, initial, false),
-            });
-        }
-        let outputs = outputs.expect("a checked configuration has layers");
+    /// Logits of each of its parts.
+    fn forward(
+        &self,
+        z: Tensor<2>,
+        previous: &Arc<SymbolSteps>,
+        control: Option<&SymbolSteps>,
+    ) -> Vec<Tensor<2>> {
+        let symbols = self.symbols(previous, control);
+        let context = z.clone().matmul(self.latent.val());
+        let initial = self.initial.forward(z).tanh();
+        let outputs = stack(&self.layers, initial, symbols, Some(context));
         let [steps, batch, hidden] = outputs.dims();
-        self.output.forward(outputs.reshape([steps * batch, hidden]))
+        let logits = self.output.forward(outputs.reshape([steps * batch, hidden]));
+        if let [_] = self.n_classes.as_slice() {
+            return vec![logits];
+        }
+        let mut first = 0;
+        self.n_classes
+            .iter()
+            .map(|n| {
+                let columns = first..first + n;
+                first = columns.end;
+                logits.clone().slice_dim(1, columns)
+            })
+            .collect()
     }
+
+    /// The symbols that enter the first layer.
+    fn symbols(
+        &self,
+        previous: &Arc<SymbolSteps>,
+        control: Option<&SymbolSteps>,
+    ) -> Arc<SymbolSteps> {
+        if control.is_none() && self.parts == (0..1) && previous.slots() == 1 {
+            return Arc::clone(previous);
+        }
+        let own = previous.slots_in(self.parts.clone());
+        // The control's classes come last, so that the length of their range is not asked for.
+        let mut n_classes = self.n_classes.clone();
+        n_classes.push(0);
+        let all = match control {
+            Some(control) => own.with_slots_of(control),
+            None => own,
+        };
+        Arc::new(all.side_by_side(&n_classes))
+    }
+}
+
+/// A stack of LSTM layers over symbols: `[T, B, H]` of the top layer.
+///
+/// `initial` `[B, 2 ΣH]` holds the layers' states in the order `c_0 h_0 c_1 h_1 …`; `context`
+/// `[B, 4H]` is added to the first layer's gates at every step.
+pub(crate) fn stack(
+    layers: &[LstmLayer],
+    initial: Tensor<2>,
+    symbols: Arc<SymbolSteps>,
+    context: Option<Tensor<2>>,
+) -> Tensor<3> {
+    let mut states = initial_states(layers, initial);
+    let (first, above) = layers.split_first().expect("a checked configuration has layers");
+    let mut outputs = first.over_symbols(symbols, context, states.next(), false);
+    for layer in above {
+        outputs = layer.over_vectors(outputs, states.next(), false);
+    }
+    outputs
+}
+
+/// Each layer's `[B, 2H]` of `[B, 2 ΣH]`.
+fn initial_states(layers: &[LstmLayer], initial: Tensor<2>) -> impl Iterator<Item = Tensor<2>> {
+    let mut first = 0;
+    layers.iter().map(move |layer| {
+        let columns = first..first + 2 * layer.hidden();
+        first = columns.end;
+        initial.clone().slice_dim(1, columns)
+    })
 }

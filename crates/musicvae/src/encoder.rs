@@ -37,11 +37,14 @@ pub struct Encoder {
     /// How classes enter the first layer.
     #[module(skip)]
     pub input: EncoderInput,
+    /// Drums of a class where classes enter as sets of them.
+    #[module(skip)]
+    n_drums: usize,
 }
 
 impl Encoder {
     pub(crate) fn init(config: &MusicVaeConfig, init: &mut Initializer, device: &Device) -> Self {
-        let mut n_inputs = config.encoder_input.width(config.n_classes);
+        let mut n_inputs = config.encoder_width();
         let layers = config
             .encoder_sizes
             .iter()
@@ -57,18 +60,17 @@ impl Encoder {
             mean: Dense::small(n_inputs, config.z_size, init, device),
             std_dev: Dense::small(n_inputs, config.z_size, init, device),
             input: config.encoder_input,
+            n_drums: EncoderInput::DrumRoll.width(config.n_classes[0]) - 1,
         }
     }
 
     /// # Shapes
-    /// - `symbols`, the classes of each step: `[T, B, 1]`; mean and standard deviation: `[B, Z]`.
+    /// - `symbols`, those of all tracks at each step: `[T, B, n_tracks]`; mean and standard
+    ///   deviation: `[B, Z]`.
     pub fn forward(&self, symbols: &Arc<SymbolSteps>) -> Posterior {
         let symbols = match self.input {
             EncoderInput::Class => Arc::clone(symbols),
-            EncoderInput::DrumRoll => {
-                let n_inputs = self.layers[0].forward.input.val().dims()[0];
-                Arc::new(drum_roll(symbols, n_inputs - 1))
-            }
+            EncoderInput::DrumRoll => Arc::new(drum_roll(symbols, self.n_drums)),
         };
         let (first, above) = self.layers.split_first().expect("a checked configuration has layers");
         let mut forward = first.forward.over_symbols(Arc::clone(&symbols), None, None, false);
@@ -89,21 +91,24 @@ impl Encoder {
     }
 }
 
-/// The sets of drums that classes stand for: a symbol for each bit that is set, or the symbol
-/// `n_drums` where none is.
+/// The sets of drums that the first slot's classes stand for: a symbol for each bit that is set, or
+/// the symbol `n_drums` where none is. The symbols of further slots follow on from there.
 fn drum_roll(classes: &SymbolSteps, n_drums: usize) -> SymbolSteps {
+    let symbol = |drum: usize| i32::try_from(drum).expect("a set has at most 14 drums");
     let mut ids = Vec::with_capacity(classes.ids().len() * n_drums);
-    for class in classes.ids() {
-        let symbol = |drum: usize| i32::try_from(drum).expect("a set has at most 14 drums");
-        let is_hit = |drum: &usize| *class > 0 && class >> drum & 1 == 1;
+    for step in classes.ids().chunks_exact(classes.slots()) {
+        let class = step[0];
+        let is_hit = |drum: &usize| class > 0 && class >> drum & 1 == 1;
         let mut slots: Vec<i32> = (0..n_drums).filter(is_hit).map(symbol).collect();
-        if *class == 0 {
+        if class == 0 {
             slots.push(symbol(n_drums));
         }
         slots.resize(n_drums, SymbolSteps::NONE);
         ids.extend(slots);
+        ids.extend(step[1..].iter().map(|id| id - (1 << n_drums) + symbol(n_drums + 1)));
     }
-    SymbolSteps::new(ids, [classes.steps(), classes.batch(), n_drums])
+    let slots = n_drums + classes.slots() - 1;
+    SymbolSteps::new(ids, [classes.steps(), classes.batch(), slots])
 }
 
 /// `ln(1 + e^x)` as `max(x, 0) + ln(1 + e^-|x|)`, which never overflows.
@@ -124,5 +129,16 @@ mod tests {
         assert_eq!(roll.slots(), 3);
         let expected = [3, NONE, NONE, 0, 2, NONE, 0, 1, 2, NONE, NONE, NONE];
         assert_eq!(roll.ids(), expected);
+    }
+
+    #[test]
+    fn what_stands_beside_a_drum_roll_follows_on_from_it() {
+        // Classes 0 to 7, then those of a control: 0 and 5 of it at 8 and 13.
+        let classes = SymbolSteps::new(vec![5, 8, 0, 13], [2, 1, 2]);
+        let roll = drum_roll(&classes, 3);
+        assert_eq!(
+            roll.ids(),
+            [0, 2, SymbolSteps::NONE, 4, 3, SymbolSteps::NONE, SymbolSteps::NONE, 9]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! How well a model writes windows back, beside what needs no model at all.
+//! How well a model writes windows back.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,16 +25,30 @@ pub struct Evaluation {
     pub reconstruction_nats: f64,
     /// `KL(q(z | x) || N(0, I))`, in bits per window.
     pub kl_bits: f64,
-    /// Share of steps whose most probable class is right, given the true previous class.
+    /// Share of steps whose most probable class is right, given the true previous classes; the mean
+    /// over parts.
     pub teacher_forced_accuracy: f64,
-    /// Share of steps that are right when the model reads its own draws at temperature 1.
+    /// Share of steps that are right when the model reads its own draws at temperature 1; the mean
+    /// over parts.
     pub sampled_accuracy: f64,
+    /// The accuracies of each part, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartAccuracy>,
     /// Latent dimensions with variance of the posterior mean above [`ACTIVE_VARIANCE`].
     pub active_units: usize,
     /// Mean standard deviation of the posterior over windows and active units, between 0 (they
     /// carry much) and 1 (they carry nothing); none without active units.
     #[serde(default)]
     pub active_std_dev: Option<f64>,
+}
+
+/// How well one part of several is written back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartAccuracy {
+    /// As [`Evaluation::teacher_forced_accuracy`].
+    pub teacher_forced_accuracy: f64,
+    /// As [`Evaluation::sampled_accuracy`].
+    pub sampled_accuracy: f64,
 }
 
 impl Evaluation {
@@ -55,7 +69,8 @@ impl Evaluation {
 struct Tally<'a> {
     target: &'a [u16],
     nats: f64,
-    right: usize,
+    /// Steps that are right, of each part.
+    right: Vec<usize>,
 }
 
 /// Scores a model on windows; none for no windows.
@@ -63,38 +78,54 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
     if windows.is_empty() {
         return None;
     }
-    let (n, n_steps) = (windows.len(), windows.n_steps());
+    let layout = windows.layout();
+    let (n, n_steps, n_parts) = (windows.len(), layout.n_steps, layout.n_parts());
     let posteriors = model.encode_windows(windows, |_| ());
     let z = sample(&posteriors, model.z_size(), seed);
     let generator = Generator::new(&model.decoder);
+    let control: Vec<u16> =
+        windows.iter().flat_map(|window| &window[n_parts * n_steps..]).copied().collect();
 
     let mut tallies: Vec<_> =
-        windows.iter().map(|target| Tally { target, nats: 0.0, right: 0 }).collect();
-    generator.run(&z, n_steps, &mut tallies, |tally, asked| {
-        let target = usize::from(tally.target[asked.step]);
+        windows.iter().map(|target| Tally { target, nats: 0.0, right: vec![0; n_parts] }).collect();
+    generator.run(&z, &control, n_steps, &mut tallies, |tally, asked| {
+        let target = usize::from(tally.target[asked.part * n_steps + asked.step]);
         tally.nats += negative_log_probability(asked.logits, target);
-        tally.right += usize::from(argmax(asked.logits) == target);
+        tally.right[asked.part] += usize::from(argmax(asked.logits) == target);
         target
     });
     let mut rngs: Vec<_> = (0..n as u64).map(|i| seed::stream(seed, "evaluate draws", i)).collect();
-    let sampled = generator.decode(&z, n_steps, Sampling::Temperature(1.0), &mut rngs);
-    let sampled_right: usize = sampled
-        .iter()
-        .zip(windows.iter())
-        .map(|(found, target)| found.iter().zip(target).filter(|(f, t)| f == t).count())
-        .sum();
+    let sampling = Sampling::Temperature(1.0);
+    let sampled = generator.decode_controlled(&z, &control, n_steps, sampling, &mut rngs);
 
-    let active = active_dimensions(&posteriors.mean, model.z_size());
     let steps = (n * n_steps) as f64;
+    let accuracy = |part: usize| {
+        let forced: usize = tallies.iter().map(|tally| tally.right[part]).sum();
+        let of_part = part * n_steps..(part + 1) * n_steps;
+        let same = |(found, target): (&Vec<u16>, &[u16])| {
+            let pairs = found[of_part.clone()].iter().zip(&target[of_part.clone()]);
+            pairs.filter(|(found, target)| found == target).count()
+        };
+        let sampled: usize = sampled.iter().zip(windows.iter()).map(same).sum();
+        PartAccuracy {
+            teacher_forced_accuracy: forced as f64 / steps,
+            sampled_accuracy: sampled as f64 / steps,
+        }
+    };
+    let parts: Vec<PartAccuracy> = (0..n_parts).map(accuracy).collect();
+    let mean = |value: fn(&PartAccuracy) -> f64| {
+        parts.iter().map(value).sum::<f64>() / n_parts.max(1) as f64
+    };
+    let active = active_dimensions(&posteriors.mean, model.z_size());
     Some(Evaluation {
         n_windows: n,
         reconstruction_nats: tallies.iter().map(|tally| tally.nats).sum::<f64>() / n as f64,
         kl_bits: mean_kl_nats(&posteriors, n) / std::f64::consts::LN_2,
-        teacher_forced_accuracy: tallies.iter().map(|tally| tally.right).sum::<usize>() as f64
-            / steps,
-        sampled_accuracy: sampled_right as f64 / steps,
+        teacher_forced_accuracy: mean(|part| part.teacher_forced_accuracy),
+        sampled_accuracy: mean(|part| part.sampled_accuracy),
         active_units: active.len(),
         active_std_dev: mean_over(&posteriors.std_dev, model.z_size(), &active),
+        parts: if n_parts > 1 { parts } else { Vec::new() },
     })
 }
 
@@ -150,67 +181,9 @@ fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
     (n > 0).then(|| sum / n as f64)
 }
 
-/// Accuracy of two predictors without a model, counted on one set and scored on another.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Baselines {
-    /// Always the commonest class.
-    pub most_frequent_accuracy: f64,
-    /// The class that most often follows the previous one; the commonest first class at first.
-    pub bigram_accuracy: f64,
-}
-
-/// Counts on `train`, scores on `heldout`; none if either has no window.
-pub fn baselines(train: Windows<'_>, heldout: Windows<'_>, n_classes: usize) -> Option<Baselines> {
-    if train.is_empty() || heldout.is_empty() {
-        return None;
-    }
-    let mut frequency = vec![0_u64; n_classes];
-    // Row `n_classes` is the start of a window.
-    let mut follows = vec![0_u64; (n_classes + 1) * n_classes];
-    for window in train.iter() {
-        let mut previous = n_classes;
-        for token in window.iter().map(|token| usize::from(*token)) {
-            frequency[token] += 1;
-            follows[previous * n_classes + token] += 1;
-            previous = token;
-        }
-    }
-    let largest = |counts: &[u64]| {
-        (0..n_classes).max_by_key(|class| (counts[*class], std::cmp::Reverse(*class)))
-    };
-    let commonest = largest(&frequency).unwrap_or(0);
-    let next: Vec<usize> =
-        follows.chunks_exact(n_classes).map(|row| largest(row).unwrap_or(0)).collect();
-    let (mut by_frequency, mut by_bigram, mut steps) = (0_u64, 0_u64, 0_u64);
-    for window in heldout.iter() {
-        let mut previous = n_classes;
-        for token in window.iter().map(|token| usize::from(*token)) {
-            by_frequency += u64::from(token == commonest);
-            by_bigram += u64::from(token == next[previous]);
-            steps += 1;
-            previous = token;
-        }
-    }
-    Some(Baselines {
-        most_frequent_accuracy: by_frequency as f64 / steps as f64,
-        bigram_accuracy: by_bigram as f64 / steps as f64,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn baselines_by_hand() {
-        let train = [0, 1, 0, 2, 0, 1, 0, 2, 0, 1, 0, 0];
-        let heldout = [0, 1, 0, 1, 2, 0, 2, 0];
-        let windows = |tokens| Windows::new(tokens, 4, 3).unwrap();
-        let found = baselines(windows(&train), windows(&heldout), 3).unwrap();
-        // Commonest: 0, right in 4 of 8 places. After the start 0, after 0 comes 1 (3 of 6 times),
-        // after 1 and 2 comes 0: right at 0 1 0 1 . and at . 0 . 0 of the second window.
-        assert_eq!(found, Baselines { most_frequent_accuracy: 0.5, bigram_accuracy: 0.75 });
-    }
 
     #[test]
     fn a_dimension_is_active_above_the_threshold() {
@@ -238,6 +211,7 @@ mod tests {
             sampled_accuracy: 1.0,
             active_units,
             active_std_dev: None,
+            parts: Vec::new(),
         };
         assert!(evaluation(0, 30.0).is_collapsed());
         assert!(evaluation(5, 0.9).is_collapsed());

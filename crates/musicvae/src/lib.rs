@@ -39,7 +39,8 @@
     )
 )]
 
-mod augment;
+mod baselines;
+mod conductor;
 pub mod config;
 mod decoder;
 mod dense;
@@ -49,6 +50,7 @@ mod encoder;
 mod evaluate;
 mod generate;
 mod init;
+mod layout;
 mod lstm;
 pub mod magenta;
 mod model;
@@ -64,17 +66,21 @@ pub mod train;
 mod weights;
 mod windows;
 
-pub use augment::transpose_tokens;
-pub use config::{ConfigError, EncoderInput, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
-pub use decoder::Decoder;
+pub use baselines::{Baselines, baselines};
+pub use conductor::Conductor;
+pub use config::{
+    ConductorConfig, ConfigError, Control, Cores, EncoderInput, MusicVaeConfig, ObjectiveConfig,
+    TrainingConfig,
+};
+pub use decoder::{Core, Decoder, DecoderInputs};
 pub use dense::Dense;
 pub use elbo::{Elbo, FreeBits};
 pub use encoder::{BidirectionalLayer, Encoder};
 pub use evaluate::{
-    ACTIVE_VARIANCE, Baselines, COLLAPSED_KL_BITS, Evaluation, active_dimensions, baselines,
-    evaluate,
+    ACTIVE_VARIANCE, COLLAPSED_KL_BITS, Evaluation, PartAccuracy, active_dimensions, evaluate,
 };
 pub use generate::{Generator, Sampling, StepLogits};
+pub use layout::{Content, Track, WindowLayout};
 pub use lstm::LstmLayer;
 pub use model::{MusicVae, Posteriors};
 pub use optimizer::{Adam, GradientNotFinite};

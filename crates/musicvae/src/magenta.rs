@@ -6,8 +6,9 @@
 //! | [`Form::DeepLearnJs`] | `manifest.json` and a file for each tensor (2017 and 2018) |
 //! | [`Form::TensorFlow`] | `P.index` and `P.data-0000x-of-0000y`, checksums checked |
 //!
-//! Each may lie in a folder or in a `.tar`. Flat melody and drum models of any size can be imported;
-//! the sizes are those of the tensors. This module reads files, as no other of the crate does.
+//! Each may lie in a folder or in a `.tar`. Melody, chord-conditioned, drum and trio models of any size
+//! can be imported, flat or with a conductor; the sizes are those of the tensors. This module reads
+//! files, as no other of the crate does.
 
 mod bundle;
 mod error;
@@ -34,8 +35,8 @@ use files::Files;
 use layout::{Layout, Part};
 use stored::Stored;
 
-/// Steps of a window where the checkpoint does not say: two bars of 4/4 at four steps a quarter, as
-/// all of Magenta's flat models of TensorFlow's form have but one.
+/// Steps of a flat model's window where the checkpoint does not say: two bars of 4/4 at four steps a
+/// quarter, as all of Magenta's flat models of TensorFlow's form of one part have but one.
 const DEFAULT_STEPS: usize = 32;
 
 /// The form that a checkpoint comes in.
@@ -71,7 +72,8 @@ pub struct Checkpoint {
     form: Form,
     files: Files,
     tensors: BTreeMap<String, Stored>,
-    n_steps: usize,
+    n_steps: Option<usize>,
+    n_segments: Option<usize>,
     /// What to give posteriors if there is no head for it.
     std_dev: Option<f32>,
 }
@@ -130,11 +132,11 @@ impl Checkpoint {
             Form::DeepLearnJs => js::deeplearn(&files, &list)?,
             Form::TensorFlow => bundle::tensors(&files, &list)?,
         };
-        let n_steps = match form {
-            Form::TensorFlow => None,
-            Form::TensorFlowJs | Form::DeepLearnJs => js::n_steps(&files, &list)?,
+        let (n_steps, n_segments) = match form {
+            Form::TensorFlow => (None, None),
+            Form::TensorFlowJs | Form::DeepLearnJs => js::lengths(&files, &list)?,
         };
-        Ok(Self { form, files, tensors, n_steps: n_steps.unwrap_or(DEFAULT_STEPS), std_dev: None })
+        Ok(Self { form, files, tensors, n_steps, n_segments, std_dev: None })
     }
 
     /// Gives every posterior this standard deviation if the checkpoint has no head for it.
@@ -161,7 +163,8 @@ impl Checkpoint {
     }
 
     /// The sizes of its model, found from its tensors. Steps of a window are no part of them: they
-    /// are what magenta-js's configuration says, otherwise 32.
+    /// are what magenta-js's configuration says, otherwise 32, or 256 in 16 segments of hierarchical
+    /// models and trios.
     ///
     /// # Errors
     /// [`ImportError::Missing`] where too few tensors are listed to tell, [`ImportError::Unsupported`]
@@ -229,7 +232,7 @@ impl Checkpoint {
     }
 
     fn layout(&self) -> Result<Layout, ImportError> {
-        Layout::find(&self.tensors, self.n_steps)
+        Layout::find(&self.tensors, self.n_steps, self.n_segments)
     }
 
     fn convert(

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{ConfigError, MusicVaeConfig};
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, DecoderInputs};
 use crate::elbo::{Elbo, cross_entropy};
 use crate::encoder::Encoder;
 use crate::init::Initializer;
@@ -17,10 +17,10 @@ use crate::windows::{Batch, Windows};
 /// Windows that [`MusicVae::encode_windows`] puts through the encoder at once.
 const ENCODE_BATCH: usize = 256;
 
-/// A flat MusicVAE (Roberts et al. 2018, arXiv:1803.05428).
+/// A MusicVAE, flat or hierarchical (Roberts et al. 2018, arXiv:1803.05428).
 ///
 /// The tensors' names in a weights file are the paths of these fields, such as
-/// `decoder.layers.0.recurrent`.
+/// `decoder.cores.0.layers.0.recurrent`.
 #[derive(Module, Debug)]
 pub struct MusicVae {
     /// Window to posterior.
@@ -69,10 +69,15 @@ impl MusicVae {
     ) -> Elbo {
         let posterior = self.encode(batch);
         let z = posterior.sample(noise);
-        let inputs = inputs(&z);
-        let logits = self.decoder.forward(z, &inputs);
+        let previous = inputs(&z);
+        let inputs = DecoderInputs { previous: &previous, control: batch.control() };
+        let logits = self.decoder.forward(z, inputs);
+        let targets = batch.parts().segments(self.decoder.n_segments());
+        let by_part = logits.into_iter().enumerate().map(|(part, logits)| {
+            cross_entropy(logits, targets.slots_in(part..part + 1).ids(), batch.len())
+        });
         Elbo {
-            reconstruction: cross_entropy(logits, batch.symbols().ids(), batch.len()),
+            reconstruction: by_part.reduce(|sum, part| sum + part).expect("a model has parts"),
             kl_by_dimension: posterior.kl_by_dimension(),
         }
     }
@@ -85,7 +90,7 @@ impl MusicVae {
         for first in (0..windows.len()).step_by(ENCODE_BATCH) {
             let range = first..(first + ENCODE_BATCH).min(windows.len());
             let end = range.end;
-            let batch = Batch::new(range.map(|i| windows.get(i)), windows.n_steps());
+            let batch = Batch::new(range.map(|i| windows.get(i)), windows.layout());
             let posterior = self.encode(&batch);
             posteriors.mean.extend(host(posterior.mean));
             posteriors.std_dev.extend(host(posterior.std_dev));
@@ -96,7 +101,7 @@ impl MusicVae {
 
     /// Dimensions of the latent space, `Z`.
     pub fn z_size(&self) -> usize {
-        self.decoder.latent.val().dims()[0]
+        self.decoder.z_size()
     }
 }
 

@@ -1,13 +1,21 @@
 //! Named configurations.
 //!
-//! Magenta's stand under Magenta's names with the values of its `configs.py`. Its published drum
+//! Magenta's stand under Magenta's names with the values of its `configs.py`. Some of its published
 //! checkpoints were trained with other objectives, as its notebook `MusicVAE.ipynb` says: those are
-//! presets of their own, under the names of the published files (`cat-drums_2bar_small.lokl` and
-//! `.hikl`, for low and high KL). `cat-mel_2bar_big` was trained as `configs.py` has it.
+//! presets of their own, the drums' under the names of the published files
+//! (`cat-drums_2bar_small.lokl` and `.hikl`, for low and high KL), the trio's as
+//! `hierdec-trio_16bar.published`. `cat-mel_2bar_big` and `hierdec-mel_16bar` were trained as
+//! `configs.py` has them. Those that end in `tiny` are ours, for a CPU.
 
-use crate::config::{EncoderInput, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
-use crate::elbo::FreeBits;
-use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
+mod drums;
+mod melody;
+mod sixteen_bars;
+
+use crate::config::{MusicVaeConfig, TrainingConfig};
+use crate::schedule::ScheduledSampling;
+
+/// The decoder reads the true classes only, as in Magenta's 16-bar models.
+const NO_SAMPLING: ScheduledSampling = ScheduledSampling::Constant { probability: 0.0 };
 
 /// A named configuration of model and training.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,32 +32,27 @@ pub struct Preset {
     pub training: TrainingConfig,
 }
 
-/// Magenta's settings shared by its melody models: Adam from 1e-3 down to 1e-5, gradients clipped
-/// at a global norm of 1, transposition by up to a fourth.
-fn melody_training() -> TrainingConfig {
-    TrainingConfig {
-        batch_size: 512,
-        learning_rate: LearningRateSchedule { initial: 1e-3, min: 1e-5, decay: 0.9999 },
-        max_gradient_norm: 1.0,
-        objective: ObjectiveConfig {
-            free_bits: FreeBits::PerSequence(0.0),
-            beta: BetaSchedule::Exponential { max: 0.2, rate: 0.99999 },
-            scheduled_sampling: ScheduledSampling::InverseSigmoid { k: 1000.0 },
-        },
-        max_transposition: 5,
-    }
-}
-
 /// Every preset, by name.
 pub fn all() -> Vec<Preset> {
     vec![
-        cat_mel_2bar_small(),
-        cat_mel_2bar_big(),
-        cat_mel_2bar_tiny(),
-        cat_drums_2bar_small(),
-        cat_drums_2bar_small_lokl(),
-        cat_drums_2bar_small_hikl(),
-        cat_drums_2bar_big(),
+        melody::cat_mel_2bar_small(),
+        melody::cat_mel_2bar_big(),
+        melody::cat_mel_2bar_tiny(),
+        drums::cat_drums_2bar_small(),
+        drums::cat_drums_2bar_small_lokl(),
+        drums::cat_drums_2bar_small_hikl(),
+        drums::cat_drums_2bar_big(),
+        drums::cat_drums_2bar_tiny(),
+        melody::cat_mel_2bar_med_chords(),
+        melody::cat_mel_2bar_tiny_chords(),
+        sixteen_bars::flat_mel_16bar(),
+        sixteen_bars::hierdec_mel_16bar(),
+        sixteen_bars::flat_mel_16bar_tiny(),
+        sixteen_bars::hierdec_mel_16bar_tiny(),
+        sixteen_bars::flat_trio_16bar(),
+        sixteen_bars::hierdec_trio_16bar(),
+        sixteen_bars::hierdec_trio_16bar_published(),
+        sixteen_bars::hierdec_trio_16bar_tiny(),
     ]
 }
 
@@ -58,175 +61,39 @@ pub fn find(name: &str) -> Option<Preset> {
     all().into_iter().find(|preset| preset.name == name)
 }
 
-/// Magenta's `cat-mel_2bar_small`: its sizes, schedules and batch.
-fn cat_mel_2bar_small() -> Preset {
-    Preset {
-        name: "cat-mel_2bar_small",
-        summary: "two bars of melody; Magenta's sizes and schedules (4.4 million weights)",
-        kind: "mel-2bar",
-        model: MusicVaeConfig {
-            n_classes: 90,
-            n_steps: 32,
-            z_size: 256,
-            encoder_sizes: vec![512],
-            decoder_sizes: vec![256, 256],
-            encoder_input: EncoderInput::Class,
-        },
-        training: melody_training(),
-    }
-}
-
-/// Magenta's `cat-mel_2bar_big`.
-fn cat_mel_2bar_big() -> Preset {
-    let training = melody_training();
-    Preset {
-        name: "cat-mel_2bar_big",
-        summary: "two bars of melody; Magenta's large model, for a GPU (135 million weights)",
-        model: MusicVaeConfig {
-            z_size: 512,
-            encoder_sizes: vec![2048],
-            decoder_sizes: vec![2048; 3],
-            ..cat_mel_2bar_small().model
-        },
-        training: TrainingConfig {
-            objective: ObjectiveConfig {
-                beta: BetaSchedule::Exponential { max: 0.5, rate: 0.99999 },
-                ..training.objective
-            },
-            ..training
-        },
-        ..cat_mel_2bar_small()
-    }
-}
-
-/// Magenta's `cat-drums_2bar_small`: the encoder reads nine drums and a sign for silence, the
-/// decoder writes one of the 512 sets of drums.
-fn cat_drums_2bar_small() -> Preset {
-    Preset {
-        name: "cat-drums_2bar_small",
-        summary: "two bars of drums; Magenta's sizes and schedules (4.6 million weights)",
-        kind: "drums-2bar",
-        model: MusicVaeConfig {
-            n_classes: 512,
-            encoder_input: EncoderInput::DrumRoll,
-            ..cat_mel_2bar_small().model
-        },
-        training: TrainingConfig {
-            objective: ObjectiveConfig {
-                free_bits: FreeBits::PerSequence(48.0),
-                beta: BetaSchedule::Exponential { max: 0.2, rate: 0.0 },
-                scheduled_sampling: ScheduledSampling::InverseSigmoid { k: 1000.0 },
-            },
-            max_transposition: 0,
-            ..melody_training()
-        },
-    }
-}
-
-/// As Magenta's published low-KL drum model was trained: better samples, worse reconstructions.
-fn cat_drums_2bar_small_lokl() -> Preset {
-    let small = cat_drums_2bar_small();
-    Preset {
-        name: "cat-drums_2bar_small.lokl",
-        summary: "the same, as published with low KL (11 bits): for drawing new beats",
-        training: TrainingConfig {
-            objective: ObjectiveConfig {
-                free_bits: FreeBits::PerSequence(0.0),
-                beta: BetaSchedule::Exponential { max: 0.8, rate: 0.0 },
-                scheduled_sampling: ScheduledSampling::Constant { probability: 0.0 },
-            },
-            ..small.training
-        },
-        ..small
-    }
-}
-
-/// As Magenta's published high-KL drum model was trained: better reconstructions, worse samples.
-fn cat_drums_2bar_small_hikl() -> Preset {
-    let small = cat_drums_2bar_small();
-    Preset {
-        name: "cat-drums_2bar_small.hikl",
-        summary: "the same, as published with high KL (107 bits): for interpolation",
-        training: TrainingConfig {
-            objective: ObjectiveConfig {
-                free_bits: FreeBits::PerSequence(96.0),
-                ..small.training.objective
-            },
-            ..small.training
-        },
-        ..small
-    }
-}
-
-/// Magenta's `cat-drums_2bar_big`.
-fn cat_drums_2bar_big() -> Preset {
-    let small = cat_drums_2bar_small();
-    Preset {
-        name: "cat-drums_2bar_big",
-        summary: "two bars of drums; Magenta's large model, for a GPU (138 million weights)",
-        model: MusicVaeConfig {
-            z_size: 512,
-            encoder_sizes: vec![2048],
-            decoder_sizes: vec![2048; 3],
-            ..small.model
-        },
-        ..small
-    }
-}
-
-/// A smaller model that learns within minutes on a CPU.
-///
-/// What differs from `cat-mel_2bar_small`, and why: a batch of 128 and a faster decay, because a
-/// run has thousands of updates instead of hundreds of thousands; 32 free bits and a beta reached
-/// early, so that the latents carry the melody from the start.
-fn cat_mel_2bar_tiny() -> Preset {
-    Preset {
-        name: "cat-mel_2bar_tiny",
-        summary: "two bars of melody; small enough to train on a laptop's CPU",
-        kind: "mel-2bar",
-        model: MusicVaeConfig {
-            n_classes: 90,
-            n_steps: 32,
-            z_size: 64,
-            encoder_sizes: vec![256],
-            decoder_sizes: vec![256],
-            encoder_input: EncoderInput::Class,
-        },
-        training: TrainingConfig {
-            batch_size: 128,
-            learning_rate: LearningRateSchedule { initial: 2e-3, min: 1e-4, decay: 0.9995 },
-            objective: ObjectiveConfig {
-                free_bits: FreeBits::PerSequence(32.0),
-                beta: BetaSchedule::Exponential { max: 0.2, rate: 0.999 },
-                scheduled_sampling: ScheduledSampling::InverseSigmoid { k: 500.0 },
-            },
-            ..melody_training()
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ConductorConfig;
 
     /// Weights of a model, counted as Magenta's kernels `[n_inputs + H, 4H]` have them.
     fn n_weights(model: &MusicVaeConfig) -> usize {
         let lstm = |n_inputs: usize, hidden: usize| (n_inputs + hidden + 1) * 4 * hidden;
         let dense = |n_inputs: usize, n_outputs: usize| (n_inputs + 1) * n_outputs;
-        let mut n_inputs = model.encoder_input.width(model.n_classes);
+        let stack = |n_inputs: usize, sizes: &[usize]| {
+            let below = std::iter::once(&n_inputs).chain(sizes);
+            below.zip(sizes).map(|(below, hidden)| lstm(*below, *hidden)).sum::<usize>()
+        };
+        let states = |sizes: &[usize]| 2 * sizes.iter().sum::<usize>();
+        let mut n_inputs = model.encoder_width();
         let mut n = 0;
         for hidden in &model.encoder_sizes {
             n += 2 * lstm(n_inputs, *hidden);
             n_inputs = 2 * hidden;
         }
         n += 2 * dense(n_inputs, model.z_size);
-        n += dense(model.z_size, 2 * model.decoder_sizes.iter().sum::<usize>());
-        let mut n_inputs = model.n_classes + model.z_size;
-        for hidden in &model.decoder_sizes {
-            n += lstm(n_inputs, *hidden);
-            n_inputs = *hidden;
+        let mut z = model.z_size;
+        if let Some(ConductorConfig { sizes, .. }) = &model.conductor {
+            n += dense(z, states(sizes)) + stack(1, sizes);
+            z = *sizes.last().unwrap();
         }
-        n + dense(n_inputs, model.n_classes)
+        for parts in model.core_parts() {
+            let classes: usize = model.n_classes[parts].iter().sum();
+            let sizes = &model.decoder_sizes;
+            n += dense(z, states(sizes)) + stack(classes + model.n_controls() + z, sizes);
+            n += dense(*sizes.last().unwrap(), classes);
+        }
+        n
     }
 
     #[test]
@@ -235,12 +102,28 @@ mod tests {
             ("cat-mel_2bar_small", 4_423_770),
             ("cat-mel_2bar_big", 134_571_098),
             ("cat-drums_2bar_small", 4_636_672),
+            ("hierdec-mel_16bar", 176_061_530),
+            ("hierdec-trio_16bar", 230_975_156),
         ] {
             assert_eq!(n_weights(&find(name).unwrap().model), published, "{name}");
         }
         // Published to four digits.
-        let drums_big = n_weights(&find("cat-drums_2bar_big").unwrap().model);
-        assert_eq!((drums_big as f64 / 1e5).round(), 1376.0);
+        for (name, published) in [
+            ("cat-drums_2bar_big", 137.6),
+            ("cat-mel_2bar_med_chords", 17.48),
+            ("flat-mel_16bar", 235.3),
+            ("flat-trio_16bar", 251.3),
+        ] {
+            let millions = n_weights(&find(name).unwrap().model) as f64 / 1e6;
+            assert!((millions / published - 1.0).abs() < 5e-4, "{name}: {millions}");
+        }
+    }
+
+    #[test]
+    fn the_tiny_models_of_16_bars_have_as_many_weights_flat_as_hierarchical() {
+        let n = |name| n_weights(&find(name).unwrap().model) as f64;
+        let ratio = n("flat-mel_16bar_tiny") / n("hierdec-mel_16bar_tiny");
+        assert!((0.95..1.05).contains(&ratio), "{ratio}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod autodiff;
 mod composed;
 mod cpu;
 mod extension;
+mod symbols;
 
 use std::sync::Arc;
 
@@ -20,52 +21,7 @@ use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
 use extension::LstmOps;
-
-/// The symbols that enter a layer at each step, time first.
-///
-/// A step of a sequence may hold several symbols (`slots`), whose table rows are added up; an empty
-/// slot ([`SymbolSteps::NONE`]) adds nothing. The first input of a decoder is such a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SymbolSteps {
-    ids: Vec<i32>,
-    steps: usize,
-    batch: usize,
-    slots: usize,
-}
-
-impl SymbolSteps {
-    /// The id of an empty slot.
-    pub const NONE: i32 = -1;
-
-    /// Takes `ids` of shape `[steps, batch, slots]`.
-    ///
-    /// # Panics
-    /// If the number of ids is not `steps * batch * slots`.
-    pub fn new(ids: Vec<i32>, [steps, batch, slots]: [usize; 3]) -> Self {
-        assert_eq!(ids.len(), steps * batch * slots, "ids of shape [{steps}, {batch}, {slots}]");
-        Self { ids, steps, batch, slots }
-    }
-
-    /// Ids in `[steps, batch, slots]` order.
-    pub fn ids(&self) -> &[i32] {
-        &self.ids
-    }
-
-    /// Number of steps, `T`.
-    pub fn steps(&self) -> usize {
-        self.steps
-    }
-
-    /// Number of sequences, `B`.
-    pub fn batch(&self) -> usize {
-        self.batch
-    }
-
-    /// Symbols of one step of one sequence.
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
-}
+pub use symbols::SymbolSteps;
 
 /// Weights and fixed inputs that every LSTM pass has.
 pub(crate) struct LstmInputs {

@@ -19,9 +19,11 @@ impl MusicVae {
     /// |---|---|---|
     /// | `encoder.layers.L.weight_ih_l0`, `…_reverse` | `[4H, n_inputs]` | `torch.nn.LSTM`, bidirectional |
     /// | `encoder.mean.weight`, `encoder.std_dev.weight` | `[Z, 2H]` | `torch.nn.Linear` |
-    /// | `decoder.initial.weight` | `[2 ΣH, Z]` | `torch.nn.Linear`; states `c_0 h_0 c_1 h_1 …` before tanh |
-    /// | `decoder.layers.L.weight_ih_l0` | `[4H, V + Z]`, then `[4H, H]` | `torch.nn.LSTM`; reads symbol and z |
-    /// | `decoder.output.weight` | `[V, H]` | `torch.nn.Linear` |
+    /// | `decoder.cores.C.initial.weight` | `[2 ΣH, Z]` | `torch.nn.Linear`; states `c_0 h_0 c_1 h_1 …` before tanh |
+    /// | `decoder.cores.C.layers.L.weight_ih_l0` | `[4H, V + Z]`, then `[4H, H]` | `torch.nn.LSTM`; reads classes (a control's behind them) and z |
+    /// | `decoder.cores.C.output.weight` | `[V, H]` | `torch.nn.Linear`; the parts of a core one after the other |
+    /// | `decoder.conductor.initial.weight` | `[2 ΣH, Z]` | as a core's; only in hierarchical models |
+    /// | `decoder.conductor.layers.L.weight_ih_l0` | `[4H, 1]`, then `[4H, H]` | `torch.nn.LSTM`; reads a zero |
     ///
     /// and the biases beside them.
     ///
@@ -48,8 +50,8 @@ fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTenso
         match (is_lstm, field) {
             (true, "input") => {
                 let mut rows = vec![tensor];
-                if scope == "decoder.layers.0" {
-                    rows.extend(ours.get("decoder.latent"));
+                if let Some(core) = scope.strip_suffix(".layers.0") {
+                    rows.extend(ours.get(&format!("{core}.latent")));
                 }
                 let weight = transposed(&gates(&stacked(&rows)));
                 torch.insert(format!("{module}.weight_ih_l0{suffix}"), weight);
@@ -74,7 +76,7 @@ fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTenso
             (false, "bias") => {
                 torch.insert(name.clone(), tensor.clone());
             }
-            // `decoder.latent` went with the first layer's inputs.
+            // A core's `latent` went with the first layer's inputs.
             (false, _) => {}
         }
     }
@@ -118,20 +120,24 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::{EncoderInput, MusicVaeConfig};
+    use crate::config::{ConductorConfig, Control, Cores, EncoderInput, MusicVaeConfig};
+    use crate::decoder::DecoderInputs;
     use crate::model::host;
     use crate::recurrent::SymbolSteps;
     use crate::windows::Batch;
 
-    fn config(encoder_input: EncoderInput) -> MusicVaeConfig {
-        MusicVaeConfig {
-            n_classes: 8,
-            n_steps: 12,
-            z_size: 5,
-            encoder_sizes: vec![7, 6],
-            decoder_sizes: vec![9, 4],
-            encoder_input,
-        }
+    /// A model of each kind: flat, of drums, hierarchical with chords, of two parts with one core for
+    /// both and with a core each.
+    fn configs() -> [MusicVaeConfig; 5] {
+        let flat = MusicVaeConfig::flat(8, 12, 5, &[7, 6], &[9, 4]);
+        let drums = MusicVaeConfig { encoder_input: EncoderInput::DrumRoll, ..flat.clone() };
+        let conductor = Some(ConductorConfig { n_segments: 3, sizes: vec![6, 5] });
+        let control = Some(Control::Chords);
+        let chords = MusicVaeConfig { conductor, control, ..flat.clone() };
+        let n_classes = vec![8, 4];
+        let joint = MusicVaeConfig { n_classes: n_classes.clone(), ..flat.clone() };
+        let duo = MusicVaeConfig { n_classes, cores: Cores::PerPart, ..chords.clone() };
+        [flat, drums, chords, joint, duo]
     }
 
     #[test]
@@ -140,20 +146,20 @@ mod tests {
         let matrix =
             |rows: &[[f32; 4]]| HostTensor { shape: vec![rows.len(), 4], values: rows.concat() };
         let ours = BTreeMap::from([
-            ("decoder.latent".to_owned(), matrix(&[[9.0, 10.0, 11.0, 12.0]])),
+            ("decoder.cores.0.latent".to_owned(), matrix(&[[9.0, 10.0, 11.0, 12.0]])),
             (
-                "decoder.layers.0.input".to_owned(),
+                "decoder.cores.0.layers.0.input".to_owned(),
                 matrix(&[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]),
             ),
-            ("decoder.layers.0.recurrent".to_owned(), matrix(&[[13.0, 14.0, 15.0, 16.0]])),
+            ("decoder.cores.0.layers.0.recurrent".to_owned(), matrix(&[[13.0, 14.0, 15.0, 16.0]])),
             (
-                "decoder.layers.0.bias".to_owned(),
+                "decoder.cores.0.layers.0.bias".to_owned(),
                 HostTensor { shape: vec![4], values: vec![0.1, 0.2, 0.3, 0.4] },
             ),
         ]);
         let torch = state_dict(&ours);
         let found = |name: &str| {
-            let tensor = &torch[&format!("decoder.layers.0.{name}_l0")];
+            let tensor = &torch[&format!("decoder.cores.0.layers.0.{name}_l0")];
             (tensor.shape.clone(), tensor.values.clone())
         };
         // Rows are i, f, g, o.
@@ -178,56 +184,76 @@ mod tests {
     #[test]
     fn pytorch_computes_the_same_posterior_and_logits() {
         let Some(python) = python() else { return };
-        for encoder_input in [EncoderInput::Class, EncoderInput::DrumRoll] {
-            agree(&python, encoder_input);
+        for config in configs() {
+            agree(&python, &config);
         }
     }
 
-    fn agree(python: &str, encoder_input: EncoderInput) {
+    fn agree(python: &str, config: &MusicVaeConfig) {
         const BATCH: usize = 3;
-        let (config, device) = (config(encoder_input), Device::flex());
+        let device = Device::flex();
         // The heads around z start near zero, so spread all weights out.
-        let mut spread = weights::tensors(&MusicVae::init(&config, 3, &device).unwrap());
+        let mut spread = weights::tensors(&MusicVae::init(config, 3, &device).unwrap());
         for (n, tensor) in spread.values_mut().enumerate() {
             for (i, value) in tensor.values.iter_mut().enumerate() {
                 *value = 0.6 * ((i * 7 + n * 13) as f32).sin();
             }
         }
-        let model = MusicVae::init(&config, 3, &device).unwrap();
+        let model = MusicVae::init(config, 3, &device).unwrap();
         let model = weights::replace(model, spread).unwrap();
-        let n_tokens = BATCH * config.n_steps;
-        let tokens: Vec<u16> = (0..n_tokens).map(|i| (i * i % 8) as u16).collect();
-        let batch = Batch::new(tokens.chunks_exact(config.n_steps), config.n_steps);
+        let layout = config.window();
+        let (n_steps, n_tokens) = (layout.n_steps, layout.n_tokens());
+        let tokens: Vec<u16> = (0..BATCH * n_tokens)
+            .map(|i| (i * i % layout.tracks[i / n_steps % layout.tracks.len()].n_classes) as u16)
+            .collect();
+        let batch = Batch::new(tokens.chunks_exact(n_tokens), &layout);
         let z: Vec<f32> = (0..BATCH * config.z_size).map(|i| (i as f32).cos()).collect();
 
         let posterior = model.encode(&batch);
         let data = TensorData::new(z.clone(), [BATCH, config.z_size]);
         let previous: Arc<SymbolSteps> = batch.shifted();
-        let logits = model.decoder.forward(Tensor::from_data(data, &device), &previous);
-        // Ours is time first.
-        let logits = logits.reshape([config.n_steps, BATCH, config.n_classes]).swap_dims(0, 1);
+        let inputs = DecoderInputs { previous: &previous, control: batch.control() };
+        let logits = model.decoder.forward(Tensor::from_data(data, &device), inputs);
+        // Ours is time first, a segment's sequences side by side.
+        let n_segments = config.n_segments();
+        let logits: Vec<f32> = logits
+            .into_iter()
+            .zip(&config.n_classes)
+            .flat_map(|(logits, n_classes)| {
+                let shape = [n_steps / n_segments, n_segments, BATCH, *n_classes];
+                let by_sequence = logits.reshape(shape).permute([2, 1, 0, 3]);
+                host(by_sequence)
+            })
+            .collect();
 
-        let symbols = |token: u16| match encoder_input {
-            EncoderInput::Class => vec![i32::from(token)],
+        // One row of ids for each sequence and step.
+        let steps = |symbols: &SymbolSteps| -> Value {
+            let (batch, slots) = (symbols.batch(), symbols.slots());
+            let at = |b: usize, t: usize| &symbols.ids()[(t * batch + b) * slots..][..slots];
+            let row = |b| (0..n_steps).map(|t| at(b, t)).collect::<Vec<_>>();
+            json!((0..batch).map(row).collect::<Vec<_>>())
+        };
+        let read = match config.encoder_input {
+            EncoderInput::Class => steps(batch.symbols()),
             EncoderInput::DrumRoll => {
-                let mut hits: Vec<i32> = (0..3).filter(|bit| token >> bit & 1 == 1).collect();
-                hits.extend((token == 0).then_some(3));
-                hits.resize(3, -1);
-                hits
+                let hits = |token: &u16| {
+                    let mut hits: Vec<i32> = (0..3).filter(|bit| token >> bit & 1 == 1).collect();
+                    hits.extend((*token == 0).then_some(3));
+                    hits.resize(3, -1);
+                    hits
+                };
+                let row = |window: &[u16]| window.iter().map(hits).collect::<Vec<_>>();
+                json!(tokens.chunks_exact(n_steps).map(row).collect::<Vec<_>>())
             }
         };
-        let rows = |ids: Vec<Value>| -> Vec<Value> {
-            ids.chunks_exact(config.n_steps).map(|row| json!(row)).collect()
-        };
-        let shifted = (0..n_tokens).map(|i| match i % config.n_steps {
-            0 => json!(-1),
-            _ => json!(tokens[i - 1]),
-        });
         let case = json!({
-            "inputs": rows(tokens.iter().map(|token| json!(symbols(*token))).collect()),
-            "width": config.encoder_input.width(config.n_classes),
-            "previous": rows(shifted.collect()),
+            "inputs": read,
+            "width": config.encoder_width(),
+            "previous": steps(&previous),
+            "control": batch.control().map(|control| steps(control)),
+            "n_controls": config.n_controls(),
             "n_classes": config.n_classes,
+            "n_segments": n_segments,
             "z": z.chunks_exact(config.z_size).map(|row| json!(row)).collect::<Vec<_>>(),
         });
         let folder = tempfile::tempdir().unwrap();
@@ -237,7 +263,7 @@ mod tests {
         for (name, ours) in [
             ("mean", host(posterior.mean)),
             ("std_dev", host(posterior.std_dev)),
-            ("logits", host(logits)),
+            ("logits", logits),
         ] {
             let theirs = answer[name].as_array().unwrap();
             assert_eq!(theirs.len(), ours.len(), "{name}");

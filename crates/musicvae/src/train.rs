@@ -17,10 +17,10 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::augment::transpose_tokens;
-use crate::config::{ConfigError, EncoderInput, MusicVaeConfig, TrainingConfig};
+use crate::config::{ConfigError, MusicVaeConfig, TrainingConfig};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::generate::Generator;
+use crate::layout::Content;
 use crate::model::{MusicVae, host};
 use crate::optimizer::Adam;
 use crate::recurrent::SymbolSteps;
@@ -81,7 +81,9 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self, TrainError> {
         training.validate()?;
-        if config.encoder_input == EncoderInput::DrumRoll && training.max_transposition > 0 {
+        let has_pitches =
+            config.window().tracks.iter().any(|track| track.content == Content::Pitches);
+        if !has_pitches && training.max_transposition > 0 {
             let found = f64::from(training.max_transposition);
             return Err(ConfigError::Range {
                 field: "max_transposition",
@@ -183,11 +185,11 @@ impl Trainer {
             .map(|index| {
                 let mut tokens = windows.get(*index).to_vec();
                 let semitones = rng.random_range(-most..=most);
-                transpose_tokens(&mut tokens, semitones, self.config.n_classes);
+                windows.layout().transpose(&mut tokens, semitones);
                 tokens
             })
             .collect();
-        Batch::new(transposed.iter().map(Vec::as_slice), windows.n_steps())
+        Batch::new(transposed.iter().map(Vec::as_slice), windows.layout())
     }
 
     /// Standard normal noise `[B, Z]` of this step.
@@ -207,33 +209,37 @@ impl Trainer {
         if probability <= 0.0 {
             return forced;
         }
-        let (n_steps, n) = (forced.steps(), batch.len());
-        let targets = batch.symbols().ids();
+        let (n_steps, n, n_parts) = (forced.steps(), batch.len(), forced.slots());
+        let targets = batch.parts().ids();
         let mut states: Vec<_> = (0..n)
             .map(|b| {
                 let stream = self.step * self.training.batch_size as u64 + b as u64;
-                (seed::stream(self.seed, "scheduled sampling", stream), vec![0; n_steps])
+                (seed::stream(self.seed, "scheduled sampling", stream), vec![0; n_steps * n_parts])
             })
             .collect();
         let generator = Generator::new(&self.model.decoder);
         let z = host(z.clone().inner());
-        generator.run(&z, n_steps, &mut states, |(rng, chosen), asked| {
+        let control = batch.control_by_sequence();
+        generator.run(&z, &control, n_steps, &mut states, |(rng, chosen), asked| {
             let own = rng.random_bool(probability);
             let class = if own {
                 categorical(asked.logits, 1.0, rng)
             } else {
-                usize::try_from(targets[asked.step * n + asked.sequence]).unwrap_or(0)
+                let at = (asked.step * n + asked.sequence) * n_parts + asked.part;
+                usize::try_from(targets[at]).unwrap_or(0)
             };
-            chosen[asked.step] = class;
+            chosen[asked.step * n_parts + asked.part] = class;
             class
         });
-        let mut ids = vec![SymbolSteps::NONE; n];
+        let mut ids = vec![SymbolSteps::NONE; n * n_parts];
         for step in 0..n_steps - 1 {
-            ids.extend(states.iter().map(|(_, chosen)| {
-                i32::try_from(chosen[step]).expect("a vocabulary has at most 2^14 classes")
+            ids.extend(states.iter().flat_map(|(_, chosen)| {
+                chosen[step * n_parts..][..n_parts].iter().map(|class| {
+                    i32::try_from(*class).expect("a vocabulary has at most 2^14 classes")
+                })
             }));
         }
-        Arc::new(SymbolSteps::new(ids, [n_steps, n, 1]))
+        Arc::new(SymbolSteps::new(ids, [n_steps, n, n_parts]))
     }
 
     /// Scores the model and remembers whether it is the best so far; none for no windows.

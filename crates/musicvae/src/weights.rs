@@ -220,17 +220,9 @@ pub(crate) fn replace<M: Module>(
 #[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
-    use crate::config::EncoderInput;
 
     fn config() -> MusicVaeConfig {
-        MusicVaeConfig {
-            n_classes: 5,
-            n_steps: 4,
-            z_size: 3,
-            encoder_sizes: vec![2, 3],
-            decoder_sizes: vec![4, 2],
-            encoder_input: EncoderInput::Class,
-        }
+        MusicVaeConfig::flat(5, 4, 3, &[2, 3], &[4, 2])
     }
 
     fn model() -> MusicVae {
@@ -242,17 +234,17 @@ mod tests {
         let shapes: Vec<(String, Vec<usize>)> =
             tensors(&model()).into_iter().map(|(name, t)| (name, t.shape)).collect();
         let expected = [
-            ("decoder.initial.bias", vec![12]),
-            ("decoder.initial.kernel", vec![3, 12]),
-            ("decoder.latent", vec![3, 16]),
-            ("decoder.layers.0.bias", vec![16]),
-            ("decoder.layers.0.input", vec![5, 16]),
-            ("decoder.layers.0.recurrent", vec![4, 16]),
-            ("decoder.layers.1.bias", vec![8]),
-            ("decoder.layers.1.input", vec![4, 8]),
-            ("decoder.layers.1.recurrent", vec![2, 8]),
-            ("decoder.output.bias", vec![5]),
-            ("decoder.output.kernel", vec![2, 5]),
+            ("decoder.cores.0.initial.bias", vec![12]),
+            ("decoder.cores.0.initial.kernel", vec![3, 12]),
+            ("decoder.cores.0.latent", vec![3, 16]),
+            ("decoder.cores.0.layers.0.bias", vec![16]),
+            ("decoder.cores.0.layers.0.input", vec![5, 16]),
+            ("decoder.cores.0.layers.0.recurrent", vec![4, 16]),
+            ("decoder.cores.0.layers.1.bias", vec![8]),
+            ("decoder.cores.0.layers.1.input", vec![4, 8]),
+            ("decoder.cores.0.layers.1.recurrent", vec![2, 8]),
+            ("decoder.cores.0.output.bias", vec![5]),
+            ("decoder.cores.0.output.kernel", vec![2, 5]),
         ];
         for (found, expected) in shapes.iter().zip(expected) {
             assert_eq!(*found, (expected.0.to_owned(), expected.1));
@@ -290,9 +282,11 @@ mod tests {
         assert!(matches!(load(&vec![0xff; 1000]), WeightsError::Damaged(_)));
 
         let mut fewer = tensors(&model());
-        fewer.remove("decoder.latent");
+        fewer.remove("decoder.cores.0.latent");
         let error = load(&write(&fewer, Precision::F32));
-        assert!(matches!(&error, WeightsError::Missing { name } if name == "decoder.latent"));
+        assert!(
+            matches!(&error, WeightsError::Missing { name } if name == "decoder.cores.0.latent")
+        );
 
         let mut more = tensors(&model());
         more.insert("spare".to_owned(), HostTensor { shape: vec![1], values: vec![0.0] });
@@ -300,14 +294,14 @@ mod tests {
         assert!(matches!(&error, WeightsError::Unexpected { name } if name == "spare"));
 
         let mut wrong = tensors(&model());
-        let tensor = wrong.get_mut("decoder.latent").unwrap();
+        let tensor = wrong.get_mut("decoder.cores.0.latent").unwrap();
         tensor.shape = vec![16, 3];
         let error = load(&write(&wrong, Precision::F32));
         assert_eq!(
             error.to_string(),
-            "tensor `decoder.latent` has shape [16, 3]; the configuration says [3, 16]"
+            "tensor `decoder.cores.0.latent` has shape [16, 3]; the configuration says [3, 16]"
         );
-        wrong.get_mut("decoder.latent").unwrap().values[7] = f32::NAN;
+        wrong.get_mut("decoder.cores.0.latent").unwrap().values[7] = f32::NAN;
         let error = load(&write(&wrong, Precision::F32));
         assert!(matches!(error, WeightsError::NotFinite { .. }));
     }

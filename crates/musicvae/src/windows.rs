@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::layout::WindowLayout;
 use crate::recurrent::SymbolSteps;
 
-/// Windows of equal length, row after row: what a model is trained on and encodes.
+/// Windows of one layout, row after row: what a model is trained on and encodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Windows<'a> {
     tokens: &'a [u16],
-    n_steps: usize,
+    layout: &'a WindowLayout,
 }
 
 /// Why tokens are no windows of a model.
@@ -18,15 +19,15 @@ pub struct Windows<'a> {
 #[non_exhaustive]
 pub enum WindowsError {
     /// The number of tokens is no multiple of the window's length.
-    #[error("{found} tokens are no whole number of windows of {n_steps} steps")]
+    #[error("{found} tokens are no whole number of windows of {n_tokens}")]
     Length {
         /// Tokens given.
         found: usize,
-        /// Steps of a window.
-        n_steps: usize,
+        /// Tokens of a window.
+        n_tokens: usize,
     },
-    /// A token stands for no class of the model.
-    #[error("token {token} in window {window}; the model has classes 0 to {max}")]
+    /// A token stands for no class of its track.
+    #[error("token {token} in window {window}; the model has classes 0 to {max} there")]
     Token {
         /// What was found.
         token: u16,
@@ -38,27 +39,26 @@ pub enum WindowsError {
 }
 
 impl<'a> Windows<'a> {
-    /// Checks and wraps `tokens`, `[n, n_steps]`.
+    /// Checks and wraps `tokens`, `[n, n_tokens]`.
     ///
     /// # Errors
-    /// Where the length is no multiple of `n_steps`, or a token is not below `n_classes`.
-    pub fn new(tokens: &'a [u16], n_steps: usize, n_classes: usize) -> Result<Self, WindowsError> {
-        if n_steps == 0 || !tokens.len().is_multiple_of(n_steps) {
-            return Err(WindowsError::Length { found: tokens.len(), n_steps });
+    /// Where the length is no multiple of a window's, or a token is no class of its track.
+    pub fn new(tokens: &'a [u16], layout: &'a WindowLayout) -> Result<Self, WindowsError> {
+        let n_tokens = layout.n_tokens();
+        if n_tokens == 0 || !tokens.len().is_multiple_of(n_tokens) {
+            return Err(WindowsError::Length { found: tokens.len(), n_tokens });
         }
-        match tokens.iter().position(|token| usize::from(*token) >= n_classes) {
-            Some(at) => Err(WindowsError::Token {
-                token: tokens[at],
-                window: at / n_steps,
-                max: n_classes.saturating_sub(1),
-            }),
-            None => Ok(Self { tokens, n_steps }),
+        match layout.misfit(tokens) {
+            Some((at, max)) => {
+                Err(WindowsError::Token { token: tokens[at], window: at / n_tokens, max })
+            }
+            None => Ok(Self { tokens, layout }),
         }
     }
 
     /// Number of windows.
     pub fn len(&self) -> usize {
-        self.tokens.len() / self.n_steps
+        self.tokens.len() / self.layout.n_tokens()
     }
 
     /// Whether there is no window.
@@ -66,9 +66,9 @@ impl<'a> Windows<'a> {
         self.tokens.is_empty()
     }
 
-    /// Steps of each window.
-    pub fn n_steps(&self) -> usize {
-        self.n_steps
+    /// What each window holds.
+    pub fn layout(&self) -> &'a WindowLayout {
+        self.layout
     }
 
     /// One window.
@@ -76,50 +76,86 @@ impl<'a> Windows<'a> {
     /// # Panics
     /// If `index` is not below [`Windows::len`].
     pub fn get(&self, index: usize) -> &'a [u16] {
-        &self.tokens[index * self.n_steps..][..self.n_steps]
+        let n_tokens = self.layout.n_tokens();
+        &self.tokens[index * n_tokens..][..n_tokens]
     }
 
     /// Windows in their order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u16]> + use<'a> {
-        self.tokens.chunks_exact(self.n_steps)
+        self.tokens.chunks_exact(self.layout.n_tokens())
     }
 }
 
 /// Some windows, time first.
 #[derive(Clone, Debug)]
 pub struct Batch {
+    /// All tracks, each with classes of its own range: what the encoder reads.
     symbols: Arc<SymbolSteps>,
+    /// The parts, each with its own classes from 0.
+    parts: Arc<SymbolSteps>,
+    control: Option<Arc<SymbolSteps>>,
 }
 
 impl Batch {
-    /// Puts windows of equal length together.
-    pub fn new<'a>(windows: impl ExactSizeIterator<Item = &'a [u16]>, n_steps: usize) -> Self {
-        let batch = windows.len();
-        let mut ids = vec![0; n_steps * batch];
+    /// Puts windows of one layout together.
+    pub fn new<'a>(
+        windows: impl ExactSizeIterator<Item = &'a [u16]>,
+        layout: &WindowLayout,
+    ) -> Self {
+        let (n_steps, batch, n_tracks) = (layout.n_steps, windows.len(), layout.tracks.len());
+        let mut ids = vec![0; n_steps * batch * n_tracks];
         for (b, window) in windows.enumerate() {
-            for (t, token) in window.iter().enumerate() {
-                ids[t * batch + b] = i32::from(*token);
+            for (track, tokens) in window.chunks_exact(n_steps).enumerate() {
+                for (t, token) in tokens.iter().enumerate() {
+                    ids[(t * batch + b) * n_tracks + track] = i32::from(*token);
+                }
             }
         }
-        Self { symbols: Arc::new(SymbolSteps::new(ids, [n_steps, batch, 1])) }
+        let tracks = Arc::new(SymbolSteps::new(ids, [n_steps, batch, n_tracks]));
+        let n_classes: Vec<usize> = layout.tracks.iter().map(|track| track.n_classes).collect();
+        let n_parts = layout.n_parts();
+        Self {
+            symbols: Arc::new(tracks.side_by_side(&n_classes)),
+            parts: Arc::new(tracks.slots_in(0..n_parts)),
+            control: layout.has_control().then(|| Arc::new(tracks.slots_in(n_parts..n_tracks))),
+        }
     }
 
-    /// The symbols of each step: what the encoder reads and the decoder is to write.
+    /// All tracks, each with classes of its own range: what the encoder reads.
     pub fn symbols(&self) -> &Arc<SymbolSteps> {
         &self.symbols
     }
 
-    /// The decoder's inputs under teacher forcing: the symbols one step late, nothing at first.
+    /// The classes of each part, `[T, B, n_parts]`: what the decoder is to write.
+    pub fn parts(&self) -> &Arc<SymbolSteps> {
+        &self.parts
+    }
+
+    /// The classes of the control, `[T, B, 1]`, if there is one.
+    pub fn control(&self) -> Option<&Arc<SymbolSteps>> {
+        self.control.as_ref()
+    }
+
+    /// The control's classes, `[B, T]`; empty without one.
+    pub(crate) fn control_by_sequence(&self) -> Vec<u16> {
+        let Some(control) = &self.control else { return Vec::new() };
+        let (batch, ids) = (control.batch(), control.ids());
+        let class = |id: &i32| u16::try_from(*id).expect("a class of the control");
+        (0..batch).flat_map(|b| ids.iter().skip(b).step_by(batch).map(class)).collect()
+    }
+
+    /// The decoder's inputs under teacher forcing: the parts one step late, nothing at first.
     pub fn shifted(&self) -> Arc<SymbolSteps> {
-        let (steps, batch) = (self.symbols.steps(), self.symbols.batch());
-        let mut ids = vec![SymbolSteps::NONE; batch];
-        ids.extend_from_slice(&self.symbols.ids()[..(steps - 1) * batch]);
-        Arc::new(SymbolSteps::new(ids, [steps, batch, 1]))
+        let parts = &self.parts;
+        let width = parts.batch() * parts.slots();
+        let mut ids = vec![SymbolSteps::NONE; width];
+        ids.extend_from_slice(&parts.ids()[..(parts.steps() - 1) * width]);
+        Arc::new(SymbolSteps::new(ids, [parts.steps(), parts.batch(), parts.slots()]))
     }
 
     /// Sequences in the batch, `B`.
     pub fn len(&self) -> usize {
-        self.symbols.batch()
+        self.parts.batch()
     }
 
     /// Whether the batch has no sequence.
@@ -131,21 +167,40 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::{Content, Track};
 
     #[test]
     fn a_batch_is_time_first_and_shifts_by_one_step() {
         let tokens = [1, 2, 3, 4, 5, 6];
-        let windows = Windows::new(&tokens, 3, 7).unwrap();
-        let batch = Batch::new((0..2).map(|i| windows.get(i)), 3);
+        let layout = WindowLayout::melody(3, 7);
+        let windows = Windows::new(&tokens, &layout).unwrap();
+        let batch = Batch::new((0..2).map(|i| windows.get(i)), &layout);
         assert_eq!(batch.symbols().ids(), [1, 4, 2, 5, 3, 6]);
+        assert_eq!(batch.parts(), batch.symbols());
         assert_eq!(batch.shifted().ids(), [-1, -1, 1, 4, 2, 5]);
+        assert_eq!(batch.control(), None);
+    }
+
+    #[test]
+    fn tracks_lie_side_by_side_and_the_control_is_not_written() {
+        let track = |n_classes, content| Track { n_classes, content };
+        let tracks = [(4, Content::Pitches), (8, Content::Drums), (49, Content::Chords)];
+        let layout =
+            WindowLayout { n_steps: 2, tracks: tracks.map(|(n, what)| track(n, what)).to_vec() };
+        let batch = Batch::new([&[1, 2, 7, 0, 40, 41][..]].into_iter(), &layout);
+        // Classes of the second track start at 4, those of the third at 4 + 8.
+        assert_eq!(batch.symbols().ids(), [1, 4 + 7, 12 + 40, 2, 4, 12 + 41]);
+        assert_eq!(batch.parts().ids(), [1, 7, 2, 0]);
+        assert_eq!(batch.shifted().ids(), [-1, -1, 1, 7]);
+        assert_eq!(batch.control().unwrap().ids(), [40, 41]);
     }
 
     #[test]
     fn what_the_model_cannot_read_is_refused() {
-        let error = Windows::new(&[0, 1, 2], 2, 90).unwrap_err();
-        assert_eq!(error.to_string(), "3 tokens are no whole number of windows of 2 steps");
-        let error = Windows::new(&[0, 1, 2, 90], 2, 90).unwrap_err();
-        assert_eq!(error.to_string(), "token 90 in window 1; the model has classes 0 to 89");
+        let layout = WindowLayout::melody(2, 90);
+        let error = Windows::new(&[0, 1, 2], &layout).unwrap_err();
+        assert_eq!(error.to_string(), "3 tokens are no whole number of windows of 2");
+        let error = Windows::new(&[0, 1, 2, 90], &layout).unwrap_err();
+        assert_eq!(error.to_string(), "token 90 in window 1; the model has classes 0 to 89 there");
     }
 }

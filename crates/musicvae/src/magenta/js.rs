@@ -164,19 +164,23 @@ pub(super) fn deeplearn(
     Ok(entries.into_iter().map(|(name, entry)| (name, stored(entry))).collect())
 }
 
-/// Steps of a window, which `config.json` (TensorFlow.js) or `converter.json` (deeplearn.js) beside
-/// the manifest says; none if there is no such file or number.
-pub(super) fn n_steps(files: &Files, manifest: &str) -> Result<Option<usize>, ImportError> {
+/// Steps and segments of a window, which `config.json` (TensorFlow.js) or `converter.json`
+/// (deeplearn.js) beside the manifest says; none where there is no such file or number.
+pub(super) fn lengths(
+    files: &Files,
+    manifest: &str,
+) -> Result<(Option<usize>, Option<usize>), ImportError> {
     let folder = manifest.rfind('/').map_or("", |slash| &manifest[..=slash]);
-    for (name, pointer) in
-        [("config.json", "/dataConverter/args/numSteps"), ("converter.json", "/args/numSteps")]
-    {
+    for (name, pointer) in [("config.json", "/dataConverter/args"), ("converter.json", "/args")] {
         let name = format!("{folder}{name}");
         if files.len(&name).is_some() {
             let value: serde_json::Value = json(files, &name)?;
-            let steps = value.pointer(pointer).and_then(serde_json::Value::as_u64);
-            return Ok(steps.and_then(|steps| usize::try_from(steps).ok()));
+            let number = |field: &str| {
+                let number = value.pointer(&format!("{pointer}/{field}"))?.as_u64()?;
+                usize::try_from(number).ok()
+            };
+            return Ok((number("numSteps"), number("numSegments")));
         }
     }
-    Ok(None)
+    Ok((None, None))
 }

@@ -8,23 +8,52 @@ use std::collections::BTreeMap;
 
 use super::error::ImportError;
 use super::stored::Stored;
-use crate::config::{EncoderInput, MusicVaeConfig};
+use crate::config::{ConductorConfig, Control, Cores, EncoderInput, MusicVaeConfig};
 use crate::weights::HostTensor;
 
-const OUTPUT: &str = "decoder/output_projection";
-const INITIAL: &str = "decoder/z_to_initial_state";
 const MEAN: &str = "encoder/mu";
 pub(super) const STD_DEV: &str = "encoder/sigma";
+const CONDUCTOR: &str = "decoder/hierarchical_level_0";
+/// Steps of a window of all of Magenta's models with a conductor over bars: 16 bars.
+const HIERARCHICAL_STEPS: usize = 256;
+/// Segments of such a window.
+const N_SEGMENTS: usize = 16;
+/// Classes of melody, bass and drums, which `flat-trio_16bar` has side by side in one output.
+const TRIO: [usize; 3] = [90, 90, 512];
 
 /// The variables of an encoder layer in one direction.
 fn encoder_cell(layer: usize, direction: &str) -> String {
     format!("encoder/cell_{layer}/bidirectional_rnn/{direction}/multi_rnn_cell/cell_0/lstm_cell")
 }
 
-/// The variables of a decoder layer.
-fn decoder_cell(layer: usize) -> String {
-    format!("decoder/multi_rnn_cell/cell_{layer}/lstm_cell")
+/// The variables of a conductor's layer.
+fn conductor_cell(layer: usize) -> String {
+    format!("{CONDUCTOR}/cell_{layer}/lstm_cell")
 }
+
+/// The variables of one core of a decoder start with `prefix`.
+struct CoreScopes {
+    prefix: String,
+}
+
+impl CoreScopes {
+    fn output(&self) -> String {
+        format!("{}decoder/output_projection", self.prefix)
+    }
+
+    fn initial(&self) -> String {
+        format!("{}decoder/z_to_initial_state", self.prefix)
+    }
+
+    fn cell(&self, layer: usize) -> String {
+        format!("{}decoder/multi_rnn_cell/cell_{layer}/lstm_cell", self.prefix)
+    }
+}
+
+/// Where the cores of each kind of decoder stand: flat, hierarchical, hierarchical with several
+/// cores, flat with several (only magenta-js has these).
+const CORE_PREFIXES: [&str; 4] =
+    ["", "core_decoder/", "core_decoder/core_decoder_{i}/", "core_decoder_{i}/"];
 
 fn kernel(scope: &str) -> String {
     format!("{scope}/kernel")
@@ -38,7 +67,8 @@ fn bias(scope: &str) -> String {
 struct Needed {
     name: String,
     shape: Vec<usize>,
-    /// Our tensors with their number of rows, from the first row on. Of a bias, one with all.
+    /// Our tensors with their number of rows, from the first row on. Of a bias, one with all. Rows
+    /// of one tensor need not stand together.
     parts: Vec<(String, usize)>,
 }
 
@@ -50,29 +80,36 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Finds the sizes and checks every shape against them.
+    /// Finds the sizes and checks every shape against them. What the tensors don't tell is given, or
+    /// as in Magenta's models: `n_steps`, `n_segments`.
     pub(super) fn find(
         tensors: &BTreeMap<String, Stored>,
-        n_steps: usize,
+        n_steps: Option<usize>,
+        n_segments: Option<usize>,
     ) -> Result<Self, ImportError> {
         if let Some(name) = tensors.keys().find(|name| !is_known(name)) {
             return Err(ImportError::Unsupported { what: format!("it has a tensor `{name}`") });
         }
         let dims = |name: &str| tensors.get(name).map(|stored| stored.shape.as_slice());
+        let first = |name: &str| dims(name).and_then(<[usize]>::first).copied();
         let layers = |cell: &dyn Fn(usize) -> String| -> Vec<usize> {
-            let hidden = |layer| dims(&bias(&cell(layer))).and_then(<[usize]>::first);
-            (0..).map_while(|layer| hidden(layer).map(|width| width / 4)).collect()
+            (0..).map_while(|layer| first(&bias(&cell(layer))).map(|width| width / 4)).collect()
         };
-        let decoder_sizes = layers(&decoder_cell);
-        let encoder_sizes = layers(&|layer| encoder_cell(layer, "fw"));
-        let n_classes = dims(&bias(OUTPUT)).and_then(<[usize]>::first).copied();
-        let z_size = dims(&kernel(INITIAL)).and_then(<[usize]>::first).copied();
-        let (Some(n_classes), Some(z_size), false) = (n_classes, z_size, decoder_sizes.is_empty())
+        let cores = core_scopes(tensors);
+        let outputs: Option<Vec<usize>> =
+            cores.iter().map(|core| first(&bias(&core.output()))).collect();
+        let decoder_sizes = layers(&|layer| cores[0].cell(layer));
+        let conductor_sizes = layers(&conductor_cell);
+        let is_hierarchical = !conductor_sizes.is_empty();
+        let initial =
+            if is_hierarchical { format!("{CONDUCTOR}/initial_state") } else { cores[0].initial() };
+        let z_size = first(&kernel(&initial));
+        let (Some(outputs), Some(z_size), false) = (outputs, z_size, decoder_sizes.is_empty())
         else {
             // Too little to know the sizes: name what there must be in any case.
-            let first = [bias(OUTPUT), kernel(INITIAL), bias(&decoder_cell(0))];
+            let needed = [bias(&cores[0].output()), kernel(&initial), bias(&cores[0].cell(0))];
             let missing: Vec<String> =
-                first.into_iter().filter(|name| dims(name).is_none()).collect();
+                needed.into_iter().filter(|name| dims(name).is_none()).collect();
             let n_expected = tensors.len().saturating_add(missing.len());
             return Err(ImportError::Missing {
                 names: missing,
@@ -80,27 +117,56 @@ impl Layout {
                 decoder_is_complete: false,
             });
         };
-        let first_kernel = dims(&kernel(&encoder_cell(0, "fw"))).and_then(<[usize]>::first);
-        let n_read = first_kernel.zip(encoder_sizes.first()).map(|(rows, h)| rows.wrapping_sub(*h));
-        let encoder_input = match n_read {
-            Some(n) if n == EncoderInput::DrumRoll.width(n_classes) && n != n_classes => {
+        let n_classes =
+            if outputs == [TRIO.iter().sum::<usize>()] { TRIO.to_vec() } else { outputs };
+        let n_steps = n_steps.unwrap_or(match (is_hierarchical, n_classes.len()) {
+            (false, 1) => super::DEFAULT_STEPS,
+            _ => HIERARCHICAL_STEPS,
+        });
+        let embedding = conductor_sizes.last().copied().unwrap_or(z_size);
+        let first_classes: usize =
+            if cores.len() > 1 { n_classes[0] } else { n_classes.iter().sum() };
+        let control = first(&kernel(&cores[0].cell(0)))
+            .and_then(|rows| rows.checked_sub(first_classes + embedding + decoder_sizes[0]))
+            .filter(|more| *more == Control::Chords.n_classes())
+            .map(|_| Control::Chords);
+        let encoder_sizes = layers(&|layer| encoder_cell(layer, "fw"));
+        let n_controls = control.map_or(0, Control::n_classes);
+        let n_read = first(&kernel(&encoder_cell(0, "fw")))
+            .zip(encoder_sizes.first())
+            .map(|(rows, hidden)| rows.wrapping_sub(hidden + n_controls));
+        let encoder_input = match (n_read, n_classes.as_slice()) {
+            (Some(n), [classes])
+                if n == EncoderInput::DrumRoll.width(*classes) && n != *classes =>
+            {
                 EncoderInput::DrumRoll
             }
             _ => EncoderInput::Class,
         };
-        // Where all of the encoder is missing, the decoder can be checked and read still.
-        let encoder_sizes = if encoder_sizes.is_empty() { vec![1] } else { encoder_sizes };
+        let drum_parts = match encoder_input {
+            // Nothing else has classes that are sets of nine drums.
+            EncoderInput::Class => (0..n_classes.len()).filter(|p| n_classes[*p] == 512).collect(),
+            EncoderInput::DrumRoll => Vec::new(),
+        };
         let config = MusicVaeConfig {
-            n_classes,
             n_steps,
             z_size,
-            encoder_sizes,
+            // Where all of the encoder is missing, the decoder can be checked and read still.
+            encoder_sizes: if encoder_sizes.is_empty() { vec![1] } else { encoder_sizes },
             decoder_sizes,
             encoder_input,
+            drum_parts,
+            cores: if cores.len() > 1 { Cores::PerPart } else { Cores::Joint },
+            conductor: is_hierarchical.then(|| ConductorConfig {
+                n_segments: n_segments.unwrap_or(N_SEGMENTS),
+                sizes: conductor_sizes,
+            }),
+            control,
+            n_classes,
         };
         config.validate()?;
         let layout = Self {
-            decoder: decoder_variables(&config),
+            decoder: decoder_variables(&config, &cores),
             encoder: encoder_variables(&config),
             config,
         };
@@ -121,7 +187,7 @@ impl Layout {
                 _ => None,
             };
             return Err(match conditioned {
-                // Chords and other controls enter the first layers beside the music.
+                // Controls other than chords enter the first layers beside the music.
                 Some(more) => ImportError::Unsupported {
                     what: format!("`{name}` has {more} rows more than music and latent need"),
                 },
@@ -171,8 +237,11 @@ impl Layout {
                 let (rows, below) = rest.split_at(n_rows * width);
                 rest = below;
                 let mut shape = shape.clone();
-                shape[0] = *n_rows;
-                ours.insert(name.clone(), HostTensor { shape, values: rows.to_vec() });
+                shape[0] = 0;
+                let none = HostTensor { shape, values: Vec::new() };
+                let tensor = ours.entry(name.clone()).or_insert(none);
+                tensor.shape[0] += n_rows;
+                tensor.values.extend_from_slice(rows);
             }
         }
         Ok(ours)
@@ -228,25 +297,66 @@ fn lstm(scope: &str, ours: &str, inputs: Vec<(String, usize)>, hidden: usize) ->
     ]
 }
 
-fn decoder_variables(config: &MusicVaeConfig) -> Vec<Needed> {
-    let n_states = 2 * config.decoder_sizes.iter().sum::<usize>();
-    let mut needed = Vec::from(dense(INITIAL, "initial", config.z_size, n_states));
-    let mut below = None;
-    for (layer, hidden) in config.decoder_sizes.iter().copied().enumerate() {
-        let ours = format!("layers.{layer}");
-        let mut inputs = vec![(format!("{ours}.input"), below.unwrap_or(config.n_classes))];
-        if layer == 0 {
-            inputs.push(("latent".to_owned(), config.z_size));
+/// The cores that a checkpoint has, as many as it names; a flat model's one where it names none.
+fn core_scopes(tensors: &BTreeMap<String, Stored>) -> Vec<CoreScopes> {
+    for prefix in CORE_PREFIXES {
+        let is_there = |core: &CoreScopes| tensors.contains_key(&bias(&core.output()));
+        let numbered =
+            (0..).map(|i: usize| CoreScopes { prefix: prefix.replace("{i}", &i.to_string()) });
+        let found: Vec<CoreScopes> = if prefix.contains("{i}") {
+            numbered.take_while(is_there).collect()
+        } else {
+            numbered.take(1).filter(is_there).collect()
+        };
+        if !found.is_empty() {
+            return found;
         }
-        needed.extend(lstm(&decoder_cell(layer), &ours, inputs, hidden));
-        below = Some(hidden);
     }
-    needed.extend(dense(OUTPUT, "output", below.unwrap_or(1), config.n_classes));
+    vec![CoreScopes { prefix: String::new() }]
+}
+
+fn decoder_variables(config: &MusicVaeConfig, cores: &[CoreScopes]) -> Vec<Needed> {
+    let n_states = |sizes: &[usize]| 2 * sizes.iter().sum::<usize>();
+    let mut needed = Vec::new();
+    let mut z_size = config.z_size;
+    if let Some(ConductorConfig { sizes, .. }) = &config.conductor {
+        let initial = format!("{CONDUCTOR}/initial_state");
+        needed.extend(dense(&initial, "conductor.initial", z_size, n_states(sizes)));
+        let mut below = 1;
+        for (layer, hidden) in sizes.iter().copied().enumerate() {
+            let ours = format!("conductor.layers.{layer}");
+            let inputs = vec![(format!("{ours}.input"), below)];
+            needed.extend(lstm(&conductor_cell(layer), &ours, inputs, hidden));
+            below = hidden;
+        }
+        z_size = below;
+    }
+    for ((number, core), parts) in cores.iter().enumerate().zip(config.core_parts()) {
+        let n_classes: usize = config.n_classes[parts].iter().sum();
+        let own = format!("cores.{number}");
+        let sizes = &config.decoder_sizes;
+        needed.extend(dense(&core.initial(), &format!("{own}.initial"), z_size, n_states(sizes)));
+        let mut below = None;
+        for (layer, hidden) in sizes.iter().copied().enumerate() {
+            let ours = format!("{own}.layers.{layer}");
+            let input = format!("{ours}.input");
+            let mut inputs = vec![(input.clone(), below.unwrap_or(n_classes))];
+            if layer == 0 {
+                inputs.push((format!("{own}.latent"), z_size));
+                // Magenta's control stands behind the latent, ours behind the classes.
+                inputs.push((input, config.n_controls()));
+            }
+            needed.extend(lstm(&core.cell(layer), &ours, inputs, hidden));
+            below = Some(hidden);
+        }
+        let top = below.unwrap_or(1);
+        needed.extend(dense(&core.output(), &format!("{own}.output"), top, n_classes));
+    }
     needed
 }
 
 fn encoder_variables(config: &MusicVaeConfig) -> Vec<Needed> {
-    let mut n_inputs = config.encoder_input.width(config.n_classes);
+    let mut n_inputs = config.encoder_width();
     let mut needed = Vec::new();
     for (layer, hidden) in config.encoder_sizes.iter().copied().enumerate() {
         for (theirs, ours) in [("fw", "forward"), ("bw", "backward")] {
@@ -261,23 +371,45 @@ fn encoder_variables(config: &MusicVaeConfig) -> Vec<Needed> {
     needed
 }
 
-/// Whether a variable belongs to a flat model, or to its training, which is left out.
+/// Whether a variable belongs to a model that we have, or to its training, which is left out.
 fn is_known(name: &str) -> bool {
     let of_training = ["global_step", "beta1_power", "beta2_power"].contains(&name)
         || ["/Adam", "/Adam_1", "/opaque_kernel"].iter().any(|end| name.ends_with(end));
     let scope = name.strip_suffix("/kernel").or_else(|| name.strip_suffix("/bias"));
-    let of_model = scope.is_some_and(|scope| {
-        let layer = |before: &str, after: &str| {
-            let number = scope.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-            number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-        };
-        [OUTPUT, INITIAL, MEAN, STD_DEV].contains(&scope)
-            || layer("decoder/multi_rnn_cell/cell_", "/lstm_cell")
-            || ["fw", "bw"].iter().any(|direction| {
-                let after =
-                    format!("/bidirectional_rnn/{direction}/multi_rnn_cell/cell_0/lstm_cell");
-                layer("encoder/cell_", &after)
+    // Numbers of layers and cores as `{i}`.
+    let pattern = scope.map(|scope| {
+        let parts = scope.split('/').map(|part| match part.rsplit_once('_') {
+            Some((stem @ ("cell" | "core_decoder"), number))
+                if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                // The one cell inside each encoder layer is always number 0.
+                format!("{stem}_{{i}}")
+            }
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("/")
+    });
+    let of_model = pattern.is_some_and(|pattern| {
+        let of_core = CORE_PREFIXES.iter().any(|prefix| {
+            pattern.strip_prefix(prefix).is_some_and(|rest| {
+                [
+                    "decoder/output_projection",
+                    "decoder/z_to_initial_state",
+                    "decoder/multi_rnn_cell/cell_{i}/lstm_cell",
+                ]
+                .contains(&rest)
             })
+        });
+        let of_conductor = pattern.strip_prefix(CONDUCTOR).is_some_and(|rest| {
+            ["/initial_state", "/cell_{i}/lstm_cell"].contains(&rest)
+        });
+        let of_encoder = ["fw", "bw"].iter().any(|direction| {
+            pattern
+                == format!(
+                    "encoder/cell_{{i}}/bidirectional_rnn/{direction}/multi_rnn_cell/cell_{{i}}/lstm_cell"
+                )
+        });
+        of_core || of_conductor || of_encoder || [MEAN, STD_DEV].contains(&pattern.as_str())
     });
     of_training || of_model
 }

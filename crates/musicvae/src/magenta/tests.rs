@@ -15,14 +15,7 @@ use crate::weights::tensors;
 
 /// Sizes with two layers everywhere, so that every rule of names and rows is met.
 fn config(encoder_input: EncoderInput) -> MusicVaeConfig {
-    MusicVaeConfig {
-        n_classes: 8,
-        n_steps: 32,
-        z_size: 3,
-        encoder_sizes: vec![2, 5],
-        decoder_sizes: vec![4, 3],
-        encoder_input,
-    }
+    MusicVaeConfig { encoder_input, ..MusicVaeConfig::flat(8, 32, 3, &[2, 5], &[4, 3]) }
 }
 
 fn model(encoder_input: EncoderInput) -> MusicVae {
@@ -42,8 +35,12 @@ fn magenta(model: &MusicVae) -> BTreeMap<String, HostTensor> {
     };
     let mut theirs = BTreeMap::new();
     for (scope, prefix, rows) in [
-        ("decoder/multi_rnn_cell/cell_0/lstm_cell", "decoder.layers.0", &["decoder.latent"][..]),
-        ("decoder/multi_rnn_cell/cell_1/lstm_cell", "decoder.layers.1", &[]),
+        (
+            "decoder/multi_rnn_cell/cell_0/lstm_cell",
+            "decoder.cores.0.layers.0",
+            &["decoder.cores.0.latent"][..],
+        ),
+        ("decoder/multi_rnn_cell/cell_1/lstm_cell", "decoder.cores.0.layers.1", &[]),
         (
             "encoder/cell_0/bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell",
             "encoder.layers.0.forward",
@@ -71,8 +68,8 @@ fn magenta(model: &MusicVae) -> BTreeMap<String, HostTensor> {
         theirs.insert(format!("{scope}/bias"), stack(&[&format!("{prefix}.bias")]));
     }
     for (scope, prefix) in [
-        ("decoder/z_to_initial_state", "decoder.initial"),
-        ("decoder/output_projection", "decoder.output"),
+        ("decoder/z_to_initial_state", "decoder.cores.0.initial"),
+        ("decoder/output_projection", "decoder.cores.0.output"),
         ("encoder/mu", "encoder.mean"),
         ("encoder/sigma", "encoder.std_dev"),
     ] {
@@ -237,7 +234,8 @@ fn standard_deviations_that_are_missing_can_be_made_up() {
     assert!(checkpoint.std_dev_is_made_up());
     let found = checkpoint.model(&Device::flex()).unwrap();
     let windows = [[1_u16; 32], [5; 32]];
-    let batch = crate::Batch::new(windows.iter().map(|w| &w[..]), 32);
+    let layout = config(EncoderInput::Class).window();
+    let batch = crate::Batch::new(windows.iter().map(|w| &w[..]), &layout);
     let (found, expected) = (found.encode(&batch), model.encode(&batch));
     let host = crate::model::host::<2>;
     assert_eq!(host(found.mean), host(expected.mean));

@@ -4,23 +4,50 @@
 mod backends;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::*;
+use crate::decoder::DecoderInputs;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use crate::weights::{HostTensor, replace, tensors};
-use crate::{FreeBits, Generator, ObjectiveConfig, Sampling};
+use crate::{
+    ConductorConfig, Control, Cores, EncoderInput, FreeBits, Generator, ObjectiveConfig, Sampling,
+    WindowLayout,
+};
 
 /// Every kind of layer: two encoder layers, two decoder layers.
 fn config() -> MusicVaeConfig {
-    MusicVaeConfig {
-        n_classes: 8,
-        n_steps: 6,
-        z_size: 4,
-        encoder_sizes: vec![5, 3],
-        decoder_sizes: vec![6, 4],
-        encoder_input: EncoderInput::Class,
+    MusicVaeConfig::flat(8, 6, 4, &[5, 3], &[6, 4])
+}
+
+/// A model of each architecture: flat, of two parts with one core, and of two parts with a core each
+/// under a conductor and chords.
+fn architectures() -> [MusicVaeConfig; 3] {
+    let joint = MusicVaeConfig { n_classes: vec![8, 4], drum_parts: vec![1], ..config() };
+    let hierarchical = MusicVaeConfig {
+        cores: Cores::PerPart,
+        conductor: Some(ConductorConfig { n_segments: 3, sizes: vec![4, 5] }),
+        control: Some(Control::Chords),
+        ..joint.clone()
+    };
+    [config(), joint, hierarchical]
+}
+
+/// `n` different windows of a layout.
+fn windows_of(layout: &WindowLayout, n: usize) -> Vec<u16> {
+    let n_classes = |i: usize| layout.tracks[i / layout.n_steps % layout.tracks.len()].n_classes;
+    (0..n * layout.n_tokens()).map(|i| ((i * i / 7 + i) % n_classes(i)) as u16).collect()
+}
+
+/// All weights spread out: at first the heads around z are near zero, where gradients vanish.
+fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
+    let mut weights = tensors(model);
+    for (n, tensor) in weights.values_mut().enumerate() {
+        for (i, value) in tensor.values.iter_mut().enumerate() {
+            *value = 0.6 * ((n * 31 + i * 7) as f32).sin();
+        }
     }
+    weights
 }
 
 fn training() -> TrainingConfig {
@@ -43,24 +70,25 @@ fn tokens() -> Vec<u16> {
 }
 
 fn windows(tokens: &[u16]) -> Windows<'_> {
-    Windows::new(tokens, 6, 8).unwrap()
+    static LAYOUT: LazyLock<WindowLayout> = LazyLock::new(|| config().window());
+    Windows::new(tokens, &LAYOUT).unwrap()
 }
 
 #[test]
 fn gradients_of_every_weight_agree_with_finite_differences() {
-    let device = Device::flex().autodiff();
-    let tokens = tokens();
-    let all = windows(&tokens);
-    let batch = Batch::new((0..3).map(|i| all.get(i)), 6);
-    let noise: Vec<f32> = (0..12).map(|i| (i as f32).sin()).collect();
-    let start = MusicVae::init(&config(), 5, &device).unwrap();
-    // The heads around z start near zero, where gradients vanish: spread all weights out.
-    let mut weights = tensors(&start);
-    for (n, tensor) in weights.values_mut().enumerate() {
-        for (i, value) in tensor.values.iter_mut().enumerate() {
-            *value = 0.6 * ((n * 31 + i * 7) as f32).sin();
-        }
+    for config in architectures() {
+        check_gradients(&config);
     }
+}
+
+fn check_gradients(config: &MusicVaeConfig) {
+    let device = Device::flex().autodiff();
+    let layout = config.window();
+    let tokens = windows_of(&layout, 3);
+    let batch = Batch::new(tokens.chunks_exact(layout.n_tokens()), &layout);
+    let noise: Vec<f32> = (0..12).map(|i| (i as f32).sin()).collect();
+    let start = MusicVae::init(config, 5, &device).unwrap();
+    let weights = spread(&start);
     let loss = |model: &MusicVae, device: &Device| {
         let noise = Tensor::from_data(TensorData::new(noise.clone(), [3, 4]), device);
         // No free bits: the hinge has no derivative at its corner.
@@ -72,7 +100,7 @@ fn gradients_of_every_weight_agree_with_finite_differences() {
 
     let plain = Device::flex();
     let value = |weights: &BTreeMap<String, HostTensor>| {
-        let model = MusicVae::init(&config(), 5, &plain).unwrap();
+        let model = MusicVae::init(config, 5, &plain).unwrap();
         f64::from(host(loss(&replace(model, weights.clone()).unwrap(), &plain))[0])
     };
     let epsilon = 1e-2;
@@ -173,29 +201,82 @@ fn ten_windows_are_learnt_by_heart() {
 /// The decoder as it is trained and the one that generates are written apart.
 #[test]
 fn both_decoders_give_the_same_logits() {
-    let device = Device::flex();
-    let model = MusicVae::init(&config(), 9, &device).unwrap();
-    let tokens = tokens();
-    let all = windows(&tokens);
-    let batch = Batch::new(all.iter().collect::<Vec<_>>().into_iter(), 6);
-    let z: Vec<f32> = (0..40).map(|i| (i as f32 * 0.4).sin()).collect();
-    let latents = Tensor::from_data(TensorData::new(z.clone(), [10, 4]), &device);
-    let expected = host(model.decoder.forward(latents, &batch.shifted()));
-    let mut states: Vec<(Vec<f32>, &[u16])> = all.iter().map(|w| (Vec::new(), w)).collect();
-    Generator::new(&model.decoder).run(&z, 6, &mut states, |(logits, target), asked| {
-        logits.extend_from_slice(asked.logits);
-        usize::from(target[asked.step])
-    });
-    for (sequence, (logits, _)) in states.iter().enumerate() {
-        for step in 0..6 {
-            let row = (step * 10 + sequence) * 8;
-            for class in 0..8 {
-                let (a, b) = (logits[step * 8 + class], expected[row + class]);
-                // f32 sums of a few dozen terms in another order.
-                assert!((a - b).abs() < 1e-5, "{a} {b}");
+    for config in architectures() {
+        let device = Device::flex();
+        let model = MusicVae::init(&config, 9, &device).unwrap();
+        let weights = spread(&model);
+        let model = replace(model, weights).unwrap();
+        let layout = config.window();
+        let (n_steps, n_parts, n) = (layout.n_steps, layout.n_parts(), 10);
+        let tokens = windows_of(&layout, n);
+        let windows: Vec<&[u16]> = tokens.chunks_exact(layout.n_tokens()).collect();
+        let batch = Batch::new(windows.iter().copied(), &layout);
+        let z: Vec<f32> = (0..n * 4).map(|i| (i as f32 * 0.4).sin()).collect();
+        let latents = Tensor::from_data(TensorData::new(z.clone(), [n, 4]), &device);
+        let previous = batch.shifted();
+        let inputs = DecoderInputs { previous: &previous, control: batch.control() };
+        let expected: Vec<Vec<f32>> =
+            model.decoder.forward(latents, inputs).into_iter().map(host).collect();
+
+        let mut states: Vec<(Vec<Vec<f32>>, &[u16])> =
+            windows.iter().map(|w| (vec![Vec::new(); n_parts], *w)).collect();
+        let control = batch.control_by_sequence();
+        let generator = Generator::new(&model.decoder);
+        generator.run(&z, &control, n_steps, &mut states, |(logits, target), asked| {
+            logits[asked.part].extend_from_slice(asked.logits);
+            usize::from(target[asked.part * n_steps + asked.step])
+        });
+        let (n_segments, segment) = (config.n_segments(), n_steps / config.n_segments());
+        for (sequence, (logits, _)) in states.iter().enumerate() {
+            for (part, n_classes) in config.n_classes.iter().enumerate() {
+                for step in 0..n_steps {
+                    // Rows of the trained decoder: step in the segment, segment, sequence.
+                    let row = (step % segment * n_segments + step / segment) * n + sequence;
+                    for class in 0..*n_classes {
+                        let a = logits[part][step * n_classes + class];
+                        let b = expected[part][row * n_classes + class];
+                        // f32 sums of a few dozen terms in another order.
+                        assert!((a - b).abs() < 1e-5, "{a} {b}");
+                    }
+                }
             }
         }
     }
+}
+
+/// A hierarchical model of two parts: what it writes under its chords is what it was taught.
+#[test]
+fn two_parts_under_chords_are_learnt_by_heart() {
+    let (small, training) = overfitting();
+    let [.., hierarchical] = architectures();
+    let config = MusicVaeConfig {
+        conductor: Some(ConductorConfig { n_segments: 2, sizes: vec![32] }),
+        encoder_sizes: small.encoder_sizes,
+        decoder_sizes: small.decoder_sizes,
+        z_size: small.z_size,
+        ..hierarchical
+    };
+    let layout = config.window();
+    let tokens = windows_of(&layout, 10);
+    let windows = Windows::new(&tokens, &layout).unwrap();
+    let mut trainer = Trainer::new(config, training, 1, &Device::flex()).unwrap();
+    for _ in 0..400 {
+        trainer.step(windows).unwrap();
+    }
+    let evaluation = trainer.evaluate(windows).unwrap();
+    assert_eq!(evaluation.parts.len(), 2);
+    assert!(evaluation.teacher_forced_accuracy > 0.99, "{evaluation:?}");
+    assert!(evaluation.sampled_accuracy > 0.95, "{evaluation:?}");
+    let model = trainer.model();
+    let posteriors = model.encode_windows(windows, |_| ());
+    let generator = Generator::new(&model.decoder);
+    let control: Vec<u16> = windows.iter().flat_map(|window| &window[12..]).copied().collect();
+    let mut rngs: Vec<_> = (0..10).map(|i| seed::stream(1, "test", i)).collect();
+    let decoded =
+        generator.decode_controlled(&posteriors.mean, &control, 6, Sampling::Argmax, &mut rngs);
+    let same = decoded.concat().iter().zip(&tokens).filter(|(a, b)| a == b).count();
+    // The chords come back as they were given; of the rest at most one class in fifty is wrong.
+    assert!(same * 50 >= tokens.len() * 49, "{same} of {}", tokens.len());
 }
 
 #[test]
@@ -254,7 +335,8 @@ fn training_has_the_same_bits_on_any_number_of_threads() {
             let training = TrainingConfig { batch_size: 70, ..preset.training };
             let mut trainer =
                 Trainer::new(preset.model.clone(), training, 3, &Device::flex()).unwrap();
-            let windows = Windows::new(&tokens, 32, 90).unwrap();
+            let layout = preset.model.window();
+            let windows = Windows::new(&tokens, &layout).unwrap();
             let metrics: Vec<_> = (0..3).map(|_| trainer.step(windows).unwrap()).collect();
             (metrics, trainer.checkpoint().weights)
         })
@@ -292,7 +374,7 @@ fn scheduled_sampling_puts_own_draws_in_their_place_only() {
     let tokens = tokens();
     let trainer = Trainer::new(config(), training(), 3, &Device::flex()).unwrap();
     let all = windows(&tokens);
-    let batch = Batch::new((0..4).map(|i| all.get(i)), 6);
+    let batch = Batch::new((0..4).map(|i| all.get(i)), all.layout());
     let z = Tensor::<2>::zeros([4, 4], &Device::flex().autodiff());
     let forced = batch.shifted();
     assert_eq!(trainer.decoder_inputs(&batch, &z, 0.0), forced);
