@@ -109,6 +109,9 @@ pub(crate) struct CorpusBuildArgs {
     /// Which files are of one piece, never split between learning and scoring
     #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
     pub(crate) group: GroupArg,
+    /// What to cut out: mel-2bar, mel-2bar-chords, mel-16bar, drums-2bar or trio-16bar
+    #[arg(long, default_value = "mel-2bar", value_name = "KIND")]
+    pub(crate) kind: String,
     /// Take the first folder below PATH as each file's label (used in evaluation only)
     #[arg(long)]
     pub(crate) label_folders: bool,
@@ -354,6 +357,10 @@ pub(crate) struct GenerateArgs {
     /// How many pieces, of one window each
     #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) n: u32,
+    /// Chords spread evenly over each window, such as "C Am F G"; only for a model under chords
+    /// [default: those of real windows]
+    #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
+    pub(crate) chords: Option<std::sync::Arc<[u16]>>,
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -391,6 +398,10 @@ pub(crate) struct InterpolateArgs {
     /// Windows on the way, both ends among them
     #[arg(long, default_value_t = 9, value_name = "N")]
     pub(crate) steps: usize,
+    /// Chords spread evenly over each window, such as "C Am F G"; only for a model under chords
+    /// [default: those of real windows]
+    #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
+    pub(crate) chords: Option<std::sync::Arc<[u16]>>,
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -405,6 +416,9 @@ pub(crate) struct InspectArgs {
     /// MIDI files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// The kind of window to look for: mel-2bar, mel-2bar-chords, mel-16bar, drums-2bar, trio-16bar
+    #[arg(long, default_value = "mel-2bar", value_name = "KIND")]
+    pub(crate) kind: String,
     /// How damaged files are read
     #[arg(long, value_enum, default_value_t = ModeArg::Lenient)]
     pub(crate) mode: ModeArg,

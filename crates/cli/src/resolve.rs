@@ -1,6 +1,7 @@
 //! From what was typed to what is meant.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use controlgen::corpus::GroupRule;
 use controlgen::generate::Decoding;
@@ -9,6 +10,7 @@ use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::schedule::{BetaSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig};
+use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program};
 
@@ -39,6 +41,19 @@ pub(crate) fn qpm(text: &str) -> Result<f64, String> {
         // A MIDI tempo is up to 2^24 - 1 microseconds a quarter: 3.58 quarters a minute.
         Ok(qpm) if (4.0..=1000.0).contains(&qpm) => Ok(qpm),
         _ => Err("4 to 1000 quarter notes a minute are allowed".to_owned()),
+    }
+}
+
+/// Chords by their symbols, as the labels of their triads; `N.C.` for none.
+pub(crate) fn chords(text: &str) -> Result<Arc<[u16]>, String> {
+    let symbols = || text.split([' ', ',', '|']).filter(|symbol| !symbol.is_empty());
+    let label = |symbol: &str| match symbol {
+        NO_CHORD => Ok(0),
+        _ => symbol.parse::<Chord>().map(Chord::triad_label).map_err(|error| error.to_string()),
+    };
+    match symbols().map(label).collect::<Result<Vec<u16>, String>>()? {
+        labels if labels.is_empty() => Err("no chord is given; such as \"C Am F G\"".to_owned()),
+        labels => Ok(labels.into()),
     }
 }
 
@@ -162,6 +177,14 @@ impl From<&PlaybackArgs> for Playback {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chords_are_read_by_their_symbols() {
+        // C, A minor, none, G seventh as G.
+        assert_eq!(*chords("C Am | N.C., G7").unwrap(), [1, 22, 0, 8]);
+        assert!(chords("C Hm").unwrap_err().contains("`Hm`"), "{:?}", chords("C Hm"));
+        assert!(chords(" | ").is_err());
+    }
 
     #[test]
     fn components_are_a_number_or_a_range() {

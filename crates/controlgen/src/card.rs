@@ -45,7 +45,7 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
     let _ = write!(
         card,
         "\n| | |\n|---|---|\n\
-         | steps a window, classes | {}, {} |\n\
+         | steps a window, classes | {}, {:?} |\n\
          | encoder, decoder units | {:?}, {:?} |\n\
          | latent dimensions, active | {}, {} |\n",
         sizes.n_steps,

@@ -79,12 +79,12 @@ pub enum CorpusError {
     },
     /// The files gave nothing.
     #[error(
-        "no window of `{kind}` in {n_files} MIDI files: {}; a window needs two bars of 4/4 (or \
-         2/2) with a melody of General MIDI programs 0 to 31", .reasons.join(", ")
+        "no window of `{}` in {n_files} MIDI files: {}; a window needs {}",
+        kind.name, .reasons.join(", "), kind.needs
     )]
     NoWindows {
         /// The kind asked for.
-        kind: &'static str,
+        kind: Box<Kind>,
         /// Files read.
         n_files: usize,
         /// Reasons with their counts.
@@ -125,7 +125,7 @@ pub fn build(
         write_windows(options, found.files, folder, progress, &mut report)?;
         if report.n_windows() == 0 {
             return Err(CorpusError::NoWindows {
-                kind: options.kind.name,
+                kind: Box::new(options.kind.clone()),
                 n_files: report.n_files,
                 reasons: report.reasons(),
             });
@@ -143,7 +143,7 @@ fn write_windows(
     progress: &dyn Progress,
     report: &mut CorpusReport,
 ) -> Result<(), CorpusError> {
-    let mut writer = WindowsWriter::new(folder, options.kind.n_steps());
+    let mut writer = WindowsWriter::new(folder, options.kind.n_tokens());
     let split = |file: &MidiFile| options.group.split(file, options.heldout);
     let (train, heldout): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|file| split(file) == Split::Train);
@@ -232,7 +232,7 @@ fn windows_of(file: &MidiFile, split: Split, options: &CorpusOptions) -> Outcome
             return Outcome::Refused { reason, detail: error.to_string() };
         }
     };
-    let conversion = options.kind.converter.windows(&read.sequence);
+    let conversion = options.kind.windows(&read.sequence);
     let why_empty = conversion.why_empty();
     let mut file_hash = [0; 16];
     file_hash.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
@@ -249,7 +249,11 @@ fn windows_of(file: &MidiFile, split: Split, options: &CorpusOptions) -> Outcome
             group: group.clone(),
             split,
             seen: false,
-            track: i16::try_from(window.instrument).unwrap_or(i16::MAX),
+            // Of several parts the first, the melody.
+            track: window
+                .instruments
+                .first()
+                .map_or(i16::MAX, |i| i16::try_from(*i).unwrap_or(i16::MAX)),
             start_bar: window.start_bar,
             transposed: 0,
             label: label.clone(),

@@ -83,12 +83,11 @@ impl Encoder<'_> {
         let sizes = &self.model.config().musicvae;
         let rows = std::mem::take(&mut self.waiting);
         let tokens: Vec<u16> = rows.iter().flat_map(|row| row.tokens.iter().copied()).collect();
-        let windows = Windows::new(&tokens, sizes.n_steps, sizes.n_classes).map_err(|error| {
-            ArtifactError::Json {
-                path: "windows".into(),
-                format: "controlgen.corpus",
-                source: serde::de::Error::custom(error),
-            }
+        let layout = sizes.window();
+        let windows = Windows::new(&tokens, &layout).map_err(|error| ArtifactError::Json {
+            path: "windows".into(),
+            format: "controlgen.corpus",
+            source: serde::de::Error::custom(error),
         })?;
         let mut done = 0;
         let posteriors = self.model.weights().encode_windows(windows, |n| {

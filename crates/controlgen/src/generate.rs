@@ -1,11 +1,13 @@
 //! New music: from a style, from a tune's own latents, from the way between two.
 
 use musicvae::{Sampling, Windows, seed};
+use rand::RngExt;
 use thiserror::Error;
 
+use crate::artifact::ArtifactError;
 use crate::latent::{sample_style, slerp};
 use crate::model::Model;
-use crate::style::{Style, Styles};
+use crate::style::{Reference, Style, Styles};
 use crate::tune::Tune;
 
 /// How latents become tokens.
@@ -18,7 +20,7 @@ pub struct Decoding {
 }
 
 /// Why nothing was generated.
-#[derive(Debug, Error, PartialEq)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GenerateError {
     /// A temperature that divides by nothing.
@@ -29,6 +31,15 @@ pub enum GenerateError {
         /// What it was.
         found: f32,
     },
+    /// Chords for a model that takes none.
+    #[error("chords are given, and a model of `{kind}` takes none; leave them out")]
+    Chords {
+        /// The model's kind.
+        kind: &'static str,
+    },
+    /// The chords of real windows can't be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
     /// An interpolation of fewer than two steps.
     #[error("an interpolation of {found} steps; it needs at least 2")]
     Steps {
@@ -51,20 +62,61 @@ impl Decoding {
         }
     }
 
-    /// Decodes latents `[n, Z]`; window `i` takes its draws from stream `i`.
-    pub fn decode(self, model: &Model, z: &[f32]) -> Vec<Vec<u16>> {
+    /// Decodes latents `[n, Z]` under a control `[n, n_steps]` (empty for a model without one); window
+    /// `i` takes its draws from stream `i`.
+    pub fn decode(self, model: &Model, z: &[f32], control: &[u16]) -> Vec<Vec<u16>> {
         let n = (z.len() / model.z_size()) as u64;
         let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
         let mut rngs: Vec<_> = (0..n).map(|i| seed::stream(self.seed, "decode", i)).collect();
         let n_steps = model.config().musicvae.n_steps;
-        model.generator().decode(z, n_steps, sampling, &mut rngs)
+        model.generator().decode_controlled(z, control, n_steps, sampling, &mut rngs)
     }
+}
+
+/// The control of `n` windows, `[n, n_steps]`: chords spread evenly over each window, or, where none
+/// are given, those of real windows of the model's reference, drawn at random. Empty for a model
+/// without a control.
+///
+/// # Errors
+/// [`GenerateError::Chords`] for a model without; [`GenerateError::Artifact`] where the reference
+/// can't be read.
+pub fn control(
+    model: &Model,
+    n: usize,
+    chords: Option<&[u16]>,
+    seed: u64,
+) -> Result<Vec<u16>, GenerateError> {
+    let layout = model.config().musicvae.window();
+    match (layout.has_control(), chords) {
+        (false, None) => Ok(Vec::new()),
+        (false, Some(_)) => Err(GenerateError::Chords { kind: model.kind().name }),
+        (true, Some(chords)) => {
+            let steps = 0..layout.n_steps;
+            let of_window: Vec<u16> = steps
+                .map(|step| chords.get(step * chords.len() / layout.n_steps).copied().unwrap_or(0))
+                .collect();
+            Ok(of_window.repeat(n))
+        }
+        (true, None) => {
+            let rows = Reference::load(model)?.rows;
+            let mut rng = seed::stream(seed, "chords", 0);
+            let real = (0..n).map(|_| rows[rng.random_range(0..rows.len())].tokens.as_slice());
+            Ok(controls_of(model, real))
+        }
+    }
+}
+
+/// The controls of whole windows, `[n, n_steps]`.
+pub fn controls_of<'a>(model: &Model, windows: impl Iterator<Item = &'a [u16]>) -> Vec<u16> {
+    let layout = model.config().musicvae.window();
+    let first = layout.n_parts() * layout.n_steps;
+    windows.flat_map(|window| &window[first..]).copied().collect()
 }
 
 /// A generated window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
-    /// One token a step.
+    /// One token a step, track after track.
     pub tokens: Vec<u16>,
     /// The latent it was decoded from, `[Z]`.
     pub z: Vec<f32>,
@@ -80,23 +132,26 @@ impl Generated {
     }
 }
 
-/// Draws `n` windows of a style; number `i` depends on the seed and `i` alone.
+/// Draws `n` windows of a style, under chords if the model takes them (see [`control`]); number `i`
+/// depends on the seed and `i` alone.
 ///
 /// # Errors
-/// [`GenerateError::Temperature`].
+/// [`GenerateError::Temperature`], and those of [`control`].
 pub fn generate(
     model: &Model,
     styles: &Styles,
     style: &Style,
     n: usize,
+    chords: Option<&[u16]>,
     decoding: Decoding,
 ) -> Result<Vec<Generated>, GenerateError> {
     let decoding = decoding.check()?;
+    let control = control(model, n, chords, decoding.seed)?;
     let active = &model.config().active_dimensions;
     let z =
         sample_style(styles.mixture(), style.component, active, model.z_size(), n, decoding.seed)
             .expect("a style's component is checked when styles are loaded");
-    let windows = decoding.decode(model, &z);
+    let windows = decoding.decode(model, &z, &control);
     let memberships = styles.memberships(model, &encode(model, &windows));
     Ok(windows
         .into_iter()
@@ -108,10 +163,9 @@ pub fn generate(
 
 /// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
 pub fn encode(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
-    let sizes = &model.config().musicvae;
+    let layout = model.config().musicvae.window();
     let tokens: Vec<u16> = windows.concat();
-    let windows = Windows::new(&tokens, sizes.n_steps, sizes.n_classes)
-        .expect("windows of the model's own kind");
+    let windows = Windows::new(&tokens, &layout).expect("windows of the model's own kind");
     model.weights().encode_windows(windows, |_| ()).mean
 }
 
@@ -122,11 +176,11 @@ pub struct Reconstruction {
     pub windows: Vec<Vec<u16>>,
     /// Their latents, `[n, Z]`.
     pub z: Vec<f32>,
-    /// Share of steps that are the same.
+    /// Share of steps that are the same, over all parts.
     pub accuracy: f64,
 }
 
-/// Encodes a tune and decodes it.
+/// Encodes a tune and decodes it, under its own chords if the model takes any.
 ///
 /// # Errors
 /// [`GenerateError::Temperature`].
@@ -138,8 +192,15 @@ pub fn reconstruct(
     let decoding = decoding.check()?;
     let originals: Vec<Vec<u16>> = tune.windows.iter().map(|w| w.tokens.clone()).collect();
     let z = encode(model, &originals);
-    let windows = decoding.decode(model, &z);
-    let pairs = || windows.iter().flatten().zip(originals.iter().flatten());
+    let control = controls_of(model, originals.iter().map(Vec::as_slice));
+    let windows = decoding.decode(model, &z, &control);
+    let layout = model.config().musicvae.window();
+    let written = layout.n_parts() * layout.n_steps;
+    let of_parts = |windows: &'_ [Vec<u16>]| -> Vec<u16> {
+        windows.iter().flat_map(|window| &window[..written]).copied().collect()
+    };
+    let (found, wanted) = (of_parts(&windows), of_parts(&originals));
+    let pairs = || found.iter().zip(&wanted);
     let accuracy = pairs().filter(|(a, b)| a == b).count() as f64 / pairs().count().max(1) as f64;
     Ok(Reconstruction { windows, z, accuracy })
 }
@@ -153,7 +214,8 @@ pub struct Waypoint {
     pub tokens: Vec<u16>,
 }
 
-/// Windows on the way from one latent to another, both ends among them.
+/// Windows on the way from one latent to another, both ends among them, under one control `[n_steps]`
+/// if the model has one.
 ///
 /// # Errors
 /// [`GenerateError`]: for a temperature out of range, or fewer than two steps.
@@ -162,6 +224,7 @@ pub fn interpolate(
     from: &[f32],
     to: &[f32],
     n_steps: usize,
+    control: &[u16],
     decoding: Decoding,
 ) -> Result<Vec<Waypoint>, GenerateError> {
     let decoding = decoding.check()?;
@@ -170,7 +233,7 @@ pub fn interpolate(
     }
     let way: Vec<Vec<f32>> =
         (0..n_steps).map(|i| slerp(from, to, i as f64 / (n_steps - 1) as f64)).collect();
-    let windows = decoding.decode(model, &way.concat());
+    let windows = decoding.decode(model, &way.concat(), &control.repeat(n_steps));
     Ok(way.into_iter().zip(windows).map(|(z, tokens)| Waypoint { z, tokens }).collect())
 }
 
@@ -199,7 +262,7 @@ pub fn fall_back(
 ) -> Result<FallBack, GenerateError> {
     let mut by_style = Vec::new();
     for style in styles.all() {
-        let generated = generate(model, styles, style, n_per_style, decoding)?;
+        let generated = generate(model, styles, style, n_per_style, None, decoding)?;
         let own = generated.iter().filter(|g| g.component() == Some(style.component)).count();
         by_style.push(own as f64 / n_per_style.max(1) as f64);
     }

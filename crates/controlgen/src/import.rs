@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 #[cfg(doc)]
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::magenta::{Checkpoint, Form, ImportError};
-use musicvae::{Device, EncoderInput, MusicVaeConfig, Precision, Windows, active_dimensions};
+use musicvae::{Device, MusicVaeConfig, Precision, Windows, active_dimensions};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -73,7 +73,7 @@ pub enum ImportModelError {
     },
     /// The music that the model is of is not known to this program.
     #[error(
-        "can't import {}: it has {} classes and windows of {} steps", source_path.display(),
+        "can't import {}: it has {:?} classes and windows of {} steps", source_path.display(),
         musicvae.n_classes, musicvae.n_steps
     )]
     Kind {
@@ -99,19 +99,6 @@ pub enum ImportModelError {
     Artifact(#[from] ArtifactError),
 }
 
-/// The kind of window that a model of these sizes is of, whether this program knows it or not.
-fn kind_of(musicvae: &MusicVaeConfig) -> String {
-    const STEPS_PER_BAR: usize = 16;
-    let what = match musicvae.encoder_input {
-        EncoderInput::Class => "mel",
-        EncoderInput::DrumRoll => "drums",
-    };
-    match musicvae.n_steps {
-        n if n % STEPS_PER_BAR == 0 => format!("{what}-{}bar", n / STEPS_PER_BAR),
-        n => format!("{what}-{n}step"),
-    }
-}
-
 /// Imports a checkpoint of Magenta's as a model folder.
 ///
 /// A checkpoint says nothing of the music it was trained on, hence nothing of the dimensions that
@@ -134,7 +121,7 @@ pub fn import_magenta(
         checkpoint = checkpoint.with_std_dev(std_dev);
     }
     let musicvae = checkpoint.config().map_err(failed)?;
-    let kind = Kind::find(&kind_of(&musicvae)).map_err(|source| ImportModelError::Kind {
+    let kind = Kind::find(&Kind::name_for(&musicvae)).map_err(|source| ImportModelError::Kind {
         source_path: source_path(),
         musicvae: Box::new(musicvae.clone()),
         source,
@@ -168,8 +155,9 @@ pub fn import_magenta(
             });
         }
         let tokens = CorpusTokens::read(corpus)?;
+        let layout = musicvae.window();
         let windows = |tokens| {
-            Windows::new(tokens, musicvae.n_steps, musicvae.n_classes)
+            Windows::new(tokens, &layout)
                 .map_err(|_| ArtifactError::Column { path: corpus.clone(), column: "tokens" })
         };
         let sample = every_nth(windows(&tokens.train)?, ACTIVITY_WINDOWS);

@@ -1,6 +1,12 @@
 //! Kinds of windows: what a model folder's `kind` stands for.
 
-use note_seq::{Dedupe, Melody, MelodyConverter, MelodyEncoding, NoteSequence, Playback};
+use std::sync::LazyLock;
+
+use musicvae::MusicVaeConfig;
+use note_seq::chords::ChordInference;
+use note_seq::drums::{DrumConverter, DrumTrack};
+use note_seq::trio::{TrioConverter, TrioWindow};
+use note_seq::{Conversion, Dedupe, MelodyConverter, NoteSequence, Playback};
 use thiserror::Error;
 
 /// A kind of window and how music becomes one.
@@ -8,28 +14,57 @@ use thiserror::Error;
 pub struct Kind {
     /// Its name, as in a model's configuration: `mel-2bar`.
     pub name: &'static str,
-    /// How a sequence is cut into windows.
-    pub converter: MelodyConverter,
+    /// What it needs of a file, for messages.
+    pub needs: &'static str,
+    converter: Converter,
+}
+
+/// How a sequence is cut into windows.
+#[derive(Clone, Debug)]
+enum Converter {
+    Melody(MelodyConverter),
+    ChordedMelody(MelodyConverter),
+    Drums(DrumConverter),
+    Trio(TrioConverter),
+}
+
+/// A window of any kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its tokens, track after track.
+    pub tokens: Vec<u16>,
+    /// The instruments of its parts.
+    pub instruments: Vec<u32>,
+    /// First bar, from 0 at the start of the piece.
+    pub start_bar: u32,
 }
 
 /// A kind that this program does not know.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("unknown kind of window `{found}`; `mel-2bar` is known")]
+#[error("unknown kind of window `{found}`; known are {}", Kind::NAMES.join(", "))]
 pub struct UnknownKind {
     /// What was found.
     pub found: String,
 }
 
+/// The instrument number that drum windows count as: General MIDI's channel of drums.
+const DRUM_INSTRUMENT: u32 = 9;
+
+/// A table of 11 MB, made when the first chord is asked for.
+static CHORDS: LazyLock<ChordInference> = LazyLock::new(ChordInference::default);
+
 impl Kind {
+    /// The kinds that there are.
+    pub const NAMES: [&'static str; 5] =
+        ["mel-2bar", "mel-2bar-chords", "mel-16bar", "drums-2bar", "trio-16bar"];
+
     /// Two bars of melody, every bar: for training.
     pub fn mel_2bar() -> Self {
-        let converter = MelodyConverter {
-            // Once a piece is enough, and silence teaches nothing.
-            dedupe: Dedupe::PerSequence,
-            keep_empty: false,
-            ..MelodyConverter::mel_2bar()
-        };
-        Self { name: "mel-2bar", converter }
+        Self {
+            name: "mel-2bar",
+            needs: "two bars of 4/4 (or 2/2) with a melody of General MIDI programs 0 to 31",
+            converter: Converter::Melody(once(MelodyConverter::mel_2bar())),
+        }
     }
 
     /// The kind of a name.
@@ -37,13 +72,94 @@ impl Kind {
     /// # Errors
     /// [`UnknownKind`] if there is none.
     pub fn find(name: &str) -> Result<Self, UnknownKind> {
-        let kind = Self::mel_2bar();
-        if kind.name == name { Ok(kind) } else { Err(UnknownKind { found: name.to_owned() }) }
+        let kind = |name, needs, converter| Self { name, needs, converter };
+        Ok(match name {
+            "mel-2bar" => Self::mel_2bar(),
+            // As Magenta's model under chords: of any program.
+            "mel-2bar-chords" => kind(
+                "mel-2bar-chords",
+                "two bars of 4/4 (or 2/2) with a melody and something to infer chords from",
+                Converter::ChordedMelody(once(MelodyConverter::mel_16bar().with_slice_bars(2))),
+            ),
+            "mel-16bar" => kind(
+                "mel-16bar",
+                "16 bars of 4/4 (or 2/2) with a melody that never rests for a bar",
+                Converter::Melody(once(MelodyConverter::mel_16bar())),
+            ),
+            "drums-2bar" => kind(
+                "drums-2bar",
+                "two bars of 4/4 (or 2/2) with drums on channel 10",
+                Converter::Drums(DrumConverter {
+                    dedupe: Dedupe::PerSequence,
+                    keep_empty: false,
+                    ..DrumConverter::drums_2bar()
+                }),
+            ),
+            "trio-16bar" => kind(
+                "trio-16bar",
+                "16 bars of 4/4 (or 2/2) in which a melody (programs 0 to 31), a bass (32 to 39) \
+                 and drums play together",
+                Converter::Trio(TrioConverter::trio_16bar()),
+            ),
+            _ => return Err(UnknownKind { found: name.to_owned() }),
+        })
     }
 
-    /// Tokens of a window.
-    pub fn n_steps(&self) -> usize {
-        self.converter.steps_per_window()
+    /// The kind of window that a model of these sizes is of, whether there is one or not.
+    pub fn name_for(musicvae: &MusicVaeConfig) -> String {
+        const STEPS_PER_BAR: usize = 16;
+        let layout = musicvae.window();
+        let is_drums = |track: &musicvae::Track| track.content == musicvae::Content::Drums;
+        let what = match (layout.n_parts(), layout.tracks.iter().any(is_drums)) {
+            (1, true) => "drums".to_owned(),
+            (1, false) => "mel".to_owned(),
+            (3, true) => "trio".to_owned(),
+            (n, _) => format!("{n}-part"),
+        };
+        let length = match musicvae.n_steps {
+            n if n.is_multiple_of(STEPS_PER_BAR) => format!("{}bar", n / STEPS_PER_BAR),
+            n => format!("{n}step"),
+        };
+        let under = if layout.has_control() { "-chords" } else { "" };
+        format!("{what}-{length}{under}")
+    }
+
+    /// Tokens of a window: the steps of all its tracks.
+    pub fn n_tokens(&self) -> usize {
+        match &self.converter {
+            Converter::Melody(converter) => converter.steps_per_window(),
+            Converter::ChordedMelody(converter) => 2 * converter.steps_per_window(),
+            Converter::Drums(converter) => converter.steps_per_window(),
+            Converter::Trio(converter) => 3 * trio_steps(converter),
+        }
+    }
+
+    /// The windows of a sequence, and what gave none; a repetition within the sequence is left out.
+    pub fn windows(&self, sequence: &NoteSequence) -> Conversion<Window> {
+        let conversion = cut(&self.converter, sequence);
+        let Converter::Trio(_) = self.converter else { return conversion };
+        // Trios repeat themselves wherever a file doubles an instrument.
+        let mut seen = std::collections::BTreeSet::new();
+        let (windows, repeated): (Vec<Window>, Vec<Window>) =
+            conversion.windows.into_iter().partition(|w| seen.insert(w.tokens.clone()));
+        let mut skipped = conversion.skipped;
+        if !repeated.is_empty() {
+            *skipped.entry(note_seq::SkipReason::Duplicate).or_default() += repeated.len();
+        }
+        Conversion { windows, skipped }
+    }
+
+    /// The windows of a sequence one after the other, without overlap; repetitions stay.
+    pub fn windows_in_a_row(&self, sequence: &NoteSequence) -> Conversion<Window> {
+        let converter = match self.converter.clone() {
+            Converter::Melody(c) => Converter::Melody(in_a_row(c)),
+            Converter::ChordedMelody(c) => Converter::ChordedMelody(in_a_row(c)),
+            Converter::Drums(c) => {
+                Converter::Drums(DrumConverter { hop_bars: c.slice_bars, dedupe: Dedupe::Off, ..c })
+            }
+            Converter::Trio(c) => Converter::Trio(TrioConverter { hop_bars: c.slice_bars, ..c }),
+        };
+        cut(&converter, sequence)
     }
 
     /// First 8 bytes (little endian) of the BLAKE3 hash of the kind's name and the tokens (each
@@ -59,7 +175,7 @@ impl Kind {
         u64::from_le_bytes(bytes)
     }
 
-    /// Windows one after the other, as music.
+    /// Windows one after the other, as music. Chords are not written: they are in the melody.
     ///
     /// # Panics
     /// If a token is not of this kind's vocabulary; models of this kind write no other.
@@ -68,19 +184,97 @@ impl Kind {
         windows: impl IntoIterator<Item = &'a [u16]>,
         playback: &Playback,
     ) -> NoteSequence {
-        let tokens: Vec<u16> = windows.into_iter().flatten().copied().collect();
-        self.melody(&tokens).to_sequence(playback)
+        let n_steps = self.n_steps();
+        let mut tracks = vec![Vec::new(); self.n_tokens() / n_steps];
+        for window in windows {
+            for (track, tokens) in tracks.iter_mut().zip(window.chunks_exact(n_steps)) {
+                track.extend_from_slice(tokens);
+            }
+        }
+        const VOCABULARY: &str = "tokens of this kind's vocabulary";
+        match (&self.converter, tracks.as_slice()) {
+            (Converter::Drums(converter), [drums, ..]) => {
+                let track = DrumTrack::from_labels(drums).expect(VOCABULARY);
+                let playback = Playback { qpm: playback.qpm, ..Playback::drums() };
+                track.to_sequence(&converter.map, &playback)
+            }
+            (Converter::Trio(converter), [melody, bass, drums]) => {
+                let trio = TrioWindow {
+                    melody: melody.clone(),
+                    bass: bass.clone(),
+                    drums: drums.clone(),
+                    instruments: [0, 1, DRUM_INSTRUMENT],
+                    start_bar: 0,
+                };
+                trio.to_sequence(playback.qpm, &converter.map).expect(VOCABULARY)
+            }
+            (Converter::Melody(converter) | Converter::ChordedMelody(converter), [melody, ..]) => {
+                converter.encoding.decode(melody).expect(VOCABULARY).to_sequence(playback)
+            }
+            _ => unreachable!("a kind has the tracks of its converter"),
+        }
     }
 
-    fn melody(&self, tokens: &[u16]) -> Melody {
-        let encoding: MelodyEncoding = self.converter.encoding;
-        encoding.decode(tokens).expect("tokens of this kind's vocabulary")
+    /// Steps of each track of a window.
+    pub fn n_steps(&self) -> usize {
+        match &self.converter {
+            Converter::Melody(c) | Converter::ChordedMelody(c) => c.steps_per_window(),
+            Converter::Drums(c) => c.steps_per_window(),
+            Converter::Trio(c) => trio_steps(c),
+        }
     }
+}
+
+/// A melody's windows for training: once a piece is enough, and silence teaches nothing.
+fn once(converter: MelodyConverter) -> MelodyConverter {
+    MelodyConverter { dedupe: Dedupe::PerSequence, keep_empty: false, ..converter }
+}
+
+fn in_a_row(converter: MelodyConverter) -> MelodyConverter {
+    MelodyConverter { hop_bars: converter.slice_bars, dedupe: Dedupe::Off, ..converter }
+}
+
+fn trio_steps(converter: &TrioConverter) -> usize {
+    converter.slice_bars as usize * converter.steps_per_bar as usize
+}
+
+/// Cuts a sequence into windows.
+fn cut(converter: &Converter, sequence: &NoteSequence) -> Conversion<Window> {
+    match converter {
+        Converter::Melody(converter) => of(converter.windows(sequence), |w| Window {
+            tokens: w.tokens,
+            instruments: vec![w.instrument],
+            start_bar: w.start_bar,
+        }),
+        Converter::ChordedMelody(converter) => {
+            of(converter.windows_under_chords(sequence, &CHORDS), |w| Window {
+                tokens: [w.melody.tokens, w.chords].concat(),
+                instruments: vec![w.melody.instrument],
+                start_bar: w.melody.start_bar,
+            })
+        }
+        Converter::Drums(converter) => of(converter.windows(sequence), |w| Window {
+            tokens: w.tokens,
+            instruments: vec![DRUM_INSTRUMENT],
+            start_bar: w.start_bar,
+        }),
+        Converter::Trio(converter) => of(converter.windows(sequence), |w| Window {
+            tokens: [w.melody, w.bass, w.drums].concat(),
+            instruments: w.instruments.to_vec(),
+            start_bar: w.start_bar,
+        }),
+    }
+}
+
+fn of<W>(conversion: Conversion<W>, window: impl Fn(W) -> Window) -> Conversion<Window> {
+    let windows = conversion.windows.into_iter().map(window).collect();
+    Conversion { windows, skipped: conversion.skipped }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::synthetic;
 
     #[test]
     fn a_window_id_depends_on_tokens_and_kind() {
@@ -101,5 +295,42 @@ mod tests {
         let spans: Vec<_> = sequence.notes.iter().map(|n| (n.start_time, n.end_time)).collect();
         // 32 steps of an eighth of a second.
         assert_eq!(spans, [(0.0, 4.0), (4.0, 6.0)]);
+    }
+
+    #[test]
+    fn every_kind_has_its_model_and_windows_of_its_length() {
+        let piece = synthetic::piece(1, 3, 0);
+        for name in Kind::NAMES {
+            let kind = Kind::find(name).unwrap();
+            let preset = musicvae::presets::all().into_iter().find(|p| p.kind == name).unwrap();
+            assert_eq!(Kind::name_for(&preset.model), name);
+            assert_eq!(preset.model.window().n_tokens(), kind.n_tokens(), "{name}");
+            assert_eq!(preset.model.n_steps, kind.n_steps(), "{name}");
+            for window in kind.windows(&piece).windows {
+                assert_eq!(window.tokens.len(), kind.n_tokens(), "{name}");
+                assert_eq!(preset.model.window().tracks.len() * kind.n_steps(), kind.n_tokens());
+            }
+        }
+        let unknown = Kind::find("mel-3bar").unwrap_err().to_string();
+        assert!(unknown.contains("`mel-3bar`; known are mel-2bar, mel-2bar-chords"), "{unknown}");
+    }
+
+    /// Windows that were made, written as music and cut again are what they were.
+    #[test]
+    fn music_of_each_kind_gives_its_windows_back() {
+        let drums = Kind::find("drums-2bar").unwrap();
+        let beat: Vec<u16> = (0..32).map(|i| [1, 0, 4, 0, 6, 0, 4, 0][i % 8]).collect();
+        let sequence = drums.to_sequence([&beat[..]], &Playback::default());
+        assert_eq!(drums.windows_in_a_row(&sequence).windows[0].tokens, beat);
+
+        let trio = Kind::find("trio-16bar").unwrap();
+        let line =
+            |first: u16| (0..256).map(move |i: u16| if i % 4 == 0 { first + i / 32 } else { 0 });
+        let mut tokens: Vec<u16> = line(40).chain(line(20)).collect();
+        tokens.extend(beat.iter().cycle().take(256));
+        let sequence = trio.to_sequence([&tokens[..]], &Playback::default());
+        let again = trio.windows(&sequence);
+        assert_eq!(again.windows.len(), 1, "{:?}", again.skipped);
+        assert_eq!(again.windows[0].tokens, tokens);
     }
 }

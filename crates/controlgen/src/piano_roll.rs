@@ -1,17 +1,61 @@
 //! Piano rolls as SVG: rows of windows, each with its caption.
 
+use note_seq::Playback;
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text};
+
+use crate::kind::Kind;
 
 /// A row of windows under one caption.
 #[derive(Clone, Debug)]
 pub struct RollRow {
     /// What the row shows.
     pub caption: String,
-    /// Windows of tokens, left to right.
-    pub windows: Vec<Vec<u16>>,
+    /// Windows, left to right.
+    pub windows: Vec<Roll>,
     /// The colour of the notes, as CSS has it.
     pub color: &'static str,
+}
+
+/// A window as notes on a grid.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roll {
+    n_steps: usize,
+    notes: Vec<RollNote>,
+}
+
+/// A note of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct RollNote {
+    pitch: i32,
+    step: f64,
+    n_steps: f64,
+    /// How plainly it is drawn, 0 to 1: the melody above its bass and its drums.
+    opacity: f64,
+}
+
+impl Roll {
+    /// A window of a kind.
+    ///
+    /// # Panics
+    /// If a token is not of the kind's vocabulary.
+    pub fn new(kind: &Kind, tokens: &[u16]) -> Self {
+        let playback = Playback::default();
+        // A step is a sixteenth.
+        let steps_per_second = 4.0 * playback.qpm / 60.0;
+        let notes = kind.to_sequence([tokens], &playback).notes;
+        let notes = notes.iter().map(|note| RollNote {
+            pitch: i32::from(note.pitch.get()),
+            step: note.start_time * steps_per_second,
+            n_steps: (note.end_time - note.start_time) * steps_per_second,
+            opacity: match (note.is_drum, note.instrument) {
+                (false, 0) => 1.0,
+                (false, _) => 0.6,
+                (true, _) => 0.35,
+            },
+        });
+        Self { n_steps: kind.n_steps(), notes: notes.collect() }
+    }
 }
 
 /// Colours for styles, told apart with most kinds of colour vision (Okabe and Ito 2008).
@@ -28,38 +72,15 @@ const AIR: i32 = 2;
 const LEAST_RANGE: i32 = 24;
 const STEPS_PER_BEAT: usize = 4;
 const STEPS_PER_BAR: usize = 16;
-/// The pitch of the first pitch token.
-const LOWEST_PITCH: i32 = 21;
-
-/// A note of a window: MIDI pitch, first step, steps.
-fn notes(tokens: &[u16]) -> Vec<(i32, usize, usize)> {
-    let mut notes: Vec<(i32, usize, usize)> = Vec::new();
-    let mut sounding = false;
-    for (step, token) in tokens.iter().enumerate() {
-        match token {
-            0 => {}
-            1 => sounding = false,
-            pitch => {
-                notes.push((i32::from(*pitch) - 2 + LOWEST_PITCH, step, 0));
-                sounding = true;
-            }
-        }
-        if sounding && let Some(note) = notes.last_mut() {
-            note.2 += 1;
-        }
-    }
-    notes
-}
 
 /// Draws rows of piano rolls. All of them share one range of pitches, so that they can be compared.
 pub fn draw(rows: &[RollRow]) -> String {
-    let pitches = || {
-        rows.iter().flat_map(|row| &row.windows).flat_map(|w| notes(w)).map(|(pitch, _, _)| pitch)
-    };
+    let pitches =
+        || rows.iter().flat_map(|row| &row.windows).flat_map(|w| &w.notes).map(|note| note.pitch);
     let lowest = pitches().min().unwrap_or(60) - AIR;
     let highest = (pitches().max().unwrap_or(60) + AIR).max(lowest + LEAST_RANGE);
     let height = f64::from(highest - lowest + 1) * SEMITONE;
-    let n_steps = rows.iter().flat_map(|row| &row.windows).map(Vec::len).max().unwrap_or(0);
+    let n_steps = rows.iter().flat_map(|row| &row.windows).map(|w| w.n_steps).max().unwrap_or(0);
     let n_columns = rows.iter().map(|row| row.windows.len()).max().unwrap_or(0);
     let panel = n_steps as f64 * STEP;
     let width = 2.0 * MARGIN + n_columns as f64 * (panel + PANEL_GAP) - PANEL_GAP;
@@ -80,7 +101,7 @@ pub fn draw(rows: &[RollRow]) -> String {
         for (column, window) in row.windows.iter().enumerate() {
             let left = MARGIN + column as f64 * (panel + PANEL_GAP);
             let place = format!("translate({left} {})", top + CAPTION);
-            let roll = roll(window, lowest, highest, height, row.color);
+            let roll = draw_roll(window, lowest, highest, height, row.color);
             document = document.add(roll.set("transform", place));
         }
     }
@@ -88,8 +109,8 @@ pub fn draw(rows: &[RollRow]) -> String {
 }
 
 /// One window, its upper left corner at the origin.
-fn roll(tokens: &[u16], lowest: i32, highest: i32, height: f64, color: &str) -> Group {
-    let width = tokens.len() as f64 * STEP;
+fn draw_roll(window: &Roll, lowest: i32, highest: i32, height: f64, color: &str) -> Group {
+    let width = window.n_steps as f64 * STEP;
     let frame = Rectangle::new()
         .set("width", width)
         .set("height", height)
@@ -100,20 +121,24 @@ fn roll(tokens: &[u16], lowest: i32, highest: i32, height: f64, color: &str) -> 
         let y = f64::from(highest - pitch + 1) * SEMITONE;
         group = group.add(line(0.0, y, width, y, "#e2e2dc"));
     }
-    for step in (0..tokens.len()).step_by(STEPS_PER_BEAT).skip(1) {
+    for step in (0..window.n_steps).step_by(STEPS_PER_BEAT).skip(1) {
         let color = if step % STEPS_PER_BAR == 0 { "#9a9a94" } else { "#e2e2dc" };
         let x = step as f64 * STEP;
         group = group.add(line(x, 0.0, x, height, color));
     }
-    for (pitch, step, length) in notes(tokens) {
-        let note = Rectangle::new()
-            .set("x", step as f64 * STEP + 0.5)
-            .set("y", f64::from(highest - pitch) * SEMITONE)
-            .set("width", length as f64 * STEP - 1.0)
+    // What is drawn faintly lies below.
+    let mut notes = window.notes.clone();
+    notes.sort_by(|a, b| a.opacity.total_cmp(&b.opacity));
+    for note in notes {
+        let rectangle = Rectangle::new()
+            .set("x", note.step * STEP + 0.5)
+            .set("y", f64::from(highest - note.pitch) * SEMITONE)
+            .set("width", note.n_steps * STEP - 1.0)
             .set("height", SEMITONE)
             .set("rx", 1)
-            .set("fill", color);
-        group = group.add(note);
+            .set("fill", color)
+            .set("fill-opacity", note.opacity);
+        group = group.add(rectangle);
     }
     group
 }
@@ -128,15 +153,21 @@ mod tests {
 
     #[test]
     fn notes_end_at_the_next_note_at_an_off_or_at_the_window() {
-        let tokens = [0, 41, 0, 43, 1, 0, 45, 0];
-        assert_eq!(notes(&tokens), [(60, 1, 2), (62, 3, 1), (64, 6, 2)]);
+        let mut tokens = [0; 32];
+        tokens[1..8].copy_from_slice(&[41, 0, 43, 1, 0, 45, 0]);
+        let roll = Roll::new(&Kind::mel_2bar(), &tokens);
+        let notes: Vec<_> = roll.notes.iter().map(|n| (n.pitch, n.step, n.n_steps)).collect();
+        assert_eq!(notes, [(60, 1.0, 2.0), (62, 3.0, 1.0), (64, 6.0, 26.0)]);
     }
 
     #[test]
     fn every_note_of_every_window_is_drawn() {
+        let mut tokens = [0; 32];
+        tokens[..4].copy_from_slice(&[41, 0, 1, 50]);
+        let window = Roll::new(&Kind::mel_2bar(), &tokens);
         let row = |n: usize| RollRow {
             caption: "a & b".to_owned(),
-            windows: vec![vec![41, 0, 1, 50], vec![0; 4]],
+            windows: vec![window.clone(), Roll::default()],
             color: STYLE_COLORS[n],
         };
         let text = draw(&[row(0), row(1)]);

@@ -308,10 +308,10 @@ mod tests {
             assert_eq!(piece(style, 1, 0), piece_0);
             assert_ne!(piece(style, 1, 1).notes, piece_0.notes);
             assert_ne!(piece(style, 2, 0).notes, piece_0.notes);
-            let windows = kind.converter.windows(&piece_0).windows;
+            let windows = kind.windows(&piece_0).windows;
             // Some windows repeat within a piece: bars come back.
             assert!((4..=15).contains(&windows.len()), "{} windows", windows.len());
-            assert!(windows.iter().all(|w| w.instrument == 0));
+            assert!(windows.iter().all(|w| w.instruments == [0]));
         }
     }
 

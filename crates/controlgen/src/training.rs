@@ -220,8 +220,9 @@ pub fn train(
         });
     }
     let tokens = CorpusTokens::read(&request.corpus)?;
+    let layout = preset.model.window();
     let windows = |tokens| {
-        Windows::new(tokens, preset.model.n_steps, preset.model.n_classes)
+        Windows::new(tokens, &layout)
             .map_err(|source| TrainingError::Windows { corpus: request.corpus.clone(), source })
     };
     let (train, heldout) = (windows(&tokens.train)?, windows(&tokens.heldout)?);
@@ -268,7 +269,7 @@ pub fn train(
         n_steps: best_step,
         config: preset.training,
         heldout: evaluate(&model, heldout, request.seed),
-        baselines: baselines(train, heldout, preset.model.n_classes),
+        baselines: baselines(train, heldout),
     };
     let outcome = TrainOutcome {
         model: request.run.model(),

@@ -4,24 +4,24 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use note_seq::midi::{self, MidiError, ReadOptions};
-use note_seq::{Dedupe, MelodyConverter, MelodyWindow, NoteSequence, SkipReason};
+use note_seq::{NoteSequence, SkipReason};
 use thiserror::Error;
 
-use crate::kind::Kind;
+use crate::kind::{Kind, Window};
 
 /// The windows of a tune, one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tune {
     /// Where it came from.
     pub source: String,
-    /// The instrument that was taken.
-    pub instrument: u32,
-    /// Its name in the file, if it has one.
-    pub instrument_name: Option<String>,
+    /// The instruments that were taken, one for each part.
+    pub instruments: Vec<u32>,
+    /// Their names in the file, of those that have one.
+    pub instrument_names: Vec<String>,
     /// The file's first tempo, in quarter notes a minute.
     pub qpm: f64,
     /// Windows that don't overlap, in order.
-    pub windows: Vec<MelodyWindow>,
+    pub windows: Vec<Window>,
 }
 
 /// Why a file gave no tune.
@@ -46,14 +46,13 @@ pub enum TuneError {
     },
     /// No track fits.
     #[error(
-        "{} has no window of `{kind}`: {reason}; it needs two bars of 4/4 (or 2/2) with a melody of \
-         General MIDI programs 0 to 31", path.display()
+        "{} has no window of `{}`: {reason}; it needs {}", path.display(), kind.name, kind.needs
     )]
     NoWindow {
         /// The file.
         path: PathBuf,
         /// The kind that was looked for.
-        kind: &'static str,
+        kind: Box<Kind>,
         /// The commonest reason.
         reason: SkipReason,
     },
@@ -62,7 +61,8 @@ pub enum TuneError {
 impl Tune {
     /// Reads a tune from a file, or from standard input if the path is `-`.
     ///
-    /// Of several melodic instruments the one with the most windows is taken, the first of equals.
+    /// Of several instruments that fit (or sets of them) the one with the most windows is taken, the
+    /// first of equals.
     ///
     /// # Errors
     /// See [`TuneError`].
@@ -77,7 +77,8 @@ impl Tune {
         let read = midi::read(&bytes, &ReadOptions::default())
             .map_err(|source| TuneError::Midi { path: path.to_owned(), source })?;
         Self::of_sequence(&read.sequence, kind, &path.display().to_string()).map_err(|reason| {
-            TuneError::NoWindow { path: path.to_owned(), kind: kind.name, reason }
+            let kind = Box::new(kind.clone());
+            TuneError::NoWindow { path: path.to_owned(), kind, reason }
         })
     }
 
@@ -90,21 +91,17 @@ impl Tune {
         kind: &Kind,
         source: &str,
     ) -> Result<Self, SkipReason> {
-        let converter = MelodyConverter {
-            hop_bars: kind.converter.slice_bars,
-            dedupe: Dedupe::Off,
-            ..kind.converter.clone()
-        };
-        let conversion = converter.windows(sequence);
-        let Some(instrument) = busiest(&conversion.windows) else {
+        let conversion = kind.windows_in_a_row(sequence);
+        let Some(instruments) = busiest(&conversion.windows) else {
             return Err(conversion.why_empty().unwrap_or(SkipReason::NoNotes));
         };
         let windows =
-            conversion.windows.into_iter().filter(|w| w.instrument == instrument).collect();
+            conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
+        let name = |instrument: &u32| sequence.instrument_name(*instrument).map(ToOwned::to_owned);
         Ok(Self {
             source: source.to_owned(),
-            instrument,
-            instrument_name: sequence.instrument_name(instrument).map(ToOwned::to_owned),
+            instrument_names: instruments.iter().filter_map(name).collect(),
+            instruments,
             qpm: sequence.tempos.first().map_or(note_seq::DEFAULT_QPM, |tempo| tempo.qpm),
             windows,
         })
@@ -116,13 +113,14 @@ impl Tune {
     }
 }
 
-/// The instrument with the most windows, the first of equals.
-fn busiest(windows: &[MelodyWindow]) -> Option<u32> {
-    let count = |instrument| windows.iter().filter(|w| w.instrument == instrument).count();
-    let mut instruments: Vec<u32> = windows.iter().map(|w| w.instrument).collect();
-    instruments.sort_unstable();
-    instruments.dedup();
-    instruments.into_iter().max_by_key(|i| (count(*i), std::cmp::Reverse(*i)))
+/// The instruments with the most windows, the first of equals.
+fn busiest(windows: &[Window]) -> Option<Vec<u32>> {
+    let mut counts = std::collections::BTreeMap::<&[u32], usize>::new();
+    for window in windows {
+        *counts.entry(&window.instruments).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(i, n)| (*n, std::cmp::Reverse(*i)));
+    most.map(|(instruments, _)| instruments.to_vec())
 }
 
 #[cfg(test)]
@@ -134,8 +132,8 @@ mod tests {
     fn the_tune_of_a_piece_is_its_melody_without_overlap() {
         let piece = synthetic::piece(1, 3, 0);
         let tune = Tune::of_sequence(&piece, &Kind::mel_2bar(), "x").unwrap();
-        assert_eq!((tune.instrument, tune.windows.len()), (0, 8));
-        assert_eq!(tune.instrument_name.as_deref(), Some("melody"));
+        assert_eq!((tune.instruments, tune.windows.len()), (vec![0], 8));
+        assert_eq!(tune.instrument_names, ["melody"]);
         let bars: Vec<u32> = tune.windows.iter().map(|w| w.start_bar).collect();
         assert_eq!(bars, [0, 2, 4, 6, 8, 10, 12, 14]);
     }

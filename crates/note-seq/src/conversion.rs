@@ -49,6 +49,8 @@ pub enum SkipReason {
     UnknownDrum,
     /// The music is longer than the converter takes. Counts segments.
     TooLong,
+    /// Chords are wanted and cannot be inferred, because the stretch is too long. Counts windows.
+    NoChords,
 }
 
 impl SkipReason {
@@ -73,6 +75,7 @@ impl SkipReason {
             Self::PartsDoNotMeet => "parts_do_not_meet",
             Self::UnknownDrum => "unknown_drum",
             Self::TooLong => "too_long",
+            Self::NoChords => "no_chords",
         }
     }
 }

@@ -52,8 +52,8 @@ pub use event::{
     TimeSignature,
 };
 pub use melody::{
-    Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow, Playback, UnknownLabel,
-    UnsupportedPitch,
+    ChordedMelodyWindow, Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow,
+    Playback, UnknownLabel, UnsupportedPitch,
 };
 #[cfg(feature = "musicxml")]
 pub use musicxml::{MusicXmlError, MusicXmlOptions};

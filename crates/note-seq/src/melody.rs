@@ -4,12 +4,14 @@ mod convert;
 mod encoding;
 mod extract;
 mod playback;
+mod under_chords;
 
 pub use convert::{MelodyConverter, MelodyWindow};
 pub use encoding::{MelodyEncoding, UnknownLabel, UnsupportedPitch};
 pub use extract::{ExtractError, ExtractOptions, extract};
 pub(crate) use extract::{bars_of, extract_sorted};
 pub use playback::Playback;
+pub use under_chords::ChordedMelodyWindow;
 
 use serde::{Deserialize, Serialize};
 

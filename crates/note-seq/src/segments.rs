@@ -30,6 +30,8 @@ pub(crate) struct Segment {
     pub(crate) total_steps: Step,
     /// Bars of the piece before the stretch.
     pub(crate) first_bar: u32,
+    /// Its number among the stretches of the piece.
+    pub(crate) index: usize,
 }
 
 /// A note on the grid, and when it started before.
@@ -210,7 +212,8 @@ fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<
         },
     );
     let mut segments: Vec<Segment> = (metres.iter().zip(&tempos))
-        .map(|(metres, tempos)| {
+        .enumerate()
+        .map(|(index, (metres, tempos))| {
             let grid = Grid::of(tempos, metres, steps_per_quarter);
             Segment {
                 steps_per_second: grid.as_ref().map_or(0.0, Grid::steps_per_second),
@@ -218,6 +221,7 @@ fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<
                 notes: Vec::with_capacity(if n_segments == 1 { sequence.notes.len() } else { 0 }),
                 total_steps: 0,
                 first_bar: 0,
+                index,
             }
         })
         .collect();

@@ -72,7 +72,7 @@ impl Seen {
     }
 
     /// Whether a window is to be left out as a repetition.
-    fn is_repeated(&mut self, window: &[u16]) -> bool {
+    pub(crate) fn is_repeated(&mut self, window: &[u16]) -> bool {
         match self.dedupe {
             Dedupe::Off => false,
             Dedupe::PerSegment | Dedupe::PerSequence => !self.windows.insert(window.to_vec()),

@@ -32,7 +32,7 @@ fn build_corpus(context: &Context, args: CorpusBuildArgs) -> anyhow::Result<()> 
         heldout: args.heldout,
         group: args.group.into(),
         label_folders: args.label_folders,
-        ..CorpusOptions::new(args.roots, Kind::mel_2bar())
+        ..CorpusOptions::new(args.roots, Kind::find(&args.kind)?)
     };
     let report = build(&options, &args.out, &context.stages)?;
     context.output.result(&report, || {

@@ -61,10 +61,11 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
     let style = styles.find(&args.style)?;
     let decoding = Decoding::from(&args.decoding);
     let n = usize::try_from(args.n)?;
-    let generated = library::generate(&model, &styles, style, n, decoding)?;
+    let generated = library::generate(&model, &styles, style, n, args.chords.as_deref(), decoding)?;
     let mut options = playback_options(&args.playback);
     options["style"] = args.style.clone().into();
     options["n"] = n.into();
+    options["chords"] = args.chords.as_deref().into();
     let shared = sidecar(&model, "generate", options, decoding);
     let playback = Playback::from(&args.playback);
     let mut written = Vec::new();
@@ -118,7 +119,7 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
     let reconstruction = library::reconstruct(&model, &tune, decoding)?;
     let mut options = playback_options(&args.playback);
     options["tune"] = tune.source.clone().into();
-    options["instrument"] = tune.instrument.into();
+    options["instruments"] = tune.instruments.clone().into();
     let sidecar = Sidecar {
         z: reconstruction.z.chunks_exact(model.z_size()).map(<[f32]>::to_vec).collect(),
         ..sidecar(&model, "reconstruct", options, decoding)
@@ -131,11 +132,16 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
     let accuracy = reconstruction.accuracy;
     let written = Written { file, component: None, membership: None, accuracy: Some(accuracy) };
     context.output.result(&written, || {
-        let track = tune.instrument_name.as_deref().unwrap_or("without a name");
-        let (n, instrument) = (tune.windows.len(), tune.instrument);
+        let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
+        let names = match tune.instrument_names.as_slice() {
+            [] => "without a name".to_owned(),
+            names => names.join(", "),
+        };
         vec![format!(
-            "{}: {n} windows of instrument {instrument} ({track}), {:.1} % of steps the same",
+            "{}: {} windows of instrument {} ({names}), {:.1} % of steps the same",
             written.file.display(),
+            tune.windows.len(),
+            numbers.join(", "),
             100.0 * accuracy,
         )]
     })
@@ -162,11 +168,13 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let model = Model::load(&args.model, &context.device()?)?;
     let decoding = Decoding::from(&args.decoding);
     let (from, to) = (end(&model, &args.from)?, end(&model, &args.to)?);
-    let way = library::interpolate(&model, &from, &to, args.steps, decoding)?;
+    let control = library::control(&model, 1, args.chords.as_deref(), decoding.seed)?;
+    let way = library::interpolate(&model, &from, &to, args.steps, &control, decoding)?;
     let mut options = playback_options(&args.playback);
     options["from"] = args.from.clone().into();
     options["to"] = args.to.clone().into();
     options["steps"] = args.steps.into();
+    options["chords"] = args.chords.as_deref().into();
     let shared = sidecar(&model, "interpolate", options, decoding);
     let playback = Playback::from(&args.playback);
     let mut written = Vec::new();

@@ -11,9 +11,10 @@ use controlgen::kind::Kind;
 
 pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     let options = ReadOptions::from(args.mode);
+    let kind = Kind::find(&args.kind)?;
     let mut n_failed = 0;
     for file in &args.files {
-        let (value, lines) = inspect(file, &options);
+        let (value, lines) = inspect(file, &options, &kind);
         n_failed += usize::from(value.get("error").is_some());
         context.output.result(&value, || lines)?;
     }
@@ -24,7 +25,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
 }
 
 /// A file as one JSON object with the keys of Python's oracle, and for people.
-fn inspect(file: &Path, options: &ReadOptions) -> (Value, Vec<String>) {
+fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<String>) {
     let failed = |error: String| {
         let lines = vec![format!("{}: {error}", file.display())];
         (json!({ "file": file, "error": error }), lines)
@@ -40,7 +41,7 @@ fn inspect(file: &Path, options: &ReadOptions) -> (Value, Vec<String>) {
     let mut value = json!(note_seq::summary(&read));
     value["file"] = json!(file);
     let sequence = &read.sequence;
-    let conversion = Kind::mel_2bar().converter.windows(sequence);
+    let conversion = kind.windows(sequence);
     let tempos: Vec<String> = sequence.tempos.iter().map(|t| format!("{:.1}", t.qpm)).collect();
     let signatures: Vec<String> = sequence
         .time_signatures
@@ -48,13 +49,14 @@ fn inspect(file: &Path, options: &ReadOptions) -> (Value, Vec<String>) {
         .map(|s| format!("{}/{}", s.numerator, s.denominator))
         .collect();
     let mut lines = vec![format!(
-        "{}: {} notes, {:.1} s, tempo {}, metre {}, {} windows of two bars",
+        "{}: {} notes, {:.1} s, tempo {}, metre {}, {} windows of {}",
         file.display(),
         sequence.notes.len(),
         sequence.total_time,
         shorten(&tempos, "none (120)"),
         shorten(&signatures, "none (4/4)"),
         conversion.windows.len(),
+        kind.name,
     )];
     for instrument in sequence.instruments() {
         let notes = || sequence.notes.iter().filter(|n| n.instrument == instrument);
@@ -62,7 +64,8 @@ fn inspect(file: &Path, options: &ReadOptions) -> (Value, Vec<String>) {
         let program = first.program.get();
         let what = if first.is_drum { "drums".to_owned() } else { format!("program {program}") };
         let name = sequence.instrument_name(instrument).unwrap_or("without a name");
-        let windows = conversion.windows.iter().filter(|w| w.instrument == instrument).count();
+        let windows =
+            conversion.windows.iter().filter(|w| w.instruments.contains(&instrument)).count();
         lines.push(format!(
             "  instrument {instrument} ({name}): {what}, {} notes, {windows} windows",
             notes().count()

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use controlgen::artifact::write_atomic;
-use controlgen::generate::{Decoding, FallBack, encode, fall_back, generate};
+use controlgen::generate::{Decoding, FallBack, controls_of, encode, fall_back, generate};
 use controlgen::model::Model;
-use controlgen::piano_roll::{RollRow, STYLE_COLORS, draw};
+use controlgen::piano_roll::{Roll, RollRow, STYLE_COLORS, draw};
 use controlgen::style::{Reference, Style, Styles};
 use serde::Serialize;
 
@@ -99,15 +99,19 @@ fn show(
     let every = (reference.rows.len() / n.max(1)).max(1);
     let rows = reference.rows.iter().skip(every / 2).step_by(every).take(n);
     let real: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
+    let control = controls_of(&model, real.iter().map(Vec::as_slice));
     let exact = Decoding { temperature: None, seed: decoding.seed };
-    let reconstructed = exact.decode(&model, &encode(&model, &real));
-    let row = |caption: String, windows, color| RollRow { caption, windows, color };
+    let reconstructed = exact.decode(&model, &encode(&model, &real), &control);
+    let row = |caption: String, windows: Vec<Vec<u16>>, color| {
+        let windows = windows.iter().map(|window| Roll::new(model.kind(), window)).collect();
+        RollRow { caption, windows, color }
+    };
     let mut picture_rows = vec![
         row("real".to_owned(), real, "#333333"),
         row("the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
     ];
     for style in &chosen {
-        let generated = generate(&model, &styles, style, n, decoding.into())?;
+        let generated = generate(&model, &styles, style, n, None, decoding.into())?;
         let windows = generated.into_iter().map(|window| window.tokens).collect();
         let color = STYLE_COLORS[style.component % STYLE_COLORS.len()];
         picture_rows.push(row(format!("new, of {}", style.name), windows, color));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gmm::{GaussianMixture, Samples};
+use musicvae::Windows;
 
 use super::WindowSource;
 use crate::artifact::{ArtifactError, ArtifactResult};
@@ -34,7 +35,7 @@ impl Reference {
         let every = train.len().div_ceil(MAX_ROWS).max(1);
         let (mut rows, mut n) = (Vec::new(), 0);
         read_windows(corpus, |row| {
-            if row.split != Split::Train || row.tokens.len() != model.kind().n_steps() {
+            if row.split != Split::Train || row.tokens.len() != model.kind().n_tokens() {
                 return;
             }
             if let Some(mu) = train.get(&row.window_id) {
@@ -98,10 +99,11 @@ impl Reference {
         let path = model.folder().join(FILE);
         let rows = read_reference(&path)?;
         let sizes = &model.config().musicvae;
-        let classes = |row: &ReferenceRow| {
-            row.tokens.iter().all(|token| usize::from(*token) < sizes.n_classes)
+        let layout = sizes.window();
+        let fits = |row: &ReferenceRow| {
+            row.tokens.len() == layout.n_tokens() && Windows::new(&row.tokens, &layout).is_ok()
         };
-        if !rows.iter().all(|row| row.tokens.len() == sizes.n_steps && classes(row)) {
+        if !rows.iter().all(fits) {
             return Err(ArtifactError::Column { path, column: "tokens" });
         }
         if rows.iter().any(|row| row.mu.len() != sizes.z_size) {
@@ -113,6 +115,10 @@ impl Reference {
     /// Writes a model folder's `reference.parquet`.
     pub(super) fn save(&self, model: &Model) -> ArtifactResult<()> {
         let sizes = &model.config().musicvae;
-        write_reference(&model.folder().join(FILE), [sizes.n_steps, sizes.z_size], &self.rows)
+        write_reference(
+            &model.folder().join(FILE),
+            [sizes.window().n_tokens(), sizes.z_size],
+            &self.rows,
+        )
     }
 }

@@ -116,7 +116,7 @@ impl MelodyConverter {
         })
     }
 
-    fn segment_windows(
+    pub(super) fn segment_windows(
         &self,
         segment: &Segment,
         bars: Bars,
