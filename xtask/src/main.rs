@@ -1,5 +1,6 @@
 //! Repository tasks: `cargo xtask TASK`.
 
+mod bench_train;
 mod check;
 mod gmm;
 mod parity_notes;
@@ -61,6 +62,8 @@ enum Bench {
         #[arg(long)]
         growth: bool,
     },
+    /// Training, encoding and sampling beside the same model in PyTorch, by turns
+    Train(bench_train::BenchTrain),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -71,6 +74,7 @@ fn main() -> anyhow::Result<()> {
         }
         Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
+        Task::Bench(Bench::Train(args)) => bench_train::run(&args),
         Task::Check => check::run(),
     }
 }

@@ -1,7 +1,7 @@
 //! Running other programs.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -52,6 +52,16 @@ pub(crate) fn build_controlgen() -> Result<PathBuf> {
         bail!("{} was not built", program.display());
     }
     Ok(program)
+}
+
+/// Builds an example of a crate, which then lies in `examples` beside this program.
+pub(crate) fn build_example(package: &str, name: &str) -> Result<PathBuf> {
+    cargo(&["build", "--release", "--package", package, "--example", name], &[])?;
+    let own = std::env::current_exe().context("can't find this program")?;
+    // `cargo xtask` itself may be a debug build: the example lies in `release` all the same.
+    let target = own.parent().and_then(Path::parent).context("this program has no folder")?;
+    let folder = target.join("release/examples");
+    Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Runs a program with `--json` and reads its answer; what it says on the way goes to the terminal.

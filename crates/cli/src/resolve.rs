@@ -182,7 +182,7 @@ mod tests {
     fn chords_are_read_by_their_symbols() {
         // C, A minor, none, G seventh as G.
         assert_eq!(*chords("C Am | N.C., G7").unwrap(), [1, 22, 0, 8]);
-        assert!(chords("C Hm").unwrap_err().contains("`Hm`"), "{:?}", chords("C Hm"));
+        assert!(chords("C Hm").unwrap_err().contains("\"Hm\""), "{:?}", chords("C Hm"));
         assert!(chords(" | ").is_err());
     }
 

@@ -78,8 +78,8 @@ pub enum ImportError {
     },
     /// The model is of a kind that has no place here.
     #[error(
-        "the checkpoint is of a model that can't be imported: {what}; flat melody and drum models \
-         (`cat-mel_2bar_*`, `cat-drums_2bar_*`) can be"
+        "the checkpoint is of a model that can't be imported: {what}; categorical models of melodies \
+         (under chords too), drums and trios, flat or with a conductor, can be"
     )]
     Unsupported {
         /// What gives it away.

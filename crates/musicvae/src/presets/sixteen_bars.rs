@@ -60,7 +60,7 @@ pub(super) fn flat_mel_16bar_tiny() -> Preset {
         name: "flat-mel_16bar_tiny",
         summary: "16 bars of melody, one decoder for all; small enough for a laptop's CPU",
         kind: "mel-16bar",
-        model: MusicVaeConfig::flat(90, 256, 128, &[256], &[352]),
+        model: MusicVaeConfig::flat(90, 256, 128, &[256], &[392]),
         training: mel_16bar_tiny_training(),
     }
 }

@@ -1,0 +1,135 @@
+//! `cargo xtask bench train`: the model's speed beside the same model in PyTorch, by turns.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::process::{self, answer};
+
+/// What the comparison needs.
+#[derive(Debug, Args)]
+pub(crate) struct BenchTrain {
+    /// The peer: a script that prints one JSON line for the options `--enc`, `--dec` and so on
+    #[arg(long, value_name = "FILE", default_value = "../shared/peers/torch_musicvae.py")]
+    script: PathBuf,
+    /// A Python interpreter that has torch
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+    /// Sizes wanted, by their units [default: all]
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<usize>,
+    /// Turns of each program
+    #[arg(long, default_value_t = 3)]
+    turns: usize,
+    /// Write the rows as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Units of encoder and decoder layers, latent dimensions.
+const SIZES: [(usize, usize); 2] = [(512, 256), (256, 128)];
+const THREADS: [usize; 2] = [1, 2];
+
+/// A kind of work: its name, the key of its figure, whether more is better, and what is wanted.
+struct Work {
+    name: &'static str,
+    key: &'static str,
+    more_is_better: bool,
+    goal: f64,
+}
+
+const WORKS: [Work; 4] = [
+    Work { name: "train, sequences/s", key: "train_seq_per_s", more_is_better: true, goal: 1.4 },
+    Work { name: "encode, sequences/s", key: "encode_seq_per_s", more_is_better: true, goal: 1.1 },
+    Work {
+        name: "sample a batch, sequences/s",
+        key: "sample_seq_per_s",
+        more_is_better: true,
+        goal: 2.0,
+    },
+    Work { name: "sample one, ms", key: "sample_one_ms", more_is_better: false, goal: 3.0 },
+];
+
+pub(crate) fn run(args: &BenchTrain) -> Result<()> {
+    let script = process::root().join(&args.script);
+    ensure!(script.exists(), "{} is not there; `--script` names the peer", script.display());
+    let ours = process::build_example("musicvae", "speed")?;
+    let peak = process::root().join("xtask/peers/peak.py");
+    let mut rows = Vec::new();
+    answer("units  threads  work                         ours      PyTorch   ratio  goal");
+    for (units, z) in SIZES {
+        if !args.only.is_empty() && !args.only.contains(&units) {
+            continue;
+        }
+        let sizes = [("--enc", units), ("--dec", units), ("--dec-layers", 2), ("--z", z)];
+        let sizes: Vec<String> =
+            sizes.iter().flat_map(|(name, n)| [(*name).to_owned(), n.to_string()]).collect();
+        for threads in THREADS {
+            let (mut own, mut theirs) = (Vec::new(), Vec::new());
+            for _ in 0..args.turns.max(1) {
+                let mut command = Command::new(&ours);
+                own.push(json_line(
+                    command.args(&sizes).env("RAYON_NUM_THREADS", threads.to_string()),
+                )?);
+                let mut command = Command::new(&args.python);
+                command.arg(&peak).arg(&script).args(&sizes);
+                theirs.push(json_line(command.args(["--threads", &threads.to_string()]))?);
+            }
+            for work in WORKS {
+                let (a, b) = (median(&own, work.key), median(&theirs, work.key));
+                let ratio = if work.more_is_better { a / b } else { b / a };
+                answer(&format!(
+                    "{units:5}  {threads:7}  {:27}  {a:8.1}  {b:8.1}  {ratio:5.2}  {}",
+                    work.name, work.goal
+                ));
+                rows.push(json!({
+                    "work": work.name, "units": units, "threads": threads,
+                    "ours": a, "peer": b, "ratio": ratio, "goal": work.goal,
+                }));
+            }
+            let share = median(&own, "train_flop_per_s") / median(&own, "limit_flop_per_s");
+            let mut command = Command::new(&ours);
+            command.args(&sizes).arg("--train-only");
+            let only_training = json_line(command.env("RAYON_NUM_THREADS", threads.to_string()))?;
+            let mib = |answer: &Value| answer["peak_kib"].as_f64().unwrap_or(f64::NAN) / 1024.0;
+            let (a, b) = (mib(&only_training), mib(&theirs[0]));
+            answer(&format!(
+                "{units:5}  {threads:7}  training reaches {:.0} GFLOP/s, {:.2} of what fused \
+                 multiply-adds alone reach; peak memory {a:.0} and {b:.0} MiB",
+                median(&own, "train_flop_per_s") / 1e9,
+                share
+            ));
+            rows.push(json!({
+                "work": "peak memory, MiB", "units": units, "threads": threads,
+                "ours": a, "peer": b, "ratio": b / a, "goal": 2.0, "share_of_limit": share,
+            }));
+        }
+    }
+    match &args.json {
+        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&rows)?)
+            .with_context(|| format!("can't write {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+/// Runs a command and reads the last line it prints.
+fn json_line(command: &mut Command) -> Result<Value> {
+    let output = command.output().with_context(|| format!("can't run {command:?}"))?;
+    ensure!(
+        output.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    let text = String::from_utf8(output.stdout)?;
+    let line = text.trim().lines().last().unwrap_or_default();
+    serde_json::from_str(line).with_context(|| format!("{command:?} printed no JSON"))
+}
+
+fn median(answers: &[Value], key: &str) -> f64 {
+    let mut values: Vec<f64> = answers.iter().filter_map(|answer| answer[key].as_f64()).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
