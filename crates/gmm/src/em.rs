@@ -5,6 +5,7 @@ mod m_step;
 mod pass;
 mod shares;
 mod start;
+mod sums;
 pub(crate) mod variational;
 
 use crate::density::BlockDensity;

@@ -11,6 +11,7 @@
 use super::shares::Shares;
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::kernels::exponential::exponentials;
+use crate::kernels::tiles::TiledRows;
 use crate::stats::NEGLIGIBLE;
 use crate::{Covariances, GaussianMixture, Real, linalg};
 use rayon::prelude::*;
@@ -121,6 +122,8 @@ pub(super) struct BlockScratch<T> {
     sum: Vec<f64>,
     /// The component that each row belonged to most in the last iteration.
     before: Vec<u16>,
+    /// Whether a row comes near enough to the component at hand.
+    wanted: Vec<bool>,
 }
 
 impl<T: Real> BlockScratch<T> {
@@ -131,7 +134,18 @@ impl<T: Real> BlockScratch<T> {
             max: vec![0.0; BLOCK_ROWS],
             sum: vec![0.0; BLOCK_ROWS],
             before: vec![0; BLOCK_ROWS],
+            wanted: vec![false; BLOCK_ROWS],
         }
+    }
+
+    /// Says that the next rows are those of another block.
+    pub(super) fn next_block(&mut self) {
+        self.density.next_block();
+    }
+
+    /// The block at hand less `point`, which is the centre of the density where there is one.
+    pub(super) fn tiled(&mut self, rows: &[T], point: &[T]) -> &TiledRows<T> {
+        self.density.tiled(rows, point)
     }
 }
 
@@ -147,28 +161,28 @@ pub(super) fn expectation<T: Real>(
     scratch: &mut BlockScratch<T>,
 ) {
     let (n_rows, norms) = (rows.len() / density.n_features(), density.log_weighted_norm());
-    let BlockScratch { density: panels, log_likelihoods, max, sum, before } = scratch;
+    let BlockScratch { density: panels, log_likelihoods, max, sum, before, wanted } = scratch;
     let (max, sum) = (&mut max[..n_rows], &mut sum[..n_rows]);
+    let (before, wanted) = (&mut before[..n_rows], &mut wanted[..n_rows]);
     let stride = bounds.best.len();
     panels.next_block();
     shares.clear();
-    for (lows, (scale, shift)) in bounds.distances.chunks_mut(stride).zip(&drift.steps) {
-        for low in &mut lows[..n_rows] {
+    // First the component that each row belonged to: it is probably still the best.
+    max.fill(f64::NEG_INFINITY);
+    before.copy_from_slice(&bounds.best[..n_rows]);
+    for (row, k) in (0_u32..).zip(before.iter()) {
+        shares.push(usize::from(*k), row, 0.0);
+    }
+    let (lists, values) = shares.fresh();
+    density.distances(rows, lists, values, panels);
+    for (k, norm) in norms.iter().enumerate() {
+        let (listed, values) = shares.added(k);
+        let lows = &mut bounds.distances[k * stride..][..n_rows];
+        let (scale, shift) = drift.steps[k];
+        for low in lows.iter_mut() {
             // A NaN, from infinite bounds, becomes 0 too.
             *low = (*low * scale - shift).max(0.0);
         }
-    }
-    // First the component that each row belonged to: it is probably still the best.
-    max.fill(f64::NEG_INFINITY);
-    let before = &mut before[..stride];
-    before.copy_from_slice(&bounds.best);
-    for (k, norm) in norms.iter().enumerate() {
-        let (listed, values) = shares.extend(k, n_rows, |row| usize::from(before[row]) == k);
-        if listed.is_empty() {
-            continue;
-        }
-        density.distances(rows, listed, k, values, panels);
-        let lows = &mut bounds.distances[k * stride..][..n_rows];
         for (row, value) in listed.iter().zip(values) {
             let row = *row as usize;
             lows[row] = lower_bound(*value);
@@ -176,22 +190,27 @@ pub(super) fn expectation<T: Real>(
             max[row] = *value;
         }
     }
+    shares.settle();
     // Then those that come near enough to it, which is looked up in `sum`.
     let cut = NEGLIGIBLE.ln();
     for (reach, max) in sum.iter_mut().zip(max.iter()) {
         *reach = *max + cut;
     }
     for (k, norm) in norms.iter().enumerate() {
-        let lows = &mut bounds.distances[k * stride..][..n_rows];
-        let (listed, values) = shares.extend(k, n_rows, |row| {
-            let low = f64::from(lows[row]);
+        let lows = &bounds.distances[k * stride..][..n_rows];
+        let known = lows.iter().zip(sum.iter()).zip(before.iter());
+        for (wanted, ((low, reach), before)) in wanted.iter_mut().zip(known) {
+            let low = f64::from(*low);
             // Rows without any density so far have a reach of minus infinity: everything is looked at.
-            (norm - 0.5 * low * low >= sum[row]) & (usize::from(before[row]) != k)
-        });
-        if listed.is_empty() {
-            continue;
+            *wanted = (norm - 0.5 * low * low >= *reach) & (usize::from(*before) != k);
         }
-        density.distances(rows, listed, k, values, panels);
+        shares.extend(k, wanted);
+    }
+    let (lists, values) = shares.fresh();
+    density.distances(rows, lists, values, panels);
+    for (k, norm) in norms.iter().enumerate() {
+        let (listed, values) = shares.added(k);
+        let lows = &mut bounds.distances[k * stride..][..n_rows];
         for (row, value) in listed.iter().zip(values) {
             let row = *row as usize;
             lows[row] = lower_bound(*value);
