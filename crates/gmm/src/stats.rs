@@ -83,16 +83,21 @@ impl Moments {
 
     /// Covariance `S/N - δ δᵀ` with `δ = Σ r (x - c) / N`, dense `[D, D]`.
     pub(crate) fn covariance(&self) -> Vec<f64> {
+        let mut covariance = self.second.clone();
+        self.write_covariance(&mut covariance);
+        covariance
+    }
+
+    /// Writes the [`covariance`](Self::covariance) to a matrix that is at hand.
+    pub(crate) fn write_covariance(&self, covariance: &mut [f64]) {
         let d = self.center.len();
         let shift: Vec<f64> = self.first.iter().map(|s| s / self.count).collect();
-        let mut covariance = self.second.clone();
         for i in 0..d {
             for j in 0..=i {
-                covariance[i * d + j] = covariance[i * d + j] / self.count - shift[i] * shift[j];
+                covariance[i * d + j] = self.second[i * d + j] / self.count - shift[i] * shift[j];
             }
         }
-        mirror_lower(&mut covariance, d);
-        covariance
+        mirror_lower(covariance, d);
     }
 
     /// Variances `S/N - δ²`, `[D]`; rounding below zero is cut off.

@@ -8,6 +8,7 @@ use crate::kernels::diagonal::{self, Lists, Scales};
 use crate::kernels::tiles::{Aligned, TiledRows};
 use crate::kernels::triangular::{self, PanelScratch, TiledLower};
 use crate::kernels::{exponential, low_rank};
+use rayon::prelude::*;
 
 /// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of a common L2.
 pub(crate) const BLOCK_ROWS: usize = 256;
@@ -92,6 +93,16 @@ enum Shape<T> {
 impl<T: Real> BlockDensity<T> {
     /// Prepares the densities of `means` and `factors`, weighted by `weights`.
     pub(crate) fn new(weights: &[f64], means: &[f64], factors: &Factors) -> Self {
+        Self::in_place_of(None, weights, means, factors)
+    }
+
+    /// [`new`](Self::new) in the memory of densities that are no longer needed.
+    pub(crate) fn in_place_of(
+        spare: Option<Self>,
+        weights: &[f64],
+        means: &[f64],
+        factors: &Factors,
+    ) -> Self {
         let d = means.len() / weights.len();
         let mut center = vec![T::from_f64(0.0); d];
         for (j, center) in center.iter_mut().enumerate() {
@@ -103,9 +114,15 @@ impl<T: Real> BlockDensity<T> {
             .flat_map(|m| m.iter().zip(&center).map(|(m, c)| m - c.to_f64()))
             .collect();
         let cast = |values: &[f64]| values.iter().map(|v| T::from_f64(*v)).collect();
-        let triangular = |lowers: &[f64]| Shape::Triangular {
-            means: cast(&relative),
-            lowers: lowers.chunks(d * d).map(|lower| TiledLower::new(lower, d)).collect(),
+        let triangular = |lowers: &[f64]| {
+            let mut tiled = match spare {
+                Some(Self { shape: Shape::Triangular { lowers, .. }, .. }) => lowers,
+                _ => Vec::new(),
+            };
+            tiled.resize_with(lowers.len() / (d * d), TiledLower::empty);
+            let each = tiled.par_iter_mut().zip(lowers.par_chunks(d * d));
+            each.for_each(|(tiled, lower)| tiled.set(lower, d));
+            Shape::Triangular { means: cast(&relative), lowers: tiled }
         };
         let shifts = |scales: &[f64]| -> Vec<f64> {
             scales.iter().zip(&relative).map(|(scale, mean)| -mean * scale).collect()

@@ -70,6 +70,10 @@ impl Drift {
                 (Covariances::Diag(old), Covariances::Diag(new)) => {
                     least_ratio(&old[k * d..(k + 1) * d], &new[k * d..(k + 1) * d])
                 }
+                (Covariances::Full(old), Covariances::Full(new)) => {
+                    let at = k * d * d..(k + 1) * d * d;
+                    shrinking(&old[at.clone()], &new[at], d)
+                }
                 (Covariances::Spherical(old), Covariances::Spherical(new)) => {
                     least_ratio(&old[k..=k], &new[k..=k])
                 }
@@ -79,7 +83,7 @@ impl Drift {
             let shift = new.factors().length(k, &moved);
             ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
         };
-        Self { steps: (0..old.n_components()).into_par_iter().map(step).collect() }
+        Self { steps: (0..old.n_components()).into_par_iter().with_max_len(1).map(step).collect() }
     }
 }
 
@@ -93,12 +97,14 @@ fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
     // A factor found in floating point proves as much of a matrix whose diagonal is smaller by this share
     // (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps |a_ii a_jj|^½ for each element).
     let margin = 2.0 * (d * (d + 1)) as f64 * f64::EPSILON;
-    let holds = |t: f64| {
-        let mut difference: Vec<f64> = old.iter().zip(new).map(|(o, n)| o - t * n).collect();
+    let mut difference = Vec::with_capacity(d * d);
+    let mut holds = |t: f64| {
+        difference.clear();
+        difference.extend(old.iter().zip(new).map(|(o, n)| o - t * n));
         for i in 0..d {
             difference[i * d + i] -= margin * (old[i * d + i] + new[i * d + i]);
         }
-        linalg::cholesky(&difference, d).is_ok()
+        linalg::cholesky_in(&mut difference, d).is_ok()
     };
     if holds(LADDER[0]) {
         return LADDER[0];

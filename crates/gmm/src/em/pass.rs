@@ -22,7 +22,7 @@ const SUPER_BLOCKS: usize = 32;
 const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
 /// Bytes of a block of rows for diagonal shapes, whose kernels go through the rows once per component: a quarter of a
 /// small L2.
-const DIAGONAL_BLOCK: usize = 1 << 17;
+const DIAGONAL_BLOCK: usize = 1 << 18;
 /// Values in all components' matrices of second moments up to which every chunk may have its own: 1 MiB.
 const CHUNKED_VALUES: usize = 1 << 17;
 
@@ -302,19 +302,20 @@ impl<T: Real> Workspace<T> {
         {
             let first_row = index * SUPER_BLOCKS * block_rows;
             let blocks = rows.par_chunks(block_rows * d).zip(known);
-            let totals = self.responsibilities.par_iter_mut().zip(blocks).enumerate().map(
-                |(index, (shares, (rows, bounds)))| {
-                    let first_row = first_row + index * block_rows;
-                    let mut scratch = own(scratch);
-                    let block = &mut scratch.block;
-                    fill(first_row, rows, bounds, shares, block);
-                    let values = &block.log_likelihoods[..rows.len() / d];
-                    block_totals(samples, first_row, shares, values)
-                },
-            );
+            let blocks = self.responsibilities.par_iter_mut().zip(blocks).enumerate();
+            let totals = blocks.with_max_len(1).map(|(index, (shares, (rows, bounds)))| {
+                let first_row = first_row + index * block_rows;
+                let mut scratch = own(scratch);
+                let block = &mut scratch.block;
+                fill(first_row, rows, bounds, shares, block);
+                let values = &block.log_likelihoods[..rows.len() / d];
+                block_totals(samples, first_row, shares, values)
+            });
             self.blocks.par_extend(totals);
             let responsibilities = &self.responsibilities;
-            self.accumulators.par_iter_mut().enumerate().for_each(|(component, accumulator)| {
+            // Components differ in how many rows they hold: each is handed out by itself.
+            let each = self.accumulators.par_iter_mut().enumerate().with_max_len(1);
+            each.for_each(|(component, accumulator)| {
                 for (shares, rows) in responsibilities.iter().zip(rows.chunks(block_rows * d)) {
                     let (listed, values) = shares.of(component);
                     accumulator.add(rows, listed, values);
