@@ -16,14 +16,6 @@ pub(crate) struct TiledLower<T> {
 }
 
 impl<T: Real> TiledLower<T> {
-    /// Cuts the row-major matrix `lower` into tiles.
-    #[cfg(test)]
-    pub(crate) fn new(lower: &[f64], d: usize) -> Self {
-        let mut own = Self::empty();
-        own.set(lower, d);
-        own
-    }
-
     /// No matrix yet.
     pub(crate) fn empty() -> Self {
         Self { values: Vec::new(), d: 0 }
