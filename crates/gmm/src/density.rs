@@ -43,21 +43,39 @@ impl Factors {
         n_components: usize,
         d: usize,
     ) -> Result<Self, SingularComponent> {
+        Self::in_place_of(None, covariances, n_components, d)
+    }
+
+    /// [`new`](Self::new) in the memory of factors that are no longer needed.
+    pub(crate) fn in_place_of(
+        spare: Option<Self>,
+        covariances: &Covariances,
+        n_components: usize,
+        d: usize,
+    ) -> Result<Self, SingularComponent> {
         let base = -0.5 * d as f64 * (2.0 * std::f64::consts::PI).ln();
         let (precision, log_dets): (_, Vec<f64>) = match covariances {
             Covariances::Full(matrices) => {
-                let factored: Result<Vec<_>, SingularComponent> = matrices
-                    .par_chunks(d * d)
-                    .enumerate()
-                    .map(|(k, m)| inverse_factor(m, d).map_err(|_| SingularComponent(k)))
+                let mut inverses = match spare {
+                    Some(Self { precision: Precision::Full(inverses), .. }) => inverses,
+                    _ => Vec::new(),
+                };
+                inverses.resize(matrices.len(), 0.0);
+                let each = inverses.par_chunks_mut(d * d).zip(matrices.par_chunks(d * d));
+                let factored: Vec<Result<f64, _>> = each
+                    .with_max_len(1)
+                    .map(|(inverse, matrix)| inverse_factor(matrix, d, inverse))
                     .collect();
-                let factored = factored?;
-                let log_dets = factored.iter().map(|(_, log_det)| *log_det).collect();
-                (Precision::Full(factored.into_iter().flat_map(|(m, _)| m).collect()), log_dets)
+                // The first that fails is named, whichever failed first.
+                let log_dets: Result<_, _> = (factored.into_iter().enumerate())
+                    .map(|(k, log_det)| log_det.map_err(|_| SingularComponent(k)))
+                    .collect();
+                (Precision::Full(inverses), log_dets?)
             }
             Covariances::Tied(matrix) => {
-                let (inverse, log_det) =
-                    inverse_factor(matrix, d).map_err(|_| SingularComponent(0))?;
+                let mut inverse = vec![0.0; d * d];
+                let log_det =
+                    inverse_factor(matrix, d, &mut inverse).map_err(|_| SingularComponent(0))?;
                 (Precision::Tied(inverse), vec![log_det; n_components])
             }
             Covariances::Diag(variances) => {
@@ -132,12 +150,16 @@ fn projected(rows: &[f64], v: &[f64]) -> f64 {
     rows.chunks(v.len()).map(row).sum()
 }
 
-/// `L⁻¹` of one matrix and `ln |L⁻¹|`.
-fn inverse_factor(matrix: &[f64], d: usize) -> Result<(Vec<f64>, f64), NotPositiveDefinite> {
-    let inverse = linalg::invert_lower(&linalg::cholesky(matrix, d)?, d);
+/// Writes `L⁻¹` of one matrix to `inverse` and returns `ln |L⁻¹|`.
+fn inverse_factor(
+    matrix: &[f64],
+    d: usize,
+    inverse: &mut [f64],
+) -> Result<f64, NotPositiveDefinite> {
+    linalg::invert_lower_into(&linalg::cholesky(matrix, d)?, d, inverse);
     let log_det: f64 = (0..d).map(|i| inverse[i * d + i].ln()).sum();
     if log_det.is_finite() && inverse.iter().all(|v| v.is_finite()) {
-        Ok((inverse, log_det))
+        Ok(log_det)
     } else {
         Err(NotPositiveDefinite)
     }

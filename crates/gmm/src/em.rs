@@ -5,6 +5,7 @@ mod m_step;
 mod pass;
 mod shares;
 mod start;
+mod sums;
 pub(crate) mod variational;
 
 use crate::density::BlockDensity;
@@ -209,9 +210,12 @@ fn run_start<T: Real>(
     let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
     let mut converged = false;
     let mut drift = Drift::unknown(values.n_components);
+    let mut spare = None;
     for iteration in 1..=values.max_iter {
-        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors());
-        let totals = workspace.expectation(samples, &density, &drift, model.means());
+        let (weights, means) = (model.weights(), model.means());
+        let density = BlockDensity::<T>::in_place_of(spare.take(), weights, means, model.factors());
+        let totals = workspace.expectation(samples, &density, &drift, means);
+        spare = Some(density);
         let bound = totals.log_likelihood / samples.total_weight();
         if !bound.is_finite() {
             return Err(FitError::NotFinite { iteration, bound });
@@ -226,7 +230,7 @@ fn run_start<T: Real>(
             iteration,
         )?;
         drift = Drift::between(&model, &updated);
-        model = updated;
+        m_step.recycle(std::mem::replace(&mut model, updated));
         let change = previous.map(|previous| bound - previous);
         converged = change.is_some_and(|change| change.abs() < values.tol);
         let progress = Progress {

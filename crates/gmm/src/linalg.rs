@@ -19,9 +19,15 @@ pub(crate) struct NotPositiveDefinite;
 /// Lower Cholesky factor `L` (row-major, zeros above) with `matrix = L Lᵀ`; only the lower triangle is read.
 pub(crate) fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, NotPositiveDefinite> {
     let mut factor = matrix.to_vec();
+    cholesky_in(&mut factor, d)?;
+    Ok(factor)
+}
+
+/// [`cholesky`] in the place of the matrix.
+pub(crate) fn cholesky_in(factor: &mut [f64], d: usize) -> Result<(), NotPositiveDefinite> {
     let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(d, Par::Seq, Spec::default()));
     cholesky_in_place(
-        MatMut::from_row_major_slice_mut(&mut factor, d, d),
+        MatMut::from_row_major_slice_mut(factor, d, d),
         LltRegularization::default(),
         Par::Seq,
         MemStack::new(&mut memory),
@@ -32,18 +38,24 @@ pub(crate) fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, NotPositive
         factor[i * d + i + 1..(i + 1) * d].fill(0.0);
     }
     let sound = (0..d).all(|i| factor[i * d + i] > 0.0) && factor.iter().all(|v| v.is_finite());
-    if sound { Ok(factor) } else { Err(NotPositiveDefinite) }
+    if sound { Ok(()) } else { Err(NotPositiveDefinite) }
 }
 
 /// Inverse of a lower triangular row-major matrix, row-major with zeros above.
 pub(crate) fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
     let mut inverse = vec![0.0; d * d];
+    invert_lower_into(factor, d, &mut inverse);
+    inverse
+}
+
+/// [`invert_lower`] into a matrix that is at hand.
+pub(crate) fn invert_lower_into(factor: &[f64], d: usize, inverse: &mut [f64]) {
+    inverse.fill(0.0);
     invert_lower_triangular(
-        MatMut::from_row_major_slice_mut(&mut inverse, d, d),
+        MatMut::from_row_major_slice_mut(inverse, d, d),
         MatRef::from_row_major_slice(factor, d, d),
         Par::Seq,
     );
-    inverse
 }
 
 /// `y = z · lowerᵀ` for row-major `z`, `y` of `rows` rows, and `lower` triangular `[d, d]`.

@@ -167,6 +167,21 @@ impl GaussianMixture {
         Ok(Self { weights, means, covariances, factors })
     }
 
+    /// Puts together what [`into_parts`](Self::into_parts) takes apart: the factors are those of the covariances.
+    pub(crate) fn from_parts(
+        weights: Vec<f64>,
+        means: Vec<f64>,
+        covariances: Covariances,
+        factors: Factors,
+    ) -> Self {
+        Self { weights, means, covariances, factors }
+    }
+
+    /// The covariances and their factors, whose memory serves again.
+    pub(crate) fn into_parts(self) -> (Covariances, Factors) {
+        (self.covariances, self.factors)
+    }
+
     /// Number of components `K`.
     pub fn n_components(&self) -> usize {
         self.weights.len()

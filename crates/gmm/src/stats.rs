@@ -1,6 +1,5 @@
 //! Sufficient statistics of the M step, taken around a centre per component so that nothing cancels.
 
-use crate::kernels::diagonal::{self, MomentSums};
 use crate::kernels::gram;
 use crate::linalg::mirror_lower;
 use crate::{CovarianceType, Real};
@@ -44,6 +43,20 @@ impl Moments {
         sums.for_each(|sum| *sum *= factor);
     }
 
+    /// Forgets all rows; the centre stays.
+    pub(crate) fn clear(&mut self) {
+        self.count = 0.0;
+        self.first.fill(0.0);
+        self.second.fill(0.0);
+    }
+
+    /// Adds other moments around the same centre.
+    pub(crate) fn add_same_center(&mut self, other: &Self) {
+        self.count += other.count;
+        self.first.iter_mut().zip(&other.first).for_each(|(total, value)| *total += value);
+        self.second.iter_mut().zip(&other.second).for_each(|(total, value)| *total += value);
+    }
+
     /// Adds other moments, shifted to this centre: with `s` from this centre to the other, `Σ r (x - c) ` gains `N s`,
     /// and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -70,16 +83,21 @@ impl Moments {
 
     /// Covariance `S/N - δ δᵀ` with `δ = Σ r (x - c) / N`, dense `[D, D]`.
     pub(crate) fn covariance(&self) -> Vec<f64> {
+        let mut covariance = self.second.clone();
+        self.write_covariance(&mut covariance);
+        covariance
+    }
+
+    /// Writes the [`covariance`](Self::covariance) to a matrix that is at hand.
+    pub(crate) fn write_covariance(&self, covariance: &mut [f64]) {
         let d = self.center.len();
         let shift: Vec<f64> = self.first.iter().map(|s| s / self.count).collect();
-        let mut covariance = self.second.clone();
         for i in 0..d {
             for j in 0..=i {
-                covariance[i * d + j] = covariance[i * d + j] / self.count - shift[i] * shift[j];
+                covariance[i * d + j] = self.second[i * d + j] / self.count - shift[i] * shift[j];
             }
         }
-        mirror_lower(&mut covariance, d);
-        covariance
+        mirror_lower(covariance, d);
     }
 
     /// Variances `S/N - δ²`, `[D]`; rounding below zero is cut off.
@@ -89,46 +107,40 @@ impl Moments {
     }
 }
 
-/// Adds rows to the [`Moments`] of one component; rows are gathered and added a few hundred at a time.
+/// Adds rows to the [`Moments`] of one component with a full covariance; rows are gathered and added a few hundred at a
+/// time.
 #[derive(Debug)]
 pub(crate) struct Accumulator<T> {
     moments: Moments,
     /// `center` in the samples' type; `moments.center` is this value, so that centring is exact.
     center: Vec<T>,
-    /// Row and responsibility (diagonal shapes) or its root (full) of what is to be added next.
+    /// Row and root of the responsibility of what is to be added next.
     listed: Vec<(u32, T)>,
-    outer: Option<OuterProducts<T>>,
-    /// Working space of the diagonal shapes.
-    sums: MomentSums<T>,
-    /// Rows that `sums` holds.
-    n_summed: usize,
-}
-
-/// What sums of outer products need besides: gathered rows and the total of one batch of them.
-#[derive(Debug)]
-struct OuterProducts<T> {
     gathered: Vec<T>,
+    /// Rows in `gathered`.
     roots: Vec<(u32, T)>,
+    /// The total of one batch of gathered rows.
     block: Vec<T>,
 }
 
 impl<T: Real> Accumulator<T> {
-    pub(crate) fn new(covariance_type: CovarianceType, d: usize) -> Self {
+    pub(crate) fn new(d: usize) -> Self {
         let zero = T::from_f64(0.0);
         let width = gram::padded(d);
-        let outer = (covariance_type == CovarianceType::Full).then(|| OuterProducts {
+        Self {
+            moments: Moments::new(CovarianceType::Full, d),
+            center: vec![zero; d],
+            listed: Vec::with_capacity(GATHER_ROWS),
             gathered: vec![zero; GATHER_ROWS * width],
             roots: Vec::with_capacity(GATHER_ROWS),
             block: vec![zero; width * width],
-        });
-        Self {
-            moments: Moments::new(covariance_type, d),
-            center: vec![zero; d],
-            listed: Vec::with_capacity(GATHER_ROWS),
-            sums: MomentSums::new(if outer.is_some() { 0 } else { d }),
-            outer,
-            n_summed: 0,
         }
+    }
+
+    /// Bytes that one takes for `d` features.
+    pub(crate) fn bytes(d: usize) -> usize {
+        let width = gram::padded(d);
+        (GATHER_ROWS + width) * width * size_of::<T>() + d * d * size_of::<f64>()
     }
 
     /// Forgets all rows and takes moments around `center` (rounded to the samples' type) from now on.
@@ -139,13 +151,8 @@ impl<T: Real> Accumulator<T> {
             *narrow = T::from_f64(*value);
             *wide = narrow.to_f64();
         }
-        self.moments.count = 0.0;
-        self.moments.first.fill(0.0);
-        self.moments.second.fill(0.0);
-        if let Some(outer) = &mut self.outer {
-            outer.roots.clear();
-        }
-        debug_assert_eq!(self.n_summed, 0, "moments are finished before they are taken anew");
+        self.moments.clear();
+        self.roots.clear();
     }
 
     /// Adds the listed rows of `rows`, each with its responsibility.
@@ -156,18 +163,9 @@ impl<T: Real> Accumulator<T> {
             self.listed.clear();
             for (row, r) in listed.iter().zip(responsibilities) {
                 self.moments.count += *r;
-                let value = if self.outer.is_some() { r.sqrt() } else { *r };
-                self.listed.push((*row, T::from_f64(value)));
+                self.listed.push((*row, T::from_f64(r.sqrt())));
             }
-            if self.outer.is_some() {
-                self.gather(rows);
-            } else {
-                diagonal::add_moments(rows, &self.center, &self.listed, &mut self.sums);
-                self.n_summed += self.listed.len();
-                if self.n_summed >= GATHER_ROWS {
-                    self.flush_sums();
-                }
-            }
+            self.gather(rows);
         }
     }
 
@@ -186,58 +184,39 @@ impl<T: Real> Accumulator<T> {
     /// Gathers the listed rows, and adds the gathered whenever there are [`GATHER_ROWS`] of them.
     fn gather(&mut self, rows: &[T]) {
         let width = gram::padded(self.center.len());
-        let mut left: &[(u32, T)] = &self.listed;
-        while let Some(outer) = &mut self.outer
-            && !left.is_empty()
-        {
-            let n_gathered = outer.roots.len();
-            let (now, later) = left.split_at(left.len().min(GATHER_ROWS - n_gathered));
-            let out = &mut outer.gathered[n_gathered * width..(n_gathered + now.len()) * width];
+        let mut at = 0;
+        while at < self.listed.len() {
+            let n_gathered = self.roots.len();
+            let end = self.listed.len().min(at + GATHER_ROWS - n_gathered);
+            let now = &self.listed[at..end];
+            let out = &mut self.gathered[n_gathered * width..(n_gathered + now.len()) * width];
             gram::gather(rows, &self.center, now, out, width);
-            outer.roots.extend_from_slice(now);
-            left = later;
-            if outer.roots.len() == GATHER_ROWS {
-                outer.flush(&mut self.moments);
+            self.roots.extend_from_slice(now);
+            at = end;
+            if self.roots.len() == GATHER_ROWS {
+                self.flush();
             }
         }
     }
 
-    /// Adds the finished moments of another accumulator with the same centre.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.moments.count += other.moments.count;
-        for (total, value) in self.moments.first.iter_mut().zip(&other.moments.first) {
-            *total += value;
+    /// Adds what is still gathered, and tells the moments of all rows since the last reset.
+    pub(crate) fn finish(&mut self) -> &mut Moments {
+        if !self.roots.is_empty() {
+            self.flush();
         }
-        for (total, value) in self.moments.second.iter_mut().zip(&other.moments.second) {
-            *total += value;
-        }
+        &mut self.moments
     }
 
-    /// Adds what is still gathered, and tells the moments of all rows since the last reset.
-    pub(crate) fn finish(&mut self) -> &Moments {
-        if let Some(outer) = &mut self.outer
-            && !outer.roots.is_empty()
-        {
-            outer.flush(&mut self.moments);
-        }
-        self.flush_sums();
+    /// The moments of the rows that are not waiting to be added.
+    pub(crate) fn moments(&self) -> &Moments {
         &self.moments
     }
 
-    fn flush_sums(&mut self) {
-        if self.n_summed > 0 {
-            self.sums.flush(&mut self.moments.first, &mut self.moments.second);
-            self.n_summed = 0;
-        }
-    }
-}
-
-impl<T: Real> OuterProducts<T> {
-    fn flush(&mut self, moments: &mut Moments) {
-        let d = moments.center.len();
+    fn flush(&mut self) {
+        let d = self.center.len();
         let gathered = &self.gathered[..self.roots.len() * gram::padded(d)];
-        gram::add_first(gathered, &self.roots, &mut moments.first);
-        gram::add_gram(gathered, d, &mut self.block, &mut moments.second);
+        gram::add_first(gathered, &self.roots, &mut self.moments.first);
+        gram::add_gram(gathered, d, &mut self.block, &mut self.moments.second);
         self.roots.clear();
     }
 }

@@ -4,8 +4,11 @@
 
 use super::{Factors, Precision};
 use crate::Real;
+use crate::kernels::diagonal::{self, Lists, Scales};
+use crate::kernels::tiles::{Aligned, TiledRows};
 use crate::kernels::triangular::{self, PanelScratch, TiledLower};
-use crate::kernels::{diagonal, exponential, low_rank};
+use crate::kernels::{exponential, low_rank};
+use rayon::prelude::*;
 
 /// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of a common L2.
 pub(crate) const BLOCK_ROWS: usize = 256;
@@ -14,13 +17,18 @@ pub(crate) const BLOCK_ROWS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct DensityScratch<T> {
     panels: PanelScratch<T>,
-    /// The block less the centre, for diagonal shapes.
-    centered: Vec<T>,
-    /// Whether the block at hand lies in `panels` or `centered`.
+    /// Whether the block at hand lies in `panels`.
     packed: bool,
+    /// The block less a point, for diagonal shapes.
+    tiled: TiledRows<T>,
+    /// Whether the block at hand lies in `tiled`.
+    is_tiled: bool,
+    partial: Aligned<T>,
     /// Distances of all rows of the block to one component.
     distances: Vec<f64>,
+    /// All rows of a block, once per component.
     all: Vec<u32>,
+    spans: Vec<(usize, usize)>,
     /// One row, whitened.
     row: Vec<T>,
     max: Vec<f64>,
@@ -32,10 +40,13 @@ impl<T: Real> DensityScratch<T> {
     pub(crate) fn new(d: usize) -> Self {
         Self {
             panels: PanelScratch::new(BLOCK_ROWS, d),
-            centered: Vec::new(),
             packed: false,
+            tiled: TiledRows::new(),
+            is_tiled: false,
+            partial: Aligned::new(),
             distances: vec![0.0; BLOCK_ROWS],
-            all: (0_u32..).take(BLOCK_ROWS).collect(),
+            all: Vec::new(),
+            spans: Vec::new(),
             row: vec![T::from_f64(0.0); d],
             max: vec![0.0; BLOCK_ROWS],
             sum: vec![0.0; BLOCK_ROWS],
@@ -45,6 +56,16 @@ impl<T: Real> DensityScratch<T> {
     /// Says that the next rows are those of another block.
     pub(crate) fn next_block(&mut self) {
         self.packed = false;
+        self.is_tiled = false;
+    }
+
+    /// The block at hand less `point`, which is the same for all of one block.
+    pub(crate) fn tiled(&mut self, rows: &[T], point: &[T]) -> &TiledRows<T> {
+        if !self.is_tiled {
+            self.tiled.pack(rows, point);
+            self.is_tiled = true;
+        }
+        &self.tiled
     }
 }
 
@@ -63,15 +84,25 @@ pub(crate) struct BlockDensity<T> {
 enum Shape<T> {
     /// One factor per component, or one for all.
     Triangular { means: Vec<T>, lowers: Vec<TiledLower<T>> },
-    /// `1/σ` and `(c - μ)/σ`, `[K, D]`.
-    Diagonal { scales: Vec<T>, shifts: Vec<T> },
-    /// The same of the noise, and `L⁻¹ Bᵀ`, `[K, R, D]`.
+    /// `1/σ` and `(c - μ)/σ`.
+    Diagonal(Scales<T>),
+    /// The same of the noise, `[K, D]`, and `L⁻¹ Bᵀ`, `[K, R, D]`.
     LowRank { scales: Vec<T>, shifts: Vec<T>, projections: Vec<T> },
 }
 
 impl<T: Real> BlockDensity<T> {
     /// Prepares the densities of `means` and `factors`, weighted by `weights`.
     pub(crate) fn new(weights: &[f64], means: &[f64], factors: &Factors) -> Self {
+        Self::in_place_of(None, weights, means, factors)
+    }
+
+    /// [`new`](Self::new) in the memory of densities that are no longer needed.
+    pub(crate) fn in_place_of(
+        spare: Option<Self>,
+        weights: &[f64],
+        means: &[f64],
+        factors: &Factors,
+    ) -> Self {
         let d = means.len() / weights.len();
         let mut center = vec![T::from_f64(0.0); d];
         for (j, center) in center.iter_mut().enumerate() {
@@ -83,26 +114,30 @@ impl<T: Real> BlockDensity<T> {
             .flat_map(|m| m.iter().zip(&center).map(|(m, c)| m - c.to_f64()))
             .collect();
         let cast = |values: &[f64]| values.iter().map(|v| T::from_f64(*v)).collect();
-        let triangular = |lowers: &[f64]| Shape::Triangular {
-            means: cast(&relative),
-            lowers: lowers.chunks(d * d).map(|lower| TiledLower::new(lower, d)).collect(),
+        let triangular = |lowers: &[f64]| {
+            let mut tiled = match spare {
+                Some(Self { shape: Shape::Triangular { lowers, .. }, .. }) => lowers,
+                _ => Vec::new(),
+            };
+            tiled.resize_with(lowers.len() / (d * d), TiledLower::empty);
+            let each = tiled.par_iter_mut().zip(lowers.par_chunks(d * d));
+            each.for_each(|(tiled, lower)| tiled.set(lower, d));
+            Shape::Triangular { means: cast(&relative), lowers: tiled }
         };
-        let shifts = |scales: &[f64]| {
-            scales.iter().zip(&relative).map(|(scale, mean)| T::from_f64(-mean * scale)).collect()
+        let shifts = |scales: &[f64]| -> Vec<f64> {
+            scales.iter().zip(&relative).map(|(scale, mean)| -mean * scale).collect()
         };
         let shape = match factors.precision() {
             Precision::Full(lowers) | Precision::Tied(lowers) => triangular(lowers),
-            Precision::Diag(inverse) => {
-                Shape::Diagonal { scales: cast(inverse), shifts: shifts(inverse) }
-            }
+            Precision::Diag(inverse) => Shape::Diagonal(Scales::new(inverse, &shifts(inverse), d)),
             Precision::Spherical(inverse) => {
                 let all: Vec<f64> =
                     inverse.iter().flat_map(|s| std::iter::repeat_n(*s, d)).collect();
-                Shape::Diagonal { scales: cast(&all), shifts: shifts(&all) }
+                Shape::Diagonal(Scales::new(&all, &shifts(&all), d))
             }
             Precision::LowRank { scales, projections } => Shape::LowRank {
                 scales: cast(scales),
-                shifts: shifts(scales),
+                shifts: cast(&shifts(scales)),
                 projections: cast(projections),
             },
         };
@@ -130,11 +165,38 @@ impl<T: Real> BlockDensity<T> {
         &self.log_weighted_norm
     }
 
-    /// Writes squared Mahalanobis distances of the listed rows of a block to a component, one after the other.
+    /// The point taken off rows and means.
+    pub(crate) fn center(&self) -> &[T] {
+        &self.center
+    }
+
+    /// Writes squared Mahalanobis distances of each component's rows to the places of the rows in the lists.
     ///
     /// A row's result has the same bits whatever else is listed. [`DensityScratch::next_block`] comes before the first
     /// call on each block.
     pub(crate) fn distances(
+        &self,
+        rows: &[T],
+        lists: Lists<'_>,
+        out: &mut [f64],
+        scratch: &mut DensityScratch<T>,
+    ) {
+        if let Shape::Diagonal(scales) = &self.shape {
+            scratch.tiled(rows, &self.center);
+            let DensityScratch { tiled, partial, .. } = scratch;
+            diagonal::listed_distances(tiled, lists, scales, partial, out);
+            return;
+        }
+        for (component, (first, end)) in lists.spans.iter().enumerate() {
+            let (listed, out) = (&lists.rows[*first..*end], &mut out[*first..*end]);
+            if !listed.is_empty() {
+                self.distances_of(rows, listed, component, out, scratch);
+            }
+        }
+    }
+
+    /// The distances of the listed rows to one component, one after the other, for shapes that are not diagonal.
+    fn distances_of(
         &self,
         rows: &[T],
         listed: &[u32],
@@ -163,21 +225,15 @@ impl<T: Real> BlockDensity<T> {
                     *out = all[*row as usize];
                 }
             }
-            Shape::Diagonal { scales, shifts } => {
-                let (scale, shift) = (&scales[at.clone()], &shifts[at]);
-                if !scratch.packed {
-                    scratch.centered.resize(rows.len(), T::from_f64(0.0));
-                    diagonal::center_block(rows, center, &mut scratch.centered);
-                    scratch.packed = true;
-                }
-                diagonal::listed_distances(&scratch.centered, listed, scale, shift, out);
-            }
             Shape::LowRank { scales, shifts, projections } => {
                 let width = projections.len() / self.n_components();
                 let projection = &projections[component * width..(component + 1) * width];
                 let (scale, shift) = (&scales[at.clone()], &shifts[at]);
                 let own = low_rank::Component { scale, shift, projection };
                 low_rank::listed_distances(rows, listed, center, &own, out, &mut scratch.row);
+            }
+            Shape::Diagonal(_) => {
+                unreachable!("diagonal shapes are done for all components at once")
             }
         }
     }
@@ -186,16 +242,20 @@ impl<T: Real> BlockDensity<T> {
     pub(crate) fn log_joint(&self, rows: &[T], block: &mut [f64], scratch: &mut DensityScratch<T>) {
         scratch.next_block();
         let n_rows = rows.len() / self.n_features();
-        let all = std::mem::take(&mut scratch.all);
-        for (component, values) in block.chunks_mut(BLOCK_ROWS).enumerate() {
-            let values = &mut values[..n_rows];
-            self.distances(rows, &all[..n_rows], component, values, scratch);
-            let norm = self.log_weighted_norm[component];
-            for value in values {
+        let (mut all, mut spans) =
+            (std::mem::take(&mut scratch.all), std::mem::take(&mut scratch.spans));
+        if all.is_empty() {
+            all.extend((0..self.n_components()).flat_map(|_| (0_u32..).take(BLOCK_ROWS)));
+        }
+        spans.clear();
+        spans.extend((0..self.n_components()).map(|k| (k * BLOCK_ROWS, k * BLOCK_ROWS + n_rows)));
+        self.distances(rows, Lists { rows: &all, spans: &spans }, block, scratch);
+        for (values, norm) in block.chunks_mut(BLOCK_ROWS).zip(&self.log_weighted_norm) {
+            for value in &mut values[..n_rows] {
                 *value = norm - 0.5 * *value;
             }
         }
-        scratch.all = all;
+        (scratch.all, scratch.spans) = (all, spans);
     }
 }
 

@@ -11,6 +11,7 @@
 use super::shares::Shares;
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::kernels::exponential::exponentials;
+use crate::kernels::tiles::TiledRows;
 use crate::stats::NEGLIGIBLE;
 use crate::{Covariances, GaussianMixture, Real, linalg};
 use rayon::prelude::*;
@@ -69,6 +70,10 @@ impl Drift {
                 (Covariances::Diag(old), Covariances::Diag(new)) => {
                     least_ratio(&old[k * d..(k + 1) * d], &new[k * d..(k + 1) * d])
                 }
+                (Covariances::Full(old), Covariances::Full(new)) => {
+                    let at = k * d * d..(k + 1) * d * d;
+                    shrinking(&old[at.clone()], &new[at], d)
+                }
                 (Covariances::Spherical(old), Covariances::Spherical(new)) => {
                     least_ratio(&old[k..=k], &new[k..=k])
                 }
@@ -78,7 +83,7 @@ impl Drift {
             let shift = new.factors().length(k, &moved);
             ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
         };
-        Self { steps: (0..old.n_components()).into_par_iter().map(step).collect() }
+        Self { steps: (0..old.n_components()).into_par_iter().with_max_len(1).map(step).collect() }
     }
 }
 
@@ -92,12 +97,14 @@ fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
     // A factor found in floating point proves as much of a matrix whose diagonal is smaller by this share
     // (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps |a_ii a_jj|^½ for each element).
     let margin = 2.0 * (d * (d + 1)) as f64 * f64::EPSILON;
-    let holds = |t: f64| {
-        let mut difference: Vec<f64> = old.iter().zip(new).map(|(o, n)| o - t * n).collect();
+    let mut difference = Vec::with_capacity(d * d);
+    let mut holds = |t: f64| {
+        difference.clear();
+        difference.extend(old.iter().zip(new).map(|(o, n)| o - t * n));
         for i in 0..d {
             difference[i * d + i] -= margin * (old[i * d + i] + new[i * d + i]);
         }
-        linalg::cholesky(&difference, d).is_ok()
+        linalg::cholesky_in(&mut difference, d).is_ok()
     };
     if holds(LADDER[0]) {
         return LADDER[0];
@@ -121,6 +128,8 @@ pub(super) struct BlockScratch<T> {
     sum: Vec<f64>,
     /// The component that each row belonged to most in the last iteration.
     before: Vec<u16>,
+    /// Whether a row comes near enough to the component at hand.
+    wanted: Vec<bool>,
 }
 
 impl<T: Real> BlockScratch<T> {
@@ -131,7 +140,18 @@ impl<T: Real> BlockScratch<T> {
             max: vec![0.0; BLOCK_ROWS],
             sum: vec![0.0; BLOCK_ROWS],
             before: vec![0; BLOCK_ROWS],
+            wanted: vec![false; BLOCK_ROWS],
         }
+    }
+
+    /// Says that the next rows are those of another block.
+    pub(super) fn next_block(&mut self) {
+        self.density.next_block();
+    }
+
+    /// The block at hand less `point`, which is the centre of the density where there is one.
+    pub(super) fn tiled(&mut self, rows: &[T], point: &[T]) -> &TiledRows<T> {
+        self.density.tiled(rows, point)
     }
 }
 
@@ -147,28 +167,28 @@ pub(super) fn expectation<T: Real>(
     scratch: &mut BlockScratch<T>,
 ) {
     let (n_rows, norms) = (rows.len() / density.n_features(), density.log_weighted_norm());
-    let BlockScratch { density: panels, log_likelihoods, max, sum, before } = scratch;
+    let BlockScratch { density: panels, log_likelihoods, max, sum, before, wanted } = scratch;
     let (max, sum) = (&mut max[..n_rows], &mut sum[..n_rows]);
+    let (before, wanted) = (&mut before[..n_rows], &mut wanted[..n_rows]);
     let stride = bounds.best.len();
     panels.next_block();
     shares.clear();
-    for (lows, (scale, shift)) in bounds.distances.chunks_mut(stride).zip(&drift.steps) {
-        for low in &mut lows[..n_rows] {
+    // First the component that each row belonged to: it is probably still the best.
+    max.fill(f64::NEG_INFINITY);
+    before.copy_from_slice(&bounds.best[..n_rows]);
+    for (row, k) in (0_u32..).zip(before.iter()) {
+        shares.push(usize::from(*k), row, 0.0);
+    }
+    let (lists, values) = shares.fresh();
+    density.distances(rows, lists, values, panels);
+    for (k, norm) in norms.iter().enumerate() {
+        let (listed, values) = shares.added(k);
+        let lows = &mut bounds.distances[k * stride..][..n_rows];
+        let (scale, shift) = drift.steps[k];
+        for low in lows.iter_mut() {
             // A NaN, from infinite bounds, becomes 0 too.
             *low = (*low * scale - shift).max(0.0);
         }
-    }
-    // First the component that each row belonged to: it is probably still the best.
-    max.fill(f64::NEG_INFINITY);
-    let before = &mut before[..stride];
-    before.copy_from_slice(&bounds.best);
-    for (k, norm) in norms.iter().enumerate() {
-        let (listed, values) = shares.extend(k, n_rows, |row| usize::from(before[row]) == k);
-        if listed.is_empty() {
-            continue;
-        }
-        density.distances(rows, listed, k, values, panels);
-        let lows = &mut bounds.distances[k * stride..][..n_rows];
         for (row, value) in listed.iter().zip(values) {
             let row = *row as usize;
             lows[row] = lower_bound(*value);
@@ -176,22 +196,27 @@ pub(super) fn expectation<T: Real>(
             max[row] = *value;
         }
     }
+    shares.settle();
     // Then those that come near enough to it, which is looked up in `sum`.
     let cut = NEGLIGIBLE.ln();
     for (reach, max) in sum.iter_mut().zip(max.iter()) {
         *reach = *max + cut;
     }
     for (k, norm) in norms.iter().enumerate() {
-        let lows = &mut bounds.distances[k * stride..][..n_rows];
-        let (listed, values) = shares.extend(k, n_rows, |row| {
-            let low = f64::from(lows[row]);
+        let lows = &bounds.distances[k * stride..][..n_rows];
+        let known = lows.iter().zip(sum.iter()).zip(before.iter());
+        for (wanted, ((low, reach), before)) in wanted.iter_mut().zip(known) {
+            let low = f64::from(*low);
             // Rows without any density so far have a reach of minus infinity: everything is looked at.
-            (norm - 0.5 * low * low >= sum[row]) & (usize::from(before[row]) != k)
-        });
-        if listed.is_empty() {
-            continue;
+            *wanted = (norm - 0.5 * low * low >= *reach) & (usize::from(*before) != k);
         }
-        density.distances(rows, listed, k, values, panels);
+        shares.extend(k, wanted);
+    }
+    let (lists, values) = shares.fresh();
+    density.distances(rows, lists, values, panels);
+    for (k, norm) in norms.iter().enumerate() {
+        let (listed, values) = shares.added(k);
+        let lows = &mut bounds.distances[k * stride..][..n_rows];
         for (row, value) in listed.iter().zip(values) {
             let row = *row as usize;
             lows[row] = lower_bound(*value);

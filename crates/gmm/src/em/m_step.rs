@@ -2,7 +2,7 @@
 
 use super::FitError;
 use super::start::Background;
-use crate::model::ModelError;
+use crate::density::{Factors, SingularComponent};
 use crate::params::Values;
 use crate::prior::Prior;
 use crate::report::{PriorShare, Repair, RepairAction};
@@ -25,6 +25,8 @@ pub(super) struct MStep<'a> {
     n_reseeds: usize,
     repairs: Vec<Repair>,
     prior_shares: Vec<PriorShare>,
+    /// A mixture whose memory serves for the next.
+    spare: Option<GaussianMixture>,
 }
 
 impl<'a> MStep<'a> {
@@ -36,7 +38,13 @@ impl<'a> MStep<'a> {
             n_reseeds: 0,
             repairs: Vec::new(),
             prior_shares: Vec::new(),
+            spare: None,
         }
+    }
+
+    /// Takes a mixture that is no longer needed: matrices of the next update go into its memory.
+    pub(super) fn recycle(&mut self, model: GaussianMixture) {
+        self.spare = Some(model);
     }
 
     /// How much of each component of the last update came from the prior or from shrinkage.
@@ -101,9 +109,10 @@ impl<'a> MStep<'a> {
         for weight in &mut weights {
             *weight /= total;
         }
+        let (spare, factors) = self.spare.take().map(GaussianMixture::into_parts).unzip();
         let covariances = match &self.values.prior {
             Some(prior) => self.posterior_covariances(moments, prior),
-            None => self.covariances(moments, &starved, d),
+            None => self.covariances(moments, &starved, d, spare),
         };
         let covariances = match self.values.covariance_type {
             CovarianceType::LowRank(rank) => {
@@ -115,7 +124,7 @@ impl<'a> MStep<'a> {
             }
             _ => covariances,
         };
-        self.factorise(&weights, &means, covariances, iteration)
+        self.factorise(weights, means, covariances, factors, iteration)
     }
 
     /// A mixture with the given means, equal weights and the covariance of all samples for every component.
@@ -140,7 +149,7 @@ impl<'a> MStep<'a> {
                 Covariances::LowRank { rank, values: one.as_slice().repeat(k) }
             }
         };
-        self.factorise(&vec![1.0 / k as f64; k], means, covariances, 0)
+        self.factorise(vec![1.0 / k as f64; k], means.to_vec(), covariances, None, 0)
     }
 
     /// What factor analysis may not take a feature's own variance below.
@@ -153,8 +162,14 @@ impl<'a> MStep<'a> {
         self.repairs.push(Repair { iteration, component, action });
     }
 
-    /// Covariances of all components; starved ones get that of all samples.
-    fn covariances(&mut self, moments: &[Moments], starved: &[bool], d: usize) -> Covariances {
+    /// Covariances of all components, in the memory of others; starved ones get that of all samples.
+    fn covariances(
+        &mut self,
+        moments: &[Moments],
+        starved: &[bool],
+        d: usize,
+        spare: Option<Covariances>,
+    ) -> Covariances {
         let reg = self.values.reg_covar;
         let pooled = &self.background.covariance;
         self.prior_shares.clear();
@@ -163,16 +178,27 @@ impl<'a> MStep<'a> {
         };
         match self.values.covariance_type {
             CovarianceType::Full | CovarianceType::LowRank(_) => {
-                let mut all = Vec::with_capacity(moments.len() * d * d);
-                for (component, starved) in moments.iter().zip(starved) {
-                    let first = all.len();
-                    all.extend(if *starved { pooled.dense() } else { component.covariance() });
-                    if let Some(shrinkage) = self.values.shrinkage {
-                        let share = shrinkage.apply(&mut all[first..], d, component.count.max(1.0));
-                        self.prior_shares.push(PriorShare { mean: 0.0, covariance: share });
+                let mut all = match spare {
+                    Some(Covariances::Full(matrices)) => matrices,
+                    _ => Vec::new(),
+                };
+                all.resize(moments.len() * d * d, 0.0);
+                let each = all.par_chunks_mut(d * d).zip(moments).zip(starved);
+                let shares = each.map(|((own, component), starved)| {
+                    if *starved {
+                        own.copy_from_slice(&pooled.dense());
+                    } else {
+                        component.write_covariance(own);
                     }
-                    add_to_diagonal(&mut all[first..], d, reg);
-                }
+                    let shrinkage = self.values.shrinkage;
+                    let share = shrinkage.map(|s| s.apply(own, d, component.count.max(1.0)));
+                    add_to_diagonal(own, d, reg);
+                    share
+                });
+                let shares: Vec<Option<f64>> = shares.collect();
+                let shares = shares.into_iter().flatten();
+                let shares = shares.map(|covariance| PriorShare { mean: 0.0, covariance });
+                self.prior_shares.extend(shares);
                 Covariances::Full(all)
             }
             CovarianceType::Tied => {
@@ -270,23 +296,22 @@ impl<'a> MStep<'a> {
     /// Factorises the covariances; a singular one gets a growing ridge, unless regularisation was switched off.
     fn factorise(
         &mut self,
-        weights: &[f64],
-        means: &[f64],
+        weights: Vec<f64>,
+        means: Vec<f64>,
         mut covariances: Covariances,
+        mut spare: Option<Factors>,
         iteration: usize,
     ) -> Result<GaussianMixture, FitError> {
         let d = means.len() / weights.len();
         let reg_covar = self.values.reg_covar;
         let mut ridges = vec![0; weights.len()];
         loop {
-            let component = match GaussianMixture::from_valid(
-                weights.to_vec(),
-                means.to_vec(),
-                covariances.clone(),
-            ) {
-                Ok(model) => return Ok(model),
-                Err(ModelError::NotPositiveDefinite { component }) => component,
-                Err(_) => unreachable!("valid shapes fail only by a singular covariance"),
+            let component = match Factors::in_place_of(spare.take(), &covariances, weights.len(), d)
+            {
+                Ok(factors) => {
+                    return Ok(GaussianMixture::from_parts(weights, means, covariances, factors));
+                }
+                Err(SingularComponent(component)) => component,
             };
             if reg_covar == 0.0 || ridges[component] == MAX_RIDGES {
                 return Err(FitError::Singular { component, reg_covar });

@@ -8,12 +8,13 @@
 
 use super::bounds::{BlockBounds, BlockScratch, Drift, expectation};
 use super::shares::Shares;
+use super::sums::{Centers, ChunkSums};
 use crate::density::{BLOCK_ROWS, BlockDensity};
 use crate::model::weighted;
 use crate::stats::{Accumulator, Moments};
 use crate::{CovarianceType, Real, Samples};
 use rayon::prelude::*;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Blocks in a super-block.
 const SUPER_BLOCKS: usize = 32;
@@ -21,33 +22,43 @@ const SUPER_BLOCKS: usize = 32;
 const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
 /// Bytes of a block of rows for diagonal shapes, whose kernels go through the rows once per component: a quarter of a
 /// small L2.
-const DIAGONAL_BLOCK: usize = 1 << 17;
-/// Values in all components' second moments up to which every chunk may have its own: 1 MiB.
+const DIAGONAL_BLOCK: usize = 1 << 18;
+/// Values in all components' matrices of second moments up to which every chunk may have its own: 1 MiB.
 const CHUNKED_VALUES: usize = 1 << 17;
+
+/// Bytes that all chunks at work may take, if they are not fewer than four a thread: the more there are, the less
+/// threads wait for each other.
+const SLOTS_BYTES: usize = 1 << 24;
 
 /// Buffers of the EM loop, made once per fit.
 pub(super) struct Workspace<T> {
     /// Rows in a block; a power of two, so that it divides [`CHUNK_ROWS`].
     block_rows: usize,
-    /// Responsibilities of one super-block.
-    responsibilities: Vec<Shares>,
+    is_full: bool,
     /// What is known of each block from the last iteration.
     bounds: Vec<BlockBounds>,
-    accumulators: Vec<Accumulator<T>>,
     blocks: Vec<BlockTotals>,
     /// One scratch space per thread of the pool, and one for a caller outside it.
-    scratch: Vec<Mutex<BlockScratch<T>>>,
+    scratch: Vec<Mutex<ThreadScratch<T>>>,
     /// Chunks at work at the same time; none where moments are large.
     slots: Vec<Slot<T>>,
+    /// Where moments are large: responsibilities of one super-block, and the sums of each component.
+    responsibilities: Vec<Shares>,
+    accumulators: Vec<Accumulator<T>>,
+    centers: Centers<T>,
     moments: Vec<Moments>,
 }
 
-/// Responsibilities and moments of one chunk.
+/// Sums of one chunk.
 struct Slot<T> {
-    responsibilities: Shares,
-    accumulators: Vec<Accumulator<T>>,
+    sums: ChunkSums<T>,
     blocks: Vec<BlockTotals>,
-    scratch: BlockScratch<T>,
+}
+
+/// Working space of one thread.
+struct ThreadScratch<T> {
+    block: BlockScratch<T>,
+    responsibilities: Shares,
 }
 
 /// What one block adds up to.
@@ -72,7 +83,8 @@ impl<T: Real> Workspace<T> {
         samples: &Samples<'_, T>,
         covariance_type: CovarianceType,
     ) -> Self {
-        let d = samples.n_features();
+        let (n, d) = (samples.n_samples(), samples.n_features());
+        let is_full = covariance_type == CovarianceType::Full;
         let fitting = (DIAGONAL_BLOCK / (d * size_of::<T>())).max(1);
         let block_rows = match covariance_type {
             CovarianceType::Diag | CovarianceType::Spherical => {
@@ -80,33 +92,38 @@ impl<T: Real> Workspace<T> {
             }
             _ => BLOCK_ROWS,
         };
-        let n_blocks = samples.n_samples().div_ceil(block_rows);
-        let scratch = || BlockScratch::new(d);
-        let accumulators =
-            || (0..n_components).map(|_| Accumulator::new(covariance_type, d)).collect();
-        let values = n_components * if covariance_type == CovarianceType::Full { d * d } else { d };
-        let chunked = values <= CHUNKED_VALUES;
-        let n_chunks = samples.n_samples().div_ceil(CHUNK_ROWS);
+        let n_blocks = n.div_ceil(block_rows);
+        let is_chunked = !is_full || n_components * d * d <= CHUNKED_VALUES;
         let n_threads = rayon::current_num_threads();
+        let sums = || ChunkSums::new(covariance_type, n_components, d);
         // How many chunks are at work at once changes no result: they are merged in order.
-        let n_slots = if chunked { n_chunks.min(4 * n_threads) } else { 0 };
-        let n_scratch = if chunked { 0 } else { n_threads + 1 };
-        let n_super = if chunked { 0 } else { n_blocks.min(SUPER_BLOCKS) };
+        let n_slots = if is_chunked {
+            let fitting = SLOTS_BYTES / ChunkSums::<T>::bytes(covariance_type, n_components, d);
+            n.div_ceil(CHUNK_ROWS).min(fitting.max(4 * n_threads))
+        } else {
+            0
+        };
+        let n_super = if is_chunked { 0 } else { n_blocks.min(SUPER_BLOCKS) };
+        let n_shared = if is_chunked { n_components } else { 0 };
+        let n_accumulators = if is_chunked { 0 } else { n_components };
         Self {
             block_rows,
-            responsibilities: vec![Shares::new(n_components); n_super],
+            is_full,
             bounds: (0..n_blocks).map(|_| BlockBounds::new(n_components, block_rows)).collect(),
-            accumulators: accumulators(),
             blocks: Vec::with_capacity(n_blocks),
-            scratch: (0..n_scratch).map(|_| Mutex::new(scratch())).collect(),
-            slots: (0..n_slots)
-                .map(|_| Slot {
-                    responsibilities: Shares::new(n_components),
-                    accumulators: accumulators(),
-                    blocks: Vec::with_capacity(CHUNK_ROWS / block_rows),
-                    scratch: scratch(),
+            scratch: (0..=n_threads)
+                .map(|_| ThreadScratch {
+                    block: BlockScratch::new(d),
+                    responsibilities: Shares::new(n_shared),
                 })
+                .map(Mutex::new)
                 .collect(),
+            slots: (0..n_slots)
+                .map(|_| Slot { sums: sums(), blocks: Vec::with_capacity(CHUNK_ROWS / block_rows) })
+                .collect(),
+            responsibilities: vec![Shares::new(n_components); n_super],
+            accumulators: (0..n_accumulators).map(|_| Accumulator::new(d)).collect(),
+            centers: Centers::new(),
             moments: vec![Moments::new(covariance_type, d); n_components],
         }
     }
@@ -130,7 +147,7 @@ impl<T: Real> Workspace<T> {
         drift: &Drift,
         centers: &[f64],
     ) -> PassTotals {
-        self.run(samples, centers, |_, rows, bounds, shares, scratch| {
+        self.run(samples, centers, density.center(), |_, rows, bounds, shares, scratch| {
             expectation(rows, density, drift, bounds, shares, scratch);
         })
     }
@@ -144,7 +161,7 @@ impl<T: Real> Workspace<T> {
         drift: &Drift,
         centers: &[f64],
     ) -> PassTotals {
-        self.run(samples, centers, |_, rows, bounds, shares, scratch| {
+        self.run(samples, centers, density.center(), |_, rows, bounds, shares, scratch| {
             expectation(rows, density, drift, bounds, shares, scratch);
             let values = &mut scratch.log_likelihoods;
             values.fill(0.0);
@@ -165,7 +182,7 @@ impl<T: Real> Workspace<T> {
         centers: &[f64],
     ) -> PassTotals {
         let unknown = Drift::unknown(density.n_components());
-        self.run(samples, centers, |_, rows, bounds, shares, scratch| {
+        self.run(samples, centers, density.center(), |_, rows, bounds, shares, scratch| {
             expectation(rows, density, &unknown, bounds, shares, scratch);
             shares.clear();
             for row in 0..rows.len() / density.n_features() {
@@ -182,8 +199,9 @@ impl<T: Real> Workspace<T> {
         of: impl Fn(usize, usize) -> f64 + Sync,
     ) -> PassTotals {
         let d = samples.n_features();
-        let k = self.accumulators.len();
-        self.run(samples, centers, |first_row, rows, _, shares, scratch| {
+        let k = self.moments.len();
+        let origin: Vec<T> = centers[..d].iter().map(|c| T::from_f64(*c)).collect();
+        self.run(samples, centers, &origin, |first_row, rows, _, shares, scratch| {
             shares.clear();
             for row in 0..rows.len() / d {
                 for component in 0..k {
@@ -203,20 +221,20 @@ impl<T: Real> Workspace<T> {
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
+        origin: &[T],
         fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
     ) -> PassTotals {
-        let d = samples.n_features();
-        for (accumulator, center) in self.accumulators.iter_mut().zip(centers.chunks(d)) {
-            accumulator.reset(center);
+        self.centers.set(centers, origin, self.is_full);
+        for (k, moments) in self.moments.iter_mut().enumerate() {
+            moments.center.copy_from_slice(self.centers.of(k));
+            moments.clear();
         }
         self.blocks.clear();
         if self.slots.is_empty() {
             self.by_components(samples, fill);
         } else {
-            self.by_chunks(samples, centers, fill);
+            self.by_chunks(samples, fill);
         }
-        let finished = self.accumulators.par_iter_mut().map(Accumulator::finish);
-        finished.zip(&mut self.moments).for_each(|(from, to)| to.clone_from(from));
         self.totals()
     }
 
@@ -224,11 +242,11 @@ impl<T: Real> Workspace<T> {
     fn by_chunks(
         &mut self,
         samples: &Samples<'_, T>,
-        centers: &[f64],
         fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
     ) {
         let d = samples.n_features();
         let (block_rows, chunk_rows) = (self.block_rows, CHUNK_ROWS);
+        let (scratch, centers) = (&self.scratch, &self.centers);
         let chunk_blocks = chunk_rows / block_rows;
         let n_slots = self.slots.len();
         let rounds = samples.data().chunks(n_slots * chunk_rows * d);
@@ -236,36 +254,32 @@ impl<T: Real> Workspace<T> {
         for (round, (rows, known)) in rounds.zip(known).enumerate() {
             let chunks = rows.par_chunks(chunk_rows * d).zip(known.par_chunks_mut(chunk_blocks));
             let n_chunks = chunks.len();
-            let work = self.slots.par_iter_mut().zip(chunks).enumerate();
+            // Chunks differ in what they skip: each is handed out by itself.
+            let work = self.slots.par_iter_mut().zip(chunks).enumerate().with_max_len(1);
             work.for_each(|(index, (slot, (rows, known)))| {
-                for (accumulator, center) in slot.accumulators.iter_mut().zip(centers.chunks(d)) {
-                    accumulator.reset(center);
-                }
+                let mut scratch = own(scratch);
+                let ThreadScratch { block, responsibilities } = &mut *scratch;
+                slot.sums.reset(centers);
                 slot.blocks.clear();
                 let first_row = (round * n_slots + index) * chunk_rows;
                 let blocks = rows.chunks(block_rows * d).zip(known);
                 for (index, (rows, bounds)) in blocks.enumerate() {
                     let first_row = first_row + index * block_rows;
-                    let Slot { responsibilities, accumulators, blocks, scratch } = &mut *slot;
-                    fill(first_row, rows, bounds, responsibilities, scratch);
-                    let values = &scratch.log_likelihoods[..rows.len() / d];
-                    blocks.push(block_totals(samples, first_row, responsibilities, values));
-                    for (k, accumulator) in accumulators.iter_mut().enumerate() {
-                        let (listed, values) = responsibilities.of(k);
-                        accumulator.add(rows, listed, values);
-                    }
+                    block.next_block();
+                    fill(first_row, rows, bounds, responsibilities, block);
+                    let values = &block.log_likelihoods[..rows.len() / d];
+                    slot.blocks.push(block_totals(samples, first_row, responsibilities, values));
+                    slot.sums.add(rows, responsibilities, centers, block);
                 }
-                for accumulator in &mut slot.accumulators {
-                    accumulator.finish();
-                }
+                slot.sums.finish();
             });
             let slots = &self.slots[..n_chunks];
             for slot in slots {
                 self.blocks.extend(&slot.blocks);
             }
-            self.accumulators.par_iter_mut().enumerate().for_each(|(k, total)| {
+            self.moments.par_iter_mut().enumerate().for_each(|(k, total)| {
                 for slot in slots {
-                    total.merge(&slot.accumulators[k]);
+                    slot.sums.add_to(k, total);
                 }
             });
         }
@@ -279,33 +293,37 @@ impl<T: Real> Workspace<T> {
     ) {
         let d = samples.n_features();
         let (scratch, block_rows) = (&self.scratch, self.block_rows);
+        for (k, accumulator) in self.accumulators.iter_mut().enumerate() {
+            accumulator.reset(self.centers.of(k));
+        }
         let super_blocks = samples.data().chunks(SUPER_BLOCKS * block_rows * d);
         for (index, (rows, known)) in
             super_blocks.zip(self.bounds.chunks_mut(SUPER_BLOCKS)).enumerate()
         {
             let first_row = index * SUPER_BLOCKS * block_rows;
             let blocks = rows.par_chunks(block_rows * d).zip(known);
-            let totals = self.responsibilities.par_iter_mut().zip(blocks).enumerate().map(
-                |(index, (shares, (rows, bounds)))| {
-                    let first_row = first_row + index * block_rows;
-                    // Nothing below yields to the pool, so a thread never meets its own lock.
-                    let slot = rayon::current_thread_index()
-                        .map_or(scratch.len() - 1, |i| i.min(scratch.len() - 1));
-                    let mut scratch = scratch[slot].lock().unwrap_or_else(PoisonError::into_inner);
-                    fill(first_row, rows, bounds, shares, &mut scratch);
-                    let values = &scratch.log_likelihoods[..rows.len() / d];
-                    block_totals(samples, first_row, shares, values)
-                },
-            );
+            let blocks = self.responsibilities.par_iter_mut().zip(blocks).enumerate();
+            let totals = blocks.with_max_len(1).map(|(index, (shares, (rows, bounds)))| {
+                let first_row = first_row + index * block_rows;
+                let mut scratch = own(scratch);
+                let block = &mut scratch.block;
+                fill(first_row, rows, bounds, shares, block);
+                let values = &block.log_likelihoods[..rows.len() / d];
+                block_totals(samples, first_row, shares, values)
+            });
             self.blocks.par_extend(totals);
             let responsibilities = &self.responsibilities;
-            self.accumulators.par_iter_mut().enumerate().for_each(|(component, accumulator)| {
+            // Components differ in how many rows they hold: each is handed out by itself.
+            let each = self.accumulators.par_iter_mut().enumerate().with_max_len(1);
+            each.for_each(|(component, accumulator)| {
                 for (shares, rows) in responsibilities.iter().zip(rows.chunks(block_rows * d)) {
                     let (listed, values) = shares.of(component);
                     accumulator.add(rows, listed, values);
                 }
             });
         }
+        let finished = self.accumulators.par_iter_mut().map(Accumulator::finish);
+        finished.zip(&mut self.moments).for_each(|(from, to)| std::mem::swap(from, to));
     }
 
     fn totals(&self) -> PassTotals {
@@ -315,6 +333,14 @@ impl<T: Real> Workspace<T> {
         });
         PassTotals { log_likelihood, worst_row: worst.worst_row }
     }
+}
+
+/// The scratch space of the thread at hand. Nothing that is done with it yields to the pool, so a thread never meets its
+/// own lock.
+fn own<T>(scratch: &[Mutex<ThreadScratch<T>>]) -> MutexGuard<'_, ThreadScratch<T>> {
+    let last = scratch.len() - 1;
+    let index = rayon::current_thread_index().map_or(last, |index| index.min(last));
+    scratch[index].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Weighs the responsibilities and log densities of a block by the samples' weights, and adds the latter up.

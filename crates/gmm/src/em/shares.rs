@@ -1,14 +1,18 @@
 //! [`Shares`]: the responsibilities of one block of rows, component by component, negligible ones left out.
 
 use crate::density::BLOCK_ROWS;
+use crate::kernels::diagonal::Lists;
 
 /// For each component, rows of a block and a value for each.
 #[derive(Clone, Debug)]
 pub(super) struct Shares {
-    /// `[K][BLOCK_ROWS]`, of which the first `counts[k]` are in use.
+    /// `[K][BLOCK_ROWS]`, of which each component's span is in use.
     rows: Vec<u32>,
     values: Vec<f64>,
-    counts: Vec<usize>,
+    /// Where each component's rows start and end.
+    spans: Vec<(usize, usize)>,
+    /// The end of each span, added since [`settle`](Self::settle).
+    added: Vec<(usize, usize)>,
 }
 
 impl Shares {
@@ -16,71 +20,93 @@ impl Shares {
         Self {
             rows: vec![0; n_components * BLOCK_ROWS],
             values: vec![0.0; n_components * BLOCK_ROWS],
-            counts: vec![0; n_components],
+            spans: (0..n_components).map(|k| (k * BLOCK_ROWS, k * BLOCK_ROWS)).collect(),
+            added: (0..n_components).map(|k| (k * BLOCK_ROWS, k * BLOCK_ROWS)).collect(),
         }
     }
 
     pub(super) fn n_components(&self) -> usize {
-        self.counts.len()
+        self.spans.len()
     }
 
     /// Forgets all rows.
     pub(super) fn clear(&mut self) {
-        self.counts.fill(0);
+        for (k, (span, added)) in self.spans.iter_mut().zip(&mut self.added).enumerate() {
+            *span = (k * BLOCK_ROWS, k * BLOCK_ROWS);
+            *added = *span;
+        }
     }
 
     /// Adds a row to a component.
     pub(super) fn push(&mut self, component: usize, row: u32, value: f64) {
-        let at = component * BLOCK_ROWS + self.counts[component];
+        let at = self.spans[component].1;
         self.rows[at] = row;
         self.values[at] = value;
-        self.counts[component] += 1;
+        self.spans[component].1 += 1;
+        self.added[component].1 += 1;
     }
 
     /// Rows of a component and their values.
     pub(super) fn of(&self, component: usize) -> (&[u32], &[f64]) {
-        let first = component * BLOCK_ROWS;
-        let used = first..first + self.counts[component];
-        (&self.rows[used.clone()], &self.values[used])
+        let (first, end) = self.spans[component];
+        (&self.rows[first..end], &self.values[first..end])
     }
 
     /// Rows of a component and their values, to be changed.
     pub(super) fn of_mut(&mut self, component: usize) -> (&[u32], &mut [f64]) {
-        let first = component * BLOCK_ROWS;
-        let used = first..first + self.counts[component];
-        (&self.rows[used.clone()], &mut self.values[used])
+        let (first, end) = self.spans[component];
+        (&self.rows[first..end], &mut self.values[first..end])
     }
 
-    /// Adds the rows that pass `wanted` to a component and returns them with room for their values.
-    pub(super) fn extend(
-        &mut self,
-        component: usize,
-        n_rows: usize,
-        wanted: impl Fn(usize) -> bool,
-    ) -> (&[u32], &mut [f64]) {
-        let first = component * BLOCK_ROWS + self.counts[component];
-        let (mut end, limit) = (first, (component + 1) * BLOCK_ROWS);
-        for row in 0..n_rows {
+    /// Rows of all components, and the values of the lists' places.
+    pub(super) fn lists(&self) -> (Lists<'_>, &[f64]) {
+        (Lists { rows: &self.rows, spans: &self.spans }, &self.values)
+    }
+
+    /// Adds the rows that are wanted to a component, which has had each of them at most once.
+    pub(super) fn extend(&mut self, component: usize, wanted: &[bool]) {
+        let (first, limit) = (self.spans[component].1, (component + 1) * BLOCK_ROWS);
+        let mut end = first;
+        // A row is written before it is known whether it stays, so that no branch is mispredicted; only a component
+        // that has all rows has no room for that.
+        for (row, wanted) in (0_u32..).zip(wanted) {
             if end == limit {
                 break;
             }
-            // The slot is overwritten by the next row unless this one is wanted: no branch to mispredict.
-            self.rows[end] = row as u32;
-            end += usize::from(wanted(row));
+            self.rows[end] = row;
+            end += usize::from(*wanted);
         }
-        self.counts[component] += end - first;
+        self.spans[component].1 = end;
+        self.added[component].1 = end;
+    }
+
+    /// The rows added to each component since [`settle`](Self::settle), and the values of the lists' places.
+    pub(super) fn fresh(&mut self) -> (Lists<'_>, &mut [f64]) {
+        (Lists { rows: &self.rows, spans: &self.added }, &mut self.values)
+    }
+
+    /// The rows added to one component since then, with their values.
+    pub(super) fn added(&mut self, component: usize) -> (&[u32], &mut [f64]) {
+        let (first, end) = self.added[component];
         (&self.rows[first..end], &mut self.values[first..end])
+    }
+
+    /// What has been added counts as old from now on.
+    pub(super) fn settle(&mut self) {
+        for (first, end) in &mut self.added {
+            *first = *end;
+        }
     }
 
     /// Leaves out the values of a component that are not above `least`.
     pub(super) fn keep_above(&mut self, component: usize, least: f64) {
-        let first = component * BLOCK_ROWS;
+        let (first, limit) = self.spans[component];
         let mut end = first;
-        for at in first..first + self.counts[component] {
+        for at in first..limit {
             self.rows[end] = self.rows[at];
             self.values[end] = self.values[at];
             end += usize::from(self.values[at] > least);
         }
-        self.counts[component] = end - first;
+        self.spans[component].1 = end;
     }
 }

@@ -80,7 +80,7 @@ impl Background {
             rows.extend(samples.row(*row).iter().map(|x| x.to_f64()));
         }
         let weights: Vec<f64> = chosen.iter().map(|row| samples.weight(*row)).collect();
-        let mut accumulator = Accumulator::<f64>::new(CovarianceType::Full, d);
+        let mut accumulator = Accumulator::<f64>::new(d);
         accumulator.reset(&rows[..d]);
         accumulator.add_all(&rows, |row| weights[row]);
         let moments = accumulator.finish();
@@ -100,7 +100,7 @@ impl Background {
 
     fn ensure_total<T: Real>(&self, samples: &Samples<'_, T>) {
         self.total.get_or_init(|| {
-            let mut total = Accumulator::<T>::new(CovarianceType::Full, self.mean.len());
+            let mut total = Accumulator::<T>::new(self.mean.len());
             total.reset(&self.mean);
             total.add_all(samples.data(), |row| samples.weight(row));
             total.finish().clone()

@@ -95,7 +95,7 @@ impl Prior {
         background: &Background,
     ) -> Self {
         let d = samples.n_features();
-        let mut all = Accumulator::<T>::new(CovarianceType::Full, d);
+        let mut all = Accumulator::<T>::new(d);
         all.reset(&background.mean);
         all.add_all(samples.data(), |row| samples.weight(row));
         let moments = all.finish();

@@ -1,58 +1,75 @@
-//! Distances and moments for diagonal covariances.
+//! Distances and moments for diagonal covariances, tile by tile.
+//!
+//! A tile of the rows stays in the first cache while every component goes through its own rows, with its parameters or
+//! its sums in registers.
 
+use super::tiles::{Aligned, TILE_REGISTERS, Tile, TiledRows, padded};
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Rows evaluated together.
-const ROWS: usize = 4;
-
-/// Takes `center` off every row of a block.
-pub(crate) fn center_block<T: Real>(rows: &[T], center: &[T], out: &mut [T]) {
-    Arch::new().dispatch(Center { rows, point: center, out });
+/// For each component, the rows of a block that concern it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lists<'a> {
+    /// Rows of all lists.
+    pub(crate) rows: &'a [u32],
+    /// Where the list of each component starts and ends in `rows`.
+    pub(crate) spans: &'a [(usize, usize)],
 }
 
-struct Center<'a, T> {
-    rows: &'a [T],
-    point: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Real> WithSimd for Center<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let d = self.point.len();
-        for (row, out) in self.rows.chunks_exact(d).zip(self.out.chunks_exact_mut(d)) {
-            for ((out, x), c) in out.iter_mut().zip(row).zip(self.point) {
-                *out = *x - *c;
-            }
-        }
+impl Lists<'_> {
+    /// Rows in all lists together.
+    fn n_pairs(&self) -> usize {
+        self.spans.iter().map(|(first, end)| end - first).sum()
     }
 }
 
-/// Writes `Σ_j (y_j s_j + t_j)²` of the listed rows of a centred block to `out`, one after the other.
+/// What the distances of all components need: `1/σ` and `(c - μ)/σ`, `[K, padded D]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Scales<T> {
+    scales: Aligned<T>,
+    shifts: Aligned<T>,
+}
+
+impl<T: Real> Scales<T> {
+    /// From `[K, D]` values each.
+    pub(crate) fn new(scales: &[f64], shifts: &[f64], d: usize) -> Self {
+        let mut own = Self { scales: Aligned::new(), shifts: Aligned::new() };
+        spread(scales, d, &mut own.scales);
+        spread(shifts, d, &mut own.shifts);
+        own
+    }
+}
+
+/// Writes rows of `d` values to rows of [`padded`] ones, rounded and filled up with zeros.
+pub(crate) fn spread<T: Real>(values: &[f64], d: usize, out: &mut Aligned<T>) {
+    let width = padded::<T>(d);
+    out.resize(values.len() / d * width);
+    for (out, values) in out.as_mut_slice().chunks_mut(width).zip(values.chunks(d)) {
+        let (own, rest) = out.split_at_mut(d);
+        own.iter_mut().zip(values).for_each(|(out, value)| *out = T::from_f64(*value));
+        rest.fill(T::from_f64(0.0));
+    }
+}
+
+/// Writes `Σ_j (y_j s_j + t_j)²` for every component and each of its rows to the place of the row in the lists.
 ///
-/// With `y = x - c`, `s = 1/σ` and `t = (c - μ)/σ` these are squared distances in standard deviations. A register holds
-/// neighbouring features, so rows need no transposing; a row's result does not depend on its neighbours.
-///
-/// # Shapes
-/// - `centered`: `[n, D]`; `scale`, `shift`: `[D]`
+/// With `y = x - c`, `s = 1/σ` and `t = (c - μ)/σ` these are squared distances in standard deviations. A row's result
+/// does not depend on what else is listed. `partial` is working space.
 pub(crate) fn listed_distances<T: Real>(
-    centered: &[T],
-    listed: &[u32],
-    scale: &[T],
-    shift: &[T],
+    block: &TiledRows<T>,
+    lists: Lists<'_>,
+    own: &Scales<T>,
+    partial: &mut Aligned<T>,
     out: &mut [f64],
 ) {
-    Arch::new().dispatch(Distances { centered, listed, scale, shift, out });
+    Arch::new().dispatch(Distances { block, lists, own, partial, out });
 }
 
 struct Distances<'a, T> {
-    centered: &'a [T],
-    listed: &'a [u32],
-    scale: &'a [T],
-    shift: &'a [T],
+    block: &'a TiledRows<T>,
+    lists: Lists<'a>,
+    own: &'a Scales<T>,
+    partial: &'a mut Aligned<T>,
     out: &'a mut [f64],
 }
 
@@ -61,160 +78,246 @@ impl<T: Real> WithSimd for Distances<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let d = self.scale.len();
-        for (ids, out) in self.listed.chunks(ROWS).zip(self.out.chunks_mut(ROWS)) {
-            let rows = std::array::from_fn(|i| {
-                let id = ids[i.min(ids.len() - 1)] as usize;
-                &self.centered[id * d..][..d]
-            });
-            let sums = four_distances(simd, rows, self.scale, self.shift);
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = sum.to_f64();
+        let Self { block, lists, own, partial, out } = self;
+        let n_pairs = lists.n_pairs();
+        if n_pairs == 0 {
+            return;
+        }
+        partial.resize(n_pairs * T::lanes::<S>());
+        let sums = T::registers_mut::<S>(partial.as_mut_slice()).0;
+        sums.fill(T::splat(simd, T::from_f64(0.0)));
+        for tile in block.tiles::<S>() {
+            match tile.values.len() / block.n_rows() {
+                1 => add_distances::<T, S, 1>(simd, &tile, lists, own, sums),
+                2 => add_distances::<T, S, 2>(simd, &tile, lists, own, sums),
+                3 => add_distances::<T, S, 3>(simd, &tile, lists, own, sums),
+                _ => add_distances::<T, S, TILE_REGISTERS>(simd, &tile, lists, own, sums),
+            }
+        }
+        let mut sums = sums.iter();
+        for (first, end) in lists.spans {
+            for (out, sum) in out[*first..*end].iter_mut().zip(&mut sums) {
+                *out = T::sum_lanes(simd, *sum).to_f64();
             }
         }
     }
 }
 
-/// Distances of [`ROWS`] rows, with two sums a row so that additions need not wait for each other.
+/// `G` registers of the component's padded values, from the place of the tile.
 #[inline(always)]
-fn four_distances<T: Real, S: Simd>(
-    simd: S,
-    rows: [&[T]; ROWS],
-    scale: &[T],
-    shift: &[T],
-) -> [T; ROWS] {
-    let d = scale.len();
-    let zero = T::from_f64(0.0);
-    let mut sums = [[T::splat(simd, zero); 2]; ROWS];
-    let lanes = T::lanes::<S>();
-    let mut at = 0;
-    while at + 2 * lanes <= d {
-        let pair = at..at + 2 * lanes;
-        let s = T::registers::<S>(&scale[pair.clone()]).0;
-        let t = T::registers::<S>(&shift[pair.clone()]).0;
-        for (row, sums) in rows.iter().zip(&mut sums) {
-            let y = T::registers::<S>(&row[pair.clone()]).0;
-            for p in 0..2 {
-                let z = T::mul_add(simd, y[p], s[p], t[p]);
-                sums[p] = T::mul_add(simd, z, z, sums[p]);
-            }
-        }
-        at += 2 * lanes;
-    }
-    let mut totals = [zero; ROWS];
-    for ((total, sums), row) in totals.iter_mut().zip(sums).zip(rows) {
-        *total = T::sum_lanes(simd, T::add_each(simd, sums[0], sums[1]));
-        for j in at..d {
-            let z = row[j] * scale[j] + shift[j];
-            *total += z * z;
-        }
-    }
-    totals
+fn at_tile<V: Copy, const G: usize>(
+    values: &[V],
+    width: usize,
+    component: usize,
+    at: usize,
+) -> [V; G] {
+    let own = &values[component * width + at..][..G];
+    std::array::from_fn(|g| own[g])
 }
 
-/// Sums of moments in the samples' type, before they are widened.
+/// Adds what the `G` registers of a tile contribute to each pair's distance, lane by lane.
+#[inline(always)]
+fn add_distances<T: Real, S: Simd, const G: usize>(
+    simd: S,
+    tile: &Tile<'_, T::Vector<S>>,
+    lists: Lists<'_>,
+    own: &Scales<T>,
+    sums: &mut [T::Vector<S>],
+) {
+    let (rows, _) = tile.values.as_chunks::<G>();
+    let scales = T::registers::<S>(own.scales.as_slice()).0;
+    let shifts = T::registers::<S>(own.shifts.as_slice()).0;
+    let width = scales.len() / lists.spans.len();
+    let mut left = sums;
+    for (k, (first, end)) in lists.spans.iter().enumerate() {
+        let (sums, later) = left.split_at_mut(end - first);
+        left = later;
+        let s: [_; G] = at_tile(scales, width, k, tile.first);
+        let t: [_; G] = at_tile(shifts, width, k, tile.first);
+        for (sum, row) in sums.iter_mut().zip(&lists.rows[*first..*end]) {
+            let y = &rows[*row as usize];
+            let mut total = *sum;
+            for g in 0..G {
+                let z = T::mul_add(simd, y[g], s[g], t[g]);
+                total = T::mul_add(simd, z, z, total);
+            }
+            *sum = total;
+        }
+    }
+}
+
+/// Sums of moments of all components in the samples' type, before they are widened; `[K, padded D]`.
 #[derive(Debug)]
 pub(crate) struct MomentSums<T> {
-    first: Vec<T>,
-    second: Vec<T>,
+    first: Aligned<T>,
+    second: Aligned<T>,
+    d: usize,
 }
 
 impl<T: Real> MomentSums<T> {
-    pub(crate) fn new(d: usize) -> Self {
-        Self { first: vec![T::from_f64(0.0); d], second: vec![T::from_f64(0.0); d] }
+    pub(crate) fn new(n_components: usize, d: usize) -> Self {
+        let mut own = Self { first: Aligned::new(), second: Aligned::new(), d };
+        own.first.resize(n_components * padded::<T>(d));
+        own.second.resize(n_components * padded::<T>(d));
+        own.clear();
+        own
     }
 
-    /// Moves the sums to totals.
-    pub(crate) fn flush(&mut self, first: &mut [f64], second: &mut [f64]) {
-        for (totals, sums) in [(first, &mut self.first), (second, &mut self.second)] {
-            for (total, sum) in totals.iter_mut().zip(sums) {
+    pub(crate) fn clear(&mut self) {
+        for sums in [&mut self.first, &mut self.second] {
+            sums.as_mut_slice().fill(T::from_f64(0.0));
+        }
+    }
+
+    /// Adds the sums of one component to totals.
+    pub(crate) fn add_to(&self, component: usize, first: &mut [f64], second: &mut [f64]) {
+        let at = component * padded::<T>(self.d);
+        for (totals, sums) in [(first, &self.first), (second, &self.second)] {
+            for (total, sum) in totals.iter_mut().zip(&sums.as_slice()[at..at + self.d]) {
                 *total += sum.to_f64();
-                *sum = T::from_f64(0.0);
             }
         }
     }
 }
 
-/// Adds `Σ r (x - c)` and `Σ r (x - c)²` over the listed rows to `sums`, feature by feature.
+/// Adds `Σ r (y - m)` and `Σ r (y - m)²` over each component's rows to `sums`, feature by feature.
 ///
-/// [`ROWS`] rows are gone through together from front to back, so that they stream in from the cache.
-///
-/// # Shapes
-/// - `rows`: `[n, D]`; `center`: `[D]`; `listed`: row and responsibility
+/// `responsibilities` stand where their rows stand in the lists; `centers` are `m`, `[K, padded D]`.
 pub(crate) fn add_moments<T: Real>(
-    rows: &[T],
-    center: &[T],
-    listed: &[(u32, T)],
+    block: &TiledRows<T>,
+    lists: Lists<'_>,
+    responsibilities: &[T],
+    centers: &Aligned<T>,
     sums: &mut MomentSums<T>,
 ) {
-    Arch::new().dispatch(Moments { rows, center, listed, sums });
+    Arch::new().dispatch(AddMoments { block, lists, responsibilities, centers, sums });
 }
 
-struct Moments<'a, T> {
-    rows: &'a [T],
-    center: &'a [T],
-    listed: &'a [(u32, T)],
+struct AddMoments<'a, T> {
+    block: &'a TiledRows<T>,
+    lists: Lists<'a>,
+    responsibilities: &'a [T],
+    centers: &'a Aligned<T>,
     sums: &'a mut MomentSums<T>,
 }
 
-impl<T: Real> WithSimd for Moments<'_, T> {
+impl<T: Real> WithSimd for AddMoments<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let d = self.center.len();
-        let MomentSums { first, second } = self.sums;
-        for listed in self.listed.chunks(ROWS) {
-            // Where fewer are left, the last one is repeated with no weight: it adds zeros.
-            let entry = |i: usize| listed[i.min(listed.len() - 1)];
-            let rows: [&[T]; ROWS] =
-                std::array::from_fn(|i| &self.rows[entry(i).0 as usize * d..][..d]);
-            let weights: [T; ROWS] =
-                std::array::from_fn(
-                    |i| {
-                        if i < listed.len() { entry(i).1 } else { T::from_f64(0.0) }
-                    },
-                );
-            add_four(simd, rows, weights, self.center, first, second);
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for tile in self.block.tiles::<S>() {
+            match tile.values.len() / self.block.n_rows() {
+                1 => self.add_tile::<S, 1>(simd, &tile),
+                2 => self.add_tile::<S, 2>(simd, &tile),
+                3 => self.add_tile::<S, 3>(simd, &tile),
+                _ => self.add_tile::<S, TILE_REGISTERS>(simd, &tile),
+            }
         }
     }
 }
 
-/// Adds the moments of [`ROWS`] rows.
-#[inline(always)]
-fn add_four<T: Real, S: Simd>(
-    simd: S,
-    rows: [&[T]; ROWS],
-    weights: [T; ROWS],
-    center: &[T],
-    first: &mut [T],
-    second: &mut [T],
-) {
-    let (centers, tail) = T::registers::<S>(center);
-    let whole = center.len() - tail.len();
-    let [a, b, c, e] = rows.map(|row| T::registers::<S>(row).0);
-    let [wa, wb, wc, we] = weights.map(|weight| T::splat(simd, weight));
-    let firsts = T::registers_mut::<S>(first).0;
-    let seconds = T::registers_mut::<S>(second).0;
-    let sums = firsts.iter_mut().zip(seconds);
-    let values = a.iter().zip(b).zip(c.iter().zip(e)).zip(centers);
-    for ((first, second), (((a, b), (c, e)), center)) in sums.zip(values) {
-        // Two short chains of additions instead of one long one.
-        let (za, zb) = (T::sub_each(simd, *a, *center), T::sub_each(simd, *b, *center));
-        let (zc, ze) = (T::sub_each(simd, *c, *center), T::sub_each(simd, *e, *center));
-        let (ya, yb) = (T::mul_each(simd, wa, za), T::mul_each(simd, wb, zb));
-        let (yc, ye) = (T::mul_each(simd, wc, zc), T::mul_each(simd, we, ze));
-        let ab = T::mul_add(simd, yb, zb, T::mul_add(simd, ya, za, *second));
-        let ce = T::mul_add(simd, ye, ze, T::mul_each(simd, yc, zc));
-        let one = T::add_each(simd, T::add_each(simd, ya, yb), T::add_each(simd, yc, ye));
-        *first = T::add_each(simd, *first, one);
-        *second = T::add_each(simd, ab, ce);
+impl<T: Real> AddMoments<'_, T> {
+    /// Adds the moments of the `G` features' registers of a tile.
+    #[inline(always)]
+    fn add_tile<S: Simd, const G: usize>(&mut self, simd: S, tile: &Tile<'_, T::Vector<S>>) {
+        let (rows, _) = tile.values.as_chunks::<G>();
+        let centers = T::registers::<S>(self.centers.as_slice()).0;
+        let firsts = T::registers_mut::<S>(self.sums.first.as_mut_slice()).0;
+        let seconds = T::registers_mut::<S>(self.sums.second.as_mut_slice()).0;
+        let width = centers.len() / self.lists.spans.len();
+        for (k, (start, end)) in self.lists.spans.iter().enumerate() {
+            if start == end {
+                continue;
+            }
+            let m: [_; G] = at_tile(centers, width, k, tile.first);
+            let mut first = [T::splat(simd, T::from_f64(0.0)); G];
+            let mut second = first;
+            let listed = self.lists.rows[*start..*end].iter();
+            for (row, r) in listed.zip(&self.responsibilities[*start..*end]) {
+                let (y, r) = (&rows[*row as usize], T::splat(simd, *r));
+                for g in 0..G {
+                    let z = T::sub_each(simd, y[g], m[g]);
+                    let rz = T::mul_each(simd, r, z);
+                    first[g] = T::add_each(simd, first[g], rz);
+                    second[g] = T::mul_add(simd, rz, z, second[g]);
+                }
+            }
+            let at = k * width + tile.first;
+            for g in 0..G {
+                firsts[at + g] = T::add_each(simd, firsts[at + g], first[g]);
+                seconds[at + g] = T::add_each(simd, seconds[at + g], second[g]);
+            }
+        }
     }
-    for (row, weight) in rows.iter().zip(weights) {
-        for j in whole..center.len() {
-            let z = row[j] - center[j];
-            first[j] += weight * z;
-            second[j] += weight * z * z;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number between -1 and 1 that differs from place to place.
+    fn value(at: usize) -> f64 {
+        (at as f64 * 12.9898).sin()
+    }
+
+    /// Whether two numbers agree to a few roundings of `T` among terms of the size of 1.
+    fn close<T>(found: f64, wanted: f64) -> bool {
+        let rounding = if size_of::<T>() == 4 { 1e-5 } else { 1e-13 };
+        (found - wanted).abs() <= rounding * (1.0 + wanted.abs())
+    }
+
+    /// Distances and moments beside plain sums, for `n` rows of `d` features and three components with different rows.
+    fn agrees<T: Real>(n: usize, d: usize) {
+        let rows: Vec<T> = (0..n * d).map(|at| T::from_f64(value(at))).collect();
+        let point: Vec<T> = (0..d).map(|j| T::from_f64(value(j + 7))).collect();
+        let mut block = TiledRows::new();
+        block.pack(&vec![T::from_f64(9.0); (n + 3) * d], &point);
+        block.pack(&rows, &point);
+        let (scales, shifts): (Vec<f64>, Vec<f64>) =
+            (0..3 * d).map(|at| (1.0 + 0.5 * value(at + 3), value(at + 5))).unzip();
+        let all: Vec<u32> = (0_u32..).take(n).collect();
+        let listed = [&all[..], &[], &all[n / 2..]].concat();
+        let spans = [(0, n), (n, n), (n, listed.len())];
+        let lists = Lists { rows: &listed, spans: &spans };
+        let mut out = vec![0.0; listed.len()];
+        let own = Scales::new(&scales, &shifts, d);
+        listed_distances(&block, lists, &own, &mut Aligned::new(), &mut out);
+        let weights: Vec<T> = (0..listed.len()).map(|i| T::from_f64(value(i).abs())).collect();
+        let mut centers = Aligned::new();
+        spread(&shifts, d, &mut centers);
+        let mut sums = MomentSums::new(3, d);
+        add_moments(&block, lists, &weights, &centers, &mut sums);
+        for (k, (start, end)) in spans.iter().enumerate() {
+            let (mut first, mut second) = (vec![0.0; d], vec![0.0; d]);
+            let (mut found_first, mut found_second) = (first.clone(), first.clone());
+            for at in *start..*end {
+                let mut distance = 0.0;
+                for j in 0..d {
+                    let y = rows[listed[at] as usize * d + j].to_f64() - point[j].to_f64();
+                    distance += (y * scales[k * d + j] + shifts[k * d + j]).powi(2);
+                    let (z, r) = (y - shifts[k * d + j], weights[at].to_f64());
+                    first[j] += r * z;
+                    second[j] += r * z * z;
+                }
+                assert!(close::<T>(out[at], distance), "{} {distance}, {n} x {d}", out[at]);
+            }
+            sums.add_to(k, &mut found_first, &mut found_second);
+            for (found, wanted) in
+                found_first.iter().chain(&found_second).zip(first.iter().chain(&second))
+            {
+                assert!(close::<T>(*found, *wanted), "{found} {wanted}, {n} x {d}");
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_of_every_width_give_the_plain_sums() {
+        for d in [1, 2, 4, 5, 8, 11, 15, 16, 17, 29, 32, 37, 64, 70] {
+            for n in [1, 2, 9, 64] {
+                agrees::<f64>(n, d);
+                agrees::<f32>(n, d);
+            }
         }
     }
 }

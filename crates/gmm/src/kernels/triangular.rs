@@ -16,9 +16,17 @@ pub(crate) struct TiledLower<T> {
 }
 
 impl<T: Real> TiledLower<T> {
-    /// Cuts the row-major matrix `lower` into tiles.
-    pub(crate) fn new(lower: &[f64], d: usize) -> Self {
-        let mut values = Vec::with_capacity(Self::len(d));
+    /// No matrix yet.
+    pub(crate) fn empty() -> Self {
+        Self { values: Vec::new(), d: 0 }
+    }
+
+    /// Cuts the row-major matrix `lower` into tiles, in the memory of the matrix before.
+    pub(crate) fn set(&mut self, lower: &[f64], d: usize) {
+        let Self { values, d: own } = self;
+        *own = d;
+        values.clear();
+        values.reserve(Self::len(d));
         for first in (0..d).step_by(TILE) {
             for j in 0..(first + TILE).min(d) {
                 values.extend((first..first + TILE).map(|i| {
@@ -27,7 +35,6 @@ impl<T: Real> TiledLower<T> {
                 }));
             }
         }
-        Self { values, d }
     }
 
     /// Values in all tiles.

@@ -1,0 +1,154 @@
+//! Moments of one chunk of rows, before they are added to those of the whole pass.
+
+use super::bounds::BlockScratch;
+use super::shares::Shares;
+use crate::density::BLOCK_ROWS;
+use crate::kernels::diagonal::{self, MomentSums, spread};
+use crate::kernels::tiles::Aligned;
+use crate::stats::{Accumulator, Moments};
+use crate::{CovarianceType, Real};
+
+/// The points that one pass takes moments around.
+pub(super) struct Centers<T> {
+    /// Taken off the rows of diagonal shapes first.
+    origin: Vec<T>,
+    /// Where the components' centres lie from there, `[K, padded D]`.
+    relative: Aligned<T>,
+    /// The centres themselves, as rounding left them, `[K, D]`.
+    wide: Vec<f64>,
+}
+
+impl<T: Real> Centers<T> {
+    pub(super) fn new() -> Self {
+        Self { origin: Vec::new(), relative: Aligned::new(), wide: Vec::new() }
+    }
+
+    /// Takes `centers` (`[K, D]`), rounded to the samples' type: each less `origin`, or, for full covariances, each by
+    /// itself.
+    pub(super) fn set(&mut self, centers: &[f64], origin: &[T], is_full: bool) {
+        let d = origin.len();
+        self.origin.clear();
+        self.origin.extend_from_slice(origin);
+        if is_full {
+            self.origin.fill(T::from_f64(0.0));
+        }
+        let origin = &self.origin;
+        self.wide.clear();
+        let differences = centers.iter().zip(origin.iter().cycle());
+        self.wide.extend(differences.map(|(center, origin)| center - origin.to_f64()));
+        spread(&self.wide, d, &mut self.relative);
+        for (wide, origin) in self.wide.iter_mut().zip(origin.iter().cycle()) {
+            *wide = T::from_f64(*wide).to_f64() + origin.to_f64();
+        }
+    }
+
+    /// The centre of one component.
+    pub(super) fn of(&self, component: usize) -> &[f64] {
+        let d = self.origin.len();
+        &self.wide[component * d..(component + 1) * d]
+    }
+}
+
+/// Moments of all components over one chunk.
+pub(super) enum ChunkSums<T> {
+    /// Matrices of second moments.
+    Full(Vec<Accumulator<T>>),
+    /// Their diagonals.
+    Diagonal {
+        /// `Σ r` of each component.
+        counts: Vec<f64>,
+        sums: MomentSums<T>,
+        /// Responsibilities of a block in the samples' type.
+        rounded: Vec<T>,
+    },
+}
+
+impl<T: Real> ChunkSums<T> {
+    pub(super) fn new(covariance_type: CovarianceType, n_components: usize, d: usize) -> Self {
+        match covariance_type {
+            CovarianceType::Full => {
+                Self::Full((0..n_components).map(|_| Accumulator::new(d)).collect())
+            }
+            _ => Self::Diagonal {
+                counts: vec![0.0; n_components],
+                sums: MomentSums::new(n_components, d),
+                rounded: Vec::new(),
+            },
+        }
+    }
+
+    /// Bytes of one chunk's sums.
+    pub(super) fn bytes(covariance_type: CovarianceType, n_components: usize, d: usize) -> usize {
+        let each = match covariance_type {
+            CovarianceType::Full => Accumulator::<T>::bytes(d),
+            _ => (2 * d + BLOCK_ROWS) * size_of::<T>(),
+        };
+        n_components * each
+    }
+
+    /// Forgets all rows and takes moments around `centers` from now on.
+    pub(super) fn reset(&mut self, centers: &Centers<T>) {
+        match self {
+            Self::Full(accumulators) => {
+                for (k, accumulator) in accumulators.iter_mut().enumerate() {
+                    accumulator.reset(centers.of(k));
+                }
+            }
+            Self::Diagonal { counts, sums, .. } => {
+                counts.fill(0.0);
+                sums.clear();
+            }
+        }
+    }
+
+    /// Adds the block of rows that `scratch` is at.
+    pub(super) fn add(
+        &mut self,
+        rows: &[T],
+        shares: &Shares,
+        centers: &Centers<T>,
+        scratch: &mut BlockScratch<T>,
+    ) {
+        match self {
+            Self::Full(accumulators) => {
+                for (k, accumulator) in accumulators.iter_mut().enumerate() {
+                    let (listed, values) = shares.of(k);
+                    accumulator.add(rows, listed, values);
+                }
+            }
+            Self::Diagonal { counts, sums, rounded } => {
+                let (lists, values) = shares.lists();
+                rounded.resize(values.len(), T::from_f64(0.0));
+                for (count, (first, end)) in counts.iter_mut().zip(lists.spans) {
+                    let (values, rounded) = (&values[*first..*end], &mut rounded[*first..*end]);
+                    *count += values.iter().sum::<f64>();
+                    for (rounded, value) in rounded.iter_mut().zip(values) {
+                        *rounded = T::from_f64(*value);
+                    }
+                }
+                let tiled = scratch.tiled(rows, &centers.origin);
+                diagonal::add_moments(tiled, lists, rounded, &centers.relative, sums);
+            }
+        }
+    }
+
+    /// Ends a chunk: everything added is in the sums.
+    pub(super) fn finish(&mut self) {
+        if let Self::Full(accumulators) = self {
+            for accumulator in accumulators {
+                accumulator.finish();
+            }
+        }
+    }
+
+    /// Adds the moments of one component to those of the whole pass around the same centre.
+    pub(super) fn add_to(&self, component: usize, total: &mut Moments) {
+        match self {
+            Self::Full(accumulators) => total.add_same_center(accumulators[component].moments()),
+            Self::Diagonal { counts, sums, .. } => {
+                total.count += counts[component];
+                sums.add_to(component, &mut total.first, &mut total.second);
+            }
+        }
+    }
+}
