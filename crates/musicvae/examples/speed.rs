@@ -89,7 +89,10 @@ fn main() -> anyhow::Result<()> {
         seconds.sort_by(f64::total_cmp);
         Ok(seconds[seconds.len() / 2])
     };
-    let train = time(&mut || Ok(drop(trainer.step(windows)?)))?;
+    let train = time(&mut || {
+        trainer.step(windows)?;
+        Ok(())
+    })?;
     let mut result = serde_json::json!({
         "peer": "musicvae", "device": arguments.device, "threads": rayon::current_num_threads(),
         "enc": enc, "dec": dec, "dec_layers": dec_layers, "z": z, "batch": batch, "steps": steps,
@@ -103,7 +106,7 @@ fn main() -> anyhow::Result<()> {
         let encode = time(&mut || Ok(drop(black_box(model.encode_windows(windows, |_| ())))))?;
         let generator = Generator::new(&model.decoder);
         let latents = vec![0.1; batch * z];
-        let mut sample = |n: usize| {
+        let sample = |n: usize| {
             let mut rngs: Vec<_> = (0..n).map(|i| seed::stream(1, "decode", i as u64)).collect();
             time(&mut || {
                 let z = &latents[..n * z];
