@@ -73,6 +73,7 @@ pub(crate) fn stack_input<S: Simd>(
     with_tile_shape!(S, stack_strips(to, which, first, values, n));
 }
 
+#[expect(clippy::extra_unused_type_parameters, reason = "the macro names all three parameters")]
 #[inline(always)]
 fn stack_strips<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     to: &mut Stacked,
