@@ -4,8 +4,6 @@
 //! Elements are floating-point operations of the products, so that a rate of 100 Gelem/s is 100
 //! GFLOP/s. `RAYON_NUM_THREADS=1` measures one thread.
 
-#![expect(missing_docs, reason = "criterion's macros write undocumented functions")]
-
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -114,7 +114,7 @@ impl Case {
                             .sum()
                     } else {
                         let ids = &self.ids[(t * b + row) * self.slots..][..self.slots];
-                        ids.iter().filter(|id| **id >= 0).map(|id| weight(*id as usize)).sum()
+                        ids.iter().filter_map(|id| usize::try_from(*id).ok()).map(weight).sum()
                     };
                     let recurrent = |k: usize| out[k] * f64::from(self.recurrent[k * 4 * h + n]);
                     let context = f64::from(self.context[row * 4 * h + n]);
@@ -273,7 +273,9 @@ fn bf16_is_f32_with_weights_rounded_beforehand() {
             let found = on_every_instruction_set(&case, vectors, Precision::Bf16);
             let kept = (case.recurrent.clone(), case.weights.clone());
             let round = |values: &mut Vec<f32>| {
-                values.iter_mut().for_each(|v| *v = half::bf16::from_f32(*v).to_f32());
+                for value in values {
+                    *value = half::bf16::from_f32(*value).to_f32();
+                }
             };
             round(&mut case.recurrent);
             // A table's rows are no product; they stay as they are.
