@@ -37,6 +37,15 @@ pub fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
     }
 }
 
+/// `to += from`, element by element.
+#[inline(always)]
+pub fn add<S: Simd>(simd: S, to: &mut [f32], from: &[f32]) {
+    for (to, from) in to.chunks_mut(S::F32_LANES).zip(from.chunks(S::F32_LANES)) {
+        let sum = simd.add_f32s(load(simd, to), load(simd, from));
+        store(simd, to, sum);
+    }
+}
+
 /// `e^x` for each lane; `x` is clamped to `[-87, 87]`.
 #[inline(always)]
 pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {

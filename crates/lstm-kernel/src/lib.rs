@@ -4,7 +4,6 @@
 //! Nothing here knows tensors, autodiff or a model; `musicvae` brings those. The parts are
 //! - [`functions`]: the gate functions on SIMD registers, with their stated error;
 //! - [`packed`]: a matrix laid out once for many products with it;
-//! - [`products`]: the large products at the end of a backward pass;
 //! - [`lstm`]: the forward and the backward pass over a whole sequence.
 //!
 //! The same inputs give the same bits at any number of threads: work is split at fixed
@@ -13,7 +12,8 @@
 pub mod functions;
 pub mod lstm;
 pub mod packed;
-pub mod products;
+mod stacked;
+mod tile;
 
 /// Sequences that one task carries through all time steps.
 ///

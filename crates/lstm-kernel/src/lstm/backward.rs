@@ -1,0 +1,224 @@
+//! The backward pass: all steps of some sequences in one task, then the weight gradients.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::{Gradients, Pass, Source, TraceRef, by_task, zeros};
+use crate::ROWS_PER_TASK;
+use crate::functions::{load, store, tanh};
+use crate::packed::{PackedMatrix, Precision, Unpacked, add_product};
+use crate::stacked::{Stacked, add_weight_gradients, stack_gates, stack_input, table_gradient};
+use crate::tile::tile_shape;
+
+/// Carries `output_gradient` `[T, B, H]` back to every input of the pass.
+pub fn backward(pass: &Pass<'_>, trace: TraceRef<'_>, output_gradient: &[f32]) -> Gradients {
+    backward_with(pass, trace, output_gradient, Precision::F32)
+}
+
+/// Like [`backward`], with the weights of products (the recurrent ones, and those of vectors)
+/// rounded as `precision` says; the gradients are sums of `f32` in any case.
+pub fn backward_with(
+    pass: &Pass<'_>,
+    trace: TraceRef<'_>,
+    output_gradient: &[f32],
+    precision: Precision,
+) -> Gradients {
+    Arch::new().dispatch(Backward { pass, trace, output_gradient, precision })
+}
+
+/// A backward pass, on any instruction set.
+pub(super) struct Backward<'a> {
+    pub(super) pass: &'a Pass<'a>,
+    pub(super) trace: TraceRef<'a>,
+    pub(super) output_gradient: &'a [f32],
+    pub(super) precision: Precision,
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = Gradients;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Gradients {
+        let Self { pass, trace, output_gradient, precision } = self;
+        let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
+        let (panel, _) = tile_shape::<S>();
+        let pack = |values, n| {
+            Unpacked { values, k: 4 * hidden, n, transposed: true }.pack(panel, precision)
+        };
+        let recurrent = pack(pass.recurrent, hidden);
+        let (input, n_inputs) = match pass.source {
+            Source::Vectors { weights, .. } => {
+                let n_inputs = weights.len() / (4 * hidden);
+                (Some(pack(weights, n_inputs)), n_inputs)
+            }
+            Source::Symbols { .. } => (None, 0),
+        };
+        let mut initial = zeros(batch * 2 * hidden);
+        let mut context = zeros(batch * 4 * hidden);
+        let mut values = zeros(steps * batch * n_inputs);
+        let n_tasks = batch.div_ceil(ROWS_PER_TASK);
+        let steps_of_values = match input {
+            Some(_) if n_inputs > 0 => by_task(&mut values, batch, n_inputs),
+            _ => (0..n_tasks).map(|_| Vec::new()).collect(),
+        };
+        let stacks: Vec<Stacked> = initial
+            .par_chunks_mut(ROWS_PER_TASK * 2 * hidden)
+            .zip(context.par_chunks_mut(ROWS_PER_TASK * 4 * hidden))
+            .zip(steps_of_values)
+            .enumerate()
+            .map(|(task, ((initial, context), values))| {
+                let first = task * ROWS_PER_TASK;
+                let (recurrent, input) = (&recurrent, input.as_ref());
+                simd.vectorize(Task {
+                    pass,
+                    trace,
+                    output_gradient,
+                    recurrent,
+                    input,
+                    first,
+                    initial,
+                    context,
+                    values,
+                })
+            })
+            .collect();
+        let mut recurrent = zeros(hidden * 4 * hidden);
+        let mut weights = zeros(n_inputs * 4 * hidden);
+        add_weight_gradients(simd, &stacks, 4 * hidden, [&mut recurrent, &mut weights]);
+        let (values, weights) = match pass.source {
+            Source::Symbols { ids, slots, table } => {
+                let n_symbols = table.len() / (4 * hidden);
+                let symbols = |task: usize, row: usize| {
+                    let rows = ROWS_PER_TASK.min(batch - task * ROWS_PER_TASK);
+                    let t = if pass.reverse { steps - 1 - row / rows } else { row / rows };
+                    &ids[(t * batch + task * ROWS_PER_TASK + row % rows) * slots..][..slots]
+                };
+                (None, table_gradient(simd, &stacks, 4 * hidden, n_symbols, symbols))
+            }
+            Source::Vectors { .. } => (Some(values), weights),
+        };
+        Gradients { values, weights, context, recurrent, initial }
+    }
+}
+
+/// Some sequences of a backward pass, through all steps.
+struct Task<'a> {
+    pass: &'a Pass<'a>,
+    trace: TraceRef<'a>,
+    output_gradient: &'a [f32],
+    recurrent: &'a PackedMatrix,
+    /// The weights of vectors.
+    input: Option<&'a PackedMatrix>,
+    first: usize,
+    /// Receives the gradients of the initial state.
+    initial: &'a mut [f32],
+    /// Receives those of the context.
+    context: &'a mut [f32],
+    /// Receives those of the vectors.
+    values: Vec<&'a mut [f32]>,
+}
+
+impl WithSimd for Task<'_> {
+    /// What the weight gradients are products of.
+    type Output = Stacked;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) -> Stacked {
+        let (pass, width) = (self.pass, self.pass.hidden);
+        let rows = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
+        let at = |t: usize, width: usize| {
+            (t * pass.batch + rows.start) * width..(t * pass.batch + rows.end) * width
+        };
+        let first_cell = pass.initial_block(rows.clone(), 0);
+        let first_output = pass.initial_block(rows.clone(), 1);
+        let mut cell = vec![0.0; rows.len() * width];
+        let mut output = vec![0.0; rows.len() * width];
+        let mut gates = vec![0.0; rows.len() * 4 * width];
+        let n_inputs = self.input.map_or(0, PackedMatrix::n);
+        let mut stacked = Stacked::new::<S>(pass.steps * rows.len(), 4 * width, [width, n_inputs]);
+        for (order, t) in pass.order().enumerate().collect::<Vec<_>>().into_iter().rev() {
+            let (cells_before, outputs_before) = match pass.before(t) {
+                Some(t) => (&self.trace.cells[at(t, width)], &self.trace.outputs[at(t, width)]),
+                None => (&first_cell[..], &first_output[..]),
+            };
+            let activations = &self.trace.gates[at(t, 4 * width)];
+            let cells = &self.trace.cells[at(t, width)];
+            let output_gradient = &self.output_gradient[at(t, width)];
+            for row in 0..rows.len() {
+                let (one, four) =
+                    (row * width..(row + 1) * width, row * 4 * width..(row + 1) * 4 * width);
+                step_back(
+                    simd,
+                    &activations[four.clone()],
+                    [&cells[one.clone()], &cells_before[one.clone()]],
+                    [&output[one.clone()], &output_gradient[one.clone()]],
+                    &mut cell[one],
+                    &mut gates[four.clone()],
+                    &mut self.context[four],
+                );
+            }
+            let first = order * rows.len();
+            stack_gates::<S>(&mut stacked, first, &gates, 4 * width);
+            stack_input::<S>(&mut stacked, 0, first, outputs_before, width);
+            if let (Source::Vectors { values, .. }, Some(input)) = (pass.source, self.input) {
+                let values = &values[at(t, n_inputs)];
+                stack_input::<S>(&mut stacked, 1, first, values, n_inputs);
+                add_product(simd, &gates, input, &mut *self.values[t]);
+            }
+            output.fill(0.0);
+            add_product(simd, &gates, self.recurrent, &mut output);
+        }
+        let states = cell.chunks_exact(width).zip(output.chunks_exact(width));
+        for (initial, (cell, output)) in self.initial.chunks_exact_mut(2 * width).zip(states) {
+            initial[..width].copy_from_slice(cell);
+            initial[width..].copy_from_slice(output);
+        }
+        stacked
+    }
+}
+
+/// One row of a step, backwards: from the gradients of `h_t` (of two parts) and of `c_t` (in `cell`)
+/// to those of the gates before their functions and of `c_{t-1}` (left in `cell`). The gates'
+/// gradients are added to the context's.
+#[inline(always)]
+fn step_back<S: Simd>(
+    simd: S,
+    activations: &[f32],
+    [c_t, c_before]: [&[f32]; 2],
+    [later, output]: [&[f32]; 2],
+    cell: &mut [f32],
+    gates: &mut [f32],
+    context: &mut [f32],
+) {
+    let width = cell.len();
+    let (lanes, one) = (S::F32_LANES, simd.splat_f32s(1.0));
+    let load = |values: &[f32], at: std::ops::Range<usize>| load(simd, &values[at]);
+    for start in (0..width).step_by(lanes) {
+        let end = (start + lanes).min(width);
+        let gate = |n: usize| load(activations, n * width + start..n * width + end);
+        let (i, j, f, o) = (gate(0), gate(1), gate(2), gate(3));
+        let at = start..end;
+        let tanh_c = tanh(simd, load(c_t, at.clone()));
+        let d_h = simd.add_f32s(load(later, at.clone()), load(output, at.clone()));
+        // d tanh(c) = 1 - tanh(c)^2
+        let slope = simd.negate_mul_add_f32s(tanh_c, tanh_c, one);
+        let d_c = simd.mul_add_f32s(simd.mul_f32s(d_h, o), slope, load(cell, at.clone()));
+        // A sigmoid's slope is s (1 - s), a tanh's 1 - t^2.
+        let sigmoid_back =
+            |s: S::f32s, d: S::f32s| simd.mul_f32s(simd.mul_f32s(d, s), simd.sub_f32s(one, s));
+        let d_f = simd.mul_f32s(d_c, load(c_before, at.clone()));
+        let gradients = [
+            sigmoid_back(i, simd.mul_f32s(d_c, j)),
+            simd.mul_f32s(simd.mul_f32s(d_c, i), simd.negate_mul_add_f32s(j, j, one)),
+            sigmoid_back(f, d_f),
+            sigmoid_back(o, simd.mul_f32s(d_h, tanh_c)),
+        ];
+        store(simd, &mut cell[at], simd.mul_f32s(d_c, f));
+        for (n, gradient) in gradients.into_iter().enumerate() {
+            let at = n * width + start..n * width + end;
+            store(simd, &mut gates[at.clone()], gradient);
+            let sum = simd.add_f32s(load(context, at.clone()), gradient);
+            store(simd, &mut context[at], sum);
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Both passes on every instruction set this processor has, against a plain `f64` loop, against
+//! differences of its loss, and against themselves on other numbers of threads.
+
+use pulp::{Arch, Simd};
+
+use super::backward::Backward;
+use super::forward::Forward;
+use super::*;
+use crate::packed::Precision;
+
+/// Shapes and values of one pass.
+struct Case {
+    steps: usize,
+    batch: usize,
+    hidden: usize,
+    n_inputs: usize,
+    slots: usize,
+    reverse: bool,
+    ids: Vec<i32>,
+    values: Vec<f32>,
+    weights: Vec<f32>,
+    context: Vec<f32>,
+    recurrent: Vec<f32>,
+    initial: Vec<f32>,
+    output_gradient: Vec<f32>,
+}
+
+impl Case {
+    fn new([steps, batch, hidden]: [usize; 3], n_inputs: usize, slots: usize) -> Self {
+        let mut state = 7_u32;
+        let mut draw = |n: usize, scale: f32| -> Vec<f32> {
+            let next = |_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                ((state >> 8) as f32 / 8_388_608.0 - 1.0) * scale
+            };
+            (0..n).map(next).collect()
+        };
+        // Pre-activations of about one, whatever the width.
+        let scale = 1.0 / (hidden as f32).sqrt();
+        Self {
+            values: draw(steps * batch * n_inputs, 1.0),
+            weights: draw(n_inputs * 4 * hidden, 0.5),
+            context: draw(batch * 4 * hidden, 0.5),
+            recurrent: draw(hidden * 4 * hidden, scale),
+            initial: draw(batch * 2 * hidden, 1.0),
+            output_gradient: draw(steps * batch * hidden, 1.0),
+            // Every fifth slot adds nothing.
+            ids: (0..steps * batch * slots)
+                .map(|i| if i % 5 == 4 { -1 } else { i32::try_from(i * 7 % n_inputs).unwrap() })
+                .collect(),
+            steps,
+            batch,
+            hidden,
+            n_inputs,
+            slots,
+            reverse: false,
+        }
+    }
+
+    fn pass(&self, vectors: bool) -> Pass<'_> {
+        let source = if vectors {
+            Source::Vectors { values: &self.values, weights: &self.weights }
+        } else {
+            Source::Symbols { ids: &self.ids, slots: self.slots, table: &self.weights }
+        };
+        Pass {
+            source,
+            context: &self.context,
+            recurrent: &self.recurrent,
+            initial: &self.initial,
+            steps: self.steps,
+            batch: self.batch,
+            hidden: self.hidden,
+            reverse: self.reverse,
+        }
+    }
+
+    /// Everything both passes compute on an instruction set.
+    fn run<S: Simd>(&self, simd: S, vectors: bool, precision: Precision) -> Results {
+        let pass = &self.pass(vectors);
+        let trace = simd.vectorize(Forward { pass, precision });
+        let by_ref = TraceRef { outputs: &trace.outputs, gates: &trace.gates, cells: &trace.cells };
+        let output_gradient = &self.output_gradient;
+        let back = Backward { pass, trace: by_ref, output_gradient, precision };
+        let gradients = simd.vectorize(back);
+        vec![
+            ("outputs", trace.outputs),
+            ("gates", trace.gates),
+            ("cells", trace.cells),
+            ("d values", gradients.values.unwrap_or_default()),
+            ("d weights", gradients.weights),
+            ("d context", gradients.context),
+            ("d recurrent", gradients.recurrent),
+            ("d initial", gradients.initial),
+        ]
+    }
+
+    /// The outputs of the formula in the module's documentation, one number after the other.
+    fn reference(&self, vectors: bool) -> Vec<f64> {
+        let (b, h, d) = (self.batch, self.hidden, self.n_inputs);
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let mut outputs = vec![0.0; self.steps * b * h];
+        for row in 0..b {
+            let state = |n: usize| f64::from(self.initial[row * 2 * h + n]);
+            let (mut c, mut out): (Vec<f64>, Vec<f64>) =
+                (0..h).map(|n| (state(n), state(h + n))).unzip();
+            for order in 0..self.steps {
+                let t = if self.reverse { self.steps - 1 - order } else { order };
+                let gate = |n: usize| -> f64 {
+                    let weight = |k: usize| f64::from(self.weights[k * 4 * h + n]);
+                    let input: f64 = if vectors {
+                        (0..d)
+                            .map(|k| f64::from(self.values[(t * b + row) * d + k]) * weight(k))
+                            .sum()
+                    } else {
+                        let ids = &self.ids[(t * b + row) * self.slots..][..self.slots];
+                        ids.iter().filter_map(|id| usize::try_from(*id).ok()).map(weight).sum()
+                    };
+                    let recurrent = |k: usize| out[k] * f64::from(self.recurrent[k * 4 * h + n]);
+                    let context = f64::from(self.context[row * 4 * h + n]);
+                    input + context + (0..h).map(recurrent).sum::<f64>()
+                };
+                let gates: Vec<f64> = (0..4 * h).map(gate).collect();
+                for n in 0..h {
+                    let (i, j) = (sigmoid(gates[n]), gates[h + n].tanh());
+                    c[n] = i * j + c[n] * sigmoid(gates[2 * h + n] + f64::from(FORGET_BIAS));
+                    out[n] = c[n].tanh() * sigmoid(gates[3 * h + n]);
+                }
+                outputs[(t * b + row) * h..][..h].copy_from_slice(&out);
+            }
+        }
+        outputs
+    }
+
+    fn loss(&self, vectors: bool) -> f64 {
+        let outputs = self.reference(vectors);
+        outputs.iter().zip(&self.output_gradient).map(|(o, g)| o * f64::from(*g)).sum()
+    }
+}
+
+type Results = Vec<(&'static str, Vec<f32>)>;
+
+/// Both passes on each instruction set that can be run here, by name.
+fn on_every_instruction_set(
+    case: &Case,
+    vectors: bool,
+    precision: Precision,
+) -> Vec<(&'static str, Results)> {
+    let mut all = vec![("scalar", case.run(pulp::Scalar, vectors, precision))];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        let v3 = pulp::x86::V3::try_new().map(|simd| case.run(simd, vectors, precision));
+        let v4 = pulp::x86::V4::try_new().map(|simd| case.run(simd, vectors, precision));
+        for (name, results) in [("AVX2 and FMA", v3), ("AVX-512", v4)] {
+            match results {
+                Some(results) => all.push((name, results)),
+                None => eprintln!("{name}: not tried, this processor has none"),
+            }
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    match pulp::aarch64::Neon::try_new() {
+        Some(simd) => all.push(("NEON", case.run(simd, vectors, precision))),
+        None => eprintln!("NEON: not tried, this processor has none"),
+    }
+    all
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(1.0, |largest, value| largest.max(value.abs()))
+}
+
+fn bits(results: &Results) -> Vec<Vec<u32>> {
+    results.iter().map(|(_, values)| values.iter().map(|v| v.to_bits()).collect()).collect()
+}
+
+/// Widths that no register divides, batches of more than one task, and inner indices of more than
+/// one block (`4 * 70 > 256`).
+fn cases() -> Vec<Case> {
+    let mut reversed = Case::new([3, 33, 70], 9, 2);
+    reversed.reverse = true;
+    vec![Case::new([1, 1, 1], 1, 1), Case::new([4, 37, 19], 300, 1), reversed]
+}
+
+#[test]
+fn every_instruction_set_agrees_with_a_plain_loop_and_with_the_others() {
+    for case in cases() {
+        for vectors in [false, true] {
+            let all = on_every_instruction_set(&case, vectors, Precision::F32);
+            let reference = case.reference(vectors);
+            for (name, results) in &all {
+                for (found, expected) in results[0].1.iter().zip(&reference) {
+                    // Gate functions exact to 4e-7, and sums of a few hundred roundings of 6e-8.
+                    let error = (f64::from(*found) - expected).abs();
+                    assert!(error < 2e-5, "{name}: outputs, {found} and {expected}");
+                }
+                for ((what, found), (_, expected)) in results.iter().zip(&all[0].1) {
+                    assert_eq!(found.len(), expected.len(), "{name}: {what}");
+                    let bound = 2e-5 * largest(expected);
+                    for (found, expected) in found.iter().zip(expected) {
+                        // Without SIMD multiply and add are rounded apart; both add up in one order.
+                        let error = (found - expected).abs();
+                        assert!(error < bound, "{name}: {what}, {found} and {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Each input of a small pass is moved a little, and the plain loop's loss follows as the gradient
+/// says.
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    fn input(case: &mut Case, what: usize) -> &mut Vec<f32> {
+        match what {
+            3 => &mut case.values,
+            4 => &mut case.weights,
+            5 => &mut case.context,
+            6 => &mut case.recurrent,
+            _ => &mut case.initial,
+        }
+    }
+    for (vectors, reverse) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut case = Case::new([3, 34, 5], 4, 2);
+        case.reverse = reverse;
+        for (set, results) in on_every_instruction_set(&case, vectors, Precision::F32) {
+            for (what, (name, gradient)) in results.iter().enumerate().skip(3) {
+                for at in (0..gradient.len()).step_by(gradient.len() / 12 + 1) {
+                    let step = 1.0 / 256.0;
+                    let old = input(&mut case, what)[at];
+                    let mut moved = |by: f32| {
+                        input(&mut case, what)[at] = old + by;
+                        let moved = f64::from(input(&mut case, what)[at]);
+                        (moved, case.loss(vectors))
+                    };
+                    let ((above, high), (below, low)) = (moved(step), moved(-step));
+                    input(&mut case, what)[at] = old;
+                    let slope = (high - low) / (above - below);
+                    let error = (slope - f64::from(gradient[at])).abs();
+                    // Third derivatives times step^2 / 6 = 2.5e-6, summed over up to 100 rows.
+                    assert!(error < 5e-4, "{set}, {name} {at}: {} and {slope}", gradient[at]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_bits_on_any_number_of_threads() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let case = Case::new([3, 150, 40], 30, 2);
+        let run = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| {
+                [false, true].map(|vectors| {
+                    let all = on_every_instruction_set(&case, vectors, precision);
+                    all.iter().map(|(_, results)| bits(results)).collect::<Vec<_>>()
+                })
+            })
+        };
+        let one = run(1);
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(7));
+    }
+}
+
+/// Widening is exact and the sums are the same sums, so nothing differs, not even in the last bit.
+#[test]
+fn bf16_is_f32_with_weights_rounded_beforehand() {
+    for mut case in cases() {
+        for vectors in [false, true] {
+            let found = on_every_instruction_set(&case, vectors, Precision::Bf16);
+            let kept = (case.recurrent.clone(), case.weights.clone());
+            let round = |values: &mut Vec<f32>| {
+                for value in values {
+                    *value = half::bf16::from_f32(*value).to_f32();
+                }
+            };
+            round(&mut case.recurrent);
+            // A table's rows are no product; they stay as they are.
+            if vectors {
+                round(&mut case.weights);
+            }
+            let expected = on_every_instruction_set(&case, vectors, Precision::F32);
+            for ((name, found), (_, expected)) in found.iter().zip(&expected) {
+                assert_eq!(bits(found), bits(expected), "{name}");
+            }
+            (case.recurrent, case.weights) = kept;
+            let exact = on_every_instruction_set(&case, vectors, Precision::F32);
+            if case.hidden > 1 {
+                assert_ne!(bits(&exact[0].1), bits(&found[0].1), "bf16 rounds");
+            }
+        }
+    }
+}
+
+/// The public functions take the best instruction set there is.
+#[test]
+fn dispatch_takes_one_of_the_instruction_sets() {
+    let case = Case::new([2, 5, 9], 3, 1);
+    let trace = forward(&case.pass(true));
+    let all = on_every_instruction_set(&case, true, Precision::F32);
+    assert_eq!(trace.outputs, all.last().unwrap().1[0].1, "{:?}", Arch::new());
+}

@@ -1,0 +1,220 @@
+//! The innermost loop of every product: a tile of the result held in registers.
+//!
+//! A tile is some rows by some registers of columns. Its shape follows from the instruction set
+//! ([`with_tile_shape`]); whatever the shape, an element of the result is one chain of fused
+//! multiply-adds over the inner index, in its order and from the value it had, so that it does not
+//! depend on the rows and columns it is computed with.
+
+use pulp::Simd;
+
+use super::functions::{load, store};
+
+/// Calls a function generic over `(S, REGISTERS, ROWS)` with the tile's shape on this instruction
+/// set: sums fill most of the registers (32 with AVX-512 and NEON, 16 with AVX2), the rest hold a
+/// row of the panel and an element of the left side. The last shape is the one without SIMD.
+macro_rules! with_tile_shape {
+    ($simd:ty, $function:ident $arguments:tt) => {
+        match <$simd as pulp::Simd>::F32_LANES {
+            16 => $function::<$simd, 2, 8> $arguments,
+            8 => $function::<$simd, 2, 6> $arguments,
+            4 => $function::<$simd, 4, 6> $arguments,
+            _ => $function::<$simd, 8, 1> $arguments,
+        }
+    };
+}
+pub(crate) use with_tile_shape;
+
+/// Columns of a panel, and rows of a tile.
+#[inline(always)]
+pub(crate) fn tile_shape<S: Simd>() -> (usize, usize) {
+    #[inline(always)]
+    fn shape<S: Simd, const REGISTERS: usize, const ROWS: usize>() -> (usize, usize) {
+        (REGISTERS * S::F32_LANES, ROWS)
+    }
+    with_tile_shape!(S, shape())
+}
+
+/// The left side of a tile: `ROWS` values at each inner index.
+pub(crate) trait Left<const ROWS: usize> {
+    /// The first `k` inner indices.
+    fn first(self, k: usize) -> Self;
+
+    /// The value of a row at an inner index.
+    fn value(&self, inner: usize, row: usize) -> f32;
+}
+
+/// Rows of a row-major matrix.
+impl<const ROWS: usize> Left<ROWS> for [&[f32]; ROWS] {
+    #[inline(always)]
+    fn first(mut self, k: usize) -> Self {
+        for row in &mut self {
+            *row = &row[..k];
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn value(&self, inner: usize, row: usize) -> f32 {
+        self[row][inner]
+    }
+}
+
+/// A strip of columns, one inner index after the other.
+impl<const ROWS: usize> Left<ROWS> for &[[f32; ROWS]] {
+    #[inline(always)]
+    fn first(self, k: usize) -> Self {
+        &self[..k]
+    }
+
+    #[inline(always)]
+    fn value(&self, inner: usize, row: usize) -> f32 {
+        self[inner][row]
+    }
+}
+
+/// The sums of a tile.
+type Sums<S, const REGISTERS: usize, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
+
+/// `c[.., column..] += a · panel`, where `c` is up to `ROWS` rows of `n` columns; those the panel
+/// has beyond `n` are left out.
+#[inline(always)]
+pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
+    simd: S,
+    a: impl Left<ROWS>,
+    panel: &[[S::f32s; REGISTERS]],
+    c: &mut [f32],
+    n: usize,
+    column: usize,
+) {
+    let a = a.first(panel.len());
+    let mut sums = load_sums::<S, REGISTERS, ROWS>(simd, c, n, column);
+    // Loops, not `map`: a call here would spill every sum.
+    for (inner, b) in panel.iter().enumerate() {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let a = simd.splat_f32s(a.value(inner, row));
+            for (sum, b) in sums.iter_mut().zip(b) {
+                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+            }
+        }
+    }
+    store_sums(simd, sums, c, n, column);
+}
+
+/// Like [`tile`], with a panel of bf16: the words of a pair hold the row of an even inner index in
+/// their upper half and the next row in their lower half.
+#[inline(always)]
+pub(crate) fn tile_bf16<S: Simd, const REGISTERS: usize, const ROWS: usize>(
+    simd: S,
+    a: impl Left<ROWS>,
+    k: usize,
+    panel: &[[S::u32s; REGISTERS]],
+    c: &mut [f32],
+    n: usize,
+    column: usize,
+) {
+    let a = a.first(k);
+    let (upper, half) = (simd.splat_u32s(0xffff_0000), simd.splat_u32s(16));
+    let mut sums = load_sums::<S, REGISTERS, ROWS>(simd, c, n, column);
+    for (pair, words) in panel.iter().enumerate() {
+        let mut b = [simd.splat_f32s(0.0); REGISTERS];
+        for (b, word) in b.iter_mut().zip(words) {
+            *b = simd.transmute_f32s_u32s(simd.and_u32s(*word, upper));
+        }
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let a = simd.splat_f32s(a.value(2 * pair, row));
+            for (sum, b) in sums.iter_mut().zip(&b) {
+                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+            }
+        }
+        if 2 * pair + 1 == k {
+            break;
+        }
+        for (b, word) in b.iter_mut().zip(words) {
+            *b = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, half));
+        }
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let a = simd.splat_f32s(a.value(2 * pair + 1, row));
+            for (sum, b) in sums.iter_mut().zip(&b) {
+                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+            }
+        }
+    }
+    store_sums(simd, sums, c, n, column);
+}
+
+/// The tile's part of `c`. Loops of a fixed length, here and where sums are used: other loops would
+/// keep the sums in memory instead of registers.
+#[inline(always)]
+fn load_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
+    simd: S,
+    c: &[f32],
+    n: usize,
+    column: usize,
+) -> Sums<S, REGISTERS, ROWS> {
+    let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+    for (row, sums) in sums.iter_mut().enumerate() {
+        let row = columns(c, n, row, column);
+        if let Some(row) = registers::<S, REGISTERS>(row) {
+            *sums = *row;
+        } else {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                *sum = load(simd, part::<S>(row, r));
+            }
+        }
+    }
+    sums
+}
+
+/// Puts a tile's sums back.
+#[inline(always)]
+fn store_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
+    simd: S,
+    sums: Sums<S, REGISTERS, ROWS>,
+    c: &mut [f32],
+    n: usize,
+    column: usize,
+) {
+    for (row, sums) in sums.into_iter().enumerate() {
+        let at = columns(c, n, row, column).len();
+        let first = (row * n + column).min(c.len());
+        let row = &mut c[first..first + at];
+        if let Some(row) = registers_mut::<S, REGISTERS>(row) {
+            *row = sums;
+        } else {
+            for (r, sum) in sums.into_iter().enumerate() {
+                let part = (r * S::F32_LANES).min(at)..((r + 1) * S::F32_LANES).min(at);
+                store(simd, &mut row[part], sum);
+            }
+        }
+    }
+}
+
+/// A row of `c` from `column` on; empty beyond the last row.
+#[inline(always)]
+fn columns(c: &[f32], n: usize, row: usize, column: usize) -> &[f32] {
+    let end = ((row + 1) * n).min(c.len());
+    &c[(row * n + column).min(end)..end]
+}
+
+/// The part of a row that goes to one register.
+#[inline(always)]
+fn part<S: Simd>(row: &[f32], register: usize) -> &[f32] {
+    let at = |register: usize| (register * S::F32_LANES).min(row.len());
+    &row[at(register)..at(register + 1)]
+}
+
+/// The first registers of a row, where it is that long.
+#[inline(always)]
+pub(crate) fn registers<S: Simd, const REGISTERS: usize>(
+    row: &[f32],
+) -> Option<&[S::f32s; REGISTERS]> {
+    S::as_simd_f32s(row).0.first_chunk()
+}
+
+/// See [`registers`].
+#[inline(always)]
+pub(crate) fn registers_mut<S: Simd, const REGISTERS: usize>(
+    row: &mut [f32],
+) -> Option<&mut [S::f32s; REGISTERS]> {
+    S::as_mut_simd_f32s(row).0.first_chunk_mut()
+}
