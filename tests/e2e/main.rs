@@ -8,6 +8,7 @@
 
 mod backends;
 mod bad_input;
+mod kinds;
 mod pipeline;
 mod resume;
 mod support;

@@ -90,6 +90,23 @@ pub(crate) fn run(args: &BenchTrain) -> Result<()> {
                     "ours": a, "peer": b, "ratio": ratio, "goal": work.goal,
                 }));
             }
+            let bf16 = {
+                let mut command = Command::new(&ours);
+                command.args(&sizes).args(["--train-only", "--bf16"]);
+                json_line(command.env("RAYON_NUM_THREADS", threads.to_string()))?
+            };
+            let (a, b) = (
+                bf16["train_seq_per_s"].as_f64().unwrap_or(f64::NAN),
+                median(&theirs, "train_seq_per_s"),
+            );
+            let (name, ratio) = ("train in bf16, sequences/s", a / b);
+            answer(&format!(
+                "{units:5}  {threads:7}  {name:27}  {a:8.1}  {b:8.1}  {ratio:5.2}  2.5"
+            ));
+            rows.push(json!({
+                "work": name, "units": units, "threads": threads, "ours": a, "peer": b,
+                "ratio": ratio, "goal": 2.5,
+            }));
             let share = median(&own, "train_flop_per_s") / median(&own, "limit_flop_per_s");
             let mut command = Command::new(&ours);
             command.args(&sizes).arg("--train-only");

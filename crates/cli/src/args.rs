@@ -154,6 +154,9 @@ pub(crate) struct TrainArgs {
     pub(crate) preset: String,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
+    /// Round recurrent weights to bfloat16 in products, which reads half the memory (CPU only)
+    #[arg(long)]
+    pub(crate) bf16: bool,
     /// Stop after this many minutes of training
     #[arg(long, value_name = "M")]
     pub(crate) minutes: Option<f64>,

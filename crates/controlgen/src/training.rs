@@ -11,8 +11,8 @@ use musicvae::train::{
     Checkpoint, CheckpointError, Plan, StepMetrics, TrainError, TrainObserver, Trainer,
 };
 use musicvae::{
-    Baselines, Device, Evaluation, MusicVae, ObjectiveConfig, Windows, WindowsError,
-    active_dimensions, baselines, evaluate,
+    Baselines, Device, Evaluation, MusicVae, ObjectiveConfig, RecurrentPrecision, Windows,
+    WindowsError, active_dimensions, baselines, evaluate,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -40,6 +40,8 @@ pub struct TrainRequest {
     pub preset: String,
     /// What is minimised, if not what the preset says.
     pub objective: Option<ObjectiveConfig>,
+    /// How recurrent weights enter products, where it is not to be what the preset says.
+    pub recurrent_precision: Option<RecurrentPrecision>,
     /// The corpus folder.
     pub corpus: PathBuf,
     /// The run folder that receives checkpoints, metrics and model.
@@ -211,6 +213,9 @@ pub fn train(
         .ok_or_else(|| TrainingError::UnknownPreset { name: name() })?;
     if let Some(objective) = request.objective {
         preset.training.objective = objective;
+    }
+    if let Some(precision) = request.recurrent_precision {
+        preset.training.recurrent_precision = precision;
     }
     let preset = preset;
     let report = CorpusReport::load(&request.corpus.join("report.json"))?;

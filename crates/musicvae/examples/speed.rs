@@ -13,8 +13,8 @@ use clap::Parser;
 use musicvae::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use musicvae::train::Trainer;
 use musicvae::{
-    FreeBits, Generator, MusicVaeConfig, ObjectiveConfig, Sampling, TrainingConfig, Windows,
-    device, seed,
+    FreeBits, Generator, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, Sampling,
+    TrainingConfig, Windows, device, seed,
 };
 use pulp::{Arch, Simd, WithSimd};
 use rand::RngExt;
@@ -49,6 +49,9 @@ struct Arguments {
     warmup: usize,
     #[arg(long, default_value = "flex")]
     device: String,
+    /// Recurrent weights rounded to bfloat16 in products
+    #[arg(long)]
+    bf16: bool,
     /// Leave out all but training, so that the peak of memory is that of a training step
     #[arg(long)]
     train_only: bool,
@@ -75,6 +78,11 @@ fn main() -> anyhow::Result<()> {
             scheduled_sampling: ScheduledSampling::Constant { probability: 0.0 },
         },
         max_transposition: 0,
+        recurrent_precision: if arguments.bf16 {
+            RecurrentPrecision::Bf16
+        } else {
+            RecurrentPrecision::F32
+        },
     };
     let mut trainer = Trainer::new(config.clone(), training, 1, &device)?;
     let time = |work: &mut dyn FnMut() -> anyhow::Result<()>| -> anyhow::Result<f64> {

@@ -195,6 +195,12 @@ pub enum ConfigError {
         /// How many it were.
         found: usize,
     },
+    /// A backend without our kernel is asked for bfloat16.
+    #[error(
+        "`recurrent_precision` is bf16, which only our kernel for CPUs can: train on `flex` or \
+         `ndarray`, or in f32"
+    )]
+    Bf16,
     /// Segments don't fill the window.
     #[error("`conductor.n_segments` is {n_segments}, which does not divide `n_steps`, {n_steps}")]
     Segments {
@@ -352,6 +358,28 @@ pub struct TrainingConfig {
     pub objective: ObjectiveConfig,
     /// Each example is transposed by a uniform number of semitones in `-n..=n`, anew each time.
     pub max_transposition: u8,
+    /// How recurrent weights enter products; `f32` unless said otherwise.
+    #[serde(default, skip_serializing_if = "RecurrentPrecision::is_f32")]
+    pub recurrent_precision: RecurrentPrecision,
+}
+
+/// How recurrent weights enter products. Sums and gradients are `f32` in any case, and so are the
+/// weights that are kept and updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecurrentPrecision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to bfloat16: half the memory to read. Only our CPU kernel can.
+    Bf16,
+}
+
+impl RecurrentPrecision {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
 }
 
 impl TrainingConfig {

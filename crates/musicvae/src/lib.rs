@@ -70,7 +70,7 @@ pub use baselines::{Baselines, baselines};
 pub use conductor::Conductor;
 pub use config::{
     ConductorConfig, ConfigError, Control, Cores, EncoderInput, MusicVaeConfig, ObjectiveConfig,
-    TrainingConfig,
+    RecurrentPrecision, TrainingConfig,
 };
 pub use decoder::{Core, Decoder, DecoderInputs};
 pub use dense::Dense;

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
+use lstm_kernel::packed::Precision;
 
 use crate::init::Initializer;
-use crate::recurrent::{LstmInputs, SymbolSteps, lstm_over_symbols, lstm_over_vectors};
+use crate::recurrent::{
+    LstmInputs, PassOptions, SymbolSteps, lstm_over_symbols, lstm_over_vectors,
+};
 
 /// Weights of an LSTM layer, its columns in four blocks: input, candidate, forget, output gate.
 ///
@@ -21,6 +24,9 @@ pub struct LstmLayer {
     pub recurrent: Param<Tensor<2>>,
     /// `[4H]`, 0 at first.
     pub bias: Param<Tensor<1>>,
+    /// How the CPU kernel keeps the weights that it multiplies by.
+    #[module(skip)]
+    pub(crate) precision: Precision,
 }
 
 impl LstmLayer {
@@ -38,6 +44,7 @@ impl LstmLayer {
             input: init.glorot([n_inputs, 4 * hidden], fans, device),
             recurrent: init.glorot([hidden, 4 * hidden], fans, device),
             bias: init.zeros(4 * hidden, device),
+            precision: Precision::F32,
         }
     }
 
@@ -88,6 +95,7 @@ impl LstmLayer {
         };
         let initial =
             initial.unwrap_or_else(|| Tensor::zeros([batch, 2 * hidden], &recurrent.device()));
-        LstmInputs { context, recurrent, initial, reverse }
+        let options = PassOptions { reverse, precision: self.precision };
+        LstmInputs { context, recurrent, initial, options }
     }
 }

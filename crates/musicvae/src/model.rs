@@ -99,6 +99,19 @@ impl MusicVae {
         posteriors
     }
 
+    /// The same model, its recurrent weights rounded to bfloat16 wherever the CPU kernel multiplies
+    /// by them, or not. Weights, sums and gradients are `f32` in any case.
+    pub(crate) fn with_precision(mut self, precision: lstm_kernel::packed::Precision) -> Self {
+        let encoder = self.encoder.layers.iter_mut();
+        let layers = encoder.flat_map(|layer| [&mut layer.forward, &mut layer.backward]);
+        let conductor = self.decoder.conductor.iter_mut().flat_map(|c| &mut c.layers);
+        let cores = self.decoder.cores.iter_mut().flat_map(|core| &mut core.layers);
+        for layer in layers.chain(conductor).chain(cores) {
+            layer.precision = precision;
+        }
+        self
+    }
+
     /// Dimensions of the latent space, `Z`.
     pub fn z_size(&self) -> usize {
         self.decoder.z_size()

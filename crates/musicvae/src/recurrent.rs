@@ -21,6 +21,7 @@ use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
 use extension::LstmOps;
+use lstm_kernel::packed::Precision;
 pub use symbols::SymbolSteps;
 
 /// Weights and fixed inputs that every LSTM pass has.
@@ -31,8 +32,17 @@ pub(crate) struct LstmInputs {
     pub(crate) recurrent: Tensor<2>,
     /// `[B, 2H]`: `c_0`, then `h_0`.
     pub(crate) initial: Tensor<2>,
+    pub(crate) options: PassOptions,
+}
+
+/// How a pass is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PassOptions {
     /// Read from the last step to the first.
     pub(crate) reverse: bool,
+    /// How the CPU kernel keeps the weights that it multiplies by; the composition of burn's
+    /// operations knows `f32` only.
+    pub(crate) precision: Precision,
 }
 
 /// Runs an LSTM over symbols; each adds its row of `table` `[V, 4H]` to the gates.
@@ -49,7 +59,7 @@ pub(crate) fn lstm_over_symbols(
         inputs.context.into_dispatch(),
         inputs.recurrent.into_dispatch(),
         inputs.initial.into_dispatch(),
-        inputs.reverse,
+        inputs.options,
     ))
 }
 
@@ -67,7 +77,7 @@ pub(crate) fn lstm_over_vectors(
         inputs.context.into_dispatch(),
         inputs.recurrent.into_dispatch(),
         inputs.initial.into_dispatch(),
-        inputs.reverse,
+        inputs.options,
     ))
 }
 

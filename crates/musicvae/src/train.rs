@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use lstm_kernel::packed::Precision;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, MusicVaeConfig, TrainingConfig};
+use crate::config::{ConfigError, MusicVaeConfig, RecurrentPrecision, TrainingConfig};
+use crate::device;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::generate::Generator;
 use crate::layout::Content;
@@ -80,7 +82,13 @@ impl Trainer {
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
+        config.validate()?;
         training.validate()?;
+        let precision = match training.recurrent_precision {
+            RecurrentPrecision::F32 => Precision::F32,
+            RecurrentPrecision::Bf16 if device::is_host(device) => Precision::Bf16,
+            RecurrentPrecision::Bf16 => return Err(ConfigError::Bf16.into()),
+        };
         let has_pitches =
             config.window().tracks.iter().any(|track| track.content == Content::Pitches);
         if !has_pitches && training.max_transposition > 0 {
@@ -93,7 +101,7 @@ impl Trainer {
             .into());
         }
         let device = device.clone().autodiff();
-        let model = MusicVae::init(&config, seed, &device)?;
+        let model = MusicVae::init(&config, seed, &device)?.with_precision(precision);
         Ok(Self {
             config,
             training,
@@ -121,7 +129,7 @@ impl Trainer {
 
     /// The model for use, without autodiff.
     pub fn model(&self) -> MusicVae {
-        self.model.valid()
+        self.model.valid().with_precision(Precision::F32)
     }
 
     /// Makes one update on the next batch of `windows`.

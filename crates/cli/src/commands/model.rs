@@ -10,6 +10,7 @@ use controlgen::model::Model;
 use controlgen::run::RunFolder;
 use controlgen::style::{FitRequest, fit as fit_styles};
 use controlgen::training::{TrainOutcome, TrainRequest, train as train_model};
+use musicvae::RecurrentPrecision;
 use musicvae::presets as named;
 use musicvae::train::Plan;
 use serde::Serialize;
@@ -35,6 +36,7 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
         preset: args.preset.clone(),
         objective: named::find(&args.preset)
             .map(|preset| args.objective.apply(preset.training.objective)),
+        recurrent_precision: args.bf16.then_some(RecurrentPrecision::Bf16),
         corpus: args.corpus.clone(),
         run: RunFolder::new(&args.out),
         plan,

@@ -1,7 +1,7 @@
 //! Two bars of melody.
 
 use super::{NO_SAMPLING, Preset};
-use crate::config::{Control, MusicVaeConfig, ObjectiveConfig, TrainingConfig};
+use crate::config::{Control, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use crate::elbo::FreeBits;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
@@ -18,6 +18,7 @@ pub(super) fn melody_training() -> TrainingConfig {
             scheduled_sampling: ScheduledSampling::InverseSigmoid { k: 1000.0 },
         },
         max_transposition: 5,
+        recurrent_precision: RecurrentPrecision::F32,
     }
 }
 

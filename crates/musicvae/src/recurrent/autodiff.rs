@@ -9,8 +9,8 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend};
 
-use super::SymbolSteps;
 use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmOps, LstmTrace, Source};
+use super::{PassOptions, SymbolSteps};
 
 /// The backward pass with `N` differentiable inputs: values (only with vectors), weights, context,
 /// recurrent weights, initial state.
@@ -46,7 +46,7 @@ impl<B: Backend + LstmKernel, C: CheckpointStrategy> LstmOps for Autodiff<B, C> 
         context: FloatTensor<Self>,
         recurrent: FloatTensor<Self>,
         initial: FloatTensor<Self>,
-        reverse: bool,
+        options: PassOptions,
     ) -> FloatTensor<Self> {
         let parents = [table.node(), context.node(), recurrent.node(), initial.node()];
         let call = LstmCall {
@@ -54,7 +54,7 @@ impl<B: Backend + LstmKernel, C: CheckpointStrategy> LstmOps for Autodiff<B, C> 
             context: context.into_primitive(),
             recurrent: recurrent.into_primitive(),
             initial: initial.into_primitive(),
-            reverse,
+            options,
         };
         let trace = B::lstm_forward(call.clone());
         let outputs = trace.outputs.clone();
@@ -70,7 +70,7 @@ impl<B: Backend + LstmKernel, C: CheckpointStrategy> LstmOps for Autodiff<B, C> 
         context: FloatTensor<Self>,
         recurrent: FloatTensor<Self>,
         initial: FloatTensor<Self>,
-        reverse: bool,
+        options: PassOptions,
     ) -> FloatTensor<Self> {
         let parents =
             [values.node(), weights.node(), context.node(), recurrent.node(), initial.node()];
@@ -81,7 +81,7 @@ impl<B: Backend + LstmKernel, C: CheckpointStrategy> LstmOps for Autodiff<B, C> 
             context: context.into_primitive(),
             recurrent: recurrent.into_primitive(),
             initial: initial.into_primitive(),
-            reverse,
+            options,
         };
         let trace = B::lstm_forward(call.clone());
         let outputs = trace.outputs.clone();

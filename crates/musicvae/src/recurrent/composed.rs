@@ -92,7 +92,7 @@ pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
     let mut cell = columns::<B>(&call.initial, 0, hidden);
     let mut output = columns::<B>(&call.initial, 1, hidden);
     let mut trace = vec![None; steps];
-    for t in order(steps, call.reverse) {
+    for t in order(steps, call.options.reverse) {
         let recurrent = B::float_matmul(output, call.recurrent.clone());
         let gates =
             B::float_add(B::float_add(at::<B>(&inputs, t), call.context.clone()), recurrent);
@@ -133,7 +133,7 @@ pub(crate) fn backward<B: Backend>(
     let first_cell = columns::<B>(&call.initial, 0, hidden);
     let first_output = columns::<B>(&call.initial, 1, hidden);
     let recurrent_back = B::float_transpose(call.recurrent.clone());
-    let order = order(steps, call.reverse);
+    let order = order(steps, call.options.reverse);
     let mut d_gates = vec![None; steps];
     let mut before = vec![None; steps];
     let mut d_cell: Option<FloatTensor<B>> = None;

@@ -5,6 +5,7 @@ use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::TensorData;
 use lstm_kernel::lstm;
 
+use super::PassOptions;
 use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
 
 /// A backend whose tensors lie in this process's memory.
@@ -23,7 +24,7 @@ struct HostCall<B: HostBackend> {
     context: B::Values,
     recurrent: B::Values,
     initial: B::Values,
-    reverse: bool,
+    options: PassOptions,
     /// `[T, B, H]`.
     shape: [usize; 3],
 }
@@ -47,7 +48,7 @@ impl<B: HostBackend> HostCall<B> {
             recurrent: B::values(call.recurrent),
             initial: B::values(call.initial),
             source: call.source,
-            reverse: call.reverse,
+            options: call.options,
             shape,
         }
     }
@@ -72,7 +73,7 @@ impl<B: HostBackend> HostCall<B> {
             steps,
             batch,
             hidden,
-            reverse: self.reverse,
+            reverse: self.options.reverse,
         }
     }
 }
@@ -80,7 +81,7 @@ impl<B: HostBackend> HostCall<B> {
 fn forward<B: HostBackend>(call: LstmCall<B>) -> LstmTrace<B> {
     let device = call.recurrent.device();
     let call = HostCall::<B>::new(call);
-    let trace = lstm::forward(&call.pass());
+    let trace = lstm::forward_with(&call.pass(), call.options.precision);
     let [steps, batch, hidden] = call.shape;
     let tensor =
         |values, width| B::float_from_data(TensorData::new(values, [steps, batch, width]), &device);
@@ -103,7 +104,10 @@ fn backward<B: HostBackend>(
     let (gates, cells) = (B::values(trace.gates), B::values(trace.cells));
     let trace =
         lstm::TraceRef { outputs: outputs.as_ref(), gates: gates.as_ref(), cells: cells.as_ref() };
-    let gradients = lstm::backward(&call.pass(), trace, B::values(gradient).as_ref());
+    let gradients = {
+        let gradient = B::values(gradient);
+        lstm::backward_with(&call.pass(), trace, gradient.as_ref(), call.options.precision)
+    };
     let matrix = |values: Vec<f32>, columns: usize| {
         let rows = values.len() / columns;
         B::float_from_data(TensorData::new(values, [rows, columns]), &device)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 
-use super::{SymbolSteps, composed};
+use super::{PassOptions, SymbolSteps, composed};
 
 /// What enters the gates at each step.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct LstmCall<B: Backend> {
     pub(crate) context: FloatTensor<B>,
     pub(crate) recurrent: FloatTensor<B>,
     pub(crate) initial: FloatTensor<B>,
-    pub(crate) reverse: bool,
+    pub(crate) options: PassOptions,
 }
 
 /// What a forward pass leaves for the backward pass.
@@ -80,7 +80,7 @@ pub(crate) trait LstmOps: Backend {
         context: FloatTensor<Self>,
         recurrent: FloatTensor<Self>,
         initial: FloatTensor<Self>,
-        reverse: bool,
+        options: PassOptions,
     ) -> FloatTensor<Self>;
 
     /// See [`super::lstm_over_vectors`].
@@ -90,7 +90,7 @@ pub(crate) trait LstmOps: Backend {
         context: FloatTensor<Self>,
         recurrent: FloatTensor<Self>,
         initial: FloatTensor<Self>,
-        reverse: bool,
+        options: PassOptions,
     ) -> FloatTensor<Self>;
 }
 
@@ -104,10 +104,10 @@ macro_rules! lstm_ops_by_kernel {
                 context: FloatTensor<Self>,
                 recurrent: FloatTensor<Self>,
                 initial: FloatTensor<Self>,
-                reverse: bool,
+                options: PassOptions,
             ) -> FloatTensor<Self> {
                 let source = Source::Symbols { symbols, table };
-                Self::lstm_forward(LstmCall { source, context, recurrent, initial, reverse })
+                Self::lstm_forward(LstmCall { source, context, recurrent, initial, options })
                     .outputs
             }
 
@@ -117,10 +117,10 @@ macro_rules! lstm_ops_by_kernel {
                 context: FloatTensor<Self>,
                 recurrent: FloatTensor<Self>,
                 initial: FloatTensor<Self>,
-                reverse: bool,
+                options: PassOptions,
             ) -> FloatTensor<Self> {
                 let source = Source::Vectors { values, weights };
-                Self::lstm_forward(LstmCall { source, context, recurrent, initial, reverse })
+                Self::lstm_forward(LstmCall { source, context, recurrent, initial, options })
                     .outputs
             }
         }

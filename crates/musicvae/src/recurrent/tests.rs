@@ -63,7 +63,7 @@ impl Case {
             context: matrix(&self.context, 4 * hidden),
             recurrent: matrix(&self.recurrent, 4 * hidden),
             initial: matrix(&self.initial, 2 * hidden),
-            reverse,
+            options: PassOptions { reverse, ..PassOptions::default() },
         }
     }
 
@@ -146,7 +146,7 @@ fn two_steps_of_one_unit_by_hand() {
             context: tensor(&[0.5, -0.5, 0.25, -0.25]),
             recurrent: tensor(&[1.0, 2.0, -1.0, 0.5]),
             initial: tensor(&[0.6, -0.2]),
-            reverse: false,
+            options: PassOptions::default(),
         },
     );
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());

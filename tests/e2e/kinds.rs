@@ -1,0 +1,81 @@
+//! Every kind of window, from MIDI files to a tune that a model wrote back.
+//!
+//! The models are trained for two steps only: what is tested is that each part fits the next.
+
+use note_seq::NoteSequence;
+use note_seq::midi::{ReadOptions, read};
+use serde_json::Value;
+
+use crate::support::TestDir;
+
+/// A model of a kind, trained for two steps on made-up music, and a tune as it writes it back.
+fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value) {
+    dir.ok("corpus synthesize -o midi --pieces 4 --seed 1");
+    // No melody rests for a bar, so that every piece is one window of 16 bars too.
+    dir.ok(&format!("corpus build midi -o corpus --kind {kind} --heldout 0.3"));
+    let trained = dir.json(&format!("train --corpus corpus --preset {preset} -o run --steps 2"));
+    assert!(trained["heldout"]["reconstruction_nats"].as_f64().unwrap() > 0.0, "{trained}");
+    let report = dir.json("encode --model run/model --corpus corpus -o run/latents");
+    assert!(report["n_train"].as_u64().unwrap() > 0);
+    let tune = "midi/blues/blues-000.mid";
+    let line = format!("reconstruct {tune} --model run/model --temperature 1 --seed 1 -o out");
+    let accuracy = dir.json(&line)["accuracy"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&accuracy), "{accuracy}");
+    let bytes = dir.read("out/blues-000-reconstruction.mid");
+    let sidecar = serde_json::from_slice(&dir.read("out/blues-000-reconstruction.json")).unwrap();
+    (read(&bytes, &ReadOptions::strict()).unwrap().sequence, sidecar)
+}
+
+#[test]
+fn drums_come_back_as_drums() {
+    let dir = TestDir::new();
+    let (music, _) = written_back(&dir, "drums-2bar", "cat-drums_2bar_tiny");
+    assert!(!music.notes.is_empty());
+    assert!(music.notes.iter().all(|note| note.is_drum));
+    let refused = "corpus build midi/hymn -o none --kind drums-2bar";
+    dir.fails(refused, &["no window of `drums-2bar` in 4 MIDI files", "4 no_drums", "channel 10"]);
+}
+
+#[test]
+fn a_trio_comes_back_with_its_parts() {
+    let dir = TestDir::new();
+    let (music, sidecar) = written_back(&dir, "trio-16bar", "hierdec-trio_16bar_tiny");
+    assert_eq!(sidecar["options"]["instruments"].as_array().unwrap().len(), 3);
+    let of = |wanted: fn(&note_seq::Note) -> bool| music.notes.iter().filter(|n| wanted(n)).count();
+    assert!(of(|n| n.is_drum) > 0);
+    assert!(of(|n| !n.is_drum && n.program.get() == 0) > 0);
+    assert!(of(|n| !n.is_drum && n.program.get() == 33) > 0);
+    // 16 bars at 120 quarter notes a minute.
+    assert!(music.total_time > 16.0 && music.total_time <= 32.0 + 1e-9, "{}", music.total_time);
+}
+
+#[test]
+fn sixteen_bars_are_one_window() {
+    let dir = TestDir::new();
+    let (music, sidecar) = written_back(&dir, "mel-16bar", "hierdec-mel_16bar_tiny");
+    assert_eq!(sidecar["z"].as_array().unwrap().len(), 1);
+    assert!(music.total_time > 16.0 && music.total_time <= 32.0 + 1e-9, "{}", music.total_time);
+}
+
+#[test]
+fn melodies_are_written_under_chords() {
+    let dir = TestDir::new();
+    let (music, _) = written_back(&dir, "mel-2bar-chords", "cat-mel_2bar_tiny_chords");
+    assert!(!music.notes.is_empty());
+    let way = |chords: &str, out: &str| {
+        let (from, to) = ("midi/hymn/hymn-000.mid", "midi/reel/reel-000.mid");
+        let mut command =
+            dir.command(&format!("interpolate {from} {to} --model run/model --steps 2 -o {out}"));
+        let output = command.args(["--chords", chords]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let sidecar: Value =
+            serde_json::from_slice(&dir.read(&format!("{out}/interpolation-000.json"))).unwrap();
+        sidecar["options"]["chords"].clone()
+    };
+    assert_eq!(way("C Am F G", "major"), serde_json::json!([1, 22, 6, 8]));
+
+    // A model without chords takes none.
+    dir.model();
+    let line = "generate --model run/model --style 0 --chords C -o none";
+    dir.fails(line, &["chords are given, and a model of `mel-2bar` takes none; leave them out"]);
+}
