@@ -184,6 +184,7 @@ impl Kind {
         windows: impl IntoIterator<Item = &'a [u16]>,
         playback: &Playback,
     ) -> NoteSequence {
+        const VOCABULARY: &str = "tokens of this kind's vocabulary";
         let n_steps = self.n_steps();
         let mut tracks = vec![Vec::new(); self.n_tokens() / n_steps];
         for window in windows {
@@ -191,7 +192,6 @@ impl Kind {
                 track.extend_from_slice(tokens);
             }
         }
-        const VOCABULARY: &str = "tokens of this kind's vocabulary";
         match (&self.converter, tracks.as_slice()) {
             (Converter::Drums(converter), [drums, ..]) => {
                 let track = DrumTrack::from_labels(drums).expect(VOCABULARY);
@@ -324,8 +324,9 @@ mod tests {
         assert_eq!(drums.windows_in_a_row(&sequence).windows[0].tokens, beat);
 
         let trio = Kind::find("trio-16bar").unwrap();
-        let line =
-            |first: u16| (0..256).map(move |i: u16| if i % 4 == 0 { first + i / 32 } else { 0 });
+        let line = |first: u16| {
+            (0..256).map(move |i: u16| if i.is_multiple_of(4) { first + i / 32 } else { 0 })
+        };
         let mut tokens: Vec<u16> = line(40).chain(line(20)).collect();
         tokens.extend(beat.iter().cycle().take(256));
         let sequence = trio.to_sequence([&tokens[..]], &Playback::default());

@@ -111,7 +111,10 @@ fn main() -> anyhow::Result<()> {
     });
     if !arguments.train_only {
         let model = trainer.model();
-        let encode = time(&mut || Ok(drop(black_box(model.encode_windows(windows, |_| ())))))?;
+        let encode = time(&mut || {
+            black_box(model.encode_windows(windows, |_| ()));
+            Ok(())
+        })?;
         let generator = Generator::new(&model.decoder);
         let latents = vec![0.1; batch * z];
         let sample = |n: usize| {

@@ -1,11 +1,13 @@
 //! Sizes of a model and the settings of its training.
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+mod error;
+mod training;
 
-use crate::elbo::FreeBits;
+use serde::{Deserialize, Serialize};
+
 use crate::layout::{Content, Track, WindowLayout};
-use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
+pub use error::ConfigError;
+pub use training::{ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 
 /// Sizes of a MusicVAE. All of the architecture follows from them.
 ///
@@ -154,73 +156,6 @@ pub const MAX_SIZE: usize = 1 << 14;
 /// The most parts a model may have.
 pub const MAX_PARTS: usize = 16;
 
-/// Why a configuration can't be used.
-#[derive(Debug, Error, PartialEq)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A size is zero or absurd.
-    #[error("`{field}` is {found}; 1 to {MAX_SIZE} is allowed")]
-    Size {
-        /// Which.
-        field: &'static str,
-        /// What it was.
-        found: usize,
-    },
-    /// A stack has no layer.
-    #[error("`{field}` is empty; a stack needs at least one layer")]
-    NoLayer {
-        /// Which.
-        field: &'static str,
-    },
-    /// The classes are not all sets of some drums.
-    #[error(
-        "`n_classes` is {found:?}; an encoder that reads a drum roll needs a single part and a \
-         power of two, one class for each set of drums"
-    )]
-    DrumClasses {
-        /// What they were.
-        found: Vec<usize>,
-    },
-    /// A part is named that there is none of.
-    #[error("`drum_parts` names part {found}; the model has parts 0 to {last}")]
-    NoSuchPart {
-        /// What was named.
-        found: usize,
-        /// The last part.
-        last: usize,
-    },
-    /// More parts than anyone plays.
-    #[error("`n_classes` has {found} parts; 1 to {MAX_PARTS} are allowed")]
-    Parts {
-        /// How many it were.
-        found: usize,
-    },
-    /// A backend without our kernel is asked for bfloat16.
-    #[error(
-        "`recurrent_precision` is bf16, which only our kernel for CPUs can: train on `flex` or \
-         `ndarray`, or in f32"
-    )]
-    Bf16,
-    /// Segments don't fill the window.
-    #[error("`conductor.n_segments` is {n_segments}, which does not divide `n_steps`, {n_steps}")]
-    Segments {
-        /// Segments of a window.
-        n_segments: usize,
-        /// Steps of a window.
-        n_steps: usize,
-    },
-    /// A setting is out of its range.
-    #[error("`{field}` is {found}; {allowed} is allowed")]
-    Range {
-        /// Which.
-        field: &'static str,
-        /// What it was.
-        found: f64,
-        /// What it may be.
-        allowed: &'static str,
-    },
-}
-
 impl MusicVaeConfig {
     /// A flat model of one part with pitches: a melody.
     pub fn flat(
@@ -332,106 +267,6 @@ impl MusicVaeConfig {
     }
 }
 
-/// The training objective: reconstruction plus the weighted, hinged KL term.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectiveConfig {
-    /// Bits of KL that cost nothing.
-    pub free_bits: FreeBits,
-    /// Weight of the KL term.
-    pub beta: BetaSchedule,
-    /// How often the decoder is fed its own samples.
-    pub scheduled_sampling: ScheduledSampling,
-}
-
-/// Everything that decides how a model is trained, the data and the sizes apart.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingConfig {
-    /// Sequences in a batch, `B`.
-    pub batch_size: usize,
-    /// Adam's learning rate.
-    pub learning_rate: LearningRateSchedule,
-    /// Gradients are scaled down to this global norm.
-    pub max_gradient_norm: f64,
-    /// What is minimised.
-    pub objective: ObjectiveConfig,
-    /// Each example is transposed by a uniform number of semitones in `-n..=n`, anew each time.
-    pub max_transposition: u8,
-    /// How recurrent weights enter products; `f32` unless said otherwise.
-    #[serde(default, skip_serializing_if = "RecurrentPrecision::is_f32")]
-    pub recurrent_precision: RecurrentPrecision,
-}
-
-/// How recurrent weights enter products. Sums and gradients are `f32` in any case, and so are the
-/// weights that are kept and updated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecurrentPrecision {
-    /// As they are.
-    #[default]
-    F32,
-    /// Rounded to bfloat16: half the memory to read. Only our CPU kernel can.
-    Bf16,
-}
-
-impl RecurrentPrecision {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
-    fn is_f32(&self) -> bool {
-        *self == Self::F32
-    }
-}
-
-impl TrainingConfig {
-    /// Checks every setting.
-    ///
-    /// # Errors
-    /// [`ConfigError::Size`] or [`ConfigError::Range`], naming the field.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        if !(1..=MAX_SIZE).contains(&self.batch_size) {
-            return Err(ConfigError::Size { field: "batch_size", found: self.batch_size });
-        }
-        let range = |field, found: f64, ok: bool, allowed| {
-            if ok { Ok(()) } else { Err(ConfigError::Range { field, found, allowed }) }
-        };
-        let (rate, objective) = (self.learning_rate, self.objective);
-        let unit = |x: f64| (0.0..=1.0).contains(&x);
-        let positive = |x: f64| x > 0.0 && x.is_finite();
-        let not_negative = |x: f64| x >= 0.0 && x.is_finite();
-        range("learning_rate.initial", rate.initial, positive(rate.initial), "above 0")?;
-        range("learning_rate.min", rate.min, not_negative(rate.min), "0 or more")?;
-        range("learning_rate.decay", rate.decay, unit(rate.decay), "0 to 1")?;
-        let norm = self.max_gradient_norm;
-        range("max_gradient_norm", norm, positive(norm), "above 0")?;
-        let bits = objective.free_bits.bits();
-        range("objective.free_bits", bits, not_negative(bits), "0 or more")?;
-        let max = objective.beta.max();
-        range("objective.beta.max", max, not_negative(max), "0 or more")?;
-        match objective.beta {
-            BetaSchedule::Exponential { rate, .. } => {
-                range("objective.beta.rate", rate, unit(rate), "0 to 1")?;
-            }
-            BetaSchedule::Linear { .. } => {}
-            BetaSchedule::Cyclical { cycle_steps, rise, .. } => {
-                let steps = cycle_steps as f64;
-                range("objective.beta.cycle_steps", steps, steps > 0.0, "1 or more")?;
-                range("objective.beta.rise", rise, unit(rise), "0 to 1")?;
-            }
-        }
-        match objective.scheduled_sampling {
-            ScheduledSampling::Constant { probability: p } => {
-                range("objective.scheduled_sampling.probability", p, unit(p), "0 to 1")
-            }
-            ScheduledSampling::Exponential { base } => {
-                range("objective.scheduled_sampling.base", base, unit(base), "0 to 1")
-            }
-            ScheduledSampling::InverseSigmoid { k } => {
-                range("objective.scheduled_sampling.k", k, positive(k), "above 0")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -505,23 +340,5 @@ mod tests {
         let text = serde_json::to_string(&drums).unwrap();
         assert!(text.contains(r#""encoder_input":"drum_roll""#), "{text}");
         assert_eq!(serde_json::from_str::<MusicVaeConfig>(&text).unwrap(), drums);
-    }
-
-    #[test]
-    fn each_bad_setting_is_named_with_what_is_allowed() {
-        let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
-        training.learning_rate.initial = f64::NAN;
-        let error = training.validate().unwrap_err();
-        assert_eq!(error.to_string(), "`learning_rate.initial` is NaN; above 0 is allowed");
-        let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
-        training.objective.beta = BetaSchedule::Exponential { max: 0.2, rate: 1.5 };
-        let error = training.validate().unwrap_err();
-        assert_eq!(error.to_string(), "`objective.beta.rate` is 1.5; 0 to 1 is allowed");
-        training.objective.beta = BetaSchedule::Cyclical { max: 0.2, cycle_steps: 0, rise: 0.5 };
-        let error = training.validate().unwrap_err();
-        assert_eq!(error.to_string(), "`objective.beta.cycle_steps` is 0; 1 or more is allowed");
-        training.objective.free_bits = FreeBits::PerDimension { per_dimension: -1.0 };
-        let error = training.validate().unwrap_err();
-        assert_eq!(error.to_string(), "`objective.free_bits` is -1; 0 or more is allowed");
     }
 }

@@ -1,0 +1,131 @@
+//! The settings of a training run.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, MAX_SIZE};
+use crate::elbo::FreeBits;
+use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
+
+/// The training objective: reconstruction plus the weighted, hinged KL term.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectiveConfig {
+    /// Bits of KL that cost nothing.
+    pub free_bits: FreeBits,
+    /// Weight of the KL term.
+    pub beta: BetaSchedule,
+    /// How often the decoder is fed its own samples.
+    pub scheduled_sampling: ScheduledSampling,
+}
+
+/// Everything that decides how a model is trained, the data and the sizes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Sequences in a batch, `B`.
+    pub batch_size: usize,
+    /// Adam's learning rate.
+    pub learning_rate: LearningRateSchedule,
+    /// Gradients are scaled down to this global norm.
+    pub max_gradient_norm: f64,
+    /// What is minimised.
+    pub objective: ObjectiveConfig,
+    /// Each example is transposed by a uniform number of semitones in `-n..=n`, anew each time.
+    pub max_transposition: u8,
+    /// How recurrent weights enter products; `f32` unless said otherwise.
+    #[serde(default, skip_serializing_if = "RecurrentPrecision::is_f32")]
+    pub recurrent_precision: RecurrentPrecision,
+}
+
+/// How recurrent weights enter products. Sums and gradients are `f32` in any case, and so are the
+/// weights that are kept and updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecurrentPrecision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to bfloat16: half the memory to read. Only our CPU kernel can.
+    Bf16,
+}
+
+impl RecurrentPrecision {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
+}
+
+impl TrainingConfig {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`ConfigError::Size`] or [`ConfigError::Range`], naming the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !(1..=MAX_SIZE).contains(&self.batch_size) {
+            return Err(ConfigError::Size { field: "batch_size", found: self.batch_size });
+        }
+        let range = |field, found: f64, ok: bool, allowed| {
+            if ok { Ok(()) } else { Err(ConfigError::Range { field, found, allowed }) }
+        };
+        let (rate, objective) = (self.learning_rate, self.objective);
+        let unit = |x: f64| (0.0..=1.0).contains(&x);
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        let not_negative = |x: f64| x >= 0.0 && x.is_finite();
+        range("learning_rate.initial", rate.initial, positive(rate.initial), "above 0")?;
+        range("learning_rate.min", rate.min, not_negative(rate.min), "0 or more")?;
+        range("learning_rate.decay", rate.decay, unit(rate.decay), "0 to 1")?;
+        let norm = self.max_gradient_norm;
+        range("max_gradient_norm", norm, positive(norm), "above 0")?;
+        let bits = objective.free_bits.bits();
+        range("objective.free_bits", bits, not_negative(bits), "0 or more")?;
+        let max = objective.beta.max();
+        range("objective.beta.max", max, not_negative(max), "0 or more")?;
+        match objective.beta {
+            BetaSchedule::Exponential { rate, .. } => {
+                range("objective.beta.rate", rate, unit(rate), "0 to 1")?;
+            }
+            BetaSchedule::Linear { .. } => {}
+            BetaSchedule::Cyclical { cycle_steps, rise, .. } => {
+                let steps = cycle_steps as f64;
+                range("objective.beta.cycle_steps", steps, steps > 0.0, "1 or more")?;
+                range("objective.beta.rise", rise, unit(rise), "0 to 1")?;
+            }
+        }
+        match objective.scheduled_sampling {
+            ScheduledSampling::Constant { probability: p } => {
+                range("objective.scheduled_sampling.probability", p, unit(p), "0 to 1")
+            }
+            ScheduledSampling::Exponential { base } => {
+                range("objective.scheduled_sampling.base", base, unit(base), "0 to 1")
+            }
+            ScheduledSampling::InverseSigmoid { k } => {
+                range("objective.scheduled_sampling.k", k, positive(k), "above 0")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+
+    #[test]
+    fn each_bad_setting_is_named_with_what_is_allowed() {
+        let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
+        training.learning_rate.initial = f64::NAN;
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`learning_rate.initial` is NaN; above 0 is allowed");
+        let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
+        training.objective.beta = BetaSchedule::Exponential { max: 0.2, rate: 1.5 };
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`objective.beta.rate` is 1.5; 0 to 1 is allowed");
+        training.objective.beta = BetaSchedule::Cyclical { max: 0.2, cycle_steps: 0, rise: 0.5 };
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`objective.beta.cycle_steps` is 0; 1 or more is allowed");
+        training.objective.free_bits = FreeBits::PerDimension { per_dimension: -1.0 };
+        let error = training.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`objective.free_bits` is -1; 0 or more is allowed");
+    }
+}
