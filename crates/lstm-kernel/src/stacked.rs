@@ -12,8 +12,18 @@ use crate::functions::add;
 use crate::packed::INNER_BLOCK;
 use crate::tile::{registers, registers_mut, tile, tile_shape, with_tile_shape};
 
-/// Rows of a weight gradient that one task sums: fixed, so that the split never depends on threads.
-const ROWS_PER_UNIT: usize = 24;
+/// The most rows of a weight gradient that one task sums. Their strips stay in the second cache while
+/// the gate gradients stream by, once for each task: the more rows, the less is read. How rows are
+/// split changes no bit, because each sum is one chain over all steps in their order.
+const MAX_ROWS_PER_UNIT: usize = 132;
+/// Tasks for each thread, so that none waits long for the last.
+const UNITS_PER_THREAD: usize = 2;
+
+/// Rows that one task sums of a gradient of `n_rows`: whole strips.
+fn rows_per_unit(n_rows: usize, strip: usize) -> usize {
+    let even = n_rows.div_ceil(UNITS_PER_THREAD * rayon::current_num_threads());
+    even.min(MAX_ROWS_PER_UNIT).next_multiple_of(strip)
+}
 
 /// What one task of a backward pass leaves for the weight gradients.
 pub(crate) struct Stacked {
@@ -104,12 +114,14 @@ pub(crate) fn add_weight_gradients<S: Simd>(
     gradients: [&mut [f32]; 2],
 ) {
     let (_, strip) = tile_shape::<S>();
-    let rows = (ROWS_PER_UNIT / strip).max(1) * strip;
     let [first, second] = gradients;
-    let units = first.par_chunks_mut(rows * n).enumerate().map(|(unit, sums)| (0, unit, sums));
-    let more = second.par_chunks_mut(rows * n).enumerate().map(|(unit, sums)| (1, unit, sums));
-    units.chain(more).for_each(|(which, unit, sums)| {
-        let first_strip = unit * rows / strip;
+    let units = |which: usize, gradient| {
+        let gradient: &mut [f32] = gradient;
+        let rows = rows_per_unit(gradient.len() / n.max(1), strip).max(strip);
+        let units = gradient.par_chunks_mut((rows * n).max(1)).enumerate();
+        units.map(move |(unit, sums)| (which, unit * rows / strip, sums))
+    };
+    units(0, first).chain(units(1, second)).for_each(|(which, first_strip, sums)| {
         simd.vectorize(Unit { stacks, which, first_strip, sums, n });
     });
 }
