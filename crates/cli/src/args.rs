@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use controlgen::kind::Kind;
 use musicvae::schedule::ScheduledSampling;
 
 /// The way from MIDI files to new music, at the end of the program's help.
@@ -109,8 +110,8 @@ pub(crate) struct CorpusBuildArgs {
     /// Which files are of one piece, never split between learning and scoring
     #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
     pub(crate) group: GroupArg,
-    /// What to cut out: mel-2bar, mel-2bar-chords, mel-16bar, drums-2bar or trio-16bar
-    #[arg(long, default_value = "mel-2bar", value_name = "KIND")]
+    /// What to cut out
+    #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
     pub(crate) kind: String,
     /// Take the first folder below PATH as each file's label (used in evaluation only)
     #[arg(long)]
@@ -419,8 +420,8 @@ pub(crate) struct InspectArgs {
     /// MIDI files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// The kind of window to look for: mel-2bar, mel-2bar-chords, mel-16bar, drums-2bar, trio-16bar
-    #[arg(long, default_value = "mel-2bar", value_name = "KIND")]
+    /// The kind of window to look for
+    #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
     pub(crate) kind: String,
     /// How damaged files are read
     #[arg(long, value_enum, default_value_t = ModeArg::Lenient)]
