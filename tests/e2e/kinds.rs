@@ -14,7 +14,7 @@ fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value
     // No melody rests for a bar, so that every piece is one window of 16 bars too.
     dir.ok(&format!("corpus build midi -o corpus --kind {kind} --heldout 0.3"));
     let trained = dir.json(&format!("train --corpus corpus --preset {preset} -o run --steps 2"));
-    assert!(trained["heldout"]["reconstruction_nats"].as_f64().unwrap() > 0.0, "{trained}");
+    assert_eq!(trained["n_steps"], 2);
     let report = dir.json("encode --model run/model --corpus corpus -o run/latents");
     assert!(report["n_train"].as_u64().unwrap() > 0);
     let tune = "midi/blues/blues-000.mid";

@@ -117,6 +117,10 @@ pub(crate) fn read(path: &Path) -> ArtifactResult<Vec<u8>> {
     std::fs::read(path).map_err(io("read", path))
 }
 
+/// How the names of files and folders begin that are being written. A process that was killed leaves
+/// them behind.
+pub(crate) const UNFINISHED: &str = ".unfinished-";
+
 /// Writes a file whole or not at all: to a temporary file beside it, which then takes its name.
 ///
 /// # Errors
@@ -124,7 +128,10 @@ pub(crate) fn read(path: &Path) -> ArtifactResult<Vec<u8>> {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io("write", path))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder)
+        .map_err(io("write", path))?;
     file.write_all(bytes).map_err(io("write", path))?;
     file.as_file().sync_all().map_err(io("write", path))?;
     #[cfg(unix)]
@@ -157,7 +164,7 @@ pub(crate) fn write_folder<T, E: From<ArtifactError>>(
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(parent)?;
     let temporary = tempfile::Builder::new()
-        .prefix(".unfinished-")
+        .prefix(UNFINISHED)
         .tempdir_in(parent)
         .map_err(io("create a folder in", parent))?;
     let value = fill(temporary.path())?;

@@ -316,6 +316,7 @@ fn start(
         (None, true) => Err(TrainingError::NothingToResume { checkpoints: folder() }),
         (None, false) => Ok(Trainer::new(model, training, seed, device)?),
         (Some(n_steps), true) => {
+            checkpoints.remove_unfinished()?;
             let checkpoint = checkpoints.read(n_steps)?;
             Trainer::resume(model, training, seed, device, &checkpoint).map_err(|source| {
                 TrainingError::Checkpoint { checkpoint: checkpoints.folder(n_steps), source }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use musicvae::train::Checkpoint;
 
-use crate::artifact::{ArtifactResult, io, read, write_atomic, write_folder};
+use crate::artifact::{ArtifactResult, UNFINISHED, io, read, write_atomic, write_folder};
 
 /// Checkpoints kept beside the best one.
 const KEPT: usize = 2;
@@ -37,6 +37,23 @@ impl Checkpoints {
         }
         steps.sort_unstable();
         Ok(steps)
+    }
+
+    /// Removes what a killed run had begun to write.
+    pub(super) fn remove_unfinished(&self) -> ArtifactResult<()> {
+        for entry in std::fs::read_dir(&self.root).map_err(io("read the folder", &self.root))? {
+            let path = entry.map_err(io("read the folder", &self.root))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(UNFINISHED) {
+                let removed = if path.is_dir() {
+                    std::fs::remove_dir_all(&path)
+                } else {
+                    std::fs::remove_file(&path)
+                };
+                removed.map_err(io("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Steps of the last checkpoint.
@@ -133,10 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_folder_is_no_checkpoint() {
+    fn what_is_unfinished_is_no_checkpoint_and_can_be_removed() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(".unfinished-step-00000070")).unwrap();
+        let unfinished = folder.path().join(".unfinished-step-00000070");
+        std::fs::create_dir(&unfinished).unwrap();
+        std::fs::write(unfinished.join("state.json"), "{").unwrap();
+        std::fs::write(folder.path().join(".unfinished-best"), "").unwrap();
         let checkpoints = Checkpoints::new(folder.path().to_owned());
         assert_eq!(checkpoints.latest().unwrap(), None);
+        checkpoints.write(&checkpoint(80, true)).unwrap();
+        checkpoints.remove_unfinished().unwrap();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["best", "step-00000080"]);
     }
 }
