@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::gmm::answer as json_line;
 use crate::process::{self, answer};
 
 /// What the comparison needs.
@@ -130,19 +131,6 @@ pub(crate) fn run(args: &BenchTrain) -> Result<()> {
             .with_context(|| format!("can't write {}", path.display())),
         None => Ok(()),
     }
-}
-
-/// Runs a command and reads the last line it prints.
-fn json_line(command: &mut Command) -> Result<Value> {
-    let output = command.output().with_context(|| format!("can't run {command:?}"))?;
-    ensure!(
-        output.status.success(),
-        "{command:?} failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    let text = String::from_utf8(output.stdout)?;
-    let line = text.trim().lines().last().unwrap_or_default();
-    serde_json::from_str(line).with_context(|| format!("{command:?} printed no JSON"))
 }
 
 fn median(answers: &[Value], key: &str) -> f64 {

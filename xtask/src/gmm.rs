@@ -48,15 +48,13 @@ impl Peer {
     }
 }
 
-/// Builds an example of `gmm`, which then lies in `examples` beside this program.
+/// Builds an example of `gmm`.
 fn build_example(name: &str) -> Result<PathBuf> {
-    process::cargo(&["build", "--release", "--package", "gmm", "--example", name], &[])?;
-    let own = std::env::current_exe()?;
-    Ok(own.with_file_name("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+    process::build_example("gmm", name)
 }
 
 /// Runs a command and reads the JSON object it prints.
-fn answer(command: &mut Command) -> Result<Value> {
+pub(crate) fn answer(command: &mut Command) -> Result<Value> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     ensure!(
         output.status.success(),

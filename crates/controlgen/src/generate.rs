@@ -74,8 +74,8 @@ impl Decoding {
 }
 
 /// The control of `n` windows, `[n, n_steps]`: chords spread evenly over each window, or, where none
-/// are given, those of real windows of the model's reference, drawn at random. Empty for a model
-/// without a control.
+/// are given, those of real windows of the model's reference, drawn at random ("no chord" if it holds
+/// none). Empty for a model without a control.
 ///
 /// # Errors
 /// [`GenerateError::Chords`] for a model without; [`GenerateError::Artifact`] where the reference
@@ -99,6 +99,9 @@ pub fn control(
         }
         (true, None) => {
             let rows = Reference::load(model)?.rows;
+            if rows.is_empty() {
+                return Ok(vec![0; n * layout.n_steps]);
+            }
             let mut rng = seed::stream(seed, "chords", 0);
             let real = (0..n).map(|_| rows[rng.random_range(0..rows.len())].tokens.as_slice());
             Ok(controls_of(model, real))
