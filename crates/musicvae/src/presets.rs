@@ -5,7 +5,7 @@
 //! presets of their own, the drums' under the names of the published files
 //! (`cat-drums_2bar_small.lokl` and `.hikl`, for low and high KL), the trio's as
 //! `hierdec-trio_16bar.published`. `cat-mel_2bar_big` and `hierdec-mel_16bar` were trained as
-//! `configs.py` has them. Those that end in `tiny` are ours, for a CPU.
+//! `configs.py` has them. Those that end in `tiny` and `compact` are ours, for a CPU.
 
 mod drums;
 mod melody;
@@ -38,6 +38,7 @@ pub fn all() -> Vec<Preset> {
         melody::cat_mel_2bar_small(),
         melody::cat_mel_2bar_big(),
         melody::cat_mel_2bar_tiny(),
+        melody::cat_mel_2bar_compact(),
         drums::cat_drums_2bar_small(),
         drums::cat_drums_2bar_small_lokl(),
         drums::cat_drums_2bar_small_hikl(),
