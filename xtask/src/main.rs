@@ -2,6 +2,7 @@
 
 mod bench_train;
 mod check;
+mod fetch;
 mod gmm;
 mod parity_notes;
 mod process;
@@ -24,6 +25,10 @@ struct Cli {
 enum Task {
     /// MIDI to styles to new music, in one go
     Train(train::TrainArgs),
+    /// Get public data sets and published models, checked and unpacked
+    Fetch(fetch::FetchArgs),
+    /// Get the Lakh MIDI Dataset
+    FetchLakh(fetch::FetchLakhArgs),
     /// Our speed beside that of the field's own tools
     #[command(subcommand)]
     Bench(Bench),
@@ -75,6 +80,8 @@ fn main() -> anyhow::Result<()> {
         Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
+        Task::Fetch(args) => fetch::run(&args),
+        Task::FetchLakh(args) => fetch::run_lakh(&args),
         Task::Check => check::run(),
     }
 }

@@ -1,0 +1,212 @@
+//! `cargo xtask fetch`: public data sets and published models, checked and unpacked.
+//!
+//! One data set after another: look whether it is there, show its terms, lock it, get its files
+//! ([`download`], or a copy), check them, unpack them into a folder beside its place ([`archive`]),
+//! and move that to its place. So `datasets/NAME` is complete or not there.
+
+mod archive;
+mod download;
+mod hashes;
+mod list;
+mod manifest;
+mod meter;
+mod names;
+mod obtain;
+mod source;
+mod store;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod unpack;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::process::{answer, root, say};
+use download::Patience;
+use manifest::{DataSet, Manifest, Terms};
+use meter::bytes as readable;
+use obtain::Fetcher;
+use source::From;
+use store::{Present, Stamp, Store};
+use transfer::Network;
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// Names of data sets
+    #[arg(required_unless_present = "list", value_name = "NAME")]
+    names: Vec<String>,
+    /// List what can be fetched
+    #[arg(long, conflicts_with = "names")]
+    list: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchLakhArgs {
+    /// Which part of the Lakh MIDI Dataset
+    #[arg(value_enum, default_value_t = Lakh::Full, value_name = "PART")]
+    part: Lakh,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Lakh {
+    /// All 176,581 files, 1.6 GiB
+    Full,
+    /// The 45,129 files that match the Million Song Dataset, 1.3 GiB
+    Matched,
+    /// Files by artist and title, 0.2 GiB
+    Clean,
+}
+
+#[derive(Debug, Args)]
+struct How {
+    /// Take the files from a copy or a mirror: the file, a folder of files, or an address of either
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    from: Option<OsString>,
+    /// Agree to the licence of a set that must not be used commercially
+    #[arg(long, alias = "accept-license")]
+    accept_licence: bool,
+    /// Keep downloaded archives after they are unpacked, in the set's folder
+    #[arg(long)]
+    keep_archives: bool,
+    /// The folder of data sets [default: the repository's `datasets`]
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// The list of data sets [default: the repository's `datasets/manifest.toml`]
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &FetchArgs) -> Result<()> {
+    if args.list {
+        let (manifest, store) = (args.how.manifest()?, args.how.store());
+        for line in list::lines(&manifest, &store) {
+            answer(&line);
+        }
+        return Ok(());
+    }
+    args.how.fetch(&args.names)
+}
+
+pub(crate) fn run_lakh(args: &FetchLakhArgs) -> Result<()> {
+    let name = match args.part {
+        Lakh::Full => "lmd-full",
+        Lakh::Matched => "lmd-matched",
+        Lakh::Clean => "lmd-clean",
+    };
+    args.how.fetch(&[name.to_owned()])
+}
+
+impl How {
+    fn manifest(&self) -> Result<Manifest> {
+        let own = || root().join("datasets/manifest.toml");
+        Manifest::read(&self.manifest.clone().unwrap_or_else(own))
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.into.clone().unwrap_or_else(|| root().join("datasets")))
+    }
+
+    /// Fetches some sets; one that fails keeps no other from being fetched.
+    fn fetch(&self, names: &[String]) -> Result<()> {
+        let manifest = self.manifest()?;
+        let sets: Vec<&DataSet> =
+            names.iter().map(|name| manifest.find(name)).collect::<Result<_>>()?;
+        let fetcher = Fetcher {
+            store: self.store(),
+            network: Network::new(Patience::default()),
+            from: self.from.as_deref().map(From::new).transpose()?,
+            accept_licence: self.accept_licence,
+            keep_archives: self.keep_archives,
+        };
+        let mut failed = Vec::new();
+        for set in sets {
+            match fetch(&fetcher, set) {
+                Ok(line) => answer(&line),
+                Err(error) if names.len() == 1 => return Err(error),
+                Err(error) => {
+                    say(&format!("{}: {error:#}", set.name));
+                    failed.push(set.name.as_str());
+                }
+            }
+        }
+        if !failed.is_empty() {
+            bail!("{} of {} were not fetched: {}", failed.len(), names.len(), failed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+/// Fetches a set, unless it is there, and says what came of it.
+fn fetch(fetcher: &Fetcher, set: &DataSet) -> Result<String> {
+    if let Present::Yes(stamp) = fetcher.store.present(set)? {
+        return Ok(format!("{} is there already: {}", set.name, summary(fetcher, set, &stamp)));
+    }
+    for line in terms(set) {
+        say(&line);
+    }
+    if set.terms == Terms::NonCommercial && !fetcher.accept_licence {
+        bail!(
+            "{} may not be used commercially ({}); if you agree to its licence, add \
+             --accept-licence",
+            set.name,
+            set.licence
+        );
+    }
+    let _lock = fetcher.store.lock(&set.name)?;
+    // Another run may have been at it until now.
+    if let Present::Yes(stamp) = fetcher.store.present(set)? {
+        return Ok(format!("{} is there by now: {}", set.name, summary(fetcher, set, &stamp)));
+    }
+    let stamp = fetcher.obtain(set)?;
+    Ok(format!("{}: {}", set.name, summary(fetcher, set, &stamp)))
+}
+
+fn terms(set: &DataSet) -> Vec<String> {
+    let mut lines = vec![
+        format!("{}: {}", set.name, set.title),
+        format!("  from     {}", set.home),
+        format!("  holds    {}", set.layout),
+        format!("  licence  {}", set.licence),
+    ];
+    if let Some(citation) = &set.citation {
+        lines.push(format!("  cite     {citation}"));
+    }
+    if let Some(note) = &set.note {
+        lines.push(format!("  note     {note}"));
+    }
+    if set.terms == Terms::Unstated {
+        lines.push(
+            "  No licence is stated: find out whether you may use it for what you want to do."
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+fn summary(fetcher: &Fetcher, set: &DataSet, stamp: &Stamp) -> String {
+    let unverified: Vec<&str> = stamp
+        .files
+        .iter()
+        .filter(|file| file.verified.is_none())
+        .map(|file| file.name.as_str())
+        .collect();
+    let sure = match unverified.len() {
+        0 => "verified".to_owned(),
+        1..4 => format!("unverified and pinned: {}", unverified.join(", ")),
+        n => format!("{n} files unverified and pinned"),
+    };
+    format!(
+        "{} files, {}, {sure}, in {}",
+        stamp.n_files,
+        readable(stamp.bytes),
+        fetcher.store.folder(set).display()
+    )
+}
