@@ -11,7 +11,7 @@ fn losses(dir: &TestDir, run: &str) -> Vec<String> {
     let metrics = String::from_utf8(dir.read(&format!("{run}/metrics.jsonl"))).unwrap();
     let without_time = |line: &str| {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
-        for time in ["elapsed_secs", "step_secs", "wait_secs"] {
+        for time in ["elapsed_secs", "step_secs", "wait_share"] {
             value.as_object_mut().unwrap().remove(time);
         }
         value.to_string()

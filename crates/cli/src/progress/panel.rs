@@ -81,7 +81,7 @@ pub(super) fn sparkline(values: &[f64]) -> String {
         means.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
     let block = |value: &f64| {
         let share = if high > low { (value - low) / (high - low) } else { 0.0 };
-        BLOCKS[((share * 8.0) as usize).min(7)]
+        BLOCKS[(1..8).filter(|level| share * 8.0 >= f64::from(*level)).count()]
     };
     means.iter().map(block).collect()
 }

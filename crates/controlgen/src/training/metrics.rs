@@ -18,8 +18,8 @@ enum Line<'a> {
         elapsed_secs: f64,
         /// Time of the step.
         step_secs: f64,
-        /// Of it, waiting for its batch.
-        wait_secs: f64,
+        /// Share of it spent waiting for its batch.
+        wait_share: f64,
         #[serde(flatten)]
         metrics: &'a StepMetrics,
     },
@@ -110,7 +110,7 @@ impl MetricsFile {
         self.line(&Line::Step {
             elapsed_secs: times.elapsed.as_secs_f64(),
             step_secs: times.step.as_secs_f64(),
-            wait_secs: times.waited.as_secs_f64(),
+            wait_share: times.waited.as_secs_f64() / times.step.as_secs_f64().max(1e-9),
             metrics,
         });
     }
@@ -183,7 +183,7 @@ mod tests {
         file.step(&step_metrics(1), times);
         file.flush().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("\"step_secs\":0.25,\"wait_secs\":0.125"), "{text}");
+        assert!(text.contains("\"step_secs\":0.25,\"wait_share\":0.5"), "{text}");
         let (_, history) = MetricsFile::open(&path, 1).unwrap();
         assert_eq!(history.steps, [StepPoint { elapsed_secs: 1.5, metrics }]);
         assert_eq!(history.evaluations, [EvaluationPoint { step: 1, evaluation }]);
