@@ -6,23 +6,31 @@
 
 use std::path::Path;
 
-use plotters::prelude::*;
+use svg::Document;
+use svg::node::element::{Circle, Group, Line, Polyline, Rectangle, Text};
 
 use super::metrics::History;
 use crate::artifact::{ArtifactResult, write_atomic};
 
-const SIZE: (u32, u32) = (1100, 720);
+/// Width and height of a panel's plot, and what is around it.
+const PLOT: (f64, f64) = (470.0, 260.0);
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 22.0;
+const TOP: f64 = 46.0;
+const BOTTOM: f64 = 44.0;
 /// The most points of a line of training.
 const MAX_POINTS: usize = 300;
-const TRAIN: RGBColor = RGBColor(0x1f, 0x77, 0xb4);
-const HELDOUT: RGBColor = RGBColor(0xd6, 0x27, 0x28);
-const SAMPLED: RGBColor = RGBColor(0x2c, 0xa0, 0x2c);
-const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+// Told apart with most kinds of colour vision (Okabe and Ito 2008).
+const TRAIN: &str = "#0072b2";
+const HELDOUT: &str = "#d55e00";
+const SAMPLED: &str = "#009e73";
+const GRID: &str = "#e2e2dc";
+const AXIS: &str = "#9a9a94";
 
 /// A line of a panel.
-struct Line {
+struct Curve {
     name: &'static str,
-    color: RGBColor,
+    color: &'static str,
     /// Whether each point is marked: there are few.
     marked: bool,
     points: Vec<(f64, f64)>,
@@ -30,7 +38,7 @@ struct Line {
 
 struct Panel {
     title: &'static str,
-    lines: [Line; 2],
+    lines: [Curve; 2],
     /// Where the axis is the same for every run.
     range: Option<(f64, f64)>,
 }
@@ -42,17 +50,26 @@ pub(super) fn write(path: &Path, history: &History) -> ArtifactResult<()> {
 
 /// The picture's text.
 fn picture(history: &History) -> String {
-    let mut text = String::new();
-    {
-        let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        draw(&root, &panels(history)).expect("drawing into a string does not fail");
+    let panels = panels(history);
+    let points = || panels.iter().flat_map(|panel| panel.lines.iter().flat_map(|c| &c.points));
+    let last_step = points().map(|(step, _)| *step).fold(1.0, f64::max);
+    let (width, height) = (LEFT + PLOT.0 + RIGHT, TOP + PLOT.1 + BOTTOM);
+    let mut document = Document::new()
+        .set("viewBox", (0, 0, 2.0 * width, 2.0 * height))
+        .set("width", 2.0 * width)
+        .set("font-family", "sans-serif")
+        .add(Rectangle::new().set("width", "100%").set("height", "100%").set("fill", "#ffffff"));
+    for (n, panel) in panels.iter().enumerate() {
+        let (column, row) = ((n % 2) as f64, (n / 2) as f64);
+        let place = format!("translate({} {})", column * width, row * height);
+        document = document.add(draw(panel, last_step).set("transform", place));
     }
-    text
+    document.to_string()
 }
 
 fn panels(history: &History) -> [Panel; 4] {
     use std::f64::consts::LN_2;
-    let train = |value: fn(&musicvae::train::StepMetrics) -> f64| Line {
+    let train = |value: fn(&musicvae::train::StepMetrics) -> f64| Curve {
         name: "training",
         color: TRAIN,
         marked: false,
@@ -60,7 +77,7 @@ fn panels(history: &History) -> [Panel; 4] {
             history.steps.iter().map(|point| (point.metrics.step as f64, value(&point.metrics))),
         ),
     };
-    let evaluated = |name, color, value: fn(&musicvae::Evaluation) -> f64| Line {
+    let evaluated = |name, color, value: fn(&musicvae::Evaluation) -> f64| Curve {
         name,
         color,
         marked: true,
@@ -125,58 +142,94 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     (low - margin, high + margin)
 }
 
-fn draw<B: DrawingBackend>(
-    root: &DrawingArea<B, plotters::coord::Shift>,
-    panels: &[Panel; 4],
-) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    root.fill(&WHITE)?;
-    let all = || panels.iter().flat_map(|panel| panel.lines.iter().flat_map(|line| &line.points));
-    let last_step = all().map(|(x, _)| *x).fold(1.0, f64::max);
-    for (panel, area) in panels.iter().zip(root.split_evenly((2, 2))) {
-        let values = || panel.lines.iter().flat_map(|line| line.points.iter().map(|(_, y)| *y));
-        let (low, high) = panel.range.unwrap_or_else(|| range(values()));
-        let mut chart = ChartBuilder::on(&area)
-            .caption(panel.title, ("sans-serif", 17))
-            .margin(12)
-            .x_label_area_size(36)
-            .y_label_area_size(52)
-            .build_cartesian_2d(0.0..last_step, low..high)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(GRID)
-            .x_labels(6)
-            .y_labels(6)
-            .x_desc("step")
-            .x_label_formatter(&|step| format!("{step:.0}"))
-            .label_style(("sans-serif", 13))
-            .draw()?;
-        for line in &panel.lines {
-            let (color, points) = (line.color, || line.points.iter().copied());
-            if line.points.is_empty() {
-                continue;
+/// Round numbers in a range, about five of them: multiples of 1, 2 or 5 times a power of ten.
+fn ticks(low: f64, high: f64) -> Vec<f64> {
+    let rough = (high - low) / 5.0;
+    let power = 10.0_f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough);
+    let step = step.unwrap_or(rough);
+    let first = (low / step).ceil();
+    (0..20).map(|n| (first + f64::from(n)) * step).take_while(|tick| *tick <= high).collect()
+}
+
+/// One panel, its upper left corner at the origin; steps go from 0 to `last_step`.
+fn draw(panel: &Panel, last_step: f64) -> Group {
+    let values = || panel.lines.iter().flat_map(|line| line.points.iter().map(|(_, y)| *y));
+    let (low, high) = panel.range.unwrap_or_else(|| range(values()));
+    let x = |step: f64| LEFT + step / last_step * PLOT.0;
+    let y = |value: f64| TOP + (high - value) / (high - low) * PLOT.1;
+    let right = LEFT + PLOT.0;
+    let bottom = TOP + PLOT.1;
+    let mut group = Group::new().add(text(panel.title, LEFT, 20.0, "start").set("font-size", 15));
+    for tick in ticks(low, high) {
+        let label = number(tick);
+        group = group.add(line(LEFT, y(tick), right, y(tick), GRID)).add(text(
+            &label,
+            LEFT - 6.0,
+            y(tick) + 4.0,
+            "end",
+        ));
+    }
+    for tick in ticks(0.0, last_step) {
+        group = group.add(line(x(tick), TOP, x(tick), bottom, GRID)).add(text(
+            &number(tick),
+            x(tick),
+            bottom + 16.0,
+            "middle",
+        ));
+    }
+    group = group
+        .add(line(LEFT, bottom, right, bottom, AXIS))
+        .add(line(LEFT, TOP, LEFT, bottom, AXIS))
+        .add(text("step", right, bottom + 32.0, "end"));
+    for curve in &panel.lines {
+        let points: Vec<String> =
+            curve.points.iter().map(|at| format!("{:.1},{:.1}", x(at.0), y(at.1))).collect();
+        let path = Polyline::new()
+            .set("points", points.join(" "))
+            .set("fill", "none")
+            .set("stroke", curve.color)
+            .set("stroke-width", 2);
+        group = group.add(path);
+        if curve.marked {
+            for (step, value) in &curve.points {
+                let mark = Circle::new()
+                    .set("cx", format!("{:.1}", x(*step)))
+                    .set("cy", format!("{:.1}", y(*value)))
+                    .set("r", 3)
+                    .set("fill", curve.color);
+                group = group.add(mark);
             }
-            chart
-                .draw_series(LineSeries::new(points(), color.stroke_width(2)))?
-                .label(line.name)
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2))
-                });
-            if line.marked {
-                chart.draw_series(points().map(|at| Circle::new(at, 3, color.filled())))?;
-            }
-        }
-        if values().next().is_some() {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
-                .background_style(WHITE.mix(0.8))
-                .border_style(GRID)
-                .label_font(("sans-serif", 13))
-                .draw()?;
         }
     }
-    root.present()
+    // The legend, right of the title's line: away from all curves.
+    let mut at = right;
+    for curve in panel.lines.iter().rev().filter(|curve| !curve.points.is_empty()) {
+        group = group.add(text(curve.name, at, 36.0, "end").set("fill", curve.color));
+        // Letters of this size are about seven units wide.
+        at -= curve.name.len() as f64 * 7.0 + 14.0;
+    }
+    group
+}
+
+/// A number on an axis: no more digits than it has.
+fn number(value: f64) -> String {
+    // Sums of tenths are off in the last place.
+    let rounded = (value * 1e6).round() / 1e6;
+    if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() }
+}
+
+fn line(x1: f64, y1: f64, x2: f64, y2: f64, color: &str) -> Line {
+    Line::new().set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2).set("stroke", color)
+}
+
+fn text(words: &str, x: f64, y: f64, anchor: &str) -> Text {
+    Text::new(words)
+        .set("x", x)
+        .set("y", y)
+        .set("font-size", 12)
+        .set("text-anchor", anchor)
+        .set("fill", "#222222")
 }
 
 #[cfg(test)]
@@ -198,6 +251,14 @@ mod tests {
         assert_eq!(range([].into_iter()), (0.0, 1.0));
         assert_eq!(range([2.0].into_iter()), (1.0, 3.0));
         assert_eq!(range([0.0, 100.0, 50.0].into_iter()), (-4.0, 104.0));
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        assert_eq!(ticks(0.0, 1.0), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
+        assert_eq!(number(0.6000000000000001), "0.6");
+        assert_eq!(ticks(-13.0, 1010.0), [0.0, 500.0, 1000.0]);
+        assert_eq!(ticks(27.3, 31.9), [28.0, 29.0, 30.0, 31.0]);
     }
 
     #[test]
