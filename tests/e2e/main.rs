@@ -12,3 +12,4 @@ mod kinds;
 mod pipeline;
 mod resume;
 mod support;
+mod training;

@@ -11,7 +11,9 @@ fn losses(dir: &TestDir, run: &str) -> Vec<String> {
     let metrics = String::from_utf8(dir.read(&format!("{run}/metrics.jsonl"))).unwrap();
     let without_time = |line: &str| {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
-        value.as_object_mut().unwrap().remove("elapsed_secs");
+        for time in ["elapsed_secs", "step_secs", "wait_share"] {
+            value.as_object_mut().unwrap().remove(time);
+        }
         value.to_string()
     };
     metrics.lines().map(without_time).collect()
@@ -30,7 +32,9 @@ fn wait_for(path: &Path) {
 fn a_killed_run_goes_on_to_the_same_digits() {
     let dir = TestDir::new();
     dir.corpus();
-    let options = "--corpus corpus --checkpoint-every 2 --seed 4";
+    // Two batches an update, and a schedule of evaluations beside that of checkpoints.
+    let options = "--corpus corpus --checkpoint-every 2 --evaluate-every 3 --keep-last 3 \
+                   --batch-size 24 --accumulate 2 --seed 4";
     // More steps than it can make before it is killed.
     let mut killed = dir.command(&format!("train {options} --steps 100000 -o killed"));
     let mut child = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -57,6 +61,25 @@ fn a_killed_run_goes_on_to_the_same_digits() {
     }
     let steps = |run: &str| names(&dir.path(&format!("{run}/checkpoints")));
     assert_eq!(steps("killed"), steps("unbroken"));
+    // The picture is one of the same figures, and there is one event file of all of them.
+    let curves = |run: &str| dir.read(&format!("{run}/curves.svg"));
+    assert!(curves("killed") == curves("unbroken"), "the curves differ");
+    let events = |run: &str| -> Vec<usize> {
+        let files = names(&dir.path(run)).into_iter().filter(|name| name.contains("tfevents"));
+        files.map(|name| dir.read(&format!("{run}/{name}")).len()).collect()
+    };
+    assert_eq!(events("killed").len(), 1);
+    assert_eq!(events("killed"), events("unbroken"));
+    // Each start is written down, with what was typed.
+    let config: serde_json::Value =
+        serde_json::from_slice(&dir.read("killed/config.json")).unwrap();
+    let goes = config["goes"].as_array().unwrap();
+    assert_eq!(goes.len(), 2);
+    assert_eq!(goes[0]["n_steps"], 0);
+    assert!(goes[1]["n_steps"].as_u64().unwrap() >= 2);
+    let typed = goes[1]["command_line"].as_array().unwrap();
+    assert!(typed.iter().any(|word| word == "--resume"), "{typed:?}");
+    assert!(goes[1]["machine"]["n_cores"].as_u64().unwrap() >= 1);
 }
 
 /// Ctrl-C ends a run in good order: a model of the steps so far, and a checkpoint to go on from.

@@ -1,10 +1,13 @@
 //! What can be typed.
 
+mod train;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
-use musicvae::schedule::ScheduledSampling;
+
+pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -140,64 +143,6 @@ pub(crate) struct SynthesizeArgs {
     /// The seed of every choice
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TrainArgs {
-    /// The corpus folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) corpus: PathBuf,
-    /// The run folder: receives checkpoints, metrics and the model
-    #[arg(short, long, value_name = "RUN")]
-    pub(crate) out: PathBuf,
-    /// A named configuration, see `controlgen presets`
-    #[arg(long, default_value = "cat-mel_2bar_tiny", value_name = "NAME")]
-    pub(crate) preset: String,
-    #[command(flatten)]
-    pub(crate) objective: ObjectiveArgs,
-    /// Round recurrent weights to bfloat16 in products, which reads half the memory (CPU only)
-    #[arg(long)]
-    pub(crate) bf16: bool,
-    /// Stop after this many minutes of training
-    #[arg(long, value_name = "M")]
-    pub(crate) minutes: Option<f64>,
-    /// Stop after this many steps
-    #[arg(long, value_name = "N")]
-    pub(crate) steps: Option<u64>,
-    /// Steps from one checkpoint to the next
-    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) checkpoint_every: u64,
-    /// Go on from the last checkpoint
-    #[arg(long)]
-    pub(crate) resume: bool,
-    /// The seed of every draw
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-}
-
-/// What training minimises, where it is not to be what the preset says.
-#[derive(Clone, Copy, Debug, Default, Args)]
-#[command(next_help_heading = "Objective [default: the preset's]")]
-pub(crate) struct ObjectiveArgs {
-    /// Bits of KL that cost nothing, for a whole window
-    #[arg(long, value_name = "BITS", conflicts_with = "free_bits_per_dimension")]
-    pub(crate) free_bits: Option<f64>,
-    /// Bits of KL that cost nothing, for each latent dimension
-    #[arg(long, value_name = "BITS")]
-    pub(crate) free_bits_per_dimension: Option<f64>,
-    /// Largest weight of the KL term; alone, it keeps the preset's schedule
-    #[arg(long, value_name = "WEIGHT")]
-    pub(crate) beta: Option<f64>,
-    /// Raise the weight in a straight line over N steps; 0 for all of it at once
-    #[arg(long, value_name = "N", conflicts_with = "beta_cycle")]
-    pub(crate) beta_warmup: Option<u64>,
-    /// Raise the weight from 0 again every N steps, for half of them each time
-    #[arg(long, value_name = "N")]
-    pub(crate) beta_cycle: Option<u64>,
-    /// How often the decoder reads its own draws: `constant:P`, `exponential:BASE` (1 - BASE^step)
-    /// or `inverse-sigmoid:K` (one half at step K ln K)
-    #[arg(long, value_name = "SCHEDULE", value_parser = crate::resolve::scheduled_sampling)]
-    pub(crate) scheduled_sampling: Option<ScheduledSampling>,
 }
 
 #[derive(Debug, Args)]

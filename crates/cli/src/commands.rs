@@ -6,6 +6,7 @@ mod generate;
 mod inspect;
 mod model;
 mod style;
+mod train;
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
@@ -44,7 +45,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let context = Context::new(&cli.global);
     match cli.command {
         Command::Corpus(command) => corpus::run(&context, command),
-        Command::Train(args) => model::train(&context, &args),
+        Command::Train(args) => train::train(&context, &args),
         Command::Encode(args) => model::encode(&context, &args),
         Command::Fit(args) => model::fit(&context, &args),
         Command::Style(command) => style::run(&context, command),

@@ -9,14 +9,14 @@ use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::schedule::{BetaSchedule, ScheduledSampling};
-use musicvae::{FreeBits, ObjectiveConfig};
+use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program};
 
 use crate::args::{
     CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, ObjectiveArgs, PlaybackArgs,
-    RedecodingArgs,
+    RedecodingArgs, SettingsArgs,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -81,6 +81,24 @@ pub(crate) fn scheduled_sampling(text: &str) -> Result<ScheduledSampling, String
         "`constant:P`, `exponential:BASE` and `inverse-sigmoid:K` are allowed, each with a number"
             .to_owned()
     })
+}
+
+impl SettingsArgs {
+    /// The preset's settings with what was typed in its place.
+    pub(crate) fn apply(self, mut training: TrainingConfig) -> TrainingConfig {
+        training.batch_size = self.batch_size.unwrap_or(training.batch_size);
+        training.accumulation = self.accumulate.unwrap_or(training.accumulation);
+        if let Some(rate) = self.learning_rate {
+            // One below the preset's lowest stays where it is.
+            let min = training.learning_rate.min.min(rate);
+            training.learning_rate.initial = rate;
+            training.learning_rate.min = min;
+        }
+        if self.bf16 {
+            training.recurrent_precision = RecurrentPrecision::Bf16;
+        }
+        training
+    }
 }
 
 impl ObjectiveArgs {
@@ -221,6 +239,25 @@ mod tests {
         for bad in ["constant", "constant:x", "linear:1"] {
             assert!(scheduled_sampling(bad).unwrap_err().contains("are allowed"), "{bad}");
         }
+    }
+
+    #[test]
+    fn settings_keep_of_the_preset_what_was_not_typed() {
+        let preset = musicvae::presets::find("cat-mel_2bar_small").unwrap().training;
+        assert_eq!(SettingsArgs::default().apply(preset), preset);
+        let typed = SettingsArgs {
+            batch_size: Some(16),
+            accumulate: Some(4),
+            learning_rate: Some(1e-6),
+            bf16: true,
+        };
+        let applied = typed.apply(preset);
+        assert_eq!(applied.sequences_per_update(), 64);
+        // The preset's lowest rate, 1e-5, is not risen to.
+        assert_eq!(applied.learning_rate.at(0), 1e-6);
+        assert_eq!(applied.learning_rate.at(1_000_000), 1e-6);
+        assert_eq!(applied.recurrent_precision, RecurrentPrecision::Bf16);
+        assert_eq!(applied.objective, preset.objective);
     }
 
     #[test]

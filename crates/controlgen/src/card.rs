@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::ModelConfig;
+use crate::training::Origin;
 
 /// A model card in Markdown: what the model is, how it was trained, how well it does.
 pub(crate) fn model_card(config: &ModelConfig) -> String {
@@ -19,6 +20,9 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
             training.n_train_windows,
             training.corpus_hash,
         );
+        if let Some(from) = &training.from {
+            let _ = writeln!(card, "{}", began_with(from));
+        }
     }
     if let Some(imported) = &config.imported {
         let _ = writeln!(
@@ -93,4 +97,16 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
          know them.\n",
     );
     card
+}
+
+/// A sentence on the model that training began with.
+fn began_with(from: &Origin) -> String {
+    let whence = match (&from.imported, from.n_steps, &from.corpus_hash) {
+        (Some(source), ..) => format!("imported from `{source}`"),
+        (None, Some(n_steps), Some(corpus)) => {
+            format!("trained up to step {n_steps} of its schedules, at last on corpus {corpus}")
+        }
+        _ => "of unknown training".to_owned(),
+    };
+    format!("It began with the weights of model {} ({whence}).", from.hash)
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
 use crate::import::ImportSummary;
 use crate::kind::Kind;
+use crate::training::Origin;
 
 /// `config.json` of a model folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct ModelConfig {
 pub struct TrainingSummary {
     /// The preset it started from.
     pub preset: String,
+    /// The model whose weights it began with, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Origin>,
     /// The version of the program that trained it.
     pub program_version: String,
     /// The seed of every draw.

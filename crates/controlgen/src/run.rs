@@ -48,4 +48,9 @@ impl RunFolder {
     pub fn config(&self) -> PathBuf {
         self.root.join("config.json")
     }
+
+    /// How training went, as a picture.
+    pub fn curves(&self) -> PathBuf {
+        self.root.join("curves.svg")
+    }
 }

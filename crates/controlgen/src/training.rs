@@ -1,21 +1,25 @@
 //! From a corpus folder to a model folder: the training loop with its files.
 
 mod checkpoints;
+mod curves;
+mod error;
+mod machine;
 mod metrics;
+mod record;
+mod setup;
+mod tensorboard;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use musicvae::presets::{self, Preset};
 use musicvae::train::{
-    Checkpoint, CheckpointError, Plan, StepMetrics, TrainError, TrainObserver, Trainer,
+    Checkpoint, Plan, RunReport, StepMetrics, StepTimes, StopReason, TrainError, TrainObserver,
+    Trainer,
 };
 use musicvae::{
-    Baselines, Device, Evaluation, MusicVae, ObjectiveConfig, RecurrentPrecision, Windows,
-    WindowsError, active_dimensions, baselines, evaluate,
+    Baselines, Device, Evaluation, MusicVae, Windows, active_dimensions, baselines, evaluate,
 };
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
 use crate::corpus::CorpusReport;
@@ -23,7 +27,12 @@ use crate::model::{ModelConfig, TrainingSummary};
 use crate::run::RunFolder;
 use crate::table::{Split, read_windows};
 use checkpoints::Checkpoints;
-use metrics::MetricsFile;
+pub use error::TrainingError;
+pub use machine::Machine;
+use metrics::{EvaluationPoint, History, MetricsFile, StepPoint};
+pub use record::{Go, RunConfig};
+pub use setup::{DEFAULT_PRESET, Origin, Parent, TrainSetup};
+use tensorboard::EventFile;
 
 /// Tokens of held-out music scored on the way: 2,048 windows of two bars of melody.
 const EVALUATION_TOKENS: usize = 1 << 16;
@@ -36,84 +45,22 @@ pub(crate) const ACTIVITY_TOKENS: usize = 10 << 16;
 /// What to train on, how, and where to.
 #[derive(Clone, Debug)]
 pub struct TrainRequest {
-    /// A preset's name.
-    pub preset: String,
-    /// What is minimised, if not what the preset says.
-    pub objective: Option<ObjectiveConfig>,
-    /// How recurrent weights enter products, where it is not to be what the preset says.
-    pub recurrent_precision: Option<RecurrentPrecision>,
+    /// The model, its training settings, and the weights to begin with.
+    pub setup: TrainSetup,
     /// The corpus folder.
     pub corpus: PathBuf,
     /// The run folder that receives checkpoints, metrics and model.
     pub run: RunFolder,
     /// When to stop, evaluate and save.
     pub plan: Plan,
+    /// How many of the last checkpoints to keep, beside the best; one at least.
+    pub keep_last: usize,
     /// The seed of every draw.
     pub seed: u64,
     /// Go on from the run's last checkpoint.
     pub resume: bool,
-}
-
-/// Why there is no trained model.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TrainingError {
-    /// No preset has that name.
-    #[error("unknown preset `{name}`; {} are known",
-        presets::all().iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "))]
-    UnknownPreset {
-        /// What was asked for.
-        name: String,
-    },
-    /// The corpus is of another kind.
-    #[error("the corpus {} holds `{found}` windows; preset `{preset}` learns `{expected}`", corpus.display())]
-    Kind {
-        /// The corpus folder.
-        corpus: PathBuf,
-        /// Its kind.
-        found: String,
-        /// The preset.
-        preset: String,
-        /// Its kind.
-        expected: &'static str,
-    },
-    /// A table holds what no window is.
-    #[error("the corpus {} is damaged: {source}; build it anew", corpus.display())]
-    Windows {
-        /// The corpus folder.
-        corpus: PathBuf,
-        /// What is wrong.
-        source: WindowsError,
-    },
-    /// There is a run already.
-    #[error(
-        "{} holds checkpoints of a run already; go on with `--resume`, or give another folder",
-        checkpoints.display()
-    )]
-    RunExists {
-        /// Its checkpoints.
-        checkpoints: PathBuf,
-    },
-    /// There is nothing to go on from.
-    #[error("{} holds no checkpoint to resume from; leave out `--resume`", checkpoints.display())]
-    NothingToResume {
-        /// Where they should be.
-        checkpoints: PathBuf,
-    },
-    /// The checkpoint can't be used.
-    #[error("can't resume from {}: {source}", checkpoint.display())]
-    Checkpoint {
-        /// Which.
-        checkpoint: PathBuf,
-        /// Why.
-        source: CheckpointError,
-    },
-    /// Training itself stopped.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// Reading or writing failed.
-    #[error(transparent)]
-    Artifact(#[from] ArtifactError),
+    /// What the program was started with, for the run's `config.json`.
+    pub command_line: Vec<String>,
 }
 
 /// Hears a training run; the library writes its files itself.
@@ -122,9 +69,9 @@ pub trait TrainProgress {
     fn on_start(&mut self, n_steps: u64, n_train: usize, n_heldout: usize);
 
     /// A step was made.
-    fn on_step(&mut self, metrics: &StepMetrics, elapsed: Duration);
+    fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes);
 
-    /// The held-out windows were scored.
+    /// The held-out windows were scored, after `n_steps` steps.
     fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation);
 
     /// Asked after each step; `true` stops with a checkpoint.
@@ -142,10 +89,16 @@ pub struct TrainOutcome {
     pub n_steps: u64,
     /// Steps after which the kept weights were taken.
     pub best_step: u64,
+    /// Why it stopped.
+    pub stopped: StopReason,
     /// Steps made in this go, for each second of training with evaluations and checkpoints.
     pub steps_per_second: f64,
     /// The same in sequences.
     pub sequences_per_second: f64,
+    /// Share of the steps' time, in this go, spent waiting for data.
+    pub wait_share: f64,
+    /// The curves' picture.
+    pub curves: PathBuf,
     /// Held-out windows, without those that are in train.
     pub n_heldout_windows: usize,
     /// Dimensions that carry information.
@@ -182,23 +135,6 @@ impl CorpusTokens {
     }
 }
 
-/// `config.json` of a run: what repeats it.
-#[derive(Serialize, Deserialize)]
-struct RunConfig {
-    preset: String,
-    kind: String,
-    musicvae: musicvae::MusicVaeConfig,
-    training: musicvae::TrainingConfig,
-    seed: u64,
-    corpus_hash: String,
-    program_version: String,
-}
-
-impl JsonFormat for RunConfig {
-    const FORMAT: &'static str = "controlgen.run";
-    const VERSION: u32 = 1;
-}
-
 /// Trains a model, or goes on training it, and writes its folder from the best weights.
 ///
 /// # Errors
@@ -208,27 +144,19 @@ pub fn train(
     device: &Device,
     progress: &mut impl TrainProgress,
 ) -> Result<TrainOutcome, TrainingError> {
-    let name = || request.preset.clone();
-    let mut preset = presets::find(&request.preset)
-        .ok_or_else(|| TrainingError::UnknownPreset { name: name() })?;
-    if let Some(objective) = request.objective {
-        preset.training.objective = objective;
-    }
-    if let Some(precision) = request.recurrent_precision {
-        preset.training.recurrent_precision = precision;
-    }
-    let preset = preset;
+    let setup = &request.setup;
+    setup.check_folder(&request.run)?;
     let report = CorpusReport::load(&request.corpus.join("report.json"))?;
-    if report.kind != preset.kind {
+    if report.kind != setup.kind {
         return Err(TrainingError::Kind {
             corpus: request.corpus.clone(),
             found: report.kind,
-            preset: name(),
-            expected: preset.kind,
+            preset: setup.preset.clone(),
+            expected: setup.kind.clone(),
         });
     }
     let tokens = CorpusTokens::read(&request.corpus)?;
-    let layout = preset.model.window();
+    let layout = setup.model.window();
     let windows = |tokens| {
         Windows::new(tokens, &layout)
             .map_err(|source| TrainingError::Windows { corpus: request.corpus.clone(), source })
@@ -237,85 +165,114 @@ pub fn train(
     let some_heldout = every_nth(heldout, EVALUATION_TOKENS);
     let some_heldout = windows(&some_heldout)?;
 
-    let checkpoints = Checkpoints::new(request.run.checkpoints());
-    let mut trainer = start(request, &preset, device, &checkpoints)?;
+    let checkpoints = Checkpoints::new(request.run.checkpoints(), request.keep_last);
+    let mut trainer = start(request, device, &checkpoints)?;
     if let Some(best) = trainer.best() {
         checkpoints.name_best(best.step)?;
     }
-    let config = RunConfig {
-        preset: name(),
-        kind: preset.kind.to_owned(),
-        musicvae: preset.model.clone(),
-        training: preset.training,
-        seed: request.seed,
-        corpus_hash: tokens.hash.clone(),
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
-    config.save(&request.run.config())?;
-    let metrics = MetricsFile::open(&request.run.metrics(), trainer.n_steps())?;
+    record::write(request, &tokens.hash, trainer.n_steps())?;
+    let (metrics, history) = MetricsFile::open(&request.run.metrics(), trainer.n_steps())?;
+    let events = EventFile::begin(request.run.root(), &history, trainer.elapsed())?;
     progress.on_start(trainer.n_steps(), train.len(), heldout.len());
-    let mut observer = Observer { progress, metrics, checkpoints: &checkpoints };
+    let curves = request.run.curves();
+    let elapsed = trainer.elapsed();
+    let mut observer = Observer {
+        progress,
+        metrics,
+        events,
+        history,
+        curves: &curves,
+        elapsed,
+        checkpoints: &checkpoints,
+    };
     let (start, first_step) = (Instant::now(), trainer.n_steps());
-    musicvae::train::run(&mut trainer, train, some_heldout, &request.plan, &mut observer)?;
+    let result =
+        musicvae::train::run(&mut trainer, train, some_heldout, &request.plan, &mut observer);
+    observer.write()?;
     let steps_per_second =
         (trainer.n_steps() - first_step) as f64 / start.elapsed().as_secs_f64().max(1e-9);
+    let (run, ran_away) = match result {
+        Ok(run) => (run, None),
+        // The model of the last good checkpoint is left behind, if there is any.
+        Err(source @ (TrainError::NotFinite { .. } | TrainError::Exploded { .. }))
+            if checkpoints.latest()?.is_some() =>
+        {
+            (RunReport::default(), Some(source))
+        }
+        Err(error) => return Err(error.into()),
+    };
 
     // The best weights on held-out windows; without such windows, the last ones.
-    let (best_step, weights) = checkpoints.best_weights(trainer.n_steps())?;
+    let last = checkpoints.latest()?.unwrap_or(trainer.n_steps());
+    let (best_step, weights) = checkpoints.best_weights(last)?;
     let path = checkpoints.folder(best_step).join("weights.safetensors");
-    let model = MusicVae::from_safetensors(&preset.model, &weights, device)
+    let model = MusicVae::from_safetensors(&setup.model, &weights, device)
         .map_err(|source| ArtifactError::Weights { path, source })?;
     let sample = every_nth(train, ACTIVITY_TOKENS);
     let posteriors = model.encode_windows(windows(&sample)?, |_| ());
-    let active = active_dimensions(&posteriors.mean, preset.model.z_size);
+    let active = active_dimensions(&posteriors.mean, setup.model.z_size);
     let scored = every_nth(heldout, FINAL_EVALUATION_TOKENS);
     let summary = TrainingSummary {
-        preset: name(),
+        preset: setup.preset.clone(),
+        from: setup.from.as_ref().map(|from| from.origin.clone()),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: request.seed,
         corpus_hash: tokens.hash.clone(),
         n_train_windows: train.len(),
         n_steps: best_step,
-        config: preset.training,
+        config: setup.training,
         heldout: evaluate(&model, windows(&scored)?, request.seed),
         baselines: baselines(train, heldout),
     };
+    let sequences = setup.training.sequences_per_update().min(train.len());
     let outcome = TrainOutcome {
         model: request.run.model(),
         n_steps: trainer.n_steps(),
         best_step,
+        stopped: run.reason,
         steps_per_second,
-        sequences_per_second: steps_per_second * preset.training.batch_size.min(train.len()) as f64,
+        sequences_per_second: steps_per_second * sequences as f64,
+        wait_share: run.wait_share(),
+        curves,
         n_heldout_windows: heldout.len(),
         n_active: active.len(),
         heldout: summary.heldout.clone(),
         baselines: summary.baselines,
     };
     let config = ModelConfig {
-        kind: preset.kind.to_owned(),
-        musicvae: preset.model.clone(),
+        kind: setup.kind.clone(),
+        musicvae: setup.model.clone(),
         active_dimensions: active,
         training: Some(summary),
         imported: None,
     };
     write_model(&request.run.model(), &config, &weights)?;
-    Ok(outcome)
+    match ran_away {
+        None => Ok(outcome),
+        Some(source) => {
+            Err(TrainingError::RanAway { source, step: best_step, model: outcome.model })
+        }
+    }
 }
 
-/// A fresh trainer, or one that goes on.
+/// A fresh trainer, one that begins with another model's weights, or one that goes on.
 fn start(
     request: &TrainRequest,
-    preset: &Preset,
     device: &Device,
     checkpoints: &Checkpoints,
 ) -> Result<Trainer, TrainingError> {
-    let (model, training, seed) = (preset.model.clone(), preset.training, request.seed);
+    let setup = &request.setup;
+    let (model, training, seed) = (setup.model.clone(), setup.training, request.seed);
     let folder = || request.run.checkpoints();
     match (checkpoints.latest()?, request.resume) {
         (Some(_), false) => Err(TrainingError::RunExists { checkpoints: folder() }),
         (None, true) => Err(TrainingError::NothingToResume { checkpoints: folder() }),
-        (None, false) => Ok(Trainer::new(model, training, seed, device)?),
+        (None, false) => Ok(match &setup.from {
+            None => Trainer::new(model, training, seed, device)?,
+            Some(from) => Trainer::from_weights(model, training, seed, device, &from.weights)?,
+        }),
         (Some(n_steps), true) => {
+            record::check_origin(request)?;
             checkpoints.remove_unfinished()?;
             let checkpoint = checkpoints.read(n_steps)?;
             Trainer::resume(model, training, seed, device, &checkpoint).map_err(|source| {
@@ -348,18 +305,39 @@ fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactR
 struct Observer<'a, P> {
     progress: &'a mut P,
     metrics: MetricsFile,
+    events: EventFile,
+    history: History,
+    curves: &'a Path,
+    /// Time into the run, after the last step.
+    elapsed: Duration,
     checkpoints: &'a Checkpoints,
 }
 
+impl<P> Observer<'_, P> {
+    /// Puts all figures on disk and draws them.
+    fn write(&mut self) -> ArtifactResult<()> {
+        self.metrics.flush()?;
+        self.events.flush()?;
+        curves::write(self.curves, &self.history)
+    }
+}
+
 impl<P: TrainProgress> TrainObserver for Observer<'_, P> {
-    fn on_step(&mut self, metrics: &StepMetrics, elapsed: Duration) {
-        self.metrics.step(metrics, elapsed);
-        self.progress.on_step(metrics, elapsed);
+    fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes) {
+        self.elapsed = times.elapsed;
+        self.metrics.step(metrics, times);
+        self.events.step(metrics, times.elapsed);
+        let elapsed_secs = times.elapsed.as_secs_f64();
+        self.history.steps.push(StepPoint { elapsed_secs, metrics: *metrics });
+        self.progress.on_step(metrics, times);
     }
 
-    fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation) {
-        self.metrics.evaluation(n_steps, evaluation);
-        self.progress.on_evaluation(n_steps, evaluation);
+    fn on_evaluation(&mut self, step: u64, evaluation: &Evaluation) {
+        self.metrics.evaluation(step, evaluation);
+        self.events.evaluation(step, evaluation, self.elapsed);
+        let evaluation = evaluation.clone();
+        self.progress.on_evaluation(step, &evaluation);
+        self.history.evaluations.push(EvaluationPoint { step, evaluation });
     }
 
     fn on_checkpoint(
@@ -367,7 +345,7 @@ impl<P: TrainProgress> TrainObserver for Observer<'_, P> {
         checkpoint: &Checkpoint,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         // Metrics first: a resumed run drops lines after its checkpoint, but can't invent any.
-        self.metrics.flush()?;
+        self.write()?;
         self.checkpoints.write(checkpoint)?;
         Ok(())
     }

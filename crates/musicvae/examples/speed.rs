@@ -83,6 +83,8 @@ fn main() -> anyhow::Result<()> {
         } else {
             RecurrentPrecision::F32
         },
+        accumulation: 1,
+        schedule_start: 0,
     };
     let mut trainer = Trainer::new(config.clone(), training, 1, &device)?;
     let time = |work: &mut dyn FnMut() -> anyhow::Result<()>| -> anyhow::Result<f64> {

@@ -55,6 +55,55 @@ enum FlatGradients {
     Device(BTreeMap<String, Tensor<1>>),
 }
 
+/// Gradients of several batches, added up in the order in which they come.
+#[derive(Default)]
+pub(crate) struct GradientSum(Option<FlatGradients>);
+
+impl GradientSum {
+    /// Adds the gradients of one backward pass; the model comes back unchanged.
+    pub(crate) fn add<M: Module>(
+        &mut self,
+        model: M,
+        gradients: &mut Gradients,
+        device: &Device,
+    ) -> M {
+        let (model, new) = flatten(model, gradients, device::is_host(device));
+        self.0 = Some(match (self.0.take(), new) {
+            (None, new) => new,
+            (Some(FlatGradients::Host(mut sum)), FlatGradients::Host(new)) => {
+                for (path, gradient) in new {
+                    match sum.get_mut(&path) {
+                        Some(sum) => add(sum, &gradient),
+                        None => drop(sum.insert(path, gradient)),
+                    }
+                }
+                FlatGradients::Host(sum)
+            }
+            (Some(FlatGradients::Device(mut sum)), FlatGradients::Device(new)) => {
+                for (path, gradient) in new {
+                    let total = match sum.remove(&path) {
+                        Some(sum) => sum + gradient,
+                        None => gradient,
+                    };
+                    sum.insert(path, total);
+                }
+                FlatGradients::Device(sum)
+            }
+            _ => unreachable!("a model stays on the kind of device it was made for"),
+        });
+        model
+    }
+}
+
+/// `sum += gradient`.
+fn add(sum: &mut [f32], gradient: &[f32]) {
+    sum.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).for_each(|(sum, gradient)| {
+        for (sum, g) in sum.iter_mut().zip(gradient) {
+            *sum += g;
+        }
+    });
+}
+
 impl Adam {
     /// Updates made so far.
     pub fn n_updates(&self) -> u64 {
@@ -73,7 +122,20 @@ impl Adam {
         max_norm: f64,
         device: &Device,
     ) -> Result<(M, f64), (M, GradientNotFinite)> {
-        let (model, flat) = flatten(model, gradients, device::is_host(device));
+        let mut sum = GradientSum::default();
+        let model = sum.add(model, gradients, device);
+        self.apply(model, sum, learning_rate, max_norm)
+    }
+
+    /// Makes one update by gradients that were added up; otherwise as [`Adam::update`].
+    pub(crate) fn apply<M: Module>(
+        &mut self,
+        model: M,
+        gradients: GradientSum,
+        learning_rate: f64,
+        max_norm: f64,
+    ) -> Result<(M, f64), (M, GradientNotFinite)> {
+        let flat = gradients.0.unwrap_or(FlatGradients::Host(BTreeMap::new()));
         let norm = flat.norm();
         if !norm.is_finite() {
             return Err((model, GradientNotFinite));

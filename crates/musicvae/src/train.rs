@@ -3,19 +3,24 @@
 //! Every random draw of step `n` comes from streams named by the seed, a purpose and `n` (the epoch
 //! for the order of windows). A run that goes on from a checkpoint therefore sees the same batches,
 //! transpositions and samples as one that was never broken off.
+//!
+//! What a step reads (windows, transposed, in the model's layout, and its noise) is prepared on a
+//! thread beside, see [`RunReport::wait_share`].
 
 mod checkpoint;
 mod error;
+mod explosion;
 mod order;
+mod pipeline;
+mod run;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use lstm_kernel::packed::Precision;
 use rand::RngExt;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, MusicVaeConfig, RecurrentPrecision, TrainingConfig};
@@ -24,15 +29,19 @@ use crate::evaluate::{Evaluation, evaluate};
 use crate::generate::Generator;
 use crate::layout::Content;
 use crate::model::{MusicVae, host};
-use crate::optimizer::Adam;
+use crate::optimizer::{Adam, GradientSum};
 use crate::recurrent::SymbolSteps;
 use crate::sampling::categorical;
 use crate::seed;
+use crate::weights;
 use crate::windows::{Batch, Windows};
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError};
 pub use error::TrainError;
-use order::Order;
+use explosion::Watch;
+pub use explosion::{EXPLODED_AT_ONCE, EXPLODED_STEPS, EXPLODED_WHILE};
+use pipeline::{Prepared, Preparer};
+pub use run::{Plan, RunReport, StepTimes, StopReason, TrainObserver, run};
 
 /// Figures of one training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,9 +75,14 @@ pub struct Trainer {
     step: u64,
     elapsed: Duration,
     best: Option<Best>,
+    /// Evaluations on schedule since the best one.
+    n_since_best: u64,
+    /// Steps of the last evaluation.
+    evaluated_at: Option<u64>,
     /// Steps of the last checkpoint, made or gone on from.
     saved_at: Option<u64>,
-    order: Order,
+    watch: Watch,
+    preparer: Preparer,
 }
 
 impl Trainer {
@@ -102,6 +116,8 @@ impl Trainer {
         }
         let device = device.clone().autodiff();
         let model = MusicVae::init(&config, seed, &device)?.with_precision(precision);
+        let watch = Watch::new(&config);
+        let preparer = Preparer::new(&config, training, seed);
         Ok(Self {
             config,
             training,
@@ -112,14 +128,39 @@ impl Trainer {
             step: 0,
             elapsed: Duration::ZERO,
             best: None,
+            n_since_best: 0,
+            evaluated_at: None,
             saved_at: None,
-            order: Order::default(),
+            watch,
+            preparer,
         })
+    }
+
+    /// A model that begins with the weights of another of the same sizes, with a fresh optimiser.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`]; [`TrainError::Weights`] where the safetensors file is damaged or is of
+    /// another configuration.
+    pub fn from_weights(
+        config: MusicVaeConfig,
+        training: TrainingConfig,
+        seed: u64,
+        device: &Device,
+        safetensors: &[u8],
+    ) -> Result<Self, TrainError> {
+        let mut trainer = Self::new(config, training, seed, device)?;
+        trainer.model = weights::replace(trainer.model, weights::read(safetensors)?)?;
+        Ok(trainer)
     }
 
     /// Steps made so far.
     pub fn n_steps(&self) -> u64 {
         self.step
+    }
+
+    /// Time into the run, also after a resume.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
     /// The best evaluation so far.
@@ -135,37 +176,56 @@ impl Trainer {
     /// Makes one update on the next batch of `windows`.
     ///
     /// # Errors
-    /// [`TrainError::NoWindows`]; [`TrainError::NotFinite`], with the model as it was before.
+    /// [`TrainError::NoWindows`]; [`TrainError::NotFinite`] and [`TrainError::Exploded`], with the
+    /// model as it was before.
     pub fn step(&mut self, windows: Windows<'_>) -> Result<StepMetrics, TrainError> {
         if windows.is_empty() {
             return Err(TrainError::NoWindows);
         }
+        let prepared = self.preparer.prepare(self.step, windows);
+        self.step_on(prepared)
+    }
+
+    /// Makes one update on what was prepared for this step.
+    fn step_on(&mut self, prepared: Prepared) -> Result<StepMetrics, TrainError> {
         let step = self.step;
-        let batch = self.batch(windows);
+        assert_eq!(prepared.step, step, "batches come in the order of steps");
+        let scheduled = step.saturating_add(self.training.schedule_start);
         let objective = self.training.objective;
-        let sampling_probability = objective.scheduled_sampling.at(step);
-        let beta = objective.beta.at(step);
-        let noise = self.noise(batch.len());
-        let elbo = self
-            .model
-            .elbo(&batch, noise, |z| self.decoder_inputs(&batch, z, sampling_probability));
-        let loss = elbo.loss(beta, objective.free_bits);
-        let mut gradients = loss.backward();
-        let loss = f64::from(host(loss.inner())[0]);
-        let kl_bits = mean(&host(elbo.kl().inner())) / std::f64::consts::LN_2;
-        let reconstruction_nats = mean(&host(elbo.reconstruction.inner()));
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { step, what: "loss" });
+        let sampling_probability = objective.scheduled_sampling.at(scheduled);
+        let beta = objective.beta.at(scheduled);
+        let n_sequences = prepared.n_sequences();
+        let n_parts = prepared.parts.len();
+        let (mut loss, mut kl_bits, mut reconstruction_nats) = (0.0, 0.0, 0.0);
+        let mut sum = GradientSum::default();
+        let mut model = self.model.clone();
+        for part in prepared.parts {
+            let batch = part.batch;
+            // Of the mean over all sequences of the step.
+            let share = batch.len() as f64 / n_sequences as f64;
+            let noise = TensorData::new(part.noise, [batch.len(), self.config.z_size]);
+            let noise = Tensor::from_data(noise, &self.device);
+            let first = part.first_sequence;
+            let elbo = self.model.elbo(&batch, noise, |z| {
+                self.decoder_inputs(&batch, z, sampling_probability, first)
+            });
+            let mut of_part = elbo.loss(beta, objective.free_bits);
+            if n_parts > 1 {
+                of_part = of_part.mul_scalar(share);
+            }
+            let mut gradients = of_part.backward();
+            loss += f64::from(host(of_part.inner())[0]);
+            kl_bits += share * mean(&host(elbo.kl().inner())) / std::f64::consts::LN_2;
+            reconstruction_nats += share * mean(&host(elbo.reconstruction.inner()));
+            if !loss.is_finite() {
+                return Err(TrainError::NotFinite { step, what: "loss" });
+            }
+            model = sum.add(model, &mut gradients, &self.device);
         }
+        self.watch.see(step, loss)?;
         let learning_rate = self.training.learning_rate.at(step);
         let max_norm = self.training.max_gradient_norm;
-        let updated = self.adam.update(
-            self.model.clone(),
-            &mut gradients,
-            learning_rate,
-            max_norm,
-            &self.device,
-        );
+        let updated = self.adam.apply(model, sum, learning_rate, max_norm);
         let (model, gradient_norm) =
             updated.map_err(|_| TrainError::NotFinite { step, what: "gradient" })?;
         self.model = model;
@@ -182,37 +242,18 @@ impl Trainer {
         })
     }
 
-    /// The batch of this step: the next windows of the epoch's order, each transposed anew.
-    fn batch(&mut self, windows: Windows<'_>) -> Batch {
-        let indices =
-            self.order.batch(self.seed, self.step, windows.len(), self.training.batch_size);
-        let mut rng = seed::stream(self.seed, "transpose", self.step);
-        let most = i32::from(self.training.max_transposition);
-        let transposed: Vec<Vec<u16>> = indices
-            .iter()
-            .map(|index| {
-                let mut tokens = windows.get(*index).to_vec();
-                let semitones = rng.random_range(-most..=most);
-                windows.layout().transpose(&mut tokens, semitones);
-                tokens
-            })
-            .collect();
-        Batch::new(transposed.iter().map(Vec::as_slice), windows.layout())
-    }
-
-    /// Standard normal noise `[B, Z]` of this step.
-    fn noise(&self, batch: usize) -> Tensor<2> {
-        let mut rng = seed::stream(self.seed, "posterior", self.step);
-        let n = batch * self.config.z_size;
-        let values: Vec<f32> = (0..n).map(|_| rng.sample(StandardNormal)).collect();
-        Tensor::from_data(TensorData::new(values, [batch, self.config.z_size]), &self.device)
-    }
-
     /// What the decoder reads: the true symbols one step late, with the model's own draws at
     /// temperature 1 in some places (scheduled sampling, Bengio et al. 2015, arXiv:1506.03099).
     ///
     /// No gradient flows through a draw, so that they can be made beforehand, all at once.
-    fn decoder_inputs(&self, batch: &Batch, z: &Tensor<2>, probability: f64) -> Arc<SymbolSteps> {
+    /// The batch's sequences are those of the step from `first` on.
+    fn decoder_inputs(
+        &self,
+        batch: &Batch,
+        z: &Tensor<2>,
+        probability: f64,
+        first: usize,
+    ) -> Arc<SymbolSteps> {
         let forced = batch.shifted();
         if probability <= 0.0 {
             return forced;
@@ -221,7 +262,8 @@ impl Trainer {
         let targets = batch.parts().ids();
         let mut states: Vec<_> = (0..n)
             .map(|b| {
-                let stream = self.step * self.training.batch_size as u64 + b as u64;
+                let n_sequences = self.training.sequences_per_update() as u64;
+                let stream = self.step * n_sequences + (first + b) as u64;
                 (seed::stream(self.seed, "scheduled sampling", stream), vec![0; n_steps * n_parts])
             })
             .collect();
@@ -252,10 +294,13 @@ impl Trainer {
 
     /// Scores the model and remembers whether it is the best so far; none for no windows.
     pub fn evaluate(&mut self, windows: Windows<'_>) -> Option<Evaluation> {
+        self.evaluated_at = Some(self.step);
         let evaluation = evaluate(&self.model(), windows, self.seed)?;
         let nats = evaluation.negative_elbo_nats();
-        if self.best.is_none_or(|best| nats < best.negative_elbo_nats) {
+        let is_sound = self.watch.see_score(self.step, nats);
+        if is_sound && self.best.is_none_or(|best| nats < best.negative_elbo_nats) {
             self.best = Some(Best { step: self.step, negative_elbo_nats: nats });
+            self.n_since_best = 0;
         }
         Some(evaluation)
     }
@@ -263,76 +308,6 @@ impl Trainer {
 
 fn mean(values: &[f32]) -> f64 {
     values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64
-}
-
-/// When [`run`] stops, evaluates and saves. Steps and time count from the run's first start, also
-/// after a resume.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Plan {
-    /// Stop after this many steps.
-    pub max_steps: Option<u64>,
-    /// Stop after this much time.
-    pub max_time: Option<Duration>,
-    /// Steps from one evaluation and checkpoint to the next.
-    pub checkpoint_every: u64,
-}
-
-/// Hears what a training run does, keeps its checkpoints, and may stop it.
-pub trait TrainObserver {
-    /// A step was made, `elapsed` into the run.
-    fn on_step(&mut self, metrics: &StepMetrics, elapsed: Duration);
-
-    /// The held-out windows were scored after `n_steps` steps.
-    fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation);
-
-    /// A checkpoint is to be kept.
-    ///
-    /// # Errors
-    /// Whatever kept it from being written; the run stops with it.
-    fn on_checkpoint(
-        &mut self,
-        checkpoint: &Checkpoint,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
-
-    /// Asked after each step; `true` stops the run with a checkpoint.
-    fn stop_requested(&self) -> bool {
-        false
-    }
-}
-
-/// Trains until the plan or the observer says stop, with a checkpoint on the way and at the end.
-///
-/// # Errors
-/// See [`TrainError`]; the last checkpoint stays good.
-pub fn run(
-    trainer: &mut Trainer,
-    train: Windows<'_>,
-    heldout: Windows<'_>,
-    plan: &Plan,
-    observer: &mut impl TrainObserver,
-) -> Result<(), TrainError> {
-    let start = Instant::now();
-    let before = trainer.elapsed;
-    loop {
-        let done = plan.max_steps.is_some_and(|max| trainer.step >= max)
-            || plan.max_time.is_some_and(|max| trainer.elapsed >= max)
-            || observer.stop_requested();
-        let due = trainer.step > 0 && trainer.step.is_multiple_of(plan.checkpoint_every.max(1));
-        if (done || due) && trainer.saved_at != Some(trainer.step) {
-            trainer.saved_at = Some(trainer.step);
-            if let Some(evaluation) = trainer.evaluate(heldout) {
-                observer.on_evaluation(trainer.step, &evaluation);
-            }
-            trainer.elapsed = before + start.elapsed();
-            observer.on_checkpoint(&trainer.checkpoint()).map_err(TrainError::Checkpoint)?;
-        }
-        if done {
-            return Ok(());
-        }
-        let metrics = trainer.step(train)?;
-        trainer.elapsed = before + start.elapsed();
-        observer.on_step(&metrics, trainer.elapsed);
-    }
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -6,17 +6,17 @@ use musicvae::train::Checkpoint;
 
 use crate::artifact::{ArtifactResult, UNFINISHED, io, read, write_atomic, write_folder};
 
-/// Checkpoints kept beside the best one.
-const KEPT: usize = 2;
-
 /// The checkpoints of a run.
 pub(super) struct Checkpoints {
     root: PathBuf,
+    /// How many of the last ones are kept, beside the best.
+    n_kept: usize,
 }
 
 impl Checkpoints {
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self { root }
+    pub(super) fn new(root: PathBuf, n_kept: usize) -> Self {
+        // The last one is what a run goes on from.
+        Self { root, n_kept: n_kept.max(1) }
     }
 
     /// The folder of a checkpoint.
@@ -112,7 +112,7 @@ impl Checkpoints {
         }
         let best = self.best()?;
         let all = self.all()?;
-        for old in &all[..all.len().saturating_sub(KEPT)] {
+        for old in &all[..all.len().saturating_sub(self.n_kept)] {
             if Some(*old) != best {
                 let folder = self.folder(*old);
                 std::fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_last_ones_and_the_best_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let checkpoints = Checkpoints::new(folder.path().join("checkpoints"));
+        let checkpoints = Checkpoints::new(folder.path().join("checkpoints"), 2);
         assert_eq!(checkpoints.latest().unwrap(), None);
         for (step, is_best) in [(10, true), (20, true), (30, false), (40, false), (50, false)] {
             checkpoints.write(&checkpoint(step, is_best)).unwrap();
@@ -147,6 +147,10 @@ mod tests {
         assert_eq!(checkpoints.all().unwrap(), [20, 40, 50]);
         assert_eq!(checkpoints.best_weights(50).unwrap(), (20, vec![20]));
         assert_eq!(checkpoints.read(40).unwrap().weights, [40]);
+        // Told to keep one, or none, it keeps the last and the best.
+        let checkpoints = Checkpoints::new(folder.path().join("checkpoints"), 0);
+        checkpoints.write(&checkpoint(60, false)).unwrap();
+        assert_eq!(checkpoints.all().unwrap(), [20, 60]);
     }
 
     #[test]
@@ -156,7 +160,7 @@ mod tests {
         std::fs::create_dir(&unfinished).unwrap();
         std::fs::write(unfinished.join("state.json"), "{").unwrap();
         std::fs::write(folder.path().join(".unfinished-best"), "").unwrap();
-        let checkpoints = Checkpoints::new(folder.path().to_owned());
+        let checkpoints = Checkpoints::new(folder.path().to_owned(), 2);
         assert_eq!(checkpoints.latest().unwrap(), None);
         checkpoints.write(&checkpoint(80, true)).unwrap();
         checkpoints.remove_unfinished().unwrap();

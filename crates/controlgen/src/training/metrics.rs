@@ -1,12 +1,11 @@
-//! `metrics.jsonl`: a line a step and a line an evaluation.
+//! `metrics.jsonl`: a line a step and a line an evaluation; what curves and event files are made of.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use musicvae::Evaluation;
-use musicvae::train::StepMetrics;
+use musicvae::train::{StepMetrics, StepTimes};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactResult, create_folder, io, read, write_atomic};
@@ -17,6 +16,10 @@ use crate::artifact::{ArtifactResult, create_folder, io, read, write_atomic};
 enum Line<'a> {
     Step {
         elapsed_secs: f64,
+        /// Time of the step.
+        step_secs: f64,
+        /// Share of it spent waiting for its batch.
+        wait_share: f64,
         #[serde(flatten)]
         metrics: &'a StepMetrics,
     },
@@ -37,6 +40,47 @@ struct AnyLine {
     step: u64,
 }
 
+/// A step, as far as curves show it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub(super) struct StepPoint {
+    #[serde(default)]
+    pub(super) elapsed_secs: f64,
+    #[serde(flatten)]
+    pub(super) metrics: StepMetrics,
+}
+
+/// An evaluation, as far as curves show it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(super) struct EvaluationPoint {
+    pub(super) step: u64,
+    #[serde(flatten)]
+    pub(super) evaluation: Evaluation,
+}
+
+/// All that a run has written to its metrics file, of this go and those before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct History {
+    pub(super) steps: Vec<StepPoint>,
+    pub(super) evaluations: Vec<EvaluationPoint>,
+}
+
+impl History {
+    /// What stands in whole lines; lines of other programs are passed over.
+    fn read(lines: &[u8]) -> Self {
+        let mut history = Self::default();
+        for line in lines.split(|b| *b == b'\n') {
+            match serde_json::from_slice::<AnyLine>(line).map(|line| line.event).as_deref() {
+                Ok("step") => history.steps.extend(serde_json::from_slice::<StepPoint>(line)),
+                Ok("evaluation") => {
+                    history.evaluations.extend(serde_json::from_slice::<EvaluationPoint>(line));
+                }
+                _ => {}
+            }
+        }
+        history
+    }
+}
+
 /// Appends to the file. Lines are complete at every checkpoint.
 pub(super) struct MetricsFile {
     path: PathBuf,
@@ -45,8 +89,9 @@ pub(super) struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Opens the file after `n_steps` steps; what a broken-off run wrote later is dropped.
-    pub(super) fn open(path: &Path, n_steps: u64) -> ArtifactResult<Self> {
+    /// Opens the file after `n_steps` steps; what a broken-off run wrote later is dropped. What it
+    /// holds then comes with it.
+    pub(super) fn open(path: &Path, n_steps: u64) -> ArtifactResult<(Self, History)> {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
         }
@@ -57,11 +102,17 @@ impl MetricsFile {
         };
         write_atomic(path, &kept)?;
         let file = OpenOptions::new().append(true).open(path).map_err(io("write", path))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), failed: None })
+        let file = Self { path: path.to_owned(), file: BufWriter::new(file), failed: None };
+        Ok((file, History::read(&kept)))
     }
 
-    pub(super) fn step(&mut self, metrics: &StepMetrics, elapsed: Duration) {
-        self.line(&Line::Step { elapsed_secs: elapsed.as_secs_f64(), metrics });
+    pub(super) fn step(&mut self, metrics: &StepMetrics, times: StepTimes) {
+        self.line(&Line::Step {
+            elapsed_secs: times.elapsed.as_secs_f64(),
+            step_secs: times.step.as_secs_f64(),
+            wait_share: times.waited.as_secs_f64() / times.step.as_secs_f64().max(1e-9),
+            metrics,
+        });
     }
 
     pub(super) fn evaluation(&mut self, step: u64, evaluation: &Evaluation) {
@@ -103,6 +154,8 @@ fn kept_lines(bytes: &[u8], n_steps: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -111,5 +164,58 @@ mod tests {
                     {\"event\":\"evaluation\",\"step\":2}\n{\"event\":\"step\",\"step\":2}\n{\"event\":\"st";
         let kept = String::from_utf8(kept_lines(text.as_bytes(), 2)).unwrap();
         assert_eq!(kept, text[..text.find("{\"event\":\"step\",\"step\":2}").unwrap()]);
+    }
+
+    #[test]
+    fn a_history_is_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let (mut file, history) = MetricsFile::open(&path, 0).unwrap();
+        assert_eq!(history, History::default());
+        let (metrics, evaluation) = (step_metrics(0), heldout());
+        let times = StepTimes {
+            elapsed: Duration::from_millis(1500),
+            step: Duration::from_millis(250),
+            waited: Duration::from_millis(125),
+        };
+        file.step(&metrics, times);
+        file.evaluation(1, &evaluation);
+        file.step(&step_metrics(1), times);
+        file.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"step_secs\":0.25,\"wait_share\":0.5"), "{text}");
+        let (_, history) = MetricsFile::open(&path, 1).unwrap();
+        assert_eq!(history.steps, [StepPoint { elapsed_secs: 1.5, metrics }]);
+        assert_eq!(history.evaluations, [EvaluationPoint { step: 1, evaluation }]);
+    }
+}
+
+/// Figures for tests.
+#[cfg(test)]
+pub(super) fn step_metrics(step: u64) -> StepMetrics {
+    StepMetrics {
+        step,
+        loss: 100.0 / (step + 1) as f64,
+        reconstruction_nats: 90.0 / (step + 1) as f64,
+        kl_bits: 3.5,
+        beta: 0.25,
+        learning_rate: 0.001,
+        sampling_probability: 0.5,
+        gradient_norm: 2.0,
+    }
+}
+
+/// Figures for tests.
+#[cfg(test)]
+pub(super) fn heldout() -> Evaluation {
+    Evaluation {
+        n_windows: 7,
+        reconstruction_nats: 40.0,
+        kl_bits: 12.5,
+        teacher_forced_accuracy: 0.75,
+        sampled_accuracy: 0.5,
+        parts: Vec::new(),
+        active_units: 3,
+        active_std_dev: Some(0.5),
     }
 }

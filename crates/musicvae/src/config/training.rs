@@ -35,6 +35,29 @@ pub struct TrainingConfig {
     /// How recurrent weights enter products; `f32` unless said otherwise.
     #[serde(default, skip_serializing_if = "RecurrentPrecision::is_f32")]
     pub recurrent_precision: RecurrentPrecision,
+    /// Batches whose gradients make one update: as if the batch were so many times as large, in the
+    /// memory of one. The sequences are those of the large batch, and the update is its update up
+    /// to rounding; only the hinge of [`FreeBits::PerDimension`] is taken in each batch's own mean.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulation: usize,
+    /// Steps that the schedules of the objective count as made before the first: a model that goes
+    /// on from another's weights begins where that one's schedules were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub schedule_start: u64,
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// How recurrent weights enter products. Sums and gradients are `f32` in any case, and so are the
@@ -57,6 +80,11 @@ impl RecurrentPrecision {
 }
 
 impl TrainingConfig {
+    /// Sequences that make one update, where there are so many.
+    pub fn sequences_per_update(&self) -> usize {
+        self.batch_size.saturating_mul(self.accumulation)
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
@@ -64,6 +92,9 @@ impl TrainingConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         if !(1..=MAX_SIZE).contains(&self.batch_size) {
             return Err(ConfigError::Size { field: "batch_size", found: self.batch_size });
+        }
+        if !(1..=MAX_SIZE).contains(&self.accumulation) {
+            return Err(ConfigError::Size { field: "accumulation", found: self.accumulation });
         }
         let range = |field, found: f64, ok: bool, allowed| {
             if ok { Ok(()) } else { Err(ConfigError::Range { field, found, allowed }) }
@@ -124,8 +155,23 @@ mod tests {
         training.objective.beta = BetaSchedule::Cyclical { max: 0.2, cycle_steps: 0, rise: 0.5 };
         let error = training.validate().unwrap_err();
         assert_eq!(error.to_string(), "`objective.beta.cycle_steps` is 0; 1 or more is allowed");
+        let mut accumulating = presets::find("cat-mel_2bar_tiny").unwrap().training;
+        accumulating.accumulation = 0;
+        let error = accumulating.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`accumulation` is 0; 1 to 16384 is allowed");
         training.objective.free_bits = FreeBits::PerDimension { per_dimension: -1.0 };
         let error = training.validate().unwrap_err();
         assert_eq!(error.to_string(), "`objective.free_bits` is -1; 0 or more is allowed");
+    }
+
+    #[test]
+    fn what_says_nothing_is_not_written_and_older_settings_are_read() {
+        let training = presets::find("cat-mel_2bar_tiny").unwrap().training;
+        let text = serde_json::to_string(&training).unwrap();
+        assert!(!text.contains("accumulation") && !text.contains("schedule_start"), "{text}");
+        assert_eq!(serde_json::from_str::<TrainingConfig>(&text).unwrap(), training);
+        let training = TrainingConfig { accumulation: 4, schedule_start: 900, ..training };
+        let text = serde_json::to_string(&training).unwrap();
+        assert_eq!(serde_json::from_str::<TrainingConfig>(&text).unwrap(), training);
     }
 }

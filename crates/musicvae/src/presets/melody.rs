@@ -19,6 +19,8 @@ pub(super) fn melody_training() -> TrainingConfig {
         },
         max_transposition: 5,
         recurrent_precision: RecurrentPrecision::F32,
+        accumulation: 1,
+        schedule_start: 0,
     }
 }
 

@@ -86,8 +86,23 @@ struct State {
     seed: u64,
     n_updates: u64,
     best: Option<Best>,
+    /// None in checkpoints of earlier versions, which evaluated at each.
+    #[serde(default)]
+    evaluation: Option<EvaluationState>,
+    /// Steps running, up to this one, whose loss was suspiciously high.
+    #[serde(default)]
+    n_high_losses: u64,
     model: MusicVaeConfig,
     training: TrainingConfig,
+}
+
+/// What early stopping needs to know.
+#[derive(Serialize, Deserialize)]
+struct EvaluationState {
+    /// Steps of the last evaluation.
+    last: Option<u64>,
+    /// Evaluations on schedule since the best.
+    n_since_best: u64,
 }
 
 /// Read first, so that another version is named before its fields are missed.
@@ -108,6 +123,11 @@ impl Trainer {
             seed: self.seed,
             n_updates: self.adam.n_updates(),
             best: self.best,
+            evaluation: Some(EvaluationState {
+                last: self.evaluated_at,
+                n_since_best: self.n_since_best,
+            }),
+            n_high_losses: self.watch.n_above,
             model: self.config.clone(),
             training: self.training,
         };
@@ -162,6 +182,11 @@ impl Trainer {
         trainer.saved_at = Some(state.step);
         trainer.elapsed = Duration::try_from_secs_f64(state.elapsed_secs).unwrap_or_default();
         trainer.best = state.best;
+        let evaluation =
+            state.evaluation.unwrap_or(EvaluationState { last: Some(state.step), n_since_best: 0 });
+        trainer.evaluated_at = evaluation.last;
+        trainer.n_since_best = evaluation.n_since_best;
+        trainer.watch.n_above = state.n_high_losses;
         Ok(trainer)
     }
 }

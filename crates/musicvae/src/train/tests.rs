@@ -2,6 +2,7 @@
 //! checkpoint, the same bits on any number of threads.
 
 mod backends;
+mod going_on;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -62,6 +63,8 @@ fn training() -> TrainingConfig {
         },
         max_transposition: 2,
         recurrent_precision: RecurrentPrecision::F32,
+        accumulation: 1,
+        schedule_start: 0,
     }
 }
 
@@ -401,9 +404,9 @@ fn scheduled_sampling_puts_own_draws_in_their_place_only() {
     let batch = Batch::new((0..4).map(|i| all.get(i)), all.layout());
     let z = Tensor::<2>::zeros([4, 4], &Device::flex().autodiff());
     let forced = batch.shifted();
-    assert_eq!(trainer.decoder_inputs(&batch, &z, 0.0), forced);
-    let half = trainer.decoder_inputs(&batch, &z, 0.5);
-    let own = trainer.decoder_inputs(&batch, &z, 1.0);
+    assert_eq!(trainer.decoder_inputs(&batch, &z, 0.0, 0), forced);
+    let half = trainer.decoder_inputs(&batch, &z, 0.5, 0);
+    let own = trainer.decoder_inputs(&batch, &z, 1.0, 0);
     let same =
         |a: &Arc<SymbolSteps>| a.ids().iter().zip(forced.ids()).filter(|(a, b)| a == b).count();
     // The first step has no input; a draw hits the true class one time in eight.

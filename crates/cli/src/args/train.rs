@@ -1,0 +1,98 @@
+//! What can be typed after `controlgen train`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use musicvae::schedule::ScheduledSampling;
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The corpus folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The run folder: receives checkpoints, metrics and the model
+    #[arg(short, long, value_name = "RUN")]
+    pub(crate) out: PathBuf,
+    /// A named configuration, see `controlgen presets` [default: that of --from's model, or
+    /// cat-mel_2bar_tiny]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Go on from a model of yours, or an imported one: begin with its weights instead of random
+    /// ones, its schedules where they ended, with a fresh optimiser
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(crate) objective: ObjectiveArgs,
+    /// Stop after this many minutes of training
+    #[arg(long, value_name = "M")]
+    pub(crate) minutes: Option<f64>,
+    /// Stop after this many steps
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u64>,
+    /// Stop after N evaluations without a better held-out score
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) patience: Option<u64>,
+    /// Steps from one checkpoint to the next; the best held-out score makes one, too
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) checkpoint_every: u64,
+    /// Steps from one evaluation on held-out windows to the next [default: --checkpoint-every]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) evaluate_every: Option<u64>,
+    /// Checkpoints to keep: the last N, and the best
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) keep_last: u16,
+    /// Go on from the last checkpoint
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// How updates are made, where it is not to be what the preset says.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Settings [default: the preset's]")]
+pub(crate) struct SettingsArgs {
+    /// Windows in a batch
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// Add up the gradients of N batches for each update: as a batch N times as large, in the memory
+    /// of one
+    #[arg(long, value_name = "N")]
+    pub(crate) accumulate: Option<usize>,
+    /// Learning rate at first; it falls from there as the preset's does
+    #[arg(long, value_name = "RATE")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Round recurrent weights to bfloat16 in products, which reads half the memory (CPU only)
+    #[arg(long)]
+    pub(crate) bf16: bool,
+}
+
+/// What training minimises, where it is not to be what the preset says.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Objective [default: the preset's]")]
+pub(crate) struct ObjectiveArgs {
+    /// Bits of KL that cost nothing, for a whole window
+    #[arg(long, value_name = "BITS", conflicts_with = "free_bits_per_dimension")]
+    pub(crate) free_bits: Option<f64>,
+    /// Bits of KL that cost nothing, for each latent dimension
+    #[arg(long, value_name = "BITS")]
+    pub(crate) free_bits_per_dimension: Option<f64>,
+    /// Largest weight of the KL term; alone, it keeps the preset's schedule
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) beta: Option<f64>,
+    /// Raise the weight in a straight line over N steps; 0 for all of it at once. With --from, all
+    /// schedules then begin anew
+    #[arg(long, value_name = "N", conflicts_with = "beta_cycle")]
+    pub(crate) beta_warmup: Option<u64>,
+    /// Raise the weight from 0 again every N steps, for half of them each time. With --from, all
+    /// schedules then begin anew
+    #[arg(long, value_name = "N")]
+    pub(crate) beta_cycle: Option<u64>,
+    /// How often the decoder reads its own draws: `constant:P`, `exponential:BASE` (1 - BASE^step)
+    /// or `inverse-sigmoid:K` (one half at step K ln K)
+    #[arg(long, value_name = "SCHEDULE", value_parser = crate::resolve::scheduled_sampling)]
+    pub(crate) scheduled_sampling: Option<ScheduledSampling>,
+}

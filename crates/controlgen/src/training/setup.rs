@@ -1,0 +1,191 @@
+//! What a run trains: a preset, or a model that goes on learning.
+
+use std::path::{Path, PathBuf};
+
+use musicvae::presets::{self, Preset};
+use musicvae::{Device, MusicVaeConfig, TrainingConfig};
+use serde::{Deserialize, Serialize};
+
+use super::TrainingError;
+use crate::artifact::read;
+use crate::model::{Model, ModelConfig};
+use crate::run::RunFolder;
+
+/// The preset where none is named and no model is given.
+pub const DEFAULT_PRESET: &str = "cat-mel_2bar_tiny";
+
+/// Where schedules stand for a model that was imported: at their end. Published models were trained
+/// for hundreds of thousands of steps, and don't say how many.
+const CONVERGED_STEPS: u64 = 1_000_000;
+
+/// A model's sizes, its training settings, and the weights to begin with.
+#[derive(Clone, Debug)]
+pub struct TrainSetup {
+    /// The preset's name: the one named, or the one that the model began as.
+    pub preset: String,
+    /// What the model is of: `mel-2bar`.
+    pub kind: String,
+    /// Sizes.
+    pub model: MusicVaeConfig,
+    /// Training settings, to be changed before training at will.
+    pub training: TrainingConfig,
+    /// The model to go on from, if any.
+    pub from: Option<Parent>,
+}
+
+/// A model to go on from.
+#[derive(Clone)]
+pub struct Parent {
+    /// What is recorded of it.
+    pub origin: Origin,
+    /// Its folder.
+    pub folder: PathBuf,
+    pub(super) weights: Vec<u8>,
+}
+
+impl std::fmt::Debug for Parent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parent").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// Where a model's training began; part of its `config.json` and of its run's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The model folder, as it was given.
+    pub folder: PathBuf,
+    /// Hash of the model, see [`Model::hash`].
+    pub hash: String,
+    /// Hash of the corpus it was trained on; none if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus_hash: Option<String>,
+    /// The published checkpoint it was imported from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
+    /// Steps it was trained for, with those of models it went on from; none if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_steps: Option<u64>,
+}
+
+impl TrainSetup {
+    /// The setup of a preset, or of a model that is to go on learning.
+    ///
+    /// With `from`, its weights are where training begins. Sizes are the model's; settings are
+    /// those of `preset`, or else those it was trained with. The schedules of the objective and the
+    /// learning rate go on where its training ended; the optimiser begins afresh.
+    ///
+    /// # Errors
+    /// [`TrainingError::UnknownPreset`]; [`TrainingError::Sizes`] if the preset is of other sizes
+    /// than the model; where the model can't be loaded.
+    pub fn find(
+        preset: Option<&str>,
+        from: Option<&Path>,
+        device: &Device,
+    ) -> Result<Self, TrainingError> {
+        let named = |name: &str| {
+            presets::find(name)
+                .ok_or_else(|| TrainingError::UnknownPreset { name: name.to_owned() })
+        };
+        let Some(folder) = from else {
+            let preset = named(preset.unwrap_or(DEFAULT_PRESET))?;
+            return Ok(Self {
+                preset: preset.name.to_owned(),
+                kind: preset.kind.to_owned(),
+                model: preset.model,
+                training: preset.training,
+                from: None,
+            });
+        };
+        // Checks the weights against the sizes.
+        let model = Model::load(folder, device)?;
+        let weights = read(&folder.join("weights.safetensors"))?;
+        let config = model.config();
+        let (name, mut training) = match preset {
+            Some(name) => {
+                let preset = named(name)?;
+                check_sizes(folder, config, &preset)?;
+                (name.to_owned(), preset.training)
+            }
+            None => own_settings(folder, config)?,
+        };
+        let n_steps = config.training.as_ref().map(|t| t.config.schedule_start + t.n_steps);
+        // Of a trained model's own rates, only what it went on after them itself is to come.
+        let decayed = match &config.training {
+            Some(trained) if preset.is_none() => trained.n_steps,
+            _ => n_steps.unwrap_or(CONVERGED_STEPS),
+        };
+        training.learning_rate.initial = training.learning_rate.at(decayed);
+        training.schedule_start = n_steps.unwrap_or(CONVERGED_STEPS);
+        let origin = Origin {
+            folder: folder.to_owned(),
+            hash: model.hash().to_owned(),
+            corpus_hash: config.training.as_ref().map(|training| training.corpus_hash.clone()),
+            imported: config.imported.as_ref().map(|imported| imported.source.clone()),
+            n_steps,
+        };
+        Ok(Self {
+            preset: name,
+            kind: config.kind.clone(),
+            model: config.musicvae.clone(),
+            training,
+            from: Some(Parent { origin, folder: folder.to_owned(), weights }),
+        })
+    }
+
+    /// Refuses a run that would overwrite the model it begins with.
+    pub(super) fn check_folder(&self, run: &RunFolder) -> Result<(), TrainingError> {
+        let Some(from) = &self.from else { return Ok(()) };
+        let same = match (from.folder.canonicalize(), run.model().canonicalize()) {
+            (Ok(from), Ok(to)) => from == to,
+            _ => false,
+        };
+        if same { Err(TrainingError::IntoItself { model: from.folder.clone() }) } else { Ok(()) }
+    }
+}
+
+/// The settings that a model was trained with, or those of a preset like it.
+fn own_settings(
+    folder: &Path,
+    config: &ModelConfig,
+) -> Result<(String, TrainingConfig), TrainingError> {
+    if let Some(training) = &config.training {
+        return Ok((training.preset.clone(), training.config));
+    }
+    let of_kind = || presets::all().into_iter().filter(|preset| preset.kind == config.kind);
+    let preset = of_kind().find(|preset| preset.model == config.musicvae).or(of_kind().next());
+    let preset = preset.ok_or_else(|| TrainingError::NoSettings {
+        model: folder.to_owned(),
+        kind: config.kind.clone(),
+    })?;
+    Ok((preset.name.to_owned(), preset.training))
+}
+
+/// Refuses a preset of another kind or of other sizes than a model, and says in what they differ.
+fn check_sizes(folder: &Path, config: &ModelConfig, preset: &Preset) -> Result<(), TrainingError> {
+    let mut differences = Vec::new();
+    if config.kind != preset.kind {
+        differences.push(format!("it is of `{}`, the preset of `{}`", config.kind, preset.kind));
+    }
+    let fields = |model: &MusicVaeConfig| match serde_json::to_value(model) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => unreachable!("a configuration is an object"),
+    };
+    let (own, other) = (fields(&config.musicvae), fields(&preset.model));
+    for name in own.keys().chain(other.keys().filter(|name| !own.contains_key(*name))) {
+        let text = |value: Option<&serde_json::Value>| {
+            value.map_or_else(|| "none".to_owned(), ToString::to_string)
+        };
+        if own.get(name) != other.get(name) {
+            let (own, other) = (text(own.get(name)), text(other.get(name)));
+            differences.push(format!("its `{name}` is {own}, the preset's {other}"));
+        }
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(TrainingError::Sizes {
+        model: folder.to_owned(),
+        preset: preset.name.to_owned(),
+        differences: differences.join(", "),
+    })
+}
