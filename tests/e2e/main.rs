@@ -10,5 +10,6 @@ mod backends;
 mod bad_input;
 mod kinds;
 mod pipeline;
+mod render;
 mod resume;
 mod support;
