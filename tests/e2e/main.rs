@@ -10,6 +10,7 @@ mod backends;
 mod bad_input;
 mod kinds;
 mod pipeline;
+mod render;
 mod resume;
 mod support;
 mod training;

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod render;
 mod train;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
 
+pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Reconstruct(ReconstructArgs),
     /// Write the way from one tune or style to another
     Interpolate(InterpolateArgs),
+    /// Make sound, pictures and a page of MIDI files
+    Render(RenderArgs),
     /// Show what is in MIDI files
     Inspect(InspectArgs),
     /// List the named model configurations
@@ -284,17 +288,6 @@ pub(crate) struct RedecodingArgs {
     pub(crate) seed: u64,
 }
 
-/// How music sounds.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct PlaybackArgs {
-    /// Tempo in quarter notes a minute
-    #[arg(long, default_value_t = 120.0, value_name = "QPM", value_parser = crate::resolve::qpm)]
-    pub(crate) qpm: f64,
-    /// General MIDI program of the melody, 0 to 127
-    #[arg(long, default_value_t = 0, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=127))]
-    pub(crate) program: u8,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     /// The model folder
@@ -316,6 +309,8 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
     #[command(flatten)]
+    pub(crate) formats: FormatArgs,
+    #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
 
@@ -331,6 +326,8 @@ pub(crate) struct ReconstructArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) decoding: RedecodingArgs,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
@@ -356,6 +353,8 @@ pub(crate) struct InterpolateArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) decoding: RedecodingArgs,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }

@@ -5,6 +5,7 @@ mod exchange;
 mod generate;
 mod inspect;
 mod model;
+mod render;
 mod style;
 mod train;
 
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Generate(args) => generate::generate(&context, &args),
         Command::Reconstruct(args) => generate::reconstruct(&context, &args),
         Command::Interpolate(args) => generate::interpolate(&context, &args),
+        Command::Render(args) => render::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use controlgen::corpus::GroupRule;
 use controlgen::generate::Decoding;
+use controlgen::output::{Formats, Sound};
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
@@ -12,11 +13,11 @@ use musicvae::schedule::{BetaSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
-use note_seq::{Playback, Program};
+use note_seq::{Playback, Program, Velocity};
 
 use crate::args::{
-    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, ObjectiveArgs, PlaybackArgs,
-    RedecodingArgs, SettingsArgs,
+    CovarianceArg, CriterionArg, DecodingArgs, FormatArgs, GroupArg, ModeArg, ObjectiveArgs,
+    PlaybackArgs, RedecodingArgs, SettingsArgs,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -183,12 +184,27 @@ impl From<&RedecodingArgs> for Decoding {
 }
 
 impl From<&PlaybackArgs> for Playback {
+    /// For new music: what is not given is as MusicVAE's converters write it.
+    fn from(playback: &PlaybackArgs) -> Self {
+        let usual = Self::default();
+        Self { qpm: playback.qpm.unwrap_or(usual.qpm), ..usual }
+    }
+}
+
+impl From<&PlaybackArgs> for Sound {
     fn from(playback: &PlaybackArgs) -> Self {
         Self {
             qpm: playback.qpm,
-            program: Program::saturating(playback.program),
-            ..Self::default()
+            programs: playback.program.iter().map(|p| Program::saturating(*p)).collect(),
+            velocity: playback.velocity.map(Velocity::saturating),
         }
+    }
+}
+
+impl From<&FormatArgs> for Formats {
+    fn from(formats: &FormatArgs) -> Self {
+        let FormatArgs { wav, svg, png, html } = *formats;
+        Self { wav, svg, png, html }
     }
 }
 

@@ -80,6 +80,14 @@ pub enum ArtifactError {
         /// Why.
         source: musicvae::WeightsError,
     },
+    /// Music can't be played or drawn.
+    #[error("can't make {}", path.display())]
+    Render {
+        /// The file that was to be made.
+        path: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Something stands where output is to go.
     #[error(
         "{} exists already; nothing was changed, so give another place, or remove it", path.display()

@@ -1,4 +1,11 @@
-//! What is generated: a MIDI file and a JSON file beside it that says how it came about.
+//! What is generated: a MIDI file and a JSON file beside it that says how it came about; on request also sound,
+//! pictures, and one page of everything ([`Batch`]).
+
+mod batch;
+mod sound;
+
+pub use batch::{Batch, Formats};
+pub use sound::Sound;
 
 use std::path::{Path, PathBuf};
 

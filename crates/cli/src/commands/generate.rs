@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use controlgen::generate::{self as library, Decoding, Waypoint};
 use controlgen::model::Model;
-use controlgen::output::{Sidecar, write_output};
+use controlgen::output::{Batch, Formats, Sidecar, Sound};
 use controlgen::style::Styles;
 use controlgen::tune::Tune;
 use note_seq::Playback;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::{GenerateArgs, InterpolateArgs, PlaybackArgs, ReconstructArgs};
+use crate::args::{FormatArgs, GenerateArgs, InterpolateArgs, PlaybackArgs, ReconstructArgs};
 
 /// One written piece.
 #[derive(Serialize)]
@@ -52,7 +52,13 @@ fn sidecar(
 }
 
 fn playback_options(playback: &PlaybackArgs) -> serde_json::Value {
-    serde_json::json!({ "qpm": playback.qpm, "program": playback.program })
+    let sound = Sound::from(playback);
+    serde_json::json!({ "qpm": sound.qpm, "programs": sound.programs, "velocity": sound.velocity })
+}
+
+/// Where a command's pieces are written, in the forms that were asked for.
+fn batch(title: String, out: &Path, formats: &FormatArgs, playback: &PlaybackArgs) -> Batch {
+    Batch::new(out, title, Formats::from(formats), Sound::from(playback))
 }
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
@@ -68,6 +74,8 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
     options["chords"] = args.chords.as_deref().into();
     let shared = sidecar(&model, "generate", options, decoding);
     let playback = Playback::from(&args.playback);
+    let title = format!("New music of {}", style.name);
+    let mut batch = batch(title, &args.out, &args.formats, &args.playback);
     let mut written = Vec::new();
     for (index, window) in generated.into_iter().enumerate() {
         let sequence = model.kind().to_sequence([&window.tokens[..]], &playback);
@@ -87,9 +95,10 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
             ..shared.clone()
         };
         let name = format!("{}-seed{}-{index:03}", file_name(&style.name), args.decoding.seed);
-        let file = write_output(&args.out, &name, &sequence, &sidecar)?;
+        let file = batch.write(&name, &sequence, &sidecar)?;
         written.push(Written { file, component, membership, accuracy: None });
     }
+    batch.finish()?;
     context.output.result(&written, || {
         let line = |w: &Written| {
             format!("{}  membership {:.2}", w.file.display(), w.membership.unwrap_or(0.0))
@@ -105,7 +114,7 @@ fn file_name(name: &str) -> String {
 }
 
 /// The name of what comes from a tune.
-fn stem(path: &Path) -> String {
+pub(super) fn stem(path: &Path) -> String {
     match path.file_stem() {
         Some(stem) if path != Path::new("-") => stem.to_string_lossy().into_owned(),
         _ => "tune".to_owned(),
@@ -124,11 +133,15 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
         z: reconstruction.z.chunks_exact(model.z_size()).map(<[f32]>::to_vec).collect(),
         ..sidecar(&model, "reconstruct", options, decoding)
     };
-    let playback = Playback::from(&args.playback);
+    let playback = Playback { qpm: args.playback.qpm.unwrap_or(tune.qpm), ..Playback::default() };
     let windows = reconstruction.windows.iter().map(Vec::as_slice);
     let sequence = model.kind().to_sequence(windows, &playback);
+    let originals = tune.windows.iter().map(|window| window.tokens.as_slice());
+    let original = model.kind().to_sequence(originals, &playback);
     let name = format!("{}-reconstruction", stem(&args.tune));
-    let file = write_output(&args.out, &name, &sequence, &sidecar)?;
+    let mut batch = batch(name.clone(), &args.out, &args.formats, &args.playback);
+    let file = batch.write_beside(&name, &sequence, &sidecar, &[("original", &original)])?;
+    batch.finish()?;
     let accuracy = reconstruction.accuracy;
     let written = Written { file, component: None, membership: None, accuracy: Some(accuracy) };
     context.output.result(&written, || {
@@ -177,18 +190,21 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     options["chords"] = args.chords.as_deref().into();
     let shared = sidecar(&model, "interpolate", options, decoding);
     let playback = Playback::from(&args.playback);
+    let title = format!("From {} to {}", args.from, args.to);
+    let mut batch = batch(title, &args.out, &args.formats, &args.playback);
     let mut written = Vec::new();
     for (index, Waypoint { z, tokens }) in way.iter().enumerate() {
         let sequence = model.kind().to_sequence([&tokens[..]], &playback);
         let sidecar = Sidecar { index, z: vec![z.clone()], ..shared.clone() };
         let name = format!("interpolation-{index:03}");
-        written.push(write_output(&args.out, &name, &sequence, &sidecar)?);
+        written.push(batch.write(&name, &sequence, &sidecar)?);
     }
     // The whole way as one piece, to listen to.
     let all = model.kind().to_sequence(way.iter().map(|at| &at.tokens[..]), &playback);
     let z = way.iter().map(|at| at.z.clone()).collect();
     let sidecar = Sidecar { index: way.len(), z, ..shared };
-    written.push(write_output(&args.out, "interpolation", &all, &sidecar)?);
+    written.push(batch.write("interpolation", &all, &sidecar)?);
+    batch.finish()?;
     context
         .output
         .result(&written, || written.iter().map(|file| file.display().to_string()).collect())

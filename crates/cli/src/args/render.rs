@@ -1,0 +1,55 @@
+//! How music sounds, and what is written of it.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+
+/// How music sounds.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sound")]
+pub(crate) struct PlaybackArgs {
+    /// Tempo in quarter notes a minute [default: 120; of a given tune, its own]
+    #[arg(long, value_name = "QPM", value_parser = crate::resolve::qpm)]
+    pub(crate) qpm: Option<f64>,
+    /// General MIDI program, 0 to 127; several for several parts, drums not counted: `--program 73,33`
+    /// [default: the part's own, which is 0 for a melody]
+    #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=127))]
+    pub(crate) program: Vec<u8>,
+    /// Velocity of every note, 1 to 127 [default: 80; of a given tune, its own]
+    #[arg(long, value_name = "V", value_parser = clap::value_parser!(u8).range(1..=127))]
+    pub(crate) velocity: Option<u8>,
+}
+
+/// What is written besides MIDI files.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct FormatArgs {
+    /// Also write sound, as WAV
+    #[arg(long)]
+    pub(crate) wav: bool,
+    /// Also write piano rolls, as SVG
+    #[arg(long)]
+    pub(crate) svg: bool,
+    /// Also write piano rolls, as PNG
+    #[arg(long)]
+    pub(crate) png: bool,
+    /// Also write one page to see and hear all of it, `index.html`, which works without a network
+    #[arg(long)]
+    pub(crate) html: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("form").args(["wav", "svg", "png", "html"]).required(true).multiple(true)))]
+pub(crate) struct RenderArgs {
+    /// MIDI files, or `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The folder to write to
+    #[arg(short, long, default_value = ".", value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}

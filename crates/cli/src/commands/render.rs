@@ -1,0 +1,111 @@
+//! `controlgen render`: MIDI files as sound, pictures and pages.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use controlgen::output::{Batch, Formats, Sound};
+use note_seq::midi::{self, ReadOptions};
+use serde::Serialize;
+
+use super::Context;
+use crate::args::RenderArgs;
+
+/// What came of one file.
+#[derive(Serialize)]
+struct Rendered {
+    file: PathBuf,
+    /// How its files' names begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// The whole answer.
+#[derive(Serialize)]
+struct Answer {
+    folder: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PathBuf>,
+    files: Vec<Rendered>,
+}
+
+pub(super) fn run(context: &Context, args: &RenderArgs) -> anyhow::Result<()> {
+    let title = match args.files.as_slice() {
+        [one] => super::generate::stem(one),
+        many => format!("{} MIDI files", many.len()),
+    };
+    let mut batch =
+        Batch::new(&args.out, title, Formats::from(&args.formats), Sound::from(&args.playback));
+    let mut taken = BTreeSet::new();
+    let mut files = Vec::new();
+    for file in &args.files {
+        let name = free_name(&super::generate::stem(file), &mut taken);
+        let (name, error) = match render(&mut batch, &name, file) {
+            Ok(()) => (Some(name), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        files.push(Rendered { file: file.clone(), name, error });
+    }
+    let page = batch.finish()?;
+    let answer = Answer { folder: args.out.clone(), page, files };
+    context.output.result(&answer, || {
+        let mut lines: Vec<String> = Vec::new();
+        for file in &answer.files {
+            lines.push(match (&file.name, &file.error) {
+                (Some(name), _) => format!("{}", args.out.join(name).display()),
+                (None, error) => format!("left out: {}", error.as_deref().unwrap_or_default()),
+            });
+        }
+        lines.extend(answer.page.iter().map(|page| page.display().to_string()));
+        lines
+    })?;
+    let n_failed = answer.files.iter().filter(|file| file.error.is_some()).count();
+    if n_failed > 0 {
+        anyhow::bail!("{n_failed} of {} files could not be rendered", answer.files.len());
+    }
+    Ok(())
+}
+
+fn render(batch: &mut Batch, name: &str, file: &Path) -> anyhow::Result<()> {
+    let bytes = if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(file)
+    };
+    let bytes = bytes.with_context(|| format!("can't read {}", file.display()))?;
+    let read = midi::read(&bytes, &ReadOptions::default())
+        .with_context(|| format!("can't read {}", file.display()))?;
+    let music = read.sequence;
+    let qpm = music.tempos.first().map_or(note_seq::DEFAULT_QPM, |tempo| tempo.qpm);
+    let fields = [
+        ("file", file.display().to_string()),
+        ("notes", music.notes.len().to_string()),
+        ("seconds", format!("{:.1}", music.total_time)),
+        ("tempo", format!("{qpm:.0}")),
+    ];
+    batch.render_only(name, &music, &fields)?;
+    Ok(())
+}
+
+/// The name, or the name with a number where another file has it already.
+fn free_name(stem: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2_u64..).map(|n| format!("{stem}-{n}"));
+    let mut names = std::iter::once(stem.to_owned()).chain(numbered);
+    names.find(|name| taken.insert(name.clone())).expect("numbers don't end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_files_get_one_name() {
+        let mut taken = BTreeSet::new();
+        let names = ["a", "b", "a", "a-2", "a"].map(|stem| free_name(stem, &mut taken));
+        assert_eq!(names, ["a", "b", "a-2", "a-2-2", "a-3"]);
+    }
+}

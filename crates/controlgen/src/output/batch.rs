@@ -1,0 +1,318 @@
+//! All files that a command writes: MIDI with its JSON, and on request WAV, SVG, PNG and one HTML page.
+
+use std::path::{Path, PathBuf};
+
+use note_render::picture::{RollOptions, piano_roll};
+use note_render::sheet::{Entry, Sheet};
+use note_render::sound::{SoundOptions, check, wav};
+use note_seq::NoteSequence;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Sidecar, Sound, write_output};
+use crate::artifact::{ArtifactError, ArtifactResult, write_atomic};
+
+/// What is written besides MIDI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Formats {
+    /// Sound: `NAME.wav`.
+    pub wav: bool,
+    /// A piano roll: `NAME.svg`.
+    pub svg: bool,
+    /// A piano roll: `NAME.png`.
+    pub png: bool,
+    /// A page of all pieces with players: `index.html`.
+    pub html: bool,
+}
+
+/// Writes the pieces of one command into a folder.
+#[derive(Debug)]
+pub struct Batch {
+    folder: PathBuf,
+    formats: Formats,
+    sound: Sound,
+    sheet: Sheet,
+    n_left_out: usize,
+    /// Pieces that are to be played, which takes longest: all of them side by side, at the end.
+    to_play: Vec<(PathBuf, NoteSequence)>,
+}
+
+/// The most pieces on a page; a browser holds no more with ease.
+const MAX_ON_PAGE: usize = 2000;
+
+/// The most pieces that wait for being played.
+const MAX_WAITING: usize = 256;
+
+/// Pixels of a PNG for each of the picture's own: for screens of high resolution.
+const PNG_SCALE: f64 = 2.0;
+
+impl Batch {
+    /// Nothing is written yet.
+    pub fn new(folder: &Path, title: impl Into<String>, formats: Formats, sound: Sound) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            formats,
+            sound,
+            sheet: Sheet::new(title),
+            n_left_out: 0,
+            to_play: Vec::new(),
+        }
+    }
+
+    /// Begins a group on the page.
+    pub fn group(&mut self, title: impl Into<String>) {
+        self.change(|sheet| sheet.group(title));
+    }
+
+    /// Adds a paragraph to the page.
+    pub fn text(&mut self, text: impl Into<String>) {
+        self.change(|sheet| sheet.text(text));
+    }
+
+    fn change(&mut self, change: impl FnOnce(Sheet) -> Sheet) {
+        let sheet = std::mem::replace(&mut self.sheet, Sheet::new(String::new()));
+        self.sheet = change(sheet);
+    }
+
+    /// Writes a piece: `NAME.mid`, `NAME.json` and what else was asked for; returns the first.
+    ///
+    /// # Errors
+    /// Where a file can't be made or written.
+    pub fn write(
+        &mut self,
+        name: &str,
+        sequence: &NoteSequence,
+        sidecar: &Sidecar,
+    ) -> ArtifactResult<PathBuf> {
+        self.write_beside(name, sequence, sidecar, &[])
+    }
+
+    /// As [`Self::write`], and shows other music beside it on the page, such as what it was made from: each with
+    /// its label.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_beside(
+        &mut self,
+        name: &str,
+        sequence: &NoteSequence,
+        sidecar: &Sidecar,
+        beside: &[(&str, &NoteSequence)],
+    ) -> ArtifactResult<PathBuf> {
+        let mut sequence = sequence.clone();
+        self.sound.apply(&mut sequence);
+        let midi = write_output(&self.folder, name, &sequence, sidecar)?;
+        self.render(name, &sequence)?;
+        if self.formats.html {
+            let mut entry = facts(Entry::new(name), sidecar);
+            let label = if beside.is_empty() { "" } else { "new" };
+            let page = self.folder.join(PAGE);
+            for (label, music) in beside.iter().copied().chain([(label, &sequence)]) {
+                entry = entry.take(label, music).map_err(|error| failed(&page, error))?;
+            }
+            self.show(entry);
+        }
+        Ok(midi)
+    }
+
+    /// Renders a piece that has its MIDI file elsewhere: all that was asked for, but no MIDI and no JSON.
+    ///
+    /// # Errors
+    /// Where a file can't be made or written.
+    pub fn render_only(
+        &mut self,
+        name: &str,
+        sequence: &NoteSequence,
+        fields: &[(&str, String)],
+    ) -> ArtifactResult<()> {
+        let mut sequence = sequence.clone();
+        self.sound.apply(&mut sequence);
+        self.render(name, &sequence)?;
+        if self.formats.html {
+            let entry = fields.iter().fold(Entry::new(name), |e, (n, v)| e.field(*n, v));
+            let page = self.folder.join(PAGE);
+            let entry = entry.take("", &sequence).map_err(|error| failed(&page, error))?;
+            self.show(entry);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, entry: Entry) {
+        if self.sheet.n_entries() < MAX_ON_PAGE {
+            self.sheet.push(entry);
+        } else {
+            self.n_left_out += 1;
+        }
+    }
+
+    /// The pictures now, the sound with others.
+    fn render(&mut self, name: &str, sequence: &NoteSequence) -> ArtifactResult<()> {
+        let Formats { svg, png, .. } = self.formats;
+        if svg || png {
+            let picture = piano_roll(sequence, &RollOptions::default());
+            if svg {
+                write_atomic(&self.path(name, "svg"), picture.to_svg().as_bytes())?;
+            }
+            if png {
+                let path = self.path(name, "png");
+                let bytes = picture.to_png(PNG_SCALE).map_err(|error| failed(&path, error))?;
+                write_atomic(&path, &bytes)?;
+            }
+        }
+        if self.formats.wav {
+            let path = self.path(name, "wav");
+            check(sequence, &SoundOptions::default()).map_err(|error| failed(&path, error))?;
+            self.to_play.push((path, sequence.clone()));
+            if self.to_play.len() >= MAX_WAITING {
+                self.play()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str, ending: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{ending}"))
+    }
+
+    /// Plays what waits for it.
+    fn play(&mut self) -> ArtifactResult<()> {
+        std::mem::take(&mut self.to_play).into_par_iter().try_for_each(|(path, sequence)| {
+            let bytes = wav(&sequence, &SoundOptions::default());
+            write_atomic(&path, &bytes.map_err(|error| failed(&path, error))?)
+        })
+    }
+
+    /// Writes what is written last, and returns the page if there is one.
+    ///
+    /// # Errors
+    /// Where a file can't be made or written.
+    pub fn finish(mut self) -> ArtifactResult<Option<PathBuf>> {
+        self.play()?;
+        if !self.formats.html {
+            return Ok(None);
+        }
+        if self.n_left_out > 0 {
+            let text = format!(
+                "The first {MAX_ON_PAGE} pieces are shown; {} more are in the folder only.",
+                self.n_left_out
+            );
+            self.change(|sheet| sheet.group("And more").text(text));
+        }
+        let page = self.folder.join(PAGE);
+        write_atomic(&page, self.sheet.to_html().as_bytes())?;
+        Ok(Some(page))
+    }
+}
+
+/// The page's name in its folder.
+const PAGE: &str = "index.html";
+
+fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> ArtifactError {
+    ArtifactError::Render { path: path.to_owned(), source: Box::new(source) }
+}
+
+/// What a sidecar says, for people.
+fn facts(entry: Entry, sidecar: &Sidecar) -> Entry {
+    let mut entry = entry.field("seed", sidecar.seed);
+    if let Some(style) = &sidecar.style {
+        entry = entry.field("style", style);
+    }
+    let membership = sidecar.membership.as_deref().unwrap_or_default();
+    let own = sidecar.component.and_then(|component| membership.get(component));
+    if let Some(own) = own {
+        entry = entry.field("membership", format!("{own:.2}"));
+    }
+    if let Some(temperature) = sidecar.temperature {
+        entry = entry.field("temperature", temperature);
+    }
+    sidecar.warnings.iter().fold(entry, Entry::note)
+}
+
+#[cfg(test)]
+mod tests {
+    use note_seq::Velocity;
+    use note_seq::midi::{ReadOptions, read};
+
+    use super::*;
+    use crate::synthetic;
+
+    fn sidecar(warnings: Vec<String>) -> Sidecar {
+        Sidecar {
+            program_version: String::new(),
+            model_hash: String::new(),
+            command: "generate".to_owned(),
+            options: serde_json::json!({}),
+            seed: 7,
+            index: 0,
+            style: Some("a<b".to_owned()),
+            component: Some(1),
+            z: Vec::new(),
+            temperature: Some(0.5),
+            membership: Some(vec![0.25, 0.75]),
+            warnings,
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn all_that_is_asked_for_is_written_and_sounds_as_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let formats = Formats { wav: true, svg: true, png: true, html: true };
+        let sound = Sound {
+            velocity: Some(Velocity::saturating(33)),
+            qpm: Some(240.0),
+            ..Sound::default()
+        };
+        let mut batch = Batch::new(folder.path(), "t", formats, sound);
+        let piece = synthetic::piece(1, 3, 0);
+        let warned = sidecar(vec!["look & see".to_owned()]);
+        batch.write_beside("one", &piece, &warned, &[("real", &piece)]).unwrap();
+        batch.render_only("two", &piece, &[("tempo", "fast".to_owned())]).unwrap();
+        let page = batch.finish().unwrap().unwrap();
+        let expected =
+            "index.html one.json one.mid one.png one.svg one.wav two.png two.svg two.wav";
+        assert_eq!(names(folder.path()).join(" "), expected);
+        let bytes = std::fs::read(folder.path().join("one.mid")).unwrap();
+        let written = read(&bytes, &ReadOptions::strict()).unwrap().sequence;
+        assert!(written.notes.iter().all(|note| note.velocity.get() == 33));
+        let faster = piece.tempos[0].qpm / 240.0;
+        assert!((written.total_time - piece.total_time * faster).abs() < 0.01);
+        let html = std::fs::read_to_string(page).unwrap();
+        for part in ["a&lt;b", "0.75", "look &amp; see", "real", "fast"] {
+            assert!(html.contains(part), "{part}");
+        }
+        // Two versions of the first, one of the second.
+        assert_eq!(html.matches("data:audio/midi").count(), 3);
+    }
+
+    #[test]
+    fn without_wishes_there_is_midi_and_its_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut batch = Batch::new(folder.path(), "t", Formats::default(), Sound::default());
+        batch.group("unseen");
+        batch.write("one", &synthetic::piece(1, 3, 0), &sidecar(Vec::new())).unwrap();
+        assert_eq!(batch.finish().unwrap(), None);
+        assert_eq!(names(folder.path()), ["one.json", "one.mid"]);
+    }
+
+    #[test]
+    fn music_that_cannot_be_played_names_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let formats = Formats { wav: true, ..Formats::default() };
+        let mut batch = Batch::new(folder.path(), "t", formats, Sound::default());
+        let long = NoteSequence { total_time: 1e6, ..NoteSequence::default() };
+        let error = batch.render_only("endless", &long, &[]).unwrap_err().to_string();
+        assert!(error.contains("endless.wav"), "{error}");
+        // The others go on.
+        batch.render_only("short", &synthetic::piece(1, 3, 0), &[]).unwrap();
+        assert_eq!(batch.finish().unwrap(), None);
+        assert_eq!(names(folder.path()), ["short.wav"]);
+    }
+}
