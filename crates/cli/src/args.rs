@@ -155,7 +155,7 @@ pub(crate) struct TrainArgs {
     pub(crate) preset: String,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
-    /// Round recurrent weights to bfloat16 in products, which reads half the memory (CPU only)
+    /// Multiply in bfloat16 in recurrent layers: quick where the processor has AVX-512-BF16 (CPU only)
     #[arg(long)]
     pub(crate) bf16: bool,
     /// Stop after this many minutes of training
