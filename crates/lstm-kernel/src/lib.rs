@@ -8,7 +8,15 @@
 //!
 //! The same inputs give the same bits at any number of threads: work is split at fixed
 //! boundaries ([`ROWS_PER_TASK`]), and no sum is split by thread.
+//!
+//! All code is safe but for one private module, `dot`, which calls an instruction that `pulp` does not
+//! know; its invariants are written down there.
 
+#[cfg(target_arch = "x86_64")]
+mod dot;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "dot/absent.rs"]
+mod dot;
 pub mod functions;
 pub mod lstm;
 pub mod packed;

@@ -11,12 +11,14 @@
 //! so that the panel of one block stays in the first cache while all rows of the left side pass it,
 //! and the whole matrix is read in the order of its addresses.
 
-use aligned_vec::{AVec, ConstAlign, avec};
-use half::bf16;
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+mod unpacked;
 
-use super::tile::{tile, tile_bf16, tile_shape, with_tile_shape};
+use aligned_vec::{AVec, ConstAlign};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::dot::{self, Dot};
+use super::tile::{Left, tile, tile_bf16, tile_shape, with_tile_shape};
+pub(crate) use unpacked::Unpacked;
 
 /// Rows of a block: a panel of 16 columns takes 16 KiB. Even, so that a pair of bf16 rows never
 /// straddles two blocks.
@@ -28,8 +30,39 @@ pub enum Precision {
     /// As they are.
     #[default]
     F32,
-    /// Rounded to the nearest bfloat16, and widened in registers: half the bytes are read.
+    /// Rounded to the nearest bfloat16: half the bytes are read. On a processor with AVX-512-BF16 what
+    /// is multiplied with the matrix is rounded too, at twice the rate; elsewhere the values are
+    /// widened in registers.
     Bf16,
+}
+
+/// How products are computed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Arithmetic {
+    /// In `f32`.
+    F32,
+    /// In `f32`, with one side widened from bfloat16.
+    Widened,
+    /// In pairs of bfloat16 on both sides, where panels have [`dot::COLUMNS`].
+    Pairs(Dot),
+}
+
+impl Arithmetic {
+    /// The quickest of a precision on this processor.
+    pub(crate) fn quickest(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Dot::new().map_or(Self::Widened, Self::Pairs),
+        }
+    }
+
+    /// What is done with panels of some columns.
+    pub(crate) fn with_panels_of(self, columns: usize) -> Self {
+        match self {
+            Self::Pairs(_) if columns != dot::COLUMNS => Self::Widened,
+            own => own,
+        }
+    }
 }
 
 /// A `[k, n]` matrix in panels of columns, each panel row by row, padded with zeros.
@@ -43,8 +76,9 @@ pub struct PackedMatrix {
 
 enum Values {
     F32(AVec<f32, ConstAlign<64>>),
-    /// Two rows in a word, the first one above.
-    Bf16(AVec<u32, ConstAlign<64>>),
+    /// Two rows in a word, the first one below.
+    Widened(AVec<u32, ConstAlign<64>>),
+    Pairs(AVec<u32, ConstAlign<64>>, Dot),
 }
 
 /// Columns of a panel on this machine.
@@ -58,93 +92,6 @@ fn panel_columns() -> usize {
         }
     }
     Arch::new().dispatch(Columns)
-}
-
-/// A matrix before it is packed: row-major, or the transpose of one.
-#[derive(Clone, Copy)]
-pub(crate) struct Unpacked<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) k: usize,
-    pub(crate) n: usize,
-    pub(crate) transposed: bool,
-}
-
-impl Unpacked<'_> {
-    /// Writes rows `rows` of columns `columns` to `out`, `panel` apart.
-    fn write(
-        &self,
-        rows: std::ops::Range<usize>,
-        columns: std::ops::Range<usize>,
-        panel: usize,
-        out: &mut [f32],
-    ) {
-        let (k, n) = (self.k, self.n);
-        if self.transposed {
-            for (at, column) in columns.enumerate() {
-                let from = &self.values[column * k..][rows.clone()];
-                for (to, from) in out[at..].iter_mut().step_by(panel).zip(from) {
-                    *to = *from;
-                }
-            }
-        } else {
-            for (row, out) in rows.zip(out.chunks_exact_mut(panel)) {
-                out[..columns.len()].copy_from_slice(&self.values[row * n..][columns.clone()]);
-            }
-        }
-    }
-
-    /// Packs into panels of `panel` columns, in parallel.
-    pub(crate) fn pack(self, panel: usize, precision: Precision) -> PackedMatrix {
-        let (k, n) = (self.k, self.n);
-        let n_panels = n.div_ceil(panel);
-        let columns = |p: usize| p * panel..n.min((p + 1) * panel);
-        let values = match precision {
-            Precision::F32 => {
-                let mut values = avec![[64]| 0.0; n_panels * k * panel];
-                let blocks = values.chunks_mut((INNER_BLOCK * n_panels * panel).max(1));
-                for (block, values) in blocks.enumerate() {
-                    let first = block * INNER_BLOCK;
-                    let rows = first..k.min(first + INNER_BLOCK);
-                    let panels = values.par_chunks_exact_mut(rows.len() * panel);
-                    panels.enumerate().for_each(|(p, values)| {
-                        self.write(rows.clone(), columns(p), panel, values);
-                    });
-                }
-                Values::F32(values)
-            }
-            Precision::Bf16 => {
-                let pairs = k.div_ceil(2);
-                let mut words = avec![[64]| 0; n_panels * pairs * panel];
-                let blocks = words.chunks_mut((INNER_BLOCK / 2 * n_panels * panel).max(1));
-                for (block, words) in blocks.enumerate() {
-                    let first = block * INNER_BLOCK;
-                    let rows = first..k.min(first + INNER_BLOCK);
-                    let pairs = rows.len().div_ceil(2);
-                    let panels = words.par_chunks_exact_mut(pairs * panel);
-                    panels.enumerate().for_each(|(p, words)| {
-                        let mut values = vec![0.0; 2 * pairs * panel];
-                        self.write(rows.clone(), columns(p), panel, &mut values);
-                        let pairs = values.chunks_exact(2 * panel);
-                        for (words, pair) in words.chunks_exact_mut(panel).zip(pairs) {
-                            let (upper, lower) = pair.split_at(panel);
-                            for (word, (upper, lower)) in
-                                words.iter_mut().zip(upper.iter().zip(lower))
-                            {
-                                *word = bits(*upper) << 16 | bits(*lower);
-                            }
-                        }
-                    });
-                }
-                Values::Bf16(words)
-            }
-        };
-        PackedMatrix { values, panel, k, n }
-    }
-}
-
-/// The nearest bfloat16.
-fn bits(value: f32) -> u32 {
-    u32::from(bf16::from_f32(value).to_bits())
 }
 
 impl PackedMatrix {
@@ -162,7 +109,8 @@ impl PackedMatrix {
     /// If `matrix` has another length.
     pub fn with_precision(matrix: &[f32], k: usize, n: usize, precision: Precision) -> Self {
         assert_eq!(matrix.len(), k * n, "a [{k}, {n}] matrix");
-        Unpacked { values: matrix, k, n, transposed: false }.pack(panel_columns(), precision)
+        let arithmetic = Arithmetic::quickest(precision);
+        Unpacked { values: matrix, k, n, transposed: false }.pack(panel_columns(), arithmetic)
     }
 
     /// Packs the transpose of a row-major `[n, k]` matrix.
@@ -171,7 +119,7 @@ impl PackedMatrix {
     /// If `matrix` has another length.
     pub fn transposed(matrix: &[f32], n: usize, k: usize) -> Self {
         assert_eq!(matrix.len(), k * n, "a [{n}, {k}] matrix");
-        Unpacked { values: matrix, k, n, transposed: true }.pack(panel_columns(), Precision::F32)
+        Unpacked { values: matrix, k, n, transposed: true }.pack(panel_columns(), Arithmetic::F32)
     }
 
     /// Rows of the matrix.
@@ -226,38 +174,58 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     b: &PackedMatrix,
     c: &mut [f32],
 ) {
-    let panels = b.n.div_ceil(b.panel);
     match &b.values {
         Values::F32(values) => {
-            for (block, values) in values.chunks(INNER_BLOCK * panels * b.panel).enumerate() {
-                let (values, _) = S::as_simd_f32s(values).0.as_chunks::<REGISTERS>();
-                for (p, panel) in values.chunks_exact(values.len() / panels).enumerate() {
-                    let strip = Strip { b, block, panel: p };
-                    let multiply = F32Panel::<S, REGISTERS>(panel);
-                    strip.rows::<S, _, ROWS>(simd, a, c, multiply);
-                }
-            }
+            let panel = |values| F32Panel::<S, REGISTERS>::new(values);
+            all_panels::<S, _, _, ROWS>(simd, a, b, c, (values, 1), panel);
         }
-        Values::Bf16(words) => {
-            for (block, words) in words.chunks(INNER_BLOCK / 2 * panels * b.panel).enumerate() {
+        Values::Widened(words) => {
+            let panel = |words| {
                 let (words, _) = S::as_simd_u32s(words).0.as_chunks::<REGISTERS>();
-                for (p, panel) in words.chunks_exact(words.len() / panels).enumerate() {
-                    let strip = Strip { b, block, panel: p };
-                    let multiply = Bf16Panel::<S, REGISTERS>(panel);
-                    strip.rows::<S, _, ROWS>(simd, a, c, multiply);
-                }
-            }
+                WidenedPanel::<S, REGISTERS>(words)
+            };
+            all_panels::<S, _, _, ROWS>(simd, a, b, c, (words, 2), panel);
+        }
+        Values::Pairs(words, dot) => {
+            let a = dot.pair_columns(a, b.k);
+            let panel = |words| PairsPanel::new(words, *dot);
+            all_panels::<S, _, _, ROWS>(simd, &a, b, c, (words, 2), panel);
+        }
+    }
+}
+
+/// Multiplies by every panel of a matrix, which `panel` makes of some of its values, or words of so
+/// many.
+#[inline(always)]
+fn all_panels<'b, S: Simd, T, P: Panel<S>, const ROWS: usize>(
+    simd: S,
+    a: &[P::Left],
+    b: &PackedMatrix,
+    c: &mut [f32],
+    (values, in_value): (&'b [T], usize),
+    panel: impl Fn(&'b [T]) -> P,
+) {
+    let n_panels = b.n.div_ceil(b.panel);
+    for (block, values) in values.chunks(INNER_BLOCK / in_value * n_panels * b.panel).enumerate() {
+        for (p, values) in values.chunks_exact(values.len() / n_panels).enumerate() {
+            let strip = Strip { b, block, panel: p };
+            strip.rows::<S, P, ROWS>(simd, a, c, panel(values));
         }
     }
 }
 
 /// A panel that a few rows are multiplied by.
-trait Panel<S: Simd>: Copy {
-    /// `c[.., column..] += a · panel` for the first `k` rows of the panel.
+pub(crate) trait Panel<S: Simd>: Copy {
+    /// What the rows consist of.
+    type Left: Copy;
+    /// How many inner indices that holds.
+    const IN_LEFT: usize;
+
+    /// `c[.., column..] += a · panel`.
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
-        a: [&[f32]; ROWS],
+        a: impl Left<Self::Left, ROWS>,
         c: &mut [f32],
         n: usize,
         column: usize,
@@ -265,14 +233,24 @@ trait Panel<S: Simd>: Copy {
 }
 
 #[derive(Clone, Copy)]
-struct F32Panel<'a, S: Simd, const REGISTERS: usize>(&'a [[S::f32s; REGISTERS]]);
+pub(crate) struct F32Panel<'a, S: Simd, const REGISTERS: usize>(&'a [[S::f32s; REGISTERS]]);
+
+impl<'a, S: Simd, const REGISTERS: usize> F32Panel<'a, S, REGISTERS> {
+    #[inline(always)]
+    pub(crate) fn new(values: &'a [f32]) -> Self {
+        Self(S::as_simd_f32s(values).0.as_chunks().0)
+    }
+}
 
 impl<S: Simd, const REGISTERS: usize> Panel<S> for F32Panel<'_, S, REGISTERS> {
+    type Left = f32;
+    const IN_LEFT: usize = 1;
+
     #[inline(always)]
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
-        a: [&[f32]; ROWS],
+        a: impl Left<f32, ROWS>,
         c: &mut [f32],
         n: usize,
         column: usize,
@@ -282,20 +260,51 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for F32Panel<'_, S, REGISTERS> {
 }
 
 #[derive(Clone, Copy)]
-struct Bf16Panel<'a, S: Simd, const REGISTERS: usize>(&'a [[S::u32s; REGISTERS]]);
+struct WidenedPanel<'a, S: Simd, const REGISTERS: usize>(&'a [[S::u32s; REGISTERS]]);
 
-impl<S: Simd, const REGISTERS: usize> Panel<S> for Bf16Panel<'_, S, REGISTERS> {
+impl<S: Simd, const REGISTERS: usize> Panel<S> for WidenedPanel<'_, S, REGISTERS> {
+    type Left = f32;
+    const IN_LEFT: usize = 1;
+
     #[inline(always)]
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
-        a: [&[f32]; ROWS],
+        a: impl Left<f32, ROWS>,
         c: &mut [f32],
         n: usize,
         column: usize,
     ) {
-        let k = a.first().map_or(0, |row| row.len());
+        let k = a.n_inner();
         tile_bf16::<S, REGISTERS, ROWS>(simd, a, k, self.0, c, n, column);
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct PairsPanel<'a>(&'a [[u32; dot::COLUMNS]], Dot);
+
+impl<'a> PairsPanel<'a> {
+    #[inline(always)]
+    pub(crate) fn new(words: &'a [u32], dot: Dot) -> Self {
+        Self(words.as_chunks().0, dot)
+    }
+}
+
+impl<S: Simd> Panel<S> for PairsPanel<'_> {
+    type Left = u32;
+    const IN_LEFT: usize = 2;
+
+    #[inline(always)]
+    fn multiply<const ROWS: usize>(
+        self,
+        _simd: S,
+        a: impl Left<u32, ROWS>,
+        c: &mut [f32],
+        n: usize,
+        column: usize,
+    ) {
+        let Self(panel, dot) = self;
+        dot.tile(a, panel, c, n, column);
     }
 }
 
@@ -313,11 +322,11 @@ impl Strip<'_> {
     fn rows<S: Simd, P: Panel<S>, const ROWS: usize>(
         self,
         simd: S,
-        mut a: &[f32],
+        mut a: &[P::Left],
         mut c: &mut [f32],
         panel: P,
     ) {
-        let (k, n) = (self.b.k, self.b.n);
+        let (k, n) = (self.b.k.div_ceil(P::IN_LEFT), self.b.n);
         for rows in (Groups { most: ROWS, left: a.len() / k }) {
             let (these, a_rest) = a.split_at(rows * k);
             let (sums, c_rest) = c.split_at_mut(rows * n);
@@ -339,14 +348,15 @@ impl Strip<'_> {
     fn group<S: Simd, P: Panel<S>, const ROWS: usize>(
         self,
         simd: S,
-        a: &[f32],
+        a: &[P::Left],
         c: &mut [f32],
         panel: P,
     ) {
         let Self { b, block, panel: p } = self;
-        let inner = block * INNER_BLOCK..b.k.min((block + 1) * INNER_BLOCK);
+        let (k, in_block) = (b.k.div_ceil(P::IN_LEFT), INNER_BLOCK / P::IN_LEFT);
+        let inner = block * in_block..k.min((block + 1) * in_block);
         let mut rows = [&a[..0]; ROWS];
-        for (row, a) in rows.iter_mut().zip(a.chunks_exact(b.k)) {
+        for (row, a) in rows.iter_mut().zip(a.chunks_exact(k)) {
             *row = &a[inner.clone()];
         }
         panel.multiply(simd, rows, c, b.n, p * b.panel);
@@ -375,76 +385,6 @@ impl Iterator for Groups {
         Some(group)
     }
 }
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// A product with a matrix packed for the instruction set it is computed on.
-    struct Product<'a>(&'a [f32], Unpacked<'a>, Precision, &'a mut [f32]);
-
-    impl WithSimd for Product<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let Self(a, b, precision, c) = self;
-            add_product(simd, a, &b.pack(tile_shape::<S>().0, precision), c);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn equals_the_sum_over_k_for_any_shape(m in 0_usize..20, k in prop_oneof![0_usize..40, 250_usize..270, 510_usize..515],
-            n in 0_usize..80) {
-            let a: Vec<f32> = (0..m * k).map(|i| ((i * 37 % 19) as f32 - 9.0) / 8.0).collect();
-            let b: Vec<f32> = (0..k * n).map(|i| ((i * 53 % 23) as f32 - 11.0) / 16.0).collect();
-            let mut transposed = vec![0.0; k * n];
-            for (i, value) in b.iter().enumerate() {
-                transposed[i % n * k + i / n] = *value;
-            }
-            let mut expected = vec![1.0; m * n];
-            for i in 0..m {
-                for j in 0..n {
-                    expected[i * n + j] += (0..k).map(|p| a[i * k + p] * b[p * n + j]).sum::<f32>();
-                }
-            }
-            for (values, transposed) in [(&b, false), (&transposed, true)] {
-                for precision in [Precision::F32, Precision::Bf16] {
-                    let b = Unpacked { values, k, n, transposed };
-                    // All values are small multiples of 2^-7, so that every sum is exact, and those
-                    // of `b` are bf16 numbers.
-                    let mut c = vec![1.0; m * n];
-                    Arch::new().dispatch(Product(&a, b, precision, &mut c));
-                    prop_assert_eq!(&c, &expected);
-                    let mut c = vec![1.0; m * n];
-                    Product(&a, b, precision, &mut c).with_simd(pulp::Scalar);
-                    prop_assert_eq!(&c, &expected);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_has_the_same_bits_in_any_company() {
-        let (m, k, n) = (21, 67, 96);
-        let a: Vec<f32> = (0..m * k).map(|i| (i as f32 * 0.7).sin()).collect();
-        let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.3).cos()).collect();
-        let packed = Unpacked { values: &b, k, n, transposed: false };
-        let product = |a: &[f32], c: &mut [f32]| {
-            Arch::new().dispatch(Product(a, packed, Precision::F32, c));
-        };
-        let mut all = vec![0.0; m * n];
-        product(&a, &mut all);
-        for row in 0..m {
-            let mut alone = vec![0.0; n];
-            product(&a[row * k..][..k], &mut alone);
-            assert_eq!(alone, all[row * n..][..n], "row {row}");
-        }
-        for (i, value) in all.iter().enumerate() {
-            let products =
-                (0..k).map(|p| f64::from(a[i / n * k + p]) * f64::from(b[p * n + i % n]));
-            // 67 products of numbers up to 1: rounding stays far below 1e-4.
-            assert!((f64::from(*value) - products.sum::<f64>()).abs() < 1e-4);
-        }
-    }
-}
+mod tests;

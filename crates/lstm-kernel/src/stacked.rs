@@ -8,9 +8,10 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::dot::{self, Dot};
 use crate::functions::add;
-use crate::packed::INNER_BLOCK;
-use crate::tile::{registers, registers_mut, tile, tile_shape, with_tile_shape};
+use crate::packed::{Arithmetic, F32Panel, INNER_BLOCK, PairsPanel, Panel};
+use crate::tile::{registers, registers_mut, tile_shape, with_tile_shape};
 
 /// The most rows of a weight gradient that one task sums. Their strips stay in the second cache while
 /// the gate gradients stream by, once for each task: the more rows, the less is read. How rows are
@@ -26,33 +27,97 @@ fn rows_per_unit(n_rows: usize, strip: usize) -> usize {
 }
 
 /// What one task of a backward pass leaves for the weight gradients.
-pub(crate) struct Stacked {
-    /// Gate gradients, `[panel][row][column of the panel]`.
-    gates: Vec<f32>,
-    /// What entered each of two products, `[strip][row][column of the strip]`.
-    inputs: [Vec<f32>; 2],
-    n_rows: usize,
+pub(crate) enum Stacked {
+    /// For products in `f32`.
+    F32(Stack<f32>),
+    /// For products in bfloat16: a row is a word of two rows.
+    Pairs(Stack<u32>, Dot),
 }
 
-impl Stacked {
+/// Rows of gate gradients and of inputs, in the order in which tiles read them.
+pub(crate) struct Stack<T> {
+    /// Gate gradients, `[panel][row][column of the panel]`.
+    gates: Vec<T>,
+    /// What entered each of two products, `[strip][row][column of the strip]`.
+    inputs: [Vec<T>; 2],
+    n_rows: usize,
+    /// Rows of a step, each a row of the batch.
+    in_step: usize,
+}
+
+impl<T: Copy + Default> Stack<T> {
     /// Room for `n_rows` rows of `n` gates and of two inputs of some widths.
-    pub(crate) fn new<S: Simd>(n_rows: usize, n: usize, widths: [usize; 2]) -> Self {
+    fn new<S: Simd>(n_rows: usize, in_step: usize, n: usize, widths: [usize; 2]) -> Self {
         let (panel, strip) = tile_shape::<S>();
-        let gates = vec![0.0; n.next_multiple_of(panel) * n_rows];
-        let inputs = widths.map(|width| vec![0.0; width.next_multiple_of(strip) * n_rows]);
-        Self { gates, inputs, n_rows }
+        let room = |width: usize| vec![T::default(); width * n_rows];
+        let inputs = widths.map(|width| room(width.next_multiple_of(strip)));
+        Self { gates: room(n.next_multiple_of(panel)), inputs, n_rows, in_step }
     }
 }
 
-/// Stacks the gate gradients of a step, rows of `n` values, as rows `first..`.
+impl Stacked {
+    /// Room for `steps` steps of `rows` rows.
+    pub(crate) fn new<S: Simd>(
+        arithmetic: Arithmetic,
+        [steps, rows]: [usize; 2],
+        n: usize,
+        widths: [usize; 2],
+    ) -> Self {
+        match arithmetic.with_panels_of(tile_shape::<S>().0) {
+            // A step's last row has a partner of zeros where rows are odd.
+            Arithmetic::Pairs(dot) => {
+                Self::Pairs(Stack::new::<S>(steps * rows.div_ceil(2), rows, n, widths), dot)
+            }
+            _ => Self::F32(Stack::new::<S>(steps * rows, rows, n, widths)),
+        }
+    }
+}
+
+/// Stacks the gate gradients of a step, rows of `n` values, as the rows of step `step`.
 #[inline(always)]
-pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, first: usize, values: &[f32], n: usize) {
-    with_tile_shape!(S, stack_panels(to, first, values, n));
+pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, step: usize, values: &[f32], n: usize) {
+    match to {
+        Stacked::F32(to) => {
+            let first = step * (values.len() / n);
+            with_tile_shape!(S, stack_panels(to, first, values, n));
+        }
+        Stacked::Pairs(to, dot) => {
+            let n_rows = to.n_rows;
+            for_each_pair(*dot, values, n, step, |at, words| {
+                let panels = to.gates.chunks_exact_mut(n_rows * dot::COLUMNS);
+                for (to, words) in panels.zip(words.chunks(dot::COLUMNS)) {
+                    let to = &mut to[at * dot::COLUMNS..];
+                    match (to.first_chunk_mut::<{ dot::COLUMNS }>(), words.first_chunk()) {
+                        (Some(to), Some(words)) => *to = *words,
+                        _ => to[..words.len()].copy_from_slice(words),
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// Calls `with` with each pair of a step's rows in words, and where it stands among all pairs.
+#[inline(always)]
+fn for_each_pair(
+    dot: Dot,
+    values: &[f32],
+    n: usize,
+    step: usize,
+    mut with: impl FnMut(usize, &[u32]),
+) {
+    let n_pairs = (values.len() / n).div_ceil(2);
+    let (mut words, nothing) = (vec![0; n], vec![0.0; n]);
+    for (pair, rows) in values.chunks(2 * n).enumerate() {
+        let (first, second) = rows.split_at(n);
+        dot.pair_rows(first, if second.is_empty() { &nothing } else { second }, &mut words);
+        with(step * n_pairs + pair, &words);
+    }
 }
 
 #[inline(always)]
 fn stack_panels<S: Simd, const REGISTERS: usize, const ROWS: usize>(
-    to: &mut Stacked,
+    to: &mut Stack<f32>,
     first: usize,
     values: &[f32],
     n: usize,
@@ -71,36 +136,41 @@ fn stack_panels<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     }
 }
 
-/// Stacks what entered a product (`which`) at a step, rows of `n` values, as rows `first..`.
+/// Stacks what entered a product (`which`) at a step, rows of `n` values, as the rows of step
+/// `step`.
 #[inline(always)]
 pub(crate) fn stack_input<S: Simd>(
     to: &mut Stacked,
     which: usize,
-    first: usize,
+    step: usize,
     values: &[f32],
     n: usize,
 ) {
-    with_tile_shape!(S, stack_strips(to, which, first, values, n));
+    match to {
+        Stacked::F32(to) => {
+            let first = step * (values.len() / n);
+            for (row, values) in values.chunks_exact(n).enumerate() {
+                stack_strips::<S, _>(to, which, first + row, values);
+            }
+        }
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
+            stack_strips::<S, _>(to, which, at, words);
+        }),
+    }
 }
 
-#[expect(clippy::extra_unused_type_parameters, reason = "the macro names all three parameters")]
+/// Copies a row to strips, as their row `at`.
 #[inline(always)]
-fn stack_strips<S: Simd, const REGISTERS: usize, const ROWS: usize>(
-    to: &mut Stacked,
-    which: usize,
-    first: usize,
-    values: &[f32],
-    n: usize,
-) {
-    let (to, n_rows) = (&mut to.inputs[which], to.n_rows);
-    for (strip, to) in to.chunks_exact_mut((n_rows * ROWS).max(1)).enumerate() {
-        let (to, _) = to[first * ROWS..].as_chunks_mut::<ROWS>();
-        for (to, values) in to.iter_mut().zip(values.chunks_exact(n)) {
-            let values = &values[strip * ROWS..];
-            match values.first_chunk() {
-                Some(values) => *to = *values,
-                None => to[..values.len()].copy_from_slice(values),
-            }
+fn stack_strips<S: Simd, T: Copy>(to: &mut Stack<T>, which: usize, at: usize, row: &[T]) {
+    // A constant once this is compiled for an instruction set, so that a strip's part is one move.
+    let (_, strip) = tile_shape::<S>();
+    let strips = to.inputs[which].chunks_exact_mut(to.n_rows * strip);
+    for (to, row) in strips.zip(row.chunks(strip)) {
+        let to = &mut to[at * strip..][..strip];
+        if row.len() == strip {
+            to.copy_from_slice(row);
+        } else {
+            to[..row.len()].copy_from_slice(row);
         }
     }
 }
@@ -147,34 +217,70 @@ impl WithSimd for Unit<'_> {
 #[inline(always)]
 fn sum_unit<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, unit: Unit<'_>) {
     let Unit { stacks, which, first_strip, sums, n } = unit;
-    let panel = REGISTERS * S::F32_LANES;
+    let columns = REGISTERS * S::F32_LANES;
     for stack in stacks {
+        match stack {
+            Stacked::F32(stack) => {
+                let at = Place { stack, which, first_strip, columns, in_block: INNER_BLOCK };
+                let panel = |gates| F32Panel::<S, REGISTERS>::new(gates);
+                at.sum::<S, _, ROWS>(simd, sums, n, panel);
+            }
+            Stacked::Pairs(stack, dot) => {
+                let in_block = INNER_BLOCK / 2;
+                let at = Place { stack, which, first_strip, columns, in_block };
+                at.sum::<S, _, ROWS>(simd, sums, n, |gates| PairsPanel::new(gates, *dot));
+            }
+        }
+    }
+}
+
+/// Where the rows of a [`Unit`] stand in a stack.
+struct Place<'a, T> {
+    stack: &'a Stack<T>,
+    which: usize,
+    first_strip: usize,
+    /// Columns of a panel.
+    columns: usize,
+    /// Rows of the stack that pass at once.
+    in_block: usize,
+}
+
+impl<'a, T: Copy> Place<'a, T> {
+    /// Adds the products of all rows; `panel` makes a panel of gate gradients.
+    #[inline(always)]
+    fn sum<S: Simd, P: Panel<S, Left = T>, const ROWS: usize>(
+        self,
+        simd: S,
+        sums: &mut [f32],
+        n: usize,
+        panel: impl Fn(&'a [T]) -> P,
+    ) {
+        let Self { stack, which, first_strip, columns, in_block } = self;
         let n_rows = stack.n_rows;
         let strips = &stack.inputs[which][first_strip * n_rows * ROWS..];
-        for start in (0..n_rows).step_by(INNER_BLOCK) {
-            let rows = start..n_rows.min(start + INNER_BLOCK);
-            for (p, gates) in stack.gates.chunks_exact(n_rows * panel).enumerate() {
-                let gates = &gates[rows.start * panel..rows.end * panel];
-                let (gates, _) = S::as_simd_f32s(gates).0.as_chunks::<REGISTERS>();
+        for start in (0..n_rows).step_by(in_block) {
+            let rows = start..n_rows.min(start + in_block);
+            for (p, gates) in stack.gates.chunks_exact(n_rows * columns).enumerate() {
+                let panel = panel(&gates[rows.start * columns..rows.end * columns]);
                 let strips = strips.chunks_exact(n_rows * ROWS);
                 for (sums, strip) in sums.chunks_mut(ROWS * n).zip(strips) {
                     let (strip, _) = strip.as_chunks::<ROWS>();
-                    tile(simd, &strip[rows.clone()], gates, sums, n, p * panel);
+                    panel.multiply(simd, &strip[rows.clone()], sums, n, p * columns);
                 }
             }
         }
     }
 }
 
-/// The gradient of a table `[n_symbols, n]` of which `symbols(task, row)` were added up in a row of
-/// gates.
+/// The gradient of a table `[n_symbols, n]` of which `symbols(task, step, row)` were added up in a row
+/// of gates, steps in the order in which they were read.
 #[inline(always)]
 pub(crate) fn table_gradient<'a, S: Simd>(
     simd: S,
     stacks: &[Stacked],
     n: usize,
     n_symbols: usize,
-    symbols: impl Fn(usize, usize) -> &'a [i32] + Sync,
+    symbols: impl Fn(usize, usize, usize) -> &'a [i32] + Sync,
 ) -> Vec<f32> {
     let (panel, _) = tile_shape::<S>();
     let symbols = &symbols;
@@ -199,7 +305,7 @@ struct TablePanel<'a, F> {
     symbols: &'a F,
 }
 
-impl<'a, F: Fn(usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F> {
+impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F> {
     /// `[symbol][column of the panel]`.
     type Output = Vec<f32>;
 
@@ -208,14 +314,47 @@ impl<'a, F: Fn(usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F> {
         let Self { stacks, p, n_symbols, symbols } = self;
         let (panel, _) = tile_shape::<S>();
         let mut sums = vec![0.0; n_symbols * panel];
+        let ids = |ids: &'a [i32]| ids.iter().filter_map(|id| usize::try_from(*id).ok());
         for (task, stack) in stacks.iter().enumerate() {
-            let rows = stack.gates[p * stack.n_rows * panel..].chunks_exact(panel);
-            for (row, gates) in rows.take(stack.n_rows).enumerate() {
-                for id in symbols(task, row).iter().filter_map(|id| usize::try_from(*id).ok()) {
-                    add(simd, &mut sums[id * panel..][..panel], gates);
+            match stack {
+                Stacked::F32(stack) => {
+                    let rows = stack.gates[p * stack.n_rows * panel..].chunks_exact(panel);
+                    for (at, gates) in rows.take(stack.n_rows).enumerate() {
+                        for id in ids(symbols(task, at / stack.in_step, at % stack.in_step)) {
+                            add(simd, &mut sums[id * panel..][..panel], gates);
+                        }
+                    }
+                }
+                Stacked::Pairs(stack, _) => {
+                    let n_pairs = stack.in_step.div_ceil(2);
+                    let pairs = stack.gates[p * stack.n_rows * panel..].chunks_exact(panel);
+                    for (at, words) in pairs.take(stack.n_rows).enumerate() {
+                        let (step, first) = (at / n_pairs, 2 * (at % n_pairs));
+                        for row in first..stack.in_step.min(first + 2) {
+                            for id in ids(symbols(task, step, row)) {
+                                let sums = &mut sums[id * panel..][..panel];
+                                add_halves(simd, sums, words, row > first);
+                            }
+                        }
+                    }
                 }
             }
         }
         sums
+    }
+}
+
+/// Adds the lower or the upper halves of words, which are bfloat16.
+#[inline(always)]
+fn add_halves<S: Simd>(simd: S, to: &mut [f32], words: &[u32], upper: bool) {
+    let (mask, half) = (simd.splat_u32s(0xffff_0000), simd.splat_u32s(16));
+    let (to, words) = (S::as_mut_simd_f32s(to).0, S::as_simd_u32s(words).0);
+    for (to, word) in to.iter_mut().zip(words) {
+        let value = if upper {
+            simd.and_u32s(*word, mask)
+        } else {
+            simd.wrapping_dyn_shl_u32s(*word, half)
+        };
+        *to = simd.add_f32s(*to, simd.transmute_f32s_u32s(value));
     }
 }

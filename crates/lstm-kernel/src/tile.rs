@@ -34,17 +34,25 @@ pub(crate) fn tile_shape<S: Simd>() -> (usize, usize) {
     with_tile_shape!(S, shape())
 }
 
-/// The left side of a tile: `ROWS` values at each inner index.
-pub(crate) trait Left<const ROWS: usize> {
+/// The left side of a tile: `ROWS` values (or words of two) at each inner index.
+pub(crate) trait Left<T, const ROWS: usize> {
+    /// How many inner indices there are.
+    fn n_inner(&self) -> usize;
+
     /// The first `k` inner indices.
     fn first(self, k: usize) -> Self;
 
     /// The value of a row at an inner index.
-    fn value(&self, inner: usize, row: usize) -> f32;
+    fn value(&self, inner: usize, row: usize) -> T;
 }
 
 /// Rows of a row-major matrix.
-impl<const ROWS: usize> Left<ROWS> for [&[f32]; ROWS] {
+impl<T: Copy, const ROWS: usize> Left<T, ROWS> for [&[T]; ROWS] {
+    #[inline(always)]
+    fn n_inner(&self) -> usize {
+        self[0].len()
+    }
+
     #[inline(always)]
     fn first(mut self, k: usize) -> Self {
         for row in &mut self {
@@ -54,20 +62,25 @@ impl<const ROWS: usize> Left<ROWS> for [&[f32]; ROWS] {
     }
 
     #[inline(always)]
-    fn value(&self, inner: usize, row: usize) -> f32 {
+    fn value(&self, inner: usize, row: usize) -> T {
         self[row][inner]
     }
 }
 
 /// A strip of columns, one inner index after the other.
-impl<const ROWS: usize> Left<ROWS> for &[[f32; ROWS]] {
+impl<T: Copy, const ROWS: usize> Left<T, ROWS> for &[[T; ROWS]] {
+    #[inline(always)]
+    fn n_inner(&self) -> usize {
+        self.len()
+    }
+
     #[inline(always)]
     fn first(self, k: usize) -> Self {
         &self[..k]
     }
 
     #[inline(always)]
-    fn value(&self, inner: usize, row: usize) -> f32 {
+    fn value(&self, inner: usize, row: usize) -> T {
         self[inner][row]
     }
 }
@@ -80,7 +93,7 @@ type Sums<S, const REGISTERS: usize, const ROWS: usize> = [[<S as Simd>::f32s; R
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
-    a: impl Left<ROWS>,
+    a: impl Left<f32, ROWS>,
     panel: &[[S::f32s; REGISTERS]],
     c: &mut [f32],
     n: usize,
@@ -101,11 +114,11 @@ pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
 }
 
 /// Like [`tile`], with a panel of bf16: the words of a pair hold the row of an even inner index in
-/// their upper half and the next row in their lower half.
+/// their lower half and the next row in their upper half.
 #[inline(always)]
 pub(crate) fn tile_bf16<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
-    a: impl Left<ROWS>,
+    a: impl Left<f32, ROWS>,
     k: usize,
     panel: &[[S::u32s; REGISTERS]],
     c: &mut [f32],
@@ -118,7 +131,7 @@ pub(crate) fn tile_bf16<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     for (pair, words) in panel.iter().enumerate() {
         let mut b = [simd.splat_f32s(0.0); REGISTERS];
         for (b, word) in b.iter_mut().zip(words) {
-            *b = simd.transmute_f32s_u32s(simd.and_u32s(*word, upper));
+            *b = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, half));
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             let a = simd.splat_f32s(a.value(2 * pair, row));
@@ -130,7 +143,7 @@ pub(crate) fn tile_bf16<S: Simd, const REGISTERS: usize, const ROWS: usize>(
             break;
         }
         for (b, word) in b.iter_mut().zip(words) {
-            *b = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, half));
+            *b = simd.transmute_f32s_u32s(simd.and_u32s(*word, upper));
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             let a = simd.splat_f32s(a.value(2 * pair + 1, row));
@@ -175,9 +188,8 @@ fn store_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     column: usize,
 ) {
     for (row, sums) in sums.into_iter().enumerate() {
-        let at = columns(c, n, row, column).len();
-        let first = (row * n + column).min(c.len());
-        let row = &mut c[first..first + at];
+        let row = columns_mut(c, n, row, column);
+        let at = row.len();
         if let Some(row) = registers_mut::<S, REGISTERS>(row) {
             *row = sums;
         } else {
@@ -191,9 +203,16 @@ fn store_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
 
 /// A row of `c` from `column` on; empty beyond the last row.
 #[inline(always)]
-fn columns(c: &[f32], n: usize, row: usize, column: usize) -> &[f32] {
+pub(crate) fn columns(c: &[f32], n: usize, row: usize, column: usize) -> &[f32] {
     let end = ((row + 1) * n).min(c.len());
     &c[(row * n + column).min(end)..end]
+}
+
+/// See [`columns`].
+#[inline(always)]
+pub(crate) fn columns_mut(c: &mut [f32], n: usize, row: usize, column: usize) -> &mut [f32] {
+    let end = ((row + 1) * n).min(c.len());
+    &mut c[(row * n + column).min(end)..end]
 }
 
 /// The part of a row that goes to one register.

@@ -65,7 +65,7 @@ pub(crate) struct SettingsArgs {
     /// Learning rate at first; it falls from there as the preset's does
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
-    /// Round recurrent weights to bfloat16 in products, which reads half the memory (CPU only)
+    /// Multiply in bfloat16 in recurrent layers: quick where the processor has AVX-512-BF16 (CPU only)
     #[arg(long)]
     pub(crate) bf16: bool,
 }

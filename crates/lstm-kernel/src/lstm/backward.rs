@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::{Gradients, Pass, Source, TraceRef, by_task, zeros};
 use crate::ROWS_PER_TASK;
 use crate::functions::{load, store, tanh};
-use crate::packed::{PackedMatrix, Precision, Unpacked, add_product};
+use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
 use crate::stacked::{Stacked, add_weight_gradients, stack_gates, stack_input, table_gradient};
 use crate::tile::tile_shape;
 
@@ -23,7 +23,8 @@ pub fn backward_with(
     output_gradient: &[f32],
     precision: Precision,
 ) -> Gradients {
-    Arch::new().dispatch(Backward { pass, trace, output_gradient, precision })
+    let arithmetic = Arithmetic::quickest(precision);
+    Arch::new().dispatch(Backward { pass, trace, output_gradient, arithmetic })
 }
 
 /// A backward pass, on any instruction set.
@@ -31,7 +32,7 @@ pub(super) struct Backward<'a> {
     pub(super) pass: &'a Pass<'a>,
     pub(super) trace: TraceRef<'a>,
     pub(super) output_gradient: &'a [f32],
-    pub(super) precision: Precision,
+    pub(super) arithmetic: Arithmetic,
 }
 
 impl WithSimd for Backward<'_> {
@@ -39,11 +40,11 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Gradients {
-        let Self { pass, trace, output_gradient, precision } = self;
+        let Self { pass, trace, output_gradient, arithmetic } = self;
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
         let (panel, _) = tile_shape::<S>();
         let pack = |values, n| {
-            Unpacked { values, k: 4 * hidden, n, transposed: true }.pack(panel, precision)
+            Unpacked { values, k: 4 * hidden, n, transposed: true }.pack(panel, arithmetic)
         };
         let recurrent = pack(pass.recurrent, hidden);
         let (input, n_inputs) = match pass.source {
@@ -71,6 +72,7 @@ impl WithSimd for Backward<'_> {
                 let (recurrent, input) = (&recurrent, input.as_ref());
                 simd.vectorize(Task {
                     pass,
+                    arithmetic,
                     trace,
                     output_gradient,
                     recurrent,
@@ -88,10 +90,9 @@ impl WithSimd for Backward<'_> {
         let (values, weights) = match pass.source {
             Source::Symbols { ids, slots, table } => {
                 let n_symbols = table.len() / (4 * hidden);
-                let symbols = |task: usize, row: usize| {
-                    let rows = ROWS_PER_TASK.min(batch - task * ROWS_PER_TASK);
-                    let t = if pass.reverse { steps - 1 - row / rows } else { row / rows };
-                    &ids[(t * batch + task * ROWS_PER_TASK + row % rows) * slots..][..slots]
+                let symbols = |task: usize, step: usize, row: usize| {
+                    let t = if pass.reverse { steps - 1 - step } else { step };
+                    &ids[(t * batch + task * ROWS_PER_TASK + row) * slots..][..slots]
                 };
                 (None, table_gradient(simd, &stacks, 4 * hidden, n_symbols, symbols))
             }
@@ -104,6 +105,7 @@ impl WithSimd for Backward<'_> {
 /// Some sequences of a backward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
+    arithmetic: Arithmetic,
     trace: TraceRef<'a>,
     output_gradient: &'a [f32],
     recurrent: &'a PackedMatrix,
@@ -135,7 +137,8 @@ impl WithSimd for Task<'_> {
         let mut output = vec![0.0; rows.len() * width];
         let mut gates = vec![0.0; rows.len() * 4 * width];
         let n_inputs = self.input.map_or(0, PackedMatrix::n);
-        let mut stacked = Stacked::new::<S>(pass.steps * rows.len(), 4 * width, [width, n_inputs]);
+        let (shape, widths) = ([pass.steps, rows.len()], [width, n_inputs]);
+        let mut stacked = Stacked::new::<S>(self.arithmetic, shape, 4 * width, widths);
         for (order, t) in pass.order().enumerate().collect::<Vec<_>>().into_iter().rev() {
             let (cells_before, outputs_before) = match pass.before(t) {
                 Some(t) => (&self.trace.cells[at(t, width)], &self.trace.outputs[at(t, width)]),
@@ -157,12 +160,11 @@ impl WithSimd for Task<'_> {
                     &mut self.context[four],
                 );
             }
-            let first = order * rows.len();
-            stack_gates::<S>(&mut stacked, first, &gates, 4 * width);
-            stack_input::<S>(&mut stacked, 0, first, outputs_before, width);
+            stack_gates::<S>(&mut stacked, order, &gates, 4 * width);
+            stack_input::<S>(&mut stacked, 0, order, outputs_before, width);
             if let (Source::Vectors { values, .. }, Some(input)) = (pass.source, self.input) {
                 let values = &values[at(t, n_inputs)];
-                stack_input::<S>(&mut stacked, 1, first, values, n_inputs);
+                stack_input::<S>(&mut stacked, 1, order, values, n_inputs);
                 add_product(simd, &gates, input, &mut *self.values[t]);
             }
             output.fill(0.0);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::{Pass, Source, Trace, by_task, step, zeros};
 use crate::ROWS_PER_TASK;
 use crate::functions::add;
-use crate::packed::{PackedMatrix, Precision, Unpacked, add_product};
+use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
 use crate::tile::tile_shape;
 
 /// Runs the sequence and keeps what the backward pass needs.
@@ -17,13 +17,13 @@ pub fn forward(pass: &Pass<'_>) -> Trace {
 /// Like [`forward`], with the weights of products (the recurrent ones, and those of vectors)
 /// rounded as `precision` says.
 pub fn forward_with(pass: &Pass<'_>, precision: Precision) -> Trace {
-    Arch::new().dispatch(Forward { pass, precision })
+    Arch::new().dispatch(Forward { pass, arithmetic: Arithmetic::quickest(precision) })
 }
 
 /// A forward pass, on any instruction set.
 pub(super) struct Forward<'a> {
     pub(super) pass: &'a Pass<'a>,
-    pub(super) precision: Precision,
+    pub(super) arithmetic: Arithmetic,
 }
 
 impl WithSimd for Forward<'_> {
@@ -31,11 +31,11 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Trace {
-        let Self { pass, precision } = self;
+        let Self { pass, arithmetic } = self;
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
         let (panel, _) = tile_shape::<S>();
         let pack = |values, k| {
-            Unpacked { values, k, n: 4 * hidden, transposed: false }.pack(panel, precision)
+            Unpacked { values, k, n: 4 * hidden, transposed: false }.pack(panel, arithmetic)
         };
         let recurrent = pack(pass.recurrent, hidden);
         let input = match pass.source {

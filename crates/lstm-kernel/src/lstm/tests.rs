@@ -6,7 +6,7 @@ use pulp::{Arch, Simd};
 use super::backward::Backward;
 use super::forward::Forward;
 use super::*;
-use crate::packed::Precision;
+use crate::packed::{Arithmetic, Precision};
 
 /// Shapes and values of one pass.
 struct Case {
@@ -76,12 +76,12 @@ impl Case {
     }
 
     /// Everything both passes compute on an instruction set.
-    fn run<S: Simd>(&self, simd: S, vectors: bool, precision: Precision) -> Results {
+    fn run<S: Simd>(&self, simd: S, vectors: bool, arithmetic: Arithmetic) -> Results {
         let pass = &self.pass(vectors);
-        let trace = simd.vectorize(Forward { pass, precision });
+        let trace = simd.vectorize(Forward { pass, arithmetic });
         let by_ref = TraceRef { outputs: &trace.outputs, gates: &trace.gates, cells: &trace.cells };
         let output_gradient = &self.output_gradient;
-        let back = Backward { pass, trace: by_ref, output_gradient, precision };
+        let back = Backward { pass, trace: by_ref, output_gradient, arithmetic };
         let gradients = simd.vectorize(back);
         vec![
             ("outputs", trace.outputs),
@@ -144,13 +144,13 @@ type Results = Vec<(&'static str, Vec<f32>)>;
 fn on_every_instruction_set(
     case: &Case,
     vectors: bool,
-    precision: Precision,
+    arithmetic: Arithmetic,
 ) -> Vec<(&'static str, Results)> {
-    let mut all = vec![("scalar", case.run(pulp::Scalar, vectors, precision))];
+    let mut all = vec![("scalar", case.run(pulp::Scalar, vectors, arithmetic))];
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
-        let v3 = pulp::x86::V3::try_new().map(|simd| case.run(simd, vectors, precision));
-        let v4 = pulp::x86::V4::try_new().map(|simd| case.run(simd, vectors, precision));
+        let v3 = pulp::x86::V3::try_new().map(|simd| case.run(simd, vectors, arithmetic));
+        let v4 = pulp::x86::V4::try_new().map(|simd| case.run(simd, vectors, arithmetic));
         for (name, results) in [("AVX2 and FMA", v3), ("AVX-512", v4)] {
             match results {
                 Some(results) => all.push((name, results)),
@@ -160,7 +160,7 @@ fn on_every_instruction_set(
     }
     #[cfg(target_arch = "aarch64")]
     match pulp::aarch64::Neon::try_new() {
-        Some(simd) => all.push(("NEON", case.run(simd, vectors, precision))),
+        Some(simd) => all.push(("NEON", case.run(simd, vectors, arithmetic))),
         None => eprintln!("NEON: not tried, this processor has none"),
     }
     all
@@ -186,7 +186,7 @@ fn cases() -> Vec<Case> {
 fn every_instruction_set_agrees_with_a_plain_loop_and_with_the_others() {
     for case in cases() {
         for vectors in [false, true] {
-            let all = on_every_instruction_set(&case, vectors, Precision::F32);
+            let all = on_every_instruction_set(&case, vectors, Arithmetic::F32);
             let reference = case.reference(vectors);
             for (name, results) in &all {
                 for (found, expected) in results[0].1.iter().zip(&reference) {
@@ -224,7 +224,7 @@ fn gradients_are_the_slopes_of_the_loss() {
     for (vectors, reverse) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut case = Case::new([3, 34, 5], 4, 2);
         case.reverse = reverse;
-        for (set, results) in on_every_instruction_set(&case, vectors, Precision::F32) {
+        for (set, results) in on_every_instruction_set(&case, vectors, Arithmetic::F32) {
             for (what, (name, gradient)) in results.iter().enumerate().skip(3) {
                 for at in (0..gradient.len()).step_by(gradient.len() / 12 + 1) {
                     let step = 1.0 / 256.0;
@@ -248,13 +248,14 @@ fn gradients_are_the_slopes_of_the_loss() {
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
-    for precision in [Precision::F32, Precision::Bf16] {
+    let quickest = Arithmetic::quickest(Precision::Bf16);
+    for arithmetic in [Arithmetic::F32, Arithmetic::Widened, quickest] {
         let case = Case::new([3, 150, 40], 30, 2);
         let run = |n_threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             pool.install(|| {
                 [false, true].map(|vectors| {
-                    let all = on_every_instruction_set(&case, vectors, precision);
+                    let all = on_every_instruction_set(&case, vectors, arithmetic);
                     all.iter().map(|(_, results)| bits(results)).collect::<Vec<_>>()
                 })
             })
@@ -267,10 +268,10 @@ fn the_same_bits_on_any_number_of_threads() {
 
 /// Widening is exact and the sums are the same sums, so nothing differs, not even in the last bit.
 #[test]
-fn bf16_is_f32_with_weights_rounded_beforehand() {
+fn widened_bf16_is_f32_with_weights_rounded_beforehand() {
     for mut case in cases() {
         for vectors in [false, true] {
-            let found = on_every_instruction_set(&case, vectors, Precision::Bf16);
+            let found = on_every_instruction_set(&case, vectors, Arithmetic::Widened);
             let kept = (case.recurrent.clone(), case.weights.clone());
             let round = |values: &mut Vec<f32>| {
                 for value in values {
@@ -282,14 +283,45 @@ fn bf16_is_f32_with_weights_rounded_beforehand() {
             if vectors {
                 round(&mut case.weights);
             }
-            let expected = on_every_instruction_set(&case, vectors, Precision::F32);
+            let expected = on_every_instruction_set(&case, vectors, Arithmetic::F32);
             for ((name, found), (_, expected)) in found.iter().zip(&expected) {
                 assert_eq!(bits(found), bits(expected), "{name}");
             }
             (case.recurrent, case.weights) = kept;
-            let exact = on_every_instruction_set(&case, vectors, Precision::F32);
+            let exact = on_every_instruction_set(&case, vectors, Arithmetic::F32);
             if case.hidden > 1 {
                 assert_ne!(bits(&exact[0].1), bits(&found[0].1), "bf16 rounds");
+            }
+        }
+    }
+}
+
+/// With both sides rounded each product is off by up to 2^-8 of it. The largest sums here are of 300
+/// products of about 0.25, whose errors of both signs add up to some 2e-2 before the gate functions.
+#[test]
+fn pairs_of_bf16_stay_near_the_plain_loop_and_the_gradients_of_f32() {
+    let pairs = Arithmetic::quickest(Precision::Bf16);
+    if !matches!(pairs, Arithmetic::Pairs(_)) {
+        eprintln!("AVX-512-BF16: not tried, this processor has none");
+    }
+    for case in cases() {
+        for vectors in [false, true] {
+            let reference = case.reference(vectors);
+            let exact = on_every_instruction_set(&case, vectors, Arithmetic::F32);
+            let rounded = on_every_instruction_set(&case, vectors, pairs);
+            for ((name, found), (_, exact)) in rounded.iter().zip(&exact) {
+                for (found, expected) in found[0].1.iter().zip(&reference) {
+                    let error = (f64::from(*found) - expected).abs();
+                    assert!(error < 2e-2, "{name}: outputs, {found} and {expected}");
+                }
+                for ((what, found), (_, expected)) in found.iter().zip(exact) {
+                    assert_eq!(found.len(), expected.len(), "{name}: {what}");
+                    let bound = 2e-2 * largest(expected);
+                    for (found, expected) in found.iter().zip(expected) {
+                        let error = (found - expected).abs();
+                        assert!(error < bound, "{name}: {what}, {found} and {expected}");
+                    }
+                }
             }
         }
     }
@@ -300,6 +332,6 @@ fn bf16_is_f32_with_weights_rounded_beforehand() {
 fn dispatch_takes_one_of_the_instruction_sets() {
     let case = Case::new([2, 5, 9], 3, 1);
     let trace = forward(&case.pass(true));
-    let all = on_every_instruction_set(&case, true, Precision::F32);
+    let all = on_every_instruction_set(&case, true, Arithmetic::F32);
     assert_eq!(trace.outputs, all.last().unwrap().1[0].1, "{:?}", Arch::new());
 }
