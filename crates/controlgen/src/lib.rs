@@ -17,12 +17,14 @@
 
 pub mod artifact;
 mod card;
+pub mod copy;
 pub mod corpus;
 pub mod encode;
 pub mod generate;
 pub mod import;
 pub mod kind;
 pub mod latent;
+pub mod line;
 pub mod model;
 pub mod output;
 pub mod piano_roll;
