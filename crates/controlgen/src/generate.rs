@@ -125,6 +125,8 @@ pub struct Generated {
     pub z: Vec<f32>,
     /// Probability of each component after encoding it again.
     pub membership: Vec<f64>,
+    /// How surely it belongs to the style it was asked of; see [`Styles::membership`].
+    pub in_style: f64,
 }
 
 impl Generated {
@@ -132,6 +134,18 @@ impl Generated {
     pub fn component(&self) -> Option<usize> {
         let best = self.membership.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         self.membership.iter().position(|p| *p >= best)
+    }
+
+    /// Whether it falls back into its style: no component of the mixture that is not the style's own is
+    /// more probable.
+    pub fn falls_into(&self, style: &Style) -> bool {
+        match self.component() {
+            Some(component) if style.components.is_empty() => {
+                self.in_style >= (1.0 - self.in_style) * self.membership[component]
+            }
+            Some(component) => style.components.contains(&component),
+            None => false,
+        }
     }
 }
 
@@ -151,16 +165,21 @@ pub fn generate(
     let decoding = decoding.check()?;
     let control = control(model, n, chords, decoding.seed)?;
     let active = &model.config().active_dimensions;
-    let z =
-        sample_style(styles.mixture(), style.component, active, model.z_size(), n, decoding.seed)
-            .expect("a style's component is checked when styles are loaded");
+    let z = sample_style(&styles.distribution(style), active, model.z_size(), n, decoding.seed);
     let windows = decoding.decode(model, &z, &control);
-    let memberships = styles.memberships(model, &encode(model, &windows));
+    let again = encode(model, &windows);
+    let memberships = styles.memberships(model, &again);
+    let in_style = styles.membership(model, &again, style);
     Ok(windows
         .into_iter()
         .zip(z.chunks_exact(model.z_size()))
-        .zip(memberships)
-        .map(|((tokens, z), membership)| Generated { tokens, z: z.to_vec(), membership })
+        .zip(memberships.into_iter().zip(in_style))
+        .map(|((tokens, z), (membership, in_style))| Generated {
+            tokens,
+            z: z.to_vec(),
+            membership,
+            in_style,
+        })
         .collect())
 }
 
@@ -266,7 +285,7 @@ pub fn fall_back(
     let mut by_style = Vec::new();
     for style in styles.all() {
         let generated = generate(model, styles, style, n_per_style, None, decoding)?;
-        let own = generated.iter().filter(|g| g.component() == Some(style.component)).count();
+        let own = generated.iter().filter(|g| g.falls_into(style)).count();
         by_style.push(own as f64 / n_per_style.max(1) as f64);
     }
     let n_styles = by_style.len().max(1) as f64;

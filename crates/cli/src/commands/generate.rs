@@ -21,7 +21,7 @@ struct Written {
     /// The component it falls into after encoding it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     component: Option<usize>,
-    /// Probability of the component it was asked from.
+    /// How surely it belongs to the style it was asked of.
     #[serde(skip_serializing_if = "Option::is_none")]
     membership: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,11 +76,11 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
             warnings.push("no note in it; try another seed or a lower temperature".to_owned());
         }
         let component = window.component();
-        let membership = window.membership.get(style.component).copied();
+        let membership = Some(window.in_style);
         let sidecar = Sidecar {
             index,
             style: Some(style.name.clone()),
-            component: Some(style.component),
+            component: style.component(),
             z: vec![window.z],
             membership: Some(window.membership),
             warnings,
@@ -153,7 +153,8 @@ fn end(model: &Model, text: &str) -> anyhow::Result<Vec<f32>> {
         let styles = Styles::load(model)?;
         let style = styles.find(name)?;
         let mut z = vec![0.0; model.z_size()];
-        let mean = styles.mixture().mean(style.component);
+        let moments = styles.distribution(style).moments()?;
+        let mean = moments.mean();
         for (dimension, value) in model.config().active_dimensions.iter().zip(mean) {
             z[*dimension] = *value as f32;
         }
