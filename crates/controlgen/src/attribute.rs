@@ -128,14 +128,8 @@ pub enum AttributeError {
 
 impl Attribute {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Density,
-        Self::Pitch,
-        Self::Range,
-        Self::Syncopation,
-        Self::Interval,
-        Self::Scale,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Density, Self::Pitch, Self::Range, Self::Syncopation, Self::Interval, Self::Scale];
 
     /// Its name, as users type it.
     pub const fn name(self) -> &'static str {
@@ -233,7 +227,9 @@ fn in_scale(pitches: impl Iterator<Item = i32> + Clone) -> usize {
     const MAJOR: [bool; 12] =
         [true, false, true, false, true, true, false, true, false, true, false, true];
     let held = |tonic: i32| {
-        pitches.clone().filter(|p| MAJOR[usize::try_from((p - tonic).rem_euclid(12)).unwrap_or(0)])
+        pitches
+            .clone()
+            .filter(move |p| MAJOR[usize::try_from((p - tonic).rem_euclid(12)).unwrap_or(0)])
     };
     (0..12).map(|tonic| held(tonic).count()).max().unwrap_or(0)
 }

@@ -96,15 +96,6 @@ pub enum CopyError {
         /// The most that an index holds.
         max: u32,
     },
-    /// A copy check is asked for, and nothing to check against is there.
-    #[error(
-        "{} has no `copy.index` to check copies against; make one with `controlgen copy-index \
-         --model MODEL --corpus CORPUS`", folder.display()
-    )]
-    Missing {
-        /// The model folder.
-        folder: PathBuf,
-    },
     /// Reading or writing failed.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),

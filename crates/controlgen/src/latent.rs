@@ -58,6 +58,12 @@ pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| (from * f64::from(*a) + to * f64::from(*b)) as f32).collect()
 }
 
+/// A straight line: `(1 - t) a + t b`.
+pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
+    let point = |(a, b): (&f32, &f32)| ((1.0 - t) * f64::from(*a) + t * f64::from(*b)) as f32;
+    a.iter().zip(b).map(point).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,10 +79,7 @@ fn hits(tokens: &[u16]) -> Vec<GridNote> {
 }
 
 /// Notes that start, over all parts: what tells an empty window, or one of a single note.
-pub fn n_notes<'a>(
-    layout: &WindowLayout,
-    windows: impl IntoIterator<Item = &'a [u16]>,
-) -> usize {
+pub fn n_notes<'a>(layout: &WindowLayout, windows: impl IntoIterator<Item = &'a [u16]>) -> usize {
     lines(layout, windows).iter().map(|line| line.notes.len()).sum()
 }
 
@@ -96,10 +93,7 @@ mod tests {
         let spans = |tokens: &[u16]| -> Vec<(usize, usize, i32)> {
             notes(tokens).iter().map(|n| (n.start, n.end, n.pitch)).collect()
         };
-        assert_eq!(
-            spans(&[1, 41, 0, 43, 0, 1, 0, 2]),
-            [(1, 3, 60), (3, 5, 62), (7, 8, 21)]
-        );
+        assert_eq!(spans(&[1, 41, 0, 43, 0, 1, 0, 2]), [(1, 3, 60), (3, 5, 62), (7, 8, 21)]);
         assert_eq!(spans(&[0, 0, 1]), []);
     }
 

@@ -158,12 +158,12 @@ mod tests {
     #[test]
     fn directions_differ_from_seed_to_seed() {
         let all = all();
-        let at = |seed| point_at(&all, &[3.0, 0.0, 0.0], 0.5, &mut seed::stream(seed, "similar", 0));
+        let at =
+            |seed| point_at(&all, &[3.0, 0.0, 0.0], 0.5, &mut seed::stream(seed, "similar", 0));
         assert_ne!(at(1), at(2));
         assert_eq!(at(1), at(1));
         // From the middle every direction leads out.
-        let from_middle =
-            point_at(&all, all.mean(), 1.0, &mut seed::stream(1, "similar", 0));
+        let from_middle = point_at(&all, all.mean(), 1.0, &mut seed::stream(1, "similar", 0));
         assert!((distance(&all, all.mean(), &from_middle) - 1.0).abs() < 1e-12);
     }
 }

@@ -134,6 +134,7 @@ pub fn in_words(reason: SkipReason) -> &'static str {
         SkipReason::UnknownDrum => "it strikes nothing that is known",
         SkipReason::TooLong => "a note of it is held for days",
         SkipReason::NoChords => "no chords can be inferred",
+        other => other.name(),
     }
 }
 

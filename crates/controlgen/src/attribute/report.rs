@@ -113,11 +113,7 @@ pub fn dial_report(
         .filter(|(_, v)| v.attribute != request.attribute)
         .map(|(at, v)| {
             let along = of(at);
-            OtherAttribute {
-                attribute: v.attribute,
-                spearman: along.spearman,
-                slope: along.slope,
-            }
+            OtherAttribute { attribute: v.attribute, spearman: along.spearman, slope: along.slope }
         })
         .collect();
     Ok(DialReport {
@@ -158,8 +154,11 @@ impl Along {
             })
             .collect();
         let all: Vec<(f64, f64)> = (0..n_windows).flat_map(pairs_of).collect();
-        let correlations: Vec<f64> =
-            (0..n_windows).map(pairs_of).filter(|pairs| pairs.len() > 2).map(|p| spearman(&p)).collect();
+        let correlations: Vec<f64> = (0..n_windows)
+            .map(pairs_of)
+            .filter(|pairs| pairs.len() > 2)
+            .map(|p| spearman(&p))
+            .collect();
         let n = all.len().max(1) as f64;
         let (mean_x, mean_y) = all.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
         let variance: f64 = all.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();

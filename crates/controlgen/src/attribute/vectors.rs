@@ -128,7 +128,8 @@ impl AttributeVectors {
             let mut sorted = columns[at].clone();
             sorted.sort_by(f64::total_cmp);
             let quartiles = [sorted[n / 4], sorted[n - 1 - n / 4]];
-            if moments[at].1 <= 1e-9 * moments[at].0.abs().max(1.0) || quartiles[0] >= quartiles[1] {
+            if moments[at].1 <= 1e-9 * moments[at].0.abs().max(1.0) || quartiles[0] >= quartiles[1]
+            {
                 let why = format!("at least half of its windows have {:.2}", quartiles[0]);
                 unlearnt.push(Unlearnt { attribute, why });
             } else {

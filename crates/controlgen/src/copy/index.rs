@@ -70,7 +70,8 @@ pub struct Survey {
 /// A line's symbols: of each note the interval to the next and the steps until it starts; of each
 /// hit what is struck and the steps until the next one (0 for the last).
 fn symbols(line: &Line) -> Vec<u32> {
-    let steps = |a: &GridNote, b: &GridNote| u32::try_from(b.start - a.start).unwrap_or(0xffff).min(0xffff);
+    let steps =
+        |a: &GridNote, b: &GridNote| u32::try_from(b.start - a.start).unwrap_or(0xffff).min(0xffff);
     if line.is_drums {
         let next = line.notes.iter().skip(1).map(Some).chain([None]);
         let pairs = line.notes.iter().zip(next);
@@ -150,8 +151,8 @@ impl CopyIndex {
     }
 
     fn sort(&mut self) -> Result<(), CopyError> {
-        let n = u32::try_from(self.symbols.len())
-            .map_err(|_| CopyError::TooLarge { max: u32::MAX })?;
+        let n =
+            u32::try_from(self.symbols.len()).map_err(|_| CopyError::TooLarge { max: u32::MAX })?;
         self.order = (0..n).filter(|at| self.symbols[*at as usize] != END).collect();
         let symbols = &self.symbols;
         let suffix = |at: u32| suffix(symbols, at);
@@ -178,7 +179,9 @@ impl CopyIndex {
     /// Memory that it takes, in bytes.
     pub fn n_bytes(&self) -> usize {
         let names: usize = self.files.iter().map(|name| name.len() + size_of::<String>()).sum();
-        4 * (self.symbols.len() + self.order.len()) + size_of::<LineRow>() * self.lines.len() + names
+        4 * (self.symbols.len() + self.order.len())
+            + size_of::<LineRow>() * self.lines.len()
+            + names
     }
 
     /// The longest match of windows in a row with the training music, if at least two notes match;
@@ -360,7 +363,8 @@ mod tests {
 
     #[test]
     fn windows_that_overlap_are_one_line_and_matches_cross_their_edges() {
-        let tune: Vec<u16> = (0..64).map(|i| if i % 2 == 0 { 40 + (i * i / 3) % 37 } else { 0 }).collect();
+        let tune: Vec<u16> =
+            (0..64).map(|i| if i % 2 == 0 { 40 + (i * i / 3) % 37 } else { 0 }).collect();
         let rows: Vec<(&str, u32, Vec<u16>)> = (0..3)
             .map(|bar| ("t.mid", bar as u32, tune[bar * 16..bar * 16 + 32].to_vec()))
             .collect();

@@ -103,8 +103,10 @@ impl Course {
     /// [`ModelError`] where there is none, or the dimensions differ.
     pub fn through(styles: &[Gaussian]) -> Result<Self, ModelError> {
         let first = styles.first().ok_or(ModelError::NoComponents)?;
-        let maps =
-            styles.windows(2).map(|pair| pair[0].transport_to(&pair[1])).collect::<Result<_, _>>()?;
+        let maps = styles
+            .windows(2)
+            .map(|pair| pair[0].transport_to(&pair[1]))
+            .collect::<Result<_, _>>()?;
         Self::new(vec![(1.0, first.clone())], maps)
     }
 
@@ -135,9 +137,6 @@ impl Course {
         [seed, index]: [u64; 2],
     ) -> Result<Vec<f32>, ModelError> {
         let mut rng = seed::stream(seed, "latent", index);
-        let normal = |rng: &mut _, n: usize| -> Vec<f64> {
-            (0..n).map(|_| Rng::sample_standard(rng)).collect()
-        };
         let LatentSampling { temperature, truncate, smoothness } = sampling;
         let mut prior = normal(&mut rng, z_size);
         let start = self.start(&mut rng);
@@ -199,6 +198,11 @@ impl Course {
     }
 }
 
+/// Draws of the standard normal distribution.
+fn normal(rng: &mut impl Rng, n: usize) -> Vec<f64> {
+    (0..n).map(|_| rng.sample(StandardNormal)).collect()
+}
+
 /// Brings a point back to a radius along the straight line to the middle.
 fn pull_within(noise: &mut [f64], radius: Option<f64>) {
     let length = noise.iter().map(|e| e * e).sum::<f64>().sqrt();
@@ -206,15 +210,6 @@ fn pull_within(noise: &mut [f64], radius: Option<f64>) {
         noise.iter_mut().for_each(|e| *e *= radius / length);
     }
 }
-
-/// Draws of the standard normal distribution.
-trait SampleStandard: Rng {
-    fn sample_standard(&mut self) -> f64 {
-        self.sample(StandardNormal)
-    }
-}
-
-impl<R: Rng> SampleStandard for R {}
 
 #[cfg(test)]
 mod tests {
@@ -225,10 +220,7 @@ mod tests {
     }
 
     fn pair() -> [Gaussian; 2] {
-        [
-            gaussian([1.0, -1.0], [2.0, 0.5, 0.5, 1.0]),
-            gaussian([9.0, 3.0], [0.5, -0.1, -0.1, 0.2]),
-        ]
+        [gaussian([1.0, -1.0], [2.0, 0.5, 0.5, 1.0]), gaussian([9.0, 3.0], [0.5, -0.1, -0.1, 0.2])]
     }
 
     fn mixture(parts: &[(f64, &Gaussian)]) -> GaussianMixture {
@@ -253,15 +245,20 @@ mod tests {
         let [a, _] = pair();
         let course = Course::held(&mixture(&[(1.0, &a)])).unwrap();
         let sampling = LatentSampling { smoothness: 0.9, ..LatentSampling::default() };
-        let pieces: Vec<Vec<f32>> = (0..4000)
-            .map(|i| course.latents(&[2, 0], 3, 5, sampling, [7, i]).unwrap())
-            .collect();
+        let pieces: Vec<Vec<f32>> =
+            (0..4000).map(|i| course.latents(&[2, 0], 3, 5, sampling, [7, i]).unwrap()).collect();
         for window in [0, 4] {
             let (mean, variance) = moments(&pieces, window, 2);
             // Five standard errors: 5 √(2 / 4000) and 5 · 2 √(2 / 4000).
-            assert!((mean - 1.0).abs() < 0.12 && (variance - 2.0).abs() < 0.23, "{mean} {variance}");
+            assert!(
+                (mean - 1.0).abs() < 0.12 && (variance - 2.0).abs() < 0.23,
+                "{mean} {variance}"
+            );
             let (mean, variance) = moments(&pieces, window, 1);
-            assert!(mean.abs() < 0.08 && (variance - 1.0).abs() < 0.12, "the prior: {mean} {variance}");
+            assert!(
+                mean.abs() < 0.08 && (variance - 1.0).abs() < 0.12,
+                "the prior: {mean} {variance}"
+            );
         }
         let far = |w: usize| {
             let moved = pieces.iter().map(|z| f64::from(z[w * 3 + 2] - z[2]).powi(2)).sum::<f64>();
@@ -288,7 +285,10 @@ mod tests {
             for d in 0..2 {
                 let (mean, variance) = moments(&pieces, window, d);
                 let (m, v) = (style.mean()[d], style.covariance()[d * 2 + d]);
-                assert!((mean - m).abs() < 5.0 * (v / 3000.0).sqrt(), "{window} {d}: {mean}, not {m}");
+                assert!(
+                    (mean - m).abs() < 5.0 * (v / 3000.0).sqrt(),
+                    "{window} {d}: {mean}, not {m}"
+                );
                 assert!((variance / v - 1.0).abs() < 0.14, "{window} {d}: {variance}, not {v}");
             }
         }
@@ -297,16 +297,15 @@ mod tests {
     #[test]
     fn truncation_and_temperature_bound_the_distance_from_the_middle() {
         let [a, b] = pair();
-        let sampling =
-            LatentSampling { temperature: 1.5, truncate: Some(0.7), smoothness: 0.5 };
+        let sampling = LatentSampling { temperature: 1.5, truncate: Some(0.7), smoothness: 0.5 };
         let course = Course::held(&mixture(&[(0.5, &a), (0.5, &b)])).unwrap();
         let mut n_of_first = 0;
         for i in 0..500 {
             let z = course.latents(&[0, 1], 3, 4, sampling, [3, i]).unwrap();
             let distance = |g: &Gaussian| {
-                let windows = z.chunks_exact(3).map(|z| {
-                    g.mahalanobis_squared(&[f64::from(z[0]), f64::from(z[1])]).sqrt()
-                });
+                let windows = z
+                    .chunks_exact(3)
+                    .map(|z| g.mahalanobis_squared(&[f64::from(z[0]), f64::from(z[1])]).sqrt());
                 windows.fold(0.0, f64::max)
             };
             assert!(distance(&a).min(distance(&b)) < 0.7 + 1e-5, "all windows in one component");

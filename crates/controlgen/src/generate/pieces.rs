@@ -135,7 +135,13 @@ pub fn pieces(
         let mut z = Vec::with_capacity(n * n_windows * model.z_size());
         for attempt in first..first + n {
             let number = [decoding.seed, attempt as u64];
-            z.extend(request.course.latents(active, model.z_size(), n_windows, sampling, number)?);
+            z.extend(request.course.latents(
+                active,
+                model.z_size(),
+                n_windows,
+                sampling,
+                number,
+            )?);
         }
         if let Some(shift) = request.shift {
             for z in z.chunks_exact_mut(model.z_size()) {
@@ -145,7 +151,7 @@ pub fn pieces(
             }
         }
         let first_window = (first * n_windows) as u64;
-        let control = controls.of(model, first_window, n * n_windows, decoding.seed);
+        let control = controls.of(first_window, n * n_windows, decoding.seed);
         let windows = decoding.decode_from(model, first_window, &z, &control);
         let again = encode(model, &windows);
         let memberships = memberships(model, styles, request.aims, &again);

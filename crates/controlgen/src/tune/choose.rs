@@ -115,8 +115,8 @@ pub(super) fn melody(
             let mut bare = sequence.clone();
             let metre = metres(sequence);
             bare.time_signatures.clear();
-            let mut found = melody_in(&bare, kind, range, options)
-                .map_err(|_| NoTune::Refused(refused))?;
+            let mut found =
+                melody_in(&bare, kind, range, options).map_err(|_| NoTune::Refused(refused))?;
             found.warnings.push(format!(
                 "its metre is {metre}; it was cut every four quarters, so windows don't begin with \
                  its bars"
@@ -175,7 +175,8 @@ fn melody_in(
     }
     // The first of the most melodic ones.
     let total = |track: &Track| track.candidate.score.total();
-    let best = (0..fitting.len()).rev().max_by(|a, b| total(&fitting[*a]).total_cmp(&total(&fitting[*b])));
+    let best =
+        (0..fitting.len()).rev().max_by(|a, b| total(&fitting[*a]).total_cmp(&total(&fitting[*b])));
     let Some(best) = best else {
         if refused.is_empty() {
             refused.push(Refused { track: "the file".to_owned(), reason: SkipReason::NoNotes });

@@ -127,8 +127,7 @@ mod tests {
     #[test]
     fn tempo_changes_do_not_move_notes_on_the_grid() {
         let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
-        sequence.tempos =
-            vec![Tempo { time: 0.0, qpm: 120.0 }, Tempo { time: 1.0, qpm: 60.0 }];
+        sequence.tempos = vec![Tempo { time: 0.0, qpm: 120.0 }, Tempo { time: 1.0, qpm: 60.0 }];
         // The third quarter begins at 1 s, the fourth at 2 s.
         for (start, end) in [(0.0, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, 3.0)] {
             sequence.push(note(60, start, end));

@@ -46,7 +46,10 @@ fn another_track_can_be_asked_for_and_must_be_there() {
     };
     assert_eq!(of(1).unwrap().instruments, [1]);
     let error = of(42).unwrap_err().to_string();
-    assert!(error.starts_with("no instrument 42 in it; there are instrument 0 (melody)"), "{error}");
+    assert!(
+        error.starts_with("no instrument 42 in it; there are instrument 0 (melody)"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -58,7 +61,10 @@ fn what_has_no_tune_says_why_for_each_track() {
     let mut silent = drums.clone();
     silent.push(Note { velocity: Velocity::MIN, instrument: 30, ..note(60, 0.0, 1.0) });
     let text = tune(&silent).unwrap_err().to_string();
-    assert!(text.contains("it plays drums; instrument 30 (program 0): its notes are silent"), "{text}");
+    assert!(
+        text.contains("it plays drums; instrument 30 (program 0): its notes are silent"),
+        "{text}"
+    );
     let nothing = tune(&NoteSequence::default()).unwrap_err().to_string();
     assert_eq!(nothing, "the file: it has no notes");
 }
@@ -142,4 +148,33 @@ fn kinds_of_several_tracks_take_what_they_find() {
     let asked = TuneOptions { track: Some(0) };
     let refused = Tune::of_sequence_with(&piece, &trio, "x", asked).unwrap_err();
     assert_eq!(refused, NoTune::AllTracks);
+}
+
+/// Real pop songs with the track of the melody known, its name hidden: of MELODY, BRIDGE and PIANO.
+/// BRIDGE is a second melody, so that the accompaniment is what must not be taken.
+#[test]
+#[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn the_accompaniment_of_real_songs_is_not_taken_for_the_tune() {
+    let folder =
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/pop909-aligned"));
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        println!("skipped: {} is not at hand", folder.display());
+        return;
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "mid"));
+    paths.sort();
+    let (mut n, mut n_melody, mut n_piano) = (0, 0, 0);
+    for path in paths.iter().step_by(20) {
+        let bytes = std::fs::read(path).unwrap();
+        let mut sequence = midi::read(&bytes, &ReadOptions::default()).unwrap().sequence;
+        let names = std::mem::take(&mut sequence.instrument_infos);
+        let Ok(found) = tune(&sequence) else { continue };
+        let name = names.iter().find(|info| info.instrument == found.instruments[0]);
+        n += 1;
+        n_melody += usize::from(name.is_some_and(|info| info.name == "MELODY"));
+        n_piano += usize::from(name.is_some_and(|info| info.name == "PIANO"));
+    }
+    println!("of {n} songs: MELODY in {n_melody}, PIANO in {n_piano}");
+    assert!(n > 20 && n_piano * 20 <= n && n_melody * 10 >= 7 * n, "{n_melody} {n_piano} of {n}");
 }
