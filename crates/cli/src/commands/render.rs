@@ -34,7 +34,7 @@ struct Answer {
 
 pub(super) fn run(context: &Context, args: &RenderArgs) -> anyhow::Result<()> {
     let title = match args.files.as_slice() {
-        [one] => super::generate::stem(one),
+        [one] => super::writing::stem(one),
         many => format!("{} MIDI files", many.len()),
     };
     let mut batch =
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, args: &RenderArgs) -> anyhow::Result<()> {
     let mut taken = BTreeSet::new();
     let mut files = Vec::new();
     for file in &args.files {
-        let name = free_name(&super::generate::stem(file), &mut taken);
+        let name = free_name(&super::writing::stem(file), &mut taken);
         let (name, error) = match render(&mut batch, &name, file) {
             Ok(()) => (Some(name), None),
             Err(error) => (None, Some(format!("{error:#}"))),

@@ -218,12 +218,16 @@ fn facts(entry: Entry, sidecar: &Sidecar) -> Entry {
         entry = entry.field("style", style);
     }
     let membership = sidecar.membership.as_deref().unwrap_or_default();
-    let own = sidecar.component.and_then(|component| membership.get(component));
-    if let Some(own) = own {
+    let of_component = || sidecar.component.and_then(|component| membership.get(component).copied());
+    if let Some(own) = sidecar.style_membership.or_else(of_component) {
         entry = entry.field("membership", format!("{own:.2}"));
     }
     if let Some(temperature) = sidecar.temperature {
         entry = entry.field("temperature", temperature);
+    }
+    if let Some(copy) = sidecar.copy.as_ref().and_then(|copy| copy.longest.as_ref()) {
+        let at = format!("{} notes, {} bar {}", copy.n_notes, copy.file, copy.start_bar + 1);
+        entry = entry.field("longest copy", at);
     }
     sidecar.warnings.iter().fold(entry, Entry::note)
 }
@@ -249,6 +253,9 @@ mod tests {
             z: Vec::new(),
             temperature: Some(0.5),
             membership: Some(vec![0.25, 0.75]),
+            style_membership: None,
+            attempt: None,
+            copy: None,
             warnings,
         }
     }
