@@ -1,10 +1,14 @@
 //! What can be typed.
 
+mod eval;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
 use musicvae::schedule::ScheduledSampling;
+
+pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -75,6 +79,8 @@ pub(crate) enum Command {
     Interpolate(InterpolateArgs),
     /// Show what is in MIDI files
     Inspect(InspectArgs),
+    /// Measure a model, or compare two measurements
+    Eval(EvalArgs),
     /// List the named model configurations
     Presets,
     /// Make a model folder of a checkpoint that Magenta published
@@ -134,6 +140,9 @@ pub(crate) struct SynthesizeArgs {
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
+    /// Styles to write [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = controlgen::synthetic::style_names())]
+    pub(crate) styles: Vec<String>,
     /// Pieces of each style
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub(crate) pieces: u64,

@@ -1,6 +1,7 @@
 //! The commands: each calls the library and says what came of it.
 
 mod corpus;
+mod eval;
 mod exchange;
 mod generate;
 mod inspect;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reconstruct(args) => generate::reconstruct(&context, &args),
         Command::Interpolate(args) => generate::interpolate(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
+        Command::Eval(args) => eval::run(&context, args),
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),

@@ -19,6 +19,7 @@ pub mod artifact;
 mod card;
 pub mod corpus;
 pub mod encode;
+pub mod evaluate;
 pub mod generate;
 pub mod import;
 pub mod kind;
