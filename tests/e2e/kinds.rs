@@ -18,7 +18,8 @@ fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value
     let report = dir.json("encode --model run/model --corpus corpus -o run/latents");
     assert!(report["n_train"].as_u64().unwrap() > 0);
     let tune = "midi/blues/blues-000.mid";
-    let line = format!("reconstruct {tune} --model run/model --temperature 1 --seed 1 -o out");
+    let line =
+        format!("reconstruct {tune} --model run/model --temperature 1 --seed 1 --qpm 120 -o out");
     let accuracy = dir.json(&line)["accuracy"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&accuracy), "{accuracy}");
     let bytes = dir.read("out/blues-000-reconstruction.mid");

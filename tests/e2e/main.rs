@@ -8,6 +8,7 @@
 
 mod backends;
 mod bad_input;
+mod control;
 mod kinds;
 mod pipeline;
 mod resume;

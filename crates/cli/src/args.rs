@@ -1,6 +1,8 @@
 //! What can be typed.
 
+mod control;
 mod eval;
+mod generate;
 
 use std::path::PathBuf;
 
@@ -8,7 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
 use musicvae::schedule::ScheduledSampling;
 
+pub(crate) use control::{
+    AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, MixMethodArg,
+    SimilarArgs, TuneArgs,
+};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, JoiningArg, ReconstructArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -75,8 +82,17 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Encode a tune and decode it again
     Reconstruct(ReconstructArgs),
-    /// Write the way from one tune or style to another
+    /// Write the way from one tune or style to another, through several, or a grid between four
     Interpolate(InterpolateArgs),
+    /// Mix a style into a tune, and write it as a second voice, too
+    Mix(MixArgs),
+    /// Write variations of a tune at a given distance
+    Similar(SimilarArgs),
+    /// Learn, list and turn what can be turned: density, pitch, range, syncopation, intervals, scale
+    #[command(subcommand)]
+    Attribute(AttributeCommand),
+    /// Build the index of training music that copies are looked for in
+    CopyIndex(CopyIndexArgs),
     /// Show what is in MIDI files
     Inspect(InspectArgs),
     /// Measure a model, or compare two measurements
@@ -351,77 +367,12 @@ pub(crate) struct RedecodingArgs {
 /// How music sounds.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PlaybackArgs {
-    /// Tempo in quarter notes a minute
-    #[arg(long, default_value_t = 120.0, value_name = "QPM", value_parser = crate::resolve::qpm)]
-    pub(crate) qpm: f64,
+    /// Tempo in quarter notes a minute [default: that of the tune, where there is one, or 120]
+    #[arg(long, value_name = "QPM", value_parser = crate::resolve::qpm)]
+    pub(crate) qpm: Option<f64>,
     /// General MIDI program of the melody, 0 to 127
     #[arg(long, default_value_t = 0, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) program: u8,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct GenerateArgs {
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-    /// A style's name or number, see `controlgen style list`
-    #[arg(long, value_name = "STYLE")]
-    pub(crate) style: String,
-    /// How many pieces, of one window each
-    #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) n: u32,
-    /// Chords spread evenly over each window, such as "C Am F G"; only for a model under chords
-    /// [default: those of real windows]
-    #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
-    pub(crate) chords: Option<std::sync::Arc<[u16]>>,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) decoding: DecodingArgs,
-    #[command(flatten)]
-    pub(crate) playback: PlaybackArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReconstructArgs {
-    /// A MIDI file, or `-` for standard input
-    pub(crate) tune: PathBuf,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) decoding: RedecodingArgs,
-    #[command(flatten)]
-    pub(crate) playback: PlaybackArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InterpolateArgs {
-    /// A MIDI file, or `style:NAME` for the middle of a style
-    pub(crate) from: String,
-    /// A MIDI file, or `style:NAME`
-    pub(crate) to: String,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-    /// Windows on the way, both ends among them
-    #[arg(long, default_value_t = 9, value_name = "N")]
-    pub(crate) steps: usize,
-    /// Chords spread evenly over each window, such as "C Am F G"; only for a model under chords
-    /// [default: those of real windows]
-    #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
-    pub(crate) chords: Option<std::sync::Arc<[u16]>>,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) decoding: RedecodingArgs,
-    #[command(flatten)]
-    pub(crate) playback: PlaybackArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,16 @@
 //! The commands: each calls the library and says what came of it.
 
+mod attribute;
 mod corpus;
 mod eval;
 mod exchange;
 mod generate;
 mod inspect;
+mod interpolate;
+mod mix;
 mod model;
 mod style;
+mod writing;
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
@@ -50,8 +54,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Fit(args) => model::fit(&context, &args),
         Command::Style(command) => style::run(&context, command),
         Command::Generate(args) => generate::generate(&context, &args),
-        Command::Reconstruct(args) => generate::reconstruct(&context, &args),
-        Command::Interpolate(args) => generate::interpolate(&context, &args),
+        Command::Reconstruct(args) => interpolate::reconstruct(&context, &args),
+        Command::Interpolate(args) => interpolate::interpolate(&context, &args),
+        Command::Mix(args) => mix::mix(&context, &args),
+        Command::Similar(args) => mix::similar(&context, &args),
+        Command::Attribute(command) => attribute::run(&context, command),
+        Command::CopyIndex(args) => attribute::copy_index(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Eval(args) => eval::run(&context, args),
         Command::Presets => model::presets(&context),

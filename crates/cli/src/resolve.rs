@@ -3,8 +3,10 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use controlgen::attribute::{AttributeError, Dial};
 use controlgen::corpus::GroupRule;
 use controlgen::generate::Decoding;
+use controlgen::tune::Tune;
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
@@ -12,7 +14,7 @@ use musicvae::schedule::{BetaSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
-use note_seq::{Playback, Program};
+use note_seq::{DEFAULT_QPM, Playback, Program};
 
 use crate::args::{
     CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, ObjectiveArgs, PlaybackArgs,
@@ -54,6 +56,42 @@ pub(crate) fn chords(text: &str) -> Result<Arc<[u16]>, String> {
     match symbols().map(label).collect::<Result<Vec<u16>, String>>()? {
         labels if labels.is_empty() => Err("no chord is given; such as \"C Am F G\"".to_owned()),
         labels => Ok(labels.into()),
+    }
+}
+
+/// A style and its share of a blend.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StyleShare {
+    pub(crate) name: String,
+    pub(crate) share: f64,
+}
+
+/// `NAME`, or `NAME:SHARE,NAME:SHARE`. A name may hold colons, but not one before a number.
+pub(crate) fn blend(text: &str) -> Result<Arc<[StyleShare]>, String> {
+    let part = |text: &str| {
+        let whole = || Ok(StyleShare { name: text.to_owned(), share: 1.0 });
+        let Some((name, share)) = text.rsplit_once(':') else { return whole() };
+        match share.trim().parse::<f64>() {
+            Ok(share) if share > 0.0 && share.is_finite() => {
+                Ok(StyleShare { name: name.trim().to_owned(), share })
+            }
+            Ok(share) => Err(format!("the share of `{name}` is {share}; above 0 is allowed")),
+            Err(_) => whole(),
+        }
+    };
+    text.split(',').map(str::trim).map(part).collect::<Result<Vec<_>, _>>().map(Into::into)
+}
+
+/// An attribute to turn, as `density:+1.5`.
+pub(crate) fn dial(text: &str) -> Result<Dial, String> {
+    text.parse().map_err(|error: AttributeError| error.to_string())
+}
+
+/// Steps of a way, or along the side of a grid.
+pub(crate) fn steps(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (2..=1000).contains(&n) => Ok(n),
+        _ => Err("2 to 1000 are allowed".to_owned()),
     }
 }
 
@@ -167,10 +205,19 @@ impl From<&RedecodingArgs> for Decoding {
 impl From<&PlaybackArgs> for Playback {
     fn from(playback: &PlaybackArgs) -> Self {
         Self {
-            qpm: playback.qpm,
+            qpm: playback.qpm.unwrap_or(DEFAULT_QPM),
             program: Program::saturating(playback.program),
             ..Self::default()
         }
+    }
+}
+
+impl PlaybackArgs {
+    /// As asked for, at the tempo of a tune where none is asked for.
+    pub(crate) fn of_tune(&self, tune: &Tune) -> Playback {
+        // A tempo that MIDI can't hold is no tempo of a file.
+        let own = tune.qpm.clamp(4.0, 1000.0);
+        Playback { qpm: self.qpm.unwrap_or(own), ..Playback::from(self) }
     }
 }
 
@@ -194,6 +241,15 @@ mod tests {
         assert!(components("0").unwrap_err().contains("1 or more is allowed"));
         assert!(components("x..3").is_err());
         assert!(components("5..3").unwrap_err().contains("empty"));
+    }
+
+    #[test]
+    fn a_blend_is_names_with_shares() {
+        let share = |name: &str, share| StyleShare { name: name.to_owned(), share };
+        assert_eq!(*blend("3").unwrap(), [share("3", 1.0)]);
+        assert_eq!(*blend("slow:airs").unwrap(), [share("slow:airs", 1.0)]);
+        assert_eq!(*blend("a:0.7, b:0.3").unwrap(), [share("a", 0.7), share("b", 0.3)]);
+        assert!(blend("a:0,b:1").unwrap_err().contains("share of `a` is 0"));
     }
 
     #[test]

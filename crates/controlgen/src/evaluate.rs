@@ -12,6 +12,7 @@
 //! | the judge of styles, and its features | [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
 //! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
 //! | re-encoding, few files | `discovery`, `few_shot` | |
+//! | dials, copies, waiting | `steering` | see [`crate::attribute`], [`crate::copy`] |
 //! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
 //!
 //! Intervals are over files, never over windows. Only held-out windows that are not in train are scored.
@@ -36,6 +37,7 @@ pub mod report;
 pub mod samples;
 pub mod scores;
 pub mod statistics;
+mod steering;
 mod view;
 
 use std::path::PathBuf;
@@ -90,6 +92,12 @@ pub enum EvalError {
     /// The styles can't be read.
     #[error(transparent)]
     Style(#[from] StyleError),
+    /// Attributes can't be read or turned.
+    #[error(transparent)]
+    Attribute(#[from] crate::attribute::AttributeError),
+    /// Copies can't be looked for.
+    #[error(transparent)]
+    Copy(#[from] crate::copy::CopyError),
     /// A mixture can't be fitted to the training latents.
     #[error("a mixture can't be fitted to the training latents")]
     Fit(#[from] gmm::FitError),
@@ -175,7 +183,7 @@ pub fn evaluate(
     };
     let mixture = styles.as_ref().map(Styles::mixture);
     let (temperature, seed) = (request.temperature, request.seed);
-    progress.begin("measuring", "sections", 7);
+    progress.begin("measuring", "sections", 11);
     let mut sections = Vec::new();
     let done = |sections: &mut Vec<Section>, found: Option<Section>| {
         sections.extend(
@@ -197,6 +205,12 @@ pub fn evaluate(
     }
     done(&mut sections, generation::section(model, mixture, &data, temperature, seed)?);
     done(&mut sections, interpolation::section(model, &data, PAIRS, seed));
+    done(&mut sections, steering::attributes(model, seed)?);
+    let found = steering::copies(model, &request.corpus, mixture, &data, temperature, seed)?;
+    done(&mut sections, Some(found));
+    if let Some(mixture) = mixture {
+        done(&mut sections, Some(steering::speed(model, mixture, &data, temperature, seed)?));
+    }
     done(&mut sections, discovery::map(model, mixture, &data)?);
     progress.end();
     Ok(EvalReport {

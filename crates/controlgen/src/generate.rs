@@ -1,14 +1,22 @@
 //! New music: from a style, from a tune's own latents, from the way between two.
 
+mod course;
+mod pieces;
+mod way;
+
 use musicvae::{Sampling, Windows, seed};
 use rand::RngExt;
 use thiserror::Error;
 
 use crate::artifact::ArtifactError;
-use crate::latent::{sample_style, slerp};
+use crate::latent::sample_style;
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 use crate::tune::Tune;
+
+pub use course::{Course, LatentSampling, blend};
+pub use pieces::{Dropped, Keep, Piece, PieceRequest, Pieces, memberships, pieces};
+pub use way::{Joining, Waypoint, decode_all, grid, interpolate, way};
 
 /// How latents become tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,12 +48,44 @@ pub enum GenerateError {
     /// The chords of real windows can't be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// An interpolation of fewer than two steps.
-    #[error("an interpolation of {found} steps; it needs at least 2")]
+    /// A way of too few steps.
+    #[error("a way of {found} steps; it needs at least {needed}")]
     Steps {
         /// What it was.
         found: usize,
+        /// How many it needs.
+        needed: usize,
     },
+    /// A setting that is out of range.
+    #[error("the {what} is {found}; {allowed}")]
+    Setting {
+        /// Which one.
+        what: &'static str,
+        /// What it was.
+        found: f64,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Copies are to be left out, and nothing tells what is one.
+    #[error(
+        "the model has no `copy.index` to check copies against; make one with `controlgen \
+         copy-index --model MODEL --corpus CORPUS`"
+    )]
+    NoIndex,
+    /// No attempt was good enough.
+    #[error(
+        "none of {n_attempts} attempts was kept ({dropped} were dropped); ask for less, or try \
+         another temperature or more attempts"
+    )]
+    NothingKept {
+        /// Attempts made.
+        n_attempts: usize,
+        /// How many were dropped and why.
+        dropped: String,
+    },
+    /// Styles can't be joined.
+    #[error("these styles can't be joined: {0}")]
+    Model(#[from] gmm::ModelError),
 }
 
 impl Decoding {
@@ -65,48 +105,87 @@ impl Decoding {
     /// Decodes latents `[n, Z]` under a control `[n, n_steps]` (empty for a model without one); window
     /// `i` takes its draws from stream `i`.
     pub fn decode(self, model: &Model, z: &[f32], control: &[u16]) -> Vec<Vec<u16>> {
+        self.decode_from(model, 0, z, control)
+    }
+
+    /// As [`Decoding::decode`], for windows that are numbered from `first` on.
+    pub fn decode_from(
+        self,
+        model: &Model,
+        first: u64,
+        z: &[f32],
+        control: &[u16],
+    ) -> Vec<Vec<u16>> {
         let n = (z.len() / model.z_size()) as u64;
         let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
-        let mut rngs: Vec<_> = (0..n).map(|i| seed::stream(self.seed, "decode", i)).collect();
+        let mut rngs: Vec<_> =
+            (first..first + n).map(|i| seed::stream(self.seed, "decode", i)).collect();
         let n_steps = model.config().musicvae.n_steps;
         model.generator().decode_controlled(z, control, n_steps, sampling, &mut rngs)
     }
 }
 
-/// The control of `n` windows, `[n, n_steps]`: chords spread evenly over each window, or, where none
-/// are given, those of real windows of the model's reference, drawn at random ("no chord" if it holds
-/// none). Empty for a model without a control.
+/// The controls of new windows: chords spread evenly over each window, or, where none are given, those
+/// of real windows of the model's reference ("no chord" if it holds none). Nothing for a model without.
+#[derive(Clone, Debug)]
+pub struct Controls {
+    /// Controls to take from, `[n_steps]` each; none for a model without.
+    known: Vec<Vec<u16>>,
+}
+
+impl Controls {
+    /// Reads what is needed.
+    ///
+    /// # Errors
+    /// [`GenerateError::Chords`] for chords that the model does not take; [`GenerateError::Artifact`]
+    /// where the reference can't be read.
+    pub fn new(model: &Model, chords: Option<&[u16]>) -> Result<Self, GenerateError> {
+        let layout = model.config().musicvae.window();
+        let known = match (layout.has_control(), chords) {
+            (false, None) => Vec::new(),
+            (false, Some(_)) => return Err(GenerateError::Chords { kind: model.kind().name }),
+            (true, Some(chords)) => {
+                let at = |step| step * chords.len() / layout.n_steps;
+                let chord = |step| chords.get(at(step)).copied().unwrap_or(0);
+                vec![(0..layout.n_steps).map(chord).collect()]
+            }
+            (true, None) => {
+                let rows = Reference::load(model)?.rows;
+                let of = |tokens: &[u16]| controls_of(model, std::iter::once(tokens));
+                let known: Vec<_> = rows.iter().map(|row| of(&row.tokens)).collect();
+                if known.is_empty() { vec![vec![0; layout.n_steps]] } else { known }
+            }
+        };
+        Ok(Self { known })
+    }
+
+    /// The controls of `n` windows, numbered from `first` on, `[n, n_steps]`; each depends on the seed
+    /// and its number alone. Empty for a model without.
+    pub fn of(&self, first: u64, n: usize, seed: u64) -> Vec<u16> {
+        let numbers = first..first + n as u64;
+        let draw = |number| {
+            let mut rng = seed::stream(seed, "chords", number);
+            &self.known[rng.random_range(0..self.known.len())]
+        };
+        match self.known.as_slice() {
+            [] => Vec::new(),
+            [only] => only.repeat(n),
+            _ => numbers.flat_map(draw).copied().collect(),
+        }
+    }
+}
+
+/// The control of `n` windows, `[n, n_steps]`; see [`Controls`].
 ///
 /// # Errors
-/// [`GenerateError::Chords`] for a model without; [`GenerateError::Artifact`] where the reference
-/// can't be read.
+/// Those of [`Controls::new`].
 pub fn control(
     model: &Model,
     n: usize,
     chords: Option<&[u16]>,
     seed: u64,
 ) -> Result<Vec<u16>, GenerateError> {
-    let layout = model.config().musicvae.window();
-    match (layout.has_control(), chords) {
-        (false, None) => Ok(Vec::new()),
-        (false, Some(_)) => Err(GenerateError::Chords { kind: model.kind().name }),
-        (true, Some(chords)) => {
-            let steps = 0..layout.n_steps;
-            let of_window: Vec<u16> = steps
-                .map(|step| chords.get(step * chords.len() / layout.n_steps).copied().unwrap_or(0))
-                .collect();
-            Ok(of_window.repeat(n))
-        }
-        (true, None) => {
-            let rows = Reference::load(model)?.rows;
-            if rows.is_empty() {
-                return Ok(vec![0; n * layout.n_steps]);
-            }
-            let mut rng = seed::stream(seed, "chords", 0);
-            let real = (0..n).map(|_| rows[rng.random_range(0..rows.len())].tokens.as_slice());
-            Ok(controls_of(model, real))
-        }
-    }
+    Ok(Controls::new(model, chords)?.of(0, n, seed))
 }
 
 /// The controls of whole windows, `[n, n_steps]`.
@@ -125,6 +204,8 @@ pub struct Generated {
     pub z: Vec<f32>,
     /// Probability of each component after encoding it again.
     pub membership: Vec<f64>,
+    /// How surely it belongs to the style it was asked of; see [`Styles::membership`].
+    pub in_style: f64,
 }
 
 impl Generated {
@@ -132,6 +213,18 @@ impl Generated {
     pub fn component(&self) -> Option<usize> {
         let best = self.membership.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         self.membership.iter().position(|p| *p >= best)
+    }
+
+    /// Whether it falls back into its style: no component of the mixture that is not the style's own is
+    /// more probable.
+    pub fn falls_into(&self, style: &Style) -> bool {
+        match self.component() {
+            Some(component) if style.components.is_empty() => {
+                self.in_style >= (1.0 - self.in_style) * self.membership[component]
+            }
+            Some(component) => style.components.contains(&component),
+            None => false,
+        }
     }
 }
 
@@ -151,16 +244,21 @@ pub fn generate(
     let decoding = decoding.check()?;
     let control = control(model, n, chords, decoding.seed)?;
     let active = &model.config().active_dimensions;
-    let z =
-        sample_style(styles.mixture(), style.component, active, model.z_size(), n, decoding.seed)
-            .expect("a style's component is checked when styles are loaded");
+    let z = sample_style(&styles.distribution(style), active, model.z_size(), n, decoding.seed);
     let windows = decoding.decode(model, &z, &control);
-    let memberships = styles.memberships(model, &encode(model, &windows));
+    let again = encode(model, &windows);
+    let memberships = styles.memberships(model, &again);
+    let in_style = styles.membership(model, &again, style);
     Ok(windows
         .into_iter()
         .zip(z.chunks_exact(model.z_size()))
-        .zip(memberships)
-        .map(|((tokens, z), membership)| Generated { tokens, z: z.to_vec(), membership })
+        .zip(memberships.into_iter().zip(in_style))
+        .map(|((tokens, z), (membership, in_style))| Generated {
+            tokens,
+            z: z.to_vec(),
+            membership,
+            in_style,
+        })
         .collect())
 }
 
@@ -208,38 +306,6 @@ pub fn reconstruct(
     Ok(Reconstruction { windows, z, accuracy })
 }
 
-/// A stop on the way from one latent to another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Waypoint {
-    /// The latent, `[Z]`.
-    pub z: Vec<f32>,
-    /// What it decodes to, one token a step.
-    pub tokens: Vec<u16>,
-}
-
-/// Windows on the way from one latent to another, both ends among them, under one control `[n_steps]`
-/// if the model has one.
-///
-/// # Errors
-/// [`GenerateError`]: for a temperature out of range, or fewer than two steps.
-pub fn interpolate(
-    model: &Model,
-    from: &[f32],
-    to: &[f32],
-    n_steps: usize,
-    control: &[u16],
-    decoding: Decoding,
-) -> Result<Vec<Waypoint>, GenerateError> {
-    let decoding = decoding.check()?;
-    if n_steps < 2 {
-        return Err(GenerateError::Steps { found: n_steps });
-    }
-    let way: Vec<Vec<f32>> =
-        (0..n_steps).map(|i| slerp(from, to, i as f64 / (n_steps - 1) as f64)).collect();
-    let windows = decoding.decode(model, &way.concat(), &control.repeat(n_steps));
-    Ok(way.into_iter().zip(windows).map(|(z, tokens)| Waypoint { z, tokens }).collect())
-}
-
 /// How often new music of a style, encoded again, falls back into that style's component.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct FallBack {
@@ -266,7 +332,7 @@ pub fn fall_back(
     let mut by_style = Vec::new();
     for style in styles.all() {
         let generated = generate(model, styles, style, n_per_style, None, decoding)?;
-        let own = generated.iter().filter(|g| g.component() == Some(style.component)).count();
+        let own = generated.iter().filter(|g| g.falls_into(style)).count();
         by_style.push(own as f64 / n_per_style.max(1) as f64);
     }
     let n_styles = by_style.len().max(1) as f64;

@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use musicvae::MusicVaeConfig;
 use note_seq::chords::ChordInference;
-use note_seq::drums::{DrumConverter, DrumTrack};
+use note_seq::drums::{DrumConverter, DrumExtractOptions, DrumTrack};
+use note_seq::melody::ExtractOptions;
 use note_seq::trio::{TrioConverter, TrioWindow};
-use note_seq::{Conversion, Dedupe, MelodyConverter, NoteSequence, Playback};
+use note_seq::{Conversion, Dedupe, MelodyConverter, NoteSequence, Pitch, Playback};
 use thiserror::Error;
 
 /// A kind of window and how music becomes one.
@@ -149,14 +150,23 @@ impl Kind {
         Conversion { windows, skipped }
     }
 
-    /// The windows of a sequence one after the other, without overlap; repetitions stay.
+    /// The windows of a sequence one after the other, without overlap; repetitions stay, and so do
+    /// rests within a window. The last window of a melody or of drums is filled up with silence.
     pub fn windows_in_a_row(&self, sequence: &NoteSequence) -> Conversion<Window> {
         let converter = match self.converter.clone() {
             Converter::Melody(c) => Converter::Melody(in_a_row(c)),
             Converter::ChordedMelody(c) => Converter::ChordedMelody(in_a_row(c)),
-            Converter::Drums(c) => {
-                Converter::Drums(DrumConverter { hop_bars: c.slice_bars, dedupe: Dedupe::Off, ..c })
-            }
+            Converter::Drums(c) => Converter::Drums(DrumConverter {
+                hop_bars: c.slice_bars,
+                dedupe: Dedupe::Off,
+                extract: DrumExtractOptions {
+                    gap_bars: None,
+                    pad_bars: c.slice_bars,
+                    max_bars: None,
+                    ..c.extract
+                },
+                ..c
+            }),
             Converter::Trio(c) => Converter::Trio(TrioConverter { hop_bars: c.slice_bars, ..c }),
         };
         cut(&converter, sequence)
@@ -215,6 +225,27 @@ impl Kind {
         }
     }
 
+    /// The pitches that a melody may have, where windows are of one melody, under chords or not.
+    pub fn melody_range(&self) -> Option<(Pitch, Pitch)> {
+        match &self.converter {
+            Converter::Melody(c) | Converter::ChordedMelody(c) => {
+                Some((c.encoding.lowest(), c.encoding.highest()))
+            }
+            Converter::Drums(_) | Converter::Trio(_) => None,
+        }
+    }
+
+    /// The windows of a melody alone, one after the other: as [`Kind::windows_in_a_row`], but without
+    /// the chords that may belong to them. None for kinds that are of something else.
+    pub(crate) fn melody_windows(&self, sequence: &NoteSequence) -> Option<Conversion<Window>> {
+        match self.converter.clone() {
+            Converter::Melody(c) | Converter::ChordedMelody(c) => {
+                Some(cut(&Converter::Melody(in_a_row(c)), sequence))
+            }
+            Converter::Drums(_) | Converter::Trio(_) => None,
+        }
+    }
+
     /// Steps of each track of a window.
     pub fn n_steps(&self) -> usize {
         match &self.converter {
@@ -231,7 +262,17 @@ fn once(converter: MelodyConverter) -> MelodyConverter {
 }
 
 fn in_a_row(converter: MelodyConverter) -> MelodyConverter {
-    MelodyConverter { hop_bars: converter.slice_bars, dedupe: Dedupe::Off, ..converter }
+    MelodyConverter {
+        hop_bars: converter.slice_bars,
+        dedupe: Dedupe::Off,
+        extract: ExtractOptions {
+            gap_bars: None,
+            pad_bars: converter.slice_bars,
+            max_bars: None,
+            ..converter.extract
+        },
+        ..converter
+    }
 }
 
 fn trio_steps(converter: &TrioConverter) -> usize {

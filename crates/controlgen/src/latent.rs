@@ -1,36 +1,32 @@
 //! Latent vectors: drawing them from a style, and moving between them.
 
-use gmm::{GaussianMixture, ModelError};
+use gmm::GaussianMixture;
 use musicvae::seed;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// Latents of a style: active dimensions from the mixture's component, the others, which carry
-/// nothing, from the prior `N(0, 1)`.
+/// Latents of a style: active dimensions from its distribution, the others, which carry nothing, from
+/// the prior `N(0, 1)`.
 ///
-/// Latent number `i` of the result depends on `seed` and `first_index + i` alone. Returns `[n, Z]`.
-///
-/// # Errors
-/// Where the mixture has no such component.
+/// Latent number `i` of the result depends on `seed` and `i` alone. Returns `[n, Z]`.
 pub fn sample_style(
-    mixture: &GaussianMixture,
-    component: usize,
+    distribution: &GaussianMixture,
     active: &[usize],
     z_size: usize,
     n: usize,
     seed: u64,
-) -> Result<Vec<f32>, ModelError> {
+) -> Vec<f32> {
     let mut latents = Vec::with_capacity(n * z_size);
     for index in 0..n as u64 {
         let mut rng = seed::stream(seed, "latent", index);
         let mut z: Vec<f32> = (0..z_size).map(|_| rng.sample(StandardNormal)).collect();
-        let point = mixture.sample_component(component, 1, &mut rng)?;
+        let point = distribution.sample(1, &mut rng).points;
         for (dimension, value) in active.iter().zip(point) {
             z[*dimension] = value as f32;
         }
         latents.extend(z);
     }
-    Ok(latents)
+    latents
 }
 
 /// Vectors nearer to one direction than this (in radians) are joined by a straight line.
@@ -62,6 +58,12 @@ pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| (from * f64::from(*a) + to * f64::from(*b)) as f32).collect()
 }
 
+/// A straight line: `(1 - t) a + t b`.
+pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
+    let point = |(a, b): (&f32, &f32)| ((1.0 - t) * f64::from(*a) + t * f64::from(*b)) as f32;
+    a.iter().zip(b).map(point).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +80,8 @@ mod tests {
         )
         .unwrap();
         let n = 2000;
-        let z = sample_style(&mixture, 0, &[3, 1], 4, n, 9).unwrap();
+        let style = mixture.only(&[0]).unwrap();
+        let z = sample_style(&style, &[3, 1], 4, n, 9);
         for row in z.chunks_exact(4) {
             // Six standard deviations of 0.01.
             assert!((row[3] - 5.0).abs() < 0.06 && (row[1] + 7.0).abs() < 0.06, "{row:?}");
@@ -90,9 +93,8 @@ mod tests {
             // Five standard errors: 5 / sqrt(2000) and 5 sqrt(2 / 2000).
             assert!(mean.abs() < 0.12 && (variance - 1.0).abs() < 0.16, "{mean} {variance}");
         }
-        let again = sample_style(&mixture, 0, &[3, 1], 4, 5, 9).unwrap();
+        let again = sample_style(&style, &[3, 1], 4, 5, 9);
         assert_eq!(again, z[..20]);
-        assert!(sample_style(&mixture, 2, &[3, 1], 4, 1, 9).is_err());
     }
 
     proptest! {

@@ -11,24 +11,34 @@
 //! | train | [`training::train`] | a corpus folder | checkpoints and a model folder |
 //! | encode | [`encode::encode_corpus`] | model and corpus | a latents folder |
 //! | fit | [`style::fit`] | model and latents | the model's styles |
-//! | generate | [`generate::generate`] | a model with styles | windows |
+//! | generate | [`generate::pieces`] | a model with styles | windows |
+//! | mix | [`mix::mix`] | a tune and a style | windows |
+//! | vary | [`similar::similar`], [`generate::way`] | tunes | windows |
+//! | turn | [`attribute::AttributeVectors`] | a model's reference | directions in latent space |
+//! | check | [`copy::CopyIndex`] | a corpus folder, windows | matches with training music |
 //!
 //! It knows no terminal: work that takes long reports to a [`progress::Progress`].
 
 pub mod artifact;
+pub mod attribute;
 mod card;
+pub mod copy;
 pub mod corpus;
 pub mod encode;
 pub mod evaluate;
 pub mod generate;
+pub mod harmony;
 pub mod import;
 pub mod kind;
 pub mod latent;
+pub mod line;
+pub mod mix;
 pub mod model;
 pub mod output;
 pub mod piano_roll;
 pub mod progress;
 pub mod run;
+pub mod similar;
 pub mod style;
 pub mod synthetic;
 pub mod table;

@@ -7,6 +7,7 @@ use note_seq::midi::{self, WriteOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
+use crate::copy::CopyMatch;
 
 /// The JSON file beside a generated MIDI file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub struct Sidecar {
     pub program_version: String,
     /// The model's hash.
     pub model_hash: String,
-    /// The command: `generate`, `reconstruct`, `interpolate`.
+    /// The command: `generate`, `mix`, …
     pub command: String,
     /// Its options.
     pub options: serde_json::Value,
@@ -26,7 +27,7 @@ pub struct Sidecar {
     /// The style's name, where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub style: Option<String>,
-    /// The style's mixture component.
+    /// The style's mixture component, the first if it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<usize>,
     /// Latents of the windows, one after the other.
@@ -36,8 +37,24 @@ pub struct Sidecar {
     /// Probability of each component after encoding the output again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub membership: Option<Vec<f64>>,
+    /// How surely the output, encoded again, belongs to the style asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style_membership: Option<f64>,
+    /// The attempt that made it, where some were dropped; from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<usize>,
+    /// The search for copies; none where the model has no index of its training music.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<CopyCheck>,
     /// What a user should know.
     pub warnings: Vec<String>,
+}
+
+/// A search for copies of training music.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyCheck {
+    /// The longest match; none if not even two notes in a row match.
+    pub longest: Option<CopyMatch>,
 }
 
 impl JsonFormat for Sidecar {

@@ -1,105 +1,27 @@
-//! Styles: the components of a mixture over latents, found without labels.
+//! Styles: the components of a mixture over latents, found without labels, and what users add to them.
+//!
+//! Each is a distribution of latents on the model's active dimensions ([`Styles::distribution`]): one
+//! component, several where styles were merged, or what a few pieces of a user's gave.
 
+mod entry;
+mod error;
 mod fit;
 mod reference;
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use gmm::select::Selection;
 use gmm::{GaussianMixture, Samples};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
 use crate::model::Model;
 
+pub use entry::{AddedSummary, Style, WindowSource};
+pub use error::StyleError;
 pub use fit::{FitRequest, FitSummary, fit};
 pub use reference::Reference;
-
-/// Why there are no styles, or not that one.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StyleError {
-    /// No style has that name or number.
-    #[error("no style `{name}`; there are 0 to {last}, named {}", names.join(", "))]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// The last number.
-        last: usize,
-        /// All names.
-        names: Vec<String>,
-    },
-    /// The mixture can't be fitted.
-    #[error("the mixture can't be fitted: {}", chain(.0))]
-    Select(#[from] gmm::select::SelectError),
-    /// The chosen mixture can't be fitted on all latents.
-    #[error("the mixture can't be fitted: {}", chain(.0))]
-    Fit(#[from] gmm::FitError),
-    /// The latents are no samples.
-    #[error("the latents can't be fitted: {}", chain(.0))]
-    Samples(#[from] gmm::SamplesError),
-    /// There is nothing to fit on.
-    #[error(
-        "the model has no active dimension: its latents carry nothing (posterior collapse); train \
-         it longer, with a smaller `beta` or more free bits"
-    )]
-    NoActiveDimension,
-    /// The mixture is of another model.
-    #[error(
-        "{} has {found} dimensions, the model has {expected} active ones; fit it anew with \
-         `controlgen fit`", path.display()
-    )]
-    Dimensions {
-        /// The mixture's file.
-        path: PathBuf,
-        /// Its dimensions.
-        found: usize,
-        /// The model's active ones.
-        expected: usize,
-    },
-    /// Reading or writing failed.
-    #[error(transparent)]
-    Artifact(#[from] ArtifactError),
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// One style, as `styles.json` keeps it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Style {
-    /// The mixture component it stands for.
-    pub component: usize,
-    /// Its name: `style-0` until a user gives another.
-    pub name: String,
-    /// Left out of lists.
-    pub hidden: bool,
-    /// Share of the training windows that are most probably of this component.
-    pub share: f64,
-    /// Where the nearest training windows come from.
-    pub nearest: Vec<WindowSource>,
-}
-
-/// Where a window comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowSource {
-    /// The window.
-    pub window_id: u64,
-    /// Its file in the corpus.
-    pub file: String,
-    /// Its first bar, from 0.
-    pub start_bar: u32,
-}
 
 /// `styles.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +40,8 @@ pub struct Styles {
     mixture: GaussianMixture,
     selection: Selection,
     all: Vec<Style>,
+    /// Distributions of added styles, by name.
+    added: BTreeMap<String, GaussianMixture>,
 }
 
 impl Styles {
@@ -142,12 +66,16 @@ impl Styles {
         }
         let path = model.folder().join("styles.json");
         let StylesFile { styles } = StylesFile::load(&path)?;
-        if styles.iter().any(|style| style.component >= mixture.n_components()) {
+        let fits = |style: &Style| {
+            !style.components.is_empty()
+                && style.components.iter().all(|k| *k < mixture.n_components())
+        };
+        if !styles.iter().all(fits) {
             let source = serde::de::Error::custom("a component that the mixture does not have");
             let error = ArtifactError::Json { path, format: StylesFile::FORMAT, source };
             return Err(error.into());
         }
-        Ok(Self { mixture, selection, all: styles })
+        Ok(Self { mixture, selection, all: styles, added: BTreeMap::new() })
     }
 
     /// The mixture, on the model's active dimensions.
@@ -160,7 +88,7 @@ impl Styles {
         &self.selection
     }
 
-    /// All styles.
+    /// All styles: those that were discovered, then those that were added.
     pub fn all(&self) -> &[Style] {
         &self.all
     }
@@ -179,22 +107,73 @@ impl Styles {
         })
     }
 
-    /// Responsibilities of every component for latents on the model's active dimensions.
+    /// A style's distribution on the model's active dimensions: its component, its components by
+    /// weight, or what was added.
+    ///
+    /// # Panics
+    /// If the style is not one of these.
+    pub fn distribution(&self, style: &Style) -> GaussianMixture {
+        match self.added.get(&style.name) {
+            Some(added) if style.components.is_empty() => added.clone(),
+            _ => self.mixture.only(&style.components).expect("one of these styles"),
+        }
+    }
+
+    /// Responsibilities of every component of the mixture for latents on the model's active dimensions.
     ///
     /// `mu` is `[n, Z]`; the result is a row for each latent.
     pub fn memberships(&self, model: &Model, mu: &[f32]) -> Vec<Vec<f64>> {
-        let active = &model.config().active_dimensions;
-        let values: Vec<f64> = mu
-            .chunks_exact(model.z_size())
-            .flat_map(|row| active.iter().map(|d| f64::from(row[*d])))
-            .collect();
-        let n = values.len() / active.len().max(1);
-        let Ok(samples) = Samples::new(&values, n, active.len()) else { return Vec::new() };
+        let values = active_values(model, mu);
+        let Some(samples) = samples(model, &values) else { return Vec::new() };
         let Ok(responsibilities) = self.mixture.predict_proba(&samples) else {
             return Vec::new();
         };
         responsibilities.rows().map(<[f64]>::to_vec).collect()
     }
+
+    /// How surely latents belong to a style, 0 to 1 each.
+    ///
+    /// For components of the mixture, the sum of their [`Styles::memberships`]. An added style competes
+    /// with the `K` components as one more with the weight `1 / (K + 1)`, whatever the number of its
+    /// windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of the mixture.
+    ///
+    /// `mu` is `[n, Z]`.
+    ///
+    /// # Panics
+    /// If the style is not one of these.
+    pub fn membership(&self, model: &Model, mu: &[f32], style: &Style) -> Vec<f64> {
+        if !style.components.is_empty() {
+            let of_style = |row: &Vec<f64>| style.components.iter().map(|k| row[*k]).sum();
+            return self.memberships(model, mu).iter().map(of_style).collect();
+        }
+        let values = active_values(model, mu);
+        let Some(samples) = samples(model, &values) else { return Vec::new() };
+        let distribution = self.distribution(style);
+        let (Ok(own), Ok(others)) =
+            (distribution.score_samples(&samples), self.mixture.score_samples(&samples))
+        else {
+            return Vec::new();
+        };
+        let odds = (self.mixture.n_components() as f64).ln();
+        own.iter()
+            .zip(others)
+            .map(|(own, others)| 1.0 / (1.0 + (others - own + odds).exp()))
+            .collect()
+    }
+}
+
+/// Active dimensions of latents `[n, Z]`.
+fn active_values(model: &Model, mu: &[f32]) -> Vec<f64> {
+    let active = &model.config().active_dimensions;
+    mu.chunks_exact(model.z_size())
+        .flat_map(|row| active.iter().map(|d| f64::from(row[*d])))
+        .collect()
+}
+
+/// Active dimensions as samples; none where there are none.
+fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
+    let n_features = model.config().active_dimensions.len();
+    Samples::new(values, values.len() / n_features.max(1), n_features).ok()
 }
 
 /// Reads a mixture with the curve it was chosen from.

@@ -1,4 +1,13 @@
 //! A MIDI file of a user's: its tune as windows of a model.
+//!
+//! Any file will do: tempo changes are evened out, the most melodic track is picked (or the one asked
+//! for), of chords its upper line, octaves bring it into the model's range, it begins with the first
+//! bar that has a note, silence fills up its last window. Where nothing fits, each track is listed with
+//! what speaks against it.
+
+mod choose;
+mod melodic;
+mod prepare;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,6 +17,16 @@ use note_seq::{NoteSequence, SkipReason};
 use thiserror::Error;
 
 use crate::kind::{Kind, Window};
+
+pub use choose::{Candidate, Choice};
+pub use melodic::MelodicScore;
+
+/// How a tune is taken from a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TuneOptions {
+    /// The instrument to take, as `controlgen inspect` numbers them; none for the most melodic one.
+    pub track: Option<u32>,
+}
 
 /// The windows of a tune, one after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +41,41 @@ pub struct Tune {
     pub qpm: f64,
     /// Windows that don't overlap, in order.
     pub windows: Vec<Window>,
+    /// Semitones that it was moved by to fit the model; music of it moves back by as many.
+    pub transposed: i32,
+    /// Why that track, and what else there was; none for kinds that take all tracks.
+    pub choice: Option<Choice>,
+    /// What a user should know: notes left out, a metre that does not fit.
+    pub warnings: Vec<String>,
+}
+
+/// A track that gives no window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The instrument, with its name.
+    pub track: String,
+    /// What speaks against it.
+    pub reason: SkipReason,
+}
+
+/// What a sequence has instead of a tune.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoTune {
+    /// No track fits.
+    #[error("{}", .0.iter().map(|r| format!("{}: {}", r.track, in_words(r.reason))).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<Refused>),
+    /// The track that was asked for is not there.
+    #[error("no instrument {track} in it; there are {}", tracks.join(", "))]
+    NoSuchTrack {
+        /// What was asked for.
+        track: u32,
+        /// What there is.
+        tracks: Vec<String>,
+    },
+    /// A track was asked for where all are taken.
+    #[error("a window takes several instruments at once; leave `--track` out")]
+    AllTracks,
 }
 
 /// Why a file gave no tune.
@@ -46,27 +100,58 @@ pub enum TuneError {
     },
     /// No track fits.
     #[error(
-        "{} has no window of `{}`: {reason}; it needs {}", path.display(), kind.name, kind.needs
+        "{} has no window of `{}`: {source}; it needs {}", path.display(), kind.name, kind.needs
     )]
     NoWindow {
         /// The file.
         path: PathBuf,
         /// The kind that was looked for.
         kind: Box<Kind>,
-        /// The commonest reason.
-        reason: SkipReason,
+        /// What speaks against each track.
+        source: NoTune,
     },
 }
 
+/// The rule that refused a track.
+pub fn in_words(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::NoNotes => "it has no notes",
+        SkipReason::WrongBarLength => "no stretch in 4/4 or 2/2",
+        SkipReason::BadTimeSignature => "a metre that makes no sense",
+        SkipReason::NegativeTime => "notes before its beginning",
+        SkipReason::TimeChange => "tempo or metre change all the time",
+        SkipReason::Drums => "it plays drums",
+        SkipReason::NoDrums => "it plays no drums",
+        SkipReason::ProgramNotAllowed => "its program is not allowed",
+        SkipReason::PitchOutOfRange => "all its notes are too high or too low",
+        SkipReason::Silent => "its notes are silent",
+        SkipReason::TooShort => "it is shorter than a window",
+        SkipReason::EmptyWindow => "no note starts in any window",
+        SkipReason::Duplicate => "it only repeats itself",
+        SkipReason::OverCap => "there are too many windows",
+        SkipReason::MissingPart => "melody, bass or drums are missing",
+        SkipReason::PartsDoNotMeet => "its parts never play together for a window",
+        SkipReason::UnknownDrum => "it strikes nothing that is known",
+        SkipReason::TooLong => "a note of it is held for days",
+        SkipReason::NoChords => "no chords can be inferred",
+        other => other.name(),
+    }
+}
+
 impl Tune {
-    /// Reads a tune from a file, or from standard input if the path is `-`.
-    ///
-    /// Of several instruments that fit (or sets of them) the one with the most windows is taken, the
-    /// first of equals.
+    /// Reads the most melodic tune of a file, or of standard input if the path is `-`.
     ///
     /// # Errors
     /// See [`TuneError`].
     pub fn read(path: &Path, kind: &Kind) -> Result<Self, TuneError> {
+        Self::read_with(path, kind, TuneOptions::default())
+    }
+
+    /// Reads a tune from a file, or from standard input if the path is `-`.
+    ///
+    /// # Errors
+    /// See [`TuneError`].
+    pub fn read_with(path: &Path, kind: &Kind, options: TuneOptions) -> Result<Self, TuneError> {
         let bytes = if path == Path::new("-") {
             let mut bytes = Vec::new();
             std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -76,34 +161,45 @@ impl Tune {
         let bytes = bytes.map_err(|source| TuneError::Io { path: path.to_owned(), source })?;
         let read = midi::read(&bytes, &ReadOptions::default())
             .map_err(|source| TuneError::Midi { path: path.to_owned(), source })?;
-        Self::of_sequence(&read.sequence, kind, &path.display().to_string()).map_err(|reason| {
-            let kind = Box::new(kind.clone());
-            TuneError::NoWindow { path: path.to_owned(), kind, reason }
+        let name = path.display().to_string();
+        Self::of_sequence_with(&read.sequence, kind, &name, options).map_err(|source| {
+            TuneError::NoWindow { path: path.to_owned(), kind: Box::new(kind.clone()), source }
         })
     }
 
-    /// The tune of a sequence.
+    /// The most melodic tune of a sequence.
     ///
     /// # Errors
-    /// The commonest reason why nothing fits.
-    pub fn of_sequence(
+    /// What speaks against each track.
+    pub fn of_sequence(sequence: &NoteSequence, kind: &Kind, source: &str) -> Result<Self, NoTune> {
+        Self::of_sequence_with(sequence, kind, source, TuneOptions::default())
+    }
+
+    /// A tune of a sequence.
+    ///
+    /// # Errors
+    /// [`NoTune`].
+    pub fn of_sequence_with(
         sequence: &NoteSequence,
         kind: &Kind,
         source: &str,
-    ) -> Result<Self, SkipReason> {
-        let conversion = kind.windows_in_a_row(sequence);
-        let Some(instruments) = busiest(&conversion.windows) else {
-            return Err(conversion.why_empty().unwrap_or(SkipReason::NoNotes));
+        options: TuneOptions,
+    ) -> Result<Self, NoTune> {
+        let even = prepare::at_one_tempo(sequence);
+        let found = match kind.melody_range() {
+            Some(range) => choose::melody(&even, kind, range, options)?,
+            None => choose::all_tracks(&even, kind, options)?,
         };
-        let windows =
-            conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
         let name = |instrument: &u32| sequence.instrument_name(*instrument).map(ToOwned::to_owned);
         Ok(Self {
             source: source.to_owned(),
-            instrument_names: instruments.iter().filter_map(name).collect(),
-            instruments,
-            qpm: sequence.tempos.first().map_or(note_seq::DEFAULT_QPM, |tempo| tempo.qpm),
-            windows,
+            instrument_names: found.instruments.iter().filter_map(name).collect(),
+            qpm: prepare::first_qpm(sequence),
+            instruments: found.instruments,
+            windows: found.windows,
+            transposed: found.transposed,
+            choice: found.choice,
+            warnings: found.warnings,
         })
     }
 
@@ -111,37 +207,12 @@ impl Tune {
     pub fn tokens(&self) -> Vec<u16> {
         self.windows.iter().flat_map(|window| window.tokens.iter().copied()).collect()
     }
-}
 
-/// The instruments with the most windows, the first of equals.
-fn busiest(windows: &[Window]) -> Option<Vec<u32>> {
-    let mut counts = std::collections::BTreeMap::<&[u32], usize>::new();
-    for window in windows {
-        *counts.entry(&window.instruments).or_default() += 1;
+    /// The windows' tokens.
+    pub fn window_tokens(&self) -> Vec<Vec<u16>> {
+        self.windows.iter().map(|window| window.tokens.clone()).collect()
     }
-    let most = counts.into_iter().max_by_key(|(i, n)| (*n, std::cmp::Reverse(*i)));
-    most.map(|(instruments, _)| instruments.to_vec())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::synthetic;
-
-    #[test]
-    fn the_tune_of_a_piece_is_its_melody_without_overlap() {
-        let piece = synthetic::piece(1, 3, 0);
-        let tune = Tune::of_sequence(&piece, &Kind::mel_2bar(), "x").unwrap();
-        assert_eq!((tune.instruments, tune.windows.len()), (vec![0], 8));
-        assert_eq!(tune.instrument_names, ["melody"]);
-        let bars: Vec<u32> = tune.windows.iter().map(|w| w.start_bar).collect();
-        assert_eq!(bars, [0, 2, 4, 6, 8, 10, 12, 14]);
-    }
-
-    #[test]
-    fn what_has_no_tune_says_why() {
-        let drums = synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
-        let reason = Tune::of_sequence(&drums, &Kind::mel_2bar(), "x").unwrap_err();
-        assert_eq!(reason, SkipReason::Drums);
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! [`Gaussian`]: one normal distribution, and how far and by what map it is from another.
 
+mod barycenter;
+
 use crate::linalg;
 use crate::model::ModelError;
 
@@ -56,6 +58,15 @@ impl Gaussian {
     /// # Panics
     /// If `x` has another length than the mean.
     pub fn mahalanobis_squared(&self, x: &[f64]) -> f64 {
+        self.standardized(x).iter().map(|z| z * z).sum()
+    }
+
+    /// The standard coordinates `L⁻¹ (x - μ)` of a point, with `L Lᵀ = Σ`: of a draw of this Gaussian they are
+    /// independent and of variance 1.
+    ///
+    /// # Panics
+    /// If `x` has another length than the mean.
+    pub fn standardized(&self, x: &[f64]) -> Vec<f64> {
         let d = self.mean.len();
         assert_eq!(x.len(), d, "a point of {} features for a Gaussian of {d}", x.len());
         let mut z: Vec<f64> = Vec::with_capacity(d);
@@ -64,7 +75,38 @@ impl Gaussian {
             let known: f64 = row.iter().zip(&z).map(|(l, z)| l * z).sum();
             z.push((x - m - known) / row[i]);
         }
-        z.iter().map(|z| z * z).sum()
+        z
+    }
+
+    /// The point `μ + L z` of standard coordinates: the inverse of [`standardized`](Self::standardized).
+    ///
+    /// # Panics
+    /// If `z` has another length than the mean.
+    pub fn from_standardized(&self, z: &[f64]) -> Vec<f64> {
+        let d = self.mean.len();
+        assert_eq!(z.len(), d, "{} coordinates for a Gaussian of {d} features", z.len());
+        let rows = self.factor.chunks(d);
+        self.mean
+            .iter()
+            .zip(rows)
+            .map(|(m, row)| m + row.iter().zip(z).map(|(l, z)| l * z).sum::<f64>())
+            .collect()
+    }
+
+    /// The solution `x` of `Σ x = b`.
+    ///
+    /// # Panics
+    /// If `b` has another length than the mean.
+    pub fn solve(&self, b: &[f64]) -> Vec<f64> {
+        let d = self.mean.len();
+        let shifted: Vec<f64> = b.iter().zip(&self.mean).map(|(b, m)| b + m).collect();
+        let mut x = self.standardized(&shifted);
+        // Lᵀ x = L⁻¹ b, from the last one up.
+        for i in (0..d).rev() {
+            let known: f64 = (i + 1..d).map(|j| self.factor[j * d + i] * x[j]).sum();
+            x[i] = (x[i] - known) / self.factor[i * d + i];
+        }
+        x
     }
 
     /// Bhattacharyya distance `⅛ Δᵀ Σ̄⁻¹ Δ + ½ ln (|Σ̄| / √(|Σ₁| |Σ₂|))` with `Σ̄ = (Σ₁ + Σ₂) / 2`: 0 for equal
@@ -181,6 +223,21 @@ mod tests {
         }
         let there = map.apply(a.mean());
         assert!(there.iter().zip(b.mean()).all(|(x, y)| (x - y).abs() < 1e-14));
+    }
+
+    #[test]
+    fn standard_coordinates_go_there_and_back_and_have_the_distance_as_length() {
+        let (a, _) = pair();
+        let x = [0.3, -2.0];
+        let z = a.standardized(&x);
+        let length: f64 = z.iter().map(|z| z * z).sum();
+        assert!((length - a.mahalanobis_squared(&x)).abs() < 1e-14);
+        let back = a.from_standardized(&z);
+        assert!(back.iter().zip(x).all(|(a, b)| (a - b).abs() < 1e-14), "{back:?}");
+        assert_eq!(a.standardized(a.mean()), [0.0, 0.0]);
+        // Σ (1, -2) = (2 - 1, 0.5 - 2).
+        let solved = a.solve(&[1.0, -1.5]);
+        assert!(solved.iter().zip([1.0, -2.0]).all(|(a, b)| (a - b).abs() < 1e-14), "{solved:?}");
     }
 
     #[test]

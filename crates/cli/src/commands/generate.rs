@@ -1,195 +1,196 @@
-//! `controlgen generate`, `reconstruct` and `interpolate`.
+//! `controlgen generate`.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
-use anyhow::Context as _;
-use controlgen::generate::{self as library, Decoding, Waypoint};
+use anyhow::{Context as _, bail};
+use controlgen::attribute::{AttributeVectors, Dial};
+use controlgen::generate::{
+    Course, Decoding, Dropped, Keep, LatentSampling, PieceRequest, Pieces, blend, pieces,
+};
 use controlgen::model::Model;
-use controlgen::output::{Sidecar, write_output};
-use controlgen::style::Styles;
-use controlgen::tune::Tune;
-use note_seq::Playback;
+use controlgen::output::{CopyCheck, Sidecar};
+use controlgen::style::{Style, Styles};
 use serde::Serialize;
+use serde_json::json;
 
 use super::Context;
-use crate::args::{GenerateArgs, InterpolateArgs, PlaybackArgs, ReconstructArgs};
+use super::writing::{Output, Writer, Written, file_name, playback};
+use crate::args::{AttributeMethodArg, GenerateArgs};
+use crate::progress::note;
 
-/// One written piece.
+/// Steps of a bar: four a quarter.
+const STEPS_PER_BAR: usize = 16;
+/// Bars of a piece that moves from style to style.
+const PATH_BARS: usize = 16;
+
+/// What was written.
 #[derive(Serialize)]
-struct Written {
-    file: PathBuf,
-    /// The component it falls into after encoding it again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<usize>,
-    /// Probability of the component it was asked from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    membership: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accuracy: Option<f64>,
+struct Generated {
+    pieces: Vec<Written>,
+    /// Attempts made.
+    n_attempts: usize,
+    /// Pieces dropped, by reason.
+    dropped: BTreeMap<Dropped, usize>,
 }
 
-/// The parts of a sidecar that a command's outputs share.
-fn sidecar(
-    model: &Model,
-    command: &str,
-    options: serde_json::Value,
-    decoding: Decoding,
-) -> Sidecar {
-    Sidecar {
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        model_hash: model.hash().to_owned(),
-        command: command.to_owned(),
-        options,
-        seed: decoding.seed,
-        index: 0,
-        style: None,
-        component: None,
-        z: Vec::new(),
-        temperature: decoding.temperature,
-        membership: None,
-        warnings: Vec::new(),
-    }
-}
-
-fn playback_options(playback: &PlaybackArgs) -> serde_json::Value {
-    serde_json::json!({ "qpm": playback.qpm, "program": playback.program })
+/// What is asked for, found in the model.
+struct Aim<'a> {
+    styles: Vec<&'a Style>,
+    course: Course,
+    /// As it is written in the sidecar.
+    name: String,
+    n_windows: usize,
 }
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
     let styles = Styles::load(&model)?;
-    let style = styles.find(&args.style)?;
+    let aim = aim(&model, &styles, args)?;
     let decoding = Decoding::from(&args.decoding);
+    let sampling = LatentSampling {
+        temperature: args.latent.latent_temperature,
+        truncate: args.latent.truncate,
+        smoothness: args.latent.smoothness,
+    };
+    let shift = shift(&model, &args.attribute, args.attribute_method)?;
     let n = usize::try_from(args.n)?;
-    let generated = library::generate(&model, &styles, style, n, args.chords.as_deref(), decoding)?;
-    let mut options = playback_options(&args.playback);
-    options["style"] = args.style.clone().into();
-    options["n"] = n.into();
-    options["chords"] = args.chords.as_deref().into();
-    let shared = sidecar(&model, "generate", options, decoding);
-    let playback = Playback::from(&args.playback);
-    let mut written = Vec::new();
-    for (index, window) in generated.into_iter().enumerate() {
-        let sequence = model.kind().to_sequence([&window.tokens[..]], &playback);
-        let mut warnings = Vec::new();
-        if sequence.notes.is_empty() {
-            warnings.push("no note in it; try another seed or a lower temperature".to_owned());
+    let options = json!({
+        "style": aim.name,
+        "n": n,
+        "bars": aim.n_windows * model.kind().n_steps() / STEPS_PER_BAR,
+        "chords": args.chords.as_deref(),
+        "latent_temperature": sampling.temperature,
+        "truncate": sampling.truncate,
+        "smoothness": sampling.smoothness,
+        "min_membership": args.keep.min_membership,
+        "max_copy": args.keep.max_copy,
+        "keep_empty": args.keep.keep_empty,
+        "attributes": args.attribute.iter().map(|dial| json!(dial)).collect::<Vec<_>>(),
+        "attribute_method": controlgen::attribute::AttributeMethod::from(args.attribute_method),
+    });
+    let writer = Writer::new(
+        &model,
+        Some(&styles),
+        &args.out,
+        playback(&args.playback),
+        ("generate", options),
+        decoding,
+    )?;
+    let request = PieceRequest {
+        course: &aim.course,
+        aims: &aim.styles,
+        n,
+        n_windows: aim.n_windows,
+        sampling,
+        shift: shift.as_deref(),
+        decoding,
+        chords: args.chords.as_deref(),
+        keep: Keep {
+            degenerate: args.keep.keep_empty,
+            min_membership: args.keep.min_membership,
+            max_copy: args.keep.max_copy,
+            index: writer.index(),
+        },
+        max_attempts: args.keep.max_attempts,
+    };
+    let found = pieces(&model, &styles, &request)?;
+    let generated = write(&writer, &aim, found, args.decoding.seed)?;
+    if generated.pieces.len() < n {
+        note(&format!(
+            "{} of {n} pieces after {} attempts; ask for less, or give more `--max-attempts`",
+            generated.pieces.len(),
+            generated.n_attempts,
+        ));
+    }
+    context.output.result(&generated, || {
+        let mut lines: Vec<String> = generated.pieces.iter().map(Written::line).collect();
+        if !generated.dropped.is_empty() {
+            let counts = generated.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
+            lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
         }
-        let component = window.component();
-        let membership = window.membership.get(style.component).copied();
+        lines
+    })
+}
+
+fn write(
+    writer: &Writer<'_>,
+    aim: &Aim<'_>,
+    found: Pieces,
+    seed: u64,
+) -> anyhow::Result<Generated> {
+    let Pieces { kept, n_attempts, dropped } = found;
+    let only = if let [style] = aim.styles[..] { style.component() } else { None };
+    let mut written = Vec::new();
+    for (index, piece) in kept.into_iter().enumerate() {
         let sidecar = Sidecar {
             index,
-            style: Some(style.name.clone()),
-            component: Some(style.component),
-            z: vec![window.z],
-            membership: Some(window.membership),
-            warnings,
-            ..shared.clone()
+            style: Some(aim.name.clone()),
+            component: only,
+            z: piece.z,
+            membership: Some(piece.components),
+            style_membership: Some(piece.membership),
+            attempt: Some(piece.attempt),
+            copy: writer.index().map(|_| CopyCheck { longest: piece.copy }),
+            ..writer.sidecar()
         };
-        let name = format!("{}-seed{}-{index:03}", file_name(&style.name), args.decoding.seed);
-        let file = write_output(&args.out, &name, &sequence, &sidecar)?;
-        written.push(Written { file, component, membership, accuracy: None });
+        let name = format!("{}-seed{seed}-{index:03}", file_name(&aim.name));
+        written.push(writer.write(Output { name, windows: piece.windows, sidecar })?);
     }
-    context.output.result(&written, || {
-        let line = |w: &Written| {
-            format!("{}  membership {:.2}", w.file.display(), w.membership.unwrap_or(0.0))
-        };
-        written.iter().map(line).collect()
-    })
+    Ok(Generated { pieces: written, n_attempts, dropped })
 }
 
-/// A style's name as part of a file's name.
-fn file_name(name: &str) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };
-    name.chars().map(plain).collect()
-}
-
-/// The name of what comes from a tune.
-fn stem(path: &Path) -> String {
-    match path.file_stem() {
-        Some(stem) if path != Path::new("-") => stem.to_string_lossy().into_owned(),
-        _ => "tune".to_owned(),
-    }
-}
-
-pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let tune = Tune::read(&args.tune, model.kind())?;
-    let decoding = Decoding::from(&args.decoding);
-    let reconstruction = library::reconstruct(&model, &tune, decoding)?;
-    let mut options = playback_options(&args.playback);
-    options["tune"] = tune.source.clone().into();
-    options["instruments"] = tune.instruments.clone().into();
-    let sidecar = Sidecar {
-        z: reconstruction.z.chunks_exact(model.z_size()).map(<[f32]>::to_vec).collect(),
-        ..sidecar(&model, "reconstruct", options, decoding)
-    };
-    let playback = Playback::from(&args.playback);
-    let windows = reconstruction.windows.iter().map(Vec::as_slice);
-    let sequence = model.kind().to_sequence(windows, &playback);
-    let name = format!("{}-reconstruction", stem(&args.tune));
-    let file = write_output(&args.out, &name, &sequence, &sidecar)?;
-    let accuracy = reconstruction.accuracy;
-    let written = Written { file, component: None, membership: None, accuracy: Some(accuracy) };
-    context.output.result(&written, || {
-        let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
-        let names = match tune.instrument_names.as_slice() {
-            [] => "without a name".to_owned(),
-            names => names.join(", "),
-        };
-        vec![format!(
-            "{}: {} windows of instrument {} ({names}), {:.1} % of steps the same",
-            written.file.display(),
-            tune.windows.len(),
-            numbers.join(", "),
-            100.0 * accuracy,
-        )]
-    })
-}
-
-/// The latent at one end of an interpolation: a style's mean, or a tune's first window.
-fn end(model: &Model, text: &str) -> anyhow::Result<Vec<f32>> {
-    if let Some(name) = text.strip_prefix("style:") {
-        let styles = Styles::load(model)?;
-        let style = styles.find(name)?;
-        let mut z = vec![0.0; model.z_size()];
-        let mean = styles.mixture().mean(style.component);
-        for (dimension, value) in model.config().active_dimensions.iter().zip(mean) {
-            z[*dimension] = *value as f32;
+/// What `--style` or `--path` and `--bars` ask for.
+fn aim<'a>(model: &Model, styles: &'a Styles, args: &GenerateArgs) -> anyhow::Result<Aim<'a>> {
+    let bars_per_window = model.kind().n_steps() / STEPS_PER_BAR;
+    let windows = |bars: usize| {
+        if bars.is_multiple_of(bars_per_window) {
+            return Ok(bars / bars_per_window);
         }
-        return Ok(z);
+        bail!("pieces of {bars} bars can't be made of windows of {bars_per_window}");
+    };
+    let bars = args.bars.map(usize::try_from).transpose()?;
+    if let Some(parts) = &args.style {
+        let found: Vec<&Style> =
+            parts.iter().map(|part| styles.find(&part.name)).collect::<Result<_, _>>()?;
+        let n_windows = bars.map_or(Ok(1), windows)?;
+        if let [style] = found[..] {
+            let course = Course::held(&styles.distribution(style))?;
+            return Ok(Aim { course, name: style.name.clone(), styles: found, n_windows });
+        }
+        let distributions: Vec<_> = found.iter().map(|style| styles.distribution(style)).collect();
+        let weighted: Vec<_> =
+            parts.iter().zip(&distributions).map(|(part, style)| (part.share, style)).collect();
+        let total: f64 = parts.iter().map(|part| part.share).sum();
+        let name = parts.iter().zip(&found);
+        let name = name.map(|(part, style)| format!("{}:{}", style.name, part.share / total));
+        let course = Course::through(&[blend(&weighted)?])?;
+        let name = name.collect::<Vec<_>>().join(",");
+        return Ok(Aim { styles: found, course, name, n_windows });
     }
-    let tune = Tune::read(Path::new(text), model.kind())?;
-    let first = tune.windows.first().context("a tune has at least one window")?;
-    Ok(library::encode(model, std::slice::from_ref(&first.tokens)))
+    let found: Vec<&Style> =
+        args.path.iter().map(|name| styles.find(name.trim())).collect::<Result<_, _>>()?;
+    let n_windows = match bars {
+        Some(bars) => windows(bars)?,
+        None => (PATH_BARS / bars_per_window).max(found.len()),
+    };
+    if n_windows < found.len() {
+        bail!("a way through {} styles needs as many windows, not {n_windows}", found.len());
+    }
+    let gaussians = found.iter().map(|style| styles.distribution(style).moments());
+    let course = Course::through(&gaussians.collect::<Result<Vec<_>, _>>()?)
+        .context("no way through these styles")?;
+    let names: Vec<&str> = found.iter().map(|style| style.name.as_str()).collect();
+    Ok(Aim { course, name: names.join("-to-"), styles: found, n_windows })
 }
 
-pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let decoding = Decoding::from(&args.decoding);
-    let (from, to) = (end(&model, &args.from)?, end(&model, &args.to)?);
-    let control = library::control(&model, 1, args.chords.as_deref(), decoding.seed)?;
-    let way = library::interpolate(&model, &from, &to, args.steps, &control, decoding)?;
-    let mut options = playback_options(&args.playback);
-    options["from"] = args.from.clone().into();
-    options["to"] = args.to.clone().into();
-    options["steps"] = args.steps.into();
-    options["chords"] = args.chords.as_deref().into();
-    let shared = sidecar(&model, "interpolate", options, decoding);
-    let playback = Playback::from(&args.playback);
-    let mut written = Vec::new();
-    for (index, Waypoint { z, tokens }) in way.iter().enumerate() {
-        let sequence = model.kind().to_sequence([&tokens[..]], &playback);
-        let sidecar = Sidecar { index, z: vec![z.clone()], ..shared.clone() };
-        let name = format!("interpolation-{index:03}");
-        written.push(write_output(&args.out, &name, &sequence, &sidecar)?);
+/// What attributes add to latents; none without any.
+pub(super) fn shift(
+    model: &Model,
+    dials: &[Dial],
+    method: AttributeMethodArg,
+) -> anyhow::Result<Option<Vec<f64>>> {
+    if dials.is_empty() {
+        return Ok(None);
     }
-    // The whole way as one piece, to listen to.
-    let all = model.kind().to_sequence(way.iter().map(|at| &at.tokens[..]), &playback);
-    let z = way.iter().map(|at| at.z.clone()).collect();
-    let sidecar = Sidecar { index: way.len(), z, ..shared };
-    written.push(write_output(&args.out, "interpolation", &all, &sidecar)?);
-    context
-        .output
-        .result(&written, || written.iter().map(|file| file.display().to_string()).collect())
+    Ok(Some(AttributeVectors::load(model)?.shift(dials, method.into())?))
 }

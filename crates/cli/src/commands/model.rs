@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use controlgen::attribute::AttributeVectors;
+use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_corpus;
 use controlgen::model::Model;
 use controlgen::run::RunFolder;
-use controlgen::style::{FitRequest, fit as fit_styles};
+use controlgen::style::{FitRequest, Reference, fit as fit_styles};
 use controlgen::training::{TrainOutcome, TrainRequest, train as train_model};
 use musicvae::RecurrentPrecision;
 use musicvae::presets as named;
@@ -122,6 +124,13 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         seed: args.seed,
     };
     let summary = fit_styles(&model, &request, &context.stages)?;
+    // What else stands in a model folder and rests on the same windows.
+    let index = CopyIndex::make(&args.corpus, &model)?;
+    let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?);
+    if let Err(error) = &learnt {
+        // Styles don't need them, and not every model has what they are learnt from.
+        note(&format!("without attributes: {error}"));
+    }
     context.output.result(&summary, || {
         let mut lines = vec![format!(
             "{} styles ({:?} covariance) on {} active dimensions of {} windows; mean \
@@ -134,6 +143,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
             summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
         )];
         lines.extend(super::style::lines(&summary.styles));
+        lines.push(super::attribute::index_line(&index));
         lines
     })
 }

@@ -110,10 +110,10 @@ fn show(
         row("real".to_owned(), real, "#333333"),
         row("the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
     ];
-    for style in &chosen {
+    for (number, style) in chosen.iter().enumerate() {
         let generated = generate(&model, &styles, style, n, None, decoding.into())?;
         let windows = generated.into_iter().map(|window| window.tokens).collect();
-        let color = STYLE_COLORS[style.component % STYLE_COLORS.len()];
+        let color = STYLE_COLORS[style.component().unwrap_or(number) % STYLE_COLORS.len()];
         picture_rows.push(row(format!("new, of {}", style.name), windows, color));
     }
     write_atomic(picture, draw(&picture_rows).as_bytes())?;

@@ -79,10 +79,13 @@ impl Method {
                     Err(_) => Ok(None),
                 }
             }
-            Self::Added => match few_shot_distribution(population, rows) {
-                Some(style) => draw(Source::Mixture(&style)),
-                None => Ok(None),
-            },
+            Self::Added => {
+                let Ok(samples) = Samples::new(rows, rows.len() / d, d) else { return Ok(None) };
+                match adapted(population, &samples) {
+                    Some(style) => draw(Source::Mixture(&style)),
+                    None => Ok(None),
+                }
+            }
         }
     }
 }
@@ -90,18 +93,19 @@ impl Method {
 /// Windows of evidence that the population counts for where components and weights are moved.
 const RELEVANCE: f64 = 16.0;
 
-/// A style of few latents `[n, d]`, as `style add` makes it: the population adapted to them (MAP, Reynolds,
+/// A style of few latents, as `style add` makes it: the population adapted to them (MAP, Reynolds,
 /// Quatieri and Dunn 2000), with weights `(n_k + τ w_k) / (n + τ)`.
-fn few_shot_distribution(population: &GaussianMixture, rows: &[f64]) -> Option<GaussianMixture> {
-    let d = population.n_features();
-    let samples = Samples::new(rows, rows.len() / d, d).ok()?;
-    let responsibilities = population.predict_proba(&samples).ok()?;
+pub(super) fn adapted(
+    population: &GaussianMixture,
+    samples: &Samples<'_>,
+) -> Option<GaussianMixture> {
+    let responsibilities = population.predict_proba(samples).ok()?;
     let n = samples.n_samples() as f64;
     let weights = population.weights().iter().enumerate().map(|(k, weight)| {
         let count: f64 = responsibilities.rows().map(|row| row[k]).sum();
         (count + RELEVANCE * weight) / (n + RELEVANCE)
     });
-    let adapted = population.adapt(&samples, RELEVANCE).ok()?.model;
+    let adapted = population.adapt(samples, RELEVANCE).ok()?.model;
     let (means, covariances) = (adapted.means().to_vec(), adapted.covariances().clone());
     GaussianMixture::from_parameters(weights.collect(), means, covariances).ok()
 }

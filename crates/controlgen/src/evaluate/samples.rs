@@ -5,7 +5,8 @@ use musicvae::seed;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-use crate::generate::{Decoding, GenerateError, control};
+use crate::generate::{Controls, Decoding, GenerateError};
+use crate::latent::sample_style;
 use crate::model::Model;
 
 /// A way of drawing latents.
@@ -42,6 +43,15 @@ impl Source<'_> {
     /// `n` latents, `[n, Z]`; number `i` depends on the seed and `i` alone.
     pub fn draw(&self, model: &Model, n: usize, seed: u64) -> Vec<f32> {
         let active = &model.config().active_dimensions;
+        let of = |mixture: &GaussianMixture| sample_style(mixture, active, model.z_size(), n, seed);
+        match self {
+            // As `generate` draws them.
+            Self::Mixture(mixture) => return of(mixture),
+            Self::Component(mixture, component) => {
+                return of(&mixture.only(&[*component]).expect("a component of the mixture"));
+            }
+            Self::Prior | Self::MeanDeviation { .. } => {}
+        }
         let mut latents = Vec::with_capacity(n * model.z_size());
         for index in 0..n as u64 {
             let mut rng = seed::stream(seed, "eval latent", index);
@@ -57,16 +67,12 @@ impl Source<'_> {
     /// Values of the active dimensions; none for those that stay as the prior has them.
     fn point(&self, rng: &mut impl Rng) -> Vec<f64> {
         match self {
-            Self::Mixture(mixture) => mixture.sample(1, rng).points,
-            Self::Component(mixture, component) => {
-                mixture.sample_component(*component, 1, rng).expect("a component of the mixture")
-            }
-            Self::Prior => Vec::new(),
             Self::MeanDeviation { mean, deviation } => mean
                 .iter()
                 .zip(deviation)
                 .map(|(m, s)| m + s * (2.0 * rng.random::<f64>() - 1.0))
                 .collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -82,7 +88,7 @@ impl Source<'_> {
         seed: u64,
     ) -> Result<Vec<Vec<u16>>, GenerateError> {
         let decoding = Decoding { temperature: Some(temperature), seed }.check()?;
-        let control = control(model, n, None, seed)?;
+        let control = Controls::new(model, None)?.of(0, n, seed);
         Ok(decoding.decode(model, &self.draw(model, n, seed), &control))
     }
 }

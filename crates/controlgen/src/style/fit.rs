@@ -91,12 +91,13 @@ pub fn fit(
         .into_iter()
         .enumerate()
         .map(|(component, nearest)| Style {
-            component,
             name: format!("style-{component}"),
+            components: vec![component],
             hidden: false,
             share: labels.iter().filter(|label| **label == component).count() as f64
                 / labels.len() as f64,
             nearest,
+            added: None,
         })
         .collect();
 

@@ -191,6 +191,45 @@ impl GaussianMixture {
         Self::from_valid(weights, means, covariances)
     }
 
+    /// The mixture of some components, in the order given; their weights are scaled to sum to 1 (components without
+    /// any weight count alike).
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuchComponent`], also when one is repeated, and [`ModelError::NoComponents`] for none.
+    pub fn only(&self, components: &[usize]) -> Result<Self, ModelError> {
+        let (d, n_components) = (self.n_features(), self.n_components());
+        if components.is_empty() {
+            return Err(ModelError::NoComponents);
+        }
+        for (at, component) in components.iter().enumerate() {
+            self.expect_component(*component)?;
+            if components[..at].contains(component) {
+                return Err(ModelError::NoSuchComponent { component: *component, n_components });
+            }
+        }
+        let total: f64 = components.iter().map(|k| self.weights()[*k]).sum();
+        let weight = |k: &usize| {
+            if total > 0.0 { self.weights()[*k] / total } else { 1.0 / components.len() as f64 }
+        };
+        let pick = |values: &[f64], width: usize| -> Vec<f64> {
+            components.iter().flat_map(|k| values[k * width..][..width].to_vec()).collect()
+        };
+        let covariances = match self.covariances() {
+            Covariances::Full(v) => Covariances::Full(pick(v, d * d)),
+            Covariances::Tied(v) => Covariances::Tied(v.clone()),
+            Covariances::Diag(v) => Covariances::Diag(pick(v, d)),
+            Covariances::Spherical(v) => Covariances::Spherical(pick(v, 1)),
+            Covariances::LowRank { rank, values } => {
+                Covariances::LowRank { rank: *rank, values: pick(values, d * (rank + 1)) }
+            }
+        };
+        Self::from_valid(
+            components.iter().map(weight).collect(),
+            pick(self.means(), d),
+            covariances,
+        )
+    }
+
     /// The mixture without one component; the others' weights grow in proportion.
     ///
     /// # Errors

@@ -67,6 +67,15 @@ fn a_merged_mixture_keeps_its_moments() {
         // Diagonal shapes keep the variances; what is off the diagonal is not theirs to keep.
         assert!((before.covariance()[3 * k] - after.covariance()[3 * k]).abs() < 1e-13);
     }
+    let some = three.only(&[2, 0]).unwrap();
+    assert_eq!((some.mean(0), some.mean(1)), (three.mean(2), three.mean(0)));
+    assert_eq!(
+        (some.covariance(0), some.covariance(1)),
+        (three.covariance(2), three.covariance(0))
+    );
+    assert!((some.weights()[1] - 0.2 / 0.7).abs() < 1e-15);
+    assert!(matches!(three.only(&[0, 0]), Err(ModelError::NoSuchComponent { .. })));
+    assert!(matches!(three.only(&[]), Err(ModelError::NoComponents)));
     let one = three.without(1).unwrap();
     assert!((one.weights()[0] - 0.2 / 0.7).abs() < 1e-15);
     assert!(matches!(three.merged(1, 1), Err(ModelError::NoSuchComponent { .. })));

@@ -14,6 +14,8 @@ pub struct DrumExtractOptions {
     pub gap_bars: Option<f64>,
     /// Lengthen the last bar to a whole one.
     pub pad_end: bool,
+    /// Where the end is padded, lengthen to a multiple of so many bars: 1, or a window's, so that no bar is lost.
+    pub pad_bars: u32,
     /// Cut longer tracks at this many bars; what is cut off is not searched again. `None` for no bound but
     /// [`Melody::MAX_STEPS`].
     pub max_bars: Option<u32>,
@@ -22,7 +24,7 @@ pub struct DrumExtractOptions {
 impl Default for DrumExtractOptions {
     /// What MusicVAE uses: a gap of one bar, whole bars, at most 100 of them.
     fn default() -> Self {
-        Self { gap_bars: Some(1.0), pad_end: true, max_bars: Some(100) }
+        Self { gap_bars: Some(1.0), pad_end: true, pad_bars: 1, max_bars: Some(100) }
     }
 }
 
@@ -66,7 +68,8 @@ pub(crate) fn extract_notes<'a>(
         let n_hits = rest.windows(2).position(breaks).map_or(rest.len(), |last| last + 1);
         let (track, later) = rest.split_at(n_hits);
         let n_steps = track.last().map_or(0, |last| last.0 - start_step + 1);
-        let padding = if options.pad_end { (bar - n_steps % bar) % bar } else { 0 };
+        let whole = bar.saturating_mul(Step::from(options.pad_bars.max(1)));
+        let padding = if options.pad_end { (whole - n_steps % whole) % whole } else { 0 };
         let n_steps = n_steps.saturating_add(padding);
         let kept = options
             .max_bars

@@ -16,6 +16,8 @@ pub struct ExtractOptions {
     pub ignore_polyphonic: bool,
     /// Lengthen the last bar to a whole one.
     pub pad_end: bool,
+    /// Where the end is padded, lengthen to a multiple of so many bars: 1, or a window's, so that no bar is lost.
+    pub pad_bars: u32,
     /// Cut longer melodies at this many bars; what is cut off is not searched again. `None` for no bound but
     /// [`Melody::MAX_STEPS`].
     pub max_bars: Option<u32>,
@@ -24,7 +26,13 @@ pub struct ExtractOptions {
 impl Default for ExtractOptions {
     /// What MusicVAE uses: a gap of one bar, the highest of a chord, whole bars, at most 100 of them.
     fn default() -> Self {
-        Self { gap_bars: Some(1.0), ignore_polyphonic: true, pad_end: true, max_bars: Some(100) }
+        Self {
+            gap_bars: Some(1.0),
+            ignore_polyphonic: true,
+            pad_end: true,
+            pad_bars: 1,
+            max_bars: Some(100),
+        }
     }
 }
 
@@ -151,7 +159,8 @@ fn extract_instrument(
             placed.push(Placed { start, end, event: MelodyEvent::NoteOn(note.pitch) });
         }
         let Some(last) = placed.last() else { return Ok(()) };
-        let padding = if options.pad_end { (bar - last.end % bar) % bar } else { 0 };
+        let whole = bar.saturating_mul(Step::from(options.pad_bars.max(1)));
+        let padding = if options.pad_end { (whole - last.end % whole) % whole } else { 0 };
         let n_steps = last.end.saturating_add(padding);
         let kept = options
             .max_bars

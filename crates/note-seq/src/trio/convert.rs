@@ -186,8 +186,9 @@ impl TrioConverter {
 
     /// One instrument's drum labels over the whole stretch, or `None` if it strikes nothing that the map knows.
     fn drums(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
+        let max_bars = Some(self.max_bars);
         let options =
-            DrumExtractOptions { gap_bars: None, pad_end: true, max_bars: Some(self.max_bars) };
+            DrumExtractOptions { gap_bars: None, max_bars, ..DrumExtractOptions::default() };
         let tracks = extract_notes(notes.iter(), bars, &self.map, &options).ok()?;
         let track = tracks.into_iter().next()?;
         let n_steps = n_bars * self.steps_per_bar as usize;

@@ -83,6 +83,17 @@ fn leading_bars_are_left_out_and_the_end_is_padded_with_its_off() {
 }
 
 #[test]
+fn the_end_can_be_padded_to_whole_windows() {
+    let options = ExtractOptions { pad_bars: 2, ..ExtractOptions::default() };
+    let padded =
+        |notes: &[(u8, Step, Step)]| labels(&extract(&sequence(notes), &options).unwrap()[0]);
+    assert_eq!(padded(&[(60, 0, 16)]), runs(&[(41, 1), (0, 15), (1, 1), (0, 15)]));
+    // Two bars are whole.
+    assert_eq!(padded(&[(60, 0, 32)]), runs(&[(41, 1), (0, 31)]));
+    assert_eq!(padded(&[(60, 0, 33)]).len(), 64);
+}
+
+#[test]
 fn a_cut_melody_is_not_searched_again() {
     let notes: Vec<(u8, Step, Step)> = (0..120).map(|bar| (60, bar * 16, bar * 16 + 16)).collect();
     let found = melodies(&notes);

@@ -1,0 +1,175 @@
+//! What can be typed after `mix`, `similar`, `attribute` and `copy-index`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use controlgen::attribute::{AttributeMethod, Dial};
+use controlgen::mix::MixMethod;
+use controlgen::tune::TuneOptions;
+
+use super::{PlaybackArgs, RedecodingArgs};
+
+/// How a tune is taken from a file.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "The tune")]
+pub(crate) struct TuneArgs {
+    /// Take this instrument, as `controlgen inspect` numbers them [default: the most melodic one]
+    #[arg(long, value_name = "INSTRUMENT")]
+    pub(crate) track: Option<u32>,
+    /// Move music of a tune that had to be moved by octaves back to where the tune was
+    #[arg(long)]
+    pub(crate) transpose_back: bool,
+}
+
+impl From<&TuneArgs> for TuneOptions {
+    fn from(args: &TuneArgs) -> Self {
+        Self { track: args.track }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MixArgs {
+    /// A MIDI file, or `-` for standard input
+    pub(crate) tune: PathBuf,
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The style to mix in, by name or number
+    #[arg(long, value_name = "STYLE")]
+    pub(crate) style: String,
+    /// How far into the style: 0 stays with the tune, 1 arrives
+    #[arg(long, default_value_t = 0.5, value_name = "S")]
+    pub(crate) strength: f64,
+    /// By what way
+    #[arg(long, value_enum, default_value_t = MixMethodArg::Transport)]
+    pub(crate) method: MixMethodArg,
+    /// General MIDI program of the second voice, 0 to 127
+    #[arg(long, default_value_t = 11, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=127))]
+    pub(crate) voice_program: u8,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) taking: TuneArgs,
+    #[command(flatten)]
+    pub(crate) decoding: RedecodingArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
+/// By what way a tune moves into a style.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum MixMethodArg {
+    /// Optimal transport from the tune's own style to the other
+    Transport,
+    /// A straight line to a draw of the style
+    Line,
+}
+
+impl From<MixMethodArg> for MixMethod {
+    fn from(method: MixMethodArg) -> Self {
+        match method {
+            MixMethodArg::Transport => Self::Transport,
+            MixMethodArg::Line => Self::Line,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimilarArgs {
+    /// A MIDI file, or `-` for standard input
+    pub(crate) tune: PathBuf,
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// How far from the tune, in deviations of the training music for each dimension: 0 is the tune,
+    /// 1.4 is as far as unrelated music
+    #[arg(long, default_value_t = 0.5, value_name = "D")]
+    pub(crate) distance: f64,
+    /// How many variations
+    #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) n: u32,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) taking: TuneArgs,
+    #[command(flatten)]
+    pub(crate) decoding: RedecodingArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
+/// Which directions attributes are turned in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AttributeMethodArg {
+    /// From windows that have little of it to those that have much: what goes with it changes, too
+    Quartile,
+    /// By regression on all attributes together: the others are held as far as may be
+    Regression,
+}
+
+impl From<AttributeMethodArg> for AttributeMethod {
+    fn from(method: AttributeMethodArg) -> Self {
+        match method {
+            AttributeMethodArg::Quartile => Self::Quartile,
+            AttributeMethodArg::Regression => Self::Regression,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AttributeCommand {
+    /// List what can be turned in a model
+    List {
+        /// The model folder
+        #[arg(long, value_name = "FOLDER")]
+        model: PathBuf,
+        /// Turn each dial on N real windows and say what the music does, and what else moves
+        #[arg(long, value_name = "N")]
+        check: Option<usize>,
+    },
+    /// Learn it anew from the model's reference windows
+    Learn {
+        /// The model folder
+        #[arg(long, value_name = "FOLDER")]
+        model: PathBuf,
+    },
+    /// Turn it in a tune
+    Apply(AttributeApplyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttributeApplyArgs {
+    /// A MIDI file, or `-` for standard input
+    pub(crate) tune: PathBuf,
+    /// What to turn, and by how many deviations of the training music, such as density:+1.5; may be
+    /// given several times
+    #[arg(long, required = true, value_name = "NAME:BY", value_parser = crate::resolve::dial, allow_hyphen_values = true)]
+    pub(crate) attribute: Vec<Dial>,
+    /// Which directions attributes are turned in
+    #[arg(long, value_enum, default_value_t = AttributeMethodArg::Regression)]
+    pub(crate) attribute_method: AttributeMethodArg,
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) taking: TuneArgs,
+    #[command(flatten)]
+    pub(crate) decoding: RedecodingArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyIndexArgs {
+    /// The model folder: receives `copy.index`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The corpus that the model was trained on
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+}

@@ -1,0 +1,224 @@
+//! `controlgen attribute …` and `copy-index`.
+
+use std::path::Path;
+
+use controlgen::attribute::{
+    AttributeMethod, AttributeVectors, DialReport, DialRequest, dial_report,
+};
+use controlgen::copy::CopyIndex;
+use controlgen::generate::{Decoding, controls_of, encode};
+use controlgen::model::Model;
+use controlgen::output::Sidecar;
+use controlgen::style::Reference;
+use controlgen::tune::TuneOptions;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Context;
+use super::generate::shift;
+use super::writing::{Output, Writer, read_tune, rows, stem, styles_if_any, tune_options};
+use crate::args::{AttributeApplyArgs, AttributeCommand, CopyIndexArgs};
+use crate::output::table;
+
+/// Positions that a dial is tried at.
+const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
+
+pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Result<()> {
+    match command {
+        AttributeCommand::List { model, check } => list(context, &model, check),
+        AttributeCommand::Learn { model } => {
+            let model = Model::load(&model, &context.device()?)?;
+            let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?)?;
+            context.output.result(&learnt, || lines(&learnt))
+        }
+        AttributeCommand::Apply(args) => apply(context, &args),
+    }
+}
+
+/// The attributes for programs.
+#[derive(Serialize)]
+struct List {
+    attributes: AttributeVectors,
+    /// What dials do, by each method.
+    checks: Vec<DialReport>,
+}
+
+fn list(context: &Context, folder: &Path, check: Option<usize>) -> anyhow::Result<()> {
+    let model = Model::load(folder, &context.device()?)?;
+    let attributes = AttributeVectors::load(&model)?;
+    let mut checks = Vec::new();
+    if let Some(n) = check {
+        let reference = Reference::load(&model)?;
+        for vector in &attributes.vectors {
+            for method in [AttributeMethod::Regression, AttributeMethod::Quartile] {
+                let request = DialRequest {
+                    attribute: vector.attribute,
+                    method,
+                    dials: &DIALS,
+                    n,
+                    decoding: Decoding { temperature: None, seed: 0 },
+                };
+                checks.push(dial_report(&model, &reference, &attributes, &request)?);
+            }
+        }
+    }
+    let list = List { attributes, checks };
+    context.output.result(&list, || {
+        let mut lines = lines(&list.attributes);
+        lines.extend(check_lines(&list.checks));
+        lines
+    })
+}
+
+/// Attributes as a table for people.
+fn lines(attributes: &AttributeVectors) -> Vec<String> {
+    let head = ["attribute", "counts", "mean", "deviation", "told by latents"];
+    let mut cells = vec![head.map(str::to_owned).to_vec()];
+    cells.extend(attributes.vectors.iter().map(|v| {
+        vec![
+            v.attribute.name().to_owned(),
+            v.attribute.unit().to_owned(),
+            format!("{:.2}", v.mean),
+            format!("{:.2}", v.std_dev),
+            format!("{:.0} %", 100.0 * v.r_squared),
+        ]
+    }));
+    let mut lines = table(&cells);
+    lines.push(format!("learnt from {} windows", attributes.n_windows));
+    lines.extend(
+        attributes.unlearnt.iter().map(|u| format!("not {}: {}", u.attribute.name(), u.why)),
+    );
+    lines
+}
+
+fn check_lines(checks: &[DialReport]) -> Vec<String> {
+    if checks.is_empty() {
+        return Vec::new();
+    }
+    let head = ["dial", "by", "Spearman", "moves by", "others that move"];
+    let mut cells = vec![head.map(str::to_owned).to_vec()];
+    for check in checks {
+        let mut others: Vec<_> = check.others.iter().filter(|o| o.slope.abs() >= 0.1).collect();
+        others.sort_by(|a, b| b.slope.abs().total_cmp(&a.slope.abs()));
+        let others = others.iter().map(|o| format!("{} {:+.2}", o.attribute.name(), o.slope));
+        let method = match check.method {
+            AttributeMethod::Regression => "regression",
+            AttributeMethod::Quartile => "quartile",
+        };
+        cells.push(vec![
+            check.attribute.name().to_owned(),
+            method.to_owned(),
+            format!("{:.3}", check.spearman),
+            format!("{:+.2}", check.slope),
+            others.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    table(&cells)
+}
+
+/// A tune with attributes turned.
+#[derive(Serialize)]
+struct Turned {
+    #[serde(flatten)]
+    written: super::writing::Written,
+    /// Attributes of the tune and of what it became, mean over the windows.
+    measured: Vec<Measured>,
+}
+
+/// An attribute before and after.
+#[derive(Serialize)]
+struct Measured {
+    attribute: controlgen::attribute::Attribute,
+    before: Option<f64>,
+    after: Option<f64>,
+}
+
+fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let styles = styles_if_any(&model);
+    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let decoding = Decoding::from(&args.decoding).check()?;
+    let windows = tune.window_tokens();
+    let mut z = encode(&model, &windows);
+    let shift = shift(&model, &args.attribute, args.attribute_method)?.unwrap_or_default();
+    for z in z.chunks_exact_mut(model.z_size()) {
+        for (dimension, by) in model.config().active_dimensions.iter().zip(&shift) {
+            z[*dimension] += *by as f32;
+        }
+    }
+    let control = controls_of(&model, windows.iter().map(Vec::as_slice));
+    let turned = decoding.decode(&model, &z, &control);
+    let measured = args
+        .attribute
+        .iter()
+        .map(|dial| Measured {
+            attribute: dial.attribute,
+            before: mean(&model, dial.attribute, &windows),
+            after: mean(&model, dial.attribute, &turned),
+        })
+        .collect();
+    let mut options = tune_options(&tune);
+    options["attributes"] = json!(args.attribute);
+    options["attribute_method"] = json!(AttributeMethod::from(args.attribute_method));
+    let sound = args.playback.of_tune(&tune);
+    let command = ("attribute apply", options);
+    let writer = Writer::new(&model, styles.as_ref(), &args.out, sound, command, decoding)?
+        .transposed(&args.taking, &tune);
+    let z = rows(&z, model.z_size());
+    let sidecar = Sidecar { z, warnings: tune.warnings.clone(), ..writer.sidecar() };
+    let name = format!("{}-turned", stem(&args.tune));
+    let written = writer.write(Output { name, windows: turned, sidecar })?;
+    let turned = Turned { written, measured };
+    context.output.result(&turned, || {
+        let number = |n: Option<f64>| n.map_or("-".to_owned(), |n| format!("{n:.2}"));
+        let mut lines = vec![turned.written.line()];
+        lines.extend(turned.measured.iter().map(|m| {
+            let (name, unit) = (m.attribute.name(), m.attribute.unit());
+            format!("{name}: {} before, {} after ({unit})", number(m.before), number(m.after))
+        }));
+        lines
+    })
+}
+
+/// The mean of an attribute over windows that have it.
+fn mean(
+    model: &Model,
+    attribute: controlgen::attribute::Attribute,
+    windows: &[Vec<u16>],
+) -> Option<f64> {
+    let layout = model.config().musicvae.window();
+    let values: Vec<f64> = windows
+        .iter()
+        .filter_map(|window| {
+            let melody = controlgen::line::lines(&layout, [&window[..]]).swap_remove(0);
+            attribute.measure(&melody.notes, layout.n_steps)
+        })
+        .collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// What a copy index holds.
+#[derive(Serialize)]
+struct Indexed {
+    n_files: usize,
+    n_notes: usize,
+    n_bytes: usize,
+}
+
+pub(super) fn copy_index(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let index = CopyIndex::make(&args.corpus, &model)?;
+    let indexed =
+        Indexed { n_files: index.n_files(), n_notes: index.n_notes(), n_bytes: index.n_bytes() };
+    context.output.result(&indexed, || vec![index_line(&index)])
+}
+
+/// An index in a line.
+pub(super) fn index_line(index: &CopyIndex) -> String {
+    format!(
+        "copies are looked for in {} notes of {} files ({:.1} MB)",
+        index.n_notes(),
+        index.n_files(),
+        index.n_bytes() as f64 / 1e6,
+    )
+}

@@ -1,0 +1,153 @@
+//! `controlgen mix` and `similar`.
+
+use controlgen::generate::Decoding;
+use controlgen::mix::{HarmonyReport, MixRequest, harmony_report, mix as mix_in};
+use controlgen::model::Model;
+use controlgen::output::Sidecar;
+use controlgen::similar::similar as variations;
+use controlgen::style::{Reference, Styles};
+use controlgen::tune::TuneOptions;
+use note_seq::{NoteSequence, Playback, Program};
+use serde::Serialize;
+
+use super::Context;
+use super::writing::{Output, Writer, Written, file_name, read_tune, rows, stem, tune_options};
+use crate::args::{MixArgs, SimilarArgs};
+
+/// A tune with a style mixed in.
+#[derive(Serialize)]
+struct WrittenMix {
+    /// The mix alone.
+    mix: Written,
+    /// The tune with the mix as a second voice.
+    duet: Written,
+    membership_before: f64,
+    membership_after: f64,
+    harmony: HarmonyReport,
+}
+
+pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let styles = Styles::load(&model)?;
+    let style = styles.find(&args.style)?;
+    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let decoding = Decoding::from(&args.decoding);
+    let request =
+        MixRequest { style, strength: args.strength, method: args.method.into(), decoding };
+    let windows = tune.window_tokens();
+    let mixed = mix_in(&model, &styles, &windows, &request)?;
+    let reference = Reference::load(&model)?;
+    let harmony = harmony_report(&model, &styles, &reference, &windows, &mixed, &request)?;
+
+    let mut options = tune_options(&tune);
+    options["style"] = style.name.clone().into();
+    options["strength"] = args.strength.into();
+    options["method"] = serde_json::to_value(request.method)?;
+    options["from_component"] = mixed.from.into();
+    options["voice_program"] = args.voice_program.into();
+    options["harmony"] = serde_json::to_value(&harmony)?;
+    let sound = args.playback.of_tune(&tune);
+    let writer = Writer::new(&model, Some(&styles), &args.out, sound, ("mix", options), decoding)?
+        .transposed(&args.taking, &tune);
+    let sidecar = |index| Sidecar {
+        index,
+        style: Some(style.name.clone()),
+        component: style.component(),
+        z: rows(&mixed.z, model.z_size()),
+        membership: Some(mixed.components.clone()),
+        style_membership: Some(mixed.membership_after),
+        warnings: tune.warnings.clone(),
+        ..writer.sidecar()
+    };
+    let name = format!("{}-mix-{}", stem(&args.tune), file_name(&style.name));
+    let output = |name: String, index| Output {
+        name,
+        windows: mixed.windows.clone(),
+        sidecar: sidecar(index),
+    };
+    let alone = writer.write(output(name.clone(), 0))?;
+    let voice = Playback { program: Program::saturating(args.voice_program), ..*writer.playback() };
+    let together =
+        duet(writer.music(&windows, writer.playback()), writer.music(&mixed.windows, &voice));
+    let duet = writer.write_music(output(format!("{name}-duet"), 1), &together)?;
+    let written = WrittenMix {
+        mix: alone,
+        duet,
+        membership_before: mixed.membership_before,
+        membership_after: mixed.membership_after,
+        harmony,
+    };
+    context.output.result(&written, || {
+        let share =
+            |share: Option<f64>| share.map_or("-".to_owned(), |s| format!("{:.1} %", 100.0 * s));
+        vec![
+            written.mix.line(),
+            format!("{}  the tune and the second voice", written.duet.file.display()),
+            format!(
+                "membership in {}: {:.2} before, {:.2} after",
+                style.name, written.membership_before, written.membership_after
+            ),
+            format!(
+                "consonant with the tune: {} of the time together; other styles {}, unrelated music \
+                 {}",
+                share(written.harmony.consonance),
+                share(written.harmony.other_styles),
+                share(written.harmony.unrelated),
+            ),
+        ]
+    })
+}
+
+/// Two pieces at once, the second one's tones on instruments of their own.
+fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
+    let n_taken = first.instruments().last().map_or(0, |last| last + 1);
+    for note in &mut second.notes {
+        note.instrument += n_taken;
+    }
+    NoteSequence::merge(&[first, second])
+}
+
+pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let styles = Styles::load(&model)?;
+    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let decoding = Decoding::from(&args.decoding);
+    let all = styles.mixture().moments()?;
+    let n = usize::try_from(args.n)?;
+    let found = variations(&model, &all, &tune.window_tokens(), args.distance, n, decoding)?;
+    let mut options = tune_options(&tune);
+    options["distance"] = args.distance.into();
+    options["n"] = n.into();
+    let sound = args.playback.of_tune(&tune);
+    let writer =
+        Writer::new(&model, Some(&styles), &args.out, sound, ("similar", options), decoding)?
+            .transposed(&args.taking, &tune);
+    let mut written = Vec::new();
+    for (index, variation) in found.into_iter().enumerate() {
+        let mut sidecar = Sidecar {
+            index,
+            z: rows(&variation.z, model.z_size()),
+            warnings: tune.warnings.clone(),
+            ..writer.sidecar()
+        };
+        sidecar.options["distance_again"] = variation.distance_again.into();
+        let name = format!("{}-similar-{index:03}", stem(&args.tune));
+        let piece = writer.write(Output { name, windows: variation.windows, sidecar })?;
+        written.push(WrittenVariation { piece, distance_again: variation.distance_again });
+    }
+    context.output.result(&written, || {
+        let line = |w: &WrittenVariation| {
+            format!("{}  distance of the music {:.2}", w.piece.line(), w.distance_again)
+        };
+        written.iter().map(line).collect()
+    })
+}
+
+/// A variation that was written.
+#[derive(Serialize)]
+struct WrittenVariation {
+    #[serde(flatten)]
+    piece: Written,
+    /// How far the variation, encoded again, is from the tune.
+    distance_again: f64,
+}

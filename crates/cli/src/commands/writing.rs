@@ -1,0 +1,247 @@
+//! What the commands that write music share: MIDI files with what is to be known of them beside.
+
+use std::path::{Path, PathBuf};
+
+use controlgen::copy::CopyIndex;
+use controlgen::generate::{Decoding, encode};
+use controlgen::model::Model;
+use controlgen::output::{CopyCheck, Sidecar, write_output};
+use controlgen::style::Styles;
+use controlgen::tune::{Tune, TuneOptions};
+use note_seq::{NoteSequence, Playback};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::args::{PlaybackArgs, TuneArgs};
+use crate::progress::note;
+
+/// One written piece.
+#[derive(Serialize)]
+pub(super) struct Written {
+    pub(super) file: PathBuf,
+    /// The component it falls into after encoding it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) component: Option<usize>,
+    /// How surely it belongs to the style it was asked of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) membership: Option<f64>,
+    /// The search for copies of training music.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) copy: Option<CopyCheck>,
+}
+
+impl Written {
+    /// The file and what is known of it, in a line.
+    pub(super) fn line(&self) -> String {
+        let mut line = self.file.display().to_string();
+        if let Some(membership) = self.membership {
+            line.push_str(&format!("  membership {membership:.2}"));
+        }
+        if let Some(longest) = self.copy.as_ref().and_then(|copy| copy.longest.as_ref()) {
+            line.push_str(&format!(
+                "  longest copy {} notes ({} bar {})",
+                longest.n_notes,
+                longest.file,
+                longest.start_bar + 1
+            ));
+        }
+        line
+    }
+}
+
+/// A piece to be written.
+pub(super) struct Output {
+    pub(super) name: String,
+    pub(super) windows: Vec<Vec<u16>>,
+    /// What only this piece has.
+    pub(super) sidecar: Sidecar,
+}
+
+/// Writes the pieces of one command.
+pub(super) struct Writer<'a> {
+    model: &'a Model,
+    styles: Option<&'a Styles>,
+    index: Option<CopyIndex>,
+    playback: Playback,
+    out: &'a Path,
+    /// Semitones that pieces are moved by when they are written.
+    transpose: i32,
+    shared: Sidecar,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer for a command with its options.
+    pub(super) fn new(
+        model: &'a Model,
+        styles: Option<&'a Styles>,
+        out: &'a Path,
+        playback: Playback,
+        (command, options): (&str, Value),
+        decoding: Decoding,
+    ) -> anyhow::Result<Self> {
+        let mut options = options;
+        options["qpm"] = playback.qpm.into();
+        options["program"] = playback.program.get().into();
+        let index = CopyIndex::of_model(model)?;
+        let shared = Sidecar {
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model_hash: model.hash().to_owned(),
+            command: command.to_owned(),
+            options,
+            seed: decoding.seed,
+            index: 0,
+            style: None,
+            component: None,
+            z: Vec::new(),
+            temperature: decoding.temperature,
+            membership: None,
+            style_membership: None,
+            attempt: None,
+            copy: None,
+            warnings: Vec::new(),
+        };
+        Ok(Self { model, styles, index, playback, out, transpose: 0, shared })
+    }
+
+    /// Moves what is written by some semitones, as `--transpose-back` asks.
+    pub(super) fn transposed(mut self, taking: &TuneArgs, tune: &Tune) -> Self {
+        if taking.transpose_back {
+            self.transpose = -tune.transposed;
+        }
+        self.shared.options["transposed"] = (self.transpose + tune.transposed).into();
+        self
+    }
+
+    /// The model's index of training music, if it has one.
+    pub(super) fn index(&self) -> Option<&CopyIndex> {
+        self.index.as_ref()
+    }
+
+    /// The parts of a sidecar that all outputs share.
+    pub(super) fn sidecar(&self) -> Sidecar {
+        self.shared.clone()
+    }
+
+    /// How music sounds.
+    pub(super) fn playback(&self) -> &Playback {
+        &self.playback
+    }
+
+    /// Windows as music, moved as asked.
+    pub(super) fn music(&self, windows: &[Vec<u16>], playback: &Playback) -> NoteSequence {
+        let windows = windows.iter().map(Vec::as_slice);
+        let mut music = self.model.kind().to_sequence(windows, playback);
+        music.transpose(self.transpose);
+        music
+    }
+
+    /// Writes a piece with what is known of it: components and copies are looked for where the sidecar
+    /// does not say them yet.
+    pub(super) fn write(&self, output: Output) -> anyhow::Result<Written> {
+        let music = self.music(&output.windows, &self.playback);
+        self.write_music(output, &music)
+    }
+
+    /// The same of music that is more than the windows.
+    pub(super) fn write_music(
+        &self,
+        output: Output,
+        music: &NoteSequence,
+    ) -> anyhow::Result<Written> {
+        let Output { name, windows, mut sidecar } = output;
+        if let (None, Some(styles)) = (&sidecar.membership, self.styles) {
+            let rows = styles.memberships(self.model, &encode(self.model, &windows));
+            let mut mean = vec![0.0; styles.mixture().n_components()];
+            for row in &rows {
+                mean.iter_mut().zip(row).for_each(|(sum, p)| *sum += p / rows.len() as f64);
+            }
+            sidecar.membership = Some(mean);
+        }
+        match (&self.index, &sidecar.copy) {
+            (Some(index), None) => {
+                let layout = self.model.config().musicvae.window();
+                let longest = index.longest(&layout, windows.iter().map(Vec::as_slice));
+                sidecar.copy = Some(CopyCheck { longest });
+            }
+            (None, None) => sidecar.warnings.push(
+                "copies of training music were not looked for: the model has no `copy.index`"
+                    .to_owned(),
+            ),
+            _ => {}
+        }
+        if music.notes.is_empty() {
+            sidecar
+                .warnings
+                .push("no note in it; try another seed or a lower temperature".to_owned());
+        }
+        let component = sidecar.membership.as_deref().and_then(most_probable);
+        let file = write_output(self.out, &name, music, &sidecar)?;
+        let (membership, copy) = (sidecar.style_membership, sidecar.copy);
+        Ok(Written { file, component, membership, copy })
+    }
+}
+
+/// The index of the largest number, the first of equals.
+fn most_probable(shares: &[f64]) -> Option<usize> {
+    let best = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    shares.iter().position(|p| *p >= best)
+}
+
+/// Reads a tune, and says on standard error which track it is and what was done to it.
+pub(super) fn read_tune(
+    context: &Context,
+    path: &Path,
+    model: &Model,
+    taking: TuneOptions,
+) -> anyhow::Result<Tune> {
+    let tune = Tune::read_with(path, model.kind(), taking)?;
+    if context.show != crate::progress::Show::Nothing {
+        if let Some(choice) = &tune.choice {
+            note(&format!("{}: {}", tune.source, choice.in_words()));
+        }
+        for warning in &tune.warnings {
+            note(&format!("{}: {warning}", tune.source));
+        }
+    }
+    Ok(tune)
+}
+
+/// A tune's part of a command's options.
+pub(super) fn tune_options(tune: &Tune) -> Value {
+    json!({
+        "tune": tune.source,
+        "instruments": tune.instruments,
+        "choice": tune.choice.as_ref().map(controlgen::tune::Choice::in_words),
+        "n_windows": tune.windows.len(),
+    })
+}
+
+/// The styles of a model that has any.
+pub(super) fn styles_if_any(model: &Model) -> Option<Styles> {
+    Styles::load(model).ok()
+}
+
+/// A style's name as part of a file's name.
+pub(super) fn file_name(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };
+    name.chars().map(plain).collect()
+}
+
+/// The name of what comes from a tune.
+pub(super) fn stem(path: &Path) -> String {
+    match path.file_stem() {
+        Some(stem) if path != Path::new("-") => stem.to_string_lossy().into_owned(),
+        _ => "tune".to_owned(),
+    }
+}
+
+/// Rows of latents `[n, Z]`.
+pub(super) fn rows(z: &[f32], z_size: usize) -> Vec<Vec<f32>> {
+    z.chunks_exact(z_size.max(1)).map(<[f32]>::to_vec).collect()
+}
+
+/// As asked for, for commands without a tune.
+pub(super) fn playback(args: &PlaybackArgs) -> Playback {
+    Playback::from(args)
+}

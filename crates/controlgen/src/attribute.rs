@@ -1,0 +1,290 @@
+//! What can be turned up and down in a piece: density, pitch, range, syncopation, intervals, scale.
+//!
+//! An attribute is measured on the notes ([`Attribute::measure`]); a direction in latent space that
+//! changes it is learnt from the model's reference windows ([`AttributeVectors::learn`]) and added to
+//! latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al. 2018,
+//! section 4.4).
+
+mod report;
+mod vectors;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::artifact::ArtifactError;
+use crate::generate::GenerateError;
+use crate::line::GridNote;
+
+pub use report::{DialReport, DialRequest, OtherAttribute, dial_report, spearman};
+pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
+
+/// Steps of a bar: four a quarter.
+const STEPS_PER_BAR: usize = 16;
+
+/// Something of a melody that a number tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// Notes a bar.
+    Density,
+    /// Mean pitch, as a MIDI number.
+    Pitch,
+    /// Semitones from the lowest to the highest note.
+    Range,
+    /// Syncopation of a bar by Longuet-Higgins and Lee: of each note how much stronger the strongest
+    /// position is that passes before the next note than the one it starts on ("The rhythmic
+    /// interpretation of monophonic music", 1984).
+    Syncopation,
+    /// Mean size of the intervals from note to note, in semitones.
+    Interval,
+    /// Share of the notes in the major (or its relative minor) scale that holds the most.
+    Scale,
+}
+
+/// A user's wish: an attribute turned up or down, in deviations of the training music.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dial {
+    /// The attribute.
+    pub attribute: Attribute,
+    /// How far: `1.5` is one and a half deviations up.
+    pub by: f64,
+}
+
+/// Why attributes can't be learnt or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AttributeError {
+    /// No attribute has that name.
+    #[error("no attribute `{found}`; there are {}", Attribute::ALL.map(Attribute::name).join(", "))]
+    Unknown {
+        /// What was asked for.
+        found: String,
+    },
+    /// A dial that can't be read.
+    #[error(
+        "`{found}` turns no attribute; such as `density:+1.5` does (-10 to 10 deviations are allowed)"
+    )]
+    Dial {
+        /// What was found.
+        found: String,
+    },
+    /// Windows without a melody.
+    #[error("attributes are those of a melody, and a model of `{kind}` writes none")]
+    NoMelody {
+        /// The model's kind.
+        kind: &'static str,
+    },
+    /// Too little to learn from.
+    #[error(
+        "the model's reference has {found} windows of two notes or more; attributes need at least \
+         {needed}"
+    )]
+    TooFew {
+        /// Windows there are.
+        found: usize,
+        /// Windows needed.
+        needed: usize,
+    },
+    /// The model folder has no attributes.
+    #[error(
+        "{} has no `attributes.json`; learn them with `controlgen attribute learn`", folder.display()
+    )]
+    Missing {
+        /// The model folder.
+        folder: PathBuf,
+    },
+    /// The attributes are of another model.
+    #[error(
+        "{} is of another model (hash {found}); learn it anew with `controlgen attribute learn`",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The other model's hash.
+        found: String,
+    },
+    /// The attribute could not be learnt from this model's music.
+    #[error("`{}` could not be learnt from this model's music: {why}", attribute.name())]
+    Unlearnt {
+        /// The attribute.
+        attribute: Attribute,
+        /// Why not.
+        why: String,
+    },
+    /// The latents have no covariance that can be used.
+    #[error("attributes can't be learnt: {0}")]
+    Model(#[from] gmm::ModelError),
+    /// A setting is out of range.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+impl Attribute {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Density, Self::Pitch, Self::Range, Self::Syncopation, Self::Interval, Self::Scale];
+
+    /// Its name, as users type it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Density => "density",
+            Self::Pitch => "pitch",
+            Self::Range => "range",
+            Self::Syncopation => "syncopation",
+            Self::Interval => "interval",
+            Self::Scale => "scale",
+        }
+    }
+
+    /// What it counts.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Density => "notes a bar",
+            Self::Pitch => "MIDI number",
+            Self::Range => "semitones",
+            Self::Syncopation => "metrical levels a bar",
+            Self::Interval => "semitones a step",
+            Self::Scale => "share of notes",
+        }
+    }
+
+    /// Measures it in a melody of `n_steps`; none where there are fewer than two notes.
+    pub fn measure(self, notes: &[GridNote], n_steps: usize) -> Option<f64> {
+        if notes.len() < 2 || n_steps == 0 {
+            return None;
+        }
+        let n = notes.len() as f64;
+        let n_bars = n_steps as f64 / STEPS_PER_BAR as f64;
+        let pitches = || notes.iter().map(|note| note.pitch);
+        Some(match self {
+            Self::Density => n / n_bars,
+            Self::Pitch => pitches().map(f64::from).sum::<f64>() / n,
+            Self::Range => f64::from(pitches().max()? - pitches().min()?),
+            Self::Syncopation => f64::from(syncopation(notes, n_steps)) / n_bars,
+            Self::Interval => {
+                let intervals = notes.windows(2).map(|pair| (pair[1].pitch - pair[0].pitch).abs());
+                f64::from(intervals.sum::<i32>()) / (n - 1.0)
+            }
+            Self::Scale => in_scale(pitches()) as f64 / n,
+        })
+    }
+}
+
+impl FromStr for Attribute {
+    type Err = AttributeError;
+
+    fn from_str(text: &str) -> Result<Self, AttributeError> {
+        let found = Self::ALL.into_iter().find(|attribute| attribute.name() == text);
+        found.ok_or_else(|| AttributeError::Unknown { found: text.to_owned() })
+    }
+}
+
+impl FromStr for Dial {
+    type Err = AttributeError;
+
+    /// `density:+1.5`
+    fn from_str(text: &str) -> Result<Self, AttributeError> {
+        let wrong = || AttributeError::Dial { found: text.to_owned() };
+        let (name, by) = text.split_once(':').ok_or_else(wrong)?;
+        let attribute = name.trim().parse()?;
+        let by: f64 = by.trim().parse().map_err(|_| wrong())?;
+        if by.abs() <= 10.0 { Ok(Self { attribute, by }) } else { Err(wrong()) }
+    }
+}
+
+/// How strong a sixteenth of a bar of 4/4 is: 0 for the first, one less for each halving.
+fn strength(step: usize) -> i32 {
+    match step % STEPS_PER_BAR {
+        0 => 0,
+        8 => -1,
+        4 | 12 => -2,
+        2 | 6 | 10 | 14 => -3,
+        _ => -4,
+    }
+}
+
+fn syncopation(notes: &[GridNote], n_steps: usize) -> i32 {
+    let next = notes.iter().skip(1).map(|note| note.start).chain([n_steps]);
+    notes
+        .iter()
+        .zip(next)
+        .map(|(note, next)| {
+            let passed = (note.start + 1..next).map(strength).max();
+            passed.map_or(0, |passed| (passed - strength(note.start)).max(0))
+        })
+        .sum()
+}
+
+/// Notes in the major scale that holds the most of them.
+fn in_scale(pitches: impl Iterator<Item = i32> + Clone) -> usize {
+    const MAJOR: [bool; 12] =
+        [true, false, true, false, true, true, false, true, false, true, false, true];
+    let held = |tonic: i32| {
+        pitches
+            .clone()
+            .filter(move |p| MAJOR[usize::try_from((p - tonic).rem_euclid(12)).unwrap_or(0)])
+    };
+    (0..12).map(|tonic| held(tonic).count()).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::notes;
+
+    fn measure(attribute: Attribute, tokens: &[u16]) -> Option<f64> {
+        attribute.measure(&notes(tokens), tokens.len())
+    }
+
+    #[test]
+    fn attributes_of_a_bar_by_hand() {
+        // Quarters C4 E4 G4 C#5.
+        let mut tokens = [0_u16; 16];
+        for (step, pitch) in [(0, 60), (4, 64), (8, 67), (12, 73)] {
+            tokens[step] = pitch - 19;
+        }
+        assert_eq!(measure(Attribute::Density, &tokens), Some(4.0));
+        assert_eq!(measure(Attribute::Pitch, &tokens), Some(66.0));
+        assert_eq!(measure(Attribute::Range, &tokens), Some(13.0));
+        assert_eq!(measure(Attribute::Interval, &tokens), Some(13.0 / 3.0));
+        // C, E, G and C# are in no one major scale; three of them are.
+        assert_eq!(measure(Attribute::Scale, &tokens), Some(0.75));
+        assert_eq!(measure(Attribute::Syncopation, &tokens), Some(0.0));
+        assert_eq!(measure(Attribute::Density, &[41, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn notes_held_over_a_stronger_beat_are_syncopated() {
+        let bars = |starts: &[usize]| {
+            let mut tokens = [0_u16; 32];
+            starts.iter().for_each(|step| tokens[*step] = 41);
+            measure(Attribute::Syncopation, &tokens).unwrap()
+        };
+        // The second eighth held over beat 2 (-3 to -2) and beat 3 (-1): 2 levels.
+        assert_eq!(bars(&[0, 2, 10, 12, 16]), (2.0 + 0.0) / 2.0);
+        // The last sixteenth of a bar held over the next bar's first: 4 levels.
+        assert_eq!(bars(&[0, 15]), 4.0 / 2.0);
+        assert_eq!(bars(&[0, 8, 16, 24]), 0.0);
+    }
+
+    #[test]
+    fn dials_are_a_name_and_a_number() {
+        let dial: Dial = "density:+1.5".parse().unwrap();
+        assert_eq!(dial, Dial { attribute: Attribute::Density, by: 1.5 });
+        let error = "loudness:1".parse::<Dial>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "no attribute `loudness`; there are density, pitch, range, syncopation, interval, scale"
+        );
+        for bad in ["density", "density:much", "density:nan", "density:99"] {
+            assert!(matches!(bad.parse::<Dial>(), Err(AttributeError::Dial { .. })), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! How well dials do: what the music does when they are turned, and what else moves.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors};
+use crate::generate::{Decoding, controls_of};
+use crate::line::lines;
+use crate::model::Model;
+use crate::style::Reference;
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct DialRequest<'a> {
+    /// The attribute that is turned.
+    pub attribute: Attribute,
+    /// How its direction was found.
+    pub method: AttributeMethod,
+    /// Positions of the dial, in deviations.
+    pub dials: &'a [f64],
+    /// Windows of the reference that it is turned on, spread evenly.
+    pub n: usize,
+    /// How latents become tokens.
+    pub decoding: Decoding,
+}
+
+/// What a dial does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DialReport {
+    /// The attribute that was turned.
+    pub attribute: Attribute,
+    /// How its direction was found.
+    pub method: AttributeMethod,
+    /// Positions of the dial, in deviations.
+    pub dials: Vec<f64>,
+    /// Mean of what was measured at each, in deviations from the training music's mean.
+    pub measured: Vec<f64>,
+    /// Spearman's rank correlation of dial and measure along each window's dial, mean over the windows.
+    pub spearman: f64,
+    /// The same over all windows and positions together: what differs from window to window counts
+    /// against it.
+    pub spearman_pooled: f64,
+    /// Deviations that the measure moves for each of the dial (least squares).
+    pub slope: f64,
+    /// What the other attributes do.
+    pub others: Vec<OtherAttribute>,
+    /// Windows that it was turned on.
+    pub n: usize,
+    /// Windows and positions whose music has fewer than two notes, which are not measured.
+    pub n_degenerate: usize,
+}
+
+/// What another attribute does when a dial is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OtherAttribute {
+    /// Which one.
+    pub attribute: Attribute,
+    /// Spearman's rank correlation of dial and its measure along each window's dial, mean.
+    pub spearman: f64,
+    /// Deviations that it moves for each of the dial.
+    pub slope: f64,
+}
+
+/// Turns a dial on reference windows and measures what they decode to.
+///
+/// # Errors
+/// [`AttributeError`]: for an attribute that was not learnt, or a temperature out of range.
+pub fn dial_report(
+    model: &Model,
+    reference: &Reference,
+    vectors: &AttributeVectors,
+    request: &DialRequest<'_>,
+) -> Result<DialReport, AttributeError> {
+    let decoding = request.decoding.check()?;
+    let direction = vectors.get(request.attribute)?.direction(request.method);
+    let layout = model.config().musicvae.window();
+    let active = &model.config().active_dimensions;
+    let every = (reference.rows.len() / request.n.max(1)).max(1);
+    let rows: Vec<_> = reference.rows.iter().step_by(every).take(request.n).collect();
+    let mut z = Vec::new();
+    for row in &rows {
+        for dial in request.dials {
+            let mut own = row.mu.clone();
+            for (dimension, v) in active.iter().zip(direction) {
+                own[*dimension] += (dial * v) as f32;
+            }
+            z.extend(own);
+        }
+    }
+    let control = controls_of(
+        model,
+        rows.iter().flat_map(|row| request.dials.iter().map(|_| row.tokens.as_slice())),
+    );
+    let windows = decoding.decode(model, &z, &control);
+    // Of each window and position every learnt attribute, in deviations.
+    let measured: Vec<Option<Vec<f64>>> = windows
+        .iter()
+        .map(|window| {
+            let melody = lines(&layout, [&window[..]]).swap_remove(0);
+            let value = |v: &super::AttributeVector| {
+                let found = v.attribute.measure(&melody.notes, layout.n_steps)?;
+                Some((found - v.mean) / v.std_dev)
+            };
+            vectors.vectors.iter().map(value).collect()
+        })
+        .collect();
+    let of = |at: usize| Along::new(&measured, request.dials, at);
+    let own = vectors.vectors.iter().position(|v| v.attribute == request.attribute);
+    let own = of(own.expect("it was found above"));
+    let others = vectors
+        .vectors
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| v.attribute != request.attribute)
+        .map(|(at, v)| {
+            let along = of(at);
+            OtherAttribute { attribute: v.attribute, spearman: along.spearman, slope: along.slope }
+        })
+        .collect();
+    Ok(DialReport {
+        attribute: request.attribute,
+        method: request.method,
+        dials: request.dials.to_vec(),
+        measured: own.means,
+        spearman: own.spearman,
+        spearman_pooled: own.pooled,
+        slope: own.slope,
+        others,
+        n: rows.len(),
+        n_degenerate: measured.iter().filter(|m| m.is_none()).count(),
+    })
+}
+
+/// One attribute along the dials of all windows.
+struct Along {
+    means: Vec<f64>,
+    spearman: f64,
+    pooled: f64,
+    slope: f64,
+}
+
+impl Along {
+    fn new(measured: &[Option<Vec<f64>>], dials: &[f64], at: usize) -> Self {
+        let value = |i: usize| Some(measured.get(i)?.as_ref()?[at]);
+        let n_windows = measured.len() / dials.len().max(1);
+        let pairs_of = |window: usize| -> Vec<(f64, f64)> {
+            let pair = |(i, dial): (usize, &f64)| Some((*dial, value(window * dials.len() + i)?));
+            dials.iter().enumerate().filter_map(pair).collect()
+        };
+        let means = (0..dials.len())
+            .map(|i| {
+                let values: Vec<f64> =
+                    (0..n_windows).filter_map(|w| value(w * dials.len() + i)).collect();
+                values.iter().sum::<f64>() / values.len().max(1) as f64
+            })
+            .collect();
+        let all: Vec<(f64, f64)> = (0..n_windows).flat_map(pairs_of).collect();
+        let correlations: Vec<f64> = (0..n_windows)
+            .map(pairs_of)
+            .filter(|pairs| pairs.len() > 2)
+            .map(|p| spearman(&p))
+            .collect();
+        let n = all.len().max(1) as f64;
+        let (mean_x, mean_y) = all.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+        let variance: f64 = all.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+        let covariance: f64 = all.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+        Self {
+            means,
+            spearman: correlations.iter().sum::<f64>() / correlations.len().max(1) as f64,
+            pooled: spearman(&all),
+            slope: if variance > 0.0 { covariance / variance } else { 0.0 },
+        }
+    }
+}
+
+/// Spearman's rank correlation, with the mean rank of equals; 0 where one side never changes.
+pub fn spearman(pairs: &[(f64, f64)]) -> f64 {
+    let x = ranks(pairs.iter().map(|pair| pair.0).collect());
+    let y = ranks(pairs.iter().map(|pair| pair.1).collect());
+    let mean = (pairs.len() as f64 - 1.0) / 2.0;
+    let sum = |a: &[f64], b: &[f64]| -> f64 {
+        a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum()
+    };
+    let scale = (sum(&x, &x) * sum(&y, &y)).sqrt();
+    if scale > 0.0 { sum(&x, &y) / scale } else { 0.0 }
+}
+
+fn ranks(values: Vec<f64>) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for equals in order.chunk_by(|a, b| values[*a] == values[*b]) {
+        let mean = first as f64 + (equals.len() as f64 - 1.0) / 2.0;
+        equals.iter().for_each(|at| ranks[*at] = mean);
+        first += equals.len();
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spearman_is_that_of_ranks() {
+        assert_eq!(spearman(&[(1.0, 10.0), (2.0, 100.0), (3.0, 1e6)]), 1.0);
+        assert_eq!(spearman(&[(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]), -1.0);
+        // scipy.stats.spearmanr([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]).statistic
+        let found = spearman(&[(1.0, 5.0), (2.0, 6.0), (3.0, 7.0), (4.0, 8.0), (5.0, 7.0)]);
+        assert!((found - 0.820_782_681_668_123_2).abs() < 1e-12, "{found}");
+        assert_eq!(spearman(&[(1.0, 2.0), (2.0, 2.0)]), 0.0);
+        assert_eq!(spearman(&[]), 0.0);
+    }
+
+    #[test]
+    fn a_dial_is_followed_window_by_window() {
+        let dials = [-1.0, 0.0, 1.0];
+        // The first window rises by 2 a deviation from far below, the second by 1 from far above.
+        let values = [-12.0, -10.0, -8.0, 9.0, 10.0, 11.0];
+        let measured: Vec<Option<Vec<f64>>> = values.iter().map(|v| Some(vec![0.0, *v])).collect();
+        let along = Along::new(&measured, &dials, 1);
+        assert_eq!((along.spearman, along.slope), (1.0, 1.5));
+        assert_eq!(along.means, [-1.5, 0.0, 1.5]);
+        assert!(along.pooled < 0.6, "{}", along.pooled);
+        assert_eq!(Along::new(&measured, &dials, 0).spearman, 0.0);
+        let mut missing = measured;
+        missing[1] = None;
+        assert_eq!(Along::new(&missing, &dials, 1).means, [-1.5, 10.0, 1.5]);
+    }
+}

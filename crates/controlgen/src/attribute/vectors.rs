@@ -1,0 +1,360 @@
+//! `attributes.json`: directions in latent space, learnt from a model's reference windows.
+
+use gmm::Gaussian;
+use serde::{Deserialize, Serialize};
+
+use super::{Attribute, AttributeError, Dial};
+use crate::artifact::JsonFormat;
+use crate::line::lines;
+use crate::model::Model;
+use crate::style::Reference;
+
+/// The file in a model folder.
+const FILE: &str = "attributes.json";
+/// The fewest windows that quartiles are taken of.
+const FEWEST: usize = 40;
+/// What is added to variances, relative to their mean, so that matrices of few windows can be solved.
+const RIDGE: f64 = 1e-4;
+
+/// How a direction is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeMethod {
+    /// Mean latent of the quarter of windows that have the most of it, minus that of the quarter with
+    /// the least: what usually goes with it changes, too.
+    Quartile,
+    /// Least-squares regression of latents on all attributes together: its own part, the other
+    /// attributes held.
+    #[default]
+    Regression,
+}
+
+/// One attribute as a model has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttributeVector {
+    /// Which one.
+    pub attribute: Attribute,
+    /// Mean over the reference windows.
+    pub mean: f64,
+    /// Standard deviation there.
+    pub std_dev: f64,
+    /// Values that a quarter of the windows lie below, and above.
+    pub quartiles: [f64; 2],
+    /// Share of its variance that a linear function of the latents tells.
+    pub r_squared: f64,
+    /// Change of the active dimensions for one deviation more, by quartiles.
+    pub quartile: Vec<f64>,
+    /// The same by regression.
+    pub regression: Vec<f64>,
+}
+
+/// An attribute that could not be learnt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unlearnt {
+    /// Which one.
+    pub attribute: Attribute,
+    /// Why not.
+    pub why: String,
+}
+
+/// The attributes of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttributeVectors {
+    /// The model's hash.
+    pub model_hash: String,
+    /// Windows that they were learnt from.
+    pub n_windows: usize,
+    /// Those that could be learnt.
+    pub vectors: Vec<AttributeVector>,
+    /// Those that could not.
+    pub unlearnt: Vec<Unlearnt>,
+}
+
+impl JsonFormat for AttributeVectors {
+    const FORMAT: &'static str = "controlgen.attributes";
+    const VERSION: u32 = 1;
+}
+
+impl AttributeVector {
+    /// The direction by a method, for one deviation more.
+    pub fn direction(&self, method: AttributeMethod) -> &[f64] {
+        match method {
+            AttributeMethod::Quartile => &self.quartile,
+            AttributeMethod::Regression => &self.regression,
+        }
+    }
+}
+
+impl AttributeVectors {
+    /// Learns all attributes from a model's reference windows and writes `attributes.json`.
+    ///
+    /// # Errors
+    /// [`AttributeError`]: for kinds without a melody, for too few windows, or where a file can't be
+    /// read or written.
+    pub fn learn(model: &Model, reference: &Reference) -> Result<Self, AttributeError> {
+        let layout = model.config().musicvae.window();
+        if model.kind().melody_range().is_none() && layout.n_parts() == 1 {
+            return Err(AttributeError::NoMelody { kind: model.kind().name });
+        }
+        let active = &model.config().active_dimensions;
+        let (mut points, mut values) = (Vec::new(), Vec::new());
+        for row in &reference.rows {
+            let melody = lines(&layout, [&row.tokens[..]]).swap_remove(0);
+            let measured = Attribute::ALL.map(|a| a.measure(&melody.notes, layout.n_steps));
+            // All of them need two notes and no more.
+            if measured.iter().all(Option::is_some) {
+                points.push(active.iter().map(|d| f64::from(row.mu[*d])).collect::<Vec<f64>>());
+                values.push(measured.map(Option::unwrap_or_default));
+            }
+        }
+        let mut learnt = Self::of(&points, &values)?;
+        model.hash().clone_into(&mut learnt.model_hash);
+        learnt.save(&model.folder().join(FILE))?;
+        Ok(learnt)
+    }
+
+    /// Learns from points and the attributes measured there, in the order of [`Attribute::ALL`].
+    fn of(points: &[Vec<f64>], values: &[[f64; 6]]) -> Result<Self, AttributeError> {
+        let n = points.len();
+        if n < FEWEST {
+            return Err(AttributeError::TooFew { found: n, needed: FEWEST });
+        }
+        let columns: Vec<Vec<f64>> =
+            (0..Attribute::ALL.len()).map(|a| values.iter().map(|v| v[a]).collect()).collect();
+        let moments: Vec<(f64, f64)> = columns.iter().map(|column| mean_and_std(column)).collect();
+        let mut unlearnt = Vec::new();
+        let mut used = Vec::new();
+        for (at, attribute) in Attribute::ALL.into_iter().enumerate() {
+            let mut sorted = columns[at].clone();
+            sorted.sort_by(f64::total_cmp);
+            let quartiles = [sorted[n / 4], sorted[n - 1 - n / 4]];
+            if moments[at].1 <= 1e-9 * moments[at].0.abs().max(1.0) || quartiles[0] >= quartiles[1]
+            {
+                let why = format!("at least half of its windows have {:.2}", quartiles[0]);
+                unlearnt.push(Unlearnt { attribute, why });
+            } else {
+                used.push((at, attribute, quartiles));
+            }
+        }
+        let latents = covariance_of(points, points)?;
+        // Attributes in deviations from their means.
+        let standard: Vec<Vec<f64>> = (0..n)
+            .map(|i| {
+                let of = |(at, ..): &(usize, Attribute, [f64; 2])| {
+                    (columns[*at][i] - moments[*at].0) / moments[*at].1
+                };
+                used.iter().map(of).collect()
+            })
+            .collect();
+        let d = latents.mean().len();
+        // Covariances of latents and attributes, one column for each attribute.
+        let mut cross = vec![vec![0.0; d]; used.len()];
+        for (point, standard) in points.iter().zip(&standard) {
+            for (column, a) in cross.iter_mut().zip(standard) {
+                for (sum, (x, m)) in column.iter_mut().zip(point.iter().zip(latents.mean())) {
+                    *sum += a * (x - m) / n as f64;
+                }
+            }
+        }
+        let mut vectors = Vec::new();
+        if !used.is_empty() {
+            let among = covariance_of(&standard, &standard)?;
+            for (i, (at, attribute, quartiles)) in used.iter().enumerate() {
+                // What a linear function of the latents makes of a change, in deviations.
+                let slopes = latents.solve(&cross[i]);
+                let told = |change: &[f64]| dot(&slopes, change);
+                let mut unit = vec![0.0; used.len()];
+                unit[i] = 1.0;
+                let weights = among.solve(&unit);
+                let mut regression = vec![0.0; d];
+                for (weight, column) in weights.iter().zip(&cross) {
+                    regression.iter_mut().zip(column).for_each(|(sum, c)| *sum += weight * c);
+                }
+                let quartile = difference(points, &columns[*at], *quartiles);
+                let r_squared = dot(&slopes, &cross[i]).clamp(0.0, 1.0);
+                let (own, other) = (told(&regression), told(&quartile));
+                if own <= 0.0 || other <= 0.0 {
+                    let why = "latents don't tell it".to_owned();
+                    unlearnt.push(Unlearnt { attribute: *attribute, why });
+                    continue;
+                }
+                regression.iter_mut().for_each(|v| *v /= own);
+                let quartile = quartile.iter().map(|v| v / other).collect();
+                let (mean, std_dev) = moments[*at];
+                let quartiles = *quartiles;
+                let attribute = *attribute;
+                vectors.push(AttributeVector {
+                    attribute,
+                    mean,
+                    std_dev,
+                    quartiles,
+                    r_squared,
+                    quartile,
+                    regression,
+                });
+            }
+        }
+        Ok(Self { model_hash: String::new(), n_windows: n, vectors, unlearnt })
+    }
+
+    /// Reads a model folder's attributes.
+    ///
+    /// # Errors
+    /// [`AttributeError`]: where there are none, or they are damaged or of another model.
+    pub fn load(model: &Model) -> Result<Self, AttributeError> {
+        let path = model.folder().join(FILE);
+        if !path.exists() {
+            return Err(AttributeError::Missing { folder: model.folder().to_owned() });
+        }
+        let found = <Self as JsonFormat>::load(&path)?;
+        let d = model.config().active_dimensions.len();
+        let fits = |v: &AttributeVector| v.quartile.len() == d && v.regression.len() == d;
+        if found.model_hash != model.hash() || !found.vectors.iter().all(fits) {
+            return Err(AttributeError::Foreign { path, found: found.model_hash });
+        }
+        Ok(found)
+    }
+
+    /// One attribute.
+    ///
+    /// # Errors
+    /// [`AttributeError::Unlearnt`].
+    pub fn get(&self, attribute: Attribute) -> Result<&AttributeVector, AttributeError> {
+        self.vectors.iter().find(|v| v.attribute == attribute).ok_or_else(|| {
+            let why = self.unlearnt.iter().find(|u| u.attribute == attribute);
+            let why = why.map_or_else(|| "it was not learnt".to_owned(), |u| u.why.clone());
+            AttributeError::Unlearnt { attribute, why }
+        })
+    }
+
+    /// What some dials add to the active dimensions of a latent, all together.
+    ///
+    /// # Errors
+    /// [`AttributeError::Unlearnt`].
+    pub fn shift(
+        &self,
+        dials: &[Dial],
+        method: AttributeMethod,
+    ) -> Result<Vec<f64>, AttributeError> {
+        let mut shift: Vec<f64> = Vec::new();
+        for dial in dials {
+            let direction = self.get(dial.attribute)?.direction(method);
+            shift.resize(direction.len(), 0.0);
+            shift.iter_mut().zip(direction).for_each(|(sum, v)| *sum += dial.by * v);
+        }
+        Ok(shift)
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn mean_and_std(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
+}
+
+/// Mean and covariance of some points, with a little added to the variances.
+fn covariance_of(a: &[Vec<f64>], b: &[Vec<f64>]) -> Result<Gaussian, gmm::ModelError> {
+    let (n, d) = (a.len() as f64, a.first().map_or(0, Vec::len));
+    let mut mean = vec![0.0; d];
+    for point in a {
+        mean.iter_mut().zip(point).for_each(|(sum, x)| *sum += x / n);
+    }
+    let mut covariance = vec![0.0; d * d];
+    for (x, y) in a.iter().zip(b) {
+        for i in 0..d {
+            let centred = (x[i] - mean[i]) / n;
+            for j in 0..=i {
+                covariance[i * d + j] += centred * (y[j] - mean[j]);
+            }
+        }
+    }
+    let ridge = RIDGE * (0..d).map(|i| covariance[i * d + i]).sum::<f64>() / d.max(1) as f64;
+    for i in 0..d {
+        covariance[i * d + i] += ridge.max(f64::MIN_POSITIVE);
+        for j in 0..i {
+            covariance[j * d + i] = covariance[i * d + j];
+        }
+    }
+    Gaussian::new(mean, covariance)
+}
+
+/// Mean point of the windows at or above the upper quartile, minus that of those at or below the lower.
+fn difference(points: &[Vec<f64>], values: &[f64], [low, high]: [f64; 2]) -> Vec<f64> {
+    let mean = |keep: &dyn Fn(f64) -> bool| {
+        let kept: Vec<&Vec<f64>> =
+            points.iter().zip(values).filter(|(_, v)| keep(**v)).map(|(p, _)| p).collect();
+        let mut sum = vec![0.0; points.first().map_or(0, Vec::len)];
+        for point in &kept {
+            sum.iter_mut().zip(*point).for_each(|(sum, x)| *sum += x / kept.len() as f64);
+        }
+        sum
+    };
+    let (top, bottom) = (mean(&|v| v >= high), mean(&|v| v <= low));
+    top.iter().zip(bottom).map(|(a, b)| a - b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use musicvae::seed;
+    use rand::RngExt;
+    use rand_distr::StandardNormal;
+
+    /// Latents of four dimensions in which density is the first, and pitch the sum of the second and half
+    /// of density; the rest is noise. Syncopation never changes.
+    fn made(n: usize) -> (Vec<Vec<f64>>, Vec<[f64; 6]>) {
+        let mut rng = seed::stream(3, "test", 0);
+        let mut normal = || -> f64 { rng.sample(StandardNormal) };
+        (0..n)
+            .map(|_| {
+                let x: Vec<f64> = (0..4).map(|_| normal()).collect();
+                let (density, pitch) = (x[0], x[1] + 0.5 * x[0]);
+                let noise = [normal(), normal(), normal()];
+                (x, [8.0 + 2.0 * density, 60.0 + 5.0 * pitch, noise[0], 1.0, noise[1], noise[2]])
+            })
+            .unzip()
+    }
+
+    #[test]
+    fn directions_change_an_attribute_by_one_deviation_and_regression_leaves_others() {
+        let (points, values) = made(4000);
+        let learnt = AttributeVectors::of(&points, &values).unwrap();
+        let density = learnt.get(Attribute::Density).unwrap();
+        assert!((density.mean - 8.0).abs() < 0.2 && (density.std_dev - 2.0).abs() < 0.1);
+        assert!(density.r_squared > 0.99, "{}", density.r_squared);
+        let change = |v: &[f64]| (v[0], (v[1] + 0.5 * v[0]) / 1.25_f64.sqrt());
+        for method in [AttributeMethod::Quartile, AttributeMethod::Regression] {
+            let (own, _) = change(density.direction(method));
+            assert!((own - 1.0).abs() < 0.05, "{method:?}: {own}");
+        }
+        // More density usually means a higher pitch: by quartiles it comes along, by regression not.
+        let (_, by_quartile) = change(&density.quartile);
+        let (_, by_regression) = change(&density.regression);
+        assert!(by_quartile > 0.35 && by_regression.abs() < 0.06, "{by_quartile} {by_regression}");
+        let dials = [
+            Dial { attribute: Attribute::Density, by: 1.5 },
+            Dial { attribute: Attribute::Pitch, by: -1.0 },
+        ];
+        let shift = learnt.shift(&dials, AttributeMethod::Regression).unwrap();
+        let (first, second) = change(&shift);
+        assert!((first - 1.5).abs() < 0.1 && (second + 1.0).abs() < 0.1, "{first} {second}");
+    }
+
+    #[test]
+    fn what_never_changes_is_not_learnt_and_said_so() {
+        let (points, values) = made(400);
+        let learnt = AttributeVectors::of(&points, &values).unwrap();
+        let error = learnt.get(Attribute::Syncopation).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`syncopation` could not be learnt from this model's music: at least half of its windows \
+             have 1.00"
+        );
+        let few = AttributeVectors::of(&points[..9], &values[..9]).unwrap_err();
+        assert!(few.to_string().contains("has 9 windows of two notes or more"), "{few}");
+    }
+}

@@ -1,0 +1,124 @@
+//! How well two voices sound together.
+//!
+//! Two tones that sound at the same time are consonant if their interval class is 0, 3, 4 or 5: unisons,
+//! thirds, fourths, fifths, sixths and octaves. These are the classes with a positive index of tonal
+//! consonance, 3: 0.594, 4: 0.386, 5: 1.240, against 1: -1.428, 2: -0.582, 6: -0.453 (Huron,
+//! "Interval-class content in equally tempered pitch-class sets: common scales exhibit optimum tonal
+//! consonance", Music Perception 11, 1994).
+
+use musicvae::WindowLayout;
+use serde::{Deserialize, Serialize};
+
+use crate::line::{GridNote, lines};
+
+/// Semitones of an octave.
+const OCTAVE: i32 = 12;
+
+/// How two voices go together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Harmony {
+    /// Steps on which both sound.
+    pub n_together: usize,
+    /// Of these, steps on which they are consonant.
+    pub n_consonant: usize,
+}
+
+impl Harmony {
+    /// Share of the time in which both sound that is consonant; none if they never sound together.
+    pub fn consonance(self) -> Option<f64> {
+        (self.n_together > 0).then(|| self.n_consonant as f64 / self.n_together as f64)
+    }
+
+    /// Both counts of two stretches together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            n_together: self.n_together + other.n_together,
+            n_consonant: self.n_consonant + other.n_consonant,
+        }
+    }
+}
+
+/// The interval class of two pitches: semitones within an octave, in the direction in which they are
+/// fewer, 0 to 6.
+pub fn interval_class(a: i32, b: i32) -> i32 {
+    let semitones = (a - b).rem_euclid(OCTAVE);
+    semitones.min(OCTAVE - semitones)
+}
+
+/// Whether two pitches that sound together are consonant.
+pub fn is_consonant(a: i32, b: i32) -> bool {
+    matches!(interval_class(a, b), 0 | 3 | 4 | 5)
+}
+
+/// Two voices on the same grid.
+pub fn harmony(a: &[GridNote], b: &[GridNote]) -> Harmony {
+    let mut found = Harmony::default();
+    let mut others = b;
+    for note in a {
+        // Notes of a voice follow each other.
+        while others.first().is_some_and(|other| other.end <= note.start) {
+            others = &others[1..];
+        }
+        for other in others.iter().take_while(|other| other.start < note.end) {
+            let n_steps = note.end.min(other.end).saturating_sub(note.start.max(other.start));
+            found.n_together += n_steps;
+            if is_consonant(note.pitch, other.pitch) {
+                found.n_consonant += n_steps;
+            }
+        }
+    }
+    found
+}
+
+/// The first tones of two pieces, their melodies, window beside window.
+pub fn of_windows<'a>(
+    layout: &WindowLayout,
+    a: impl IntoIterator<Item = &'a [u16]>,
+    b: impl IntoIterator<Item = &'a [u16]>,
+) -> Harmony {
+    let (a, b) = (lines(layout, a), lines(layout, b));
+    let melody = |lines: &[crate::line::Line]| {
+        lines.iter().find(|line| !line.is_drums).map(|line| line.notes.clone()).unwrap_or_default()
+    };
+    harmony(&melody(&a), &melody(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(start: usize, end: usize, pitch: i32) -> GridNote {
+        GridNote { start, end, pitch }
+    }
+
+    #[test]
+    fn intervals_are_consonant_by_their_class() {
+        let consonant: Vec<i32> = (0..13).filter(|n| is_consonant(60 + n, 60)).collect();
+        assert_eq!(consonant, [0, 3, 4, 5, 7, 8, 9, 12]);
+        assert!((-40..40).all(|n| is_consonant(60 + n, 60) == is_consonant(60, 60 + n)));
+        assert_eq!((interval_class(60, 67), interval_class(60, 85)), (5, 1));
+    }
+
+    #[test]
+    fn time_together_is_counted_in_steps() {
+        let a = [note(0, 4, 60), note(4, 8, 62), note(12, 16, 64)];
+        // Third for 2 steps, second for 2; fourth over 62 for 3; nothing under 64 but a tritone for 1.
+        let b = [note(0, 2, 64), note(2, 5, 62), note(5, 8, 67), note(15, 20, 70)];
+        let found = harmony(&a, &b);
+        // 62 over 62 on step 4 is a unison.
+        assert_eq!(found, Harmony { n_together: 9, n_consonant: 2 + 1 + 3 });
+        assert_eq!(harmony(&b, &a), found);
+        assert_eq!(found.and(found).n_together, 18);
+        assert_eq!(harmony(&a, &[]).consonance(), None);
+    }
+
+    #[test]
+    fn melodies_of_windows_are_set_beside_each_other() {
+        let layout = WindowLayout::melody(4, 90);
+        let (c, e): (&[u16], &[u16]) = (&[41, 0, 0, 0], &[45, 0, 1, 0]);
+        // The second window of the first goes on sounding.
+        let found = of_windows(&layout, [c, &[0, 0, 1, 0]], [e, e]);
+        assert_eq!((found.n_together, found.consonance()), (4, Some(1.0)));
+    }
+}

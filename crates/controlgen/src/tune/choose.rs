@@ -1,0 +1,296 @@
+//! Which track of a file is its tune.
+
+use note_seq::{Note, NoteSequence, Pitch, SkipReason};
+use serde::{Deserialize, Serialize};
+
+use super::melodic::{MelodicScore, is_polyphonic};
+use super::prepare::{fitted, octaves_into, skyline};
+use super::{NoTune, Refused, TuneOptions};
+use crate::kind::{Kind, Window};
+
+/// Why a track was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Whether the user asked for it.
+    pub asked: bool,
+    /// All tracks of tones, the taken one first, then from the most to the least melodic.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A track of tones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The instrument.
+    pub instrument: u32,
+    /// Its name in the file.
+    pub name: Option<String>,
+    /// Its program.
+    pub program: u8,
+    /// Its notes.
+    pub n_notes: usize,
+    /// Windows that it gives.
+    pub n_windows: usize,
+    /// How melodic it is.
+    pub score: MelodicScore,
+    /// Why it gives no window, if it gives none.
+    pub refused: Option<SkipReason>,
+}
+
+impl Candidate {
+    /// The track in words: its number, and its name or program.
+    pub fn label(&self) -> String {
+        label(self.instrument, self.name.as_deref(), self.program, false)
+    }
+}
+
+impl Choice {
+    /// Which track was taken and why, in a line.
+    pub fn in_words(&self) -> String {
+        let [taken, others @ ..] = &self.candidates[..] else { return "no track".to_owned() };
+        let why = if self.asked { "as asked" } else { "the most melodic track" };
+        let next = match others.iter().find(|other| other.refused.is_none()) {
+            Some(next) => format!("; next is {}, {:.2}", next.label(), next.score.total()),
+            None => String::new(),
+        };
+        format!(
+            "{}, {why}: melodic score {:.2} ({:.0} % of its time one note sounds, {} notes){next}",
+            taken.label(),
+            taken.score.total(),
+            100.0 * taken.score.alone,
+            taken.n_notes,
+        )
+    }
+}
+
+fn label(instrument: u32, name: Option<&str>, program: u8, is_drum: bool) -> String {
+    match name.map(str::trim).filter(|name| !name.is_empty()) {
+        Some(name) => format!("instrument {instrument} ({name})"),
+        None if is_drum => format!("instrument {instrument} (drums)"),
+        None => format!("instrument {instrument} (program {program})"),
+    }
+}
+
+/// What was taken of a sequence.
+pub(super) struct Found {
+    pub(super) instruments: Vec<u32>,
+    pub(super) windows: Vec<Window>,
+    pub(super) transposed: i32,
+    pub(super) choice: Option<Choice>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// A track made to fit.
+struct Track {
+    candidate: Candidate,
+    line: Vec<Note>,
+    transposed: i32,
+    warnings: Vec<String>,
+}
+
+/// All tracks in words.
+fn tracks(sequence: &NoteSequence) -> Vec<String> {
+    let of = |instrument: u32| {
+        let first = sequence.notes.iter().find(|note| note.instrument == instrument);
+        let (program, is_drum) = first.map_or((0, false), |n| (n.program.get(), n.is_drum));
+        label(instrument, sequence.instrument_name(instrument), program, is_drum)
+    };
+    sequence.instruments().into_iter().map(of).collect()
+}
+
+/// Takes the most melodic track that has a window, or the one asked for.
+pub(super) fn melody(
+    sequence: &NoteSequence,
+    kind: &Kind,
+    range: (Pitch, Pitch),
+    options: TuneOptions,
+) -> Result<Found, NoTune> {
+    if let Some(track) = options.track
+        && !sequence.instruments().contains(&track)
+    {
+        return Err(NoTune::NoSuchTrack { track, tracks: tracks(sequence) });
+    }
+    match melody_in(sequence, kind, range, options) {
+        Err(NoTune::Refused(refused)) if is_of_metre(&refused) => {
+            // No stretch in four quarters: the bars are left out of account.
+            let mut bare = sequence.clone();
+            let metre = metres(sequence);
+            bare.time_signatures.clear();
+            let mut found =
+                melody_in(&bare, kind, range, options).map_err(|_| NoTune::Refused(refused))?;
+            found.warnings.push(format!(
+                "its metre is {metre}; it was cut every four quarters, so windows don't begin with \
+                 its bars"
+            ));
+            Ok(found)
+        }
+        found => found,
+    }
+}
+
+fn is_of_metre(refused: &[Refused]) -> bool {
+    let metre = [SkipReason::WrongBarLength, SkipReason::BadTimeSignature];
+    refused.iter().any(|refused| metre.contains(&refused.reason))
+}
+
+/// The metres of a sequence, as `3/4, 6/8`.
+fn metres(sequence: &NoteSequence) -> String {
+    let mut metres: Vec<String> = Vec::new();
+    for signature in &sequence.time_signatures {
+        let metre = format!("{}/{}", signature.numerator, signature.denominator);
+        if !metres.contains(&metre) {
+            metres.push(metre);
+        }
+    }
+    metres.join(", ")
+}
+
+fn melody_in(
+    sequence: &NoteSequence,
+    kind: &Kind,
+    range: (Pitch, Pitch),
+    options: TuneOptions,
+) -> Result<Found, NoTune> {
+    let mut refused: Vec<Refused> = Vec::new();
+    let mut fitting: Vec<Track> = Vec::new();
+    let mut others: Vec<Candidate> = Vec::new();
+    for instrument in sequence.instruments() {
+        let notes: Vec<Note> =
+            sequence.notes.iter().filter(|n| n.instrument == instrument).copied().collect();
+        let asked = options.track.is_none_or(|track| track == instrument);
+        match track(sequence, kind, range, instrument, &notes) {
+            Ok(track) if asked => fitting.push(track),
+            Ok(track) => others.push(track.candidate),
+            Err((reason, candidate)) => {
+                if asked {
+                    let first = notes.first();
+                    let (program, is_drum) =
+                        first.map_or((0, false), |n| (n.program.get(), n.is_drum));
+                    let name = sequence.instrument_name(instrument);
+                    let track = label(instrument, name, program, is_drum);
+                    refused.push(Refused { track, reason });
+                }
+                others.extend(candidate);
+            }
+        }
+    }
+    // The first of the most melodic ones.
+    let total = |track: &Track| track.candidate.score.total();
+    let best =
+        (0..fitting.len()).rev().max_by(|a, b| total(&fitting[*a]).total_cmp(&total(&fitting[*b])));
+    let Some(best) = best else {
+        if refused.is_empty() {
+            refused.push(Refused { track: "the file".to_owned(), reason: SkipReason::NoNotes });
+        }
+        return Err(NoTune::Refused(refused));
+    };
+    let taken = fitting.swap_remove(best);
+    others.extend(fitting.into_iter().map(|track| track.candidate));
+    others.sort_by(|a, b| b.score.total().total_cmp(&a.score.total()));
+    let instrument = taken.candidate.instrument;
+    // Chords are inferred from all that sounds.
+    let mut prepared = sequence.with_notes(|note| note.instrument != instrument);
+    prepared.notes.extend(&taken.line);
+    let of_it = |w: &Window| w.instruments == [instrument];
+    let conversion = kind.windows_in_a_row(&prepared);
+    let why_empty = conversion.skipped.keys().next_back().copied();
+    let windows: Vec<Window> = conversion.windows.into_iter().filter(of_it).collect();
+    if windows.is_empty() {
+        let reason = why_empty.unwrap_or(SkipReason::NoChords);
+        let track = taken.candidate.label();
+        return Err(NoTune::Refused(vec![Refused { track, reason }]));
+    }
+    let candidates = std::iter::once(taken.candidate).chain(others).collect();
+    Ok(Found {
+        instruments: vec![instrument],
+        windows,
+        transposed: taken.transposed,
+        choice: Some(Choice { asked: options.track.is_some(), candidates }),
+        warnings: taken.warnings,
+    })
+}
+
+/// Makes a track fit, or says why it does not.
+fn track(
+    sequence: &NoteSequence,
+    kind: &Kind,
+    range: (Pitch, Pitch),
+    instrument: u32,
+    notes: &[Note],
+) -> Result<Track, (SkipReason, Option<Candidate>)> {
+    let tones: Vec<Note> =
+        notes.iter().filter(|n| !n.is_drum && n.velocity.get() > 0).copied().collect();
+    let Some(first) = tones.first() else {
+        let drums = notes.iter().any(|note| note.is_drum);
+        return Err((if drums { SkipReason::Drums } else { SkipReason::Silent }, None));
+    };
+    let name = sequence.instrument_name(instrument);
+    let score = MelodicScore::new(&tones, name, sequence);
+    let mut warnings = Vec::new();
+    let line = if is_polyphonic(&score) {
+        let line = skyline(&tones);
+        warnings.push(format!(
+            "it is played in chords: its upper line was taken, {} of {} notes",
+            line.len(),
+            tones.len()
+        ));
+        line
+    } else {
+        tones.clone()
+    };
+    let transposed = octaves_into(&line, range);
+    let (line, n_dropped) = fitted(&line, transposed, range);
+    if transposed != 0 {
+        warnings.push(format!("it was moved by {transposed} semitones to fit the model's range"));
+    }
+    if n_dropped > 0 {
+        warnings.push(format!("{n_dropped} notes outside of the model's range were left out"));
+    }
+    let mut candidate = Candidate {
+        instrument,
+        name: name.map(ToOwned::to_owned),
+        program: first.program.get(),
+        n_notes: tones.len(),
+        n_windows: 0,
+        score,
+        refused: None,
+    };
+    let mut alone = sequence.with_notes(|_| false);
+    alone.notes.clone_from(&line);
+    let conversion = kind.melody_windows(&alone).expect("a kind with the range of a melody");
+    candidate.n_windows = conversion.windows.len();
+    match conversion.why_empty() {
+        Some(reason) => {
+            candidate.refused = Some(reason);
+            Err((reason, Some(candidate)))
+        }
+        None => Ok(Track { candidate, line, transposed, warnings }),
+    }
+}
+
+/// Takes what kinds of several tracks, or of drums, find by themselves.
+pub(super) fn all_tracks(
+    sequence: &NoteSequence,
+    kind: &Kind,
+    options: TuneOptions,
+) -> Result<Found, NoTune> {
+    if options.track.is_some() {
+        return Err(NoTune::AllTracks);
+    }
+    let conversion = kind.windows_in_a_row(sequence);
+    let Some(instruments) = busiest(&conversion.windows) else {
+        let reason = conversion.why_empty().unwrap_or(SkipReason::NoNotes);
+        return Err(NoTune::Refused(vec![Refused { track: "the file".to_owned(), reason }]));
+    };
+    let windows = conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
+    Ok(Found { instruments, windows, transposed: 0, choice: None, warnings: Vec::new() })
+}
+
+/// The instruments with the most windows, the first of equals.
+fn busiest(windows: &[Window]) -> Option<Vec<u32>> {
+    let mut counts = std::collections::BTreeMap::<&[u32], usize>::new();
+    for window in windows {
+        *counts.entry(&window.instruments).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(i, n)| (*n, std::cmp::Reverse(*i)));
+    most.map(|(instruments, _)| instruments.to_vec())
+}

@@ -1,0 +1,180 @@
+//! Tunes of files as users have them.
+
+use note_seq::{Note, NoteSequence, Pitch, Program, Tempo, TimeSignature, Velocity};
+
+use super::*;
+use crate::synthetic;
+
+fn note(pitch: u8, start_time: f64, end_time: f64) -> Note {
+    let pitch = Pitch::new(pitch).unwrap();
+    Note { pitch, velocity: Velocity::saturating(80), start_time, end_time, ..Note::default() }
+}
+
+/// A line of quarters at 120 a minute.
+fn quarters(n: u32) -> NoteSequence {
+    let mut sequence = NoteSequence::default();
+    for i in 0..n {
+        let start = f64::from(i) * 0.5;
+        sequence.push(note(60 + (i % 5) as u8, start, start + 0.5));
+    }
+    sequence
+}
+
+fn tune(sequence: &NoteSequence) -> Result<Tune, NoTune> {
+    Tune::of_sequence(sequence, &Kind::mel_2bar(), "x")
+}
+
+#[test]
+fn the_tune_of_a_piece_is_its_melody_without_overlap() {
+    let piece = synthetic::piece(1, 3, 0);
+    let tune = tune(&piece).unwrap();
+    assert_eq!((tune.instruments, tune.windows.len()), (vec![0], 8));
+    assert_eq!(tune.instrument_names, ["melody"]);
+    let bars: Vec<u32> = tune.windows.iter().map(|w| w.start_bar).collect();
+    assert_eq!(bars, [0, 2, 4, 6, 8, 10, 12, 14]);
+    let choice = tune.choice.unwrap();
+    assert!(choice.in_words().starts_with("instrument 0 (melody), the most melodic track"));
+    assert_eq!(choice.candidates[1].instrument, 1);
+}
+
+#[test]
+fn another_track_can_be_asked_for_and_must_be_there() {
+    let piece = synthetic::piece(1, 3, 0);
+    let of = |track| {
+        let options = TuneOptions { track: Some(track) };
+        Tune::of_sequence_with(&piece, &Kind::mel_2bar(), "x", options)
+    };
+    assert_eq!(of(1).unwrap().instruments, [1]);
+    let error = of(42).unwrap_err().to_string();
+    assert!(
+        error.starts_with("no instrument 42 in it; there are instrument 0 (melody)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_has_no_tune_says_why_for_each_track() {
+    let drums = synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
+    let NoTune::Refused(refused) = tune(&drums).unwrap_err() else { panic!("another error") };
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].reason, SkipReason::Drums);
+    let mut silent = drums.clone();
+    silent.push(Note { velocity: Velocity::MIN, instrument: 30, ..note(60, 0.0, 1.0) });
+    let text = tune(&silent).unwrap_err().to_string();
+    assert!(
+        text.contains("it plays drums; instrument 30 (program 0): its notes are silent"),
+        "{text}"
+    );
+    let nothing = tune(&NoteSequence::default()).unwrap_err().to_string();
+    assert_eq!(nothing, "the file: it has no notes");
+}
+
+/// Clips that Magenta's own converter refuses: moved, short, of any program, too high.
+#[test]
+fn clips_need_not_be_whole_windows_at_the_beginning() {
+    let mut late = quarters(8);
+    late.shift(5.0);
+    let found = tune(&late).unwrap();
+    // Five seconds are two and a half bars: the tune begins on beat 3 of bar 3.
+    assert_eq!((found.windows.len(), found.windows[0].start_bar), (2, 2));
+    assert_eq!(&found.windows[0].tokens[..10], [0, 0, 0, 0, 0, 0, 0, 0, 41, 0]);
+
+    let short = tune(&quarters(3)).unwrap();
+    assert_eq!(short.windows.len(), 1);
+    assert_eq!(&short.windows[0].tokens[..16], [41, 0, 0, 0, 42, 0, 0, 0, 43, 0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(short.windows[0].tokens[16..], [0; 16]);
+
+    let mut flute = quarters(8);
+    for note in &mut flute.notes {
+        note.program = Program::saturating(73);
+        note.pitch = note.pitch.transposed(60).unwrap();
+    }
+    let found = tune(&flute).unwrap();
+    assert_eq!((found.transposed, found.windows[0].tokens[0]), (-24, 41 + 36));
+    assert!(found.warnings[0].contains("-24 semitones"), "{:?}", found.warnings);
+}
+
+#[test]
+fn tempo_changes_do_not_cut_a_tune() {
+    let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
+    let mut time = 0.0;
+    // Every quarter has a tempo of its own.
+    for i in 0..16_u8 {
+        let qpm = 100.0 + f64::from(i);
+        sequence.tempos.push(Tempo { time, qpm });
+        sequence.push(note(60 + i % 7, time, time + 60.0 / qpm));
+        time += 60.0 / qpm;
+    }
+    let found = tune(&sequence).unwrap();
+    assert_eq!(found.windows.len(), 2);
+    let starts = |w: &Window| w.tokens.iter().step_by(4).all(|token| *token > 1);
+    assert!(found.windows.iter().all(starts), "{:?}", found.windows);
+}
+
+#[test]
+fn another_metre_is_cut_in_quarters_with_a_warning() {
+    let mut waltz = quarters(24);
+    waltz.time_signatures.push(TimeSignature { time: 0.0, numerator: 3, denominator: 4 });
+    let found = tune(&waltz).unwrap();
+    assert_eq!(found.windows.len(), 3);
+    assert!(found.warnings[0].starts_with("its metre is 3/4; it was cut every four"));
+    // Where some stretch is in 4/4, that one is taken, and no warning is needed.
+    let mut mixed = quarters(32);
+    mixed.time_signatures.push(TimeSignature { time: 0.0, numerator: 3, denominator: 4 });
+    mixed.time_signatures.push(TimeSignature { time: 6.0, numerator: 4, denominator: 4 });
+    let found = tune(&mixed).unwrap();
+    assert_eq!((found.windows.len(), found.warnings.len()), (3, 0));
+}
+
+#[test]
+fn of_chords_the_upper_line_is_taken() {
+    let mut piano = quarters(8);
+    for bar in 0..2_u32 {
+        let start = f64::from(bar) * 2.0;
+        piano.push(note(48, start, start + 2.0));
+        // Begins later than the melody note over it and would cut it.
+        piano.push(note(52, start + 0.25, start + 2.0));
+    }
+    let found = tune(&piano).unwrap();
+    assert_eq!(found.windows[0].tokens, tune(&quarters(8)).unwrap().windows[0].tokens);
+    assert!(found.warnings[0].contains("8 of 12 notes"), "{:?}", found.warnings);
+}
+
+#[test]
+fn kinds_of_several_tracks_take_what_they_find() {
+    let piece = synthetic::piece(2, 3, 0);
+    let trio = Kind::find("trio-16bar").unwrap();
+    assert_eq!(Tune::of_sequence(&piece, &trio, "x").unwrap().instruments.len(), 3);
+    let asked = TuneOptions { track: Some(0) };
+    let refused = Tune::of_sequence_with(&piece, &trio, "x", asked).unwrap_err();
+    assert_eq!(refused, NoTune::AllTracks);
+}
+
+/// Real pop songs with the track of the melody known, its name hidden: of MELODY, BRIDGE and PIANO.
+/// BRIDGE is a second melody, so that the accompaniment is what must not be taken.
+#[test]
+#[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn the_accompaniment_of_real_songs_is_not_taken_for_the_tune() {
+    let folder =
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/pop909-aligned"));
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        println!("skipped: {} is not at hand", folder.display());
+        return;
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "mid"));
+    paths.sort();
+    let (mut n, mut n_melody, mut n_piano) = (0, 0, 0);
+    for path in paths.iter().step_by(20) {
+        let bytes = std::fs::read(path).unwrap();
+        let mut sequence = midi::read(&bytes, &ReadOptions::default()).unwrap().sequence;
+        let names = std::mem::take(&mut sequence.instrument_infos);
+        let Ok(found) = tune(&sequence) else { continue };
+        let name = names.iter().find(|info| info.instrument == found.instruments[0]);
+        n += 1;
+        n_melody += usize::from(name.is_some_and(|info| info.name == "MELODY"));
+        n_piano += usize::from(name.is_some_and(|info| info.name == "PIANO"));
+    }
+    println!("of {n} songs: MELODY in {n_melody}, PIANO in {n_piano}");
+    assert!(n > 20 && n_piano * 20 <= n && n_melody * 10 >= 7 * n, "{n_melody} {n_piano} of {n}");
+}
