@@ -177,10 +177,8 @@ pub fn evaluate(
 ) -> Result<EvalReport, EvalError> {
     let sizes = [request.n_train, request.n_windows];
     let data = EvalData::read(model, &request.corpus, request.latents.as_deref(), sizes, progress)?;
-    let styles = match model.folder().join("mixture.json").exists() {
-        true => Some(Styles::load(model)?),
-        false => None,
-    };
+    let has_styles = model.folder().join("mixture.json").exists();
+    let styles = if has_styles { Some(Styles::load(model)?) } else { None };
     let mixture = styles.as_ref().map(Styles::mixture);
     let (temperature, seed) = (request.temperature, request.seed);
     progress.begin("measuring", "sections", 11);

@@ -8,7 +8,7 @@ use super::DEFAULT_TEMPERATURE;
 
 /// Measures a model, or compares two measurements.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct EvalArgs {
     #[command(subcommand)]
     pub(crate) command: Option<EvalCommand>,

@@ -1,6 +1,6 @@
 //! Kernel densities on a line, and how far two of them overlap.
 
-use super::statistics::standard_deviation;
+use super::statistics::{standard_deviation, whole};
 
 /// Points at which densities are compared, as in mgeval's `kl_dist`.
 const GRID: usize = 1000;
@@ -28,8 +28,8 @@ impl Density {
         for value in values {
             let at = ((value - low) / width).clamp(0.0, (BINS - 1) as f64);
             let first = at.floor();
-            mass[first as usize] += each * (1.0 - (at - first));
-            mass[(first as usize + 1).min(BINS - 1)] += each * (at - first);
+            mass[whole(first)] += each * (1.0 - (at - first));
+            mass[(whole(first) + 1).min(BINS - 1)] += each * (at - first);
         }
         let scott = (values.len() as f64).powf(-0.2);
         let deviation = standard_deviation(values).unwrap_or(0.0);
@@ -41,7 +41,7 @@ impl Density {
     /// The density at each point of the grid.
     fn on_grid(&self) -> Vec<f64> {
         let scale = 1.0 / (self.bandwidth * (2.0 * std::f64::consts::PI).sqrt());
-        let reach = ((REACH * self.bandwidth / self.width).ceil() as usize).min(BINS);
+        let reach = whole((REACH * self.bandwidth / self.width).ceil().min(BINS as f64));
         let kernel: Vec<f64> = (0..=reach)
             .map(|bins| scale * (-0.5 * (bins as f64 * self.width / self.bandwidth).powi(2)).exp())
             .collect();

@@ -160,7 +160,7 @@ fn shares(mut counts: Vec<f64>) -> Vec<f64> {
 /// half to eighth; in 96ths of a bar, of which a step has six.
 fn length_class(note: Note) -> usize {
     const VALUES: [i64; 12] = [96, 48, 24, 12, 6, 72, 36, 18, 9, 32, 16, 8];
-    let length = 6 * note.length() as i64;
+    let length = 6 * i64::try_from(note.length()).unwrap_or(i64::MAX / 6);
     let classes = VALUES.iter().enumerate().min_by_key(|(_, value)| (length - **value).abs());
     classes.expect("there are twelve").0
 }
@@ -283,13 +283,14 @@ fn drum_description(notes: &[Note]) -> Vec<f64> {
 fn line_description(notes: &[Note], n_steps: usize) -> Vec<f64> {
     /// Intervals are counted up to an octave and a semitone, either way.
     const WIDEST: i32 = 13;
+    const BINS: usize = 27;
     let [used, classes, _, range, interval, count, distance, lengths, _] = mgeval(notes, n_steps);
     let pitches: Vec<f64> = notes.iter().map(|note| f64::from(note.pitch)).collect();
     let mean_pitch = super::statistics::mean(&pitches).unwrap_or(60.0);
     let spread = super::statistics::standard_deviation(&pitches).unwrap_or(0.0);
     let sounding: usize = notes.iter().map(|note| note.length()).sum();
     let muspy = Muspy::of(notes);
-    let mut intervals = vec![0.0; 2 * WIDEST as usize + 1];
+    let mut intervals = vec![0.0; BINS];
     for pair in notes.windows(2) {
         let interval = (pair[1].pitch - pair[0].pitch).clamp(-WIDEST, WIDEST) + WIDEST;
         intervals[usize::try_from(interval).expect("clamped")] += 1.0;

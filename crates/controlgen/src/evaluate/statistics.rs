@@ -68,8 +68,14 @@ pub fn bootstrap_of<T>(
 pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)? as f64;
     let at = q.clamp(0.0, 1.0) * last;
-    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    let (low, high) = (sorted[whole(at.floor())], sorted[whole(at.ceil())]);
     Some(low + (high - low) * at.fract())
+}
+
+/// A whole number of 0 or more as an index.
+#[expect(clippy::cast_sign_loss, reason = "callers clamp to 0 or more")]
+pub(super) fn whole(value: f64) -> usize {
+    value as usize
 }
 
 /// The mean; none for no values.
