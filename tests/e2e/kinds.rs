@@ -10,7 +10,7 @@ use crate::support::TestDir;
 
 /// A model of a kind, trained for two steps on made-up music, and a tune as it writes it back.
 fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value) {
-    dir.ok("corpus synthesize -o midi --pieces 4 --seed 1");
+    dir.ok("corpus synthesize -o midi --styles hymn,reel,blues,toccata --pieces 4 --seed 1");
     // No melody rests for a bar, so that every piece is one window of 16 bars too.
     dir.ok(&format!("corpus build midi -o corpus --kind {kind} --heldout 0.3"));
     let trained = dir.json(&format!("train --corpus corpus --preset {preset} -o run --steps 2"));

@@ -9,6 +9,7 @@
 mod backends;
 mod bad_input;
 mod control;
+mod eval;
 mod kinds;
 mod pipeline;
 mod render;

@@ -86,7 +86,7 @@ impl TestDir {
 
     /// A corpus of made-up music in `corpus`.
     pub(crate) fn corpus(&self) {
-        self.ok("corpus synthesize -o midi --pieces 6 --seed 1");
+        self.ok("corpus synthesize -o midi --styles hymn,reel,blues,toccata --pieces 6 --seed 1");
         self.ok("corpus build midi -o corpus --heldout 0.2 --label-folders");
     }
 

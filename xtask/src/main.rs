@@ -2,10 +2,13 @@
 
 mod bench_train;
 mod check;
+mod e2e;
+mod eval;
 mod fetch;
 mod gmm;
 mod parity_notes;
 mod process;
+mod regress;
 mod tidy;
 mod train;
 
@@ -29,6 +32,12 @@ enum Task {
     Fetch(fetch::FetchArgs),
     /// Get the Lakh MIDI Dataset
     FetchLakh(fetch::FetchLakhArgs),
+    /// A model's figures: `controlgen eval`, built first
+    Eval(eval::EvalArgs),
+    /// The whole way on music in known styles: found, written anew, and one more added
+    E2e(e2e::E2eArgs),
+    /// A small pinned run beside the committed baseline, `tests/baseline.json`
+    Regress(regress::RegressArgs),
     /// Our speed beside that of the field's own tools
     #[command(subcommand)]
     Bench(Bench),
@@ -74,6 +83,9 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Train(args) => train::run(&args),
+        Task::Eval(args) => eval::run(&args),
+        Task::E2e(args) => e2e::run(&args),
+        Task::Regress(args) => regress::run(&args),
         Task::Parity(Parity::Notes { dirs, python, oracle_only }) => {
             parity_notes::run(&dirs, python, oracle_only)
         }

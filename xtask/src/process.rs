@@ -78,3 +78,15 @@ pub(crate) fn json(
     }
     serde_json::from_slice(&output.stdout).context("the program's answer is no JSON")
 }
+
+/// Runs a program that talks to the terminal itself.
+pub(crate) fn run(
+    program: &PathBuf,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<()> {
+    let status = Command::new(program)
+        .args(args)
+        .status()
+        .with_context(|| format!("can't run {}", program.display()))?;
+    if status.success() { Ok(()) } else { bail!("{} failed", program.display()) }
+}

@@ -18,7 +18,7 @@ const SAMPLED_STYLES: usize = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// Folders of MIDI files [default: music that the program writes itself, in four styles]
+    /// Folders of MIDI files [default: music that the program writes itself, in nine styles]
     #[arg(long, num_args = 1.., value_name = "DIR")]
     midi: Vec<PathBuf>,
     /// A named configuration, see `controlgen presets`
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     if midi.is_empty() {
         midi.push(path("midi"));
         if !path("midi").exists() {
-            say("no --midi given: writing music in four styles");
+            say("no --midi given: writing music in nine styles");
             step(args!["corpus", "synthesize", "-o", path("midi"), "--seed", &seed])?;
         }
     }

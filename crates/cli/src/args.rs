@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod control;
+mod eval;
 mod generate;
 mod render;
 mod train;
@@ -14,6 +15,7 @@ pub(crate) use control::{
     AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, MixMethodArg,
     SimilarArgs, TuneArgs,
 };
+pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, JoiningArg, ReconstructArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Show what is in MIDI files
     Inspect(InspectArgs),
+    /// Measure a model, or compare two measurements
+    Eval(EvalArgs),
     /// List the named model configurations
     Presets,
     /// Make a model folder of a checkpoint that Magenta published
@@ -157,6 +161,9 @@ pub(crate) struct SynthesizeArgs {
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
+    /// Styles to write [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = controlgen::synthetic::style_names())]
+    pub(crate) styles: Vec<String>,
     /// Pieces of each style
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub(crate) pieces: u64,

@@ -2,6 +2,7 @@
 
 mod attribute;
 mod corpus;
+mod eval;
 mod exchange;
 mod generate;
 mod inspect;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::CopyIndex(args) => attribute::copy_index(&context, &args),
         Command::Render(args) => render::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
+        Command::Eval(args) => eval::run(&context, args),
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),

@@ -25,6 +25,7 @@ mod card;
 pub mod copy;
 pub mod corpus;
 pub mod encode;
+pub mod evaluate;
 pub mod generate;
 pub mod harmony;
 pub mod import;

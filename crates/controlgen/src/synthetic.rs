@@ -5,6 +5,9 @@
 //! by ear or by counting; within a style, key, progression, motifs and turns are drawn anew for
 //! each piece, with motifs that return as tunes have them.
 
+mod judge;
+mod rules;
+
 use std::path::Path;
 
 use musicvae::seed;
@@ -17,138 +20,13 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::artifact::{ArtifactError, ArtifactResult, create_folder, write_atomic};
+use rules::{STYLES, Style};
+
+pub use judge::{Verdict, judge};
 
 /// Steps of a bar: four a quarter.
 const BAR: usize = 16;
 const N_BARS: usize = 16;
-
-/// The rules of one style.
-struct Style {
-    name: &'static str,
-    /// Semitones of the scale above the tonic.
-    scale: &'static [i32],
-    /// The tonic nearest to the middle of the register.
-    register: i32,
-    /// Bars of rhythm: step and length of each note.
-    rhythms: &'static [&'static [(usize, usize)]],
-    /// Scale steps from one note to the next.
-    motion: &'static [i32],
-    /// Roots of the chords, as scale degrees, a bar each.
-    progressions: &'static [[usize; 4]],
-    qpm: f64,
-    drums: bool,
-}
-
-const MAJOR: &[i32] = &[0, 2, 4, 5, 7, 9, 11];
-const DORIAN: &[i32] = &[0, 2, 3, 5, 7, 9, 10];
-const HARMONIC_MINOR: &[i32] = &[0, 2, 3, 5, 7, 8, 11];
-const BLUES: &[i32] = &[0, 3, 5, 6, 7, 10];
-
-const STYLES: [Style; 4] = [
-    Style {
-        name: "hymn",
-        scale: MAJOR,
-        register: 65,
-        rhythms: &[
-            &[(0, 4), (4, 4), (8, 4), (12, 4)],
-            &[(0, 8), (8, 4), (12, 4)],
-            &[(0, 4), (4, 4), (8, 8)],
-            &[(0, 6), (6, 2), (8, 8)],
-        ],
-        motion: &[-1, -1, 0, 1, 1, 2, -2],
-        progressions: &[[0, 3, 4, 0], [0, 5, 3, 4], [0, 4, 5, 3]],
-        qpm: 84.0,
-        drums: false,
-    },
-    Style {
-        name: "reel",
-        scale: DORIAN,
-        register: 76,
-        rhythms: &[
-            &[(0, 2), (2, 2), (4, 2), (6, 2), (8, 2), (10, 2), (12, 2), (14, 2)],
-            &[(0, 4), (4, 2), (6, 2), (8, 2), (10, 2), (12, 2), (14, 2)],
-            &[(0, 2), (2, 1), (3, 1), (4, 2), (6, 2), (8, 4), (12, 2), (14, 2)],
-        ],
-        motion: &[-2, -1, -1, 1, 1, 2, 2, -3, 3],
-        progressions: &[[0, 0, 6, 6], [0, 6, 0, 6], [0, 0, 6, 0]],
-        qpm: 112.0,
-        drums: false,
-    },
-    Style {
-        name: "blues",
-        scale: BLUES,
-        register: 55,
-        rhythms: &[
-            &[(2, 1), (3, 3), (6, 4), (14, 2)],
-            &[(0, 3), (3, 5), (11, 1), (12, 2)],
-            &[(3, 1), (4, 2), (7, 5)],
-            &[(0, 1), (3, 1), (6, 1), (8, 4)],
-        ],
-        motion: &[-2, -1, 0, 0, 1, 1, 2, -3],
-        progressions: &[[0, 2, 0, 0], [0, 0, 2, 0], [0, 2, 4, 0]],
-        qpm: 96.0,
-        drums: true,
-    },
-    Style {
-        name: "toccata",
-        scale: HARMONIC_MINOR,
-        register: 69,
-        rhythms: &[
-            &[
-                (0, 1),
-                (1, 1),
-                (2, 1),
-                (3, 1),
-                (4, 1),
-                (5, 1),
-                (6, 1),
-                (7, 1),
-                (8, 1),
-                (9, 1),
-                (10, 1),
-                (11, 1),
-                (12, 1),
-                (13, 1),
-                (14, 1),
-                (15, 1),
-            ],
-            &[
-                (0, 1),
-                (1, 1),
-                (2, 2),
-                (4, 1),
-                (5, 1),
-                (6, 2),
-                (8, 1),
-                (9, 1),
-                (10, 2),
-                (12, 1),
-                (13, 1),
-                (14, 2),
-            ],
-            &[
-                (0, 2),
-                (2, 1),
-                (3, 1),
-                (4, 1),
-                (5, 1),
-                (6, 1),
-                (7, 1),
-                (8, 2),
-                (10, 1),
-                (11, 1),
-                (12, 1),
-                (13, 1),
-                (14, 1),
-                (15, 1),
-            ],
-        ],
-        motion: &[-4, -1, -1, 1, 1, 1, 4, -2, 2],
-        progressions: &[[0, 3, 4, 0], [0, 5, 3, 4], [0, 6, 5, 4]],
-        qpm: 132.0,
-        drums: true,
-    },
-];
 
 /// The names of the styles.
 pub fn style_names() -> Vec<&'static str> {
@@ -165,12 +43,22 @@ pub fn piece(style_idx: usize, seed: u64, index: u64) -> NoteSequence {
     Composer::new(style, &mut rng).piece(&mut rng)
 }
 
-/// Writes `n_pieces` of each style as `FOLDER/STYLE/NUMBER.mid`.
+/// Writes `n_pieces` of some styles, by their numbers among [`style_names`], as
+/// `FOLDER/STYLE/NUMBER.mid`.
 ///
 /// # Errors
 /// Where a file can't be written.
-pub fn write_corpus(folder: &Path, n_pieces: u64, seed: u64) -> ArtifactResult<()> {
-    for (style_idx, name) in style_names().into_iter().enumerate() {
+///
+/// # Panics
+/// If there is no such style.
+pub fn write_corpus(
+    folder: &Path,
+    styles: &[usize],
+    n_pieces: u64,
+    seed: u64,
+) -> ArtifactResult<()> {
+    for style_idx in styles.iter().copied() {
+        let name = STYLES[style_idx].name;
         let style = folder.join(name);
         create_folder(&style)?;
         for index in 0..n_pieces {
@@ -326,10 +214,14 @@ mod tests {
             let mean = f64::from(notes.iter().sum::<i32>()) / notes.len() as f64;
             (notes.len() as f64 / (20.0 * 16.0), mean)
         };
-        let [hymn, reel, blues, toccata] = [0, 1, 2, 3].map(figures);
+        let [hymn, reel, blues, toccata, fanfare, lullaby, habanera, drift, _] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8].map(figures);
         // Notes a bar: about 3, 8, 4 and 14 by the rhythms above.
         assert!(hymn.0 < 4.5 && blues.0 < 4.5 && (6.0..9.0).contains(&reel.0) && toccata.0 > 11.0);
         // Mean pitch: reels are the highest, blues the lowest.
         assert!(reel.1 > toccata.1 + 3.0 && hymn.1 > blues.1 + 5.0, "{reel:?} {hymn:?}");
+        assert!(lullaby.0 < 2.5 && drift.0 < 3.5 && (5.0..7.0).contains(&habanera.0));
+        assert!(lullaby.1 > reel.1 + 3.0 && habanera.1 < blues.1 - 2.0, "{lullaby:?} {habanera:?}");
+        assert!(fanfare.0 > hymn.0 + 1.0, "{fanfare:?}");
     }
 }

@@ -16,8 +16,13 @@ pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<(
             context.output.result(&report, || lines(&report))
         }
         CorpusCommand::Synthesize(args) => {
-            synthetic::write_corpus(&args.out, args.pieces, args.seed)?;
-            let styles = synthetic::style_names();
+            let all = synthetic::style_names();
+            let asked =
+                |name: &&&str| args.styles.is_empty() || args.styles.iter().any(|s| s == **name);
+            let styles: Vec<&str> = all.iter().filter(asked).copied().collect();
+            let places: Vec<usize> =
+                (0..all.len()).filter(|place| styles.contains(&all[*place])).collect();
+            synthetic::write_corpus(&args.out, &places, args.pieces, args.seed)?;
             context.output.result(&styles, || {
                 let names = styles.join(", ");
                 let out = args.out.display();

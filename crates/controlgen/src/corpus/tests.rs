@@ -25,7 +25,7 @@ fn options(root: &Path) -> CorpusOptions {
 fn a_corpus_holds_each_window_once_with_its_source() {
     let folder = tempfile::tempdir().unwrap();
     let music = folder.path().join("music");
-    synthetic::write_corpus(&music, 6, 5).unwrap();
+    synthetic::write_corpus(&music, &[0, 1, 2, 3], 6, 5).unwrap();
     let report = build(&options(&music), &folder.path().join("corpus"), &Silent).unwrap();
     assert_eq!((report.n_files, report.n_files_used), (24, 24));
     let rows = rows(&folder.path().join("corpus"));
@@ -79,7 +79,7 @@ fn several_files_of_a_piece_stay_on_one_side() {
 fn bad_files_are_counted_and_do_not_stop_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let music = folder.path().join("music");
-    synthetic::write_corpus(&music, 1, 5).unwrap();
+    synthetic::write_corpus(&music, &[0, 1, 2, 3], 1, 5).unwrap();
     std::fs::write(music.join("text.mid"), b"<html>not found</html>").unwrap();
     std::fs::write(music.join("empty.mid"), b"").unwrap();
     std::fs::write(music.join("notes.txt"), b"x").unwrap();

@@ -1,0 +1,74 @@
+//! Arguments of `controlgen eval`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::DEFAULT_TEMPERATURE;
+
+/// Measures a model, or compares two measurements.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct EvalArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<EvalCommand>,
+    #[command(flatten)]
+    pub(crate) measure: Option<MeasureArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvalCommand {
+    /// Only what concerns styles: re-encoding, an independent judge, distributions, few files, labels
+    Control(MeasureArgs),
+    /// Judge melodies by the rules of the made-up styles of `corpus synthesize`; nothing is learnt
+    Rules {
+        /// MIDI files, or folders of them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Compare two reports figure by figure
+    Diff {
+        /// The first report: a folder that `eval` wrote, or its `eval.json`
+        before: PathBuf,
+        /// The second report
+        after: PathBuf,
+        /// Exit with 1 if a figure became worse beyond both intervals
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MeasureArgs {
+    /// The model folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The corpus folder; its held-out windows are scored. Labels (`corpus build --label-folders`) give
+    /// more figures
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The corpus's latents by this model [default: encode what is needed]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) latents: Option<PathBuf>,
+    /// The folder to write: eval.json, eval.md and eval.html
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// The most held-out windows scored
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) windows: u32,
+    /// The most training windows that baselines and judges learn from
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) train_windows: u32,
+    /// Components of the mixture that is drawn from and encoded again
+    #[arg(short, default_value_t = 10, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) k: u16,
+    /// Draws of files at each point of the few-files curve
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) resamples: u16,
+    /// Temperature of new music
+    #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
+    pub(crate) temperature: f32,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}

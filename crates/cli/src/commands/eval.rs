@@ -1,0 +1,170 @@
+//! `controlgen eval`, `eval control` and `eval diff`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use controlgen::artifact::JsonFormat;
+use controlgen::corpus::find_midi_files;
+use controlgen::evaluate::{
+    Change, Difference, EvalReport, EvalRequest, Scope, diff, evaluate, write_report,
+};
+use controlgen::kind::Kind;
+use controlgen::model::Model;
+use controlgen::synthetic;
+use controlgen::tune::Tune;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::{EvalArgs, EvalCommand, MeasureArgs};
+use crate::output::table;
+
+pub(super) fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
+    match (args.command, args.measure) {
+        (Some(EvalCommand::Control(args)), _) => measure(context, &args, Scope::Control),
+        (Some(EvalCommand::Rules { paths }), _) => rules(context, &paths),
+        (Some(EvalCommand::Diff { before, after, check }), _) => {
+            compare(context, &before, &after, check)
+        }
+        (None, Some(args)) => measure(context, &args, Scope::All),
+        (None, None) => {
+            bail!("give `--model`, `--corpus` and `-o`, or a command: `control`, `diff`")
+        }
+    }
+}
+
+fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let request = EvalRequest {
+        corpus: args.corpus.clone(),
+        latents: args.latents.clone(),
+        scope,
+        n_windows: args.windows as usize,
+        n_train: args.train_windows as usize,
+        k: usize::from(args.k),
+        n_resamples: usize::from(args.resamples),
+        temperature: args.temperature,
+        seed: args.seed,
+    };
+    let report = evaluate(&model, &request, &context.stages)?;
+    write_report(&report, model.kind(), &args.out)?;
+    context.output.result(&report, || lines(&report, &args.out))
+}
+
+/// All figures of a report for people.
+fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for section in report.sections.iter().filter(|section| !section.figures.is_empty()) {
+        let mut rows = vec![
+            [section.title.as_str(), "value", "95 % interval", "unit", "beside"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        rows.extend(section.figures.iter().map(|figure| {
+            let beside = figure.baselines.iter().map(|b| format!("{} {:.3}", b.name, b.value));
+            let interval = figure.interval.map(|[low, high]| format!("{low:.3} to {high:.3}"));
+            vec![
+                figure.title.clone(),
+                format!("{:.3}", figure.value),
+                interval.unwrap_or_default(),
+                figure.unit.clone(),
+                beside.collect::<Vec<_>>().join(", "),
+            ]
+        }));
+        lines.extend(table(&rows));
+        lines.push(String::new());
+    }
+    lines.push(format!("with pictures: {}", out.join("eval.html").display()));
+    lines
+}
+
+/// What the rules say of some melodies.
+#[derive(Serialize)]
+struct RulesReport {
+    /// Windows judged.
+    n_windows: usize,
+    /// Files without a melody that could be judged.
+    n_skipped: usize,
+    /// Windows of each style.
+    by_style: BTreeMap<&'static str, usize>,
+    /// Mean of how far the rules of the style that was found are kept.
+    mean_kept: f64,
+}
+
+fn rules(context: &Context, paths: &[PathBuf]) -> anyhow::Result<()> {
+    let (kind, names) = (Kind::mel_2bar(), synthetic::style_names());
+    let mut report =
+        RulesReport { n_windows: 0, n_skipped: 0, by_style: BTreeMap::new(), mean_kept: 0.0 };
+    for file in find_midi_files(paths)?.files {
+        let Ok(tune) = Tune::read(&file.path, &kind) else {
+            report.n_skipped += 1;
+            continue;
+        };
+        for verdict in tune.windows.iter().filter_map(|window| synthetic::judge(&window.tokens)) {
+            *report.by_style.entry(names[verdict.style]).or_default() += 1;
+            report.mean_kept += verdict.kept[verdict.style];
+            report.n_windows += 1;
+        }
+    }
+    report.mean_kept /= report.n_windows.max(1) as f64;
+    context.output.result(&report, || {
+        let mut rows = vec![["style", "windows"].map(str::to_owned).to_vec()];
+        rows.extend(
+            report.by_style.iter().map(|(name, n)| vec![(*name).to_owned(), n.to_string()]),
+        );
+        let mut lines = table(&rows);
+        lines.push(format!("{} files without a melody", report.n_skipped));
+        lines
+    })
+}
+
+/// The comparison for programs.
+#[derive(Serialize)]
+struct Compared {
+    differences: Vec<Difference>,
+    n_better: usize,
+    n_worse: usize,
+}
+
+fn compare(context: &Context, before: &Path, after: &Path, check: bool) -> anyhow::Result<()> {
+    let load = |path: &Path| {
+        let file = if path.is_dir() { path.join("eval.json") } else { path.to_owned() };
+        EvalReport::load(&file)
+    };
+    let (before, after) = (load(before)?, load(after)?);
+    let differences = diff(&before, &after);
+    let count = |change: Change| differences.iter().filter(|d| d.change == change).count();
+    let (n_better, n_worse) = (count(Change::Better), count(Change::Worse));
+    let compared = Compared { differences, n_better, n_worse };
+    context.output.result(&compared, || {
+        let mut rows = vec![["figure", "before", "after", ""].map(str::to_owned).to_vec()];
+        rows.extend(compared.differences.iter().map(|difference| {
+            let number =
+                |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+            let change = match difference.change {
+                Change::Better => "better",
+                Change::Worse => "worse",
+                Change::Different => "different",
+                Change::Same => "",
+                Change::Unknown => "no interval",
+                Change::Gone => "gone",
+                Change::New => "new",
+            };
+            let (before, after) = (number(difference.before), number(difference.after));
+            vec![difference.key.clone(), before, after, change.to_owned()]
+        }));
+        let mut lines = Vec::new();
+        if before.corpus_hash != after.corpus_hash {
+            lines.push(
+                "the reports are of two corpora: their figures don't compare models".to_owned(),
+            );
+        }
+        lines.extend(table(&rows));
+        lines.push(format!("{n_better} better, {n_worse} worse, beyond both intervals"));
+        lines
+    })?;
+    if check && n_worse > 0 {
+        bail!("{n_worse} figures became worse");
+    }
+    Ok(())
+}

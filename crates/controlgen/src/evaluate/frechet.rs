@@ -1,0 +1,108 @@
+//! The Fréchet distance between two sets of points.
+
+use gmm::{Gaussian, ModelError};
+
+/// Added to the covariances' diagonals, as a share of their mean diagonal: features that don't vary, or
+/// fewer points than features, would leave no factor.
+const RIDGE: f64 = 1e-6;
+
+/// `|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)` of the Gaussians fitted to two sets of rows `[n, d]`
+/// (Dowson and Landau 1982), covariances by `n - 1`.
+///
+/// This is the formula of the Fréchet Inception and Fréchet Music Distances. Its value depends on the
+/// space of the rows, so it is always named by that: never compare two spaces.
+///
+/// # Errors
+/// [`ModelError`] where a set has fewer than two rows, or values that are not finite.
+pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelError> {
+    if d == 0 {
+        return Err(ModelError::Length { what: "features", found: 0, expected: 1 });
+    }
+    let ridge = RIDGE * (spread(a, d) + spread(b, d)).max(f64::MIN_POSITIVE) / 2.0;
+    let distance = gaussian(a, d, ridge)?.wasserstein(&gaussian(b, d, ridge)?)?;
+    Ok(distance * distance)
+}
+
+/// Rows brought to the units of a first set: each column minus its mean there, by its deviation there.
+/// Features in units of their own would otherwise count by their unit.
+pub fn in_units_of(real: &[f64], rows: &[f64], d: usize) -> Vec<f64> {
+    let n = (real.len() / d).max(1) as f64;
+    let mean = means(real, d);
+    let scale: Vec<f64> = (0..d)
+        .map(|j| {
+            let squares: f64 = real[j..].iter().step_by(d).map(|v| (v - mean[j]).powi(2)).sum();
+            let deviation = (squares / n).sqrt();
+            if deviation > 1e-9 { deviation } else { 1.0 }
+        })
+        .collect();
+    let scaled = |row: &[f64]| -> Vec<f64> {
+        row.iter().zip(&mean).zip(&scale).map(|((v, m), s)| (v - m) / s).collect()
+    };
+    rows.chunks_exact(d).flat_map(scaled).collect()
+}
+
+fn means(rows: &[f64], d: usize) -> Vec<f64> {
+    let n = (rows.len() / d).max(1) as f64;
+    (0..d).map(|j| rows[j..].iter().step_by(d).sum::<f64>() / n).collect()
+}
+
+/// Mean variance over the columns.
+fn spread(rows: &[f64], d: usize) -> f64 {
+    let mean = means(rows, d);
+    let squares: f64 = rows
+        .chunks_exact(d)
+        .flat_map(|row| row.iter().zip(&mean))
+        .map(|(v, m)| (v - m).powi(2))
+        .sum();
+    squares / rows.len().max(1) as f64
+}
+
+fn gaussian(rows: &[f64], d: usize, ridge: f64) -> Result<Gaussian, ModelError> {
+    let n = rows.len() / d;
+    if n < 2 {
+        return Err(ModelError::Length { what: "rows", found: n, expected: 2 });
+    }
+    let mean = means(rows, d);
+    let mut covariance = vec![0.0; d * d];
+    for row in rows.chunks_exact(d) {
+        let centered: Vec<f64> = row.iter().zip(&mean).map(|(v, m)| v - m).collect();
+        for (i, sums) in covariance.chunks_exact_mut(d).enumerate() {
+            sums.iter_mut().zip(&centered).for_each(|(sum, v)| *sum += centered[i] * v);
+        }
+    }
+    for (at, value) in covariance.iter_mut().enumerate() {
+        *value = *value / (n - 1) as f64 + if at % (d + 1) == 0 { ridge } else { 0.0 };
+    }
+    Gaussian::new(mean, covariance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_is_scipys() {
+        // Rows with exactly these moments; |m1 - m2|² + trace(S1 + S2 - 2 sqrtm(S1 @ S2)), scipy 1.17.1:
+        // S1 = [[2, 0.5], [0.5, 1]], S2 = [[1, -0.3], [-0.3, 3]], m1 = (0, 1), m2 = (1, -1).
+        let rows = |mean: [f64; 2], s: [f64; 3]| -> Vec<f64> {
+            // ± the columns of a factor of the covariance, times sqrt(3 / 2): 4 rows by n - 1 = 3.
+            let l = [s[0].sqrt(), s[1] / s[0].sqrt(), (s[2] - s[1] * s[1] / s[0]).sqrt()];
+            let scale = 1.5_f64.sqrt();
+            [[l[0], l[1]], [-l[0], -l[1]], [0.0, l[2]], [0.0, -l[2]]]
+                .iter()
+                .flat_map(|row| [mean[0] + scale * row[0], mean[1] + scale * row[1]])
+                .collect()
+        };
+        let (a, b) = (rows([0.0, 1.0], [2.0, 0.5, 1.0]), rows([1.0, -1.0], [1.0, -0.3, 3.0]));
+        let found = frechet_distance(&a, &b, 2).unwrap();
+        assert!((found - 5.929_311_854_967_773).abs() < 1e-4, "{found}");
+        assert!(frechet_distance(&a, &a, 2).unwrap() < 1e-6);
+        assert!(frechet_distance(&a[..2], &b, 2).is_err());
+    }
+
+    #[test]
+    fn units_are_those_of_the_first_set() {
+        let real = [1.0, 10.0, 3.0, 10.0];
+        assert_eq!(in_units_of(&real, &[2.0, 10.0, 4.0, 12.0], 2), [0.0, 0.0, 2.0, 2.0]);
+    }
+}

@@ -1,0 +1,172 @@
+//! Plain statistics: intervals, ranks, correlation.
+
+use musicvae::seed;
+use rand::RngExt;
+
+/// Resamples of a bootstrap.
+const RESAMPLES: usize = 1000;
+/// A 95 % interval leaves this share out at each end.
+const TAIL: f64 = 0.025;
+
+/// A share or mean that is counted unit by unit: `of` things in all, which sum to `sum`.
+///
+/// Units are files: windows of one file resemble each other, so that intervals over windows would be
+/// too narrow.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Sum over the unit's things.
+    pub sum: f64,
+    /// How many they are.
+    pub of: f64,
+}
+
+impl Tally {
+    /// Counts one thing.
+    pub fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.of += 1.0;
+    }
+
+    /// The mean over all things of all units, `Σ sum / Σ of`; none for no things.
+    pub fn mean<'a>(units: impl IntoIterator<Item = &'a Self>) -> Option<f64> {
+        let (sum, of) = units.into_iter().fold((0.0, 0.0), |(s, o), t| (s + t.sum, o + t.of));
+        (of > 0.0).then(|| sum / of)
+    }
+}
+
+/// A mean with its 95 % percentile bootstrap interval over units (Efron and Tibshirani 1993, ch. 13):
+/// units are drawn with replacement 1,000 times.
+///
+/// None where nothing was counted; no interval from a single unit.
+pub fn bootstrap(units: &[Tally], seed: u64) -> Option<(f64, Option<[f64; 2]>)> {
+    let value = Tally::mean(units)?;
+    Some((value, bootstrap_of(units, seed, |drawn| Tally::mean(drawn.iter().copied()))))
+}
+
+/// The 95 % percentile bootstrap interval of any statistic over units.
+pub fn bootstrap_of<T>(
+    units: &[T],
+    seed: u64,
+    statistic: impl Fn(&[&T]) -> Option<f64>,
+) -> Option<[f64; 2]> {
+    if units.len() < 2 {
+        return None;
+    }
+    let mut values: Vec<f64> = (0..RESAMPLES as u64)
+        .filter_map(|resample| {
+            let mut rng = seed::stream(seed, "bootstrap", resample);
+            let drawn: Vec<&T> =
+                units.iter().map(|_| &units[rng.random_range(0..units.len())]).collect();
+            statistic(&drawn)
+        })
+        .collect();
+    values.sort_by(f64::total_cmp);
+    Some([quantile(&values, TAIL)?, quantile(&values, 1.0 - TAIL)?])
+}
+
+/// A quantile of sorted values, interpolated as `numpy.quantile` does; none for no values.
+pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)? as f64;
+    let at = q.clamp(0.0, 1.0) * last;
+    let (low, high) = (sorted[whole(at.floor())], sorted[whole(at.ceil())]);
+    Some(low + (high - low) * at.fract())
+}
+
+/// A whole number of 0 or more as an index.
+#[expect(clippy::cast_sign_loss, reason = "callers clamp to 0 or more")]
+pub(super) fn whole(value: f64) -> usize {
+    value as usize
+}
+
+/// The mean; none for no values.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Standard deviation with `n - 1`; none for fewer than two values.
+pub fn standard_deviation(values: &[f64]) -> Option<f64> {
+    let average = mean(values).filter(|_| values.len() > 1)?;
+    let squares: f64 = values.iter().map(|v| (v - average).powi(2)).sum();
+    Some((squares / (values.len() - 1) as f64).sqrt())
+}
+
+/// Spearman's rank correlation: Pearson's of the ranks, ties sharing their mean rank. None for fewer
+/// than two pairs, or where one side does not vary.
+pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
+    pearson(&ranks(a), &ranks(b))
+}
+
+/// Pearson's correlation; none for fewer than two pairs, or where one side does not vary.
+pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
+    if a.len() != b.len() || a.len() < 2 {
+        return None;
+    }
+    let (mean_a, mean_b) = (mean(a)?, mean(b)?);
+    let product = |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
+    };
+    let scale = (product(a, mean_a, a, mean_a) * product(b, mean_b, b, mean_b)).sqrt();
+    (scale > 0.0).then(|| product(a, mean_a, b, mean_b) / scale)
+}
+
+/// Ranks from 1; equal values share the mean of their ranks.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    while first < order.len() {
+        let tied =
+            order[first..].iter().take_while(|i| values[**i] == values[order[first]]).count();
+        // Ranks first + 1 … first + tied.
+        let rank = first as f64 + (tied as f64 + 1.0) / 2.0;
+        order[first..first + tied].iter().for_each(|i| ranks[*i] = rank);
+        first += tied;
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spearman_is_scipys() {
+        // scipy.stats.spearmanr([1,2,2,4,5,7,7],[2,1,3,3,8,5,9]).statistic, scipy 1.17.1
+        let (a, b) = ([1.0, 2.0, 2.0, 4.0, 5.0, 7.0, 7.0], [2.0, 1.0, 3.0, 3.0, 8.0, 5.0, 9.0]);
+        assert!((spearman(&a, &b).unwrap() - 0.853_246_917_972_929_6).abs() < 1e-12);
+        assert_eq!(spearman(&a, &[1.0; 7]), None);
+        assert_eq!(spearman(&[1.0], &[1.0]), None);
+    }
+
+    #[test]
+    fn quantiles_are_numpys() {
+        // numpy.quantile([1, 2, 4, 8], [0, 0.25, 0.5, 1]) = 1, 1.75, 3, 8
+        let sorted = [1.0, 2.0, 4.0, 8.0];
+        for (q, expected) in [(0.0, 1.0), (0.25, 1.75), (0.5, 3.0), (1.0, 8.0)] {
+            assert_eq!(quantile(&sorted, q), Some(expected));
+        }
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(standard_deviation(&[1.0, 3.0]), Some(2.0_f64.sqrt()));
+    }
+
+    #[test]
+    fn an_interval_has_the_width_that_theory_gives() {
+        // 400 units of one fair coin each: the mean's standard error is 0.5 / 20 = 0.025.
+        let units: Vec<Tally> =
+            (0..400).map(|i| Tally { sum: f64::from(i % 2), of: 1.0 }).collect();
+        let (value, interval) = bootstrap(&units, 3).unwrap();
+        let [low, high] = interval.unwrap();
+        assert_eq!(value, 0.5);
+        assert!((high - low - 2.0 * 1.96 * 0.025).abs() < 0.015, "{low} {high}");
+        assert_eq!(bootstrap(&units, 3), bootstrap(&units, 3));
+        assert_eq!(bootstrap(&units[..1], 3), Some((0.0, None)));
+        assert_eq!(bootstrap(&[], 3), None);
+    }
+
+    #[test]
+    fn a_unit_counts_by_its_size() {
+        let units = [Tally { sum: 1.0, of: 4.0 }, Tally { sum: 1.0, of: 1.0 }];
+        assert_eq!(Tally::mean(&units), Some(0.4));
+    }
+}

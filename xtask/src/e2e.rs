@@ -1,0 +1,276 @@
+//! `cargo xtask e2e`: the whole way on music whose styles are known, because our own code writes it. The
+//! program must find them, write new music of them, and add one it has never seen from three files.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::process::{self, answer, say};
+
+/// The styles that are trained on, and the one that is not.
+const KNOWN: &str = "hymn,reel,blues,toccata,fanfare,lullaby,habanera,drift";
+const UNSEEN: &str = "skank";
+/// Files that the unseen style is added from.
+const FEW: usize = 3;
+/// Pieces written of each style to be judged.
+const WRITTEN: &str = "40";
+/// A component with a smaller share of the training windows is not asked for music.
+const LEAST_SHARE: f64 = 0.01;
+
+#[derive(Debug, Args)]
+pub(crate) struct E2eArgs {
+    /// Minutes of training
+    #[arg(long, default_value_t = 5.0)]
+    minutes: f64,
+    /// Pieces of each style
+    #[arg(long, default_value_t = 60)]
+    pieces: u32,
+    /// The run folder to write
+    #[arg(long, default_value = "e2e-run", value_name = "RUN")]
+    out: PathBuf,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The program `controlgen` to run [default: its release build, made now]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// Arguments of a command, from strings and paths.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { vec![$(OsString::from($arg)),*] };
+}
+
+pub(crate) fn run(args: &E2eArgs) -> Result<()> {
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => process::build_controlgen()?,
+    };
+    let start = Instant::now();
+    let step = |arguments: Vec<OsString>| process::json(&program, arguments);
+    let path = |name: &str| args.out.join(name);
+    let (seed, pieces) = (args.seed.to_string(), args.pieces.to_string());
+    let synthesize = |styles: &str, folder: &Path, pieces: &str| {
+        step(args![
+            "corpus",
+            "synthesize",
+            "-o",
+            folder,
+            "--styles",
+            styles,
+            "--pieces",
+            pieces,
+            "--seed",
+            &seed
+        ])
+    };
+    synthesize(KNOWN, &path("midi"), &pieces)?;
+    step(args!["corpus", "build", path("midi"), "-o", path("corpus"), "--label-folders"])?;
+    let (corpus, model, latents) = (path("corpus"), path("model"), path("latents"));
+    let minutes = args.minutes.to_string();
+    step(args![
+        "train",
+        "--corpus",
+        &corpus,
+        "-o",
+        &args.out,
+        "--minutes",
+        minutes,
+        "--seed",
+        &seed
+    ])?;
+    step(args!["encode", "--model", &model, "--corpus", &corpus, "-o", &latents])?;
+    let mut fit = args!["fit", "--model", &model, "--latents", &latents, "--corpus", &corpus];
+    fit.extend(args!["-k", "4..12", "--seed", &seed]);
+    let fit = step(fit)?;
+    let mut eval = args!["eval", "--model", &model, "--corpus", &corpus, "--latents", &latents];
+    eval.extend(args!["-o", path("eval"), "--resamples", "5", "--seed", &seed]);
+    let eval = step(eval)?;
+
+    // New music of each component, judged by the rules of the style that most of its windows are of.
+    let styles = step(args!["style", "list", "--model", &model])?;
+    let known = labels_of_components(&eval)?;
+    let (mut right, mut all) = (0.0, 0.0);
+    let mut rows = Vec::new();
+    for (component, style) in styles["styles"].as_array().into_iter().flatten().enumerate() {
+        let (Some(name), Some(label)) = (style["name"].as_str(), known.get(&component)) else {
+            continue;
+        };
+        if style["share"].as_f64().unwrap_or(0.0) < LEAST_SHARE {
+            continue;
+        }
+        let folder = path("generated").join(name);
+        write_music(&step, &model, name, &folder, &seed)?;
+        let (of_label, of_all) = judged(&step, &folder, label)?;
+        rows.push((format!("{name}, mostly {label}"), of_label / f64::max(of_all, 1.0)));
+        (right, all) = (right + of_label, all + of_all);
+    }
+    // The unseen style.
+    let few = path("few");
+    synthesize(UNSEEN, &few, &FEW.to_string())?;
+    let mut add = args!["style", "add", UNSEEN];
+    add.extend(midi_files(&few.join(UNSEEN))?.into_iter().map(OsString::from));
+    add.extend(args!["--model", &model]);
+    let added = Instant::now();
+    step(add)?;
+    let add_secs = added.elapsed().as_secs_f64();
+    let folder = path("generated").join(UNSEEN);
+    write_music(&step, &model, UNSEEN, &folder, &seed)?;
+    let (of_unseen, of_all) = judged(&step, &folder, UNSEEN)?;
+
+    let secs = start.elapsed().as_secs_f64();
+    let figure = |key: &str| figure(&eval, key);
+    let report = json!({
+        "format": "controlgen.e2e_report",
+        "version": 1,
+        "seconds": secs,
+        "n_components": fit["n_components"],
+        "nmi": figure("labels.nmi"),
+        "judge_accuracy": right / f64::max(all, 1.0),
+        "unseen_accuracy": of_unseen / f64::max(of_all, 1.0),
+        "style_add_seconds": add_secs,
+        "reencode_accuracy": figure("control.reencode.accuracy"),
+        "by_component": rows.iter().cloned().collect::<BTreeMap<String, f64>>(),
+    });
+    let file = path("e2e.json");
+    std::fs::write(&file, serde_json::to_string_pretty(&report)?)
+        .with_context(|| format!("can't write {}", file.display()))?;
+    for (name, share) in rows {
+        answer(&format!("{name:<32}  {share:.3} by the rules"));
+    }
+    verdict(&report)
+}
+
+/// Prints the table; fails where a goal is missed.
+fn verdict(report: &Value) -> Result<()> {
+    let number = |key: &str| report[key].as_f64().unwrap_or(f64::NAN);
+    let goals: [(&str, &str, f64, bool); 4] = [
+        ("nmi", "known styles found: NMI of components and labels", 0.9, true),
+        ("judge_accuracy", "new music of them, by the rules", 0.9, true),
+        ("unseen_accuracy", "new music of a style added from 3 files", 0.7, true),
+        ("seconds", "seconds in all", 600.0, false),
+    ];
+    let mut missed = Vec::new();
+    for (key, title, goal, at_least) in goals {
+        let value = number(key);
+        let reached = if at_least { value >= goal } else { value <= goal };
+        let sign = if at_least { "≥" } else { "≤" };
+        let mark = if reached { "" } else { "  MISSED" };
+        answer(&format!("{title:<52}  {value:8.3}  (goal {sign} {goal}){mark}"));
+        if !reached {
+            missed.push(key);
+        }
+    }
+    if missed.is_empty() { Ok(()) } else { bail!("missed: {}", missed.join(", ")) }
+}
+
+/// The commonest label of each component, from the report's matrix of labels and components.
+fn labels_of_components(eval: &Value) -> Result<BTreeMap<usize, String>> {
+    let charts = eval["sections"].as_array().into_iter().flatten();
+    let matrix = charts
+        .filter(|section| section["key"] == "labels")
+        .flat_map(|section| section["charts"].as_array().into_iter().flatten())
+        .find(|chart| chart["chart"] == "matrix")
+        .context("the report has no matrix of labels and components")?;
+    let labels: Vec<&str> =
+        matrix["rows"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let shares: Vec<Vec<f64>> = serde_json::from_value(matrix["shares"].clone())?;
+    let n_components = shares.first().map_or(0, Vec::len);
+    Ok((0..n_components)
+        .filter_map(|component| {
+            let best = (0..labels.len())
+                .max_by(|a, b| shares[*a][component].total_cmp(&shares[*b][component]))?;
+            (shares[best][component] > 0.0).then(|| (component, labels[best].to_owned()))
+        })
+        .collect())
+}
+
+fn write_music(
+    step: &impl Fn(Vec<OsString>) -> Result<Value>,
+    model: &Path,
+    style: &str,
+    folder: &Path,
+    seed: &str,
+) -> Result<()> {
+    let mut generate = args!["generate", "--model", model, "--style", style, "-n", WRITTEN];
+    generate.extend(args!["--seed", seed, "-o", folder]);
+    step(generate).map(|_| ())
+}
+
+/// How many windows of a folder's music keep the rules of a style best, and how many there are.
+fn judged(
+    step: &impl Fn(Vec<OsString>) -> Result<Value>,
+    folder: &Path,
+    label: &str,
+) -> Result<(f64, f64)> {
+    let found = step(args!["eval", "rules", folder])?;
+    let count = |value: &Value| value.as_f64().unwrap_or(0.0);
+    // A file without a melody is no music of the style.
+    let all = count(&found["n_windows"]) + count(&found["n_skipped"]);
+    Ok((count(&found["by_style"][label]), all))
+}
+
+fn midi_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// A figure of an evaluation's report.
+pub(crate) fn figure(eval: &Value, key: &str) -> Option<f64> {
+    let sections = eval["sections"].as_array().into_iter().flatten();
+    let mut figures = sections.flat_map(|s| s["figures"].as_array().into_iter().flatten());
+    let figure = figures.find(|figure| figure["key"] == key);
+    if figure.is_none() {
+        say(&format!("the report has no `{key}`"));
+    }
+    figure?["value"].as_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eval() -> Value {
+        json!({ "sections": [{
+            "key": "labels",
+            "figures": [{ "key": "labels.nmi", "value": 0.5 }],
+            "charts": [{
+                "chart": "matrix",
+                "rows": ["a", "b"],
+                "columns": ["0", "1", "2"],
+                "shares": [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]],
+            }],
+        }]})
+    }
+
+    #[test]
+    fn a_component_is_of_its_commonest_label() {
+        let found = labels_of_components(&eval()).unwrap();
+        // No window lies in component 2.
+        assert_eq!(found, BTreeMap::from([(0, "a".to_owned()), (1, "b".to_owned())]));
+        assert!(labels_of_components(&json!({ "sections": [] })).is_err());
+    }
+
+    #[test]
+    fn figures_are_found_by_key() {
+        assert_eq!(figure(&eval(), "labels.nmi"), Some(0.5));
+        assert_eq!(figure(&eval(), "labels.ari"), None);
+    }
+
+    #[test]
+    fn a_missed_goal_fails() {
+        let report = |nmi: f64| json!({ "nmi": nmi, "judge_accuracy": 0.95, "unseen_accuracy": 0.8, "seconds": 400.0 });
+        assert!(verdict(&report(0.95)).is_ok());
+        let error = verdict(&report(0.5)).unwrap_err().to_string();
+        assert_eq!(error, "missed: nmi");
+        assert!(verdict(&json!({})).is_err());
+    }
+}

@@ -1,0 +1,265 @@
+//! `cargo xtask regress`: a small pinned run beside a committed baseline. What moved more than chance
+//! moves it between seeds fails, with a table.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::e2e::figure;
+use crate::process::{self, answer, say};
+
+/// The committed baseline.
+const BASELINE: &str = "tests/baseline.json";
+/// The run: pieces of each style, training steps, components.
+const STYLES: &str = "hymn,reel,blues,toccata,fanfare,lullaby,habanera,drift";
+const PIECES: &str = "20";
+const STEPS: &str = "150";
+const K: &str = "8";
+/// The seed that is compared, and how many seeds tell what is chance.
+const SEED: u64 = 0;
+const N_SEEDS: u64 = 10;
+/// A figure may move by so many deviations between seeds...
+const DEVIATIONS: f64 = 3.0;
+/// ... and at least by so much of its value: another instruction set rounds differently.
+const LEAST_SHARE: f64 = 0.005;
+
+/// What is compared; all others of the report are for people.
+const FIGURES: [&str; 17] = [
+    "reconstruction.forced.accuracy",
+    "reconstruction.forced.onset",
+    "reconstruction.forced.pitch",
+    "reconstruction.sampled.accuracy",
+    "reconstruction.greedy.accuracy",
+    "reconstruction.greedy.pitch",
+    "reconstruction.greedy.rhythm",
+    "reconstruction.midi.accuracy",
+    "reconstruction.midi.pitch",
+    "likelihood.nll_nats",
+    "likelihood.kl_nats",
+    "likelihood.active_units",
+    "likelihood.active_std_dev",
+    "control.reencode.accuracy",
+    "labels.nmi",
+    "generation.overlap.mean",
+    "interpolation.spearman",
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct RegressArgs {
+    /// Write a new baseline, from 10 seeds
+    #[arg(long, requires = "reason")]
+    update: bool,
+    /// Why the baseline changes
+    #[arg(long, value_name = "TEXT", requires = "update")]
+    reason: Option<String>,
+    /// The program `controlgen` to run [default: its release build, made now]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// `tests/baseline.json`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Baseline {
+    format: String,
+    version: u32,
+    /// Why it is as it is.
+    reason: String,
+    /// What was run.
+    run: BTreeMap<String, String>,
+    figures: BTreeMap<String, Pinned>,
+}
+
+/// A figure of the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Pinned {
+    /// With the pinned seed.
+    value: f64,
+    /// How far it may move.
+    tolerance: f64,
+    /// Its deviation between seeds, of which the tolerance is 3.
+    deviation: f64,
+    n_seeds: u64,
+}
+
+/// Arguments of a command, from strings and paths.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { vec![$(OsString::from($arg)),*] };
+}
+
+pub(crate) fn run(args: &RegressArgs) -> Result<()> {
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => process::build_controlgen()?,
+    };
+    let path = process::root().join(BASELINE);
+    if args.update {
+        let reason = args.reason.clone().unwrap_or_default();
+        return update(&program, &path, reason);
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("can't read {}; write one with `--update`", path.display()))?;
+    let baseline: Baseline = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no baseline", path.display()))?;
+    if baseline.run != settings() {
+        bail!("the baseline is of another run; write a new one with `--update --reason TEXT`");
+    }
+    let found = measure(&program, SEED)?;
+    let moved = compare(&baseline, &found);
+    for line in table(&baseline, &found) {
+        answer(&line);
+    }
+    if moved.is_empty() { Ok(()) } else { bail!("moved: {}", moved.join(", ")) }
+}
+
+fn settings() -> BTreeMap<String, String> {
+    let pairs = [("styles", STYLES), ("pieces", PIECES), ("steps", STEPS), ("k", K)];
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect()
+}
+
+fn update(program: &PathBuf, path: &Path, reason: String) -> Result<()> {
+    let mut runs = Vec::new();
+    for seed in SEED..SEED + N_SEEDS {
+        say(&format!("seed {seed}, of {N_SEEDS}"));
+        runs.push(measure(program, seed)?);
+    }
+    let figures = pin(&runs);
+    let format = "controlgen.regress_baseline".to_owned();
+    let baseline = Baseline { format, version: 1, reason, run: settings(), figures };
+    let mut text = serde_json::to_string_pretty(&baseline)?;
+    text.push('\n');
+    std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
+    for line in table(&baseline, &runs[0]) {
+        answer(&line);
+    }
+    Ok(())
+}
+
+/// Values of the first run, with the tolerances that all runs give.
+fn pin(runs: &[BTreeMap<String, f64>]) -> BTreeMap<String, Pinned> {
+    let first = &runs[0];
+    first
+        .iter()
+        .map(|(key, value)| {
+            let values: Vec<f64> = runs.iter().filter_map(|run| run.get(key).copied()).collect();
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+            let deviation = (squares / (n - 1.0).max(1.0)).sqrt();
+            let tolerance = (DEVIATIONS * deviation).max(LEAST_SHARE * value.abs());
+            let n_seeds = values.len() as u64;
+            (key.clone(), Pinned { value: *value, tolerance, deviation, n_seeds })
+        })
+        .collect()
+}
+
+/// The figures of one run.
+fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
+    let folder = tempfile::tempdir().context("can't make a temporary folder")?;
+    let path = |name: &str| folder.path().join(name);
+    let seed = seed.to_string();
+    let step = |mut arguments: Vec<OsString>| {
+        arguments.push("--quiet".into());
+        process::json(program, arguments)
+    };
+    // The music is the same for every seed: what differs is the training and every draw after it.
+    let mut synthesize = args!["corpus", "synthesize", "-o", path("midi"), "--styles", STYLES];
+    synthesize.extend(args!["--pieces", PIECES, "--seed", "0"]);
+    step(synthesize)?;
+    let (corpus, run) = (path("corpus"), path("run"));
+    let mut build = args!["corpus", "build", path("midi"), "-o", &corpus, "--label-folders"];
+    build.extend(args!["--heldout", "0.2"]);
+    step(build)?;
+    step(args!["train", "--corpus", &corpus, "-o", &run, "--steps", STEPS, "--seed", &seed])?;
+    let (model, latents) = (run.join("model"), run.join("latents"));
+    step(args!["encode", "--model", &model, "--corpus", &corpus, "-o", &latents])?;
+    let mut fit = args!["fit", "--model", &model, "--latents", &latents, "--corpus", &corpus];
+    fit.extend(args!["-k", K, "--covariance", "diag", "--seed", &seed]);
+    step(fit)?;
+    let mut eval = args!["eval", "--model", &model, "--corpus", &corpus, "--latents", &latents];
+    eval.extend(args!["-o", path("eval"), "-k", K, "--windows", "400", "--resamples", "1"]);
+    eval.extend(args!["--seed", &seed]);
+    let eval = step(eval)?;
+    // What `generate` draws must fall back, too: it does not go through the evaluation's own draws.
+    let styles = step(args!["style", "list", "--model", &model, "--check", "40"])?;
+    let found = FIGURES.iter().filter_map(|key| Some(((*key).to_owned(), figure(&eval, key)?)));
+    let mut figures: BTreeMap<String, f64> = found.collect();
+    let fall_back: Option<f64> = styles["fall_back"]["share"].as_f64();
+    figures.extend(fall_back.map(|share| ("generate.falls_back".to_owned(), share)));
+    Ok(figures)
+}
+
+/// Keys of the figures that moved beyond their tolerance, or are gone.
+fn compare(baseline: &Baseline, found: &BTreeMap<String, f64>) -> Vec<String> {
+    let stayed = |key: &String, pinned: &Pinned| {
+        found.get(key).is_some_and(|value| (value - pinned.value).abs() <= pinned.tolerance)
+    };
+    let moved = baseline.figures.iter().filter(|(key, pinned)| !stayed(key, pinned));
+    moved.map(|(key, _)| key.clone()).collect()
+}
+
+fn table(baseline: &Baseline, found: &BTreeMap<String, f64>) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{:<34}{:>10}{:>10}{:>10}{:>10}",
+        "figure", "baseline", "found", "moved", "allowed"
+    )];
+    let moved = compare(baseline, found);
+    for (key, pinned) in &baseline.figures {
+        let value = found.get(key).copied().unwrap_or(f64::NAN);
+        let mark = if moved.contains(key) { "  MOVED" } else { "" };
+        lines.push(format!(
+            "{key:<34}{:>10.4}{value:>10.4}{:>+10.4}{:>10.4}{mark}",
+            pinned.value,
+            value - pinned.value,
+            pinned.tolerance
+        ));
+    }
+    lines
+}
+
+/// The baseline's text, for checks.
+#[cfg(test)]
+fn committed() -> Value {
+    let text = std::fs::read_to_string(process::root().join(BASELINE)).expect("it is committed");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(accuracy: f64, kl: f64) -> BTreeMap<String, f64> {
+        BTreeMap::from([("accuracy".to_owned(), accuracy), ("kl".to_owned(), kl)])
+    }
+
+    #[test]
+    fn tolerances_are_three_deviations_between_seeds() {
+        let figures = pin(&[run(0.5, 20.0), run(0.6, 20.0), run(0.7, 20.0)]);
+        // Values 0.5, 0.6, 0.7 deviate by 0.1; the KL does not vary and gets half a percent.
+        let (accuracy, kl) = (figures["accuracy"], figures["kl"]);
+        assert!((accuracy.value - 0.5).abs() < 1e-12 && (accuracy.tolerance - 0.3).abs() < 1e-12);
+        assert!((kl.tolerance - 0.1).abs() < 1e-12, "{kl:?}");
+        let baseline = Baseline {
+            format: String::new(),
+            version: 1,
+            reason: String::new(),
+            run: settings(),
+            figures,
+        };
+        assert_eq!(compare(&baseline, &run(0.75, 20.05)), Vec::<String>::new());
+        assert_eq!(compare(&baseline, &run(0.85, 20.05)), ["accuracy"]);
+        assert_eq!(compare(&baseline, &BTreeMap::new()), ["accuracy", "kl"]);
+        assert!(table(&baseline, &run(0.85, 20.0))[1].ends_with("MOVED"));
+    }
+
+    #[test]
+    fn the_committed_baseline_is_of_this_run() {
+        let run: BTreeMap<String, String> =
+            serde_json::from_value(committed()["run"].clone()).unwrap();
+        assert_eq!(run, settings());
+    }
+}
