@@ -47,7 +47,7 @@ impl Picture {
             for letter in label.text.chars() {
                 for (column, row) in glyph(letter) {
                     let (x, y) =
-                        (x + 1.5 * f64::from(column), label.y + 1.5 * f64::from(row) - 3.75);
+                        (x + 1.5 * f64::from(column), label.y + 1.5 * f64::from(row) - 3.5);
                     let (width, height, color) = (1.5, 1.5, label.color);
                     canvas.fill(&Rect { x, y, width, height, color, opacity: 1.0 }, scale);
                 }
