@@ -9,6 +9,7 @@
 mod backends;
 mod bad_input;
 mod kinds;
+mod machine;
 mod pipeline;
 mod resume;
 mod support;

@@ -1,10 +1,16 @@
 //! What can be typed.
 
+mod exchange;
+mod machine;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
 use musicvae::schedule::ScheduledSampling;
+
+pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
+pub(crate) use machine::{CompletionsArgs, DoctorArgs, ManArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -24,7 +30,8 @@ const GLOBAL: &str = "Options of every command";
 
 /// Finds styles in MIDI files without labels and writes new music of them.
 #[derive(Debug, Parser)]
-#[command(name = "controlgen", version, propagate_version = true, after_help = ON_THE_WAY)]
+#[command(name = "controlgen", version, long_version = crate::about::long_version())]
+#[command(propagate_version = true, after_help = ON_THE_WAY)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -81,6 +88,12 @@ pub(crate) enum Command {
     ImportMagenta(ImportMagentaArgs),
     /// Write a model's weights for PyTorch
     ExportTorch(ExportTorchArgs),
+    /// Say what this program and this machine can do
+    Doctor(DoctorArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+    /// Write man pages
+    Man(ManArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -287,34 +300,6 @@ pub(crate) enum StyleCommand {
         #[command(flatten)]
         decoding: DecodingArgs,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportMagentaArgs {
-    /// A folder of magenta-js or deeplearn.js, a TensorFlow checkpoint (its folder or .index file),
-    /// or a .tar of one
-    #[arg(value_name = "PATH")]
-    pub(crate) checkpoint: PathBuf,
-    /// The model folder to write; must not exist
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    /// Where the checkpoint has no standard deviations of posteriors (some of magenta-js don't),
-    /// give all of them this one, 0.001 to 1
-    #[arg(long, value_name = "S", value_parser = crate::resolve::std_dev)]
-    pub(crate) std_dev: Option<f32>,
-    /// Find on this corpus which latent dimensions carry information [default: all count as such]
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) corpus: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportTorchArgs {
-    /// The model folder
-    #[arg(value_name = "MODEL")]
-    pub(crate) model: PathBuf,
-    /// The safetensors file to write; must not exist
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
 }
 
 /// How new latents become music.

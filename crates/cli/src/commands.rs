@@ -1,9 +1,11 @@
 //! The commands: each calls the library and says what came of it.
 
 mod corpus;
+mod doctor;
 mod exchange;
 mod generate;
 mod inspect;
+mod machine;
 mod model;
 mod style;
 
@@ -55,5 +57,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args),
+        Command::Completions(args) => machine::completions(&context, &args),
+        Command::Man(args) => machine::man(&context, &args),
     }
 }
