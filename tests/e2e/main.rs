@@ -11,6 +11,7 @@ mod bad_input;
 mod control;
 mod eval;
 mod kinds;
+mod machine;
 mod pipeline;
 mod render;
 mod resume;

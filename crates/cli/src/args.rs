@@ -2,7 +2,9 @@
 
 mod control;
 mod eval;
+mod exchange;
 mod generate;
+mod machine;
 mod render;
 mod train;
 
@@ -16,7 +18,9 @@ pub(crate) use control::{
     SimilarArgs, TuneArgs,
 };
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
+pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, JoiningArg, ReconstructArgs};
+pub(crate) use machine::{CompletionsArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
@@ -38,7 +42,8 @@ const GLOBAL: &str = "Options of every command";
 
 /// Finds styles in MIDI files without labels and writes new music of them.
 #[derive(Debug, Parser)]
-#[command(name = "controlgen", version, propagate_version = true, after_help = ON_THE_WAY)]
+#[command(name = "controlgen", version, long_version = crate::about::long_version())]
+#[command(propagate_version = true, after_help = ON_THE_WAY)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -108,6 +113,12 @@ pub(crate) enum Command {
     ImportMagenta(ImportMagentaArgs),
     /// Write a model's weights for PyTorch
     ExportTorch(ExportTorchArgs),
+    /// Say what this program and this machine can do
+    Doctor(DoctorArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+    /// Write man pages
+    Man(ManArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -259,34 +270,6 @@ pub(crate) enum StyleCommand {
         #[command(flatten)]
         decoding: DecodingArgs,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportMagentaArgs {
-    /// A folder of magenta-js or deeplearn.js, a TensorFlow checkpoint (its folder or .index file),
-    /// or a .tar of one
-    #[arg(value_name = "PATH")]
-    pub(crate) checkpoint: PathBuf,
-    /// The model folder to write; must not exist
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    /// Where the checkpoint has no standard deviations of posteriors (some of magenta-js don't),
-    /// give all of them this one, 0.001 to 1
-    #[arg(long, value_name = "S", value_parser = crate::resolve::std_dev)]
-    pub(crate) std_dev: Option<f32>,
-    /// Find on this corpus which latent dimensions carry information [default: all count as such]
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) corpus: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportTorchArgs {
-    /// The model folder
-    #[arg(value_name = "MODEL")]
-    pub(crate) model: PathBuf,
-    /// The safetensors file to write; must not exist
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
 }
 
 /// How new latents become music.

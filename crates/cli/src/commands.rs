@@ -2,11 +2,13 @@
 
 mod attribute;
 mod corpus;
+mod doctor;
 mod eval;
 mod exchange;
 mod generate;
 mod inspect;
 mod interpolate;
+mod machine;
 mod mix;
 mod model;
 mod render;
@@ -68,5 +70,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args),
+        Command::Completions(args) => machine::completions(&context, &args),
+        Command::Man(args) => machine::man(&context, &args),
     }
 }

@@ -1,5 +1,6 @@
 //! The program `controlgen`: arguments in, results out. Everything else is in the libraries.
 
+mod about;
 mod args;
 mod commands;
 mod output;

@@ -1,0 +1,33 @@
+//! Arguments of the commands that read and write models of other programs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportMagentaArgs {
+    /// A folder of magenta-js or deeplearn.js, a TensorFlow checkpoint (its folder or .index file),
+    /// or a .tar of one
+    #[arg(value_name = "PATH")]
+    pub(crate) checkpoint: PathBuf,
+    /// The model folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Where the checkpoint has no standard deviations of posteriors (some of magenta-js don't),
+    /// give all of them this one, 0.001 to 1
+    #[arg(long, value_name = "S", value_parser = crate::resolve::std_dev)]
+    pub(crate) std_dev: Option<f32>,
+    /// Find on this corpus which latent dimensions carry information [default: all count as such]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportTorchArgs {
+    /// The model folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The safetensors file to write; must not exist
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}

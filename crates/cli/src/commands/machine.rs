@@ -1,0 +1,98 @@
+//! `completions` and `man`: what installs the program's words in a shell and its pages in `man`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::CommandFactory;
+use clap_mangen::Man;
+use controlgen::artifact::write_atomic;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::{Cli, CompletionsArgs, ManArgs};
+
+#[derive(Serialize)]
+struct Completions {
+    shell: String,
+    script: String,
+}
+
+pub(super) fn completions(context: &Context, args: &CompletionsArgs) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "controlgen", &mut script);
+    let script = String::from_utf8(script).context("the completions are no text")?;
+    let answer = Completions { shell: args.shell.to_string(), script };
+    context.output.result(&answer, || vec![answer.script.trim_end().to_owned()])
+}
+
+#[derive(Serialize)]
+struct Pages {
+    folder: PathBuf,
+    pages: Vec<String>,
+}
+
+pub(super) fn man(context: &Context, args: &ManArgs) -> anyhow::Result<()> {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    // Gives each command its full name, such as `controlgen corpus build`, and the global options.
+    program.build();
+    let mut pages = Vec::new();
+    collect(program, &mut pages)?;
+    for (name, page) in &pages {
+        write_atomic(&args.out.join(name), page)?;
+    }
+    let pages = pages.into_iter().map(|(name, _)| name).collect();
+    let answer = Pages { folder: args.out.clone(), pages };
+    context.output.result(&answer, || {
+        vec![format!("{} pages in {}", answer.pages.len(), answer.folder.display())]
+    })
+}
+
+/// The page of a command, then those of the commands below it.
+fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
+    let below: Vec<clap::Command> =
+        command.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect();
+    let man = Man::new(command);
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    pages.push((man.get_filename(), page));
+    below.into_iter().try_for_each(|command| collect(command, pages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_page() {
+        let mut program = Cli::command().disable_help_subcommand(true);
+        program.build();
+        let mut pages = Vec::new();
+        collect(program, &mut pages).unwrap();
+        let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names[0], "controlgen.1");
+        for name in ["controlgen-corpus.1", "controlgen-corpus-build.1", "controlgen-doctor.1"] {
+            assert!(names.contains(&name), "{names:?}");
+        }
+        let (_, page) = pages.iter().find(|(name, _)| name == "controlgen-generate.1").unwrap();
+        let page = String::from_utf8(page.clone()).unwrap();
+        assert!(page.contains(".TH controlgen-generate 1"), "{page}");
+        // Its own options and those of every command.
+        assert!(page.contains("temperature") && page.contains("threads"), "{page}");
+    }
+
+    #[test]
+    fn every_shell_gets_the_commands() {
+        use clap_complete::Shell::{Bash, Elvish, Fish, PowerShell, Zsh};
+        for shell in [Bash, Elvish, Fish, PowerShell, Zsh] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "controlgen", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            assert!(script.contains("interpolate") && script.contains("doctor"), "{shell}");
+        }
+    }
+}
