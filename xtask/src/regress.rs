@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::e2e::figure;
 use crate::process::{self, answer, say};
@@ -230,6 +229,8 @@ fn committed() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn run(accuracy: f64, kl: f64) -> BTreeMap<String, f64> {

@@ -14,12 +14,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
 
 pub(crate) use control::{
-    AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, MixMethodArg,
-    SimilarArgs, TuneArgs,
+    AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, SimilarArgs,
+    TuneArgs,
 };
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
-pub(crate) use generate::{GenerateArgs, InterpolateArgs, JoiningArg, ReconstructArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};

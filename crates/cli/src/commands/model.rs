@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Context;
 use crate::args::{EncodeArgs, FitArgs};
 use crate::output::table;
+use crate::progress::note;
 
 pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
