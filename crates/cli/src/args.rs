@@ -10,10 +10,10 @@ use controlgen::kind::Kind;
 use musicvae::schedule::ScheduledSampling;
 
 pub(crate) use control::{
-    AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, MixMethodArg,
-    SimilarArgs, TuneArgs,
+    AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, SimilarArgs,
+    TuneArgs,
 };
-pub(crate) use generate::{GenerateArgs, InterpolateArgs, JoiningArg, ReconstructArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
