@@ -56,9 +56,9 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     let dropped: u64 =
         strict["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert!(strict["n_attempts"].as_u64().unwrap() >= 3 + dropped);
-    // A single match is one of two notes, so that nothing is ever kept.
+    // Lines of this style always have two notes in a row that stand in the training music.
     dir.fails(
-        "generate --model run/model --style 0 -n 2 --max-copy 0 --max-attempts 6 -o none",
+        "generate --model run/model --style 1 -n 2 --max-copy 0 --max-attempts 6 -o none",
         &["none of 6 attempts was kept", "that copy training music"],
     );
     dir.fails(&format!("{line} --latent-temperature 9"), &["latent temperature is 9; 0 to 4"]);
@@ -72,7 +72,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     assert!(unchecked["copy"].is_null());
     assert!(unchecked["warnings"][0].as_str().unwrap().contains("were not looked for"));
     let made = dir.json("copy-index --model run/model --corpus corpus");
-    assert_eq!(made["n_files"], 20);
+    assert_eq!(made["n_files"], 18);
     dir.write("run/model/copy.index", &dir.read("run/model/copy.index")[..999]);
     dir.fails(&format!("{line} --max-copy 9"), &["copy.index is damaged", "checksum"]);
 }
@@ -139,7 +139,7 @@ fn a_style_is_mixed_into_a_tune_and_the_second_voice_keeps_its_time() {
     assert!((duet.tempos[0].qpm - 112.0).abs() < 0.1, "{:?}", duet.tempos);
 
     // At strength 0 it is the tune written back, whatever the style and the way.
-    dir.ok(&format!("reconstruct {TUNE} --model run/model -o back"));
+    dir.ok(&format!("reconstruct {TUNE} --model run/model --temperature 0.5 -o back"));
     dir.ok(&format!("{line} --strength 0 --method line"));
     let back = music(&dir, "back/reel-000-reconstruction.mid");
     let none = music(&dir, "out/reel-000-mix-style-1.mid");
@@ -170,9 +170,9 @@ fn grids_ways_and_variations() {
 
     let line = format!("similar {TUNE} --model run/model -n 2 --seed 4");
     dir.ok(&format!("{line} --distance 0 -o same"));
-    dir.ok(&format!("reconstruct {TUNE} --model run/model -o back"));
+    dir.ok(&format!("reconstruct {TUNE} --model run/model --seed 4 --temperature 0.5 -o back"));
     let back = music(&dir, "back/reel-000-reconstruction.mid");
-    assert_eq!(music(&dir, "same/reel-000-similar-001.mid").notes, back.notes);
+    assert_eq!(music(&dir, "same/reel-000-similar-000.mid").notes, back.notes);
     let far = dir.json(&format!("{line} --distance 1.4 -o far"));
     assert_eq!(far.as_array().unwrap().len(), 2);
     let z = |i: usize| sidecar(&dir, &format!("far/reel-000-similar-{i:03}.json"))["z"].clone();
@@ -225,7 +225,7 @@ fn any_midi_will_do_for_a_tune() {
     let mut odd = synthetic::piece(1, 0, 0).with_notes(|note| note.instrument == 0);
     for note in &mut odd.notes {
         note.program = Program::saturating(73);
-        note.pitch = note.pitch.transposed(36).unwrap();
+        note.pitch = note.pitch.transposed(24).unwrap();
     }
     odd.time_signatures = vec![TimeSignature { time: 0.0, numerator: 3, denominator: 4 }];
     odd.shift(1.0);

@@ -91,7 +91,7 @@ pub enum TuneError {
         source: std::io::Error,
     },
     /// It is no MIDI file.
-    #[error("{}: {source}", path.display())]
+    #[error("{} can't be read", path.display())]
     Midi {
         /// The file.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum TuneError {
     },
     /// No track fits.
     #[error(
-        "{} has no window of `{}`: {source}; it needs {}", path.display(), kind.name, kind.needs
+        "{} has no window of `{}`: {why}; it needs {}", path.display(), kind.name, needs(kind)
     )]
     NoWindow {
         /// The file.
@@ -108,8 +108,13 @@ pub enum TuneError {
         /// The kind that was looked for.
         kind: Box<Kind>,
         /// What speaks against each track.
-        source: NoTune,
+        why: NoTune,
     },
+}
+
+/// What a tune needs, which is less than what music for training does.
+fn needs(kind: &Kind) -> &'static str {
+    if kind.melody_range().is_some() { "a track of tones, of any instrument" } else { kind.needs }
 }
 
 /// The rule that refused a track.
@@ -162,8 +167,8 @@ impl Tune {
         let read = midi::read(&bytes, &ReadOptions::default())
             .map_err(|source| TuneError::Midi { path: path.to_owned(), source })?;
         let name = path.display().to_string();
-        Self::of_sequence_with(&read.sequence, kind, &name, options).map_err(|source| {
-            TuneError::NoWindow { path: path.to_owned(), kind: Box::new(kind.clone()), source }
+        Self::of_sequence_with(&read.sequence, kind, &name, options).map_err(|why| {
+            TuneError::NoWindow { path: path.to_owned(), kind: Box::new(kind.clone()), why }
         })
     }
 

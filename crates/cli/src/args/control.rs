@@ -7,7 +7,7 @@ use controlgen::attribute::{AttributeMethod, Dial};
 use controlgen::mix::MixMethod;
 use controlgen::tune::TuneOptions;
 
-use super::{FormatArgs, PlaybackArgs, RedecodingArgs};
+use super::{DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs};
 
 /// How a tune is taken from a file.
 #[derive(Clone, Copy, Debug, Args)]
@@ -52,7 +52,7 @@ pub(crate) struct MixArgs {
     #[command(flatten)]
     pub(crate) taking: TuneArgs,
     #[command(flatten)]
-    pub(crate) decoding: RedecodingArgs,
+    pub(crate) decoding: DecodingArgs,
     #[command(flatten)]
     pub(crate) formats: FormatArgs,
     #[command(flatten)]
@@ -97,7 +97,7 @@ pub(crate) struct SimilarArgs {
     #[command(flatten)]
     pub(crate) taking: TuneArgs,
     #[command(flatten)]
-    pub(crate) decoding: RedecodingArgs,
+    pub(crate) decoding: DecodingArgs,
     #[command(flatten)]
     pub(crate) formats: FormatArgs,
     #[command(flatten)]

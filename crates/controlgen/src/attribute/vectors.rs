@@ -38,7 +38,8 @@ pub struct AttributeVector {
     pub mean: f64,
     /// Standard deviation there.
     pub std_dev: f64,
-    /// Values that a quarter of the windows lie below, and above.
+    /// Values that a quarter of the windows lie at or below, and at or above; where most windows have
+    /// one value, the nearest other value on one side.
     pub quartiles: [f64; 2],
     /// Share of its variance that a linear function of the latents tells.
     pub r_squared: f64,
@@ -125,12 +126,10 @@ impl AttributeVectors {
         let mut unlearnt = Vec::new();
         let mut used = Vec::new();
         for (at, attribute) in Attribute::ALL.into_iter().enumerate() {
-            let mut sorted = columns[at].clone();
-            sorted.sort_by(f64::total_cmp);
-            let quartiles = [sorted[n / 4], sorted[n - 1 - n / 4]];
+            let quartiles = quartiles(&columns[at]);
             if moments[at].1 <= 1e-9 * moments[at].0.abs().max(1.0) || quartiles[0] >= quartiles[1]
             {
-                let why = format!("at least half of its windows have {:.2}", quartiles[0]);
+                let why = format!("all its windows have {:.2}", quartiles[0]);
                 unlearnt.push(Unlearnt { attribute, why });
             } else {
                 used.push((at, attribute, quartiles));
@@ -246,6 +245,25 @@ impl AttributeVectors {
     }
 }
 
+/// Values that a quarter of all lie at or below, and at or above. Where most have the same value, the
+/// nearest other one stands for the quartile on its side.
+fn quartiles(values: &[f64]) -> [f64; 2] {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    let (low, high) = (sorted[n / 4], sorted[n - 1 - n / 4]);
+    if low < high {
+        return [low, high];
+    }
+    let below = sorted.iter().rev().copied().find(|v| *v < low);
+    let above = sorted.iter().copied().find(|v| *v > high);
+    match (below, above) {
+        (Some(below), _) => [below, high],
+        (None, Some(above)) => [low, above],
+        (None, None) => [low, high],
+    }
+}
+
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
@@ -345,14 +363,25 @@ mod tests {
     }
 
     #[test]
+    fn quartiles_of_values_that_are_mostly_the_same_still_differ() {
+        let mostly: Vec<f64> =
+            (0..40).map(|i| if i < 5 { 0.1 * f64::from(i) } else { 1.0 }).collect();
+        assert_eq!(quartiles(&mostly), [0.4, 1.0]);
+        let rarely: Vec<f64> = (0..40).map(|i| if i < 5 { 2.0 } else { 1.0 }).collect();
+        assert_eq!(quartiles(&rarely), [1.0, 2.0]);
+        let spread: Vec<f64> = (0..40).map(f64::from).collect();
+        assert_eq!(quartiles(&spread), [10.0, 29.0]);
+        assert_eq!(quartiles(&[3.0; 8]), [3.0, 3.0]);
+    }
+
+    #[test]
     fn what_never_changes_is_not_learnt_and_said_so() {
         let (points, values) = made(400);
         let learnt = AttributeVectors::of(&points, &values).unwrap();
         let error = learnt.get(Attribute::Syncopation).unwrap_err().to_string();
         assert_eq!(
             error,
-            "`syncopation` could not be learnt from this model's music: at least half of its windows \
-             have 1.00"
+            "`syncopation` could not be learnt from this model's music: all its windows have 1.00"
         );
         let few = AttributeVectors::of(&points[..9], &values[..9]).unwrap_err();
         assert!(few.to_string().contains("has 9 windows of two notes or more"), "{few}");

@@ -50,10 +50,13 @@ pub fn way(
         return Err(GenerateError::Steps { found: n_steps, needed });
     };
     let point = |i: usize| {
-        let along = (i * (ends.len() - 1)) as f64 / (n_steps - 1) as f64;
-        let from = along as usize;
+        let (along, n_parts) = (i * (ends.len() - 1), n_steps - 1);
+        let from = along / n_parts;
         match ends.get(from + 1) {
-            Some(next) => joining.between(&ends[from], next, along - from as f64),
+            Some(next) => {
+                let share = (along % n_parts) as f64 / n_parts as f64;
+                joining.between(&ends[from], next, share)
+            }
             None => last.clone(),
         }
     };

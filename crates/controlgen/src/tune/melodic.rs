@@ -105,10 +105,8 @@ fn time_alone(notes: &[Note]) -> (f64, f64) {
     changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let (mut alone, mut sounding, mut n, mut before) = (0.0, 0.0, 0, 0.0);
     for (time, change) in changes {
-        match n {
-            0 => {}
-            1 => alone += time - before,
-            _ => {}
+        if n == 1 {
+            alone += time - before;
         }
         if n > 0 {
             sounding += time - before;
