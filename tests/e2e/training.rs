@@ -151,7 +151,7 @@ fn bad_settings_are_named() {
     let train = |options: &str| format!("train --corpus corpus -o run {options}");
     dir.fails(&train("--steps 1 --batch-size 0"), &["`batch_size` is 0; 1 to 16384 is allowed"]);
     dir.fails(&train("--steps 1 --accumulate 0"), &["`accumulation` is 0; 1 to 16384 is allowed"]);
-    dir.fails(&train("--steps 1 --learning-rate -1"), &["`learning_rate.initial` is -1; above 0"]);
+    dir.fails(&train("--steps 1 --learning-rate 0"), &["`learning_rate.initial` is 0; above 0"]);
     dir.fails(&train(""), &["give `--minutes M` or `--steps N`, or let `--patience N` decide"]);
     assert!(!dir.path("run").exists());
 }
