@@ -8,6 +8,7 @@
 
 mod backends;
 mod bad_input;
+mod corpus;
 mod kinds;
 mod pipeline;
 mod resume;

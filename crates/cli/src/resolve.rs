@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use controlgen::corpus::GroupRule;
+use controlgen::corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use controlgen::generate::Decoding;
 use gmm::CovarianceType;
 use gmm::select::Criterion;
@@ -15,8 +15,8 @@ use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program};
 
 use crate::args::{
-    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, ObjectiveArgs, PlaybackArgs,
-    RedecodingArgs,
+    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, LabelArgs, ModeArg, ObjectiveArgs,
+    PlaybackArgs, RedecodingArgs, SameWindowArg,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -119,6 +119,32 @@ impl From<GroupArg> for GroupRule {
             GroupArg::Stem => Self::Stem,
             GroupArg::File => Self::File,
             GroupArg::Folder => Self::Folder,
+        }
+    }
+}
+
+impl From<SameWindowArg> for SameWindow {
+    fn from(same: SameWindowArg) -> Self {
+        match same {
+            SameWindowArg::Exact => Self::Exact,
+            SameWindowArg::Transposed => Self::Transposed,
+        }
+    }
+}
+
+impl From<LabelArgs> for Labels {
+    fn from(args: LabelArgs) -> Self {
+        let LabelArgs { label_folders, label_pattern, labels, .. } = args;
+        match (label_pattern, labels) {
+            (Some(pattern), _) => Self::Pattern(pattern),
+            (None, Some(path)) => Self::Table(LabelTable {
+                path,
+                file_column: args.file_column,
+                label_column: args.label_column,
+                group_column: args.group_column,
+            }),
+            (None, None) if label_folders => Self::FirstFolder,
+            (None, None) => Self::Nowhere,
         }
     }
 }
