@@ -9,6 +9,7 @@
 mod backends;
 mod bad_input;
 mod control;
+mod corpus;
 mod eval;
 mod kinds;
 mod machine;

@@ -1,5 +1,6 @@
 //! Repository tasks: `cargo xtask TASK`.
 
+mod bench_corpus;
 mod bench_train;
 mod check;
 mod e2e;
@@ -76,6 +77,8 @@ enum Bench {
         #[arg(long)]
         growth: bool,
     },
+    /// Files a second, memory and its growth of the corpus builder
+    Corpus(bench_corpus::BenchCorpus),
     /// Training, encoding and sampling beside the same model in PyTorch, by turns
     Train(bench_train::BenchTrain),
 }
@@ -91,6 +94,7 @@ fn main() -> anyhow::Result<()> {
         }
         Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
+        Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
         Task::Fetch(args) => fetch::run(&args),
         Task::FetchLakh(args) => fetch::run_lakh(&args),

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod control;
+mod corpus;
 mod eval;
 mod exchange;
 mod generate;
@@ -11,7 +12,6 @@ mod train;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use controlgen::kind::Kind;
 
 pub(crate) use control::{
     AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, SimilarArgs,
@@ -23,6 +23,8 @@ pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
+
+pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -119,68 +121,6 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CorpusCommand {
-    /// Build a corpus folder from MIDI files
-    Build(CorpusBuildArgs),
-    /// Say what a corpus holds and what was left out
-    Report {
-        /// The corpus folder
-        corpus: PathBuf,
-    },
-    /// Write a small corpus of made-up music in known styles, as MIDI files
-    Synthesize(SynthesizeArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CorpusBuildArgs {
-    /// Folders to search for .mid, .midi and .kar files, or such files
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) roots: Vec<PathBuf>,
-    /// The corpus folder to write; must not exist
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    /// Share of the pieces to hold out for scoring
-    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
-    pub(crate) heldout: f64,
-    /// Which files are of one piece, never split between learning and scoring
-    #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
-    pub(crate) group: GroupArg,
-    /// What to cut out
-    #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
-    pub(crate) kind: String,
-    /// Take the first folder below PATH as each file's label (used in evaluation only)
-    #[arg(long)]
-    pub(crate) label_folders: bool,
-}
-
-/// How files are grouped into pieces.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum GroupArg {
-    /// Files of the same name in any folder
-    Stem,
-    /// Each file on its own
-    File,
-    /// All files of a folder
-    Folder,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SynthesizeArgs {
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    /// Styles to write [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = controlgen::synthetic::style_names())]
-    pub(crate) styles: Vec<String>,
-    /// Pieces of each style
-    #[arg(long, default_value_t = 60, value_name = "N")]
-    pub(crate) pieces: u64,
-    /// The seed of every choice
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

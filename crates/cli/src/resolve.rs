@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use controlgen::attribute::{AttributeError, Dial};
-use controlgen::corpus::GroupRule;
+use controlgen::corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
 use controlgen::tune::Tune;
@@ -18,8 +18,8 @@ use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program, Velocity};
 
 use crate::args::{
-    CovarianceArg, CriterionArg, DecodingArgs, FormatArgs, GroupArg, ModeArg, ObjectiveArgs,
-    PlaybackArgs, RedecodingArgs, SettingsArgs,
+    CovarianceArg, CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, ModeArg, ObjectiveArgs,
+    PlaybackArgs, RedecodingArgs, SameWindowArg, SettingsArgs,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -176,6 +176,32 @@ impl From<GroupArg> for GroupRule {
             GroupArg::Stem => Self::Stem,
             GroupArg::File => Self::File,
             GroupArg::Folder => Self::Folder,
+        }
+    }
+}
+
+impl From<SameWindowArg> for SameWindow {
+    fn from(same: SameWindowArg) -> Self {
+        match same {
+            SameWindowArg::Exact => Self::Exact,
+            SameWindowArg::Transposed => Self::Transposed,
+        }
+    }
+}
+
+impl From<LabelArgs> for Labels {
+    fn from(args: LabelArgs) -> Self {
+        let LabelArgs { label_folders, label_pattern, labels, .. } = args;
+        match (label_pattern, labels) {
+            (Some(pattern), _) => Self::Pattern(pattern),
+            (None, Some(path)) => Self::Table(LabelTable {
+                path,
+                file_column: args.file_column,
+                label_column: args.label_column,
+                group_column: args.group_column,
+            }),
+            (None, None) if label_folders => Self::FirstFolder,
+            (None, None) => Self::Nowhere,
         }
     }
 }

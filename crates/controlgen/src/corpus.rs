@@ -1,37 +1,66 @@
-//! From folders of MIDI files to a table of windows.
+//! From MIDI files to a table of windows.
 //!
-//! Files are read in parallel, in chunks of a fixed number and in the order of their paths; no more
-//! than a chunk's windows are in memory. Pieces are put on one side of the split by the hash of
-//! their group, the train side is written first, and a held-out window that stands in train too is
-//! marked. A window that occurs several times is kept once.
+//! Two steps. The first reads the files, in chunks of a fixed number and on all threads, and writes
+//! what each gave to a part of its own; one file's windows are in memory at a time. The second reads
+//! the parts in the order of the files: it joins near-duplicates to one group, puts groups on one side
+//! of the split by the hash of their name, leaves out windows that occur several times, marks held-out
+//! windows that are in train too, and writes the table. A build that is broken off leaves its parts,
+//! and the next one goes on; the corpus is the same.
 
+mod archive;
 mod files;
 mod group;
+mod histogram;
+mod label;
+mod merge;
+mod near;
+mod parts;
+mod read;
 mod report;
+mod source;
+mod spill;
+mod work;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
-use note_seq::midi::{self, ReadOptions};
+use note_seq::midi::{ReadLimits, ReadOptions};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::artifact::{ArtifactError, JsonFormat, write_folder};
+use crate::artifact::{ArtifactError, JsonFormat};
 use crate::kind::Kind;
 use crate::progress::Progress;
-use crate::table::{Split, WindowRow, WindowsWriter};
 
-pub use files::{MidiFile, find_midi_files};
-pub use group::GroupRule;
-pub use report::{CorpusReport, SkippedFile};
+use self::label::Labeller;
+use self::merge::Parts;
+use self::parts::PartWriter;
+use self::read::FileReader;
+use self::source::{Chunk, Sources, Totals};
+use self::work::Work;
 
-/// Files read at once; their windows are in memory together.
-const FILES_PER_CHUNK: usize = 256;
+pub use files::MidiFile;
+pub use group::{GroupRule, split_of};
+pub use histogram::Histograms;
+pub use label::{LabelTable, Labels};
+pub use report::{CorpusReport, LabelCount, LargestGroup, SkippedFile};
+
+/// Which windows count as the same; of these one is kept on each side of the split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SameWindow {
+    /// Those of the same tokens.
+    #[default]
+    Exact,
+    /// Those that are transpositions of each other, too.
+    Transposed,
+}
 
 /// How a corpus is built.
 #[derive(Clone, Debug)]
 pub struct CorpusOptions {
-    /// Folders to search for MIDI files, or files.
+    /// Folders to search for MIDI files and archives of them, or such files.
     pub roots: Vec<PathBuf>,
     /// What is cut out of them.
     pub kind: Kind,
@@ -39,18 +68,67 @@ pub struct CorpusOptions {
     pub heldout: f64,
     /// What files belong together.
     pub group: GroupRule,
-    /// Take the first folder below a root as the label.
-    pub label_folders: bool,
-    /// How files are read.
+    /// Whether files of nearly the same music are put in one group, whatever their names.
+    pub near_duplicates: bool,
+    /// Where labels come from.
+    pub labels: Labels,
+    /// Which windows count as the same.
+    pub same_window: SameWindow,
+    /// The most windows that a file may give, drawn from its own; `None` for all.
+    pub max_windows_per_file: Option<usize>,
+    /// The seed of these draws.
+    pub seed: u64,
+    /// How files are read, and how much of them.
     pub read: ReadOptions,
 }
 
 impl CorpusOptions {
-    /// The usual options for some roots: a tenth held out, pieces by file name, no labels.
+    /// Bounds on one file, far above what music needs: a song has some thousands of notes. Whatever
+    /// takes more is made to break programs, or for the eye.
+    pub const LIMITS: ReadLimits = ReadLimits {
+        max_bytes: 1 << 23,
+        max_ticks: 10_000_000_000,
+        max_events: 2_000_000,
+        max_notes: 500_000,
+        max_tracks: 65_535,
+    };
+
+    /// The usual options for some roots: a tenth held out, pieces by file name and near-duplicates,
+    /// no labels, every window once.
     pub fn new(roots: Vec<PathBuf>, kind: Kind) -> Self {
-        let read = ReadOptions::default();
-        let group = GroupRule::default();
-        Self { roots, kind, heldout: 0.1, group, label_folders: false, read }
+        Self {
+            roots,
+            kind,
+            heldout: 0.1,
+            group: GroupRule::default(),
+            near_duplicates: true,
+            labels: Labels::default(),
+            same_window: SameWindow::default(),
+            max_windows_per_file: None,
+            seed: 0,
+            read: ReadOptions { limits: Self::LIMITS, ..ReadOptions::default() },
+        }
+    }
+
+    /// All that decides what a corpus holds: parts of another plan are of no use.
+    fn plan(&self, sources: &Sources, labeller: &Labeller) -> Vec<u8> {
+        let Self { heldout, group, labels, same_window, seed, read, .. } = self;
+        let plan = serde_json::json!({
+            "program": env!("CARGO_PKG_VERSION"),
+            "kind": self.kind.name,
+            "heldout": heldout,
+            "group": group,
+            "near_duplicates": self.near_duplicates,
+            "labels": labels,
+            "label_table": labeller.table_hash(),
+            "same_window": same_window,
+            "max_windows_per_file": self.max_windows_per_file,
+            "seed": seed,
+            "read": read,
+            "roots": self.roots,
+            "files": sources.hash,
+        });
+        plan.to_string().into_bytes()
     }
 }
 
@@ -68,14 +146,14 @@ pub enum CorpusError {
     },
     /// No file looks like MIDI.
     #[error(
-        "no MIDI file in {}: {n_others} other files there, but none ends in .mid, .midi or .kar",
-        roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", ")
+        "no MIDI file in {}: {n_others} other files there, but none ends in .mid, .midi, .kar or \
+         .rmi", roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     NoMidiFiles {
         /// Where was searched.
         roots: Vec<PathBuf>,
         /// Files of other kinds found there.
-        n_others: usize,
+        n_others: u64,
     },
     /// The files gave nothing.
     #[error(
@@ -96,6 +174,31 @@ pub enum CorpusError {
         /// What it was.
         found: f64,
     },
+    /// A pattern for labels can't be used.
+    #[error("the pattern `{pattern}` can't be used: {reason}; such as `([^/_]+)_[^/]*$`")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A table of labels can't be used.
+    #[error("the labels in {} can't be used: {reason}", path.display())]
+    LabelTable {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The MIDI files are not what they were at the beginning.
+    #[error("the MIDI files changed while they were read; build the corpus again")]
+    Changed,
+    /// Another process builds this corpus.
+    #[error("another process is building {}; wait for it, or give another place", out.display())]
+    Busy {
+        /// The corpus.
+        out: PathBuf,
+    },
     /// Reading or writing failed.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -103,7 +206,9 @@ pub enum CorpusError {
 
 /// Builds a corpus folder `out`: its table of windows and `report.json`.
 ///
-/// A file that can't be used is counted by reason and never stops the rest.
+/// A file that can't be used is counted by reason and never stops the rest. If the process is killed,
+/// or the disk full, what was read stays beside `out` in a folder that begins with `.unfinished-`; the
+/// same call goes on from there.
 ///
 /// # Errors
 /// See [`CorpusError`]; `out` is not there then.
@@ -115,152 +220,96 @@ pub fn build(
     if !(0.0..1.0).contains(&options.heldout) {
         return Err(CorpusError::Heldout { found: options.heldout });
     }
-    let found = find_midi_files(&options.roots)?;
-    if found.files.is_empty() {
-        let (roots, n_others) = (options.roots.clone(), found.n_others);
-        return Err(CorpusError::NoMidiFiles { roots, n_others });
+    let labeller = Labeller::new(&options.labels)?;
+    let sources = Sources::find(&options.roots)?;
+    if sources.is_empty() {
+        return Err(no_midi_files(options, sources.n_others));
     }
-    write_folder(out, |folder| {
-        let mut report = CorpusReport::new(options, found.files.len());
-        write_windows(options, found.files, folder, progress, &mut report)?;
-        if report.n_windows() == 0 {
-            return Err(CorpusError::NoWindows {
-                kind: Box::new(options.kind.clone()),
-                n_files: report.n_files,
-                reasons: report.reasons(),
-            });
+    let work = Work::open(out, &options.plan(&sources, &labeller))?;
+    match fill(options, &labeller, &sources, &work, progress) {
+        Ok(report) => {
+            work.publish()?;
+            Ok(report)
         }
-        report.save(&folder.join("report.json"))?;
-        Ok(report)
-    })
+        // What was read is of use once there is room to write again.
+        Err(error @ CorpusError::Artifact(_)) => Err(error),
+        Err(error) => {
+            work.discard();
+            Err(error)
+        }
+    }
 }
 
-/// Writes the windows of every file, train first.
-fn write_windows(
+fn no_midi_files(options: &CorpusOptions, n_others: u64) -> CorpusError {
+    CorpusError::NoMidiFiles { roots: options.roots.clone(), n_others }
+}
+
+fn fill(
     options: &CorpusOptions,
-    files: Vec<MidiFile>,
-    folder: &Path,
+    labeller: &Labeller,
+    sources: &Sources,
+    work: &Work,
     progress: &dyn Progress,
-    report: &mut CorpusReport,
-) -> Result<(), CorpusError> {
-    let mut writer = WindowsWriter::new(folder, options.kind.n_tokens());
-    let split = |file: &MidiFile| options.group.split(file, options.heldout);
-    let (train, heldout): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|file| split(file) == Split::Train);
-    progress.begin("reading MIDI", "files", (train.len() + heldout.len()) as u64);
-    let mut seen = Seen::default();
-    for (split, files) in [(Split::Train, train), (Split::Heldout, heldout)] {
-        for chunk in files.chunks(FILES_PER_CHUNK) {
-            let outcomes: Vec<Outcome> = chunk
-                .par_iter()
-                .map(|file| {
-                    let outcome = windows_of(file, split, options);
+) -> Result<CorpusReport, CorpusError> {
+    let (total, unit) = sources.total();
+    progress.begin("reading MIDI", unit, total);
+    let totals = read_files(&FileReader { options, labeller }, sources, work, progress)?;
+    progress.end();
+    if totals.n_files == 0 {
+        return Err(no_midi_files(options, totals.n_others));
+    }
+    let (parts, scratch) = (work.parts(), work.scratch());
+    let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
+    let report = parts.write(&work.corpus(), progress)?;
+    if report.n_windows() == 0 {
+        return Err(CorpusError::NoWindows {
+            kind: Box::new(options.kind.clone()),
+            n_files: report.n_files,
+            reasons: report.reasons(),
+        });
+    }
+    report.save(&work.corpus().join("report.json"))?;
+    Ok(report)
+}
+
+/// Reads all files that have no part yet. One thread finds them, the others read.
+fn read_files(
+    reader: &FileReader<'_>,
+    sources: &Sources,
+    work: &Work,
+    progress: &dyn Progress,
+) -> Result<Totals, CorpusError> {
+    let max_bytes = reader.options.read.limits.max_bytes;
+    let (unit, folder) = (sources.total().1, work.parts());
+    // No chunk waits: archives' bytes are in memory.
+    let (sender, receiver) = sync_channel::<Chunk>(0);
+    std::thread::scope(|scope| {
+        let finder = scope.spawn(move || {
+            let is_done = |index| work.has_part(index);
+            sources.hand_out(max_bytes, &is_done, progress, &mut |c| sender.send(c).is_ok())
+        });
+        let read = receiver.into_iter().par_bridge().try_for_each(|chunk| {
+            let mut part = PartWriter::create(&folder, chunk.index)?;
+            for found in chunk.files {
+                let (facts, windows) = reader.read(found);
+                part.push(&facts, &windows)?;
+                if unit == "files" {
                     progress.advance(1);
-                    outcome
-                })
-                .collect();
-            for (file, outcome) in chunk.iter().zip(outcomes) {
-                for row in report.count(file, outcome) {
-                    if let Some(row) = seen.mark(row, report) {
-                        writer.push(row)?;
-                    }
                 }
             }
-        }
-    }
-    progress.end();
-    Ok(writer.finish()?)
-}
-
-/// The windows written so far.
-#[derive(Default)]
-struct Seen {
-    train: BTreeSet<u64>,
-    heldout: BTreeSet<u64>,
-}
-
-impl Seen {
-    /// Marks a held-out window that is in train; drops one that its side has already.
-    fn mark(&mut self, mut row: WindowRow, report: &mut CorpusReport) -> Option<WindowRow> {
-        let side = match row.split {
-            Split::Train => &mut self.train,
-            Split::Heldout => &mut self.heldout,
-        };
-        if !side.insert(row.window_id) {
-            report.n_repeated += 1;
-            return None;
-        }
-        match row.split {
-            Split::Train => report.n_train += 1,
-            Split::Heldout => {
-                row.seen = self.train.contains(&row.window_id);
-                report.n_heldout += 1;
-                report.n_heldout_seen += usize::from(row.seen);
+            part.finish()?;
+            if unit != "files" {
+                progress.advance(chunk.weight);
             }
-        }
-        Some(row)
-    }
-}
-
-/// What a file gave.
-pub(crate) enum Outcome {
-    /// It could be read; it may have no window, with the reasons counted.
-    Read {
-        rows: Vec<WindowRow>,
-        skipped: std::collections::BTreeMap<note_seq::SkipReason, usize>,
-        why_empty: Option<note_seq::SkipReason>,
-        n_repairs: u64,
-    },
-    /// It could not be read.
-    Refused { reason: &'static str, detail: String },
-}
-
-/// Reads a file and cuts it into windows.
-fn windows_of(file: &MidiFile, split: Split, options: &CorpusOptions) -> Outcome {
-    let bytes = match std::fs::read(&file.path) {
-        Ok(bytes) => bytes,
-        Err(error) => return Outcome::Refused { reason: "unreadable", detail: error.to_string() },
-    };
-    let read = match midi::read(&bytes, &options.read) {
-        Ok(read) => read,
-        Err(error) => {
-            let reason = match error {
-                midi::MidiError::NotMidi { .. } => "not_midi",
-                midi::MidiError::LimitExceeded { .. } => "over_limit",
-                _ => "damaged",
-            };
-            return Outcome::Refused { reason, detail: error.to_string() };
-        }
-    };
-    let conversion = options.kind.windows(&read.sequence);
-    let why_empty = conversion.why_empty();
-    let mut file_hash = [0; 16];
-    file_hash.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
-    let group = options.group.of(file);
-    let label = if options.label_folders { file.first_folder() } else { None };
-    let rows = conversion
-        .windows
-        .into_iter()
-        .map(|window| WindowRow {
-            window_id: options.kind.window_id(&window.tokens),
-            tokens: window.tokens,
-            file: file.name.clone(),
-            file_hash,
-            group: group.clone(),
-            split,
-            seen: false,
-            // Of several parts the first, the melody.
-            track: window
-                .instruments
-                .first()
-                .map_or(i16::MAX, |i| i16::try_from(*i).unwrap_or(i16::MAX)),
-            start_bar: window.start_bar,
-            transposed: 0,
-            label: label.clone(),
-        })
-        .collect();
-    let n_repairs = read.report.n_repairs();
-    Outcome::Read { rows, skipped: conversion.skipped, why_empty, n_repairs }
+            Ok::<(), CorpusError>(())
+        });
+        let found = match finder.join() {
+            Ok(found) => found,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        read?;
+        found
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Kinds of windows: what a model folder's `kind` stands for.
 
+mod tokens;
+
 use std::sync::LazyLock;
 
 use musicvae::MusicVaeConfig;

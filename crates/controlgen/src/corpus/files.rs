@@ -1,91 +1,113 @@
-//! The MIDI files below some folders, in the order of their names.
+//! Names of the files of a corpus.
 
-use std::path::{Path, PathBuf};
+use serde::{Deserialize, Serialize};
 
-use walkdir::WalkDir;
-
-use super::CorpusError;
-
-/// A MIDI file of a corpus.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A MIDI file of a corpus: on disk, or a member of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MidiFile {
-    /// Its name in tables: the path relative to its root, with `/` between folders; the root's own
-    /// name comes first if there are several roots.
+    /// Its name in tables: the path relative to its root, with `/` between folders. The root's own
+    /// name comes first if there are several roots; an archive counts as a folder.
     pub name: String,
-    /// Where it is.
-    pub path: PathBuf,
-    /// Folders between root and file.
-    folders: Vec<String>,
+    /// Bytes of `name` that are the root's own.
+    root_bytes: u32,
 }
 
 impl MidiFile {
+    /// A file by its path below a root. `root` is named where there are several.
+    pub(super) fn new(root: Option<&str>, relative: &str) -> Self {
+        let root = root.map_or_else(String::new, |root| format!("{root}/"));
+        let root_bytes = u32::try_from(root.len()).unwrap_or(0);
+        Self { name: root + relative, root_bytes }
+    }
+
+    /// The path below the root.
+    pub fn relative(&self) -> &str {
+        self.name.get(self.root_bytes as usize..).unwrap_or(&self.name)
+    }
+
     /// The first folder below the root, if the file does not lie in the root itself.
-    pub fn first_folder(&self) -> Option<String> {
-        self.folders.first().cloned()
+    pub fn first_folder(&self) -> Option<&str> {
+        self.relative().split_once('/').map(|(first, _)| first)
     }
 
-    /// The file's name without folders and ending.
-    pub fn stem(&self) -> String {
-        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    /// The name without folders.
+    pub fn file_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default()
     }
-}
 
-/// What a search found.
-#[derive(Debug, Default)]
-pub struct FoundFiles {
-    /// MIDI files, sorted by name.
-    pub files: Vec<MidiFile>,
-    /// Files of other kinds.
-    pub n_others: usize,
-}
-
-/// Files that look like MIDI by their ending (`.mid`, `.midi`, `.kar`, in any case), below folders
-/// or named themselves. Links are not followed.
-///
-/// # Errors
-/// [`CorpusError::Root`] where a root is not there. A folder further down that can't be read is
-/// passed over like a file of another kind.
-pub fn find_midi_files(roots: &[PathBuf]) -> Result<FoundFiles, CorpusError> {
-    let mut found = FoundFiles::default();
-    for root in roots {
-        std::fs::metadata(root)
-            .map_err(|source| CorpusError::Root { path: root.clone(), source })?;
-        for entry in WalkDir::new(root).sort_by_file_name() {
-            match entry {
-                Ok(entry) if entry.file_type().is_file() => {
-                    if is_midi(entry.path()) {
-                        found.files.push(midi_file(root, entry.path(), roots.len() > 1));
-                    } else {
-                        found.n_others += 1;
-                    }
-                }
-                Ok(_) => {}
-                Err(_) => found.n_others += 1,
-            }
+    /// The name without folders and ending.
+    pub fn stem(&self) -> &str {
+        match self.file_name().rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => self.file_name(),
         }
     }
-    found.files.sort();
-    found.files.dedup_by(|a, b| a.path == b.path);
-    Ok(found)
 }
 
-fn is_midi(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ending == "mid" || ending == "midi" || ending == "kar"
+/// What a file is, by its ending, in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Midi,
+    Zip,
+    Tar,
+    TarGz,
+    Other,
 }
 
-fn midi_file(root: &Path, path: &Path, several_roots: bool) -> MidiFile {
-    let relative = path.strip_prefix(root).unwrap_or(path);
-    let mut parts: Vec<String> =
-        relative.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
-    if parts.is_empty() {
-        // The root is the file.
-        parts = path.file_name().map(|n| n.to_string_lossy().into_owned()).into_iter().collect();
+impl FileKind {
+    /// By name: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI; `.zip`, `.tar`, `.tar.gz` and `.tgz`
+    /// archives of it.
+    pub(super) fn of(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let ends = |endings: &[&str]| {
+            // A name that is nothing but an ending is a hidden file's.
+            endings.iter().any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
+        };
+        if ends(&[".mid", ".midi", ".kar", ".rmi"]) {
+            Self::Midi
+        } else if ends(&[".zip"]) {
+            Self::Zip
+        } else if ends(&[".tar.gz", ".tgz"]) {
+            Self::TarGz
+        } else if ends(&[".tar"]) {
+            Self::Tar
+        } else {
+            Self::Other
+        }
     }
-    let folders = parts[..parts.len().saturating_sub(1)].to_vec();
-    if several_roots && relative != Path::new("") {
-        let name = root.file_name().map(|n| n.to_string_lossy().into_owned());
-        parts.splice(0..0, name);
+
+    pub(super) fn is_archive(self) -> bool {
+        matches!(self, Self::Zip | Self::Tar | Self::TarGz)
     }
-    MidiFile { name: parts.join("/"), path: path.to_owned(), folders }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_by_their_endings() {
+        for name in ["a.mid", "A.MIDI", "x.y.Kar", "b.rmi"] {
+            assert_eq!(FileKind::of(name), FileKind::Midi, "{name}");
+        }
+        for (name, kind) in
+            [("a.zip", FileKind::Zip), ("a.tar", FileKind::Tar), ("a.TAR.GZ", FileKind::TarGz)]
+        {
+            assert_eq!(FileKind::of(name), kind);
+        }
+        assert_eq!(FileKind::of("a.tgz"), FileKind::TarGz);
+        for name in ["a.mid.txt", ".mid", "midi", "a.gz", ""] {
+            assert_eq!(FileKind::of(name), FileKind::Other, "{name}");
+        }
+    }
+
+    #[test]
+    fn folders_count_from_the_root() {
+        let file = MidiFile::new(Some("lakh"), "0/a.b.mid");
+        assert_eq!((file.name.as_str(), file.relative()), ("lakh/0/a.b.mid", "0/a.b.mid"));
+        assert_eq!((file.first_folder(), file.stem()), (Some("0"), "a.b"));
+        let file = MidiFile::new(Some("lakh"), "c.mid");
+        assert_eq!((file.first_folder(), file.stem()), (None, "c"));
+        assert_eq!(MidiFile::new(None, "0/c.mid").first_folder(), Some("0"));
+    }
 }

@@ -20,7 +20,7 @@ pub enum GroupRule {
 }
 
 impl GroupRule {
-    /// The group of a file.
+    /// The group of a file, by its name alone.
     pub fn of(self, file: &MidiFile) -> String {
         match self {
             Self::Stem => {
@@ -40,14 +40,18 @@ impl GroupRule {
             }
         }
     }
+}
 
-    /// The side of the split: held out where the hash of the group, as a fraction, is below
-    /// `heldout`.
-    pub fn split(self, file: &MidiFile, heldout: f64) -> Split {
-        let hash = blake3::hash(self.of(file).as_bytes());
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&hash.as_bytes()[..8]);
-        let fraction = u64::from_le_bytes(bytes) as f64 / (u64::MAX as f64);
-        if fraction < heldout { Split::Heldout } else { Split::Train }
-    }
+/// The side of the split that a group is on: held out where the hash of its name, as a fraction, is
+/// below `heldout`.
+pub fn split_of(group: &str, heldout: f64) -> Split {
+    let fraction = hash_of(group.as_bytes()) as f64 / (u64::MAX as f64);
+    if fraction < heldout { Split::Heldout } else { Split::Train }
+}
+
+/// First 8 bytes (little endian) of the BLAKE3 hash.
+pub(super) fn hash_of(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+    u64::from_le_bytes(first)
 }

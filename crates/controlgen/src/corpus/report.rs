@@ -6,12 +6,18 @@ use std::path::PathBuf;
 use note_seq::SkipReason;
 use serde::{Deserialize, Serialize};
 
-use super::{CorpusOptions, GroupRule, MidiFile, Outcome};
+use super::histogram::Histograms;
+use super::parts::{FileFacts, Outcome};
+use super::{CorpusOptions, GroupRule, Labels, SameWindow};
 use crate::artifact::JsonFormat;
-use crate::table::WindowRow;
+use crate::table::Split;
 
 /// Skipped files listed by name; more are only counted.
 const MAX_LISTED: usize = 1000;
+/// Of one reason: the commonest must not hide the others.
+const MAX_LISTED_PER_REASON: usize = 50;
+/// Labels counted by name; windows of more count as unnamed ones.
+const MAX_LABELS: usize = 10_000;
 
 /// What a corpus was built of, and what was left out and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,11 +32,17 @@ pub struct CorpusReport {
     pub heldout: f64,
     /// MIDI files found.
     pub n_files: usize,
+    /// Files of other kinds, passed over.
+    #[serde(default)]
+    pub n_others: u64,
+    /// Bytes of the files that could be read.
+    #[serde(default)]
+    pub n_bytes: u64,
     /// Files that gave at least one window.
     pub n_files_used: usize,
     /// Files that gave none, by reason.
     pub files_skipped: BTreeMap<String, usize>,
-    /// Some of them by name, the first ones.
+    /// Some of them by name: the first ones of each reason.
     pub skipped: Vec<SkippedFile>,
     /// Files that could only be read with repairs, and the repairs made.
     pub n_files_repaired: usize,
@@ -47,6 +59,36 @@ pub struct CorpusReport {
     pub n_heldout: usize,
     /// Of these, windows that are in train too: left out of scores.
     pub n_heldout_seen: usize,
+    /// Which windows count as the same.
+    #[serde(default)]
+    pub same_window: SameWindow,
+    /// The most windows that a file may give.
+    #[serde(default)]
+    pub max_windows_per_file: Option<usize>,
+    /// The seed by which they are drawn.
+    #[serde(default)]
+    pub seed: u64,
+    /// Groups, with near-duplicates in one.
+    #[serde(default)]
+    pub n_groups: usize,
+    /// Files that stand in a group with others because their music or bytes are nearly the same.
+    #[serde(default)]
+    pub n_near_duplicates: usize,
+    /// The group with the most files.
+    #[serde(default)]
+    pub largest_group: Option<LargestGroup>,
+    /// Where labels come from.
+    #[serde(default)]
+    pub labels_from: Labels,
+    /// Files with a label.
+    #[serde(default)]
+    pub n_files_labelled: usize,
+    /// Files and windows of each label.
+    #[serde(default)]
+    pub labels: BTreeMap<String, LabelCount>,
+    /// What kind of music there is.
+    #[serde(default)]
+    pub histograms: Histograms,
 }
 
 /// A file without a window.
@@ -60,19 +102,39 @@ pub struct SkippedFile {
     pub detail: Option<String>,
 }
 
+/// How much there is of a label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelCount {
+    /// Files that gave windows.
+    pub n_files: usize,
+    /// Windows kept.
+    pub n_windows: usize,
+}
+
+/// A group and its size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LargestGroup {
+    /// The group's name.
+    pub group: String,
+    /// Files in it.
+    pub n_files: usize,
+}
+
 impl JsonFormat for CorpusReport {
     const FORMAT: &'static str = "controlgen.corpus";
     const VERSION: u32 = 1;
 }
 
 impl CorpusReport {
-    pub(super) fn new(options: &CorpusOptions, n_files: usize) -> Self {
+    pub(super) fn new(options: &CorpusOptions, n_others: u64) -> Self {
         Self {
             kind: options.kind.name.to_owned(),
             roots: options.roots.clone(),
             group: options.group,
             heldout: options.heldout,
-            n_files,
+            n_files: 0,
+            n_others,
+            n_bytes: 0,
             n_files_used: 0,
             files_skipped: BTreeMap::new(),
             skipped: Vec::new(),
@@ -83,6 +145,16 @@ impl CorpusReport {
             n_train: 0,
             n_heldout: 0,
             n_heldout_seen: 0,
+            same_window: options.same_window,
+            max_windows_per_file: options.max_windows_per_file,
+            seed: options.seed,
+            n_groups: 0,
+            n_near_duplicates: 0,
+            largest_group: None,
+            labels_from: options.labels.clone(),
+            n_files_labelled: 0,
+            labels: BTreeMap::new(),
+            histograms: Histograms::default(),
         }
     }
 
@@ -91,39 +163,69 @@ impl CorpusReport {
         self.n_train + self.n_heldout
     }
 
-    /// Why files were skipped, commonest first, as `12 wrong_bar_length`.
-    pub fn reasons(&self) -> Vec<String> {
-        let mut reasons: Vec<_> = self.files_skipped.iter().collect();
-        reasons.sort_by_key(|(reason, n)| (std::cmp::Reverse(**n), (*reason).clone()));
-        reasons.into_iter().map(|(reason, n)| format!("{n} {reason}")).collect()
+    /// Why files were skipped, commonest first.
+    pub fn reasons_by_count(&self) -> Vec<(&str, usize)> {
+        let mut reasons: Vec<_> =
+            self.files_skipped.iter().map(|(reason, n)| (reason.as_str(), *n)).collect();
+        reasons.sort_by_key(|(reason, n)| (std::cmp::Reverse(*n), *reason));
+        reasons
     }
 
-    /// Counts what a file gave and returns its windows.
-    pub(super) fn count(&mut self, file: &MidiFile, outcome: Outcome) -> Vec<WindowRow> {
-        match outcome {
-            Outcome::Read { rows, skipped, why_empty, n_repairs } => {
-                for (reason, n) in skipped {
-                    *self.parts_skipped.entry(reason).or_default() += n;
+    /// Why files were skipped, commonest first, as `12 wrong_bar_length`.
+    pub fn reasons(&self) -> Vec<String> {
+        self.reasons_by_count().into_iter().map(|(reason, n)| format!("{n} {reason}")).collect()
+    }
+
+    /// Counts what a file gave, `n_kept` windows of it.
+    pub(super) fn count_file(&mut self, facts: &FileFacts, n_kept: usize) {
+        self.n_files += 1;
+        self.n_files_labelled += usize::from(facts.label.is_some());
+        match &facts.outcome {
+            Outcome::Read(read) => {
+                for (reason, n) in &read.skipped {
+                    *self.parts_skipped.entry(*reason).or_default() += n;
                 }
-                self.n_files_repaired += usize::from(n_repairs > 0);
-                self.n_repairs += n_repairs;
-                match why_empty {
-                    Some(reason) => self.skip(file, reason.name(), None),
-                    None => self.n_files_used += 1,
+                self.n_bytes += read.n_bytes;
+                self.n_files_repaired += usize::from(read.n_repairs > 0);
+                self.n_repairs += read.n_repairs;
+                self.histograms.count_file(read);
+                match read.why_empty {
+                    Some(reason) => self.skip(facts, reason.name(), None),
+                    None => {
+                        self.n_files_used += 1;
+                        self.count_label(facts, n_kept);
+                    }
                 }
-                rows
             }
-            Outcome::Refused { reason, detail } => {
-                self.skip(file, reason, Some(detail));
-                Vec::new()
+            Outcome::Refused { reason, detail } => self.skip(facts, reason, Some(detail.clone())),
+        }
+    }
+
+    fn count_label(&mut self, facts: &FileFacts, n_kept: usize) {
+        let Some(label) = &facts.label else { return };
+        if self.labels.len() < MAX_LABELS || self.labels.contains_key(label) {
+            let count = self.labels.entry(label.clone()).or_default();
+            count.n_files += 1;
+            count.n_windows += n_kept;
+        }
+    }
+
+    /// Counts a window that was kept.
+    pub(super) fn count_window(&mut self, split: Split, seen: bool) {
+        match split {
+            Split::Train => self.n_train += 1,
+            Split::Heldout => {
+                self.n_heldout += 1;
+                self.n_heldout_seen += usize::from(seen);
             }
         }
     }
 
-    fn skip(&mut self, file: &MidiFile, reason: &str, detail: Option<String>) {
-        *self.files_skipped.entry(reason.to_owned()).or_default() += 1;
-        if self.skipped.len() < MAX_LISTED {
-            let (file, reason) = (file.name.clone(), reason.to_owned());
+    fn skip(&mut self, facts: &FileFacts, reason: &str, detail: Option<String>) {
+        let n = self.files_skipped.entry(reason.to_owned()).or_default();
+        *n += 1;
+        if *n <= MAX_LISTED_PER_REASON && self.skipped.len() < MAX_LISTED {
+            let (file, reason) = (facts.file.name.clone(), reason.to_owned());
             self.skipped.push(SkippedFile { file, reason, detail });
         }
     }

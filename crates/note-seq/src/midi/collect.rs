@@ -54,6 +54,7 @@ struct Track {
 pub(super) struct Collector {
     mode: ReadMode,
     limits: ReadLimits,
+    n_events: u64,
     pairing: Pairing,
     track: Track,
     /// Times are ticks until [`Collector::finish`].
@@ -75,6 +76,7 @@ impl Collector {
         Self {
             mode,
             limits,
+            n_events: 0,
             pairing: Pairing::new(),
             track: Track {
                 index: 0,
@@ -112,6 +114,17 @@ impl Collector {
             track.instruments.fill(NONE);
         }
         track.controls = [NONE; 16];
+    }
+
+    /// Counts an event, also one that is not kept.
+    #[inline]
+    pub(super) fn count_event(&mut self) -> Result<(), MidiError> {
+        self.n_events += 1;
+        let (found, limit) = (self.n_events, self.limits.max_events);
+        if found > limit {
+            return Err(MidiError::LimitExceeded { what: "events", found, limit });
+        }
+        Ok(())
     }
 
     /// Takes a channel message that is in order.

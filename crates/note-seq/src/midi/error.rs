@@ -22,7 +22,7 @@ pub enum MidiError {
         "the file has {found} {what}, the limit is {limit}; raise `ReadLimits` if you trust the file"
     )]
     LimitExceeded {
-        /// What there is too much of: `bytes`, `ticks`, `notes` or `tracks`.
+        /// What there is too much of: `bytes`, `ticks`, `events`, `notes` or `tracks`.
         what: &'static str,
         /// How much was found.
         found: u64,

@@ -24,6 +24,8 @@ pub struct ReadLimits {
     /// Largest tick. Default 10^10, where Python's `note_seq` draws the line too. Lenient reading drops what a track
     /// holds beyond it; the other modes refuse the file.
     pub max_ticks: u64,
+    /// Most events of all tracks together, whatever they are. Default 100 million.
+    pub max_events: u64,
     /// Most notes. Default 10 million.
     pub max_notes: u64,
     /// Most tracks. Default 65,535.
@@ -35,6 +37,7 @@ impl Default for ReadLimits {
         Self {
             max_bytes: 1 << 28,
             max_ticks: 10_000_000_000,
+            max_events: 100_000_000,
             max_notes: 10_000_000,
             max_tracks: 65_535,
         }

@@ -115,6 +115,7 @@ impl<'a> Reader<'a> {
         let mut tick = 0_u64;
         let mut running_status = None;
         while (self.bytes.pos() - start) as u64 != u64::from(length) {
+            collector.count_event()?;
             // Statuses from F0 on are kept as running status too, but are no channel's.
             let running_channel = running_status.filter(|status| *status < 0xf0);
             if let Some(message) = self.bytes.message(running_channel) {

@@ -34,6 +34,7 @@ pub(super) fn track(
     let mut is_after_end = false;
     while !scan.bytes.is_empty() {
         let at = scan.bytes.pos();
+        collector.count_event()?;
         if let Some(message) = scan.orderly_message() {
             let next_tick = tick.saturating_add(u64::from(message.delta));
             if next_tick >= limits.max_ticks {

@@ -123,6 +123,7 @@ fn limits_hold_in_every_mode() {
     let bytes = file(&[track(notes(0, &[(60, 0, 1), (61, 5, 100_000)])), track(one_note())]);
     let cases = [
         ("bytes", ReadLimits { max_bytes: 10, ..ReadLimits::default() }),
+        ("events", ReadLimits { max_events: 2, ..ReadLimits::default() }),
         ("notes", ReadLimits { max_notes: 1, ..ReadLimits::default() }),
         ("tracks", ReadLimits { max_tracks: 1, ..ReadLimits::default() }),
     ];

@@ -1,0 +1,131 @@
+//! `controlgen corpus …`, as it can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use controlgen::corpus::CorpusOptions;
+use controlgen::kind::Kind;
+
+const LABELS: &str = "Labels, for evaluation only";
+const LIMITS: &str = "Limits on one file; one that passes them is left out and counted";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CorpusCommand {
+    /// Build a corpus folder from MIDI files
+    ///
+    /// A build that was broken off goes on where it was when it is started again with the same
+    /// options.
+    Build(Box<CorpusBuildArgs>),
+    /// Say what a corpus holds and what was left out
+    Report {
+        /// The corpus folder
+        corpus: PathBuf,
+    },
+    /// Write a small corpus of made-up music in known styles, as MIDI files
+    Synthesize(SynthesizeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CorpusBuildArgs {
+    /// Folders to search for .mid, .midi, .kar and .rmi files and for .zip, .tar, .tar.gz and .tgz
+    /// archives of them, or such files; archives are read in place
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) roots: Vec<PathBuf>,
+    /// The corpus folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Share of the pieces to hold out for scoring
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    pub(crate) heldout: f64,
+    /// Which files are of one piece, never split between learning and scoring
+    #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
+    pub(crate) group: GroupArg,
+    /// Don't join files of nearly the same music to one piece
+    #[arg(long)]
+    pub(crate) ignore_near_duplicates: bool,
+    /// What to cut out
+    #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
+    pub(crate) kind: String,
+    /// Which windows count as the same, of which one is kept
+    #[arg(long, value_enum, default_value_t = SameWindowArg::Exact)]
+    pub(crate) same_window: SameWindowArg,
+    /// Draw so many windows of a file that has more [default: take all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_windows_per_file: Option<u32>,
+    /// The seed of that draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
+    /// Bytes
+    #[arg(long, value_name = "N", default_value_t = CorpusOptions::LIMITS.max_bytes, help_heading = LIMITS)]
+    pub(crate) max_bytes: u64,
+    /// MIDI events
+    #[arg(long, value_name = "N", default_value_t = CorpusOptions::LIMITS.max_events, help_heading = LIMITS)]
+    pub(crate) max_events: u64,
+    /// Notes
+    #[arg(long, value_name = "N", default_value_t = CorpusOptions::LIMITS.max_notes, help_heading = LIMITS)]
+    pub(crate) max_notes: u64,
+}
+
+/// Where labels come from; one way at most.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = LABELS)]
+pub(crate) struct LabelArgs {
+    /// The first folder below PATH is the label
+    #[arg(long, group = "label_source")]
+    pub(crate) label_folders: bool,
+    /// A regular expression on the path below PATH; what its first group, or the one named `label`,
+    /// matches is the label
+    #[arg(long, value_name = "REGEX", group = "label_source")]
+    pub(crate) label_pattern: Option<String>,
+    /// A table with a head, comma-separated if its name ends in .csv, otherwise tab-separated
+    #[arg(long, value_name = "TABLE", group = "label_source")]
+    pub(crate) labels: Option<PathBuf>,
+    /// The table's column of labels
+    #[arg(long, value_name = "COLUMN", default_value = "label", requires = "labels")]
+    pub(crate) label_column: String,
+    /// The table's column of file names: paths or ends of paths, with or without ending [default:
+    /// the first there is of file, midi_filename, filename, path, name]
+    #[arg(long, value_name = "COLUMN", requires = "labels")]
+    pub(crate) file_column: Option<String>,
+    /// A column of the table that says which files are of one piece, in place of --group
+    #[arg(long, value_name = "COLUMN", requires = "labels")]
+    pub(crate) group_column: Option<String>,
+}
+
+/// How files are grouped into pieces.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GroupArg {
+    /// Files of the same name in any folder
+    Stem,
+    /// Each file on its own
+    File,
+    /// All files of a folder
+    Folder,
+}
+
+/// Which windows count as the same.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SameWindowArg {
+    /// Those of the same notes
+    Exact,
+    /// Transpositions, too
+    Transposed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SynthesizeArgs {
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Styles to write [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = controlgen::synthetic::style_names())]
+    pub(crate) styles: Vec<String>,
+    /// Pieces of each style
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    pub(crate) pieces: u64,
+    /// The seed of every choice
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}

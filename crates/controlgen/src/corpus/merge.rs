@@ -1,0 +1,260 @@
+//! From the parts to the table: groups, split, and windows that occur several times.
+//!
+//! Nothing here is decided before all files are known, and all of it follows from the parts alone, in
+//! the order of the files. In memory stand a few numbers for each file and two bits for each window;
+//! what has to be brought together by its hash is sorted on disk ([`Spill`]).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::group::{hash_of, split_of};
+use super::near::{NearDuplicates, Sets};
+use super::parts::{self, FileFacts, Outcome, PartWindow};
+use super::report::{CorpusReport, LargestGroup};
+use super::source::Totals;
+use super::spill::Spill;
+use super::{CorpusError, CorpusOptions};
+use crate::artifact::ArtifactResult;
+use crate::progress::Progress;
+use crate::table::{Split, WindowRow, WindowsWriter};
+
+/// The parts of a corpus.
+pub(super) struct Parts<'a> {
+    pub(super) options: &'a CorpusOptions,
+    /// The folder that they lie in.
+    pub(super) folder: &'a Path,
+    /// An empty folder to work in.
+    pub(super) scratch: &'a Path,
+    pub(super) totals: Totals,
+}
+
+/// The groups of all files.
+struct Groups {
+    /// For each file the first file of its group.
+    roots: Vec<u32>,
+    /// The name of the group, where it is not that of the file itself, by the group's first file.
+    names: BTreeMap<u32, String>,
+    n_windows: u64,
+}
+
+impl Groups {
+    fn name<'a>(&'a self, index: usize, facts: &'a FileFacts) -> &'a str {
+        self.names.get(&self.roots[index]).map_or(facts.group.as_str(), String::as_str)
+    }
+}
+
+/// Which windows stay, by their number.
+struct Verdicts {
+    dropped: Bits,
+    seen: Bits,
+}
+
+impl Parts<'_> {
+    /// Writes the table of windows to `out`.
+    pub(super) fn write(
+        &self,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<CorpusReport, CorpusError> {
+        let mut report = CorpusReport::new(self.options, self.totals.n_others);
+        progress.begin("finding repetitions", "files", 2 * self.totals.n_files);
+        let groups = self.groups(progress, &mut report)?;
+        let verdicts = self.verdicts(&groups, progress)?;
+        progress.end();
+        progress.begin("writing windows", "files", self.totals.n_files);
+        self.write_table(out, &groups, &verdicts, progress, &mut report)?;
+        progress.end();
+        Ok(report)
+    }
+
+    fn facts(&self) -> impl Iterator<Item = ArtifactResult<FileFacts>> {
+        parts::facts(self.folder, self.totals.n_chunks)
+    }
+
+    /// Joins files of one group, and near-duplicates.
+    fn groups(
+        &self,
+        progress: &dyn Progress,
+        report: &mut CorpusReport,
+    ) -> Result<Groups, CorpusError> {
+        let mut near = NearDuplicates::new(self.scratch, self.totals.n_files)?;
+        let mut by_name: Vec<(u64, u32)> = Vec::new();
+        let mut n_windows = 0;
+        for (index, facts) in (0..).zip(self.facts()) {
+            let facts = facts?;
+            by_name.push((hash_of(facts.group.as_bytes()), index));
+            n_windows += facts.keys.len() as u64;
+            if self.options.near_duplicates {
+                match &facts.outcome {
+                    Outcome::Read(read) => {
+                        near.push(Some(read.file_hash), read.signature.as_deref())?;
+                    }
+                    Outcome::Refused { .. } => near.push(None, None)?,
+                }
+            }
+            progress.advance(1);
+        }
+        let n_files = by_name.len();
+        let mut sets = Sets::new(n_files);
+        // Nearness first, so that what it joins can be counted.
+        near.join(&mut sets)?;
+        let mut sizes = vec![0_u32; n_files];
+        let count = |sizes: &mut Vec<u32>, sets: &mut Sets| {
+            sizes.fill(0);
+            for file in 0..u32::try_from(n_files).unwrap_or(u32::MAX) {
+                sizes[sets.root(file) as usize] += 1;
+            }
+        };
+        count(&mut sizes, &mut sets);
+        report.n_near_duplicates =
+            sizes.iter().filter(|size| **size > 1).map(|size| *size as usize).sum();
+        by_name.sort_unstable();
+        for run in by_name.chunk_by(|a, b| a.0 == b.0) {
+            run.iter().for_each(|(_, file)| sets.join(run[0].1, *file));
+        }
+        let mut first_of_name = vec![0_u32; n_files];
+        for run in by_name.chunk_by(|a, b| a.0 == b.0) {
+            run.iter().for_each(|(_, file)| first_of_name[*file as usize] = run[0].1);
+        }
+        drop(by_name);
+        count(&mut sizes, &mut sets);
+        report.n_groups = sizes.iter().filter(|size| **size > 0).count();
+        let largest = sizes.iter().enumerate().max_by_key(|(i, n)| (**n, std::cmp::Reverse(*i)));
+        let largest = largest.map(|(index, n)| (index, *n as usize));
+        // A group of several names bears that of its first file.
+        let mut has_several = Bits::new(n_files as u64);
+        for file in 0..u32::try_from(n_files).unwrap_or(u32::MAX) {
+            let root = sets.root(file);
+            if first_of_name[file as usize] != first_of_name[root as usize] {
+                has_several.set(u64::from(root));
+            }
+        }
+        let mut names = BTreeMap::new();
+        for (index, facts) in (0_u32..).zip(self.facts()) {
+            let facts = facts?;
+            if has_several.get(u64::from(index)) {
+                names.insert(index, facts.group.clone());
+            }
+            if let Some((_, n_files)) = largest.filter(|(root, _)| *root == index as usize) {
+                report.largest_group = Some(LargestGroup { group: facts.group, n_files });
+            }
+        }
+        let roots = (0..n_files).map(|file| sets.root(u32::try_from(file).unwrap_or(u32::MAX)));
+        Ok(Groups { roots: roots.collect(), names, n_windows })
+    }
+
+    /// Of windows that are the same the first stays on each side of the split; a held-out one that is
+    /// in train, too, is marked.
+    fn verdicts(&self, groups: &Groups, progress: &dyn Progress) -> Result<Verdicts, CorpusError> {
+        let mut spill = Spill::new(self.scratch, "windows", groups.n_windows)?;
+        let mut window = 0_u64;
+        for (index, facts) in self.facts().enumerate() {
+            let facts = facts?;
+            let is_heldout = self.split(groups.name(index, &facts)) == Split::Heldout;
+            for key in &facts.keys {
+                spill.push(*key, window << 1 | u64::from(is_heldout))?;
+                window += 1;
+            }
+            progress.advance(1);
+        }
+        let (mut dropped, mut seen) = (Bits::new(window), Bits::new(window));
+        spill.for_each_run(|run| {
+            let (mut n_train, mut n_heldout) = (0, 0);
+            for (_, payload) in run {
+                let n = if payload & 1 == 1 { &mut n_heldout } else { &mut n_train };
+                *n += 1;
+                if *n > 1 {
+                    dropped.set(payload >> 1);
+                }
+            }
+            if n_train > 0 && n_heldout > 0 {
+                run.iter().filter(|(_, p)| p & 1 == 1).for_each(|(_, p)| seen.set(p >> 1));
+            }
+            Ok(())
+        })?;
+        Ok(Verdicts { dropped, seen })
+    }
+
+    fn split(&self, group: &str) -> Split {
+        split_of(group, self.options.heldout)
+    }
+
+    fn write_table(
+        &self,
+        out: &Path,
+        groups: &Groups,
+        verdicts: &Verdicts,
+        progress: &dyn Progress,
+        report: &mut CorpusReport,
+    ) -> Result<(), CorpusError> {
+        let kind = &self.options.kind;
+        let mut writer = WindowsWriter::new(out, kind.n_tokens());
+        let mut windows = parts::windows(self.folder, self.totals.n_chunks);
+        let mut window = 0_u64;
+        for (index, facts) in self.facts().enumerate() {
+            let facts = facts?;
+            let group = groups.name(index, &facts);
+            let split = self.split(group);
+            let mut n_kept = 0;
+            for _ in 0..facts.keys.len() {
+                let part = windows.next().ok_or(CorpusError::Changed)??;
+                let number = window;
+                window += 1;
+                if verdicts.dropped.get(number) {
+                    report.n_repeated += 1;
+                    continue;
+                }
+                let seen = verdicts.seen.get(number);
+                report.count_window(split, seen);
+                report.histograms.count_window(kind, &part.tokens);
+                n_kept += 1;
+                writer.push(row(part, &facts, group, split, seen))?;
+            }
+            report.count_file(&facts, n_kept);
+            progress.advance(1);
+        }
+        Ok(writer.finish()?)
+    }
+}
+
+fn row(part: PartWindow, facts: &FileFacts, group: &str, split: Split, seen: bool) -> WindowRow {
+    let file_hash = match &facts.outcome {
+        Outcome::Read(read) => read.file_hash,
+        Outcome::Refused { .. } => [0; 16],
+    };
+    WindowRow {
+        window_id: part.window_id,
+        tokens: part.tokens,
+        file: facts.file.name.clone(),
+        file_hash,
+        group: group.to_owned(),
+        split,
+        seen,
+        track: part.track,
+        start_bar: part.start_bar,
+        transposed: 0,
+        label: facts.label.clone(),
+    }
+}
+
+/// One bit for each number.
+struct Bits {
+    words: Vec<u64>,
+}
+
+impl Bits {
+    fn new(n: u64) -> Self {
+        let n_words = usize::try_from(n.div_ceil(64)).expect("bits that fit into memory");
+        Self { words: vec![0; n_words] }
+    }
+
+    fn set(&mut self, bit: u64) {
+        let word = usize::try_from(bit / 64).expect("below the number of bits");
+        self.words[word] |= 1 << (bit % 64);
+    }
+
+    fn get(&self, bit: u64) -> bool {
+        let word = usize::try_from(bit / 64).expect("below the number of bits");
+        self.words[word] >> (bit % 64) & 1 == 1
+    }
+}

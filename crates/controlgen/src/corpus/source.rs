@@ -1,0 +1,322 @@
+//! The MIDI files below some roots, in a fixed order and in chunks of a bounded size.
+//!
+//! Folders are walked in the order of their names and archives read in the order of their members;
+//! neither list is held in memory. Where a chunk ends depends on the files alone, so that a build
+//! that was broken off finds the same chunks again.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use walkdir::WalkDir;
+
+use super::CorpusError;
+use super::archive;
+use super::files::{FileKind, MidiFile};
+use crate::progress::Progress;
+
+/// A chunk is full with so many files, …
+const FILES_PER_CHUNK: usize = 256;
+/// … or so many bytes of them: those of archives are in memory together.
+const BYTES_PER_CHUNK: u64 = 1 << 23;
+
+/// What is to be read.
+pub(super) struct Sources {
+    roots: Vec<Root>,
+    /// MIDI files outside archives.
+    n_files: u64,
+    n_archives: u64,
+    /// Bytes of both.
+    n_bytes: u64,
+    /// Files of other kinds outside archives.
+    pub(super) n_others: u64,
+    /// Of names, sizes and times of change: tells whether the files are still the same.
+    pub(super) hash: [u8; 32],
+}
+
+struct Root {
+    path: PathBuf,
+    /// What its files' names begin with, if there are several roots.
+    name: Option<String>,
+}
+
+/// A MIDI file that was found.
+pub(super) struct Found {
+    pub(super) file: MidiFile,
+    pub(super) content: Content,
+}
+
+/// Where a file's bytes are.
+pub(super) enum Content {
+    OnDisk { path: PathBuf, n_bytes: u64 },
+    Bytes(Vec<u8>),
+    Refused { reason: &'static str, detail: String },
+}
+
+impl Content {
+    pub(super) fn refused(reason: &'static str, why: impl Display) -> Self {
+        Self::Refused { reason, detail: why.to_string() }
+    }
+
+    pub(super) fn over_limit(n_bytes: u64, max_bytes: u64) -> Self {
+        let detail = format!("the file has {n_bytes} bytes or more, the limit is {max_bytes}");
+        Self::Refused { reason: "over_limit", detail }
+    }
+}
+
+/// Files that are read together.
+pub(super) struct Chunk {
+    pub(super) index: u32,
+    pub(super) files: Vec<Found>,
+    /// What it counts for in [`Sources::total`].
+    pub(super) weight: u64,
+}
+
+/// What came of handing out all chunks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) n_chunks: u32,
+    pub(super) n_files: u64,
+    /// Files and members of other kinds.
+    pub(super) n_others: u64,
+}
+
+/// A file that a walk met.
+struct Met<'a> {
+    root: &'a Root,
+    path: &'a Path,
+    /// Below the root; empty if it is the root.
+    relative: String,
+    kind: FileKind,
+    n_bytes: u64,
+}
+
+impl Sources {
+    /// Walks the roots once, to count and to check. Links are not followed. A root inside another is
+    /// left out.
+    ///
+    /// # Errors
+    /// [`CorpusError::Root`] where a root is not there. A folder further down that can't be read
+    /// counts as a file of another kind.
+    pub(super) fn find(roots: &[PathBuf]) -> Result<Self, CorpusError> {
+        let mut real = Vec::new();
+        for root in roots {
+            let path = std::fs::canonicalize(root)
+                .map_err(|source| CorpusError::Root { path: root.clone(), source })?;
+            real.push(path);
+        }
+        let is_inside = |i: usize| {
+            let other = |j: usize| real[i].starts_with(&real[j]) && (real[i] != real[j] || j < i);
+            (0..real.len()).any(|j| j != i && other(j))
+        };
+        let roots: Vec<Root> = (0..roots.len())
+            .filter(|i| !is_inside(*i))
+            .map(|i| Root {
+                path: roots[i].clone(),
+                name: (roots.len() > 1)
+                    .then(|| roots[i].file_name().map(|n| n.to_string_lossy().into_owned()))
+                    .flatten(),
+            })
+            .collect();
+        let (n_others, hash) = (0, [0; 32]);
+        let mut sources = Self { roots, n_files: 0, n_archives: 0, n_bytes: 0, n_others, hash };
+        let (mut n_files, mut n_archives, mut n_bytes) = (0, 0, 0);
+        (sources.n_others, sources.hash) = walk(&sources.roots, &mut |met| {
+            n_bytes += met.n_bytes;
+            *(if met.kind.is_archive() { &mut n_archives } else { &mut n_files }) += 1;
+            Ok(true)
+        })?;
+        (sources.n_files, sources.n_archives, sources.n_bytes) = (n_files, n_archives, n_bytes);
+        Ok(sources)
+    }
+
+    /// Whether there is nothing that could be read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.n_files + self.n_archives == 0
+    }
+
+    /// How much there is to read, and its unit: how many files an archive has is not known before.
+    pub(super) fn total(&self) -> (u64, &'static str) {
+        match self.n_archives {
+            0 => (self.n_files, "files"),
+            _ => (self.n_bytes >> 20, "MiB"),
+        }
+    }
+
+    /// Hands every chunk to `send` but for those that `is_done`, until it answers `false`.
+    ///
+    /// # Errors
+    /// [`CorpusError::Changed`] if the files are not those that [`Self::find`] met.
+    pub(super) fn hand_out(
+        &self,
+        max_bytes: u64,
+        is_done: &dyn Fn(u32) -> bool,
+        progress: &dyn Progress,
+        send: &mut dyn FnMut(Chunk) -> bool,
+    ) -> Result<Totals, CorpusError> {
+        let mut chunker = Chunker {
+            counts_files: self.n_archives == 0,
+            is_done,
+            progress,
+            send,
+            files: Vec::new(),
+            n_files: 0,
+            n_bytes: 0,
+            position: 0,
+            sent: 0,
+            totals: Totals::default(),
+        };
+        let (n_others, hash) = walk(&self.roots, &mut |met| {
+            if met.kind == FileKind::Midi {
+                let file = met.file();
+                let (path, n_bytes) = (met.path.to_owned(), met.n_bytes);
+                chunker.position += n_bytes;
+                return Ok(chunker
+                    .push(n_bytes, || Found { file, content: Content::OnDisk { path, n_bytes } }));
+            }
+            Ok(chunker.archive(&met, max_bytes))
+        })?;
+        if !chunker.flush() {
+            // Whoever takes the chunks has failed and says why.
+            return Ok(chunker.totals);
+        }
+        if hash != self.hash {
+            return Err(CorpusError::Changed);
+        }
+        chunker.totals.n_others += n_others;
+        Ok(chunker.totals)
+    }
+}
+
+/// Walks all roots; gives the number of files that are neither MIDI nor an archive of it, and the
+/// hash of those that are. Ends where `each` answers `false`.
+fn walk(
+    roots: &[Root],
+    each: &mut dyn FnMut(Met<'_>) -> Result<bool, CorpusError>,
+) -> Result<(u64, [u8; 32]), CorpusError> {
+    let (mut n_others, mut hasher) = (0, blake3::Hasher::new());
+    for root in roots {
+        for entry in WalkDir::new(&root.path).sort_by_file_name() {
+            let Ok(entry) = entry else {
+                n_others += 1;
+                continue;
+            };
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            let kind = FileKind::of(&entry.file_name().to_string_lossy());
+            let Some(metadata) = entry.metadata().ok().filter(|_| kind != FileKind::Other) else {
+                n_others += 1;
+                continue;
+            };
+            let relative = entry.path().strip_prefix(&root.path).unwrap_or(entry.path());
+            let parts = relative.components().map(|part| part.as_os_str().to_string_lossy());
+            let relative = parts.collect::<Vec<_>>().join("/");
+            let changed = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+            let facts = (root.path.to_string_lossy(), &relative, metadata.len(), changed);
+            hasher.update(format!("{facts:?}").as_bytes());
+            let n_bytes = metadata.len();
+            if !each(Met { root, path: entry.path(), relative, kind, n_bytes })? {
+                return Ok((n_others, *hasher.finalize().as_bytes()));
+            }
+        }
+    }
+    Ok((n_others, *hasher.finalize().as_bytes()))
+}
+
+impl Met<'_> {
+    fn own_name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Its name, if it is a MIDI file or stands for an archive.
+    fn file(&self) -> MidiFile {
+        match self.relative.as_str() {
+            "" => MidiFile::new(None, &self.own_name()),
+            relative => MidiFile::new(self.root.name.as_deref(), relative),
+        }
+    }
+
+    /// The name of a member of this archive.
+    fn member(&self, name: &str) -> MidiFile {
+        match self.relative.as_str() {
+            "" => MidiFile::new(self.root.name.as_deref(), name),
+            relative => MidiFile::new(self.root.name.as_deref(), &format!("{relative}/{name}")),
+        }
+    }
+}
+
+/// Gathers files to chunks.
+struct Chunker<'a> {
+    counts_files: bool,
+    is_done: &'a dyn Fn(u32) -> bool,
+    progress: &'a dyn Progress,
+    send: &'a mut dyn FnMut(Chunk) -> bool,
+    /// The chunk's files, if they are wanted.
+    files: Vec<Found>,
+    n_files: usize,
+    n_bytes: u64,
+    /// Bytes on disk that are behind us, and those of the chunks before.
+    position: u64,
+    sent: u64,
+    totals: Totals,
+}
+
+impl Chunker<'_> {
+    /// Adds a file, which is only looked at if its chunk is wanted.
+    fn push(&mut self, n_bytes: u64, found: impl FnOnce() -> Found) -> bool {
+        if !(self.is_done)(self.totals.n_chunks) {
+            self.files.push(found());
+        }
+        self.totals.n_files += 1;
+        self.n_files += 1;
+        self.n_bytes += n_bytes;
+        let is_full = self.n_files >= FILES_PER_CHUNK || self.n_bytes >= BYTES_PER_CHUNK;
+        !is_full || self.flush()
+    }
+
+    /// Adds the members of an archive. One that is damaged counts as a file that can't be read, after
+    /// what could be.
+    fn archive(&mut self, met: &Met<'_>, max_bytes: u64) -> bool {
+        let (start, mut goes_on) = (self.position, true);
+        let outcome = archive::read(met.path, met.kind, &mut |mut member| {
+            self.position = start + member.consumed.min(met.n_bytes);
+            let file = met.member(&member.name);
+            let n_bytes = member.n_bytes.min(max_bytes);
+            goes_on = self.push(n_bytes, || Found { file, content: member.content(max_bytes) });
+            goes_on
+        });
+        self.position = start + met.n_bytes;
+        match outcome {
+            Ok(n_others) => {
+                self.totals.n_others += n_others;
+                goes_on
+            }
+            Err(error) => {
+                let content = Content::refused("damaged_archive", error);
+                goes_on && self.push(0, || Found { file: met.file(), content })
+            }
+        }
+    }
+
+    /// Sends the chunk that has been gathered.
+    fn flush(&mut self) -> bool {
+        if self.n_files == 0 {
+            return true;
+        }
+        let index = self.totals.n_chunks;
+        let weight = if self.counts_files {
+            self.n_files as u64
+        } else {
+            (self.position >> 20) - (self.sent >> 20)
+        };
+        self.totals.n_chunks += 1;
+        (self.n_files, self.n_bytes, self.sent) = (0, 0, self.position);
+        let files = std::mem::take(&mut self.files);
+        if (self.is_done)(index) {
+            self.progress.advance(weight);
+            return true;
+        }
+        (self.send)(Chunk { index, files, weight })
+    }
+}

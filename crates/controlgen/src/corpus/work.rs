@@ -1,0 +1,119 @@
+//! The folder in which a corpus is built: beside the corpus, and left there by a build that was broken
+//! off, so that the next one goes on.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::CorpusError;
+use super::parts;
+use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, UNFINISHED, create_folder, io};
+
+/// What a build is of: with another one its parts are of no use.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Plan {
+    /// Of options, files and program.
+    hash: String,
+}
+
+impl JsonFormat for Plan {
+    const FORMAT: &'static str = "controlgen.corpus_plan";
+    const VERSION: u32 = 1;
+}
+
+/// A work folder that no other process uses.
+pub(super) struct Work {
+    out: PathBuf,
+    folder: PathBuf,
+    /// Held until the end.
+    _lock: File,
+}
+
+impl Work {
+    /// Opens the work folder of a corpus to be written to `out`, with the parts of an earlier build
+    /// if it had the same `plan`.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Exists`] if the corpus is there, [`CorpusError::Busy`] if another process
+    /// builds it.
+    pub(super) fn open(out: &Path, plan: &[u8]) -> Result<Self, CorpusError> {
+        let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = out.file_name().unwrap_or_default().to_string_lossy();
+        let folder = parent.join(format!("{UNFINISHED}{name}"));
+        if out.exists() {
+            // A build that was killed after its corpus had its name.
+            let _ = std::fs::remove_dir_all(&folder);
+            return Err(ArtifactError::Exists { path: out.to_owned() }.into());
+        }
+        create_folder(&folder)?;
+        let path = folder.join("lock");
+        let lock = File::create(&path).map_err(io("write", &path))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                return Err(CorpusError::Busy { out: out.to_owned() });
+            }
+            // Some network file systems know no locks.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        let work = Self { out: out.to_owned(), folder, _lock: lock };
+        let plan = Plan { hash: blake3::hash(plan).to_hex().to_string() };
+        if Plan::load(&work.plan()).is_ok_and(|found| found == plan) {
+            work.clear(&["scratch", "corpus"])?;
+        } else {
+            let _ = std::fs::remove_file(work.plan());
+            work.clear(&["scratch", "corpus", "parts"])?;
+            create_folder(&work.parts())?;
+            plan.save(&work.plan())?;
+        }
+        create_folder(&work.scratch())?;
+        create_folder(&work.corpus())?;
+        Ok(work)
+    }
+
+    fn plan(&self) -> PathBuf {
+        self.folder.join("plan.json")
+    }
+
+    /// The folder of parts.
+    pub(super) fn parts(&self) -> PathBuf {
+        self.folder.join("parts")
+    }
+
+    /// An empty folder.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.folder.join("scratch")
+    }
+
+    /// The corpus to be.
+    pub(super) fn corpus(&self) -> PathBuf {
+        self.folder.join("corpus")
+    }
+
+    /// Whether an earlier build has read a chunk.
+    pub(super) fn has_part(&self, index: u32) -> bool {
+        parts::has_part(&self.parts(), index)
+    }
+
+    fn clear(&self, folders: &[&str]) -> ArtifactResult<()> {
+        for path in folders.iter().map(|name| self.folder.join(name)) {
+            if path.exists() {
+                std::fs::remove_dir_all(&path).map_err(io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the corpus its name and removes the rest.
+    pub(super) fn publish(self) -> ArtifactResult<()> {
+        std::fs::rename(self.corpus(), &self.out).map_err(io("write", &self.out))?;
+        self.discard();
+        Ok(())
+    }
+
+    /// Removes the work folder: there is nothing to go on from.
+    pub(super) fn discard(self) {
+        // What can't be removed is in nobody's way.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
