@@ -222,8 +222,6 @@ fn table(baseline: &Baseline, found: &BTreeMap<String, f64>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn run(accuracy: f64, kl: f64) -> BTreeMap<String, f64> {

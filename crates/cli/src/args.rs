@@ -12,19 +12,19 @@ mod train;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use controlgen::kind::Kind;
 
 pub(crate) use control::{
     AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, SimilarArgs,
     TuneArgs,
 };
+pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
-
-pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use controlgen::artifact::JsonFormat;
-use controlgen::corpus::find_midi_files;
 use controlgen::evaluate::{
     Change, Difference, EvalReport, EvalRequest, Scope, diff, evaluate, write_report,
 };
@@ -14,6 +13,7 @@ use controlgen::model::Model;
 use controlgen::synthetic;
 use controlgen::tune::Tune;
 use serde::Serialize;
+use walkdir::WalkDir;
 
 use super::Context;
 use crate::args::{EvalArgs, EvalCommand, MeasureArgs};
@@ -95,8 +95,13 @@ fn rules(context: &Context, paths: &[PathBuf]) -> anyhow::Result<()> {
     let (kind, names) = (Kind::mel_2bar(), synthetic::style_names());
     let mut report =
         RulesReport { n_windows: 0, n_skipped: 0, by_style: BTreeMap::new(), mean_kept: 0.0 };
-    for file in find_midi_files(paths)?.files {
-        let Ok(tune) = Tune::read(&file.path, &kind) else {
+    let is_midi = |path: &Path| path.extension().is_some_and(|e| e == "mid" || e == "midi");
+    for entry in paths.iter().flat_map(|path| WalkDir::new(path).sort_by_file_name()) {
+        let entry = entry?;
+        if !entry.file_type().is_file() || !is_midi(entry.path()) {
+            continue;
+        }
+        let Ok(tune) = Tune::read(entry.path(), &kind) else {
             report.n_skipped += 1;
             continue;
         };
