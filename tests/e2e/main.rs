@@ -11,4 +11,5 @@ mod bad_input;
 mod kinds;
 mod pipeline;
 mod resume;
+mod styles;
 mod support;

@@ -46,7 +46,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Corpus(command) => corpus::run(&context, command),
         Command::Train(args) => model::train(&context, &args),
         Command::Encode(args) => model::encode(&context, &args),
-        Command::Fit(args) => model::fit(&context, &args),
+        Command::Fit(args) => style::fit(&context, &args),
         Command::Style(command) => style::run(&context, command),
         Command::Generate(args) => generate::generate(&context, &args),
         Command::Reconstruct(args) => generate::reconstruct(&context, &args),

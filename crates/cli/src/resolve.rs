@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use controlgen::corpus::GroupRule;
 use controlgen::generate::Decoding;
+use controlgen::style::LatentsOf;
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
@@ -15,7 +16,7 @@ use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program};
 
 use crate::args::{
-    CovarianceArg, CriterionArg, DecodingArgs, GroupArg, ModeArg, ObjectiveArgs, PlaybackArgs,
+    CriterionArg, DecodingArgs, GroupArg, LatentsOfArg, ModeArg, ObjectiveArgs, PlaybackArgs,
     RedecodingArgs,
 };
 
@@ -33,6 +34,23 @@ pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
         return Err(format!("the range {from}..{to} is empty; give the smaller number first"));
     }
     Ok(from..=to)
+}
+
+/// A shape of covariance: `full`, `tied`, `diag`, `spherical` or `low-rank:R`.
+pub(crate) fn covariance(text: &str) -> Result<CovarianceType, String> {
+    let shape = match text {
+        "full" => Some(CovarianceType::Full),
+        "tied" => Some(CovarianceType::Tied),
+        "diag" => Some(CovarianceType::Diag),
+        "spherical" => Some(CovarianceType::Spherical),
+        _ => text.strip_prefix("low-rank:").and_then(|rank| match rank.parse() {
+            Ok(rank) if rank >= 1 => Some(CovarianceType::LowRank(rank)),
+            _ => None,
+        }),
+    };
+    shape.ok_or_else(|| {
+        "full, tied, diag, spherical and low-rank:R (R factors, 1 or more) are allowed".to_owned()
+    })
 }
 
 /// A tempo that MIDI can hold.
@@ -123,11 +141,11 @@ impl From<GroupArg> for GroupRule {
     }
 }
 
-impl From<CovarianceArg> for CovarianceType {
-    fn from(covariance: CovarianceArg) -> Self {
-        match covariance {
-            CovarianceArg::Full => Self::Full,
-            CovarianceArg::Diag => Self::Diag,
+impl From<LatentsOfArg> for LatentsOf {
+    fn from(of: LatentsOfArg) -> Self {
+        match of {
+            LatentsOfArg::Mean => Self::Mean,
+            LatentsOfArg::Sampled => Self::Sampled,
         }
     }
 }
@@ -137,6 +155,9 @@ impl From<CriterionArg> for Criterion {
         match criterion {
             CriterionArg::Bic => Self::Bic,
             CriterionArg::Aic => Self::Aic,
+            CriterionArg::Icl => Self::Icl,
+            CriterionArg::Heldout => Self::HeldOut,
+            CriterionArg::Elbow => Self::Elbow,
         }
     }
 }
@@ -194,6 +215,15 @@ mod tests {
         assert!(components("0").unwrap_err().contains("1 or more is allowed"));
         assert!(components("x..3").is_err());
         assert!(components("5..3").unwrap_err().contains("empty"));
+    }
+
+    #[test]
+    fn covariances_are_named_and_low_ranks_have_a_number() {
+        assert_eq!(covariance("tied"), Ok(CovarianceType::Tied));
+        assert_eq!(covariance("low-rank:4"), Ok(CovarianceType::LowRank(4)));
+        for bad in ["low-rank", "low-rank:0", "low-rank:x", "Full"] {
+            assert!(covariance(bad).unwrap_err().contains("low-rank:R"), "{bad}");
+        }
     }
 
     #[test]

@@ -56,8 +56,7 @@ fn playback_options(playback: &PlaybackArgs) -> serde_json::Value {
 }
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = Styles::load(&model)?;
+    let (model, styles) = super::style::load(context, &args.of)?;
     let style = styles.find(&args.style)?;
     let decoding = Decoding::from(&args.decoding);
     let n = usize::try_from(args.n)?;
@@ -99,7 +98,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
 }
 
 /// A style's name as part of a file's name.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };
     name.chars().map(plain).collect()
 }

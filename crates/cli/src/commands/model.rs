@@ -1,4 +1,4 @@
-//! `controlgen train`, `encode`, `fit` and `presets`.
+//! `controlgen train`, `encode` and `presets`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,6 @@ use anyhow::{Context as _, bail};
 use controlgen::encode::encode_corpus;
 use controlgen::model::Model;
 use controlgen::run::RunFolder;
-use controlgen::style::{FitRequest, fit as fit_styles};
 use controlgen::training::{TrainOutcome, TrainRequest, train as train_model};
 use musicvae::RecurrentPrecision;
 use musicvae::presets as named;
@@ -16,7 +15,7 @@ use musicvae::train::Plan;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::{EncodeArgs, FitArgs, TrainArgs};
+use crate::args::{EncodeArgs, TrainArgs};
 use crate::output::table;
 use crate::progress::{Training, collapse_warning, note};
 
@@ -107,34 +106,6 @@ pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()>
             "latents of {train} training and {heldout} held-out windows in {}",
             args.out.display()
         )]
-    })
-}
-
-pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let request = FitRequest {
-        latents: args.latents.clone(),
-        corpus: args.corpus.clone(),
-        n_components: args.k.clone(),
-        covariance_types: args.covariance.iter().map(|c| (*c).into()).collect(),
-        criterion: args.criterion.into(),
-        n_init: args.n_init,
-        seed: args.seed,
-    };
-    let summary = fit_styles(&model, &request, &context.stages)?;
-    context.output.result(&summary, || {
-        let mut lines = vec![format!(
-            "{} styles ({:?} covariance) on {} active dimensions of {} windows; mean \
-             log-likelihood {:.2} nats{}",
-            summary.n_components,
-            summary.covariance_type,
-            summary.n_features,
-            summary.n_samples,
-            summary.score,
-            summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
-        )];
-        lines.extend(super::style::lines(&summary.styles));
-        lines
     })
 }
 
