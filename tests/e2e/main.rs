@@ -16,5 +16,6 @@ mod machine;
 mod pipeline;
 mod render;
 mod resume;
+mod styles;
 mod support;
 mod training;

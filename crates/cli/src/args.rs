@@ -7,6 +7,7 @@ mod exchange;
 mod generate;
 mod machine;
 mod render;
+mod style;
 mod train;
 
 use std::path::PathBuf;
@@ -22,8 +23,9 @@ pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, Sam
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
-pub(crate) use machine::{CompletionsArgs, DoctorArgs, ManArgs};
+pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
+pub(crate) use style::{CriterionArg, FitArgs, LatentsOfArg, StyleCommand, StylesArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
@@ -115,6 +117,8 @@ pub(crate) enum Command {
     ImportMagenta(ImportMagentaArgs),
     /// Write a model's weights for PyTorch
     ExportTorch(ExportTorchArgs),
+    /// Hear what this program does, within a minute: no argument, no network
+    Demo(DemoArgs),
     /// Say what this program and this machine can do
     Doctor(DoctorArgs),
     /// Print a shell's completions
@@ -134,82 +138,6 @@ pub(crate) struct EncodeArgs {
     /// The latents folder to write; must not exist
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FitArgs {
-    /// The model folder: receives the mixture and its styles
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
-    /// The latents folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) latents: PathBuf,
-    /// The corpus folder that was encoded
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) corpus: PathBuf,
-    /// Number of styles, or a range to choose from, both ends included
-    #[arg(short, long, default_value = "2..16", value_name = "K|FROM..TO", value_parser = crate::resolve::components)]
-    pub(crate) k: std::ops::RangeInclusive<usize>,
-    /// Shapes of covariance to choose from
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [CovarianceArg::Diag, CovarianceArg::Full])]
-    pub(crate) covariance: Vec<CovarianceArg>,
-    /// What chooses
-    #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
-    pub(crate) criterion: CriterionArg,
-    /// Starts of each fit
-    #[arg(long, default_value_t = 2, value_name = "N")]
-    pub(crate) n_init: usize,
-    /// The seed of every start
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-}
-
-/// Shapes of covariance.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum CovarianceArg {
-    /// A matrix for each style
-    Full,
-    /// A variance for each style and dimension
-    Diag,
-}
-
-/// What chooses the number of styles.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum CriterionArg {
-    /// Bayesian information criterion
-    Bic,
-    /// Akaike's information criterion
-    Aic,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StyleCommand {
-    /// List the styles of a model
-    List {
-        /// The model folder
-        #[arg(long, value_name = "FOLDER")]
-        model: PathBuf,
-        /// Draw N windows of each style, encode them again, and say how many fall back into it
-        #[arg(long, value_name = "N")]
-        check: Option<usize>,
-    },
-    /// Draw styles: real windows, their reconstructions, and new ones, as an SVG picture
-    Show {
-        /// Names or numbers of styles [default: the three largest]
-        #[arg(value_name = "STYLE")]
-        styles: Vec<String>,
-        /// The model folder
-        #[arg(long, value_name = "FOLDER")]
-        model: PathBuf,
-        /// The picture to write
-        #[arg(long, value_name = "FILE.svg")]
-        picture: PathBuf,
-        /// Windows of each kind
-        #[arg(short, default_value_t = 4, value_name = "N")]
-        n: usize,
-        #[command(flatten)]
-        decoding: DecodingArgs,
-    },
 }
 
 /// How new latents become music.

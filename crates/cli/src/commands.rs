@@ -2,6 +2,7 @@
 
 mod attribute;
 mod corpus;
+mod demo;
 mod doctor;
 mod eval;
 mod exchange;
@@ -15,6 +16,10 @@ mod render;
 mod style;
 mod train;
 mod writing;
+
+use std::path::Path;
+
+use controlgen::model::Model;
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
@@ -39,6 +44,15 @@ impl Context {
         }
     }
 
+    /// The model of a folder, or the one in the program.
+    pub(crate) fn model(&self, folder: Option<&Path>) -> anyhow::Result<Model> {
+        let device = self.device()?;
+        match folder {
+            Some(folder) => Ok(Model::load(folder, &device)?),
+            None => Ok(Model::load(&crate::embedded::model_folder()?, &device)?),
+        }
+    }
+
     /// The device that `--device` names.
     pub(crate) fn device(&self) -> anyhow::Result<musicvae::Device> {
         Ok(musicvae::device::parse(&self.device)?)
@@ -55,7 +69,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Corpus(command) => corpus::run(&context, command),
         Command::Train(args) => train::train(&context, &args),
         Command::Encode(args) => model::encode(&context, &args),
-        Command::Fit(args) => model::fit(&context, &args),
+        Command::Fit(args) => style::fit(&context, &args),
         Command::Style(command) => style::run(&context, command),
         Command::Generate(args) => generate::generate(&context, &args),
         Command::Reconstruct(args) => interpolate::reconstruct(&context, &args),
@@ -70,6 +84,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),
+        Command::Demo(args) => demo::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Completions(args) => machine::completions(&context, &args),
         Command::Man(args) => machine::man(&context, &args),

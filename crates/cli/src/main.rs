@@ -3,6 +3,7 @@
 mod about;
 mod args;
 mod commands;
+mod embedded;
 mod output;
 mod progress;
 mod resolve;

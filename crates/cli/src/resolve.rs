@@ -7,6 +7,7 @@ use controlgen::attribute::{AttributeError, Dial};
 use controlgen::corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
+use controlgen::style::LatentsOf;
 use controlgen::tune::Tune;
 use gmm::CovarianceType;
 use gmm::select::Criterion;
@@ -18,8 +19,8 @@ use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Playback, Program, Velocity};
 
 use crate::args::{
-    CovarianceArg, CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, ModeArg, ObjectiveArgs,
-    PlaybackArgs, RedecodingArgs, SameWindowArg, SettingsArgs,
+    CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, LatentsOfArg, ModeArg,
+    ObjectiveArgs, PlaybackArgs, RedecodingArgs, SameWindowArg, SettingsArgs,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -36,6 +37,23 @@ pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
         return Err(format!("the range {from}..{to} is empty; give the smaller number first"));
     }
     Ok(from..=to)
+}
+
+/// A shape of covariance: `full`, `tied`, `diag`, `spherical` or `low-rank:R`.
+pub(crate) fn covariance(text: &str) -> Result<CovarianceType, String> {
+    let shape = match text {
+        "full" => Some(CovarianceType::Full),
+        "tied" => Some(CovarianceType::Tied),
+        "diag" => Some(CovarianceType::Diag),
+        "spherical" => Some(CovarianceType::Spherical),
+        _ => text.strip_prefix("low-rank:").and_then(|rank| match rank.parse() {
+            Ok(rank) if rank >= 1 => Some(CovarianceType::LowRank(rank)),
+            _ => None,
+        }),
+    };
+    shape.ok_or_else(|| {
+        "full, tied, diag, spherical and low-rank:R (R factors, 1 or more) are allowed".to_owned()
+    })
 }
 
 /// A tempo that MIDI can hold.
@@ -206,11 +224,11 @@ impl From<LabelArgs> for Labels {
     }
 }
 
-impl From<CovarianceArg> for CovarianceType {
-    fn from(covariance: CovarianceArg) -> Self {
-        match covariance {
-            CovarianceArg::Full => Self::Full,
-            CovarianceArg::Diag => Self::Diag,
+impl From<LatentsOfArg> for LatentsOf {
+    fn from(of: LatentsOfArg) -> Self {
+        match of {
+            LatentsOfArg::Mean => Self::Mean,
+            LatentsOfArg::Sampled => Self::Sampled,
         }
     }
 }
@@ -220,6 +238,9 @@ impl From<CriterionArg> for Criterion {
         match criterion {
             CriterionArg::Bic => Self::Bic,
             CriterionArg::Aic => Self::Aic,
+            CriterionArg::Icl => Self::Icl,
+            CriterionArg::Heldout => Self::HeldOut,
+            CriterionArg::Elbow => Self::Elbow,
         }
     }
 }
@@ -310,6 +331,15 @@ mod tests {
         assert_eq!(*blend("slow:airs").unwrap(), [share("slow:airs", 1.0)]);
         assert_eq!(*blend("a:0.7, b:0.3").unwrap(), [share("a", 0.7), share("b", 0.3)]);
         assert!(blend("a:0,b:1").unwrap_err().contains("share of `a` is 0"));
+    }
+
+    #[test]
+    fn covariances_are_named_and_low_ranks_have_a_number() {
+        assert_eq!(covariance("tied"), Ok(CovarianceType::Tied));
+        assert_eq!(covariance("low-rank:4"), Ok(CovarianceType::LowRank(4)));
+        for bad in ["low-rank", "low-rank:0", "low-rank:x", "Full"] {
+            assert!(covariance(bad).unwrap_err().contains("low-rank:R"), "{bad}");
+        }
     }
 
     #[test]

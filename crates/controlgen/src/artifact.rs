@@ -162,7 +162,7 @@ pub(crate) fn create_folder(path: &Path) -> ArtifactResult<()> {
 ///
 /// # Errors
 /// [`ArtifactError::Exists`] if something stands there; what `fill` gives.
-pub(crate) fn write_folder<T, E: From<ArtifactError>>(
+pub fn write_folder<T, E: From<ArtifactError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {

@@ -26,6 +26,7 @@ pub mod copy;
 pub mod corpus;
 pub mod encode;
 pub mod evaluate;
+pub mod features;
 pub mod generate;
 pub mod harmony;
 pub mod import;

@@ -3,53 +3,88 @@
 //! Each is a distribution of latents on the model's active dimensions ([`Styles::distribution`]): one
 //! component, several where styles were merged, or what a few pieces of a user's gave.
 
+mod added;
+mod card;
+mod chart;
+mod describe;
+mod edit;
 mod entry;
 mod error;
+mod estimate;
+mod files;
 mod fit;
+mod pieces;
 mod reference;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use gmm::select::Selection;
 use gmm::{GaussianMixture, Samples};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
+use crate::artifact::{ArtifactError, JsonFormat, read};
 use crate::model::Model;
 
+use files::{StylesFile, fingerprint};
+
+pub use added::{AddReport, AddedStyle};
+pub use card::{Card, Share};
 pub use entry::{AddedSummary, Style, WindowSource};
 pub use error::StyleError;
-pub use fit::{FitRequest, FitSummary, fit};
+pub use files::StyleFolders;
+pub use fit::{FitFacts, FitRequest, FitSummary, LatentsOf, fit};
+pub use pieces::{Change, RefusedFile, UsedFile, UsedTrack};
 pub use reference::Reference;
-
-/// `styles.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct StylesFile {
-    styles: Vec<Style>,
-}
-
-impl JsonFormat for StylesFile {
-    const FORMAT: &'static str = "controlgen.styles";
-    const VERSION: u32 = 1;
-}
 
 /// The styles of a model folder with the mixture they come from.
 #[derive(Clone, Debug)]
 pub struct Styles {
     mixture: GaussianMixture,
     selection: Selection,
+    /// Of `mixture.json`.
+    fingerprint: String,
+    facts: Option<FitFacts>,
     all: Vec<Style>,
-    /// Distributions of added styles, by name.
-    added: BTreeMap<String, GaussianMixture>,
+    /// Added styles, by name.
+    added: BTreeMap<String, Kept>,
+    skipped: Vec<SkippedStyle>,
+    folders: StyleFolders,
+    /// The list is kept in the user's folder.
+    list_is_users: bool,
+}
+
+/// An added style with its file.
+#[derive(Clone, Debug)]
+struct Kept {
+    style: AddedStyle,
+    path: PathBuf,
+}
+
+/// A file of an added style that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedStyle {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
 }
 
 impl Styles {
-    /// Loads `mixture.json` and `styles.json` of a model.
+    /// Loads `mixture.json` and `styles.json` of a model, and what users added to them.
     ///
     /// # Errors
-    /// Where a file is missing or damaged, or belongs to another model.
+    /// Where a file of the model is missing or damaged, or belongs to another model. Added styles that
+    /// can't be used are [`Styles::skipped`].
     pub fn load(model: &Model) -> Result<Self, StyleError> {
+        Self::load_from(model, StyleFolders::of(model))
+    }
+
+    /// As [`Styles::load`], with what users changed and added in a folder of choice.
+    ///
+    /// # Errors
+    /// As for [`Styles::load`].
+    pub fn load_from(model: &Model, folders: StyleFolders) -> Result<Self, StyleError> {
         let path = model.folder().join("mixture.json");
         if !path.exists() {
             return Err(StyleError::Artifact(ArtifactError::Missing {
@@ -58,24 +93,52 @@ impl Styles {
                 remedy: "fit one with `controlgen fit`",
             }));
         }
-        let selection = read_mixture(&path)?;
+        let bytes = read(&path)?;
+        let selection: Selection = serde_json::from_slice(&bytes).map_err(|source| {
+            ArtifactError::Json { path: path.clone(), format: gmm::FORMAT, source }
+        })?;
         let mixture = selection.best.model.clone();
         let expected = model.config().active_dimensions.len();
         if mixture.n_features() != expected {
             return Err(StyleError::Dimensions { path, found: mixture.n_features(), expected });
         }
-        let path = model.folder().join("styles.json");
-        let StylesFile { styles } = StylesFile::load(&path)?;
+        let fingerprint = fingerprint(&bytes);
+        let (StylesFile { styles, fit, .. }, list_is_users) = folders.list(&fingerprint)?;
         let fits = |style: &Style| {
             !style.components.is_empty()
                 && style.components.iter().all(|k| *k < mixture.n_components())
         };
         if !styles.iter().all(fits) {
+            let path = model.folder().join("styles.json");
             let source = serde::de::Error::custom("a component that the mixture does not have");
             let error = ArtifactError::Json { path, format: StylesFile::FORMAT, source };
             return Err(error.into());
         }
-        Ok(Self { mixture, selection, all: styles, added: BTreeMap::new() })
+        let mut loaded = Self {
+            mixture,
+            selection,
+            fingerprint,
+            facts: fit,
+            all: styles,
+            added: BTreeMap::new(),
+            skipped: Vec::new(),
+            folders,
+            list_is_users,
+        };
+        for path in loaded.folders.added()? {
+            let read = AddedStyle::read(&path, model)
+                .and_then(|style| loaded.expect_free(&style.name).map(|()| style));
+            match read {
+                Ok(style) => {
+                    loaded.all.push(style.entry());
+                    loaded.added.insert(style.name.clone(), Kept { style, path });
+                }
+                Err(error) => {
+                    loaded.skipped.push(SkippedStyle { path, reason: error::chain(&error) });
+                }
+            }
+        }
+        Ok(loaded)
     }
 
     /// The mixture, on the model's active dimensions.
@@ -86,6 +149,32 @@ impl Styles {
     /// How the mixture was chosen.
     pub fn selection(&self) -> &Selection {
         &self.selection
+    }
+
+    /// What is known of the fit; none of one by an earlier program.
+    pub fn fit_facts(&self) -> Option<&FitFacts> {
+        self.facts.as_ref()
+    }
+
+    /// Files of added styles that can't be used.
+    pub fn skipped(&self) -> &[SkippedStyle] {
+        &self.skipped
+    }
+
+    /// An added style by its name, with what was used of which files.
+    pub fn added(&self, name: &str) -> Option<&AddedStyle> {
+        self.added.get(name).map(|kept| &kept.style)
+    }
+
+    /// The windows nearest to a style, as tokens: those that [`Style::nearest`] names.
+    pub fn examples(&self, reference: &Reference, style: &Style) -> Vec<Vec<u16>> {
+        if let Some(kept) = self.added.get(&style.name) {
+            return kept.style.examples.clone();
+        }
+        let row = |source: &WindowSource| {
+            reference.rows.iter().find(|row| row.window_id == source.window_id)
+        };
+        style.nearest.iter().filter_map(row).map(|row| row.tokens.clone()).collect()
     }
 
     /// All styles: those that were discovered, then those that were added.
@@ -114,7 +203,7 @@ impl Styles {
     /// If the style is not one of these.
     pub fn distribution(&self, style: &Style) -> GaussianMixture {
         match self.added.get(&style.name) {
-            Some(added) if style.components.is_empty() => added.clone(),
+            Some(kept) if style.components.is_empty() => kept.style.distribution.clone(),
             _ => self.mixture.only(&style.components).expect("one of these styles"),
         }
     }
@@ -174,13 +263,4 @@ fn active_values(model: &Model, mu: &[f32]) -> Vec<f64> {
 fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
     let n_features = model.config().active_dimensions.len();
     Samples::new(values, values.len() / n_features.max(1), n_features).ok()
-}
-
-/// Reads a mixture with the curve it was chosen from.
-fn read_mixture(path: &Path) -> ArtifactResult<Selection> {
-    serde_json::from_slice(&read(path)?).map_err(|source| ArtifactError::Json {
-        path: path.to_owned(),
-        format: gmm::FORMAT,
-        source,
-    })
 }

@@ -34,6 +34,9 @@ pub enum Criterion {
     Icl,
     /// Minus the mean log likelihood of held-out rows, by cross-validation; see [`Sweep::folds`].
     HeldOut,
+    /// The elbow of the log likelihood of each covariance type ([`Curve::elbow`]; its lowest BIC where there is none), and
+    /// of these the one with the lowest BIC.
+    Elbow,
 }
 
 /// A sweep over numbers of components and covariance shapes.
@@ -303,9 +306,30 @@ impl Sweep {
                 }
             }
         }
-        let (chosen, best) = best.ok_or(SelectError::Empty)?;
+        let (mut chosen, mut best) = best.ok_or(SelectError::Empty)?;
+        if self.criterion == Criterion::Elbow {
+            let at_elbow = at_elbow(&curve).unwrap_or(chosen);
+            if at_elbow != chosen {
+                chosen = at_elbow;
+                let Candidate { n_components, covariance_type, .. } = curve[chosen];
+                best = runner.entry(n_components, covariance_type)?.1;
+            }
+        }
         Ok(Selection { best, selection: Curve { criterion: self.criterion, chosen, curve } })
     }
+}
+
+/// Of the elbows of all covariance types the entry with the lowest BIC.
+fn at_elbow(curve: &[Candidate]) -> Option<usize> {
+    let whole = Curve { criterion: Criterion::Elbow, chosen: 0, curve: curve.to_vec() };
+    let is_elbow = |at: &usize| {
+        let entry = &curve[*at];
+        match whole.elbow(entry.covariance_type) {
+            Some(n_components) => entry.n_components == n_components,
+            None => true,
+        }
+    };
+    (0..curve.len()).filter(is_elbow).min_by(|a, b| curve[*a].bic.total_cmp(&curve[*b].bic))
 }
 
 type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + Send + 'a;
@@ -409,10 +433,10 @@ impl Candidate {
         }
     }
 
-    /// The entry's value of a criterion; lower is better.
+    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries count by BIC.
     pub fn value(&self, criterion: Criterion) -> f64 {
         match criterion {
-            Criterion::Bic => self.bic,
+            Criterion::Bic | Criterion::Elbow => self.bic,
             Criterion::Aic => self.aic,
             Criterion::Icl => self.icl,
             Criterion::HeldOut => self.held_out.map_or(f64::INFINITY, |score| -score),

@@ -7,7 +7,7 @@ use controlgen::attribute::{AttributeMethod, Dial};
 use controlgen::mix::MixMethod;
 use controlgen::tune::TuneOptions;
 
-use super::{DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs};
+use super::{DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, StylesArgs};
 
 /// How a tune is taken from a file.
 #[derive(Clone, Copy, Debug, Args)]
@@ -31,9 +31,8 @@ impl From<&TuneArgs> for TuneOptions {
 pub(crate) struct MixArgs {
     /// A MIDI file, or `-` for standard input
     pub(crate) tune: PathBuf,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
     /// The style to mix in, by name or number
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
@@ -81,9 +80,8 @@ impl From<MixMethodArg> for MixMethod {
 pub(crate) struct SimilarArgs {
     /// A MIDI file, or `-` for standard input
     pub(crate) tune: PathBuf,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
     /// How far from the tune, in deviations of the training music for each dimension: 0 is the tune,
     /// 1.4 is as far as unrelated music
     #[arg(long, default_value_t = 0.5, value_name = "D")]
@@ -126,9 +124,9 @@ impl From<AttributeMethodArg> for AttributeMethod {
 pub(crate) enum AttributeCommand {
     /// List what can be turned in a model
     List {
-        /// The model folder
+        /// The model folder [default: the model in the program]
         #[arg(long, value_name = "FOLDER")]
-        model: PathBuf,
+        model: Option<PathBuf>,
         /// Turn each dial on N real windows and say what the music does, and what else moves
         #[arg(long, value_name = "N")]
         check: Option<usize>,
@@ -154,9 +152,8 @@ pub(crate) struct AttributeApplyArgs {
     /// Which directions attributes are turned in
     #[arg(long, value_enum, default_value_t = AttributeMethodArg::Regression)]
     pub(crate) attribute_method: AttributeMethodArg,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,

@@ -40,9 +40,9 @@ pub(crate) enum EvalCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MeasureArgs {
-    /// The model folder
+    /// The model folder [default: the model in the program]
     #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    pub(crate) model: Option<PathBuf>,
     /// The corpus folder; its held-out windows are scored. Labels (`corpus build --label-folders`) give
     /// more figures
     #[arg(long, value_name = "FOLDER")]

@@ -7,14 +7,16 @@ use clap::{Args, ValueEnum};
 use controlgen::attribute::Dial;
 use controlgen::generate::Joining;
 
-use super::{AttributeMethodArg, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, TuneArgs};
+use super::{
+    AttributeMethodArg, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, StylesArgs,
+    TuneArgs,
+};
 use crate::resolve::StyleShare;
 
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
     /// A style's name or number, see `controlgen style list`; or several with their shares, such as
     /// "0:0.7,2:0.3", for the style between them (the Wasserstein barycenter of their Gaussians)
     #[arg(long, value_name = "STYLE", value_parser = crate::resolve::blend, required_unless_present = "path")]
@@ -95,9 +97,8 @@ pub(crate) struct KeepArgs {
 pub(crate) struct ReconstructArgs {
     /// A MIDI file, or `-` for standard input
     pub(crate) tune: PathBuf,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -123,9 +124,8 @@ pub(crate) struct InterpolateArgs {
     /// Windows along each side of the square
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = crate::resolve::steps, requires = "corners")]
     pub(crate) size: usize,
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
     /// Windows on the way, all ends among them
     #[arg(long, default_value_t = 9, value_name = "N", value_parser = crate::resolve::steps)]
     pub(crate) steps: usize,

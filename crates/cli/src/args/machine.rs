@@ -25,3 +25,16 @@ pub(crate) struct ManArgs {
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The model folder [default: the model in the program]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: Option<PathBuf>,
+    /// The folder to write to [default: a new one, `controlgen-demo`]
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::Context;
 use super::generate::shift;
-use super::writing::{Output, Target, Writer, read_tune, rows, stem, styles_if_any, tune_options};
+use super::writing::{Output, Target, Writer, read_tune, rows, stem, tune_options};
 use crate::args::{AttributeApplyArgs, AttributeCommand, CopyIndexArgs};
 use crate::output::table;
 
@@ -25,7 +25,7 @@ const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
 
 pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Result<()> {
     match command {
-        AttributeCommand::List { model, check } => list(context, &model, check),
+        AttributeCommand::List { model, check } => list(context, model.as_deref(), check),
         AttributeCommand::Learn { model } => {
             let model = Model::load(&model, &context.device()?)?;
             let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?)?;
@@ -43,8 +43,8 @@ struct List {
     checks: Vec<DialReport>,
 }
 
-fn list(context: &Context, folder: &Path, check: Option<usize>) -> anyhow::Result<()> {
-    let model = Model::load(folder, &context.device()?)?;
+fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyhow::Result<()> {
+    let model = context.model(folder)?;
     let attributes = AttributeVectors::load(&model)?;
     let mut checks = Vec::new();
     if let Some(n) = check {
@@ -134,8 +134,7 @@ struct Measured {
 }
 
 fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = styles_if_any(&model);
+    let (model, styles) = super::style::load_if_any(context, &args.of)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding).check()?;
     let windows = tune.window_tokens();

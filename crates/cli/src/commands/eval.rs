@@ -9,7 +9,6 @@ use controlgen::evaluate::{
     Change, Difference, EvalReport, EvalRequest, Scope, diff, evaluate, write_report,
 };
 use controlgen::kind::Kind;
-use controlgen::model::Model;
 use controlgen::synthetic;
 use controlgen::tune::Tune;
 use serde::Serialize;
@@ -34,7 +33,7 @@ pub(super) fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
 }
 
 fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
+    let model = context.model(args.model.as_deref())?;
     let request = EvalRequest {
         corpus: args.corpus.clone(),
         latents: args.latents.clone(),

@@ -43,8 +43,7 @@ struct Aim<'a> {
 }
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = Styles::load(&model)?;
+    let (model, styles) = super::style::load(context, &args.of)?;
     let aim = aim(&model, &styles, args)?;
     let decoding = Decoding::from(&args.decoding);
     let sampling = LatentSampling {

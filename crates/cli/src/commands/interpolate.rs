@@ -12,9 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{
-    Output, Target, Writer, Written, read_tune, rows, stem, styles_if_any, tune_options,
-};
+use super::writing::{Output, Target, Writer, Written, read_tune, rows, stem, tune_options};
 use crate::args::{InterpolateArgs, ReconstructArgs};
 
 /// A tune that was written back.
@@ -27,8 +25,7 @@ struct WrittenBack {
 }
 
 pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = styles_if_any(&model);
+    let (model, styles) = super::style::load_if_any(context, &args.of)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let reconstruction = library::reconstruct(&model, &tune, decoding)?;
@@ -71,9 +68,13 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
 }
 
 /// The latent at an end of a way: a style's mean, or a tune's first window.
-fn end(context: &Context, model: &Model, text: &str) -> anyhow::Result<Vec<f32>> {
+fn end(
+    context: &Context,
+    (model, styles): (&Model, Option<&Styles>),
+    text: &str,
+) -> anyhow::Result<Vec<f32>> {
     if let Some(name) = text.strip_prefix("style:") {
-        let styles = Styles::load(model)?;
+        let styles = styles.context("the model has no styles; fit them with `controlgen fit`")?;
         let style = styles.find(name)?;
         let mut z = vec![0.0; model.z_size()];
         let moments = styles.distribution(style).moments()?;
@@ -88,13 +89,14 @@ fn end(context: &Context, model: &Model, text: &str) -> anyhow::Result<Vec<f32>>
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = styles_if_any(&model);
+    let (model, styles) = super::style::load_if_any(context, &args.of)?;
     let decoding = Decoding::from(&args.decoding);
     let is_grid = !args.corners.is_empty();
     let names = if is_grid { &args.corners } else { &args.ends };
-    let ends: Vec<Vec<f32>> =
-        names.iter().map(|name| end(context, &model, name)).collect::<Result<_, _>>()?;
+    let ends: Vec<Vec<f32>> = names
+        .iter()
+        .map(|name| end(context, (&model, styles.as_ref()), name))
+        .collect::<Result<_, _>>()?;
     let control = library::control(&model, 1, args.chords.as_deref(), decoding.seed)?;
     let joining = args.joining.into();
     let latents = match &ends[..] {

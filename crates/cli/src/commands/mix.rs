@@ -2,16 +2,17 @@
 
 use controlgen::generate::Decoding;
 use controlgen::mix::{HarmonyReport, MixRequest, harmony_report, mix as mix_in};
-use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::similar::similar as variations;
-use controlgen::style::{Reference, Styles};
+use controlgen::style::Reference;
 use controlgen::tune::TuneOptions;
 use note_seq::{NoteSequence, Playback, Program};
 use serde::Serialize;
 
 use super::Context;
-use super::writing::{Output, Target, Writer, Written, file_name, read_tune, rows, stem, tune_options};
+use super::writing::{
+    Output, Target, Writer, Written, file_name, read_tune, rows, stem, tune_options,
+};
 use crate::args::{MixArgs, SimilarArgs};
 
 /// A tune with a style mixed in.
@@ -27,8 +28,7 @@ struct WrittenMix {
 }
 
 pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = Styles::load(&model)?;
+    let (model, styles) = super::style::load(context, &args.of)?;
     let style = styles.find(&args.style)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
@@ -117,8 +117,7 @@ fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
 }
 
 pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let styles = Styles::load(&model)?;
+    let (model, styles) = super::style::load(context, &args.of)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let all = styles.mixture().moments()?;

@@ -1,17 +1,13 @@
-//! `controlgen encode`, `fit` and `presets`.
+//! `controlgen encode` and `presets`.
 
-use controlgen::attribute::AttributeVectors;
-use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_corpus;
 use controlgen::model::Model;
-use controlgen::style::{FitRequest, Reference, fit as fit_styles};
 use musicvae::presets as named;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::{EncodeArgs, FitArgs};
+use crate::args::EncodeArgs;
 use crate::output::table;
-use crate::progress::note;
 
 pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
@@ -22,42 +18,6 @@ pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()>
             "latents of {train} training and {heldout} held-out windows in {}",
             args.out.display()
         )]
-    })
-}
-
-pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let request = FitRequest {
-        latents: args.latents.clone(),
-        corpus: args.corpus.clone(),
-        n_components: args.k.clone(),
-        covariance_types: args.covariance.iter().map(|c| (*c).into()).collect(),
-        criterion: args.criterion.into(),
-        n_init: args.n_init,
-        seed: args.seed,
-    };
-    let summary = fit_styles(&model, &request, &context.stages)?;
-    // What else stands in a model folder and rests on the same windows.
-    let index = CopyIndex::make(&args.corpus, &model)?;
-    let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?);
-    if let Err(error) = &learnt {
-        // Styles don't need them, and not every model has what they are learnt from.
-        note(&format!("without attributes: {error}"));
-    }
-    context.output.result(&summary, || {
-        let mut lines = vec![format!(
-            "{} styles ({:?} covariance) on {} active dimensions of {} windows; mean \
-             log-likelihood {:.2} nats{}",
-            summary.n_components,
-            summary.covariance_type,
-            summary.n_features,
-            summary.n_samples,
-            summary.score,
-            summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
-        )];
-        lines.extend(super::style::lines(&summary.styles));
-        lines.push(super::attribute::index_line(&index));
-        lines
     })
 }
 

@@ -1,25 +1,109 @@
-//! `controlgen style …`
+//! `controlgen style …`, and `controlgen fit`, which finds them.
 
-use std::path::Path;
+mod card;
+mod edit;
+
+use std::path::{Path, PathBuf};
 
 use controlgen::artifact::write_atomic;
+use controlgen::attribute::AttributeVectors;
+use controlgen::copy::CopyIndex;
 use controlgen::generate::{Decoding, FallBack, controls_of, encode, fall_back, generate};
 use controlgen::model::Model;
 use controlgen::piano_roll::{Roll, RollRow, STYLE_COLORS, draw};
-use controlgen::style::{Reference, Style, Styles};
+use controlgen::style::{
+    FitFacts, FitRequest, Reference, SkippedStyle, Style, StyleFolders, Styles, fit as fit_styles,
+};
 use serde::Serialize;
 
 use super::Context;
-use crate::args::{DEFAULT_TEMPERATURE, DecodingArgs, StyleCommand};
+use crate::args::{DEFAULT_TEMPERATURE, DecodingArgs, FitArgs, StyleCommand, StylesArgs};
 use crate::output::table;
+use crate::progress::note;
+
+/// Styles that are shown where none are named.
+const LARGEST: usize = 3;
 
 pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
     match command {
-        StyleCommand::List { model, check } => list(context, &model, check),
-        StyleCommand::Show { styles, model, picture, n, decoding } => {
-            show(context, &styles, &model, &picture, n, &decoding)
+        StyleCommand::List { of, all, check } => list(context, &of, all, check),
+        StyleCommand::Show { styles, of, picture, thumbnails, n, decoding } => {
+            let pictures = Pictures { picture, thumbnails, n, decoding };
+            show(context, &styles, &of, &pictures)
         }
+        StyleCommand::Add { name, files, of } => edit::add(context, &of, &name, &files),
+        other => edit::run(context, other),
     }
+}
+
+/// A model with its styles.
+pub(super) fn load(context: &Context, of: &StylesArgs) -> anyhow::Result<(Model, Styles)> {
+    let model = context.model(of.model.as_deref())?;
+    let styles = Styles::load_from(&model, folders(&model, of))?;
+    Ok((model, styles))
+}
+
+/// A model with its styles, if it has any.
+pub(super) fn load_if_any(
+    context: &Context,
+    of: &StylesArgs,
+) -> anyhow::Result<(Model, Option<Styles>)> {
+    let model = context.model(of.model.as_deref())?;
+    let styles = Styles::load_from(&model, folders(&model, of)).ok();
+    Ok((model, styles))
+}
+
+/// Where a model's styles are kept. What stands in a cache may go at any time, so changes to the styles of the model
+/// in the program go to the user's folder.
+fn folders(model: &Model, of: &StylesArgs) -> StyleFolders {
+    match (&of.styles_folder, &of.model) {
+        (Some(folder), _) => StyleFolders::with(model, folder),
+        (None, Some(_)) => StyleFolders::of(model),
+        (None, None) => StyleFolders::of_user(model),
+    }
+}
+
+pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let request = FitRequest {
+        latents: args.latents.clone(),
+        corpus: args.corpus.clone(),
+        latents_of: args.latents_of.into(),
+        n_components: args.k.clone(),
+        covariance_types: args.covariance.clone(),
+        criterion: args.criterion.into(),
+        patience: args.patience.map(usize::from),
+        n_init: usize::from(args.n_init),
+        n_resamples: usize::from(args.resamples),
+        seed: args.seed,
+    };
+    let summary = fit_styles(&model, &request, &context.stages)?;
+    // What else stands in a model folder and rests on the same windows.
+    let index = CopyIndex::make(&args.corpus, &model)?;
+    let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?);
+    if let Err(error) = &learnt {
+        // Styles don't need them, and not every model has what they are learnt from.
+        note(&format!("without attributes: {error}"));
+    }
+    context.output.result(&summary, || {
+        let mut lines = vec![
+            format!(
+                "{} styles ({:?} covariance) on {} active dimensions of {} windows; mean \
+                 log-likelihood {:.2} nats{}",
+                summary.n_components,
+                summary.covariance_type,
+                summary.n_features,
+                summary.facts.n_samples,
+                summary.score,
+                summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
+            ),
+            format!("all that was tried: {}", summary.chart.display()),
+        ];
+        lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
+        lines.extend(lines_of_facts(&summary.facts));
+        lines.push(super::attribute::index_line(&index));
+        lines
+    })
 }
 
 /// The list for programs.
@@ -27,21 +111,36 @@ pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()
 struct List {
     styles: Vec<Style>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    fit: Option<FitFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fall_back: Option<FallBack>,
+    skipped: Vec<SkippedStyle>,
 }
 
-fn list(context: &Context, folder: &Path, check: Option<usize>) -> anyhow::Result<()> {
-    let model = Model::load(folder, &context.device()?)?;
-    let styles = Styles::load(&model)?;
+fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> anyhow::Result<()> {
+    let (model, styles) = load(context, of)?;
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: 0 };
     let fall_back = match check {
         Some(n) => Some(fall_back(&model, &styles, n, decoding)?),
         None => None,
     };
-    let visible = styles.all().iter().filter(|s| !s.hidden).cloned().collect();
-    let list = List { styles: visible, fall_back };
+    let visible = || styles.all().iter().enumerate().filter(|(_, style)| all || !style.hidden);
+    let list = List {
+        styles: visible().map(|(_, style)| style.clone()).collect(),
+        fit: styles.fit_facts().cloned(),
+        fall_back,
+        skipped: styles.skipped().to_vec(),
+    };
     context.output.result(&list, || {
-        let mut lines = lines(&list.styles);
+        let mut lines = lines_of(&visible().collect::<Vec<_>>());
+        let n_hidden = styles.all().len() - list.styles.len();
+        if n_hidden > 0 {
+            lines.push(format!("{n_hidden} hidden, which --all lists"));
+        }
+        lines.extend(list.fit.as_ref().map(lines_of_facts).unwrap_or_default());
+        for skipped in &list.skipped {
+            lines.push(format!("left out {}: {}", skipped.path.display(), skipped.reason));
+        }
         if let Some(found) = &list.fall_back {
             lines.push(format!(
                 "of {} new windows of each style, {:.1} % fall back into it when encoded again \
@@ -55,70 +154,133 @@ fn list(context: &Context, folder: &Path, check: Option<usize>) -> anyhow::Resul
     })
 }
 
-/// Styles as a table for people; bars count from 1.
-pub(super) fn lines(styles: &[Style]) -> Vec<String> {
-    let mut rows = vec![["style", "share", "nearest real music"].map(str::to_owned).to_vec()];
-    rows.extend(styles.iter().map(|style| {
-        let nearest: Vec<String> = style
-            .nearest
-            .iter()
-            .map(|source| format!("{} bar {}", source.file, source.start_bar + 1))
-            .collect();
-        let share = format!("{:.1} %", 100.0 * style.share);
-        vec![style.name.clone(), share, nearest.join("; ")]
+/// Styles with their numbers as a table for people; bars count from 1.
+fn lines_of(styles: &[(usize, &Style)]) -> Vec<String> {
+    let head = ["", "style", "share", "sounds", "nearest real music"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(styles.iter().map(|(number, style)| {
+        let share = match &style.added {
+            Some(added) => format!("added, {} windows", added.n_windows),
+            None => format!("{:.1} %", 100.0 * style.share),
+        };
+        let name = format!("{}{}", style.name, if style.hidden { " (hidden)" } else { "" });
+        vec![number.to_string(), name, share, card::words(style), card::nearest(style)]
     }));
     table(&rows)
 }
 
-/// What was drawn.
+/// What is known of a fit.
+fn lines_of_facts(facts: &FitFacts) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(stability) = facts.stability {
+        lines.push(format!(
+            "stability {stability:.2}: adjusted Rand index between the styles of random halves of the \
+             windows (1: the same, 0: by chance)"
+        ));
+    }
+    if !facts.small.is_empty() {
+        lines.push(format!(
+            "next to nothing (below 0.5 % of the windows) is in {}; hide them, merge them, or fit \
+             fewer styles",
+            facts.small.join(", ")
+        ));
+    }
+    lines
+}
+
+/// What to draw.
+struct Pictures {
+    picture: Option<PathBuf>,
+    thumbnails: Option<PathBuf>,
+    n: usize,
+    decoding: DecodingArgs,
+}
+
+/// What was shown.
 #[derive(Serialize)]
 struct Shown<'a> {
-    picture: &'a Path,
-    styles: Vec<String>,
+    styles: Vec<&'a Style>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    thumbnails: Vec<PathBuf>,
 }
 
 fn show(
     context: &Context,
     names: &[String],
-    folder: &Path,
-    picture: &Path,
-    n: usize,
-    decoding: &DecodingArgs,
+    of: &StylesArgs,
+    pictures: &Pictures,
 ) -> anyhow::Result<()> {
-    let model = Model::load(folder, &context.device()?)?;
-    let styles = Styles::load(&model)?;
-    let reference = Reference::load(&model)?;
+    let (model, styles) = load(context, of)?;
     let chosen: Vec<&Style> = if names.is_empty() {
         let mut all: Vec<&Style> = styles.all().iter().filter(|s| !s.hidden).collect();
         all.sort_by(|a, b| b.share.total_cmp(&a.share));
-        all.into_iter().take(3).collect()
+        all.into_iter().take(LARGEST).collect()
     } else {
         names.iter().map(|name| styles.find(name)).collect::<Result<_, _>>()?
     };
+    if let Some(picture) = &pictures.picture {
+        draw_picture(&model, &styles, &chosen, picture, pictures)?;
+    }
+    let mut thumbnails = Vec::new();
+    if let Some(folder) = &pictures.thumbnails {
+        let reference = Reference::load(&model)?;
+        for style in &chosen {
+            let examples = styles.examples(&reference, style);
+            let row = row(&model, style.name.clone(), examples, color(style, 0));
+            let path = folder.join(format!("{}.svg", super::writing::file_name(&style.name)));
+            write_atomic(&path, draw(&[row]).as_bytes())?;
+            thumbnails.push(path);
+        }
+    }
+    let shown = Shown { styles: chosen, picture: pictures.picture.as_deref(), thumbnails };
+    context.output.result(&shown, || {
+        let mut lines: Vec<String> =
+            shown.styles.iter().flat_map(|s| card::lines(s, styles.added(&s.name))).collect();
+        let written =
+            shown.picture.into_iter().chain(shown.thumbnails.iter().map(PathBuf::as_path));
+        lines.extend(written.map(|path| path.display().to_string()));
+        lines
+    })
+}
+
+/// Real windows, the same again, and new windows of styles.
+fn draw_picture(
+    model: &Model,
+    styles: &Styles,
+    chosen: &[&Style],
+    path: &Path,
+    Pictures { n, decoding, .. }: &Pictures,
+) -> anyhow::Result<()> {
+    let reference = Reference::load(model)?;
     // Real windows from all over the corpus.
-    let every = (reference.rows.len() / n.max(1)).max(1);
-    let rows = reference.rows.iter().skip(every / 2).step_by(every).take(n);
+    let every = (reference.rows.len() / (*n).max(1)).max(1);
+    let rows = reference.rows.iter().skip(every / 2).step_by(every).take(*n);
     let real: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
-    let control = controls_of(&model, real.iter().map(Vec::as_slice));
+    let control = controls_of(model, real.iter().map(Vec::as_slice));
     let exact = Decoding { temperature: None, seed: decoding.seed };
-    let reconstructed = exact.decode(&model, &encode(&model, &real), &control);
-    let row = |caption: String, windows: Vec<Vec<u16>>, color| {
-        let windows = windows.iter().map(|window| Roll::new(model.kind(), window)).collect();
-        RollRow { caption, windows, color }
-    };
-    let mut picture_rows = vec![
-        row("real".to_owned(), real, "#333333"),
-        row("the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
+    let reconstructed = exact.decode(model, &encode(model, &real), &control);
+    let mut picture = vec![
+        row(model, "real".to_owned(), real, "#333333"),
+        row(model, "the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
     ];
     for (number, style) in chosen.iter().enumerate() {
-        let generated = generate(&model, &styles, style, n, None, decoding.into())?;
+        let generated = generate(model, styles, style, *n, None, decoding.into())?;
         let windows = generated.into_iter().map(|window| window.tokens).collect();
-        let color = STYLE_COLORS[style.component().unwrap_or(number) % STYLE_COLORS.len()];
-        picture_rows.push(row(format!("new, of {}", style.name), windows, color));
+        let caption = format!("new, of {}", style.name);
+        picture.push(row(model, caption, windows, color(style, number)));
     }
-    write_atomic(picture, draw(&picture_rows).as_bytes())?;
-    let shown = Shown { picture, styles: chosen.iter().map(|style| style.name.clone()).collect() };
-    context
-        .output
-        .result(&shown, || vec![format!("{}: {}", picture.display(), shown.styles.join(", "))])
+    write_atomic(path, draw(&picture).as_bytes())?;
+    Ok(())
+}
+
+fn row(model: &Model, caption: String, windows: Vec<Vec<u16>>, color: &'static str) -> RollRow {
+    let windows = windows.iter().map(|window| Roll::new(model.kind(), window)).collect();
+    RollRow { caption, windows, color }
+}
+
+/// A style's colour: its component's, or, if it has none, one by its place.
+fn color(style: &Style, place: usize) -> &'static str {
+    STYLE_COLORS[style.component().unwrap_or(place) % STYLE_COLORS.len()]
 }

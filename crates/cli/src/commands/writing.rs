@@ -243,11 +243,6 @@ pub(super) fn tune_options(tune: &Tune) -> Value {
     })
 }
 
-/// The styles of a model that has any.
-pub(super) fn styles_if_any(model: &Model) -> Option<Styles> {
-    Styles::load(model).ok()
-}
-
 /// A style's name as part of a file's name.
 pub(super) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };

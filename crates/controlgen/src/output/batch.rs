@@ -218,7 +218,8 @@ fn facts(entry: Entry, sidecar: &Sidecar) -> Entry {
         entry = entry.field("style", style);
     }
     let membership = sidecar.membership.as_deref().unwrap_or_default();
-    let of_component = || sidecar.component.and_then(|component| membership.get(component).copied());
+    let of_component =
+        || sidecar.component.and_then(|component| membership.get(component).copied());
     if let Some(own) = sidecar.style_membership.or_else(of_component) {
         entry = entry.field("membership", format!("{own:.2}"));
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Card;
+
 /// A style: some components of the mixture, or what a user made of a few pieces.
 ///
 /// As JSON it has the field `component` beside `components`, the first of them, which is all that files
@@ -20,6 +22,8 @@ pub struct Style {
     pub share: f64,
     /// Where the nearest training windows come from.
     pub nearest: Vec<WindowSource>,
+    /// What its music is like; none in files of earlier programs.
+    pub card: Option<Card>,
     /// What an added style was made of; none for a discovered one.
     pub added: Option<AddedSummary>,
 }
@@ -74,24 +78,27 @@ struct StyleForm {
     #[serde(default)]
     nearest: Vec<WindowSource>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    card: Option<Card>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     added: Option<AddedSummary>,
 }
 
 impl From<StyleForm> for Style {
     fn from(form: StyleForm) -> Self {
-        let StyleForm { component, mut components, name, hidden, share, nearest, added } = form;
+        let StyleForm { component, mut components, name, hidden, share, nearest, card, added } =
+            form;
         if components.is_empty() {
             components.extend(component);
         }
-        Self { name, components, hidden, share, nearest, added }
+        Self { name, components, hidden, share, nearest, card, added }
     }
 }
 
 impl From<Style> for StyleForm {
     fn from(style: Style) -> Self {
         let component = style.component();
-        let Style { name, components, hidden, share, nearest, added } = style;
-        Self { component, components, name, hidden, share, nearest, added }
+        let Style { name, components, hidden, share, nearest, card, added } = style;
+        Self { component, components, name, hidden, share, nearest, card, added }
     }
 }
 

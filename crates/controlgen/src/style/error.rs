@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::RefusedFile;
 use crate::artifact::ArtifactError;
 
 /// Why there are no styles, or not that one.
@@ -48,6 +49,67 @@ pub enum StyleError {
         /// The model's active ones.
         expected: usize,
     },
+    /// All shapes of covariance are of too high a rank.
+    #[error(
+        "only low ranks are to be tried, and none is below the {n_features} active dimensions; take \
+         smaller ones, or other shapes"
+    )]
+    Rank {
+        /// The active dimensions.
+        n_features: usize,
+    },
+    /// Samples don't fit the mixture, or a distribution can't be made.
+    #[error("the style can't be made: {}", chain(.0))]
+    Model(#[from] gmm::ModelError),
+    /// A name that can't be one.
+    #[error(
+        "`{name}` can't be a style's name: 1 to 64 characters are allowed, no number, none of \
+         / \\ : , * ? \" < > |, and neither `.` nor `-` nor a space first"
+    )]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// A name that another style has.
+    #[error("there is a style `{name}` already; give another name, or rename or remove that one")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// Nothing that can be merged.
+    #[error("two or more discovered styles can be merged; added ones and a single one can't")]
+    Merge,
+    /// Nothing that can be split.
+    #[error("`{name}` is no merged style, so it can't be split")]
+    Split {
+        /// The style.
+        name: String,
+    },
+    /// A discovered style is to be removed.
+    #[error("`{name}` was discovered, not added; it can be hidden (`controlgen style hide`)")]
+    Discovered {
+        /// The style.
+        name: String,
+    },
+    /// No file gave a window.
+    #[error("no file can be used: {}", list_refused(.refused))]
+    NothingToAdd {
+        /// The files, with the reasons.
+        refused: Vec<RefusedFile>,
+    },
+    /// A style of another model.
+    #[error(
+        "{} is a style of model {found}, and this is model {expected}: latents of one mean nothing \
+         to the other; add its files anew with `controlgen style add`", path.display()
+    )]
+    OtherModel {
+        /// The style's file.
+        path: PathBuf,
+        /// Its model's hash.
+        found: String,
+        /// This model's hash.
+        expected: String,
+    },
     /// Reading or writing failed.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -63,4 +125,10 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Refused files in one line.
+fn list_refused(files: &[RefusedFile]) -> String {
+    let text = |file: &RefusedFile| format!("{}: {}", file.file, file.reason);
+    files.iter().map(text).collect::<Vec<_>>().join("; ")
 }

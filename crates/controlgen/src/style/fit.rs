@@ -3,23 +3,39 @@
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
-use gmm::select::{Candidate, Criterion, Selection, Sweep};
+use gmm::select::{Candidate, Criterion, Selection, Sweep, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
+use musicvae::seed;
+use rand::RngExt;
+use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use super::describe::Describer;
+use super::files::{StylesFile, fingerprint};
 use super::reference::Reference;
-use super::{Style, StyleError, StylesFile};
+use super::{Style, StyleError, chart};
 use crate::artifact::{JsonFormat, write_atomic};
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::table::{Split, read_latents};
-
-/// Training windows whose sources stand with each style.
-const NEAREST: usize = 3;
+use crate::table::{LatentRow, Latents, Split, read_latents};
 
 /// Windows that the number of styles is chosen on; the chosen mixture is fitted on all. A mixture's
 /// likelihood for each window hardly changes beyond this, while the time grows with every window.
 const MAX_SWEEP_SAMPLES: usize = 20_000;
+/// A component that fewer windows belong to than this share of them all holds next to nothing.
+const NEXT_TO_NOTHING: f64 = 0.005;
+
+/// Which latents a mixture is fitted on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatentsOf {
+    /// The mean of each window's posterior.
+    #[default]
+    Mean,
+    /// A draw from each window's posterior, as in the paper: the mixture then describes the aggregate
+    /// posterior itself.
+    Sampled,
+}
 
 /// How styles are looked for.
 #[derive(Clone, Debug)]
@@ -28,23 +44,46 @@ pub struct FitRequest {
     pub latents: PathBuf,
     /// The corpus folder, for where windows come from.
     pub corpus: PathBuf,
+    /// What to fit on.
+    pub latents_of: LatentsOf,
     /// Numbers of components to try; one number is no choice.
     pub n_components: RangeInclusive<usize>,
-    /// Shapes of covariance to try.
+    /// Shapes of covariance to try; low ranks that are not below the number of active dimensions are
+    /// left out.
     pub covariance_types: Vec<CovarianceType>,
     /// What chooses.
     pub criterion: Criterion,
+    /// Leave a shape once so many numbers in a row were worse than its best; none to try all.
+    pub patience: Option<usize>,
     /// Starts of each fit.
     pub n_init: usize,
+    /// Pairs of halves of the windows that stability is measured on; 0 for not at all.
+    pub n_resamples: usize,
     /// The seed of every start.
     pub seed: u64,
+}
+
+/// What is known of a fit, as `styles.json` keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FitFacts {
+    /// What was fitted on.
+    pub latents_of: LatentsOf,
+    /// Training windows fitted on.
+    pub n_samples: usize,
+    /// Mean adjusted Rand index between the styles that random halves of the windows give all of them:
+    /// near 1 the styles are there in every half, near 0 they are an accident of the windows. None where
+    /// it was not measured.
+    pub stability: Option<f64>,
+    /// Styles that hold next to nothing: below half a percent of the training windows.
+    pub small: Vec<String>,
 }
 
 /// What a fit came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitSummary {
-    /// Training windows fitted on.
-    pub n_samples: usize,
+    /// Training windows fitted on, stability, small styles.
+    #[serde(flatten)]
+    pub facts: FitFacts,
     /// Active dimensions.
     pub n_features: usize,
     /// Components of the chosen mixture.
@@ -57,14 +96,18 @@ pub struct FitSummary {
     pub heldout_score: Option<f64>,
     /// Windows that the choice was made on, spread evenly over all.
     pub n_sweep_samples: usize,
+    /// What chose.
+    pub criterion: Criterion,
     /// Everything that was tried on them.
     pub curve: Vec<Candidate>,
+    /// The curve as a picture.
+    pub chart: PathBuf,
     /// The styles found.
     pub styles: Vec<Style>,
 }
 
 /// Fits a mixture on the active dimensions of the training latents and writes `mixture.json`,
-/// `styles.json` and `reference.parquet` into the model folder.
+/// `mixture.svg` (its curve), `styles.json` and `reference.parquet` into the model folder.
 ///
 /// # Errors
 /// See [`StyleError`]; the model folder is as it was then.
@@ -78,56 +121,94 @@ pub fn fit(
         return Err(StyleError::NoActiveDimension);
     }
     let latents = read_latents(&request.latents, model.z_size())?;
-    let values = latents.means(Split::Train, active);
+    let values = training_values(&latents, active, request);
     let samples = Samples::new(&values, values.len() / active.len(), active.len())?;
 
-    let selection = choose(request, &samples, progress)?;
+    let n_sweep_samples = samples.n_samples().div_ceil(sweep_stride(samples.n_samples()));
+    let (selection, stability) = choose(request, &samples, progress)?;
     let mixture = &selection.best.model;
-    let responsibilities = mixture.predict_proba(&samples).expect("the samples it was fitted on");
-    let labels = responsibilities.labels();
+    let labels = mixture.predict(&samples).expect("the samples it was fitted on");
     let reference = Reference::collect(&request.corpus, &latents, model)?;
-    let nearest = reference.nearest(mixture, active, NEAREST);
-    let styles: Vec<Style> = nearest
-        .into_iter()
-        .enumerate()
-        .map(|(component, nearest)| Style {
+    let describer = Describer::new(model, &reference, mixture);
+    let style = |component: usize| {
+        let n = labels.iter().filter(|label| **label == component).count();
+        let mut style = Style {
             name: format!("style-{component}"),
             components: vec![component],
             hidden: false,
-            share: labels.iter().filter(|label| **label == component).count() as f64
-                / labels.len() as f64,
-            nearest,
+            share: n as f64 / labels.len() as f64,
+            nearest: Vec::new(),
+            card: None,
             added: None,
-        })
-        .collect();
+        };
+        describer.describe(&mut style, &mixture.only(&[component]).expect("one of its components"));
+        style
+    };
+    let styles: Vec<Style> = (0..mixture.n_components()).map(style).collect();
+    let small = styles.iter().filter(|style| style.share < NEXT_TO_NOTHING);
+    let facts = FitFacts {
+        latents_of: request.latents_of,
+        n_samples: samples.n_samples(),
+        stability,
+        small: small.map(|style| style.name.clone()).collect(),
+    };
 
-    let unseen: Vec<f64> = latents
-        .rows
-        .iter()
-        .filter(|row| row.split == Split::Heldout && !row.seen)
-        .flat_map(|row| active.iter().map(|d| f64::from(row.mu[*d])))
-        .collect();
+    let is_unseen = |row: &LatentRow| row.split == Split::Heldout && !row.seen;
+    let unseen = values_of(&latents, active, request, is_unseen);
     let heldout_score = Samples::new(&unseen, unseen.len() / active.len(), active.len())
         .ok()
         .and_then(|samples| mixture.score(&samples).ok());
+    let chart = model.folder().join("mixture.svg");
     let summary = FitSummary {
-        n_samples: samples.n_samples(),
+        facts: facts.clone(),
         n_features: active.len(),
         n_components: mixture.n_components(),
         covariance_type: mixture.covariance_type(),
         score: selection.best.report.score,
         heldout_score,
-        n_sweep_samples: samples.n_samples().div_ceil(sweep_stride(samples.n_samples())),
+        n_sweep_samples,
+        criterion: request.criterion,
         curve: selection.selection.curve.clone(),
+        chart: chart.clone(),
         styles: styles.clone(),
     };
-    // The mixture goes last: without it, the folder has no styles.
-    reference.save(model)?;
-    StylesFile { styles }.save(&model.folder().join("styles.json"))?;
     let mut text = serde_json::to_string_pretty(&selection).expect("plain numbers");
     text.push('\n');
+    // The mixture goes last: without it, the folder has no styles.
+    reference.save(model)?;
+    let file = StylesFile { mixture: Some(fingerprint(text.as_bytes())), fit: Some(facts), styles };
+    file.save(&model.folder().join("styles.json"))?;
+    write_atomic(&chart, chart::draw(&selection.selection, n_sweep_samples).as_bytes())?;
     write_atomic(&model.folder().join("mixture.json"), text.as_bytes())?;
     Ok(summary)
+}
+
+/// Active dimensions of the training latents.
+fn training_values(latents: &Latents, active: &[usize], request: &FitRequest) -> Vec<f64> {
+    values_of(latents, active, request, |row| row.split == Split::Train)
+}
+
+/// Active dimensions of some latents: means, or draws, of which each window has a stream of its own.
+fn values_of(
+    latents: &Latents,
+    active: &[usize],
+    request: &FitRequest,
+    keep: impl Fn(&LatentRow) -> bool,
+) -> Vec<f64> {
+    let mut values = Vec::new();
+    for row in latents.rows.iter().filter(|row| keep(row)) {
+        let means = active.iter().map(|d| f64::from(row.mu[*d]));
+        match request.latents_of {
+            LatentsOf::Mean => values.extend(means),
+            LatentsOf::Sampled => {
+                let mut rng = seed::stream(request.seed, "posterior", row.window_id);
+                values.extend(means.zip(active).map(|(mean, d)| {
+                    mean + f64::from(row.sigma[*d]) * rng.sample::<f64, _>(StandardNormal)
+                }));
+            }
+        }
+    }
+    values
 }
 
 /// Every how many windows one is used for the choice.
@@ -135,12 +216,13 @@ fn sweep_stride(n_samples: usize) -> usize {
     n_samples.div_ceil(MAX_SWEEP_SAMPLES).max(1)
 }
 
-/// Chooses number and shape of the components on some samples and fits that mixture on all.
+/// Chooses number and shape of the components on some samples, fits that mixture on all, and measures
+/// how stable it is.
 fn choose(
     request: &FitRequest,
     samples: &Samples<'_>,
     progress: &dyn Progress,
-) -> Result<Selection, StyleError> {
+) -> Result<(Selection, Option<f64>), StyleError> {
     let stride = sweep_stride(samples.n_samples());
     let some: Vec<f64> = (0..samples.n_samples())
         .step_by(stride)
@@ -148,27 +230,111 @@ fn choose(
         .collect();
     let n_features = samples.n_features();
     let some = Samples::new(&some, some.len() / n_features, n_features)?;
-
-    let n_fits = request.n_components.clone().count() * request.covariance_types.len();
-    progress.begin("fitting mixtures", "fits", n_fits as u64);
-    let mut selection = Sweep::new(request.n_components.clone())
-        .covariance_types(request.covariance_types.iter().copied())
-        .criterion(request.criterion)
-        .params(GmmParams::new(1).n_init(request.n_init))
-        .run_observed(&some, request.seed, &mut |at| {
-            if at.is_last_iteration && at.start + 1 == at.n_init {
-                progress.advance(1);
-            }
-            ControlFlow::Continue(())
-        })?;
-    if stride > 1 {
-        let (n_components, covariance_type) =
-            (selection.best.model.n_components(), selection.best.model.covariance_type());
-        selection.best = GmmParams::new(n_components)
-            .covariance_type(covariance_type)
-            .n_init(request.n_init)
-            .fit(samples, request.seed)?;
+    let fits_in = |shape: &CovarianceType| match shape {
+        CovarianceType::LowRank(rank) => *rank < n_features,
+        _ => true,
+    };
+    let shapes: Vec<CovarianceType> =
+        request.covariance_types.iter().copied().filter(fits_in).collect();
+    if shapes.is_empty() {
+        return Err(StyleError::Rank { n_features });
     }
+
+    let n_fits = request.n_components.clone().count() * shapes.len();
+    progress.begin("fitting mixtures", "fits", n_fits as u64);
+    let mut sweep = Sweep::new(request.n_components.clone())
+        .covariance_types(shapes)
+        .criterion(request.criterion)
+        .params(GmmParams::new(1).n_init(request.n_init));
+    if let Some(patience) = request.patience {
+        sweep = sweep.patience(patience);
+    }
+    let mut selection = sweep.run_observed(&some, request.seed, &mut |at| {
+        if at.is_last_iteration && at.start + 1 == at.n_init {
+            progress.advance(1);
+        }
+        ControlFlow::Continue(())
+    })?;
     progress.end();
-    Ok(selection)
+    let params = GmmParams::new(selection.best.model.n_components())
+        .covariance_type(selection.best.model.covariance_type())
+        .n_init(request.n_init);
+    // A half with fewer windows than styles has no fit, and so no stability.
+    let stability = match request.n_resamples {
+        0 => None,
+        n => stability(&params.clone().n_init(1), &some, n, request.seed).ok(),
+    };
+    if stride > 1 {
+        selection.best = params.fit(samples, request.seed)?;
+    }
+    Ok((selection, stability))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(latents_of: LatentsOf) -> FitRequest {
+        FitRequest {
+            latents: PathBuf::new(),
+            corpus: PathBuf::new(),
+            latents_of,
+            n_components: 1..=4,
+            covariance_types: vec![CovarianceType::LowRank(2), CovarianceType::Diag],
+            criterion: Criterion::Bic,
+            patience: None,
+            n_init: 2,
+            n_resamples: 2,
+            seed: 3,
+        }
+    }
+
+    #[test]
+    fn sampled_latents_spread_about_their_means_and_do_not_depend_on_order() {
+        let row = |window_id: u64| LatentRow {
+            window_id,
+            group: String::new(),
+            split: Split::Train,
+            seen: false,
+            label: None,
+            mu: vec![2.0, -1.0, 5.0],
+            sigma: vec![0.5, 1.0, 0.0],
+        };
+        let rows: Vec<LatentRow> = (0..2000).map(row).collect();
+        let latents = Latents { rows: rows.clone() };
+        let values = training_values(&latents, &[2, 0], &request(LatentsOf::Sampled));
+        assert!(values.iter().step_by(2).all(|value| *value == 5.0), "no deviation, no draw");
+        let drawn = || values.iter().skip(1).step_by(2);
+        let mean = drawn().sum::<f64>() / 2000.0;
+        let variance = drawn().map(|v| (v - mean).powi(2)).sum::<f64>() / 2000.0;
+        // Five standard errors: 5 · 0.5 / √2000 and 5 · 0.25 √(2 / 2000).
+        assert!((mean - 2.0).abs() < 0.056 && (variance - 0.25).abs() < 0.04, "{mean} {variance}");
+        let turned = Latents { rows: rows.into_iter().rev().collect() };
+        let again = training_values(&turned, &[2, 0], &request(LatentsOf::Sampled));
+        assert_eq!(again[1], values[values.len() - 1]);
+        let means = training_values(&turned, &[0], &request(LatentsOf::Mean));
+        assert!(means.iter().all(|value| *value == 2.0));
+    }
+
+    #[test]
+    fn two_heaps_are_found_and_stable_and_ranks_that_are_too_high_are_left_out() {
+        let values: Vec<f64> = (0..200)
+            .flat_map(|i| {
+                let (heap, at) = (f64::from(i % 2) * 9.0, f64::from(i));
+                [heap + (at * 0.7).sin(), heap + (at * 1.3).cos()]
+            })
+            .collect();
+        let samples = Samples::new(&values, 200, 2).unwrap();
+        let (selection, stability) =
+            choose(&request(LatentsOf::Mean), &samples, &crate::progress::Silent).unwrap();
+        assert!(selection.best.model.n_components() >= 2);
+        assert_eq!(selection.selection.curve.len(), 4, "no entries of rank 2");
+        assert!(stability.is_some());
+        let fixed = FitRequest { n_components: 2..=2, ..request(LatentsOf::Mean) };
+        let (_, stability) = choose(&fixed, &samples, &crate::progress::Silent).unwrap();
+        assert!(stability.unwrap() > 0.99, "{stability:?}");
+        let only = FitRequest { covariance_types: vec![CovarianceType::LowRank(2)], ..fixed };
+        let error = choose(&only, &samples, &crate::progress::Silent).unwrap_err();
+        assert!(matches!(error, StyleError::Rank { n_features: 2 }));
+    }
 }

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gmm::{GaussianMixture, Samples};
 use musicvae::Windows;
 
-use super::WindowSource;
 use crate::artifact::{ArtifactError, ArtifactResult};
 use crate::model::Model;
 use crate::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
@@ -44,6 +42,7 @@ impl Reference {
                         window_id: row.window_id,
                         file: row.file,
                         start_bar: row.start_bar,
+                        label: row.label,
                         tokens: row.tokens,
                         mu: mu.to_vec(),
                     });
@@ -54,41 +53,9 @@ impl Reference {
         Ok(Self { rows })
     }
 
-    /// For each component the `n` windows whose latents are the most probable under it, among those
-    /// that belong to it.
-    pub(super) fn nearest(
-        &self,
-        mixture: &GaussianMixture,
-        active: &[usize],
-        n: usize,
-    ) -> Vec<Vec<WindowSource>> {
-        let mut found = vec![Vec::new(); mixture.n_components()];
-        let values: Vec<f64> =
-            self.rows.iter().flat_map(|row| active.iter().map(|d| f64::from(row.mu[*d]))).collect();
-        let Ok(samples) = Samples::new(&values, self.rows.len(), active.len()) else {
-            return found;
-        };
-        let (Ok(responsibilities), Ok(densities)) =
-            (mixture.predict_proba(&samples), mixture.score_samples(&samples))
-        else {
-            return found;
-        };
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_by(|a, b| densities[*b].total_cmp(&densities[*a]));
-        let labels = responsibilities.labels();
-        for row in order {
-            let nearest: &mut Vec<WindowSource> = &mut found[labels[row]];
-            let row = &self.rows[row];
-            // One window a file shows more than three of the same.
-            if nearest.len() < n && nearest.iter().all(|other| other.file != row.file) {
-                nearest.push(WindowSource {
-                    window_id: row.window_id,
-                    file: row.file.clone(),
-                    start_bar: row.start_bar,
-                });
-            }
-        }
-        found
+    /// Active dimensions of all latents, `[n, D]`.
+    pub(super) fn values(&self, active: &[usize]) -> Vec<f64> {
+        self.rows.iter().flat_map(|row| active.iter().map(|d| f64::from(row.mu[*d]))).collect()
     }
 
     /// Reads a model folder's `reference.parquet`.

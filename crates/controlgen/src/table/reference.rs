@@ -17,6 +17,9 @@ pub struct ReferenceRow {
     pub file: String,
     /// Its first bar, from 0.
     pub start_bar: u32,
+    /// Its label, if it has one; files of earlier programs have no such column.
+    #[serde(default)]
+    pub label: Option<String>,
     /// One token a step.
     pub tokens: Vec<u16>,
     /// Posterior mean, `[Z]`.
@@ -39,10 +42,11 @@ pub fn write_reference(
         ("window_id", DataType::UInt64),
         ("file", DataType::Utf8),
         ("start_bar", DataType::UInt32),
+        ("label", DataType::Utf8),
         ("tokens", list(DataType::UInt16, n_steps)),
         ("mu", list(DataType::Float32, z_size)),
     ];
-    write_file(path, &schema(&columns, &[]), rows)
+    write_file(path, &schema(&columns, &["label"]), rows)
 }
 
 /// Reads a file of reference windows.
@@ -56,4 +60,46 @@ pub fn read_reference(path: &Path) -> ArtifactResult<Vec<ReferenceRow>> {
         Ok(())
     })?;
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_also_from_files_without_labels() {
+        #[derive(Serialize)]
+        struct Old {
+            window_id: u64,
+            file: String,
+            start_bar: u32,
+            tokens: Vec<u16>,
+            mu: Vec<f32>,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reference.parquet");
+        let row = |label: Option<&str>| ReferenceRow {
+            window_id: 7,
+            file: "a.mid".to_owned(),
+            start_bar: 2,
+            label: label.map(str::to_owned),
+            tokens: vec![1, 2],
+            mu: vec![0.5],
+        };
+        let rows = [row(Some("waltz")), row(None)];
+        write_reference(&path, [2, 1], &rows).unwrap();
+        assert_eq!(read_reference(&path).unwrap(), rows);
+
+        let columns = [
+            ("window_id", DataType::UInt64),
+            ("file", DataType::Utf8),
+            ("start_bar", DataType::UInt32),
+            ("tokens", list(DataType::UInt16, 2)),
+            ("mu", list(DataType::Float32, 1)),
+        ];
+        let ReferenceRow { window_id, file, start_bar, tokens, mu, .. } = row(None);
+        let old = [Old { window_id, file, start_bar, tokens, mu }];
+        write_file(&path, &schema(&columns, &[]), &old).unwrap();
+        assert_eq!(read_reference(&path).unwrap(), [row(None)]);
+    }
 }

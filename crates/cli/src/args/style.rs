@@ -1,0 +1,199 @@
+//! What can be typed about styles.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use gmm::CovarianceType;
+
+use super::DecodingArgs;
+
+/// A model and where its styles are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StylesArgs {
+    /// The model folder [default: the model in the program]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: Option<PathBuf>,
+    /// Keep changed and added styles in this folder [default: the model folder, or, where that can't
+    /// be written and for the model in the program, one of the user's]
+    #[arg(long = "styles", value_name = "FOLDER")]
+    pub(crate) styles_folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// The model folder: receives the mixture and its styles
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: PathBuf,
+    /// The latents folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) latents: PathBuf,
+    /// The corpus folder that was encoded
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// What of each window's posterior to fit on
+    #[arg(long, value_enum, default_value_t = LatentsOfArg::Mean)]
+    pub(crate) latents_of: LatentsOfArg,
+    /// Number of styles, or a range to choose from, both ends included
+    #[arg(short, long, default_value = "2..16", value_name = "K|FROM..TO", value_parser = crate::resolve::components)]
+    pub(crate) k: std::ops::RangeInclusive<usize>,
+    /// Shapes of covariance to choose from: full (a matrix for each style), tied (one for all), diag
+    /// (a variance for each dimension), spherical (one for all of them), `low-rank:R` (R factors and a
+    /// variance for each dimension)
+    #[arg(long, value_delimiter = ',', default_value = "diag,full", value_name = "SHAPES", value_parser = crate::resolve::covariance)]
+    pub(crate) covariance: Vec<CovarianceType>,
+    /// What chooses
+    #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
+    pub(crate) criterion: CriterionArg,
+    /// Leave a shape once N numbers in a row were worse than its best [default: try all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) patience: Option<u16>,
+    /// Starts of each fit
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n_init: u16,
+    /// Pairs of random halves of the windows to compare fits of, for stability; 0 for none
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(crate) resamples: u16,
+    /// The seed of every start
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// What of a posterior is fitted on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LatentsOfArg {
+    /// Its mean
+    Mean,
+    /// A draw from it, as in the paper
+    Sampled,
+}
+
+/// What chooses the number of styles.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CriterionArg {
+    /// Bayesian information criterion
+    Bic,
+    /// Akaike's information criterion
+    Aic,
+    /// Integrated completed likelihood: prefers styles that don't overlap
+    Icl,
+    /// Likelihood of windows held out of the fit, over five folds
+    Heldout,
+    /// Where more styles stop raising the likelihood by much
+    Elbow,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StyleCommand {
+    /// List the styles of a model
+    List {
+        #[command(flatten)]
+        of: StylesArgs,
+        /// List hidden styles, too
+        #[arg(long)]
+        all: bool,
+        /// Draw N windows of each style, encode them again, and say how many fall back into it
+        #[arg(long, value_name = "N")]
+        check: Option<usize>,
+    },
+    /// Say what styles sound like; with a picture of real windows, their reconstructions, and new ones
+    Show {
+        /// Names or numbers of styles [default: the three largest]
+        #[arg(value_name = "STYLE")]
+        styles: Vec<String>,
+        #[command(flatten)]
+        of: StylesArgs,
+        /// The picture to write
+        #[arg(long, value_name = "FILE.svg")]
+        picture: Option<PathBuf>,
+        /// Write a small picture of each style's nearest windows, NAME.svg, to this folder
+        #[arg(long, value_name = "FOLDER")]
+        thumbnails: Option<PathBuf>,
+        /// Windows of each kind in the picture
+        #[arg(short, default_value_t = 4, value_name = "N")]
+        n: usize,
+        #[command(flatten)]
+        decoding: DecodingArgs,
+    },
+    /// Make a style of one or more pieces, without training
+    Add {
+        /// Its name
+        name: String,
+        /// MIDI files: whatever tracks can be used are
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Remove styles that were added
+    Remove {
+        /// Their names or numbers
+        #[arg(required = true, value_name = "STYLE")]
+        styles: Vec<String>,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Give a style another name
+    Rename {
+        /// Its name or number
+        style: String,
+        /// The new name
+        name: String,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Make one style of several
+    Merge {
+        /// Their names or numbers
+        #[arg(required = true, num_args = 2.., value_name = "STYLE")]
+        styles: Vec<String>,
+        /// The name of what comes out [default: the first one's]
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Take a merged style apart
+    Split {
+        /// Its name or number
+        style: String,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Leave styles out of lists
+    Hide {
+        /// Their names or numbers
+        #[arg(required = true, value_name = "STYLE")]
+        styles: Vec<String>,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Put hidden styles back into lists
+    Unhide {
+        /// Their names or numbers
+        #[arg(required = true, value_name = "STYLE")]
+        styles: Vec<String>,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Write a style as a file for others with the same model
+    Export {
+        /// Its name or number
+        style: String,
+        /// The file to write, such as NAME.style.json
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+    /// Add a style from a file that was exported
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Another name for it
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        of: StylesArgs,
+    },
+}

@@ -1,0 +1,337 @@
+//! `controlgen demo`: the styles of a model, a style of three tunes, mixes and ways between: in one page.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use controlgen::artifact::write_atomic;
+use controlgen::copy::CopyIndex;
+use controlgen::generate::{
+    Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, decode_all, encode, pieces, way,
+};
+use controlgen::mix::{MixMethod, MixRequest, mix};
+use controlgen::model::Model;
+use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound};
+use controlgen::style::{Style, StyleFolders, Styles};
+use controlgen::synthetic;
+use controlgen::tune::{Tune, TuneOptions};
+use note_seq::midi::{self, WriteOptions};
+use note_seq::{NoteSequence, Playback};
+use serde::Serialize;
+use serde_json::json;
+
+use super::Context;
+use super::writing::{file_name, rows};
+use crate::args::{DEFAULT_TEMPERATURE, DemoArgs};
+use crate::progress::{Show, note};
+
+/// Styles shown, the largest ones.
+const MAX_STYLES: usize = 6;
+/// Pieces of each.
+const PIECES: usize = 3;
+/// The name of the style that is added.
+const ADDED: &str = "three-tunes";
+/// How far a style is mixed in.
+const STRENGTHS: [f64; 3] = [0.35, 0.7, 1.0];
+/// Windows on a way.
+const STEPS: usize = 7;
+
+/// What was made.
+#[derive(Serialize)]
+struct Demo {
+    folder: PathBuf,
+    page: Option<PathBuf>,
+    styles: Vec<Shown>,
+    /// Seconds of each part.
+    seconds: Vec<(&'static str, f64)>,
+    n_files: usize,
+}
+
+/// A style and how its pieces did.
+#[derive(Serialize)]
+struct Shown {
+    style: String,
+    words: Vec<String>,
+    /// Mean membership of its pieces, encoded again.
+    membership: f64,
+}
+
+/// Writes pieces and keeps count.
+struct Desk<'a> {
+    model: &'a Model,
+    batch: Batch,
+    seed: u64,
+    n_files: usize,
+    playback: Playback,
+}
+
+impl Desk<'_> {
+    fn sidecar(&self, part: &str) -> Sidecar {
+        Sidecar {
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model_hash: self.model.hash().to_owned(),
+            command: "demo".to_owned(),
+            options: json!({ "part": part }),
+            seed: self.seed,
+            index: self.n_files,
+            style: None,
+            component: None,
+            z: Vec::new(),
+            temperature: Some(DEFAULT_TEMPERATURE),
+            membership: None,
+            style_membership: None,
+            attempt: None,
+            copy: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn music(&self, windows: &[Vec<u16>]) -> NoteSequence {
+        self.model.kind().to_sequence(windows.iter().map(Vec::as_slice), &self.playback)
+    }
+
+    fn write(
+        &mut self,
+        name: &str,
+        music: &NoteSequence,
+        sidecar: &Sidecar,
+        beside: &[(&str, &NoteSequence)],
+    ) -> anyhow::Result<()> {
+        self.batch.write_beside(name, music, sidecar, beside)?;
+        self.n_files += 1;
+        Ok(())
+    }
+
+    /// New pieces of a style, on a page's group of their own; their mean membership.
+    fn style(
+        &mut self,
+        styles: &Styles,
+        style: &Style,
+        index: Option<&CopyIndex>,
+    ) -> anyhow::Result<f64> {
+        let course = Course::held(&styles.distribution(style))?;
+        let request = PieceRequest {
+            course: &course,
+            aims: &[style],
+            n: PIECES,
+            n_windows: 2,
+            sampling: LatentSampling::default(),
+            shift: None,
+            decoding: Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: self.seed },
+            chords: None,
+            keep: Keep { index, ..Keep::default() },
+            max_attempts: None,
+        };
+        let found = pieces(self.model, styles, &request)?;
+        let mut sum = 0.0;
+        for (number, piece) in found.kept.iter().enumerate() {
+            let sidecar = Sidecar {
+                style: Some(style.name.clone()),
+                component: style.component(),
+                z: piece.z.clone(),
+                membership: Some(piece.components.clone()),
+                style_membership: Some(piece.membership),
+                attempt: Some(piece.attempt),
+                copy: index.map(|_| CopyCheck { longest: piece.copy.clone() }),
+                ..self.sidecar("styles")
+            };
+            let name = format!("{}-{number}", file_name(&style.name));
+            self.write(&name, &self.music(&piece.windows), &sidecar, &[])?;
+            sum += piece.membership;
+        }
+        Ok(sum / found.kept.len().max(1) as f64)
+    }
+}
+
+pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let mut seconds = Vec::new();
+    let mut last = Instant::now();
+    let mut lap = |part: &'static str| {
+        seconds.push((part, last.elapsed().as_secs_f64()));
+        last = Instant::now();
+        if context.show != Show::Nothing {
+            note(&format!("{part}: {:.1} s", seconds.last().map_or(0.0, |(_, s)| *s)));
+        }
+    };
+    let folder = args.out.clone().unwrap_or_else(free_folder);
+    let model = context.model(args.model.as_deref())?;
+    let index = CopyIndex::of_model(&model)?;
+    // What the demo adds stays with the demo.
+    let own_styles = StyleFolders::with(&model, &folder.join("styles"));
+    let mut styles = Styles::load_from(&model, own_styles)?;
+    let formats = Formats { wav: true, html: true, ..Formats::default() };
+    let mut desk = Desk {
+        model: &model,
+        batch: Batch::new(&folder, "What controlgen does", formats, Sound::default()),
+        seed: args.seed,
+        n_files: 0,
+        playback: Playback::default(),
+    };
+    desk.batch.text(format!(
+        "Model {}: trained on unlabelled music, which fell into {} styles by itself. Every piece here \
+         was written just now, with seed {}.",
+        model.hash(),
+        styles.all().len(),
+        args.seed,
+    ));
+    lap("loading the model");
+
+    let mut largest: Vec<Style> = styles.all().iter().filter(|s| !s.hidden).cloned().collect();
+    largest.sort_by(|a, b| b.share.total_cmp(&a.share));
+    largest.truncate(MAX_STYLES);
+    let mut shown = Vec::new();
+    for style in &largest {
+        desk.batch.group(style.name.clone());
+        let words = style.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
+        desk.batch.text(in_words(style.share, &words));
+        let membership = desk.style(&styles, style, index.as_ref())?;
+        shown.push(Shown { style: style.name.clone(), words, membership });
+    }
+    lap("new music of the largest styles");
+
+    let tunes = write_tunes(&folder, args.seed)?;
+    let report = styles.add(&model, ADDED, &tunes)?;
+    let added = styles.find(ADDED)?.clone();
+    desk.batch.group("A style of three tunes".to_owned());
+    desk.batch.text(format!(
+        "Three tunes (in {}) became a style without any training: {} windows, {:.0} % of what the style \
+         is comes from the styles known before.",
+        folder.join("tunes").display(),
+        report.n_windows,
+        100.0 * report.prior_share,
+    ));
+    let membership = desk.style(&styles, &added, index.as_ref())?;
+    let words = added.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
+    shown.push(Shown { style: ADDED.to_owned(), words, membership });
+    lap("a style of three tunes");
+
+    let tune = Tune::read_with(&tunes[0], model.kind(), TuneOptions::default())?;
+    let windows = tune.window_tokens();
+    let windows = &windows[..windows.len().min(2)];
+    if let Some(style) = largest.first() {
+        desk.batch.group("Mixed into a tune".to_owned());
+        desk.batch.text(format!(
+            "The first tune moved into {}, further each time; beside it the tune itself, to be heard \
+             together.",
+            style.name
+        ));
+        mixes(&mut desk, &styles, style, windows)?;
+        desk.batch.group("From the tune to a style".to_owned());
+        between(&mut desk, &styles, style, windows)?;
+    }
+    lap("mixes and a way between");
+
+    let n_files = desk.n_files;
+    let page = desk.batch.finish()?;
+    lap("sound and the page");
+    let demo = Demo { folder, page, styles: shown, seconds, n_files };
+    context.output.result(&demo, || lines(&demo, start.elapsed().as_secs_f64()))
+}
+
+/// Where a demo goes if nothing else was said: a folder that is not there yet.
+fn free_folder() -> PathBuf {
+    let numbered = (2_u32..).map(|n| format!("controlgen-demo-{n}"));
+    std::iter::once("controlgen-demo".to_owned())
+        .chain(numbered)
+        .map(PathBuf::from)
+        .find(|folder| !folder.exists())
+        .expect("numbers don't end")
+}
+
+/// Three tunes of one kind by our own rules.
+fn write_tunes(folder: &Path, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for number in 0..3 {
+        let tune = synthetic::piece(0, seed, number);
+        let path = folder.join("tunes").join(format!("tune-{}.mid", number + 1));
+        write_atomic(&path, &midi::write(&tune, &WriteOptions::default())?)?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn in_words(share: f64, words: &[String]) -> String {
+    let share = format!("{:.0} % of the training music", 100.0 * share);
+    match words {
+        [] => format!("{share}."),
+        words => format!("{share}; {}.", words.join(", ")),
+    }
+}
+
+fn mixes(
+    desk: &mut Desk<'_>,
+    styles: &Styles,
+    style: &Style,
+    windows: &[Vec<u16>],
+) -> anyhow::Result<()> {
+    let original = desk.music(windows);
+    for strength in STRENGTHS {
+        let decoding = Decoding { temperature: None, seed: desk.seed };
+        let request = MixRequest { style, strength, method: MixMethod::Transport, decoding };
+        let mixed = mix(desk.model, styles, windows, &request)?;
+        let sidecar = Sidecar {
+            options: json!({ "part": "mix", "strength": strength }),
+            style: Some(style.name.clone()),
+            component: style.component(),
+            z: rows(&mixed.z, desk.model.z_size()),
+            temperature: None,
+            membership: Some(mixed.components),
+            style_membership: Some(mixed.membership_after),
+            ..desk.sidecar("mix")
+        };
+        let music = desk.music(&mixed.windows);
+        let name = format!("mix-{:03.0}", 100.0 * strength);
+        desk.write(&name, &music, &sidecar, &[("the tune", &original)])?;
+    }
+    Ok(())
+}
+
+/// The way from a tune's first window to the middle of a style, as one piece.
+fn between(
+    desk: &mut Desk<'_>,
+    styles: &Styles,
+    style: &Style,
+    windows: &[Vec<u16>],
+) -> anyhow::Result<()> {
+    let model = desk.model;
+    let from = encode(model, &windows[..1]);
+    let mut to = vec![0.0; model.z_size()];
+    let moments = styles.distribution(style).moments()?;
+    for (dimension, value) in model.config().active_dimensions.iter().zip(moments.mean()) {
+        to[*dimension] = *value as f32;
+    }
+    let decoding = Decoding { temperature: None, seed: desk.seed };
+    let control = controlgen::generate::control(model, 1, None, desk.seed)?;
+    let stops = decode_all(model, way(&[from, to], STEPS, Joining::Slerp)?, &control, decoding)?;
+    let (z, tokens): (Vec<Vec<f32>>, Vec<Vec<u16>>) =
+        stops.into_iter().map(|stop| (stop.z, stop.tokens)).unzip();
+    let sidecar =
+        Sidecar { z, temperature: None, style: Some(style.name.clone()), ..desk.sidecar("way") };
+    desk.write("way", &desk.music(&tokens), &sidecar, &[])
+}
+
+fn lines(demo: &Demo, seconds: f64) -> Vec<String> {
+    let mut lines = vec![format!("{} pieces in {seconds:.1} s:", demo.n_files)];
+    for Shown { style, words, membership } in &demo.styles {
+        lines.push(format!(
+            "  {style}: {}  (membership of new pieces {membership:.2})",
+            if words.is_empty() { "like the whole".to_owned() } else { words.join(", ") },
+        ));
+    }
+    if let Some(page) = &demo.page {
+        lines.push(format!("see and hear them: open {} in a browser", page.display()));
+    }
+    lines.extend(
+        [
+            "",
+            "what next:",
+            "  controlgen style list                                    what the styles are like",
+            "  controlgen generate --style 0 -n 8 --html -o out         more of one",
+            "  controlgen style add mine a.mid b.mid c.mid              a style of your own pieces",
+            "  controlgen mix tune.mid --style mine --html -o out       mixed into a tune",
+            "  controlgen --help                                        and from your own folder to a model",
+        ]
+        .map(ToOwned::to_owned),
+    );
+    lines
+}

@@ -1,0 +1,214 @@
+//! Style cards: what the music of a style is like, in words and numbers.
+
+use std::collections::BTreeMap;
+
+use note_seq::{Mode, Playback};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{Feature, Profile, leading, pitch_classes};
+use crate::kind::Kind;
+use crate::line::lines;
+use crate::model::Model;
+
+/// Deviations from the corpus below this, in standard deviations over windows, are not worth a word.
+const PLAIN: f64 = 0.5;
+/// Words, keys and labels that a card names.
+const MAX_WORDS: usize = 5;
+const MAX_KEYS: usize = 3;
+const MAX_LABELS: usize = 5;
+/// A mode is named where so large a share of the windows is in it.
+const MOSTLY: f64 = 2.0 / 3.0;
+/// The pitch classes as tonics.
+const TONICS: [&str; 12] = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+
+/// What the music of a style is like, counted on its windows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// What is most unlike the corpus, in words, the plainest first.
+    pub words: Vec<String>,
+    /// Features and histograms.
+    pub profile: Profile,
+    /// How far each feature's mean lies from the corpus's, in the corpus's standard deviations over
+    /// windows.
+    pub deviations: BTreeMap<Feature, f64>,
+    /// The commonest keys, by the Krumhansl–Schmuckler method on the style's windows of each file.
+    pub keys: Vec<Share>,
+    /// Share of the windows whose key is minor; none for drums.
+    pub minor: Option<f64>,
+    /// Time that each scale degree sounds, in semitones above the tonic of that key.
+    pub degrees: Vec<f64>,
+    /// The commonest labels, where windows have any.
+    pub labels: Vec<Share>,
+}
+
+/// A part of a style's windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// What they have in common: a key, a label.
+    pub name: String,
+    /// Their share in the style.
+    pub share: f64,
+    /// Their share in the whole corpus, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_corpus: Option<f64>,
+}
+
+/// A window that a card counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CardWindow<'a> {
+    pub(super) tokens: &'a [u16],
+    pub(super) file: &'a str,
+    pub(super) label: Option<&'a str>,
+}
+
+/// What all windows are like: what a card compares with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Corpus {
+    profile: Profile,
+    labels: BTreeMap<String, f64>,
+}
+
+impl Corpus {
+    /// All windows there are.
+    pub(super) fn of(model: &Model, windows: &[CardWindow<'_>]) -> Self {
+        let layout = model.config().musicvae.window();
+        Self {
+            profile: Profile::of(&layout, windows.iter().map(|w| w.tokens)),
+            labels: shares(windows.iter().filter_map(|w| w.label)),
+        }
+    }
+}
+
+impl Card {
+    /// The card of some windows beside all others.
+    pub(super) fn of(model: &Model, windows: &[CardWindow<'_>], corpus: &Corpus) -> Self {
+        let layout = model.config().musicvae.window();
+        let profile = Profile::of(&layout, windows.iter().map(|w| w.tokens));
+        let deviations: BTreeMap<Feature, f64> = Feature::ALL
+            .into_iter()
+            .filter_map(|f| profile.deviation(f, &corpus.profile).map(|away| (f, away)))
+            .collect();
+        let mut labels = ranked(shares(windows.iter().filter_map(|w| w.label)), MAX_LABELS);
+        for label in &mut labels {
+            label.in_corpus = corpus.labels.get(&label.name).copied();
+        }
+        let Keys { keys, minor, degrees } = Keys::of(model.kind(), model, windows);
+        let mut words = words(&deviations);
+        words.extend(mode_word(minor).map(str::to_owned));
+        Self { words, profile, deviations, keys, minor, degrees, labels }
+    }
+}
+
+/// What deviates most, in words.
+fn words(deviations: &BTreeMap<Feature, f64>) -> Vec<String> {
+    let mut plain: Vec<(Feature, f64)> =
+        deviations.iter().map(|(f, away)| (*f, *away)).filter(|(_, d)| d.abs() >= PLAIN).collect();
+    plain.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let word = |(feature, away): (Feature, f64)| {
+        let [much, little] = feature.words();
+        let very = if away.abs() >= 2.0 * PLAIN { "" } else { "rather " };
+        format!("{very}{}", if away > 0.0 { much } else { little })
+    };
+    plain.into_iter().take(MAX_WORDS).map(word).collect()
+}
+
+fn mode_word(minor: Option<f64>) -> Option<&'static str> {
+    match minor? {
+        share if share >= MOSTLY => Some("mostly minor"),
+        share if share <= 1.0 - MOSTLY => Some("mostly major"),
+        _ => None,
+    }
+}
+
+/// Keys of windows.
+struct Keys {
+    keys: Vec<Share>,
+    minor: Option<f64>,
+    degrees: Vec<f64>,
+}
+
+impl Keys {
+    /// A key for each file: two bars alone say too little.
+    fn of(kind: &Kind, model: &Model, windows: &[CardWindow<'_>]) -> Self {
+        let layout = model.config().musicvae.window();
+        let mut files = BTreeMap::<&str, Vec<&[u16]>>::new();
+        for window in windows {
+            files.entry(window.file).or_default().push(window.tokens);
+        }
+        let mut counts = BTreeMap::<String, f64>::new();
+        let (mut minor, mut total) = (0.0, 0.0);
+        let mut degrees = vec![0.0; 12];
+        for windows in files.into_values() {
+            let music = kind.to_sequence(windows.iter().copied(), &Playback::default());
+            let Some((tonic, mode)) = music.find_key() else { continue };
+            let n = windows.len() as f64;
+            let is_minor = mode == Mode::Minor;
+            let name = format!(
+                "{} {}",
+                TONICS[usize::from(tonic) % 12],
+                if is_minor { "minor" } else { "major" }
+            );
+            *counts.entry(name).or_default() += n;
+            minor += if is_minor { n } else { 0.0 };
+            total += n;
+            let line = leading(lines(&layout, windows));
+            let mut classes = pitch_classes(&line.notes, |note| (note.end - note.start) as f64);
+            classes.rotate_left(usize::from(tonic) % 12);
+            degrees.iter_mut().zip(classes).for_each(|(sum, time)| *sum += time);
+        }
+        let time: f64 = degrees.iter().sum();
+        if time > 0.0 {
+            degrees.iter_mut().for_each(|sum| *sum /= time);
+        }
+        let shares = counts.into_iter().map(|(name, n)| (name, n / total)).collect();
+        Self {
+            keys: ranked(shares, MAX_KEYS),
+            minor: (total > 0.0).then(|| minor / total),
+            degrees,
+        }
+    }
+}
+
+/// How often each name occurs, as shares.
+fn shares<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, f64> {
+    let mut counts = BTreeMap::<String, f64>::new();
+    let mut total = 0.0;
+    for name in names {
+        *counts.entry(name.to_owned()).or_default() += 1.0;
+        total += 1.0;
+    }
+    counts.into_iter().map(|(name, n)| (name, n / total)).collect()
+}
+
+/// The largest shares, of equals the first by name.
+fn ranked(shares: BTreeMap<String, f64>, most: usize) -> Vec<Share> {
+    let mut all: Vec<Share> =
+        shares.into_iter().map(|(name, share)| Share { name, share, in_corpus: None }).collect();
+    all.sort_by(|a, b| b.share.total_cmp(&a.share));
+    all.truncate(most);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_what_deviates_most_first() {
+        let deviations = BTreeMap::from([
+            (Feature::NoteDensity, 0.6),
+            (Feature::MeanPitch, -1.5),
+            (Feature::Leaps, 0.4),
+        ]);
+        assert_eq!(words(&deviations), ["low", "rather busy"]);
+        assert_eq!(mode_word(Some(0.9)), Some("mostly minor"));
+        assert_eq!((mode_word(Some(0.5)), mode_word(None)), (None, None));
+    }
+
+    #[test]
+    fn the_largest_shares_come_first_and_equals_by_name() {
+        let found = ranked(shares(["b", "a", "c", "c"].into_iter()), 2);
+        let names: Vec<_> = found.iter().map(|s| (s.name.as_str(), s.share)).collect();
+        assert_eq!(names, [("c", 0.5), ("a", 0.25)]);
+    }
+}

@@ -1,0 +1,285 @@
+//! Changing the list of styles: names, merges, what is hidden, what was added. Each change is written at
+//! once.
+
+use std::path::{Path, PathBuf};
+
+use super::describe::Describer;
+use super::files::StylesFile;
+use super::{AddedStyle, Reference, Style, StyleError, Styles};
+use crate::artifact::{JsonFormat, io};
+use crate::model::Model;
+
+/// The longest name of a style, in characters.
+const MAX_NAME: usize = 64;
+
+/// Checks a name: what can't be mistaken for a number, a list of styles or a path.
+///
+/// # Errors
+/// [`StyleError::Name`].
+pub(super) fn check_name(name: &str) -> Result<(), StyleError> {
+    let plain = |c: char| !c.is_control() && !"/\\:,*?\"<>|".contains(c);
+    let fine = !name.is_empty()
+        && name.chars().count() <= MAX_NAME
+        && name.chars().all(plain)
+        && name.trim() == name
+        && !name.starts_with(['.', '-'])
+        && name.parse::<f64>().is_err();
+    if fine { Ok(()) } else { Err(StyleError::Name { name: name.to_owned() }) }
+}
+
+impl Styles {
+    /// Gives a style another name.
+    ///
+    /// # Errors
+    /// [`StyleError::Unknown`], [`StyleError::Name`], [`StyleError::Taken`], or where nothing can be
+    /// written.
+    pub fn rename(&mut self, style: &str, name: &str) -> Result<(), StyleError> {
+        let at = self.position(style)?;
+        check_name(name)?;
+        if self.all[at].name == name {
+            return Ok(());
+        }
+        self.expect_free(name)?;
+        let old = std::mem::replace(&mut self.all[at].name, name.to_owned());
+        let Some(mut kept) = self.added.remove(&old) else { return self.save() };
+        let path = kept.path.clone();
+        kept.style.name = name.to_owned();
+        self.keep(kept.style)?;
+        std::fs::remove_file(&path).map_err(io("remove", &path))?;
+        Ok(())
+    }
+
+    /// Leaves a style out of lists, or puts it back.
+    ///
+    /// # Errors
+    /// [`StyleError::Unknown`], or where nothing can be written.
+    pub fn set_hidden(&mut self, style: &str, hidden: bool) -> Result<(), StyleError> {
+        let at = self.position(style)?;
+        self.all[at].hidden = hidden;
+        match self.added.get(&self.all[at].name) {
+            Some(kept) => {
+                let style = AddedStyle { hidden, ..kept.style.clone() };
+                self.keep(style)
+            }
+            None => self.save(),
+        }
+    }
+
+    /// Makes one style of several discovered ones, at the place of the first, with its name unless
+    /// another is given.
+    ///
+    /// # Errors
+    /// [`StyleError::Unknown`]; [`StyleError::Merge`] for fewer than two styles, or one that was added;
+    /// [`StyleError::Name`], [`StyleError::Taken`]; or where nothing can be read or written.
+    pub fn merge(
+        &mut self,
+        model: &Model,
+        styles: &[String],
+        name: Option<&str>,
+    ) -> Result<&Style, StyleError> {
+        let mut places = Vec::new();
+        for style in styles {
+            let at = self.position(style)?;
+            if !places.contains(&at) {
+                places.push(at);
+            }
+        }
+        let first = match places[..] {
+            [first, _, ..] if places.iter().all(|at| !self.all[*at].components.is_empty()) => first,
+            _ => return Err(StyleError::Merge),
+        };
+        let name = name.unwrap_or(&self.all[first].name).to_owned();
+        check_name(&name)?;
+        if places.iter().all(|at| self.all[*at].name != name) {
+            self.expect_free(&name)?;
+        }
+        let merged =
+            |get: &dyn Fn(&Style) -> f64| places.iter().map(|at| get(&self.all[*at])).sum();
+        let mut style = Style {
+            components: places.iter().flat_map(|at| self.all[*at].components.clone()).collect(),
+            share: merged(&|style| style.share),
+            name: name.clone(),
+            hidden: false,
+            ..self.all[first].clone()
+        };
+        let reference = Reference::load(model)?;
+        let distribution = self.distribution(&style);
+        Describer::new(model, &reference, &self.mixture).describe(&mut style, &distribution);
+        self.all[first] = style;
+        let gone: Vec<String> = places[1..]
+            .iter()
+            .map(|at| self.all[*at].name.clone())
+            .filter(|n| *n != name)
+            .collect();
+        let mut at = 0;
+        self.all.retain(|_| {
+            at += 1;
+            at - 1 == first || !places.contains(&(at - 1))
+        });
+        if let Some(fit) = &mut self.facts {
+            fit.small.retain(|small| !gone.contains(small));
+        }
+        self.save()?;
+        self.find(&name)
+    }
+
+    /// Takes a merged style apart again: a style for each component, named `style-0` by its number.
+    ///
+    /// # Errors
+    /// [`StyleError::Unknown`]; [`StyleError::Split`] for a style of one component or none; or where
+    /// nothing can be read or written.
+    pub fn split(&mut self, model: &Model, style: &str) -> Result<Vec<String>, StyleError> {
+        let at = self.position(style)?;
+        let merged = self.all[at].clone();
+        if merged.components.len() < 2 {
+            return Err(StyleError::Split { name: merged.name });
+        }
+        let reference = Reference::load(model)?;
+        let describer = Describer::new(model, &reference, &self.mixture);
+        self.all.remove(at);
+        let total: f64 = merged.components.iter().map(|k| self.mixture.weights()[*k]).sum();
+        let mut names = Vec::new();
+        for (n, component) in merged.components.iter().enumerate() {
+            let mut name = format!("style-{component}");
+            while self.all.iter().any(|style| style.name == name) {
+                name.push('\'');
+            }
+            let mut part = Style {
+                name: name.clone(),
+                components: vec![*component],
+                // Shares of single components are not kept; by weight they come close.
+                share: merged.share * self.mixture.weights()[*component] / total,
+                ..merged.clone()
+            };
+            let distribution = self.distribution(&part);
+            describer.describe(&mut part, &distribution);
+            self.all.insert(at + n, part);
+            names.push(name);
+        }
+        self.save()?;
+        Ok(names)
+    }
+
+    /// Removes a style that was added. Discovered ones can be hidden.
+    ///
+    /// # Errors
+    /// [`StyleError::Unknown`], [`StyleError::Discovered`], or where the file can't be removed.
+    pub fn remove(&mut self, style: &str) -> Result<(), StyleError> {
+        let at = self.position(style)?;
+        let name = self.all[at].name.clone();
+        let Some(kept) = self.added.remove(&name) else {
+            return Err(StyleError::Discovered { name });
+        };
+        self.all.remove(at);
+        std::fs::remove_file(&kept.path).map_err(io("remove", &kept.path))?;
+        Ok(())
+    }
+
+    /// Writes a style as a file that another user of the same model can import: an added one as it is, a
+    /// discovered one with its distribution.
+    ///
+    /// # Errors
+    /// [`StyleError::Unknown`], or where the file can't be written.
+    pub fn export(
+        &self,
+        model: &Model,
+        style: &str,
+        path: &Path,
+    ) -> Result<AddedStyle, StyleError> {
+        let style = self.find(style)?;
+        let exported = match self.added.get(&style.name) {
+            Some(kept) => kept.style.clone(),
+            None => AddedStyle {
+                name: style.name.clone(),
+                model_hash: model.hash().to_owned(),
+                kind: model.kind().name.to_owned(),
+                hidden: false,
+                n_windows: style.card.as_ref().map_or(0, |card| card.profile.n_windows),
+                prior_share: 1.0,
+                files: Vec::new(),
+                nearest: style.nearest.clone(),
+                examples: self.examples(&Reference::load(model)?, style),
+                card: style.card.clone(),
+                distribution: self.distribution(style),
+            },
+        };
+        exported.save(path)?;
+        Ok(exported)
+    }
+
+    /// Adds a style from a file that [`Styles::export`] wrote, under its own name or another; returns
+    /// where it is kept.
+    ///
+    /// # Errors
+    /// [`StyleError::OtherModel`] for a style of another model, [`StyleError::Name`],
+    /// [`StyleError::Taken`], or where the file can't be read, or nothing written.
+    pub fn import(
+        &mut self,
+        model: &Model,
+        path: &Path,
+        name: Option<&str>,
+    ) -> Result<PathBuf, StyleError> {
+        let mut style = AddedStyle::read(path, model)?;
+        if let Some(name) = name {
+            name.clone_into(&mut style.name);
+        }
+        check_name(&style.name)?;
+        self.expect_free(&style.name)?;
+        let name = style.name.clone();
+        self.all.push(style.entry());
+        self.keep(style)?;
+        Ok(self.added[&name].path.clone())
+    }
+
+    /// The place of a style in the list.
+    fn position(&self, name: &str) -> Result<usize, StyleError> {
+        let found = &self.find(name)?.name;
+        Ok(self.all.iter().position(|style| style.name == *found).expect("it was found"))
+    }
+
+    /// That no style has a name yet.
+    pub(super) fn expect_free(&self, name: &str) -> Result<(), StyleError> {
+        if self.all.iter().any(|style| style.name == name) {
+            return Err(StyleError::Taken { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Writes an added style and keeps it.
+    pub(super) fn keep(&mut self, style: AddedStyle) -> Result<(), StyleError> {
+        let path = match self.added.get(&style.name) {
+            Some(kept) => style.save(&kept.path).map(|()| kept.path.clone())?,
+            None => self.folders.save_added(&style)?,
+        };
+        self.added.insert(style.name.clone(), super::Kept { style, path });
+        Ok(())
+    }
+
+    /// Writes the list of discovered styles.
+    fn save(&mut self) -> Result<(), StyleError> {
+        let discovered = self.all.iter().filter(|style| !style.is_added()).cloned().collect();
+        let file = StylesFile {
+            mixture: Some(self.fingerprint.clone()),
+            fit: self.facts.clone(),
+            styles: discovered,
+        };
+        self.list_is_users = self.folders.save_list(&file, self.list_is_users)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_can_be_typed_and_are_no_numbers_lists_or_paths() {
+        for good in ["waltz", "my style 2", "späte Lieder", "style-3"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "3", "0.5", "a/b", "a:1", "a,b", ".x", "-x", " x", "x\n", "..", "nan"] {
+            assert!(matches!(check_name(bad), Err(StyleError::Name { .. })), "{bad:?}");
+        }
+        assert!(check_name(&"x".repeat(65)).is_err());
+    }
+}

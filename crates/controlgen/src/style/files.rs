@@ -1,0 +1,170 @@
+//! Where styles are kept: the model folder, or, where that can't be written, a folder of the user's.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::fit::FitFacts;
+use super::{AddedStyle, Style};
+use crate::artifact::{ArtifactResult, JsonFormat, io};
+use crate::model::Model;
+
+/// The list's file, in any of the folders.
+const LIST: &str = "styles.json";
+/// Where a model folder keeps added styles.
+const ADDED: &str = "styles";
+/// How the names of added styles' files end.
+const ENDING: &str = ".style.json";
+
+/// `styles.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct StylesFile {
+    /// The mixture that the components are of, by its [`fingerprint`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mixture: Option<String>,
+    /// How it was fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fit: Option<FitFacts>,
+    pub(super) styles: Vec<Style>,
+}
+
+impl JsonFormat for StylesFile {
+    const FORMAT: &'static str = "controlgen.styles";
+    const VERSION: u32 = 1;
+}
+
+/// First 16 hexadecimal digits of the SHA-256 of `mixture.json`.
+pub(super) fn fingerprint(mixture: &[u8]) -> String {
+    let digest = Sha256::digest(mixture);
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a model's styles are read and written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StyleFolders {
+    model: PathBuf,
+    user: Option<PathBuf>,
+    /// The user's folder was asked for: everything is written there.
+    asked: bool,
+}
+
+impl StyleFolders {
+    /// The model folder, and, where that can't be written, the folder that the system has for a user's
+    /// data of this program, below it one for each model hash.
+    pub fn of(model: &Model) -> Self {
+        let user = directories::ProjectDirs::from("", "", "controlgen")
+            .map(|dirs| dirs.data_dir().join("styles").join(model.hash()));
+        Self { model: model.folder().to_owned(), user, asked: false }
+    }
+
+    /// The model folder to read, and the user's folder of [`StyleFolders::of`] to read and to write: for a
+    /// model folder that may go at any time. Where the system names no such folder, the model's.
+    pub fn of_user(model: &Model) -> Self {
+        let folders = Self::of(model);
+        Self { asked: folders.user.is_some(), ..folders }
+    }
+
+    /// The model folder to read, and another to read and to write.
+    pub fn with(model: &Model, folder: &Path) -> Self {
+        Self { model: model.folder().to_owned(), user: Some(folder.to_owned()), asked: true }
+    }
+
+    /// The list of styles of a mixture, and whether it is the user's own.
+    pub(super) fn list(&self, mixture: &str) -> ArtifactResult<(StylesFile, bool)> {
+        if let Some(path) = self.user.as_deref().map(|folder| folder.join(LIST))
+            && path.exists()
+        {
+            let file = StylesFile::load(&path)?;
+            // A list of another fit of the same model is out of date.
+            if file.mixture.as_deref() == Some(mixture) {
+                return Ok((file, true));
+            }
+        }
+        Ok((StylesFile::load(&self.model.join(LIST))?, false))
+    }
+
+    /// Writes a list of styles; returns whether to the user's folder.
+    pub(super) fn save_list(&self, file: &StylesFile, was_users: bool) -> ArtifactResult<bool> {
+        let users = |folder: &PathBuf| file.save(&folder.join(LIST)).map(|()| true);
+        match &self.user {
+            Some(folder) if self.asked || was_users => users(folder),
+            user => match (file.save(&self.model.join(LIST)), user) {
+                (Err(_), Some(folder)) => users(folder),
+                (result, _) => result.map(|()| false),
+            },
+        }
+    }
+
+    /// Files of added styles, those of the model folder first, each folder's in order of their names.
+    pub(super) fn added(&self) -> ArtifactResult<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for folder in [Some(self.model.join(ADDED)), self.user.clone()].into_iter().flatten() {
+            if !folder.is_dir() {
+                continue;
+            }
+            let first = paths.len();
+            for entry in std::fs::read_dir(&folder).map_err(io("read the folder", &folder))? {
+                let path = entry.map_err(io("read the folder", &folder))?.path();
+                if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING)) {
+                    paths.push(path);
+                }
+            }
+            paths[first..].sort();
+        }
+        Ok(paths)
+    }
+
+    /// Writes an added style; returns where.
+    pub(super) fn save_added(&self, style: &AddedStyle) -> ArtifactResult<PathBuf> {
+        let save = |folder: &Path| {
+            let path = folder.join(format!("{}{ENDING}", style.name));
+            style.save(&path).map(|()| path)
+        };
+        match &self.user {
+            Some(folder) if self.asked => save(folder),
+            user => match (save(&self.model.join(ADDED)), user) {
+                (Err(_), Some(folder)) => save(folder),
+                (result, _) => result,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, mixture: &str) -> StylesFile {
+        let text = format!(r#"{{"component": 0, "name": "{name}"}}"#);
+        let style = serde_json::from_str(&text).unwrap();
+        StylesFile { mixture: Some(mixture.to_owned()), fit: None, styles: vec![style] }
+    }
+
+    #[test]
+    fn lists_go_to_the_model_folder_or_else_to_the_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, user) = (folder.path().join("model"), folder.path().join("user"));
+        let folders = StyleFolders { model: model.clone(), user: Some(user.clone()), asked: false };
+        assert!(!folders.save_list(&file("a", "m"), false).unwrap());
+        assert_eq!(folders.list("m").unwrap(), (file("a", "m"), false));
+
+        // A file in the folder's place: nothing can be written there.
+        let broken = folder.path().join("broken");
+        std::fs::write(&broken, b"x").unwrap();
+        let unwritable = StyleFolders { model: broken, ..folders.clone() };
+        assert!(unwritable.save_list(&file("b", "m"), false).unwrap());
+        assert_eq!(folders.list("m").unwrap(), (file("b", "m"), true));
+        assert_eq!(folders.list("other").unwrap(), (file("a", "m"), false), "of another fit");
+
+        let asked = StyleFolders { asked: true, ..folders };
+        assert!(asked.save_list(&file("c", "m"), false).unwrap());
+        assert_eq!(StylesFile::load(&model.join(LIST)).unwrap(), file("a", "m"));
+    }
+
+    #[test]
+    fn a_mixture_is_known_by_its_bytes() {
+        // SHA-256 of "abc" (FIPS 180-2, B.1).
+        assert_eq!(fingerprint(b"abc"), "ba7816bf8f01cfea");
+    }
+}

@@ -1,0 +1,215 @@
+//! A user's pieces as windows: whatever the files hold, and what was done to use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use note_seq::midi::{self, ReadOptions};
+use note_seq::{NoteSequence, Program, SkipReason, TimeSignature};
+use serde::{Deserialize, Serialize};
+
+use crate::kind::{Kind, Window};
+
+/// Semitones of an octave, by which music out of range is moved.
+const OCTAVE: i32 = 12;
+/// Pitches of the models, the piano's: music whose middle lies outside these is moved into them.
+const LOWEST: f64 = 21.0;
+const HIGHEST: f64 = 108.0;
+
+/// What was used of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedFile {
+    /// The file's name, without its folder.
+    pub file: String,
+    /// The tracks used.
+    pub tracks: Vec<UsedTrack>,
+    /// What was changed so that something could be used.
+    pub changes: Vec<Change>,
+    /// What was left out, by reason, as the corpus counts it.
+    pub left_out: BTreeMap<String, usize>,
+}
+
+/// What was used of a track, or of a set of tracks for a kind of several parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedTrack {
+    /// Its instruments, one for each part.
+    pub instruments: Vec<u32>,
+    /// Their names in the file, of those that have one.
+    pub names: Vec<String>,
+    /// Windows that were new.
+    pub n_windows: usize,
+    /// The first bar, from 0.
+    pub first_bar: u32,
+    /// The first bar of the last window, from 0.
+    pub last_bar: u32,
+}
+
+/// What was changed so that a file could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Bars of another metre were cut as bars of 4/4.
+    CutAsFourFour,
+    /// Instruments counted whatever their programs.
+    AnyProgram,
+    /// The music was moved up by so many semitones, or down.
+    Moved(
+        /// Semitones.
+        i32,
+    ),
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::CutAsFourFour => f.write_str("its metre was cut as 4/4"),
+            Self::AnyProgram => f.write_str("instruments of all programs were taken"),
+            Self::Moved(semitones) => write!(f, "it was moved by {semitones:+} semitones"),
+        }
+    }
+}
+
+/// A file that gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedFile {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Windows of a file, with what was used.
+pub(super) struct Piece {
+    pub(super) windows: Vec<Window>,
+    pub(super) used: UsedFile,
+}
+
+/// Reads a file's windows.
+///
+/// # Errors
+/// Why there are none, in words.
+pub(super) fn read(path: &Path, kind: &Kind) -> Result<Piece, String> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let bytes = std::fs::read(path).map_err(|error| format!("it can't be read: {error}"))?;
+    let read = midi::read(&bytes, &ReadOptions::default()).map_err(|error| error.to_string())?;
+    of_sequence(read.sequence, &name, kind).map_err(|reason| {
+        format!("it has no window of `{}`: {reason}; it needs {}", kind.name, kind.needs)
+    })
+}
+
+/// A sequence's windows: as it is, or with changes where it has none otherwise.
+fn of_sequence(mut sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
+    let mut changes = Vec::new();
+    loop {
+        let conversion = kind.windows(&sequence);
+        if !conversion.windows.is_empty() {
+            let left_out = conversion.skipped.iter().map(|(why, n)| (why.name().to_owned(), *n));
+            let used = UsedFile {
+                file: name.to_owned(),
+                tracks: tracks(&sequence, &conversion.windows),
+                changes,
+                left_out: left_out.collect(),
+            };
+            return Ok(Piece { windows: conversion.windows, used });
+        }
+        let refused = |reason: SkipReason| conversion.skipped.contains_key(&reason);
+        let metre = refused(SkipReason::WrongBarLength) || refused(SkipReason::BadTimeSignature);
+        if metre && !changes.contains(&Change::CutAsFourFour) {
+            sequence.time_signatures = vec![TimeSignature::default()];
+            changes.push(Change::CutAsFourFour);
+        } else if refused(SkipReason::ProgramNotAllowed) && !changes.contains(&Change::AnyProgram) {
+            for note in sequence.notes.iter_mut().filter(|note| !note.is_drum) {
+                note.program = Program::default();
+            }
+            changes.push(Change::AnyProgram);
+        } else if let (true, Some(semitones)) = (
+            refused(SkipReason::PitchOutOfRange)
+                && !changes.iter().any(|change| matches!(change, Change::Moved(_))),
+            into_range(&sequence),
+        ) {
+            sequence.transpose(semitones);
+            changes.push(Change::Moved(semitones));
+        } else {
+            return Err(conversion.why_empty().unwrap_or(SkipReason::NoNotes));
+        }
+    }
+}
+
+/// Whole octaves, in semitones, that bring the middle of the music into the models' range; none if it is
+/// there.
+fn into_range(sequence: &NoteSequence) -> Option<i32> {
+    let pitches = || sequence.notes.iter().filter(|n| !n.is_drum).map(|n| f64::from(n.pitch.get()));
+    let n = pitches().count().max(1) as f64;
+    let mean = pitches().sum::<f64>() / n;
+    match mean {
+        low if low < LOWEST => Some(OCTAVE * (((LOWEST - low) / 12.0).ceil() as i32)),
+        high if high > HIGHEST => Some(-OCTAVE * (((high - HIGHEST) / 12.0).ceil() as i32)),
+        _ => None,
+    }
+}
+
+/// The tracks that windows come from.
+fn tracks(sequence: &NoteSequence, windows: &[Window]) -> Vec<UsedTrack> {
+    let all: BTreeSet<&[u32]> = windows.iter().map(|w| w.instruments.as_slice()).collect();
+    let track = |instruments: &[u32]| {
+        let own = || windows.iter().filter(|w| w.instruments == instruments).map(|w| w.start_bar);
+        let name = |instrument: &u32| sequence.instrument_name(*instrument).map(str::to_owned);
+        UsedTrack {
+            instruments: instruments.to_vec(),
+            names: instruments.iter().filter_map(name).collect(),
+            n_windows: own().count(),
+            first_bar: own().min().unwrap_or(0),
+            last_bar: own().max().unwrap_or(0),
+        }
+    };
+    all.into_iter().map(track).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    fn piece() -> NoteSequence {
+        synthetic::piece(0, 3, 0).with_notes(|note| !note.is_drum)
+    }
+
+    #[test]
+    fn a_clean_piece_is_used_as_it_is_and_says_which_tracks_and_bars() {
+        let piece = of_sequence(piece(), "x.mid", &Kind::mel_2bar()).unwrap();
+        assert_eq!((piece.used.file.as_str(), piece.used.changes.len()), ("x.mid", 0));
+        let melody = &piece.used.tracks[0];
+        assert_eq!((melody.names.as_slice(), melody.first_bar), (&["melody".to_owned()][..], 0));
+        let n: usize = piece.used.tracks.iter().map(|track| track.n_windows).sum();
+        assert_eq!(n, piece.windows.len());
+    }
+
+    #[test]
+    fn other_metres_programs_and_registers_are_made_to_fit() {
+        let mut odd = piece();
+        odd.time_signatures =
+            vec![TimeSignature { numerator: 3, denominator: 4, ..TimeSignature::default() }];
+        for note in &mut odd.notes {
+            note.program = Program::saturating(90);
+        }
+        let piece = of_sequence(odd, "x.mid", &Kind::mel_2bar()).unwrap();
+        assert_eq!(piece.used.changes, [Change::CutAsFourFour, Change::AnyProgram]);
+
+        let mut low = self::piece();
+        low.notes.iter_mut().for_each(|note| note.pitch = note_seq::Pitch::new(3).unwrap());
+        let piece = of_sequence(low, "x.mid", &Kind::mel_2bar()).unwrap();
+        assert_eq!(piece.used.changes, [Change::Moved(24)]);
+        assert_eq!(piece.used.changes[0].to_string(), "it was moved by +24 semitones");
+    }
+
+    #[test]
+    fn what_has_no_window_says_why() {
+        let drums = synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
+        let refused = of_sequence(drums, "x", &Kind::mel_2bar());
+        assert_eq!(refused.err(), Some(SkipReason::Drums));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.mid");
+        std::fs::write(&path, b"no music").unwrap();
+        assert!(read(&path, &Kind::mel_2bar()).is_err());
+        assert!(read(&folder.path().join("y"), &Kind::mel_2bar()).err().unwrap().contains("read"));
+    }
+}
