@@ -155,7 +155,7 @@ fn grids_ways_and_variations() {
         "interpolate --corners style:0 style:1 midi/hymn/hymn-000.mid midi/blues/blues-000.mid";
     dir.ok(&format!("{grid} --size 3 --model run/model -o grid"));
     let files = names(&dir.path("grid"));
-    assert_eq!(files.iter().filter(|name| name.ends_with(".mid")).count(), 9 + 3);
+    assert_eq!(files.iter().filter(|name| name.contains(".mid")).count(), 9 + 3);
     assert!(files.contains(&"grid-02-01.mid".to_owned()), "{files:?}");
     let way =
         "interpolate style:0 style:1 style:0 --steps 5 --joining lerp --model run/model -o way";

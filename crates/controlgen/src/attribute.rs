@@ -268,7 +268,7 @@ mod tests {
             measure(Attribute::Syncopation, &tokens).unwrap()
         };
         // The second eighth held over beat 2 (-3 to -2) and beat 3 (-1): 2 levels.
-        assert_eq!(bars(&[0, 2, 10, 12, 16]), (2.0 + 0.0) / 2.0);
+        assert_eq!(bars(&[0, 2, 10, 12, 16]), f64::midpoint(2.0, 0.0));
         // The last sixteenth of a bar held over the next bar's first: 4 levels.
         assert_eq!(bars(&[0, 15]), 4.0 / 2.0);
         assert_eq!(bars(&[0, 8, 16, 24]), 0.0);

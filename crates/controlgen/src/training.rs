@@ -139,6 +139,7 @@ impl CorpusTokens {
 ///
 /// # Errors
 /// See [`TrainingError`]; checkpoints written until then stay good.
+#[expect(clippy::too_many_lines, reason = "the run from top to bottom, step after step")]
 pub fn train(
     request: &TrainRequest,
     device: &Device,

@@ -86,7 +86,7 @@ pub(crate) struct LabelArgs {
     #[arg(long, value_name = "COLUMN", default_value = "label", requires = "labels")]
     pub(crate) label_column: String,
     /// The table's column of file names: paths or ends of paths, with or without ending [default:
-    /// the first there is of file, midi_filename, filename, path, name]
+    /// the first there is of file, `midi_filename`, filename, path, name]
     #[arg(long, value_name = "COLUMN", requires = "labels")]
     pub(crate) file_column: Option<String>,
     /// A column of the table that says which files are of one piece, in place of --group

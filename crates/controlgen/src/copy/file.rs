@@ -18,7 +18,7 @@ use musicvae::WindowLayout;
 
 use super::index::{CopyIndex, END, LineRow};
 use super::{CopyError, FILE};
-use crate::artifact::{ArtifactError, read, write_atomic};
+use crate::artifact::{read, write_atomic};
 use crate::model::Model;
 
 const MAGIC: &[u8; 8] = b"CGCOPYIX";
@@ -69,7 +69,7 @@ impl CopyIndex {
     /// # Errors
     /// [`CopyError`]: where it is missing, damaged, something else, or of another version.
     pub fn load(path: &Path) -> Result<Self, CopyError> {
-        let bytes = read(path).map_err(ArtifactError::from)?;
+        let bytes = read(path)?;
         let owned = || path.to_owned();
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
             return Err(CopyError::Foreign { path: owned() });

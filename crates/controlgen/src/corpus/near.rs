@@ -6,7 +6,7 @@
 //! are near-duplicates where the sets overlap by [`SIMILAR`] or more (Jaccard: shared turns over all
 //! turns). Files without tones are the set of their runs of [`BEAT`] successive drums.
 //!
-//! The overlap is estimated from signatures of [`N_BINS`] numbers: one-permutation MinHash (Li, Owen,
+//! The overlap is estimated from signatures of [`N_BINS`] numbers: one-permutation `MinHash` (Li, Owen,
 //! Zhang, "One Permutation Hashing", NIPS 2012) with empty bins filled from their neighbours
 //! (Shrivastava, Li, "Densifying One Permutation Hashing", ICML 2014). Pairs worth a look are those
 //! that agree in one of [`N_BANDS`] bands of the signature, found by sorting on disk; none else is
@@ -70,11 +70,11 @@ pub(super) fn signature(sequence: &NoteSequence) -> Option<Vec<u32>> {
             line.get(1..).unwrap_or_default().windows(TURN).for_each(&mut put);
         }
     }
-    densified(bins)
+    densified(&bins)
 }
 
 /// Empty bins take the value of the next filled one, changed by the distance.
-fn densified(bins: [Option<u32>; N_BINS]) -> Option<Vec<u32>> {
+fn densified(bins: &[Option<u32>; N_BINS]) -> Option<Vec<u32>> {
     if bins.iter().flatten().count() < MIN_FILLED {
         return None;
     }

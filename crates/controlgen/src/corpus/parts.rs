@@ -75,7 +75,8 @@ struct Writer {
 
 impl Writer {
     fn create(path: PathBuf) -> ArtifactResult<Self> {
-        let temporary = path.with_extension("new");
+        // Beside it, and not by its stem: the two files of a part differ in their ending only.
+        let temporary = path.with_added_extension("new");
         let file = File::create(&temporary).map_err(io("write", &temporary))?;
         let mut zstd = zstd::Encoder::new(BufWriter::new(file), ZSTD_LEVEL)
             .map_err(io("write", &temporary))?;
@@ -176,17 +177,16 @@ fn records<T: DeserializeOwned>(paths: Vec<PathBuf>) -> impl Iterator<Item = Art
                 continue;
             };
             let mut length = [0; 4];
-            match reader.read(&mut length[..1]).map_err(io("read", path))? {
-                0 => current = None,
-                _ => {
-                    let failed = |error| io("read", path)(error);
-                    reader.read_exact(&mut length[1..]).map_err(failed)?;
-                    let length = usize::try_from(u32::from_le_bytes(length));
-                    buffer.resize(length.map_err(|e| failed(std::io::Error::other(e)))?, 0);
-                    reader.read_exact(&mut buffer).map_err(failed)?;
-                    let value = postcard::from_bytes(&buffer);
-                    return value.map(Some).map_err(|e| failed(std::io::Error::other(e)));
-                }
+            if reader.read(&mut length[..1]).map_err(io("read", path))? == 0 {
+                current = None;
+            } else {
+                let failed = |error| io("read", path)(error);
+                reader.read_exact(&mut length[1..]).map_err(failed)?;
+                let length = usize::try_from(u32::from_le_bytes(length));
+                buffer.resize(length.map_err(|e| failed(std::io::Error::other(e)))?, 0);
+                reader.read_exact(&mut buffer).map_err(failed)?;
+                let value = postcard::from_bytes(&buffer);
+                return value.map(Some).map_err(|e| failed(std::io::Error::other(e)));
             }
         }
     };

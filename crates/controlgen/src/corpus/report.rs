@@ -189,12 +189,11 @@ impl CorpusReport {
                 self.n_files_repaired += usize::from(read.n_repairs > 0);
                 self.n_repairs += read.n_repairs;
                 self.histograms.count_file(read);
-                match read.why_empty {
-                    Some(reason) => self.skip(facts, reason.name(), None),
-                    None => {
-                        self.n_files_used += 1;
-                        self.count_label(facts, n_kept);
-                    }
+                if let Some(reason) = read.why_empty {
+                    self.skip(facts, reason.name(), None);
+                } else {
+                    self.n_files_used += 1;
+                    self.count_label(facts, n_kept);
                 }
             }
             Outcome::Refused { reason, detail } => self.skip(facts, reason, Some(detail.clone())),

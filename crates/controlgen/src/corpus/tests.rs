@@ -109,7 +109,7 @@ fn bad_files_are_counted_and_do_not_stop_the_rest() {
     many.extend([0, 0x90, 60, 1]);
     many.resize(1_000_022, 0);
     write(&music.join("many.mid"), &many);
-    write(&music.join("large.mid"), &[0; 3 << 20]);
+    write(&music.join("large.mid"), &vec![0; 3 << 20]);
     let mut options = options(&music);
     options.read.limits.max_bytes = (3 << 20) - 1;
     options.read.limits.max_events = 100_000;

@@ -116,19 +116,14 @@ impl EvalData {
         if train.rows.is_empty() {
             return Err(EvalError::NoTrain { corpus: corpus.to_owned() });
         }
-        match latents {
-            Some(folder) => look_up(model, folder, [&mut train, &mut heldout])?,
-            None => {
-                progress.begin(
-                    "encoding",
-                    "windows",
-                    (train.rows.len() + heldout.rows.len()) as u64,
-                );
-                for side in [&mut train, &mut heldout] {
-                    encode_side(model, corpus, side, progress)?;
-                }
-                progress.end();
+        if let Some(folder) = latents {
+            look_up(model, folder, [&mut train, &mut heldout])?;
+        } else {
+            progress.begin("encoding", "windows", (train.rows.len() + heldout.rows.len()) as u64);
+            for side in [&mut train, &mut heldout] {
+                encode_side(model, corpus, side, progress)?;
             }
+            progress.end();
         }
         let corpus_hash = hasher.finalize().to_hex()[..16].to_owned();
         Ok(Self { train, heldout, corpus_hash })

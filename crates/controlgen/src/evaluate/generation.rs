@@ -156,7 +156,7 @@ fn overlaps(section: &mut Section, sets: &[Compared], ceiling: &Compared, n: usi
     };
     for name in MGEVAL_NAMES {
         let Some(value) = area(first, name) else { continue };
-        let key = format!("generation.overlap.{}", name.replace(' ', "_").replace('-', "_"));
+        let key = format!("generation.overlap.{}", name.replace([' ', '-'], "_"));
         let title = format!("overlapping area, {name}");
         let figure = Figure::new(&key, &title, value, "area", n);
         section.push(beside(figure, sets, ceiling, |set| area(set, name)));

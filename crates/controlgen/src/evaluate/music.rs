@@ -103,7 +103,7 @@ pub const MGEVAL_NAMES: [&str; 9] = [
 ///
 /// - `total_used_pitch`: different pitches; `total_used_note`: notes
 /// - `total_pitch_class_histogram`, weighted by duration
-/// - `pitch_class_transition_matrix` (pretty_midi's): from a note to the one that begins where it
+/// - `pitch_class_transition_matrix` (`pretty_midi`'s): from a note to the one that begins where it
 ///   ends; rests break the chain
 /// - `pitch_range`; `avg_pitch_shift`: mean absolute interval, in semitones
 /// - `avg_IOI`: from onset to onset, here in sixteenths

@@ -119,7 +119,7 @@ fn ranks(values: &[f64]) -> Vec<f64> {
         let tied =
             order[first..].iter().take_while(|i| values[**i] == values[order[first]]).count();
         // Ranks first + 1 … first + tied.
-        let rank = first as f64 + (tied as f64 + 1.0) / 2.0;
+        let rank = first as f64 + f64::midpoint(tied as f64, 1.0);
         order[first..first + tied].iter().for_each(|i| ranks[*i] = rank);
         first += tied;
     }

@@ -148,7 +148,7 @@ mod tests {
         let (mut a, mut b) = (vec![0; 16], vec![0; 16]);
         (a[0], a[8]) = (41, 45);
         (b[0], b[4]) = (48, 1);
-        let empty = vec![0; 16];
+        let empty = [0; 16];
         let profile = Profile::of(&layout(), [&a[..], &b[..], &empty[..]]);
         assert_eq!(profile.n_windows, 3);
         let density = profile.feature(Feature::NoteDensity);

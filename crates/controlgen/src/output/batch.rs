@@ -14,6 +14,7 @@ use crate::artifact::{ArtifactError, ArtifactResult, write_atomic};
 
 /// What is written besides MIDI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Formats {
     /// Sound: `NAME.wav`.
     pub wav: bool,

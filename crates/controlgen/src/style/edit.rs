@@ -43,7 +43,7 @@ impl Styles {
         let old = std::mem::replace(&mut self.all[at].name, name.to_owned());
         let Some(mut kept) = self.added.remove(&old) else { return self.save() };
         let path = kept.path.clone();
-        kept.style.name = name.to_owned();
+        name.clone_into(&mut kept.style.name);
         self.keep(kept.style)?;
         std::fs::remove_file(&path).map_err(io("remove", &path))?;
         Ok(())

@@ -1,6 +1,6 @@
 //! A distribution of a few windows: what they say, with the model's own styles where they say nothing.
 //!
-//! Chosen by held-out likelihood on composers whom the model had not seen (three of OpenScore Lieder,
+//! Chosen by held-out likelihood on composers whom the model had not seen (three of `OpenScore` Lieder,
 //! dance tunes of two collections; 64 active dimensions, 16 full components; other files of the same
 //! composer, mean over 30 draws of 1, 2, 5 and 10 files, nats a window): the mixture as it is 299.9;
 //! adaptation with relevance 16 303.3, 306.0, 311.7, 316.7 (relevance 4: 304.6, 307.0, 311.3, 315.2); one

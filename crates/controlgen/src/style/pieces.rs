@@ -194,7 +194,8 @@ mod tests {
         let piece = of_sequence(odd, "x.mid", &Kind::mel_2bar()).unwrap();
         assert_eq!(piece.used.changes, [Change::CutAsFourFour, Change::AnyProgram]);
 
-        let mut low = self::piece();
+        // The melody alone: the bass is of another program.
+        let mut low = self::piece().with_notes(|note| note.instrument == 0);
         low.notes.iter_mut().for_each(|note| note.pitch = note_seq::Pitch::new(3).unwrap());
         let piece = of_sequence(low, "x.mid", &Kind::mel_2bar()).unwrap();
         assert_eq!(piece.used.changes, [Change::Moved(24)]);

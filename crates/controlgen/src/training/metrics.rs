@@ -152,6 +152,36 @@ fn kept_lines(bytes: &[u8], n_steps: u64) -> Vec<u8> {
     bytes.split_inclusive(|b| *b == b'\n').filter(keep).flatten().copied().collect()
 }
 
+/// Figures for tests.
+#[cfg(test)]
+pub(super) fn step_metrics(step: u64) -> StepMetrics {
+    StepMetrics {
+        step,
+        loss: 100.0 / (step + 1) as f64,
+        reconstruction_nats: 90.0 / (step + 1) as f64,
+        kl_bits: 3.5,
+        beta: 0.25,
+        learning_rate: 0.001,
+        sampling_probability: 0.5,
+        gradient_norm: 2.0,
+    }
+}
+
+/// Figures for tests.
+#[cfg(test)]
+pub(super) fn heldout() -> Evaluation {
+    Evaluation {
+        n_windows: 7,
+        reconstruction_nats: 40.0,
+        kl_bits: 12.5,
+        teacher_forced_accuracy: 0.75,
+        sampled_accuracy: 0.5,
+        parts: Vec::new(),
+        active_units: 3,
+        active_std_dev: Some(0.5),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -187,35 +217,5 @@ mod tests {
         let (_, history) = MetricsFile::open(&path, 1).unwrap();
         assert_eq!(history.steps, [StepPoint { elapsed_secs: 1.5, metrics }]);
         assert_eq!(history.evaluations, [EvaluationPoint { step: 1, evaluation }]);
-    }
-}
-
-/// Figures for tests.
-#[cfg(test)]
-pub(super) fn step_metrics(step: u64) -> StepMetrics {
-    StepMetrics {
-        step,
-        loss: 100.0 / (step + 1) as f64,
-        reconstruction_nats: 90.0 / (step + 1) as f64,
-        kl_bits: 3.5,
-        beta: 0.25,
-        learning_rate: 0.001,
-        sampling_probability: 0.5,
-        gradient_norm: 2.0,
-    }
-}
-
-/// Figures for tests.
-#[cfg(test)]
-pub(super) fn heldout() -> Evaluation {
-    Evaluation {
-        n_windows: 7,
-        reconstruction_nats: 40.0,
-        kl_bits: 12.5,
-        teacher_forced_accuracy: 0.75,
-        sampled_accuracy: 0.5,
-        parts: Vec::new(),
-        active_units: 3,
-        active_std_dev: Some(0.5),
     }
 }

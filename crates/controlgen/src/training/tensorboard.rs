@@ -1,7 +1,7 @@
-//! Event files for TensorBoard, made of the run's metrics.
+//! Event files for `TensorBoard`, made of the run's metrics.
 //!
-//! An event file is a sequence of TFRecords, each one `Event` in protobuf's encoding
-//! (tensorflow/core/util/event.proto, framework/summary.proto, lib/io/record_writer.cc):
+//! An event file is a sequence of `TFRecords`, each one `Event` in protobuf's encoding
+//! (tensorflow/core/util/event.proto, framework/summary.proto, `lib/io/record_writer.cc)`:
 //!
 //! ```text
 //! record: length u64 | masked CRC-32C of the length | payload | masked CRC-32C of the payload
@@ -22,7 +22,7 @@ use musicvae::train::StepMetrics;
 use super::metrics::History;
 use crate::artifact::{ArtifactResult, create_folder, io, write_atomic};
 
-/// How the files are called: TensorBoard finds them by `tfevents` and reads them in the order of
+/// How the files are called: `TensorBoard` finds them by `tfevents` and reads them in the order of
 /// their names, which have the second they begin in.
 const BEGINNING: &str = "events.out.tfevents.";
 const END: &str = ".controlgen";

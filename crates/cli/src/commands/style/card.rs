@@ -131,9 +131,11 @@ fn bars(histogram: &[f64]) -> String {
     let most = histogram.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     histogram
         .iter()
-        .map(|share| match (share / most * BARS.len() as f64).ceil() {
-            height if height >= 1.0 => BARS[(height as usize).min(BARS.len()) - 1],
-            _ => ' ',
+        .map(|share| {
+            // The highest bar that the share reaches.
+            let reached =
+                (1..=BARS.len()).rev().find(|n| share / most * BARS.len() as f64 > *n as f64 - 1.0);
+            reached.map_or(' ', |n| BARS[n - 1])
         })
         .collect()
 }
