@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::ObjectiveConfig;
+use crate::elbo::FreeBits;
 use crate::generate::{Generator, Sampling};
 use crate::model::{MusicVae, Posteriors};
 use crate::sampling::argmax;
@@ -59,9 +61,24 @@ impl Evaluation {
         self.active_units == 0 || self.kl_bits < COLLAPSED_KL_BITS
     }
 
-    /// The negative evidence lower bound in nats per window: what "best" means for checkpoints.
+    /// The negative evidence lower bound in nats per window.
     pub fn negative_elbo_nats(&self) -> f64 {
         self.reconstruction_nats + self.kl_bits * std::f64::consts::LN_2
+    }
+
+    /// What training minimises once its schedules have run out, in nats per window: what "best" means
+    /// for checkpoints. The bound itself would not do: with a small beta it rises while the latents
+    /// learn to carry more, and the first checkpoint would be the best for good.
+    ///
+    /// `reconstruction + max beta · max(kl - free bits · ln 2, 0)`; bits that are free in each dimension
+    /// are not taken off, because only the whole KL term is known here.
+    pub fn objective_nats(&self, objective: &ObjectiveConfig) -> f64 {
+        let free_bits = match objective.free_bits {
+            FreeBits::PerSequence(bits) => bits,
+            FreeBits::PerDimension { .. } => 0.0,
+        };
+        let cost = (self.kl_bits - free_bits).max(0.0) * std::f64::consts::LN_2;
+        self.reconstruction_nats + objective.beta.max() * cost
     }
 }
 
@@ -199,6 +216,27 @@ mod tests {
         assert_eq!(mean_over(&values, 3, &[0, 2]), Some(0.25));
         assert_eq!(mean_over(&values, 3, &[]), None);
         assert_eq!(mean_over(&[], 3, &[1]), None);
+    }
+
+    #[test]
+    fn the_objective_weighs_the_bits_that_cost() {
+        let evaluation = Evaluation {
+            n_windows: 1,
+            reconstruction_nats: 20.0,
+            kl_bits: 52.0,
+            teacher_forced_accuracy: 1.0,
+            sampled_accuracy: 1.0,
+            active_units: 3,
+            active_std_dev: None,
+            parts: Vec::new(),
+        };
+        let mut objective = crate::presets::find("cat-mel_2bar_tiny").unwrap().training.objective;
+        // 32 bits are free, beta ends at 0.2: 20 + 0.2 · 20 · ln 2.
+        let expected = 20.0 + 4.0 * std::f64::consts::LN_2;
+        assert!((evaluation.objective_nats(&objective) - expected).abs() < 1e-12);
+        objective.free_bits = FreeBits::PerDimension { per_dimension: 1.0 };
+        let expected = 20.0 + 10.4 * std::f64::consts::LN_2;
+        assert!((evaluation.objective_nats(&objective) - expected).abs() < 1e-12);
     }
 
     #[test]

@@ -296,10 +296,10 @@ impl Trainer {
     pub fn evaluate(&mut self, windows: Windows<'_>) -> Option<Evaluation> {
         self.evaluated_at = Some(self.step);
         let evaluation = evaluate(&self.model(), windows, self.seed)?;
-        let nats = evaluation.negative_elbo_nats();
-        let is_sound = self.watch.see_score(self.step, nats);
-        if is_sound && self.best.is_none_or(|best| nats < best.negative_elbo_nats) {
-            self.best = Some(Best { step: self.step, negative_elbo_nats: nats });
+        let is_sound = self.watch.see_score(self.step, evaluation.negative_elbo_nats());
+        let nats = evaluation.objective_nats(&self.training.objective);
+        if is_sound && self.best.is_none_or(|best| nats < best.objective_nats) {
+            self.best = Some(Best { step: self.step, objective_nats: nats });
             self.n_since_best = 0;
         }
         Some(evaluation)

@@ -151,7 +151,7 @@ impl TrainProgress for Training {
 
     fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation) {
         let nats = evaluation.negative_elbo_nats();
-        let is_best = self.heldout.iter().all(|before| nats < *before);
+        let is_lowest = self.heldout.iter().all(|before| nats < *before);
         self.heldout.push(nats);
         let warning = collapse_warning(evaluation);
         if let Some(panel) = &self.panel {
@@ -159,7 +159,7 @@ impl TrainProgress for Training {
                 "{}  {nats:.2} nats after step {n_steps}{}; accuracy {:.3}, sampled {:.3}; KL {:.1} \
                  bits, {} active units",
                 sparkline(&self.heldout),
-                if is_best { ", the best so far" } else { "" },
+                if is_lowest { ", the lowest so far" } else { "" },
                 evaluation.teacher_forced_accuracy,
                 evaluation.sampled_accuracy,
                 evaluation.kl_bits,

@@ -19,8 +19,10 @@ const VERSION: u32 = 1;
 pub struct Best {
     /// Steps made when it was scored.
     pub step: u64,
-    /// Its negative evidence lower bound, in nats per window.
-    pub negative_elbo_nats: f64,
+    /// Its [`Evaluation::objective_nats`](crate::Evaluation::objective_nats). Earlier versions kept the
+    /// negative evidence lower bound, which is larger.
+    #[serde(alias = "negative_elbo_nats")]
+    pub objective_nats: f64,
 }
 
 /// The three files of a checkpoint.

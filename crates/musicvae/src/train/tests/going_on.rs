@@ -8,7 +8,7 @@ use crate::weights::Precision;
 #[derive(Default)]
 struct Ear {
     steps: Vec<StepMetrics>,
-    evaluations: Vec<(u64, f64)>,
+    evaluations: Vec<(u64, Evaluation)>,
     checkpoints: Vec<Checkpoint>,
     stop_after: Option<usize>,
     waits_are_parts: bool,
@@ -31,7 +31,7 @@ impl TrainObserver for Ear {
     }
 
     fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation) {
-        self.evaluations.push((n_steps, evaluation.negative_elbo_nats()));
+        self.evaluations.push((n_steps, evaluation.clone()));
     }
 
     fn on_checkpoint(
@@ -119,10 +119,12 @@ fn evaluations_and_checkpoints_have_schedules_of_their_own() {
     assert_eq!(ear.evaluated_at(), [3, 6, 9, 10]);
     // Every fourth step, the end, and wherever the score was the best so far.
     let mut expected = vec![4, 8, 10];
+    let objective = training().objective;
     let mut best = f64::INFINITY;
-    for (step, nats) in &ear.evaluations {
-        if *nats < best {
-            best = *nats;
+    for (step, evaluation) in &ear.evaluations {
+        let nats = evaluation.objective_nats(&objective);
+        if nats < best {
+            best = nats;
             expected.push(*step);
         }
     }
