@@ -66,14 +66,14 @@ fn a_report_says_what_is_there_and_what_is_not() {
     dir.ok("corpus build midi -o corpus --labels styles.csv --label-column style");
     let report = dir.ok("corpus report corpus");
     for part in [
-        "13 MIDI files, 12 gave windows",
-        "3 of 13 files have a label, of 2 labels",
+        "28 MIDI files, 27 gave windows",
+        "3 of 28 files have a label, of 2 labels",
         "1                       not_midi  page.mid",
         "solemn  2",
         "notes by octave",
         "windows by notes a bar",
         "files by quarter notes a minute",
-        "4/4  12",
+        "4/4  27",
     ] {
         assert!(report.contains(part), "no `{part}` in\n{report}");
     }

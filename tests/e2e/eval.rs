@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{TestDir, names};
 
 /// A quick evaluation of the shared model.
-const EVAL: &str = "eval --model run/model --corpus corpus --latents run/latents --windows 60 --resamples 2 -k 2 -o";
+const EVAL: &str = "eval --model run/model --corpus corpus --latents run/latents --windows 200 --resamples 2 -k 2 -o";
 
 fn figure<'a>(report: &'a Value, key: &str) -> &'a Value {
     let sections = report["sections"].as_array().unwrap().iter();

@@ -54,7 +54,7 @@ fn styles_are_renamed_merged_split_and_hidden_for_good() {
     assert!((list["styles"][0]["share"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert_eq!(list["styles"][0]["components"], serde_json::json!([0, 1]));
     let written = dir.json("generate --model run/model --style both -n 2 --seed 1 -o out");
-    assert!((written[0]["membership"].as_f64().unwrap() - 1.0).abs() < 1e-6);
+    assert!((written["pieces"][0]["membership"].as_f64().unwrap() - 1.0).abs() < 1e-6);
     dir.ok("style split both --model run/model");
     assert_eq!(listed(""), ["style-0", "style-1"]);
 
@@ -87,8 +87,8 @@ fn a_style_of_a_few_pieces_can_be_used_handed_on_and_removed() {
     let text = dir.ok("style show mine --model run/model");
     assert!(text.contains("used      reel-000.mid track"), "{text}");
     let written = dir.json("generate --model run/model --style mine -n 3 --seed 1 -o out");
-    assert_eq!(written.as_array().unwrap().len(), 3);
-    assert!((0.0..=1.0).contains(&written[0]["membership"].as_f64().unwrap()));
+    assert_eq!(written["pieces"].as_array().unwrap().len(), 3);
+    assert!((0.0..=1.0).contains(&written["pieces"][0]["membership"].as_f64().unwrap()));
 
     dir.ok("style export mine -o mine.json --model run/model");
     dir.ok("style export 0 -o zero.json --model run/model");
