@@ -10,6 +10,7 @@ mod backends;
 mod bad_input;
 mod control;
 mod corpus;
+mod demo;
 mod eval;
 mod kinds;
 mod machine;

@@ -10,7 +10,7 @@ mod describe;
 mod edit;
 mod entry;
 mod error;
-mod estimate;
+pub(crate) mod estimate;
 mod files;
 mod fit;
 mod pieces;

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// A model folder to look into
+    /// A model folder to look into [default: the model in the program]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) model: Option<PathBuf>,
 }

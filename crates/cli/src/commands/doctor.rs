@@ -24,7 +24,7 @@ struct Findings {
     memory: Memory,
     libtorch: Libtorch,
     user_styles: UserStyles,
-    /// None if no model was named.
+    /// None if no model was named and none is in the program.
     model: Option<ModelFinding>,
     /// What is not in order; the command fails if there is anything.
     problems: Vec<String>,
@@ -94,7 +94,14 @@ fn examine(context: &Context, args: &DoctorArgs) -> Findings {
     let name = context.device.clone();
     let usable = device.is_ok();
     let model = match (&args.model, device) {
-        (None, Ok(_)) => None,
+        (None, Ok(_)) if !crate::embedded::HAS_MODEL => None,
+        (None, Ok(device)) => match crate::embedded::model_folder() {
+            Ok(folder) => Some(look_into(&folder, &device, &mut problems)),
+            Err(error) => {
+                problems.push(format!("{error:#}"));
+                None
+            }
+        },
         (Some(folder), Ok(device)) => Some(look_into(folder, &device, &mut problems)),
         (_, Err(error)) => {
             problems.push(format!("{error:#}"));

@@ -16,6 +16,7 @@ use super::samples::Source;
 use super::statistics::{Tally, bootstrap, mean, quantile};
 use crate::generate::GenerateError;
 use crate::model::Model;
+use crate::style::estimate::estimate;
 
 /// Labels that styles are added for.
 const MOST_LABELS: usize = 8;
@@ -82,33 +83,13 @@ impl Method {
             }
             Self::Added => {
                 let Ok(samples) = Samples::new(rows, rows.len() / d, d) else { return Ok(None) };
-                match adapted(population, &samples) {
-                    Some(style) => draw(Source::Mixture(&style)),
-                    None => Ok(None),
+                match estimate(population, &samples) {
+                    Ok(style) => draw(Source::Mixture(&style.distribution)),
+                    Err(_) => Ok(None),
                 }
             }
         }
     }
-}
-
-/// Windows of evidence that the population counts for where components and weights are moved.
-const RELEVANCE: f64 = 16.0;
-
-/// A style of few latents, as `style add` makes it: the population adapted to them (MAP, Reynolds,
-/// Quatieri and Dunn 2000), with weights `(n_k + τ w_k) / (n + τ)`.
-pub(super) fn adapted(
-    population: &GaussianMixture,
-    samples: &Samples<'_>,
-) -> Option<GaussianMixture> {
-    let responsibilities = population.predict_proba(samples).ok()?;
-    let n = samples.n_samples() as f64;
-    let weights = population.weights().iter().enumerate().map(|(k, weight)| {
-        let count: f64 = responsibilities.rows().map(|row| row[k]).sum();
-        (count + RELEVANCE * weight) / (n + RELEVANCE)
-    });
-    let adapted = population.adapt(samples, RELEVANCE).ok()?.model;
-    let (means, covariances) = (adapted.means().to_vec(), adapted.covariances().clone());
-    GaussianMixture::from_parameters(weights.collect(), means, covariances).ok()
 }
 
 /// Everything that a style is made and judged with.

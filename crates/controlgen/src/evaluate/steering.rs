@@ -6,7 +6,6 @@ use gmm::{GaussianMixture, Samples};
 
 use super::EvalError;
 use super::data::EvalData;
-use super::few_shot::adapted;
 use super::judge::thin;
 use super::report::{Better, Chart, Figure, Section, Series};
 use super::samples::Source;
@@ -18,6 +17,7 @@ use crate::copy::{CopyIndex, Survey};
 use crate::generate::{Decoding, encode};
 use crate::model::Model;
 use crate::style::Reference;
+use crate::style::estimate::estimate;
 
 /// Positions of each dial, in deviations, and windows that it is turned on.
 const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
@@ -164,7 +164,7 @@ pub(super) fn speed(
     let latents = super::data::on(&encode(model, &windows), active, model.z_size());
     let style = Samples::new(&latents, windows.len(), active.len())
         .ok()
-        .and_then(|samples| adapted(mixture, &samples));
+        .and_then(|samples| estimate(mixture, &samples).ok());
     let seconds = start.elapsed().as_secs_f64();
     one.sort_by(f64::total_cmp);
     let timed = |figure: Figure| Figure { timed: true, ..figure.better(Better::Lower) };
