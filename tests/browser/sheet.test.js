@@ -26,7 +26,7 @@ let url = "";
 
 before(async () => {
   const run = (/** @type {string[]} */ ...words) => execFileSync(PROGRAM, words, { cwd: folder, encoding: "utf8" });
-  run("corpus", "synthesize", "-o", "midi", "--pieces", "2", "--seed", "1");
+  run("corpus", "synthesize", "-o", "midi", "--pieces", "2", "--seed", "1", "--styles", "hymn,reel,blues,toccata");
   const files = readdirSync(join(folder, "midi"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".mid"))
     .sort()
