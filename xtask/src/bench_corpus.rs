@@ -201,7 +201,7 @@ fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()> {
                     for (at, path) in bases.iter().enumerate().skip(thread).step_by(n_threads) {
                         let Some(sequence) = read(path) else { continue };
                         for index in (at..n_files).step_by(bases.len()) {
-                            let bytes = perturbed(&sequence, index as u64)?;
+                            let Some(bytes) = perturbed(&sequence, index as u64) else { continue };
                             let name = format!("{:04}/{index}.mid", index / FILES_PER_FOLDER);
                             std::fs::write(unfinished.join(name), bytes)?;
                         }
@@ -223,8 +223,9 @@ fn read(path: &Path) -> Option<NoteSequence> {
     midi::read(&bytes, &ReadOptions::default()).ok().map(|read| read.sequence)
 }
 
-/// Transposed by up to five semitones, every fiftieth note left out.
-fn perturbed(sequence: &NoteSequence, index: u64) -> Result<Vec<u8>> {
+/// Transposed by up to five semitones, every fiftieth note left out. None where a damaged file has times that no file
+/// can hold.
+fn perturbed(sequence: &NoteSequence, index: u64) -> Option<Vec<u8>> {
     let mut changed = sequence.clone();
     let semitones = (0..).zip(-5..=5_i16).find(|(i, _)| *i == mix(index) % 11);
     let semitones = semitones.map_or(0, |(_, semitones)| semitones);
@@ -237,7 +238,7 @@ fn perturbed(sequence: &NoteSequence, index: u64) -> Result<Vec<u8>> {
         }
         !mix(index << 20 ^ number).is_multiple_of(50)
     });
-    Ok(midi::write(&changed, &WriteOptions::default())?)
+    midi::write(&changed, &WriteOptions::default()).ok()
 }
 
 /// MIDI files of a size that music has.
