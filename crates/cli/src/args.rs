@@ -87,7 +87,7 @@ pub(crate) enum Command {
     Encode(EncodeArgs),
     /// Fit a mixture over latents: its components are the styles
     Fit(FitArgs),
-    /// List the styles of a model, or draw some
+    /// List styles, say what they sound like, name, merge and hide them, add and share your own
     #[command(subcommand)]
     Style(StyleCommand),
     /// Write new music of a style

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors};
+use crate::evaluate::statistics;
 use crate::generate::{Decoding, controls_of};
 use crate::line::lines;
 use crate::model::Model;
@@ -174,27 +175,8 @@ impl Along {
 
 /// Spearman's rank correlation, with the mean rank of equals; 0 where one side never changes.
 pub fn spearman(pairs: &[(f64, f64)]) -> f64 {
-    let x = ranks(pairs.iter().map(|pair| pair.0).collect());
-    let y = ranks(pairs.iter().map(|pair| pair.1).collect());
-    let mean = (pairs.len() as f64 - 1.0) / 2.0;
-    let sum = |a: &[f64], b: &[f64]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum()
-    };
-    let scale = (sum(&x, &x) * sum(&y, &y)).sqrt();
-    if scale > 0.0 { sum(&x, &y) / scale } else { 0.0 }
-}
-
-fn ranks(values: Vec<f64>) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for equals in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let mean = first as f64 + (equals.len() as f64 - 1.0) / 2.0;
-        equals.iter().for_each(|at| ranks[*at] = mean);
-        first += equals.len();
-    }
-    ranks
+    let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    statistics::spearman(&a, &b).unwrap_or(0.0)
 }
 
 #[cfg(test)]
