@@ -1,5 +1,6 @@
 //! Repository tasks: `cargo xtask TASK`.
 
+mod bench_all;
 mod bench_corpus;
 mod bench_train;
 mod check;
@@ -69,6 +70,8 @@ enum Parity {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// All of them in one table, saved, beside an earlier one
+    All(bench_all::BenchAll),
     /// Seconds of an EM iteration, `gmm` beside scikit-learn and linfa, by turns
     Gmm {
         #[command(flatten)]
@@ -94,6 +97,7 @@ fn main() -> anyhow::Result<()> {
         }
         Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
+        Task::Bench(Bench::All(args)) => bench_all::run(&args),
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
         Task::Fetch(args) => fetch::run(&args),

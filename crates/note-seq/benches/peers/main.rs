@@ -1,8 +1,9 @@
 //! Side by side with symusic (C++), `note_seq` with Magenta's encodings (Python), mido and midly.
 //!
 //! `NOTE_SEQ_PYTHON=…/bin/python cargo bench -p note-seq --bench peers`: files a second, one thread, bytes in memory, by
-//! turns, for every data set under `../shared/data` (another folder: `NOTE_SEQ_BENCH_DIR`). With `-- nasty`: for every
-//! class of defect under `nasty-midi`, how many files give notes.
+//! turns, for every data set under `../shared/data` (another folder: `NOTE_SEQ_BENCH_DIR`; some of the sets:
+//! `NOTE_SEQ_BENCH_SETS=a,b`; the rows as JSON, too: `NOTE_SEQ_BENCH_JSON=FILE`). With `-- nasty`: for every class of
+//! defect under `nasty-midi`, how many files give notes.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may stop")]
 
@@ -18,6 +19,7 @@ use note_seq::trio::TrioConverter;
 use note_seq::{MelodyConverter, NoteSequence, StepsPerQuarter};
 
 use python::Python;
+use serde_json::{Value, json};
 
 /// That of the program `controlgen`. The system's gives memory back after every file and fetches it again page by page,
 /// which takes a third more time where files are small.
@@ -62,14 +64,14 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// Ours and a peer by turns: median files a second of both, and their ratio.
+/// Ours and a peer by turns: prints median files a second of both, and their ratio.
 fn row(
     name: &str,
     n_files: usize,
     n_rounds: usize,
     ours: impl Fn() -> f64,
     peer: impl FnMut() -> Option<f64>,
-) {
+) -> Value {
     let (mut our_rates, mut peer_rates, mut peer) = (Vec::new(), Vec::new(), peer);
     for _ in 0..n_rounds {
         our_rates.push(n_files as f64 / ours());
@@ -78,10 +80,11 @@ fn row(
     let ours = median(our_rates);
     if peer_rates.is_empty() {
         println!("  {name:<42}{ours:>12.1}");
-    } else {
-        let peer = median(peer_rates);
-        println!("  {name:<42}{ours:>12.1}{peer:>12.1}{:>10.2}", ours / peer);
+        return json!({ "work": name, "ours": ours });
     }
+    let peer = median(peer_rates);
+    println!("  {name:<42}{ours:>12.1}{peer:>12.1}{:>10.2}", ours / peer);
+    json!({ "work": name, "ours": ours, "peer": peer, "ratio": ours / peer })
 }
 
 fn lenient(bytes: &[u8]) -> Option<NoteSequence> {
@@ -89,12 +92,15 @@ fn lenient(bytes: &[u8]) -> Option<NoteSequence> {
 }
 
 /// The rows of one data set.
-fn compare(data: &[Vec<u8>], mut python: Option<Python>) {
+fn compare(data: &[Vec<u8>], mut python: Option<Python>) -> Vec<Value> {
     let n_files = data.len();
     let mut ask = |command| python.as_mut().and_then(|python| python.files_per_second(command));
     let read = || seconds(data, |b| lenient(b).map_or(0, |s| s.notes.len()));
-    row("read to seconds, beside symusic", n_files, N_ROUNDS, read, || ask("symusic_read"));
-    row("read to seconds, beside note_seq", n_files, N_SLOW_ROUNDS, read, || ask("note_seq_read"));
+    let symusic =
+        row("read to seconds, beside symusic", n_files, N_ROUNDS, read, || ask("symusic_read"));
+    let reading = row("read to seconds, beside note_seq", n_files, N_SLOW_ROUNDS, read, || {
+        ask("note_seq_read")
+    });
     let pieces: Vec<Vec<NoteSequence>> =
         (data.iter().filter_map(|b| lenient(b))).map(|s| s.split_on_time_changes()).collect();
     let quantize = || {
@@ -102,12 +108,15 @@ fn compare(data: &[Vec<u8>], mut python: Option<Python>) {
             |p: &NoteSequence| p.quantize(StepsPerQuarter::SIXTEENTHS).map_or(0, |q| q.notes.len());
         seconds(&pieces, |pieces| pieces.iter().map(n_notes).sum())
     };
-    row("quantize, beside note_seq", n_files, N_SLOW_ROUNDS, quantize, || ask("note_seq_quantize"));
+    let quantizing = row("quantize, beside note_seq", n_files, N_SLOW_ROUNDS, quantize, || {
+        ask("note_seq_quantize")
+    });
     let mel2 = MelodyConverter::mel_2bar();
     let melodies = || seconds(data, |b| lenient(b).map_or(0, |s| mel2.windows(&s).windows.len()));
-    row("read + 2-bar melodies, beside note_seq", n_files, N_SLOW_ROUNDS, melodies, || {
-        ask("note_seq_melodies")
-    });
+    let melodies =
+        row("read + 2-bar melodies, beside note_seq", n_files, N_SLOW_ROUNDS, melodies, || {
+            ask("note_seq_melodies")
+        });
     let mel16 = MelodyConverter::mel_16bar();
     let (drums2, drums16) = (DrumConverter::drums_2bar(), DrumConverter::drums_16bar());
     let trio16 = TrioConverter::trio_16bar();
@@ -122,9 +131,14 @@ fn compare(data: &[Vec<u8>], mut python: Option<Python>) {
             })
         })
     };
-    row("read + all five encodings, beside note_seq", n_files, N_SLOW_ROUNDS, encodings, || {
-        ask("note_seq_encodings")
-    });
+    let encodings = row(
+        "read + all five encodings, beside note_seq",
+        n_files,
+        N_SLOW_ROUNDS,
+        encodings,
+        || ask("note_seq_encodings"),
+    );
+    vec![symusic, reading, quantizing, melodies, encodings]
 }
 
 fn main() {
@@ -144,7 +158,15 @@ fn main() {
         std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
     sets.sort();
     println!("  {:<42}{:>12}{:>12}{:>10}", "files a second", "ours", "peer", "ratio");
+    let wanted = std::env::var("NOTE_SEQ_BENCH_SETS").ok();
+    let is_wanted =
+        |set: &str| wanted.as_ref().is_none_or(|list| list.split(',').any(|w| w == set));
+    let mut rows = Vec::new();
     for set in sets {
+        let name = set.file_name().unwrap_or_default().display().to_string();
+        if !is_wanted(&name) {
+            continue;
+        }
         let files = midi_files(&set);
         if files.is_empty() {
             continue;
@@ -153,8 +175,13 @@ fn main() {
         let files: Vec<PathBuf> = files.into_iter().step_by(every).collect();
         let data: Vec<Vec<u8>> = files.iter().map(|f| std::fs::read(f).unwrap()).collect();
         let n_bytes: usize = data.iter().map(Vec::len).sum();
-        let name = set.file_name().unwrap_or_default().display();
         println!("{name}: {} files, {n_bytes} bytes", files.len());
-        compare(&data, start(&files));
+        for mut row in compare(&data, start(&files)) {
+            row["set"] = json!(name);
+            rows.push(row);
+        }
+    }
+    if let Some(path) = std::env::var_os("NOTE_SEQ_BENCH_JSON") {
+        std::fs::write(path, serde_json::to_vec_pretty(&rows).unwrap()).unwrap();
     }
 }
