@@ -145,6 +145,7 @@ impl SettingsArgs {
     pub(crate) fn apply(self, mut training: TrainingConfig) -> TrainingConfig {
         training.batch_size = self.batch_size.unwrap_or(training.batch_size);
         training.accumulation = self.accumulate.unwrap_or(training.accumulation);
+        training.max_transposition = self.transpose.unwrap_or(training.max_transposition);
         if let Some(rate) = self.learning_rate {
             // One below the preset's lowest stays where it is.
             let min = training.learning_rate.min.min(rate);
@@ -377,10 +378,12 @@ mod tests {
             batch_size: Some(16),
             accumulate: Some(4),
             learning_rate: Some(1e-6),
+            transpose: Some(2),
             bf16: true,
         };
         let applied = typed.apply(preset);
         assert_eq!(applied.sequences_per_update(), 64);
+        assert_eq!(applied.max_transposition, 2);
         // The preset's lowest rate, 1e-5, is not risen to.
         assert_eq!(applied.learning_rate.at(0), 1e-6);
         assert_eq!(applied.learning_rate.at(1_000_000), 1e-6);

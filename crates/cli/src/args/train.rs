@@ -65,6 +65,9 @@ pub(crate) struct SettingsArgs {
     /// Learning rate at first; it falls from there as the preset's does
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
+    /// Transpose each window by up to N semitones up or down, anew each time; 0 keeps the keys
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=24))]
+    pub(crate) transpose: Option<u8>,
     /// Multiply in bfloat16 in recurrent layers: quick where the processor has AVX-512-BF16 (CPU only)
     #[arg(long)]
     pub(crate) bf16: bool,
