@@ -26,13 +26,43 @@ impl GaussianMixture {
         samples: &Samples<'_, T>,
         relevance: f64,
     ) -> Result<Adapted, ModelError> {
+        self.adapt_by(samples, [relevance; 2], true)
+    }
+
+    /// [`GaussianMixture::adapt`] with a relevance each for means and covariances, and spreads about the new mean:
+    /// with `b = n_k / (n_k + covariance_relevance)`, `Σ' = b S + (1 - b) Σ`, where `S` is the covariance of the samples.
+    ///
+    /// `adapt` widens a component along the way that its mean has moved, as if the new samples and the old ones were
+    /// one set. Here they are another set of the same shape: what is drawn lies where the new samples do, as wide as the
+    /// old component until they are enough to tell.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::adapt`].
+    pub fn adapt_about<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        mean_relevance: f64,
+        covariance_relevance: f64,
+    ) -> Result<Adapted, ModelError> {
+        self.adapt_by(samples, [mean_relevance, covariance_relevance], false)
+    }
+
+    fn adapt_by<T: Real>(
+        &self,
+        samples: &Samples<'_, T>,
+        relevances: [f64; 2],
+        widens: bool,
+    ) -> Result<Adapted, ModelError> {
         let d = self.n_features();
         if samples.n_features() != d {
             return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
         }
-        if !(relevance > 0.0 && relevance.is_finite()) {
-            return Err(ModelError::BadValue { what: "relevance", index: 0, value: relevance });
+        for (index, value) in relevances.into_iter().enumerate() {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(ModelError::BadValue { what: "relevance", index, value });
+            }
         }
+        let [relevance, spread_relevance] = relevances;
         let moments = em::moments(self, samples).moments;
         let shares: Vec<f64> = moments.iter().map(|m| m.count / (m.count + relevance)).collect();
         let mut weights: Vec<f64> = Vec::with_capacity(shares.len());
@@ -48,18 +78,20 @@ impl GaussianMixture {
             means.extend(mean.iter().zip(&shift).map(|(m, s)| m + a * s));
             // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄ - μ)ᵀ.
             let old = self.covariance(k);
+            let b = component.count / (component.count + spread_relevance);
+            let widened = if widens { a * (1.0 - a) } else { 0.0 };
             if full {
                 let new = if component.count > 0.0 { component.covariance() } else { old.clone() };
                 for (at, (new, old)) in new.iter().zip(&old).enumerate() {
-                    let between = a * (1.0 - a) * shift[at / d] * shift[at % d];
-                    spreads.push(a * new + (1.0 - a) * old + between);
+                    let between = widened * shift[at / d] * shift[at % d];
+                    spreads.push(b * new + (1.0 - b) * old + between);
                 }
             } else {
                 let diagonal: Vec<f64> = (0..d).map(|j| old[j * d + j]).collect();
                 let new =
                     if component.count > 0.0 { component.variances() } else { diagonal.clone() };
                 for ((new, old), shift) in new.iter().zip(&diagonal).zip(&shift) {
-                    spreads.push(a * new + (1.0 - a) * old + a * (1.0 - a) * shift * shift);
+                    spreads.push(b * new + (1.0 - b) * old + widened * shift * shift);
                 }
             }
         }

@@ -104,3 +104,21 @@ fn adaptation_by_hand() {
     let unmoved = old.adapt(&samples, 1e12).unwrap();
     assert!(unmoved.model.mean(0)[0].abs() < 1e-10);
 }
+
+#[test]
+fn adaptation_about_the_new_mean_by_hand() {
+    // As above with relevances 2 and 6: mean 1.5 by 1/2; variance by 1/4, of 1 and 1; how far the mean moved is in
+    // neither. Wide apart rows: ¼ · 9 + ¾ · 1 = 3.
+    for covariances in [Covariances::Full(vec![1.0]), Covariances::Diag(vec![1.0])] {
+        let old = GaussianMixture::from_parameters(vec![1.0], vec![0.0], covariances).unwrap();
+        for (rows, mean, variance) in [([2.0, 4.0], 1.5, 1.0), ([0.0, 6.0], 1.5, 3.0)] {
+            let samples = Samples::new(&rows, 2, 1).unwrap();
+            let adapted = old.adapt_about(&samples, 2.0, 6.0).unwrap();
+            assert!((adapted.shares[0] - 0.5).abs() < 1e-15);
+            assert!((adapted.model.mean(0)[0] - mean).abs() < 1e-15);
+            assert!((adapted.model.covariance(0)[0] - variance).abs() < 1e-15);
+        }
+        let samples = Samples::new(&[1.0], 1, 1).unwrap();
+        assert!(old.adapt_about(&samples, 1.0, 0.0).is_err());
+    }
+}
