@@ -50,10 +50,7 @@ macro_rules! args {
 }
 
 pub(crate) fn run(args: &E2eArgs) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => process::build_controlgen()?,
-    };
+    let program = process::controlgen(args.program.as_deref())?;
     let start = Instant::now();
     let step = |arguments: Vec<OsString>| process::json(&program, arguments);
     let path = |name: &str| args.out.join(name);

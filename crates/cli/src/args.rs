@@ -21,7 +21,7 @@ pub(crate) use control::{
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
-pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
+pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
@@ -117,6 +117,8 @@ pub(crate) enum Command {
     ImportMagenta(ImportMagentaArgs),
     /// Write a model's weights for PyTorch
     ExportTorch(ExportTorchArgs),
+    /// Write a model with weights in half precision, half as large; then encode and fit again
+    Halve(HalveArgs),
     /// Hear what this program does, within a minute: no argument, no network
     Demo(DemoArgs),
     /// Say what this program and this machine can do

@@ -224,7 +224,9 @@ impl Styles {
     ///
     /// For components of the mixture, the sum of their [`Styles::memberships`]. An added style competes
     /// with the `K` components as one more with the weight `1 / (K + 1)`, whatever the number of its
-    /// windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of the mixture.
+    /// windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of the mixture. Both are
+    /// widened by what the encoder leaves open ([`FitFacts::posterior_variances`]): the density of a few
+    /// windows is narrower than that, so that a window drawn of it and encoded again would lie outside.
     ///
     /// `mu` is `[n, Z]`.
     ///
@@ -237,9 +239,17 @@ impl Styles {
         }
         let values = active_values(model, mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
-        let distribution = self.distribution(style);
-        let (Ok(own), Ok(others)) =
-            (distribution.score_samples(&samples), self.mixture.score_samples(&samples))
+        let none = vec![0.0; self.mixture.n_features()];
+        let noise = match &self.facts {
+            Some(facts) if facts.posterior_variances.len() == none.len() => {
+                &facts.posterior_variances
+            }
+            _ => &none,
+        };
+        let scores = |mixture: &GaussianMixture| {
+            mixture.convolved(noise).and_then(|widened| widened.score_samples(&samples))
+        };
+        let (Ok(own), Ok(others)) = (scores(&self.distribution(style)), scores(&self.mixture))
         else {
             return Vec::new();
         };

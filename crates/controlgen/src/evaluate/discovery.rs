@@ -19,8 +19,11 @@ use crate::model::Model;
 
 /// Windows drawn of each component.
 const DRAWN: usize = 60;
-/// Training windows that mixtures, k-means and the classifier of latents are fitted on.
+/// Training windows that k-means and the classifier of latents are fitted on.
 const FITTED: usize = 5_000;
+/// Training windows that a mixture is fitted on: a full covariance of a hundred dimensions has 5,000 numbers, for each
+/// component.
+const MIXTURE_FITTED: usize = 50_000;
 /// Points of the map.
 const MAPPED: usize = 1_500;
 /// Groups with a colour of their own on the map.
@@ -48,7 +51,7 @@ pub(super) fn reencode(
     let mixture = if own.n_components() == k {
         own
     } else {
-        let values = fitting_values(model, data);
+        let values = fitting_values(model, data, MIXTURE_FITTED);
         let n_active = model.config().active_dimensions.len();
         let samples = Samples::new(&values, values.len() / n_active.max(1), n_active)?;
         let params = GmmParams::new(k).covariance_type(own.covariance_type()).n_init(2);
@@ -89,10 +92,10 @@ pub(super) fn reencode(
 }
 
 /// Active means of some training windows, spread evenly.
-fn fitting_values(model: &Model, data: &EvalData) -> Vec<f64> {
+fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
     let active = &model.config().active_dimensions;
     let all: Vec<usize> = (0..data.train.rows.len()).collect();
-    thin(&all, FITTED)
+    thin(&all, most)
         .into_iter()
         .flat_map(|i| active.iter().map(move |d| (i, *d)))
         .map(|(i, d)| f64::from(data.train.mu[i * model.z_size() + d]))
@@ -138,7 +141,7 @@ pub(super) fn labels(
     let points: Vec<f64> = labelled.iter().flat_map(|(i, _)| point(*i)).collect();
     let k = mixture.n_components();
     let found = mixture.predict(&Samples::new(&points, labelled.len(), d)?)?;
-    let centers = k_means(&fitting_values(model, data), d, k, seed);
+    let centers = k_means(&fitting_values(model, data, FITTED), d, k, seed);
     let mut rng = seed::stream(seed, "random clusters", 0);
     let layout = model.config().musicvae.window();
     // As many training windows of each label as FITTED allows.

@@ -76,6 +76,10 @@ pub struct FitFacts {
     pub stability: Option<f64>,
     /// Styles that hold next to nothing: below half a percent of the training windows.
     pub small: Vec<String>,
+    /// What the encoder leaves open: the mean variance of the training windows' posteriors, on each active dimension.
+    /// Empty where it was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub posterior_variances: Vec<f64>,
 }
 
 /// What a fit came to.
@@ -151,6 +155,7 @@ pub fn fit(
         n_samples: samples.n_samples(),
         stability,
         small: small.map(|style| style.name.clone()).collect(),
+        posterior_variances: posterior_variances(&latents, active),
     };
 
     let is_unseen = |row: &LatentRow| row.split == Split::Heldout && !row.seen;
@@ -186,6 +191,14 @@ pub fn fit(
 /// Active dimensions of the training latents.
 fn training_values(latents: &Latents, active: &[usize], request: &FitRequest) -> Vec<f64> {
     values_of(latents, active, request, |row| row.split == Split::Train)
+}
+
+/// The mean variance of the training windows' posteriors, on each active dimension.
+fn posterior_variances(latents: &Latents, active: &[usize]) -> Vec<f64> {
+    let train = || latents.rows.iter().filter(|row| row.split == Split::Train);
+    let n = train().count().max(1) as f64;
+    let mean = |d: &usize| train().map(|row| f64::from(row.sigma[*d]).powi(2)).sum::<f64>() / n;
+    active.iter().map(mean).collect()
 }
 
 /// Active dimensions of some latents: means, or draws, of which each window has a stream of its own.
@@ -309,6 +322,7 @@ mod tests {
         let variance = drawn().map(|v| (v - mean).powi(2)).sum::<f64>() / 2000.0;
         // Five standard errors: 5 · 0.5 / √2000 and 5 · 0.25 √(2 / 2000).
         assert!((mean - 2.0).abs() < 0.056 && (variance - 0.25).abs() < 0.04, "{mean} {variance}");
+        assert_eq!(posterior_variances(&latents, &[2, 0]), [0.0, 0.25]);
         let turned = Latents { rows: rows.into_iter().rev().collect() };
         let again = training_values(&turned, &[2, 0], &request(LatentsOf::Sampled));
         assert_eq!(again[1], values[values.len() - 1]);
