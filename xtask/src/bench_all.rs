@@ -176,7 +176,10 @@ fn measure(area: Area, args: &BenchAll, program: &PathBuf, folder: &Path) -> Res
             Ok(bench("gmm", &more)?.iter().filter_map(gmm_row).collect())
         }
         Area::Train => Ok(bench("train", &python)?.iter().filter_map(train_row).collect()),
-        Area::Corpus => Ok(bench("corpus", &["--program".into(), program.into()])?.iter().flat_map(corpus_rows).collect()),
+        Area::Corpus => Ok(bench("corpus", &["--program".into(), program.into()])?
+            .iter()
+            .flat_map(corpus_rows)
+            .collect()),
         Area::Styles => styles(program, folder),
     }
 }

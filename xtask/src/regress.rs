@@ -223,9 +223,7 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
     eval.extend(args!["-k", K, "--windows", "400", "--resamples", "1", "--seed", &seed]);
     let eval = step(eval)?;
     figures.extend(
-        OWN_FIGURES
-            .iter()
-            .filter_map(|key| Some((format!("{OF_OWN}.{key}"), figure(&eval, key)?))),
+        OWN_FIGURES.iter().filter_map(|key| Some((format!("{OF_OWN}.{key}"), figure(&eval, key)?))),
     );
     let fall_back: Option<f64> = styles["fall_back"]["share"].as_f64();
     figures.extend(fall_back.map(|share| ("generate.falls_back".to_owned(), share)));

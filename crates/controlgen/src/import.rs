@@ -210,9 +210,8 @@ pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactE
     let config = model.config();
     let bytes = model.weights().to_safetensors(Precision::F16);
     // What can't be read back is not written.
-    MusicVae::from_safetensors(&config.musicvae, &bytes, device).map_err(|source| {
-        ArtifactError::Weights { path: model.folder().join(WEIGHTS), source }
-    })?;
+    MusicVae::from_safetensors(&config.musicvae, &bytes, device)
+        .map_err(|source| ArtifactError::Weights { path: model.folder().join(WEIGHTS), source })?;
     write_folder(out, |folder| {
         write_atomic(&folder.join(WEIGHTS), &bytes)?;
         config.save(&folder.join("config.json"))?;

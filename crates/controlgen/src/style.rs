@@ -4,6 +4,7 @@
 //! component, several where styles were merged, or what a few pieces of a user's gave.
 
 mod added;
+mod by_piece;
 mod card;
 mod chart;
 mod describe;

@@ -75,6 +75,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         patience: args.patience.map(usize::from),
         n_init: usize::from(args.n_init),
         n_resamples: usize::from(args.resamples),
+        by_piece: args.by_piece,
         seed: args.seed,
     };
     let summary = fit_styles(&model, &request, &context.stages)?;
@@ -88,7 +89,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
     context.output.result(&summary, || {
         let mut lines = vec![
             format!(
-                "{} styles ({:?} covariance) on {} active dimensions of {} windows; mean \
+                "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
                  log-likelihood {:.2} nats{}",
                 summary.n_components,
                 summary.covariance_type,
@@ -177,6 +178,9 @@ fn lines_of_facts(facts: &FitFacts) -> Vec<String> {
             "stability {stability:.2}: adjusted Rand index between the styles of random halves of the \
              windows (1: the same, 0: by chance)"
         ));
+    }
+    if let Some(n) = facts.n_pieces {
+        lines.push(format!("styles are clusters of {n} pieces, each a mixture of its windows"));
     }
     if !facts.small.is_empty() {
         lines.push(format!(

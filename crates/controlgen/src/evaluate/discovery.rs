@@ -16,6 +16,7 @@ use super::samples::Source;
 use super::statistics::{Tally, bootstrap, bootstrap_of};
 use crate::generate::encode;
 use crate::model::Model;
+use crate::style::{Style, Styles};
 
 /// Windows drawn of each component.
 const DRAWN: usize = 60;
@@ -102,7 +103,7 @@ fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
         .collect()
 }
 
-const LABELS_NOTE: &str = "Clusters beside the corpus's labels, on labelled held-out windows: normalised \
+const LABELS_NOTE: &str = "Styles (the mixture's components, or what they were joined to) beside the corpus's labels, on labelled held-out windows: normalised \
 mutual information 2 I / (H + H), the Rand index adjusted for chance, V-measure, purity. The ladder: random \
 clusters, k-means of as many clusters on the same latents, clusters by key alone (Krumhansl's profiles; the \
 usual confounder), the mixture, and a logistic regression trained on the labels and the same latents (the \
@@ -114,7 +115,7 @@ ceiling: it sees the labels, the others don't).";
 /// [`EvalError::Mixture`] where the mixture is of other dimensions.
 pub(super) fn labels(
     model: &Model,
-    mixture: &GaussianMixture,
+    styles: &Styles,
     data: &EvalData,
     seed: u64,
 ) -> Result<Option<Section>, EvalError> {
@@ -139,8 +140,10 @@ pub(super) fn labels(
     let d = active.len();
     let point = |i: usize| active.iter().map(move |dim| f64::from(heldout.mu[i * z_size + dim]));
     let points: Vec<f64> = labelled.iter().flat_map(|(i, _)| point(*i)).collect();
-    let k = mixture.n_components();
-    let found = mixture.predict(&Samples::new(&points, labelled.len(), d)?)?;
+    let style_of = styles_of_components(styles);
+    let k = style_of.iter().max().map_or(0, |last| last + 1);
+    let components = styles.mixture().predict(&Samples::new(&points, labelled.len(), d)?)?;
+    let found: Vec<usize> = components.into_iter().map(|component| style_of[component]).collect();
     let centers = k_means(&fitting_values(model, data, FITTED), d, k, seed);
     let mut rng = seed::stream(seed, "random clusters", 0);
     let layout = model.config().musicvae.window();
@@ -189,15 +192,31 @@ pub(super) fn labels(
     let figure =
         Figure::new("labels.z_accuracy", title, right / truth.len() as f64, "share", truth.len());
     section.push(figure.beside("chance", 1.0 / names.len() as f64));
-    let components: Vec<String> = (0..k).map(|k| k.to_string()).collect();
+    let numbers: Vec<String> = (0..k).map(|k| k.to_string()).collect();
     let labels = names.iter().map(|name| (*name).to_owned()).collect();
     section.charts.push(Chart::confusion(
         "Labels: where their held-out windows lie",
-        ["label", "component"],
-        [labels, components],
+        ["label", "style"],
+        [labels, numbers],
         &confusion(&truth, &found),
     ));
     Ok(Some(section))
+}
+
+/// The number of the discovered style that each component is of: the first, where several have it; components of none
+/// come after all styles.
+fn styles_of_components(styles: &Styles) -> Vec<usize> {
+    let discovered: Vec<&Style> = styles.all().iter().filter(|style| !style.is_added()).collect();
+    let mut n_styles = discovered.len();
+    (0..styles.mixture().n_components())
+        .map(|component| {
+            let of = discovered.iter().position(|style| style.components.contains(&component));
+            of.unwrap_or_else(|| {
+                n_styles += 1;
+                n_styles - 1
+            })
+        })
+        .collect()
 }
 
 /// Pairs of label and cluster, file by file.
