@@ -68,8 +68,7 @@ async function start() {
   const model = await modelOf(api);
   const player = new Player();
   player.stepsPerQuarter = model.steps_per_quarter;
-  player.isDrums = model.drums;
-  player.isBass = model.kind.startsWith("bass");
+  player.voices = model.voices;
   player.qpm = model.qpm;
   const session = new Session(api, model);
   const history = new History();

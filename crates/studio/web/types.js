@@ -36,6 +36,8 @@
 
 /** @typedef {{ name: string, what: string, sd: number, usual: [number, number] }} Attribute */
 
+/** @typedef {{ drums: boolean, program: number }} Voice */
+
 /**
  * @typedef {object} Limits
  * @property {number} upload_bytes
@@ -60,7 +62,8 @@
  * @property {number} steps_per_bar
  * @property {number} pitch_min
  * @property {number} pitch_max
- * @property {boolean} drums
+ * @property {boolean} drums whether any voice is
+ * @property {Voice[]} voices its parts; a piece of more voices, such as a tune with its mix, has them again
  * @property {number} qpm
  * @property {number} n_windows
  * @property {number} n_styles

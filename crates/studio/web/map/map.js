@@ -169,6 +169,7 @@ export class MapView extends EventTarget {
         path: this.path,
         hovered: this.hovered?.place ?? null,
         puck: this.puck.place,
+        puckPlays: plays && this.puck.window === history.current?.windows[0],
       });
     }
     this.frames.push(performance.now() - began);

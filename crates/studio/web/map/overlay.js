@@ -20,6 +20,7 @@ import { isStill, color } from "../ui/theme.js";
  * @property {Point[]} path
  * @property {Point | null} hovered
  * @property {Point | null} puck
+ * @property {boolean} puckPlays
  */
 
 const TAU = 2 * Math.PI;
@@ -200,7 +201,7 @@ function drawPath(context, { view, path }) {
  * @param {Scene} scene
  * @param {Point} puck
  */
-function drawPuck(context, { view, progress }, puck) {
+function drawPuck(context, { view, progress, puckPlays }, puck) {
   const at = view.toScreen(puck.x, puck.y);
   context.beginPath();
   context.arc(at.x, at.y, PUCK, 0, TAU);
@@ -215,7 +216,7 @@ function drawPuck(context, { view, progress }, puck) {
   context.arc(at.x, at.y, 3.5, 0, TAU);
   context.fillStyle = color("--accent");
   context.fill();
-  if (progress === null || isStill()) return;
+  if (progress === null || !puckPlays || isStill()) return;
   context.beginPath();
   context.arc(at.x, at.y, PUCK + 6, -TAU / 4, -TAU / 4 + progress * TAU);
   context.strokeStyle = color("--accent");

@@ -49,7 +49,7 @@ export async function morph(app, map, nWindows) {
   const seed = newSeed();
   const { temperature } = app.session;
   /** @type {Piece} */
-  const piece = await app.api.post("/path", { points, n_windows: nWindows, joining: "slerp", temperature, seed });
+  const piece = await app.api.post("/path", { points, n_windows: nWindows, joining: "lerp", temperature, seed });
   const take = app.take(piece, `Path of ${nWindows} windows`);
   take.title ||= "Path over the map";
   app.history.add([take], { before });

@@ -94,7 +94,8 @@ export class CornersPanel {
     if (kind === "style") return { style: id };
     const take = [...this.#tunes, ...this.#app.history.takes].find((take) => take.id === id);
     if (!take) throw new Error("A corner's piece is gone: choose another.");
-    return { tokens: take.windows.map(({ tokens }) => tokens) };
+    // A corner is one place: of longer pieces, that of their first window.
+    return { z: take.windows[0].z };
   }
 
   async fillGrid() {

@@ -61,9 +61,6 @@ export class MakePanel {
       this.root,
       this.#chips.root,
       this.#shares,
-      el("div", { class: "dials" }, ...dials.general),
-      el("h2", {}, "Turn", iconButton("undo", "All dials back to the middle", () => this.#reset(), { class: "quiet reset" })),
-      el("div", { class: "dials", id: "attributes" }, ...dials.attributes),
       el(
         "div",
         { class: "fields" },
@@ -73,6 +70,9 @@ export class MakePanel {
       ),
       this.#generate,
       this.#dropped,
+      el("div", { class: "dials" }, ...dials.general),
+      el("h2", {}, "Turn", iconButton("undo", "All dials back to the middle", () => this.#reset(), { class: "quiet reset" })),
+      el("div", { class: "dials", id: "attributes" }, ...dials.attributes),
       this.#made.root,
     );
     if (!dials.attributes.length) this.root.querySelector("h2")?.remove();

@@ -64,11 +64,15 @@ export class MixPanel {
     fill(
       this.#tools,
       el("div", { class: "tune" }, this.#canvas, this.#title, this.#said),
+      el(
+        "div",
+        { class: "desk" },
+        el("div", { class: "big-dial" }, this.#dial.root),
+        el("div", { class: "parts", role: "group", "aria-label": "What is heard" }, ...this.#buttons.values()),
+      ),
+      this.#consonance,
       el("h2", {}, "Toward"),
       this.#chips.root,
-      el("div", { class: "big-dial" }, this.#dial.root),
-      el("div", { class: "segmented", role: "group", "aria-label": "What is heard" }, ...this.#buttons.values()),
-      this.#consonance,
       el("div", { class: "fields" }, el("label", {}, "Way", this.#method)),
     );
     const use = el("button", { type: "button", class: "small", id: "mix-current", onclick: () => this.#useCurrent() }, "Use the chosen piece");
@@ -136,7 +140,7 @@ export class MixPanel {
     /** @type {Mix} */
     const mix = await app.api.post(
       "/mix",
-      { tokens: tune.windows.map(({ tokens }) => tokens), style, strength, method: this.#method.value, temperature: app.session.temperature, seed: this.#seed },
+      { tokens: tune.windows.map(({ tokens }) => tokens), style, strength, method: this.#method.value, temperature: app.session.temperature, seed: this.#seed, qpm: tune.qpm },
       signal,
     );
     const how = `${Math.round(100 * strength)} % to ${style}`;

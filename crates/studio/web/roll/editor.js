@@ -93,7 +93,7 @@ export class Editor {
       cursor: heard ? heard.step : null,
       stepsPerQuarter: model.steps_per_quarter,
       stepsPerBar: model.steps_per_bar,
-      isDrums: model.drums,
+      isDrums: model.voices.length > 0 && model.voices.every(({ drums }) => drums),
       empty: EMPTY,
     });
     if (heard) this.refresh();

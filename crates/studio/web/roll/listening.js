@@ -81,7 +81,7 @@ export class Listening extends EventTarget {
   async #ask(take, signal) {
     const { api, model } = this.#app;
     const { notes } = take;
-    const windows = byWindow(notes, take.n_steps, model.window_steps).map((notes) => ({ notes }));
+    const windows = byWindow(notes, take.n_steps, model.window_steps, Math.max(1, model.voices.length)).map((notes) => ({ notes }));
     if (windows.length > model.limits.n_windows) return;
     /** @type {{ windows: Window[], reconstruction: Window[] }} */
     const answer = await api.post("/encode", { windows }, signal);

@@ -17,6 +17,9 @@ const AHEAD_HIDDEN = 2.2;
 const INTERVAL = 25;
 /** Seconds before the first note. */
 const LEAD = 0.05;
+/** Families of General MIDI's programs, of eight each, that are basses; keys below `LOW` sound as one, too. */
+const BASSES = [4];
+const LOW = 44;
 /** Seconds after the end in which the last notes die away. */
 const TAIL = 0.8;
 
@@ -56,8 +59,8 @@ export class Player extends EventTarget {
   /** The program's own sound; off where only MIDI out is wanted. */
   isAudible = true;
   stepsPerQuarter = 4;
-  isDrums = false;
-  isBass = false;
+  /** The model's parts: which are drums, and which basses. @type {import("../types.js").Voice[]} */
+  voices = [];
   /** @type {import("./midi-out.js").MidiOut | null} */
   midiOut = null;
 
@@ -222,8 +225,13 @@ export class Player extends EventTarget {
     if (this.#next < 0) this.#next = this.#score.notes.length;
     // What would sound already is struck now, so that no hole is heard.
     for (const note of this.#score.notes.slice(0, this.#next)) {
-      if (note.end > phase && !this.isDrums) this.#hand({ ...note, start: phase });
+      if (note.end > phase && !this.#partOf(note).drums) this.#hand({ ...note, start: phase });
     }
+  }
+
+  /** @param {Note} note */
+  #partOf({ voice }) {
+    return this.voices[voice % Math.max(1, this.voices.length)] ?? { drums: false, program: 0 };
   }
 
   /** @param {Note} note */
@@ -240,10 +248,13 @@ export class Player extends EventTarget {
   #sound(note, when, seconds) {
     if (!this.#context || !this.#output) return;
     const time = Math.max(when, this.#context.currentTime);
-    this.midiOut?.note(note, time - this.#context.currentTime, seconds, this.isDrums);
+    const { drums, program } = this.#partOf(note);
+    this.midiOut?.note(note, time - this.#context.currentTime, seconds, drums);
     if (!this.isAudible) return;
-    const timbre = note.voice > 0 ? TIMBRES.second : this.isBass || note.pitch < 44 ? TIMBRES.bass : TIMBRES.melody;
-    const sounding = this.isDrums
+    const isSecond = note.voice >= Math.max(1, this.voices.length);
+    const isBass = BASSES.includes(Math.floor(program / 8)) || note.pitch < LOW;
+    const timbre = isSecond ? TIMBRES.second : isBass ? TIMBRES.bass : TIMBRES.melody;
+    const sounding = drums
       ? strike(this.#context, this.#output.bus, note.pitch, time)
       : sound(this.#context, this.#output.bus, timbre, note.pitch, time, seconds * 0.98);
     this.#sounding.add(sounding);

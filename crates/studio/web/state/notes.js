@@ -57,12 +57,13 @@ export function changed(note, { steps = 0, semitones = 0, longer = 0 }, nSteps) 
  * @param {Note[]} notes
  * @param {number} nSteps
  * @param {number} windowSteps
+ * @param {number} nVoices that the model has; what a mix adds beyond is left out
  */
-export function byWindow(notes, nSteps, windowSteps) {
+export function byWindow(notes, nSteps, windowSteps, nVoices) {
   return Array.from({ length: Math.max(1, Math.ceil(nSteps / windowSteps)) }, (_, i) => {
     const [from, to] = [i * windowSteps, (i + 1) * windowSteps];
     return notes
-      .filter((note) => note.voice === 0 && note.start >= from && note.start < to)
+      .filter((note) => note.voice < nVoices && note.start >= from && note.start < to)
       .map((note) => ({ ...note, start: note.start - from, end: Math.min(note.end, to) - from }));
   });
 }

@@ -14,6 +14,8 @@ const MOST = 3;
 export function startToasts(app) {
   const toasts = the("#toasts", HTMLElement);
   const said = the("#said", HTMLElement);
+  const hint = the("#map-hint", HTMLElement);
+  let timer = 0;
   app.addEventListener("error", (event) => {
     const text = /** @type {CustomEvent<string>} */ (event).detail;
     const same = [...toasts.children].find((toast) => toast.textContent === text);
@@ -25,8 +27,9 @@ export function startToasts(app) {
   });
   app.addEventListener("say", (event) => {
     said.textContent = /** @type {CustomEvent<string>} */ (event).detail;
-    const hint = the("#map-hint", HTMLElement);
     hint.textContent = said.textContent;
+    clearTimeout(timer);
+    timer = Number(setTimeout(() => (hint.textContent = ""), STANDS));
   });
   const gone = the("#gone", HTMLElement);
   app.api.addEventListener("gone", () => {
