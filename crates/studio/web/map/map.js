@@ -182,7 +182,7 @@ export class MapView extends EventTarget {
     const faint = isDark() ? "#3a3d44" : "#cfcabf";
     const { styles } = this.#app.session;
     const colors = styles.map(({ name, color, hidden }) => (hidden ? 0 : pixelOf(this.#marked && this.#marked !== name ? faint : color)));
-    return { colors: Uint32Array.from(colors), background: pixelOf(color("--map")), none: pixelOf(faint) };
+    return { colors: Int32Array.from(colors), background: pixelOf(color("--map")), none: pixelOf(faint) };
   }
 
   /**

@@ -12,7 +12,7 @@ const BUDGET = 6;
 
 /**
  * @typedef {object} Look
- * @property {Uint32Array} colors of the styles, as the image's pixels hold them; 0 is not drawn
+ * @property {Int32Array} colors of the styles, as the image's pixels hold them; 0 is not drawn
  * @property {number} background
  * @property {number} none color of points without a style
  */
@@ -22,8 +22,9 @@ export class PointLayer {
   #canvas;
   /** @type {ImageData | null} */
   #image = null;
-  /** @type {Uint32Array} */
-  #pixels = new Uint32Array();
+  /** Signed, as the engine's fast whole numbers are.
+   * @type {Int32Array} */
+  #pixels = new Int32Array();
   #stride = 1;
   /** Milliseconds of script that the last picture took. */
   took = 0;
@@ -52,7 +53,7 @@ export class PointLayer {
       this.#canvas.width = width;
       this.#canvas.height = height;
       this.#image = context.createImageData(width, height);
-      this.#pixels = new Uint32Array(this.#image.data.buffer);
+      this.#pixels = new Int32Array(this.#image.data.buffer);
     }
     const stride = isMoving ? this.#stride : 1;
     this.#pixels.fill(look.background);
@@ -125,7 +126,7 @@ function over(under, color, alpha) {
   const g = under & 0x00ff00;
   const mixedRb = (rb + (Math.imul((color & 0xff00ff) - rb, alpha) >> 8)) & 0xff00ff;
   const mixedG = (g + (Math.imul((color & 0x00ff00) - g, alpha) >> 8)) & 0x00ff00;
-  return (0xff000000 | mixedRb | mixedG) >>> 0;
+  return 0xff000000 | mixedRb | mixedG;
 }
 
 /**
@@ -136,5 +137,5 @@ export function pixelOf(color) {
   const [r, g, b] = color.startsWith("#")
     ? [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16))
     : (color.match(/[\d.]+/g) ?? ["0", "0", "0"]).map(Number);
-  return (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
+  return 0xff000000 | (b << 16) | (g << 8) | r;
 }
