@@ -171,7 +171,8 @@ export class Puck extends EventTarget {
     clearTimeout(this.#timer);
     const before = this.#before;
     this.#before = undefined;
-    this.#app.history.add([this.#live], { before });
+    // What was chosen meanwhile stays chosen.
+    this.#app.history.add([this.#live], { before, choose: this.#app.history.current === this.#live });
     this.#app.say(`${this.#live.title}: ${this.#app.belongsText(this.#live.windows)}`);
   }
 }

@@ -66,6 +66,7 @@ class Row {
   #canvas = el("canvas", { class: "mini" });
   #name = el("span", { class: "name" });
   #what = el("span", { class: "what" });
+  #does = el("span", { class: "spoken" });
   #star;
   #play;
 
@@ -76,7 +77,7 @@ class Row {
   constructor(app, take) {
     this.#app = app;
     this.#take = take;
-    this.#play = el("button", { type: "button", class: "take", onclick: () => this.#toggle() }, this.#canvas, el("span", { class: "words" }, this.#name, this.#what));
+    this.#play = el("button", { type: "button", class: "take", onclick: () => this.#toggle() }, this.#canvas, this.#does, el("span", { class: "words" }, this.#name, this.#what));
     this.#star = iconButton("star", "Favourite", () => app.history.edit(take, { favourite: !take.favourite }, "a favourite"), { class: "quiet star" });
     const remove = iconButton("close", "Remove", () => app.history.remove(take), { class: "quiet remove" });
     this.root = el("li", { "data-take": take.id }, this.#play, this.#star, remove);
@@ -100,7 +101,7 @@ class Row {
     const text = what.filter(Boolean).join(" · ");
     if (this.#what.textContent !== text) this.#what.textContent = text;
     this.#play.setAttribute("aria-pressed", String(plays));
-    this.#play.setAttribute("aria-label", `${plays ? "Stop" : "Play"} ${take.title}, ${text}`);
+    this.#does.textContent = plays ? "Stop" : "Play";
     this.#star.setAttribute("aria-pressed", String(take.favourite));
     this.#star.setAttribute("aria-label", `Favourite: ${take.title}`);
     if (this.#drawn !== take.notes) this.draw();

@@ -68,8 +68,9 @@ export class Roll {
    * @param {number} pitch
    */
   show(pitch) {
-    this.low = Math.max(0, Math.min(this.low, pitch - 1));
-    this.high = Math.min(127, Math.max(this.high, pitch + 1));
+    // Rows in sight stay where they are, so that the next click falls where it should.
+    this.low = Math.min(this.low, pitch);
+    this.high = Math.max(this.high, pitch);
   }
 
   /**
