@@ -131,6 +131,18 @@ for (const [size, options] of Object.entries(SIZES)) {
   }
 }
 
+test("what was made outlives a reload", async () => {
+  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
+  await page.locator("#generate").click();
+  await untilHeard(page);
+  const made = await page.evaluate(() => document.studio.app.history.takes);
+  await page.reload();
+  await page.waitForSelector("body.ready");
+  assert.deepEqual(await page.evaluate(() => document.studio.app.history.takes), made);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("light and dark by the switch, which is remembered", async () => {
   const { context, page, complaints } = await openStudio(browser, studio.url, { ...SIZES.desktop, colorScheme: "light" });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

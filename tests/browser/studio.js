@@ -60,6 +60,8 @@ export async function startStudio() {
  */
 export async function openStudio(browser, url, options = {}, prepare = async () => {}) {
   const context = await browser.newContext({ acceptDownloads: true, ...options });
+  // Machines that build at the same time are slow; what never happens fails nevertheless.
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   /** @type {string[]} */
   const complaints = [];

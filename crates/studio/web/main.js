@@ -14,6 +14,7 @@ import { StylesPanel } from "./panels/styles.js";
 import { Editor } from "./roll/editor.js";
 import { Player } from "./sound/player.js";
 import { History } from "./state/history.js";
+import { startKeeping } from "./state/keep.js";
 import { Session } from "./state/session.js";
 import { startHelp } from "./ui/help.js";
 import { startKeys, undo } from "./ui/keys.js";
@@ -85,6 +86,7 @@ async function start() {
   startMapBar(app, map);
   startTop(app);
   startKeys(app, { map, tabs, make, help: startHelp() });
+  startKeeping(history, model);
   // A file dropped beside its place must not replace the page.
   for (const event of ["dragover", "drop"]) document.addEventListener(event, (event) => event.preventDefault());
   // For tests, and for the curious.

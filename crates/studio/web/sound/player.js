@@ -11,7 +11,7 @@ import { TIMBRES, sound } from "./voices.js";
 /** @typedef {{ notes: Note[], n_steps: number }} Score */
 
 /** Seconds that notes are handed over ahead of time; more in a hidden page, whose timers run once a second. */
-const AHEAD = 0.12;
+const AHEAD = 0.15;
 const AHEAD_HIDDEN = 2.2;
 /** Milliseconds from one look at the score to the next. */
 const INTERVAL = 25;

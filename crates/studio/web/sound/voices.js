@@ -24,9 +24,9 @@
 
 /** @type {Record<"melody" | "second" | "bass", Timbre>} */
 export const TIMBRES = {
-  melody: { partials: [1, 0.42, 0.2, 0.13, 0.07, 0.045, 0.03, 0.02, 0.012], attack: 0.004, decay: 0.75, sustain: 0.12, release: 0.28, bright: 8, dark: 2.4, detune: 3, knock: 0.1, level: 0.5 },
-  second: { partials: [1, 0.1, 0.32, 0.04, 0.12, 0.02, 0.04], attack: 0.03, decay: 0.5, sustain: 0.7, release: 0.16, bright: 5, dark: 4, detune: 5, knock: 0, level: 0.3 },
-  bass: { partials: [1, 0.6, 0.3, 0.16, 0.08, 0.04], attack: 0.006, decay: 0.9, sustain: 0.25, release: 0.14, bright: 6, dark: 2.2, detune: 2, knock: 0.05, level: 0.75 },
+  melody: { partials: [1, 0.42, 0.2, 0.13, 0.07, 0.045, 0.03, 0.02, 0.012], attack: 0.004, decay: 0.75, sustain: 0.12, release: 0.28, bright: 8, dark: 2.4, detune: 3, knock: 0.1, level: 0.7 },
+  second: { partials: [1, 0.1, 0.32, 0.04, 0.12, 0.02, 0.04], attack: 0.03, decay: 0.5, sustain: 0.7, release: 0.16, bright: 5, dark: 4, detune: 5, knock: 0, level: 0.45 },
+  bass: { partials: [1, 0.6, 0.3, 0.16, 0.08, 0.04], attack: 0.006, decay: 0.9, sustain: 0.25, release: 0.14, bright: 6, dark: 2.2, detune: 2, knock: 0.05, level: 0.9 },
 };
 
 /** Time constants after which nothing is heard. */
@@ -72,7 +72,8 @@ export function sound(context, out, timbre, pitch, when, duration, loudness = 0.
   const end = when + Math.max(0.04, duration);
   // Low strings sound longer than high ones; high ones are heard louder.
   const decay = timbre.decay * Math.min(1.8, Math.max(0.45, 2 ** ((64 - pitch) / 28)));
-  const level = timbre.level * loudness * Math.min(1.15, Math.max(0.6, 2 ** ((66 - pitch) / 60)));
+  // Half of it for each of the two oscillators.
+  const level = 0.5 * timbre.level * loudness * Math.min(1.15, Math.max(0.6, 2 ** ((66 - pitch) / 60)));
   const fade = timbre.release / SILENT;
 
   const envelope = context.createGain();

@@ -11,12 +11,10 @@ const VERSION = 1;
  * @param {Take[]} takes
  * @param {Take | null} current
  * @param {Model} model
- * @returns {Blob}
  */
-export function projectOf(takes, current, model) {
-  const { name, version, kind, z_size, n_styles } = model;
-  const project = { format: FORMAT, version: VERSION, model: { name, version, kind, z_size, n_styles }, current: current?.id ?? null, takes };
-  return new Blob([JSON.stringify(project, null, 1)], { type: "application/json" });
+export function projectText(takes, current, model) {
+  const { name, version, kind, z_size } = model;
+  return JSON.stringify({ format: FORMAT, version: VERSION, model: { name, version, kind, z_size }, current: current?.id ?? null, takes });
 }
 
 /**

@@ -2,7 +2,7 @@
 // The chosen piece as files: downloaded, or dragged out of the page.
 
 import { el, fileName, icon, save } from "../dom.js";
-import { projectOf } from "../state/project.js";
+import { projectText } from "../state/project.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Take} Take */
@@ -13,6 +13,14 @@ import { projectOf } from "../state/project.js";
  */
 function body({ title, qpm, notes }) {
   return { title, qpm, notes };
+}
+
+/**
+ * @param {App} app
+ * @param {Take[]} takes
+ */
+function project(app, takes) {
+  return new Blob([projectText(takes, app.history.current, app.model)], { type: "application/json" });
 }
 
 /**
@@ -28,8 +36,8 @@ export async function download(app, kind) {
   const name = fileName(current.title);
   if (kind === "midi") save(await app.api.blob("/midi", body(current)), `${name}.mid`);
   else if (kind === "wav") save(await app.api.blob("/wav", body(current)), `${name}.wav`);
-  else if (kind === "project") save(projectOf([current], current, app.model), `${name}.studio.json`);
-  else save(projectOf(takes.includes(current) ? takes : [current, ...takes], current, app.model), "controlgen.studio.json");
+  else if (kind === "project") save(project(app, [current]), `${name}.studio.json`);
+  else save(project(app, takes.includes(current) ? takes : [current, ...takes]), "controlgen.studio.json");
   app.say("Saved");
 }
 
