@@ -80,7 +80,8 @@ pub(crate) async fn page(State(studio): State<Studio>, request: Request) -> Resp
     let path = request.uri().path();
     let found = studio.assets().find(path);
     let Some((name, bytes)) = found else {
-        let message = format!("nothing is at {path:?}; the page is at / and the interface at /api/v1");
+        let message =
+            format!("nothing is at {path:?}; the page is at / and the interface at /api/v1");
         return ApiError::new(Code::NotFound, message).into_response();
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -104,7 +105,8 @@ pub(crate) async fn page(State(studio): State<Studio>, request: Request) -> Resp
 
 /// Whether a client has the file of a tag already.
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let tags =
+        headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     tags.flat_map(|tags| tags.split(',')).any(|known| {
         let known = known.trim();
         known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
@@ -138,9 +140,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let web = folder.path().join("web");
         std::fs::create_dir_all(web.join("js")).unwrap();
-        for (name, text) in
-            [("web/index.html", "page"), ("web/js/map.js", "map"), ("secret", "no"), ("web/.env", "no")]
-        {
+        for (name, text) in [
+            ("web/index.html", "page"),
+            ("web/js/map.js", "map"),
+            ("secret", "no"),
+            ("web/.env", "no"),
+        ] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         let assets = Assets::Folder(web);
@@ -150,7 +155,9 @@ mod tests {
         };
         assert_eq!(text("/").as_deref(), Some("page"));
         assert_eq!(text("/js/map.js").as_deref(), Some("map"));
-        for bad in ["/../secret", "/js/../../secret", "//index.html", "/js", "/.env", "/%2e%2e/secret", ""] {
+        for bad in
+            ["/../secret", "/js/../../secret", "//index.html", "/js", "/.env", "/%2e%2e/secret", ""]
+        {
             assert_eq!(text(bad), None, "{bad}");
         }
     }

@@ -129,11 +129,7 @@ pub(crate) fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
 ///
 /// # Errors
 /// [`Code::TooLarge`], [`Code::Timeout`]; [`Code::Malformed`] where the connection breaks off.
-pub(crate) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    limit: usize,
-) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let reading = read_whole(announced(headers), body, limit);
     tokio::time::timeout(limits::BODY_TIME, reading).await.unwrap_or_else(|_| {
         let seconds = limits::BODY_TIME.as_secs();

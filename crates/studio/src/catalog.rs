@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::handlers::map::Projected;
+use crate::studio::once;
 
 /// A point of the map that is of no style.
 pub(crate) const NO_STYLE: u32 = u32::MAX;
@@ -72,10 +73,10 @@ impl Catalog {
         }
     }
 
-    /// The catalog after a change of styles. What is known of added styles stays, but for those named.
-    pub(crate) fn changed(&self, styles: Styles, but: &[&str]) -> Self {
+    /// The catalog after a change of styles: what is known of added styles stays, but for those named.
+    pub(crate) fn changed(&self, styles: Styles, names: &[String]) -> Self {
         let mut added = lock(&self.added).clone();
-        added.retain(|name, _| !but.contains(&name.as_str()));
+        added.retain(|name, _| !names.contains(name));
         Self { added: Mutex::new(added), ..Self::new(styles, Arc::clone(&self.responsibilities)) }
     }
 
@@ -107,9 +108,9 @@ impl Catalog {
 
     /// The most probable style of each window of the map.
     pub(crate) fn of_points(&self, model: &Model, mu: &[f32]) -> &[u32] {
-        self.of_points.get_or_init(|| {
+        let found: &Vec<u32> = once(&self.of_points, || {
             let k = self.styles.mixture().n_components();
-            let components = self.responsibilities.get_or_init(|| {
+            let components = once(&self.responsibilities, || {
                 let rows = in_tasks(model, mu, |z| self.styles.memberships(model, z).concat());
                 rows.into_iter().map(|share| share as f32).collect()
             });
@@ -132,7 +133,8 @@ impl Catalog {
                 best.1
             };
             components.chunks_exact(k.max(1)).enumerate().map(best).collect()
-        })
+        });
+        found
     }
 
     /// Memberships of the map's windows in an added style.

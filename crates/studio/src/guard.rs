@@ -83,7 +83,8 @@ impl Guard {
         // Browsers say where a request comes from even if they send no origin, as for pictures.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let is_api = request.uri().path().starts_with("/api/");
-        let from_elsewhere = matches!(site, Some(site) if site != b"same-origin" && site != b"none");
+        let from_elsewhere =
+            matches!(site, Some(site) if site != b"same-origin" && site != b"none");
         if !from_own || is_api && from_elsewhere {
             let message = "only a page of this very server may ask; open the address it printed";
             return Err(ApiError::new(Code::ForeignOrigin, message));
@@ -94,7 +95,8 @@ impl Guard {
 
 /// Checks a request, has it answered in time, and adds what every answer says.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let mut response = answer(&guard, request, next).await.unwrap_or_else(IntoResponse::into_response);
+    let mut response =
+        answer(&guard, request, next).await.unwrap_or_else(IntoResponse::into_response);
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
@@ -136,8 +138,16 @@ mod tests {
             assert_eq!(code(&[("host", own), ("origin", &origin)], "/"), None, "{own}");
         }
         for foreign in [
-            "evil.example:6873", "127.0.0.1:6874", "127.0.0.1", "localhost.evil.example:6873", "0.0.0.0:6873",
-            "a@127.0.0.1:6873", "127.0.0.1:6873.evil.example", "", "127.0.0.1:6873/", "127.1:6873",
+            "evil.example:6873",
+            "127.0.0.1:6874",
+            "127.0.0.1",
+            "localhost.evil.example:6873",
+            "0.0.0.0:6873",
+            "a@127.0.0.1:6873",
+            "127.0.0.1:6873.evil.example",
+            "",
+            "127.0.0.1:6873/",
+            "127.1:6873",
         ] {
             assert_eq!(code(&[("host", foreign)], "/"), Some(Code::ForeignHost), "{foreign}");
             let origin = format!("http://{foreign}");
@@ -149,7 +159,11 @@ mod tests {
         assert_eq!(code(&[host, ("host", "evil.example")], "/"), Some(Code::ForeignHost));
         assert_eq!(code(&[host], "http://evil.example/"), Some(Code::ForeignHost));
         for origin in ["null", "https://localhost:6873", "file://"] {
-            assert_eq!(code(&[host, ("origin", origin)], "/"), Some(Code::ForeignOrigin), "{origin}");
+            assert_eq!(
+                code(&[host, ("origin", origin)], "/"),
+                Some(Code::ForeignOrigin),
+                "{origin}"
+            );
         }
     }
 

@@ -7,7 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `assets` | the page, which is in the program |
-//! | `guard`, `body`, `limits` | who may ask, and how much |
+//! | `guard`, `ask`, `body`, `limits` | who may ask, for what, and how much |
 //! | `serve` | connections, idle ones among them |
 //! | `work` | two lanes: what a hand waits for, and what takes long |
 //! | `source`, `map`, `neighbours` | the windows of the map and where they stand |
@@ -17,6 +17,7 @@
 //! It keeps styles and the map, nothing of what is made: a client holds its pieces and sends what a request needs.
 //! Uploads are held in memory, or in a temporary folder that goes with the request.
 
+mod ask;
 mod assets;
 mod body;
 mod catalog;

@@ -6,6 +6,7 @@ mod eigen;
 mod ellipse;
 
 use gmm::{Gaussian, GaussianMixture, ModelError};
+use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +15,8 @@ pub(crate) use ellipse::Ellipse;
 
 /// Added to variances within styles, relative to their mean, so that styles of few windows can be told apart, too.
 const RIDGE: f64 = 1e-3;
+/// Rows whose products are summed up at once.
+const ROWS_PER_TASK: usize = 2048;
 
 /// A plane in the space of the active dimensions.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,15 +40,11 @@ impl Plane {
     /// The plane of the first two principal components of rows `[n, d]`.
     pub(crate) fn principal(rows: &[f64], d: usize) -> Self {
         let mean = mean(rows, d);
+        let sums = rows.par_chunks(ROWS_PER_TASK * d.max(1)).map(|rows| scatter(rows, &mean));
+        // Added up in order, so that the same rows give the same plane on any number of threads.
         let mut covariance = vec![0.0; d * d];
-        let mut centered = vec![0.0; d];
-        for row in rows.chunks_exact(d.max(1)) {
-            centered.iter_mut().zip(row.iter().zip(&mean)).for_each(|(c, (v, m))| *c = v - m);
-            for (i, sums) in covariance.chunks_exact_mut(d).enumerate() {
-                let own = centered[i];
-                // The lower triangle is all that is needed.
-                sums[..=i].iter_mut().zip(&centered).for_each(|(sum, c)| *sum += own * c);
-            }
+        for part in sums.collect::<Vec<_>>() {
+            covariance.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
         }
         let n = (rows.len() / d.max(1)).max(1) as f64;
         covariance.iter_mut().for_each(|sum| *sum /= n);
@@ -64,7 +63,8 @@ impl Plane {
             styles.iter().map(GaussianMixture::moments).collect::<Result<_, _>>()?;
         let d = gaussians.first().map_or(0, |gaussian| gaussian.mean().len());
         let n = gaussians.len().max(1) as f64;
-        let means: Vec<f64> = gaussians.iter().flat_map(|gaussian| gaussian.mean().to_vec()).collect();
+        let means: Vec<f64> =
+            gaussians.iter().flat_map(|gaussian| gaussian.mean().to_vec()).collect();
         let mean = mean(&means, d);
         let mut within = vec![0.0; d * d];
         for gaussian in &gaussians {
@@ -82,8 +82,7 @@ impl Plane {
         // means; they lie in their span, so that the small matrix of inner products tells them.
         let white: Vec<Vec<f64>> = shifts.iter().map(|shift| regular.standardized(shift)).collect();
         let k = white.len();
-        let inner: Vec<f64> =
-            (0..k * k).map(|at| dot(&white[at / k], &white[at % k])).collect();
+        let inner: Vec<f64> = (0..k * k).map(|at| dot(&white[at / k], &white[at % k])).collect();
         let (values, vectors) = symmetric_eigen(&inner, k);
         let direction = |rank: usize| -> Option<Vec<f64>> {
             let at = k.checked_sub(1 + rank)?;
@@ -138,8 +137,26 @@ impl Plane {
             active.iter().zip(values).for_each(|(at, value)| all[*at] = *value as f32);
             all
         };
-        Inverse { mean: spread(&self.mean), axes: self.axes.iter().map(|axis| spread(axis)).collect() }
+        Inverse {
+            mean: spread(&self.mean),
+            axes: self.axes.iter().map(|axis| spread(axis)).collect(),
+        }
     }
+}
+
+/// The sum of the products of all entries of rows that are centered, in its lower triangle.
+fn scatter(rows: &[f64], mean: &[f64]) -> Vec<f64> {
+    let d = mean.len();
+    let mut sums = vec![0.0; d * d];
+    let mut centered = vec![0.0; d];
+    for row in rows.chunks_exact(d.max(1)) {
+        centered.iter_mut().zip(row.iter().zip(mean)).for_each(|(c, (v, m))| *c = v - m);
+        for (i, sums) in sums.chunks_exact_mut(d).enumerate() {
+            let own = centered[i];
+            sums[..=i].iter_mut().zip(&centered).for_each(|(sum, c)| *sum += own * c);
+        }
+    }
+    sums
 }
 
 fn mean(rows: &[f64], d: usize) -> Vec<f64> {

@@ -4,8 +4,8 @@ use controlgen::kind::Kind;
 use musicvae::{Content, WindowLayout};
 use note_seq::drums::{DrumHits, DrumMap};
 use note_seq::{
-    InstrumentInfo, Note as TimedNote, NoteSequence, Pitch, Playback, Program, Tempo, TimeSignature,
-    Velocity,
+    InstrumentInfo, Note as TimedNote, NoteSequence, Pitch, Playback, Program, Tempo,
+    TimeSignature, Velocity,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -65,7 +65,8 @@ pub(crate) fn notes<'a>(
             voice: if note.is_drum { drums.unwrap_or(0) } else { note.instrument },
         }
     };
-    let mut notes: Vec<Note> = kind.to_sequence(windows, &playback).notes.iter().map(note).collect();
+    let mut notes: Vec<Note> =
+        kind.to_sequence(windows, &playback).notes.iter().map(note).collect();
     notes.sort();
     notes
 }
@@ -105,12 +106,14 @@ pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, 
             continue;
         }
         let class = pitch.checked_sub(LOWEST_PITCH).map(|above| u16::from(above) + FIRST_PITCH);
-        let class = class.filter(|class| usize::from(*class) < track.n_classes).ok_or_else(|| {
-            let highest = usize::from(LOWEST_PITCH) + track.n_classes - usize::from(FIRST_PITCH) - 1;
-            ApiError::invalid(format!(
-                "a note of pitch {pitch}; the model has {LOWEST_PITCH} to {highest}"
-            ))
-        })?;
+        let class =
+            class.filter(|class| usize::from(*class) < track.n_classes).ok_or_else(|| {
+                let highest =
+                    usize::from(LOWEST_PITCH) + track.n_classes - usize::from(FIRST_PITCH) - 1;
+                ApiError::invalid(format!(
+                    "a note of pitch {pitch}; the model has {LOWEST_PITCH} to {highest}"
+                ))
+            })?;
         // Whatever sounded before ends here; where nothing comes after, an "off" ends this one.
         steps[start..].fill(NOTHING);
         steps[start] = class;
@@ -133,7 +136,12 @@ pub(crate) struct Sound {
 }
 
 /// Notes on the grid as a sequence with its tempo, a part for each voice.
-pub(crate) fn sequence(voices: &[Voice], notes: &[Note], title: &str, sound: Sound) -> NoteSequence {
+pub(crate) fn sequence(
+    voices: &[Voice],
+    notes: &[Note],
+    title: &str,
+    sound: Sound,
+) -> NoteSequence {
     let seconds_per_step = 60.0 / sound.qpm / f64::from(STEPS_PER_QUARTER);
     let mut sequence = NoteSequence {
         ticks_per_quarter: i32::from(note_seq::STANDARD_TICKS_PER_QUARTER),
@@ -156,9 +164,11 @@ pub(crate) fn sequence(voices: &[Voice], notes: &[Note], title: &str, sound: Sou
         });
     }
     let first = sequence.notes.iter().map(|note| note.instrument).min();
-    sequence.instrument_infos.extend(first.filter(|_| !title.is_empty()).map(|instrument| {
-        InstrumentInfo { instrument, name: title.to_owned() }
-    }));
+    sequence.instrument_infos.extend(
+        first
+            .filter(|_| !title.is_empty())
+            .map(|instrument| InstrumentInfo { instrument, name: title.to_owned() }),
+    );
     sequence
 }
 
@@ -195,14 +205,21 @@ mod tests {
     fn of_notes_that_overlap_the_earlier_one_is_cut() {
         let layout = layout("mel-2bar");
         let given = [note(0, 8, 60, 0), note(4, 6, 64, 0), note(4, 10, 67, 0)];
-        let found = notes(&Kind::mel_2bar(), &voices(&layout), [&tokens(&layout, &given).unwrap()[..]]);
+        let found =
+            notes(&Kind::mel_2bar(), &voices(&layout), [&tokens(&layout, &given).unwrap()[..]]);
         assert_eq!(found, [note(0, 4, 60, 0), note(4, 10, 67, 0)]);
     }
 
     #[test]
     fn notes_that_the_model_does_not_have_are_refused() {
         let layout = layout("mel-2bar");
-        for bad in [note(0, 4, 20, 0), note(0, 4, 109, 0), note(32, 33, 60, 0), note(4, 4, 60, 0), note(0, 1, 60, 1)] {
+        for bad in [
+            note(0, 4, 20, 0),
+            note(0, 4, 109, 0),
+            note(32, 33, 60, 0),
+            note(4, 4, 60, 0),
+            note(0, 1, 60, 1),
+        ] {
             assert!(tokens(&layout, &[bad]).is_err(), "{bad:?}");
         }
     }

@@ -97,7 +97,11 @@ fn lay_out(rows: &[f32], d: usize, progress: &Arc<AtomicU32>) -> Vec<[f32; 2]> {
     let laid_out = sample_places(&sample, d, progress);
     set(progress, LAYOUT[1]);
     let place = |(index, row): (usize, &&[f32])| {
-        if index % every == 0 { laid_out[index / every] } else { mean_of_nearest(row, &sample, &laid_out) }
+        if index % every == 0 {
+            laid_out[index / every]
+        } else {
+            mean_of_nearest(row, &sample, &laid_out)
+        }
     };
     all.par_iter().enumerate().map(place).collect()
 }
@@ -186,9 +190,10 @@ mod tests {
         let nearer = |p: &[f32; 2], own: &[f32; 2], other: &[f32; 2]| {
             squared_distance(p, own) < squared_distance(p, other)
         };
-        let wrong = places.iter().enumerate().filter(|(i, p)| {
-            if i % 2 == 0 { !nearer(p, &a, &b) } else { !nearer(p, &b, &a) }
-        });
+        let wrong = places
+            .iter()
+            .enumerate()
+            .filter(|(i, p)| if i % 2 == 0 { !nearer(p, &a, &b) } else { !nearer(p, &b, &a) });
         assert_eq!(wrong.count(), 0, "{a:?} {b:?}");
     }
 

@@ -26,9 +26,8 @@ pub fn router(studio: Studio, port: u16) -> Router {
         .split_for_parts();
     let description = with_failures(description).to_pretty_json();
     let description = description.map(Bytes::from).map_err(|error| ApiError::internal(&error));
-    let describe = async move || {
-        description.map(|text| ([(header::CONTENT_TYPE, "application/json")], text))
-    };
+    let describe =
+        async move || description.map(|text| ([(header::CONTENT_TYPE, "application/json")], text));
     interface
         .route("/api/v1/openapi.json", axum::routing::get(describe))
         .fallback(assets::page)

@@ -67,6 +67,7 @@ pub fn run(listener: TcpListener, studio: Studio, shutdown: &Shutdown) -> Result
         return Err(std::io::Error::other(message).into());
     }
     listener.set_nonblocking(true)?;
+    studio.warm_up();
     let app = router(studio, address.port());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(N_THREADS)

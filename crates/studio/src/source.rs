@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use controlgen::artifact::ArtifactError;
-use controlgen::corpus::CorpusReport;
 use controlgen::artifact::JsonFormat;
+use controlgen::corpus::CorpusReport;
 use controlgen::model::Model;
 use controlgen::progress::Progress;
 use controlgen::style::Reference;
@@ -105,7 +105,9 @@ impl Source {
                 let rows = read_latents(folder, model.z_size())?.rows;
                 Ok(Self::joined(kept, rows))
             }
-            None => Ok(Self::encoded(model, kept.into_iter().map(|(_, row)| row).collect(), progress)),
+            None => {
+                Ok(Self::encoded(model, kept.into_iter().map(|(_, row)| row).collect(), progress))
+            }
         }
     }
 
@@ -128,7 +130,8 @@ impl Source {
         let mut mu = Vec::with_capacity(rows.len() * model.z_size());
         progress.begin("encoding", "windows", rows.len() as u64);
         for chunk in rows.chunks(PER_CHUNK) {
-            let tokens: Vec<u16> = chunk.iter().flat_map(|row| row.tokens.iter().copied()).collect();
+            let tokens: Vec<u16> =
+                chunk.iter().flat_map(|row| row.tokens.iter().copied()).collect();
             let windows = Windows::new(&tokens, &layout).expect("checked when they were read");
             mu.extend(model.weights().encode_windows(windows, |_| ()).mean);
             progress.advance(chunk.len() as u64);
@@ -151,7 +154,14 @@ mod tests {
     #[test]
     fn windows_without_a_latent_are_left_out() {
         let window = |id: u64| {
-            (id, SourceRow { file: "a.mid".into(), start_bar: 0, tokens: vec![u16::try_from(id).unwrap()] })
+            (
+                id,
+                SourceRow {
+                    file: "a.mid".into(),
+                    start_bar: 0,
+                    tokens: vec![u16::try_from(id).unwrap()],
+                },
+            )
         };
         let latent = |window_id: u64| LatentRow {
             window_id,
@@ -162,7 +172,8 @@ mod tests {
             mu: vec![window_id as f32, 0.0],
             sigma: vec![1.0, 1.0],
         };
-        let source = Source::joined(vec![window(1), window(2), window(3)], vec![latent(3), latent(1)]);
+        let source =
+            Source::joined(vec![window(1), window(2), window(3)], vec![latent(3), latent(1)]);
         assert_eq!(source.mu, [1.0, 0.0, 3.0, 0.0]);
         assert_eq!((source.n_windows(), source.rows[1].tokens[0]), (2, 3));
     }

@@ -1,7 +1,7 @@
 //! [`Studio`]: all that requests share.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use controlgen::artifact::ArtifactError;
 use controlgen::attribute::{AttributeError, AttributeVectors};
@@ -84,10 +84,11 @@ pub struct Inner {
     pub(crate) neighbours: Neighbours,
     pub(crate) quick: Lane,
     pub(crate) heavy: Lane,
+    /// Changes of styles, one after the other.
+    changes: Lane,
     controls: Controls,
     assets: Assets,
     catalog: RwLock<Arc<Catalog>>,
-    changing: Mutex<()>,
     principal: OnceLock<Plane>,
 }
 
@@ -140,9 +141,9 @@ impl Studio {
             neighbours: Neighbours::default(),
             quick: Lane::new("quick", n_threads.max(2), QUICK_WAITING)?,
             heavy: Lane::new("heavy", 2, HEAVY_WAITING)?,
+            changes: Lane::new("changes", 1, HEAVY_WAITING)?,
             assets: options.page.map_or(Assets::Inside, Assets::Folder),
             catalog: RwLock::new(Arc::new(Catalog::new(styles, Arc::default()))),
-            changing: Mutex::new(()),
             principal: OnceLock::new(),
             model,
         })))
@@ -163,28 +164,42 @@ impl Studio {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the styles, one change at a time: `change` works on a copy, which takes their place if it succeeds.
-    /// Memberships in the added styles that it names with its answer are computed anew.
+    /// Changes the styles, one change at a time: `change` works on a copy, which takes their place if it succeeds. It
+    /// answers also with the names of added styles that are new or another's now.
     ///
     /// # Errors
-    /// Those of `change`; nothing is changed here then.
-    pub(crate) fn change_styles<T>(
+    /// Those of `change`, and nothing is changed here then; those of [`Lane::run`].
+    pub(crate) async fn change_styles<T: Send + 'static>(
         &self,
-        but: &[&str],
-        change: impl FnOnce(&mut Styles) -> Result<T, ApiError>,
+        change: impl FnOnce(&Self, &mut Styles, &Stop) -> Result<(T, Vec<String>), ApiError>
+        + Send
+        + 'static,
     ) -> Result<(T, Arc<Catalog>), ApiError> {
-        let _one: MutexGuard<'_, ()> = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.catalog();
-        let mut styles = before.styles.clone();
-        let answer = change(&mut styles)?;
-        let after = Arc::new(before.changed(styles, but));
-        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
-        Ok((answer, after))
+        let studio = self.clone();
+        let changed = self.changes.run(move |stop| {
+            // Nothing else changes them meanwhile: this lane does one thing at a time.
+            let before = studio.catalog();
+            let mut styles = before.styles.clone();
+            let (answer, names) = change(&studio, &mut styles, stop)?;
+            let after = Arc::new(before.changed(styles, &names));
+            *studio.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
+            Ok((answer, after))
+        });
+        changed.await
+    }
+
+    /// Computes what the first map needs, before anyone asks.
+    pub(crate) fn warm_up(&self) {
+        let studio = self.clone();
+        self.heavy.begin(move || {
+            studio.principal();
+            studio.catalog().of_points(&studio.model, &studio.source.mu);
+        });
     }
 
     /// The plane of the map's principal components.
     pub(crate) fn principal(&self) -> &Plane {
-        self.principal.get_or_init(|| {
+        once(&self.principal, || {
             let rows: Vec<f64> = self.active_rows().into_iter().map(f64::from).collect();
             Plane::principal(&rows, self.active().len())
         })
@@ -236,7 +251,12 @@ impl Studio {
     }
 
     /// Windows with their places `[n, Z]`.
-    pub(crate) fn windows(&self, catalog: &Catalog, tokens: Vec<Vec<u16>>, z: &[f32]) -> Vec<Window> {
+    pub(crate) fn windows(
+        &self,
+        catalog: &Catalog,
+        tokens: Vec<Vec<u16>>,
+        z: &[f32],
+    ) -> Vec<Window> {
         let memberships = catalog.memberships(&self.model, z);
         let places = z.chunks_exact(self.model.z_size().max(1));
         let made = tokens.into_iter().zip(places).zip(memberships);
@@ -340,6 +360,18 @@ impl Studio {
     pub(crate) fn model_folder(&self) -> &Path {
         self.model.folder()
     }
+}
+
+/// What a cell holds, made if it is empty.
+///
+/// Unlike [`OnceLock::get_or_init`] it does not wait for another thread that makes the same, but makes it, too: a thread
+/// of a pool that waits for its part of one job does another one meanwhile, which may be the one that it would wait for.
+pub(crate) fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    if let Some(known) = cell.get() {
+        return known;
+    }
+    let made = make();
+    cell.get_or_init(|| made)
 }
 
 /// That there are windows, and not too many.

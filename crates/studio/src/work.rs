@@ -1,7 +1,8 @@
 //! Two lanes of work: what a hand waits for, and what takes long. Neither waits for the other.
 //!
 //! Each has threads of its own, so that the pieces of a long job never stand before a short one; the system
-//! shares the processors between them.
+//! shares the processors between them. A thread that waits for its part of a job may do another job of its lane
+//! meanwhile, so that jobs must not wait for each other: nothing is computed in parallel with a lock held.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -69,6 +70,11 @@ impl Lane {
             running: Arc::new(Semaphore::new(n_running)),
             places: Arc::new(Semaphore::new(n_running + n_waiting)),
         })
+    }
+
+    /// Does some work that nobody waits for.
+    pub(crate) fn begin(&self, work: impl FnOnce() + Send + 'static) {
+        self.pool.spawn(work);
     }
 
     /// Does some work on the lane's threads. If the answer is no longer waited for, the work is told to stop, or never

@@ -74,8 +74,7 @@ impl Table<'_> {
         let (decode, json) = ("/api/v1/decode", "application/json");
         self.post("JSON of 3 MiB", decode, json, &vec![b' '; 3 * MIB])?;
         self.post("JSON of 50 MiB", decode, json, &vec![b' '; 50 * MIB])?;
-        let head =
-            "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Type: application/json\r\nContent-Length: 1099511627776\r\n\r\n";
+        let head = "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Type: application/json\r\nContent-Length: 1099511627776\r\n\r\n";
         self.send("a body said to have 1 TiB, of which nothing comes", head, b"")?;
         self.post("no JSON", decode, json, b"{\"z\": [[")?;
         self.post("JSON 100,000 lists deep", decode, json, &[b'['; 100_000])?;
@@ -94,9 +93,13 @@ impl Table<'_> {
         self.post("a file that is no MIDI", "/api/v1/tunes", form, &file(b"no music"))?;
         let bomb = midi_bomb();
         self.post("a MIDI file of 2.7 million notes", "/api/v1/tunes", form, &file(&bomb))?;
-        self.post("a style of another program", "/api/v1/styles/import", json, b"{\"format\": \"x\"}")?;
-        let head =
-            "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n";
+        self.post(
+            "a style of another program",
+            "/api/v1/styles/import",
+            json,
+            b"{\"format\": \"x\"}",
+        )?;
+        let head = "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n";
         self.send("a body that never comes", head, b"{")
     }
 
@@ -113,7 +116,8 @@ impl Table<'_> {
         ] {
             self.send(what, &format!("GET /api/v1/model HTTP/1.1\r\n{headers}\r\n\r\n"), b"")?;
         }
-        let head = "DELETE /api/v1/styles/0 HTTP/1.1\r\nHost: OWN\r\nOrigin: http://evil.example\r\n\r\n";
+        let head =
+            "DELETE /api/v1/styles/0 HTTP/1.1\r\nHost: OWN\r\nOrigin: http://evil.example\r\n\r\n";
         self.send("another page that removes a style", head, b"")
     }
 
@@ -138,8 +142,7 @@ impl Table<'_> {
         self.send("a head of 100 kB", &long, b"")?;
         let many = format!("GET / HTTP/1.1\r\nHost: OWN\r\n{}\r\n", "X: y\r\n".repeat(1000));
         self.send("a head of 1,000 lines", &many, b"")?;
-        let smuggled =
-            "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n0\r\n\r\n";
+        let smuggled = "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n0\r\n\r\n";
         self.send("a length and chunks at once", smuggled, b"")
     }
 
@@ -199,7 +202,8 @@ impl Table<'_> {
             streams.push(stream);
         }
         std::thread::sleep(Duration::from_secs(1));
-        let body = json!({ "z": [window["window"]["z"]], "temperature": 0.5, "seed": 1 }).to_string();
+        let body =
+            json!({ "z": [window["window"]["z"]], "temperature": 0.5, "seed": 1 }).to_string();
         let started = Instant::now();
         let reply = Client::connect(self.server.socket())?.post(
             "/api/v1/decode",

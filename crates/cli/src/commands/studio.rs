@@ -41,7 +41,9 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     };
     let n_windows = source.as_ref().map(Source::n_windows);
     if n_windows.is_some_and(|n| n >= MAX_POINTS / 2) {
-        note(&format!("of a large corpus the map shows windows from all over it, up to {MAX_POINTS}"));
+        note(&format!(
+            "of a large corpus the map shows windows from all over it, up to {MAX_POINTS}"
+        ));
     }
     let name = match &args.of.model {
         Some(folder) => model_name(folder),
@@ -112,7 +114,10 @@ mod tests {
     #[test]
     fn a_model_is_called_by_its_run() {
         let name = |path: &str| model_name(std::path::Path::new(path));
-        assert_eq!([name("a/waltzes/model"), name("mine"), name("model")], ["waltzes", "mine", "model"]);
+        assert_eq!(
+            [name("a/waltzes/model"), name("mine"), name("model")],
+            ["waltzes", "mine", "model"]
+        );
     }
 
     #[test]

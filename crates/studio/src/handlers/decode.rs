@@ -88,7 +88,8 @@ pub(crate) async fn encode(
         Music::Tokens(tokens) => Ok(tokens),
         Music::Notes(notes) => music::tokens(&layout, &notes),
     };
-    let windows: Vec<Vec<u16>> = request.windows.into_iter().map(tokens).collect::<Result<_, _>>()?;
+    let windows: Vec<Vec<u16>> =
+        request.windows.into_iter().map(tokens).collect::<Result<_, _>>()?;
     studio.check_windows(&windows)?;
     let catalog = studio.catalog();
     let work = studio.clone();

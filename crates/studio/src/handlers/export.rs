@@ -53,7 +53,11 @@ pub(crate) fn checked_qpm(qpm: Option<f64>) -> Result<f64, ApiError> {
     if QPM.contains(&qpm) {
         return Ok(qpm);
     }
-    let message = format!("a tempo of {qpm}; {} to {} quarter notes a minute are allowed", QPM.start(), QPM.end());
+    let message = format!(
+        "a tempo of {qpm}; {} to {} quarter notes a minute are allowed",
+        QPM.start(),
+        QPM.end()
+    );
     Err(ApiError::invalid(message))
 }
 
@@ -69,7 +73,8 @@ impl ExportRequest {
     /// The piece as a sequence.
     fn sequence(&self, studio: &Studio) -> Result<NoteSequence, ApiError> {
         if self.notes.len() > limits::N_NOTES {
-            let message = format!("{} notes; up to {} are allowed", self.notes.len(), limits::N_NOTES);
+            let message =
+                format!("{} notes; up to {} are allowed", self.notes.len(), limits::N_NOTES);
             return Err(ApiError::invalid(message));
         }
         let fits = |note: &&Note| {
@@ -82,7 +87,11 @@ impl ExportRequest {
             let message = format!(
                 "a note of pitch {}, steps {} to {}, voice {}; pitches 0 to 127, steps to {}, voices to \
                  {MAX_VOICE} are allowed, and a note ends after it starts",
-                bad.pitch, bad.start, bad.end, bad.voice, limits::N_STEPS,
+                bad.pitch,
+                bad.start,
+                bad.end,
+                bad.voice,
+                limits::N_STEPS,
             );
             return Err(ApiError::invalid(message));
         }
@@ -136,7 +145,8 @@ pub(crate) async fn wav(
         if sequence.total_time > limits::WAV_SECONDS {
             let message = format!(
                 "the piece lasts {:.0} s; up to {:.0} s are allowed",
-                sequence.total_time, limits::WAV_SECONDS
+                sequence.total_time,
+                limits::WAV_SECONDS
             );
             return Err(ApiError::invalid(message));
         }
@@ -159,7 +169,10 @@ mod tests {
     fn names_of_files_are_plain() {
         let name = |title| attachment(title, "mid");
         assert_eq!(name("a tune"), "attachment; filename=\"a tune.mid\"");
-        assert_eq!(name("\"../ä\r\n"), "attachment; filename=\"_.._ä.mid\"".replace("..", "__").replace('ä', "_"));
+        assert_eq!(
+            name("\"../ä\r\n"),
+            "attachment; filename=\"_.._ä.mid\"".replace("..", "__").replace('ä', "_")
+        );
         assert_eq!(name(""), "attachment; filename=\"piece.mid\"");
     }
 }

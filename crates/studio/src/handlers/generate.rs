@@ -193,7 +193,9 @@ pub(crate) async fn generate(
         };
         let dropped = found.dropped.into_iter();
         Ok(Json(Generated {
-            dropped: dropped.map(|(why, n)| Dropped { why: why.in_words().to_owned(), n }).collect(),
+            dropped: dropped
+                .map(|(why, n)| Dropped { why: why.in_words().to_owned(), n })
+                .collect(),
             pieces: found.kept.into_iter().enumerate().map(piece).collect(),
         }))
     });

@@ -1,18 +1,21 @@
 //! `GET /map` and `GET /map/points`: where the windows stand.
 
-#![expect(unused_qualifications, reason = "the description's macro writes them around types of parameters")]
+#![expect(
+    unused_qualifications,
+    reason = "the description's macro writes them around types of parameters"
+)]
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Studio;
+use crate::ask::Asked;
 use crate::catalog::Catalog;
 use crate::error::ApiError;
 use crate::map::{Ellipse, Inverse, Plane};
@@ -166,13 +169,6 @@ fn bounds(places: &[[f32; 2]]) -> [f32; 4] {
     })
 }
 
-fn checked(query: Result<Query<MapQuery>, QueryRejection>) -> Result<MapQuery, ApiError> {
-    match query {
-        Ok(Query(query)) => Ok(query),
-        Err(error) => Err(ApiError::invalid(format!("no such map: {}", error.body_text()))),
-    }
-}
-
 /// A map of the windows: how latent space lies on it, and where the styles are.
 #[utoipa::path(
     get, path = "/map", tag = "reading", params(MapQuery),
@@ -180,9 +176,8 @@ fn checked(query: Result<Query<MapQuery>, QueryRejection>) -> Result<MapQuery, A
 )]
 pub(crate) async fn map(
     State(studio): State<Studio>,
-    query: Result<Query<MapQuery>, QueryRejection>,
+    Asked(query): Asked<MapQuery>,
 ) -> Result<Json<Map>, ApiError> {
-    let query = checked(query)?;
     let catalog = studio.catalog();
     let work = studio.clone();
     studio.quick.run(move |_| Ok(Json(projected(&work, &catalog, &query)?.map.clone()))).await
@@ -196,9 +191,8 @@ pub(crate) async fn map(
 )]
 pub(crate) async fn points(
     State(studio): State<Studio>,
-    query: Result<Query<MapQuery>, QueryRejection>,
+    Asked(query): Asked<MapQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let query = checked(query)?;
     let catalog = studio.catalog();
     let work = studio.clone();
     let bytes = studio.quick.run(move |_| {

@@ -67,7 +67,8 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelFacts> {
     let kind = studio.model.kind();
     let classes = config.musicvae.window().tracks.first().map_or(0, |track| track.n_classes);
     let range = kind.melody_range().map(|(lowest, highest)| [lowest.get(), highest.get()]);
-    let highest = u8::try_from(usize::from(LOWEST_PITCH) + classes.saturating_sub(3)).unwrap_or(127);
+    let highest =
+        u8::try_from(usize::from(LOWEST_PITCH) + classes.saturating_sub(3)).unwrap_or(127);
     let own = if studio.voices.first().is_some_and(|voice| voice.drums) {
         [0, 127]
     } else {

@@ -7,12 +7,13 @@ pub(crate) use added::*;
 pub(crate) use card::*;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Studio;
+use crate::ask::Named;
 use crate::body::Given;
 use crate::catalog::{Catalog, Listed};
 use crate::error::{ApiError, Code};
@@ -49,25 +50,23 @@ pub(crate) struct StyleChange {
 )]
 pub(crate) async fn change(
     State(studio): State<Studio>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Given(change): Given<StyleChange>,
 ) -> Result<Json<Listed>, ApiError> {
-    let work = studio.clone();
-    let answer = studio.heavy.run(move |_| {
-        let old = work.catalog().styles.find(&name)?.name.clone();
-        let new = change.name.clone().unwrap_or_else(|| old.clone());
-        let (name, catalog) = work.change_styles(&[&old, &new], |styles| {
+    let (name, catalog) = studio
+        .change_styles(move |_, styles, _| {
+            let old = styles.find(&name)?.name.clone();
+            let new = change.name.clone().unwrap_or_else(|| old.clone());
             if change.name.is_some() {
                 styles.rename(&old, &new)?;
             }
             if let Some(hidden) = change.hidden {
                 styles.set_hidden(&new, hidden)?;
             }
-            Ok(new.clone())
-        })?;
-        Ok(Json(entry(&catalog, &name)?))
-    });
-    answer.await
+            Ok((new.clone(), vec![old, new]))
+        })
+        .await?;
+    Ok(Json(entry(&catalog, &name)?))
 }
 
 /// Removes a style that was added.
@@ -78,13 +77,14 @@ pub(crate) async fn change(
 )]
 pub(crate) async fn remove(
     State(studio): State<Studio>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<StatusCode, ApiError> {
-    let work = studio.clone();
-    let answer = studio.heavy.run(move |_| {
-        let name = work.catalog().styles.find(&name)?.name.clone();
-        work.change_styles(&[&name], |styles| Ok(styles.remove(&name)?))?;
-        Ok(StatusCode::NO_CONTENT)
-    });
-    answer.await
+    studio
+        .change_styles(move |_, styles, _| {
+            let name = styles.find(&name)?.name.clone();
+            styles.remove(&name)?;
+            Ok(((), vec![name]))
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }

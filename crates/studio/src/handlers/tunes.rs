@@ -78,7 +78,8 @@ pub(crate) async fn tunes(
     upload: Upload,
 ) -> Result<Json<Taken>, ApiError> {
     let [file] = upload.files.as_slice() else {
-        let message = format!("{} files were sent; send one in a field named `file`", upload.files.len());
+        let message =
+            format!("{} files were sent; send one in a field named `file`", upload.files.len());
         return Err(ApiError::invalid(message));
     };
     let track = upload.text("track").map(|track| {
@@ -95,11 +96,12 @@ pub(crate) async fn tunes(
             ApiError::new(Code::UnreadableMidi, format!("{} can't be read: {why}", file.name))
         })?;
         stop.check()?;
-        let mut tune = Tune::of_sequence_with(&sequence, kind, &file.name, options).map_err(|why| {
-            let kind = Box::new(kind.clone());
-            let error = TuneError::NoWindow { path: PathBuf::from(&file.name), kind, why };
-            ApiError::new(Code::NoTune, error.to_string())
-        })?;
+        let mut tune =
+            Tune::of_sequence_with(&sequence, kind, &file.name, options).map_err(|why| {
+                let kind = Box::new(kind.clone());
+                let error = TuneError::NoWindow { path: PathBuf::from(&file.name), kind, why };
+                ApiError::new(Code::NoTune, error.to_string())
+            })?;
         stop.check()?;
         let mut changes = tune.warnings.clone();
         if tune.transposed != 0 {
@@ -112,7 +114,8 @@ pub(crate) async fn tunes(
         }
         let windows = tune.window_tokens();
         let z = encode(&work.model, &windows);
-        let title = Path::new(&file.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let title =
+            Path::new(&file.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let title = title.unwrap_or_else(|| "tune".to_owned());
         let qpm = tune.qpm.clamp(*QPM.start(), *QPM.end());
         let piece = Piece { qpm, ..work.piece(&catalog, title.clone(), windows, &z) };

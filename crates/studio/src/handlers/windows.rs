@@ -1,11 +1,12 @@
 //! `GET /windows/{index}`: the music of a point.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Studio;
+use crate::ask::Named;
 use crate::error::{ApiError, Code};
 use crate::types::{Place, Window};
 
@@ -26,7 +27,7 @@ pub(crate) struct Shown {
 )]
 pub(crate) async fn window(
     State(studio): State<Studio>,
-    Path(index): Path<String>,
+    Named(index): Named,
 ) -> Result<Json<Shown>, ApiError> {
     let found = index.parse().ok().filter(|index: &usize| *index < studio.source.n_windows());
     let index = found.ok_or_else(|| {

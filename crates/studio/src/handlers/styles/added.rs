@@ -1,12 +1,15 @@
 //! Styles that users add, and share: `POST /styles`, `GET /styles/{name}/export`, `POST /styles/import`.
 
-#![expect(unused_qualifications, reason = "the description's macro writes them around types of parameters")]
+#![expect(
+    unused_qualifications,
+    reason = "the description's macro writes them around types of parameters"
+)]
 
 use std::path::{Path as FilePath, PathBuf};
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use controlgen::artifact::ArtifactError;
@@ -17,6 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Used, entry};
 use crate::Studio;
+use crate::ask::{Asked, Named};
 use crate::body::{self, Upload, UploadedFile};
 use crate::catalog::Listed;
 use crate::error::{ApiError, Code};
@@ -61,37 +65,30 @@ pub(crate) async fn add(
     upload: Upload,
 ) -> Result<(StatusCode, Json<Added>), ApiError> {
     let name = upload.text("name").map(str::to_owned);
-    let name = name.ok_or_else(|| ApiError::invalid("the style has no name; send a field `name`"))?;
+    let name =
+        name.ok_or_else(|| ApiError::invalid("the style has no name; send a field `name`"))?;
     if upload.files.is_empty() {
         return Err(ApiError::invalid("no file was sent; send one to ten in fields named `file`"));
     }
-    let work = studio.clone();
-    let answer = studio.heavy.run(move |stop| {
+    let changed = studio.change_styles(move |studio, styles, stop| {
         let folder = temporary_folder()?;
         let written = Written::of(&upload.files, &folder)?;
         stop.check()?;
         if written.paths.is_empty() {
             return Err(ApiError::new(Code::UnreadableMidi, in_words(&written.refused)));
         }
-        let (report, catalog) = work.change_styles(&[&name], |styles| {
-            let added = styles.add(&work.model, &name, &written.paths);
-            added.map_err(|error| match error {
-                StyleError::NothingToAdd { refused } => {
-                    let all = written.refused(refused);
-                    ApiError::new(Code::NoTune, in_words(&all))
-                }
-                other => other.into(),
-            })
+        let added = styles.add(&studio.model, &name, &written.paths);
+        let AddReport { files, refused, .. } = added.map_err(|error| match error {
+            StyleError::NothingToAdd { refused } => {
+                ApiError::new(Code::NoTune, in_words(&written.refused(refused)))
+            }
+            other => other.into(),
         })?;
-        let AddReport { files, refused, .. } = report;
-        let answer = Added {
-            style: entry(&catalog, &name)?,
-            used: files.iter().map(Used::from).collect(),
-            refused: written.refused(refused),
-        };
-        Ok((StatusCode::CREATED, Json(answer)))
+        Ok(((name.clone(), files, written.refused(refused)), vec![name]))
     });
-    answer.await
+    let ((name, files, refused), catalog) = changed.await?;
+    let used = files.iter().map(Used::from).collect();
+    Ok((StatusCode::CREATED, Json(Added { style: entry(&catalog, &name)?, used, refused })))
 }
 
 /// Files of an upload in a temporary folder, each in one of its own, so that equal names do no harm.
@@ -109,7 +106,8 @@ impl Written {
                 Ok(_) => {
                     let own = folder.path().join(number.to_string());
                     let path = own.join(&file.name);
-                    let wrote = std::fs::create_dir(&own).and_then(|()| std::fs::write(&path, &file.bytes));
+                    let wrote =
+                        std::fs::create_dir(&own).and_then(|()| std::fs::write(&path, &file.bytes));
                     wrote.map_err(|error| ApiError::internal(&error))?;
                     written.paths.push(path);
                 }
@@ -149,7 +147,7 @@ fn temporary_folder() -> Result<TempDir, ApiError> {
 )]
 pub(crate) async fn export(
     State(studio): State<Studio>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<impl IntoResponse, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
@@ -199,23 +197,21 @@ pub(crate) struct ImportQuery {
 )]
 pub(crate) async fn import(
     State(studio): State<Studio>,
-    Query(query): Query<ImportQuery>,
+    Asked(query): Asked<ImportQuery>,
     Exported(bytes): Exported,
 ) -> Result<(StatusCode, Json<Listed>), ApiError> {
-    let work = studio.clone();
-    let answer = studio.heavy.run(move |_| {
+    let changed = studio.change_styles(move |studio, styles, _| {
         let folder = temporary_folder()?;
         let path = folder.path().join("imported.style.json");
         std::fs::write(&path, &bytes).map_err(|error| ApiError::internal(&error))?;
-        let (name, catalog) = work.change_styles(&[], |styles| {
-            let imported = styles.import(&work.model, &path, query.name.as_deref());
-            imported.map_err(|error| refused_import(error, &path))?;
-            let last = styles.all().last().map(|style| style.name.clone());
-            last.ok_or_else(|| ApiError::invalid("there is no style after this"))
-        })?;
-        Ok((StatusCode::CREATED, Json(entry(&catalog, &name)?)))
+        let imported = styles.import(&studio.model, &path, query.name.as_deref());
+        imported.map_err(|error| refused_import(error, &path))?;
+        let last = styles.all().last().map(|style| style.name.clone());
+        let name = last.ok_or_else(|| ApiError::invalid("there is no style after this"))?;
+        Ok((name.clone(), vec![name]))
     });
-    answer.await
+    let (name, catalog) = changed.await?;
+    Ok((StatusCode::CREATED, Json(entry(&catalog, &name)?)))
 }
 
 /// Why a file is no style of this model, without the temporary folder's name.

@@ -1,7 +1,7 @@
 //! `GET /styles/{name}`: what a style sounds like.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use controlgen::features::Feature;
 use controlgen::style::{Share, Style, UsedFile};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::entry;
 use crate::Studio;
+use crate::ask::Named;
 use crate::catalog::{Catalog, Listed};
 use crate::error::ApiError;
 use crate::types::{Place, Window};
@@ -97,7 +98,7 @@ impl From<&UsedFile> for Used {
 )]
 pub(crate) async fn card(
     State(studio): State<Studio>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<Json<StyleCard>, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
