@@ -140,8 +140,10 @@ for (const [size, options] of Object.entries(SIZES)) {
 
 test("the other projections: styles told apart, and neighbours", async () => {
   const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
-  await page.locator("#projection label", { hasText: "LDA" }).click();
-  await page.waitForFunction(() => document.studio.app.session.map?.projection === "lda");
+  for (const [name, id] of [["PCA", "pca"], ["LDA", "lda"]]) {
+    await page.locator("#projection label", { hasText: name }).click();
+    await page.waitForFunction((id) => document.studio.app.session.map?.projection === id, id);
+  }
   assert.ok(await page.evaluate(() => document.studio.map.puck.place !== null));
   await page.locator("#between-button").click();
   const boxes = page.locator("#between input");

@@ -91,7 +91,8 @@ async function start() {
   for (const event of ["dragover", "drop"]) document.addEventListener(event, (event) => event.preventDefault());
   // For tests, and for the curious.
   Object.assign(document, { studio: { app, map, editor, tabs } });
-  await app.attempt(() => session.loadMap());
+  // Where there are styles to tell apart, the plane that does so shows the most.
+  await app.attempt(() => session.loadMap(session.visible.length > 1 ? "lda" : "pca"));
   app.say("Click a point to hear it. Drag the puck to play what lies between.");
   document.body.classList.add("ready");
 }

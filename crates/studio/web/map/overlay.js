@@ -23,6 +23,8 @@ import { isStill, color } from "../ui/theme.js";
  * @property {boolean} puckPlays
  */
 
+/** Pixels up and down that a name may stand off its style's middle, the nearest first. */
+const OFFSETS = Array.from({ length: 17 }, (_, i) => (i % 2 ? 18 : -18) * Math.ceil(i / 2));
 const TAU = 2 * Math.PI;
 /** Pixels of the puck's radius. */
 export const PUCK = 12;
@@ -67,12 +69,16 @@ function drawEllipses(context, { view, ellipses, styles, marked }) {
     if (!style || style.hidden) continue;
     const at = view.toScreen(x, y);
     const isMarked = marked === style.name;
-    context.strokeStyle = style.color;
     context.fillStyle = style.color;
     context.globalAlpha = marked && !isMarked ? 0.25 : 1;
-    context.lineWidth = isMarked ? 3 : 1.5;
     context.beginPath();
     context.ellipse(at.x, at.y, axes[0] * view.scale, axes[1] * view.scale, -angle, 0, TAU);
+    // A rim of the ground's colour, without which a style's ellipse is lost among its own points.
+    context.strokeStyle = color("--map");
+    context.lineWidth = isMarked ? 7 : 5;
+    context.stroke();
+    context.strokeStyle = style.color;
+    context.lineWidth = isMarked ? 3 : 2;
     context.stroke();
     context.globalAlpha *= isMarked ? 0.16 : 0.07;
     context.fill();
@@ -100,7 +106,7 @@ function drawNames(context, { view, ellipses, styles, marked }) {
     const width = context.measureText(style.name).width + 18;
     const isFree = (/** @type {number} */ y) =>
       taken.every((other) => Math.abs(other.y - y) > 17 || Math.abs(other.x - at.x) > (other.width + width) / 2);
-    const offset = [0, 18, -18, 36, -36, 54, -54, 72, -72].find((offset) => isFree(at.y + offset)) ?? 0;
+    const offset = OFFSETS.find((offset) => isFree(at.y + offset)) ?? 0;
     const place = { x: at.x, y: at.y + offset, width };
     taken.push(place);
     context.globalAlpha = marked && marked !== style.name ? 0.4 : 1;
@@ -112,6 +118,8 @@ function drawNames(context, { view, ellipses, styles, marked }) {
     context.fillStyle = style.color;
     context.beginPath();
     context.arc(place.x - width / 2 + 7, place.y, 4, 0, TAU);
+    context.lineWidth = 3;
+    context.stroke();
     context.fill();
   }
   context.globalAlpha = 1;

@@ -10,7 +10,7 @@ import { evenly, onPlane } from "./plane.js";
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("./map.js").MapView} MapView */
 
-/** Places of a drawn line that the server is told. */
+/** Places of a drawn line that the server is told, at the most: no more than windows, which each lie at a place. */
 const ANCHORS = 12;
 
 /**
@@ -18,10 +18,11 @@ const ANCHORS = 12;
  * @param {App} app
  * @param {MapView} map
  * @param {Point[]} path
+ * @param {number} nWindows
  * @returns {Promise<Anchor[]>}
  */
-async function anchorsOf(app, map, path) {
-  const places = evenly(path, ANCHORS);
+async function anchorsOf(app, map, path, nWindows) {
+  const places = evenly(path, Math.min(ANCHORS, nWindows));
   const inverse = app.session.map?.inverse;
   if (inverse) return places.map((place) => ({ z: onPlane(inverse, place) }));
   const indices = new Set();
@@ -41,7 +42,7 @@ async function anchorsOf(app, map, path) {
  */
 export async function morph(app, map, nWindows) {
   const before = app.history.current;
-  const points = await anchorsOf(app, map, map.path);
+  const points = await anchorsOf(app, map, map.path, nWindows);
   if (points.length < 2) {
     app.say("A path needs a beginning and an end: draw a longer line.");
     return;
