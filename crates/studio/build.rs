@@ -10,20 +10,15 @@ fn main() {
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by Cargo"));
     let web = manifest.join("web");
     // A folder that is watched is watched with all that it holds.
-    tell_cargo("cargo:rerun-if-changed=web");
-    tell_cargo("cargo:rerun-if-changed=build.rs");
-    tell_cargo("cargo:rerun-if-changed=src/assets/listing.rs");
+    println!("cargo:rerun-if-changed=web");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/assets/listing.rs");
     let mut text = String::from("&[\n");
     for name in listing::files(&web) {
-        let path = web.join(&name);
+        let path = web.join(&name).to_string_lossy().into_owned();
         writeln!(text, "    ({name:?}, include_bytes!({path:?})),").expect("writing to a string");
     }
     text.push_str("]\n");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("set by Cargo"));
     std::fs::write(out.join("assets.rs"), text).expect("Cargo's folder can be written");
-}
-
-#[expect(clippy::print_stdout, reason = "how build scripts talk to Cargo")]
-fn tell_cargo(line: &str) {
-    println!("{line}");
 }

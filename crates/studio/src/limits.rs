@@ -40,7 +40,7 @@ pub(crate) const REQUESTS: usize = 64;
 /// The longest that a body may take to arrive.
 pub(crate) const BODY_TIME: Duration = Duration::from_secs(20);
 /// The longest that a request may take in all.
-pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(120);
+pub(crate) const REQUEST_TIME: Duration = Duration::from_mins(2);
 /// The longest that a request's head may take to arrive, and that a connection may idle.
 pub(crate) const IDLE_TIME: Duration = Duration::from_secs(30);
 /// The longest head of a request.

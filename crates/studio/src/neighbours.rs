@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(view.progress(), 0.0);
         view.begin(move || rows, d);
         let began = Instant::now();
-        while view.progress() < 1.0 && began.elapsed() < Duration::from_secs(120) {
+        while view.progress() < 1.0 && began.elapsed() < Duration::from_mins(2) {
             std::thread::sleep(Duration::from_millis(20));
         }
         let places = view.places().unwrap();

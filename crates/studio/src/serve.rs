@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -96,9 +97,15 @@ struct Held {
 struct Connection {
     /// Since when it waits for a request; none while one is answered.
     idle_since: Option<Instant>,
-    /// Whether it ever had one.
-    used: bool,
-    close: Arc<Notify>,
+    line: Arc<Line>,
+}
+
+/// What a connection shares with the list of them.
+#[derive(Debug, Default)]
+struct Line {
+    close: Notify,
+    /// Whether it ever had a request.
+    used: AtomicBool,
 }
 
 impl Connections {
@@ -108,26 +115,24 @@ impl Connections {
 
     /// A place for another connection: if there is none, that of the one that has idled longest, which is closed. None
     /// if all are busy.
-    fn enter(&self) -> Option<(u64, Arc<Notify>)> {
+    fn enter(&self) -> Option<(u64, Arc<Line>)> {
         let mut held = self.held();
         if held.all.len() >= limits::CONNECTIONS {
             let idle = held.all.iter().filter_map(|(id, c)| Some((c.idle_since?, *id)));
             let (_, oldest) = idle.min()?;
             let closed = held.all.remove(&oldest)?;
-            closed.close.notify_one();
+            closed.line.close.notify_one();
         }
-        let (id, close) = (held.next, Arc::new(Notify::new()));
+        let (id, line) = (held.next, Arc::<Line>::default());
         held.next += 1;
-        let connection =
-            Connection { idle_since: Some(Instant::now()), used: false, close: Arc::clone(&close) };
+        let connection = Connection { idle_since: Some(Instant::now()), line: Arc::clone(&line) };
         held.all.insert(id, connection);
-        Some((id, close))
+        Some((id, line))
     }
 
     fn set_idle(&self, id: u64, idle_since: Option<Instant>) {
         if let Some(connection) = self.held().all.get_mut(&id) {
             connection.idle_since = idle_since;
-            connection.used = true;
         }
     }
 
@@ -136,7 +141,7 @@ impl Connections {
     }
 
     fn close_all(&self) {
-        self.held().all.values().for_each(|connection| connection.close.notify_one());
+        self.held().all.values().for_each(|connection| connection.line.close.notify_one());
     }
 }
 
@@ -150,9 +155,9 @@ async fn accept(listener: &tokio::net::TcpListener, app: Router, shutdown: &Shut
         };
         match accepted {
             Ok((stream, _)) => match connections.enter() {
-                Some((id, close)) => {
+                Some((id, line)) => {
                     let held = Arc::clone(&connections);
-                    tokio::spawn(connection(stream, app.clone(), held, id, close));
+                    tokio::spawn(connection(stream, app.clone(), held, id, line));
                 }
                 // If it can't be written at once it is not written.
                 None => drop(stream.try_write(NO_PLACE)),
@@ -176,12 +181,13 @@ async fn connection(
     app: Router,
     connections: Arc<Connections>,
     id: u64,
-    close: Arc<Notify>,
+    line: Arc<Line>,
 ) {
     // Answers are written whole; waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
-    let held = Arc::clone(&connections);
+    let (held, own) = (Arc::clone(&connections), Arc::clone(&line));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        own.used.store(true, Ordering::Relaxed);
         held.set_idle(id, None);
         let (app, held) = (app.clone(), Arc::clone(&held));
         async move {
@@ -204,15 +210,12 @@ async fn connection(
             }
             false
         }
-        () = close.notified() => true,
+        () = line.close.notified() => true,
     };
-    if asked_to_close {
-        // One that never asked anything has no answer on its way.
-        let used = connections.held().all.get(&id).is_none_or(|connection| connection.used);
-        if used {
-            serving.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
-        }
+    // One that never asked anything has no answer on its way.
+    if asked_to_close && line.used.load(Ordering::Relaxed) {
+        serving.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
     }
     connections.leave(id);
 }

@@ -77,7 +77,7 @@ impl Table<'_> {
         let head = "POST /api/v1/decode HTTP/1.1\r\nHost: OWN\r\nContent-Type: application/json\r\nContent-Length: 1099511627776\r\n\r\n";
         self.send("a body said to have 1 TiB, of which nothing comes", head, b"")?;
         self.post("no JSON", decode, json, b"{\"z\": [[")?;
-        self.post("JSON 100,000 lists deep", decode, json, &[b'['; 100_000])?;
+        self.post("JSON 100,000 lists deep", decode, json, &vec![b'['; 100_000])?;
         self.post("not a number", decode, json, b"{\"z\": [[NaN]]}")?;
         self.post("a latent of two numbers", decode, json, b"{\"z\": [[0, 1e300]]}")?;
         let many = format!("{{\"points\": [{{\"z\": []}}], \"n_windows\": {}}}", u64::MAX);

@@ -32,6 +32,9 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     let listener = listener(args.port)?;
     let port = listener.local_addr()?.port();
     let (model, styles) = super::style::load(context, &args.of)?;
+    for skipped in styles.skipped() {
+        note(&format!("left out {}: {}", skipped.path.display(), skipped.reason));
+    }
     let source = match &args.corpus {
         Some(corpus) => {
             let latents = args.latents.as_deref();

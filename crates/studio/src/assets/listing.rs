@@ -32,6 +32,6 @@ fn is_for_developers(name: &str) -> bool {
     name.starts_with('.')
         || name == "node_modules"
         || name.ends_with(".d.ts")
-        || name.ends_with(".md")
+        || Path::new(name).extension().is_some_and(|ending| ending == "md")
         || ["tsconfig.json", "jsconfig.json", "package.json", "package-lock.json"].contains(&name)
 }

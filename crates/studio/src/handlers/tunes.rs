@@ -128,17 +128,13 @@ pub(crate) async fn tunes(
 
 /// Which track was taken, and why.
 fn taken(tune: &Tune) -> (String, String) {
-    match &tune.choice {
-        Some(choice) => {
-            let track = choice.candidates.first().map(Candidate::label).unwrap_or_default();
-            (track, Choice::in_words(choice))
-        }
-        None => {
-            let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
-            let track = format!("instruments {}", numbers.join(", "));
-            (track, "a window takes all of its parts at once".to_owned())
-        }
+    if let Some(choice) = &tune.choice {
+        let track = choice.candidates.first().map(Candidate::label).unwrap_or_default();
+        return (track, Choice::in_words(choice));
     }
+    let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
+    let track = format!("instruments {}", numbers.join(", "));
+    (track, "a window takes all of its parts at once".to_owned())
 }
 
 fn refused(candidate: &Candidate) -> Option<RefusedTrack> {

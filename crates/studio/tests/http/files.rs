@@ -158,6 +158,7 @@ async fn midi_holds_the_notes_and_the_tempo_and_wav_their_sound() {
         .iter()
         .map(|note| {
             assert_eq!((note.program.get(), note.velocity.get()), (40, 99));
+            #[expect(clippy::cast_sign_loss, reason = "times are not negative")]
             let on_grid = |seconds: f64| (seconds / step).round() as u64;
             let (start, end) = (on_grid(note.start_time), on_grid(note.end_time));
             assert!((note.start_time - start as f64 * step).abs() < 2e-3, "on the grid");

@@ -80,7 +80,7 @@ async fn bodies_that_are_no_json_or_no_form() {
         );
     }
     let deep: &'static [u8] =
-        Box::leak([&b"{\"x\": "[..], &[b'['; 100_000]].concat().into_boxed_slice());
+        Box::leak([&b"{\"x\": "[..], &vec![b'['; 100_000][..]].concat().into_boxed_slice());
     assert_eq!(send("/api/v1/decode", json, deep).await, (400, "malformed".to_owned()));
     for kind in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
         let expected = (415, "unsupported_media_type".to_owned());

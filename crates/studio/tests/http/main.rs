@@ -1,5 +1,7 @@
 //! The studio's interface, asked as a client asks it.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 /// What is there: the model, its styles, its map.
 mod reading;
 

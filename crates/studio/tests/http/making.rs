@@ -227,7 +227,7 @@ async fn a_dropped_request_stops_its_work_and_a_long_one_holds_up_no_decoding() 
     }
     // Both were dropped with the decoding done. Were they still at work, this would wait for them.
     let short = json!({ "style": name, "n": 1, "temperature": 0.5 });
-    let reply = tokio::time::timeout(Duration::from_secs(60), app.post("/api/v1/generate", short));
+    let reply = tokio::time::timeout(Duration::from_mins(1), app.post("/api/v1/generate", short));
     reply.await.expect("the lane is free again").ok();
 }
 
