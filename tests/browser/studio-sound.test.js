@@ -94,14 +94,15 @@ test("what takes over does so on the grid of steps", async () => {
       const starts = (/** @type {any} */ (window).starts = /** @type {number[]} */ ([]));
       const { start } = OscillatorNode.prototype;
       OscillatorNode.prototype.start = function (when = 0) {
-        starts.push(when);
+        // A busy machine may be late with a note, which is then struck at once; all others are told ahead.
+        if (when > this.context.currentTime + 0.001) starts.push(when);
         start.call(this, when);
       };
     });
   });
   await page.locator("#generate").click();
   await page.waitForFunction(() => document.studio.app.player.isPlaying);
-  const share = await page.evaluate(async () => {
+  const told = await page.evaluate(async () => {
     const { app } = document.studio;
     const { starts } = /** @type {any} */ (window);
     for (let i = 0; i < 12; i++) {
@@ -110,10 +111,9 @@ test("what takes over does so on the grid of steps", async () => {
     }
     const step = 60 / app.player.qpm / app.model.steps_per_quarter;
     const onGrid = starts.filter((/** @type {number} */ when) => Math.abs((when - starts[0]) / step - Math.round((when - starts[0]) / step)) < 0.01);
-    return { share: onGrid.length / starts.length, n: starts.length };
+    return { onGrid: onGrid.length, n: starts.length };
   });
-  assert.ok(share.n > 20, JSON.stringify(share));
-  // A machine that is busy for long may be late with a note, which is then heard at once.
-  assert.ok(share.share > 0.8, JSON.stringify(share));
+  assert.ok(told.n > 5, JSON.stringify(told));
+  assert.equal(told.onGrid, told.n);
   await context.close();
 });
