@@ -7,6 +7,7 @@ mod exchange;
 mod generate;
 mod machine;
 mod render;
+mod studio;
 mod style;
 mod train;
 
@@ -25,6 +26,7 @@ pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
+pub(crate) use studio::StudioArgs;
 pub(crate) use style::{CriterionArg, FitArgs, LatentsOfArg, StyleCommand, StylesArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
@@ -119,6 +121,8 @@ pub(crate) enum Command {
     ExportTorch(ExportTorchArgs),
     /// Write a model with weights in half precision, half as large; then encode and fit again
     Halve(HalveArgs),
+    /// See a model's latent space in a browser, hear it, steer it: a page from this machine, without a network
+    Studio(StudioArgs),
     /// Hear what this program does, within a minute: no argument, no network
     Demo(DemoArgs),
     /// Say what this program and this machine can do

@@ -13,6 +13,7 @@ mod machine;
 mod mix;
 mod model;
 mod render;
+mod studio;
 mod style;
 mod train;
 mod writing;
@@ -85,6 +86,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),
         Command::Halve(args) => exchange::halve(&context, &args),
+        Command::Studio(args) => studio::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Completions(args) => machine::completions(&context, &args),
