@@ -27,7 +27,7 @@ const MAX_SWEEP_SAMPLES: usize = 20_000;
 const NEXT_TO_NOTHING: f64 = 0.005;
 
 /// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts cost little.
-const PIECE_STARTS: usize = 10;
+const PIECE_STARTS: usize = 5;
 
 /// Which latents a mixture is fitted on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +145,7 @@ pub fn fit(
     let (selection, stability, groups) = match &pieces {
         Some(pieces) => of_pieces(request, &samples, pieces, &noise, progress)?,
         None => {
-            let (selection, stability) = choose(request, &samples, progress)?;
+            let (selection, stability) = choose(request, &samples, true, progress)?;
             let n = selection.best.model.n_components();
             (selection, stability, (0..n).map(|component| vec![component]).collect())
         }
@@ -249,7 +249,8 @@ fn values_of(
 /// A mixture with the components of each style.
 type Styled = (Selection, Option<f64>, Vec<Vec<usize>>);
 
-/// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that of the pieces.
+/// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that of the pieces. Their
+/// directions are in units of what differs within pieces, and a start on whitened points would lose what they tell.
 fn of_pieces(
     request: &FitRequest,
     samples: &Samples<'_>,
@@ -260,7 +261,7 @@ fn of_pieces(
     let (points, m) = by_piece::points(samples.data(), samples.n_features(), pieces, noise)?;
     let points = Samples::new(&points, pieces.n(), m)?;
     let more = FitRequest { n_init: request.n_init.max(PIECE_STARTS), ..request.clone() };
-    let (mut selection, stability) = choose(&more, &points, progress)?;
+    let (mut selection, stability) = choose(&more, &points, false, progress)?;
     let style_of = selection.best.model.predict(&points).expect("the points it was fitted on");
     let shapes = shapes(request, samples.n_features())?;
     let (fit, groups) = by_piece::mixture(samples, pieces, &style_of, &shapes, request.seed)?;
@@ -284,11 +285,12 @@ fn sweep_stride(n_samples: usize) -> usize {
     n_samples.div_ceil(MAX_SWEEP_SAMPLES).max(1)
 }
 
-/// Chooses number and shape of the components on some samples, fits that mixture on all, and measures
+/// Chooses number and shape of the components on some samples (whose starts are on `whiten`ed ones), fits that mixture on all, and measures
 /// how stable it is.
 fn choose(
     request: &FitRequest,
     samples: &Samples<'_>,
+    whiten: bool,
     progress: &dyn Progress,
 ) -> Result<(Selection, Option<f64>), StyleError> {
     let stride = sweep_stride(samples.n_samples());
@@ -305,7 +307,7 @@ fn choose(
     let mut sweep = Sweep::new(request.n_components.clone())
         .covariance_types(shapes)
         .criterion(request.criterion)
-        .params(GmmParams::new(1).n_init(request.n_init));
+        .params(GmmParams::new(1).n_init(request.n_init).whiten(whiten));
     if let Some(patience) = request.patience {
         sweep = sweep.patience(patience);
     }
@@ -318,7 +320,8 @@ fn choose(
     progress.end();
     let params = GmmParams::new(selection.best.model.n_components())
         .covariance_type(selection.best.model.covariance_type())
-        .n_init(request.n_init);
+        .n_init(request.n_init)
+        .whiten(whiten);
     // A half with fewer windows than styles has no fit, and so no stability.
     let stability = match request.n_resamples {
         0 => None,
@@ -388,15 +391,15 @@ mod tests {
             .collect();
         let samples = Samples::new(&values, 200, 2).unwrap();
         let (selection, stability) =
-            choose(&request(LatentsOf::Mean), &samples, &crate::progress::Silent).unwrap();
+            choose(&request(LatentsOf::Mean), &samples, true, &crate::progress::Silent).unwrap();
         assert!(selection.best.model.n_components() >= 2);
         assert_eq!(selection.selection.curve.len(), 4, "no entries of rank 2");
         assert!(stability.is_some());
         let fixed = FitRequest { n_components: 2..=2, ..request(LatentsOf::Mean) };
-        let (_, stability) = choose(&fixed, &samples, &crate::progress::Silent).unwrap();
+        let (_, stability) = choose(&fixed, &samples, true, &crate::progress::Silent).unwrap();
         assert!(stability.unwrap() > 0.99, "{stability:?}");
         let only = FitRequest { covariance_types: vec![CovarianceType::LowRank(2)], ..fixed };
-        let error = choose(&only, &samples, &crate::progress::Silent).unwrap_err();
+        let error = choose(&only, &samples, true, &crate::progress::Silent).unwrap_err();
         assert!(matches!(error, StyleError::Rank { n_features: 2 }));
     }
 }
