@@ -1,6 +1,6 @@
 //! The browser studio: a map of a model's latents to see, hear and steer, served on this machine only.
 //!
-//! [`Studio`] holds a model with its styles and the windows of the map; [`router`] is its HTTP interface together with
+//! [`Studio`] holds a model with its styles and the windows of the map; [`router()`] is its HTTP interface together with
 //! the page, and [`run`] serves both on loopback until told to stop. The interface is described in `API.md`, and, of
 //! the very types that it answers with, at `/api/v1/openapi.json`.
 //!

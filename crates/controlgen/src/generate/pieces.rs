@@ -146,7 +146,9 @@ pub fn pieces_while(
         if !go_on() {
             return Ok(found);
         }
-        let wanted = request.n - found.kept.len();
+        // Where some were dropped, more will be.
+        let n_dropped = found.n_attempts - found.kept.len();
+        let wanted = request.n - found.kept.len() + n_dropped;
         let n = wanted.min(per_batch).min(max_attempts - found.n_attempts);
         let first = found.n_attempts;
         let active = &model.config().active_dimensions;
@@ -175,6 +177,9 @@ pub fn pieces_while(
         let memberships = memberships(model, styles, request.aims, &again);
         let components = styles.memberships(model, &again);
         for i in 0..n {
+            if found.kept.len() == request.n {
+                break;
+            }
             let of = i * n_windows..(i + 1) * n_windows;
             let piece = Piece {
                 attempt: first + i,

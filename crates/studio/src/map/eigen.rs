@@ -5,6 +5,9 @@ use faer::{MatRef, Side};
 /// Eigenvalues in rising order, each with its eigenvector; of a matrix whose lower triangle counts. What can't be
 /// computed (not a number) gives zeros.
 pub(crate) fn symmetric_eigen(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+    if d == 0 {
+        return (Vec::new(), Vec::new());
+    }
     let matrix = MatRef::from_row_major_slice(matrix, d, d);
     match matrix.self_adjoint_eigen(Side::Lower) {
         Ok(found) => {
