@@ -155,14 +155,11 @@ fn of_one(
 ) -> Result<GaussianMixture, FitError> {
     let most = (samples.n_samples() / WINDOWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS);
     let sweep = Sweep::new(1..=most).criterion(Criterion::Bic).patience(1);
-    let found = sweep.covariance_types(shapes.iter().copied()).run(samples, seed);
-    match found {
-        Ok(selection) => Ok(selection.best.model),
-        Err(_) => {
-            let params = GmmParams::new(1).covariance_type(CovarianceType::Diag);
-            params.fit(samples, seed).map(|fit| fit.model)
-        }
+    if let Ok(selection) = sweep.covariance_types(shapes.iter().copied()).run(samples, seed) {
+        return Ok(selection.best.model);
     }
+    let params = GmmParams::new(1).covariance_type(CovarianceType::Diag);
+    params.fit(samples, seed).map(|fit| fit.model)
 }
 
 #[cfg(test)]

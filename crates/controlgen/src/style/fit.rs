@@ -142,13 +142,12 @@ pub fn fit(
     let n_points = pieces.as_ref().map_or(samples.n_samples(), Pieces::n);
     let n_sweep_samples = n_points.div_ceil(sweep_stride(n_points));
     let noise = posterior_variances(&latents, active);
-    let (selection, stability, groups) = match &pieces {
-        Some(pieces) => of_pieces(request, &samples, pieces, &noise, progress)?,
-        None => {
-            let (selection, stability) = choose(request, &samples, true, progress)?;
-            let n = selection.best.model.n_components();
-            (selection, stability, (0..n).map(|component| vec![component]).collect())
-        }
+    let (selection, stability, groups) = if let Some(pieces) = &pieces {
+        of_pieces(request, &samples, pieces, &noise, progress)?
+    } else {
+        let (selection, stability) = choose(request, &samples, true, progress)?;
+        let n = selection.best.model.n_components();
+        (selection, stability, (0..n).map(|component| vec![component]).collect())
     };
     let mixture = &selection.best.model;
     let labels = mixture.predict(&samples).expect("the samples it was fitted on");
