@@ -145,6 +145,14 @@ fn announced(headers: &HeaderMap) -> usize {
 }
 
 async fn read_whole(announced: usize, mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        let message = format!("the body has more than {limit} bytes, which are allowed; send less");
+        ApiError::new(Code::TooLarge, message)
+    };
+    // So much can't be waited for, not even to be thrown away.
+    if announced > DRAINED_BYTES {
+        return Err(too_large());
+    }
     let mut bytes = Vec::with_capacity(announced.min(limit));
     let mut found = 0;
     while let Some(frame) = body.frame().await {
@@ -162,11 +170,7 @@ async fn read_whole(announced: usize, mut body: Body, limit: usize) -> Result<By
             }
         }
     }
-    if found.max(announced) > limit {
-        let message = format!("the body has more than {limit} bytes, which are allowed; send less");
-        return Err(ApiError::new(Code::TooLarge, message));
-    }
-    Ok(bytes.into())
+    if found.max(announced) > limit { Err(too_large()) } else { Ok(bytes.into()) }
 }
 
 #[cfg(test)]
