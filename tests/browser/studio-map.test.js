@@ -5,35 +5,21 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./browser.js";
 import { readMidi } from "./midi.js";
-import { SIZES, drag, openStudio, puckPlace, somePoint, startStudio, untilHeard } from "./studio.js";
+import { SIZES, drag, openStudio, puckPlace, somePoint, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 /** Points of the largest map that is promised. */
 const MANY = 100_000;
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {{ url: string, stop: () => void }} */
-let studio;
-
-before(async () => {
-  studio = await startStudio();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  studio?.stop();
-});
+const studio = withStudio();
 
 for (const [size, options] of Object.entries(SIZES)) {
   test(`the map is seen, pointed at and heard, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     const colors = await page.evaluate(() => {
       const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#map-points"));
       const data = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
@@ -65,7 +51,7 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 
   test(`the puck is dragged, and the loop goes on, ${size}`, async () => {
-    const { context, page, complaints, requests } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints, requests } = await openStudio(studio.browser, studio.url, options);
     const point = await somePoint(page);
     await page.mouse.click(point.x, point.y);
     await untilHeard(page);
@@ -109,7 +95,7 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 
   test(`a drawn path is a piece and a MIDI file, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     await page.locator("#tool-draw").click();
     const box = await page.locator("#map-overlay").boundingBox();
     assert.ok(box);
@@ -139,7 +125,7 @@ for (const [size, options] of Object.entries(SIZES)) {
 }
 
 test("the other projections: styles told apart, and neighbours", async () => {
-  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   for (const [name, id] of [["PCA", "pca"], ["LDA", "lda"]]) {
     await page.locator("#projection label", { hasText: name }).click();
     await page.waitForFunction((id) => document.studio.app.session.map?.projection === id, id);
@@ -178,7 +164,7 @@ test("100,000 points: the script's time of a frame", async () => {
     rows.writeFloatLE(radius * Math.sin(angle), i * 12 + 4);
     rows.writeUInt32LE(i % 8, i * 12 + 8);
   }
-  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop, async (page) => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
     await page.route("**/map/points?*", (route) => route.fulfill({ body: rows, contentType: "application/octet-stream" }));
     await page.route(/\/map\?/, async (route) => {
       const map = await (await route.fetch()).json();

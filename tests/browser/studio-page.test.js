@@ -5,33 +5,19 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./browser.js";
-import { SIZES, openStudio, openTab, startStudio, untilHeard } from "./studio.js";
+import { SIZES, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 /** What a page may weigh, in bytes. */
 const HEAVIEST = 1_000_000;
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {{ url: string, stop: () => void }} */
-let studio;
-
-before(async () => {
-  studio = await startStudio();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  studio?.stop();
-});
+const studio = withStudio();
 
 test("by keys alone: listen, move, draw a path, generate, choose, edit, undo, help", async () => {
-  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await page.keyboard.press("m");
   await page.keyboard.press("n");
   await untilHeard(page);
@@ -89,7 +75,7 @@ test("by keys alone: listen, move, draw a path, generate, choose, edit, undo, he
 for (const [size, options] of Object.entries(SIZES)) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     test(`accessible in every tool, ${size}, ${colorScheme}`, async () => {
-      const { context, page, complaints } = await openStudio(browser, studio.url, { ...options, colorScheme });
+      const { context, page, complaints } = await openStudio(studio.browser, studio.url, { ...options, colorScheme });
       await page.locator("#generate").click();
       await page.waitForFunction(() => document.studio.app.history.takes.length > 0);
       // Axe's script stands outside of the page's content security policy.
@@ -132,7 +118,7 @@ for (const [size, options] of Object.entries(SIZES)) {
 }
 
 test("what was made outlives a reload", async () => {
-  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await page.locator("#generate").click();
   await untilHeard(page);
   const made = await page.evaluate(() => document.studio.app.history.takes);
@@ -144,7 +130,7 @@ test("what was made outlives a reload", async () => {
 });
 
 test("light and dark by the switch, which is remembered", async () => {
-  const { context, page, complaints } = await openStudio(browser, studio.url, { ...SIZES.desktop, colorScheme: "light" });
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, { ...SIZES.desktop, colorScheme: "light" });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
   await page.locator("#theme").click();
@@ -164,7 +150,7 @@ test("light and dark by the switch, which is remembered", async () => {
 });
 
 test("with little motion nothing moves but the playhead", async () => {
-  const { context, page } = await openStudio(browser, studio.url, { ...SIZES.desktop, reducedMotion: "reduce" });
+  const { context, page } = await openStudio(studio.browser, studio.url, { ...SIZES.desktop, reducedMotion: "reduce" });
   await page.keyboard.press("g");
   await untilHeard(page);
   const frames = await page.evaluate(async () => {
@@ -179,7 +165,7 @@ test("with little motion nothing moves but the playhead", async () => {
 });
 
 test("a server that is gone, and comes back, is told", async () => {
-  const { context, page } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await page.route("**/api/**", (route) => route.abort("connectionrefused"));
   await page.locator("#generate").click();
   await page.locator("#gone").waitFor();
@@ -193,7 +179,7 @@ test("a server that is gone, and comes back, is told", async () => {
 });
 
 test("a busy server is asked again", async () => {
-  const { context, page } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   let refusals = 0;
   await page.route("**/generate", async (route) => {
     if (refusals++ < 2) await route.fulfill({ status: 503, headers: { "retry-after": "0" }, json: { error: { code: "busy", message: "busy" } } });
@@ -209,7 +195,7 @@ test("a busy server is asked again", async () => {
 test("what the page weighs", async () => {
   /** @type {Promise<Buffer>[]} */
   const bodies = [];
-  const { context } = await openStudio(browser, studio.url, SIZES.desktop, async (page) => {
+  const { context } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
     page.on("response", (response) => {
       if (!response.url().includes("/api/")) bodies.push(response.body());
     });

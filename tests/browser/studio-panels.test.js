@@ -5,29 +5,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./browser.js";
 import { readMidi, tune, writeMidi } from "./midi.js";
-import { SIZES, openStudio, openTab, startStudio, untilHeard } from "./studio.js";
+import { SIZES, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {{ url: string, stop: () => void }} */
-let studio;
-
-before(async () => {
-  studio = await startStudio();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  studio?.stop();
-});
+const studio = withStudio();
 
 /**
  * A file as browsers hand it to pages.
@@ -60,7 +46,7 @@ async function drop(page, selector, { name, buffer }) {
 
 for (const [size, options] of Object.entries(SIZES)) {
   test(`new music of a style and of two, ${size}`, async () => {
-    const { context, page, complaints, requests } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints, requests } = await openStudio(studio.browser, studio.url, options);
     await page.locator("#seed").fill("7");
     await page.locator("#generate").click();
     await untilHeard(page);
@@ -90,7 +76,7 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 
   test(`a grid between four corners, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     await openTab(page, "corners");
     await page.locator("#corner-file").setInputFiles(file("mine.mid", 3));
     await page.waitForFunction(() => [...document.querySelectorAll("select.corner")].some((select) => /** @type {HTMLSelectElement} */ (select).value.startsWith("take:")));
@@ -108,7 +94,7 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 
   test(`a tune is dropped, mixed and heard together, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     await openTab(page, "mix");
     await drop(page, "#panel-mix .drop", file("my tune.mid", 5));
     await untilHeard(page);
@@ -132,7 +118,7 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 
   test(`a style from three files is on the map, renamed, hidden, exported, removed and imported, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     const name = `mine ${size}`;
     await openTab(page, "styles");
     await page.locator("#style-files").setInputFiles([1, 2, 3].map((seed) => file(`tune ${seed}.mid`, seed + 10)));
@@ -172,7 +158,7 @@ for (const [size, options] of Object.entries(SIZES)) {
 }
 
 test("what is refused is told in the server's words", async () => {
-  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await openTab(page, "mix");
   const answer = page.waitForResponse((response) => response.url().endsWith("/tunes"));
   await page.locator("#mix-file").setInputFiles({ name: "broken.mid", mimeType: "audio/midi", buffer: Buffer.from("hello") });

@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, temporary } from "./browser.js";
+import { temporary } from "./browser.js";
 import { readMidi } from "./midi.js";
-import { SIZES, drag, openStudio, openTab, startStudio, untilHeard } from "./studio.js";
+import { SIZES, drag, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
@@ -16,20 +16,7 @@ const SCREENSHOTS = process.env.SCREENSHOTS;
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../../crates/studio/web/types.js").Note} Note */
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {{ url: string, stop: () => void }} */
-let studio;
-
-before(async () => {
-  studio = await startStudio();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  studio?.stop();
-});
+const studio = withStudio();
 
 /** @param {Page} page */
 async function generate(page) {
@@ -69,7 +56,7 @@ async function placeOf(page, step, pitch) {
 
 for (const [size, options] of Object.entries(SIZES)) {
   test(`a note is moved, lengthened, added, removed; undone and done again, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     await generate(page);
     const before = await notesOf(page);
     const windows = await page.evaluate(() => document.studio.app.history.current?.windows);
@@ -121,7 +108,7 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 
   test(`favourites, files, and a project that is opened again, ${size}`, async () => {
-    const { context, page, complaints } = await openStudio(browser, studio.url, options);
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     await generate(page);
     await page.locator("#star").click();
     await openTab(page, "history");
@@ -159,7 +146,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.deepEqual(readMidi(Buffer.from(url.split(",")[1], "base64")), midi);
     // In a page that knows nothing, the project is all there.
     await context.close();
-    const other = await openStudio(browser, studio.url, options);
+    const other = await openStudio(studio.browser, studio.url, options);
     await openTab(other.page, "history");
     await other.page.locator("#project-file").setInputFiles(project);
     await other.page.waitForFunction(() => document.studio.app.history.takes.length === 1);
@@ -176,7 +163,7 @@ for (const [size, options] of Object.entries(SIZES)) {
 }
 
 test("the model's version is shown, kept, and played", async () => {
-  const { context, page, complaints } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await generate(page);
   const encoded = page.waitForResponse((response) => response.url().endsWith("/encode"));
   await page.keyboard.press("e");

@@ -2,28 +2,14 @@
 // The studio's sounds, rendered offline: loud enough, in tune, over when they should be, cut without a click.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch } from "./browser.js";
-import { SIZES, openStudio, startStudio } from "./studio.js";
+import { SIZES, openStudio, withStudio } from "./studio.js";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {{ url: string, stop: () => void }} */
-let studio;
-
-before(async () => {
-  studio = await startStudio();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  studio?.stop();
-});
+const studio = withStudio();
 
 test("the sounds are what the notes say, and can be cut at any moment", async () => {
-  const { context, page } = await openStudio(browser, studio.url, SIZES.desktop);
+  const { context, page } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   const heard = await page.evaluate(async () => {
     /** @type {typeof import("../../crates/studio/web/sound/voices.js")} */
     const voices = await import(`${location.origin}/sound/voices.js`);
@@ -89,7 +75,7 @@ test("the sounds are what the notes say, and can be cut at any moment", async ()
 });
 
 test("what takes over does so on the grid of steps", async () => {
-  const { context, page } = await openStudio(browser, studio.url, SIZES.desktop, async (page) => {
+  const { context, page } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
     await page.addInitScript(() => {
       const starts = (/** @type {any} */ (window).starts = /** @type {number[]} */ ([]));
       const { start } = OscillatorNode.prototype;

@@ -4,7 +4,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
-import { temporary } from "./browser.js";
+import { after, before } from "node:test";
+
+import { launch, temporary } from "./browser.js";
 
 /** The program; `CONTROLGEN` says where it is. */
 const PROGRAM = process.env.CONTROLGEN ?? "../../target/debug/controlgen";
@@ -49,6 +51,33 @@ export async function startStudio() {
     });
   });
   return { url, stop };
+}
+
+/**
+ * A browser and a studio for the tests of a file, from before the first to after the last.
+ * @returns {{ browser: import("playwright-core").Browser, url: string }}
+ */
+export function withStudio() {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {{ url: string, stop: () => void }} */
+  let studio;
+  before(async () => {
+    studio = await startStudio();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    studio?.stop();
+  });
+  return {
+    get browser() {
+      return browser;
+    },
+    get url() {
+      return studio.url;
+    },
+  };
 }
 
 /**

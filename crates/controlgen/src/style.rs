@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gmm::select::Selection;
-use gmm::{GaussianMixture, Samples};
+use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, JsonFormat, read};
@@ -240,26 +240,30 @@ impl Styles {
         }
         let values = active_values(model, mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
-        let none = vec![0.0; self.mixture.n_features()];
-        let noise = match &self.facts {
-            Some(facts) if facts.posterior_variances.len() == none.len() => {
-                &facts.posterior_variances
-            }
-            _ => &none,
-        };
-        let scores = |mixture: &GaussianMixture| {
-            mixture.convolved(noise).and_then(|widened| widened.score_samples(&samples))
-        };
-        let (Ok(own), Ok(others)) = (scores(&self.distribution(style)), scores(&self.mixture))
-        else {
-            return Vec::new();
-        };
-        let odds = (self.mixture.n_components() as f64).ln();
-        own.iter()
-            .zip(others)
-            .map(|(own, others)| 1.0 / (1.0 + (others - own + odds).exp()))
-            .collect()
+        let noise = self.facts.as_ref().map(|facts| facts.posterior_variances.as_slice());
+        membership_of_added(&self.distribution(style), &self.mixture, noise, &samples)
+            .unwrap_or_default()
     }
+}
+
+/// How surely samples are of an added style and not of the mixture, see [`Styles::membership`]; `noise` widens both, if
+/// it has a variance for each dimension.
+fn membership_of_added(
+    style: &GaussianMixture,
+    mixture: &GaussianMixture,
+    noise: Option<&[f64]>,
+    samples: &Samples<'_>,
+) -> Result<Vec<f64>, ModelError> {
+    let scores = |mixture: &GaussianMixture| match noise {
+        Some(noise) if noise.len() == mixture.n_features() => {
+            mixture.convolved(noise)?.score_samples(samples)
+        }
+        _ => mixture.score_samples(samples),
+    };
+    let (own, others) = (scores(style)?, scores(mixture)?);
+    let odds = (mixture.n_components() as f64).ln();
+    let share = |(own, others): (&f64, f64)| 1.0 / (1.0 + (others - own + odds).exp());
+    Ok(own.iter().zip(others).map(share).collect())
 }
 
 /// Active dimensions of latents `[n, Z]`.
@@ -274,4 +278,31 @@ fn active_values(model: &Model, mu: &[f32]) -> Vec<f64> {
 fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
     let n_features = model.config().active_dimensions.len();
     Samples::new(values, values.len() / n_features.max(1), n_features).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm::Covariances;
+
+    #[test]
+    fn what_the_encoder_leaves_open_does_not_count_against_a_style() {
+        let gaussian = |variance: f64| {
+            let one = Covariances::Diag(vec![variance]);
+            GaussianMixture::from_parameters(vec![1.0], vec![0.0], one).unwrap()
+        };
+        let (style, mixture) = (gaussian(0.01), gaussian(1.0));
+        let at = [0.5];
+        let samples = Samples::new(&at, 1, 1).unwrap();
+        let of = |noise: Option<&[f64]>| {
+            membership_of_added(&style, &mixture, noise, &samples).unwrap()[0]
+        };
+        // Densities of N(0, 0.01) and N(0, 1) at 0.5 are 1.487e-5 and 0.35207; of N(0, 0.26) and N(0, 1.25) 0.48377 and
+        // 0.32288.
+        assert!((of(None) - 1.487e-5 / (1.487e-5 + 0.35207)).abs() < 1e-7, "{}", of(None));
+        let expected = 0.48377 / (0.48377 + 0.32288);
+        assert!((of(Some(&[0.25])) - expected).abs() < 1e-4, "{}", of(Some(&[0.25])));
+        // Of a fit that did not measure it.
+        assert_eq!(of(Some(&[])), of(None));
+    }
 }

@@ -103,10 +103,10 @@ fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
         .collect()
 }
 
-const LABELS_NOTE: &str = "Styles (the mixture's components, or what they were joined to) beside the corpus's labels, on labelled held-out windows: normalised \
-mutual information 2 I / (H + H), the Rand index adjusted for chance, V-measure, purity. The ladder: random \
-clusters, k-means of as many clusters on the same latents, clusters by key alone (Krumhansl's profiles; the \
-usual confounder), the mixture, and a logistic regression trained on the labels and the same latents (the \
+const LABELS_NOTE: &str = "Styles (each a component of the mixture, or several) beside the corpus's labels, on \
+labelled held-out windows: normalised mutual information 2 I / (H + H), the Rand index adjusted for chance, V-measure, \
+purity. The ladder: random clusters, k-means of as many clusters on the same latents, clusters by key alone (Krumhansl's \
+profiles; the usual confounder), the styles, and a logistic regression trained on the labels and the same latents (the \
 ceiling: it sees the labels, the others don't).";
 
 /// The section on clusters and labels; none with fewer than two labels on both sides of the split.

@@ -6,7 +6,7 @@ use controlgen::attribute::{AttributeError, AttributeMethod, Dial};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::decode::Windows;
+use super::decode::{Windows, decoded};
 use crate::Studio;
 use crate::body::Given;
 use crate::error::ApiError;
@@ -69,12 +69,5 @@ pub(crate) async fn attributes(
             z[*dimension] += *by as f32;
         }
     }
-    let catalog = studio.catalog();
-    let work = studio.clone();
-    let answer = studio.quick.run(move |stop| {
-        let control = work.control(request.z.len(), decoding.seed);
-        let tokens = work.decode(decoding, &z, &control, stop)?;
-        Ok(Json(Windows { windows: work.windows(&catalog, tokens, &z) }))
-    });
-    answer.await
+    decoded(studio, decoding, z).await
 }

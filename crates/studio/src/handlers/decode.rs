@@ -38,10 +38,19 @@ pub(crate) async fn decode(
 ) -> Result<Json<Windows>, ApiError> {
     let decoding = request.drawing.decoding()?;
     let z = studio.checked_latents(&request.z)?;
+    decoded(studio, decoding, z).await
+}
+
+/// Decodes checked latents `[n, Z]`.
+pub(super) async fn decoded(
+    studio: Studio,
+    decoding: Decoding,
+    z: Vec<f32>,
+) -> Result<Json<Windows>, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
     let answer = studio.quick.run(move |stop| {
-        let control = work.control(request.z.len(), decoding.seed);
+        let control = work.control(z.len() / work.model.z_size(), decoding.seed);
         let tokens = work.decode(decoding, &z, &control, stop)?;
         Ok(Json(Windows { windows: work.windows(&catalog, tokens, &z) }))
     });
