@@ -268,7 +268,7 @@ fn fill(
             reasons: report.reasons(),
         });
     }
-    report.save(&work.corpus().join("report.json"))?;
+    report.save(&work.corpus().join(report::FILE))?;
     Ok(report)
 }
 

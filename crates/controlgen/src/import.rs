@@ -145,8 +145,7 @@ pub fn import_magenta(
     };
     let mut active: Vec<usize> = (0..musicvae.z_size).collect();
     if let Some(corpus) = &request.corpus {
-        let report_path = corpus.join("report.json");
-        let report = CorpusReport::load(&report_path)?;
+        let report = CorpusReport::of(corpus)?;
         if report.kind != kind.name {
             return Err(ImportModelError::Corpus {
                 corpus: corpus.clone(),

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use controlgen::artifact::ArtifactError;
-use controlgen::artifact::JsonFormat;
 use controlgen::corpus::CorpusReport;
 use controlgen::model::Model;
 use controlgen::progress::Progress;
@@ -76,13 +75,7 @@ impl Source {
         latents: Option<&Path>,
         progress: &dyn Progress,
     ) -> Result<Self, ArtifactError> {
-        let path = corpus.join("report.json");
-        let report = CorpusReport::load(&path)?;
-        if report.kind != model.kind().name {
-            let error = format!("kind `{}`, not the model's `{}`", report.kind, model.kind().name);
-            let source = serde::de::Error::custom(error);
-            return Err(ArtifactError::Json { path, format: CorpusReport::FORMAT, source });
-        }
+        let report = CorpusReport::of_kind(corpus, model.kind())?;
         let every = report.n_windows().div_ceil(MAX_POINTS).max(1);
         let mut names = Names::default();
         let mut kept: Vec<(u64, SourceRow)> = Vec::new();
