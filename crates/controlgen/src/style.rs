@@ -17,6 +17,7 @@ mod fit;
 mod pieces;
 mod reference;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, JsonFormat, read};
 use crate::model::Model;
+use crate::style_color::style_color;
 
 use files::{StylesFile, fingerprint};
 
@@ -195,6 +197,15 @@ impl Styles {
             last: self.all.len().saturating_sub(1),
             names: self.all.iter().map(|style| style.name.clone()).collect(),
         })
+    }
+
+    /// A style's colour, `#rrggbb`, in pictures and pages: that of its component, or, where it isn't one component, one that
+    /// no component has.
+    pub fn color(&self, style: &Style) -> Cow<'static, str> {
+        style_color(style.component().unwrap_or_else(|| {
+            let place = self.all().iter().position(|other| other.name == style.name);
+            self.mixture.n_components() + place.unwrap_or(0)
+        }))
     }
 
     /// A style's distribution on the model's active dimensions: its component, its components by

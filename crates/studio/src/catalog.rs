@@ -1,11 +1,11 @@
 //! The styles as they are at one moment, and what rests on them. A change makes a new catalog; whoever holds the old
 //! one goes on with it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use controlgen::model::Model;
-use controlgen::piano_roll::STYLE_COLORS;
 use controlgen::style::{Style, Styles};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub(crate) struct Listed {
     /// Its name.
     pub(crate) name: String,
     /// Its colour, `#rrggbb`.
-    color: &'static str,
+    color: Cow<'static, str>,
     /// The share of the training windows that are most probably of it; 0 for an added style.
     weight: f64,
     /// Windows it was found in, or was made of.
@@ -82,13 +82,13 @@ impl Catalog {
 
     /// All styles as the list has them.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        self.styles.all().iter().enumerate().map(|(index, style)| listed(index, style)).collect()
+        (0..self.styles.all().len()).map(|index| listed(&self.styles, index)).collect()
     }
 
     /// A style of the list, by its name.
     pub(crate) fn entry(&self, name: &str) -> Option<Listed> {
         let index = self.styles.all().iter().position(|style| style.name == name)?;
-        Some(listed(index, &self.styles.all()[index]))
+        Some(listed(&self.styles, index))
     }
 
     /// How surely latents `[n, Z]` belong to each style, a row each.
@@ -197,7 +197,8 @@ fn plain(share: f64) -> f64 {
     if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-fn listed(index: usize, style: &Style) -> Listed {
+fn listed(styles: &Styles, index: usize) -> Listed {
+    let style = &styles.all()[index];
     let n_windows = match (&style.added, &style.card) {
         (Some(added), _) => added.n_windows,
         (None, Some(card)) => card.profile.n_windows,
@@ -211,7 +212,7 @@ fn listed(index: usize, style: &Style) -> Listed {
     Listed {
         index,
         name: style.name.clone(),
-        color: STYLE_COLORS[style.component().unwrap_or(index) % STYLE_COLORS.len()],
+        color: styles.color(style),
         weight: style.share,
         n_windows,
         hidden: style.hidden,
