@@ -74,7 +74,31 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.deepEqual(complaints, []);
     await context.close();
   });
+}
 
+test("bounds of what is drawn, and variations of what was chosen", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  assert.ok(await page.locator("#vary").isDisabled(), "nothing is chosen yet");
+  for (const [label, value] of [["Reach", "0.8"], ["Smoothness", "0.3"], ["Copied", "0.9"]]) await page.getByRole("slider", { name: label }).fill(value);
+  const asked = page.waitForRequest((request) => request.url().endsWith("/generate"));
+  await page.locator("#generate").click();
+  const body = (await asked).postDataJSON();
+  const root = await page.evaluate(() => Math.sqrt(document.studio.app.model.active_dimensions.length));
+  assert.ok(Math.abs(body.truncate - 0.8 * root) < 1e-9);
+  assert.deepEqual([body.smoothness, body.max_copy], [0.3, 0.9]);
+  await untilHeard(page);
+  const n = await page.evaluate(() => document.studio.app.history.takes.length);
+  const base = await page.evaluate(() => document.studio.app.history.current?.title);
+  await page.locator("#vary").click();
+  await page.waitForFunction((n) => document.studio.app.history.takes.length === n + 4, n);
+  const made = await page.evaluate(() => document.studio.app.history.takes.slice(0, 4).map(({ title, n_steps, notes }) => ({ title, n_steps, n: notes.length })));
+  assert.ok(made.every(({ title, n_steps, n }) => title === `${base}, varied` && n_steps === 64 && n > 0));
+  if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "studio-vary.png") });
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+for (const [size, options] of Object.entries(SIZES)) {
   test(`a grid between four corners, ${size}`, async () => {
     const { context, page, complaints } = await openStudio(studio.browser, studio.url, options);
     await openTab(page, "corners");

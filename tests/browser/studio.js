@@ -6,10 +6,8 @@ import { join } from "node:path";
 
 import { after, before } from "node:test";
 
-import { launch, temporary } from "./browser.js";
+import { PROGRAM, launch, temporary } from "./browser.js";
 
-/** The program; `CONTROLGEN` says where it is. */
-const PROGRAM = process.env.CONTROLGEN ?? "../../target/debug/controlgen";
 /** A studio that runs already, instead of one of the test's own. */
 const RUNNING = process.env.STUDIO_URL;
 /** Milliseconds that the program may take until it serves: in debug builds, models load slowly. */

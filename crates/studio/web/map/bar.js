@@ -57,28 +57,43 @@ function startProjections(app) {
   mark();
 }
 
-/** @param {App} app */
+/**
+ * The list of styles that the discriminants tell apart: all, or two and more of them.
+ * @param {App} app
+ */
 function startBetween(app) {
   const { session } = app;
   const box = the("#between", HTMLElement);
+  const inputs = () => [...box.querySelectorAll("input")];
+  const few = el("p", { class: "note", role: "status" });
+  const chosen = () => {
+    const names = inputs().filter(({ checked }) => checked).map(({ value }) => value);
+    few.textContent = names.length < 2 ? "Choose two styles or more." : "";
+    if (names.length < 2) return;
+    session.between = names;
+    app.attempt(() => session.loadMap("lda"));
+  };
+  const checkAll = (/** @type {boolean} */ checked) => {
+    for (const input of inputs()) input.checked = checked;
+    chosen();
+  };
   const draw = () => {
     const all = !session.between.length;
+    few.textContent = "";
     fill(
       box,
       el("p", {}, "Tell these styles apart"),
+      el(
+        "div",
+        { class: "row" },
+        el("button", { type: "button", onclick: () => checkAll(true) }, "All"),
+        el("button", { type: "button", onclick: () => checkAll(false) }, "None"),
+      ),
+      few,
       ...session.visible.map(({ name, color }) => {
         const input = el("input", { type: "checkbox", value: name, checked: all || session.between.includes(name) });
         input.style.accentColor = color;
-        input.addEventListener("change", () => {
-          const names = [...box.querySelectorAll("input")].filter(({ checked }) => checked).map(({ value }) => value);
-          if (names.length < 2) {
-            input.checked = true;
-            app.say("Two styles at the least are told apart.");
-            return;
-          }
-          session.between = names;
-          app.attempt(() => session.loadMap("lda"));
-        });
+        input.addEventListener("change", chosen);
         return el("label", { class: "row" }, input, el("span", {}, name));
       }),
     );

@@ -7,12 +7,15 @@ import { Dial } from "../ui/dial.js";
 import { Chips } from "./chips.js";
 import { Rows, textButton } from "./rows.js";
 import { Turning } from "./turning.js";
+import { Vary } from "./vary.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Piece} Piece */
 
 /** Deviations that an attribute's dial goes up and down. */
 const DEVIATIONS = 3;
+/** The dial of the reach at its end: no bound. Draws lie about 1 from a style's middle, in units of the root of the dimensions. */
+const ANYWHERE = 1.5;
 
 /**
  * @param {number} value
@@ -57,6 +60,7 @@ export class MakePanel {
     this.#made = new Rows(app, "What you generate stands here.");
     this.#generate = textButton("dice", "Generate", () => this.generate(), { id: "generate", class: "primary", title: "Generate (G)" });
     const dials = this.#makeDials();
+    const vary = new Vary(app, () => Number(this.#n.value), (takes) => this.#made.show(takes));
     fill(
       this.root,
       this.#chips.root,
@@ -71,11 +75,13 @@ export class MakePanel {
       this.#generate,
       this.#dropped,
       el("div", { class: "dials" }, ...dials.general),
-      el("h2", {}, "Turn", iconButton("undo", "All dials back to the middle", () => this.#reset(), { class: "quiet reset" })),
+      el("h2", { id: "turn" }, "Turn", iconButton("undo", "All dials back to the middle", () => this.#reset(), { class: "quiet reset" })),
       el("div", { class: "dials", id: "attributes" }, ...dials.attributes),
+      el("h2", {}, "Vary"),
+      vary.root,
       this.#made.root,
     );
-    if (!dials.attributes.length) this.root.querySelector("h2")?.remove();
+    if (!dials.attributes.length) this.root.querySelector("#turn")?.remove();
     this.#made.show([]);
   }
 
@@ -99,7 +105,26 @@ export class MakePanel {
         text: (value) => (value === 0 ? "any" : `≥ ${percent(value)}`),
         turned: (value) => (dials.membership = value),
       }),
+      new Dial({
+        label: "Reach", min: 0.5, max: ANYWHERE, step: 0.05, value: dials.reach, hint: "Places farther from a style's middle than this are not drawn; 1 is usual",
+        text: (value) => (value === ANYWHERE ? "any" : `≤ ${value.toFixed(2)}`),
+        turned: (value) => (dials.reach = value),
+      }),
+      new Dial({
+        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness, hint: "How much each part of a longer piece is like the one before",
+        text: percent,
+        turned: (value) => (dials.smoothness = value),
+      }),
     ];
+    if (model.has_copy_index) {
+      general.push(
+        new Dial({
+          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied, hint: "Pieces with a longer part out of one training piece are left out",
+          text: (value) => (value === 1 ? "any" : `≤ ${percent(value)}`),
+          turned: (value) => (dials.copied = value),
+        }),
+      );
+    }
     const attributes = model.attributes.map(
       ({ name, what }) =>
         new Dial({
@@ -162,10 +187,11 @@ export class MakePanel {
         bars: Number(this.#bars.value),
         temperature,
         spread: dials.spread,
-        truncate: null,
+        smoothness: dials.smoothness,
+        truncate: dials.reach < ANYWHERE ? dials.reach * Math.sqrt(app.model.active_dimensions.length) : null,
         seed,
         min_membership: dials.membership || null,
-        max_copy: null,
+        max_copy: dials.copied < 1 ? dials.copied : null,
         attributes,
       });
       const takes = pieces.map((piece) => app.take(piece, names.join(" + ")));

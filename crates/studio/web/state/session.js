@@ -33,6 +33,11 @@ export class Session extends EventTarget {
     temperature: 0.5,
     spread: 1,
     membership: 0,
+    /** Of the distance that draws usually are from a style's middle; 1.5 and more: any. */
+    reach: 1.5,
+    smoothness: 0.8,
+    /** Share of a piece's notes that may be in one part of the training music; 1: any. */
+    copied: 1,
     /** @type {Record<string, number>} in standard deviations */
     attributes: {},
   };
