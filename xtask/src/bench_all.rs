@@ -17,6 +17,8 @@ use crate::process::{self, answer, say};
 
 /// Turns of what is timed here itself; the median counts.
 const TURNS: usize = 9;
+/// Seconds of decoding over HTTP for each number of clients.
+const STUDIO_SECONDS: &str = "10";
 /// Files that a style is added from.
 const STYLE_FILES: usize = 5;
 
@@ -57,10 +59,13 @@ enum Area {
     Corpus,
     /// What a musician waits for
     Styles,
+    /// A step of decoding over HTTP
+    Studio,
 }
 
 impl Area {
-    const ALL: [Self; 5] = [Self::Notes, Self::Gmm, Self::Train, Self::Corpus, Self::Styles];
+    const ALL: [Self; 6] =
+        [Self::Notes, Self::Gmm, Self::Train, Self::Corpus, Self::Styles, Self::Studio];
 
     fn name(self) -> &'static str {
         match self {
@@ -69,6 +74,7 @@ impl Area {
             Self::Train => "train",
             Self::Corpus => "corpus",
             Self::Styles => "styles",
+            Self::Studio => "studio",
         }
     }
 }
@@ -103,6 +109,24 @@ struct Row {
     /// Times as good as the peer.
     ratio: Option<f64>,
     goal: Option<f64>,
+}
+
+impl Row {
+    /// A figure that has no peer, of which less is better.
+    fn alone(area: Area, work: String, unit: &str, ours: f64) -> Self {
+        Self {
+            area: area.name().to_owned(),
+            work,
+            unit: unit.to_owned(),
+            more_is_better: false,
+            threads: None,
+            ours,
+            peer: None,
+            peer_name: None,
+            ratio: None,
+            goal: None,
+        }
+    }
 }
 
 pub(crate) fn run(args: &BenchAll) -> Result<()> {
@@ -181,12 +205,23 @@ fn measure(area: Area, args: &BenchAll, program: &PathBuf, folder: &Path) -> Res
             .flat_map(corpus_rows)
             .collect()),
         Area::Styles => styles(program, folder),
+        Area::Studio => {
+            let words =
+                ["--seconds".into(), STUDIO_SECONDS.into(), "--program".into(), program.into()];
+            Ok(bench("studio", &words)?.iter().flat_map(studio_rows).collect())
+        }
     }
 }
 
+/// The rows of a benchmark's JSON: a list of them, or one object with all.
 fn rows_of(file: &Path) -> Result<Vec<Value>> {
     let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no table", file.display()))
+    let table: Value = serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is no table", file.display()))?;
+    Ok(match table {
+        Value::Array(rows) => rows,
+        other => vec![other],
+    })
 }
 
 /// Problems on which mixtures are compared, as the peers' script makes them.
@@ -274,20 +309,41 @@ fn corpus_rows(value: &Value) -> Vec<Row> {
         return Vec::new();
     };
     let row = |what: &str, unit: &str, more_is_better, ours| Row {
-        area: "corpus".to_owned(),
-        work: format!("{files} files, {}{what}", value["name"].as_str().unwrap_or_default()),
-        unit: unit.to_owned(),
-        more_is_better,
         threads: value["threads"].as_u64(),
-        ours,
-        peer: None,
-        peer_name: None,
-        ratio: None,
-        goal: None,
+        more_is_better,
+        ..Row::alone(
+            Area::Corpus,
+            format!("{files} files, {}{what}", value["name"].as_str().unwrap_or_default()),
+            unit,
+            ours,
+        )
     };
     let rate = row("", "files/s", true, files / seconds);
     let peak = value["peak_mib"].as_f64().map(|peak| row(", peak memory", "MiB", false, peak));
     std::iter::once(rate).chain(peak).collect()
+}
+
+/// What each number of clients waits for a step, and the page's weight.
+fn studio_rows(value: &Value) -> Vec<Row> {
+    let row = |work: String, unit: &str, ours: &Value| {
+        ours.as_f64().map(|ours| Row::alone(Area::Studio, work, unit, ours))
+    };
+    let of_clients = |decode: &Value| {
+        let clients = decode["clients"].as_u64().unwrap_or_default();
+        ["p50", "p99"].map(|share| {
+            row(
+                format!("decode over HTTP, {clients} clients, {share}"),
+                "ms",
+                &decode[format!("{share}_ms")],
+            )
+        })
+    };
+    let decodes = value["decode"].as_array().into_iter().flatten();
+    decodes
+        .flat_map(of_clients)
+        .chain([row("the page".to_owned(), "bytes", &value["page_bytes"])])
+        .flatten()
+        .collect()
 }
 
 /// What a musician waits for, from the start of the program to its end, with the model in it.
@@ -329,20 +385,23 @@ fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
             undo.as_ref().map_or(Ok(()), |undo| quietly(program, undo))?;
         }
         millis.sort_by(f64::total_cmp);
-        Ok(Row {
-            area: "styles".to_owned(),
-            work: work.to_owned(),
-            unit: "ms".to_owned(),
-            more_is_better: false,
-            threads: None,
-            ours: millis[TURNS / 2],
-            peer: None,
-            peer_name: None,
-            ratio: None,
-            goal: None,
-        })
+        Ok(Row::alone(Area::Styles, work.to_owned(), "ms", millis[TURNS / 2]))
     };
-    works.into_iter().map(row).collect()
+    let mut rows: Vec<Row> = works.into_iter().map(row).collect::<Result<_>>()?;
+    let _ = std::fs::remove_dir_all(folder.join("out"));
+    let generated = process::json(program, generate("1"))?;
+    if let Some(bytes) = generated["run"]["peak_memory_bytes"].as_f64() {
+        let work = "`generate -n 1`, peak memory".to_owned();
+        rows.push(Row::alone(Area::Styles, work, "MiB", bytes / f64::from(1 << 20)));
+    }
+    let bytes = std::fs::metadata(program).context("the program's size")?.len() as f64;
+    rows.push(Row::alone(
+        Area::Styles,
+        "the program, with its model".to_owned(),
+        "MB",
+        bytes / 1e6,
+    ));
+    Ok(rows)
 }
 
 /// Runs a program whose answers nobody reads.
@@ -438,6 +497,10 @@ mod tests {
             "name": "made", "threads": 2, "files": 100.0, "seconds": 4.0, "peak_mib": 90.0,
         }));
         assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [25.0, 90.0]);
+        let rows = studio_rows(&json!({
+            "page_bytes": 250_000.0, "decode": [{ "clients": 8, "p50_ms": 19.0, "p99_ms": 32.0 }],
+        }));
+        assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [19.0, 32.0, 250_000.0]);
     }
 
     #[test]

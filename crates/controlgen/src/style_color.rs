@@ -50,7 +50,9 @@ fn oklch(lightness: f64, chroma: f64, hue: f64) -> [u8; 3] {
         } else {
             1.055 * value.powf(1.0 / 2.4) - 0.055
         };
-        (255.0 * bent).round() as u8
+        #[expect(clippy::cast_sign_loss, reason = "0 to 255")]
+        let level = (255.0 * bent).round() as u8;
+        level
     })
 }
 
