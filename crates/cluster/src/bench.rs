@@ -105,12 +105,12 @@ impl Row {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let bench = Bench::new(args)?;
     let mut rows = vec![
-        bench.row("one machine, no plans", "baseline", None)?,
-        bench.row("plans, one process", "local", None)?,
-        bench.row("scheduler, 2 executors", "cluster", Some(None))?,
+        bench.row("one machine, no plans", "baseline", &Way::NoPlans)?,
+        bench.row("plans, one process", "local", &Way::OneProcess)?,
+        bench.row("scheduler, 2 executors", "cluster", &Way::Cluster)?,
     ];
-    let undisturbed = rows[2].stages.clone();
-    rows.push(bench.row("…, one killed in each stage", "killed", Some(Some(&undisturbed)))?);
+    let dying = Way::Dying(rows[2].stages.clone());
+    rows.push(bench.row("…, one killed in each stage", "killed", &dying)?);
     let n_files = args.files as f64;
     print(
         "| way | corpus, s | encode, s | fit, s | all, s | files/s | peak MiB, driver / scheduler / \
@@ -146,6 +146,28 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             .with_context(|| format!("can't write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Stages in the middle of which an executor is killed.
+const STAGES: [&str; 4] = ["read", "deduplicate", "encode", "fit"];
+
+/// How a corpus is made.
+enum Way {
+    NoPlans,
+    OneProcess,
+    Cluster,
+    /// On a cluster, of which an executor dies in the middle of each stage; these are their lengths.
+    Dying(Vec<StageReport>),
+}
+
+impl Way {
+    /// When an executor is to die in a stage that begins now.
+    fn death(&self, stage: &str) -> Option<Instant> {
+        let Self::Dying(lengths) = self else { return None };
+        let length = lengths.iter().find(|length| length.stage == stage)?;
+        let half = Duration::from_secs_f64(length.seconds / 2.0);
+        STAGES.contains(&stage).then(|| Instant::now() + half)
+    }
 }
 
 /// What all ways have in common.
@@ -190,47 +212,35 @@ impl<'a> Bench<'a> {
         Ok((plan, out))
     }
 
-    /// Measures a way: without a cluster, with one, or with one whose executors die in the middle of stages of
-    /// these lengths.
-    fn row(
-        &self,
-        title: &'static str,
-        name: &'static str,
-        cluster: Option<Option<&[StageReport]>>,
-    ) -> Result<Row> {
+    /// Measures a way.
+    fn row(&self, title: &'static str, name: &'static str, way: &Way) -> Result<Row> {
         say(&format!("== {title}"));
         let (plan, out) = self.plan(name)?;
         let plan = plan.display().to_string();
-        let mut running = match cluster {
-            Some(_) => Some(Cluster::start(&self.work.join(format!("{name}-cluster")), None)?),
-            None => None,
+        let mut running = match way {
+            Way::NoPlans | Way::OneProcess => None,
+            _ => Some(Cluster::start(&self.work.join(format!("{name}-cluster")), None)?),
         };
         let url = running.as_ref().map(Cluster::url);
-        let words: Vec<&str> = match (&url, name) {
+        let words: Vec<&str> = match (&url, way) {
             (Some(url), _) => vec!["run", &plan, "--scheduler", url, "--json"],
-            (None, "baseline") => vec!["baseline", &plan],
+            (None, Way::NoPlans) => vec!["baseline", &plan],
             (None, _) => vec!["run", &plan, "--local", "--json"],
         };
         let start = Instant::now();
         let mut driver = Driver::start(&words)?;
         let mut kills = Vec::new();
         let mut due: Option<(String, Instant)> = None;
+        let mut begun: Vec<String> = Vec::new();
         while driver.is_running()? {
             for line in driver.lines() {
                 say(&format!("   {line}"));
-                if let (Some(Some(lengths)), Some((stage, rest))) = (cluster, line.split_once(": "))
-                {
-                    let length = lengths.iter().find(|s| s.stage == stage).map(|s| s.seconds);
-                    if rest.starts_with("done") {
-                        due = None;
-                    } else if let Some(length) = length
-                        && ["read", "deduplicate", "encode", "fit"].contains(&stage)
-                        && due.is_none()
-                        && !kills.iter().any(|kill: &String| kill.contains(stage))
-                    {
-                        let half = Duration::from_secs_f64(length / 2.0);
-                        due = Some((stage.to_owned(), Instant::now() + half));
-                    }
+                let Some((stage, rest)) = line.split_once(": ") else { continue };
+                if rest.starts_with("done") {
+                    due = None;
+                } else if !begun.iter().any(|before| before == stage) {
+                    begun.push(stage.to_owned());
+                    due = way.death(stage).map(|at| (stage.to_owned(), at));
                 }
             }
             if let Some(running) = &mut running {

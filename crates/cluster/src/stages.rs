@@ -278,7 +278,8 @@ impl Run<'_> {
                     .with_preserve_partitioning(true);
                 let (folder, kind) = (staged.clone(), self.job.kind.clone());
                 let operator = Operator::WriteWindows { folder, kind };
-                Ok(Arc::new(OperatorExec::new(operator, Arc::new(sorted))) as _)
+                Ok(Arc::new(OperatorExec::new(operator, Arc::new(sorted)))
+                    as Arc<dyn ExecutionPlan>)
             })
             .await?;
         for task in &tasks {
@@ -325,7 +326,7 @@ impl Run<'_> {
                     .await?;
                 let (folder, z_size) = (staged.clone(), self.job.z_size);
                 let operator = Operator::WriteLatents { folder, z_size };
-                Ok(Arc::new(OperatorExec::new(operator, encoded)) as _)
+                Ok(Arc::new(OperatorExec::new(operator, encoded)) as Arc<dyn ExecutionPlan>)
             })
             .await?;
         let mut counts = WindowCounts::default();

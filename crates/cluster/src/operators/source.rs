@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use controlgen::corpus::steps::Candidate;
+use controlgen::corpus::steps::{Candidate, Steps};
 use controlgen::table::Split;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, RecordBatch,
@@ -17,6 +17,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -68,11 +69,12 @@ impl TableProvider for ChunkTable {
         let plan: Arc<dyn ExecutionPlan> = Arc::<OperatorExec>::clone(&self.plan);
         let Some(projection) = projection else { return Ok(plan) };
         let schema = plan.schema();
-        let columns = projection.iter().map(|at| {
+        let column = |at: &usize| -> (Arc<dyn PhysicalExpr>, String) {
             let name = schema.field(*at).name();
-            (Arc::new(Column::new(name, *at)) as _, name.clone())
-        });
-        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<(_, _)>>(), plan)?))
+            (Arc::new(Column::new(name, *at)), name.clone())
+        };
+        let columns: Vec<_> = projection.iter().map(column).collect();
+        Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
     }
 }
 
@@ -135,10 +137,14 @@ pub(super) fn windows(
     input: SendableRecordBatchStream,
 ) -> SendableRecordBatchStream {
     let result = Arc::clone(&schema);
+    let mut steps: Option<Steps> = None;
     let batches = input
         .map(move |batch| {
             let chunks = chunks_of(&batch?)?;
-            let steps = Job::of(&out).map_err(external)?.steps().map_err(external)?;
+            let steps = match &steps {
+                Some(steps) => steps,
+                None => steps.insert(Job::of(&out).map_err(external)?.steps().map_err(external)?),
+            };
             let mut rows = Rows::new(Arc::clone(&result));
             for chunk in chunks {
                 steps.windows(chunk, &mut |window| rows.push(&window)).map_err(external)?;
