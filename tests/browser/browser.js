@@ -3,9 +3,12 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { chromium } from "playwright-core";
+
+/** The program; `CONTROLGEN` says where it is. Tests run it in other folders. */
+export const PROGRAM = resolve(process.env.CONTROLGEN ?? join(import.meta.dirname, "../../target/debug/controlgen"));
 
 /** Sizes of windows that pages are tried at. */
 export const SIZES = {

@@ -9,10 +9,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { SIZES, launch, open, temporary } from "./browser.js";
+import { PROGRAM, SIZES, launch, open, temporary } from "./browser.js";
 
-/** The program; `CONTROLGEN` says where it is. */
-const PROGRAM = process.env.CONTROLGEN ?? "../../target/debug/controlgen";
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 

@@ -44,7 +44,10 @@ fn training_with_the_wrong_words() {
         "train --corpus corpus -o run --steps 1 --device cuda:0",
         &["build it with `--features cuda`"],
     );
-    dir.fails("train --corpus nowhere -o run --steps 1", &["can't read nowhere/report.json"]);
+    dir.fails(
+        "train --corpus nowhere -o run --steps 1",
+        &["nowhere has no `report.json`", "controlgen corpus build"],
+    );
     assert!(!dir.path("run").exists());
     let usage = dir.run("train --corpus");
     assert_eq!(usage.code, Some(2));

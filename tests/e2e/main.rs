@@ -17,6 +17,7 @@ mod machine;
 mod pipeline;
 mod render;
 mod resume;
+mod studio;
 mod styles;
 mod support;
 mod training;

@@ -35,6 +35,46 @@ fn a_fit_says_how_it_chose_and_what_styles_sound_like() {
 }
 
 #[test]
+fn styles_can_be_clusters_of_pieces() {
+    let dir = TestDir::new();
+    dir.model();
+    let fit = dir.json(
+        "fit --model run/model --corpus corpus --latents run/latents --by-piece -k 2..3 --resamples 0",
+    );
+    assert!(fit["n_pieces"].as_u64().unwrap() >= 4, "{}", fit["n_pieces"]);
+    let styles = fit["styles"].as_array().unwrap();
+    assert!((2..=3).contains(&styles.len()));
+    // Every component is of one style, and the styles hold all windows.
+    let mut components: Vec<u64> = styles
+        .iter()
+        .flat_map(|style| style["components"].as_array().unwrap())
+        .map(|component| component.as_u64().unwrap())
+        .collect();
+    components.sort_unstable();
+    let expected: Vec<u64> = (0..fit["n_components"].as_u64().unwrap()).collect();
+    assert_eq!(components, expected);
+    let held: f64 = styles.iter().map(|style| style["share"].as_f64().unwrap()).sum();
+    assert!((held - 1.0).abs() < 1e-9, "{held}");
+    let list = dir.ok("style list --model run/model");
+    assert!(list.contains("styles are clusters of"), "{list}");
+    dir.json("generate --model run/model --style 0 -n 2 -o out");
+}
+
+#[test]
+fn a_model_of_half_the_size_is_encoded_and_fitted_again() {
+    let dir = TestDir::new();
+    dir.model();
+    dir.ok("halve run/model -o half");
+    let bytes = |model: &str| dir.read(&format!("{model}/weights.safetensors")).len();
+    assert!(bytes("half") < bytes("run/model") * 6 / 10);
+    dir.fails("halve run/model -o half", &["half", "exists"]);
+    dir.fails("generate --model half --style 0 -n 1 -o out", &["mixture.json", "controlgen fit"]);
+    dir.ok("encode --model half --corpus corpus -o latents");
+    dir.ok("fit --model half --corpus corpus --latents latents -k 2 --n-init 1 --resamples 0");
+    dir.json("generate --model half --style 0 -n 1 -o out");
+}
+
+#[test]
 fn styles_are_renamed_merged_split_and_hidden_for_good() {
     let dir = TestDir::new();
     dir.model();

@@ -37,6 +37,9 @@ pub(crate) struct BenchAll {
     /// Write the table to this file [default: bench.json in the target folder]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// The release build of `controlgen` to measure [default: made now]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// An earlier table: how much each figure has changed
     #[arg(long, value_name = "FILE")]
     beside: Option<PathBuf>,
@@ -104,7 +107,7 @@ struct Row {
 
 pub(crate) fn run(args: &BenchAll) -> Result<()> {
     let before: Option<Table> = args.beside.as_deref().map(read).transpose()?;
-    let program = process::build_controlgen()?;
+    let program = process::controlgen(args.program.as_deref())?;
     let folder = tempfile::tempdir().context("can't make a temporary folder")?;
     let machine = process::json(&program, ["doctor"]).unwrap_or(Value::Null);
     let (mut rows, mut skipped) = (Vec::new(), Vec::new());
@@ -133,7 +136,10 @@ pub(crate) fn run(args: &BenchAll) -> Result<()> {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let format = "controlgen.bench".to_owned();
     let table = Table { format, version: 1, time, machine, rows, skipped };
-    let path = args.json.clone().unwrap_or_else(|| process::root().join("target/bench.json"));
+    let path = match &args.json {
+        Some(path) => path.clone(),
+        None => process::target()?.join("bench.json"),
+    };
     std::fs::write(&path, serde_json::to_vec_pretty(&table)?)
         .with_context(|| format!("can't write {}", path.display()))?;
     say(&format!("saved as {}; `--beside` it compares a later run", path.display()));
@@ -170,7 +176,10 @@ fn measure(area: Area, args: &BenchAll, program: &PathBuf, folder: &Path) -> Res
             Ok(bench("gmm", &more)?.iter().filter_map(gmm_row).collect())
         }
         Area::Train => Ok(bench("train", &python)?.iter().filter_map(train_row).collect()),
-        Area::Corpus => Ok(bench("corpus", &[])?.iter().flat_map(corpus_rows).collect()),
+        Area::Corpus => Ok(bench("corpus", &["--program".into(), program.into()])?
+            .iter()
+            .flat_map(corpus_rows)
+            .collect()),
         Area::Styles => styles(program, folder),
     }
 }

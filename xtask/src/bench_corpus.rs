@@ -46,6 +46,9 @@ pub(crate) struct BenchCorpus {
     /// Where to make them; what stands there already is used again [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
+    /// The release build of `controlgen` to measure [default: made now]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Write the rows as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -88,7 +91,7 @@ impl Row {
 }
 
 pub(crate) fn run(args: &BenchCorpus) -> Result<()> {
-    let program = process::build_controlgen()?;
+    let program = process::controlgen(args.program.as_deref())?;
     let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
     let work = args.work.as_deref().unwrap_or(temporary.path());
     let dirs: Vec<PathBuf> = args.dirs.iter().map(|dir| process::root().join(dir)).collect();

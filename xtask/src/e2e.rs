@@ -22,7 +22,7 @@ const LEARNING_RATE: &str = "0.005";
 const FEW: usize = 3;
 /// Pieces written of each style to be judged.
 const WRITTEN: &str = "40";
-/// A component with a smaller share of the training windows is not asked for music.
+/// A style with a smaller share of the training windows is not asked for music.
 const LEAST_SHARE: f64 = 0.01;
 
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(crate) struct E2eArgs {
     #[arg(long, default_value_t = 7.5)]
     minutes: f64,
     /// Pieces of each style
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 300)]
     pieces: u32,
     /// The run folder to write
     #[arg(long, default_value = "e2e-run", value_name = "RUN")]
@@ -50,10 +50,7 @@ macro_rules! args {
 }
 
 pub(crate) fn run(args: &E2eArgs) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => process::build_controlgen()?,
-    };
+    let program = process::controlgen(args.program.as_deref())?;
     let start = Instant::now();
     let step = |arguments: Vec<OsString>| process::json(&program, arguments);
     let path = |name: &str| args.out.join(name);
@@ -93,20 +90,20 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     ])?;
     step(args!["encode", "--model", &model, "--corpus", &corpus, "-o", &latents])?;
     let mut fit = args!["fit", "--model", &model, "--latents", &latents, "--corpus", &corpus];
-    fit.extend(args!["-k", "4..12", "--seed", &seed]);
+    fit.extend(args!["-k", "4..12", "--by-piece", "--seed", &seed]);
     let fit = step(fit)?;
     let mut eval = args!["eval", "--model", &model, "--corpus", &corpus, "--latents", &latents];
     eval.extend(args!["-o", path("eval"), "--resamples", "5", "--seed", &seed]);
     let eval = step(eval)?;
 
-    // New music of each component, judged by the rules of the style that most of its windows are of.
+    // New music of each style found, judged by the rules of the one that most of its windows are of.
     let styles = step(args!["style", "list", "--model", &model])?;
-    let known = labels_of_components(&eval)?;
+    let known = labels_of_styles(&eval)?;
     let of_run: [OsString; 2] = ["--model".into(), model.clone().into()];
     let (mut right, mut all) = (0.0, 0.0);
     let mut rows = Vec::new();
-    for (component, style) in styles["styles"].as_array().into_iter().flatten().enumerate() {
-        let (Some(name), Some(label)) = (style["name"].as_str(), known.get(&component)) else {
+    for (number, style) in styles["styles"].as_array().into_iter().flatten().enumerate() {
+        let (Some(name), Some(label)) = (style["name"].as_str(), known.get(&number)) else {
             continue;
         };
         if style["share"].as_f64().unwrap_or(0.0) < LEAST_SHARE {
@@ -142,7 +139,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
         "unseen_accuracy_of_this_run": unseen_here,
         "style_add_seconds": add_secs,
         "reencode_accuracy": figure("control.reencode.accuracy"),
-        "by_component": rows.iter().cloned().collect::<BTreeMap<String, f64>>(),
+        "by_style": rows.iter().cloned().collect::<BTreeMap<String, f64>>(),
     });
     let file = path("e2e.json");
     std::fs::write(&file, serde_json::to_string_pretty(&report)?)
@@ -176,23 +173,23 @@ fn verdict(report: &Value) -> Result<()> {
     if missed.is_empty() { Ok(()) } else { bail!("missed: {}", missed.join(", ")) }
 }
 
-/// The commonest label of each component, from the report's matrix of labels and components.
-fn labels_of_components(eval: &Value) -> Result<BTreeMap<usize, String>> {
+/// The commonest label of each style found, from the report's matrix of labels and styles.
+fn labels_of_styles(eval: &Value) -> Result<BTreeMap<usize, String>> {
     let charts = eval["sections"].as_array().into_iter().flatten();
     let matrix = charts
         .filter(|section| section["key"] == "labels")
         .flat_map(|section| section["charts"].as_array().into_iter().flatten())
         .find(|chart| chart["chart"] == "matrix")
-        .context("the report has no matrix of labels and components")?;
+        .context("the report has no matrix of labels and styles")?;
     let labels: Vec<&str> =
         matrix["rows"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let shares: Vec<Vec<f64>> = serde_json::from_value(matrix["shares"].clone())?;
-    let n_components = shares.first().map_or(0, Vec::len);
-    Ok((0..n_components)
-        .filter_map(|component| {
-            let best = (0..labels.len())
-                .max_by(|a, b| shares[*a][component].total_cmp(&shares[*b][component]))?;
-            (shares[best][component] > 0.0).then(|| (component, labels[best].to_owned()))
+    let n_styles = shares.first().map_or(0, Vec::len);
+    Ok((0..n_styles)
+        .filter_map(|style| {
+            let best =
+                (0..labels.len()).max_by(|a, b| shares[*a][style].total_cmp(&shares[*b][style]))?;
+            (shares[best][style] > 0.0).then(|| (style, labels[best].to_owned()))
         })
         .collect())
 }
@@ -280,11 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn a_component_is_of_its_commonest_label() {
-        let found = labels_of_components(&eval()).unwrap();
-        // No window lies in component 2.
+    fn a_style_is_of_its_commonest_label() {
+        let found = labels_of_styles(&eval()).unwrap();
+        // No window lies in style 2.
         assert_eq!(found, BTreeMap::from([(0, "a".to_owned()), (1, "b".to_owned())]));
-        assert!(labels_of_components(&json!({ "sections": [] })).is_err());
+        assert!(labels_of_styles(&json!({ "sections": [] })).is_err());
     }
 
     #[test]

@@ -20,10 +20,7 @@ pub(crate) struct EvalArgs {
 }
 
 pub(crate) fn run(args: &EvalArgs) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => process::build_controlgen()?,
-    };
+    let program = process::controlgen(args.program.as_deref())?;
     let eval = std::iter::once(OsString::from("eval"));
     process::run(&program, eval.chain(args.arguments.iter().cloned()))
 }

@@ -2,6 +2,7 @@
 
 mod bench_all;
 mod bench_corpus;
+mod bench_studio;
 mod bench_train;
 mod check;
 mod e2e;
@@ -84,6 +85,8 @@ enum Bench {
     },
     /// Files a second, memory and its growth of the corpus builder
     Corpus(bench_corpus::BenchCorpus),
+    /// A step of decoding over HTTP, memory and the page's weight; or what hostile requests get
+    Studio(bench_studio::BenchStudio),
     /// Training, encoding and sampling beside the same model in PyTorch, by turns
     Train(bench_train::BenchTrain),
 }
@@ -101,6 +104,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
         Task::Bench(Bench::All(args)) => bench_all::run(&args),
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
+        Task::Bench(Bench::Studio(args)) => bench_studio::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
         Task::Fetch(args) => fetch::run(&args),
         Task::FetchLakh(args) => fetch::run_lakh(&args),

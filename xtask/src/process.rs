@@ -43,6 +43,11 @@ pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
+/// The program `controlgen` that was asked for, else its release build, made now.
+pub(crate) fn controlgen(wanted: Option<&Path>) -> Result<PathBuf> {
+    wanted.map_or_else(build_controlgen, |program| Ok(program.to_owned()))
+}
+
 /// The release build of `controlgen`, which lies beside this program's own.
 pub(crate) fn build_controlgen() -> Result<PathBuf> {
     cargo(&["build", "--release", "--package", "cli"], &[])?;
@@ -55,13 +60,18 @@ pub(crate) fn build_controlgen() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Cargo's target folder, wherever it is: this program lies in `PROFILE` of it.
+pub(crate) fn target() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("can't find this program")?;
+    let target = own.parent().and_then(Path::parent).context("this program has no folder")?;
+    Ok(target.to_owned())
+}
+
 /// Builds an example of a crate, which then lies in `examples` beside this program.
 pub(crate) fn build_example(package: &str, name: &str) -> Result<PathBuf> {
     cargo(&["build", "--release", "--package", package, "--example", name], &[])?;
-    let own = std::env::current_exe().context("can't find this program")?;
     // `cargo xtask` itself may be a debug build: the example lies in `release` all the same.
-    let target = own.parent().and_then(Path::parent).context("this program has no folder")?;
-    let folder = target.join("release/examples");
+    let folder = target()?.join("release/examples");
     Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 

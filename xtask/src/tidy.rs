@@ -73,7 +73,8 @@ fn manifest_problems(root: &Path) -> Result<Vec<String>> {
         ("musicvae", &["note-seq", "lstm-kernel"]),
         ("controlgen", &["note-seq", "note-render", "gmm", "musicvae"]),
         ("cluster", &["note-seq", "gmm", "musicvae", "controlgen"]),
-        ("cli", &["note-seq", "note-render", "gmm", "musicvae", "controlgen"]),
+        ("studio", &["note-seq", "note-render", "gmm", "musicvae", "controlgen"]),
+        ("cli", &["note-seq", "note-render", "gmm", "musicvae", "controlgen", "studio"]),
     ];
     let mut problems = Vec::new();
     for (name, may_know) in allowed {

@@ -56,10 +56,7 @@ macro_rules! args {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => process::build_controlgen()?,
-    };
+    let program = process::controlgen(args.program.as_deref())?;
     let step = |mut arguments: Vec<OsString>| {
         if let Some(threads) = args.threads {
             arguments.extend(args!["--threads", threads.to_string()]);

@@ -7,6 +7,7 @@ mod exchange;
 mod generate;
 mod machine;
 mod render;
+mod studio;
 mod style;
 mod train;
 
@@ -22,10 +23,11 @@ pub(crate) use control::{
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
-pub(crate) use exchange::{ExportTorchArgs, ImportMagentaArgs};
+pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
+pub(crate) use studio::StudioArgs;
 pub(crate) use style::{CriterionArg, FitArgs, LatentsOfArg, StyleCommand, StylesArgs};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
@@ -121,6 +123,10 @@ pub(crate) enum Command {
     ImportMagenta(ImportMagentaArgs),
     /// Write a model's weights for PyTorch
     ExportTorch(ExportTorchArgs),
+    /// Write a model with weights in half precision, half as large; then encode and fit again
+    Halve(HalveArgs),
+    /// See a model's latent space in a browser, hear it, steer it: a page from this machine, without a network
+    Studio(StudioArgs),
     /// Hear what this program does, within a minute: no argument, no network
     Demo(DemoArgs),
     /// Say what this program and this machine can do

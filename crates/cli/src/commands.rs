@@ -14,6 +14,7 @@ mod machine;
 mod mix;
 mod model;
 mod render;
+mod studio;
 mod style;
 mod train;
 mod writing;
@@ -86,6 +87,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),
+        Command::Halve(args) => exchange::halve(&context, &args),
+        Command::Studio(args) => studio::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Completions(args) => machine::completions(&context, &args),

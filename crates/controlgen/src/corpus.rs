@@ -284,7 +284,7 @@ fn fill(
     let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
     let report = parts.write(&work.corpus(), progress)?;
     check_windows(options, &report)?;
-    report.save(&work.corpus().join("report.json"))?;
+    report.save(&work.corpus().join(report::FILE))?;
     Ok(report)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use musicvae::{Posteriors, Windows};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
+use crate::artifact::{ArtifactError, ArtifactResult, write_folder};
 use crate::corpus::CorpusReport;
 use crate::model::Model;
 use crate::progress::Progress;
@@ -33,14 +33,7 @@ pub fn encode_corpus(
     out: &Path,
     progress: &dyn Progress,
 ) -> ArtifactResult<EncodeReport> {
-    let corpus_report = CorpusReport::load(&corpus.join("report.json"))?;
-    if corpus_report.kind != model.kind().name {
-        let path = corpus.join("report.json");
-        let error =
-            format!("kind `{}`, not the model's `{}`", corpus_report.kind, model.kind().name);
-        let source = serde::de::Error::custom(error);
-        return Err(ArtifactError::Json { path, format: CorpusReport::FORMAT, source });
-    }
+    let corpus_report = CorpusReport::of_kind(corpus, model.kind())?;
     write_folder(out, |folder| {
         let mut encoder = Encoder {
             model,

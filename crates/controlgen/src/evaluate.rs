@@ -199,7 +199,9 @@ pub fn evaluate(
         let n_resamples = request.n_resamples;
         let found = few_shot::sections(model, mixture, &data, n_resamples, temperature, seed)?;
         found.into_iter().for_each(|section| done(&mut sections, Some(section)));
-        done(&mut sections, discovery::labels(model, mixture, &data, seed)?);
+    }
+    if let Some(styles) = &styles {
+        done(&mut sections, discovery::labels(model, styles, &data, seed)?);
     }
     done(&mut sections, generation::section(model, mixture, &data, temperature, seed)?);
     done(&mut sections, interpolation::section(model, &data, PAIRS, seed));

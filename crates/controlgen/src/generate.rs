@@ -15,7 +15,7 @@ use crate::style::{Reference, Style, Styles};
 use crate::tune::Tune;
 
 pub use course::{Course, LatentSampling, blend};
-pub use pieces::{Dropped, Keep, Piece, PieceRequest, Pieces, memberships, pieces};
+pub use pieces::{Dropped, Keep, Piece, PieceRequest, Pieces, memberships, pieces, pieces_while};
 pub use way::{Joining, Waypoint, decode_all, grid, interpolate, way};
 
 /// How latents become tokens.

@@ -1,18 +1,18 @@
-//! Magenta's published checkpoints as model folders, and model folders for PyTorch.
+//! Magenta's published checkpoints as model folders, and model folders for PyTorch or at half the size.
 
 use std::path::{Path, PathBuf};
 
 #[cfg(doc)]
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::magenta::{Checkpoint, Form, ImportError};
-use musicvae::{Device, MusicVaeConfig, Precision, Windows, active_dimensions};
+use musicvae::{Device, MusicVae, MusicVaeConfig, Precision, Windows, active_dimensions};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::artifact::{ArtifactError, JsonFormat, write_atomic, write_folder};
 use crate::corpus::CorpusReport;
 use crate::kind::{Kind, UnknownKind};
-use crate::model::{Model, ModelConfig};
+use crate::model::{Model, ModelConfig, WEIGHTS};
 use crate::training::{ACTIVITY_TOKENS, CorpusTokens, every_nth};
 
 /// Where an imported model comes from; part of its `config.json`.
@@ -145,8 +145,7 @@ pub fn import_magenta(
     };
     let mut active: Vec<usize> = (0..musicvae.z_size).collect();
     if let Some(corpus) = &request.corpus {
-        let report_path = corpus.join("report.json");
-        let report = CorpusReport::load(&report_path)?;
+        let report = CorpusReport::of(corpus)?;
         if report.kind != kind.name {
             return Err(ImportModelError::Corpus {
                 corpus: corpus.clone(),
@@ -180,7 +179,7 @@ pub fn import_magenta(
     };
     write_folder(&request.out, |folder| {
         let bytes = weights.to_safetensors(Precision::F32);
-        write_atomic(&folder.join("weights.safetensors"), &bytes)?;
+        write_atomic(&folder.join(WEIGHTS), &bytes)?;
         config.save(&folder.join("config.json"))?;
         let card = crate::card::model_card(&config);
         write_atomic(&folder.join("README.md"), card.as_bytes())
@@ -198,6 +197,25 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
         return Err(ArtifactError::Exists { path: file.to_owned() });
     }
     write_atomic(file, &model.weights().to_torch_safetensors(Precision::F32))
+}
+
+/// Writes a model with its weights in half precision: a folder of its own, without styles, as its latents differ a
+/// little from the model's own.
+///
+/// # Errors
+/// [`ArtifactError::Exists`] if something stands at `out`; [`ArtifactError::Weights`] where a weight is too large for
+/// half precision (65,504); [`ArtifactError::Io`].
+pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactError> {
+    let config = model.config();
+    let bytes = model.weights().to_safetensors(Precision::F16);
+    // What can't be read back is not written.
+    MusicVae::from_safetensors(&config.musicvae, &bytes, device)
+        .map_err(|source| ArtifactError::Weights { path: model.folder().join(WEIGHTS), source })?;
+    write_folder(out, |folder| {
+        write_atomic(&folder.join(WEIGHTS), &bytes)?;
+        config.save(&folder.join("config.json"))?;
+        write_atomic(&folder.join("README.md"), crate::card::model_card(config).as_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -268,6 +286,16 @@ mod tests {
         export_torch(&model, &file).unwrap();
         assert_eq!(fs::read(&file).unwrap(), model.weights().to_torch_safetensors(Precision::F32));
         assert!(matches!(export_torch(&model, &file), Err(ArtifactError::Exists { .. })));
+
+        let out = folder.path().join("half");
+        halve(&model, &out, &device).unwrap();
+        let half = Model::load(&out, &device).unwrap();
+        let bytes = |folder: &Path| fs::metadata(folder.join(WEIGHTS)).unwrap().len();
+        assert!(bytes(&out) < bytes(model.folder()));
+        // Every weight is the whole model's, rounded.
+        let rounded = |model: &Model| model.weights().to_safetensors(Precision::F16);
+        assert_eq!(rounded(&half), rounded(&model));
+        assert!(matches!(halve(&model, &out, &device), Err(ArtifactError::Exists { .. })));
     }
 
     #[test]

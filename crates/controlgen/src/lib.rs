@@ -41,6 +41,7 @@ pub mod progress;
 pub mod run;
 pub mod similar;
 pub mod style;
+pub mod style_color;
 pub mod synthetic;
 pub mod table;
 pub mod training;

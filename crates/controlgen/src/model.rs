@@ -61,6 +61,9 @@ impl JsonFormat for ModelConfig {
     const VERSION: u32 = 1;
 }
 
+/// The file of a model folder that holds the weights.
+pub(crate) const WEIGHTS: &str = "weights.safetensors";
+
 /// A loaded model folder.
 pub struct Model {
     folder: PathBuf,
@@ -99,7 +102,7 @@ impl Model {
                 source: serde::de::Error::custom("an active dimension beyond the latent space"),
             });
         }
-        let path = folder.join("weights.safetensors");
+        let path = folder.join(WEIGHTS);
         let bytes = read(&path)?;
         let weights = MusicVae::from_safetensors(&config.musicvae, &bytes, device)
             .map_err(|source| ArtifactError::Weights { path, source })?;

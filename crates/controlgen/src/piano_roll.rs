@@ -1,5 +1,7 @@
 //! Piano rolls as SVG: rows of windows, each with its caption.
 
+use std::borrow::Cow;
+
 use note_seq::Playback;
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text};
@@ -14,7 +16,7 @@ pub struct RollRow {
     /// Windows, left to right.
     pub windows: Vec<Roll>,
     /// The colour of the notes, as CSS has it.
-    pub color: &'static str,
+    pub color: Cow<'static, str>,
 }
 
 /// A window as notes on a grid.
@@ -58,10 +60,6 @@ impl Roll {
     }
 }
 
-/// Colours for styles, told apart with most kinds of colour vision (Okabe and Ito 2008).
-pub const STYLE_COLORS: [&str; 8] =
-    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d00", "#555555"];
-
 const STEP: f64 = 7.0;
 const SEMITONE: f64 = 3.2;
 const PANEL_GAP: f64 = 14.0;
@@ -101,7 +99,7 @@ pub fn draw(rows: &[RollRow]) -> String {
         for (column, window) in row.windows.iter().enumerate() {
             let left = MARGIN + column as f64 * (panel + PANEL_GAP);
             let place = format!("translate({left} {})", top + CAPTION);
-            let roll = draw_roll(window, lowest, highest, height, row.color);
+            let roll = draw_roll(window, lowest, highest, height, &row.color);
             document = document.add(roll.set("transform", place));
         }
     }
@@ -150,6 +148,7 @@ fn line(x1: f64, y1: f64, x2: f64, y2: f64, color: &str) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::style_color::style_color;
 
     #[test]
     fn notes_end_at_the_next_note_at_an_off_or_at_the_window() {
@@ -168,11 +167,11 @@ mod tests {
         let row = |n: usize| RollRow {
             caption: "a & b".to_owned(),
             windows: vec![window.clone(), Roll::default()],
-            color: STYLE_COLORS[n],
+            color: style_color(n),
         };
         let text = draw(&[row(0), row(1)]);
-        assert_eq!(text.matches(STYLE_COLORS[0]).count(), 2);
-        assert_eq!(text.matches(STYLE_COLORS[1]).count(), 2);
+        assert_eq!(text.matches(&*style_color(0)).count(), 2);
+        assert_eq!(text.matches(&*style_color(1)).count(), 2);
         assert!(text.contains("a &amp; b"));
         // Nothing at all is a picture too.
         assert!(draw(&[]).starts_with("<svg"));

@@ -4,6 +4,7 @@
 //! component, several where styles were merged, or what a few pieces of a user's gave.
 
 mod added;
+mod by_piece;
 mod card;
 mod chart;
 mod describe;
@@ -16,15 +17,17 @@ mod fit;
 mod pieces;
 mod reference;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gmm::select::Selection;
-use gmm::{GaussianMixture, Samples};
+use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, JsonFormat, read};
 use crate::model::Model;
+use crate::style_color::style_color;
 
 use files::{StylesFile, fingerprint};
 
@@ -196,6 +199,15 @@ impl Styles {
         })
     }
 
+    /// A style's colour, `#rrggbb`, in pictures and pages: that of its component, or, where it isn't one component, one that
+    /// no component has.
+    pub fn color(&self, style: &Style) -> Cow<'static, str> {
+        style_color(style.component().unwrap_or_else(|| {
+            let place = self.all().iter().position(|other| other.name == style.name);
+            self.mixture.n_components() + place.unwrap_or(0)
+        }))
+    }
+
     /// A style's distribution on the model's active dimensions: its component, its components by
     /// weight, or what was added.
     ///
@@ -224,7 +236,9 @@ impl Styles {
     ///
     /// For components of the mixture, the sum of their [`Styles::memberships`]. An added style competes
     /// with the `K` components as one more with the weight `1 / (K + 1)`, whatever the number of its
-    /// windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of the mixture.
+    /// windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of the mixture. Both are
+    /// widened by what the encoder leaves open ([`FitFacts::posterior_variances`]): the density of a few
+    /// windows is narrower than that, so that a window drawn of it and encoded again would lie outside.
     ///
     /// `mu` is `[n, Z]`.
     ///
@@ -237,18 +251,30 @@ impl Styles {
         }
         let values = active_values(model, mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
-        let distribution = self.distribution(style);
-        let (Ok(own), Ok(others)) =
-            (distribution.score_samples(&samples), self.mixture.score_samples(&samples))
-        else {
-            return Vec::new();
-        };
-        let odds = (self.mixture.n_components() as f64).ln();
-        own.iter()
-            .zip(others)
-            .map(|(own, others)| 1.0 / (1.0 + (others - own + odds).exp()))
-            .collect()
+        let noise = self.facts.as_ref().map(|facts| facts.posterior_variances.as_slice());
+        membership_of_added(&self.distribution(style), &self.mixture, noise, &samples)
+            .unwrap_or_default()
     }
+}
+
+/// How surely samples are of an added style and not of the mixture, see [`Styles::membership`]; `noise` widens both, if
+/// it has a variance for each dimension.
+fn membership_of_added(
+    style: &GaussianMixture,
+    mixture: &GaussianMixture,
+    noise: Option<&[f64]>,
+    samples: &Samples<'_>,
+) -> Result<Vec<f64>, ModelError> {
+    let scores = |mixture: &GaussianMixture| match noise {
+        Some(noise) if noise.len() == mixture.n_features() => {
+            mixture.convolved(noise)?.score_samples(samples)
+        }
+        _ => mixture.score_samples(samples),
+    };
+    let (own, others) = (scores(style)?, scores(mixture)?);
+    let odds = (mixture.n_components() as f64).ln();
+    let share = |(own, others): (&f64, f64)| 1.0 / (1.0 + (others - own + odds).exp());
+    Ok(own.iter().zip(others).map(share).collect())
 }
 
 /// Active dimensions of latents `[n, Z]`.
@@ -263,4 +289,31 @@ fn active_values(model: &Model, mu: &[f32]) -> Vec<f64> {
 fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
     let n_features = model.config().active_dimensions.len();
     Samples::new(values, values.len() / n_features.max(1), n_features).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm::Covariances;
+
+    #[test]
+    fn what_the_encoder_leaves_open_does_not_count_against_a_style() {
+        let gaussian = |variance: f64| {
+            let one = Covariances::Diag(vec![variance]);
+            GaussianMixture::from_parameters(vec![1.0], vec![0.0], one).unwrap()
+        };
+        let (style, mixture) = (gaussian(0.01), gaussian(1.0));
+        let at = [0.5];
+        let samples = Samples::new(&at, 1, 1).unwrap();
+        let of = |noise: Option<&[f64]>| {
+            membership_of_added(&style, &mixture, noise, &samples).unwrap()[0]
+        };
+        // Densities of N(0, 0.01) and N(0, 1) at 0.5 are 1.487e-5 and 0.35207; of N(0, 0.26) and N(0, 1.25) 0.48377 and
+        // 0.32288.
+        assert!((of(None) - 1.487e-5 / (1.487e-5 + 0.35207)).abs() < 1e-7, "{}", of(None));
+        let expected = 0.48377 / (0.48377 + 0.32288);
+        assert!((of(Some(&[0.25])) - expected).abs() < 1e-4, "{}", of(Some(&[0.25])));
+        // Of a fit that did not measure it.
+        assert_eq!(of(Some(&[])), of(None));
+    }
 }

@@ -147,7 +147,7 @@ pub fn train(
 ) -> Result<TrainOutcome, TrainingError> {
     let setup = &request.setup;
     setup.check_folder(&request.run)?;
-    let report = CorpusReport::load(&request.corpus.join("report.json"))?;
+    let report = CorpusReport::of(&request.corpus)?;
     if report.kind != setup.kind {
         return Err(TrainingError::Kind {
             corpus: request.corpus.clone(),

@@ -1,6 +1,7 @@
 //! [`GaussianMixture`]: the fitted model, its parameters and what it says about samples.
 
 mod adaptation;
+mod convolution;
 mod form;
 mod geometry;
 mod sampling;

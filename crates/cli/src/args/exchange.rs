@@ -1,4 +1,4 @@
-//! Arguments of the commands that read and write models of other programs.
+//! Arguments of the commands that read and write models of other programs, and smaller ones.
 
 use std::path::PathBuf;
 
@@ -29,5 +29,15 @@ pub(crate) struct ExportTorchArgs {
     pub(crate) model: PathBuf,
     /// The safetensors file to write; must not exist
     #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HalveArgs {
+    /// The model folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The model folder to write; must not exist
+    #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
 }

@@ -41,6 +41,10 @@ pub(crate) struct FitArgs {
     /// variance for each dimension)
     #[arg(long, value_delimiter = ',', default_value = "diag,full", value_name = "SHAPES", value_parser = crate::resolve::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
+    /// Styles are clusters of pieces, not of windows: for corpora whose pieces are of one style each, in several manners.
+    /// What is chosen is the number of such clusters; each style gets one to four components of its own
+    #[arg(long)]
+    pub(crate) by_piece: bool,
     /// What chooses
     #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
     pub(crate) criterion: CriterionArg,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use controlgen::artifact::JsonFormat;
 use controlgen::corpus::{CorpusOptions, CorpusReport, Labels, build};
 use controlgen::kind::Kind;
 use controlgen::synthetic;
@@ -23,7 +22,7 @@ pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<(
     match command {
         CorpusCommand::Build(args) => build_corpus(context, *args),
         CorpusCommand::Report { corpus } => {
-            let report = CorpusReport::load(&corpus.join("report.json"))?;
+            let report = CorpusReport::of(&corpus)?;
             context.output.result(&report, || all_lines(&report))
         }
         CorpusCommand::Synthesize(args) => {

@@ -1,11 +1,11 @@
-//! `controlgen import-magenta` and `export-torch`: models from and for other programs.
+//! `controlgen import-magenta`, `export-torch` and `halve`: models from and for other programs, and smaller ones.
 
 use controlgen::import::{self, ImportRequest};
 use controlgen::model::Model;
 use serde_json::json;
 
 use super::Context;
-use crate::args::{ExportTorchArgs, ImportMagentaArgs};
+use crate::args::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 
 pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> anyhow::Result<()> {
     let request = ImportRequest {
@@ -43,6 +43,18 @@ pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow:
     context.output.result(&json!({ "file": args.out, "model_hash": model.hash() }), || {
         vec![format!(
             "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
+            args.out.display()
+        )]
+    })
+}
+
+pub(super) fn halve(context: &Context, args: &HalveArgs) -> anyhow::Result<()> {
+    let device = context.device()?;
+    let model = Model::load(&args.model, &device)?;
+    import::halve(&model, &args.out, &device)?;
+    context.output.result(&json!({ "model": args.out }), || {
+        vec![format!(
+            "model in {}; its styles come of `controlgen encode` and `fit`",
             args.out.display()
         )]
     })

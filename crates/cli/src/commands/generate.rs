@@ -88,6 +88,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
             degenerate: args.keep.keep_empty,
             min_membership: args.keep.min_membership,
             max_copy: args.keep.max_copy,
+            max_copy_share: None,
             index: writer.index(),
         },
         max_attempts: args.keep.max_attempts,

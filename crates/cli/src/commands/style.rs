@@ -3,6 +3,7 @@
 mod card;
 mod edit;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use controlgen::artifact::write_atomic;
@@ -10,7 +11,7 @@ use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
 use controlgen::generate::{Decoding, FallBack, controls_of, encode, fall_back, generate};
 use controlgen::model::Model;
-use controlgen::piano_roll::{Roll, RollRow, STYLE_COLORS, draw};
+use controlgen::piano_roll::{Roll, RollRow, draw};
 use controlgen::style::{
     FitFacts, FitRequest, Reference, SkippedStyle, Style, StyleFolders, Styles, fit as fit_styles,
 };
@@ -75,6 +76,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         patience: args.patience.map(usize::from),
         n_init: usize::from(args.n_init),
         n_resamples: usize::from(args.resamples),
+        by_piece: args.by_piece,
         seed: args.seed,
     };
     let summary = fit_styles(&model, &request, &context.stages)?;
@@ -88,7 +90,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
     context.output.result(&summary, || {
         let mut lines = vec![
             format!(
-                "{} styles ({:?} covariance) on {} active dimensions of {} windows; mean \
+                "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
                  log-likelihood {:.2} nats{}",
                 summary.n_components,
                 summary.covariance_type,
@@ -178,6 +180,9 @@ fn lines_of_facts(facts: &FitFacts) -> Vec<String> {
              windows (1: the same, 0: by chance)"
         ));
     }
+    if let Some(n) = facts.n_pieces {
+        lines.push(format!("styles are clusters of {n} pieces, each a mixture of its windows"));
+    }
     if !facts.small.is_empty() {
         lines.push(format!(
             "next to nothing (below 0.5 % of the windows) is in {}; hide them, merge them, or fit \
@@ -228,7 +233,7 @@ fn show(
         let reference = Reference::load(&model)?;
         for style in &chosen {
             let examples = styles.examples(&reference, style);
-            let row = row(&model, style.name.clone(), examples, color(style, 0));
+            let row = row(&model, style.name.clone(), examples, styles.color(style));
             let path = folder.join(format!("{}.svg", super::writing::file_name(&style.name)));
             write_atomic(&path, draw(&[row]).as_bytes())?;
             thumbnails.push(path);
@@ -262,25 +267,25 @@ fn draw_picture(
     let exact = Decoding { temperature: None, seed: decoding.seed };
     let reconstructed = exact.decode(model, &encode(model, &real), &control);
     let mut picture = vec![
-        row(model, "real".to_owned(), real, "#333333"),
-        row(model, "the same, encoded and decoded".to_owned(), reconstructed, "#777777"),
+        row(model, "real".to_owned(), real, "#333333".into()),
+        row(model, "the same, encoded and decoded".to_owned(), reconstructed, "#777777".into()),
     ];
-    for (number, style) in chosen.iter().enumerate() {
+    for style in chosen {
         let generated = generate(model, styles, style, *n, None, decoding.into())?;
         let windows = generated.into_iter().map(|window| window.tokens).collect();
         let caption = format!("new, of {}", style.name);
-        picture.push(row(model, caption, windows, color(style, number)));
+        picture.push(row(model, caption, windows, styles.color(style)));
     }
     write_atomic(path, draw(&picture).as_bytes())?;
     Ok(())
 }
 
-fn row(model: &Model, caption: String, windows: Vec<Vec<u16>>, color: &'static str) -> RollRow {
+fn row(
+    model: &Model,
+    caption: String,
+    windows: Vec<Vec<u16>>,
+    color: Cow<'static, str>,
+) -> RollRow {
     let windows = windows.iter().map(|window| Roll::new(model.kind(), window)).collect();
     RollRow { caption, windows, color }
-}
-
-/// A style's colour: its component's, or, if it has none, one by its place.
-fn color(style: &Style, place: usize) -> &'static str {
-    STYLE_COLORS[style.component().unwrap_or(place) % STYLE_COLORS.len()]
 }

@@ -1,7 +1,7 @@
 //! What became of each file of a corpus.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use note_seq::SkipReason;
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::histogram::Histograms;
 use super::parts::{FileFacts, Outcome};
 use super::{CorpusOptions, GroupRule, Labels, SameWindow};
-use crate::artifact::JsonFormat;
+use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::kind::Kind;
 use crate::table::{Split, WindowRow};
 
+/// The file in a corpus folder.
+pub(super) const FILE: &str = "report.json";
 /// Skipped files listed by name; more are only counted.
 const MAX_LISTED: usize = 1000;
 /// Of one reason: the commonest must not hide the others.
@@ -155,6 +157,42 @@ pub struct LargestGroup {
     pub group: String,
     /// Files in it.
     pub n_files: usize,
+}
+
+impl CorpusReport {
+    /// The report of a corpus folder.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Missing`] if the folder is no corpus; where the file can't be read.
+    pub fn of(corpus: &Path) -> ArtifactResult<Self> {
+        let path = corpus.join(FILE);
+        if !path.exists() {
+            return Err(ArtifactError::Missing {
+                path: corpus.to_owned(),
+                what: "`report.json`",
+                remedy: "give a corpus folder, as `controlgen corpus build` writes it",
+            });
+        }
+        Self::load(&path)
+    }
+
+    /// The report of a corpus folder whose windows are of a model's kind.
+    ///
+    /// # Errors
+    /// As for [`CorpusReport::of`]; [`ArtifactError::Json`] if they are of another kind.
+    pub fn of_kind(corpus: &Path, kind: &Kind) -> ArtifactResult<Self> {
+        let report = Self::of(corpus)?;
+        if report.kind != kind.name {
+            let error = format!("kind `{}`, not the model's `{}`", report.kind, kind.name);
+            let source = serde::de::Error::custom(error);
+            return Err(ArtifactError::Json {
+                path: corpus.join(FILE),
+                format: Self::FORMAT,
+                source,
+            });
+        }
+        Ok(report)
+    }
 }
 
 impl JsonFormat for CorpusReport {

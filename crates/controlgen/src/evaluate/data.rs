@@ -84,13 +84,7 @@ impl EvalData {
         [n_train, n_heldout]: [usize; 2],
         progress: &dyn Progress,
     ) -> Result<Self, EvalError> {
-        let path = corpus.join("report.json");
-        let report = CorpusReport::load(&path)?;
-        if report.kind != model.kind().name {
-            let found = format!("kind `{}`, not the model's `{}`", report.kind, model.kind().name);
-            let source = serde::de::Error::custom(found);
-            return Err(ArtifactError::Json { path, format: CorpusReport::FORMAT, source }.into());
-        }
+        let report = CorpusReport::of_kind(corpus, model.kind())?;
         let every_train = report.n_train.div_ceil(n_train.max(1)).max(1);
         let n_unseen = report.n_heldout.saturating_sub(report.n_heldout_seen);
         let every_heldout = n_unseen.div_ceil(n_heldout.max(1)).max(1);

@@ -16,11 +16,15 @@ use super::samples::Source;
 use super::statistics::{Tally, bootstrap, bootstrap_of};
 use crate::generate::encode;
 use crate::model::Model;
+use crate::style::{Style, Styles};
 
 /// Windows drawn of each component.
 const DRAWN: usize = 60;
-/// Training windows that mixtures, k-means and the classifier of latents are fitted on.
+/// Training windows that k-means and the classifier of latents are fitted on.
 const FITTED: usize = 5_000;
+/// Training windows that a mixture is fitted on: a full covariance of a hundred dimensions has 5,000 numbers, for each
+/// component.
+const MIXTURE_FITTED: usize = 50_000;
 /// Points of the map.
 const MAPPED: usize = 1_500;
 /// Groups with a colour of their own on the map.
@@ -48,7 +52,7 @@ pub(super) fn reencode(
     let mixture = if own.n_components() == k {
         own
     } else {
-        let values = fitting_values(model, data);
+        let values = fitting_values(model, data, MIXTURE_FITTED);
         let n_active = model.config().active_dimensions.len();
         let samples = Samples::new(&values, values.len() / n_active.max(1), n_active)?;
         let params = GmmParams::new(k).covariance_type(own.covariance_type()).n_init(2);
@@ -89,20 +93,20 @@ pub(super) fn reencode(
 }
 
 /// Active means of some training windows, spread evenly.
-fn fitting_values(model: &Model, data: &EvalData) -> Vec<f64> {
+fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
     let active = &model.config().active_dimensions;
     let all: Vec<usize> = (0..data.train.rows.len()).collect();
-    thin(&all, FITTED)
+    thin(&all, most)
         .into_iter()
         .flat_map(|i| active.iter().map(move |d| (i, *d)))
         .map(|(i, d)| f64::from(data.train.mu[i * model.z_size() + d]))
         .collect()
 }
 
-const LABELS_NOTE: &str = "Clusters beside the corpus's labels, on labelled held-out windows: normalised \
-mutual information 2 I / (H + H), the Rand index adjusted for chance, V-measure, purity. The ladder: random \
-clusters, k-means of as many clusters on the same latents, clusters by key alone (Krumhansl's profiles; the \
-usual confounder), the mixture, and a logistic regression trained on the labels and the same latents (the \
+const LABELS_NOTE: &str = "Styles (each a component of the mixture, or several) beside the corpus's labels, on \
+labelled held-out windows: normalised mutual information 2 I / (H + H), the Rand index adjusted for chance, V-measure, \
+purity. The ladder: random clusters, k-means of as many clusters on the same latents, clusters by key alone (Krumhansl's \
+profiles; the usual confounder), the styles, and a logistic regression trained on the labels and the same latents (the \
 ceiling: it sees the labels, the others don't).";
 
 /// The section on clusters and labels; none with fewer than two labels on both sides of the split.
@@ -111,7 +115,7 @@ ceiling: it sees the labels, the others don't).";
 /// [`EvalError::Mixture`] where the mixture is of other dimensions.
 pub(super) fn labels(
     model: &Model,
-    mixture: &GaussianMixture,
+    styles: &Styles,
     data: &EvalData,
     seed: u64,
 ) -> Result<Option<Section>, EvalError> {
@@ -136,9 +140,11 @@ pub(super) fn labels(
     let d = active.len();
     let point = |i: usize| active.iter().map(move |dim| f64::from(heldout.mu[i * z_size + dim]));
     let points: Vec<f64> = labelled.iter().flat_map(|(i, _)| point(*i)).collect();
-    let k = mixture.n_components();
-    let found = mixture.predict(&Samples::new(&points, labelled.len(), d)?)?;
-    let centers = k_means(&fitting_values(model, data), d, k, seed);
+    let style_of = styles_of_components(styles);
+    let k = style_of.iter().max().map_or(0, |last| last + 1);
+    let components = styles.mixture().predict(&Samples::new(&points, labelled.len(), d)?)?;
+    let found: Vec<usize> = components.into_iter().map(|component| style_of[component]).collect();
+    let centers = k_means(&fitting_values(model, data, FITTED), d, k, seed);
     let mut rng = seed::stream(seed, "random clusters", 0);
     let layout = model.config().musicvae.window();
     // As many training windows of each label as FITTED allows.
@@ -186,15 +192,31 @@ pub(super) fn labels(
     let figure =
         Figure::new("labels.z_accuracy", title, right / truth.len() as f64, "share", truth.len());
     section.push(figure.beside("chance", 1.0 / names.len() as f64));
-    let components: Vec<String> = (0..k).map(|k| k.to_string()).collect();
+    let numbers: Vec<String> = (0..k).map(|k| k.to_string()).collect();
     let labels = names.iter().map(|name| (*name).to_owned()).collect();
     section.charts.push(Chart::confusion(
         "Labels: where their held-out windows lie",
-        ["label", "component"],
-        [labels, components],
+        ["label", "style"],
+        [labels, numbers],
         &confusion(&truth, &found),
     ));
     Ok(Some(section))
+}
+
+/// The number of the discovered style that each component is of: the first, where several have it; components of none
+/// come after all styles.
+fn styles_of_components(styles: &Styles) -> Vec<usize> {
+    let discovered: Vec<&Style> = styles.all().iter().filter(|style| !style.is_added()).collect();
+    let mut n_styles = discovered.len();
+    (0..styles.mixture().n_components())
+        .map(|component| {
+            let of = discovered.iter().position(|style| style.components.contains(&component));
+            of.unwrap_or_else(|| {
+                n_styles += 1;
+                n_styles - 1
+            })
+        })
+        .collect()
 }
 
 /// Pairs of label and cluster, file by file.

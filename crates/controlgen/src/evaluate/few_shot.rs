@@ -21,7 +21,7 @@ use crate::style::estimate::estimate;
 /// Labels that styles are added for.
 const MOST_LABELS: usize = 8;
 /// Windows drawn of each style to be judged.
-const DRAWN: usize = 60;
+const DRAWN: usize = 200;
 /// Windows drawn at each point of the curve, for each label and resample.
 const DRAWN_ON_CURVE: usize = 12;
 /// Numbers of files on the curve.

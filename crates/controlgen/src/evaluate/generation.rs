@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::table::WindowRow;
 
 /// Windows of each set: distances are of every two.
-const MAX_WINDOWS: usize = 300;
+const MAX_WINDOWS: usize = 800;
 /// Windows shown of each way.
 const SHOWN: usize = 4;
 

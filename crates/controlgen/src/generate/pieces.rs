@@ -50,6 +50,8 @@ pub struct Keep<'a> {
     pub min_membership: Option<f64>,
     /// The most notes in a row that may stand in the training music; needs an index.
     pub max_copy: Option<usize>,
+    /// The largest share of a part's notes that may stand in a row in the training music, 0 to 1; needs an index.
+    pub max_copy_share: Option<f64>,
     /// The training music, to look for copies in.
     pub index: Option<&'a CopyIndex>,
 }
@@ -119,6 +121,19 @@ pub fn pieces(
     styles: &Styles,
     request: &PieceRequest<'_>,
 ) -> Result<Pieces, GenerateError> {
+    pieces_while(model, styles, request, &|| true)
+}
+
+/// As [`pieces`], as long as `go_on`, which is asked before each batch, says so; then what there is by then.
+///
+/// # Errors
+/// Those of [`pieces`].
+pub fn pieces_while(
+    model: &Model,
+    styles: &Styles,
+    request: &PieceRequest<'_>,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Pieces, GenerateError> {
     let (decoding, sampling) = (request.decoding.check()?, request.sampling.check()?);
     request.check()?;
     let controls = Controls::new(model, request.chords)?;
@@ -128,7 +143,12 @@ pub fn pieces(
     let per_batch = (WINDOWS_PER_BATCH / n_windows).max(1);
     let mut found = Pieces { kept: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     while found.kept.len() < request.n && found.n_attempts < max_attempts {
-        let wanted = request.n - found.kept.len();
+        if !go_on() {
+            return Ok(found);
+        }
+        // Where some were dropped, more will be.
+        let n_dropped = found.n_attempts - found.kept.len();
+        let wanted = request.n - found.kept.len() + n_dropped;
         let n = wanted.min(per_batch).min(max_attempts - found.n_attempts);
         let first = found.n_attempts;
         let active = &model.config().active_dimensions;
@@ -157,6 +177,9 @@ pub fn pieces(
         let memberships = memberships(model, styles, request.aims, &again);
         let components = styles.memberships(model, &again);
         for i in 0..n {
+            if found.kept.len() == request.n {
+                break;
+            }
             let of = i * n_windows..(i + 1) * n_windows;
             let piece = Piece {
                 attempt: first + i,
@@ -189,7 +212,12 @@ impl PieceRequest<'_> {
             let allowed = "0 to 1 is allowed";
             return Err(GenerateError::Setting { what: "least membership", found, allowed });
         }
-        if self.keep.max_copy.is_some() && self.keep.index.is_none() {
+        if let Some(found) = self.keep.max_copy_share.filter(|p| !(0.0..=1.0).contains(p)) {
+            let allowed = "0 to 1 is allowed";
+            return Err(GenerateError::Setting { what: "largest share of a copy", found, allowed });
+        }
+        let looks_for_copies = self.keep.max_copy.is_some() || self.keep.max_copy_share.is_some();
+        if looks_for_copies && self.keep.index.is_none() {
             return Err(GenerateError::NoIndex);
         }
         Ok(())
@@ -213,7 +241,11 @@ impl Keep<'_> {
         }
         let copy = self.index.and_then(|index| index.longest(&layout, windows()));
         let n_copied = copy.as_ref().map_or(0, |copy| copy.n_notes);
-        if self.max_copy.is_some_and(|most| n_copied > most) {
+        let of_notes = copy.as_ref().map_or(1, |copy| copy.of_notes.max(1));
+        let share = n_copied as f64 / of_notes as f64;
+        if self.max_copy.is_some_and(|most| n_copied > most)
+            || self.max_copy_share.is_some_and(|most| share > most)
+        {
             return Err(Dropped::Copy);
         }
         Ok(Piece { copy, ..piece })

@@ -5,7 +5,7 @@ use gmm::select::{Candidate, Criterion, Curve};
 use svg::Document;
 use svg::node::element::{Circle, Group, Line, Polyline, Rectangle, Text};
 
-use crate::piano_roll::STYLE_COLORS;
+use crate::style_color::style_color;
 
 const WIDTH: f64 = 880.0;
 const PANEL: f64 = 330.0;
@@ -131,7 +131,7 @@ fn panel(curve: &Curve, title: &str, value: &dyn Fn(&Candidate) -> f64) -> Group
         }
     }
     for (n, shape) in shapes.into_iter().enumerate() {
-        let color = STYLE_COLORS[n % STYLE_COLORS.len()];
+        let color: &str = &style_color(n);
         let elbow = curve.elbow(shape);
         let of_shape: Vec<&Candidate> =
             entries().filter(|entry| entry.covariance_type == shape).collect();

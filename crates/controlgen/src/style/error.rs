@@ -49,6 +49,14 @@ pub enum StyleError {
         /// The model's active ones.
         expected: usize,
     },
+    /// The windows of pieces don't differ, or there is nothing to tell pieces by.
+    #[error(
+        "what differs within {n} pieces can't be told from what differs between them; fit without `--by-piece`"
+    )]
+    Pieces {
+        /// How many pieces there are.
+        n: usize,
+    },
     /// All shapes of covariance are of too high a rank.
     #[error(
         "only low ranks are to be tried, and none is below the {n_features} active dimensions; take \

@@ -10,6 +10,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use super::by_piece::{self, Pieces};
 use super::describe::Describer;
 use super::files::{StylesFile, fingerprint};
 use super::reference::Reference;
@@ -24,6 +25,9 @@ use crate::table::{LatentRow, Latents, Split, read_latents};
 const MAX_SWEEP_SAMPLES: usize = 20_000;
 /// A component that fewer windows belong to than this share of them all holds next to nothing.
 const NEXT_TO_NOTHING: f64 = 0.005;
+
+/// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts cost little.
+const PIECE_STARTS: usize = 5;
 
 /// Which latents a mixture is fitted on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,9 @@ pub struct FitRequest {
     pub n_init: usize,
     /// Pairs of halves of the windows that stability is measured on; 0 for not at all.
     pub n_resamples: usize,
+    /// Styles are clusters of pieces, each a mixture of its windows; otherwise each is a component of one mixture of all
+    /// windows.
+    pub by_piece: bool,
     /// The seed of every start.
     pub seed: u64,
 }
@@ -76,6 +83,13 @@ pub struct FitFacts {
     pub stability: Option<f64>,
     /// Styles that hold next to nothing: below half a percent of the training windows.
     pub small: Vec<String>,
+    /// What the encoder leaves open: the mean variance of the training windows' posteriors, on each active dimension.
+    /// Empty where it was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub posterior_variances: Vec<f64>,
+    /// Styles are clusters of so many pieces; none where each is a component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_pieces: Option<usize>,
 }
 
 /// What a fit came to.
@@ -94,7 +108,7 @@ pub struct FitSummary {
     pub score: f64,
     /// The same on held-out latents whose windows are not in train; none without such.
     pub heldout_score: Option<f64>,
-    /// Windows that the choice was made on, spread evenly over all.
+    /// Windows (pieces, where styles are of pieces) that the choice was made on, spread evenly over all.
     pub n_sweep_samples: usize,
     /// What chose.
     pub criterion: Criterion,
@@ -124,33 +138,45 @@ pub fn fit(
     let values = training_values(&latents, active, request);
     let samples = Samples::new(&values, values.len() / active.len(), active.len())?;
 
-    let n_sweep_samples = samples.n_samples().div_ceil(sweep_stride(samples.n_samples()));
-    let (selection, stability) = choose(request, &samples, progress)?;
+    let pieces = request.by_piece.then(|| Pieces::of(&latents.rows));
+    let n_points = pieces.as_ref().map_or(samples.n_samples(), Pieces::n);
+    let n_sweep_samples = n_points.div_ceil(sweep_stride(n_points));
+    let noise = posterior_variances(&latents, active);
+    let (selection, stability, groups) = if let Some(pieces) = &pieces {
+        of_pieces(request, &samples, pieces, &noise, progress)?
+    } else {
+        let (selection, stability) = choose(request, &samples, true, progress)?;
+        let n = selection.best.model.n_components();
+        (selection, stability, (0..n).map(|component| vec![component]).collect())
+    };
     let mixture = &selection.best.model;
     let labels = mixture.predict(&samples).expect("the samples it was fitted on");
     let reference = Reference::collect(&request.corpus, &latents, model)?;
     let describer = Describer::new(model, &reference, mixture);
-    let style = |component: usize| {
-        let n = labels.iter().filter(|label| **label == component).count();
+    let style = |(number, components): (usize, Vec<usize>)| {
+        let n = labels.iter().filter(|label| components.contains(label)).count();
+        let distribution = mixture.only(&components).expect("some of its components");
         let mut style = Style {
-            name: format!("style-{component}"),
-            components: vec![component],
+            name: format!("style-{number}"),
+            components,
             hidden: false,
             share: n as f64 / labels.len() as f64,
             nearest: Vec::new(),
             card: None,
             added: None,
         };
-        describer.describe(&mut style, &mixture.only(&[component]).expect("one of its components"));
+        describer.describe(&mut style, &distribution);
         style
     };
-    let styles: Vec<Style> = (0..mixture.n_components()).map(style).collect();
+    let styles: Vec<Style> = groups.into_iter().enumerate().map(style).collect();
     let small = styles.iter().filter(|style| style.share < NEXT_TO_NOTHING);
     let facts = FitFacts {
         latents_of: request.latents_of,
         n_samples: samples.n_samples(),
         stability,
         small: small.map(|style| style.name.clone()).collect(),
+        posterior_variances: noise,
+        n_pieces: pieces.as_ref().map(Pieces::n),
     };
 
     let is_unseen = |row: &LatentRow| row.split == Split::Heldout && !row.seen;
@@ -188,6 +214,14 @@ fn training_values(latents: &Latents, active: &[usize], request: &FitRequest) ->
     values_of(latents, active, request, |row| row.split == Split::Train)
 }
 
+/// The mean variance of the training windows' posteriors, on each active dimension.
+fn posterior_variances(latents: &Latents, active: &[usize]) -> Vec<f64> {
+    let train = || latents.rows.iter().filter(|row| row.split == Split::Train);
+    let n = train().count().max(1) as f64;
+    let mean = |d: &usize| train().map(|row| f64::from(row.sigma[*d]).powi(2)).sum::<f64>() / n;
+    active.iter().map(mean).collect()
+}
+
 /// Active dimensions of some latents: means, or draws, of which each window has a stream of its own.
 fn values_of(
     latents: &Latents,
@@ -211,16 +245,51 @@ fn values_of(
     values
 }
 
+/// A mixture with the components of each style.
+type Styled = (Selection, Option<f64>, Vec<Vec<usize>>);
+
+/// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that of the pieces. Their
+/// directions are in units of what differs within pieces, and a start on whitened points would lose what they tell.
+fn of_pieces(
+    request: &FitRequest,
+    samples: &Samples<'_>,
+    pieces: &Pieces,
+    noise: &[f64],
+    progress: &dyn Progress,
+) -> Result<Styled, StyleError> {
+    let (points, m) = by_piece::points(samples.data(), samples.n_features(), pieces, noise)?;
+    let points = Samples::new(&points, pieces.n(), m)?;
+    let more = FitRequest { n_init: request.n_init.max(PIECE_STARTS), ..request.clone() };
+    let (mut selection, stability) = choose(&more, &points, false, progress)?;
+    let style_of = selection.best.model.predict(&points).expect("the points it was fitted on");
+    let shapes = shapes(request, samples.n_features())?;
+    let (fit, groups) = by_piece::mixture(samples, pieces, &style_of, &shapes, request.seed)?;
+    selection.best = fit;
+    Ok((selection, stability, groups))
+}
+
+/// The shapes asked for that fit into so many dimensions.
+fn shapes(request: &FitRequest, n_features: usize) -> Result<Vec<CovarianceType>, StyleError> {
+    let fits_in = |shape: &CovarianceType| match shape {
+        CovarianceType::LowRank(rank) => *rank < n_features,
+        _ => true,
+    };
+    let shapes: Vec<CovarianceType> =
+        request.covariance_types.iter().copied().filter(fits_in).collect();
+    if shapes.is_empty() { Err(StyleError::Rank { n_features }) } else { Ok(shapes) }
+}
+
 /// Every how many windows one is used for the choice.
 fn sweep_stride(n_samples: usize) -> usize {
     n_samples.div_ceil(MAX_SWEEP_SAMPLES).max(1)
 }
 
-/// Chooses number and shape of the components on some samples, fits that mixture on all, and measures
+/// Chooses number and shape of the components on some samples (whose starts are on `whiten`ed ones), fits that mixture on all, and measures
 /// how stable it is.
 fn choose(
     request: &FitRequest,
     samples: &Samples<'_>,
+    whiten: bool,
     progress: &dyn Progress,
 ) -> Result<(Selection, Option<f64>), StyleError> {
     let stride = sweep_stride(samples.n_samples());
@@ -230,22 +299,14 @@ fn choose(
         .collect();
     let n_features = samples.n_features();
     let some = Samples::new(&some, some.len() / n_features, n_features)?;
-    let fits_in = |shape: &CovarianceType| match shape {
-        CovarianceType::LowRank(rank) => *rank < n_features,
-        _ => true,
-    };
-    let shapes: Vec<CovarianceType> =
-        request.covariance_types.iter().copied().filter(fits_in).collect();
-    if shapes.is_empty() {
-        return Err(StyleError::Rank { n_features });
-    }
+    let shapes = shapes(request, n_features)?;
 
     let n_fits = request.n_components.clone().count() * shapes.len();
     progress.begin("fitting mixtures", "fits", n_fits as u64);
     let mut sweep = Sweep::new(request.n_components.clone())
         .covariance_types(shapes)
         .criterion(request.criterion)
-        .params(GmmParams::new(1).n_init(request.n_init));
+        .params(GmmParams::new(1).n_init(request.n_init).whiten(whiten));
     if let Some(patience) = request.patience {
         sweep = sweep.patience(patience);
     }
@@ -258,7 +319,8 @@ fn choose(
     progress.end();
     let params = GmmParams::new(selection.best.model.n_components())
         .covariance_type(selection.best.model.covariance_type())
-        .n_init(request.n_init);
+        .n_init(request.n_init)
+        .whiten(whiten);
     // A half with fewer windows than styles has no fit, and so no stability.
     let stability = match request.n_resamples {
         0 => None,
@@ -285,6 +347,7 @@ mod tests {
             patience: None,
             n_init: 2,
             n_resamples: 2,
+            by_piece: false,
             seed: 3,
         }
     }
@@ -309,6 +372,7 @@ mod tests {
         let variance = drawn().map(|v| (v - mean).powi(2)).sum::<f64>() / 2000.0;
         // Five standard errors: 5 · 0.5 / √2000 and 5 · 0.25 √(2 / 2000).
         assert!((mean - 2.0).abs() < 0.056 && (variance - 0.25).abs() < 0.04, "{mean} {variance}");
+        assert_eq!(posterior_variances(&latents, &[2, 0]), [0.0, 0.25]);
         let turned = Latents { rows: rows.into_iter().rev().collect() };
         let again = training_values(&turned, &[2, 0], &request(LatentsOf::Sampled));
         assert_eq!(again[1], values[values.len() - 1]);
@@ -326,15 +390,15 @@ mod tests {
             .collect();
         let samples = Samples::new(&values, 200, 2).unwrap();
         let (selection, stability) =
-            choose(&request(LatentsOf::Mean), &samples, &crate::progress::Silent).unwrap();
+            choose(&request(LatentsOf::Mean), &samples, true, &crate::progress::Silent).unwrap();
         assert!(selection.best.model.n_components() >= 2);
         assert_eq!(selection.selection.curve.len(), 4, "no entries of rank 2");
         assert!(stability.is_some());
         let fixed = FitRequest { n_components: 2..=2, ..request(LatentsOf::Mean) };
-        let (_, stability) = choose(&fixed, &samples, &crate::progress::Silent).unwrap();
+        let (_, stability) = choose(&fixed, &samples, true, &crate::progress::Silent).unwrap();
         assert!(stability.unwrap() > 0.99, "{stability:?}");
         let only = FitRequest { covariance_types: vec![CovarianceType::LowRank(2)], ..fixed };
-        let error = choose(&only, &samples, &crate::progress::Silent).unwrap_err();
+        let error = choose(&only, &samples, true, &crate::progress::Silent).unwrap_err();
         assert!(matches!(error, StyleError::Rank { n_features: 2 }));
     }
 }

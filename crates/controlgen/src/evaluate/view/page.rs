@@ -8,7 +8,8 @@ use super::super::report::{EvalReport, Figure, Rolls, Section};
 use super::chart::{self, escape};
 use super::{beside, goal, headline, interval, number, subject};
 use crate::kind::Kind;
-use crate::piano_roll::{Roll, RollRow, STYLE_COLORS, draw};
+use crate::piano_roll::{Roll, RollRow, draw};
+use crate::style_color::STYLE_COLORS;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -106,7 +107,7 @@ fn of_rolls(rolls: &Rolls, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> Str
         .expect("a string");
     }
     let windows = windows().map(|window| Roll::new(kind, window)).collect();
-    let row = RollRow { caption: String::new(), windows, color };
+    let row = RollRow { caption: String::new(), windows, color: color.into() };
     format!(
         "<figure class=\"rolls\"><figcaption>{}</figcaption><div class=\"wide\">{}</div>{buttons}</figure>",
         escape(&rolls.caption),

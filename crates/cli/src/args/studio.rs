@@ -1,0 +1,28 @@
+//! What can be typed after `studio`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::StylesArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct StudioArgs {
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
+    /// Show the windows of this corpus on the map [default: those that the model folder keeps]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: Option<PathBuf>,
+    /// Latents of that corpus, by `controlgen encode` [default: encode its windows now]
+    #[arg(long, value_name = "FOLDER", requires = "corpus")]
+    pub(crate) latents: Option<PathBuf>,
+    /// The port of 127.0.0.1 to serve at [default: 6873, or any that is free]
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// Don't open the page in a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// Serve the page from this folder, read anew each time, instead of from the program
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) page: Option<PathBuf>,
+}

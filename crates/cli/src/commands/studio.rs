@@ -1,0 +1,134 @@
+//! `controlgen studio`.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use studio::{API_VERSION, MAX_POINTS, Shutdown, Source, Studio, StudioOptions};
+
+use super::Context;
+use crate::args::StudioArgs;
+use crate::progress::{Show, note};
+
+/// Where the page is if nothing else is there: `MUSE` on a telephone's keys.
+const USUAL_PORT: u16 = 6873;
+
+/// Where the studio is.
+#[derive(Serialize)]
+struct Serving {
+    address: String,
+    port: u16,
+    /// The HTTP interface, for programs.
+    api: String,
+    /// Windows on the map.
+    n_windows: usize,
+    /// The page, all its files together.
+    page_bytes: usize,
+}
+
+pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
+    // Before the model is loaded, so that a port that is taken is told at once.
+    let listener = listener(args.port)?;
+    let port = listener.local_addr()?.port();
+    let (model, styles) = super::style::load(context, &args.of)?;
+    for skipped in styles.skipped() {
+        note(&format!("left out {}: {}", skipped.path.display(), skipped.reason));
+    }
+    let source = match &args.corpus {
+        Some(corpus) => {
+            let latents = args.latents.as_deref();
+            Some(Source::of_corpus(&model, corpus, latents, &context.stages)?)
+        }
+        None => None,
+    };
+    let n_windows = source.as_ref().map(Source::n_windows);
+    if n_windows.is_some_and(|n| n >= MAX_POINTS / 2) {
+        note(&format!(
+            "of a large corpus the map shows windows from all over it, up to {MAX_POINTS}"
+        ));
+    }
+    let name = match &args.of.model {
+        Some(folder) => model_name(folder),
+        None => "the model in the program".to_owned(),
+    };
+    let options = StudioOptions { name, page: args.page.clone() };
+    let studio = Studio::new(model, styles, source, options)?;
+    let address = format!("http://127.0.0.1:{port}/");
+    let serving = Serving {
+        api: format!("{address}api/v{API_VERSION}/openapi.json"),
+        n_windows: studio.n_windows(),
+        page_bytes: studio::page_bytes(),
+        port,
+        address,
+    };
+    let shutdown = Shutdown::new();
+    stop_on_interrupt(shutdown.clone())?;
+    context.output.result(&serving, || vec![serving.address.clone()])?;
+    if context.show != Show::Nothing {
+        note("the studio is at the address above, for this machine only; Ctrl-C stops it");
+    }
+    if !args.no_open {
+        // A browser that can't be opened is no reason to stop: the address can be typed.
+        if let Err(error) = webbrowser::open(&serving.address) {
+            note(&format!("no browser could be opened ({error}); open the address yourself"));
+        }
+    }
+    Ok(studio::run(listener, studio, &shutdown)?)
+}
+
+/// A listener at a port of this machine: the one asked for, or the usual one, or, if that is taken, any.
+fn listener(port: Option<u16>) -> anyhow::Result<TcpListener> {
+    let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    match port {
+        Some(port) => at(port).with_context(|| {
+            format!("can't serve at port {port}; give another one, or leave `--port` out")
+        }),
+        None => at(USUAL_PORT).or_else(|_| at(0)).context("can't serve at any port"),
+    }
+}
+
+/// The last part of a model folder's name that says something: `RUN` of `RUN/model`.
+fn model_name(folder: &std::path::Path) -> String {
+    let name = |path: &std::path::Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    match (name(folder), folder.parent().and_then(name)) {
+        (Some(own), Some(run)) if own == "model" => run,
+        (Some(own), _) => own,
+        (None, _) => folder.display().to_string(),
+    }
+}
+
+/// Ctrl-C stops the studio; the second time, at once.
+fn stop_on_interrupt(shutdown: Shutdown) -> anyhow::Result<()> {
+    let heard = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if heard.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        shutdown.now();
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_called_by_its_run() {
+        let name = |path: &str| model_name(std::path::Path::new(path));
+        assert_eq!(
+            [name("a/waltzes/model"), name("mine"), name("model")],
+            ["waltzes", "mine", "model"]
+        );
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error_only_if_it_was_asked_for() {
+        let taken = listener(Some(0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert!(listener(Some(port)).unwrap_err().to_string().contains("--port"));
+        let (first, second) = (listener(None).unwrap(), listener(None).unwrap());
+        assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    }
+}

@@ -1,0 +1,222 @@
+//! Styles as clusters of pieces.
+//!
+//! A piece is of one style, but its windows are of several manners: rhythms, registers, turns. A mixture of windows finds
+//! the manners, and two styles may share one. So pieces are clustered instead, by the means of their windows, in the
+//! directions in which pieces differ most beside what differs within a piece: Fisher's discriminants (Fisher 1936; Rao
+//! 1948) with pieces for classes, which need no label. Each style is then a mixture of the windows of its pieces.
+
+use std::collections::BTreeMap;
+
+use faer::{Mat, MatRef, Side};
+use gmm::select::{Criterion, Sweep};
+use gmm::{CovarianceType, Covariances, Fit, FitError, GaussianMixture, GmmParams, Init, Samples};
+
+use super::StyleError;
+use crate::table::{LatentRow, Split};
+
+/// A direction counts where pieces differ at least so many times as much as windows within one do.
+const LEAST_RATIO: f64 = 1.0;
+/// Directions that count in any case, and at most.
+const DIRECTIONS: [usize; 2] = [4, 16];
+/// Components of a style, at most, and windows that each must have.
+const MOST_COMPONENTS: usize = 4;
+const WINDOWS_PER_COMPONENT: usize = 200;
+
+/// Which piece each window is of.
+#[derive(Clone, Debug)]
+pub(super) struct Pieces {
+    of_window: Vec<usize>,
+    n_windows: Vec<usize>,
+}
+
+impl Pieces {
+    /// Of the training windows, in their order.
+    pub(super) fn of(rows: &[LatentRow]) -> Self {
+        let train = rows.iter().filter(|row| row.split == Split::Train);
+        Self::numbered(train.map(|row| row.group.as_str()))
+    }
+
+    fn numbered<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let (mut numbers, mut n_windows) = (BTreeMap::new(), Vec::new());
+        let of_window = names
+            .map(|name| {
+                let piece = *numbers.entry(name).or_insert(n_windows.len());
+                n_windows.resize(n_windows.len().max(piece + 1), 0);
+                n_windows[piece] += 1;
+                piece
+            })
+            .collect();
+        Self { of_window, n_windows }
+    }
+
+    /// Numbers of pieces.
+    pub(super) fn n(&self) -> usize {
+        self.n_windows.len()
+    }
+
+    /// Means of each piece's windows, `[n, d]`.
+    fn means(&self, windows: &[f64], d: usize) -> Vec<f64> {
+        let mut means = vec![0.0; self.n() * d];
+        for (window, piece) in windows.chunks_exact(d).zip(&self.of_window) {
+            let n = self.n_windows[*piece] as f64;
+            let mean = &mut means[piece * d..][..d];
+            mean.iter_mut().zip(window).for_each(|(sum, value)| *sum += value / n);
+        }
+        means
+    }
+}
+
+/// Pieces as points `[n, m]` in the `m` directions that tell them apart. `windows` is `[n, d]`; `noise` is what the
+/// encoder leaves open in each dimension: it counts as a difference within pieces.
+pub(super) fn points(
+    windows: &[f64],
+    d: usize,
+    pieces: &Pieces,
+    noise: &[f64],
+) -> Result<(Vec<f64>, usize), StyleError> {
+    let means = pieces.means(windows, d);
+    let (n_windows, n) = (windows.len() / d, pieces.n());
+    let centered: Vec<f64> = windows
+        .chunks_exact(d)
+        .zip(&pieces.of_window)
+        .flat_map(|(window, piece)| window.iter().zip(&means[piece * d..]).map(|(x, m)| x - m))
+        .collect();
+    let center: Vec<f64> =
+        (0..d).map(|j| means[j..].iter().step_by(d).sum::<f64>() / n as f64).collect();
+    let spread: Vec<f64> =
+        means.chunks_exact(d).flat_map(|m| m.iter().zip(&center).map(|(m, c)| m - c)).collect();
+    let scatter = |rows: &[f64], n: usize| -> Mat<f64> {
+        let rows = MatRef::from_row_major_slice(rows, n, d);
+        rows.transpose() * rows * faer::Scale(1.0 / n as f64)
+    };
+    let (mut within, between) = (scatter(&centered, n_windows), scatter(&spread, n));
+    (0..d).for_each(|j| within[(j, j)] += noise[j].max(f64::EPSILON));
+    // With W = L Lᵀ, the discriminants are L⁻ᵀ u for the eigenvectors u of L⁻¹ B L⁻ᵀ.
+    let factor = within.llt(Side::Lower).map_err(|_| StyleError::Pieces { n })?;
+    let mut left = between;
+    factor.L().solve_lower_triangular_in_place(left.as_mut());
+    let mut whitened = left.transpose().to_owned();
+    factor.L().solve_lower_triangular_in_place(whitened.as_mut());
+    let found = whitened.self_adjoint_eigen(Side::Lower).map_err(|_| StyleError::Pieces { n })?;
+    let ratios = found.S().column_vector();
+    let telling = (0..d).filter(|j| ratios[*j] >= LEAST_RATIO).count();
+    let m = telling.clamp(DIRECTIONS[0], DIRECTIONS[1]).min(d);
+    // Ratios rise: the last ones tell most.
+    let mut directions = found.U().subcols(d - m, m).to_owned();
+    factor.L().transpose().solve_upper_triangular_in_place(directions.as_mut());
+    let placed = MatRef::from_row_major_slice(&spread, n, d) * &directions;
+    let row = |i: usize| (0..m).rev().map(|j| placed[(i, j)]).collect::<Vec<f64>>();
+    Ok(((0..n).flat_map(row).collect(), m))
+}
+
+/// A mixture over windows of which each style has components of its own, and the components of each style. `style_of`
+/// gives the style of each piece; styles without a piece are left out.
+pub(super) fn mixture(
+    samples: &Samples<'_>,
+    pieces: &Pieces,
+    style_of: &[usize],
+    shapes: &[CovarianceType],
+    seed: u64,
+) -> Result<(Fit, Vec<Vec<usize>>), StyleError> {
+    let n_styles = style_of.iter().max().map_or(0, |last| last + 1);
+    let (d, n) = (samples.n_features(), samples.n_samples());
+    let (mut weights, mut means, mut covariances) = (Vec::new(), Vec::new(), Vec::new());
+    let mut styles = Vec::new();
+    for style in 0..n_styles {
+        let own: Vec<f64> = (0..n)
+            .filter(|row| style_of[pieces.of_window[*row]] == style)
+            .flat_map(|row| samples.row(row).iter().copied())
+            .collect();
+        let n_own = own.len() / d;
+        if n_own == 0 {
+            continue;
+        }
+        let found = of_one(&Samples::new(&own, n_own, d)?, shapes, seed)?;
+        let first = weights.len();
+        for component in 0..found.n_components() {
+            weights.push(found.weights()[component] * n_own as f64 / n as f64);
+            means.extend_from_slice(found.mean(component));
+            covariances.extend(found.covariance(component));
+        }
+        styles.push((first..weights.len()).collect());
+    }
+    let k = weights.len();
+    let all = GaussianMixture::from_parameters(weights, means, Covariances::Full(covariances))?;
+    // One step on all windows, which leaves each component where it is but for windows that another explains better.
+    let params = GmmParams::new(k).init(Init::Model(Box::new(all))).max_iter(1);
+    Ok((params.fit(samples, seed)?, styles))
+}
+
+/// A mixture of one style's windows; a single Gaussian with a variance for each dimension where there are too few.
+fn of_one(
+    samples: &Samples<'_>,
+    shapes: &[CovarianceType],
+    seed: u64,
+) -> Result<GaussianMixture, FitError> {
+    let most = (samples.n_samples() / WINDOWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS);
+    let sweep = Sweep::new(1..=most).criterion(Criterion::Bic).patience(1);
+    if let Ok(selection) = sweep.covariance_types(shapes.iter().copied()).run(samples, seed) {
+        return Ok(selection.best.model);
+    }
+    let params = GmmParams::new(1).covariance_type(CovarianceType::Diag);
+    params.fit(samples, seed).map(|fit| fit.model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of two styles in three dimensions. The first dimension tells windows of a piece apart (two manners, far
+    /// from each other), the second tells styles apart, the third is noise.
+    fn corpus() -> (Vec<f64>, Pieces) {
+        let (mut windows, mut names) = (Vec::new(), Vec::new());
+        for piece in 0..40 {
+            for window in 0..8 {
+                let at = f64::from(piece * 8 + window);
+                let style = f64::from(piece % 2);
+                let noise = |scale: f64| 0.3 * (at * scale).sin();
+                windows.extend([
+                    20.0 * f64::from(window % 2) + noise(1.3),
+                    2.0 * style + noise(2.1),
+                    noise(3.7),
+                ]);
+                names.push(format!("piece {piece}"));
+            }
+        }
+        (windows, Pieces::numbered(names.iter().map(String::as_str)))
+    }
+
+    #[test]
+    fn what_tells_pieces_apart_comes_first_however_little_it_is() {
+        let (windows, pieces) = corpus();
+        let (points, m) = points(&windows, 3, &pieces, &[0.01; 3]).unwrap();
+        assert_eq!((pieces.n(), m, points.len()), (40, 3, 120));
+        // The first coordinate has a sign for each style, though the first dimension is ten times as wide.
+        let sign = points[0].signum();
+        for (piece, point) in points.chunks_exact(3).enumerate() {
+            let expected = if piece % 2 == 0 { sign } else { -sign };
+            assert_eq!(point[0].signum(), expected, "{piece}: {point:?}");
+        }
+    }
+
+    #[test]
+    fn each_style_is_a_mixture_of_its_own_windows() {
+        let (windows, pieces) = corpus();
+        let samples = Samples::new(&windows, 320, 3).unwrap();
+        let style_of: Vec<usize> = (0..40).map(|piece| piece % 2).collect();
+        let shapes = [CovarianceType::Diag];
+        let (fit, styles) = mixture(&samples, &pieces, &style_of, &shapes, 1).unwrap();
+        assert_eq!(styles.iter().map(Vec::len).sum::<usize>(), fit.model.n_components());
+        let found = fit.model.predict(&samples).unwrap();
+        for (window, component) in found.iter().enumerate() {
+            assert!(styles[style_of[pieces.of_window[window]]].contains(component), "{window}");
+        }
+    }
+
+    #[test]
+    fn a_style_of_a_window_or_two_has_a_mixture() {
+        let samples = Samples::new(&[1.0, 2.0, 3.0, 4.0], 2, 2).unwrap();
+        let found = of_one(&samples, &[CovarianceType::LowRank(1)], 0).unwrap();
+        assert_eq!(found.n_components(), 1);
+    }
+}

@@ -1,0 +1,14 @@
+//! What each path does, a module for each topic.
+
+pub(crate) mod attributes;
+pub(crate) mod decode;
+pub(crate) mod export;
+pub(crate) mod generate;
+pub(crate) mod map;
+pub(crate) mod mix;
+pub(crate) mod model;
+pub(crate) mod similar;
+pub(crate) mod styles;
+pub(crate) mod tunes;
+pub(crate) mod way;
+pub(crate) mod windows;

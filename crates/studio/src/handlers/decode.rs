@@ -1,0 +1,116 @@
+//! `POST /decode` and `POST /encode`: between places in latent space and music.
+
+use axum::Json;
+use axum::extract::State;
+use controlgen::generate::{Decoding, controls_of, encode as encode_windows};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Studio;
+use crate::body::Given;
+use crate::error::ApiError;
+use crate::music;
+use crate::studio::check_n_windows;
+use crate::types::{Drawing, Note, Window};
+
+/// Places to decode.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct DecodeRequest {
+    z: Vec<Vec<f32>>,
+    #[serde(flatten)]
+    drawing: Drawing,
+}
+
+/// What they decode to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Windows {
+    pub(crate) windows: Vec<Window>,
+}
+
+/// Decodes places in latent space.
+#[utoipa::path(
+    post, path = "/decode", tag = "making music", request_body = DecodeRequest,
+    responses((status = 200, body = Windows)),
+)]
+pub(crate) async fn decode(
+    State(studio): State<Studio>,
+    Given(request): Given<DecodeRequest>,
+) -> Result<Json<Windows>, ApiError> {
+    let decoding = request.drawing.decoding()?;
+    let z = studio.checked_latents(&request.z)?;
+    decoded(studio, decoding, z).await
+}
+
+/// Decodes checked latents `[n, Z]`.
+pub(super) async fn decoded(
+    studio: Studio,
+    decoding: Decoding,
+    z: Vec<f32>,
+) -> Result<Json<Windows>, ApiError> {
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let answer = studio.quick.run(move |stop| {
+        let control = work.control(z.len() / work.model.z_size(), decoding.seed);
+        let tokens = work.decode(decoding, &z, &control, stop)?;
+        Ok(Json(Windows { windows: work.windows(&catalog, tokens, &z) }))
+    });
+    answer.await
+}
+
+/// Music to encode.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct EncodeRequest {
+    windows: Vec<Music>,
+}
+
+/// A window as tokens or as notes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Music {
+    /// One token a step, track after track.
+    Tokens(Vec<u16>),
+    /// Notes that begin within the window; of notes of a voice that overlap, the earlier one is cut.
+    Notes(Vec<Note>),
+}
+
+/// What was encoded, and what it decodes to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Encoded {
+    /// The windows with their places.
+    windows: Vec<Window>,
+    /// What these places decode to, the likeliest notes: what the model keeps of the music.
+    reconstruction: Vec<Window>,
+}
+
+/// Encodes music, and decodes it again.
+#[utoipa::path(
+    post, path = "/encode", tag = "making music", request_body = EncodeRequest,
+    responses((status = 200, body = Encoded)),
+)]
+pub(crate) async fn encode(
+    State(studio): State<Studio>,
+    Given(request): Given<EncodeRequest>,
+) -> Result<Json<Encoded>, ApiError> {
+    check_n_windows(request.windows.len())?;
+    let layout = studio.model.config().musicvae.window();
+    let tokens = |music| match music {
+        Music::Tokens(tokens) => Ok(tokens),
+        Music::Notes(notes) => music::tokens(&layout, &notes),
+    };
+    let windows: Vec<Vec<u16>> =
+        request.windows.into_iter().map(tokens).collect::<Result<_, _>>()?;
+    studio.check_windows(&windows)?;
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let answer = studio.quick.run(move |stop| {
+        let z = encode_windows(&work.model, &windows);
+        let control = controls_of(&work.model, windows.iter().map(Vec::as_slice));
+        let likeliest = Decoding { temperature: None, seed: 0 };
+        let again = work.decode(likeliest, &z, &control, stop)?;
+        Ok(Json(Encoded {
+            windows: work.windows(&catalog, windows, &z),
+            reconstruction: work.windows(&catalog, again, &z),
+        }))
+    });
+    answer.await
+}

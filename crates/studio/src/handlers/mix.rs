@@ -1,0 +1,112 @@
+//! `POST /mix`: a style mixed into a tune.
+
+use axum::Json;
+use axum::extract::State;
+use controlgen::generate::encode;
+use controlgen::harmony::of_windows;
+use controlgen::mix::{MixMethod, MixRequest, mix as mix_in};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::export::checked_qpm;
+use crate::Studio;
+use crate::body::Given;
+use crate::error::ApiError;
+use crate::types::{Drawing, Note, Piece};
+
+/// By what way latents move into a style.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Method {
+    /// Along the optimal transport: what is special of the tune stays special.
+    #[default]
+    Transport,
+    /// In a straight line to draws of the style.
+    Interpolate,
+}
+
+/// A tune, and what is mixed into it.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct MixQuery {
+    /// The tune's windows.
+    tokens: Vec<Vec<u16>>,
+    style: String,
+    /// 0 is the tune, 1 the style.
+    strength: f64,
+    #[serde(default)]
+    method: Method,
+    /// The tempo of the answer; 120 if it is left out.
+    #[serde(default)]
+    qpm: Option<f64>,
+    #[serde(flatten)]
+    drawing: Drawing,
+}
+
+/// A tune with a style mixed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Mixed {
+    original: Piece,
+    /// The mix alone.
+    mixed: Piece,
+    /// Both at once: the tune's voices, then the mix's.
+    together: Piece,
+    /// Share of the time in which both sound that is consonant; none where they never sound together.
+    #[schema(required)]
+    consonance: Option<f64>,
+}
+
+/// Mixes a style into a tune.
+#[utoipa::path(
+    post, path = "/mix", tag = "making music", request_body = MixQuery,
+    responses((status = 200, body = Mixed)),
+)]
+pub(crate) async fn mix(
+    State(studio): State<Studio>,
+    Given(request): Given<MixQuery>,
+) -> Result<Json<Mixed>, ApiError> {
+    let decoding = request.drawing.decoding()?;
+    let qpm = checked_qpm(request.qpm)?;
+    studio.check_windows(&request.tokens)?;
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let answer = studio.heavy.run(move |stop| {
+        let style = catalog.styles.find(&request.style)?;
+        let method = match request.method {
+            Method::Transport => MixMethod::Transport,
+            Method::Interpolate => MixMethod::Line,
+        };
+        let asked = MixRequest { style, strength: request.strength, method, decoding };
+        let found = mix_in(&work.model, &catalog.styles, &request.tokens, &asked)?;
+        stop.check()?;
+        let layout = work.model.config().musicvae.window();
+        let rows = |windows: &'_ [Vec<u16>]| windows.iter().map(Vec::clone).collect::<Vec<_>>();
+        let harmony = of_windows(
+            &layout,
+            request.tokens.iter().map(Vec::as_slice),
+            found.windows.iter().map(Vec::as_slice),
+        );
+        let z = encode(&work.model, &request.tokens);
+        let title = "The tune".to_owned();
+        let original = Piece {
+            qpm,
+            membership: Some(found.membership_before),
+            ..work.piece(&catalog, title, rows(&request.tokens), &z)
+        };
+        let title = format!("With {}", style.name);
+        let mixed = Piece {
+            qpm,
+            seed: Some(decoding.seed),
+            temperature: decoding.temperature,
+            membership: Some(found.membership_after),
+            ..work.piece(&catalog, title, rows(&found.windows), &found.z)
+        };
+        let n_voices = u32::try_from(work.voices.len()).unwrap_or(1);
+        let second = mixed.notes.iter().map(|note| Note { voice: note.voice + n_voices, ..*note });
+        let mut notes: Vec<Note> = original.notes.iter().copied().chain(second).collect();
+        notes.sort();
+        let title = format!("The tune and {}", style.name);
+        let together = Piece { title, notes, ..mixed.clone() };
+        Ok(Json(Mixed { original, mixed, together, consonance: harmony.consonance() }))
+    });
+    answer.await
+}

@@ -1,0 +1,229 @@
+//! Styles that users add, and share: `POST /styles`, `GET /styles/{name}/export`, `POST /styles/import`.
+
+#![expect(
+    unused_qualifications,
+    reason = "the description's macro writes them around types of parameters"
+)]
+
+use std::path::{Path as FilePath, PathBuf};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use controlgen::artifact::ArtifactError;
+use controlgen::style::{AddReport, StyleError};
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Used, entry};
+use crate::Studio;
+use crate::ask::{Asked, Named};
+use crate::body::{self, Upload, UploadedFile};
+use crate::catalog::Listed;
+use crate::error::{ApiError, Code};
+use crate::handlers::export::attachment;
+use crate::handlers::tunes::read_midi;
+use crate::limits;
+
+/// The form that adds a style.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "says what the form holds; it is read field by field")]
+pub(crate) struct NewStyle {
+    /// The style's name.
+    name: String,
+    /// One to ten MIDI files.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<Vec<u8>>,
+}
+
+/// What came of adding a style.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Added {
+    style: Listed,
+    used: Vec<Used>,
+    refused: Vec<RefusedUpload>,
+}
+
+/// A file that gave nothing.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct RefusedUpload {
+    file: String,
+    why: String,
+}
+
+/// Adds a style of a few MIDI files.
+#[utoipa::path(
+    post, path = "/styles", tag = "files",
+    request_body(content = NewStyle, content_type = "multipart/form-data"),
+    responses((status = 201, body = Added)),
+)]
+pub(crate) async fn add(
+    State(studio): State<Studio>,
+    upload: Upload,
+) -> Result<(StatusCode, Json<Added>), ApiError> {
+    let name = upload.text("name").map(str::to_owned);
+    let name =
+        name.ok_or_else(|| ApiError::invalid("the style has no name; send a field `name`"))?;
+    if upload.files.is_empty() {
+        return Err(ApiError::invalid("no file was sent; send one to ten in fields named `file`"));
+    }
+    let changed = studio.change_styles(move |studio, styles, stop| {
+        let folder = temporary_folder()?;
+        let written = Written::of(&upload.files, &folder)?;
+        stop.check()?;
+        if written.paths.is_empty() {
+            return Err(ApiError::new(Code::UnreadableMidi, in_words(&written.refused)));
+        }
+        let added = styles.add(&studio.model, &name, &written.paths);
+        let AddReport { files, refused, .. } = added.map_err(|error| match error {
+            StyleError::NothingToAdd { refused } => {
+                ApiError::new(Code::NoTune, in_words(&written.refused(refused)))
+            }
+            other => other.into(),
+        })?;
+        Ok(((name.clone(), files, written.refused(refused)), vec![name]))
+    });
+    let ((name, files, refused), catalog) = changed.await?;
+    let used = files.iter().map(Used::from).collect();
+    Ok((StatusCode::CREATED, Json(Added { style: entry(&catalog, &name)?, used, refused })))
+}
+
+/// Files of an upload in a temporary folder, each in one of its own, so that equal names do no harm.
+struct Written {
+    paths: Vec<PathBuf>,
+    refused: Vec<RefusedUpload>,
+}
+
+impl Written {
+    /// Writes what is a MIDI file, and notes why others are none.
+    fn of(files: &[UploadedFile], folder: &TempDir) -> Result<Self, ApiError> {
+        let mut written = Self { paths: Vec::new(), refused: Vec::new() };
+        for (number, file) in files.iter().enumerate() {
+            match read_midi(&file.bytes) {
+                Ok(_) => {
+                    let own = folder.path().join(number.to_string());
+                    let path = own.join(&file.name);
+                    let wrote =
+                        std::fs::create_dir(&own).and_then(|()| std::fs::write(&path, &file.bytes));
+                    wrote.map_err(|error| ApiError::internal(&error))?;
+                    written.paths.push(path);
+                }
+                Err(why) => written.refused.push(RefusedUpload { file: file.name.clone(), why }),
+            }
+        }
+        Ok(written)
+    }
+
+    /// All files that gave nothing, those that the library refused among them, by their own names.
+    fn refused(&self, by_library: Vec<controlgen::style::RefusedFile>) -> Vec<RefusedUpload> {
+        let own_name = |path: &str| {
+            let name = FilePath::new(path).file_name();
+            name.map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+        };
+        let refused = by_library
+            .into_iter()
+            .map(|refused| RefusedUpload { file: own_name(&refused.file), why: refused.reason });
+        self.refused.iter().cloned().chain(refused).collect()
+    }
+}
+
+fn in_words(refused: &[RefusedUpload]) -> String {
+    let files = refused.iter().map(|refused| format!("{}: {}", refused.file, refused.why));
+    format!("no file can be used: {}", files.collect::<Vec<_>>().join("; "))
+}
+
+fn temporary_folder() -> Result<TempDir, ApiError> {
+    tempfile::tempdir().map_err(|error| ApiError::internal(&error))
+}
+
+/// A style as a file for another user of the same model: what `controlgen style export` writes.
+#[utoipa::path(
+    get, path = "/styles/{name}/export", tag = "reading",
+    params(("name" = String, Path, description = "a style's name, or its number")),
+    responses((status = 200, description = "a file for `POST /styles/import`", content_type = "application/json", body = Object)),
+)]
+pub(crate) async fn export(
+    State(studio): State<Studio>,
+    Named(name): Named,
+) -> Result<impl IntoResponse, ApiError> {
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let answer = studio.heavy.run(move |_| {
+        let folder = temporary_folder()?;
+        let path = folder.path().join("exported.style.json");
+        let style = catalog.styles.export(&work.model, &name, &path)?;
+        let bytes = std::fs::read(&path).map_err(|error| ApiError::internal(&error))?;
+        let headers = [
+            (header::CONTENT_TYPE, "application/json".to_owned()),
+            (header::CONTENT_DISPOSITION, attachment(&style.name, "style.json")),
+        ];
+        Ok((headers, bytes))
+    });
+    answer.await
+}
+
+/// The body of an import: a file of JSON, larger than other bodies may be.
+pub(crate) struct Exported(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Exported {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !body::is_of(request.headers(), "application/json") {
+            let message = "a style is JSON, sent with `Content-Type: application/json`";
+            return Err(ApiError::new(Code::UnsupportedMediaType, message));
+        }
+        let (parts, body) = request.into_parts();
+        Ok(Self(body::read(&parts.headers, body, limits::UPLOAD_BYTES).await?))
+    }
+}
+
+/// How a style is imported.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImportQuery {
+    /// Another name for it.
+    name: Option<String>,
+}
+
+/// Adds a style that was exported.
+#[utoipa::path(
+    post, path = "/styles/import", tag = "files", params(ImportQuery),
+    request_body(content = Object, description = "what `GET /styles/{name}/export` gave"),
+    responses((status = 201, body = Listed)),
+)]
+pub(crate) async fn import(
+    State(studio): State<Studio>,
+    Asked(query): Asked<ImportQuery>,
+    Exported(bytes): Exported,
+) -> Result<(StatusCode, Json<Listed>), ApiError> {
+    let changed = studio.change_styles(move |studio, styles, _| {
+        let folder = temporary_folder()?;
+        let path = folder.path().join("imported.style.json");
+        std::fs::write(&path, &bytes).map_err(|error| ApiError::internal(&error))?;
+        let imported = styles.import(&studio.model, &path, query.name.as_deref());
+        imported.map_err(|error| refused_import(error, &path))?;
+        let last = styles.all().last().map(|style| style.name.clone());
+        let name = last.ok_or_else(|| ApiError::invalid("there is no style after this"))?;
+        Ok((name.clone(), vec![name]))
+    });
+    let (name, catalog) = changed.await?;
+    Ok((StatusCode::CREATED, Json(entry(&catalog, &name)?)))
+}
+
+/// Why a file is no style of this model, without the temporary folder's name.
+fn refused_import(error: StyleError, path: &FilePath) -> ApiError {
+    let damaged = matches!(
+        &error,
+        StyleError::Artifact(
+            ArtifactError::Json { path: found, .. } | ArtifactError::Version { path: found, .. }
+        ) if found == path
+    );
+    let mut refused =
+        if damaged { ApiError::invalid(error.to_string()) } else { ApiError::from(error) };
+    refused.message = refused.message.replace(&path.display().to_string(), "the file");
+    refused
+}

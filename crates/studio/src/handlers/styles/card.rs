@@ -1,0 +1,191 @@
+//! `GET /styles/{name}`: what a style sounds like.
+
+use axum::Json;
+use axum::extract::State;
+use controlgen::features::Feature;
+use controlgen::style::{Share, Style, UsedFile};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::entry;
+use crate::Studio;
+use crate::ask::Named;
+use crate::catalog::{Catalog, Listed};
+use crate::error::ApiError;
+use crate::types::{Place, Window};
+
+/// What a style sounds like.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StyleCard {
+    style: Listed,
+    /// In words.
+    sentences: Vec<String>,
+    features: Vec<FeatureValue>,
+    /// The commonest labels of its windows, where the corpus has labels.
+    labels: Vec<LabelShare>,
+    /// The most typical windows.
+    examples: Vec<Example>,
+    /// Of an added style, what was used of which files.
+    #[schema(required)]
+    used: Option<Vec<Used>>,
+}
+
+/// A number that tells what music is like.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FeatureValue {
+    name: &'static str,
+    unit: &'static str,
+    /// Its mean over the style's windows.
+    value: f64,
+    /// How far that is from the mean of all training music, in standard deviations over windows.
+    #[schema(required)]
+    deviation: Option<f64>,
+}
+
+/// A label's share of the windows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LabelShare {
+    label: String,
+    share: f64,
+}
+
+/// Real music of a style.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Example {
+    source: Place,
+    window: Window,
+}
+
+/// What was used of a file.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Used {
+    file: String,
+    /// Which tracks and bars, and what was changed.
+    sentence: String,
+    n_windows: usize,
+}
+
+impl From<&UsedFile> for Used {
+    fn from(used: &UsedFile) -> Self {
+        let track = |track: &controlgen::style::UsedTrack| {
+            let numbers: Vec<String> = track.instruments.iter().map(u32::to_string).collect();
+            let names = match track.names.as_slice() {
+                [] => String::new(),
+                names => format!(" ({})", names.join(", ")),
+            };
+            format!(
+                "track {}{names}, bars {} to {}",
+                numbers.join(", "),
+                track.first_bar + 1,
+                track.last_bar + 1
+            )
+        };
+        let tracks: Vec<String> = used.tracks.iter().map(track).collect();
+        let mut sentence = tracks.join("; ");
+        for change in &used.changes {
+            sentence.push_str(&format!("; {change}"));
+        }
+        let n_windows = used.tracks.iter().map(|track| track.n_windows).sum();
+        Self { file: used.file.clone(), sentence, n_windows }
+    }
+}
+
+/// What a style sounds like, with its most typical windows.
+#[utoipa::path(
+    get, path = "/styles/{name}", tag = "reading",
+    params(("name" = String, Path, description = "a style's name, or its number")),
+    responses((status = 200, body = StyleCard)),
+)]
+pub(crate) async fn card(
+    State(studio): State<Studio>,
+    Named(name): Named,
+) -> Result<Json<StyleCard>, ApiError> {
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    studio.quick.run(move |_| Ok(Json(card_of(&work, &catalog, &name)?))).await
+}
+
+fn card_of(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCard, ApiError> {
+    let style = catalog.styles.find(name)?;
+    let added = catalog.styles.added(&style.name);
+    let features = style.card.iter().flat_map(|card| {
+        Feature::ALL.into_iter().filter_map(|feature| {
+            let summary = card.profile.feature(feature);
+            (summary.n > 0).then(|| FeatureValue {
+                name: feature.name(),
+                unit: feature.unit(),
+                value: summary.mean,
+                deviation: card.deviations.get(&feature).copied(),
+            })
+        })
+    });
+    let labels = style.card.iter().flat_map(|card| &card.labels);
+    let label = |label: &Share| LabelShare { label: label.name.clone(), share: label.share };
+    Ok(StyleCard {
+        sentences: sentences(style),
+        features: features.collect(),
+        labels: labels.map(label).collect(),
+        examples: examples(studio, catalog, style),
+        used: added.map(|added| added.files.iter().map(Used::from).collect()),
+        style: entry(catalog, &style.name)?,
+    })
+}
+
+/// What is known of a style, in words.
+fn sentences(style: &Style) -> Vec<String> {
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let mut sentences = vec![match &style.added {
+        Some(added) => format!(
+            "Added, of {} windows; {} of it comes from the model's own styles.",
+            added.n_windows,
+            percent(added.prior_share)
+        ),
+        None => format!("{} of the training windows are of it.", percent(style.share)),
+    }];
+    let Some(card) = &style.card else { return sentences };
+    sentences.push(if card.words.is_empty() {
+        "It sounds like the corpus as a whole.".to_owned()
+    } else {
+        format!("It sounds {}.", card.words.join(", "))
+    });
+    if let Some(minor) = card.minor {
+        let keys = card.keys.iter().map(|key| format!("{} {}", key.name, percent(key.share)));
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        sentences.push(format!("Its commonest keys are {keys}; {} is minor.", percent(minor)));
+    }
+    sentences
+}
+
+/// The windows nearest to a style, with where they come from.
+fn examples(studio: &Studio, catalog: &Catalog, style: &Style) -> Vec<Example> {
+    let known = |id| studio.reference.rows.iter().find(|row| row.window_id == id);
+    let (mut sources, mut tokens) = (Vec::new(), Vec::new());
+    if style.is_added() {
+        let examples = catalog.styles.examples(&studio.reference, style);
+        for (source, example) in style.nearest.iter().zip(examples) {
+            sources.push(source);
+            tokens.push(example);
+        }
+    } else {
+        for source in &style.nearest {
+            if let Some(row) = known(source.window_id) {
+                sources.push(source);
+                tokens.push(row.tokens.clone());
+            }
+        }
+    }
+    if tokens.is_empty() {
+        return Vec::new();
+    }
+    let z = controlgen::generate::encode(&studio.model, &tokens);
+    let windows = studio.windows(catalog, tokens, &z);
+    let place = |source: &controlgen::style::WindowSource| Place {
+        file: source.file.clone(),
+        bar: source.start_bar + 1,
+    };
+    sources
+        .into_iter()
+        .zip(windows)
+        .map(|(source, window)| Example { source: place(source), window })
+        .collect()
+}

@@ -1,0 +1,237 @@
+//! Between tokens, notes on the grid, and sequences in seconds.
+
+use controlgen::kind::Kind;
+use musicvae::{Content, WindowLayout};
+use note_seq::drums::{DrumHits, DrumMap};
+use note_seq::{
+    InstrumentInfo, Note as TimedNote, NoteSequence, Pitch, Playback, Program, Tempo,
+    TimeSignature, Velocity,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::types::Note;
+
+/// Steps of a quarter note: sixteenths.
+pub(crate) const STEPS_PER_QUARTER: u32 = 4;
+/// Steps of a bar of 4/4.
+pub(crate) const STEPS_PER_BAR: usize = 16;
+/// Classes of a pitched track: nothing new, the note ends, then pitches from the piano's lowest on.
+const NOTHING: u16 = 0;
+const OFF: u16 = 1;
+const FIRST_PITCH: u16 = 2;
+/// The lowest pitch that models write.
+pub(crate) const LOWEST_PITCH: u8 = 21;
+/// The program of a trio's bass: fingered bass.
+const BASS_PROGRAM: u8 = 33;
+
+/// A part of a model's music.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Voice {
+    /// Whether its pitches are percussion keys.
+    pub(crate) drums: bool,
+    /// The General MIDI program it is written with, where none is asked for.
+    pub(crate) program: u8,
+}
+
+/// The parts of a model's windows. Music of more voices, such as a tune and its mix, has them again.
+pub(crate) fn voices(layout: &WindowLayout) -> Vec<Voice> {
+    let parts = layout.tracks.iter().take(layout.n_parts()).enumerate();
+    let voice = |(part, track): (usize, &musicvae::Track)| Voice {
+        drums: track.content == Content::Drums,
+        program: if part == 1 { BASS_PROGRAM } else { 0 },
+    };
+    parts.map(voice).collect()
+}
+
+/// Windows one after the other as notes, in the order of their beginnings.
+pub(crate) fn notes<'a>(
+    kind: &Kind,
+    voices: &[Voice],
+    windows: impl IntoIterator<Item = &'a [u16]>,
+) -> Vec<Note> {
+    let playback = Playback::default();
+    let steps_per_second = f64::from(STEPS_PER_QUARTER) * playback.qpm / 60.0;
+    #[expect(clippy::cast_sign_loss, reason = "times of music are not negative")]
+    let step = |seconds: f64| (seconds * steps_per_second).round() as u32;
+    let drums = voices.iter().position(|voice| voice.drums).and_then(|at| u32::try_from(at).ok());
+    let note = |note: &TimedNote| {
+        let start = step(note.start_time);
+        Note {
+            start,
+            end: step(note.end_time).max(start + 1),
+            pitch: note.pitch.get(),
+            voice: if note.is_drum { drums.unwrap_or(0) } else { note.instrument },
+        }
+    };
+    let mut notes: Vec<Note> =
+        kind.to_sequence(windows, &playback).notes.iter().map(note).collect();
+    notes.sort();
+    notes
+}
+
+/// Notes as tokens of one window: of each tonal part a line, in which a note ends where the next one begins. A control
+/// is "nothing".
+///
+/// # Errors
+/// [`crate::error::Code::Invalid`] for notes that the model does not have.
+pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+    let mut tokens = vec![NOTHING; layout.n_tokens()];
+    let mut ordered = notes.to_vec();
+    ordered.sort();
+    for Note { start, end, pitch, voice } in ordered {
+        let place = usize::try_from(start).ok().filter(|_| start < end);
+        let start = place.filter(|start| *start < layout.n_steps).ok_or_else(|| {
+            let last = layout.n_steps - 1;
+            ApiError::invalid(format!(
+                "a note from step {start} to {end}; it must begin on 0 to {last} and end after that"
+            ))
+        })?;
+        let part = usize::try_from(voice).ok().filter(|part| *part < layout.n_parts());
+        let part = part.ok_or_else(|| {
+            let n = layout.n_parts();
+            ApiError::invalid(format!("a note of voice {voice}; the model has {n}, from 0 on"))
+        })?;
+        let track = &layout.tracks[part];
+        let steps = &mut tokens[part * layout.n_steps..(part + 1) * layout.n_steps];
+        if track.content == Content::Drums {
+            let class = Pitch::new(pitch).ok().and_then(|pitch| DrumMap::MAGENTA.class(pitch));
+            let class = class.ok_or_else(|| {
+                ApiError::invalid(format!("percussion key {pitch} is none that the model has"))
+            })?;
+            let mut hits = DrumHits::from_label(steps[start]).unwrap_or(DrumHits::NONE);
+            hits.insert(class);
+            steps[start] = hits.label();
+            continue;
+        }
+        let class = pitch.checked_sub(LOWEST_PITCH).map(|above| u16::from(above) + FIRST_PITCH);
+        let class =
+            class.filter(|class| usize::from(*class) < track.n_classes).ok_or_else(|| {
+                let highest =
+                    usize::from(LOWEST_PITCH) + track.n_classes - usize::from(FIRST_PITCH) - 1;
+                ApiError::invalid(format!(
+                    "a note of pitch {pitch}; the model has {LOWEST_PITCH} to {highest}"
+                ))
+            })?;
+        // Whatever sounded before ends here; where nothing comes after, an "off" ends this one.
+        steps[start..].fill(NOTHING);
+        steps[start] = class;
+        if let Some(after) = usize::try_from(end).ok().filter(|end| *end < layout.n_steps) {
+            steps[after] = OFF;
+        }
+    }
+    Ok(tokens)
+}
+
+/// How notes on the grid are played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sound {
+    /// Quarter notes a minute.
+    pub(crate) qpm: f64,
+    /// The program of every tonal voice; none for each voice's own.
+    pub(crate) program: Option<Program>,
+    /// Loudness.
+    pub(crate) velocity: Velocity,
+}
+
+/// Notes on the grid as a sequence with its tempo, a part for each voice.
+pub(crate) fn sequence(
+    voices: &[Voice],
+    notes: &[Note],
+    title: &str,
+    sound: Sound,
+) -> NoteSequence {
+    let seconds_per_step = 60.0 / sound.qpm / f64::from(STEPS_PER_QUARTER);
+    let mut sequence = NoteSequence {
+        ticks_per_quarter: i32::from(note_seq::STANDARD_TICKS_PER_QUARTER),
+        tempos: vec![Tempo { time: 0.0, qpm: sound.qpm }],
+        time_signatures: vec![TimeSignature::default()],
+        ..NoteSequence::default()
+    };
+    for note in notes {
+        let at = usize::try_from(note.voice).unwrap_or(0) % voices.len().max(1);
+        let voice = voices.get(at).copied().unwrap_or(Voice { drums: false, program: 0 });
+        let own = Program::saturating(voice.program);
+        sequence.push(TimedNote {
+            pitch: Pitch::saturating(note.pitch),
+            velocity: sound.velocity,
+            start_time: f64::from(note.start) * seconds_per_step,
+            end_time: f64::from(note.end) * seconds_per_step,
+            instrument: note.voice,
+            program: if voice.drums { Program::MIN } else { sound.program.unwrap_or(own) },
+            is_drum: voice.drums,
+        });
+    }
+    let first = sequence.notes.iter().map(|note| note.instrument).min();
+    sequence.instrument_infos.extend(
+        first
+            .filter(|_| !title.is_empty())
+            .map(|instrument| InstrumentInfo { instrument, name: title.to_owned() }),
+    );
+    sequence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use controlgen::kind::Kind;
+
+    fn layout(name: &str) -> WindowLayout {
+        let preset = musicvae::presets::all().into_iter().find(|p| p.kind == name).unwrap();
+        preset.model.window()
+    }
+
+    fn note(start: u32, end: u32, pitch: u8, voice: u32) -> Note {
+        Note { start, end, pitch, voice }
+    }
+
+    #[test]
+    fn notes_of_every_kind_come_back_from_tokens() {
+        for (kind, given) in [
+            ("mel-2bar", vec![note(1, 3, 60, 0), note(3, 5, 62, 0), note(30, 32, 21, 0)]),
+            ("drums-2bar", vec![note(0, 1, 36, 0), note(0, 1, 42, 0), note(31, 32, 38, 0)]),
+            ("trio-16bar", vec![note(0, 4, 72, 0), note(0, 256, 40, 1), note(4, 5, 36, 2)]),
+            ("mel-2bar-chords", vec![note(0, 32, 60, 0)]),
+        ] {
+            let layout = layout(kind);
+            let tokens = tokens(&layout, &given).unwrap();
+            let found = notes(&Kind::find(kind).unwrap(), &voices(&layout), [&tokens[..]]);
+            assert_eq!(found, given, "{kind}");
+        }
+    }
+
+    #[test]
+    fn of_notes_that_overlap_the_earlier_one_is_cut() {
+        let layout = layout("mel-2bar");
+        let given = [note(0, 8, 60, 0), note(4, 6, 64, 0), note(4, 10, 67, 0)];
+        let found =
+            notes(&Kind::mel_2bar(), &voices(&layout), [&tokens(&layout, &given).unwrap()[..]]);
+        assert_eq!(found, [note(0, 4, 60, 0), note(4, 10, 67, 0)]);
+    }
+
+    #[test]
+    fn notes_that_the_model_does_not_have_are_refused() {
+        let layout = layout("mel-2bar");
+        for bad in [
+            note(0, 4, 20, 0),
+            note(0, 4, 109, 0),
+            note(32, 33, 60, 0),
+            note(4, 4, 60, 0),
+            note(0, 1, 60, 1),
+        ] {
+            assert!(tokens(&layout, &[bad]).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn sequences_are_on_the_grid_of_their_tempo() {
+        let voices = voices(&layout("mel-2bar"));
+        let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
+        let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
+        let made = sequence(&voices, &given, "both", sound);
+        let step = 60.0 / 90.0 / 4.0;
+        assert!((made.total_time - 8.0 * step).abs() < 1e-12);
+        assert_eq!((made.instruments(), made.tempos[0].qpm), (vec![0, 1], 90.0));
+    }
+}

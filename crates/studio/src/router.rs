@@ -1,0 +1,67 @@
+//! Which path leads where.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Studio;
+use crate::assets;
+use crate::error::{ApiError, Code};
+use crate::guard::{Guard, guard};
+use crate::handlers::{
+    attributes, decode, export, generate, map, mix, model, similar, styles, tunes, way, windows,
+};
+use crate::openapi::{Description, with_failures};
+
+/// The interface and the page of a server at a port of loopback.
+pub fn router(studio: Studio, port: u16) -> Router {
+    let (interface, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/api/v1", interface())
+        .split_for_parts();
+    let description = with_failures(description).to_pretty_json();
+    let description = description.map(Bytes::from).map_err(|error| ApiError::internal(&error));
+    let describe =
+        async move || description.map(|text| ([(header::CONTENT_TYPE, "application/json")], text));
+    interface
+        .route("/api/v1/openapi.json", axum::routing::get(describe))
+        .fallback(assets::page)
+        .method_not_allowed_fallback(assets::not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Guard::new(port), guard))
+        .with_state(studio)
+}
+
+fn interface() -> OpenApiRouter<Studio> {
+    OpenApiRouter::new()
+        .routes(routes!(model::model))
+        .routes(routes!(map::map))
+        .routes(routes!(map::points))
+        .routes(routes!(windows::window))
+        .routes(routes!(decode::decode))
+        .routes(routes!(decode::encode))
+        .routes(routes!(generate::generate))
+        .routes(routes!(way::path))
+        .routes(routes!(way::grid))
+        .routes(routes!(mix::mix))
+        .routes(routes!(similar::similar))
+        .routes(routes!(attributes::attributes))
+        .routes(routes!(styles::list, styles::add))
+        .routes(routes!(styles::card, styles::change, styles::remove))
+        .routes(routes!(styles::export))
+        .routes(routes!(styles::import))
+        .routes(routes!(tunes::tunes))
+        .routes(routes!(export::midi))
+        .routes(routes!(export::wav))
+}
+
+/// The answer where a handler made a mistake.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    let message = "the server made a mistake here; its log says which";
+    ApiError::new(Code::Internal, message).into_response()
+}

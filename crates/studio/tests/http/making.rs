@@ -1,0 +1,255 @@
+//! From places in latent space to music and back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{App, piece};
+
+/// The tokens of a piece's windows.
+fn tokens(piece: &Value) -> Vec<Value> {
+    piece["windows"].as_array().unwrap().iter().map(|window| window["tokens"].clone()).collect()
+}
+
+/// A tune of a made-up piece, by the interface.
+async fn tune(app: &App) -> Value {
+    app.upload("/api/v1/tunes", &[], &[("a tune.mid", piece(1, 0))]).await.ok()
+}
+
+#[tokio::test]
+async fn the_same_seed_decodes_to_the_same_notes_and_another_to_others() {
+    let app = App::shared();
+    let z = app.place(3).await;
+    let decode = async |seed: u64, temperature: Value| {
+        let body = json!({ "z": [z, z], "temperature": temperature, "seed": seed });
+        app.post("/api/v1/decode", body).await.ok()
+    };
+    // At a place of real music the model is sure of itself: only a high temperature makes a difference.
+    let first = decode(7, 4.0.into()).await;
+    assert_eq!(first, decode(7, 4.0.into()).await);
+    assert!(first != decode(8, 4.0.into()).await, "another seed");
+    assert_eq!(first["windows"][0]["z"], z);
+    let memberships = first["windows"][0]["memberships"].as_array().unwrap();
+    let sum: f64 = memberships.iter().map(|share| share.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-6);
+    // The likeliest notes don't depend on it.
+    assert_eq!(decode(7, Value::Null).await, decode(8, Value::Null).await);
+}
+
+#[tokio::test]
+async fn music_is_encoded_as_tokens_or_as_notes_and_written_back() {
+    let app = App::shared();
+    let window = app.get("/api/v1/windows/5").await.ok()["window"].clone();
+    let body = json!({ "windows": [{ "tokens": window["tokens"] }, { "notes": window["notes"] }] });
+    let encoded = app.post("/api/v1/encode", body).await.ok();
+    let windows = encoded["windows"].as_array().unwrap();
+    assert_eq!(windows[0]["notes"], window["notes"]);
+    assert_eq!(windows[1]["notes"], window["notes"]);
+    let near = |a: &Value, b: &Value| {
+        let pairs = a.as_array().unwrap().iter().zip(b.as_array().unwrap());
+        pairs.into_iter().all(|(a, b)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-3)
+    };
+    assert!(near(&windows[0]["z"], &window["z"]), "the map's place");
+    let again = &encoded["reconstruction"][0];
+    assert_eq!(again["z"], windows[0]["z"]);
+    assert!(!again["notes"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn pieces_of_a_style_and_of_a_blend() {
+    let app = App::shared();
+    let names = app.style_names().await;
+    let body = json!({ "style": names[0], "n": 3, "bars": 4, "temperature": 0.5, "seed": 1 });
+    let made = app.post("/api/v1/generate", body.clone()).await.ok();
+    assert_eq!(made, app.post("/api/v1/generate", body.clone()).await.ok());
+    let pieces = made["pieces"].as_array().unwrap();
+    assert_eq!((pieces.len(), &pieces[0]["n_steps"]), (3, &64.into()));
+    assert_eq!(pieces[0]["windows"].as_array().unwrap().len(), 2);
+    assert!(pieces[0]["membership"].as_f64().unwrap() > 0.0);
+    assert_eq!((&pieces[0]["seed"], &pieces[0]["temperature"]), (&1.into(), &0.5.into()));
+    assert_ne!(pieces[0]["notes"], pieces[1]["notes"]);
+    if let Some(copy) = pieces[0]["copy"].as_object() {
+        let share = copy["share"].as_f64().unwrap();
+        assert!(share > 0.0 && share <= 1.0 && copy["bar"].as_u64().unwrap() >= 1);
+    }
+    let mut turned = body;
+    turned["attributes"] = json!([{ "name": "density", "by": 2.0 }]);
+    assert_ne!(app.post("/api/v1/generate", turned).await.ok(), made);
+    let blend = json!({
+        "blend": [{ "style": names[0], "share": 1.0 }, { "style": names[1], "share": 2.0 }],
+        "n": 1, "temperature": 0.5, "max_copy": 0.9, "min_membership": 0.01,
+    });
+    assert_eq!(
+        app.post("/api/v1/generate", blend).await.ok()["pieces"].as_array().unwrap().len(),
+        1
+    );
+    let never = json!({ "style": names[0], "n": 1, "max_copy": 0.0, "temperature": 0.5 });
+    assert_eq!(app.post("/api/v1/generate", never).await.error(), (422, "nothing_kept".to_owned()));
+}
+
+#[tokio::test]
+async fn ways_begin_and_end_where_they_should_and_grids_have_their_corners() {
+    let app = App::shared();
+    let names = app.style_names().await;
+    let (a, b) = (app.place(0).await, app.place(9).await);
+    let tokens = app.get("/api/v1/windows/2").await.ok()["window"]["tokens"].clone();
+    let body = json!({
+        "points": [{ "z": a }, { "style": names[0] }, { "tokens": [tokens] }, { "z": b }],
+        "n_windows": 7, "joining": "lerp", "seed": 2,
+    });
+    let way = app.post("/api/v1/path", body).await.ok();
+    let windows = way["windows"].as_array().unwrap();
+    assert_eq!((windows.len(), &way["n_steps"]), (7, &(7 * 32).into()));
+    assert_eq!((&windows[0]["z"], &windows[6]["z"]), (&a, &b));
+    let corners = json!([{ "z": a }, { "style": names[0] }, { "style": names[1] }, { "z": b }]);
+    let grid = app.post("/api/v1/grid", json!({ "corners": corners, "n": 3 })).await.ok();
+    let cells = grid["cells"].as_array().unwrap();
+    assert_eq!((cells.len(), &grid["n"]), (9, &3.into()));
+    assert_eq!((&cells[0]["windows"][0]["z"], &cells[8]["windows"][0]["z"]), (&a, &b));
+}
+
+#[tokio::test]
+async fn a_mix_moves_with_its_strength_and_sounds_together_in_two_voices() {
+    let app = App::shared();
+    let names = app.style_names().await;
+    let tune = tune(app).await;
+    let windows = tokens(&tune["piece"]);
+    let mix = async |strength: f64, style: &str| {
+        let body = json!({ "tokens": windows, "style": style, "strength": strength, "qpm": 90.0 });
+        app.post("/api/v1/mix", body).await.ok()
+    };
+    // Some style that the tune is not of already.
+    let style = names.last().unwrap();
+    let [half, whole] = [mix(0.5, style).await, mix(1.0, style).await];
+    assert_ne!(half["mixed"]["notes"], whole["mixed"]["notes"]);
+    assert_eq!(half["original"]["notes"], tune["piece"]["notes"]);
+    let voices: std::collections::BTreeSet<u64> = half["together"]["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| note["voice"].as_u64().unwrap())
+        .collect();
+    assert_eq!(voices.into_iter().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(half["mixed"]["qpm"], 90.0);
+    assert!(half["consonance"].is_null() || half["consonance"].as_f64().unwrap() <= 1.0);
+    let before = whole["original"]["membership"].as_f64().unwrap();
+    assert!(whole["mixed"]["membership"].as_f64().unwrap() >= before - 0.05);
+    let line =
+        json!({ "tokens": windows, "style": style, "strength": 0.5, "method": "interpolate" });
+    app.post("/api/v1/mix", line).await.ok();
+    let beyond = json!({ "tokens": windows, "style": style, "strength": 1.5 });
+    assert_eq!(app.post("/api/v1/mix", beyond).await.error(), (422, "invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn variations_are_as_far_as_asked_and_dials_move_places() {
+    let app = App::shared();
+    let z = app.place(4).await;
+    let body = json!({ "anchor": { "z": z }, "n": 2, "distance": 0.5, "seed": 3 });
+    let found = app.post("/api/v1/similar", body).await.ok();
+    let pieces = found["pieces"].as_array().unwrap();
+    assert_eq!(pieces.len(), 2);
+    assert_ne!(pieces[0]["windows"][0]["z"], pieces[1]["windows"][0]["z"]);
+    let nowhere = json!({ "anchor": { "z": z }, "n": 1, "distance": 0.0 });
+    let same = app.post("/api/v1/similar", nowhere).await.ok();
+    let gap = |(a, b): (&Value, &Value)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs();
+    let own = same["pieces"][0]["windows"][0]["z"].as_array().unwrap();
+    assert!(own.iter().zip(z.as_array().unwrap()).map(gap).fold(0.0, f64::max) < 1e-4);
+    // All windows of a tune are varied.
+    let windows = tokens(&tune(app).await["piece"]);
+    let body = json!({ "anchor": { "tokens": windows }, "n": 1, "distance": 0.3 });
+    let varied = app.post("/api/v1/similar", body).await.ok();
+    assert_eq!(tokens(&varied["pieces"][0]).len(), windows.len());
+
+    let body = json!({ "z": [z], "attributes": [{ "name": "pitch", "by": 2.0 }] });
+    let moved = app.post("/api/v1/attributes", body).await.ok();
+    assert_ne!(moved["windows"][0]["z"], z);
+    let body = json!({ "z": [z], "attributes": [{ "name": "loudness", "by": 1.0 }] });
+    assert_eq!(app.post("/api/v1/attributes", body).await.error(), (422, "invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn values_that_are_not_allowed_are_refused_with_what_is() {
+    let app = App::shared();
+    let name = app.style_names().await[0].clone();
+    let z = app.place(0).await;
+    let far = json!(vec![1000.0; 96]);
+    for (path, body) in [
+        ("decode", json!({ "z": [[0.0, 1.0]], "seed": 0 })),
+        ("decode", json!({ "z": [], "seed": 0 })),
+        ("decode", json!({ "z": [far], "seed": 0 })),
+        ("decode", json!({ "z": [z], "seed": 1_u64 << 53 })),
+        ("decode", json!({ "z": [z], "temperature": 0.0 })),
+        ("decode", json!({ "z": vec![z.clone(); 257] })),
+        ("decode", json!({ "z": "up" })),
+        ("encode", json!({ "windows": [{ "tokens": [1, 2, 3] }] })),
+        ("encode", json!({ "windows": [{ "tokens": vec![999; 32] }] })),
+        ("encode", json!({ "windows": [{ "notes": [{ "pitch": 5, "start": 0, "end": 1 }] }] })),
+        ("generate", json!({ "n": 1 })),
+        ("generate", json!({ "style": name, "n": 0 })),
+        ("generate", json!({ "style": name, "bars": 3 })),
+        ("generate", json!({ "style": name, "bars": 4096 })),
+        ("generate", json!({ "style": name, "spread": 9.0 })),
+        ("generate", json!({ "style": name, "max_copy": 7.0 })),
+        ("generate", json!({ "blend": [{ "style": name, "share": 0.0 }] })),
+        ("path", json!({ "points": [{ "z": z }], "n_windows": 4 })),
+        ("path", json!({ "points": [{ "z": z }, { "z": z }], "n_windows": 100_000 })),
+        ("path", json!({ "points": [{ "x": 1 }, { "z": z }], "n_windows": 4 })),
+        ("grid", json!({ "corners": [{ "z": z }, { "z": z }, { "z": z }], "n": 3 })),
+        ("grid", json!({ "corners": [{ "z": z }, { "z": z }, { "z": z }, { "z": z }], "n": 99 })),
+        ("similar", json!({ "anchor": { "z": z }, "n": 1, "distance": -1.0 })),
+        ("mix", json!({ "tokens": [], "style": name, "strength": 0.5 })),
+    ] {
+        let reply = app.post(&format!("/api/v1/{path}"), body).await;
+        assert_eq!(reply.error(), (422, "invalid".to_owned()), "{path} {}", reply.json());
+    }
+    let unknown = app.post("/api/v1/generate", json!({ "style": "nothing such" })).await;
+    assert_eq!(unknown.error(), (404, "unknown_style".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_request_stops_its_work_and_a_long_one_holds_up_no_decoding() {
+    let app = App::new();
+    let name = app.style_names().await[0].clone();
+    let z = app.place(0).await;
+    // Nothing is ever kept: this goes on for very long.
+    let endless =
+        json!({ "style": name, "n": 64, "bars": 64, "max_copy": 0.0, "temperature": 1.0 });
+    let long = || app.post("/api/v1/generate", endless.clone());
+    let decode = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        app.post("/api/v1/decode", json!({ "z": [z], "seed": 1 })).await.ok();
+    };
+    tokio::select! {
+        biased;
+        reply = async { tokio::join!(long(), long()) } => panic!("not that soon: {:?}", reply.0.status),
+        () = decode => {}
+    }
+    // Both were dropped with the decoding done. Were they still at work, this would wait for them.
+    let short = json!({ "style": name, "n": 1, "temperature": 0.5 });
+    let reply = tokio::time::timeout(Duration::from_mins(1), app.post("/api/v1/generate", short));
+    reply.await.expect("the lane is free again").ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_what_can_wait_a_request_is_told_to_come_back() {
+    let app = App::new();
+    let name = app.style_names().await[0].clone();
+    let endless =
+        json!({ "style": name, "n": 64, "bars": 64, "max_copy": 0.0, "temperature": 1.0 });
+    let long = || app.post("/api/v1/generate", endless.clone());
+    // Two run, four wait.
+    let six = async { tokio::join!(long(), long(), long(), long(), long(), long()) };
+    let seventh = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        long().await
+    };
+    tokio::select! {
+        biased;
+        _ = six => panic!("not that soon"),
+        reply = seventh => {
+            assert_eq!(reply.error(), (503, "busy".to_owned()));
+            assert_eq!(reply.header(axum::http::header::RETRY_AFTER), "1");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// @ts-check
+// The buttons over the map: projections, tools, and what can be done with a drawn path.
+
+import { el, fill, iconButton, the } from "../dom.js";
+import { download } from "../ui/export.js";
+import { morph } from "./path.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("./map.js").MapView} MapView */
+/** @typedef {import("../types.js").MapData["projection"]} Projection */
+
+/** @type {[Projection, string, string][]} */
+const PROJECTIONS = [
+  ["pca", "PCA", "The plane in which the music differs most"],
+  ["lda", "LDA", "The plane that tells the styles apart best"],
+  ["neighbours", "Neighbours", "What is alike lies together (t-SNE); for looking, without a puck"],
+];
+const LENGTHS = [4, 8, 16, 32];
+
+/**
+ * @param {App} app
+ * @param {MapView} map
+ */
+export function startMapBar(app, map) {
+  startProjections(app);
+  startBetween(app);
+  startTools(map);
+  startPath(app, map);
+}
+
+/** @param {App} app */
+function startProjections(app) {
+  const { session } = app;
+  const between = the("#between-button", HTMLButtonElement);
+  const progress = the("#map-progress", HTMLElement);
+  const radios = PROJECTIONS.map(([id, name, what]) => {
+    const input = el("input", { type: "radio", name: "projection", value: id, class: "spoken" });
+    input.addEventListener("change", () => choose(id));
+    return { id, input, root: el("label", { title: what }, input, el("span", {}, name)) };
+  });
+  fill(the("#projection", HTMLElement), ...radios.map(({ root }) => root));
+  const mark = () => {
+    for (const { id, input } of radios) input.checked = id === session.projection;
+    between.hidden = session.projection !== "lda";
+    progress.hidden = true;
+  };
+  const choose = async (/** @type {Projection} */ id) => {
+    await app.attempt(() => session.loadMap(id));
+    mark();
+  };
+  session.addEventListener("map", mark);
+  session.addEventListener("progress", (event) => {
+    const share = /** @type {CustomEvent<number>} */ (event).detail;
+    progress.hidden = false;
+    progress.textContent = `Looking for neighbours… ${Math.round(100 * share)} %`;
+  });
+  mark();
+}
+
+/**
+ * The list of styles that the discriminants tell apart: all, or two and more of them.
+ * @param {App} app
+ */
+function startBetween(app) {
+  const { session } = app;
+  const box = the("#between", HTMLElement);
+  const inputs = () => [...box.querySelectorAll("input")];
+  const few = el("p", { class: "note", role: "status" });
+  const chosen = () => {
+    const names = inputs().filter(({ checked }) => checked).map(({ value }) => value);
+    few.textContent = names.length < 2 ? "Choose two styles or more." : "";
+    if (names.length < 2) return;
+    session.between = names;
+    app.attempt(() => session.loadMap("lda"));
+  };
+  const checkAll = (/** @type {boolean} */ checked) => {
+    for (const input of inputs()) input.checked = checked;
+    chosen();
+  };
+  const draw = () => {
+    const all = !session.between.length;
+    few.textContent = "";
+    fill(
+      box,
+      el("p", {}, "Tell these styles apart"),
+      el(
+        "div",
+        { class: "row" },
+        el("button", { type: "button", onclick: () => checkAll(true) }, "All"),
+        el("button", { type: "button", onclick: () => checkAll(false) }, "None"),
+      ),
+      few,
+      ...session.visible.map(({ name, color }) => {
+        const input = el("input", { type: "checkbox", value: name, checked: all || session.between.includes(name) });
+        input.style.accentColor = color;
+        input.addEventListener("change", chosen);
+        return el("label", { class: "row" }, input, el("span", {}, name));
+      }),
+    );
+  };
+  session.addEventListener("styles", draw);
+  draw();
+}
+
+/** @param {MapView} map */
+function startTools(map) {
+  const [move, draw] = [the("#tool-move", HTMLButtonElement), the("#tool-draw", HTMLButtonElement)];
+  move.addEventListener("click", () => (map.tool = "move"));
+  draw.addEventListener("click", () => (map.tool = map.tool === "draw" ? "move" : "draw"));
+  map.addEventListener("tool", () => {
+    move.setAttribute("aria-pressed", String(map.tool === "move"));
+    draw.setAttribute("aria-pressed", String(map.tool === "draw"));
+  });
+  const zoom = (/** @type {number} */ factor) => {
+    map.view.zoom(factor);
+    map.movedBy();
+  };
+  the("#zoom-in", HTMLButtonElement).addEventListener("click", () => zoom(1.4));
+  the("#zoom-out", HTMLButtonElement).addEventListener("click", () => zoom(1 / 1.4));
+  the("#zoom-fit", HTMLButtonElement).addEventListener("click", () => {
+    map.view.fit();
+    map.redraw();
+  });
+}
+
+/**
+ * @param {App} app
+ * @param {MapView} map
+ */
+function startPath(app, map) {
+  const bar = the("#path-bar", HTMLElement);
+  const lengths = LENGTHS.filter((n) => n <= app.model.limits.n_windows);
+  const length = el("select", { id: "path-length", "aria-label": "Length of the path" }, ...lengths.map((n) => el("option", { value: n }, `${n * app.model.window_bars} bars`)));
+  length.value = String(lengths[Math.min(1, lengths.length - 1)]);
+  const play = () => app.busy(go, () => morph(app, map, Number(length.value)));
+  const go = el("button", { type: "button", id: "play-path", onclick: play }, "Play path");
+  const midi = el("button", { type: "button", id: "save-path", class: "small", hidden: true, onclick: () => app.attempt(() => download(app, "midi")) }, "MIDI");
+  const away = iconButton("close", "Forget the path", () => map.setPath([]));
+  fill(bar, length, go, midi, away);
+  length.addEventListener("change", play);
+  /** @type {string | null} */
+  let made = null;
+  map.addEventListener("path", () => {
+    bar.hidden = map.path.length < 2;
+    if (bar.hidden) made = null;
+    midi.hidden = made === null;
+  });
+  map.addEventListener("drawn", async () => {
+    map.tool = "move";
+    await play();
+  });
+  app.history.addEventListener("current", () => {
+    const { current } = app.history;
+    made = current?.how.startsWith("Path") ? current.id : null;
+    midi.hidden = made === null;
+  });
+}

@@ -1,0 +1,104 @@
+// @ts-check
+// What a style is: how it sounds, by words, figures and examples; rename, export, remove.
+
+import { el, fill, save, fileName } from "../dom.js";
+import { drawMini } from "../roll/mini.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../types.js").Card} Card */
+/** @typedef {import("../types.js").Style} Style */
+
+/** Deviations at which a feature's bar is full. */
+const FULL = 2;
+
+/**
+ * @param {App} app
+ * @param {Style} style
+ * @param {(name: string | null) => void} renamed
+ */
+export function styleCard(app, style, renamed) {
+  const path = `/styles/${encodeURIComponent(style.name)}`;
+  const body = el("div", { class: "card-body" }, el("p", { class: "what" }, "…"));
+  const root = el("div", { class: "card" }, body, tools(app, style, path, renamed));
+  app.attempt(async () => {
+    /** @type {Card} */
+    const card = await app.api.get(path);
+    const examples = card.examples.map((example) => ({ ...example, canvas: el("canvas", { class: "mini" }) }));
+    fill(body, ...contents(app, style, card, examples));
+    for (const { window, canvas } of examples) drawMini(canvas, window.notes, app.model.window_steps, style.color);
+  });
+  return root;
+}
+
+/**
+ * @param {App} app
+ * @param {Style} style
+ * @param {Card} card
+ * @param {(Card["examples"][number] & { canvas: HTMLCanvasElement })[]} examples
+ */
+function contents(app, style, card, examples) {
+  const buttons = examples.map(({ source, window, canvas }) => {
+    const name = `${source.file}, bar ${source.bar}`;
+    const play = () => app.swap(app.takeOfWindows([window], `Example of ${style.name}`, name));
+    return el("button", { type: "button", class: "example", title: name, "aria-label": `Play the example ${name}`, onclick: play }, canvas);
+  });
+  const labels = card.labels.slice(0, 4).map(({ label, share }) => `${label} ${Math.round(100 * share)} %`);
+  const used = (card.used ?? []).map((used) => (typeof used === "string" ? used : used.file));
+  return [
+    ...card.sentences.map((sentence) => el("p", {}, sentence)),
+    buttons.length ? el("div", { class: "examples" }, ...buttons) : null,
+    card.features.length ? el("dl", { class: "features" }, ...card.features.flatMap((feature) => featureRow(feature, style.color))) : null,
+    labels.length ? el("p", { class: "what" }, `Labels: ${labels.join(", ")}`) : null,
+    used.length ? el("p", { class: "what" }, `From ${used.join(", ")}`) : null,
+  ].filter((node) => node !== null);
+}
+
+/**
+ * @param {Card["features"][number]} feature
+ * @param {string} color
+ */
+function featureRow({ name, unit, value, deviation }, color) {
+  const bar = el("span", { class: "bar" });
+  const share = Math.min(1, Math.abs(deviation) / FULL);
+  bar.style.background = color;
+  bar.style.width = `${50 * share}%`;
+  bar.style.left = deviation < 0 ? `${50 - 50 * share}%` : "50%";
+  return [
+    el("dt", {}, name),
+    el("dd", {}, el("span", { class: "track", role: "img", "aria-label": `${deviation.toFixed(1)} deviations from the mean` }, bar), el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`)),
+  ];
+}
+
+/**
+ * @param {App} app
+ * @param {Style} style
+ * @param {string} path
+ * @param {(name: string | null) => void} renamed
+ */
+function tools(app, style, path, renamed) {
+  const name = el("input", { type: "text", value: style.name, maxlength: "60", "aria-label": `New name of ${style.name}`, autocomplete: "off" });
+  const rename = el("form", { class: "row" }, name, el("button", { type: "submit", class: "small" }, "Rename"));
+  rename.addEventListener("submit", (event) => {
+    event.preventDefault();
+    app.attempt(async () => {
+      const wished = name.value.trim();
+      if (wished === style.name) return;
+      /** @type {Style} */
+      const { name: now } = await app.api.patch(path, { name: wished });
+      renamed(now);
+      await app.session.reload();
+    });
+  });
+  const exported = el("button", { type: "button", class: "small", onclick: () => app.attempt(async () => {
+    save(await (await app.api.send(`${path}/export`)).blob(), `${fileName(style.name)}.style.json`);
+  }) }, "Export");
+  const remove = style.added
+    ? el("button", { type: "button", class: "small danger", onclick: () => app.attempt(async () => {
+        await app.api.send(path, { method: "DELETE" });
+        renamed(null);
+        await app.session.reload();
+        app.say(`The style “${style.name}” was removed`);
+      }) }, "Remove")
+    : null;
+  return el("div", { class: "card-tools" }, rename, el("div", { class: "row" }, exported, remove));
+}

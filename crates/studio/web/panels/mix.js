@@ -1,0 +1,185 @@
+// @ts-check
+// A tune of the person's own, moved toward a style by a dial; heard alone, or both together.
+
+import { Latest, newSeed } from "../api.js";
+import { el, fill } from "../dom.js";
+import { drawMini } from "../roll/mini.js";
+import { Dial } from "../ui/dial.js";
+import { dropZone } from "../ui/drop.js";
+import { onTheme } from "../ui/theme.js";
+import { Chips } from "./chips.js";
+import { readTune } from "./tune.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../types.js").Mix} Mix */
+/** @typedef {import("../types.js").Take} Take */
+/** @typedef {"original" | "mixed" | "together"} Part */
+
+/** Milliseconds after the last turn until the mix is kept in the history. */
+const SETTLED = 800;
+/** @type {Record<Part, string>} */
+const PARTS = { original: "Original", mixed: "Result", together: "Together" };
+
+/** The panel. */
+export class MixPanel {
+  id = "mix";
+  name = "Mix";
+  root = el("div");
+  #app;
+  #chips;
+  #dial;
+  #canvas = el("canvas", { class: "mini wide" });
+  #title = el("strong");
+  #said = el("p", { class: "note" });
+  #consonance = el("p", { class: "note", id: "consonance" });
+  #method = el("select", { id: "mix-method" }, el("option", { value: "transport" }, "Transport"), el("option", { value: "interpolate" }, "Interpolate"));
+  #tools = el("div", { hidden: true });
+  /** @type {Map<Part, HTMLButtonElement>} */
+  #buttons = new Map();
+  /** The tune. @type {Take | null} */
+  #tune = null;
+  /** @type {Partial<Record<Part, Take>>} */
+  #takes = {};
+  /** @type {Part} */
+  #part = "mixed";
+  #seed = newSeed();
+  #timer = 0;
+  #latest;
+
+  /** @param {App} app */
+  constructor(app) {
+    this.#app = app;
+    this.#latest = new Latest((_, signal) => this.#mix(signal), (error) => app.fail(error));
+    this.#chips = new Chips(app, "Style to go to", false);
+    this.#chips.addEventListener("change", () => this.#want());
+    this.#method.addEventListener("change", () => this.#want());
+    this.#dial = new Dial({
+      label: "Strength", min: 0, max: 1, step: 0.02, value: 0.5, hint: "How far the tune goes toward the style",
+      text: (value) => `${Math.round(100 * value)} %`,
+      turned: () => this.#want(),
+    });
+    for (const [part, name] of /** @type {[Part, string][]} */ (Object.entries(PARTS))) {
+      this.#buttons.set(part, el("button", { type: "button", "data-part": part, "aria-pressed": "false", onclick: () => this.#hear(part) }, name));
+    }
+    fill(
+      this.#tools,
+      el("div", { class: "tune" }, this.#canvas, this.#title, this.#said),
+      el(
+        "div",
+        { class: "desk" },
+        el("div", { class: "big-dial" }, this.#dial.root),
+        el("div", { class: "parts", role: "group", "aria-label": "What is heard" }, ...this.#buttons.values()),
+      ),
+      this.#consonance,
+      el("h2", {}, "Toward"),
+      this.#chips.root,
+      el("div", { class: "fields" }, el("label", {}, "Way", this.#method)),
+    );
+    const use = el("button", { type: "button", class: "small", id: "mix-current", onclick: () => this.#useCurrent() }, "Use the chosen piece");
+    fill(
+      this.root,
+      dropZone({ text: "Drop a MIDI file here, or choose one", label: "A MIDI file to mix", accept: ".mid,.midi", id: "mix-file", take: (files) => this.drop(files[0]) }),
+      use,
+      this.#tools,
+    );
+    for (const event of ["current", "change"]) app.history.addEventListener(event, () => this.#mark());
+    for (const event of ["start", "stop"]) app.player.addEventListener(event, () => this.#mark());
+    onTheme(() => this.#draw());
+    new ResizeObserver(() => this.#draw()).observe(this.#canvas);
+  }
+
+  /** @param {File} file */
+  async drop(file) {
+    await this.#app.attempt(async () => {
+      const { tune, take } = await readTune(this.#app, file);
+      const refused = tune.refused.length ? `Not taken: ${tune.refused.map(({ track, why }) => `${typeof track === "number" ? `track ${track}` : track} (${why})`).join("; ")}.` : "";
+      this.#take(take, [tune.why, ...tune.changes, refused].filter(Boolean).join(" "));
+      this.#app.history.add([take]);
+      this.#want();
+    });
+  }
+
+  #useCurrent() {
+    const take = this.#app.history.current;
+    if (take?.windows.length) {
+      this.#take(take, take.how);
+      this.#want();
+    } else this.#app.say("Choose a piece first.");
+  }
+
+  /**
+   * @param {Take} take
+   * @param {string} said
+   */
+  #take(take, said) {
+    this.#tune = take;
+    this.#takes = {};
+    this.#seed = newSeed();
+    this.#tools.hidden = false;
+    this.#title.textContent = take.title;
+    this.#said.textContent = said;
+    this.#draw();
+  }
+
+  #draw() {
+    if (this.#tune) drawMini(this.#canvas, this.#tune.notes, this.#tune.n_steps);
+  }
+
+  #want() {
+    if (this.#tune && this.#chips.one) this.#latest.want({});
+  }
+
+  /** @param {AbortSignal} signal */
+  async #mix(signal) {
+    const app = this.#app;
+    const tune = this.#tune;
+    if (!tune) return;
+    const style = this.#chips.one;
+    const strength = this.#dial.value;
+    const before = app.history.current;
+    /** @type {Mix} */
+    const mix = await app.api.post(
+      "/mix",
+      { tokens: tune.windows.map(({ tokens }) => tokens), style, strength, method: this.#method.value, temperature: app.session.temperature, seed: this.#seed, qpm: tune.qpm },
+      signal,
+    );
+    const how = `${Math.round(100 * strength)} % to ${style}`;
+    this.#takes = {
+      original: app.take(mix.original, "The tune", tune.title),
+      mixed: app.take(mix.mixed, how, `${tune.title}, ${style}`),
+      together: app.take(mix.together, `${how}, with the tune`, `${tune.title} with ${style}`),
+    };
+    this.#consonance.textContent = mix.consonance === null ? "" : `Together ${Math.round(100 * mix.consonance)} % of the time is consonant.`;
+    const take = this.#takes[this.#part];
+    if (take) await app.swap(take);
+    clearTimeout(this.#timer);
+    this.#timer = Number(setTimeout(() => {
+      if (take && app.history.current === take) app.history.add([take], { before });
+    }, SETTLED));
+    this.#mark();
+  }
+
+  /** @param {Part} part */
+  async #hear(part) {
+    const { player, history } = this.#app;
+    const take = this.#takes[part];
+    if (player.isPlaying && take && history.current === take) {
+      player.stop();
+      return;
+    }
+    this.#part = part;
+    if (!take) return;
+    await this.#app.swap(take);
+    if (!history.takes.includes(take) && part !== "original") history.add([take]);
+    this.#mark();
+  }
+
+  #mark() {
+    const { player, history } = this.#app;
+    for (const [part, button] of this.#buttons) {
+      const take = this.#takes[part];
+      button.setAttribute("aria-pressed", String(player.isPlaying && take !== undefined && history.current === take));
+      button.disabled = !take;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// @ts-check
+// All styles: what each is, what can be done with it, and adding one.
+
+import { el, fill, iconButton } from "../dom.js";
+import { addStyle } from "./add-style.js";
+import { styleCard } from "./card.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../map/map.js").MapView} MapView */
+/** @typedef {import("../types.js").Style} Style */
+
+/** The panel. */
+export class StylesPanel {
+  id = "styles";
+  name = "Styles";
+  root = el("div");
+  #app;
+  #map;
+  #list = el("ul", { class: "styles" });
+  /** Name of the style whose card is open. @type {string | null} */
+  #open = null;
+
+  /**
+   * @param {App} app
+   * @param {MapView} map
+   */
+  constructor(app, map) {
+    this.#app = app;
+    this.#map = map;
+    const file = el("input", { type: "file", accept: ".json", class: "spoken", id: "style-import", "aria-label": "A style that was exported" });
+    file.addEventListener("change", () => {
+      const chosen = file.files?.[0];
+      file.value = "";
+      if (chosen) app.attempt(() => this.#import(chosen));
+    });
+    fill(
+      this.root,
+      addStyle(app, (name) => this.open(name)),
+      el("h2", {}, "Styles", el("label", { class: "button small" }, "Import…", file)),
+      this.#list,
+    );
+    app.session.addEventListener("styles", () => this.#draw());
+    this.#draw();
+  }
+
+  /** @param {string} name */
+  open(name) {
+    this.#open = name;
+    this.#draw();
+  }
+
+  /** @param {File} file */
+  async #import(file) {
+    /** @type {Style} */
+    const style = await (await this.#app.api.send("/styles/import", { method: "POST", body: await file.text(), headers: { "content-type": "application/json" } })).json();
+    await this.#app.session.reload();
+    this.open(style.name);
+  }
+
+  #draw() {
+    fill(this.#list, ...this.#app.session.styles.map((style) => this.#item(style)));
+  }
+
+  /** @param {Style} style */
+  #item(style) {
+    const isOpen = style.name === this.#open;
+    const dot = el("span", { class: "dot" });
+    dot.style.background = style.color;
+    const share = `${Math.round(100 * style.weight)} %`;
+    const head = el(
+      "button",
+      { type: "button", class: "head", "aria-expanded": String(isOpen), "data-style": style.name, onclick: () => {
+        this.#open = isOpen ? null : style.name;
+        this.#draw();
+        /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-style="${CSS.escape(style.name)}"]`))?.focus();
+      } },
+      dot,
+      el("span", { class: "words" }, el("span", { class: "name" }, style.name), el("span", { class: "what" }, style.description)),
+      el("span", { class: "what" }, style.added ? "yours" : share),
+    );
+    const hide = iconButton("eye", style.hidden ? `Show ${style.name}` : `Hide ${style.name}`, () => this.#app.attempt(async () => {
+      await this.#app.api.patch(`/styles/${encodeURIComponent(style.name)}`, { hidden: !style.hidden });
+      await this.#app.session.reload();
+    }), { "aria-pressed": String(!style.hidden), class: "quiet eye" });
+    const item = el("li", { class: style.hidden ? "hidden-style" : "" }, head, hide);
+    item.addEventListener("pointerenter", () => (this.#map.marked = style.name));
+    item.addEventListener("pointerleave", () => (this.#map.marked = null));
+    item.addEventListener("focusin", () => (this.#map.marked = style.name));
+    item.addEventListener("focusout", () => (this.#map.marked = null));
+    if (isOpen) {
+      item.append(styleCard(this.#app, style, (name) => {
+        this.#open = name;
+      }));
+    }
+    return item;
+  }
+}

@@ -1,0 +1,29 @@
+// @ts-check
+// Reads a MIDI file that the person has: the server says which tune it took from it, and why.
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../types.js").Tune} Tune */
+
+/**
+ * @param {number} bytes
+ */
+export function sizeText(bytes) {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/**
+ * @param {App} app
+ * @param {File} file
+ */
+export async function readTune(app, file) {
+  const { upload_bytes } = app.model.limits;
+  if (file.size > upload_bytes) {
+    throw new Error(`${file.name} has ${sizeText(file.size)}; the studio takes ${sizeText(upload_bytes)} at the most.`);
+  }
+  const form = new FormData();
+  form.append("file", file, file.name);
+  /** @type {Tune} */
+  const tune = await app.api.upload("/tunes", form);
+  const take = app.take(tune.piece, `From ${file.name}`, tune.title || file.name);
+  return { tune, take };
+}

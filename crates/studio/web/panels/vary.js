@@ -1,0 +1,65 @@
+// @ts-check
+// Variations of the chosen piece, at a distance that a dial says.
+
+import { newSeed } from "../api.js";
+import { el } from "../dom.js";
+import { Dial } from "../ui/dial.js";
+import { textButton } from "./rows.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../types.js").Piece} Piece */
+/** @typedef {import("../types.js").Take} Take */
+
+/** The part of a panel that varies what is chosen. */
+export class Vary {
+  #app;
+  #n;
+  #made;
+  #distance;
+  #button;
+  root;
+
+  /**
+   * @param {App} app
+   * @param {() => number} n how many variations are wanted
+   * @param {(takes: Take[]) => void} made
+   */
+  constructor(app, n, made) {
+    this.#app = app;
+    this.#n = n;
+    this.#made = made;
+    this.#distance = new Dial({
+      label: "Distance", min: 0.1, max: 2, step: 0.1, value: 0.5, hint: "How far variations are from the piece; unrelated music is 1.4 away",
+      text: (value) => value.toFixed(1),
+      turned: () => {},
+    });
+    this.#button = textButton("dice", "Vary the chosen piece", () => this.vary(), { id: "vary", title: "Pieces like the one that is chosen" });
+    this.root = el("div", { class: "desk" }, this.#distance.root, this.#button);
+    app.history.addEventListener("current", () => this.#mark());
+    this.#mark();
+  }
+
+  #mark() {
+    this.#button.disabled = !this.#app.history.current?.windows.length;
+  }
+
+  async vary() {
+    const app = this.#app;
+    const base = app.history.current;
+    if (!base?.windows.length) return;
+    await app.busy(this.#button, async () => {
+      const distance = this.#distance.value;
+      const seed = newSeed();
+      const anchor = { tokens: base.windows.map(({ tokens }) => tokens) };
+      /** @type {{ pieces: Piece[] }} */
+      const { pieces } = await app.api.post("/similar", { anchor, n: this.#n(), distance, temperature: app.session.temperature, seed });
+      const takes = pieces.map((piece) => app.take(piece, `Varied by ${distance.toFixed(1)}`, `${base.title}, varied`));
+      for (const take of takes) take.qpm = base.qpm;
+      app.history.add(takes);
+      this.#made(takes);
+      await app.play(takes[0]);
+      app.say(`${takes.length} variations of ${base.title}`);
+    });
+    this.#mark();
+  }
+}

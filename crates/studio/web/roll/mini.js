@@ -1,0 +1,33 @@
+// @ts-check
+// Small piano rolls, to know a piece by its shape.
+
+import { canvasOf } from "../dom.js";
+import { color } from "../ui/theme.js";
+
+/** @typedef {import("../types.js").Note} Note */
+
+/** The least semitones shown, so that a trill doesn't look like leaps. */
+const LEAST = 12;
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Note[]} notes
+ * @param {number} nSteps
+ * @param {string} [ink]
+ */
+export function drawMini(canvas, notes, nSteps, ink = color("--note")) {
+  const drawn = canvasOf(canvas);
+  if (!drawn || !notes.length) return;
+  const { context, width, height } = drawn;
+  let [lowest, highest] = [127, 0];
+  for (const { pitch } of notes) [lowest, highest] = [Math.min(lowest, pitch), Math.max(highest, pitch)];
+  const missing = Math.max(0, LEAST - (highest - lowest + 1)) / 2;
+  const [top, range] = [highest + missing, highest - lowest + 1 + 2 * missing];
+  const row = (height - 4) / range;
+  for (const { pitch, start, end, voice } of notes) {
+    context.fillStyle = voice ? color("--note-second") : ink;
+    const x = (start / nSteps) * width;
+    const wide = Math.max(1.5, ((end - start) / nSteps) * width - 1);
+    context.fillRect(x, 2 + (top - pitch) * row, wide, Math.max(1.5, row - 0.5));
+  }
+}

@@ -1,0 +1,244 @@
+// @ts-check
+// The large piano roll: notes of the chosen piece, what the model makes of them, and a playhead.
+
+import { canvasOf } from "../dom.js";
+import { noteName } from "../state/notes.js";
+import { color } from "../ui/theme.js";
+
+/** @typedef {import("../types.js").Note} Note */
+
+/** Pixels of the ruler above the notes and of the keys beside them. */
+export const RULER = 18;
+export const KEYS = 30;
+/** The least semitones shown, and those shown beyond the notes. */
+const LEAST = 18;
+const AIR = 3;
+/** Steps shown at first, at the most. */
+const SPAN = 128;
+/** Lines nearer than this, in pixels, would be a grey area. */
+const ROOM = 6;
+
+/**
+ * @typedef {object} Scene
+ * @property {Note[]} notes
+ * @property {number} n_steps
+ * @property {Note[]} ghosts what the model makes of them
+ * @property {Note | null} selected
+ * @property {number | null} cursor step of the playhead
+ * @property {number} stepsPerQuarter
+ * @property {number} stepsPerBar
+ * @property {boolean} isDrums
+ * @property {string} empty what is said where there are no notes yet
+ */
+
+/** Where steps and keys are on the canvas, and the drawing. */
+export class Roll {
+  /** The first step that is seen. */
+  from = 0;
+  span = 32;
+  low = 55;
+  high = 79;
+  width = 1;
+  height = 1;
+  #canvas;
+
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.#canvas = canvas;
+  }
+
+  /**
+   * Another piece: all of it is shown, if it isn't too long.
+   * @param {Note[]} notes
+   * @param {number} nSteps
+   */
+  fit(notes, nSteps) {
+    this.from = 0;
+    this.span = Math.max(1, Math.min(nSteps, SPAN));
+    let [low, high] = [127, 0];
+    for (const { pitch } of notes) [low, high] = [Math.min(low, pitch), Math.max(high, pitch)];
+    if (low > high) [low, high] = [60, 72];
+    const missing = Math.max(0, LEAST - (high - low + 1 + 2 * AIR));
+    this.low = Math.max(0, low - AIR - Math.floor(missing / 2));
+    this.high = Math.min(127, high + AIR + Math.ceil(missing / 2));
+  }
+
+  /**
+   * Makes room for a key.
+   * @param {number} pitch
+   */
+  show(pitch) {
+    // Rows in sight stay where they are, so that the next click falls where it should.
+    this.low = Math.min(this.low, pitch);
+    this.high = Math.max(this.high, pitch);
+  }
+
+  /**
+   * Fewer steps, larger; or more.
+   * @param {number} factor
+   * @param {number} nSteps
+   * @param {number} [around] step that stays in its place
+   */
+  zoom(factor, nSteps, around = this.from + this.span / 2) {
+    const span = Math.min(nSteps, Math.max(8, this.span * factor));
+    const share = (around - this.from) / this.span;
+    this.span = span;
+    this.scroll(around - share * span - this.from, nSteps);
+  }
+
+  /**
+   * @param {number} steps
+   * @param {number} nSteps
+   */
+  scroll(steps, nSteps) {
+    this.from = Math.min(Math.max(0, nSteps - this.span), Math.max(0, this.from + steps));
+  }
+
+  get row() {
+    return (this.height - RULER) / (this.high - this.low + 1);
+  }
+
+  /** @param {number} step */
+  x(step) {
+    return KEYS + ((step - this.from) / this.span) * (this.width - KEYS);
+  }
+
+  /** @param {number} pitch */
+  y(pitch) {
+    return RULER + (this.high - pitch) * this.row;
+  }
+
+  /** @param {number} x */
+  stepAt(x) {
+    return this.from + ((x - KEYS) / Math.max(1, this.width - KEYS)) * this.span;
+  }
+
+  /** @param {number} y */
+  pitchAt(y) {
+    return Math.min(127, Math.max(0, this.high - Math.floor((y - RULER) / this.row)));
+  }
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    const drawn = canvasOf(this.#canvas);
+    if (!drawn) return;
+    const { context } = drawn;
+    this.width = drawn.width;
+    this.height = drawn.height;
+    this.#drawGround(context, scene);
+    context.save();
+    context.beginPath();
+    context.rect(KEYS, RULER, this.width - KEYS, this.height - RULER);
+    context.clip();
+    for (const note of scene.ghosts) this.#drawGhost(context, note);
+    for (const note of scene.notes) this.#drawNote(context, note, note === scene.selected);
+    context.restore();
+    this.#drawKeys(context);
+    if (!scene.notes.length) {
+      context.fillStyle = color("--muted");
+      context.font = "14px system-ui, sans-serif";
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.fillText(scene.empty, (this.width + KEYS) / 2, (this.height + RULER) / 2, this.width - KEYS - 20);
+    }
+    if (scene.cursor !== null && scene.cursor >= this.from && scene.cursor <= this.from + this.span) {
+      context.fillStyle = color("--accent");
+      context.fillRect(this.x(scene.cursor) - 1, 0, 2, this.height);
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   */
+  #drawGround(context, { n_steps, stepsPerBar, stepsPerQuarter, isDrums }) {
+    context.fillStyle = color("--roll");
+    context.fillRect(0, 0, this.width, this.height);
+    const row = this.row;
+    for (let pitch = this.low; pitch <= this.high; pitch++) {
+      const tone = pitch % 12;
+      if (!isDrums && [1, 3, 6, 8, 10].includes(tone)) {
+        context.fillStyle = color("--roll-black");
+        context.fillRect(KEYS, this.y(pitch), this.width - KEYS, row);
+      }
+      if (isDrums || tone === 0) {
+        context.fillStyle = color("--roll-line");
+        context.fillRect(KEYS, this.y(pitch) + row - 0.5, this.width - KEYS, 0.5);
+      }
+    }
+    const end = Math.min(n_steps, this.from + this.span);
+    const stepWidth = (this.width - KEYS) / this.span;
+    context.font = "11px system-ui, sans-serif";
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    for (let step = Math.ceil(this.from); step <= end; step++) {
+      const isBar = step % stepsPerBar === 0;
+      const isBeat = step % stepsPerQuarter === 0;
+      const room = isBar ? stepWidth * stepsPerBar : isBeat ? stepWidth * stepsPerQuarter : stepWidth;
+      if (room < ROOM * (isBar || isBeat ? 1 : 1.6)) continue;
+      context.fillStyle = color(isBar ? "--roll-bar" : isBeat ? "--roll-line" : "--roll-black");
+      context.fillRect(this.x(step) - 0.5, isBar ? 0 : RULER, 1, this.height);
+      if (isBar && room > 26 && step < n_steps) {
+        context.fillStyle = color("--muted");
+        context.fillText(String(step / stepsPerBar + 1), this.x(step) + 4, RULER / 2 + 1);
+      }
+    }
+  }
+
+  /**
+   * @param {Note} note
+   * @returns {[number, number, number, number]}
+   */
+  #box({ pitch, start, end }) {
+    const x = this.x(start);
+    return [x + 0.5, this.y(pitch) + 0.5, Math.max(2, this.x(end) - x - 1.5), Math.max(2, this.row - 1)];
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Note} note
+   * @param {boolean} isSelected
+   */
+  #drawNote(context, note, isSelected) {
+    const [x, y, width, height] = this.#box(note);
+    context.fillStyle = color(isSelected ? "--accent" : note.voice ? "--note-second" : "--note");
+    context.beginPath();
+    context.roundRect(x, y, width, height, Math.min(3, height / 3));
+    context.fill();
+    if (isSelected) {
+      context.strokeStyle = color("--text");
+      context.lineWidth = 1.5;
+      context.stroke();
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Note} note
+   */
+  #drawGhost(context, note) {
+    const [x, y, width, height] = this.#box(note);
+    context.strokeStyle = color("--made");
+    context.lineWidth = 1.5;
+    context.setLineDash([3, 2]);
+    context.beginPath();
+    context.roundRect(x, y - 1, width, height + 2, 3);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  #drawKeys(context) {
+    context.fillStyle = color("--roll");
+    context.fillRect(0, RULER, KEYS, this.height - RULER);
+    context.fillStyle = color("--muted");
+    context.font = "10px system-ui, sans-serif";
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    for (let pitch = this.low; pitch <= this.high; pitch++) {
+      if (pitch % 12 === 0) context.fillText(noteName(pitch), KEYS - 5, this.y(pitch) + this.row / 2);
+    }
+    context.fillStyle = color("--roll-line");
+    context.fillRect(KEYS - 1, 0, 1, this.height);
+  }
+}

@@ -1,0 +1,126 @@
+// @ts-check
+// Edits on lists of notes: each gives a new list and leaves the old one as it was, so that undo is cheap.
+
+/** @typedef {import("../types.js").Note} Note */
+/** @typedef {import("../types.js").Take} Take */
+/** @typedef {import("../types.js").Piece} Piece */
+
+/**
+ * @param {Note[]} notes
+ * @returns {Note[]}
+ */
+function inOrder(notes) {
+  return notes.sort((a, b) => a.start - b.start || a.pitch - b.pitch);
+}
+
+/**
+ * @param {Note[]} notes
+ * @param {Note} note
+ */
+export function added(notes, note) {
+  return inOrder([...notes, note]);
+}
+
+/**
+ * @param {Note[]} notes
+ * @param {Note} note
+ */
+export function removed(notes, note) {
+  return notes.filter((other) => other !== note);
+}
+
+/**
+ * @param {Note[]} notes
+ * @param {Note} note
+ * @param {Note} instead
+ */
+export function replaced(notes, note, instead) {
+  return inOrder(notes.map((other) => (other === note ? instead : other)));
+}
+
+/**
+ * A note moved and lengthened, as far as the piece and the keys reach.
+ * @param {Note} note
+ * @param {{ steps?: number, semitones?: number, longer?: number }} by
+ * @param {number} nSteps
+ * @returns {Note}
+ */
+export function changed(note, { steps = 0, semitones = 0, longer = 0 }, nSteps) {
+  const length = Math.min(nSteps, Math.max(1, note.end - note.start + longer));
+  const start = Math.min(nSteps - length, Math.max(0, note.start + steps));
+  const pitch = Math.min(127, Math.max(0, note.pitch + semitones));
+  return { ...note, pitch, start, end: start + length };
+}
+
+/**
+ * The notes of each window of a piece, each from step 0 on; a note over a border is cut there.
+ * @param {Note[]} notes
+ * @param {number} nSteps
+ * @param {number} windowSteps
+ * @param {number} nVoices that the model has; what a mix adds beyond is left out
+ */
+export function byWindow(notes, nSteps, windowSteps, nVoices) {
+  return Array.from({ length: Math.max(1, Math.ceil(nSteps / windowSteps)) }, (_, i) => {
+    const [from, to] = [i * windowSteps, (i + 1) * windowSteps];
+    return notes
+      .filter((note) => note.voice < nVoices && note.start >= from && note.start < to)
+      .map((note) => ({ ...note, start: note.start - from, end: Math.min(note.end, to) - from }));
+  });
+}
+
+/**
+ * The notes of windows, one after the other.
+ * @param {{ notes: Note[] }[]} windows
+ * @param {number} windowSteps
+ */
+export function ofWindows(windows, windowSteps) {
+  return windows.flatMap(({ notes }, i) =>
+    notes.map((note) => ({ ...note, start: note.start + i * windowSteps, end: note.end + i * windowSteps })),
+  );
+}
+
+/**
+ * The mean of the memberships of windows; nothing where they don't fit each other.
+ * @param {{ memberships: number[] }[]} windows
+ */
+export function meanMemberships(windows) {
+  const n = windows[0]?.memberships.length ?? 0;
+  if (!n || windows.some(({ memberships }) => memberships.length !== n)) return [];
+  return Array.from({ length: n }, (_, i) => windows.reduce((sum, { memberships }) => sum + memberships[i], 0) / windows.length);
+}
+
+/**
+ * A piece as the page holds it.
+ * @param {Piece} piece
+ * @param {string} how
+ * @param {string} [title]
+ * @returns {Take}
+ */
+export function takeOf(piece, how, title) {
+  return {
+    id: crypto.randomUUID(),
+    title: title ?? piece.title,
+    how,
+    made: Date.now(),
+    n_steps: piece.n_steps,
+    qpm: piece.qpm,
+    notes: piece.notes,
+    windows: piece.windows,
+    seed: piece.seed,
+    temperature: piece.temperature,
+    membership: piece.membership,
+    copy: piece.copy,
+    favourite: false,
+    edited: false,
+  };
+}
+
+const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+
+/**
+ * A key's name, as in C4.
+ * @param {number} pitch
+ */
+export function noteName(pitch) {
+  return `${NAMES[((pitch % 12) + 12) % 12]}${Math.floor(pitch / 12) - 1}`;
+}

@@ -1,0 +1,99 @@
+// @ts-check
+// Pieces as a project file, and a project file as pieces again.
+
+/** @typedef {import("../types.js").Take} Take */
+/** @typedef {import("../types.js").Model} Model */
+
+const FORMAT = "controlgen.studio-project";
+const VERSION = 1;
+
+/**
+ * @param {Take[]} takes
+ * @param {Take | null} current
+ * @param {Model} model
+ */
+export function projectText(takes, current, model) {
+  const { name, version, kind, z_size } = model;
+  return JSON.stringify({ format: FORMAT, version: VERSION, model: { name, version, kind, z_size }, current: current?.id ?? null, takes });
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** @param {unknown} value */
+function isCount(value) {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
+}
+
+/** @param {unknown} note */
+function isNote(note) {
+  return isObject(note) && [note.pitch, note.start, note.end, note.voice].every(isCount) && Number(note.pitch) < 128 && Number(note.end) > Number(note.start);
+}
+
+/**
+ * A list of numbers, or an empty one where there is none.
+ * @param {unknown} value
+ * @returns {number[]}
+ */
+function numbers(value) {
+  return Array.isArray(value) && value.every((item) => Number.isFinite(item)) ? value : [];
+}
+
+/**
+ * Reads a project, and checks it: it may come from anywhere.
+ * @param {string} text
+ * @param {Model} model
+ * @returns {{ takes: Take[], current: Take | null, isForeign: boolean }} foreign: made with another model, so that the latents mean nothing here
+ */
+export function openProject(text, model) {
+  let project;
+  try {
+    project = JSON.parse(text);
+  } catch {
+    throw new Error("This is not a project: the file holds no JSON. Projects are saved by the studio's “Save” menu.");
+  }
+  if (!isObject(project) || project.format !== FORMAT) {
+    throw new Error("This JSON file is not a project of the studio. Projects are saved by the studio's “Save” menu.");
+  }
+  if (project.version !== VERSION) {
+    throw new Error(`This project has version ${project.version}; this studio reads version ${VERSION}.`);
+  }
+  const made = isObject(project.model) ? project.model : {};
+  const isForeign = made.z_size !== model.z_size || made.kind !== model.kind || made.name !== model.name || made.version !== model.version;
+  const list = Array.isArray(project.takes) ? project.takes : [];
+  const takes = list.flatMap((/** @type {unknown} */ value) => {
+    if (!isObject(value) || !Array.isArray(value.notes) || !value.notes.every(isNote) || !isCount(value.n_steps) || !value.n_steps) return [];
+    const windows = Array.isArray(value.windows) && !isForeign ? value.windows.filter((window) => isObject(window) && numbers(window.z).length === model.z_size) : [];
+    const number = (/** @type {unknown} */ item) => (Number.isFinite(item) ? Number(item) : null);
+    /** @type {Take} */
+    const take = {
+      id: typeof value.id === "string" ? value.id : crypto.randomUUID(),
+      title: String(value.title ?? "A piece").slice(0, 200),
+      how: String(value.how ?? "Project").slice(0, 200),
+      made: number(value.made) ?? Date.now(),
+      n_steps: Number(value.n_steps),
+      qpm: Math.min(400, Math.max(20, number(value.qpm) ?? model.qpm)),
+      notes: value.notes.map(({ pitch, start, end, voice }) => ({ pitch, start, end, voice })),
+      windows: windows.map(({ tokens, z, notes, memberships }) => ({
+        tokens: numbers(tokens),
+        z,
+        notes: Array.isArray(notes) ? notes.filter(isNote) : [],
+        memberships: numbers(memberships),
+      })),
+      seed: number(value.seed),
+      temperature: number(value.temperature),
+      membership: number(value.membership),
+      copy: isObject(value.copy) ? /** @type {any} */ (value.copy) : null,
+      favourite: value.favourite === true,
+      edited: value.edited === true,
+    };
+    return [take];
+  });
+  if (!takes.length) throw new Error("This project holds no piece that can be read.");
+  return { takes, current: takes.find(({ id }) => id === project.current) ?? takes[0], isForeign };
+}

@@ -1,0 +1,147 @@
+// @ts-check
+// Types of the studio's interface (../API.md) and of what the page holds itself.
+
+/**
+ * @typedef {object} Note
+ * @property {number} pitch 0 to 127; of drums, the General MIDI percussion key
+ * @property {number} start step
+ * @property {number} end step
+ * @property {number} voice 0 is the melody
+ */
+
+/**
+ * @typedef {object} Window
+ * @property {number[]} tokens
+ * @property {number[]} z
+ * @property {Note[]} notes beginning at step 0
+ * @property {number[]} memberships in the order of the styles, each 0 to 1
+ */
+
+/** @typedef {{ share: number, n_notes: number, file: string, bar: number }} Copy */
+
+/**
+ * @typedef {object} Piece
+ * @property {string} title
+ * @property {number} n_steps
+ * @property {number} qpm
+ * @property {Note[]} notes
+ * @property {Window[]} windows
+ * @property {number | null} seed
+ * @property {number | null} temperature
+ * @property {number | null} membership
+ * @property {Copy | null} copy
+ */
+
+/** @typedef {{ z: number[] } | { style: string } | { tokens: number[][] }} Anchor */
+
+/** @typedef {{ name: string, what: string, sd: number, usual: [number, number] }} Attribute */
+
+/** @typedef {{ drums: boolean, program: number }} Voice */
+
+/**
+ * @typedef {object} Limits
+ * @property {number} upload_bytes
+ * @property {number} upload_files
+ * @property {number} body_bytes
+ * @property {number} n_pieces
+ * @property {number} n_bars
+ * @property {number} n_windows
+ * @property {number} n_grid
+ */
+
+/**
+ * @typedef {object} Model
+ * @property {string} name
+ * @property {string} version
+ * @property {string} kind
+ * @property {number} z_size
+ * @property {number[]} active_dimensions
+ * @property {number} window_steps
+ * @property {number} window_bars
+ * @property {number} steps_per_quarter
+ * @property {number} steps_per_bar
+ * @property {number} pitch_min
+ * @property {number} pitch_max
+ * @property {boolean} drums whether any voice is
+ * @property {Voice[]} voices its parts; a piece of more voices, such as a tune with its mix, has them again
+ * @property {number} qpm
+ * @property {number} n_windows
+ * @property {number} n_styles
+ * @property {boolean} has_copy_index
+ * @property {Attribute[]} attributes
+ * @property {Limits} limits
+ */
+
+/**
+ * @typedef {object} Style
+ * @property {number} index place in `memberships`
+ * @property {string} name
+ * @property {string} color
+ * @property {number} weight
+ * @property {number} n_windows
+ * @property {boolean} hidden
+ * @property {boolean} added
+ * @property {string} description
+ * @property {number[]} components
+ */
+
+/** @typedef {{ file: string, bar: number }} Source */
+
+/**
+ * @typedef {object} Card
+ * @property {Style} style
+ * @property {string[]} sentences
+ * @property {{ name: string, unit: string, value: number, deviation: number }[]} features
+ * @property {{ label: string, share: number }[]} labels
+ * @property {{ source: Source, window: Window }[]} examples
+ * @property {{ file: string, sentence?: string, n_windows?: number }[] | null} used
+ */
+
+/** @typedef {{ style: number, x: number, y: number, axes: [number, number], angle: number }} Ellipse */
+
+/**
+ * @typedef {object} MapData
+ * @property {"pca" | "lda" | "neighbours"} projection
+ * @property {number} n
+ * @property {[number, number, number, number]} bounds
+ * @property {{ mean: number[], axes: [number[], number[]] } | null} inverse
+ * @property {Ellipse[]} ellipses
+ * @property {number} progress
+ */
+
+/** @typedef {{ index: number, source: Source, window: Window }} ReferenceWindow */
+
+/**
+ * @typedef {object} Tune
+ * @property {string} title
+ * @property {string | number} track
+ * @property {string} why
+ * @property {string[]} changes
+ * @property {Piece} piece
+ * @property {{ track: string | number, why: string }[]} refused
+ */
+
+/** @typedef {{ original: Piece, mixed: Piece, together: Piece, consonance: number | null }} Mix */
+
+/**
+ * A piece as the page holds it: what was made, how, and what became of it.
+ * @typedef {object} Take
+ * @property {string} id
+ * @property {string} title
+ * @property {string} how what made it, as people say it
+ * @property {number} made milliseconds since 1970
+ * @property {number} n_steps
+ * @property {number} qpm
+ * @property {Note[]} notes
+ * @property {Window[]} windows
+ * @property {number | null} seed
+ * @property {number | null} temperature
+ * @property {number | null} membership
+ * @property {Copy | null} copy
+ * @property {boolean} favourite
+ * @property {boolean} edited
+ */
+
+/** @typedef {{ x: number, y: number }} Point */
+
+export {};

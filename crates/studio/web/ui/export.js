@@ -1,0 +1,79 @@
+// @ts-check
+// The chosen piece as files: downloaded, or dragged out of the page.
+
+import { el, fileName, icon, save } from "../dom.js";
+import { projectText } from "../state/project.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../types.js").Take} Take */
+
+/**
+ * What the server needs to write a file of a piece.
+ * @param {Take} take
+ */
+function body({ title, qpm, notes }) {
+  return { title, qpm, notes };
+}
+
+/**
+ * @param {App} app
+ * @param {Take[]} takes
+ */
+function project(app, takes) {
+  return new Blob([projectText(takes, app.history.current, app.model)], { type: "application/json" });
+}
+
+/**
+ * @param {App} app
+ * @param {"midi" | "wav" | "project" | "all"} kind
+ */
+export async function download(app, kind) {
+  const { current, takes } = app.history;
+  if (!current) {
+    app.say("Nothing to save yet.");
+    return;
+  }
+  const name = fileName(current.title);
+  if (kind === "midi") save(await app.api.blob("/midi", body(current)), `${name}.mid`);
+  else if (kind === "wav") save(await app.api.blob("/wav", body(current)), `${name}.wav`);
+  else if (kind === "project") save(project(app, [current]), `${name}.studio.json`);
+  else save(project(app, takes.includes(current) ? takes : [current, ...takes]), "controlgen.studio.json");
+  app.say("Saved");
+}
+
+/**
+ * A handle by which the chosen piece is dragged out as a MIDI file. A drag must begin with the file at hand, so
+ * it is fetched when the pointer comes near.
+ * @param {App} app
+ */
+export function dragHandle(app) {
+  const handle = el(
+    "span",
+    { class: "handle", title: "Drag this into another program: the piece as a MIDI file", "aria-hidden": "true" },
+    icon("grip"),
+    el("span", {}, "MIDI"),
+  );
+  /** @type {{ notes: unknown, url: string, name: string } | null} */
+  let ready = null;
+  const prepare = async () => {
+    const take = app.history.current;
+    if (!take || ready?.notes === take.notes) return;
+    const blob = await app.attempt(() => app.api.blob("/midi", body(take)));
+    if (!blob) return;
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    ready = { notes: take.notes, url: `data:audio/midi;base64,${btoa(binary)}`, name: `${fileName(take.title)}.mid` };
+    handle.draggable = true;
+  };
+  handle.addEventListener("pointerenter", prepare);
+  handle.addEventListener("pointerdown", prepare);
+  handle.addEventListener("dragstart", (event) => {
+    if (!ready || ready.notes !== app.history.current?.notes) {
+      event.preventDefault();
+      return;
+    }
+    event.dataTransfer?.setData("DownloadURL", `audio/midi:${ready.name}:${ready.url}`);
+    if (event.dataTransfer) event.dataTransfer.effectAllowed = "copy";
+  });
+  return handle;
+}

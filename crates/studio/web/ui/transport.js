@@ -1,0 +1,157 @@
+// @ts-check
+// Play, stop, loop, tempo, volume; what is chosen and what can be done with it.
+
+import { el, fill, icon, iconButton, the } from "../dom.js";
+import { MidiOut } from "../sound/midi-out.js";
+import { download, dragHandle } from "./export.js";
+import { remember, remembered } from "./theme.js";
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("../roll/editor.js").Editor} Editor */
+
+const VOLUME = "controlgen.volume";
+
+/**
+ * @param {App} app
+ * @param {Editor} editor
+ */
+export function startTransport(app, editor) {
+  const { player, history } = app;
+  const play = el("button", { type: "button", id: "play", class: "round", "aria-label": "Play", title: "Play or stop (Space)", onclick: () => app.startOrStop() }, icon("play"));
+  const loop = iconButton("loop", "Loop", () => setLoop(!player.loop), { id: "loop", "aria-pressed": "true", title: "Loop (L)" });
+  const title = el("strong", { id: "now" }, "Nothing yet");
+  const what = el("span", { id: "what" });
+  const star = iconButton("star", "Favourite", () => favour(app), { id: "star", "aria-pressed": "false", title: "Favourite (F)" });
+  const ear = iconButton("ear", "Show the model's version", () => (editor.listening.isShown = !editor.listening.isShown), {
+    id: "ear",
+    "aria-pressed": "false",
+    title: "What the model makes of it (E)",
+  });
+  const keep = el("button", { type: "button", id: "keep", class: "small", hidden: true, onclick: () => app.busy(keep, () => editor.listening.keep()) }, "Keep its version");
+  const tall = iconButton("tall", "Larger roll", () => setTall(), { id: "tall", "aria-pressed": "false", title: "Larger roll (W)" });
+  const tempo = el("input", { type: "number", id: "tempo", min: "20", max: "400", step: "1", value: String(Math.round(app.model.qpm)), "aria-label": "Tempo, quarter notes a minute" });
+  const saveButton = el("button", { type: "button", id: "save", class: "quiet", popovertarget: "save-menu", "aria-label": "Save", title: "Save" }, icon("save"));
+  const soundButton = el("button", { type: "button", id: "sound", class: "quiet", popovertarget: "sound-menu", "aria-label": "Sound", title: "Volume and MIDI out" }, icon("sound"));
+  fill(
+    the("#transport", HTMLElement),
+    play,
+    loop,
+    el("div", { class: "now" }, title, what),
+    star,
+    ear,
+    keep,
+    tall,
+    el("label", { class: "tempo" }, el("span", { "aria-hidden": "true" }, "♩="), tempo),
+    soundButton,
+    saveButton,
+    dragHandle(app),
+    saveMenu(app),
+    soundMenu(app),
+  );
+
+  /** @param {boolean} isOn */
+  const setLoop = (isOn) => {
+    player.loop = isOn;
+    loop.setAttribute("aria-pressed", String(isOn));
+  };
+  const setTall = () => {
+    const isTall = document.body.classList.toggle("tall-roll");
+    tall.setAttribute("aria-pressed", String(isTall));
+  };
+  tempo.addEventListener("change", () => {
+    const qpm = Math.min(400, Math.max(20, Number(tempo.value) || app.model.qpm));
+    app.qpm = qpm;
+    player.qpm = qpm;
+    if (history.current) history.edit(history.current, { qpm }, "the tempo");
+    else tempo.value = String(qpm);
+  });
+  const drawPlay = () => {
+    fill(play, icon(player.isPlaying ? "stop" : "play"));
+    play.setAttribute("aria-label", player.isPlaying ? "Stop" : "Play");
+    play.setAttribute("aria-pressed", String(player.isPlaying));
+  };
+  for (const event of ["start", "stop"]) player.addEventListener(event, drawPlay);
+  const drawTake = () => {
+    const take = history.current;
+    title.textContent = take?.title ?? "Nothing yet";
+    const facts = take
+      ? [take.how, take.seed === null ? null : `seed ${take.seed}`, take.edited ? "edited" : null, app.belongsText(take.windows, 2), copyText(take)]
+      : ["Click a point on the map"];
+    what.textContent = facts.filter(Boolean).join(" · ");
+    what.title = what.textContent;
+    star.setAttribute("aria-pressed", String(take?.favourite ?? false));
+    for (const button of [star, ear, saveButton]) button.disabled = !take;
+    tempo.value = String(Math.round(take?.qpm ?? app.qpm ?? app.model.qpm));
+    if (take && player.isPlaying && player.qpm !== take.qpm) player.qpm = take.qpm;
+  };
+  for (const event of ["change", "current"]) history.addEventListener(event, drawTake);
+  app.session.addEventListener("styles", drawTake);
+  editor.listening.addEventListener("heard", () => {
+    ear.setAttribute("aria-pressed", String(editor.listening.isShown));
+    keep.hidden = !editor.listening.isShown;
+  });
+  drawTake();
+}
+
+/** @param {import("../types.js").Take} take */
+function copyText({ copy }) {
+  return copy && copy.share >= 0.5 ? `${copy.n_notes} notes as in ${copy.file}, bar ${copy.bar}` : null;
+}
+
+/** @param {App} app */
+export function favour(app) {
+  const take = app.history.current;
+  if (take) app.history.edit(take, { favourite: !take.favourite }, take.favourite ? "no favourite" : "a favourite");
+}
+
+/** @param {App} app */
+function saveMenu(app) {
+  const item = (/** @type {"midi" | "wav" | "project" | "all"} */ kind, /** @type {string} */ text) => {
+    const button = el("button", { type: "button", "data-save": kind, onclick: () => app.busy(button, async () => {
+      await download(app, kind);
+      menu.hidePopover();
+    }) }, text);
+    return button;
+  };
+  const menu = el(
+    "div",
+    { id: "save-menu", class: "popover menu", popover: "", role: "group", "aria-label": "Save" },
+    item("midi", "MIDI file"),
+    item("wav", "WAV file"),
+    item("project", "This piece as a project"),
+    item("all", "Everything as a project"),
+  );
+  return menu;
+}
+
+/** @param {App} app */
+function soundMenu(app) {
+  const { player } = app;
+  player.volume = Number(remembered(VOLUME) ?? 0.8);
+  const volume = el("input", { type: "range", id: "volume", min: "0", max: "1", step: "0.01", value: String(player.volume) });
+  volume.addEventListener("input", () => {
+    player.volume = Number(volume.value);
+    remember(VOLUME, volume.value);
+  });
+  const ports = el("select", { id: "midi-port", "aria-label": "MIDI device" }, el("option", { value: "" }, "None"));
+  const inside = el("input", { type: "checkbox", id: "inside", checked: true });
+  inside.addEventListener("change", () => (player.isAudible = inside.checked));
+  /** @type {MIDIOutput[]} */
+  let found = [];
+  const find = el("button", { type: "button", class: "small", onclick: () => app.busy(find, async () => {
+    found = await MidiOut.ports();
+    fill(ports, el("option", { value: "" }, found.length ? "None" : "No device found"), ...found.map(({ id, name }) => el("option", { value: id }, name ?? id)));
+  }) }, "Find devices");
+  ports.addEventListener("change", () => {
+    player.midiOut?.silence(0);
+    const port = found.find(({ id }) => id === ports.value);
+    player.midiOut = port ? new MidiOut(port) : null;
+  });
+  return el(
+    "div",
+    { id: "sound-menu", class: "popover", popover: "", role: "group", "aria-label": "Sound" },
+    el("label", { class: "row" }, el("span", {}, "Volume"), volume),
+    el("div", { class: "row" }, el("span", {}, "MIDI out"), ports, find),
+    el("label", { class: "row" }, inside, el("span", {}, "The studio's own sound")),
+  );
+}

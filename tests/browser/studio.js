@@ -1,0 +1,177 @@
+// @ts-check
+// Starts the studio and opens its page, with account of what it complains about and whom it asks.
+
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+import { after, before } from "node:test";
+
+import { PROGRAM, launch, temporary } from "./browser.js";
+
+/** A studio that runs already, instead of one of the test's own. */
+const RUNNING = process.env.STUDIO_URL;
+/** Milliseconds that the program may take until it serves: in debug builds, models load slowly. */
+const PATIENCE = 120_000;
+
+/** @typedef {import("playwright-core").Page} Page */
+
+/** Sizes of windows that the studio is tried at. */
+export const SIZES = {
+  desktop: { viewport: { width: 1280, height: 800 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true },
+};
+
+/**
+ * Starts the program's studio, with styles of its own.
+ * @returns {Promise<{ url: string, stop: () => void }>}
+ */
+export async function startStudio() {
+  if (RUNNING) return { url: RUNNING, stop: () => {} };
+  const styles = join(temporary("controlgen-studio"), "styles");
+  const server = spawn(PROGRAM, ["studio", "--no-open", "--port", "0", "--json", "--styles", styles], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stop = () => server.kill();
+  process.on("exit", stop);
+  let [said, complained] = ["", ""];
+  server.stderr.on("data", (data) => (complained += data));
+  const url = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the studio doesn't serve: ${complained}`)), PATIENCE);
+    server.on("exit", (code) => reject(new Error(`the studio ended with ${code}: ${complained}`)));
+    server.stdout.on("data", (data) => {
+      said += data;
+      try {
+        resolve(JSON.parse(said).address);
+        clearTimeout(timer);
+      } catch {
+        // Not all of it yet.
+      }
+    });
+  });
+  return { url, stop };
+}
+
+/**
+ * A browser and a studio for the tests of a file, from before the first to after the last.
+ * @returns {{ browser: import("playwright-core").Browser, url: string }}
+ */
+export function withStudio() {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {{ url: string, stop: () => void }} */
+  let studio;
+  before(async () => {
+    studio = await startStudio();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    studio?.stop();
+  });
+  return {
+    get browser() {
+      return browser;
+    },
+    get url() {
+      return studio.url;
+    },
+  };
+}
+
+/**
+ * Opens the page, and waits until the map is there.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {(page: Page) => Promise<void>} [prepare] before the page is asked for
+ */
+export async function openStudio(browser, url, options = {}, prepare = async () => {}) {
+  const context = await browser.newContext({ acceptDownloads: true, ...options });
+  // Machines that build at the same time are slow; what never happens fails nevertheless.
+  context.setDefaultTimeout(PATIENCE);
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const complaints = [];
+  /** @type {{ method: string, path: string }[]} */
+  const requests = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error.stack ?? error)));
+  page.on("request", (request) => {
+    const asked = request.url();
+    if (asked.startsWith(url)) requests.push({ method: request.method(), path: new URL(asked).pathname });
+    else if (!asked.startsWith("data:") && !asked.startsWith("blob:")) complaints.push(`asks for ${asked}`);
+  });
+  await prepare(page);
+  await page.goto(url);
+  await page.waitForSelector("body.ready");
+  await page.waitForFunction(() => document.studio.app.session.map !== null);
+  return { context, page, complaints, requests };
+}
+
+/**
+ * Where a point of the map is in the window: that of a real window, away from what lies over the map.
+ * @param {Page} page
+ */
+export async function somePoint(page) {
+  return page.evaluate(() => {
+    const { app, map } = document.studio;
+    const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
+    const { xs, ys } = app.session.points;
+    for (let i = 0; i < xs.length; i++) {
+      const { x, y } = map.view.toScreen(xs[i], ys[i]);
+      const isClear = x > 20 && x < box.width - 70 && y > 60 && y < box.height - 60 && !map.hitsPuck(x, y, true);
+      const isOnTop = isClear && document.elementFromPoint(box.x + x, box.y + y)?.id === "map-overlay";
+      if (isOnTop) return { x: box.x + x, y: box.y + y };
+    }
+    throw new Error("no point is in sight");
+  });
+}
+
+/**
+ * Where the puck is in the window.
+ * @param {Page} page
+ */
+export async function puckPlace(page) {
+  return page.evaluate(() => {
+    const { map } = document.studio;
+    const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
+    const place = map.puck.place;
+    if (!place) throw new Error("there is no puck");
+    const { x, y } = map.view.toScreen(place.x, place.y);
+    return { x: box.x + x, y: box.y + y };
+  });
+}
+
+/**
+ * Waits until the audio graph runs and sounds.
+ * @param {Page} page
+ */
+export async function untilHeard(page) {
+  await page.waitForFunction(() => {
+    const { player } = document.studio.app;
+    return player.isPlaying && player.context?.state === "running" && (player.output?.peak() ?? 0) > 0.005;
+  });
+}
+
+/**
+ * Drags through places of the window.
+ * @param {Page} page
+ * @param {{ x: number, y: number }[]} places
+ */
+export async function drag(page, places) {
+  await page.mouse.move(places[0].x, places[0].y);
+  await page.mouse.down();
+  for (const { x, y } of places.slice(1)) await page.mouse.move(x, y, { steps: 6 });
+  await page.mouse.up();
+}
+
+/**
+ * Opens one of the tools at the side.
+ * @param {Page} page
+ * @param {"make" | "corners" | "mix" | "styles" | "history"} id
+ */
+export async function openTab(page, id) {
+  await page.evaluate((id) => document.studio.tabs.show(id), id);
+}

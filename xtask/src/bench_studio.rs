@@ -1,0 +1,190 @@
+//! `cargo xtask bench studio`: how long a step of decoding takes over HTTP, and what hostile requests get.
+
+mod client;
+mod hostile;
+mod server;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::process::{self, answer, say};
+use client::Client;
+use server::Server;
+
+/// A step should take less than this.
+const GOAL_MS: f64 = 50.0;
+/// The page should weigh less than this.
+const GOAL_PAGE_BYTES: f64 = 1e6;
+/// Memory may grow by this share while it decodes, which allocators need.
+const GOAL_GROWTH: f64 = 0.1;
+/// Clients that ask at once.
+const CLIENTS: [usize; 2] = [1, 8];
+/// Before anything is timed.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Places that are decoded by turns.
+const N_PLACES: usize = 64;
+
+/// What is to be measured.
+#[derive(Debug, Args)]
+pub(crate) struct BenchStudio {
+    /// The program [default: its release build, made first]
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<PathBuf>,
+    /// The model folder [default: the model in the program]
+    #[arg(long, value_name = "FOLDER")]
+    model: Option<PathBuf>,
+    /// How long each number of clients decodes
+    #[arg(long, default_value_t = 30.0)]
+    seconds: f64,
+    /// Send what nobody should send, and say what each got, instead of timing
+    #[arg(long)]
+    hostile: bool,
+    /// Write the figures as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &BenchStudio) -> Result<()> {
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => process::build_controlgen()?,
+    };
+    let server = Server::start(&program, args.model.as_deref())?;
+    say(&format!("serving at {}", server.address()));
+    let figures =
+        if args.hostile { hostile::run(&server)? } else { latency(&server, args.seconds)? };
+    match &args.json {
+        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&figures)?)
+            .with_context(|| format!("can't write {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+/// Times decoding.
+fn latency(server: &Server, seconds: f64) -> Result<Value> {
+    let length = Duration::try_from_secs_f64(seconds).context("no length of time")?;
+    let bodies = bodies(server)?;
+    decode(server, &bodies, 1, WARM_UP)?;
+    let page = server.page_bytes();
+    answer(&format!(
+        "page: {:.0} kB in all (goal: below {:.0} kB)",
+        page / 1e3,
+        GOAL_PAGE_BYTES / 1e3
+    ));
+    answer(&format!(
+        "clients  requests  requests/s  p50 ms  p99 ms  most ms  MiB before  after  (goals: below {GOAL_MS} ms a \
+         step, memory flat)"
+    ));
+    let mut rows = Vec::new();
+    for clients in CLIENTS {
+        let before = server.memory_mib()?;
+        let started = Instant::now();
+        let mut times = decode(server, &bodies, clients, length)?;
+        let elapsed = started.elapsed().as_secs_f64();
+        let after = server.memory_mib()?;
+        times.sort_by(f64::total_cmp);
+        ensure!(!times.is_empty(), "nothing was decoded in {seconds} s");
+        let at = |share: f64| quantile(&times, share);
+        let (p50, p99, most) = (at(0.5), at(0.99), at(1.0));
+        let rate = times.len() as f64 / elapsed;
+        answer(&format!(
+            "{clients:7}  {:8}  {rate:10.1}  {p50:6.2}  {p99:6.2}  {most:7.1}  {before:10.1}  {after:5.1}  {}",
+            times.len(),
+            verdict(p99, before, after),
+        ));
+        rows.push(json!({
+            "clients": clients, "requests": times.len(), "requests_per_second": rate, "p50_ms": p50,
+            "p99_ms": p99, "max_ms": most, "memory_before_mib": before, "memory_after_mib": after,
+        }));
+    }
+    Ok(json!({ "page_bytes": page, "decode": rows }))
+}
+
+fn verdict(p99: f64, before: f64, after: f64) -> &'static str {
+    match (p99 < GOAL_MS, after <= before * (1.0 + GOAL_GROWTH)) {
+        (true, true) => "reached",
+        (false, true) => "TOO SLOW",
+        (true, false) => "MEMORY GREW",
+        (false, false) => "TOO SLOW, MEMORY GREW",
+    }
+}
+
+/// The value that a share of sorted values lies at or below.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    #[expect(clippy::cast_sign_loss, reason = "a share of a count")]
+    let at = (share * sorted.len() as f64).ceil() as usize;
+    sorted[at.clamp(1, sorted.len()) - 1]
+}
+
+/// Requests to decode, each of another place.
+fn bodies(server: &Server) -> Result<Vec<String>> {
+    let mut client = Client::connect(server.socket())?;
+    let model = client.get_json("/api/v1/model")?;
+    let n_windows = model["n_windows"].as_u64().context("the model has no windows")?;
+    let mut bodies = Vec::new();
+    for number in 0..N_PLACES as u64 {
+        let index = number * n_windows / N_PLACES as u64;
+        let window = client.get_json(&format!("/api/v1/windows/{index}"))?;
+        let z = &window["window"]["z"];
+        bodies.push(json!({ "z": [z], "temperature": 0.5, "seed": number }).to_string());
+    }
+    Ok(bodies)
+}
+
+/// Milliseconds of each request of some clients that ask one after the other for a time.
+fn decode(
+    server: &Server,
+    bodies: &[String],
+    clients: usize,
+    length: Duration,
+) -> Result<Vec<f64>> {
+    let until = Instant::now() + length;
+    let client = |first: usize| -> Result<Vec<f64>> {
+        let mut client = Client::connect(server.socket())?;
+        let mut times = Vec::new();
+        for body in bodies.iter().cycle().skip(first) {
+            let asked = Instant::now();
+            if asked >= until {
+                break;
+            }
+            let reply = client.post("/api/v1/decode", "application/json", body.as_bytes())?;
+            times.push(asked.elapsed().as_secs_f64() * 1e3);
+            if reply.status != 200 {
+                bail!("decoding was answered with {}: {}", reply.status, reply.text());
+            }
+        }
+        Ok(times)
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients)
+            .map(|number| {
+                let client = &client;
+                scope.spawn(move || client(number * N_PLACES / clients))
+            })
+            .collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            match thread.join() {
+                Ok(times) => all.extend(times?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(all)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_were_measured() {
+        let sorted: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!([0.5, 0.99, 1.0].map(|share| quantile(&sorted, share)), [100.0, 198.0, 200.0]);
+        assert_eq!(quantile(&[7.0], 0.5), 7.0);
+    }
+}
