@@ -83,11 +83,14 @@ pub struct ExecutorOptions {
     pub work: Option<PathBuf>,
 }
 
-/// Runs an executor until it is told to stop.
+/// Runs an executor until it is told to stop. It waits for its scheduler to be there.
 ///
 /// # Errors
-/// Where it can't listen, or no scheduler answers.
+/// Where it can't listen, or its folder can't be made.
 pub async fn executor(options: &ExecutorOptions) -> Result<()> {
+    // Ballista would forget to remove one of its own.
+    let temporary = tempfile::tempdir()?;
+    let work = options.work.as_deref().unwrap_or(temporary.path());
     let config = ExecutorProcessConfig {
         bind_host: options.bind.clone(),
         external_host: options.host.clone(),
@@ -97,7 +100,7 @@ pub async fn executor(options: &ExecutorOptions) -> Result<()> {
         scheduler_port: options.scheduler_port,
         scheduler_connect_timeout_seconds: 30,
         vcores: options.vcores,
-        work_dir: options.work.as_ref().map(|path| path.display().to_string()),
+        work_dir: Some(work.display().to_string()),
         memory_pool_size: options.memory,
         executor_heartbeat_interval_seconds: HEARTBEAT,
         // Shuffled rows of jobs that are over, and of runs that were broken off.

@@ -163,7 +163,8 @@ impl Runner {
             &BallistaConfig::default(),
             plan,
             &ClusterCodec::default(),
-            uuid::Uuid::new_v4().to_string(),
+            // One for all plans: executors keep what they know of files for each session.
+            self.context.session_id(),
             self.context.copied_config(),
         )
         .await?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Cluster, Dir};
+use crate::support::{Answer, Cluster, Dir};
 
 /// Folders and files that have their own names but are not whole, and temporary ones.
 fn leftovers(out: &Path) -> Vec<String> {
@@ -76,6 +76,26 @@ fn a_scheduler_without_executors_is_named() {
     assert!(answer.stderr.contains("no executor has registered at"), "{}", answer.stderr);
 }
 
+/// Fails with `expected` and leaves nothing half-written; goes on once the cause is gone.
+fn fails_and_goes_on(dir: &Dir, out: &str, fail: impl FnOnce(&str) -> Answer, expected: &str) {
+    let plan = dir.plan(out, None);
+    let answer = fail(&plan);
+    assert_eq!(answer.code, Some(1), "{}", answer.stderr);
+    assert!(answer.stderr.contains(expected), "{}", answer.stderr);
+    assert_eq!(leftovers(&dir.path(out)), Vec::<String>::new());
+    let answer = dir.run(&["run", &plan, "--local"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+}
+
+/// A limit on the size of files, which everybody may set, in place of a disk that is full.
+#[test]
+fn a_file_that_can_t_be_written_is_named_and_leaves_nothing_half_written() {
+    let dir = Dir::new(24);
+    let limited = |plan: &str| dir.run_limited(&["run", plan, "--local"]);
+    fails_and_goes_on(&dir, "limited", limited, "File too large");
+}
+
+/// A real disk, for those who may mount one.
 #[test]
 fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     if std::env::var_os("CONTROLGEN_TEST_MOUNT").is_none() {
@@ -84,16 +104,18 @@ fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     let dir = Dir::new(24);
     let out = dir.path("small");
     std::fs::create_dir_all(&out).unwrap();
-    let mounted = |words: &[&str]| {
+    let mount = |words: &[&str]| {
         let (program, words) = words.split_first().unwrap();
         let status = std::process::Command::new(program).args(words).arg(&out).status();
         assert!(status.unwrap().success());
     };
-    mounted(&["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
-    let answer = dir.run(&["run", &dir.plan("small", None), "--local"]);
-    let left = leftovers(&out);
-    mounted(&["umount"]);
-    assert_eq!(answer.code, Some(1), "{}", answer.stderr);
-    assert!(answer.stderr.contains("No space left on device"), "{}", answer.stderr);
-    assert_eq!(left, Vec::<String>::new());
+    mount(&["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
+    let fail = |plan: &str| {
+        let answer = dir.run(&["run", plan, "--local"]);
+        // More room.
+        mount(&["mount", "-o", "remount,size=64m"]);
+        answer
+    };
+    fails_and_goes_on(&dir, "small", fail, "No space left on device");
+    mount(&["umount"]);
 }

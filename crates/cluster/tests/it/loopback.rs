@@ -16,7 +16,7 @@ fn a_cluster_gives_what_one_machine_gives_also_when_an_executor_dies() {
     one.assert_same(&dir.results("cluster"));
 
     let plan = dir.plan("killed", None);
-    let running = dir.start("", &["run", &plan, "--scheduler", &cluster.url]);
+    let running = dir.start(&["run", &plan, "--scheduler", &cluster.url]);
     let mut dying = Some(cluster.executors.remove(0));
     let answer = running.finish(|line| {
         if line.starts_with("encode:")

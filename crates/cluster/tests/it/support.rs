@@ -1,5 +1,6 @@
 //! A folder with MIDI files and plans, and the program run in it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use controlgen::table::{LatentRow, WindowRow, read_latents, read_windows};
 use gmm::GaussianMixture;
 use note_seq::midi::{self, WriteOptions};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_controlgen-cluster");
 /// The trained model of the repository.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/model");
 /// Nothing here takes longer.
@@ -68,20 +70,36 @@ impl Dir {
         path.display().to_string()
     }
 
-    /// Starts the program in this folder, or one below it.
-    pub(crate) fn start(&self, below: &str, words: &[&str]) -> Running {
-        let child = Command::new(env!("CARGO_BIN_EXE_controlgen-cluster"))
-            .args(words)
-            .current_dir(self.path(below))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Running { child }
+    /// Starts the program in this folder.
+    pub(crate) fn start(&self, words: &[&str]) -> Running {
+        self.spawn(Command::new(PROGRAM).args(words).stderr(Stdio::piped()))
+    }
+
+    /// Starts scheduler or executor in a folder below this one; what they log lies there.
+    fn serve(&self, below: &str, words: &[&str]) -> Running {
+        let folder = self.path(below);
+        let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        self.spawn(Command::new(PROGRAM).args(words).stderr(log).current_dir(folder))
+    }
+
+    fn spawn(&self, command: &mut Command) -> Running {
+        if command.get_current_dir().is_none() {
+            command.current_dir(self.folder.path());
+        }
+        Running { child: command.stdout(Stdio::piped()).spawn().unwrap() }
     }
 
     pub(crate) fn run(&self, words: &[&str]) -> Answer {
-        self.start("", words).finish(|_| ())
+        self.start(words).finish(|_| ())
+    }
+
+    /// As [`Self::run`], but no file may grow beyond a few KiB.
+    pub(crate) fn run_limited(&self, words: &[&str]) -> Answer {
+        // Without the trap the signal would end the program before it is told.
+        let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, PROGRAM]).args(words).stderr(Stdio::piped());
+        self.spawn(&mut command).finish(|_| ())
     }
 
     pub(crate) fn results(&self, out: &str) -> Results {
@@ -152,13 +170,13 @@ impl Cluster {
     /// With an executor in each of some folders.
     pub(crate) fn start(dir: &Dir, folders: &[&str]) -> Self {
         let port = free_port();
-        let scheduler = dir.start("", &["scheduler", "--port", &port]);
+        let scheduler = dir.serve("", &["scheduler", "--port", &port]);
         std::thread::sleep(Duration::from_secs(1));
         let address = format!("127.0.0.1:{port}");
         let executors = folders.iter().map(|folder| {
             let (port, grpc) = (free_port(), free_port());
             let words = ["executor", "--scheduler", &address, "--vcores", "1", "--port", &port];
-            dir.start(folder, &[&words[..], &["--grpc-port", &grpc]].concat())
+            dir.serve(folder, &[&words[..], &["--grpc-port", &grpc]].concat())
         });
         let executors = executors.collect();
         std::thread::sleep(Duration::from_secs(1));
