@@ -132,7 +132,7 @@ impl FileReader<'_> {
         match self.options.same_window {
             // It is known already.
             SameWindow::Exact => window.window_id,
-            same => {
+            same @ SameWindow::Transposed => {
                 let mut bytes = [0; 8];
                 bytes.copy_from_slice(&same.hash(&self.options.kind, &window.tokens)[..8]);
                 u64::from_le_bytes(bytes)

@@ -188,12 +188,11 @@ impl Steps {
         let mut current: Option<(PartWriter, usize)> = None;
         let max_bytes = self.options.read.limits.max_bytes;
         listing::open(listed, max_bytes, fetch, &mut |found| {
-            let (mut part, n_left) = match current.take() {
-                Some(current) => current,
-                None => {
-                    let (chunk, n_files) = sizes.next().ok_or(CorpusError::Changed)?;
-                    (PartWriter::create(&self.folder, chunk, tag)?, n_files)
-                }
+            let (mut part, n_left) = if let Some(current) = current.take() {
+                current
+            } else {
+                let (chunk, n_files) = sizes.next().ok_or(CorpusError::Changed)?;
+                (PartWriter::create(&self.folder, chunk, tag)?, n_files)
             };
             let (facts, windows) = reader.read(found);
             part.push(&facts, &windows)?;
