@@ -124,6 +124,37 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 }
 
+test("two fingers make the map larger, about the place between them", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.phone);
+  const fingers = await context.newCDPSession(page);
+  const box = await page.locator("#map-overlay").boundingBox();
+  assert.ok(box);
+  const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const touch = (/** @type {"touchStart" | "touchMove" | "touchEnd"} */ type, /** @type {number} */ apart) =>
+    fingers.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: type === "touchEnd" ? [] : [-apart / 2, apart / 2].map((dx, id) => ({ x: middle.x + dx, y: middle.y, id })),
+    });
+  const seen = () =>
+    page.evaluate(({ x, y }) => {
+      const { view } = document.studio.map;
+      return { scale: view.scale, middle: view.toMap(x, y) };
+    }, { x: box.width / 2, y: box.height / 2 });
+  const before = await seen();
+  await touch("touchStart", 60);
+  for (const apart of [75, 90, 105, 120]) await touch("touchMove", apart);
+  await touch("touchEnd", 120);
+  await page.waitForFunction((scale) => document.studio.map.view.scale > 1.5 * scale, before.scale);
+  const after = await seen();
+  // Fingers that tremble less than a browser tells are not told.
+  assert.ok(Math.abs(after.scale / before.scale - 2) < 0.1, `${after.scale / before.scale} times as large`);
+  const moved = Math.hypot(after.middle.x - before.middle.x, after.middle.y - before.middle.y) * after.scale;
+  assert.ok(moved < 8, `what lay between the fingers has moved by ${moved} pixels`);
+  assert.ok(await page.evaluate(() => !document.studio.app.player.isPlaying), "two fingers are no tap");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("the other projections: styles told apart, and neighbours", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   for (const [name, id] of [["PCA", "pca"], ["LDA", "lda"]]) {

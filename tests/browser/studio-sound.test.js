@@ -103,3 +103,48 @@ test("what takes over does so on the grid of steps", async () => {
   assert.equal(told.onGrid, told.n);
   await context.close();
 });
+
+test("the notes go to a MIDI device, in time, and none is left on", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
+    // A device that notes what it is sent: this machine has none.
+    await page.addInitScript(() => {
+      /** @type {{ bytes: number[], at: number }[]} */
+      const sent = [];
+      const port = { id: "one", name: "A synthesiser", send: (/** @type {number[]} */ bytes, /** @type {number} */ at) => sent.push({ bytes, at }) };
+      Object.assign(window, { sent });
+      Object.assign(navigator, { requestMIDIAccess: async () => ({ outputs: new Map([["one", port]]) }) });
+    });
+  });
+  await page.locator("#sound").click();
+  await page.getByRole("button", { name: "Find devices" }).click();
+  await page.locator("#midi-port").selectOption({ label: "A synthesiser" });
+  await page.locator("#inside").uncheck();
+  await page.keyboard.press("Escape");
+  await page.locator("#generate").click();
+  await page.waitForFunction(() => document.studio.app.player.isPlaying && /** @type {any} */ (window).sent.length >= 6);
+  await page.locator("#play").click();
+  await page.waitForFunction(() => !document.studio.app.player.isPlaying);
+  const { sent, notes, secondsPerStep, isSilent } = await page.evaluate(() => {
+    const { app } = document.studio;
+    const { notes = [], qpm = 120 } = app.history.current ?? {};
+    return {
+      sent: /** @type {{ bytes: number[], at: number }[]} */ (/** @type {any} */ (window).sent),
+      notes: notes.map(({ pitch, start }) => ({ pitch, start })).sort((a, b) => a.start - b.start),
+      secondsPerStep: 60 / qpm / app.model.steps_per_quarter,
+      isSilent: !app.player.isAudible,
+    };
+  });
+  assert.ok(isSilent, "the studio's own sound is off");
+  const ons = sent.filter(({ bytes: [status] }) => status === 0x90);
+  assert.deepEqual(ons.slice(0, 3).map(({ bytes }) => bytes[1]), notes.slice(0, 3).map(({ pitch }) => pitch));
+  const between = (ons[1].at - ons[0].at) / 1000;
+  const written = (notes[1].start - notes[0].start) * secondsPerStep;
+  // The audio clock and the page's differ by a few milliseconds.
+  assert.ok(Math.abs(between - written) < 0.03, `${between} s between two notes that are written ${written} s apart`);
+  /** @type {Map<number, number>} */
+  const last = new Map();
+  for (const { bytes: [status, pitch] } of [...sent].sort((a, b) => a.at - b.at || b.bytes[0] - a.bytes[0])) last.set(pitch, status);
+  assert.ok([...last.values()].every((status) => status === 0x80), "every note is ended");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

@@ -3,6 +3,9 @@
 //! Each benchmark runs as the command it is on its own, one after the other, and leaves its rows as JSON; a
 //! benchmark that fails, or whose peer is not there, is named, and the others go on.
 
+mod rows;
+mod styles;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::process::{self, answer, say};
+use rows::{Row, corpus_rows, gmm_row, studio_rows, train_row};
+use styles::styles;
 
-/// Turns of what is timed here itself; the median counts.
-const TURNS: usize = 9;
-/// Files that a style is added from.
-const STYLE_FILES: usize = 5;
+/// Seconds of decoding over HTTP for each number of clients.
+const STUDIO_SECONDS: &str = "10";
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchAll {
@@ -57,10 +60,13 @@ enum Area {
     Corpus,
     /// What a musician waits for
     Styles,
+    /// A step of decoding over HTTP
+    Studio,
 }
 
 impl Area {
-    const ALL: [Self; 5] = [Self::Notes, Self::Gmm, Self::Train, Self::Corpus, Self::Styles];
+    const ALL: [Self; 6] =
+        [Self::Notes, Self::Gmm, Self::Train, Self::Corpus, Self::Styles, Self::Studio];
 
     fn name(self) -> &'static str {
         match self {
@@ -69,6 +75,7 @@ impl Area {
             Self::Train => "train",
             Self::Corpus => "corpus",
             Self::Styles => "styles",
+            Self::Studio => "studio",
         }
     }
 }
@@ -85,24 +92,6 @@ struct Table {
     rows: Vec<Row>,
     /// Areas that could not be measured, and why.
     skipped: Vec<(String, String)>,
-}
-
-/// One figure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Row {
-    area: String,
-    /// What was done, on what.
-    work: String,
-    unit: String,
-    /// Whether more is better.
-    more_is_better: bool,
-    threads: Option<u64>,
-    ours: f64,
-    peer: Option<f64>,
-    peer_name: Option<String>,
-    /// Times as good as the peer.
-    ratio: Option<f64>,
-    goal: Option<f64>,
 }
 
 pub(crate) fn run(args: &BenchAll) -> Result<()> {
@@ -181,12 +170,23 @@ fn measure(area: Area, args: &BenchAll, program: &PathBuf, folder: &Path) -> Res
             .flat_map(corpus_rows)
             .collect()),
         Area::Styles => styles(program, folder),
+        Area::Studio => {
+            let words =
+                ["--seconds".into(), STUDIO_SECONDS.into(), "--program".into(), program.into()];
+            Ok(bench("studio", &words)?.iter().flat_map(studio_rows).collect())
+        }
     }
 }
 
+/// The rows of a benchmark's JSON: a list of them, or one object with all.
 fn rows_of(file: &Path) -> Result<Vec<Value>> {
     let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no table", file.display()))
+    let table: Value = serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is no table", file.display()))?;
+    Ok(match table {
+        Value::Array(rows) => rows,
+        other => vec![other],
+    })
 }
 
 /// Problems on which mixtures are compared, as the peers' script makes them.
@@ -232,126 +232,6 @@ fn notes(args: &BenchAll, file: &Path) -> Result<Vec<Row>> {
         })
     };
     Ok(rows_of(file)?.iter().filter_map(row).collect())
-}
-
-fn gmm_row(value: &Value) -> Option<Row> {
-    let peer_name = value["peer_name"].as_str()?;
-    let (problem, dtype) = (value["problem"].as_str()?, value["dtype"].as_str()?);
-    let is_main = peer_name == "scikit-learn" && dtype == "float64";
-    Some(Row {
-        area: "gmm".to_owned(),
-        work: format!("EM iteration, {problem}, {dtype}"),
-        unit: "s".to_owned(),
-        more_is_better: false,
-        threads: value["threads"].as_str()?.parse().ok(),
-        ours: value["ours"].as_f64()?,
-        peer: value["peer_best"].as_f64().or_else(|| value["peer"].as_f64()),
-        peer_name: Some(peer_name.to_owned()),
-        ratio: value["ratio"].as_f64(),
-        goal: value["goal"].as_f64().filter(|_| is_main),
-    })
-}
-
-fn train_row(value: &Value) -> Option<Row> {
-    let full = value["work"].as_str()?;
-    let (work, unit) = full.split_once(", ")?;
-    Some(Row {
-        area: "train".to_owned(),
-        work: format!("{work}, {} units", value["units"]),
-        unit: unit.to_owned(),
-        more_is_better: unit == "sequences/s",
-        threads: value["threads"].as_u64(),
-        ours: value["ours"].as_f64()?,
-        peer: value["peer"].as_f64(),
-        peer_name: Some("PyTorch".to_owned()),
-        ratio: value["ratio"].as_f64(),
-        goal: value["goal"].as_f64(),
-    })
-}
-
-fn corpus_rows(value: &Value) -> Vec<Row> {
-    let (Some(files), Some(seconds)) = (value["files"].as_f64(), value["seconds"].as_f64()) else {
-        return Vec::new();
-    };
-    let row = |what: &str, unit: &str, more_is_better, ours| Row {
-        area: "corpus".to_owned(),
-        work: format!("{files} files, {}{what}", value["name"].as_str().unwrap_or_default()),
-        unit: unit.to_owned(),
-        more_is_better,
-        threads: value["threads"].as_u64(),
-        ours,
-        peer: None,
-        peer_name: None,
-        ratio: None,
-        goal: None,
-    };
-    let rate = row("", "files/s", true, files / seconds);
-    let peak = value["peak_mib"].as_f64().map(|peak| row(", peak memory", "MiB", false, peak));
-    std::iter::once(rate).chain(peak).collect()
-}
-
-/// What a musician waits for, from the start of the program to its end, with the model in it.
-fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
-    let made = folder.join("made");
-    let n_files = STYLE_FILES.to_string();
-    let synthesize = ["corpus", "synthesize", "--styles", "hymn", "--pieces", &n_files, "-o"];
-    let synthesize = synthesize.iter().map(OsString::from).chain([made.clone().into()]);
-    process::json(program, synthesize)?;
-    let mut files: Vec<OsString> = Vec::new();
-    for entry in std::fs::read_dir(made.join("hymn")).context("no music was made")? {
-        files.push(entry.context("the folder can't be listed")?.path().into());
-    }
-    files.sort();
-    files.retain(|file| Path::new(file).extension().is_some_and(|e| e == "mid"));
-    let own_styles = ["--styles".into(), folder.join("styles").into()];
-    let generate = |n: &str| -> Vec<OsString> {
-        let words = ["generate", "--style", "0", "-n", n, "-o"].map(OsString::from);
-        words.into_iter().chain([folder.join("out").into()]).collect()
-    };
-    let mut add: Vec<OsString> = vec!["style".into(), "add".into(), "timed".into()];
-    add.extend(files);
-    add.extend(own_styles.clone());
-    let mut remove: Vec<OsString> = ["style", "remove", "timed"].map(OsString::from).to_vec();
-    remove.extend(own_styles);
-    let works = [
-        ("start of the program, `--version`", vec!["--version".into()], None),
-        ("`generate -n 1`, start to end", generate("1"), None),
-        ("`generate -n 16`, start to end", generate("16"), None),
-        ("`style add`, five files, start to end", add, Some(remove)),
-    ];
-    let row = |(work, words, undo): (&str, Vec<OsString>, Option<Vec<OsString>>)| -> Result<Row> {
-        let mut millis = Vec::new();
-        for _ in 0..TURNS {
-            let _ = std::fs::remove_dir_all(folder.join("out"));
-            let start = Instant::now();
-            quietly(program, &words)?;
-            millis.push(start.elapsed().as_secs_f64() * 1e3);
-            undo.as_ref().map_or(Ok(()), |undo| quietly(program, undo))?;
-        }
-        millis.sort_by(f64::total_cmp);
-        Ok(Row {
-            area: "styles".to_owned(),
-            work: work.to_owned(),
-            unit: "ms".to_owned(),
-            more_is_better: false,
-            threads: None,
-            ours: millis[TURNS / 2],
-            peer: None,
-            peer_name: None,
-            ratio: None,
-            goal: None,
-        })
-    };
-    works.into_iter().map(row).collect()
-}
-
-/// Runs a program whose answers nobody reads.
-fn quietly(program: &PathBuf, words: &[OsString]) -> Result<()> {
-    let output = Command::new(program).args(words).output();
-    let output = output.with_context(|| format!("can't run {}", program.display()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{words:?} failed: {}", said.trim());
-    Ok(())
 }
 
 fn lines(rows: &[Row], before: Option<&Table>) -> Vec<String> {
@@ -413,38 +293,16 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn seconds(ours: f64) -> Row {
-        gmm_row(&json!({
-            "peer_name": "scikit-learn", "problem": "A", "dtype": "float64", "threads": "2",
-            "ours": ours, "peer": 3.0, "peer_best": 2.0, "ratio": 2.0 / ours, "goal": 12.0,
-        }))
-        .expect("a row of the mixture's table")
-    }
-
-    #[test]
-    fn a_row_of_each_table_is_read() {
-        let row = seconds(0.5);
-        assert_eq!((row.threads, row.peer, row.goal), (Some(2), Some(2.0), Some(12.0)));
-        let row = train_row(&json!({
-            "work": "sample one, ms", "units": 512, "threads": 1, "ours": 4.0, "peer": 12.0,
-            "ratio": 3.0, "goal": 3.0,
-        }))
-        .expect("a row of the model's table");
-        assert_eq!((row.work.as_str(), row.unit.as_str()), ("sample one, 512 units", "ms"));
-        assert!(!row.more_is_better);
-        let rows = corpus_rows(&json!({
-            "name": "made", "threads": 2, "files": 100.0, "seconds": 4.0, "peak_mib": 90.0,
-        }));
-        assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [25.0, 90.0]);
+    fn seconds(area: Area, ours: f64) -> Row {
+        Row::alone(area, "an iteration".to_owned(), "s", ours)
     }
 
     #[test]
     fn a_figure_is_compared_with_the_same_one_of_before() {
         // Half the seconds are twice as good; another area's row of the same name is not the same.
-        assert_eq!(earlier(&[seconds(1.0)], &seconds(0.5)), Some(2.0));
-        let other = Row { area: "train".to_owned(), ..seconds(1.0) };
-        assert_eq!(earlier(&[other], &seconds(0.5)), None);
+        let now = seconds(Area::Gmm, 0.5);
+        assert_eq!(earlier(&[seconds(Area::Gmm, 1.0)], &now), Some(2.0));
+        assert_eq!(earlier(&[seconds(Area::Train, 1.0)], &now), None);
     }
 }

@@ -9,8 +9,10 @@ pub const STYLE_COLORS: [&str; 8] =
 /// Degrees between the hues of one colour and the next: the golden angle, which no number of steps brings back.
 const HUE_STEP: f64 = 137.507_764_05;
 /// Lightnesses that take turns, each legible on a light page and on a dark one.
-const LIGHTNESSES: [f64; 3] = [0.56, 0.72, 0.64];
-const CHROMA: f64 = 0.12;
+const LIGHTNESSES: [f64; 3] = [0.5, 0.74, 0.62];
+const CHROMA: f64 = 0.1;
+/// The first hue: with it the first 25 colours lie furthest from each other.
+const FIRST_HUE: f64 = 140.0;
 
 /// The colour of the style at a place, as `#rrggbb`: one of [`STYLE_COLORS`] for the first, and one of its own for each
 /// after these.
@@ -26,7 +28,7 @@ pub fn style_color(place: usize) -> Cow<'static, str> {
         return STYLE_COLORS[place].into();
     };
     let lightness = LIGHTNESSES[own % LIGHTNESSES.len()];
-    let [r, g, b] = oklch(lightness, CHROMA, own as f64 * HUE_STEP);
+    let [r, g, b] = oklch(lightness, CHROMA, FIRST_HUE + own as f64 * HUE_STEP);
     format!("#{r:02x}{g:02x}{b:02x}").into()
 }
 
@@ -50,7 +52,9 @@ fn oklch(lightness: f64, chroma: f64, hue: f64) -> [u8; 3] {
         } else {
             1.055 * value.powf(1.0 / 2.4) - 0.055
         };
-        (255.0 * bent).round() as u8
+        #[expect(clippy::cast_sign_loss, reason = "0 to 255")]
+        let level = (255.0 * bent).round() as u8;
+        level
     })
 }
 
@@ -77,8 +81,10 @@ mod tests {
         for (n, one) in colors.iter().enumerate() {
             for (m, other) in colors[..n].iter().enumerate() {
                 let apart: f64 = one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum();
-                // Of 255 a channel: what is still seen side by side.
-                assert!(apart.sqrt() > 12.0, "{m} and {n}: {other:?}, {one:?}");
+                // Of 255 a channel: what is plainly seen, for as many styles as the program's model has and one more; and
+                // what is no longer the same colour.
+                let least = if n < 25 { 40.0 } else { 6.0 };
+                assert!(apart.sqrt() > least, "{m} and {n}: {other:?}, {one:?}");
             }
         }
     }

@@ -79,7 +79,8 @@ impl Table<'_> {
         self.post("no JSON", decode, json, b"{\"z\": [[")?;
         self.post("JSON 100,000 lists deep", decode, json, &vec![b'['; 100_000])?;
         self.post("not a number", decode, json, b"{\"z\": [[NaN]]}")?;
-        self.post("a latent of two numbers", decode, json, b"{\"z\": [[0, 1e300]]}")?;
+        self.post("a number that is out of range", decode, json, b"{\"z\": [[1e300]]}")?;
+        self.post("a latent of two numbers", decode, json, b"{\"z\": [[0, 1]], \"seed\": 1}")?;
         let many = format!("{{\"points\": [{{\"z\": []}}], \"n_windows\": {}}}", u64::MAX);
         self.post("a way of 2^64 windows", "/api/v1/path", json, many.as_bytes())?;
         self.post("JSON said to be text", decode, "text/plain", b"{}")?;

@@ -74,12 +74,12 @@ export class MakePanel {
       ),
       this.#generate,
       this.#dropped,
+      this.#made.root,
       el("div", { class: "dials" }, ...dials.general),
       el("h2", { id: "turn" }, "Turn", iconButton("undo", "All dials back to the middle", () => this.#reset(), { class: "quiet reset" })),
       el("div", { class: "dials", id: "attributes" }, ...dials.attributes),
       el("h2", {}, "Vary"),
       vary.root,
-      this.#made.root,
     );
     if (!dials.attributes.length) this.root.querySelector("#turn")?.remove();
     this.#made.show([]);

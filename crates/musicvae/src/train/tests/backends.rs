@@ -1,13 +1,14 @@
 //! Every backend in this build against `flex`: the same loss, the same gradients, the same training.
 //!
-//! `cargo test -p musicvae --features ndarray` compares two; with `tch` (see the README) three.
+//! `cargo test -p musicvae --features ndarray` compares two; with `tch` (see the README) three; with `wgpu`, which
+//! needs a Vulkan driver (Mesa's of software will do: `apt-get install mesa-vulkan-drivers`), four.
 
 use super::*;
 use crate::device;
 
-/// The devices of this build that need no GPU.
+/// The devices of this build that may need no GPU.
 fn devices() -> Vec<(&'static str, Device)> {
-    let cpu = |name: &&str| matches!(*name, "flex" | "ndarray" | "tch");
+    let cpu = |name: &&str| matches!(*name, "flex" | "ndarray" | "tch" | "wgpu");
     let names = device::available().into_iter().filter(cpu);
     names.map(|name| (name, device::parse(name).unwrap())).collect()
 }

@@ -1,0 +1,84 @@
+//! What a musician waits for, measured here itself.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Area;
+use super::rows::Row;
+use crate::process;
+
+/// Turns; the median counts.
+const TURNS: usize = 9;
+/// Files that a style is added from.
+const STYLE_FILES: usize = 5;
+
+/// What a musician waits for, from the start of the program to its end, with the model in it.
+pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
+    let made = folder.join("made");
+    let n_files = STYLE_FILES.to_string();
+    let synthesize = ["corpus", "synthesize", "--styles", "hymn", "--pieces", &n_files, "-o"];
+    let synthesize = synthesize.iter().map(OsString::from).chain([made.clone().into()]);
+    process::json(program, synthesize)?;
+    let mut files: Vec<OsString> = Vec::new();
+    for entry in std::fs::read_dir(made.join("hymn")).context("no music was made")? {
+        files.push(entry.context("the folder can't be listed")?.path().into());
+    }
+    files.sort();
+    files.retain(|file| Path::new(file).extension().is_some_and(|e| e == "mid"));
+    let own_styles = ["--styles".into(), folder.join("styles").into()];
+    let generate = |n: &str| -> Vec<OsString> {
+        let words = ["generate", "--style", "0", "-n", n, "-o"].map(OsString::from);
+        words.into_iter().chain([folder.join("out").into()]).collect()
+    };
+    let mut add: Vec<OsString> = vec!["style".into(), "add".into(), "timed".into()];
+    add.extend(files);
+    add.extend(own_styles.clone());
+    let mut remove: Vec<OsString> = ["style", "remove", "timed"].map(OsString::from).to_vec();
+    remove.extend(own_styles);
+    let works = [
+        ("start of the program, `--version`", vec!["--version".into()], None),
+        ("`generate -n 1`, start to end", generate("1"), None),
+        ("`generate -n 16`, start to end", generate("16"), None),
+        ("`style add`, five files, start to end", add, Some(remove)),
+    ];
+    let row = |(work, words, undo): (&str, Vec<OsString>, Option<Vec<OsString>>)| -> Result<Row> {
+        let mut millis = Vec::new();
+        for _ in 0..TURNS {
+            let _ = std::fs::remove_dir_all(folder.join("out"));
+            let start = Instant::now();
+            quietly(program, &words)?;
+            millis.push(start.elapsed().as_secs_f64() * 1e3);
+            undo.as_ref().map_or(Ok(()), |undo| quietly(program, undo))?;
+        }
+        millis.sort_by(f64::total_cmp);
+        Ok(Row::alone(Area::Styles, work.to_owned(), "ms", millis[TURNS / 2]))
+    };
+    let mut rows: Vec<Row> = works.into_iter().map(row).collect::<Result<_>>()?;
+    let _ = std::fs::remove_dir_all(folder.join("out"));
+    let generated = process::json(program, generate("1"))?;
+    if let Some(bytes) = generated["run"]["peak_memory_bytes"].as_f64() {
+        let work = "`generate -n 1`, peak memory".to_owned();
+        rows.push(Row::alone(Area::Styles, work, "MiB", bytes / f64::from(1 << 20)));
+    }
+    let bytes = std::fs::metadata(program).context("the program's size")?.len() as f64;
+    rows.push(Row::alone(
+        Area::Styles,
+        "the program, with its model".to_owned(),
+        "MB",
+        bytes / 1e6,
+    ));
+    Ok(rows)
+}
+
+/// Runs a program whose answers nobody reads.
+fn quietly(program: &PathBuf, words: &[OsString]) -> Result<()> {
+    let output = Command::new(program).args(words).output();
+    let output = output.with_context(|| format!("can't run {}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{words:?} failed: {}", said.trim());
+    Ok(())
+}
