@@ -198,11 +198,11 @@ impl<'a> Bench<'a> {
             std::fs::remove_dir_all(&out)?;
         }
         let text = format!(
-            "roots = [{:?}]\nout = {:?}\nmodel = {:?}\npartitions = {}\n[fit]\nn_components = {}\n\
+            "roots = [\"{}\"]\nout = \"{}\"\nmodel = \"{}\"\npartitions = {}\n[fit]\nn_components = {}\n\
              max_iter = {}\ntol = 0.0\n",
-            self.midi,
-            out,
-            self.model,
+            self.midi.display(),
+            out.display(),
+            self.model.display(),
             self.args.partitions,
             self.args.components,
             self.args.passes,

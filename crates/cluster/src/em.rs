@@ -71,13 +71,12 @@ fn is_done(job: &Job, before: Option<f64>, step: &EmStep) -> bool {
 
 /// Fits the mixture, from the last step if there is one.
 pub(crate) async fn fit(job: &Job, runner: &Runner, say: Say<'_>) -> Result<EmStep, FitError> {
-    let mut step = match last(job)? {
-        Some(step) => step,
-        None => {
-            let step = start(job, runner).await?;
-            step.save(&path(job, 0))?;
-            step
-        }
+    let mut step = if let Some(step) = last(job)? {
+        step
+    } else {
+        let step = start(job, runner).await?;
+        step.save(&path(job, 0))?;
+        step
     };
     let mut before = match step.iteration {
         0 => None,

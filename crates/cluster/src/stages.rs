@@ -175,22 +175,19 @@ impl Run<'_> {
             return Ok(CorpusReport::load(&target.join("report.json"))?);
         }
         let steps = self.job.steps()?;
-        let listing = match steps.listing()? {
-            Some(listing) => {
-                self.resumed("list");
-                listing
+        let listing = if let Some(listing) = steps.listing()? {
+            self.resumed("list");
+            listing
+        } else {
+            let start = self.begin("list", "looking for MIDI files");
+            let runtime = self.runner.context.runtime_env();
+            let mut in_stores = Vec::new();
+            for url in &self.job.plan.stores {
+                in_stores.extend(store::list(&runtime, url).await?);
             }
-            None => {
-                let start = self.begin("list", "looking for MIDI files");
-                let runtime = self.runner.context.runtime_env();
-                let mut in_stores = Vec::new();
-                for url in &self.job.plan.stores {
-                    in_stores.extend(store::list(&runtime, url).await?);
-                }
-                let listing = steps.list(in_stores, &Silent)?;
-                self.end("list", start, &format!("{} files", listing.n_files));
-                listing
-            }
+            let listing = steps.list(in_stores, &Silent)?;
+            self.end("list", start, &format!("{} files", listing.n_files));
+            listing
         };
         self.read(&steps, &listing).await?;
         let start = self.begin("group", "finding out which files belong together");

@@ -53,7 +53,7 @@ fn resolve(runtime: &RuntimeEnv, url: &str) -> Result<(Arc<dyn ObjectStore>, Pat
     let parsed = Url::parse(url).map_err(|_| bad())?;
     let path = Path::from_url_path(parsed.path()).map_err(|_| bad())?;
     let store = runtime
-        .object_store(&Address(parsed))
+        .object_store(Address(parsed))
         .map_err(|source| StoreError::Unknown { url: url.to_owned(), source: Box::new(source) })?;
     Ok((store, path))
 }

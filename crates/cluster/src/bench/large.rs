@@ -55,7 +55,7 @@ fn prepare(from: &Path, to: &Path, mebibytes: usize) -> Result<()> {
     let corpus = to.join("corpus");
     std::fs::create_dir_all(&corpus)?;
     std::fs::copy(from.join("corpus/report.json"), corpus.join("report.json"))?;
-    job.plan.out = to.to_owned();
+    to.clone_into(&mut job.plan.out);
     controlgen::artifact::JsonFormat::save(&job, &job.path())?;
     let rows = read_latents(&from.join("latents"), job.z_size)?.rows;
     let latents = to.join("latents");

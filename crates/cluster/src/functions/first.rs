@@ -126,11 +126,11 @@ impl Firsts {
 }
 
 fn numbers(side: &[First]) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter(side.iter().map(|first| first.as_ref().map(|f| f.0))))
+    Arc::new(side.iter().map(|first| first.as_ref().map(|f| f.0)).collect::<UInt64Array>())
 }
 
 fn rows(side: &[First]) -> ArrayRef {
-    Arc::new(BinaryArray::from_iter(side.iter().map(|first| first.as_ref().map(|f| &f.1))))
+    Arc::new(side.iter().map(|first| first.as_ref().map(|f| &f.1)).collect::<BinaryArray>())
 }
 
 /// The arguments of the function, as arrays of their types.
@@ -266,22 +266,24 @@ mod tests {
     fn columns(rows: &[(u64, bool, &str)]) -> Vec<ArrayRef> {
         vec![
             Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.0))),
-            Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.1)))),
+            Arc::new(rows.iter().map(|row| Some(row.1)).collect::<BooleanArray>()),
             Arc::new(BinaryArray::from_iter_values(rows.iter().map(|row| row.2.as_bytes()))),
         ]
     }
 
-    fn texts(kept: &ArrayRef) -> Vec<(Option<String>, Option<String>)> {
+    /// What is kept of each group: in train, held out; `-` where there is none.
+    fn texts(kept: &ArrayRef) -> Vec<(String, String)> {
         let sides = kept.as_struct();
         let text = |side: usize, at: usize| {
             let side = sides.column(side).as_binary::<i32>();
-            side.is_valid(at).then(|| String::from_utf8_lossy(side.value(at)).into_owned())
+            let bytes = if side.is_valid(at) { side.value(at) } else { b"-" };
+            String::from_utf8_lossy(bytes).into_owned()
         };
         (0..kept.len()).map(|at| (text(0, at), text(1, at))).collect()
     }
 
-    fn some(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    fn pairs(both: &[&str]) -> Vec<(String, String)> {
+        both.iter().map(|both| (both[..1].to_owned(), both[1..].to_owned())).collect()
     }
 
     #[test]
@@ -290,7 +292,7 @@ mod tests {
             (columns(&[(7, false, "g"), (3, true, "c"), (9, false, "i")]), vec![0, 0, 1]),
             (columns(&[(2, false, "b"), (5, true, "e"), (1, true, "a")]), vec![0, 0, 2]),
         ];
-        let expected = vec![(some("b"), some("c")), (some("i"), None), (None, some("a"))];
+        let expected = pairs(&["bc", "i-", "-a"]);
         for order in [[0, 1], [1, 0]] {
             let mut whole = Firsts::default();
             let mut merged = Firsts::default();
@@ -317,9 +319,12 @@ mod tests {
             .update_batch(&columns(&[(1, false, "aa"), (2, true, "b")]), &[0, 1], None, 2)
             .unwrap();
         let before = firsts.size();
-        assert_eq!(texts(&firsts.evaluate(EmitTo::First(1)).unwrap()), [(some("aa"), None)]);
+        assert_eq!(
+            texts(&firsts.evaluate(EmitTo::First(1)).unwrap()),
+            [("aa".to_owned(), "-".to_owned())]
+        );
         assert!(firsts.size() < before && firsts.n_bytes == 1);
-        assert_eq!(texts(&firsts.evaluate(EmitTo::All).unwrap()), [(None, some("b"))]);
+        assert_eq!(texts(&firsts.evaluate(EmitTo::All).unwrap()), pairs(&["-b"]));
     }
 
     #[test]
@@ -331,6 +336,6 @@ mod tests {
         let mut other = One::default();
         other.merge_batch(&state).unwrap();
         let kept = other.evaluate().unwrap().to_array().unwrap();
-        assert_eq!(texts(&kept), [(some("b"), None)]);
+        assert_eq!(texts(&kept), pairs(&["b-"]));
     }
 }

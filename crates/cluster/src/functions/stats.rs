@@ -136,16 +136,15 @@ impl Accumulator for Accumulated {
         let Some(window_id) = window_id.as_primitive_opt::<UInt64Type>() else {
             return exec_err!("windows' numbers must be u64, not {}", window_id.data_type());
         };
-        let step = match &self.step {
-            Some(step) => Arc::clone(step),
-            None => {
-                let spec = ScalarValue::try_from_array(spec, 0)?;
-                let Some(Some(spec)) = spec.try_as_str() else {
-                    return exec_err!("the step of `gmm_stats` must be a text");
-                };
-                let spec = serde_json::from_str(spec).map_err(external)?;
-                Arc::clone(self.step.insert(shared::step(&spec).map_err(external)?))
-            }
+        let step = if let Some(step) = &self.step {
+            Arc::clone(step)
+        } else {
+            let spec = ScalarValue::try_from_array(spec, 0)?;
+            let Some(Some(spec)) = spec.try_as_str() else {
+                return exec_err!("the step of `gmm_stats` must be a text");
+            };
+            let spec = serde_json::from_str(spec).map_err(external)?;
+            Arc::clone(self.step.insert(shared::step(&spec).map_err(external)?))
         };
         self.first = self.first.or(Some(window_id.value(0)));
         let Some(list) = z.as_fixed_size_list_opt() else {

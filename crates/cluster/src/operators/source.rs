@@ -101,10 +101,10 @@ pub fn chunks_exec(chunks: &[u32], n_partitions: usize) -> Result<Arc<dyn Execut
 
 /// The numbers in a batch.
 fn chunks_of(batch: &RecordBatch) -> Result<Vec<u32>> {
-    match batch.column(0).as_primitive_opt::<UInt32Type>() {
-        Some(chunks) => Ok(chunks.values().to_vec()),
-        None => exec_err!("chunks' numbers must be u32, not {}", batch.column(0).data_type()),
-    }
+    let Some(chunks) = batch.column(0).as_primitive_opt::<UInt32Type>() else {
+        return exec_err!("chunks' numbers must be u32, not {}", batch.column(0).data_type());
+    };
+    Ok(chunks.values().to_vec())
 }
 
 /// Reads the files of all chunks that come in.

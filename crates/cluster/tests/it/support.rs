@@ -18,7 +18,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_controlgen-cluster");
 /// The trained model of the repository.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/model");
 /// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A folder of a test.
 pub(crate) struct Dir {
@@ -58,11 +58,11 @@ impl Dir {
     /// Writes a plan whose results go to `out`, and gives its path.
     pub(crate) fn plan(&self, out: &str, model: Option<&str>) -> String {
         let text = format!(
-            "roots = [{:?}]\nout = {:?}\nmodel = {:?}\npartitions = 5\n[corpus]\nheldout = 0.2\n\
+            "roots = [\"{}\"]\nout = \"{}\"\nmodel = \"{}\"\npartitions = 5\n[corpus]\nheldout = 0.2\n\
              labels = \"first_folder\"\n[fit]\nn_components = 3\ncovariance_type = \"diag\"\n\
              n_start_windows = 60\nmax_iter = 6\ntol = 0.0\n",
-            self.path("midi"),
-            self.path(out),
+            self.path("midi").display(),
+            self.path(out).display(),
             model.unwrap_or(MODEL),
         );
         let path = self.path(&format!("{out}.toml"));
