@@ -174,7 +174,7 @@ impl ExecutionPlan for OperatorExec {
 }
 
 /// An error of ours in DataFusion's, with its causes in its text: only the text reaches other machines.
-fn external(error: impl std::error::Error) -> DataFusionError {
+pub(crate) fn external(error: impl std::error::Error) -> DataFusionError {
     DataFusionError::Execution(chain(&error))
 }
 

@@ -7,11 +7,12 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, StructArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, UInt16Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::operators::external;
 use crate::shared::{self, ModelSpec};
 
 /// The scalar function; its second argument is a [`ModelSpec`] in JSON.
@@ -69,7 +70,7 @@ fn parse(spec: &ScalarValue) -> Result<ModelSpec> {
     let Some(Some(spec)) = spec.try_as_str() else {
         return plan_err!("the model of `encode_windows` must be a text");
     };
-    serde_json::from_str(spec).map_err(|error| DataFusionError::External(Box::new(error)))
+    serde_json::from_str(spec).map_err(external)
 }
 
 fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
@@ -79,12 +80,10 @@ fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
     let Some(values) = list.values().as_primitive_opt::<UInt16Type>() else {
         return exec_err!("tokens must be u16, not {}", list.values().data_type());
     };
-    let external = |error| DataFusionError::External(Box::new(error));
     let (mean, std_dev) = if list.is_empty() {
         (Vec::new(), Vec::new())
     } else {
-        let model =
-            shared::model(spec).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let model = shared::model(spec).map_err(external)?;
         let posteriors = encode_tokens(&model, values.values(), |_| ()).map_err(external)?;
         (posteriors.mean, posteriors.std_dev)
     };
@@ -106,8 +105,7 @@ fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
 
 /// The fields of a posterior.
 fn fields(z_size: usize) -> Result<Fields> {
-    let length =
-        i32::try_from(z_size).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let length = i32::try_from(z_size).map_err(external)?;
     let item = Arc::new(Field::new("item", DataType::Float32, false));
     let list = DataType::FixedSizeList(item, length);
     Ok(Fields::from(vec![Field::new("mu", list.clone(), false), Field::new("sigma", list, false)]))

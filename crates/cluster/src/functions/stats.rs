@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, UInt64Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 use gmm::{Samples, SufficientStats};
 
+use crate::operators::external;
 use crate::shared::{self, EmStep};
 
 /// Rows of an E step.
@@ -70,10 +71,6 @@ pub fn stats_of(result: &[u8]) -> Result<SufficientStats> {
     let stats: SufficientStats = postcard::from_bytes(result).map_err(external)?;
     stats.check_format().map_err(external)?;
     Ok(stats)
-}
-
-fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 /// Rows that wait for a block to be full, and statistics of those before.
