@@ -49,6 +49,8 @@ enum Task {
     Parity(Parity),
     /// Format, lints, tests, documentation: what must pass before anything lands
     Check,
+    /// Lints, tests and documentation of the cluster runner, which `check` leaves out as it is slow to build
+    CheckCluster,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,5 +109,6 @@ fn main() -> anyhow::Result<()> {
         Task::Fetch(args) => fetch::run(&args),
         Task::FetchLakh(args) => fetch::run_lakh(&args),
         Task::Check => check::run(),
+        Task::CheckCluster => check::cluster(),
     }
 }

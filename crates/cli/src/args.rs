@@ -11,6 +11,7 @@ mod studio;
 mod style;
 mod train;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -113,6 +114,9 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Measure a model, or compare two measurements
     Eval(EvalArgs),
+    /// Build corpus, latents and mixture on many machines: what `controlgen-cluster` does
+    #[command(disable_help_flag = true)]
+    Cluster(ClusterArgs),
     /// List the named model configurations
     Presets,
     /// Make a model folder of a checkpoint that Magenta published
@@ -131,6 +135,13 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    /// What `controlgen-cluster` is told: `run PLAN --local`, `--help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The commands: each calls the library and says what came of it.
 
 mod attribute;
+mod cluster;
 mod corpus;
 mod demo;
 mod doctor;
@@ -82,6 +83,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Render(args) => render::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Eval(args) => eval::run(&context, args),
+        Command::Cluster(args) => cluster::run(&args.words),
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),
         Command::ExportTorch(args) => exchange::export_torch(&context, &args),

@@ -12,6 +12,7 @@ mod files;
 mod group;
 mod histogram;
 mod label;
+mod listing;
 mod merge;
 mod near;
 mod parts;
@@ -19,6 +20,7 @@ mod read;
 mod report;
 mod source;
 mod spill;
+pub mod steps;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -37,14 +39,14 @@ use self::label::Labeller;
 use self::merge::Parts;
 use self::parts::PartWriter;
 use self::read::FileReader;
-use self::source::{Chunk, Sources, Totals};
+use self::source::{Chunk, Contents, Sources, Totals};
 use self::work::Work;
 
 pub use files::MidiFile;
 pub use group::{GroupRule, split_of};
 pub use histogram::Histograms;
 pub use label::{LabelTable, Labels};
-pub use report::{CorpusReport, LabelCount, LargestGroup, SkippedFile};
+pub use report::{CorpusReport, LabelCount, LargestGroup, SkippedFile, WindowCounts};
 
 /// Which windows count as the same; of these one is kept on each side of the split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,16 @@ pub enum SameWindow {
     Exact,
     /// Those that are transpositions of each other, too.
     Transposed,
+}
+
+impl SameWindow {
+    /// What windows that count as the same have in common: the first 16 bytes of a BLAKE3 hash.
+    pub fn hash(self, kind: &Kind, tokens: &[u16]) -> [u8; 16] {
+        match self {
+            Self::Exact => kind.window_hash(tokens),
+            Self::Transposed => kind.window_hash(&kind.transposed_to_lowest(tokens)),
+        }
+    }
 }
 
 /// How a corpus is built.
@@ -108,6 +120,21 @@ impl CorpusOptions {
             seed: 0,
             read: ReadOptions { limits: Self::LIMITS, ..ReadOptions::default() },
         }
+    }
+
+    /// Checks what types don't.
+    fn check(&self) -> Result<(), CorpusError> {
+        if (0.0..1.0).contains(&self.heldout) {
+            Ok(())
+        } else {
+            Err(CorpusError::Heldout { found: self.heldout })
+        }
+    }
+
+    /// The files below the roots.
+    fn sources(&self) -> Result<Sources, CorpusError> {
+        let sources = Sources::find(&self.roots)?;
+        if sources.is_empty() { Err(no_midi_files(self, sources.n_others)) } else { Ok(sources) }
     }
 
     /// All that decides what a corpus holds: parts of another plan are of no use.
@@ -217,14 +244,9 @@ pub fn build(
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<CorpusReport, CorpusError> {
-    if !(0.0..1.0).contains(&options.heldout) {
-        return Err(CorpusError::Heldout { found: options.heldout });
-    }
+    options.check()?;
     let labeller = Labeller::new(&options.labels)?;
-    let sources = Sources::find(&options.roots)?;
-    if sources.is_empty() {
-        return Err(no_midi_files(options, sources.n_others));
-    }
+    let sources = options.sources()?;
     let work = Work::open(out, &options.plan(&sources, &labeller))?;
     match fill(options, &labeller, &sources, &work, progress) {
         Ok(report) => {
@@ -261,15 +283,21 @@ fn fill(
     let (parts, scratch) = (work.parts(), work.scratch());
     let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
     let report = parts.write(&work.corpus(), progress)?;
-    if report.n_windows() == 0 {
-        return Err(CorpusError::NoWindows {
-            kind: Box::new(options.kind.clone()),
-            n_files: report.n_files,
-            reasons: report.reasons(),
-        });
-    }
+    check_windows(options, &report)?;
     report.save(&work.corpus().join(report::FILE))?;
     Ok(report)
+}
+
+/// A corpus without a window is none.
+fn check_windows(options: &CorpusOptions, report: &CorpusReport) -> Result<(), CorpusError> {
+    if report.n_windows() > 0 {
+        return Ok(());
+    }
+    Err(CorpusError::NoWindows {
+        kind: Box::new(options.kind.clone()),
+        n_files: report.n_files,
+        reasons: report.reasons(),
+    })
 }
 
 /// Reads all files that have no part yet. One thread finds them, the others read.
@@ -282,14 +310,14 @@ fn read_files(
     let max_bytes = reader.options.read.limits.max_bytes;
     let (unit, folder) = (sources.total().1, work.parts());
     // No chunk waits: archives' bytes are in memory.
-    let (sender, receiver) = sync_channel::<Chunk>(0);
+    let (sender, receiver) = sync_channel::<Chunk<_>>(0);
     std::thread::scope(|scope| {
         let finder = scope.spawn(move || {
-            let is_done = |index| work.has_part(index);
-            sources.hand_out(max_bytes, &is_done, progress, &mut |c| sender.send(c).is_ok())
+            let (take, is_done) = (Contents { max_bytes }, |index| work.has_part(index));
+            sources.hand_out(&take, max_bytes, &is_done, progress, &mut |c| sender.send(c).is_ok())
         });
         let read = receiver.into_iter().par_bridge().try_for_each(|chunk| {
-            let mut part = PartWriter::create(&folder, chunk.index)?;
+            let mut part = PartWriter::create(&folder, chunk.index, "new")?;
             for found in chunk.files {
                 let (facts, windows) = reader.read(found);
                 part.push(&facts, &windows)?;

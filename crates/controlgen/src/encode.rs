@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use musicvae::Windows;
+use musicvae::{Posteriors, Windows};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, ArtifactResult, write_folder};
@@ -51,6 +51,24 @@ pub fn encode_corpus(
     })
 }
 
+/// Encodes windows that stand one after the other; `progress` hears how many are done.
+///
+/// # Errors
+/// Where the tokens are none of the model's windows.
+pub fn encode_tokens(
+    model: &Model,
+    tokens: &[u16],
+    progress: impl FnMut(usize),
+) -> ArtifactResult<Posteriors> {
+    let layout = model.config().musicvae.window();
+    let windows = Windows::new(tokens, &layout).map_err(|error| ArtifactError::Json {
+        path: "windows".into(),
+        format: "controlgen.corpus",
+        source: serde::de::Error::custom(error),
+    })?;
+    Ok(model.weights().encode_windows(windows, progress))
+}
+
 /// Collects windows and encodes them in chunks of a fixed size.
 struct Encoder<'a> {
     model: &'a Model,
@@ -73,22 +91,16 @@ impl Encoder<'_> {
     }
 
     fn flush(&mut self) -> ArtifactResult<()> {
-        let sizes = &self.model.config().musicvae;
+        let z_size = self.model.z_size();
         let rows = std::mem::take(&mut self.waiting);
         let tokens: Vec<u16> = rows.iter().flat_map(|row| row.tokens.iter().copied()).collect();
-        let layout = sizes.window();
-        let windows = Windows::new(&tokens, &layout).map_err(|error| ArtifactError::Json {
-            path: "windows".into(),
-            format: "controlgen.corpus",
-            source: serde::de::Error::custom(error),
-        })?;
         let mut done = 0;
-        let posteriors = self.model.weights().encode_windows(windows, |n| {
+        let posteriors = encode_tokens(self.model, &tokens, |n| {
             self.progress.advance((n - done) as u64);
             done = n;
-        });
+        })?;
         let vectors = |values: &[f32]| -> Vec<Vec<f32>> {
-            values.chunks_exact(sizes.z_size).map(<[f32]>::to_vec).collect()
+            values.chunks_exact(z_size).map(<[f32]>::to_vec).collect()
         };
         let latents = vectors(&posteriors.mean).into_iter().zip(vectors(&posteriors.std_dev));
         for (row, (mu, sigma)) in rows.into_iter().zip(latents) {

@@ -174,17 +174,23 @@ impl Kind {
         cut(&converter, sequence)
     }
 
-    /// First 8 bytes (little endian) of the BLAKE3 hash of the kind's name and the tokens (each
-    /// little endian).
+    /// First 8 bytes (little endian) of [`Self::window_hash`].
     pub fn window_id(&self, tokens: &[u16]) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.window_hash(tokens)[..8]);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// First 16 bytes of the BLAKE3 hash of the kind's name and the tokens (each little endian).
+    pub fn window_hash(&self, tokens: &[u16]) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.name.as_bytes());
         for token in tokens {
             hasher.update(&token.to_le_bytes());
         }
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-        u64::from_le_bytes(bytes)
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        bytes
     }
 
     /// Windows one after the other, as music. Chords are not written: they are in the melody.

@@ -45,7 +45,7 @@ impl MidiFile {
 }
 
 /// What a file is, by its ending, in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum FileKind {
     Midi,
     Zip,

@@ -39,6 +39,19 @@ impl Histograms {
         }
     }
 
+    /// Adds other counts.
+    pub(super) fn merge(&mut self, other: &Self) {
+        fn add<K: Ord + Clone>(to: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
+            for (key, n) in from {
+                *to.entry(key.clone()).or_default() += n;
+            }
+        }
+        add(&mut self.pitch, &other.pitch);
+        add(&mut self.density, &other.density);
+        add(&mut self.tempo, &other.tempo);
+        add(&mut self.metre, &other.metre);
+    }
+
     pub(super) fn count_window(&mut self, kind: &Kind, tokens: &[u16]) {
         let mut n_notes = 0_u32;
         kind.note_starts(tokens, |pitch| {

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::group::{hash_of, split_of};
 use super::near::{NearDuplicates, Sets};
-use super::parts::{self, FileFacts, Outcome, PartWindow};
-use super::report::{CorpusReport, LargestGroup};
+use super::parts::{self, FileFacts, Outcome, PartWindow, Writer};
+use super::report::{CorpusReport, LargestGroup, WindowCounts};
 use super::source::Totals;
 use super::spill::Spill;
 use super::{CorpusError, CorpusOptions};
@@ -63,6 +63,28 @@ impl Parts<'_> {
         progress.end();
         progress.begin("writing windows", "files", self.totals.n_files);
         self.write_table(out, &groups, &verdicts, progress, &mut report)?;
+        progress.end();
+        Ok(report)
+    }
+
+    /// Counts the files, and writes for each part the groups of its files: all that has to be known of
+    /// the others when a part's windows are compared with theirs.
+    pub(super) fn assign(&self, progress: &dyn Progress) -> Result<CorpusReport, CorpusError> {
+        let mut report = CorpusReport::new(self.options, self.totals.n_others);
+        progress.begin("finding repetitions", "files", self.totals.n_files);
+        let groups = self.groups(progress, &mut report)?;
+        let mut index = 0;
+        for part in 0..self.totals.n_chunks {
+            let mut writer = Writer::create(parts::groups_path(self.folder, part), "new")?;
+            for facts in parts::facts_of(self.folder, part) {
+                let facts = facts?;
+                writer.push(groups.name(index, &facts))?;
+                report.count_file(&facts);
+                index += 1;
+            }
+            writer.finish()?;
+        }
+        report.n_repeated = whole(groups.n_windows);
         progress.end();
         Ok(report)
     }
@@ -188,6 +210,7 @@ impl Parts<'_> {
         report: &mut CorpusReport,
     ) -> Result<(), CorpusError> {
         let kind = &self.options.kind;
+        let mut counts = WindowCounts::default();
         let mut writer = WindowsWriter::new(out, kind.n_tokens());
         let mut windows = parts::windows(self.folder, self.totals.n_chunks);
         let mut window = 0_u64;
@@ -195,29 +218,38 @@ impl Parts<'_> {
             let facts = facts?;
             let group = groups.name(index, &facts);
             let split = self.split(group);
-            let mut n_kept = 0;
             for _ in 0..facts.keys.len() {
                 let part = windows.next().ok_or(CorpusError::Changed)??;
                 let number = window;
                 window += 1;
                 if verdicts.dropped.get(number) {
-                    report.n_repeated += 1;
                     continue;
                 }
-                let seen = verdicts.seen.get(number);
-                report.count_window(split, seen);
-                report.histograms.count_window(kind, &part.tokens);
-                n_kept += 1;
-                writer.push(row(part, &facts, group, split, seen))?;
+                let row = row(part, &facts, group, split, verdicts.seen.get(number));
+                counts.count(kind, &row);
+                writer.push(row)?;
             }
-            report.count_file(&facts, n_kept);
+            report.count_file(&facts);
             progress.advance(1);
         }
+        report.n_repeated = whole(groups.n_windows);
+        report.add_windows(&counts);
         Ok(writer.finish()?)
     }
 }
 
-fn row(part: PartWindow, facts: &FileFacts, group: &str, split: Split, seen: bool) -> WindowRow {
+fn whole(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+/// A window's row in the table.
+pub(super) fn row(
+    part: PartWindow,
+    facts: &FileFacts,
+    group: &str,
+    split: Split,
+    seen: bool,
+) -> WindowRow {
     let file_hash = match &facts.outcome {
         Outcome::Read(read) => read.file_hash,
         Outcome::Refused { .. } => [0; 16],

@@ -2,7 +2,9 @@
 //! files of zstd. `facts` says what became of each file; `windows` holds the windows' tokens.
 //!
 //! Both are runs of records, each with its length before it, and are read from front to back. They
-//! live until the corpus is done and are read by the program that wrote them only.
+//! live until the corpus is done and are read by the program that wrote them only. Where the steps are
+//! spread over machines, a third holds where the chunk's files are (`listing`), a fourth the groups
+//! that they turned out to belong to (`groups`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::MidiFile;
+use super::listing::Listed;
 use crate::artifact::{ArtifactError, ArtifactResult, io};
 
 /// Quick: a part is read three times at most.
@@ -66,7 +69,7 @@ pub(super) struct PartWindow {
 }
 
 /// Writes records to a file that takes its name when it is whole.
-struct Writer {
+pub(super) struct Writer {
     path: PathBuf,
     temporary: PathBuf,
     zstd: zstd::Encoder<'static, BufWriter<File>>,
@@ -74,9 +77,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn create(path: PathBuf) -> ArtifactResult<Self> {
-        // Beside it, and not by its stem: the two files of a part differ in their ending only.
-        let temporary = path.with_added_extension("new");
+    /// `tag` sets the temporary file apart from those of others that may write the same one.
+    pub(super) fn create(path: PathBuf, tag: &str) -> ArtifactResult<Self> {
+        // Beside it, and not by its stem: the files of a part differ in their ending only.
+        let temporary = path.with_added_extension(tag);
         let file = File::create(&temporary).map_err(io("write", &temporary))?;
         let mut zstd = zstd::Encoder::new(BufWriter::new(file), ZSTD_LEVEL)
             .map_err(io("write", &temporary))?;
@@ -84,7 +88,7 @@ impl Writer {
         Ok(Self { path, temporary, zstd, record: Vec::new() })
     }
 
-    fn push<T: Serialize>(&mut self, value: &T) -> ArtifactResult<()> {
+    pub(super) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> ArtifactResult<()> {
         self.record.clear();
         let encoded = postcard::to_io(value, &mut self.record).map(|_| ());
         encoded.map_err(|error| self.damaged(error))?;
@@ -99,7 +103,7 @@ impl Writer {
         io("write", &self.temporary)(std::io::Error::other(error))
     }
 
-    fn finish(self) -> ArtifactResult<()> {
+    pub(super) fn finish(self) -> ArtifactResult<()> {
         let failed = |error| io("write", &self.path)(error);
         let buffer = self.zstd.finish().map_err(failed)?;
         let file = buffer.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -115,9 +119,9 @@ pub(super) struct PartWriter {
 }
 
 impl PartWriter {
-    pub(super) fn create(folder: &Path, index: u32) -> ArtifactResult<Self> {
-        let facts = Writer::create(facts_path(folder, index))?;
-        let windows = Writer::create(windows_path(folder, index))?;
+    pub(super) fn create(folder: &Path, index: u32, tag: &str) -> ArtifactResult<Self> {
+        let facts = Writer::create(facts_path(folder, index), tag)?;
+        let windows = Writer::create(windows_path(folder, index), tag)?;
         Ok(Self { facts, windows })
     }
 
@@ -153,6 +157,45 @@ pub(super) fn windows(
     n_parts: u32,
 ) -> impl Iterator<Item = ArtifactResult<PartWindow>> {
     records((0..n_parts).map(|index| windows_path(folder, index)).collect())
+}
+
+/// The facts of a part's files, in order.
+pub(super) fn facts_of(
+    folder: &Path,
+    index: u32,
+) -> impl Iterator<Item = ArtifactResult<FileFacts>> {
+    records(vec![facts_path(folder, index)])
+}
+
+/// The windows of a part's files, in order.
+pub(super) fn windows_of(
+    folder: &Path,
+    index: u32,
+) -> impl Iterator<Item = ArtifactResult<PartWindow>> {
+    records(vec![windows_path(folder, index)])
+}
+
+/// The groups of a part's files, in order.
+pub(super) fn groups_of(folder: &Path, index: u32) -> impl Iterator<Item = ArtifactResult<String>> {
+    records(vec![groups_path(folder, index)])
+}
+
+/// Where a part's files are, in order.
+pub(super) fn listing_of(
+    folder: &Path,
+    index: u32,
+) -> impl Iterator<Item = ArtifactResult<Listed>> {
+    records(vec![listing_path(folder, index)])
+}
+
+/// Where the groups of a part's files go.
+pub(super) fn groups_path(folder: &Path, index: u32) -> PathBuf {
+    folder.join(format!("{index:06}.groups"))
+}
+
+/// Where it is told where a part's files are.
+pub(super) fn listing_path(folder: &Path, index: u32) -> PathBuf {
+    folder.join(format!("{index:06}.listing"))
 }
 
 fn facts_path(folder: &Path, index: u32) -> PathBuf {
@@ -235,7 +278,7 @@ mod tests {
         let files = [file("a.mid", 3), file("b.mid", 0), file("c.mid", 5)];
         for (index, files) in [&files[..2], &files[2..]].into_iter().enumerate() {
             let index = index as u32;
-            let mut writer = PartWriter::create(folder.path(), index).unwrap();
+            let mut writer = PartWriter::create(folder.path(), index, "new").unwrap();
             for (facts, windows) in files {
                 writer.push(facts, windows).unwrap();
             }

@@ -130,10 +130,12 @@ impl FileReader<'_> {
     /// What makes two windows the same.
     fn key(&self, window: &PartWindow) -> u64 {
         match self.options.same_window {
+            // It is known already.
             SameWindow::Exact => window.window_id,
-            SameWindow::Transposed => {
-                let kind = &self.options.kind;
-                kind.window_id(&kind.transposed_to_lowest(&window.tokens))
+            same @ SameWindow::Transposed => {
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&same.hash(&self.options.kind, &window.tokens)[..8]);
+                u64::from_le_bytes(bytes)
             }
         }
     }

@@ -11,7 +11,7 @@ use super::parts::{FileFacts, Outcome};
 use super::{CorpusOptions, GroupRule, Labels, SameWindow};
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::kind::Kind;
-use crate::table::Split;
+use crate::table::{Split, WindowRow};
 
 /// The file in a corpus folder.
 pub(super) const FILE: &str = "report.json";
@@ -103,6 +103,42 @@ pub struct SkippedFile {
     pub reason: String,
     /// More about it.
     pub detail: Option<String>,
+}
+
+/// What windows that were kept add to a report. Those of parts of a corpus add up to those of the whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowCounts {
+    /// Windows to learn from.
+    pub n_train: usize,
+    /// Windows held out.
+    pub n_heldout: usize,
+    /// Of these, windows that are in train too.
+    pub n_heldout_seen: usize,
+    /// Windows of each label.
+    pub labels: BTreeMap<String, usize>,
+    /// What kind of music there is.
+    pub histograms: Histograms,
+}
+
+impl WindowCounts {
+    /// Counts a window.
+    pub fn count(&mut self, kind: &Kind, row: &WindowRow) {
+        match row.split {
+            Split::Train => self.n_train += 1,
+            Split::Heldout => {
+                self.n_heldout += 1;
+                self.n_heldout_seen += usize::from(row.seen);
+            }
+        }
+        self.histograms.count_window(kind, &row.tokens);
+        if let Some(label) = &row.label {
+            if let Some(n_windows) = self.labels.get_mut(label) {
+                *n_windows += 1;
+            } else if self.labels.len() < MAX_LABELS {
+                self.labels.insert(label.clone(), 1);
+            }
+        }
+    }
 }
 
 /// How much there is of a label.
@@ -215,8 +251,8 @@ impl CorpusReport {
         self.reasons_by_count().into_iter().map(|(reason, n)| format!("{n} {reason}")).collect()
     }
 
-    /// Counts what a file gave, `n_kept` windows of it.
-    pub(super) fn count_file(&mut self, facts: &FileFacts, n_kept: usize) {
+    /// Counts what a file gave, but for its windows.
+    pub(super) fn count_file(&mut self, facts: &FileFacts) {
         self.n_files += 1;
         self.n_files_labelled += usize::from(facts.label.is_some());
         match &facts.outcome {
@@ -232,29 +268,31 @@ impl CorpusReport {
                     self.skip(facts, reason.name(), None);
                 } else {
                     self.n_files_used += 1;
-                    self.count_label(facts, n_kept);
+                    self.count_label(facts);
                 }
             }
             Outcome::Refused { reason, detail } => self.skip(facts, reason, Some(detail.clone())),
         }
     }
 
-    fn count_label(&mut self, facts: &FileFacts, n_kept: usize) {
+    fn count_label(&mut self, facts: &FileFacts) {
         let Some(label) = &facts.label else { return };
         if self.labels.len() < MAX_LABELS || self.labels.contains_key(label) {
-            let count = self.labels.entry(label.clone()).or_default();
-            count.n_files += 1;
-            count.n_windows += n_kept;
+            self.labels.entry(label.clone()).or_default().n_files += 1;
         }
     }
 
-    /// Counts a window that was kept.
-    pub(super) fn count_window(&mut self, split: Split, seen: bool) {
-        match split {
-            Split::Train => self.n_train += 1,
-            Split::Heldout => {
-                self.n_heldout += 1;
-                self.n_heldout_seen += usize::from(seen);
+    /// Adds windows that were kept. Those that were not are repetitions, as which all windows have been
+    /// counted before.
+    pub fn add_windows(&mut self, counts: &WindowCounts) {
+        self.n_repeated = self.n_repeated.saturating_sub(counts.n_train + counts.n_heldout);
+        self.n_train += counts.n_train;
+        self.n_heldout += counts.n_heldout;
+        self.n_heldout_seen += counts.n_heldout_seen;
+        self.histograms.merge(&counts.histograms);
+        for (label, n_windows) in &counts.labels {
+            if let Some(count) = self.labels.get_mut(label) {
+                count.n_windows += n_windows;
             }
         }
     }

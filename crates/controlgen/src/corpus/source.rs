@@ -11,14 +11,14 @@ use std::time::UNIX_EPOCH;
 use walkdir::WalkDir;
 
 use super::CorpusError;
-use super::archive;
+use super::archive::{self, Member};
 use super::files::{FileKind, MidiFile};
 use crate::progress::Progress;
 
 /// A chunk is full with so many files, …
-const FILES_PER_CHUNK: usize = 256;
+pub(super) const FILES_PER_CHUNK: usize = 256;
 /// … or so many bytes of them: those of archives are in memory together.
-const BYTES_PER_CHUNK: u64 = 1 << 23;
+pub(super) const BYTES_PER_CHUNK: u64 = 1 << 23;
 
 /// What is to be read.
 pub(super) struct Sources {
@@ -58,6 +58,11 @@ impl Content {
         Self::Refused { reason, detail: why.to_string() }
     }
 
+    /// Of an archive that can't be read further.
+    pub(super) fn damaged_archive(why: impl Display) -> Self {
+        Self::refused("damaged_archive", why)
+    }
+
     pub(super) fn over_limit(n_bytes: u64, max_bytes: u64) -> Self {
         let detail = format!("the file has {n_bytes} bytes or more, the limit is {max_bytes}");
         Self::Refused { reason: "over_limit", detail }
@@ -65,11 +70,57 @@ impl Content {
 }
 
 /// Files that are read together.
-pub(super) struct Chunk {
+pub(super) struct Chunk<T = Found> {
     pub(super) index: u32,
-    pub(super) files: Vec<Found>,
+    pub(super) files: Vec<T>,
     /// What it counts for in [`Sources::total`].
     pub(super) weight: u64,
+}
+
+/// What is taken of a file that a walk meets.
+pub(super) trait Take {
+    /// What chunks are made of.
+    type Item;
+
+    /// Of a file on disk.
+    fn file(&self, file: MidiFile, path: &Path, n_bytes: u64) -> Self::Item;
+
+    /// Of the member of an archive that looks like MIDI and has so many before it that do.
+    fn member(
+        &self,
+        file: MidiFile,
+        place: (&Path, FileKind, u64),
+        member: &mut Member<'_>,
+    ) -> Self::Item;
+
+    /// Of an archive that can't be read further.
+    fn damaged(&self, file: MidiFile, error: std::io::Error) -> Self::Item;
+}
+
+/// Takes where files on disk are, and the bytes of members.
+pub(super) struct Contents {
+    pub(super) max_bytes: u64,
+}
+
+impl Take for Contents {
+    type Item = Found;
+
+    fn file(&self, file: MidiFile, path: &Path, n_bytes: u64) -> Found {
+        Found { file, content: Content::OnDisk { path: path.to_owned(), n_bytes } }
+    }
+
+    fn member(
+        &self,
+        file: MidiFile,
+        _place: (&Path, FileKind, u64),
+        member: &mut Member<'_>,
+    ) -> Found {
+        Found { file, content: member.content(self.max_bytes) }
+    }
+
+    fn damaged(&self, file: MidiFile, error: std::io::Error) -> Found {
+        Found { file, content: Content::damaged_archive(error) }
+    }
 }
 
 /// What came of handing out all chunks.
@@ -147,14 +198,16 @@ impl Sources {
     ///
     /// # Errors
     /// [`CorpusError::Changed`] if the files are not those that [`Self::find`] met.
-    pub(super) fn hand_out(
+    pub(super) fn hand_out<T: Take>(
         &self,
+        take: &T,
         max_bytes: u64,
         is_done: &dyn Fn(u32) -> bool,
         progress: &dyn Progress,
-        send: &mut dyn FnMut(Chunk) -> bool,
+        send: &mut dyn FnMut(Chunk<T::Item>) -> bool,
     ) -> Result<Totals, CorpusError> {
         let mut chunker = Chunker {
+            take,
             counts_files: self.n_archives == 0,
             is_done,
             progress,
@@ -168,11 +221,9 @@ impl Sources {
         };
         let (n_others, hash) = walk(&self.roots, &mut |met| {
             if met.kind == FileKind::Midi {
-                let file = met.file();
-                let (path, n_bytes) = (met.path.to_owned(), met.n_bytes);
+                let (file, n_bytes) = (met.file(), met.n_bytes);
                 chunker.position += n_bytes;
-                return Ok(chunker
-                    .push(n_bytes, || Found { file, content: Content::OnDisk { path, n_bytes } }));
+                return Ok(chunker.push(n_bytes, || take.file(file, met.path, n_bytes)));
             }
             Ok(chunker.archive(&met, max_bytes))
         })?;
@@ -247,13 +298,14 @@ impl Met<'_> {
 }
 
 /// Gathers files to chunks.
-struct Chunker<'a> {
+struct Chunker<'a, T: Take> {
+    take: &'a T,
     counts_files: bool,
     is_done: &'a dyn Fn(u32) -> bool,
     progress: &'a dyn Progress,
-    send: &'a mut dyn FnMut(Chunk) -> bool,
+    send: &'a mut dyn FnMut(Chunk<T::Item>) -> bool,
     /// The chunk's files, if they are wanted.
-    files: Vec<Found>,
+    files: Vec<T::Item>,
     n_files: usize,
     n_bytes: u64,
     /// Bytes on disk that are behind us, and those of the chunks before.
@@ -262,9 +314,9 @@ struct Chunker<'a> {
     totals: Totals,
 }
 
-impl Chunker<'_> {
+impl<T: Take> Chunker<'_, T> {
     /// Adds a file, which is only looked at if its chunk is wanted.
-    fn push(&mut self, n_bytes: u64, found: impl FnOnce() -> Found) -> bool {
+    fn push(&mut self, n_bytes: u64, found: impl FnOnce() -> T::Item) -> bool {
         if !(self.is_done)(self.totals.n_chunks) {
             self.files.push(found());
         }
@@ -278,12 +330,15 @@ impl Chunker<'_> {
     /// Adds the members of an archive. One that is damaged counts as a file that can't be read, after
     /// what could be.
     fn archive(&mut self, met: &Met<'_>, max_bytes: u64) -> bool {
-        let (start, mut goes_on) = (self.position, true);
+        let (start, mut goes_on, take) = (self.position, true, self.take);
+        let mut number = 0;
         let outcome = archive::read(met.path, met.kind, &mut |mut member| {
             self.position = start + member.consumed.min(met.n_bytes);
             let file = met.member(&member.name);
             let n_bytes = member.n_bytes.min(max_bytes);
-            goes_on = self.push(n_bytes, || Found { file, content: member.content(max_bytes) });
+            let place = (met.path, met.kind, number);
+            goes_on = self.push(n_bytes, || take.member(file, place, &mut member));
+            number += 1;
             goes_on
         });
         self.position = start + met.n_bytes;
@@ -292,10 +347,7 @@ impl Chunker<'_> {
                 self.totals.n_others += n_others;
                 goes_on
             }
-            Err(error) => {
-                let content = Content::refused("damaged_archive", error);
-                goes_on && self.push(0, || Found { file: met.file(), content })
-            }
+            Err(error) => goes_on && self.push(0, || take.damaged(met.file(), error)),
         }
     }
 

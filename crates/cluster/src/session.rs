@@ -1,0 +1,215 @@
+//! Where plans run: in this process, or on a Ballista cluster. The plans are the same.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ballista_core::config::BallistaConfig;
+use ballista_core::execution_plans::execute_physical_plan;
+use ballista_core::extension::SessionConfigExt;
+use ballista_core::registry::BallistaFunctionRegistry;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::physical_plan::{self, ExecutionPlan};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use thiserror::Error;
+
+use crate::codec::ClusterCodec;
+use crate::functions::{encode_windows, first_windows, gmm_stats};
+
+/// Times that a plan is run when the machine that holds its answer dies before it is fetched. Tasks of
+/// machines that die earlier are run again by the scheduler.
+const MAX_RUNS: usize = 4;
+
+/// The configuration of client, scheduler and executors.
+pub fn session_config() -> SessionConfig {
+    #[cfg(feature = "s3")]
+    let config = ballista_core::object_store::session_config_with_s3_support();
+    #[cfg(not(feature = "s3"))]
+    let config = SessionConfig::new_with_ballista();
+    config
+        .with_ballista_adaptive_query_planner(false)
+        .with_ballista_physical_extension_codec(Arc::new(ClusterCodec::default()))
+}
+
+/// A session that knows our functions.
+///
+/// # Errors
+/// Where DataFusion can't make one.
+pub fn session_state(config: SessionConfig) -> Result<SessionState> {
+    #[cfg(feature = "s3")]
+    let state = ballista_core::object_store::session_state_with_s3_support(config)?;
+    #[cfg(not(feature = "s3"))]
+    let state = ballista_core::utils::default_session_builder(config)?;
+    let mut builder = SessionStateBuilder::new_from_existing(state);
+    builder.scalar_functions().get_or_insert_default().push(encode_windows());
+    let aggregates = builder.aggregate_functions().get_or_insert_default();
+    aggregates.push(first_windows());
+    aggregates.push(gmm_stats());
+    Ok(builder.build())
+}
+
+/// The functions that executors look up by name.
+///
+/// # Errors
+/// As [`session_state`].
+pub fn functions() -> Result<BallistaFunctionRegistry> {
+    Ok((&session_state(session_config())?).into())
+}
+
+/// Why a cluster can't be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// Nothing answers at the address.
+    #[error("no scheduler answers at {url}; start one with `controlgen-cluster scheduler`")]
+    NoScheduler {
+        /// The address.
+        url: String,
+    },
+    /// There is a scheduler, but nobody to work.
+    #[error(
+        "no executor has registered at {url} within {seconds} seconds; start some with \
+         `controlgen-cluster executor --scheduler {url}`"
+    )]
+    NoExecutor {
+        /// The scheduler's address.
+        url: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+}
+
+/// Where plans run.
+pub struct Runner {
+    /// What plans are made with.
+    pub context: SessionContext,
+    scheduler: Option<String>,
+}
+
+impl Runner {
+    /// In this process, each stage in `n_partitions` parts.
+    ///
+    /// # Errors
+    /// As [`session_state`].
+    pub fn local(n_partitions: usize) -> Result<Self> {
+        Self::new(n_partitions, None)
+    }
+
+    /// On the cluster of a scheduler, such as `http://10.0.0.1:50050`.
+    ///
+    /// # Errors
+    /// As [`session_state`].
+    pub fn scheduler(n_partitions: usize, url: &str) -> Result<Self> {
+        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        let url = url.replacen("df://", "http://", 1).trim_end_matches('/').to_owned();
+        Self::new(n_partitions, Some(url))
+    }
+
+    fn new(n_partitions: usize, scheduler: Option<String>) -> Result<Self> {
+        let config = session_config().with_target_partitions(n_partitions.max(1));
+        let context = SessionContext::new_with_state(session_state(config)?);
+        Ok(Self { context, scheduler })
+    }
+
+    /// Waits until the cluster can work.
+    ///
+    /// # Errors
+    /// [`ClusterError`], after `patience`.
+    pub async fn wait(&self, patience: Duration) -> std::result::Result<(), ClusterError> {
+        let Some(url) = self.scheduler.clone() else { return Ok(()) };
+        let start = Instant::now();
+        loop {
+            let ready = format!("{url}/readyz");
+            let answer = tokio::task::spawn_blocking(move || is_ready(&ready)).await;
+            match answer {
+                Ok(Some(true)) => return Ok(()),
+                _ if start.elapsed() < patience => {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Ok(Some(false)) => {
+                    return Err(ClusterError::NoExecutor { url, seconds: patience.as_secs() });
+                }
+                Ok(None) | Err(_) => return Err(ClusterError::NoScheduler { url }),
+            }
+        }
+    }
+
+    /// Runs the plan that `plan` makes, and gives all its rows.
+    ///
+    /// # Errors
+    /// What went wrong, in the words of the task that failed.
+    pub async fn collect(
+        &self,
+        mut plan: impl AsyncFnMut() -> Result<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut run = 1;
+        loop {
+            let plan = plan().await?;
+            let Some(url) = &self.scheduler else {
+                return physical_plan::collect(plan, self.context.task_ctx()).await;
+            };
+            match self.remote(url, plan).await {
+                Err(error) if run < MAX_RUNS && is_lost(&error) => run += 1,
+                rows => return rows,
+            }
+        }
+    }
+
+    async fn remote(&self, url: &str, plan: Arc<dyn ExecutionPlan>) -> Result<Vec<RecordBatch>> {
+        let rows = execute_physical_plan::<PhysicalPlanNode>(
+            url.to_owned(),
+            &BallistaConfig::default(),
+            plan,
+            &ClusterCodec::default(),
+            // One for all plans: executors keep what they know of files for each session.
+            self.context.session_id(),
+            self.context.copied_config(),
+        )
+        .await?;
+        physical_plan::common::collect(rows).await
+    }
+}
+
+/// Whether a scheduler has executors; none where nothing answers.
+fn is_ready(url: &str) -> Option<bool> {
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(5)))
+        .http_status_as_error(false)
+        .build()
+        .new_agent();
+    let answer = agent.get(url).call().ok()?;
+    Some(answer.status().is_success())
+}
+
+/// Whether a machine was lost between doing its work and being asked for it, so that asking again helps.
+fn is_lost(error: &DataFusionError) -> bool {
+    let text = error.to_string();
+    // A task that failed says so; what is left are the ways in which a connection breaks.
+    !text.contains("runtime execution error")
+        && ["transport error", "Connection refused", "connection", "FetchFailed", "fetch partition"]
+            .iter()
+            .any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cluster_that_is_not_there_is_named() {
+        let runner = Runner::scheduler(2, "127.0.0.1:1").unwrap();
+        let error = runner.wait(Duration::ZERO).await.unwrap_err().to_string();
+        assert!(error.starts_with("no scheduler answers at http://127.0.0.1:1;"), "{error}");
+        Runner::local(2).unwrap().wait(Duration::ZERO).await.unwrap();
+    }
+
+    #[test]
+    fn lost_machines_are_told_from_failed_tasks() {
+        let lost = |text: &str| is_lost(&DataFusionError::Execution(text.to_owned()));
+        assert!(lost("GrpcConnectionError(\"tcp connect error: Connection refused\")"));
+        assert!(!lost("Task failed due to runtime execution error: connection of files"));
+        assert!(!lost("can't write x: No space left on device"));
+    }
+}

@@ -1,0 +1,148 @@
+//! What a process loads once and all its tasks use: models, and the mixtures of EM's steps.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use controlgen::artifact::{ArtifactError, JsonFormat};
+use controlgen::model::Model;
+use gmm::GaussianMixture;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Mixtures kept: that of the iteration at work and the one before.
+const MAX_MIXTURES: usize = 2;
+
+/// Why a task can't have what it needs.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SharedError {
+    /// A file can't be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The device can't be used here.
+    #[error(transparent)]
+    Device(#[from] musicvae::device::DeviceError),
+    /// There is another model at that place.
+    #[error(
+        "the model in {} has the hash {found}, not {expected}: all machines need the same one",
+        path.display()
+    )]
+    OtherModel {
+        /// The model folder.
+        path: PathBuf,
+        /// Its hash.
+        found: String,
+        /// That of the model that is wanted.
+        expected: String,
+    },
+    /// There is another mixture at that place.
+    #[error("{} is not the mixture that this pass is over", path.display())]
+    OtherMixture {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Which model encodes: what [`EncodeWindows`](crate::functions::EncodeWindows) is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// The model folder.
+    pub folder: PathBuf,
+    /// Its hash.
+    pub hash: String,
+    /// What runs it.
+    pub device: String,
+    /// Dimensions of its latent space.
+    pub z_size: usize,
+}
+
+/// A mixture on the way, as EM leaves it after each pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EmStep {
+    /// Passes made.
+    pub iteration: usize,
+    /// Mean log-likelihood of the windows under the mixture before the last pass, in nats; none at the start.
+    pub score: Option<f64>,
+    /// Windows of a pass; 0 at the start.
+    pub n_samples: f64,
+    /// Dimensions of the latents that it is on.
+    pub dimensions: Vec<usize>,
+    /// The mixture.
+    pub mixture: GaussianMixture,
+}
+
+impl JsonFormat for EmStep {
+    const FORMAT: &'static str = "controlgen.em_step";
+    const VERSION: u32 = 1;
+}
+
+/// Which step's mixture a pass is over: what [`GmmStats`](crate::functions::GmmStats) is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSpec {
+    /// The step's file.
+    pub path: PathBuf,
+    /// The BLAKE3 hash of its bytes.
+    pub hash: String,
+}
+
+impl StepSpec {
+    /// The spec of a file.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn of(path: &Path) -> Result<Self, ArtifactError> {
+        let bytes = read(path)?;
+        Ok(Self { path: path.to_owned(), hash: blake3::hash(&bytes).to_hex().to_string() })
+    }
+}
+
+/// The model of a spec, loaded by the first task that asks for it.
+///
+/// # Errors
+/// Where it can't be loaded, or is another one.
+pub fn model(spec: &ModelSpec) -> Result<Arc<Model>, SharedError> {
+    static MODELS: Mutex<BTreeMap<(PathBuf, String), Arc<Model>>> = Mutex::new(BTreeMap::new());
+    // Others wait meanwhile: one model is enough.
+    let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (spec.folder.clone(), spec.hash.clone());
+    if let Some(model) = models.get(&key) {
+        return Ok(Arc::clone(model));
+    }
+    let device = musicvae::device::parse(&spec.device)?;
+    let model = Model::load(&spec.folder, &device)?;
+    if model.hash() != spec.hash {
+        let (found, expected) = (model.hash().to_owned(), spec.hash.clone());
+        return Err(SharedError::OtherModel { path: spec.folder.clone(), found, expected });
+    }
+    let model = Arc::new(model);
+    models.insert(key, Arc::clone(&model));
+    Ok(model)
+}
+
+/// The step of a spec, loaded by the first task that asks for it.
+///
+/// # Errors
+/// Where it can't be loaded, or is another one.
+pub fn step(spec: &StepSpec) -> Result<Arc<EmStep>, SharedError> {
+    static STEPS: Mutex<Vec<(String, Arc<EmStep>)>> = Mutex::new(Vec::new());
+    let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, step)) = steps.iter().find(|(hash, _)| *hash == spec.hash) {
+        return Ok(Arc::clone(step));
+    }
+    if StepSpec::of(&spec.path)?.hash != spec.hash {
+        return Err(SharedError::OtherMixture { path: spec.path.clone() });
+    }
+    let step = Arc::new(EmStep::load(&spec.path)?);
+    steps.insert(0, (spec.hash.clone(), Arc::clone(&step)));
+    steps.truncate(MAX_MIXTURES);
+    Ok(step)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
+    std::fs::read(path).map_err(|source| ArtifactError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })
+}
