@@ -28,6 +28,8 @@ test("by keys alone: listen, move, draw a path, generate, choose, edit, undo, he
   await page.keyboard.press("p");
   for (let i = 0; i < 8; i++) await page.keyboard.press("ArrowUp");
   await page.keyboard.press("p");
+  // What sounds where the puck was let go is kept some time after the last key: not while other things are counted.
+  await page.waitForFunction(() => document.studio.app.history.takes.filter(({ how }) => how.startsWith("Puck")).length === 2);
   await page.locator("#play-path").focus();
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.studio.app.player.isPlaying && document.studio.app.history.current?.how.startsWith("Path"));
