@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use controlgen::artifact::ArtifactError;
+use controlgen::artifact::{ArtifactError, io};
 
 use crate::operators::Written;
 
@@ -54,15 +54,6 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>, ArtifactError> {
     }
     paths.sort();
     Ok(paths)
-}
-
-/// For `map_err`: an [`ArtifactError::Io`] of `action` on `path`.
-pub(crate) fn io(
-    action: &'static str,
-    path: &Path,
-) -> impl FnOnce(std::io::Error) -> ArtifactError {
-    let path = path.to_owned();
-    move |source| ArtifactError::Io { action, path, source }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use controlgen::artifact::with_causes;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -175,17 +176,5 @@ impl ExecutionPlan for OperatorExec {
 
 /// An error of ours in DataFusion's, with its causes in its text: only the text reaches other machines.
 pub(crate) fn external(error: impl std::error::Error) -> DataFusionError {
-    DataFusionError::Execution(chain(&error))
-}
-
-/// An error with its causes, on the machine that it happened on.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    DataFusionError::Execution(with_causes(&error))
 }

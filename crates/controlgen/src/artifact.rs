@@ -111,11 +111,20 @@ pub enum ArtifactError {
 /// The result of reading or writing a file of ours.
 pub type ArtifactResult<T> = Result<T, ArtifactError>;
 
+/// An error with its causes, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// For `map_err`: an [`ArtifactError::Io`] of `action` on `path`.
-pub(crate) fn io(
-    action: &'static str,
-    path: &Path,
-) -> impl FnOnce(std::io::Error) -> ArtifactError {
+pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ArtifactError {
     let path = path.to_owned();
     move |source| ArtifactError::Io { action, path, source }
 }

@@ -25,7 +25,7 @@ use gmm::select::Selection;
 use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, JsonFormat, read};
+use crate::artifact::{ArtifactError, JsonFormat, read, with_causes};
 use crate::model::Model;
 use crate::style_color::style_color;
 
@@ -137,7 +137,7 @@ impl Styles {
                     loaded.added.insert(style.name.clone(), Kept { style, path });
                 }
                 Err(error) => {
-                    loaded.skipped.push(SkippedStyle { path, reason: error::chain(&error) });
+                    loaded.skipped.push(SkippedStyle { path, reason: with_causes(&error) });
                 }
             }
         }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use controlgen::artifact::with_causes;
 use controlgen::attribute::AttributeError;
 use controlgen::generate::GenerateError;
 use controlgen::style::StyleError;
@@ -113,22 +114,10 @@ impl ApiError {
 
     /// A fault of the server: what it was goes to the log, and to the user, who is on the same machine.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
-        let message = chain(error);
+        let message = with_causes(error);
         tracing::error!("{message}");
         Self::new(Code::Internal, message)
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl IntoResponse for ApiError {

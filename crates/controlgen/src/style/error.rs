@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::RefusedFile;
-use crate::artifact::ArtifactError;
+use crate::artifact::{ArtifactError, with_causes};
 
 /// Why there are no styles, or not that one.
 #[derive(Debug, Error)]
@@ -22,13 +22,13 @@ pub enum StyleError {
         names: Vec<String>,
     },
     /// The mixture can't be fitted.
-    #[error("the mixture can't be fitted: {}", chain(.0))]
+    #[error("the mixture can't be fitted: {}", with_causes(.0))]
     Select(#[from] gmm::select::SelectError),
     /// The chosen mixture can't be fitted on all latents.
-    #[error("the mixture can't be fitted: {}", chain(.0))]
+    #[error("the mixture can't be fitted: {}", with_causes(.0))]
     Fit(#[from] gmm::FitError),
     /// The latents are no samples.
-    #[error("the latents can't be fitted: {}", chain(.0))]
+    #[error("the latents can't be fitted: {}", with_causes(.0))]
     Samples(#[from] gmm::SamplesError),
     /// There is nothing to fit on.
     #[error(
@@ -67,7 +67,7 @@ pub enum StyleError {
         n_features: usize,
     },
     /// Samples don't fit the mixture, or a distribution can't be made.
-    #[error("the style can't be made: {}", chain(.0))]
+    #[error("the style can't be made: {}", with_causes(.0))]
     Model(#[from] gmm::ModelError),
     /// A name that can't be one.
     #[error(
@@ -121,18 +121,6 @@ pub enum StyleError {
     /// Reading or writing failed.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Refused files in one line.
