@@ -11,7 +11,7 @@ use crate::config::MusicVaeConfig;
 use crate::dense::Dense;
 use crate::init::Initializer;
 use crate::lstm::LstmLayer;
-use crate::recurrent::SymbolSteps;
+use crate::recurrent::{ConstantInputs, SymbolSteps};
 
 /// Decodes latents into logits over the classes of each part.
 ///
@@ -176,9 +176,9 @@ impl Core {
         control: Option<&SymbolSteps>,
     ) -> Vec<Tensor<2>> {
         let symbols = self.symbols(previous, control);
-        let context = z.clone().matmul(self.latent.val());
+        let latent = ConstantInputs { values: z.clone(), weights: self.latent.val() };
         let initial = self.initial.forward(z).tanh();
-        let outputs = stack(&self.layers, initial, symbols, Some(context));
+        let outputs = stack(&self.layers, initial, symbols, Some(latent));
         let [steps, batch, hidden] = outputs.dims();
         let logits = self.output.forward(outputs.reshape([steps * batch, hidden]));
         if let [_] = self.n_classes.as_slice() {
@@ -218,17 +218,17 @@ impl Core {
 
 /// A stack of LSTM layers over symbols: `[T, B, H]` of the top layer.
 ///
-/// `initial` `[B, 2 ΣH]` holds the layers' states in the order `c_0 h_0 c_1 h_1 …`; `context`
-/// `[B, 4H]` is added to the first layer's gates at every step.
+/// `initial` `[B, 2 ΣH]` holds the layers' states in the order `c_0 h_0 c_1 h_1 …`; the constant
+/// inputs enter the first layer.
 pub(crate) fn stack(
     layers: &[LstmLayer],
     initial: Tensor<2>,
     symbols: Arc<SymbolSteps>,
-    context: Option<Tensor<2>>,
+    constant: Option<ConstantInputs>,
 ) -> Tensor<3> {
     let mut states = initial_states(layers, initial);
     let (first, above) = layers.split_first().expect("a checked configuration has layers");
-    let mut outputs = first.over_symbols(symbols, context, states.next(), false);
+    let mut outputs = first.over_symbols(symbols, constant, states.next(), false);
     for layer in above {
         outputs = layer.over_vectors(outputs, states.next(), false);
     }

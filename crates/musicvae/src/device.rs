@@ -79,6 +79,25 @@ pub(crate) fn is_host(device: &Device) -> bool {
     host
 }
 
+/// Whether the recurrent core of this device knows bfloat16: our kernel and libtorch's do, the
+/// composition of burn's operations does not.
+pub(crate) fn has_bf16(device: &Device) -> bool {
+    is_host(device) || is_torch(device)
+}
+
+/// Whether this is a device of libtorch.
+pub(crate) fn is_torch(device: &Device) -> bool {
+    #[cfg(feature = "tch")]
+    let torch =
+        matches!(device.clone().inner().as_dispatch(), burn::backend::DispatchDevice::LibTorch(_));
+    #[cfg(not(feature = "tch"))]
+    let torch = {
+        let _ = device;
+        false
+    };
+    torch
+}
+
 /// Makes a constructor of a backend, or the error that names its feature.
 macro_rules! backend {
     ($name:ident, $feature:literal, ($($argument:ident: $type:ty),*) => $device:expr) => {

@@ -8,7 +8,7 @@ use lstm_kernel::packed::Precision;
 
 use crate::init::Initializer;
 use crate::recurrent::{
-    LstmInputs, PassOptions, SymbolSteps, lstm_over_symbols, lstm_over_vectors,
+    ConstantInputs, LstmInputs, PassOptions, SymbolSteps, lstm_over_symbols, lstm_over_vectors,
 };
 
 /// Weights of an LSTM layer, its columns in four blocks: input, candidate, forget, output gate.
@@ -24,7 +24,7 @@ pub struct LstmLayer {
     pub recurrent: Param<Tensor<2>>,
     /// `[4H]`, 0 at first.
     pub bias: Param<Tensor<1>>,
-    /// How the CPU kernel keeps the weights that it multiplies by.
+    /// How the weights are kept that the states are multiplied by.
     #[module(skip)]
     pub(crate) precision: Precision,
 }
@@ -53,19 +53,18 @@ impl LstmLayer {
         self.recurrent.val().dims()[0]
     }
 
-    /// Runs over symbols, with zero or given initial state `[B, 2H]` and with `context` `[B, 4H]`
-    /// added to the gates at every step.
+    /// Runs over symbols, with zero or given initial state `[B, 2H]`.
     ///
     /// Returns `[T, B, H]`.
     pub(crate) fn over_symbols(
         &self,
         symbols: Arc<SymbolSteps>,
-        context: Option<Tensor<2>>,
+        constant: Option<ConstantInputs>,
         initial: Option<Tensor<2>>,
         reverse: bool,
     ) -> Tensor<3> {
-        let inputs = self.inputs(symbols.batch(), context, initial, reverse);
-        lstm_over_symbols(symbols, self.input.val(), inputs)
+        let inputs = self.inputs(symbols.batch(), initial, reverse);
+        lstm_over_symbols(symbols, self.input.val(), constant, inputs)
     }
 
     /// Runs over vectors `[T, B, n_inputs]`; returns `[T, B, H]`.
@@ -75,27 +74,16 @@ impl LstmLayer {
         initial: Option<Tensor<2>>,
         reverse: bool,
     ) -> Tensor<3> {
-        let inputs = self.inputs(values.dims()[1], None, initial, reverse);
+        let inputs = self.inputs(values.dims()[1], initial, reverse);
         lstm_over_vectors(values, self.input.val(), inputs)
     }
 
-    fn inputs(
-        &self,
-        batch: usize,
-        context: Option<Tensor<2>>,
-        initial: Option<Tensor<2>>,
-        reverse: bool,
-    ) -> LstmInputs {
+    fn inputs(&self, batch: usize, initial: Option<Tensor<2>>, reverse: bool) -> LstmInputs {
         let recurrent = self.recurrent.val();
         let hidden = recurrent.dims()[0];
-        let bias = self.bias.val().unsqueeze::<2>();
-        let context = match context {
-            Some(context) => context + bias,
-            None => bias.expand([batch, 4 * hidden]),
-        };
         let initial =
             initial.unwrap_or_else(|| Tensor::zeros([batch, 2 * hidden], &recurrent.device()));
         let options = PassOptions { reverse, precision: self.precision };
-        LstmInputs { context, recurrent, initial, options }
+        LstmInputs { bias: self.bias.val(), recurrent, initial, options }
     }
 }

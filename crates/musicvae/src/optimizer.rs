@@ -207,7 +207,11 @@ impl FlatGradients {
         let sum: f64 = match self {
             Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(g)).sum(),
             Self::Device(gradients) => {
-                gradients.values().map(|g| f64::from(host((g.clone() * g.clone()).sum())[0])).sum()
+                let sums = gradients.values().map(|g| (g.clone() * g.clone()).sum());
+                // One read, because each waits for the device.
+                let sums: Vec<Tensor<1>> = sums.collect();
+                let sums = if sums.is_empty() { Vec::new() } else { host(Tensor::cat(sums, 0)) };
+                sums.into_iter().map(f64::from).sum()
             }
         };
         sum.sqrt()

@@ -2,8 +2,9 @@
 //!
 //! The operation goes through burn's backend extension, so that each backend runs it its own way
 //! and autodiff sees a single node with a backward pass written by hand:
-//! - `flex` and `ndarray`: our CPU kernel ([`lstm_kernel`], see [`cpu`]);
-//! - `tch`, `wgpu` and `cuda`: burn's own operations, step by step ([`composed`]).
+//! - `flex`, `ndarray` and `tch` on the CPU: our kernel ([`lstm_kernel`], see [`cpu`]);
+//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's ([`torch`]);
+//! - `wgpu` and `cuda`: burn's own operations, step by step ([`composed`]).
 //!
 //! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time
 //! first. The equations and the gate order are Magenta's (`LSTMBlockCell`: input, candidate,
@@ -14,6 +15,8 @@ mod composed;
 mod cpu;
 mod extension;
 mod symbols;
+#[cfg(feature = "tch")]
+mod torch;
 
 use std::sync::Arc;
 
@@ -26,8 +29,8 @@ pub use symbols::SymbolSteps;
 
 /// Weights and fixed inputs that every LSTM pass has.
 pub(crate) struct LstmInputs {
-    /// `[B, 4H]`: what is added to the gates at every step, the bias included.
-    pub(crate) context: Tensor<2>,
+    /// `[4H]`; 1 is added to the forget gate besides.
+    pub(crate) bias: Tensor<1>,
     /// `[H, 4H]`.
     pub(crate) recurrent: Tensor<2>,
     /// `[B, 2H]`: `c_0`, then `h_0`.
@@ -35,12 +38,20 @@ pub(crate) struct LstmInputs {
     pub(crate) options: PassOptions,
 }
 
+/// Inputs that don't change within a sequence: their part of the gates is computed once.
+pub(crate) struct ConstantInputs {
+    /// `[B, C]`.
+    pub(crate) values: Tensor<2>,
+    /// `[C, 4H]`.
+    pub(crate) weights: Tensor<2>,
+}
+
 /// How a pass is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PassOptions {
     /// Read from the last step to the first.
     pub(crate) reverse: bool,
-    /// How the CPU kernel keeps the weights that it multiplies by; the composition of burn's
+    /// How the weights are kept that the states are multiplied by; the composition of burn's
     /// operations knows `f32` only.
     pub(crate) precision: Precision,
 }
@@ -51,16 +62,30 @@ pub(crate) struct PassOptions {
 pub(crate) fn lstm_over_symbols(
     symbols: Arc<SymbolSteps>,
     table: Tensor<2>,
+    constant: Option<ConstantInputs>,
     inputs: LstmInputs,
 ) -> Tensor<3> {
-    Tensor::from_dispatch(<Dispatch as LstmOps>::lstm_symbols(
-        symbols,
-        table.into_dispatch(),
-        inputs.context.into_dispatch(),
-        inputs.recurrent.into_dispatch(),
-        inputs.initial.into_dispatch(),
-        inputs.options,
-    ))
+    let table = table.into_dispatch();
+    let LstmInputs { bias, recurrent, initial, options } = inputs;
+    let [bias, recurrent, initial] =
+        [bias.into_dispatch(), recurrent.into_dispatch(), initial.into_dispatch()];
+    Tensor::from_dispatch(match constant {
+        None => {
+            <Dispatch as LstmOps>::lstm_symbols(symbols, table, bias, recurrent, initial, options)
+        }
+        Some(ConstantInputs { values, weights }) => {
+            <Dispatch as LstmOps>::lstm_symbols_and_constant(
+                symbols,
+                table,
+                values.into_dispatch(),
+                weights.into_dispatch(),
+                bias,
+                recurrent,
+                initial,
+                options,
+            )
+        }
+    })
 }
 
 /// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.
@@ -74,7 +99,7 @@ pub(crate) fn lstm_over_vectors(
     Tensor::from_dispatch(<Dispatch as LstmOps>::lstm_vectors(
         values.into_dispatch(),
         weights.into_dispatch(),
-        inputs.context.into_dispatch(),
+        inputs.bias.into_dispatch(),
         inputs.recurrent.into_dispatch(),
         inputs.initial.into_dispatch(),
         inputs.options,

@@ -19,10 +19,15 @@ pub fn argmax(logits: &[f32]) -> usize {
 /// The sum and the search run over classes in order and in `f64`, so that a draw depends on
 /// nothing but its arguments.
 pub fn categorical(logits: &[f32], temperature: f32, rng: &mut impl Rng) -> usize {
+    categorical_at(logits, temperature, rng.random())
+}
+
+/// The class that [`categorical`] draws with the number `uniform`, 0 to 1.
+pub(crate) fn categorical_at(logits: &[f32], temperature: f32, uniform: f64) -> usize {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from((logit - max) / temperature).exp();
     let total: f64 = logits.iter().map(|logit| weight(*logit)).sum();
-    let mut left = rng.random::<f64>() * total;
+    let mut left = uniform * total;
     for (class, logit) in logits.iter().enumerate() {
         left -= weight(*logit);
         if left < 0.0 {

@@ -8,33 +8,28 @@
 //! thread beside, see [`RunReport::wait_share`].
 
 mod checkpoint;
+mod decoder_inputs;
 mod error;
 mod explosion;
 mod order;
 mod pipeline;
 mod run;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use lstm_kernel::packed::Precision;
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, MusicVaeConfig, RecurrentPrecision, TrainingConfig};
 use crate::device;
 use crate::evaluate::{Evaluation, evaluate};
-use crate::generate::Generator;
 use crate::layout::Content;
 use crate::model::{MusicVae, host};
 use crate::optimizer::{Adam, GradientSum};
-use crate::recurrent::SymbolSteps;
-use crate::sampling::categorical;
-use crate::seed;
 use crate::weights;
-use crate::windows::{Batch, Windows};
+use crate::windows::Windows;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError};
 pub use error::TrainError;
@@ -100,7 +95,7 @@ impl Trainer {
         training.validate()?;
         let precision = match training.recurrent_precision {
             RecurrentPrecision::F32 => Precision::F32,
-            RecurrentPrecision::Bf16 if device::is_host(device) => Precision::Bf16,
+            RecurrentPrecision::Bf16 if device::has_bf16(device) => Precision::Bf16,
             RecurrentPrecision::Bf16 => return Err(ConfigError::Bf16.into()),
         };
         let has_pitches =
@@ -240,56 +235,6 @@ impl Trainer {
             sampling_probability,
             gradient_norm,
         })
-    }
-
-    /// What the decoder reads: the true symbols one step late, with the model's own draws at
-    /// temperature 1 in some places (scheduled sampling, Bengio et al. 2015, arXiv:1506.03099).
-    ///
-    /// No gradient flows through a draw, so that they can be made beforehand, all at once.
-    /// The batch's sequences are those of the step from `first` on.
-    fn decoder_inputs(
-        &self,
-        batch: &Batch,
-        z: &Tensor<2>,
-        probability: f64,
-        first: usize,
-    ) -> Arc<SymbolSteps> {
-        let forced = batch.shifted();
-        if probability <= 0.0 {
-            return forced;
-        }
-        let (n_steps, n, n_parts) = (forced.steps(), batch.len(), forced.slots());
-        let targets = batch.parts().ids();
-        let mut states: Vec<_> = (0..n)
-            .map(|b| {
-                let n_sequences = self.training.sequences_per_update() as u64;
-                let stream = self.step * n_sequences + (first + b) as u64;
-                (seed::stream(self.seed, "scheduled sampling", stream), vec![0; n_steps * n_parts])
-            })
-            .collect();
-        let generator = Generator::new(&self.model.decoder);
-        let z = host(z.clone().inner());
-        let control = batch.control_by_sequence();
-        generator.run(&z, &control, n_steps, &mut states, |(rng, chosen), asked| {
-            let own = rng.random_bool(probability);
-            let class = if own {
-                categorical(asked.logits, 1.0, rng)
-            } else {
-                let at = (asked.step * n + asked.sequence) * n_parts + asked.part;
-                usize::try_from(targets[at]).unwrap_or(0)
-            };
-            chosen[asked.step * n_parts + asked.part] = class;
-            class
-        });
-        let mut ids = vec![SymbolSteps::NONE; n * n_parts];
-        for step in 0..n_steps - 1 {
-            ids.extend(states.iter().flat_map(|(_, chosen)| {
-                chosen[step * n_parts..][..n_parts].iter().map(|class| {
-                    i32::try_from(*class).expect("a vocabulary has at most 2^14 classes")
-                })
-            }));
-        }
-        Arc::new(SymbolSteps::new(ids, [n_steps, n, n_parts]))
     }
 
     /// Scores the model and remembers whether it is the best so far; none for no windows.

@@ -45,10 +45,10 @@ pub enum ConfigError {
         /// How many it were.
         found: usize,
     },
-    /// A backend without our kernel is asked for bfloat16.
+    /// A backend is asked for bfloat16 whose recurrent core does not know it.
     #[error(
-        "`recurrent_precision` is bf16, which only our kernel for CPUs can: train on `flex` or \
-         `ndarray`, or in f32"
+        "`recurrent_precision` is bf16, which only our kernel for CPUs and libtorch can: train on \
+         `flex`, `ndarray` or `tch`, or in f32"
     )]
     Bf16,
     /// Segments don't fill the window.

@@ -9,6 +9,8 @@ use burn::tensor::{Shape, Slice, TensorData};
 use lstm_kernel::lstm::FORGET_BIAS;
 
 use super::SymbolSteps;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use super::extension::LstmKernel;
 use super::extension::{LstmCall, LstmGradients, LstmTrace, Source};
 
 /// `[T, B, V]`: how often each symbol stands in each step.
@@ -79,7 +81,7 @@ fn order(steps: usize, reverse: bool) -> Vec<usize> {
     if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
 }
 
-/// The forward pass; see [`super::extension::LstmKernel::lstm_forward`].
+/// The forward pass.
 pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
     let device = call.recurrent.device();
     let hidden = call.recurrent.shape()[0];
@@ -89,13 +91,13 @@ pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
         B::float_matmul(flat::<B>(values), weights),
         Shape::from([steps, batch, 4 * hidden]),
     );
+    let context = call.context();
     let mut cell = columns::<B>(&call.initial, 0, hidden);
     let mut output = columns::<B>(&call.initial, 1, hidden);
     let mut trace = vec![None; steps];
     for t in order(steps, call.options.reverse) {
         let recurrent = B::float_matmul(output, call.recurrent.clone());
-        let gates =
-            B::float_add(B::float_add(at::<B>(&inputs, t), call.context.clone()), recurrent);
+        let gates = B::float_add(B::float_add(at::<B>(&inputs, t), context.clone()), recurrent);
         let i = B::sigmoid(columns::<B>(&gates, 0, hidden));
         let j = B::float_tanh(columns::<B>(&gates, 1, hidden));
         let f = B::float_add_scalar(columns::<B>(&gates, 2, hidden), FORGET_BIAS.into());
@@ -120,7 +122,7 @@ fn one_minus<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     B::float_add_scalar(B::float_neg(x), 1.0.into())
 }
 
-/// The backward pass; see [`super::extension::LstmKernel::lstm_backward`].
+/// The backward pass.
 pub(crate) fn backward<B: Backend>(
     call: LstmCall<B>,
     trace: LstmTrace<B>,
@@ -185,6 +187,7 @@ pub(crate) fn backward<B: Backend>(
         B::float_reshape(B::float_sum_dim(d_gates.clone(), 0), Shape::from([shape[1], shape[2]]));
     let d_gates = flat::<B>(d_gates);
     let shape = values.shape();
+    let context = call.context_gradients(d_context);
     let d_values = match call.source {
         Source::Symbols { .. } => None,
         Source::Vectors { .. } => Some(B::float_reshape(
@@ -195,8 +198,26 @@ pub(crate) fn backward<B: Backend>(
     LstmGradients {
         values: d_values,
         weights: B::float_matmul(B::float_transpose(flat::<B>(values)), d_gates.clone()),
-        context: d_context,
+        context,
         recurrent: B::float_matmul(B::float_transpose(flat::<B>(before)), d_gates),
         initial: d_initial,
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl LstmKernel for burn::backend::Cube {
+    type Trace = LstmTrace<Self>;
+
+    fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
+        let trace = forward(call);
+        (trace.outputs.clone(), trace)
+    }
+
+    fn lstm_backward(
+        call: LstmCall<Self>,
+        trace: Self::Trace,
+        gradient: FloatTensor<Self>,
+    ) -> LstmGradients<Self> {
+        backward(call, trace, gradient)
     }
 }

@@ -1,4 +1,4 @@
-//! The CPU kernel behind `flex` and `ndarray`.
+//! The CPU kernel behind `flex`, `ndarray` and, on the CPU, `tch`.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
@@ -9,7 +9,7 @@ use super::PassOptions;
 use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
 
 /// A backend whose tensors lie in this process's memory.
-trait HostBackend: Backend {
+pub(super) trait HostBackend: Backend {
     /// A tensor's values, row-major.
     type Values: AsRef<[f32]>;
 
@@ -44,7 +44,7 @@ impl<B: HostBackend> HostCall<B> {
         Self {
             input,
             weights: B::values(weights),
-            context: B::values(call.context),
+            context: B::values(call.context()),
             recurrent: B::values(call.recurrent),
             initial: B::values(call.initial),
             source: call.source,
@@ -78,7 +78,7 @@ impl<B: HostBackend> HostCall<B> {
     }
 }
 
-fn forward<B: HostBackend>(call: LstmCall<B>) -> LstmTrace<B> {
+pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> LstmTrace<B> {
     let device = call.recurrent.device();
     let call = HostCall::<B>::new(call);
     let trace = lstm::forward_with(&call.pass(), call.options.precision);
@@ -92,21 +92,21 @@ fn forward<B: HostBackend>(call: LstmCall<B>) -> LstmTrace<B> {
     }
 }
 
-fn backward<B: HostBackend>(
+pub(super) fn backward<B: HostBackend>(
     call: LstmCall<B>,
     trace: LstmTrace<B>,
     gradient: FloatTensor<B>,
 ) -> LstmGradients<B> {
     let device = call.recurrent.device();
-    let call = HostCall::<B>::new(call);
-    let [steps, batch, hidden] = call.shape;
+    let host = HostCall::<B>::new(call.clone());
+    let [steps, batch, hidden] = host.shape;
     let outputs = B::values(trace.outputs);
     let (gates, cells) = (B::values(trace.gates), B::values(trace.cells));
     let trace =
         lstm::TraceRef { outputs: outputs.as_ref(), gates: gates.as_ref(), cells: cells.as_ref() };
     let gradients = {
         let gradient = B::values(gradient);
-        lstm::backward_with(&call.pass(), trace, gradient.as_ref(), call.options.precision)
+        lstm::backward_with(&host.pass(), trace, gradient.as_ref(), host.options.precision)
     };
     let matrix = |values: Vec<f32>, columns: usize| {
         let rows = values.len() / columns;
@@ -118,7 +118,7 @@ fn backward<B: HostBackend>(
             B::float_from_data(TensorData::new(values, [steps, batch, width]), &device)
         }),
         weights: matrix(gradients.weights, 4 * hidden),
-        context: matrix(gradients.context, 4 * hidden),
+        context: call.context_gradients(matrix(gradients.context, 4 * hidden)),
         recurrent: matrix(gradients.recurrent, 4 * hidden),
         initial: matrix(gradients.initial, 2 * hidden),
     }
@@ -130,7 +130,7 @@ mod flex {
     use burn::backend::Flex;
 
     /// A contiguous tensor; shares the memory of the one it was made from.
-    pub(super) struct FlexValues(FloatTensor<Flex>);
+    pub(crate) struct FlexValues(FloatTensor<Flex>);
 
     impl AsRef<[f32]> for FlexValues {
         fn as_ref(&self) -> &[f32] {
@@ -147,13 +147,16 @@ mod flex {
     }
 
     impl LstmKernel for Flex {
-        fn lstm_forward(call: LstmCall<Self>) -> LstmTrace<Self> {
-            forward(call)
+        type Trace = LstmTrace<Self>;
+
+        fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
+            let trace = forward(call);
+            (trace.outputs.clone(), trace)
         }
 
         fn lstm_backward(
             call: LstmCall<Self>,
-            trace: LstmTrace<Self>,
+            trace: Self::Trace,
             gradient: FloatTensor<Self>,
         ) -> LstmGradients<Self> {
             backward(call, trace, gradient)
@@ -161,40 +164,51 @@ mod flex {
     }
 }
 
+/// A copy of a tensor's values.
+#[cfg(any(feature = "ndarray", feature = "tch"))]
+pub(crate) struct CopiedValues(TensorData);
+
+#[cfg(any(feature = "ndarray", feature = "tch"))]
+impl CopiedValues {
+    pub(super) fn of<B: Backend>(tensor: FloatTensor<B>) -> Self {
+        let data = burn::backend::try_read_sync(B::float_into_data(tensor))
+            .expect("a CPU backend answers at once")
+            .expect("reading memory of this process");
+        Self(data)
+    }
+}
+
+#[cfg(any(feature = "ndarray", feature = "tch"))]
+impl AsRef<[f32]> for CopiedValues {
+    fn as_ref(&self) -> &[f32] {
+        self.0.as_slice().expect("all our tensors are f32")
+    }
+}
+
 #[cfg(feature = "ndarray")]
 mod ndarray {
     use super::*;
     use burn::backend::NdArray;
-    use burn::backend::ops::FloatTensorOps;
-
-    /// A copy of a tensor's values.
-    pub(super) struct NdArrayValues(TensorData);
-
-    impl AsRef<[f32]> for NdArrayValues {
-        fn as_ref(&self) -> &[f32] {
-            self.0.as_slice().expect("all our tensors are f32")
-        }
-    }
 
     impl HostBackend for NdArray {
-        type Values = NdArrayValues;
+        type Values = CopiedValues;
 
-        fn values(tensor: FloatTensor<Self>) -> NdArrayValues {
-            let data = burn::backend::try_read_sync(Self::float_into_data(tensor))
-                .expect("a CPU backend answers at once")
-                .expect("reading memory of this process");
-            NdArrayValues(data)
+        fn values(tensor: FloatTensor<Self>) -> CopiedValues {
+            CopiedValues::of::<Self>(tensor)
         }
     }
 
     impl LstmKernel for NdArray {
-        fn lstm_forward(call: LstmCall<Self>) -> LstmTrace<Self> {
-            forward(call)
+        type Trace = LstmTrace<Self>;
+
+        fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
+            let trace = forward(call);
+            (trace.outputs.clone(), trace)
         }
 
         fn lstm_backward(
             call: LstmCall<Self>,
-            trace: LstmTrace<Self>,
+            trace: Self::Trace,
             gradient: FloatTensor<Self>,
         ) -> LstmGradients<Self> {
             backward(call, trace, gradient)

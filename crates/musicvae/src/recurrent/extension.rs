@@ -1,11 +1,13 @@
 //! What a backend provides, and burn's routing to it.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, backend_extension};
+use burn::backend::{Backend, TensorMetadata, backend_extension};
+use burn::tensor::Shape;
 
-use super::{PassOptions, SymbolSteps, composed};
+use super::{PassOptions, SymbolSteps};
 
 /// What enters the gates at each step.
 #[derive(Clone, Debug)]
@@ -16,17 +18,54 @@ pub(crate) enum Source<B: Backend> {
     Vectors { values: FloatTensor<B>, weights: FloatTensor<B> },
 }
 
+/// Inputs that don't change within a sequence.
+#[derive(Clone, Debug)]
+pub(crate) struct Constant<B: Backend> {
+    /// `[B, C]`.
+    pub(crate) values: FloatTensor<B>,
+    /// `[C, 4H]`.
+    pub(crate) weights: FloatTensor<B>,
+}
+
 /// One pass over a sequence, as [`super::LstmInputs`] describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct LstmCall<B: Backend> {
     pub(crate) source: Source<B>,
-    pub(crate) context: FloatTensor<B>,
+    pub(crate) constant: Option<Constant<B>>,
+    pub(crate) bias: FloatTensor<B>,
     pub(crate) recurrent: FloatTensor<B>,
     pub(crate) initial: FloatTensor<B>,
     pub(crate) options: PassOptions,
 }
 
-/// What a forward pass leaves for the backward pass.
+impl<B: Backend> LstmCall<B> {
+    /// What is added to the gates at every step, computed once a sequence: the bias and the part of
+    /// the constant inputs, `[B, 4H]`.
+    pub(crate) fn context(&self) -> FloatTensor<B> {
+        let n_sequences = self.initial.shape()[0];
+        let width = self.bias.shape()[0];
+        let bias = B::float_reshape(self.bias.clone(), Shape::from([1, width]));
+        match &self.constant {
+            Some(Constant { values, weights }) => {
+                B::float_add(B::float_matmul(values.clone(), weights.clone()), bias)
+            }
+            None => B::float_expand(bias, Shape::from([n_sequences, width])),
+        }
+    }
+
+    /// The gradients of what [`LstmCall::context`] is made of, from its own.
+    pub(crate) fn context_gradients(&self, context: FloatTensor<B>) -> ContextGradients<B> {
+        let width = self.bias.shape()[0];
+        let bias = B::float_sum_dim(context.clone(), 0);
+        let constant = self.constant.as_ref().map(|constant| Constant {
+            values: B::float_matmul(context.clone(), B::float_transpose(constant.weights.clone())),
+            weights: B::float_matmul(B::float_transpose(constant.values.clone()), context),
+        });
+        ContextGradients { constant, bias: B::float_reshape(bias, Shape::from([width])) }
+    }
+}
+
+/// What a forward pass of the CPU kernel or of the composition leaves for the backward pass.
 #[derive(Clone, Debug)]
 pub(crate) struct LstmTrace<B: Backend> {
     /// `h_t`, `[T, B, H]`: the result.
@@ -37,30 +76,40 @@ pub(crate) struct LstmTrace<B: Backend> {
     pub(crate) cells: FloatTensor<B>,
 }
 
+/// Gradients of a context's parts.
+pub(crate) struct ContextGradients<B: Backend> {
+    pub(crate) constant: Option<Constant<B>>,
+    pub(crate) bias: FloatTensor<B>,
+}
+
 /// Gradients of a call's tensors; `values` is none for symbols.
 pub(crate) struct LstmGradients<B: Backend> {
     pub(crate) values: Option<FloatTensor<B>>,
     pub(crate) weights: FloatTensor<B>,
-    pub(crate) context: FloatTensor<B>,
+    pub(crate) context: ContextGradients<B>,
     pub(crate) recurrent: FloatTensor<B>,
     pub(crate) initial: FloatTensor<B>,
 }
 
-/// The two passes of an LSTM on one backend; by default the composition of burn's operations.
+/// The two passes of an LSTM on one backend.
 pub(crate) trait LstmKernel: Backend {
-    /// Runs the sequence.
-    fn lstm_forward(call: LstmCall<Self>) -> LstmTrace<Self> {
-        composed::forward(call)
+    /// What the forward pass leaves for the backward pass.
+    type Trace: Clone + Debug + Send + Sync;
+
+    /// Runs the sequence: every `h_t`, `[T, B, H]`.
+    fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
+        Self::lstm_forward(call).0
     }
+
+    /// Runs the sequence, with what a backward pass needs.
+    fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace);
 
     /// Carries the gradient of `outputs` back to the call's tensors.
     fn lstm_backward(
         call: LstmCall<Self>,
-        trace: LstmTrace<Self>,
+        trace: Self::Trace,
         gradient: FloatTensor<Self>,
-    ) -> LstmGradients<Self> {
-        composed::backward(call, trace, gradient)
-    }
+    ) -> LstmGradients<Self>;
 }
 
 /// The operation as burn routes it: to the backend of its tensors, through autodiff where that is
@@ -77,7 +126,19 @@ pub(crate) trait LstmOps: Backend {
     fn lstm_symbols(
         symbols: Arc<SymbolSteps>,
         table: FloatTensor<Self>,
-        context: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        recurrent: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        options: PassOptions,
+    ) -> FloatTensor<Self>;
+
+    /// See [`super::lstm_over_symbols`].
+    fn lstm_symbols_and_constant(
+        symbols: Arc<SymbolSteps>,
+        table: FloatTensor<Self>,
+        constant: FloatTensor<Self>,
+        constant_weights: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         recurrent: FloatTensor<Self>,
         initial: FloatTensor<Self>,
         options: PassOptions,
@@ -87,7 +148,7 @@ pub(crate) trait LstmOps: Backend {
     fn lstm_vectors(
         values: FloatTensor<Self>,
         weights: FloatTensor<Self>,
-        context: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         recurrent: FloatTensor<Self>,
         initial: FloatTensor<Self>,
         options: PassOptions,
@@ -101,27 +162,45 @@ macro_rules! lstm_ops_by_kernel {
             fn lstm_symbols(
                 symbols: Arc<SymbolSteps>,
                 table: FloatTensor<Self>,
-                context: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
                 recurrent: FloatTensor<Self>,
                 initial: FloatTensor<Self>,
                 options: PassOptions,
             ) -> FloatTensor<Self> {
                 let source = Source::Symbols { symbols, table };
-                Self::lstm_forward(LstmCall { source, context, recurrent, initial, options })
-                    .outputs
+                let constant = None;
+                let call = LstmCall { source, constant, bias, recurrent, initial, options };
+                Self::lstm_outputs(call)
+            }
+
+            fn lstm_symbols_and_constant(
+                symbols: Arc<SymbolSteps>,
+                table: FloatTensor<Self>,
+                constant: FloatTensor<Self>,
+                constant_weights: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                recurrent: FloatTensor<Self>,
+                initial: FloatTensor<Self>,
+                options: PassOptions,
+            ) -> FloatTensor<Self> {
+                let source = Source::Symbols { symbols, table };
+                let constant = Some(Constant { values: constant, weights: constant_weights });
+                let call = LstmCall { source, constant, bias, recurrent, initial, options };
+                Self::lstm_outputs(call)
             }
 
             fn lstm_vectors(
                 values: FloatTensor<Self>,
                 weights: FloatTensor<Self>,
-                context: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
                 recurrent: FloatTensor<Self>,
                 initial: FloatTensor<Self>,
                 options: PassOptions,
             ) -> FloatTensor<Self> {
                 let source = Source::Vectors { values, weights };
-                Self::lstm_forward(LstmCall { source, context, recurrent, initial, options })
-                    .outputs
+                let constant = None;
+                let call = LstmCall { source, constant, bias, recurrent, initial, options };
+                Self::lstm_outputs(call)
             }
         }
     };
@@ -137,12 +216,10 @@ mod ndarray {
 #[cfg(feature = "tch")]
 mod tch {
     use super::*;
-    impl LstmKernel for burn::backend::LibTorch {}
     lstm_ops_by_kernel!(burn::backend::LibTorch);
 }
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod cube {
     use super::*;
-    impl LstmKernel for burn::backend::Cube {}
     lstm_ops_by_kernel!(burn::backend::Cube);
 }

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Flex};
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use rand::RngExt;
 
-use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
+use super::extension::{Constant, LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
 use super::*;
 use crate::model::host;
 use crate::seed;
@@ -22,45 +22,74 @@ struct Case {
     symbols: Arc<SymbolSteps>,
     values: Vec<f32>,
     weights: Vec<f32>,
-    context: Vec<f32>,
+    n_constants: usize,
+    constant: Vec<f32>,
+    constant_weights: Vec<f32>,
+    bias: Vec<f32>,
     recurrent: Vec<f32>,
     initial: Vec<f32>,
 }
 
 impl Case {
-    fn new(shape @ [steps, batch, hidden]: [usize; 3], n_inputs: usize, slots: usize) -> Self {
+    fn new(
+        shape @ [steps, batch, hidden]: [usize; 3],
+        n_inputs: usize,
+        slots: usize,
+        n_constants: usize,
+    ) -> Self {
         let mut rng = seed::stream(3, "case", 0);
-        let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let mut draw =
+            |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random_range(-1.0..1.0)).collect() };
         let case = [
             steps * batch * n_inputs,
             n_inputs * 4 * hidden,
-            batch * 4 * hidden,
+            batch * n_constants,
+            n_constants * 4 * hidden,
+            4 * hidden,
             hidden * 4 * hidden,
             batch * 2 * hidden,
         ]
         .map(&mut draw);
-        let [values, weights, context, recurrent, initial]: [Vec<f32>; 5] = case;
+        let [values, weights, constant, constant_weights, bias, recurrent, initial] = case;
         let n_symbols = i32::try_from(n_inputs).unwrap();
         let ids = (0..steps * batch * slots).map(|_| rng.random_range(-1..n_symbols)).collect();
         let symbols = Arc::new(SymbolSteps::new(ids, [steps, batch, slots]));
-        Self { shape, n_inputs, symbols, values, weights, context, recurrent, initial }
+        Self {
+            shape,
+            n_inputs,
+            symbols,
+            values,
+            weights,
+            n_constants,
+            constant,
+            constant_weights,
+            bias,
+            recurrent,
+            initial,
+        }
     }
 
-    fn call(&self, vectors: bool, reverse: bool) -> LstmCall<Flex> {
+    /// The call on a backend's default device.
+    fn call<B: Backend>(&self, vectors: bool, reverse: bool) -> LstmCall<B> {
         let [steps, batch, hidden] = self.shape;
         let matrix = |values: &Vec<f32>, columns: usize| {
-            flex(TensorData::new(values.clone(), [values.len() / columns, columns]))
+            tensor::<B>(TensorData::new(values.clone(), [values.len() / columns, columns]))
         };
         let weights = matrix(&self.weights, 4 * hidden);
         let source = if vectors {
             let data = TensorData::new(self.values.clone(), [steps, batch, self.n_inputs]);
-            Source::Vectors { values: flex(data), weights }
+            Source::Vectors { values: tensor::<B>(data), weights }
         } else {
             Source::Symbols { symbols: Arc::clone(&self.symbols), table: weights }
         };
+        let constant = (self.n_constants > 0).then(|| Constant {
+            values: matrix(&self.constant, self.n_constants),
+            weights: matrix(&self.constant_weights, 4 * hidden),
+        });
         LstmCall {
             source,
-            context: matrix(&self.context, 4 * hidden),
+            constant,
+            bias: tensor::<B>(TensorData::new(self.bias.clone(), [4 * hidden])),
             recurrent: matrix(&self.recurrent, 4 * hidden),
             initial: matrix(&self.initial, 2 * hidden),
             options: PassOptions { reverse, ..PassOptions::default() },
@@ -68,38 +97,69 @@ impl Case {
     }
 
     /// A gradient to carry back, `[T, B, H]`.
-    fn gradient(&self) -> FloatTensor<Flex> {
+    fn gradient<B: Backend>(&self) -> FloatTensor<B> {
         let n = self.shape.iter().product::<usize>();
-        flex(TensorData::new(
+        tensor::<B>(TensorData::new(
             (0..n).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(),
             self.shape,
         ))
     }
 }
 
-fn flex(data: TensorData) -> FloatTensor<Flex> {
-    use burn::backend::ops::FloatTensorOps;
-    Flex::float_from_data(data, &burn::backend::flex::FlexDevice)
+fn tensor<B: Backend>(data: TensorData) -> FloatTensor<B> {
+    B::float_from_data(data, &B::Device::default())
 }
 
-fn values(tensor: &FloatTensor<Flex>) -> Vec<f32> {
-    tensor.to_contiguous().as_slice::<f32>().unwrap().to_vec()
+fn values<B: Backend>(tensor: &FloatTensor<B>) -> Vec<f32> {
+    let data = burn::backend::try_read_sync(B::float_into_data(tensor.clone())).unwrap();
+    data.unwrap().try_into_vec().unwrap()
 }
 
-fn all(trace: &LstmTrace<Flex>, gradients: &LstmGradients<Flex>) -> Vec<(&'static str, Vec<f32>)> {
+type Named = Vec<(&'static str, Vec<f32>)>;
+
+fn of_gradients<B: Backend>(gradients: &LstmGradients<B>) -> Named {
     let mut all = vec![
-        ("outputs", values(&trace.outputs)),
-        ("gates", values(&trace.gates)),
-        ("cells", values(&trace.cells)),
-        ("d weights", values(&gradients.weights)),
-        ("d context", values(&gradients.context)),
-        ("d recurrent", values(&gradients.recurrent)),
-        ("d initial", values(&gradients.initial)),
+        ("d weights", values::<B>(&gradients.weights)),
+        ("d bias", values::<B>(&gradients.context.bias)),
+        ("d recurrent", values::<B>(&gradients.recurrent)),
+        ("d initial", values::<B>(&gradients.initial)),
     ];
+    if let Some(constant) = &gradients.context.constant {
+        all.push(("d constant", values::<B>(&constant.values)));
+        all.push(("d constant weights", values::<B>(&constant.weights)));
+    }
     if let Some(d_values) = &gradients.values {
-        all.push(("d values", values(d_values)));
+        all.push(("d values", values::<B>(d_values)));
     }
     all
+}
+
+fn of_both(trace: &LstmTrace<Flex>, gradients: &LstmGradients<Flex>) -> Named {
+    let mut all = of_gradients(gradients);
+    all.push(("outputs", values::<Flex>(&trace.outputs)));
+    all.push(("gates", values::<Flex>(&trace.gates)));
+    all.push(("cells", values::<Flex>(&trace.cells)));
+    all
+}
+
+/// Whether all values are equal but for the rounding of sums of a few hundred terms at most, and the
+/// gate functions' error of 4e-7.
+fn compare(found: &Named, expected: &Named) -> Result<(), TestCaseError> {
+    prop_assert_eq!(found.len(), expected.len());
+    for ((name, found), (_, expected)) in found.iter().zip(expected) {
+        prop_assert_eq!(found.len(), expected.len(), "{}", name);
+        let largest = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+        for (found, expected) in found.iter().zip(expected) {
+            prop_assert!(
+                (found - expected).abs() < 2e-5 * largest,
+                "{}: {} {}",
+                name,
+                found,
+                expected
+            );
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -110,23 +170,45 @@ proptest! {
     #[test]
     fn the_kernel_agrees_with_the_composition(
         steps in 1_usize..6, batch in 1_usize..40, hidden in 1_usize..20, n_inputs in 1_usize..9,
-        slots in 1_usize..3, vectors: bool, reverse: bool,
+        slots in 1_usize..3, n_constants in 0_usize..4, vectors: bool, reverse: bool,
     ) {
-        let case = Case::new([steps, batch, hidden], n_inputs, slots);
-        let call = case.call(vectors, reverse);
-        let kernel = Flex::lstm_forward(call.clone());
+        let case = Case::new([steps, batch, hidden], n_inputs, slots, n_constants);
+        let call = case.call::<Flex>(vectors, reverse);
+        let (_, kernel) = Flex::lstm_forward(call.clone());
         let composed = composed::forward(call.clone());
-        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient());
-        let composed_back = composed::backward(call, composed.clone(), case.gradient());
-        let expected = all(&composed, &composed_back);
-        let found = all(&kernel, &kernel_back);
-        for ((name, found), (_, expected)) in found.iter().zip(&expected) {
-            prop_assert_eq!(found.len(), expected.len(), "{}", name);
-            let largest = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
-            for (found, expected) in found.iter().zip(expected) {
-                // Sums of at most a few hundred terms, and gate functions exact to 4e-7.
-                prop_assert!((found - expected).abs() < 2e-5 * largest, "{}: {} {}", name, found, expected);
-            }
+        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>());
+        let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>());
+        compare(&of_both(&kernel, &kernel_back), &of_both(&composed, &composed_back))?;
+    }
+}
+
+/// What runs on a GPU, here on the CPU.
+#[cfg(feature = "tch")]
+mod torch {
+    use burn::backend::LibTorch;
+
+    use super::*;
+    use crate::recurrent::torch;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn the_lstm_of_libtorch_agrees_with_the_kernel(
+            steps in 1_usize..6, batch in 1_usize..9, hidden in 1_usize..20, n_inputs in 1_usize..9,
+            slots in 1_usize..3, n_constants in 0_usize..4, vectors: bool, reverse: bool,
+        ) {
+            let case = Case::new([steps, batch, hidden], n_inputs, slots, n_constants);
+            let call = case.call::<Flex>(vectors, reverse);
+            let (outputs, trace) = Flex::lstm_forward(call.clone());
+            let gradients = Flex::lstm_backward(call, trace, case.gradient::<Flex>());
+            let mut expected = of_gradients::<Flex>(&gradients);
+            expected.push(("outputs", values::<Flex>(&outputs)));
+            let (outputs, trace) = torch::forward(&case.call::<LibTorch>(vectors, reverse));
+            let gradients = torch::backward(&trace, &case.gradient::<LibTorch>());
+            let mut found = of_gradients::<LibTorch>(&gradients);
+            found.push(("outputs", values::<LibTorch>(&outputs)));
+            compare(&found, &expected)?;
         }
     }
 }
@@ -142,8 +224,10 @@ fn two_steps_of_one_unit_by_hand() {
     let outputs = lstm_over_symbols(
         symbols,
         tensor(&[0.1, 0.2, 0.3, 0.4]),
+        // 0.5 -0.5 0.25 -0.25 are added at each step: the bias and the part of the constant.
+        Some(ConstantInputs { values: tensor(&[2.0]), weights: tensor(&[0.1, -0.2, 0.1, 0.0]) }),
         LstmInputs {
-            context: tensor(&[0.5, -0.5, 0.25, -0.25]),
+            bias: Tensor::from_data([0.3, -0.1, 0.05, -0.25], &device),
             recurrent: tensor(&[1.0, 2.0, -1.0, 0.5]),
             initial: tensor(&[0.6, -0.2]),
             options: PassOptions::default(),
@@ -168,27 +252,28 @@ fn two_steps_of_one_unit_by_hand() {
 /// Reading backwards is reading the reversed sequence forwards, and putting the results back.
 #[test]
 fn reverse_is_a_mirror() {
-    let case = Case::new([5, 3, 4], 6, 1);
+    let case = Case::new([5, 3, 4], 6, 1, 2);
     let mut mirrored = case.clone();
     let ids: Vec<i32> = case.symbols.ids().chunks(3).rev().flatten().copied().collect();
     mirrored.symbols = Arc::new(SymbolSteps::new(ids, [5, 3, 1]));
-    let backward = values(&Flex::lstm_forward(case.call(false, true)).outputs);
-    let forward = values(&Flex::lstm_forward(mirrored.call(false, false)).outputs);
+    let backward = values::<Flex>(&Flex::lstm_outputs(case.call(false, true)));
+    let forward = values::<Flex>(&Flex::lstm_outputs(mirrored.call(false, false)));
     let back: Vec<f32> = forward.chunks(12).rev().flatten().copied().collect();
     assert_eq!(backward, back);
 }
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
-    let case = Case::new([7, 150, 33], 12, 2);
+    let case = Case::new([7, 150, 33], 12, 2, 3);
     let run = |n_threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             [true, false].map(|vectors| {
-                let trace = Flex::lstm_forward(case.call(vectors, vectors));
+                let (_, trace) = Flex::lstm_forward(case.call(vectors, vectors));
                 let call = case.call(vectors, vectors);
-                let gradients = Flex::lstm_backward(call, trace.clone(), case.gradient());
-                all(&trace, &gradients)
+                let gradient = case.gradient::<Flex>();
+                let gradients = Flex::lstm_backward(call, trace.clone(), gradient);
+                of_both(&trace, &gradients)
                     .into_iter()
                     .map(|(name, values)| (name, values.iter().map(|v| v.to_bits()).collect()))
                     .collect::<Vec<(_, Vec<u32>)>>()
