@@ -1,14 +1,22 @@
 //! How well a model writes windows back.
 
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ObjectiveConfig;
+use crate::decoder::DecoderInputs;
+use crate::device;
 use crate::elbo::FreeBits;
-use crate::generate::{Generator, Sampling};
-use crate::model::{MusicVae, Posteriors};
+use crate::generate::{Draws, Generator, Sampling, sample_by_tensors};
+use crate::model::{MusicVae, Posteriors, host};
 use crate::sampling::argmax;
 use crate::seed;
-use crate::windows::Windows;
+use crate::windows::{Batch, Windows};
+
+/// Windows that are scored at once on another device.
+const SCORE_BATCH: usize = 256;
 
 /// A latent dimension is active if the variance of its posterior mean over the data is above this
 /// (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519).
@@ -85,9 +93,20 @@ impl Evaluation {
 /// One sequence's tally.
 struct Tally<'a> {
     target: &'a [u16],
+    n_steps: usize,
     nats: f64,
     /// Steps that are right, of each part.
     right: Vec<usize>,
+}
+
+impl Tally<'_> {
+    /// Takes a step's logits of a part into account; returns the true class.
+    fn see(&mut self, step: usize, part: usize, logits: &[f32]) -> usize {
+        let target = usize::from(self.target[part * self.n_steps + step]);
+        self.nats += negative_log_probability(logits, target);
+        self.right[part] += usize::from(argmax(logits) == target);
+        target
+    }
 }
 
 /// Scores a model on windows; none for no windows.
@@ -99,21 +118,16 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
     let (n, n_steps, n_parts) = (windows.len(), layout.n_steps, layout.n_parts());
     let posteriors = model.encode_windows(windows, |_| ());
     let z = sample(&posteriors, model.z_size(), seed);
-    let generator = Generator::new(&model.decoder);
-    let control: Vec<u16> =
-        windows.iter().flat_map(|window| &window[n_parts * n_steps..]).copied().collect();
-
-    let mut tallies: Vec<_> =
-        windows.iter().map(|target| Tally { target, nats: 0.0, right: vec![0; n_parts] }).collect();
-    generator.run(&z, &control, n_steps, &mut tallies, |tally, asked| {
-        let target = usize::from(tally.target[asked.part * n_steps + asked.step]);
-        tally.nats += negative_log_probability(asked.logits, target);
-        tally.right[asked.part] += usize::from(argmax(asked.logits) == target);
-        target
-    });
-    let mut rngs: Vec<_> = (0..n as u64).map(|i| seed::stream(seed, "evaluate draws", i)).collect();
-    let sampling = Sampling::Temperature(1.0);
-    let sampled = generator.decode_controlled(&z, &control, n_steps, sampling, &mut rngs);
+    let mut tallies: Vec<_> = windows
+        .iter()
+        .map(|target| Tally { target, n_steps, nats: 0.0, right: vec![0; n_parts] })
+        .collect();
+    let device = model.decoder.cores[0].latent.val().device();
+    let sampled = if device::is_host(&device) {
+        score_on_host(model, windows, &z, seed, &mut tallies)
+    } else {
+        score_on_device(model, windows, &z, seed, &mut tallies)
+    };
 
     let steps = (n * n_steps) as f64;
     let accuracy = |part: usize| {
@@ -146,9 +160,90 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
     })
 }
 
+/// Draws of each window of its own.
+fn rng(seed: u64, window: usize) -> ChaCha8Rng {
+    seed::stream(seed, "evaluate draws", window as u64)
+}
+
+/// Fills the tallies under teacher forcing, and returns what the model writes of its own draws, by our
+/// kernel.
+fn score_on_host(
+    model: &MusicVae,
+    windows: Windows<'_>,
+    z: &[f32],
+    seed: u64,
+    tallies: &mut [Tally<'_>],
+) -> Vec<Vec<u16>> {
+    let layout = windows.layout();
+    let (n, n_steps, n_parts) = (windows.len(), layout.n_steps, layout.n_parts());
+    let generator = Generator::new(&model.decoder);
+    let control: Vec<u16> =
+        windows.iter().flat_map(|window| &window[n_parts * n_steps..]).copied().collect();
+    generator.run(z, &control, n_steps, tallies, |tally, asked| {
+        tally.see(asked.step, asked.part, asked.logits)
+    });
+    let mut rngs: Vec<_> = (0..n).map(|i| rng(seed, i)).collect();
+    let sampling = Sampling::Temperature(1.0);
+    generator.decode_controlled(z, &control, n_steps, sampling, &mut rngs)
+}
+
+/// As [`score_on_host`], by tensor operations where the weights lie, some windows at a time.
+fn score_on_device(
+    model: &MusicVae,
+    windows: Windows<'_>,
+    z: &[f32],
+    seed: u64,
+    tallies: &mut [Tally<'_>],
+) -> Vec<Vec<u16>> {
+    let decoder = &model.decoder;
+    let device = decoder.cores[0].latent.val().device();
+    let layout = windows.layout();
+    let (n_steps, n_parts, z_size) = (layout.n_steps, layout.n_parts(), model.z_size());
+    let segment_steps = decoder.segment_steps();
+    let mut written = Vec::new();
+    for first in (0..windows.len()).step_by(SCORE_BATCH) {
+        let range = first..(first + SCORE_BATCH).min(windows.len());
+        let n = range.len();
+        let batch = Batch::new(range.clone().map(|i| windows.get(i)), layout);
+        let z = z[range.start * z_size..range.end * z_size].to_vec();
+        let z = Tensor::from_data(TensorData::new(z, [n, z_size]), &device);
+        let inputs = DecoderInputs { previous: &batch.shifted(), control: batch.control() };
+        for (part, logits) in decoder.forward(z.clone(), inputs).into_iter().enumerate() {
+            let n_classes = logits.dims()[1];
+            let logits = host(logits);
+            // The steps of all segments stand side by side, a segment's sequences together.
+            let n_segments = n_steps / segment_steps;
+            for (row, logits) in logits.chunks_exact(n_classes).enumerate() {
+                let (step, segment, sequence) =
+                    (row / (n_segments * n), row / n % n_segments, row % n);
+                let step = segment * segment_steps + step;
+                tallies[first + sequence].see(step, part, logits);
+            }
+        }
+        let mut uniform = vec![None; n_steps * n * n_parts];
+        for sequence in 0..n {
+            let mut rng = rng(seed, first + sequence);
+            for step in 0..n_steps {
+                for draw in &mut uniform[(step * n + sequence) * n_parts..][..n_parts] {
+                    *draw = Some(rng.random());
+                }
+            }
+        }
+        let classes = sample_by_tensors(decoder, &batch, z, &Draws::new(uniform));
+        written.extend((0..n).map(|sequence| {
+            let class = |part: usize, step: usize| {
+                let class = classes[(step * n + sequence) * n_parts + part];
+                u16::try_from(class).expect("a vocabulary has at most 2^14 classes")
+            };
+            let class = &class;
+            (0..n_parts).flat_map(|p| (0..n_steps).map(move |s| class(p, s))).collect()
+        }));
+    }
+    written
+}
+
 /// One sample of each posterior.
 fn sample(posteriors: &Posteriors, z_size: usize, seed: u64) -> Vec<f32> {
-    use rand::RngExt;
     let rows = posteriors.mean.chunks_exact(z_size).zip(posteriors.std_dev.chunks_exact(z_size));
     rows.enumerate()
         .flat_map(|(i, (mean, std_dev))| {
@@ -199,8 +294,46 @@ fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
+
+    /// The two paths are written apart; logits differ by the rounding of sums of a few hundred terms at
+    /// most, and no draw falls within that of a class's border.
+    #[cfg(feature = "flex")]
+    #[test]
+    fn host_and_device_give_the_same_score() {
+        use crate::train::tests::{architectures, spread, windows_of};
+
+        for config in architectures() {
+            let model = MusicVae::init(&config, 5, &burn::tensor::Device::flex()).unwrap();
+            let weights = spread(&model);
+            let model = crate::weights::replace(model, weights).unwrap();
+            let layout = config.window();
+            let tokens = windows_of(&layout, 300);
+            let windows = Windows::new(&tokens, &layout).unwrap();
+            let n_parts = layout.n_parts();
+            let z: Vec<f32> = (0..300 * config.z_size).map(|i| (i as f32).sin()).collect();
+            let tallies = || -> Vec<Tally<'_>> {
+                let of = |target| Tally {
+                    target,
+                    n_steps: layout.n_steps,
+                    nats: 0.0,
+                    right: vec![0; n_parts],
+                };
+                windows.iter().map(of).collect()
+            };
+            let (mut host, mut device) = (tallies(), tallies());
+            let written = score_on_host(&model, windows, &z, 7, &mut host);
+            let by_device = score_on_device(&model, windows, &z, 7, &mut device);
+            let parts = |window: &Vec<u16>| window[..n_parts * layout.n_steps].to_vec();
+            assert_eq!(by_device, written.iter().map(parts).collect::<Vec<_>>());
+            for (found, expected) in device.iter().zip(&host) {
+                assert_eq!(found.right, expected.right);
+                assert!((found.nats - expected.nats).abs() < 2e-5 * expected.nats.abs());
+            }
+        }
+    }
 
     #[test]
     fn a_dimension_is_active_above_the_threshold() {

@@ -3,6 +3,7 @@
 //! Three users share the loop, which differs for them only in how the next symbol is chosen:
 //! generation (argmax or a draw), scheduled sampling in training, and teacher-forced evaluation.
 
+mod by_tensors;
 mod packed;
 
 use lstm_kernel::ROWS_PER_TASK;
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 use crate::decoder::{Core, Decoder};
 use crate::recurrent::SymbolSteps;
 use crate::sampling::{argmax, categorical};
+pub(crate) use by_tensors::{Draws, sample_by_tensors};
 use packed::{PackedCore, PackedStack, fill_rows};
 
 /// How a class is taken from logits.

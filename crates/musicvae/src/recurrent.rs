@@ -3,14 +3,15 @@
 //! The operation goes through burn's backend extension, so that each backend runs it its own way
 //! and autodiff sees a single node with a backward pass written by hand:
 //! - `flex`, `ndarray` and `tch` on the CPU: our kernel ([`lstm_kernel`], see [`cpu`]);
-//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's ([`torch`]);
-//! - `wgpu` and `cuda`: burn's own operations, step by step ([`composed`]).
+//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's (`torch`);
+//! - `wgpu` and `cuda`: burn's own operations, step by step (`composed`).
 //!
 //! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time
 //! first. The equations and the gate order are Magenta's (`LSTMBlockCell`: input, candidate,
 //! forget, output, with 1 added to the forget gate at run time).
 
 mod autodiff;
+#[cfg(any(test, feature = "wgpu", feature = "cuda"))]
 mod composed;
 mod cpu;
 mod extension;

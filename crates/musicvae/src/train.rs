@@ -257,4 +257,4 @@ fn mean(values: &[f32]) -> f64 {
 
 #[cfg(all(test, feature = "flex"))]
 #[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-mod tests;
+pub(crate) mod tests;

@@ -26,7 +26,7 @@ fn config() -> MusicVaeConfig {
 
 /// A model of each architecture: flat, of two parts with one core, and of two parts with a core each
 /// under a conductor and chords.
-pub(super) fn architectures() -> [MusicVaeConfig; 3] {
+pub(crate) fn architectures() -> [MusicVaeConfig; 3] {
     let joint = MusicVaeConfig { n_classes: vec![8, 4], drum_parts: vec![1], ..config() };
     let hierarchical = MusicVaeConfig {
         cores: Cores::PerPart,
@@ -38,13 +38,13 @@ pub(super) fn architectures() -> [MusicVaeConfig; 3] {
 }
 
 /// `n` different windows of a layout.
-pub(super) fn windows_of(layout: &WindowLayout, n: usize) -> Vec<u16> {
+pub(crate) fn windows_of(layout: &WindowLayout, n: usize) -> Vec<u16> {
     let n_classes = |i: usize| layout.tracks[i / layout.n_steps % layout.tracks.len()].n_classes;
     (0..n * layout.n_tokens()).map(|i| ((i * i / 7 + i) % n_classes(i)) as u16).collect()
 }
 
 /// All weights spread out: at first the heads around z are near zero, where gradients vanish.
-pub(super) fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
+pub(crate) fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
     let mut weights = tensors(model);
     for (n, tensor) in weights.values_mut().enumerate() {
         for (i, value) in tensor.values.iter_mut().enumerate() {
@@ -54,7 +54,7 @@ pub(super) fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
     weights
 }
 
-pub(super) fn training() -> TrainingConfig {
+pub(crate) fn training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 4,
         learning_rate: LearningRateSchedule { initial: 1e-2, min: 1e-3, decay: 0.999 },

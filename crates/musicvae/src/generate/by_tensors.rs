@@ -1,0 +1,216 @@
+//! Decoding by tensor operations, where the weights lie: on a device whose memory is not this
+//! process's, reading its weights at every update would cost more than the decoding.
+
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use lstm_kernel::lstm::FORGET_BIAS;
+use lstm_kernel::packed::Precision;
+
+use crate::decoder::{Core, Decoder};
+use crate::windows::Batch;
+
+/// For each step, sequence and part, `[T, B, n_parts]`: the number from 0 to 1 that draws a class, see
+/// [`categorical_at`](crate::sampling::categorical_at), or none where the true class stays.
+pub(crate) struct Draws {
+    uniform: Vec<Option<f64>>,
+}
+
+impl Draws {
+    pub(crate) fn new(uniform: Vec<Option<f64>>) -> Self {
+        Self { uniform }
+    }
+
+    /// The draw of a place in `[T, B, n_parts]`.
+    pub(crate) fn at(&self, place: usize) -> Option<f64> {
+        self.uniform[place]
+    }
+}
+
+/// Runs a decoder without autodiff from latents `z` `[B, Z]`: each step's class is drawn from its logits
+/// at temperature 1, or is the true one of `batch`, as `draws` say. The batch's control enters.
+///
+/// Returns the classes, `[T, B, n_parts]`; nothing else leaves the device, and that once.
+pub(crate) fn sample_by_tensors(
+    decoder: &Decoder,
+    batch: &Batch,
+    z: Tensor<2>,
+    draws: &Draws,
+) -> Vec<i32> {
+    let device = z.device();
+    let parts = batch.parts();
+    let [steps, n, n_parts] = [parts.steps(), parts.batch(), parts.slots()];
+    // Above 1 where nothing is drawn.
+    let drawn = draws.uniform.iter().map(|draw| draw.unwrap_or(2.0) as f32).collect::<Vec<_>>();
+    let uniform = Tensor::<3>::from_data(TensorData::new(drawn, [steps, n, n_parts]), &device);
+    let is_own = uniform.clone().lower_equal_elem(1.0);
+    let targets = TensorData::new(parts.ids().to_vec(), [steps, n, n_parts]);
+    let targets = Tensor::<3, Int>::from_data(targets, &device);
+    let control = batch.control().map(|control| {
+        Tensor::<2, Int>::from_data(TensorData::new(control.ids().to_vec(), [steps, n]), &device)
+    });
+    let embeddings = match &decoder.conductor {
+        Some(conductor) => conductor.forward(z, decoder.n_segments()),
+        None => z,
+    };
+    let cores: Vec<DeviceCore<'_>> = decoder.cores.iter().map(DeviceCore::new).collect();
+    let mut states = Vec::new();
+    // Of each part, the class that enters the next step, `[B]`; none before the first.
+    let mut previous: Vec<Option<Tensor<1, Int>>> = vec![None; n_parts];
+    let mut classes = Vec::new();
+    for step in 0..steps {
+        if step.is_multiple_of(decoder.segment_steps()) {
+            let segment = step / decoder.segment_steps();
+            let embedding = embeddings.clone().slice_dim(0, segment * n..(segment + 1) * n);
+            states = cores.iter().map(|core| core.start(embedding.clone())).collect();
+        }
+        let at = |values: &Tensor<3>, part: usize| -> Tensor<1> {
+            values.clone().slice([step..step + 1, 0..n, part..part + 1]).reshape([n])
+        };
+        for (core, states) in cores.iter().zip(&mut states) {
+            let control =
+                control.as_ref().map(|c| c.clone().slice_dim(0, step..step + 1).reshape([n]));
+            let logits = core.advance(states, &previous, control);
+            let mut first = 0;
+            for (part, n_classes) in core.core.parts.clone().zip(&core.core.n_classes) {
+                let own = logits.clone().slice_dim(1, first..first + n_classes);
+                first += n_classes;
+                let target = targets.clone().slice([step..step + 1, 0..n, part..part + 1]);
+                let own = categorical_rows(own, at(&uniform, part));
+                let is_own =
+                    is_own.clone().slice([step..step + 1, 0..n, part..part + 1]).reshape([n]);
+                previous[part] = Some(target.reshape([n]).mask_where(is_own, own));
+            }
+        }
+        classes.extend(previous.iter().flatten().map(|class| class.clone().reshape([1, 1, n])));
+    }
+    // `[T * n_parts, 1, B]`, as `[T, B, n_parts]`.
+    let classes = Tensor::cat(classes, 0).reshape([steps, n_parts, n]).swap_dims(1, 2);
+    let data = classes.into_data().convert::<i32>();
+    data.try_into_vec().expect("converted just now")
+}
+
+/// A class of each row of `logits` `[B, V]`, as [`categorical_at`] takes it.
+fn categorical_rows(logits: Tensor<2>, uniform: Tensor<1>) -> Tensor<1, Int> {
+    let [n, n_classes] = logits.dims();
+    let below = softmax(logits, 1).cumsum(1).lower_equal(uniform.reshape([n, 1]));
+    let last = i64::try_from(n_classes).expect("a vocabulary has at most 2^14 classes") - 1;
+    below.int().sum_dim(1).clamp_max(last).reshape([n])
+}
+
+/// A core's weights as the steps multiply by them.
+struct DeviceCore<'a> {
+    core: &'a Core,
+    dtype: DType,
+    layers: Vec<DeviceLayer>,
+    output: Tensor<2>,
+}
+
+struct DeviceLayer {
+    /// `[n_inputs, 4H]`.
+    input: Tensor<2>,
+    /// `[H, 4H]`.
+    recurrent: Tensor<2>,
+    /// `[1, 4H]`, the forget gate's 1 included.
+    bias: Tensor<2>,
+}
+
+/// A layer's cells and outputs, `[B, H]` each, and what its gates start from, `[B, 4H]`.
+struct LayerState {
+    cell: Tensor<2>,
+    output: Tensor<2>,
+    context: Tensor<2>,
+}
+
+impl<'a> DeviceCore<'a> {
+    fn new(core: &'a Core) -> Self {
+        let dtype = match core.layers[0].precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        };
+        let layers = core.layers.iter().map(|layer| {
+            let width = 4 * layer.hidden();
+            let mut forget = vec![0.0; width];
+            forget[width / 2..width / 4 * 3].fill(FORGET_BIAS);
+            let bias = layer.bias.val();
+            let forget = Tensor::from_data(TensorData::new(forget, [width]), &bias.device());
+            DeviceLayer {
+                input: layer.input.val().cast(dtype),
+                recurrent: layer.recurrent.val().cast(dtype),
+                bias: (bias + forget).unsqueeze::<2>().cast(dtype),
+            }
+        });
+        let layers = layers.collect();
+        Self { core, dtype, layers, output: core.output.kernel.val().cast(dtype) }
+    }
+
+    /// The states before the first step.
+    fn start(&self, z: Tensor<2>) -> Vec<LayerState> {
+        let latent = z.clone().matmul(self.core.latent.val()).cast(self.dtype);
+        let initial = self.core.initial.forward(z).tanh().cast(self.dtype);
+        let mut column = 0;
+        let mut block = |width: usize| {
+            let columns = column..column + width;
+            column = columns.end;
+            initial.clone().slice_dim(1, columns)
+        };
+        let mut latent = Some(latent);
+        self.layers
+            .iter()
+            .map(|layer| {
+                let hidden = layer.recurrent.dims()[0];
+                let (cell, output) = (block(hidden), block(hidden));
+                let context = match latent.take() {
+                    Some(latent) => latent + layer.bias.clone(),
+                    None => layer.bias.clone(),
+                };
+                LayerState { cell, output, context }
+            })
+            .collect()
+    }
+
+    /// One step of every layer; logits of all parts of this core, `[B, ΣV]` in `f32`.
+    fn advance(
+        &self,
+        states: &mut [LayerState],
+        previous: &[Option<Tensor<1, Int>>],
+        control: Option<Tensor<1, Int>>,
+    ) -> Tensor<2> {
+        let mut below: Option<Tensor<2>> = None;
+        for (layer, state) in self.layers.iter().zip(states) {
+            let recurrent = state.output.clone().matmul(layer.recurrent.clone());
+            let mut gates = recurrent + state.context.clone();
+            match below.take() {
+                Some(below) => gates = gates + below.matmul(layer.input.clone()),
+                None => {
+                    for symbols in self.symbols(previous, control.clone()) {
+                        gates = gates + layer.input.clone().select(0, symbols);
+                    }
+                }
+            }
+            let [i, j, f, o]: [Tensor<2>; 4] =
+                gates.chunk(4, 1).try_into().expect("four gates of equal width");
+            state.cell = sigmoid(i) * j.tanh() + sigmoid(f) * state.cell.clone();
+            state.output = sigmoid(o) * state.cell.clone().tanh();
+            below = Some(state.output.clone());
+        }
+        let top = below.expect("a checked configuration has layers");
+        top.matmul(self.output.clone()).cast(DType::F32)
+            + self.core.output.bias.val().unsqueeze::<2>()
+    }
+
+    /// The symbols that enter: the classes of its parts side by side, then the control's.
+    fn symbols(
+        &self,
+        previous: &[Option<Tensor<1, Int>>],
+        control: Option<Tensor<1, Int>>,
+    ) -> Vec<Tensor<1, Int>> {
+        let mut symbols = Vec::new();
+        let mut first = 0;
+        for (part, n_classes) in self.core.parts.clone().zip(&self.core.n_classes) {
+            symbols.extend(previous[part].clone().map(|class| class.add_scalar(first)));
+            first += i64::try_from(*n_classes).expect("a checked configuration's sizes");
+        }
+        symbols.extend(control.map(|class| class.add_scalar(first)));
+        symbols
+    }
+}
