@@ -309,10 +309,9 @@ impl ModuleMapper for Update<'_> {
                     None => return old,
                     Some(gradient) => {
                         let old = old.inner().reshape([gradient.dims()[0]]);
-                        let zeros = Tensor::zeros_like(&gradient);
                         let moments = self.moments.entry(path).or_insert_with(|| Moments::Device {
-                            first: zeros.clone(),
-                            second: zeros,
+                            first: Tensor::zeros_like(&gradient),
+                            second: Tensor::zeros_like(&gradient),
                         });
                         update_device(old, gradient, moments, self.scale, self.learning_rate)
                             .reshape(shape)

@@ -50,6 +50,8 @@ pub fn all() -> Vec<Preset> {
         sixteen_bars::hierdec_mel_16bar(),
         sixteen_bars::flat_mel_16bar_tiny(),
         sixteen_bars::hierdec_mel_16bar_tiny(),
+        sixteen_bars::flat_mel_16bar_compact(),
+        sixteen_bars::hierdec_mel_16bar_compact(),
         sixteen_bars::flat_trio_16bar(),
         sixteen_bars::hierdec_trio_16bar(),
         sixteen_bars::hierdec_trio_16bar_published(),
@@ -121,10 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn the_tiny_models_of_16_bars_have_as_many_weights_flat_as_hierarchical() {
-        let n = |name| n_weights(&find(name).unwrap().model) as f64;
-        let ratio = n("flat-mel_16bar_tiny") / n("hierdec-mel_16bar_tiny");
-        assert!((0.95..1.05).contains(&ratio), "{ratio}");
+    fn our_models_of_16_bars_have_as_many_weights_flat_as_hierarchical() {
+        let n = |name: String| n_weights(&find(&name).unwrap().model) as f64;
+        for size in ["tiny", "compact"] {
+            let flat = n(format!("flat-mel_16bar_{size}"));
+            let ratio = flat / n(format!("hierdec-mel_16bar_{size}"));
+            assert!((0.98..1.02).contains(&ratio), "{size}: {ratio}");
+        }
     }
 
     #[test]

@@ -79,6 +79,41 @@ pub(super) fn hierdec_mel_16bar_tiny() -> Preset {
     }
 }
 
+/// What a GPU trains within minutes: Magenta's free bits, a larger batch and a slower decay than the tiny
+/// models'.
+pub(super) fn mel_16bar_compact_training() -> TrainingConfig {
+    TrainingConfig {
+        batch_size: 128,
+        learning_rate: LearningRateSchedule { initial: 2e-3, min: 5e-5, decay: 0.9998 },
+        ..mel_16bar_tiny_training()
+    }
+}
+
+/// Between `flat-mel_16bar_tiny` and Magenta's sizes.
+pub(super) fn flat_mel_16bar_compact() -> Preset {
+    Preset {
+        name: "flat-mel_16bar_compact",
+        summary: "16 bars of melody, one decoder for all; minutes on a GPU (7 million weights)",
+        kind: "mel-16bar",
+        model: MusicVaeConfig::flat(90, 256, 256, &[512], &[804]),
+        training: mel_16bar_compact_training(),
+    }
+}
+
+/// Between `hierdec-mel_16bar_tiny` and Magenta's sizes.
+pub(super) fn hierdec_mel_16bar_compact() -> Preset {
+    Preset {
+        name: "hierdec-mel_16bar_compact",
+        summary: "16 bars of melody, a conductor over bars; minutes on a GPU (7 million weights)",
+        model: MusicVaeConfig {
+            decoder_sizes: vec![512],
+            conductor: Some(ConductorConfig { n_segments: 16, sizes: vec![512] }),
+            ..flat_mel_16bar_compact().model
+        },
+        ..flat_mel_16bar_compact()
+    }
+}
+
 /// Magenta's `flat-trio_16bar`: one core writes melody, bass and drums.
 pub(super) fn flat_trio_16bar() -> Preset {
     let training = mel_16bar_training();
