@@ -11,9 +11,9 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Parser;
 use musicvae::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
-use musicvae::train::Trainer;
+use musicvae::train::{self, Checkpoint, Plan, StepMetrics, StepTimes, TrainObserver, Trainer};
 use musicvae::{
-    FreeBits, Generator, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, Sampling,
+    Evaluation, FreeBits, Generator, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, Sampling,
     TrainingConfig, Windows, device, seed,
 };
 use pulp::{Arch, Simd, WithSimd};
@@ -102,17 +102,27 @@ fn main() -> anyhow::Result<()> {
         seconds.sort_by(f64::total_cmp);
         Ok(seconds[seconds.len() / 2])
     };
-    let train = time(&mut || {
-        trainer.step(windows)?;
-        Ok(())
-    })?;
+    // Through the loop around the steps, whose batches are prepared on a thread beside.
+    let mut clock = StepClock::default();
+    let plan = Plan {
+        max_steps: Some((arguments.warmup + arguments.runs.max(1)) as u64),
+        max_time: None,
+        patience: None,
+        evaluate_every: u64::MAX,
+        checkpoint_every: u64::MAX,
+    };
+    let none = Windows::new(&[], &layout)?;
+    train::run(&mut trainer, windows, none, &plan, &mut clock)?;
+    let mut seconds = clock.seconds.split_off(arguments.warmup);
+    seconds.sort_by(f64::total_cmp);
+    let train = seconds[seconds.len() / 2];
     let mut result = serde_json::json!({
         "peer": "musicvae", "device": arguments.device, "threads": rayon::current_num_threads(),
         "enc": enc, "dec": dec, "dec_layers": dec_layers, "z": z, "batch": batch, "steps": steps,
         "train_seq_per_s": batch as f64 / train,
         "train_flop_per_s": training_operations(&arguments) / train,
         "limit_flop_per_s": multiply_add_rate(),
-        "peak_kib": peak_kib(),
+        "peak_kib": clock.peak_kib,
     });
     if !arguments.train_only {
         let model = trainer.model();
@@ -142,6 +152,30 @@ fn main() -> anyhow::Result<()> {
     }
     println!("{result}");
     Ok(())
+}
+
+/// Notes how long steps take, with what they wait for their batches.
+#[derive(Default)]
+struct StepClock {
+    seconds: Vec<f64>,
+    /// The most memory held up to the last step, before the checkpoint behind it.
+    peak_kib: Option<u64>,
+}
+
+impl TrainObserver for StepClock {
+    fn on_step(&mut self, _metrics: &StepMetrics, times: StepTimes) {
+        self.seconds.push(times.step.as_secs_f64());
+        self.peak_kib = peak_kib();
+    }
+
+    fn on_evaluation(&mut self, _n_steps: u64, _evaluation: &Evaluation) {}
+
+    fn on_checkpoint(
+        &mut self,
+        _checkpoint: &Checkpoint,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
 }
 
 /// Operations that a training step cannot do without: the products of the forward pass, and twice as

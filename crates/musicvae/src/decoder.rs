@@ -10,7 +10,7 @@ use crate::conductor::Conductor;
 use crate::config::MusicVaeConfig;
 use crate::dense::Dense;
 use crate::init::Initializer;
-use crate::lstm::LstmLayer;
+use crate::lstm::{LstmLayer, Reading};
 use crate::recurrent::{ConstantInputs, SymbolSteps};
 
 /// Decodes latents into logits over the classes of each part.
@@ -228,9 +228,9 @@ pub(crate) fn stack(
 ) -> Tensor<3> {
     let mut states = initial_states(layers, initial);
     let (first, above) = layers.split_first().expect("a checked configuration has layers");
-    let mut outputs = first.over_symbols(symbols, constant, states.next(), false);
+    let mut outputs = first.over_symbols(symbols, constant, states.next(), Reading::default());
     for layer in above {
-        outputs = layer.over_vectors(outputs, states.next(), false);
+        outputs = layer.over_vectors(outputs, states.next(), Reading::default());
     }
     outputs
 }

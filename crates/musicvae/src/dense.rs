@@ -1,8 +1,10 @@
 //! A fully connected layer.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
+use lstm_kernel::packed::Precision;
 
+use crate::device;
 use crate::init::Initializer;
 
 /// `y = x · kernel + bias`, with Magenta's layout of the kernel.
@@ -12,6 +14,9 @@ pub struct Dense {
     pub kernel: Param<Tensor<2>>,
     /// `[n_outputs]`, 0 at first.
     pub bias: Param<Tensor<1>>,
+    /// What a GPU multiplies in; a CPU does in `f32`.
+    #[module(skip)]
+    pub(crate) precision: Precision,
 }
 
 impl Dense {
@@ -23,7 +28,7 @@ impl Dense {
         device: &Device,
     ) -> Self {
         let kernel = init.glorot([n_inputs, n_outputs], n_inputs + n_outputs, device);
-        Self { kernel, bias: init.zeros(n_outputs, device) }
+        Self { kernel, bias: init.zeros(n_outputs, device), precision: Precision::F32 }
     }
 
     /// A layer with a kernel drawn from `N(0, 0.001²)`, as Magenta starts everything around z.
@@ -34,12 +39,18 @@ impl Dense {
         device: &Device,
     ) -> Self {
         let kernel = init.normal([n_inputs, n_outputs], 1e-3, device);
-        Self { kernel, bias: init.zeros(n_outputs, device) }
+        Self { kernel, bias: init.zeros(n_outputs, device), precision: Precision::F32 }
     }
 
     /// # Shapes
     /// - `x`: `[n, n_inputs]`; the result: `[n, n_outputs]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.kernel.val()) + self.bias.val().unsqueeze()
+        let kernel = self.kernel.val();
+        let product = if self.precision == Precision::Bf16 && device::is_torch_gpu(&x.device()) {
+            x.cast(DType::BF16).matmul(kernel.cast(DType::BF16)).cast(DType::F32)
+        } else {
+            x.matmul(kernel)
+        };
+        product + self.bias.val().unsqueeze()
     }
 }

@@ -82,20 +82,34 @@ pub(crate) fn is_host(device: &Device) -> bool {
 /// Whether the recurrent core of this device knows bfloat16: our kernel and libtorch's do, the
 /// composition of burn's operations does not.
 pub(crate) fn has_bf16(device: &Device) -> bool {
-    is_host(device) || is_torch(device)
+    #[cfg(feature = "tch")]
+    if torch(device).is_some() {
+        return true;
+    }
+    is_host(device)
 }
 
-/// Whether this is a device of libtorch.
-pub(crate) fn is_torch(device: &Device) -> bool {
+/// Whether this is a GPU of libtorch.
+pub(crate) fn is_torch_gpu(device: &Device) -> bool {
     #[cfg(feature = "tch")]
-    let torch =
-        matches!(device.clone().inner().as_dispatch(), burn::backend::DispatchDevice::LibTorch(_));
+    {
+        use burn::backend::libtorch::LibTorchDevice;
+        torch(device).is_some_and(|device| matches!(device, LibTorchDevice::Cuda(_)))
+    }
     #[cfg(not(feature = "tch"))]
-    let torch = {
+    {
         let _ = device;
         false
-    };
-    torch
+    }
+}
+
+/// The device of libtorch, if it is one.
+#[cfg(feature = "tch")]
+fn torch(device: &Device) -> Option<burn::backend::libtorch::LibTorchDevice> {
+    match device.clone().inner().as_dispatch() {
+        burn::backend::DispatchDevice::LibTorch(device) => Some(*device),
+        _ => None,
+    }
 }
 
 /// Makes a constructor of a backend, or the error that names its feature.

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use crate::config::{EncoderInput, MusicVaeConfig};
 use crate::dense::Dense;
 use crate::init::Initializer;
-use crate::lstm::LstmLayer;
+use crate::lstm::{LstmLayer, Reading};
 use crate::posterior::Posterior;
 use crate::recurrent::SymbolSteps;
 
@@ -73,17 +73,25 @@ impl Encoder {
             EncoderInput::DrumRoll => Arc::new(drum_roll(symbols, self.n_drums)),
         };
         let (first, above) = self.layers.split_first().expect("a checked configuration has layers");
-        let mut forward = first.forward.over_symbols(Arc::clone(&symbols), None, None, false);
-        let mut backward = first.backward.over_symbols(Arc::clone(&symbols), None, None, true);
-        for layer in above {
-            let both = Tensor::cat(vec![forward, backward], 2);
-            forward = layer.forward.over_vectors(both.clone(), None, false);
-            backward = layer.backward.over_vectors(both, None, true);
+        // Of the last layer, what each direction has read in the end is all that is wanted.
+        let directions = |last_only| [false, true].map(|reverse| Reading { reverse, last_only });
+        let [forward, backward] = directions(above.is_empty());
+        let mut both = Tensor::cat(
+            vec![
+                first.forward.over_symbols(Arc::clone(&symbols), None, None, forward),
+                first.backward.over_symbols(symbols, None, None, backward),
+            ],
+            2,
+        );
+        for (i, layer) in above.iter().enumerate() {
+            let [forward, backward] = directions(i + 1 == above.len());
+            let outputs = vec![
+                layer.forward.over_vectors(both.clone(), None, forward),
+                layer.backward.over_vectors(both, None, backward),
+            ];
+            both = Tensor::cat(outputs, 2);
         }
-        let last = symbols.steps() - 1;
-        let forward = forward.slice_dim(0, last..last + 1).squeeze_dim::<2>(0);
-        let backward = backward.slice_dim(0, 0..1).squeeze_dim::<2>(0);
-        let encoded = Tensor::cat(vec![forward, backward], 1);
+        let encoded = both.squeeze_dim::<2>(0);
         Posterior {
             mean: self.mean.forward(encoded.clone()),
             std_dev: softplus(self.std_dev.forward(encoded)),

@@ -11,6 +11,15 @@ use crate::recurrent::{
     ConstantInputs, LstmInputs, PassOptions, SymbolSteps, lstm_over_symbols, lstm_over_vectors,
 };
 
+/// How a layer goes through its input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reading {
+    /// From the last step to the first.
+    pub(crate) reverse: bool,
+    /// Give the output of the step that is read last only, `[1, B, H]`, not that of every step.
+    pub(crate) last_only: bool,
+}
+
 /// Weights of an LSTM layer, its columns in four blocks: input, candidate, forget, output gate.
 ///
 /// Magenta keeps one kernel of `[n_inputs + H, 4H]`; here its parts are apart, because they enter
@@ -55,35 +64,36 @@ impl LstmLayer {
 
     /// Runs over symbols, with zero or given initial state `[B, 2H]`.
     ///
-    /// Returns `[T, B, H]`.
+    /// Returns `[T, B, H]`, or `[1, B, H]` where only the last is wanted.
     pub(crate) fn over_symbols(
         &self,
         symbols: Arc<SymbolSteps>,
         constant: Option<ConstantInputs>,
         initial: Option<Tensor<2>>,
-        reverse: bool,
+        reading: Reading,
     ) -> Tensor<3> {
-        let inputs = self.inputs(symbols.batch(), initial, reverse);
+        let inputs = self.inputs(symbols.batch(), initial, reading);
         lstm_over_symbols(symbols, self.input.val(), constant, inputs)
     }
 
-    /// Runs over vectors `[T, B, n_inputs]`; returns `[T, B, H]`.
+    /// Runs over vectors `[T, B, n_inputs]`; returns as [`LstmLayer::over_symbols`].
     pub(crate) fn over_vectors(
         &self,
         values: Tensor<3>,
         initial: Option<Tensor<2>>,
-        reverse: bool,
+        reading: Reading,
     ) -> Tensor<3> {
-        let inputs = self.inputs(values.dims()[1], initial, reverse);
+        let inputs = self.inputs(values.dims()[1], initial, reading);
         lstm_over_vectors(values, self.input.val(), inputs)
     }
 
-    fn inputs(&self, batch: usize, initial: Option<Tensor<2>>, reverse: bool) -> LstmInputs {
+    fn inputs(&self, batch: usize, initial: Option<Tensor<2>>, reading: Reading) -> LstmInputs {
         let recurrent = self.recurrent.val();
         let hidden = recurrent.dims()[0];
         let initial =
             initial.unwrap_or_else(|| Tensor::zeros([batch, 2 * hidden], &recurrent.device()));
-        let options = PassOptions { reverse, precision: self.precision };
+        let Reading { reverse, last_only } = reading;
+        let options = PassOptions { reverse, last_only, precision: self.precision };
         LstmInputs { bias: self.bias.val(), recurrent, initial, options }
     }
 }

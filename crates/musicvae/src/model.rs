@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::{ConfigError, MusicVaeConfig};
 use crate::decoder::{Decoder, DecoderInputs};
+use crate::device;
 use crate::elbo::{Elbo, cross_entropy};
 use crate::encoder::Encoder;
 use crate::init::Initializer;
@@ -16,6 +17,8 @@ use crate::windows::{Batch, Windows};
 
 /// Windows that [`MusicVae::encode_windows`] puts through the encoder at once.
 const ENCODE_BATCH: usize = 256;
+/// The same on another device, where a batch costs less than the way to it.
+const ENCODE_BATCH_ON_DEVICE: usize = 1024;
 
 /// A MusicVAE, flat or hierarchical (Roberts et al. 2018, arXiv:1803.05428).
 ///
@@ -87,8 +90,13 @@ impl MusicVae {
     /// `done` hears after each batch how many windows are encoded.
     pub fn encode_windows(&self, windows: Windows<'_>, mut done: impl FnMut(usize)) -> Posteriors {
         let mut posteriors = Posteriors::default();
-        for first in (0..windows.len()).step_by(ENCODE_BATCH) {
-            let range = first..(first + ENCODE_BATCH).min(windows.len());
+        let batch_size = if device::is_host(&self.encoder.mean.kernel.val().device()) {
+            ENCODE_BATCH
+        } else {
+            ENCODE_BATCH_ON_DEVICE
+        };
+        for first in (0..windows.len()).step_by(batch_size) {
+            let range = first..(first + batch_size).min(windows.len());
             let end = range.end;
             let batch = Batch::new(range.map(|i| windows.get(i)), windows.layout());
             let posterior = self.encode(&batch);
@@ -99,8 +107,8 @@ impl MusicVae {
         posteriors
     }
 
-    /// The same model, its recurrent weights rounded to bfloat16 wherever the CPU kernel multiplies
-    /// by them, or not. Weights, sums and gradients are `f32` in any case.
+    /// The same model, its weights rounded to bfloat16 wherever it is multiplied by them (by the CPU
+    /// kernel, in recurrent layers only), or not. The weights and their gradients are `f32` in any case.
     pub(crate) fn with_precision(mut self, precision: lstm_kernel::packed::Precision) -> Self {
         let encoder = self.encoder.layers.iter_mut();
         let layers = encoder.flat_map(|layer| [&mut layer.forward, &mut layer.backward]);
@@ -108,6 +116,13 @@ impl MusicVae {
         let cores = self.decoder.cores.iter_mut().flat_map(|core| &mut core.layers);
         for layer in layers.chain(conductor).chain(cores) {
             layer.precision = precision;
+        }
+        let decoder = &mut self.decoder;
+        let conductor = decoder.conductor.iter_mut().map(|conductor| &mut conductor.initial);
+        let cores = decoder.cores.iter_mut().flat_map(|core| [&mut core.initial, &mut core.output]);
+        let heads = [&mut self.encoder.mean, &mut self.encoder.std_dev];
+        for dense in heads.into_iter().chain(conductor).chain(cores) {
+            dense.precision = precision;
         }
         self
     }

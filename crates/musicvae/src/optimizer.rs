@@ -12,6 +12,9 @@
 //! On the CPU the update runs in place over host memory, and the norm is summed in `f64` over
 //! fixed chunks: the same bits on any number of threads. Elsewhere it is tensor operations.
 
+#[cfg(feature = "tch")]
+mod torch;
+
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, Param};
@@ -207,7 +210,7 @@ impl FlatGradients {
         let sum: f64 = match self {
             Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(g)).sum(),
             Self::Device(gradients) => {
-                let sums = gradients.values().map(|g| (g.clone() * g.clone()).sum());
+                let sums = gradients.values().map(|g| square_sum(g.clone()));
                 // One read, because each waits for the device.
                 let sums: Vec<Tensor<1>> = sums.collect();
                 let sums = if sums.is_empty() { Vec::new() } else { host(Tensor::cat(sums, 0)) };
@@ -348,6 +351,15 @@ fn update_host(
         });
 }
 
+/// `Σ x²`, `[1]`, on the tensor's device.
+fn square_sum(values: Tensor<1>) -> Tensor<1> {
+    #[cfg(feature = "tch")]
+    if let Some(sum) = torch::square_sum(&values) {
+        return sum;
+    }
+    (values.clone() * values).sum()
+}
+
 /// One update by tensor operations.
 fn update_device(
     values: Tensor<1>,
@@ -359,6 +371,12 @@ fn update_device(
     let Moments::Device { first, second } = moments else {
         unreachable!("an optimiser stays on the kind of device it was made for")
     };
+    #[cfg(feature = "tch")]
+    if let Some(updated) =
+        torch::update(&values, &gradient, [&*first, &*second], scale, learning_rate)
+    {
+        return updated;
+    }
     let g = gradient.mul_scalar(scale);
     *first = first.clone().mul_scalar(BETA_1) + g.clone().mul_scalar(1.0 - BETA_1);
     *second = second.clone().mul_scalar(BETA_2) + (g.clone() * g).mul_scalar(1.0 - BETA_2);

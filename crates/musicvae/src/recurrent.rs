@@ -52,6 +52,8 @@ pub(crate) struct ConstantInputs {
 pub(crate) struct PassOptions {
     /// Read from the last step to the first.
     pub(crate) reverse: bool,
+    /// Give the output of the step that is read last only, `[1, B, H]`.
+    pub(crate) last_only: bool,
     /// How the weights are kept that the states are multiplied by; the composition of burn's
     /// operations knows `f32` only.
     pub(crate) precision: Precision,
@@ -59,7 +61,7 @@ pub(crate) struct PassOptions {
 
 /// Runs an LSTM over symbols; each adds its row of `table` `[V, 4H]` to the gates.
 ///
-/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to.
+/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to, or the last one.
 pub(crate) fn lstm_over_symbols(
     symbols: Arc<SymbolSteps>,
     table: Tensor<2>,
@@ -91,7 +93,7 @@ pub(crate) fn lstm_over_symbols(
 
 /// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.
 ///
-/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to.
+/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to, or the last one.
 pub(crate) fn lstm_over_vectors(
     values: Tensor<3>,
     weights: Tensor<2>,

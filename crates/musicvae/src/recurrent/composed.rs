@@ -132,6 +132,7 @@ pub(crate) fn backward<B: Backend>(
     let hidden = call.recurrent.shape()[0];
     let (values, weights) = vectors::<B>(&call.source, &device);
     let steps = values.shape()[0];
+    let gradient = call.of_all_steps(gradient, steps);
     let first_cell = columns::<B>(&call.initial, 0, hidden);
     let first_output = columns::<B>(&call.initial, 1, hidden);
     let recurrent_back = B::float_transpose(call.recurrent.clone());
@@ -209,8 +210,8 @@ impl LstmKernel for burn::backend::Cube {
     type Trace = LstmTrace<Self>;
 
     fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
-        let trace = forward(call);
-        (trace.outputs.clone(), trace)
+        let trace = forward(call.clone());
+        (call.wanted(trace.outputs.clone()), trace)
     }
 
     fn lstm_backward(

@@ -78,18 +78,20 @@ impl<B: HostBackend> HostCall<B> {
     }
 }
 
-pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> LstmTrace<B> {
+/// What is wanted of the outputs, and the trace.
+pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, LstmTrace<B>) {
     let device = call.recurrent.device();
-    let call = HostCall::<B>::new(call);
-    let trace = lstm::forward_with(&call.pass(), call.options.precision);
-    let [steps, batch, hidden] = call.shape;
+    let host = HostCall::<B>::new(call.clone());
+    let trace = lstm::forward_with(&host.pass(), host.options.precision);
+    let [steps, batch, hidden] = host.shape;
     let tensor =
         |values, width| B::float_from_data(TensorData::new(values, [steps, batch, width]), &device);
-    LstmTrace {
+    let trace: LstmTrace<B> = LstmTrace {
         outputs: tensor(trace.outputs, hidden),
         gates: tensor(trace.gates, 4 * hidden),
         cells: tensor(trace.cells, hidden),
-    }
+    };
+    (call.wanted(trace.outputs.clone()), trace)
 }
 
 pub(super) fn backward<B: HostBackend>(
@@ -105,7 +107,7 @@ pub(super) fn backward<B: HostBackend>(
     let trace =
         lstm::TraceRef { outputs: outputs.as_ref(), gates: gates.as_ref(), cells: cells.as_ref() };
     let gradients = {
-        let gradient = B::values(gradient);
+        let gradient = B::values(call.of_all_steps(gradient, steps));
         lstm::backward_with(&host.pass(), trace, gradient.as_ref(), host.options.precision)
     };
     let matrix = |values: Vec<f32>, columns: usize| {
@@ -150,8 +152,7 @@ mod flex {
         type Trace = LstmTrace<Self>;
 
         fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
-            let trace = forward(call);
-            (trace.outputs.clone(), trace)
+            forward(call)
         }
 
         fn lstm_backward(
@@ -202,8 +203,7 @@ mod ndarray {
         type Trace = LstmTrace<Self>;
 
         fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
-            let trace = forward(call);
-            (trace.outputs.clone(), trace)
+            forward(call)
         }
 
         fn lstm_backward(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata, backend_extension};
-use burn::tensor::Shape;
+use burn::tensor::{Shape, Slice};
 
 use super::{PassOptions, SymbolSteps};
 
@@ -53,6 +53,32 @@ impl<B: Backend> LstmCall<B> {
         }
     }
 
+    /// What is wanted of the outputs of all steps.
+    pub(crate) fn wanted(&self, outputs: FloatTensor<B>) -> FloatTensor<B> {
+        if !self.options.last_only {
+            return outputs;
+        }
+        let last = self.last_step(outputs.shape()[0]);
+        B::float_slice(outputs, &last)
+    }
+
+    /// The gradient of all steps' outputs, from that of what is wanted of them.
+    pub(crate) fn of_all_steps(&self, gradient: FloatTensor<B>, n_steps: usize) -> FloatTensor<B> {
+        if !self.options.last_only {
+            return gradient;
+        }
+        let shape = gradient.shape();
+        let shape = Shape::from([n_steps, shape[1], shape[2]]);
+        let zeros = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
+        B::float_slice_assign(zeros, &self.last_step(n_steps), gradient)
+    }
+
+    /// The place of the step that is read last.
+    fn last_step(&self, n_steps: usize) -> [Slice; 3] {
+        let last = if self.options.reverse { 0 } else { n_steps - 1 };
+        [Slice::from(last..last + 1), Slice::full(), Slice::full()]
+    }
+
     /// The gradients of what [`LstmCall::context`] is made of, from its own.
     pub(crate) fn context_gradients(&self, context: FloatTensor<B>) -> ContextGradients<B> {
         let width = self.bias.shape()[0];
@@ -68,7 +94,7 @@ impl<B: Backend> LstmCall<B> {
 /// What a forward pass of the CPU kernel or of the composition leaves for the backward pass.
 #[derive(Clone, Debug)]
 pub(crate) struct LstmTrace<B: Backend> {
-    /// `h_t`, `[T, B, H]`: the result.
+    /// `h_t`, `[T, B, H]`.
     pub(crate) outputs: FloatTensor<B>,
     /// The gates after their functions, `[T, B, 4H]`.
     pub(crate) gates: FloatTensor<B>,
@@ -96,7 +122,7 @@ pub(crate) trait LstmKernel: Backend {
     /// What the forward pass leaves for the backward pass.
     type Trace: Clone + Debug + Send + Sync;
 
-    /// Runs the sequence: every `h_t`, `[T, B, H]`.
+    /// Runs the sequence: every `h_t`, `[T, B, H]`, or the last one, `[1, B, H]`.
     fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
         Self::lstm_forward(call).0
     }

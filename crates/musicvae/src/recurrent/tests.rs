@@ -70,7 +70,7 @@ impl Case {
     }
 
     /// The call on a backend's default device.
-    fn call<B: Backend>(&self, vectors: bool, reverse: bool) -> LstmCall<B> {
+    fn call<B: Backend>(&self, vectors: bool, reverse: bool, last_only: bool) -> LstmCall<B> {
         let [steps, batch, hidden] = self.shape;
         let matrix = |values: &Vec<f32>, columns: usize| {
             tensor::<B>(TensorData::new(values.clone(), [values.len() / columns, columns]))
@@ -92,17 +92,17 @@ impl Case {
             bias: tensor::<B>(TensorData::new(self.bias.clone(), [4 * hidden])),
             recurrent: matrix(&self.recurrent, 4 * hidden),
             initial: matrix(&self.initial, 2 * hidden),
-            options: PassOptions { reverse, ..PassOptions::default() },
+            options: PassOptions { reverse, last_only, ..PassOptions::default() },
         }
     }
 
-    /// A gradient to carry back, `[T, B, H]`.
-    fn gradient<B: Backend>(&self) -> FloatTensor<B> {
-        let n = self.shape.iter().product::<usize>();
-        tensor::<B>(TensorData::new(
-            (0..n).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(),
-            self.shape,
-        ))
+    /// A gradient to carry back, `[T, B, H]` or `[1, B, H]`.
+    fn gradient<B: Backend>(&self, last_only: bool) -> FloatTensor<B> {
+        let [steps, batch, hidden] = self.shape;
+        let shape = [if last_only { 1 } else { steps }, batch, hidden];
+        let n = shape.iter().product::<usize>();
+        let values = (0..n).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>();
+        tensor::<B>(TensorData::new(values, shape))
     }
 }
 
@@ -171,13 +171,14 @@ proptest! {
     fn the_kernel_agrees_with_the_composition(
         steps in 1_usize..6, batch in 1_usize..40, hidden in 1_usize..20, n_inputs in 1_usize..9,
         slots in 1_usize..3, n_constants in 0_usize..4, vectors: bool, reverse: bool,
+        last_only: bool,
     ) {
         let case = Case::new([steps, batch, hidden], n_inputs, slots, n_constants);
-        let call = case.call::<Flex>(vectors, reverse);
+        let call = case.call::<Flex>(vectors, reverse, last_only);
         let (_, kernel) = Flex::lstm_forward(call.clone());
         let composed = composed::forward(call.clone());
-        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>());
-        let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>());
+        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>(last_only));
+        let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>(last_only));
         compare(&of_both(&kernel, &kernel_back), &of_both(&composed, &composed_back))?;
     }
 }
@@ -197,15 +198,18 @@ mod torch {
         fn the_lstm_of_libtorch_agrees_with_the_kernel(
             steps in 1_usize..6, batch in 1_usize..9, hidden in 1_usize..20, n_inputs in 1_usize..9,
             slots in 1_usize..3, n_constants in 0_usize..4, vectors: bool, reverse: bool,
+            last_only: bool,
         ) {
             let case = Case::new([steps, batch, hidden], n_inputs, slots, n_constants);
-            let call = case.call::<Flex>(vectors, reverse);
+            let call = case.call::<Flex>(vectors, reverse, last_only);
             let (outputs, trace) = Flex::lstm_forward(call.clone());
-            let gradients = Flex::lstm_backward(call, trace, case.gradient::<Flex>());
+            let gradients = Flex::lstm_backward(call, trace, case.gradient::<Flex>(last_only));
             let mut expected = of_gradients::<Flex>(&gradients);
             expected.push(("outputs", values::<Flex>(&outputs)));
-            let (outputs, trace) = torch::forward(&case.call::<LibTorch>(vectors, reverse));
-            let gradients = torch::backward(&trace, &case.gradient::<LibTorch>());
+            let call = case.call::<LibTorch>(vectors, reverse, last_only);
+            let (outputs, graph) = torch::forward(&call);
+            let gradient = case.gradient::<LibTorch>(last_only);
+            let gradients = torch::backward(&call, &graph, &gradient);
             let mut found = of_gradients::<LibTorch>(&gradients);
             found.push(("outputs", values::<LibTorch>(&outputs)));
             compare(&found, &expected)?;
@@ -256,8 +260,8 @@ fn reverse_is_a_mirror() {
     let mut mirrored = case.clone();
     let ids: Vec<i32> = case.symbols.ids().chunks(3).rev().flatten().copied().collect();
     mirrored.symbols = Arc::new(SymbolSteps::new(ids, [5, 3, 1]));
-    let backward = values::<Flex>(&Flex::lstm_outputs(case.call(false, true)));
-    let forward = values::<Flex>(&Flex::lstm_outputs(mirrored.call(false, false)));
+    let backward = values::<Flex>(&Flex::lstm_outputs(case.call(false, true, false)));
+    let forward = values::<Flex>(&Flex::lstm_outputs(mirrored.call(false, false, false)));
     let back: Vec<f32> = forward.chunks(12).rev().flatten().copied().collect();
     assert_eq!(backward, back);
 }
@@ -269,9 +273,9 @@ fn the_same_bits_on_any_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             [true, false].map(|vectors| {
-                let (_, trace) = Flex::lstm_forward(case.call(vectors, vectors));
-                let call = case.call(vectors, vectors);
-                let gradient = case.gradient::<Flex>();
+                let (_, trace) = Flex::lstm_forward(case.call(vectors, vectors, false));
+                let call = case.call(vectors, vectors, false);
+                let gradient = case.gradient::<Flex>(false);
                 let gradients = Flex::lstm_backward(call, trace.clone(), gradient);
                 of_both(&trace, &gradients)
                     .into_iter()
