@@ -1,5 +1,7 @@
 //! `cargo xtask bench train`: the model's speed beside the same model in PyTorch, by turns.
 
+mod gpu;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -22,6 +24,13 @@ pub(crate) struct BenchTrain {
     /// Sizes wanted, by their units [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<usize>,
+    /// Compare on a GPU of libtorch's instead, such as `tch:cuda:0`; see the README for what building
+    /// with `tch` needs
+    #[arg(long, value_name = "DEVICE")]
+    gpu: Option<String>,
+    /// With --gpu: the example `speed`, already built
+    #[arg(long, value_name = "FILE", requires = "gpu")]
+    program: Option<PathBuf>,
     /// Turns of each program
     #[arg(long, default_value_t = 3)]
     turns: usize,
@@ -57,6 +66,9 @@ const WORKS: [Work; 4] = [
 pub(crate) fn run(args: &BenchTrain) -> Result<()> {
     let script = process::root().join(&args.script);
     ensure!(script.exists(), "{} is not there; `--script` names the peer", script.display());
+    if let Some(device) = &args.gpu {
+        return save(args, &gpu::run(args, device, &script)?);
+    }
     let ours = process::build_example("musicvae", "speed")?;
     let peak = process::root().join("xtask/peers/peak.py");
     let mut rows = Vec::new();
@@ -126,8 +138,13 @@ pub(crate) fn run(args: &BenchTrain) -> Result<()> {
             }));
         }
     }
+    save(args, &rows)
+}
+
+/// Writes the rows to the file that was asked for, if one was.
+fn save(args: &BenchTrain, rows: &[Value]) -> Result<()> {
     match &args.json {
-        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&rows)?)
+        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(rows)?)
             .with_context(|| format!("can't write {}", path.display())),
         None => Ok(()),
     }

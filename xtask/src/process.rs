@@ -69,7 +69,17 @@ pub(crate) fn target() -> Result<PathBuf> {
 
 /// Builds an example of a crate, which then lies in `examples` beside this program.
 pub(crate) fn build_example(package: &str, name: &str) -> Result<PathBuf> {
-    cargo(&["build", "--release", "--package", package, "--example", name], &[])?;
+    build_example_with(package, name, &[])
+}
+
+/// As [`build_example`], with features of the crate besides its default ones.
+pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -> Result<PathBuf> {
+    let features = features.join(",");
+    let features = ["--features", features.as_str()];
+    cargo(
+        &[&["build", "--release", "--package", package, "--example", name][..], &features].concat(),
+        &[],
+    )?;
     // `cargo xtask` itself may be a debug build: the example lies in `release` all the same.
     let folder = target()?.join("release/examples");
     Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))

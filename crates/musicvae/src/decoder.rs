@@ -11,7 +11,7 @@ use crate::config::MusicVaeConfig;
 use crate::dense::Dense;
 use crate::init::Initializer;
 use crate::lstm::{LstmLayer, Reading};
-use crate::recurrent::{ConstantInputs, SymbolSteps};
+use crate::recurrent::{ConstantInputs, StackInputs, SymbolSteps, lstm_stack};
 
 /// Decodes latents into logits over the classes of each part.
 ///
@@ -226,6 +226,17 @@ pub(crate) fn stack(
     symbols: Arc<SymbolSteps>,
     constant: Option<ConstantInputs>,
 ) -> Tensor<3> {
+    let whole = StackInputs {
+        symbols: &symbols,
+        constant: constant.clone(),
+        initial: Some(initial.clone()),
+        layers: layers.iter().collect(),
+        is_bidirectional: false,
+        last_only: false,
+    };
+    if let Some(outputs) = lstm_stack(&whole) {
+        return outputs;
+    }
     let mut states = initial_states(layers, initial);
     let (first, above) = layers.split_first().expect("a checked configuration has layers");
     let mut outputs = first.over_symbols(symbols, constant, states.next(), Reading::default());

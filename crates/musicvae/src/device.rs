@@ -105,7 +105,7 @@ pub(crate) fn is_torch_gpu(device: &Device) -> bool {
 
 /// The device of libtorch, if it is one.
 #[cfg(feature = "tch")]
-fn torch(device: &Device) -> Option<burn::backend::libtorch::LibTorchDevice> {
+pub(crate) fn torch(device: &Device) -> Option<burn::backend::libtorch::LibTorchDevice> {
     match device.clone().inner().as_dispatch() {
         burn::backend::DispatchDevice::LibTorch(device) => Some(*device),
         _ => None,

@@ -3,7 +3,8 @@
 //! The operation goes through burn's backend extension, so that each backend runs it its own way
 //! and autodiff sees a single node with a backward pass written by hand:
 //! - `flex`, `ndarray` and `tch` on the CPU: our kernel ([`lstm_kernel`], see [`cpu`]);
-//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's (`torch`);
+//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's (`cudnn`), whole stacks of layers at once
+//!   where they are of one size (`stack`);
 //! - `wgpu` and `cuda`: burn's own operations, step by step (`composed`).
 //!
 //! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time
@@ -14,7 +15,11 @@ mod autodiff;
 #[cfg(any(test, feature = "wgpu", feature = "cuda"))]
 mod composed;
 mod cpu;
+#[cfg(feature = "tch")]
+mod cudnn;
 mod extension;
+#[cfg(feature = "tch")]
+pub(crate) mod stack;
 mod symbols;
 #[cfg(feature = "tch")]
 mod torch;
@@ -24,6 +29,7 @@ use std::sync::Arc;
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
+use crate::lstm::LstmLayer;
 use extension::LstmOps;
 use lstm_kernel::packed::Precision;
 pub use symbols::SymbolSteps;
@@ -40,6 +46,7 @@ pub(crate) struct LstmInputs {
 }
 
 /// Inputs that don't change within a sequence: their part of the gates is computed once.
+#[derive(Clone)]
 pub(crate) struct ConstantInputs {
     /// `[B, C]`.
     pub(crate) values: Tensor<2>,
@@ -89,6 +96,33 @@ pub(crate) fn lstm_over_symbols(
             )
         }
     })
+}
+
+/// A stack of layers over symbols.
+pub(crate) struct StackInputs<'a> {
+    pub(crate) symbols: &'a Arc<SymbolSteps>,
+    /// They enter the first layer.
+    pub(crate) constant: Option<ConstantInputs>,
+    /// `[B, 2 ΣH]` in the order `c_0 h_0 c_1 h_1 …` of `layers`; zeros if none.
+    pub(crate) initial: Option<Tensor<2>>,
+    /// Layer by layer; the directions of a layer stand beside each other.
+    pub(crate) layers: Vec<&'a LstmLayer>,
+    /// Whether each layer reads forwards and backwards.
+    pub(crate) is_bidirectional: bool,
+    /// Give what each direction has read in the end only.
+    pub(crate) last_only: bool,
+}
+
+/// Runs a stack of layers as one operation where the backend has one that is quicker than layer by
+/// layer: `[T, B, H]`, the directions' outputs side by side, or `[1, B, H]`.
+pub(crate) fn lstm_stack(inputs: &StackInputs<'_>) -> Option<Tensor<3>> {
+    #[cfg(feature = "tch")]
+    return stack::run(inputs);
+    #[cfg(not(feature = "tch"))]
+    {
+        let _ = inputs;
+        None
+    }
 }
 
 /// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.

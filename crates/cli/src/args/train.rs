@@ -68,7 +68,8 @@ pub(crate) struct SettingsArgs {
     /// Transpose each window by up to N semitones up or down, anew each time; 0 keeps the keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=24))]
     pub(crate) transpose: Option<u8>,
-    /// Multiply in bfloat16 in recurrent layers: quick where the processor has AVX-512-BF16 (CPU only)
+    /// Multiply in bfloat16: quick on a GPU (`tch:cuda:N`), and in recurrent layers where the processor
+    /// has AVX-512-BF16
     #[arg(long)]
     pub(crate) bf16: bool,
 }

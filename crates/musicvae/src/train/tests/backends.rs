@@ -46,6 +46,26 @@ fn loss_and_gradients_are_those_of_flex() {
     }
 }
 
+/// What runs on a GPU, here on the CPU: layers of one size in one call.
+#[cfg(feature = "tch")]
+#[test]
+fn stacks_in_one_call_give_the_gradients_of_single_layers() {
+    use std::sync::atomic::Ordering;
+
+    crate::recurrent::stack::FORCED.store(true, Ordering::Relaxed);
+    for config in architectures() {
+        let conductor = config.conductor.clone();
+        let conductor = conductor.map(|c| ConductorConfig { sizes: vec![4, 4], ..c });
+        compare_gradients(&MusicVaeConfig {
+            encoder_sizes: vec![5, 5],
+            decoder_sizes: vec![6, 6, 6],
+            conductor,
+            ..config
+        });
+    }
+    crate::recurrent::stack::FORCED.store(false, Ordering::Relaxed);
+}
+
 fn compare_gradients(config: &MusicVaeConfig) {
     let layout = config.window();
     let tokens = windows_of(&layout, 7);

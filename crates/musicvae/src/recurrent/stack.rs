@@ -1,0 +1,186 @@
+//! A whole stack of layers as one operation, where that is quicker than layer by layer: on a GPU of
+//! libtorch, see [`super::cudnn`].
+
+use std::sync::Arc;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{Autodiff, LibTorch};
+use burn::tensor::Tensor;
+
+use super::cudnn::{Graph, Layer, Stack, StackGradients, Steps};
+use super::torch::Shared;
+use super::{PassOptions, StackInputs, SymbolSteps};
+use crate::device;
+
+/// Layers of a stack in one operation, each direction counted; more go layer by layer.
+const MOST_LAYERS: usize = 8;
+
+/// Runs a stack; none where it has to go layer by layer.
+pub(super) fn run(inputs: &StackInputs<'_>) -> Option<Tensor<3>> {
+    let first = inputs.layers.first()?;
+    let device = first.bias.val().device();
+    let hidden = first.hidden();
+    let here = device::is_torch_gpu(&device) || (is_forced() && device::torch(&device).is_some());
+    let fits = (2..=MOST_LAYERS).contains(&inputs.layers.len())
+        && inputs.layers.iter().all(|l| l.hidden() == hidden);
+    if !(fits && here) {
+        return None;
+    }
+    let batch = inputs.symbols.batch();
+    let initial = inputs
+        .initial
+        .clone()
+        .unwrap_or_else(|| Tensor::zeros([batch, 2 * hidden * inputs.layers.len()], &device));
+    // In the order in which `Plan::stack` takes them.
+    let mut tensors: Vec<Tensor<2>> = vec![initial];
+    tensors.extend(inputs.constant.iter().map(|constant| constant.values.clone()));
+    for (i, layer) in inputs.layers.iter().enumerate() {
+        tensors.push(layer.input.val());
+        let constant = inputs.constant.iter().filter(|_| i == 0);
+        tensors.extend(constant.map(|constant| constant.weights.clone()));
+        tensors.extend([layer.recurrent.val(), layer.bias.val().unsqueeze()]);
+    }
+    let plan = Plan {
+        symbols: Arc::clone(inputs.symbols),
+        n_layers: inputs.layers.len(),
+        has_constant: inputs.constant.is_some(),
+        is_bidirectional: inputs.is_bidirectional,
+        options: PassOptions {
+            reverse: false,
+            last_only: inputs.last_only,
+            precision: first.precision,
+        },
+    };
+    Some(if device.is_autodiff() { differentiable(plan, tensors) } else { plain(&plan, tensors) })
+}
+
+/// All of a stack but its tensors.
+#[derive(Clone, Debug)]
+struct Plan {
+    symbols: Arc<SymbolSteps>,
+    n_layers: usize,
+    has_constant: bool,
+    is_bidirectional: bool,
+    options: PassOptions,
+}
+
+impl Plan {
+    fn stack(&self, tensors: &[Shared]) -> Stack<'_> {
+        let mut tensors = tensors.iter().map(|tensor| tensor.tensor.shallow_clone());
+        let mut next = || tensors.next().expect("as many tensors as the plan has");
+        let initial = next();
+        let constant = self.has_constant.then(&mut next);
+        let layers = (0..self.n_layers).map(|i| {
+            let mut inputs = vec![next()];
+            inputs.extend((i == 0 && self.has_constant).then(&mut next));
+            Layer { inputs, recurrent: next(), bias: next().squeeze_dim(0) }
+        });
+        let layers = layers.collect();
+        Stack {
+            steps: Steps::Symbols(&self.symbols),
+            constant,
+            initial,
+            layers,
+            is_bidirectional: self.is_bidirectional,
+            options: self.options,
+        }
+    }
+
+    /// Gradients in the order of the tensors.
+    fn flat(&self, gradients: StackGradients) -> Vec<Shared> {
+        let StackGradients { values: _, constant, initial, layers } = gradients;
+        let mut flat = vec![initial];
+        flat.extend(constant);
+        for layer in layers {
+            flat.extend(layer.inputs);
+            flat.extend([layer.recurrent, layer.bias.unsqueeze(0)]);
+        }
+        flat.into_iter().map(Shared::new).collect()
+    }
+}
+
+fn plain(plan: &Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
+    let tensors: Vec<Shared> = tensors
+        .into_iter()
+        .map(|tensor| tensor.try_into_primitive::<LibTorch>().expect("a tensor of libtorch"))
+        .collect();
+    Tensor::from_primitive::<LibTorch>(Shared::new(plan.stack(&tensors).infer()))
+}
+
+type Differentiable = Autodiff<LibTorch, NoCheckpointing>;
+
+/// The backward pass of a stack of `N` tensors.
+#[derive(Debug)]
+struct StackBackward;
+
+impl<const N: usize> Backward<LibTorch, N> for StackBackward {
+    type State = (Plan, Vec<Shared>, Graph);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, N>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let gradient = grads.consume::<LibTorch>(&ops.node);
+        let (plan, tensors, graph) = ops.state;
+        let gradients = plan.stack(&tensors).backward(&graph, &gradient.tensor);
+        for (parent, gradient) in ops.parents.into_iter().zip(plan.flat(gradients)) {
+            if let Some(node) = parent {
+                grads.register::<LibTorch>(node.id, gradient);
+            }
+        }
+    }
+}
+
+/// A node of burn's graph with all tensors as parents.
+fn differentiable(plan: Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
+    /// Picks the number of parents, which is part of a node's type.
+    macro_rules! by_number {
+        ($($n:literal)*) => {
+            match tensors.len() {
+                $($n => node::<$n>(plan, tensors),)*
+                n => unreachable!("{n} tensors of a stack"),
+            }
+        };
+    }
+    // 1 for the state, 2 for constant inputs or none, 3 for each of 2 to `MOST_LAYERS`.
+    by_number!(7 9 10 12 13 15 16 18 19 21 22 24 25 27)
+}
+
+fn node<const N: usize>(plan: Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
+    let tensors: Vec<_> = tensors
+        .into_iter()
+        .map(|tensor| {
+            tensor.try_into_primitive::<Differentiable>().expect("a tensor of libtorch's autodiff")
+        })
+        .collect();
+    let nodes: Vec<_> = tensors.iter().map(|tensor| tensor.node()).collect();
+    let parents = nodes.try_into().unwrap_or_else(|_| unreachable!("N tensors"));
+    let tensors: Vec<Shared> = tensors.into_iter().map(|tensor| tensor.into_primitive()).collect();
+    let outputs = match Backward::<LibTorch, N>::prepare::<NoCheckpointing>(StackBackward, parents)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(node) => {
+            let (outputs, graph) = plan.stack(&tensors).forward();
+            node.finish((plan, tensors, graph), Shared::new(outputs))
+        }
+        OpsKind::UnTracked(node) => node.finish(Shared::new(plan.stack(&tensors).infer())),
+    };
+    Tensor::from_primitive::<Differentiable>(outputs)
+}
+
+/// Whether a test wants the stack on the CPU too.
+#[cfg(test)]
+pub(crate) static FORCED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+fn is_forced() -> bool {
+    #[cfg(test)]
+    return FORCED.load(std::sync::atomic::Ordering::Relaxed);
+    #[cfg(not(test))]
+    false
+}
