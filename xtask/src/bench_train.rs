@@ -24,10 +24,10 @@ pub(crate) struct BenchTrain {
     /// Sizes wanted, by their units [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<usize>,
-    /// Compare on a GPU of libtorch's instead, such as `tch:cuda:0`; see the README for what building
-    /// with `tch` needs
-    #[arg(long, value_name = "DEVICE")]
-    gpu: Option<String>,
+    /// Compare on the first GPU of libtorch's instead, with Magenta's large model; see the README for what
+    /// building with `tch` needs
+    #[arg(long, conflicts_with = "only")]
+    gpu: bool,
     /// With --gpu: the example `speed`, already built
     #[arg(long, value_name = "FILE", requires = "gpu")]
     program: Option<PathBuf>,
@@ -66,8 +66,8 @@ const WORKS: [Work; 4] = [
 pub(crate) fn run(args: &BenchTrain) -> Result<()> {
     let script = process::root().join(&args.script);
     ensure!(script.exists(), "{} is not there; `--script` names the peer", script.display());
-    if let Some(device) = &args.gpu {
-        return save(args, &gpu::run(args, device, &script)?);
+    if args.gpu {
+        return save(args, &gpu::run(args, &script)?);
     }
     let ours = process::build_example("musicvae", "speed")?;
     let peak = process::root().join("xtask/peers/peak.py");

@@ -75,11 +75,11 @@ pub(crate) fn build_example(package: &str, name: &str) -> Result<PathBuf> {
 /// As [`build_example`], with features of the crate besides its default ones.
 pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -> Result<PathBuf> {
     let features = features.join(",");
-    let features = ["--features", features.as_str()];
-    cargo(
-        &[&["build", "--release", "--package", package, "--example", name][..], &features].concat(),
-        &[],
-    )?;
+    let mut args = vec!["build", "--release", "--package", package, "--example", name];
+    if !features.is_empty() {
+        args.extend(["--features", &features]);
+    }
+    cargo(&args, &[])?;
     // `cargo xtask` itself may be a debug build: the example lies in `release` all the same.
     let folder = target()?.join("release/examples");
     Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))

@@ -24,7 +24,7 @@ use super::ROWS_PER_TASK;
 use super::functions::{load, sigmoid, store, tanh};
 
 pub use backward::{backward, backward_with};
-pub use forward::{forward, forward_with};
+pub use forward::{forward, forward_with, outputs_with};
 
 /// Added to the forget gate at run time; it is never part of the stored bias.
 pub const FORGET_BIAS: f32 = 1.0;

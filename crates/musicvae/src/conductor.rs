@@ -5,11 +5,11 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::decoder::stack;
 use crate::dense::Dense;
 use crate::init::Initializer;
 use crate::lstm::LstmLayer;
 use crate::recurrent::SymbolSteps;
+use crate::stack::Stack;
 
 /// Turns a latent into an embedding for each segment of a window: an LSTM that starts from z and
 /// reads nothing.
@@ -54,7 +54,15 @@ impl Conductor {
         let nothing = vec![SymbolSteps::NONE; n_segments * batch];
         let nothing = Arc::new(SymbolSteps::new(nothing, [n_segments, batch, 1]));
         let initial = self.initial.forward(z).tanh();
-        let outputs = stack(&self.layers, initial, nothing, None);
+        let outputs = Stack {
+            symbols: &nothing,
+            constant: None,
+            initial: Some(initial),
+            layers: self.layers.iter().collect(),
+            is_bidirectional: false,
+            last_only: false,
+        }
+        .run();
         let [steps, batch, hidden] = outputs.dims();
         outputs.reshape([steps * batch, hidden])
     }

@@ -10,8 +10,9 @@ use crate::conductor::Conductor;
 use crate::config::MusicVaeConfig;
 use crate::dense::Dense;
 use crate::init::Initializer;
-use crate::lstm::{LstmLayer, Reading};
-use crate::recurrent::{ConstantInputs, StackInputs, SymbolSteps, lstm_stack};
+use crate::lstm::LstmLayer;
+use crate::recurrent::{ConstantInputs, SymbolSteps};
+use crate::stack::Stack;
 
 /// Decodes latents into logits over the classes of each part.
 ///
@@ -178,7 +179,15 @@ impl Core {
         let symbols = self.symbols(previous, control);
         let latent = ConstantInputs { values: z.clone(), weights: self.latent.val() };
         let initial = self.initial.forward(z).tanh();
-        let outputs = stack(&self.layers, initial, symbols, Some(latent));
+        let outputs = Stack {
+            symbols: &symbols,
+            constant: Some(latent),
+            initial: Some(initial),
+            layers: self.layers.iter().collect(),
+            is_bidirectional: false,
+            last_only: false,
+        }
+        .run();
         let [steps, batch, hidden] = outputs.dims();
         let logits = self.output.forward(outputs.reshape([steps * batch, hidden]));
         if let [_] = self.n_classes.as_slice() {
@@ -214,44 +223,4 @@ impl Core {
         };
         Arc::new(all.side_by_side(&n_classes))
     }
-}
-
-/// A stack of LSTM layers over symbols: `[T, B, H]` of the top layer.
-///
-/// `initial` `[B, 2 ΣH]` holds the layers' states in the order `c_0 h_0 c_1 h_1 …`; the constant
-/// inputs enter the first layer.
-pub(crate) fn stack(
-    layers: &[LstmLayer],
-    initial: Tensor<2>,
-    symbols: Arc<SymbolSteps>,
-    constant: Option<ConstantInputs>,
-) -> Tensor<3> {
-    let whole = StackInputs {
-        symbols: &symbols,
-        constant: constant.clone(),
-        initial: Some(initial.clone()),
-        layers: layers.iter().collect(),
-        is_bidirectional: false,
-        last_only: false,
-    };
-    if let Some(outputs) = lstm_stack(&whole) {
-        return outputs;
-    }
-    let mut states = initial_states(layers, initial);
-    let (first, above) = layers.split_first().expect("a checked configuration has layers");
-    let mut outputs = first.over_symbols(symbols, constant, states.next(), Reading::default());
-    for layer in above {
-        outputs = layer.over_vectors(outputs, states.next(), Reading::default());
-    }
-    outputs
-}
-
-/// Each layer's `[B, 2H]` of `[B, 2 ΣH]`.
-fn initial_states(layers: &[LstmLayer], initial: Tensor<2>) -> impl Iterator<Item = Tensor<2>> {
-    let mut first = 0;
-    layers.iter().map(move |layer| {
-        let columns = first..first + 2 * layer.hidden();
-        first = columns.end;
-        initial.clone().slice_dim(1, columns)
-    })
 }

@@ -79,6 +79,15 @@ pub(crate) fn is_host(device: &Device) -> bool {
     host
 }
 
+/// Whether this is the CPU, whoever keeps its memory.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    #[cfg(feature = "tch")]
+    if torch(device) == Some(burn::backend::libtorch::LibTorchDevice::Cpu) {
+        return true;
+    }
+    is_host(device)
+}
+
 /// Whether the recurrent core of this device knows bfloat16: our kernel and libtorch's do, the
 /// composition of burn's operations does not.
 pub(crate) fn has_bf16(device: &Device) -> bool {

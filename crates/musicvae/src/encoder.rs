@@ -9,9 +9,10 @@ use burn::tensor::{Device, Tensor};
 use crate::config::{EncoderInput, MusicVaeConfig};
 use crate::dense::Dense;
 use crate::init::Initializer;
-use crate::lstm::{LstmLayer, Reading};
+use crate::lstm::LstmLayer;
 use crate::posterior::Posterior;
-use crate::recurrent::{StackInputs, SymbolSteps, lstm_stack};
+use crate::recurrent::SymbolSteps;
+use crate::stack::Stack;
 
 /// A forward and a backward LSTM over the same input.
 #[derive(Module, Debug)]
@@ -72,48 +73,21 @@ impl Encoder {
             EncoderInput::Class => Arc::clone(symbols),
             EncoderInput::DrumRoll => Arc::new(drum_roll(symbols, self.n_drums)),
         };
-        let both = self.read(&symbols);
-        let encoded = both.squeeze_dim::<2>(0);
-        Posterior {
-            mean: self.mean.forward(encoded.clone()),
-            std_dev: softplus(self.std_dev.forward(encoded)),
-        }
-    }
-
-    /// What both directions of the last layer have read in the end, `[1, B, 2H]`.
-    fn read(&self, symbols: &Arc<SymbolSteps>) -> Tensor<3> {
         let layers = self.layers.iter().flat_map(|layer| [&layer.forward, &layer.backward]);
-        let whole = StackInputs {
-            symbols,
+        let both = Stack {
+            symbols: &symbols,
             constant: None,
             initial: None,
             layers: layers.collect(),
             is_bidirectional: true,
             last_only: true,
-        };
-        if let Some(both) = lstm_stack(&whole) {
-            return both;
         }
-        let (first, above) = self.layers.split_first().expect("a checked configuration has layers");
-        // Of the last layer, what each direction has read in the end is all that is wanted.
-        let directions = |last_only| [false, true].map(|reverse| Reading { reverse, last_only });
-        let [forward, backward] = directions(above.is_empty());
-        let mut both = Tensor::cat(
-            vec![
-                first.forward.over_symbols(Arc::clone(symbols), None, None, forward),
-                first.backward.over_symbols(Arc::clone(symbols), None, None, backward),
-            ],
-            2,
-        );
-        for (i, layer) in above.iter().enumerate() {
-            let [forward, backward] = directions(i + 1 == above.len());
-            let outputs = vec![
-                layer.forward.over_vectors(both.clone(), None, forward),
-                layer.backward.over_vectors(both, None, backward),
-            ];
-            both = Tensor::cat(outputs, 2);
+        .run();
+        let encoded = both.squeeze_dim::<2>(0);
+        Posterior {
+            mean: self.mean.forward(encoded.clone()),
+            std_dev: softplus(self.std_dev.forward(encoded)),
         }
-        both
     }
 }
 

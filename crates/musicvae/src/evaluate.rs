@@ -1,8 +1,10 @@
 //! How well a model writes windows back.
 
+use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ObjectiveConfig;
@@ -114,6 +116,7 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
     if windows.is_empty() {
         return None;
     }
+    let model = &model.valid();
     let layout = windows.layout();
     let (n, n_steps, n_parts) = (windows.len(), layout.n_steps, layout.n_parts());
     let posteriors = model.encode_windows(windows, |_| ());
@@ -123,7 +126,7 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
         .map(|target| Tally { target, n_steps, nats: 0.0, right: vec![0; n_parts] })
         .collect();
     let device = model.decoder.cores[0].latent.val().device();
-    let sampled = if device::is_host(&device) {
+    let sampled = if device::is_cpu(&device) {
         score_on_host(model, windows, &z, seed, &mut tallies)
     } else {
         score_on_device(model, windows, &z, seed, &mut tallies)
@@ -211,14 +214,15 @@ fn score_on_device(
         for (part, logits) in decoder.forward(z.clone(), inputs).into_iter().enumerate() {
             let n_classes = logits.dims()[1];
             let logits = host(logits);
-            // The steps of all segments stand side by side, a segment's sequences together.
-            let n_segments = n_steps / segment_steps;
-            for (row, logits) in logits.chunks_exact(n_classes).enumerate() {
-                let (step, segment, sequence) =
-                    (row / (n_segments * n), row / n % n_segments, row % n);
-                let step = segment * segment_steps + step;
-                tallies[first + sequence].see(step, part, logits);
-            }
+            let see = |(sequence, tally): (usize, &mut Tally<'_>)| {
+                for step in 0..n_steps {
+                    // The steps of all segments stand side by side, a segment's sequences together.
+                    let (segment, within) = (step / segment_steps, step % segment_steps);
+                    let row = (within * (n_steps / segment_steps) + segment) * n + sequence;
+                    tally.see(step, part, &logits[row * n_classes..][..n_classes]);
+                }
+            };
+            tallies[range.clone()].par_iter_mut().enumerate().for_each(see);
         }
         let mut uniform = vec![None; n_steps * n * n_parts];
         for sequence in 0..n {

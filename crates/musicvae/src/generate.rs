@@ -1,7 +1,8 @@
 //! Decoding on the CPU without autodiff: weights laid out once, states reused step after step.
 //!
 //! Three users share the loop, which differs for them only in how the next symbol is chosen:
-//! generation (argmax or a draw), scheduled sampling in training, and teacher-forced evaluation.
+//! generation (argmax or a draw), and on the CPU scheduled sampling in training and teacher-forced
+//! evaluation; `by_tensors` is for those two elsewhere.
 
 mod by_tensors;
 mod packed;

@@ -61,6 +61,7 @@ mod recurrent;
 pub mod sampling;
 pub mod schedule;
 pub mod seed;
+mod stack;
 mod torch;
 pub mod train;
 mod weights;

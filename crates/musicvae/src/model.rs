@@ -90,7 +90,7 @@ impl MusicVae {
     /// `done` hears after each batch how many windows are encoded.
     pub fn encode_windows(&self, windows: Windows<'_>, mut done: impl FnMut(usize)) -> Posteriors {
         let mut posteriors = Posteriors::default();
-        let batch_size = if device::is_host(&self.encoder.mean.kernel.val().device()) {
+        let batch_size = if device::is_cpu(&self.encoder.mean.kernel.val().device()) {
             ENCODE_BATCH
         } else {
             ENCODE_BATCH_ON_DEVICE

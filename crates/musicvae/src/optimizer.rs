@@ -372,10 +372,11 @@ fn update_device(
         unreachable!("an optimiser stays on the kind of device it was made for")
     };
     #[cfg(feature = "tch")]
-    if let Some(updated) =
+    if let Some((values, moments)) =
         torch::update(&values, &gradient, [&*first, &*second], scale, learning_rate)
     {
-        return updated;
+        [*first, *second] = moments;
+        return values;
     }
     let g = gradient.mul_scalar(scale);
     *first = first.clone().mul_scalar(BETA_1) + g.clone().mul_scalar(1.0 - BETA_1);
@@ -433,23 +434,42 @@ mod tests {
 
     #[test]
     fn host_and_device_updates_agree() {
-        let gradient: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
-        let mut values: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.11).cos()).collect();
-        let zeros = vec![0.0; 1000];
-        let mut on_host = Moments::Host { first: zeros.clone(), second: zeros.clone() };
-        let device = Device::flex();
-        let tensor =
-            |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [1000]), &device);
-        let mut on_device = Moments::Device { first: tensor(&zeros), second: tensor(&zeros) };
-        let mut tensors = tensor(&values);
-        for _ in 0..3 {
-            update_host(&mut values, &gradient, &mut on_host, 0.5, 0.01);
-            tensors = update_device(tensors, tensor(&gradient), &mut on_device, 0.5, 0.01);
+        #[allow(unused_mut, reason = "a build without libtorch adds nothing")]
+        let mut devices = vec![Device::flex()];
+        #[cfg(feature = "tch")]
+        devices.push(Device::libtorch());
+        for device in devices {
+            let gradient: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
+            let mut values: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.11).cos()).collect();
+            let zeros = vec![0.0; 1000];
+            let mut on_host = Moments::Host { first: zeros.clone(), second: zeros.clone() };
+            let tensor =
+                |v: &[f32]| Tensor::<1>::from_data(TensorData::new(v.to_vec(), [1000]), &device);
+            let mut on_device = Moments::Device { first: tensor(&zeros), second: tensor(&zeros) };
+            let before = on_device.clone();
+            let mut tensors = tensor(&values);
+            for _ in 0..3 {
+                update_host(&mut values, &gradient, &mut on_host, 0.5, 0.01);
+                tensors = update_device(tensors, tensor(&gradient), &mut on_device, 0.5, 0.01);
+            }
+            for (a, b) in values.iter().zip(host(tensors)) {
+                // The same formula with other roundings.
+                assert!((a - b).abs() < 1e-6);
+            }
+            let Moments::Device { first, second } = before else { unreachable!() };
+            assert_eq!((host(first), host(second)), (zeros.clone(), zeros));
+            let sum = host(square_sum(tensor(&[3.0; 1000])))[0];
+            assert!((sum - 9000.0).abs() < 1e-2, "{sum}");
         }
-        for (a, b) in values.iter().zip(host(tensors)) {
-            // The same formula with other roundings.
-            assert!((a - b).abs() < 1e-6);
-        }
+    }
+
+    /// Where it did not, burn's operations would step in unseen.
+    #[cfg(feature = "tch")]
+    #[test]
+    fn libtorch_updates_its_own_tensors() {
+        let tensor = Tensor::<1>::from_data([1.0_f32, 2.0], &Device::libtorch());
+        assert!(torch::square_sum(&tensor).is_some());
+        assert!(torch::update(&tensor, &tensor, [&tensor, &tensor], 1.0, 0.1).is_some());
     }
 
     #[test]

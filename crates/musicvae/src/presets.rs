@@ -5,7 +5,8 @@
 //! presets of their own, the drums' under the names of the published files
 //! (`cat-drums_2bar_small.lokl` and `.hikl`, for low and high KL), the trio's as
 //! `hierdec-trio_16bar.published`. `cat-mel_2bar_big` and `hierdec-mel_16bar` were trained as
-//! `configs.py` has them. Those that end in `tiny` and `compact` are ours, for a CPU.
+//! `configs.py` has them. Those that end in `tiny` and `compact` are ours, for a CPU; `compact` of 16 bars
+//! for some minutes of a GPU.
 
 mod drums;
 mod melody;

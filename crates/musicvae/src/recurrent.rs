@@ -4,7 +4,7 @@
 //! and autodiff sees a single node with a backward pass written by hand:
 //! - `flex`, `ndarray` and `tch` on the CPU: our kernel ([`lstm_kernel`], see [`cpu`]);
 //! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's (`cudnn`), whole stacks of layers at once
-//!   where they are of one size (`stack`);
+//!   where they are of one size (`fused`);
 //! - `wgpu` and `cuda`: burn's own operations, step by step (`composed`).
 //!
 //! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time
@@ -12,14 +12,15 @@
 //! forget, output, with 1 added to the forget gate at run time).
 
 mod autodiff;
-#[cfg(any(test, feature = "wgpu", feature = "cuda"))]
+#[cfg(any(all(test, feature = "flex"), feature = "wgpu", feature = "cuda"))]
 mod composed;
+#[cfg(any(feature = "flex", feature = "ndarray", feature = "tch"))]
 mod cpu;
 #[cfg(feature = "tch")]
 mod cudnn;
 mod extension;
 #[cfg(feature = "tch")]
-pub(crate) mod stack;
+pub(crate) mod fused;
 mod symbols;
 #[cfg(feature = "tch")]
 mod torch;
@@ -29,10 +30,22 @@ use std::sync::Arc;
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use crate::lstm::LstmLayer;
 use extension::LstmOps;
 use lstm_kernel::packed::Precision;
 pub use symbols::SymbolSteps;
+
+/// A build without libtorch has no operation for a whole stack of layers.
+#[cfg(not(feature = "tch"))]
+pub(crate) mod fused {
+    use burn::tensor::Tensor;
+
+    use crate::stack::Stack;
+
+    /// None: it goes layer by layer.
+    pub(crate) fn run(_stack: &Stack<'_>) -> Option<Tensor<3>> {
+        None
+    }
+}
 
 /// Weights and fixed inputs that every LSTM pass has.
 pub(crate) struct LstmInputs {
@@ -98,33 +111,6 @@ pub(crate) fn lstm_over_symbols(
     })
 }
 
-/// A stack of layers over symbols.
-pub(crate) struct StackInputs<'a> {
-    pub(crate) symbols: &'a Arc<SymbolSteps>,
-    /// They enter the first layer.
-    pub(crate) constant: Option<ConstantInputs>,
-    /// `[B, 2 ΣH]` in the order `c_0 h_0 c_1 h_1 …` of `layers`; zeros if none.
-    pub(crate) initial: Option<Tensor<2>>,
-    /// Layer by layer; the directions of a layer stand beside each other.
-    pub(crate) layers: Vec<&'a LstmLayer>,
-    /// Whether each layer reads forwards and backwards.
-    pub(crate) is_bidirectional: bool,
-    /// Give what each direction has read in the end only.
-    pub(crate) last_only: bool,
-}
-
-/// Runs a stack of layers as one operation where the backend has one that is quicker than layer by
-/// layer: `[T, B, H]`, the directions' outputs side by side, or `[1, B, H]`.
-pub(crate) fn lstm_stack(inputs: &StackInputs<'_>) -> Option<Tensor<3>> {
-    #[cfg(feature = "tch")]
-    return stack::run(inputs);
-    #[cfg(not(feature = "tch"))]
-    {
-        let _ = inputs;
-        None
-    }
-}
-
 /// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.
 ///
 /// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to, or the last one.
@@ -143,5 +129,5 @@ pub(crate) fn lstm_over_vectors(
     ))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flex"))]
 mod tests;

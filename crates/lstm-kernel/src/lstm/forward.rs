@@ -20,6 +20,37 @@ pub fn forward_with(pass: &Pass<'_>, precision: Precision) -> Trace {
     Arch::new().dispatch(Forward { pass, arithmetic: Arithmetic::quickest(precision) })
 }
 
+/// Runs the sequence and keeps nothing but its outputs: of every step, `[T, B, H]`, or of the step that is
+/// read last, `[B, H]`. The same bits as [`forward_with`]'s; what that keeps for the backward pass is more
+/// memory than all else that a pass touches.
+pub fn outputs_with(pass: &Pass<'_>, precision: Precision, last_only: bool) -> Vec<f32> {
+    let arithmetic = Arithmetic::quickest(precision);
+    Arch::new().dispatch(Outputs { pass, arithmetic, last_only })
+}
+
+/// The weights of a pass as its products want them.
+struct Packed {
+    recurrent: PackedMatrix,
+    /// The weights of vectors.
+    input: Option<PackedMatrix>,
+}
+
+impl Packed {
+    fn new<S: Simd>(pass: &Pass<'_>, arithmetic: Arithmetic) -> Self {
+        let (panel, _) = tile_shape::<S>();
+        let pack = |values, k| {
+            Unpacked { values, k, n: 4 * pass.hidden, transposed: false }.pack(panel, arithmetic)
+        };
+        let input = match pass.source {
+            Source::Vectors { weights, .. } => {
+                Some(pack(weights, weights.len() / (4 * pass.hidden)))
+            }
+            Source::Symbols { .. } => None,
+        };
+        Self { recurrent: pack(pass.recurrent, pass.hidden), input }
+    }
+}
+
 /// A forward pass, on any instruction set.
 pub(super) struct Forward<'a> {
     pub(super) pass: &'a Pass<'a>,
@@ -33,15 +64,7 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Trace {
         let Self { pass, arithmetic } = self;
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
-        let (panel, _) = tile_shape::<S>();
-        let pack = |values, k| {
-            Unpacked { values, k, n: 4 * hidden, transposed: false }.pack(panel, arithmetic)
-        };
-        let recurrent = pack(pass.recurrent, hidden);
-        let input = match pass.source {
-            Source::Vectors { weights, .. } => Some(pack(weights, weights.len() / (4 * hidden))),
-            Source::Symbols { .. } => None,
-        };
+        let weights = &Packed::new::<S>(pass, arithmetic);
         let mut outputs = zeros(steps * batch * hidden);
         let mut cells = zeros(steps * batch * hidden);
         let mut gates = zeros(steps * batch * 4 * hidden);
@@ -52,22 +75,53 @@ impl WithSimd for Forward<'_> {
             .enumerate()
             .for_each(|(task, ((gates, outputs), cells))| {
                 let first = task * ROWS_PER_TASK;
-                let (recurrent, input) = (&recurrent, input.as_ref());
-                simd.vectorize(Task { pass, recurrent, input, first, gates, outputs, cells });
+                let kept = Some(Kept { gates, cells });
+                simd.vectorize(Task { pass, weights, first, outputs, kept });
             });
         Trace { outputs, gates, cells }
+    }
+}
+
+/// A forward pass of which only outputs are wanted, on any instruction set.
+pub(super) struct Outputs<'a> {
+    pub(super) pass: &'a Pass<'a>,
+    pub(super) arithmetic: Arithmetic,
+    pub(super) last_only: bool,
+}
+
+impl WithSimd for Outputs<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        let Self { pass, arithmetic, last_only } = self;
+        let (batch, hidden) = (pass.batch, pass.hidden);
+        let weights = &Packed::new::<S>(pass, arithmetic);
+        let steps = if last_only { 1 } else { pass.steps };
+        let mut outputs = zeros(steps * batch * hidden);
+        by_task(&mut outputs, batch, hidden).into_par_iter().enumerate().for_each(
+            |(task, outputs)| {
+                let first = task * ROWS_PER_TASK;
+                simd.vectorize(Task { pass, weights, first, outputs, kept: None });
+            },
+        );
+        outputs
     }
 }
 
 /// Some sequences of a forward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
-    recurrent: &'a PackedMatrix,
-    /// The weights of vectors.
-    input: Option<&'a PackedMatrix>,
+    weights: &'a Packed,
     first: usize,
-    gates: Vec<&'a mut [f32]>,
+    /// Of every step, or of the last that is read.
     outputs: Vec<&'a mut [f32]>,
+    kept: Option<Kept<'a>>,
+}
+
+/// What the backward pass needs, of every step.
+struct Kept<'a> {
+    gates: Vec<&'a mut [f32]>,
     cells: Vec<&'a mut [f32]>,
 }
 
@@ -81,8 +135,12 @@ impl WithSimd for Task<'_> {
         let mut cell = pass.initial_block(rows.clone(), 0);
         let mut output = pass.initial_block(rows.clone(), 1);
         let context = &pass.context[rows.start * 4 * width..rows.end * 4 * width];
+        let mut scratch = vec![0.0; if self.kept.is_some() { 0 } else { context.len() }];
         for t in pass.order() {
-            let gates = &mut *self.gates[t];
+            let gates = match &mut self.kept {
+                Some(kept) => &mut *kept.gates[t],
+                None => &mut scratch,
+            };
             gates.copy_from_slice(context);
             match pass.source {
                 Source::Symbols { ids, slots, table } => {
@@ -95,14 +153,14 @@ impl WithSimd for Task<'_> {
                     }
                 }
                 Source::Vectors { values, .. } => {
-                    if let Some(input) = self.input {
+                    if let Some(input) = &self.weights.input {
                         let n = input.k();
                         let values = &values[(t * pass.batch + rows.start) * n..][..rows.len() * n];
                         add_product(simd, values, input, gates);
                     }
                 }
             }
-            add_product(simd, &output, self.recurrent, gates);
+            add_product(simd, &output, &self.weights.recurrent, gates);
             for ((gates, cell), output) in gates
                 .chunks_exact_mut(4 * width)
                 .zip(cell.chunks_exact_mut(width))
@@ -110,8 +168,12 @@ impl WithSimd for Task<'_> {
             {
                 step(simd, gates, cell, output);
             }
-            self.cells[t].copy_from_slice(&cell);
-            self.outputs[t].copy_from_slice(&output);
+            if let Some(kept) = &mut self.kept {
+                kept.cells[t].copy_from_slice(&cell);
+            }
+            // Where only the last is wanted, it is what stands there in the end.
+            let place = if self.outputs.len() == pass.steps { t } else { 0 };
+            self.outputs[place].copy_from_slice(&output);
         }
     }
 }

@@ -4,7 +4,7 @@
 use pulp::{Arch, Simd};
 
 use super::backward::Backward;
-use super::forward::Forward;
+use super::forward::{Forward, Outputs};
 use super::*;
 use crate::packed::{Arithmetic, Precision};
 
@@ -83,6 +83,7 @@ impl Case {
         let output_gradient = &self.output_gradient;
         let back = Backward { pass, trace: by_ref, output_gradient, arithmetic };
         let gradients = simd.vectorize(back);
+        let only = |last_only| simd.vectorize(Outputs { pass, arithmetic, last_only });
         vec![
             ("outputs", trace.outputs),
             ("gates", trace.gates),
@@ -92,6 +93,8 @@ impl Case {
             ("d context", gradients.context),
             ("d recurrent", gradients.recurrent),
             ("d initial", gradients.initial),
+            ("only outputs", only(false)),
+            ("only the last", only(true)),
         ]
     }
 
@@ -208,6 +211,25 @@ fn every_instruction_set_agrees_with_a_plain_loop_and_with_the_others() {
     }
 }
 
+#[test]
+fn outputs_alone_are_the_same_bits() {
+    for case in cases() {
+        let last = if case.reverse { 0 } else { case.steps - 1 };
+        let n = case.batch * case.hidden;
+        for (vectors, arithmetic) in [
+            (false, Arithmetic::F32),
+            (true, Arithmetic::F32),
+            (true, Arithmetic::quickest(Precision::Bf16)),
+        ] {
+            for (set, results) in on_every_instruction_set(&case, vectors, arithmetic) {
+                let found = |what| &results.iter().find(|(name, _)| *name == what).unwrap().1;
+                assert_eq!(found("only outputs"), found("outputs"), "{set}");
+                assert_eq!(found("only the last"), &found("outputs")[last * n..][..n], "{set}");
+            }
+        }
+    }
+}
+
 /// Each input of a small pass is moved a little, and the plain loop's loss follows as the gradient
 /// says.
 #[test]
@@ -225,7 +247,7 @@ fn gradients_are_the_slopes_of_the_loss() {
         let mut case = Case::new([3, 34, 5], 4, 2);
         case.reverse = reverse;
         for (set, results) in on_every_instruction_set(&case, vectors, Arithmetic::F32) {
-            for (what, (name, gradient)) in results.iter().enumerate().skip(3) {
+            for (what, (name, gradient)) in results.iter().enumerate().take(8).skip(3) {
                 for at in (0..gradient.len()).step_by(gradient.len() / 12 + 1) {
                     let step = 1.0 / 256.0;
                     let old = input(&mut case, what)[at];

@@ -60,8 +60,7 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// How recurrent weights enter products. The weights that are kept and updated are `f32` in any case,
-/// and so are their gradients.
+/// How weights enter products. Those that are kept and updated are `f32` in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecurrentPrecision {
@@ -69,9 +68,10 @@ pub enum RecurrentPrecision {
     #[default]
     F32,
     /// Rounded to bfloat16: half the memory to read, and twice the rate on a processor with
-    /// AVX-512-BF16, where what is multiplied with the weights is rounded too. With libtorch on a GPU
-    /// the states within a layer are bfloat16 as well, and the rate is many times that of `f32`.
-    /// `wgpu` and `cuda` can't.
+    /// AVX-512-BF16, where what is multiplied with the weights is rounded too. On a CPU that is so in
+    /// recurrent layers only. With libtorch on a GPU everything is multiplied in bfloat16, and states,
+    /// logits and gradients come out of it rounded; the rate is several times that of `f32`. `wgpu` and
+    /// `cuda` can't.
     Bf16,
 }
 

@@ -7,6 +7,7 @@ use lstm_kernel::lstm::FORGET_BIAS;
 use lstm_kernel::packed::Precision;
 
 use crate::decoder::{Core, Decoder};
+use crate::stack::initial_states;
 use crate::windows::Batch;
 
 /// For each step, sequence and part, `[T, B, n_parts]`: the number from 0 to 1 that draws a class, see
@@ -92,9 +93,11 @@ pub(crate) fn sample_by_tensors(
 /// A class of each row of `logits` `[B, V]`, as [`categorical_at`] takes it.
 fn categorical_rows(logits: Tensor<2>, uniform: Tensor<1>) -> Tensor<1, Int> {
     let [n, n_classes] = logits.dims();
-    let below = softmax(logits, 1).cumsum(1).lower_equal(uniform.reshape([n, 1]));
-    let last = i64::try_from(n_classes).expect("a vocabulary has at most 2^14 classes") - 1;
-    below.int().sum_dim(1).clamp_max(last).reshape([n])
+    let sums = softmax(logits, 1).cumsum(1);
+    let total = sums.clone().slice_dim(1, n_classes - 1..n_classes);
+    // Below 1, so that no rounding passes the last class that has any weight.
+    let uniform = uniform.clamp_max(1.0 - f32::EPSILON).reshape([n, 1]);
+    sums.lower_equal(uniform * total).int().sum_dim(1).reshape([n])
 }
 
 /// A core's weights as the steps multiply by them.
@@ -147,18 +150,14 @@ impl<'a> DeviceCore<'a> {
     fn start(&self, z: Tensor<2>) -> Vec<LayerState> {
         let latent = z.clone().matmul(self.core.latent.val()).cast(self.dtype);
         let initial = self.core.initial.forward(z).tanh().cast(self.dtype);
-        let mut column = 0;
-        let mut block = |width: usize| {
-            let columns = column..column + width;
-            column = columns.end;
-            initial.clone().slice_dim(1, columns)
-        };
+        let weights: Vec<_> = self.core.layers.iter().collect();
         let mut latent = Some(latent);
         self.layers
             .iter()
-            .map(|layer| {
-                let hidden = layer.recurrent.dims()[0];
-                let (cell, output) = (block(hidden), block(hidden));
+            .zip(initial_states(&weights, initial))
+            .map(|(layer, initial)| {
+                let [cell, output]: [Tensor<2>; 2] =
+                    initial.chunk(2, 1).try_into().expect("two blocks of equal width");
                 let context = match latent.take() {
                     Some(latent) => latent + layer.bias.clone(),
                     None => layer.bias.clone(),
@@ -212,5 +211,32 @@ impl<'a> DeviceCore<'a> {
         }
         symbols.extend(control.map(|class| class.add_scalar(first)));
         symbols
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tests {
+    use super::*;
+    use crate::sampling::categorical_at;
+    use burn::tensor::Device;
+
+    /// Draws in the middle of each class, and so near 1 that `f32` rounds them to it, beside a class that
+    /// has no weight.
+    #[test]
+    fn a_class_is_the_one_that_the_host_draws() {
+        let logits = [0.5_f32, -1.0, 1.5, -1e9];
+        let uniform = [0.0, 0.1, 0.25, 0.3, 0.35, 0.5, 0.9, 1.0 - f64::EPSILON / 2.0];
+        let rows = TensorData::new(logits.repeat(uniform.len()), [uniform.len(), 4]);
+        let numbers = uniform.map(|u| u as f32).to_vec();
+        let numbers = TensorData::new(numbers, [uniform.len()]);
+        let device = Device::flex();
+        let found =
+            categorical_rows(Tensor::from_data(rows, &device), Tensor::from_data(numbers, &device));
+        let found: Vec<i64> = found.into_data().convert::<i64>().try_into_vec().unwrap();
+        let expected =
+            uniform.map(|u| i64::try_from(categorical_at(&logits, 1.0, u)).unwrap()).to_vec();
+        assert_eq!(found, expected);
+        assert_eq!(expected.last(), Some(&2));
     }
 }

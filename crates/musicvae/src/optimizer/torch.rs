@@ -22,26 +22,27 @@ pub(super) fn square_sum(values: &Tensor<1>) -> Option<Tensor<1>> {
     Some(to_burn(values.dot(&values).unsqueeze(0)))
 }
 
-/// As [`super::update_device`], with the moments updated in place; none on another backend.
+/// As [`super::update_device`]: new values and new moments; none on another backend.
 pub(super) fn update(
     values: &Tensor<1>,
     gradient: &Tensor<1>,
     moments: [&Tensor<1>; 2],
     scale: f32,
     learning_rate: f32,
-) -> Option<Tensor<1>> {
+) -> Option<(Tensor<1>, [Tensor<1>; 2])> {
     let (values, gradient) = (of_libtorch(values)?, of_libtorch(gradient)?);
-    let [Some(mut first), Some(mut second)] = moments.map(of_libtorch) else { return None };
+    let [Some(first), Some(second)] = moments.map(of_libtorch) else { return None };
     let [beta_1, beta_2, epsilon, scale, learning_rate] =
         [BETA_1, BETA_2, EPSILON, scale, learning_rate].map(f64::from);
-    let updated = tch::no_grad(|| {
-        let _ = first.lerp_(&gradient.g_mul_scalar(scale), 1.0 - beta_1);
+    let (values, moments) = tch::no_grad(|| {
+        let first = first.lerp(&gradient.g_mul_scalar(scale), 1.0 - beta_1);
         // tch's `addcmul` and `addcdiv` have no factor: it goes into what they read.
         let of_second = gradient.g_mul_scalar(scale * (1.0 - beta_2).sqrt());
-        let _ = second.g_mul_scalar_(beta_2).addcmul_(&of_second, &of_second);
+        // In place is what was made here; all else may have other owners.
+        let second = second.g_mul_scalar(beta_2).addcmul_(&of_second, &of_second);
         let mut divisor = second.sqrt();
         let _ = divisor.g_add_scalar_(epsilon).g_mul_scalar_(-1.0 / learning_rate);
-        values.addcdiv(&first, &divisor)
+        (values.addcdiv(&first, &divisor), [first, second])
     });
-    Some(to_burn(updated))
+    Some((to_burn(values), moments.map(to_burn)))
 }

@@ -59,7 +59,7 @@ fn columns<B: Backend>(values: &FloatTensor<B>, block: usize, width: usize) -> F
 }
 
 /// `[B, width]` steps, in the order of time, as `[T, B, width]`.
-fn stack<B: Backend>(steps: Vec<FloatTensor<B>>) -> FloatTensor<B> {
+fn join_steps<B: Backend>(steps: Vec<FloatTensor<B>>) -> FloatTensor<B> {
     let steps = steps
         .into_iter()
         .map(|step| {
@@ -114,7 +114,11 @@ pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
         gates.push(gate);
         cells.push(cell);
     }
-    LstmTrace { outputs: stack::<B>(outputs), gates: stack::<B>(gates), cells: stack::<B>(cells) }
+    LstmTrace {
+        outputs: join_steps::<B>(outputs),
+        gates: join_steps::<B>(gates),
+        cells: join_steps::<B>(cells),
+    }
 }
 
 /// `1 - x`.
@@ -181,8 +185,8 @@ pub(crate) fn backward<B: Backend>(
         ],
         1,
     );
-    let d_gates = stack::<B>(d_gates.into_iter().flatten().collect());
-    let before = stack::<B>(before.into_iter().flatten().collect());
+    let d_gates = join_steps::<B>(d_gates.into_iter().flatten().collect());
+    let before = join_steps::<B>(before.into_iter().flatten().collect());
     let shape = d_gates.shape();
     let d_context =
         B::float_reshape(B::float_sum_dim(d_gates.clone(), 0), Shape::from([shape[1], shape[2]]));

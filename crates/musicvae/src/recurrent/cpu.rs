@@ -78,6 +78,17 @@ impl<B: HostBackend> HostCall<B> {
     }
 }
 
+/// What is wanted of the outputs, without a trace.
+pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
+    let device = call.recurrent.device();
+    let host = HostCall::<B>::new(call);
+    let PassOptions { last_only, precision, .. } = host.options;
+    let outputs = lstm::outputs_with(&host.pass(), precision, last_only);
+    let [steps, batch, hidden] = host.shape;
+    let steps = if last_only { 1 } else { steps };
+    B::float_from_data(TensorData::new(outputs, [steps, batch, hidden]), &device)
+}
+
 /// What is wanted of the outputs, and the trace.
 pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, LstmTrace<B>) {
     let device = call.recurrent.device();
@@ -151,6 +162,10 @@ mod flex {
     impl LstmKernel for Flex {
         type Trace = LstmTrace<Self>;
 
+        fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
+            outputs(call)
+        }
+
         fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
             forward(call)
         }
@@ -201,6 +216,10 @@ mod ndarray {
 
     impl LstmKernel for NdArray {
         type Trace = LstmTrace<Self>;
+
+        fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
+            outputs(call)
+        }
 
         fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
             forward(call)

@@ -14,7 +14,7 @@ use lstm_kernel::lstm::FORGET_BIAS;
 use lstm_kernel::packed::Precision;
 use tch::{Device, Kind, Tensor};
 
-use super::torch::Shared;
+use super::torch::TorchTensor;
 use super::{PassOptions, SymbolSteps};
 
 /// Where PyTorch has the gates of our order (input, candidate, forget, output).
@@ -58,13 +58,13 @@ pub(super) struct Stack<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
     /// What the gradient belongs to, in the order of reading; it knows how it was made.
-    outputs: Shared,
+    outputs: TorchTensor,
     /// `[T, B, n]`, in the order of reading.
-    input: Shared,
+    input: TorchTensor,
     /// `h_0`, `c_0`, `[L, B, H]` each.
-    states: [Shared; 2],
+    states: [TorchTensor; 2],
     /// `w_ih`, `w_hh`, `b_ih`, `b_hh` of each layer.
-    weights: Vec<Shared>,
+    weights: Vec<TorchTensor>,
 }
 
 /// Gradients of a stack's tensors.
@@ -77,12 +77,12 @@ pub(super) struct StackGradients {
 
 impl Stack<'_> {
     /// Every output, `[T, B, H]` in `f32` at the places of the steps, or the last one, `[1, B, H]`.
-    pub(super) fn infer(&self) -> Tensor {
+    pub(super) fn infer(&self) -> TorchTensor {
         tch::no_grad(|| self.run(false)).0
     }
 
     /// As [`Stack::infer`], with what the backward pass needs.
-    pub(super) fn forward(&self) -> (Tensor, Graph) {
+    pub(super) fn forward(&self) -> (TorchTensor, Graph) {
         // Gradients that are wanted are switched on inside.
         tch::no_grad(|| self.run(true))
     }
@@ -145,7 +145,7 @@ impl Stack<'_> {
         }
     }
 
-    fn run(&self, train: bool) -> (Tensor, Graph) {
+    fn run(&self, train: bool) -> (TorchTensor, Graph) {
         let kind = self.kind();
         let leaf = |tensor: Tensor| tensor.set_requires_grad(train);
         let input = self.input();
@@ -176,13 +176,17 @@ impl Stack<'_> {
             let plain = self.in_order(&outputs.detach());
             (outputs, plain)
         };
+        let outputs = TorchTensor::new(outputs);
+        // They may share memory, which burn must know before it writes to it.
+        let wanted =
+            TorchTensor::from_existing(wanted.to_kind(Kind::Float), outputs.storage.clone());
         let graph = Graph {
-            outputs: Shared::new(outputs),
-            input: Shared::new(input),
-            states: states.map(Shared::new),
-            weights: weights.into_iter().map(Shared::new).collect(),
+            outputs,
+            input: TorchTensor::new(input),
+            states: states.map(TorchTensor::new),
+            weights: weights.into_iter().map(TorchTensor::new).collect(),
         };
-        (wanted.to_kind(Kind::Float), graph)
+        (wanted, graph)
     }
 
     /// What the layers multiply in.

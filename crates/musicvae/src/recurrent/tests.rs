@@ -175,7 +175,8 @@ proptest! {
     ) {
         let case = Case::new([steps, batch, hidden], n_inputs, slots, n_constants);
         let call = case.call::<Flex>(vectors, reverse, last_only);
-        let (_, kernel) = Flex::lstm_forward(call.clone());
+        let (wanted, kernel) = Flex::lstm_forward(call.clone());
+        prop_assert_eq!(values::<Flex>(&Flex::lstm_outputs(call.clone())), values::<Flex>(&wanted));
         let composed = composed::forward(call.clone());
         let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>(last_only));
         let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>(last_only));
@@ -185,7 +186,7 @@ proptest! {
 
 /// What runs on a GPU, here on the CPU.
 #[cfg(feature = "tch")]
-mod torch {
+mod libtorch {
     use burn::backend::LibTorch;
 
     use super::*;
@@ -208,12 +209,54 @@ mod torch {
             expected.push(("outputs", values::<Flex>(&outputs)));
             let call = case.call::<LibTorch>(vectors, reverse, last_only);
             let (outputs, graph) = torch::forward(&call);
+            let inferred = torch::as_one_layer(&call).infer();
+            let named = |outputs| vec![("outputs", values::<LibTorch>(outputs))];
+            compare(&named(&inferred), &named(&outputs))?;
             let gradient = case.gradient::<LibTorch>(last_only);
             let gradients = torch::backward(&call, &graph, &gradient);
             let mut found = of_gradients::<LibTorch>(&gradients);
             found.push(("outputs", values::<LibTorch>(&outputs)));
             compare(&found, &expected)?;
         }
+    }
+
+    #[test]
+    fn bfloat16_rounds_and_does_no_more() {
+        let case = Case::new([5, 4, 16], 6, 1, 3);
+        let run = |precision| {
+            let mut call = case.call::<LibTorch>(false, true, false);
+            call.options.precision = precision;
+            let (outputs, graph) = torch::forward(&call);
+            let gradients = torch::backward(&call, &graph, &case.gradient::<LibTorch>(false));
+            let mut all = of_gradients::<LibTorch>(&gradients);
+            all.push(("outputs", values::<LibTorch>(&outputs)));
+            all
+        };
+        let (exact, rounded) = (run(Precision::F32), run(Precision::Bf16));
+        assert_ne!(exact, rounded);
+        for ((name, exact), (_, rounded)) in exact.iter().zip(&rounded) {
+            let largest = exact.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+            for (exact, rounded) in exact.iter().zip(rounded) {
+                // A rounding is 4e-3 of a number at most; five steps add some dozens of them up.
+                assert!((exact - rounded).abs() < 5e-2 * largest, "{name}: {rounded} {exact}");
+            }
+        }
+    }
+
+    /// burn works in place where it believes to be the only owner; libtorch's graph is another.
+    #[test]
+    fn what_follows_does_not_write_into_the_graph() {
+        use burn::backend::ops::FloatTensorOps;
+
+        let case = Case::new([3, 4, 5], 6, 1, 0);
+        let call = case.call::<LibTorch>(false, false, false);
+        let gradients = |follow: fn(FloatTensor<LibTorch>) -> FloatTensor<LibTorch>| {
+            let (outputs, graph) = torch::forward(&call);
+            let _ = follow(outputs);
+            let gradient = case.gradient::<LibTorch>(false);
+            of_gradients::<LibTorch>(&torch::backward(&call, &graph, &gradient))
+        };
+        assert_eq!(gradients(LibTorch::float_tanh), gradients(|outputs| outputs));
     }
 }
 

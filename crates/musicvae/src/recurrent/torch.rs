@@ -12,7 +12,7 @@ use super::extension::{
 };
 
 /// A tensor of burn's. It may be sent to and read by other threads, which one of tch's may not.
-pub(super) type Shared = FloatTensor<LibTorch>;
+pub(super) type TorchTensor = FloatTensor<LibTorch>;
 
 /// What a forward pass leaves for the backward pass.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum TorchTrace {
 impl HostBackend for LibTorch {
     type Values = CopiedValues;
 
-    fn values(tensor: Shared) -> CopiedValues {
+    fn values(tensor: TorchTensor) -> CopiedValues {
         CopiedValues::of::<Self>(tensor)
     }
 }
@@ -34,15 +34,14 @@ impl HostBackend for LibTorch {
 impl LstmKernel for LibTorch {
     type Trace = TorchTrace;
 
-    fn lstm_outputs(call: LstmCall<Self>) -> Shared {
+    fn lstm_outputs(call: LstmCall<Self>) -> TorchTensor {
         if is_cpu(&call) {
-            let (outputs, _) = cpu::forward(call);
-            return outputs;
+            return cpu::outputs(call);
         }
-        Shared::new(stack(&call).infer())
+        as_one_layer(&call).infer()
     }
 
-    fn lstm_forward(call: LstmCall<Self>) -> (Shared, TorchTrace) {
+    fn lstm_forward(call: LstmCall<Self>) -> (TorchTensor, TorchTrace) {
         if is_cpu(&call) {
             let (outputs, trace) = cpu::forward(call);
             return (outputs, TorchTrace::Kernel(trace));
@@ -54,7 +53,7 @@ impl LstmKernel for LibTorch {
     fn lstm_backward(
         call: LstmCall<Self>,
         trace: TorchTrace,
-        gradient: Shared,
+        gradient: TorchTensor,
     ) -> LstmGradients<Self> {
         match trace {
             TorchTrace::Kernel(trace) => cpu::backward(call, trace, gradient),
@@ -68,37 +67,36 @@ fn is_cpu(call: &LstmCall<LibTorch>) -> bool {
 }
 
 /// The forward pass by libtorch, whatever the device.
-pub(super) fn forward(call: &LstmCall<LibTorch>) -> (Shared, Graph) {
-    let (outputs, graph) = stack(call).forward();
-    (Shared::new(outputs), graph)
+pub(super) fn forward(call: &LstmCall<LibTorch>) -> (TorchTensor, Graph) {
+    as_one_layer(call).forward()
 }
 
 /// The backward pass of [`forward`].
 pub(super) fn backward(
     call: &LstmCall<LibTorch>,
     graph: &Graph,
-    gradient: &Shared,
+    gradient: &TorchTensor,
 ) -> LstmGradients<LibTorch> {
     let StackGradients { values, constant, initial, layers } =
-        stack(call).backward(graph, &gradient.tensor);
+        as_one_layer(call).backward(graph, &gradient.tensor);
     let [layer]: [Layer; 1] = layers.try_into().expect("one layer went in");
-    let mut inputs = layer.inputs.into_iter().map(Shared::new);
+    let mut inputs = layer.inputs.into_iter().map(TorchTensor::new);
     let mut input = || inputs.next().expect("a gradient for each block of weights");
     let weights = input();
     let constant =
-        constant.map(|values| Constant { values: Shared::new(values), weights: input() });
+        constant.map(|values| Constant { values: TorchTensor::new(values), weights: input() });
     LstmGradients {
-        values: values.map(Shared::new),
+        values: values.map(TorchTensor::new),
         weights,
-        context: ContextGradients { constant, bias: Shared::new(layer.bias) },
-        recurrent: Shared::new(layer.recurrent),
-        initial: Shared::new(initial),
+        context: ContextGradients { constant, bias: TorchTensor::new(layer.bias) },
+        recurrent: TorchTensor::new(layer.recurrent),
+        initial: TorchTensor::new(initial),
     }
 }
 
 /// A call as a stack of one layer.
-fn stack(call: &LstmCall<LibTorch>) -> Stack<'_> {
-    let tensor = |tensor: &Shared| tensor.tensor.shallow_clone();
+pub(super) fn as_one_layer(call: &LstmCall<LibTorch>) -> Stack<'_> {
+    let tensor = |tensor: &TorchTensor| tensor.tensor.shallow_clone();
     let (steps, weights) = match &call.source {
         Source::Symbols { symbols, table } => (Steps::Symbols(symbols), tensor(table)),
         Source::Vectors { values, weights } => (Steps::Vectors(tensor(values)), tensor(weights)),

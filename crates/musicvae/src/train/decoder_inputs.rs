@@ -39,7 +39,7 @@ impl Trainer {
         }
         let draws = self.draws(batch, probability, first);
         let z = z.clone().inner();
-        let classes = if device::is_host(&self.device) {
+        let classes = if device::is_cpu(&self.device) {
             sampled_on_host(&self.model.decoder, batch, &host(z), &draws)
         } else {
             sample_by_tensors(&self.model.decoder.valid(), batch, z, &draws)

@@ -48,22 +48,73 @@ fn loss_and_gradients_are_those_of_flex() {
 
 /// What runs on a GPU, here on the CPU: layers of one size in one call.
 #[cfg(feature = "tch")]
-#[test]
-fn stacks_in_one_call_give_the_gradients_of_single_layers() {
-    use std::sync::atomic::Ordering;
+mod in_one_call {
+    use super::*;
+    use crate::recurrent::fused;
 
-    crate::recurrent::stack::FORCED.store(true, Ordering::Relaxed);
-    for config in architectures() {
-        let conductor = config.conductor.clone();
-        let conductor = conductor.map(|c| ConductorConfig { sizes: vec![4, 4], ..c });
-        compare_gradients(&MusicVaeConfig {
-            encoder_sizes: vec![5, 5],
-            decoder_sizes: vec![6, 6, 6],
-            conductor,
-            ..config
-        });
+    /// The architectures, their layers of one size.
+    fn even_architectures() -> [MusicVaeConfig; 3] {
+        architectures().map(|config| {
+            let conductor = config.conductor.clone();
+            let conductor = conductor.map(|c| ConductorConfig { sizes: vec![4, 4], ..c });
+            let (encoder_sizes, decoder_sizes) = (vec![5, 5], vec![6, 6, 6]);
+            MusicVaeConfig { encoder_sizes, decoder_sizes, conductor, ..config }
+        })
     }
-    crate::recurrent::stack::FORCED.store(false, Ordering::Relaxed);
+
+    #[test]
+    fn stacks_have_the_gradients_of_single_layers() {
+        for config in even_architectures() {
+            assert!(fused::forced(|| compare_gradients(&config)) >= 2);
+        }
+    }
+
+    #[test]
+    fn stacks_without_autodiff_give_what_single_layers_do() {
+        for config in even_architectures() {
+            let layout = config.window();
+            let tokens = windows_of(&layout, 7);
+            let batch = Batch::new(tokens.chunks_exact(layout.n_tokens()), &layout);
+            let run = |device: &Device| {
+                let model = MusicVae::init(&config, 5, device).unwrap();
+                let weights = spread(&model);
+                let model = replace(model, weights).unwrap();
+                let posterior = model.encode(&batch);
+                let inputs = DecoderInputs { previous: &batch.shifted(), control: batch.control() };
+                let mut all = host(posterior.mean.clone());
+                all.extend(
+                    model.decoder.forward(posterior.mean, inputs).into_iter().flat_map(host),
+                );
+                all
+            };
+            let expected = run(&Device::flex());
+            let mut found = Vec::new();
+            assert!(fused::forced(|| found = run(&Device::libtorch())) >= 2);
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                let difference = f64::from((found - expected).abs());
+                assert!(difference < TOLERANCE * f64::from(expected.abs().max(1.0)));
+            }
+        }
+    }
+
+    /// Another strategy of autodiff has tensors of another type.
+    #[test]
+    fn a_device_that_saves_memory_goes_layer_by_layer() {
+        let [config, ..] = even_architectures();
+        let layout = config.window();
+        let tokens = windows_of(&layout, 3);
+        let batch = Batch::new(tokens.chunks_exact(layout.n_tokens()), &layout);
+        let device = Device::libtorch().autodiff().gradient_checkpointing();
+        let model = MusicVae::init(&config, 5, &device).unwrap();
+        let loss = || {
+            let noise = Tensor::zeros([3, 4], &device);
+            let elbo = model.elbo(&batch, noise, |_| batch.shifted());
+            let loss = elbo.loss(0.7, FreeBits::PerSequence(1.0));
+            assert!(!gradient_tensors(&model, &loss.backward()).is_empty());
+        };
+        assert_eq!(fused::forced(loss), 0);
+    }
 }
 
 fn compare_gradients(config: &MusicVaeConfig) {
@@ -110,10 +161,12 @@ fn a_few_updates_end_at_the_same_loss() {
         (losses, codes)
     };
     let (expected, expected_codes) = run(&Device::flex());
-    for Compared { name, device, tolerance } in devices() {
+    // In TF32 eight updates drift too far apart for a bound that would tell anything.
+    for Compared { name, device, .. } in devices().into_iter().filter(|c| c.tolerance == TOLERANCE)
+    {
         // Adam divides by the root of the second moment, which makes small gradients' rounding as large
         // as any: eight updates of 1e-2 stay far within this.
-        let tolerance = 50.0 * tolerance;
+        let tolerance = 1e-3;
         let (losses, codes) = run(&device);
         for (loss, expected) in losses.iter().zip(&expected) {
             let difference = (loss - expected).abs();

@@ -10,16 +10,17 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::{Autodiff, LibTorch};
 use burn::tensor::Tensor;
 
-use super::cudnn::{Graph, Layer, Stack, StackGradients, Steps};
-use super::torch::Shared;
-use super::{PassOptions, StackInputs, SymbolSteps};
+use super::cudnn::{self, Graph, Layer, StackGradients, Steps};
+use super::torch::TorchTensor;
+use super::{PassOptions, SymbolSteps};
 use crate::device;
+use crate::stack::Stack;
 
 /// Layers of a stack in one operation, each direction counted; more go layer by layer.
 const MOST_LAYERS: usize = 8;
 
 /// Runs a stack; none where it has to go layer by layer.
-pub(super) fn run(inputs: &StackInputs<'_>) -> Option<Tensor<3>> {
+pub(crate) fn run(inputs: &Stack<'_>) -> Option<Tensor<3>> {
     let first = inputs.layers.first()?;
     let device = first.bias.val().device();
     let hidden = first.hidden();
@@ -54,7 +55,16 @@ pub(super) fn run(inputs: &StackInputs<'_>) -> Option<Tensor<3>> {
             precision: first.precision,
         },
     };
-    Some(if device.is_autodiff() { differentiable(plan, tensors) } else { plain(&plan, tensors) })
+    if !device.is_autodiff() {
+        count();
+        return Some(plain(&plan, tensors));
+    }
+    // Another strategy than to keep everything has a type of its own.
+    let is_ours = tensors[0].clone().try_into_primitive::<Differentiable>().is_ok();
+    is_ours.then(|| {
+        count();
+        differentiable(plan, tensors)
+    })
 }
 
 /// All of a stack but its tensors.
@@ -68,7 +78,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn stack(&self, tensors: &[Shared]) -> Stack<'_> {
+    fn stack(&self, tensors: &[TorchTensor]) -> cudnn::Stack<'_> {
         let mut tensors = tensors.iter().map(|tensor| tensor.tensor.shallow_clone());
         let mut next = || tensors.next().expect("as many tensors as the plan has");
         let initial = next();
@@ -79,7 +89,7 @@ impl Plan {
             Layer { inputs, recurrent: next(), bias: next().squeeze_dim(0) }
         });
         let layers = layers.collect();
-        Stack {
+        cudnn::Stack {
             steps: Steps::Symbols(&self.symbols),
             constant,
             initial,
@@ -90,7 +100,7 @@ impl Plan {
     }
 
     /// Gradients in the order of the tensors.
-    fn flat(&self, gradients: StackGradients) -> Vec<Shared> {
+    fn flat(&self, gradients: StackGradients) -> Vec<TorchTensor> {
         let StackGradients { values: _, constant, initial, layers } = gradients;
         let mut flat = vec![initial];
         flat.extend(constant);
@@ -98,16 +108,16 @@ impl Plan {
             flat.extend(layer.inputs);
             flat.extend([layer.recurrent, layer.bias.unsqueeze(0)]);
         }
-        flat.into_iter().map(Shared::new).collect()
+        flat.into_iter().map(TorchTensor::new).collect()
     }
 }
 
 fn plain(plan: &Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
-    let tensors: Vec<Shared> = tensors
+    let tensors: Vec<TorchTensor> = tensors
         .into_iter()
         .map(|tensor| tensor.try_into_primitive::<LibTorch>().expect("a tensor of libtorch"))
         .collect();
-    Tensor::from_primitive::<LibTorch>(Shared::new(plan.stack(&tensors).infer()))
+    Tensor::from_primitive::<LibTorch>(plan.stack(&tensors).infer())
 }
 
 type Differentiable = Autodiff<LibTorch, NoCheckpointing>;
@@ -117,7 +127,7 @@ type Differentiable = Autodiff<LibTorch, NoCheckpointing>;
 struct StackBackward;
 
 impl<const N: usize> Backward<LibTorch, N> for StackBackward {
-    type State = (Plan, Vec<Shared>, Graph);
+    type State = (Plan, Vec<TorchTensor>, Graph);
 
     fn backward(
         self,
@@ -160,27 +170,55 @@ fn node<const N: usize>(plan: Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
         .collect();
     let nodes: Vec<_> = tensors.iter().map(|tensor| tensor.node()).collect();
     let parents = nodes.try_into().unwrap_or_else(|_| unreachable!("N tensors"));
-    let tensors: Vec<Shared> = tensors.into_iter().map(|tensor| tensor.into_primitive()).collect();
+    let tensors: Vec<TorchTensor> =
+        tensors.into_iter().map(|tensor| tensor.into_primitive()).collect();
     let outputs = match Backward::<LibTorch, N>::prepare::<NoCheckpointing>(StackBackward, parents)
         .compute_bound()
         .stateful()
     {
         OpsKind::Tracked(node) => {
             let (outputs, graph) = plan.stack(&tensors).forward();
-            node.finish((plan, tensors, graph), Shared::new(outputs))
+            node.finish((plan, tensors, graph), outputs)
         }
-        OpsKind::UnTracked(node) => node.finish(Shared::new(plan.stack(&tensors).infer())),
+        OpsKind::UnTracked(node) => node.finish(plan.stack(&tensors).infer()),
     };
     Tensor::from_primitive::<Differentiable>(outputs)
 }
 
-/// Whether a test wants the stack on the CPU too.
 #[cfg(test)]
-pub(crate) static FORCED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+thread_local! {
+    /// Whether a test wants stacks on the CPU to go through this operation, too.
+    static FORCED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    /// How many have on this thread.
+    static N_RUNS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Notes that a stack went through this operation.
+fn count() {
+    #[cfg(test)]
+    N_RUNS.with(|n| n.set(n.get() + 1));
+}
 
 fn is_forced() -> bool {
     #[cfg(test)]
-    return FORCED.load(std::sync::atomic::Ordering::Relaxed);
+    let forced = FORCED.with(std::cell::Cell::get);
     #[cfg(not(test))]
-    false
+    let forced = false;
+    forced
+}
+
+/// Runs a test's `work` with stacks of libtorch's CPU through this operation; how many did.
+#[cfg(test)]
+pub(crate) fn forced(work: impl FnOnce()) -> usize {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            FORCED.with(|forced| forced.set(false));
+        }
+    }
+    let before = N_RUNS.with(std::cell::Cell::get);
+    FORCED.with(|forced| forced.set(true));
+    let _reset = Reset;
+    work();
+    N_RUNS.with(std::cell::Cell::get) - before
 }
