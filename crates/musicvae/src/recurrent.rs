@@ -130,4 +130,5 @@ pub(crate) fn lstm_over_vectors(
 }
 
 #[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests;

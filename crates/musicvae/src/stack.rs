@@ -47,12 +47,11 @@ impl Stack<'_> {
             let mut outputs = Vec::new();
             for (layer, reverse) in directions.iter().zip([false, true]) {
                 let reading = Reading { reverse, last_only };
-                outputs.push(match &below {
-                    Some(below) => layer.over_vectors(below.clone(), state(), reading),
-                    None => {
-                        let symbols = Arc::clone(self.symbols);
-                        layer.over_symbols(symbols, constant.take(), state(), reading)
-                    }
+                outputs.push(if let Some(below) = &below {
+                    layer.over_vectors(below.clone(), state(), reading)
+                } else {
+                    let symbols = Arc::clone(self.symbols);
+                    layer.over_symbols(symbols, constant.take(), state(), reading)
                 });
             }
             below = Some(match <[_; 1]>::try_from(outputs) {

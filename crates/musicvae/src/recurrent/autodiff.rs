@@ -50,8 +50,8 @@ fn node<B: Backend + LstmKernel, C: CheckpointStrategy, const N: usize>(
     tensors: [FloatTensor<Autodiff<B, C>>; N],
     call: impl FnOnce([FloatTensor<B>; N]) -> LstmCall<B>,
 ) -> FloatTensor<Autodiff<B, C>> {
-    let parents = tensors.each_ref().map(|tensor| tensor.node());
-    let call = call(tensors.map(|tensor| tensor.into_primitive()));
+    let parents = tensors.each_ref().map(FloatTensor::<Autodiff<B, C>>::node);
+    let call = call(tensors.map(FloatTensor::<Autodiff<B, C>>::into_primitive));
     match LstmBackward.prepare::<C>(parents).compute_bound().stateful() {
         OpsKind::Tracked(node) => {
             let (outputs, trace) = B::lstm_forward(call.clone());

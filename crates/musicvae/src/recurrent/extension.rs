@@ -159,6 +159,7 @@ pub(crate) trait LstmOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// See [`super::lstm_over_symbols`].
+    #[allow(clippy::too_many_arguments, reason = "burn's routing takes tensors one by one")]
     fn lstm_symbols_and_constant(
         symbols: Arc<SymbolSteps>,
         table: FloatTensor<Self>,
