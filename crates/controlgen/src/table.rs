@@ -28,6 +28,8 @@ pub use windows::{Split, WindowRow, WindowsWriter, read_windows};
 
 /// Rows in a shard: some tens of megabytes in memory.
 const ROWS_PER_SHARD: usize = 1 << 18;
+/// Rows of a row group, so that who reads a column holds a few megabytes of it, and that several may share a shard.
+const ROWS_PER_GROUP: usize = 1 << 13;
 /// Rows written and read at once.
 const ROWS_PER_BATCH: usize = 1 << 13;
 
@@ -216,5 +218,8 @@ fn write_file<R: Serialize>(path: &Path, schema: &SchemaRef, rows: &[R]) -> Arti
 }
 
 fn properties() -> WriterProperties {
-    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build()
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .build()
 }
