@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use controlgen::artifact::{ArtifactError, JsonFormat};
+use controlgen::corpus::CorpusReport;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Float32Type;
 use datafusion::common::{DataFusionError, exec_err};
@@ -138,21 +139,54 @@ async fn pass(
 /// drawn at random, and the same ones whatever order the table is in.
 async fn start(job: &Job, runner: &Runner) -> Result<EmStep, FitError> {
     let n = job.plan.fit.n_start_windows;
+    let n_train = CorpusReport::load(&job.corpus().join("report.json"))?.n_train;
+    let values = match hash_below(n, n_train) {
+        None => smallest(job, runner, None).await?,
+        some => {
+            let values = smallest(job, runner, some).await?;
+            if values.len() / job.active_dimensions.len() >= n {
+                values
+            } else {
+                // The hashes lie otherwise than hashes do.
+                smallest(job, runner, None).await?
+            }
+        }
+    };
+    start_of(job, &values)
+}
+
+/// A bound below which there are at least `n` of `n_train` hashes, all but surely, and few more: so that parts
+/// hand over what is needed, rather than `n` rows each. None where all may be needed.
+fn hash_below(n: usize, n_train: usize) -> Option<u64> {
+    let n = n as f64;
+    // The number below is binomial: five standard deviations, and some for the least of numbers.
+    let share = (n + 5.0 * n.sqrt() + 64.0) / n_train as f64;
+    (share < 1.0).then(|| (share * 2.0_f64.powi(64)) as u64)
+}
+
+/// The active dimensions of the windows of the smallest hashes, of those below a bound if there is one.
+async fn smallest(
+    job: &Job,
+    runner: &Runner,
+    bound: Option<u64>,
+) -> Result<Vec<f64>, DataFusionError> {
     let rows = runner
         .collect(async || {
-            let plan: Arc<dyn ExecutionPlan> = table(runner, &job.latents())
-                .await?
-                .filter(ident("split").eq(lit("train")))?
+            let mut latents =
+                table(runner, &job.latents()).await?.filter(ident("split").eq(lit("train")))?;
+            if let Some(bound) = bound {
+                latents = latents.filter(ident("window_id").lt(lit(bound)))?;
+            }
+            let plan: Arc<dyn ExecutionPlan> = latents
                 .select(vec![ident("window_id"), ident("mu")])?
                 .sort(vec![ident("window_id").sort(true, true)])?
-                .limit(0, Some(n))?
+                .limit(0, Some(job.plan.fit.n_start_windows))?
                 .create_physical_plan()
                 .await?;
             Ok(plan)
         })
         .await?;
-    let values = chosen(&rows, job)?;
-    start_of(job, &values)
+    chosen(&rows, job)
 }
 
 /// The first mixture, of its windows' active dimensions.
@@ -184,4 +218,23 @@ fn chosen(rows: &[RecordBatch], job: &Job) -> Result<Vec<f64>, DataFusionError> 
         }
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_leaves_enough_hashes_and_few_more() {
+        assert_eq!(hash_below(100, 150), None);
+        let (n, n_train) = (1_000, 100_000);
+        let bound = hash_below(n, n_train).unwrap();
+        // Hashes as they are: those of numbers.
+        let below = (0..n_train as u64)
+            .map(|i| blake3::hash(&i.to_le_bytes()))
+            .map(|hash| u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap()))
+            .filter(|hash| *hash < bound)
+            .count();
+        assert!((n..n + 400).contains(&below), "{below}");
+    }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use controlgen::table::{LatentRow, LatentsWriter, read_latents};
+use controlgen::artifact::JsonFormat;
+use controlgen::corpus::CorpusReport;
+use controlgen::table::{LatentRow, LatentsWriter, Split, read_latents};
 use serde_json::{Value, json};
 
 use super::processes::{Cluster, Driver};
@@ -54,22 +56,28 @@ fn prepare(from: &Path, to: &Path, mebibytes: usize) -> Result<()> {
     // Windows and latents are there: what is left to do is to fit.
     let corpus = to.join("corpus");
     std::fs::create_dir_all(&corpus)?;
-    std::fs::copy(from.join("corpus/report.json"), corpus.join("report.json"))?;
     to.clone_into(&mut job.plan.out);
-    controlgen::artifact::JsonFormat::save(&job, &job.path())?;
+    job.save(&job.path())?;
     let rows = read_latents(&from.join("latents"), job.z_size)?.rows;
     let latents = to.join("latents");
     std::fs::create_dir_all(&latents)?;
     let mut writer = LatentsWriter::new(&latents, job.z_size);
     let n_rows = (mebibytes << 20) / (2 * job.z_size * size_of::<f32>());
+    let mut report = CorpusReport::load(&from.join("corpus/report.json"))?;
+    (report.n_train, report.n_heldout) = (0, 0);
     for index in 0..n_rows {
         let row = &rows[index % rows.len()];
         let moved = (index / rows.len()) as f32 * 1e-3;
+        match row.split {
+            Split::Train => report.n_train += 1,
+            Split::Heldout => report.n_heldout += 1,
+        }
         writer.push(LatentRow {
             window_id: row.window_id.wrapping_add(index as u64),
             mu: row.mu.iter().map(|mu| mu + moved * mu.signum()).collect(),
             ..row.clone()
         })?;
     }
-    Ok(writer.finish()?)
+    writer.finish()?;
+    Ok(report.save(&corpus.join("report.json"))?)
 }
