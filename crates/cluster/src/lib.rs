@@ -20,6 +20,7 @@
 //! which partition it is. Nothing is half-written: files and folders get their names when they are whole, and
 //! shards count only once they were named in an answer.
 
+mod client;
 pub mod codec;
 pub mod commit;
 pub mod em;

@@ -92,9 +92,6 @@ struct ExecutorArgs {
     /// The port that others fetch shuffled rows from
     #[arg(long, default_value_t = 50051)]
     port: u16,
-    /// The port that the scheduler sends tasks to
-    #[arg(long, default_value_t = 50052)]
-    grpc_port: u16,
     /// Partitions to work on at the same time [default: all processors]
     #[arg(long, value_name = "N")]
     vcores: Option<usize>,
@@ -154,7 +151,14 @@ async fn run_plan(args: &RunArgs) -> anyhow::Result<()> {
         None => Runner::local(plan.partitions)?,
     };
     runner.wait(Duration::from_secs(args.wait)).await?;
-    let report = stages::run(&plan, &runner, &output::say).await?;
+    let report = tokio::select! {
+        report = stages::run(&plan, &runner, &output::say) => report?,
+        _ = tokio::signal::ctrl_c() => {
+            // Time to call off what executors still have.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            anyhow::bail!("stopped; the same command goes on from what is finished");
+        }
+    };
     if args.json {
         return output::json(&report);
     }
@@ -184,7 +188,6 @@ fn executor_options(args: ExecutorArgs, n_processors: usize) -> anyhow::Result<E
         bind: args.bind,
         host: args.host,
         port: args.port,
-        grpc_port: args.grpc_port,
         vcores: args.vcores.unwrap_or(n_processors),
         memory: args.memory.map(|mebibytes| mebibytes << 20),
         work: args.work,

@@ -3,23 +3,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::error::{BallistaError, Result};
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
 
+use crate::client::MESSAGE;
 use crate::codec::ClusterCodec;
 use crate::session::{functions, session_config, session_state};
 
-/// Seconds between an executor's signs of life.
-const HEARTBEAT: u64 = 5;
-/// Without one for so long it counts as dead, and its work is done again elsewhere.
+/// Executors ask for work. Where the scheduler sends it (Ballista's other way, in 55.0), it counts what each
+/// one has free, and loses count of those whose task ends after its stage was set back, so that they get
+/// none any more. This way they need to be reached for shuffled rows only.
+const POLICY: TaskSchedulingPolicy = TaskSchedulingPolicy::PullStaged;
+/// Seconds without a question after which an executor counts as dead, and its work is done again elsewhere; it
+/// asks at least every five.
 const TIMEOUT: u64 = 20;
 /// How often is looked for dead ones.
 const LOOK: u64 = 5;
-/// The largest message, so that a plan over many files fits.
-const MESSAGE: u32 = 64 << 20;
 
 /// Where a scheduler listens.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ pub async fn scheduler(options: &SchedulerOptions) -> Result<()> {
         bind_host: options.bind.clone(),
         bind_port: options.port,
         external_host: options.host.clone(),
+        scheduling_policy: POLICY,
         executor_timeout_seconds: TIMEOUT,
         expire_dead_executor_interval_seconds: LOOK,
         // When all have died, new ones may come within this.
@@ -73,8 +77,6 @@ pub struct ExecutorOptions {
     pub host: Option<String>,
     /// The port that others fetch from.
     pub port: u16,
-    /// The port that the scheduler sends tasks to.
-    pub grpc_port: u16,
     /// Partitions worked on at the same time.
     pub vcores: usize,
     /// Bytes that DataFusion's operators may hold before they spill; a share of all memory where there is none.
@@ -95,14 +97,13 @@ pub async fn executor(options: &ExecutorOptions) -> Result<()> {
         bind_host: options.bind.clone(),
         external_host: options.host.clone(),
         port: options.port,
-        grpc_port: options.grpc_port,
         scheduler_host: options.scheduler_host.clone(),
         scheduler_port: options.scheduler_port,
         scheduler_connect_timeout_seconds: 30,
         vcores: options.vcores,
         work_dir: Some(work.display().to_string()),
         memory_pool_size: options.memory,
-        executor_heartbeat_interval_seconds: HEARTBEAT,
+        task_scheduling_policy: POLICY,
         // Shuffled rows of jobs that are over, and of runs that were broken off.
         job_data_clean_up_interval_seconds: 600,
         job_data_ttl_seconds: 24 * 3600,

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballista_core::config::BallistaConfig;
-use ballista_core::execution_plans::execute_physical_plan;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_plan::{self, ExecutionPlan};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_proto::protobuf::PhysicalPlanNode;
 use thiserror::Error;
 
+use crate::client::{self, ClientError};
 use crate::codec::ClusterCodec;
 use crate::functions::{encode_windows, first_windows, gmm_stats};
+use crate::operators::external;
 
-/// Times that a plan is run when the machine that holds its answer dies before it is fetched. Tasks of
+/// Times that a plan is run when a machine that holds rows of its answer dies before they are fetched. Tasks of
 /// machines that die earlier are run again by the scheduler.
 const MAX_RUNS: usize = 4;
 
@@ -150,25 +149,16 @@ impl Runner {
             let Some(url) = &self.scheduler else {
                 return physical_plan::collect(plan, self.context.task_ctx()).await;
             };
-            match self.remote(url, plan).await {
-                Err(error) if run < MAX_RUNS && is_lost(&error) => run += 1,
-                rows => return rows,
+            match client::run(url, plan, &self.context).await {
+                Ok(rows) => return Ok(rows),
+                Err(lost @ ClientError::Lost { .. }) if run < MAX_RUNS => {
+                    tracing::warn!("{lost}; the plan is run again");
+                    run += 1;
+                }
+                Err(ClientError::Failed(error)) => return Err(error),
+                Err(lost) => return Err(external(lost)),
             }
         }
-    }
-
-    async fn remote(&self, url: &str, plan: Arc<dyn ExecutionPlan>) -> Result<Vec<RecordBatch>> {
-        let rows = execute_physical_plan::<PhysicalPlanNode>(
-            url.to_owned(),
-            &BallistaConfig::default(),
-            plan,
-            &ClusterCodec::default(),
-            // One for all plans: executors keep what they know of files for each session.
-            self.context.session_id(),
-            self.context.copied_config(),
-        )
-        .await?;
-        physical_plan::common::collect(rows).await
     }
 }
 
@@ -183,16 +173,6 @@ fn is_ready(url: &str) -> Option<bool> {
     Some(answer.status().is_success())
 }
 
-/// Whether a machine was lost between doing its work and being asked for it, so that asking again helps.
-fn is_lost(error: &DataFusionError) -> bool {
-    let text = error.to_string();
-    // A task that failed says so; what is left are the ways in which a connection breaks.
-    !text.contains("runtime execution error")
-        && ["transport error", "Connection refused", "connection", "FetchFailed", "fetch partition"]
-            .iter()
-            .any(|sign| text.contains(sign))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,13 +183,5 @@ mod tests {
         let error = runner.wait(Duration::ZERO).await.unwrap_err().to_string();
         assert!(error.starts_with("no scheduler answers at http://127.0.0.1:1;"), "{error}");
         Runner::local(2).unwrap().wait(Duration::ZERO).await.unwrap();
-    }
-
-    #[test]
-    fn lost_machines_are_told_from_failed_tasks() {
-        let lost = |text: &str| is_lost(&DataFusionError::Execution(text.to_owned()));
-        assert!(lost("GrpcConnectionError(\"tcp connect error: Connection refused\")"));
-        assert!(!lost("Task failed due to runtime execution error: connection of files"));
-        assert!(!lost("can't write x: No space left on device"));
     }
 }

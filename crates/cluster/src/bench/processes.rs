@@ -98,7 +98,6 @@ impl Cluster {
             ["executor", "--vcores", "1", "--scheduler"].map(str::to_owned).into();
         words.push(format!("127.0.0.1:{}", self.port));
         words.extend(["--port".to_owned(), free_port()?.to_string()]);
-        words.extend(["--grpc-port".to_owned(), free_port()?.to_string()]);
         words.extend(["--work".to_owned(), work.display().to_string()]);
         if let Some(memory) = self.memory {
             words.extend(["--memory".to_owned(), memory.to_string()]);

@@ -174,9 +174,9 @@ impl Cluster {
         std::thread::sleep(Duration::from_secs(1));
         let address = format!("127.0.0.1:{port}");
         let executors = folders.iter().map(|folder| {
-            let (port, grpc) = (free_port(), free_port());
+            let port = free_port();
             let words = ["executor", "--scheduler", &address, "--vcores", "1", "--port", &port];
-            dir.serve(folder, &[&words[..], &["--grpc-port", &grpc]].concat())
+            dir.serve(folder, &words)
         });
         let executors = executors.collect();
         std::thread::sleep(Duration::from_secs(1));
