@@ -158,10 +158,9 @@ async fn start(job: &Job, runner: &Runner) -> Result<EmStep, FitError> {
 /// A bound below which there are at least `n` of `n_train` hashes, all but surely, and few more: so that parts
 /// hand over what is needed, rather than `n` rows each. None where all may be needed.
 fn hash_below(n: usize, n_train: usize) -> Option<u64> {
-    let n = n as f64;
-    // The number below is binomial: five standard deviations, and some for the least of numbers.
-    let share = (n + 5.0 * n.sqrt() + 64.0) / n_train as f64;
-    (share < 1.0).then(|| (share * 2.0_f64.powi(64)) as u64)
+    // How many lie below a bound is binomial: five standard deviations more, and some for the least of numbers.
+    let n = (n + 5 * n.isqrt() + 64) as u128;
+    (n < n_train as u128).then(|| u64::try_from((n << 64) / n_train as u128).unwrap_or(u64::MAX))
 }
 
 /// The active dimensions of the windows of the smallest hashes, of those below a bound if there is one.
