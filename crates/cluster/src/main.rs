@@ -151,9 +151,17 @@ async fn run_plan(args: &RunArgs) -> anyhow::Result<()> {
         None => Runner::local(plan.partitions)?,
     };
     runner.wait(Duration::from_secs(args.wait)).await?;
+    let stop = async {
+        if args.scheduler.is_some() {
+            let _ = tokio::signal::ctrl_c().await;
+        } else {
+            // What this process works on itself ends with it, at once; a handler would wait for it.
+            std::future::pending::<()>().await;
+        }
+    };
     let report = tokio::select! {
         report = stages::run(&plan, &runner, &output::say) => report?,
-        _ = tokio::signal::ctrl_c() => {
+        () = stop => {
             // Time to call off what executors still have.
             tokio::time::sleep(Duration::from_millis(500)).await;
             anyhow::bail!("stopped; the same command goes on from what is finished");
