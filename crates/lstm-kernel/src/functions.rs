@@ -37,6 +37,19 @@ pub fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
     }
 }
 
+/// `to = from`, for rows of any length.
+///
+/// In pieces for which the C library uses plain registers. Longer ones it hands to the processor's string
+/// instruction, and that falls from 40 GB/s to 2 on AMD's Zen 3 where the two sides lie 16 bytes apart within
+/// their pages.
+#[inline(always)]
+pub fn copy(to: &mut [f32], from: &[f32]) {
+    const PIECE: usize = 256;
+    for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
+        to.copy_from_slice(from);
+    }
+}
+
 /// `to += from`, element by element.
 #[inline(always)]
 pub fn add<S: Simd>(simd: S, to: &mut [f32], from: &[f32]) {

@@ -4,21 +4,20 @@
 //! Nothing here knows tensors, autodiff or a model; `musicvae` brings those. The parts are
 //! - [`functions`]: the gate functions on SIMD registers, with their stated error;
 //! - [`packed`]: a matrix laid out once for many products with it;
+//! - [`memory`]: the buffers that passes leave each other;
 //! - [`lstm`]: the forward and the backward pass over a whole sequence.
 //!
 //! The same inputs give the same bits at any number of threads: work is split at fixed
 //! boundaries ([`ROWS_PER_TASK`]), and no sum is split by thread.
 //!
-//! All code is safe but for one private module, `dot`, which calls an instruction that `pulp` does not
-//! know; its invariants are written down there.
+//! All code is safe but for one private module, `instructions`, which calls two instructions that `pulp`
+//! does not know; its invariants are written down there.
 
-#[cfg(target_arch = "x86_64")]
-mod dot;
-#[cfg(not(target_arch = "x86_64"))]
-#[path = "dot/absent.rs"]
-mod dot;
+mod ahead;
 pub mod functions;
+mod instructions;
 pub mod lstm;
+pub mod memory;
 pub mod packed;
 mod stacked;
 mod tile;

@@ -22,6 +22,7 @@ use rayon::prelude::*;
 
 use super::ROWS_PER_TASK;
 use super::functions::{load, sigmoid, store, tanh};
+use super::memory::Buffer;
 
 pub use backward::{backward, backward_with};
 pub use forward::{forward, forward_with, outputs_with};
@@ -77,9 +78,9 @@ pub struct Trace {
     /// `[T, B, H]`: `h_t`, at the place of the step it belongs to.
     pub outputs: Vec<f32>,
     /// `[T, B, 4H]`: the gates after their functions.
-    pub gates: Vec<f32>,
+    pub gates: Buffer,
     /// `[T, B, H]`: `c_t`.
-    pub cells: Vec<f32>,
+    pub cells: Buffer,
 }
 
 /// A [`Trace`] by reference.
@@ -142,10 +143,10 @@ fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]
     tasks
 }
 
-/// `n` zeros, written by all threads: the large buffers are the size of memory, not of a cache.
+/// `n` zeros, written by all threads: a tensor of all steps is the size of memory, not of a cache.
 fn zeros(n: usize) -> Vec<f32> {
-    const CHUNK: usize = 1024;
-    let chunks = (0..n.div_ceil(CHUNK)).into_par_iter().with_min_len(64).map(|_| [0.0; CHUNK]);
+    const CHUNK: usize = 512;
+    let chunks = (0..n.div_ceil(CHUNK)).into_par_iter().with_min_len(128).map(|_| [0.0; CHUNK]);
     let mut values = chunks.collect::<Vec<_>>().into_flattened();
     values.truncate(n);
     values

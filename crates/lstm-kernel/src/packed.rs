@@ -13,10 +13,12 @@
 
 mod unpacked;
 
-use aligned_vec::{AVec, ConstAlign};
+use bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::dot::{self, Dot};
+use super::ahead::Ahead;
+use super::instructions::dot::{self, Dot};
+use super::memory::Buffer;
 use super::tile::{Left, tile, tile_bf16, tile_shape, with_tile_shape};
 pub(crate) use unpacked::Unpacked;
 
@@ -75,10 +77,10 @@ pub struct PackedMatrix {
 }
 
 enum Values {
-    F32(AVec<f32, ConstAlign<64>>),
+    F32(Buffer<f32>),
     /// Two rows in a word, the first one below.
-    Widened(AVec<u32, ConstAlign<64>>),
-    Pairs(AVec<u32, ConstAlign<64>>, Dot),
+    Widened(Buffer<u32>),
+    Pairs(Buffer<u32>, Dot),
 }
 
 /// Columns of a panel on this machine.
@@ -197,7 +199,7 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
 /// Multiplies by every panel of a matrix, which `panel` makes of some of its values, or words of so
 /// many.
 #[inline(always)]
-fn all_panels<'b, S: Simd, T, P: Panel<S>, const ROWS: usize>(
+fn all_panels<'b, S: Simd, T: Pod, P: Panel<S>, const ROWS: usize>(
     simd: S,
     a: &[P::Left],
     b: &PackedMatrix,
@@ -206,10 +208,13 @@ fn all_panels<'b, S: Simd, T, P: Panel<S>, const ROWS: usize>(
     panel: impl Fn(&'b [T]) -> P,
 ) {
     let n_panels = b.n.div_ceil(b.panel);
+    let mut rest = values;
     for (block, values) in values.chunks(INNER_BLOCK / in_value * n_panels * b.panel).enumerate() {
         for (p, values) in values.chunks_exact(values.len() / n_panels).enumerate() {
+            rest = &rest[values.len()..];
+            let ahead = Ahead::of(&rest[..values.len().min(rest.len())]);
             let strip = Strip { b, block, panel: p };
-            strip.rows::<S, P, ROWS>(simd, a, c, panel(values));
+            strip.rows::<S, P, ROWS>(simd, a, c, panel(values), ahead);
         }
     }
 }
@@ -221,14 +226,14 @@ pub(crate) trait Panel<S: Simd>: Copy {
     /// How many inner indices that holds.
     const IN_LEFT: usize;
 
-    /// `c[.., column..] += a · panel`.
+    /// `c[.., column..] += a · panel` with `at` of the row's length and the column.
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
         a: impl Left<Self::Left, ROWS>,
         c: &mut [f32],
-        n: usize,
-        column: usize,
+        at: [usize; 2],
+        ahead: Ahead<'_>,
     );
 }
 
@@ -252,10 +257,10 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for F32Panel<'_, S, REGISTERS> {
         simd: S,
         a: impl Left<f32, ROWS>,
         c: &mut [f32],
-        n: usize,
-        column: usize,
+        at: [usize; 2],
+        ahead: Ahead<'_>,
     ) {
-        tile::<S, REGISTERS, ROWS>(simd, a, self.0, c, n, column);
+        tile::<S, REGISTERS, ROWS>(simd, a, self.0, c, at, ahead);
     }
 }
 
@@ -272,11 +277,11 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for WidenedPanel<'_, S, REGISTERS
         simd: S,
         a: impl Left<f32, ROWS>,
         c: &mut [f32],
-        n: usize,
-        column: usize,
+        at: [usize; 2],
+        ahead: Ahead<'_>,
     ) {
         let k = a.n_inner();
-        tile_bf16::<S, REGISTERS, ROWS>(simd, a, k, self.0, c, n, column);
+        tile_bf16::<S, REGISTERS, ROWS>(simd, a, k, self.0, c, at, ahead);
     }
 }
 
@@ -300,11 +305,11 @@ impl<S: Simd> Panel<S> for PairsPanel<'_> {
         _simd: S,
         a: impl Left<u32, ROWS>,
         c: &mut [f32],
-        n: usize,
-        column: usize,
+        at: [usize; 2],
+        ahead: Ahead<'_>,
     ) {
         let Self(panel, dot) = self;
-        dot.tile(a, panel, c, n, column);
+        dot.tile(a, panel, c, at, ahead);
     }
 }
 
@@ -325,21 +330,24 @@ impl Strip<'_> {
         mut a: &[P::Left],
         mut c: &mut [f32],
         panel: P,
+        ahead: Ahead<'_>,
     ) {
         let (k, n) = (self.b.k.div_ceil(P::IN_LEFT), self.b.n);
+        let mut shares = ahead.shares((a.len() / k).div_ceil(ROWS));
         for rows in (Groups { most: ROWS, left: a.len() / k }) {
             let (these, a_rest) = a.split_at(rows * k);
             let (sums, c_rest) = c.split_at_mut(rows * n);
             (a, c) = (a_rest, c_rest);
+            let ahead = shares.next().unwrap_or_default();
             match rows {
-                8 if ROWS == 8 => self.group::<S, P, 8>(simd, these, sums, panel),
-                7 if ROWS == 8 => self.group::<S, P, 7>(simd, these, sums, panel),
-                6 if ROWS >= 6 => self.group::<S, P, 6>(simd, these, sums, panel),
-                5 if ROWS >= 6 => self.group::<S, P, 5>(simd, these, sums, panel),
-                4 if ROWS >= 4 => self.group::<S, P, 4>(simd, these, sums, panel),
-                3 if ROWS >= 4 => self.group::<S, P, 3>(simd, these, sums, panel),
-                2 if ROWS >= 4 => self.group::<S, P, 2>(simd, these, sums, panel),
-                _ => self.group::<S, P, 1>(simd, these, sums, panel),
+                8 if ROWS == 8 => self.group::<S, P, 8>(simd, these, sums, panel, ahead),
+                7 if ROWS == 8 => self.group::<S, P, 7>(simd, these, sums, panel, ahead),
+                6 if ROWS >= 6 => self.group::<S, P, 6>(simd, these, sums, panel, ahead),
+                5 if ROWS >= 6 => self.group::<S, P, 5>(simd, these, sums, panel, ahead),
+                4 if ROWS >= 4 => self.group::<S, P, 4>(simd, these, sums, panel, ahead),
+                3 if ROWS >= 4 => self.group::<S, P, 3>(simd, these, sums, panel, ahead),
+                2 if ROWS >= 4 => self.group::<S, P, 2>(simd, these, sums, panel, ahead),
+                _ => self.group::<S, P, 1>(simd, these, sums, panel, ahead),
             }
         }
     }
@@ -351,6 +359,7 @@ impl Strip<'_> {
         a: &[P::Left],
         c: &mut [f32],
         panel: P,
+        ahead: Ahead<'_>,
     ) {
         let Self { b, block, panel: p } = self;
         let (k, in_block) = (b.k.div_ceil(P::IN_LEFT), INNER_BLOCK / P::IN_LEFT);
@@ -359,7 +368,7 @@ impl Strip<'_> {
         for (row, a) in rows.iter_mut().zip(a.chunks_exact(k)) {
             *row = &a[inner.clone()];
         }
-        panel.multiply(simd, rows, c, b.n, p * b.panel);
+        panel.multiply(simd, rows, c, [b.n, p * b.panel], ahead);
     }
 }
 

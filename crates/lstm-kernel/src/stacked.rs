@@ -5,13 +5,19 @@
 //! and the rows `dg` of gate gradients. A task of the backward pass has both at hand, in its
 //! caches, so it lays them out at once: `dg` in panels, `a` in strips as wide as a tile has rows.
 
+use std::ops::Range;
+use std::slice::ChunksExact;
+
+use bytemuck::Pod;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::dot::{self, Dot};
+use crate::ahead::{Ahead, ask_for_sums};
 use crate::functions::add;
+use crate::instructions::dot::{self, Dot};
+use crate::memory::Buffer;
 use crate::packed::{Arithmetic, F32Panel, INNER_BLOCK, PairsPanel, Panel};
-use crate::tile::{registers, registers_mut, tile_shape, with_tile_shape};
+use crate::tile::{tile_shape, with_tile_shape};
 
 /// The most rows of a weight gradient that one task sums. Their strips stay in the second cache while
 /// the gate gradients stream by, once for each task: the more rows, the less is read. How rows are
@@ -36,22 +42,75 @@ pub(crate) enum Stacked {
 
 /// Rows of gate gradients and of inputs, in the order in which tiles read them.
 pub(crate) struct Stack<T> {
-    /// Gate gradients, `[panel][row][column of the panel]`.
-    gates: Vec<T>,
-    /// What entered each of two products, `[strip][row][column of the strip]`.
-    inputs: [Vec<T>; 2],
-    n_rows: usize,
+    /// Gate gradients, in panels.
+    gates: Blocks<T>,
+    /// What entered each of two products, in strips as wide as a tile has rows.
+    inputs: [Blocks<T>; 2],
     /// Rows of a step, each a row of the batch.
     in_step: usize,
 }
 
-impl<T: Copy + Default> Stack<T> {
+/// Rows cut into pieces of some columns, `[block][piece][row of the block][column of the piece]`: read
+/// block by block, they are read in the order of their addresses.
+struct Blocks<T> {
+    values: Buffer<T>,
+    n_rows: usize,
+    /// Rows of a block; the last may have fewer.
+    in_block: usize,
+    /// Columns of all pieces.
+    width: usize,
+}
+
+impl<T: Pod> Blocks<T> {
+    /// Room for `n_rows` rows of `n` columns.
+    fn new(n_rows: usize, in_block: usize, n: usize, piece: usize) -> Self {
+        let width = n.next_multiple_of(piece);
+        Self { values: Buffer::unset(n_rows * width), n_rows, in_block, width }
+    }
+
+    /// The rows of each block.
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
+        let (n_rows, in_block) = (self.n_rows, self.in_block);
+        (0..n_rows).step_by(in_block).map(move |first| first..n_rows.min(first + in_block))
+    }
+
+    /// Pieces of a block from some piece on, each with the rows of the block.
+    fn pieces(&self, block: &Range<usize>, piece: usize, first: usize) -> ChunksExact<'_, T> {
+        let values = &self.values[block.start * self.width..block.end * self.width];
+        values[first * piece * block.len()..].chunks_exact(piece * block.len())
+    }
+
+    /// Puts down rows of `n` columns from row `first` on.
+    #[inline(always)]
+    fn put(&mut self, piece: usize, mut first: usize, mut rows: &[T], n: usize) {
+        while n > 0 && !rows.is_empty() {
+            let start = first / self.in_block * self.in_block;
+            let block = start..self.n_rows.min(start + self.in_block);
+            let here;
+            (here, rows) = rows.split_at(rows.len().min((block.end - first) * n));
+            let values = &mut self.values[block.start * self.width..block.end * self.width];
+            for (p, to) in values.chunks_exact_mut(piece * block.len()).enumerate() {
+                let to = to[(first - start) * piece..].chunks_exact_mut(piece);
+                for (to, row) in to.zip(here.chunks_exact(n)) {
+                    let row = &row[p * piece..];
+                    // A length that is a constant once compiled for an instruction set: a few moves.
+                    match row.get(..piece) {
+                        Some(row) => to.copy_from_slice(row),
+                        None => to[..row.len()].copy_from_slice(row),
+                    }
+                }
+            }
+            first += here.len() / n;
+        }
+    }
+}
+
+impl<T: Pod> Stack<T> {
     /// Room for `n_rows` rows of `n` gates and of two inputs of some widths.
-    fn new<S: Simd>(n_rows: usize, in_step: usize, n: usize, widths: [usize; 2]) -> Self {
+    fn new<S: Simd>([n_rows, in_block, in_step]: [usize; 3], n: usize, widths: [usize; 2]) -> Self {
         let (panel, strip) = tile_shape::<S>();
-        let room = |width: usize| vec![T::default(); width * n_rows];
-        let inputs = widths.map(|width| room(width.next_multiple_of(strip)));
-        Self { gates: room(n.next_multiple_of(panel)), inputs, n_rows, in_step }
+        let inputs = widths.map(|width| Blocks::new(n_rows, in_block, width, strip));
+        Self { gates: Blocks::new(n_rows, in_block, n, panel), inputs, in_step }
     }
 }
 
@@ -66,9 +125,10 @@ impl Stacked {
         match arithmetic.with_panels_of(tile_shape::<S>().0) {
             // A step's last row has a partner of zeros where rows are odd.
             Arithmetic::Pairs(dot) => {
-                Self::Pairs(Stack::new::<S>(steps * rows.div_ceil(2), rows, n, widths), dot)
+                let shape = [steps * rows.div_ceil(2), INNER_BLOCK / 2, rows];
+                Self::Pairs(Stack::new::<S>(shape, n, widths), dot)
             }
-            _ => Self::F32(Stack::new::<S>(steps * rows, rows, n, widths)),
+            _ => Self::F32(Stack::new::<S>([steps * rows, INNER_BLOCK, rows], n, widths)),
         }
     }
 }
@@ -76,24 +136,31 @@ impl Stacked {
 /// Stacks the gate gradients of a step, rows of `n` values, as the rows of step `step`.
 #[inline(always)]
 pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, step: usize, values: &[f32], n: usize) {
+    let (panel, _) = tile_shape::<S>();
     match to {
-        Stacked::F32(to) => {
-            let first = step * (values.len() / n);
-            with_tile_shape!(S, stack_panels(to, first, values, n));
-        }
-        Stacked::Pairs(to, dot) => {
-            let n_rows = to.n_rows;
-            for_each_pair(*dot, values, n, step, |at, words| {
-                let panels = to.gates.chunks_exact_mut(n_rows * dot::COLUMNS);
-                for (to, words) in panels.zip(words.chunks(dot::COLUMNS)) {
-                    let to = &mut to[at * dot::COLUMNS..];
-                    match (to.first_chunk_mut::<{ dot::COLUMNS }>(), words.first_chunk()) {
-                        (Some(to), Some(words)) => *to = *words,
-                        _ => to[..words.len()].copy_from_slice(words),
-                    }
-                }
-            });
-        }
+        Stacked::F32(to) => to.gates.put(panel, step * (values.len() / n), values, n),
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
+            to.gates.put(dot::COLUMNS, at, words, n);
+        }),
+    }
+}
+
+/// Stacks what entered a product (`which`) at a step, rows of `n` values, as the rows of step
+/// `step`.
+#[inline(always)]
+pub(crate) fn stack_input<S: Simd>(
+    to: &mut Stacked,
+    which: usize,
+    step: usize,
+    values: &[f32],
+    n: usize,
+) {
+    let (_, strip) = tile_shape::<S>();
+    match to {
+        Stacked::F32(to) => to.inputs[which].put(strip, step * (values.len() / n), values, n),
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
+            to.inputs[which].put(strip, at, words, n);
+        }),
     }
 }
 
@@ -112,66 +179,6 @@ fn for_each_pair(
         let (first, second) = rows.split_at(n);
         dot.pair_rows(first, if second.is_empty() { &nothing } else { second }, &mut words);
         with(step * n_pairs + pair, &words);
-    }
-}
-
-#[inline(always)]
-fn stack_panels<S: Simd, const REGISTERS: usize, const ROWS: usize>(
-    to: &mut Stack<f32>,
-    first: usize,
-    values: &[f32],
-    n: usize,
-) {
-    let panel = REGISTERS * S::F32_LANES;
-    let (to, n_rows) = (&mut to.gates, to.n_rows);
-    for (p, to) in to.chunks_exact_mut((n_rows * panel).max(1)).enumerate() {
-        let to = to[first * panel..].chunks_exact_mut(panel);
-        for (to, values) in to.zip(values.chunks_exact(n)) {
-            let values = &values[p * panel..];
-            match (registers_mut::<S, REGISTERS>(to), registers::<S, REGISTERS>(values)) {
-                (Some(to), Some(values)) => *to = *values,
-                _ => to[..values.len()].copy_from_slice(values),
-            }
-        }
-    }
-}
-
-/// Stacks what entered a product (`which`) at a step, rows of `n` values, as the rows of step
-/// `step`.
-#[inline(always)]
-pub(crate) fn stack_input<S: Simd>(
-    to: &mut Stacked,
-    which: usize,
-    step: usize,
-    values: &[f32],
-    n: usize,
-) {
-    match to {
-        Stacked::F32(to) => {
-            let first = step * (values.len() / n);
-            for (row, values) in values.chunks_exact(n).enumerate() {
-                stack_strips::<S, _>(to, which, first + row, values);
-            }
-        }
-        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
-            stack_strips::<S, _>(to, which, at, words);
-        }),
-    }
-}
-
-/// Copies a row to strips, as their row `at`.
-#[inline(always)]
-fn stack_strips<S: Simd, T: Copy>(to: &mut Stack<T>, which: usize, at: usize, row: &[T]) {
-    // A constant once this is compiled for an instruction set, so that a strip's part is one move.
-    let (_, strip) = tile_shape::<S>();
-    let strips = to.inputs[which].chunks_exact_mut(to.n_rows * strip);
-    for (to, row) in strips.zip(row.chunks(strip)) {
-        let to = &mut to[at * strip..][..strip];
-        if row.len() == strip {
-            to.copy_from_slice(row);
-        } else {
-            to[..row.len()].copy_from_slice(row);
-        }
     }
 }
 
@@ -221,13 +228,12 @@ fn sum_unit<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, unit: U
     for stack in stacks {
         match stack {
             Stacked::F32(stack) => {
-                let at = Place { stack, which, first_strip, columns, in_block: INNER_BLOCK };
+                let at = Place { stack, which, first_strip, columns };
                 let panel = |gates| F32Panel::<S, REGISTERS>::new(gates);
                 at.sum::<S, _, ROWS>(simd, sums, n, panel);
             }
             Stacked::Pairs(stack, dot) => {
-                let in_block = INNER_BLOCK / 2;
-                let at = Place { stack, which, first_strip, columns, in_block };
+                let at = Place { stack, which, first_strip, columns };
                 at.sum::<S, _, ROWS>(simd, sums, n, |gates| PairsPanel::new(gates, *dot));
             }
         }
@@ -241,11 +247,9 @@ struct Place<'a, T> {
     first_strip: usize,
     /// Columns of a panel.
     columns: usize,
-    /// Rows of the stack that pass at once.
-    in_block: usize,
 }
 
-impl<'a, T: Copy> Place<'a, T> {
+impl<'a, T: Pod> Place<'a, T> {
     /// Adds the products of all rows; `panel` makes a panel of gate gradients.
     #[inline(always)]
     fn sum<S: Simd, P: Panel<S, Left = T>, const ROWS: usize>(
@@ -255,17 +259,24 @@ impl<'a, T: Copy> Place<'a, T> {
         n: usize,
         panel: impl Fn(&'a [T]) -> P,
     ) {
-        let Self { stack, which, first_strip, columns, in_block } = self;
-        let n_rows = stack.n_rows;
-        let strips = &stack.inputs[which][first_strip * n_rows * ROWS..];
-        for start in (0..n_rows).step_by(in_block) {
-            let rows = start..n_rows.min(start + in_block);
-            for (p, gates) in stack.gates.chunks_exact(n_rows * columns).enumerate() {
-                let panel = panel(&gates[rows.start * columns..rows.end * columns]);
-                let strips = strips.chunks_exact(n_rows * ROWS);
-                for (sums, strip) in sums.chunks_mut(ROWS * n).zip(strips) {
+        let Self { stack, which, first_strip, columns } = self;
+        for block in stack.gates.blocks() {
+            let strips = stack.inputs[which].pieces(&block, ROWS, first_strip);
+            let n_strips = sums.len().div_ceil(ROWS * n);
+            let mut rest = &stack.gates.values[block.start * stack.gates.width..];
+            for (p, gates) in stack.gates.pieces(&block, columns, 0).enumerate() {
+                let panel = panel(gates);
+                rest = &rest[gates.len()..];
+                let ahead = Ahead::of(&rest[..gates.len().min(rest.len())]);
+                let (mut shares, mut sums) = (ahead.shares(n_strips), &mut *sums);
+                let at = [n, p * columns];
+                for strip in strips.clone().take(n_strips) {
+                    let these;
+                    (these, sums) = sums.split_at_mut((ROWS * n).min(sums.len()));
+                    // Rows far apart in memory, which no prefetching of the processor foresees.
+                    ask_for_sums::<ROWS>(sums, at);
                     let (strip, _) = strip.as_chunks::<ROWS>();
-                    panel.multiply(simd, &strip[rows.clone()], sums, n, p * columns);
+                    panel.multiply(simd, strip, these, at, shares.next().unwrap_or_default());
                 }
             }
         }
@@ -318,8 +329,7 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
         for (task, stack) in stacks.iter().enumerate() {
             match stack {
                 Stacked::F32(stack) => {
-                    let rows = stack.gates[p * stack.n_rows * panel..].chunks_exact(panel);
-                    for (at, gates) in rows.take(stack.n_rows).enumerate() {
+                    for (at, gates) in rows_of_panel(&stack.gates, p, panel) {
                         for id in ids(symbols(task, at / stack.in_step, at % stack.in_step)) {
                             add(simd, &mut sums[id * panel..][..panel], gates);
                         }
@@ -327,8 +337,7 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
                 }
                 Stacked::Pairs(stack, _) => {
                     let n_pairs = stack.in_step.div_ceil(2);
-                    let pairs = stack.gates[p * stack.n_rows * panel..].chunks_exact(panel);
-                    for (at, words) in pairs.take(stack.n_rows).enumerate() {
+                    for (at, words) in rows_of_panel(&stack.gates, p, panel) {
                         let (step, first) = (at / n_pairs, 2 * (at % n_pairs));
                         for row in first..stack.in_step.min(first + 2) {
                             for id in ids(symbols(task, step, row)) {
@@ -342,6 +351,18 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
         }
         sums
     }
+}
+
+/// The rows of a panel of all blocks, with their places.
+fn rows_of_panel<T: Pod>(
+    gates: &Blocks<T>,
+    p: usize,
+    columns: usize,
+) -> impl Iterator<Item = (usize, &[T])> {
+    let rows = gates.blocks().flat_map(move |block| {
+        gates.pieces(&block, columns, p).take(1).flat_map(move |rows| rows.chunks_exact(columns))
+    });
+    rows.enumerate()
 }
 
 /// Adds the lower or the upper halves of words, which are bfloat16.

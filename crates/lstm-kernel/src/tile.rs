@@ -5,7 +5,11 @@
 //! multiply-adds over the inner index, in its order and from the value it had, so that it does not
 //! depend on the rows and columns it is computed with.
 
+use std::ops::Range;
+
 use pulp::Simd;
+
+use super::ahead::Ahead;
 
 use super::functions::{load, store};
 
@@ -35,12 +39,12 @@ pub(crate) fn tile_shape<S: Simd>() -> (usize, usize) {
 }
 
 /// The left side of a tile: `ROWS` values (or words of two) at each inner index.
-pub(crate) trait Left<T, const ROWS: usize> {
+pub(crate) trait Left<T, const ROWS: usize>: Copy {
     /// How many inner indices there are.
     fn n_inner(&self) -> usize;
 
-    /// The first `k` inner indices.
-    fn first(self, k: usize) -> Self;
+    /// Some inner indices.
+    fn range(self, inner: Range<usize>) -> Self;
 
     /// The value of a row at an inner index.
     fn value(&self, inner: usize, row: usize) -> T;
@@ -54,9 +58,9 @@ impl<T: Copy, const ROWS: usize> Left<T, ROWS> for [&[T]; ROWS] {
     }
 
     #[inline(always)]
-    fn first(mut self, k: usize) -> Self {
+    fn range(mut self, inner: Range<usize>) -> Self {
         for row in &mut self {
-            *row = &row[..k];
+            *row = &row[inner.clone()];
         }
         self
     }
@@ -75,8 +79,8 @@ impl<T: Copy, const ROWS: usize> Left<T, ROWS> for &[[T; ROWS]] {
     }
 
     #[inline(always)]
-    fn first(self, k: usize) -> Self {
-        &self[..k]
+    fn range(self, inner: Range<usize>) -> Self {
+        &self[inner]
     }
 
     #[inline(always)]
@@ -89,24 +93,26 @@ impl<T: Copy, const ROWS: usize> Left<T, ROWS> for &[[T; ROWS]] {
 type Sums<S, const REGISTERS: usize, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
 
 /// `c[.., column..] += a · panel`, where `c` is up to `ROWS` rows of `n` columns; those the panel
-/// has beyond `n` are left out.
+/// has beyond `n` are left out. `ahead` is asked for on the way.
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
     a: impl Left<f32, ROWS>,
     panel: &[[S::f32s; REGISTERS]],
     c: &mut [f32],
-    n: usize,
-    column: usize,
+    [n, column]: [usize; 2],
+    ahead: Ahead<'_>,
 ) {
-    let a = a.first(panel.len());
     let mut sums = load_sums::<S, REGISTERS, ROWS>(simd, c, n, column);
-    // Loops, not `map`: a call here would spill every sum.
-    for (inner, b) in panel.iter().enumerate() {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let a = simd.splat_f32s(a.value(inner, row));
-            for (sum, b) in sums.iter_mut().zip(b) {
-                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+    for part in ahead.parts(panel.len()) {
+        let (a, panel) = (a.range(part.clone()), &panel[part]);
+        // Loops, not `map`: a call here would spill every sum.
+        for (inner, b) in panel.iter().enumerate() {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let a = simd.splat_f32s(a.value(inner, row));
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = simd.mul_add_e_f32s(a, *b, *sum);
+                }
             }
         }
     }
@@ -122,33 +128,36 @@ pub(crate) fn tile_bf16<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     k: usize,
     panel: &[[S::u32s; REGISTERS]],
     c: &mut [f32],
-    n: usize,
-    column: usize,
+    [n, column]: [usize; 2],
+    ahead: Ahead<'_>,
 ) {
-    let a = a.first(k);
     let (upper, half) = (simd.splat_u32s(0xffff_0000), simd.splat_u32s(16));
     let mut sums = load_sums::<S, REGISTERS, ROWS>(simd, c, n, column);
-    for (pair, words) in panel.iter().enumerate() {
-        let mut b = [simd.splat_f32s(0.0); REGISTERS];
-        for (b, word) in b.iter_mut().zip(words) {
-            *b = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, half));
-        }
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let a = simd.splat_f32s(a.value(2 * pair, row));
-            for (sum, b) in sums.iter_mut().zip(&b) {
-                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+    for part in ahead.parts(panel.len()) {
+        let (a, panel) = (a.range(2 * part.start..k.min(2 * part.end)), &panel[part]);
+        let k = a.n_inner();
+        for (pair, words) in panel.iter().enumerate() {
+            let mut b = [simd.splat_f32s(0.0); REGISTERS];
+            for (b, word) in b.iter_mut().zip(words) {
+                *b = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, half));
             }
-        }
-        if 2 * pair + 1 == k {
-            break;
-        }
-        for (b, word) in b.iter_mut().zip(words) {
-            *b = simd.transmute_f32s_u32s(simd.and_u32s(*word, upper));
-        }
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let a = simd.splat_f32s(a.value(2 * pair + 1, row));
-            for (sum, b) in sums.iter_mut().zip(&b) {
-                *sum = simd.mul_add_e_f32s(a, *b, *sum);
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let a = simd.splat_f32s(a.value(2 * pair, row));
+                for (sum, b) in sums.iter_mut().zip(&b) {
+                    *sum = simd.mul_add_e_f32s(a, *b, *sum);
+                }
+            }
+            if 2 * pair + 1 == k {
+                break;
+            }
+            for (b, word) in b.iter_mut().zip(words) {
+                *b = simd.transmute_f32s_u32s(simd.and_u32s(*word, upper));
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let a = simd.splat_f32s(a.value(2 * pair + 1, row));
+                for (sum, b) in sums.iter_mut().zip(&b) {
+                    *sum = simd.mul_add_e_f32s(a, *b, *sum);
+                }
             }
         }
     }

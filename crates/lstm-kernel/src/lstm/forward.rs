@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::{Pass, Source, Trace, by_task, step, zeros};
 use crate::ROWS_PER_TASK;
-use crate::functions::add;
+use crate::functions::{add, copy};
+use crate::memory::Buffer;
 use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
 use crate::tile::tile_shape;
 
@@ -66,8 +67,8 @@ impl WithSimd for Forward<'_> {
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
         let weights = &Packed::new::<S>(pass, arithmetic);
         let mut outputs = zeros(steps * batch * hidden);
-        let mut cells = zeros(steps * batch * hidden);
-        let mut gates = zeros(steps * batch * 4 * hidden);
+        let mut cells = Buffer::unset(steps * batch * hidden);
+        let mut gates = Buffer::unset(steps * batch * 4 * hidden);
         by_task(&mut gates, batch, 4 * hidden)
             .into_par_iter()
             .zip(by_task(&mut outputs, batch, hidden))
@@ -135,13 +136,11 @@ impl WithSimd for Task<'_> {
         let mut cell = pass.initial_block(rows.clone(), 0);
         let mut output = pass.initial_block(rows.clone(), 1);
         let context = &pass.context[rows.start * 4 * width..rows.end * 4 * width];
-        let mut scratch = vec![0.0; if self.kept.is_some() { 0 } else { context.len() }];
+        // Not at once where they are kept: there each step's rows come from memory, here they stay in the
+        // second cache.
+        let mut gates = vec![0.0; context.len()];
         for t in pass.order() {
-            let gates = match &mut self.kept {
-                Some(kept) => &mut *kept.gates[t],
-                None => &mut scratch,
-            };
-            gates.copy_from_slice(context);
+            copy(&mut gates, context);
             match pass.source {
                 Source::Symbols { ids, slots, table } => {
                     let ids = &ids[(t * pass.batch + rows.start) * slots..][..rows.len() * slots];
@@ -156,11 +155,11 @@ impl WithSimd for Task<'_> {
                     if let Some(input) = &self.weights.input {
                         let n = input.k();
                         let values = &values[(t * pass.batch + rows.start) * n..][..rows.len() * n];
-                        add_product(simd, values, input, gates);
+                        add_product(simd, values, input, &mut gates);
                     }
                 }
             }
-            add_product(simd, &output, &self.weights.recurrent, gates);
+            add_product(simd, &output, &self.weights.recurrent, &mut gates);
             for ((gates, cell), output) in gates
                 .chunks_exact_mut(4 * width)
                 .zip(cell.chunks_exact_mut(width))
@@ -169,11 +168,12 @@ impl WithSimd for Task<'_> {
                 step(simd, gates, cell, output);
             }
             if let Some(kept) = &mut self.kept {
-                kept.cells[t].copy_from_slice(&cell);
+                copy(kept.gates[t], &gates);
+                copy(kept.cells[t], &cell);
             }
             // Where only the last is wanted, it is what stands there in the end.
             let place = if self.outputs.len() == pass.steps { t } else { 0 };
-            self.outputs[place].copy_from_slice(&output);
+            copy(self.outputs[place], &output);
         }
     }
 }

@@ -86,8 +86,8 @@ impl Case {
         let only = |last_only| simd.vectorize(Outputs { pass, arithmetic, last_only });
         vec![
             ("outputs", trace.outputs),
-            ("gates", trace.gates),
-            ("cells", trace.cells),
+            ("gates", trace.gates.to_vec()),
+            ("cells", trace.cells.to_vec()),
             ("d values", gradients.values.unwrap_or_default()),
             ("d weights", gradients.weights),
             ("d context", gradients.context),
@@ -264,6 +264,23 @@ fn gradients_are_the_slopes_of_the_loss() {
                     assert!(error < 5e-4, "{set}, {name} {at}: {} and {slope}", gradient[at]);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
+    let quickest = Arithmetic::quickest(Precision::Bf16);
+    let case = Case::new([5, 33, 11], 6, 2);
+    for arithmetic in [Arithmetic::F32, Arithmetic::Widened, quickest] {
+        for vectors in [false, true] {
+            let run = || {
+                let all = on_every_instruction_set(&case, vectors, arithmetic);
+                all.iter().map(|(_, results)| bits(results)).collect::<Vec<_>>()
+            };
+            let first = run();
+            crate::memory::spoil();
+            assert_eq!(first, run(), "{arithmetic:?}, vectors: {vectors}");
         }
     }
 }

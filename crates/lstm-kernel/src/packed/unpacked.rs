@@ -1,8 +1,9 @@
 //! Laying a matrix out: rounding, panels, blocks.
 
-use aligned_vec::avec;
 use half::bf16;
 use rayon::prelude::*;
+
+use crate::memory::Buffer;
 
 use super::{Arithmetic, INNER_BLOCK, PackedMatrix, Values};
 
@@ -46,7 +47,7 @@ impl Unpacked<'_> {
         let columns = |p: usize| p * panel..n.min((p + 1) * panel);
         let values = match arithmetic.with_panels_of(panel) {
             Arithmetic::F32 => {
-                let mut values = avec![[64]| 0.0; n_panels * k * panel];
+                let mut values = Buffer::unset(n_panels * k * panel);
                 let blocks = values.chunks_mut((INNER_BLOCK * n_panels * panel).max(1));
                 for (block, values) in blocks.enumerate() {
                     let first = block * INNER_BLOCK;
@@ -59,7 +60,7 @@ impl Unpacked<'_> {
                 Values::F32(values)
             }
             arithmetic => {
-                let mut words = avec![[64]| 0; n_panels * k.div_ceil(2) * panel];
+                let mut words = Buffer::unset(n_panels * k.div_ceil(2) * panel);
                 let blocks = words.chunks_mut((INNER_BLOCK / 2 * n_panels * panel).max(1));
                 for (block, words) in blocks.enumerate() {
                     let first = block * INNER_BLOCK;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lstm_kernel::functions::{load, store, tanh};
+use lstm_kernel::functions::{copy, load, store, tanh};
 use lstm_kernel::lstm::step;
 use lstm_kernel::packed::{PackedMatrix, add_product};
 use pulp::Simd;
@@ -118,7 +118,7 @@ impl PackedStack {
         let mut below: Option<&[f32]> = None;
         for (weights, layer) in self.layers.iter().zip(layers.iter_mut()) {
             let (hidden, width) = (weights.recurrent.k(), weights.recurrent.n());
-            layer.gates.copy_from_slice(&layer.context);
+            copy(&mut layer.gates, &layer.context);
             match (&weights.input, below) {
                 (Some(input), Some(below)) => add_product(simd, below, input, &mut layer.gates),
                 _ => read(&mut layer.gates),

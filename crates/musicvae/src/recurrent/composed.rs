@@ -11,7 +11,7 @@ use lstm_kernel::lstm::FORGET_BIAS;
 use super::SymbolSteps;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use super::extension::LstmKernel;
-use super::extension::{LstmCall, LstmGradients, LstmTrace, Source};
+use super::extension::{LstmCall, LstmGradients, Source};
 
 /// `[T, B, V]`: how often each symbol stands in each step.
 fn one_hot<B: Backend>(
@@ -79,6 +79,17 @@ fn flat<B: Backend>(values: FloatTensor<B>) -> FloatTensor<B> {
 /// Steps in the order they are read.
 fn order(steps: usize, reverse: bool) -> Vec<usize> {
     if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
+}
+
+/// What a forward pass leaves for the backward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct LstmTrace<B: Backend> {
+    /// `h_t`, `[T, B, H]`.
+    pub(crate) outputs: FloatTensor<B>,
+    /// The gates after their functions, `[T, B, 4H]`.
+    pub(crate) gates: FloatTensor<B>,
+    /// `c_t`, `[T, B, H]`.
+    pub(crate) cells: FloatTensor<B>,
 }
 
 /// The forward pass.

@@ -1,12 +1,15 @@
 //! The CPU kernel behind `flex`, `ndarray` and, on the CPU, `tch`.
 
+use std::sync::Arc;
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::TensorData;
 use lstm_kernel::lstm;
+use lstm_kernel::memory::Buffer;
 
 use super::PassOptions;
-use super::extension::{LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
+use super::extension::{LstmCall, LstmGradients, LstmKernel, Source};
 
 /// A backend whose tensors lie in this process's memory.
 pub(super) trait HostBackend: Backend {
@@ -78,6 +81,17 @@ impl<B: HostBackend> HostCall<B> {
     }
 }
 
+/// What a forward pass leaves for the backward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct HostTrace<B: Backend> {
+    /// `h_t`, `[T, B, H]`.
+    pub(super) outputs: FloatTensor<B>,
+    /// The gates after their functions, `[T, B, 4H]`.
+    pub(super) gates: Arc<Buffer>,
+    /// `c_t`, `[T, B, H]`.
+    pub(super) cells: Arc<Buffer>,
+}
+
 /// What is wanted of the outputs, without a trace.
 pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
     let device = call.recurrent.device();
@@ -90,33 +104,31 @@ pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
 }
 
 /// What is wanted of the outputs, and the trace.
-pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, LstmTrace<B>) {
+pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, HostTrace<B>) {
     let device = call.recurrent.device();
     let host = HostCall::<B>::new(call.clone());
     let trace = lstm::forward_with(&host.pass(), host.options.precision);
     let [steps, batch, hidden] = host.shape;
-    let tensor =
-        |values, width| B::float_from_data(TensorData::new(values, [steps, batch, width]), &device);
-    let trace: LstmTrace<B> = LstmTrace {
-        outputs: tensor(trace.outputs, hidden),
-        gates: tensor(trace.gates, 4 * hidden),
-        cells: tensor(trace.cells, hidden),
+    let outputs = TensorData::new(trace.outputs, [steps, batch, hidden]);
+    let trace: HostTrace<B> = HostTrace {
+        outputs: B::float_from_data(outputs, &device),
+        gates: Arc::new(trace.gates),
+        cells: Arc::new(trace.cells),
     };
     (call.wanted(trace.outputs.clone()), trace)
 }
 
 pub(super) fn backward<B: HostBackend>(
     call: LstmCall<B>,
-    trace: LstmTrace<B>,
+    trace: HostTrace<B>,
     gradient: FloatTensor<B>,
 ) -> LstmGradients<B> {
     let device = call.recurrent.device();
     let host = HostCall::<B>::new(call.clone());
     let [steps, batch, hidden] = host.shape;
     let outputs = B::values(trace.outputs);
-    let (gates, cells) = (B::values(trace.gates), B::values(trace.cells));
-    let trace =
-        lstm::TraceRef { outputs: outputs.as_ref(), gates: gates.as_ref(), cells: cells.as_ref() };
+    let outputs = outputs.as_ref();
+    let trace = lstm::TraceRef { outputs, gates: &trace.gates, cells: &trace.cells };
     let gradients = {
         let gradient = B::values(call.of_all_steps(gradient, steps));
         lstm::backward_with(&host.pass(), trace, gradient.as_ref(), host.options.precision)
@@ -160,7 +172,7 @@ mod flex {
     }
 
     impl LstmKernel for Flex {
-        type Trace = LstmTrace<Self>;
+        type Trace = HostTrace<Self>;
 
         fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
             outputs(call)
@@ -215,7 +227,7 @@ mod ndarray {
     }
 
     impl LstmKernel for NdArray {
-        type Trace = LstmTrace<Self>;
+        type Trace = HostTrace<Self>;
 
         fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
             outputs(call)

@@ -91,17 +91,6 @@ impl<B: Backend> LstmCall<B> {
     }
 }
 
-/// What a forward pass of the CPU kernel or of the composition leaves for the backward pass.
-#[derive(Clone, Debug)]
-pub(crate) struct LstmTrace<B: Backend> {
-    /// `h_t`, `[T, B, H]`.
-    pub(crate) outputs: FloatTensor<B>,
-    /// The gates after their functions, `[T, B, 4H]`.
-    pub(crate) gates: FloatTensor<B>,
-    /// `c_t`, `[T, B, H]`.
-    pub(crate) cells: FloatTensor<B>,
-}
-
 /// Gradients of a context's parts.
 pub(crate) struct ContextGradients<B: Backend> {
     pub(crate) constant: Option<Constant<B>>,

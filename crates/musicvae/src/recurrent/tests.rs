@@ -9,7 +9,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use rand::RngExt;
 
-use super::extension::{Constant, LstmCall, LstmGradients, LstmKernel, LstmTrace, Source};
+use super::composed::LstmTrace;
+use super::cpu::HostTrace;
+use super::extension::{Constant, LstmCall, LstmGradients, LstmKernel, Source};
 use super::*;
 use crate::model::host;
 use crate::seed;
@@ -134,11 +136,15 @@ fn of_gradients<B: Backend>(gradients: &LstmGradients<B>) -> Named {
     all
 }
 
-fn of_both(trace: &LstmTrace<Flex>, gradients: &LstmGradients<Flex>) -> Named {
+/// Outputs, gates and cells.
+fn of_kernel(trace: HostTrace<Flex>) -> [Vec<f32>; 3] {
+    [values::<Flex>(&trace.outputs), trace.gates.to_vec(), trace.cells.to_vec()]
+}
+
+/// Outputs, gates and cells of a trace, with the gradients.
+fn of_both(trace: [Vec<f32>; 3], gradients: &LstmGradients<Flex>) -> Named {
     let mut all = of_gradients(gradients);
-    all.push(("outputs", values::<Flex>(&trace.outputs)));
-    all.push(("gates", values::<Flex>(&trace.gates)));
-    all.push(("cells", values::<Flex>(&trace.cells)));
+    all.extend(["outputs", "gates", "cells"].into_iter().zip(trace));
     all
 }
 
@@ -180,7 +186,9 @@ proptest! {
         let composed = composed::forward(call.clone());
         let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>(last_only));
         let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>(last_only));
-        compare(&of_both(&kernel, &kernel_back), &of_both(&composed, &composed_back))?;
+        let LstmTrace { outputs, gates, cells } = composed;
+        let of_composed = [&outputs, &gates, &cells].map(values::<Flex>);
+        compare(&of_both(of_kernel(kernel), &kernel_back), &of_both(of_composed, &composed_back))?;
     }
 }
 
@@ -320,7 +328,7 @@ fn the_same_bits_on_any_number_of_threads() {
                 let call = case.call(vectors, vectors, false);
                 let gradient = case.gradient::<Flex>(false);
                 let gradients = Flex::lstm_backward(call, trace.clone(), gradient);
-                of_both(&trace, &gradients)
+                of_both(of_kernel(trace), &gradients)
                     .into_iter()
                     .map(|(name, values)| (name, values.iter().map(|v| v.to_bits()).collect()))
                     .collect::<Vec<(_, Vec<u32>)>>()

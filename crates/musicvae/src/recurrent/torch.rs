@@ -5,11 +5,9 @@ use burn::backend::LibTorch;
 use burn::backend::tensor::FloatTensor;
 use tch::Device;
 
-use super::cpu::{self, CopiedValues, HostBackend};
+use super::cpu::{self, CopiedValues, HostBackend, HostTrace};
 use super::cudnn::{Graph, Layer, Stack, StackGradients, Steps};
-use super::extension::{
-    Constant, ContextGradients, LstmCall, LstmGradients, LstmKernel, LstmTrace, Source,
-};
+use super::extension::{Constant, ContextGradients, LstmCall, LstmGradients, LstmKernel, Source};
 
 /// A tensor of burn's. It may be sent to and read by other threads, which one of tch's may not.
 pub(super) type TorchTensor = FloatTensor<LibTorch>;
@@ -18,7 +16,7 @@ pub(super) type TorchTensor = FloatTensor<LibTorch>;
 #[derive(Clone, Debug)]
 pub(crate) enum TorchTrace {
     /// Of our kernel, on the CPU.
-    Kernel(LstmTrace<LibTorch>),
+    Kernel(HostTrace<LibTorch>),
     /// Of libtorch.
     Graph(Graph),
 }

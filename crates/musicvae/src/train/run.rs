@@ -115,7 +115,7 @@ pub fn run(
     let start = Instant::now();
     let before = trainer.elapsed;
     let (mut in_steps, mut waited) = (Duration::ZERO, Duration::ZERO);
-    std::thread::scope(|scope| {
+    let report = std::thread::scope(|scope| {
         let batches = trainer.preparer.clone().start(scope, trainer.step, train);
         loop {
             let mut reason = plan.is_over(trainer, observer.stop_requested());
@@ -145,7 +145,9 @@ pub fn run(
             let times = StepTimes { elapsed: trainer.elapsed, step, waited: wait };
             observer.on_step(&metrics, times);
         }
-    })
+    });
+    lstm_kernel::memory::release();
+    report
 }
 
 /// Scores the held-out windows if it is time to; whether the score is the best so far.

@@ -1,6 +1,6 @@
-//! Products of pairs of bfloat16 by AVX-512-BF16 (`vdpbf16ps`): the crate's only unsafe code.
+//! Products of pairs of bfloat16 by AVX-512-BF16 (`vdpbf16ps`).
 //!
-//! `pulp` knows no such instruction, so this module calls it itself. What makes it sound:
+//! What makes it sound:
 //! 1. a [`Dot`] exists only where [`Dot::new`] found the instructions on this processor, and every
 //!    function compiled for them is called through one;
 //! 2. registers are loaded from and stored to references of arrays of just their size, unaligned;
@@ -17,6 +17,7 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
+use crate::ahead::Ahead;
 use crate::tile::{Left, columns, columns_mut};
 
 /// Columns of a panel that tiles of pairs take: two registers.
@@ -65,17 +66,17 @@ impl Dot {
     }
 
     /// `c[.., column..] += a · panel`, where `c` is up to `ROWS` rows of `n` columns; those the panel
-    /// has beyond `n` are left out. Each element is one chain over the words in their order.
+    /// has beyond `n` are left out; `ahead` is asked for on the way. Each element is one chain over the words in their order.
     pub(crate) fn tile<const ROWS: usize>(
         self,
         a: impl Left<u32, ROWS>,
         panel: &[[u32; COLUMNS]],
         c: &mut [f32],
-        n: usize,
-        column: usize,
+        at: [usize; 2],
+        ahead: Ahead<'_>,
     ) {
         // SAFETY: `self` is proof of the instructions (1).
-        unsafe { tile(a, panel, c, n, column) }
+        unsafe { tile(a, panel, c, at, ahead) }
     }
 }
 
@@ -111,10 +112,9 @@ fn tile<const ROWS: usize>(
     a: impl Left<u32, ROWS>,
     panel: &[[u32; COLUMNS]],
     c: &mut [f32],
-    n: usize,
-    column: usize,
+    [n, column]: [usize; 2],
+    ahead: Ahead<'_>,
 ) {
-    let a = a.first(panel.len());
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
     for (row, sums) in sums.iter_mut().enumerate() {
         let row = columns(c, n, row, column);
@@ -123,12 +123,15 @@ fn tile<const ROWS: usize>(
             None => load(&padded(row)),
         };
     }
-    for (pair, b) in panel.iter().enumerate() {
-        let b = load_words(b);
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let a = words_as_pairs(_mm512_set1_epi32(a.value(pair, row).cast_signed()));
-            for (sum, b) in sums.iter_mut().zip(b) {
-                *sum = _mm512_dpbf16_ps(*sum, a, b);
+    for part in ahead.parts(panel.len()) {
+        let (a, panel) = (a.range(part.clone()), &panel[part]);
+        for (pair, b) in panel.iter().enumerate() {
+            let b = load_words(b);
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let a = words_as_pairs(_mm512_set1_epi32(a.value(pair, row).cast_signed()));
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = _mm512_dpbf16_ps(*sum, a, b);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What [`Dot`] is on processors that never have AVX-512-BF16: nothing, which cannot be made.
 
+use crate::ahead::Ahead;
 use crate::tile::Left;
 
 /// See the module for `x86_64`.
@@ -31,8 +32,8 @@ impl Dot {
         _a: impl Left<u32, ROWS>,
         _panel: &[[u32; COLUMNS]],
         _c: &mut [f32],
-        _n: usize,
-        _column: usize,
+        _at: [usize; 2],
+        _ahead: Ahead<'_>,
     ) {
         match self {}
     }

@@ -1,0 +1,154 @@
+//! Large buffers that one pass leaves for the next.
+//!
+//! A training step writes some hundred megabytes that nothing needs after it. An allocator hands that
+//! much back to the system, which maps and clears every page anew in the next step; clearing them once
+//! more as zeros comes on top. Together that was a third of a forward pass on two threads. So the passes
+//! keep their buffers, and take them again as they are.
+
+use std::fmt::{Debug, Formatter};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aligned_vec::{AVec, ConstAlign, avec};
+use bytemuck::Pod;
+
+/// Whole cache lines.
+type Words = AVec<u32, ConstAlign<64>>;
+
+/// Buffers taken until one that nobody took goes: more than the largest model takes in a training step.
+const PATIENCE: u64 = 10_000;
+
+static STORE: Mutex<Store> = Mutex::new(Store { kept: Vec::new(), n_taken: 0 });
+
+/// Buffers that nobody uses.
+struct Store {
+    /// Each with the number of buffers that had been taken when it came, in this order.
+    kept: Vec<(u64, Words)>,
+    n_taken: u64,
+}
+
+impl Store {
+    /// The store. Nothing that panics runs under its lock.
+    fn lock() -> MutexGuard<'static, Self> {
+        STORE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&mut self, words: Words) {
+        self.kept.push((self.n_taken, words));
+    }
+
+    /// The last buffer of some length that came, and those that have waited for too long.
+    fn take(&mut self, len: usize) -> (Option<Words>, Vec<(u64, Words)>) {
+        self.n_taken += 1;
+        let at = self.kept.iter().rposition(|(_, words)| words.len() == len);
+        let words = at.map(|at| self.kept.remove(at).1);
+        let oldest = self.n_taken.saturating_sub(PATIENCE);
+        let n_old = self.kept.partition_point(|(came, _)| *came < oldest);
+        (words, self.kept.drain(..n_old).collect())
+    }
+}
+
+/// Gives the memory that past passes keep for later ones back to the allocator.
+///
+/// What they keep is about what one forward and backward pass of a whole model needs: worth calling when
+/// training has ended and the process goes on.
+pub fn release() {
+    let kept = std::mem::take(&mut Store::lock().kept);
+    drop(kept);
+}
+
+/// Sets all bits of what is kept: no number, as `f32` or as bfloat16.
+#[cfg(test)]
+pub(crate) fn spoil() {
+    for (_, words) in &mut Store::lock().kept {
+        words.fill(u32::MAX);
+    }
+}
+
+/// Values of 32 bits, of which the memory is kept for another buffer when they are dropped. They start
+/// at the boundary of a cache line.
+pub struct Buffer<T = f32> {
+    words: Words,
+    values: PhantomData<T>,
+}
+
+impl<T: Pod> Buffer<T> {
+    /// `len` values: those of an earlier buffer of the same length, or zeros. Each is to be written before it
+    /// is read.
+    pub(crate) fn unset(len: usize) -> Self {
+        const { assert!(size_of::<T>() == size_of::<u32>(), "values of 32 bits") };
+        // What has waited for too long is freed when the lock is not held any more.
+        let (words, _old) = Store::lock().take(len);
+        Self { words: words.unwrap_or_else(|| avec![[64]| 0; len]), values: PhantomData }
+    }
+}
+
+impl<T: Pod> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        bytemuck::cast_slice(&self.words)
+    }
+}
+
+impl<T: Pod> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        bytemuck::cast_slice_mut(&mut self.words)
+    }
+}
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let words = std::mem::replace(&mut self.words, AVec::new(64));
+        if !words.is_empty() {
+            Store::lock().keep(words);
+        }
+    }
+}
+
+impl<T> Debug for Buffer<T> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Buffer of {}", self.words.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_buffer_is_taken_again_by_one_of_its_length() {
+        let mut store = Store { kept: Vec::new(), n_taken: 0 };
+        assert!(store.take(3).0.is_none(), "nothing is kept");
+        store.keep(avec![[64]| 1; 3]);
+        store.keep(avec![[64]| 2; 4]);
+        assert!(store.take(5).0.is_none(), "no such length");
+        assert_eq!(store.take(4).0.as_deref(), Some(&[2; 4][..]));
+        assert!(store.take(4).0.is_none(), "taken already");
+        assert_eq!(store.take(3).0.as_deref(), Some(&[1; 3][..]));
+    }
+
+    #[test]
+    fn what_nobody_takes_for_long_goes() {
+        let mut store = Store { kept: Vec::new(), n_taken: 0 };
+        store.keep(avec![[64]| 0; 3]);
+        for _ in 0..PATIENCE {
+            assert!(store.take(1).1.is_empty(), "{} taken", store.n_taken);
+        }
+        store.keep(avec![[64]| 0; 4]);
+        assert_eq!(store.take(1).1.len(), 1);
+        assert_eq!(store.kept.len(), 1, "the one that has just come");
+    }
+
+    #[test]
+    fn values_start_at_cache_lines_and_stay_as_they_are() {
+        // A length that no other test takes.
+        let len = 12_345;
+        let mut buffer = Buffer::<f32>::unset(len);
+        assert_eq!(buffer.as_ptr() as usize % 64, 0);
+        buffer.fill(1.5);
+        drop(buffer);
+        assert!(Buffer::<f32>::unset(len).iter().all(|value| *value == 1.5));
+    }
+}
