@@ -14,7 +14,7 @@ use crate::instructions::prefetch;
 
 /// Inner indices of a tile that are computed with between two bursts of questions: few enough that a burst of
 /// a tile's share (a dozen lines) finds room in the processor's queue.
-const PART: usize = 64;
+pub(crate) const PART: usize = 64;
 
 /// What is read soon, in cache lines.
 #[derive(Clone, Copy, Default)]

@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::ahead::Ahead;
 use super::instructions::dot::{self, Dot};
 use super::memory::Buffer;
-use super::tile::{Left, tile, tile_bf16, tile_shape, with_tile_shape};
+use super::tile::{LeftSlice, tile, tile_bf16, tile_shape, with_tile_shape};
 pub(crate) use unpacked::Unpacked;
 
 /// Rows of a block: a panel of 16 columns takes 16 KiB. Even, so that a pair of bf16 rows never
@@ -230,7 +230,7 @@ pub(crate) trait Panel<S: Simd>: Copy {
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
-        a: impl Left<Self::Left, ROWS>,
+        a: impl LeftSlice<Self::Left, ROWS>,
         c: &mut [f32],
         at: [usize; 2],
         ahead: Ahead<'_>,
@@ -255,7 +255,7 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for F32Panel<'_, S, REGISTERS> {
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
-        a: impl Left<f32, ROWS>,
+        a: impl LeftSlice<f32, ROWS>,
         c: &mut [f32],
         at: [usize; 2],
         ahead: Ahead<'_>,
@@ -275,7 +275,7 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for WidenedPanel<'_, S, REGISTERS
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
-        a: impl Left<f32, ROWS>,
+        a: impl LeftSlice<f32, ROWS>,
         c: &mut [f32],
         at: [usize; 2],
         ahead: Ahead<'_>,
@@ -303,7 +303,7 @@ impl<S: Simd> Panel<S> for PairsPanel<'_> {
     fn multiply<const ROWS: usize>(
         self,
         _simd: S,
-        a: impl Left<u32, ROWS>,
+        a: impl LeftSlice<u32, ROWS>,
         c: &mut [f32],
         at: [usize; 2],
         ahead: Ahead<'_>,

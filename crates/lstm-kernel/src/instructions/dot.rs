@@ -18,7 +18,7 @@ use std::arch::x86_64::{
 use std::mem::transmute;
 
 use crate::ahead::Ahead;
-use crate::tile::{Left, columns, columns_mut};
+use crate::tile::{LeftSlice, columns, columns_mut};
 
 /// Columns of a panel that tiles of pairs take: two registers.
 pub(crate) const COLUMNS: usize = 2 * LANES;
@@ -69,7 +69,7 @@ impl Dot {
     /// has beyond `n` are left out; `ahead` is asked for on the way. Each element is one chain over the words in their order.
     pub(crate) fn tile<const ROWS: usize>(
         self,
-        a: impl Left<u32, ROWS>,
+        a: impl LeftSlice<u32, ROWS>,
         panel: &[[u32; COLUMNS]],
         c: &mut [f32],
         at: [usize; 2],
@@ -109,7 +109,7 @@ fn pair_rows(first: &[f32], second: &[f32], words: &mut [u32]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn tile<const ROWS: usize>(
-    a: impl Left<u32, ROWS>,
+    a: impl LeftSlice<u32, ROWS>,
     panel: &[[u32; COLUMNS]],
     c: &mut [f32],
     [n, column]: [usize; 2],

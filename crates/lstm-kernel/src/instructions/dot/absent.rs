@@ -1,7 +1,7 @@
 //! What [`Dot`] is on processors that never have AVX-512-BF16: nothing, which cannot be made.
 
 use crate::ahead::Ahead;
-use crate::tile::Left;
+use crate::tile::LeftSlice;
 
 /// See the module for `x86_64`.
 pub(crate) const COLUMNS: usize = 32;
@@ -29,7 +29,7 @@ impl Dot {
     /// Never called.
     pub(crate) fn tile<const ROWS: usize>(
         self,
-        _a: impl Left<u32, ROWS>,
+        _a: impl LeftSlice<u32, ROWS>,
         _panel: &[[u32; COLUMNS]],
         _c: &mut [f32],
         _at: [usize; 2],
