@@ -157,8 +157,8 @@ pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
         let (a, panel) = (a.range(part.clone()), &panel[part]);
         if let (Some(a), Some(panel)) = (a.as_array::<PART>(), panel.as_array::<PART>()) {
             for first in (0..PART).step_by(UNROLLED) {
-                for inner in first..first + UNROLLED {
-                    add_inner(simd, &mut sums, a, inner, &panel[inner]);
+                for next in 0..UNROLLED {
+                    add_inner(simd, &mut sums, a, first + next, &panel[first + next]);
                 }
             }
         } else {
