@@ -54,7 +54,7 @@ pub struct Adam {
 
 /// Gradients of a model's parameters, flattened, by path.
 enum FlatGradients {
-    Host(BTreeMap<String, Vec<f32>>),
+    Host(BTreeMap<String, TensorData>),
     Device(BTreeMap<String, Tensor<1>>),
 }
 
@@ -76,7 +76,7 @@ impl GradientSum {
             (Some(FlatGradients::Host(mut sum)), FlatGradients::Host(new)) => {
                 for (path, gradient) in new {
                     match sum.get_mut(&path) {
-                        Some(sum) => add(sum, &gradient),
+                        Some(sum) => add(values_mut(sum), values(&gradient)),
                         None => drop(sum.insert(path, gradient)),
                     }
                 }
@@ -208,7 +208,7 @@ impl FlatGradients {
     /// The global norm.
     fn norm(&self) -> f64 {
         let sum: f64 = match self {
-            Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(g)).sum(),
+            Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(values(g))).sum(),
             Self::Device(gradients) => {
                 let sums = gradients.values().map(|g| square_sum(g.clone()));
                 // One read, because each waits for the device.
@@ -219,6 +219,16 @@ impl FlatGradients {
         };
         sum.sqrt()
     }
+}
+
+/// Where a tensor's values lie on the host: a vector of them would be a copy where burn aligned them otherwise.
+fn values(data: &TensorData) -> &[f32] {
+    data.as_slice().expect("all our tensors are f32")
+}
+
+/// See [`values`].
+fn values_mut(data: &mut TensorData) -> &mut [f32] {
+    data.as_mut_slice().expect("all our tensors are f32")
 }
 
 /// `Σ x²` over fixed chunks, added up in their order.
@@ -257,7 +267,7 @@ fn flatten<M: Module>(model: M, gradients: &mut Gradients, on_host: bool) -> (M,
     let model = model.map(&mut flatten);
     let found = flatten.found;
     let flat = if on_host {
-        FlatGradients::Host(found.into_iter().map(|(path, g)| (path, host(g))).collect())
+        FlatGradients::Host(found.into_iter().map(|(path, g)| (path, g.into_data())).collect())
     } else {
         FlatGradients::Device(found)
     };
@@ -291,21 +301,14 @@ impl ModuleMapper for Update<'_> {
                     None => return old,
                     Some(gradient) => {
                         let moments = self.moments.entry(path).or_insert_with(|| Moments::Host {
-                            first: vec![0.0; gradient.len()],
-                            second: vec![0.0; gradient.len()],
+                            first: vec![0.0; gradient.num_elements()],
+                            second: vec![0.0; gradient.num_elements()],
                         });
-                        let mut values = host(old.inner());
-                        update_host(
-                            &mut values,
-                            &gradient,
-                            moments,
-                            self.scale,
-                            self.learning_rate,
-                        );
-                        Tensor::<D>::from_data(
-                            TensorData::new(values, shape),
-                            &device.clone().inner(),
-                        )
+                        let mut new = old.inner().into_data();
+                        let gradient = values(&gradient);
+                        let (scale, learning_rate) = (self.scale, self.learning_rate);
+                        update_host(values_mut(&mut new), gradient, moments, scale, learning_rate);
+                        Tensor::<D>::from_data(new, &device.clone().inner())
                     }
                 },
                 FlatGradients::Device(gradients) => match gradients.remove(&path) {
