@@ -3,8 +3,7 @@
 //! A product reads each panel of a matrix once from far away and then, for the other rows, from the first
 //! cache. The processor's own prefetching sees only that first reading and comes too late: over weights that
 //! other work has pushed out of the caches, a third of the time went by in waiting. So each tile asks for its
-//! share of the next panel, a line every few multiply-adds, and the lines arrive one by one while this panel
-//! is computed with.
+//! share of the next panel, in a few bursts on its way, and the lines arrive while this panel is computed with.
 
 use std::ops::Range;
 
@@ -12,8 +11,8 @@ use bytemuck::Pod;
 
 use crate::instructions::prefetch;
 
-/// Inner indices of a tile that are computed with between two bursts of questions: few enough that a burst of
-/// a tile's share (a dozen lines) finds room in the processor's queue.
+/// Inner indices of a tile between two bursts of questions: a burst is a dozen lines with AVX2 and three with
+/// AVX-512, where a task's rows are five tiles and four. The processor waits where it is asked for many more.
 pub(crate) const PART: usize = 64;
 
 /// What is read soon, in cache lines.
@@ -21,9 +20,10 @@ pub(crate) const PART: usize = 64;
 pub(crate) struct Ahead<'a>(&'a [[u8; 64]]);
 
 impl<'a> Ahead<'a> {
-    /// All values.
-    pub(crate) fn of<T: Pod>(values: &'a [T]) -> Self {
-        Self(bytemuck::cast_slice::<T, u8>(values).as_chunks().0)
+    /// What lies behind a panel of `len` values: the next one of that length.
+    pub(crate) fn next<T: Pod>(behind: &'a [T], len: usize) -> Self {
+        let next = &behind[..len.min(behind.len())];
+        Self(bytemuck::cast_slice::<T, u8>(next).as_chunks().0)
     }
 
     /// About `n` equal shares.
@@ -44,13 +44,16 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// Asks for the sums of a tile: the first lines of its rows of `c`, which are `n` values long, from `column`.
+/// Asks for the sums of a tile of `columns` columns: its rows of `c`, which are `n` values long, from `column`.
 #[inline(always)]
-pub(crate) fn ask_for_sums<const ROWS: usize>(c: &[f32], [n, column]: [usize; 2]) {
+pub(crate) fn ask_for_sums<const ROWS: usize>(c: &[f32], [n, column]: [usize; 2], columns: usize) {
+    const IN_LINE: usize = 16;
     for row in 0..ROWS {
-        let line = c.get(row * n + column..).and_then(|row| row.first_chunk::<16>());
-        if let Some(line) = line {
-            prefetch(bytemuck::cast_ref(line));
+        for at in (column..column + columns).step_by(IN_LINE) {
+            let line = c.get(row * n + at..).and_then(|row| row.first_chunk::<IN_LINE>());
+            if let Some(line) = line {
+                prefetch(bytemuck::cast_ref(line));
+            }
         }
     }
 }

@@ -10,7 +10,7 @@
 //! The same inputs give the same bits at any number of threads: work is split at fixed
 //! boundaries ([`ROWS_PER_TASK`]), and no sum is split by thread.
 //!
-//! All code is safe but for one private module, `instructions`, which calls two instructions that `pulp`
+//! All code is safe but for one private module, `instructions`, which calls instructions that `pulp`
 //! does not know; its invariants are written down there.
 
 mod ahead;

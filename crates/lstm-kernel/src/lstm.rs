@@ -145,6 +145,7 @@ fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]
 
 /// `n` zeros, written by all threads: a tensor of all steps is the size of memory, not of a cache.
 fn zeros(n: usize) -> Vec<f32> {
+    // Below the length at which the C library copies by other means, see `copy`.
     const CHUNK: usize = 512;
     let chunks = (0..n.div_ceil(CHUNK)).into_par_iter().with_min_len(128).map(|_| [0.0; CHUNK]);
     let mut values = chunks.collect::<Vec<_>>().into_flattened();

@@ -2,8 +2,8 @@
 //!
 //! A training step writes some hundred megabytes that nothing needs after it. An allocator hands that
 //! much back to the system, which maps and clears every page anew in the next step; clearing them once
-//! more as zeros comes on top. Together that was a third of a forward pass on two threads. So the passes
-//! keep their buffers, and take them again as they are.
+//! more as zeros comes on top. Together that was a tenth of a forward pass and more. So the passes keep their
+//! buffers, and take them again as they are.
 
 use std::fmt::{Debug, Formatter};
 use std::marker::PhantomData;
@@ -16,36 +16,46 @@ use bytemuck::Pod;
 /// Whole cache lines.
 type Words = AVec<u32, ConstAlign<64>>;
 
-/// Buffers taken until one that nobody took goes: more than the largest model takes in a training step.
-const PATIENCE: u64 = 10_000;
+/// A buffer goes when others have been taken that are so many times as long as all that are kept: more than
+/// the passes of one training step take, which use most buffers anew for each layer.
+const PATIENCE: u64 = 64;
 
-static STORE: Mutex<Store> = Mutex::new(Store { kept: Vec::new(), n_taken: 0 });
+static STORE: Mutex<Store> = Mutex::new(Store::new());
 
 /// Buffers that nobody uses.
 struct Store {
-    /// Each with the number of buffers that had been taken when it came, in this order.
+    /// In the order in which they came, each with the words that had been taken then.
     kept: Vec<(u64, Words)>,
-    n_taken: u64,
+    words_kept: u64,
+    words_taken: u64,
 }
 
 impl Store {
+    const fn new() -> Self {
+        Self { kept: Vec::new(), words_kept: 0, words_taken: 0 }
+    }
+
     /// The store. Nothing that panics runs under its lock.
     fn lock() -> MutexGuard<'static, Self> {
         STORE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&mut self, words: Words) {
-        self.kept.push((self.n_taken, words));
+        self.words_kept += words.len() as u64;
+        self.kept.push((self.words_taken, words));
     }
 
     /// The last buffer of some length that came, and those that have waited for too long.
     fn take(&mut self, len: usize) -> (Option<Words>, Vec<(u64, Words)>) {
-        self.n_taken += 1;
+        self.words_taken += len as u64;
         let at = self.kept.iter().rposition(|(_, words)| words.len() == len);
         let words = at.map(|at| self.kept.remove(at).1);
-        let oldest = self.n_taken.saturating_sub(PATIENCE);
+        let oldest = self.words_taken.saturating_sub(PATIENCE * self.words_kept);
         let n_old = self.kept.partition_point(|(came, _)| *came < oldest);
-        (words, self.kept.drain(..n_old).collect())
+        let old: Vec<_> = self.kept.drain(..n_old).collect();
+        let gone = old.iter().map(|(_, words)| words).chain(&words).map(|words| words.len() as u64);
+        self.words_kept -= gone.sum::<u64>();
+        (words, old)
     }
 }
 
@@ -54,7 +64,7 @@ impl Store {
 /// What they keep is about what one forward and backward pass of a whole model needs: worth calling when
 /// training has ended and the process goes on.
 pub fn release() {
-    let kept = std::mem::take(&mut Store::lock().kept);
+    let kept = std::mem::replace(&mut *Store::lock(), Store::new());
     drop(kept);
 }
 
@@ -66,8 +76,8 @@ pub(crate) fn spoil() {
     }
 }
 
-/// Values of 32 bits, of which the memory is kept for another buffer when they are dropped. They start
-/// at the boundary of a cache line.
+/// Values of 32 bits, of which the memory is kept for another buffer when they are dropped, or given back by
+/// [`release`]. They start at the boundary of a cache line.
 pub struct Buffer<T = f32> {
     words: Words,
     values: PhantomData<T>,
@@ -78,6 +88,9 @@ impl<T: Pod> Buffer<T> {
     /// is read.
     pub(crate) fn unset(len: usize) -> Self {
         const { assert!(size_of::<T>() == size_of::<u32>(), "values of 32 bits") };
+        if len == 0 {
+            return Self { words: AVec::new(64), values: PhantomData };
+        }
         // What has waited for too long is freed when the lock is not held any more.
         let (words, _old) = Store::lock().take(len);
         Self { words: words.unwrap_or_else(|| avec![[64]| 0; len]), values: PhantomData }
@@ -119,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_dropped_buffer_is_taken_again_by_one_of_its_length() {
-        let mut store = Store { kept: Vec::new(), n_taken: 0 };
+        let mut store = Store::new();
         assert!(store.take(3).0.is_none(), "nothing is kept");
         store.keep(avec![[64]| 1; 3]);
         store.keep(avec![[64]| 2; 4]);
@@ -131,24 +144,23 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_for_long_goes() {
-        let mut store = Store { kept: Vec::new(), n_taken: 0 };
+        let mut store = Store::new();
         store.keep(avec![[64]| 0; 3]);
-        for _ in 0..PATIENCE {
-            assert!(store.take(1).1.is_empty(), "{} taken", store.n_taken);
+        for taken in 1..=3 * PATIENCE {
+            assert!(store.take(1).1.is_empty(), "{taken} taken");
         }
         store.keep(avec![[64]| 0; 4]);
-        assert_eq!(store.take(1).1.len(), 1);
-        assert_eq!(store.kept.len(), 1, "the one that has just come");
+        for _ in 0..4 * PATIENCE {
+            assert!(store.take(1).1.is_empty(), "more is kept, so all may wait for longer");
+        }
+        let (_, old) = store.take(1);
+        assert_eq!(old.iter().map(|(_, words)| words.len()).collect::<Vec<_>>(), [3]);
+        assert_eq!(store.words_kept, 4);
     }
 
     #[test]
-    fn values_start_at_cache_lines_and_stay_as_they_are() {
-        // A length that no other test takes.
-        let len = 12_345;
-        let mut buffer = Buffer::<f32>::unset(len);
-        assert_eq!(buffer.as_ptr() as usize % 64, 0);
-        buffer.fill(1.5);
-        drop(buffer);
-        assert!(Buffer::<f32>::unset(len).iter().all(|value| *value == 1.5));
+    fn values_start_at_cache_lines() {
+        assert_eq!(Buffer::<f32>::unset(1234).as_ptr() as usize % 64, 0);
+        assert!(Buffer::<f32>::unset(0).is_empty());
     }
 }

@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::ahead::Ahead;
 use super::instructions::dot::{self, Dot};
 use super::memory::Buffer;
-use super::tile::{LeftSlice, tile, tile_bf16, tile_shape, with_tile_shape};
+use super::tile::{LeftSlice, tile, tile_shape, with_tile_shape};
 pub(crate) use unpacked::Unpacked;
 
 /// Rows of a block: a panel of 16 columns takes 16 KiB. Even, so that a pair of bf16 rows never
@@ -32,9 +32,8 @@ pub enum Precision {
     /// As they are.
     #[default]
     F32,
-    /// Rounded to the nearest bfloat16: half the bytes are read. On a processor with AVX-512-BF16 what
-    /// is multiplied with the matrix is rounded too, at twice the rate; elsewhere the values are
-    /// widened in registers.
+    /// Rounded to the nearest bfloat16. On a processor with AVX-512-BF16 what is multiplied with the matrix is
+    /// rounded too, at twice the rate; elsewhere the arithmetic stays that of `f32`, and nothing is gained.
     Bf16,
 }
 
@@ -43,8 +42,8 @@ pub enum Precision {
 pub(crate) enum Arithmetic {
     /// In `f32`.
     F32,
-    /// In `f32`, with one side widened from bfloat16.
-    Widened,
+    /// In `f32`, with the values of the matrix rounded to bfloat16 beforehand.
+    Rounded,
     /// In pairs of bfloat16 on both sides, where panels have [`dot::COLUMNS`].
     Pairs(Dot),
 }
@@ -54,20 +53,21 @@ impl Arithmetic {
     pub(crate) fn quickest(precision: Precision) -> Self {
         match precision {
             Precision::F32 => Self::F32,
-            Precision::Bf16 => Dot::new().map_or(Self::Widened, Self::Pairs),
+            Precision::Bf16 => Dot::new().map_or(Self::Rounded, Self::Pairs),
         }
     }
 
     /// What is done with panels of some columns.
     pub(crate) fn with_panels_of(self, columns: usize) -> Self {
         match self {
-            Self::Pairs(_) if columns != dot::COLUMNS => Self::Widened,
+            Self::Pairs(_) if columns != dot::COLUMNS => Self::Rounded,
             own => own,
         }
     }
 }
 
-/// A `[k, n]` matrix in panels of columns, each panel row by row, padded with zeros.
+/// A `[k, n]` matrix in panels of columns, each panel row by row. Columns of the last one beyond `n` hold
+/// anything; tiles leave them out. Its memory is kept when it is dropped, see [`crate::memory`].
 pub struct PackedMatrix {
     values: Values,
     /// Columns of a panel.
@@ -79,7 +79,6 @@ pub struct PackedMatrix {
 enum Values {
     F32(Buffer<f32>),
     /// Two rows in a word, the first one below.
-    Widened(Buffer<u32>),
     Pairs(Buffer<u32>, Dot),
 }
 
@@ -181,13 +180,6 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
             let panel = |values| F32Panel::<S, REGISTERS>::new(values);
             all_panels::<S, _, _, ROWS>(simd, a, b, c, (values, 1), panel);
         }
-        Values::Widened(words) => {
-            let panel = |words| {
-                let (words, _) = S::as_simd_u32s(words).0.as_chunks::<REGISTERS>();
-                WidenedPanel::<S, REGISTERS>(words)
-            };
-            all_panels::<S, _, _, ROWS>(simd, a, b, c, (words, 2), panel);
-        }
         Values::Pairs(words, dot) => {
             let a = dot.pair_columns(a, b.k);
             let panel = |words| PairsPanel::new(words, *dot);
@@ -212,7 +204,7 @@ fn all_panels<'b, S: Simd, T: Pod, P: Panel<S>, const ROWS: usize>(
     for (block, values) in values.chunks(INNER_BLOCK / in_value * n_panels * b.panel).enumerate() {
         for (p, values) in values.chunks_exact(values.len() / n_panels).enumerate() {
             rest = &rest[values.len()..];
-            let ahead = Ahead::of(&rest[..values.len().min(rest.len())]);
+            let ahead = Ahead::next(rest, values.len());
             let strip = Strip { b, block, panel: p };
             strip.rows::<S, P, ROWS>(simd, a, c, panel(values), ahead);
         }
@@ -265,27 +257,6 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for F32Panel<'_, S, REGISTERS> {
 }
 
 #[derive(Clone, Copy)]
-struct WidenedPanel<'a, S: Simd, const REGISTERS: usize>(&'a [[S::u32s; REGISTERS]]);
-
-impl<S: Simd, const REGISTERS: usize> Panel<S> for WidenedPanel<'_, S, REGISTERS> {
-    type Left = f32;
-    const IN_LEFT: usize = 1;
-
-    #[inline(always)]
-    fn multiply<const ROWS: usize>(
-        self,
-        simd: S,
-        a: impl LeftSlice<f32, ROWS>,
-        c: &mut [f32],
-        at: [usize; 2],
-        ahead: Ahead<'_>,
-    ) {
-        let k = a.n_inner();
-        tile_bf16::<S, REGISTERS, ROWS>(simd, a, k, self.0, c, at, ahead);
-    }
-}
-
-#[derive(Clone, Copy)]
 pub(crate) struct PairsPanel<'a>(&'a [[u32; dot::COLUMNS]], Dot);
 
 impl<'a> PairsPanel<'a> {
@@ -333,7 +304,10 @@ impl Strip<'_> {
         ahead: Ahead<'_>,
     ) {
         let (k, n) = (self.b.k.div_ceil(P::IN_LEFT), self.b.n);
-        let mut shares = ahead.shares((a.len() / k).div_ceil(ROWS));
+        // A single group reads the panels one after the other, which the processor foresees.
+        let n_groups = (a.len() / k).div_ceil(ROWS);
+        let ahead = if n_groups > 1 { ahead } else { Ahead::default() };
+        let mut shares = ahead.shares(n_groups);
         for rows in (Groups { most: ROWS, left: a.len() / k }) {
             let (these, a_rest) = a.split_at(rows * k);
             let (sums, c_rest) = c.split_at_mut(rows * n);

@@ -51,7 +51,8 @@ pub(crate) struct Stack<T> {
 }
 
 /// Rows cut into pieces of some columns, `[block][piece][row of the block][column of the piece]`: read
-/// block by block, they are read in the order of their addresses.
+/// block by block, they are read in the order of their addresses. Columns of the last piece beyond the width of a
+/// row hold anything, and what they are multiplied to is left out.
 struct Blocks<T> {
     values: Buffer<T>,
     n_rows: usize,
@@ -83,7 +84,8 @@ impl<T: Pod> Blocks<T> {
     /// Puts down rows of `n` columns from row `first` on.
     #[inline(always)]
     fn put(&mut self, piece: usize, mut first: usize, mut rows: &[T], n: usize) {
-        while n > 0 && !rows.is_empty() {
+        debug_assert!(self.width.is_multiple_of(piece), "pieces of the width it was made for");
+        while !rows.is_empty() {
             let start = first / self.in_block * self.in_block;
             let block = start..self.n_rows.min(start + self.in_block);
             let here;
@@ -267,14 +269,14 @@ impl<'a, T: Pod> Place<'a, T> {
             for (p, gates) in stack.gates.pieces(&block, columns, 0).enumerate() {
                 let panel = panel(gates);
                 rest = &rest[gates.len()..];
-                let ahead = Ahead::of(&rest[..gates.len().min(rest.len())]);
+                let ahead = Ahead::next(rest, gates.len());
                 let (mut shares, mut sums) = (ahead.shares(n_strips), &mut *sums);
                 let at = [n, p * columns];
                 for strip in strips.clone().take(n_strips) {
                     let these;
                     (these, sums) = sums.split_at_mut((ROWS * n).min(sums.len()));
-                    // Rows far apart in memory, which no prefetching of the processor foresees.
-                    ask_for_sums::<ROWS>(sums, at);
+                    // The next strip's sums: rows far apart in memory, which the processor does not foresee.
+                    ask_for_sums::<ROWS>(sums, at, columns);
                     let (strip, _) = strip.as_chunks::<ROWS>();
                     panel.multiply(simd, strip, these, at, shares.next().unwrap_or_default());
                 }

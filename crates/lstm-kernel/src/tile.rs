@@ -49,9 +49,6 @@ pub(crate) trait LeftSlice<T, const ROWS: usize>: Left<T, ROWS> {
     /// The same with its number of inner indices in its type: no index is checked there.
     type Array<const N: usize>: Left<T, ROWS>;
 
-    /// How many inner indices there are.
-    fn n_inner(&self) -> usize;
-
     /// Some inner indices.
     fn range(self, inner: Range<usize>) -> Self;
 
@@ -62,11 +59,6 @@ pub(crate) trait LeftSlice<T, const ROWS: usize>: Left<T, ROWS> {
 /// Rows of a row-major matrix.
 impl<'a, T: Copy, const ROWS: usize> LeftSlice<T, ROWS> for [&'a [T]; ROWS] {
     type Array<const N: usize> = [&'a [T; N]; ROWS];
-
-    #[inline(always)]
-    fn n_inner(&self) -> usize {
-        self[0].len()
-    }
 
     #[inline(always)]
     fn range(mut self, inner: Range<usize>) -> Self {
@@ -103,11 +95,6 @@ impl<T: Copy, const N: usize, const ROWS: usize> Left<T, ROWS> for [&[T; N]; ROW
 /// A strip of columns, one inner index after the other.
 impl<'a, T: Copy, const ROWS: usize> LeftSlice<T, ROWS> for &'a [[T; ROWS]] {
     type Array<const N: usize> = &'a [[T; ROWS]; N];
-
-    #[inline(always)]
-    fn n_inner(&self) -> usize {
-        self.len()
-    }
 
     #[inline(always)]
     fn range(self, inner: Range<usize>) -> Self {
@@ -186,41 +173,6 @@ fn add_inner<S: Simd, const REGISTERS: usize, const ROWS: usize>(
             *sum = simd.mul_add_e_f32s(a, *b, *sum);
         }
     }
-}
-
-/// Like [`tile`], with a panel of bf16: the words of a pair hold the row of an even inner index in
-/// their lower half and the next row in their upper half.
-#[inline(always)]
-pub(crate) fn tile_bf16<S: Simd, const REGISTERS: usize, const ROWS: usize>(
-    simd: S,
-    a: impl LeftSlice<f32, ROWS>,
-    k: usize,
-    panel: &[[S::u32s; REGISTERS]],
-    c: &mut [f32],
-    [n, column]: [usize; 2],
-    ahead: Ahead<'_>,
-) {
-    let (upper, half) = (simd.splat_u32s(0xffff_0000), simd.splat_u32s(16));
-    let mut sums = load_sums::<S, REGISTERS, ROWS>(simd, c, n, column);
-    for part in ahead.parts(panel.len()) {
-        let (a, panel) = (a.range(2 * part.start..k.min(2 * part.end)), &panel[part]);
-        let k = a.n_inner();
-        for (pair, words) in panel.iter().enumerate() {
-            let mut b = [simd.splat_f32s(0.0); REGISTERS];
-            for (b, word) in b.iter_mut().zip(words) {
-                *b = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, half));
-            }
-            add_inner(simd, &mut sums, a, 2 * pair, &b);
-            if 2 * pair + 1 == k {
-                break;
-            }
-            for (b, word) in b.iter_mut().zip(words) {
-                *b = simd.transmute_f32s_u32s(simd.and_u32s(*word, upper));
-            }
-            add_inner(simd, &mut sums, a, 2 * pair + 1, &b);
-        }
-    }
-    store_sums(simd, sums, c, n, column);
 }
 
 /// The tile's part of `c`. Loops of a fixed length, here and where sums are used: other loops would

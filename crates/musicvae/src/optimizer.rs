@@ -221,7 +221,7 @@ impl FlatGradients {
     }
 }
 
-/// Where a tensor's values lie on the host: a vector of them would be a copy where burn aligned them otherwise.
+/// A tensor's values on the host, in place; a `Vec` of them may be a copy.
 fn values(data: &TensorData) -> &[f32] {
     data.as_slice().expect("all our tensors are f32")
 }

@@ -66,7 +66,8 @@ impl Dot {
     }
 
     /// `c[.., column..] += a · panel`, where `c` is up to `ROWS` rows of `n` columns; those the panel
-    /// has beyond `n` are left out; `ahead` is asked for on the way. Each element is one chain over the words in their order.
+    /// has beyond `n` are left out; `ahead` is asked for on the way. Each element is one chain over the
+    /// words in their order.
     pub(crate) fn tile<const ROWS: usize>(
         self,
         a: impl LeftSlice<u32, ROWS>,

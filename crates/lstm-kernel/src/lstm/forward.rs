@@ -136,8 +136,8 @@ impl WithSimd for Task<'_> {
         let mut cell = pass.initial_block(rows.clone(), 0);
         let mut output = pass.initial_block(rows.clone(), 1);
         let context = &pass.context[rows.start * 4 * width..rows.end * 4 * width];
-        // Not at once where they are kept: there each step's rows come from memory, here they stay in the
-        // second cache.
+        // Computed here and copied to the trace afterwards: this buffer stays in the second cache, and the trace's
+        // rows come from memory.
         let mut gates = vec![0.0; context.len()];
         for t in pass.order() {
             copy(&mut gates, context);

@@ -177,12 +177,13 @@ fn bits(results: &Results) -> Vec<Vec<u32>> {
     results.iter().map(|(_, values)| values.iter().map(|v| v.to_bits()).collect()).collect()
 }
 
-/// Widths that no register divides, batches of more than one task, and inner indices of more than
-/// one block (`4 * 70 > 256`).
+/// Widths that no register divides, batches of more than one task, inner indices of more than one block
+/// (`4 * 70 > 256`), and stacks of several, of which one ends within a step (60 steps of 5 rows).
 fn cases() -> Vec<Case> {
     let mut reversed = Case::new([3, 33, 70], 9, 2);
     reversed.reverse = true;
-    vec![Case::new([1, 1, 1], 1, 1), Case::new([4, 37, 19], 300, 1), reversed]
+    let long = Case::new([60, 37, 5], 7, 2);
+    vec![Case::new([1, 1, 1], 1, 1), Case::new([4, 37, 19], 300, 1), reversed, long]
 }
 
 #[test]
@@ -271,8 +272,8 @@ fn gradients_are_the_slopes_of_the_loss() {
 #[test]
 fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
     let quickest = Arithmetic::quickest(Precision::Bf16);
-    let case = Case::new([5, 33, 11], 6, 2);
-    for arithmetic in [Arithmetic::F32, Arithmetic::Widened, quickest] {
+    let case = Case::new([60, 37, 5], 7, 2);
+    for arithmetic in [Arithmetic::F32, Arithmetic::Rounded, quickest] {
         for vectors in [false, true] {
             let run = || {
                 let all = on_every_instruction_set(&case, vectors, arithmetic);
@@ -288,7 +289,7 @@ fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
     let quickest = Arithmetic::quickest(Precision::Bf16);
-    for arithmetic in [Arithmetic::F32, Arithmetic::Widened, quickest] {
+    for arithmetic in [Arithmetic::F32, Arithmetic::Rounded, quickest] {
         let case = Case::new([3, 150, 40], 30, 2);
         let run = |n_threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
@@ -307,10 +308,10 @@ fn the_same_bits_on_any_number_of_threads() {
 
 /// Widening is exact and the sums are the same sums, so nothing differs, not even in the last bit.
 #[test]
-fn widened_bf16_is_f32_with_weights_rounded_beforehand() {
+fn rounding_on_the_way_is_rounding_beforehand() {
     for mut case in cases() {
         for vectors in [false, true] {
-            let found = on_every_instruction_set(&case, vectors, Arithmetic::Widened);
+            let found = on_every_instruction_set(&case, vectors, Arithmetic::Rounded);
             let kept = (case.recurrent.clone(), case.weights.clone());
             let round = |values: &mut Vec<f32>| {
                 for value in values {

@@ -33,7 +33,7 @@ proptest! {
         }
         for (values, transposed) in [(&b, false), (&transposed, true)] {
             let quickest = Arithmetic::quickest(Precision::Bf16);
-            for arithmetic in [Arithmetic::F32, Arithmetic::Widened, quickest] {
+            for arithmetic in [Arithmetic::F32, Arithmetic::Rounded, quickest] {
                 let b = Unpacked { values, k, n, transposed };
                 // All values are bf16 numbers and products small multiples of 2^-7, so that every
                 // sum is exact.
@@ -58,7 +58,7 @@ fn a_row_has_the_same_bits_in_any_company() {
         // 67 products of numbers up to 1: rounding of sums stays far below 1e-4; that of a
         // factor to bf16 is up to 2^-9 of it.
         (Arithmetic::F32, 1e-4),
-        (Arithmetic::Widened, 67.0 / 512.0),
+        (Arithmetic::Rounded, 67.0 / 512.0),
         (Arithmetic::quickest(Precision::Bf16), 2.0 * 67.0 / 512.0),
     ];
     for (arithmetic, bound) in sets {

@@ -81,9 +81,9 @@ fn order(steps: usize, reverse: bool) -> Vec<usize> {
     if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
 }
 
-/// What a forward pass leaves for the backward pass.
+/// What a forward pass leaves for the backward pass, in tensors.
 #[derive(Clone, Debug)]
-pub(crate) struct LstmTrace<B: Backend> {
+pub(crate) struct ComposedTrace<B: Backend> {
     /// `h_t`, `[T, B, H]`.
     pub(crate) outputs: FloatTensor<B>,
     /// The gates after their functions, `[T, B, 4H]`.
@@ -93,7 +93,7 @@ pub(crate) struct LstmTrace<B: Backend> {
 }
 
 /// The forward pass.
-pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
+pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> ComposedTrace<B> {
     let device = call.recurrent.device();
     let hidden = call.recurrent.shape()[0];
     let (values, weights) = vectors::<B>(&call.source, &device);
@@ -125,7 +125,7 @@ pub(crate) fn forward<B: Backend>(call: LstmCall<B>) -> LstmTrace<B> {
         gates.push(gate);
         cells.push(cell);
     }
-    LstmTrace {
+    ComposedTrace {
         outputs: join_steps::<B>(outputs),
         gates: join_steps::<B>(gates),
         cells: join_steps::<B>(cells),
@@ -140,7 +140,7 @@ fn one_minus<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
 /// The backward pass.
 pub(crate) fn backward<B: Backend>(
     call: LstmCall<B>,
-    trace: LstmTrace<B>,
+    trace: ComposedTrace<B>,
     gradient: FloatTensor<B>,
 ) -> LstmGradients<B> {
     let device = call.recurrent.device();
@@ -222,7 +222,7 @@ pub(crate) fn backward<B: Backend>(
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl LstmKernel for burn::backend::Cube {
-    type Trace = LstmTrace<Self>;
+    type Trace = ComposedTrace<Self>;
 
     fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
         let trace = forward(call.clone());

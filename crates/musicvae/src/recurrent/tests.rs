@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use rand::RngExt;
 
-use super::composed::LstmTrace;
+use super::composed::ComposedTrace;
 use super::cpu::HostTrace;
 use super::extension::{Constant, LstmCall, LstmGradients, LstmKernel, Source};
 use super::*;
@@ -186,7 +186,7 @@ proptest! {
         let composed = composed::forward(call.clone());
         let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>(last_only));
         let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>(last_only));
-        let LstmTrace { outputs, gates, cells } = composed;
+        let ComposedTrace { outputs, gates, cells } = composed;
         let of_composed = [&outputs, &gates, &cells].map(values::<Flex>);
         compare(&of_both(of_kernel(kernel), &kernel_back), &of_both(of_composed, &composed_back))?;
     }

@@ -146,6 +146,7 @@ pub fn run(
             observer.on_step(&metrics, times);
         }
     });
+    // What the passes kept for the next step.
     lstm_kernel::memory::release();
     report
 }
