@@ -12,7 +12,7 @@ use bytemuck::Pod;
 use crate::instructions::prefetch;
 
 /// Inner indices of a tile between two bursts of questions: a burst is a dozen lines with AVX2 and three with
-/// AVX-512, where a task's rows are five tiles and four. The processor waits where it is asked for many more.
+/// AVX-512, where a task's rows are six tiles and four. The processor waits where it is asked for many more.
 pub(crate) const PART: usize = 64;
 
 /// What is read soon, in cache lines.

@@ -269,6 +269,27 @@ fn gradients_are_the_slopes_of_the_loss() {
     }
 }
 
+/// One symbol, or a vector of one, that enters at every step is added like the context: its weights have the
+/// context's gradient, summed over all sequences. Through stacks of several blocks.
+#[test]
+fn what_enters_at_every_step_has_the_gradient_of_the_context() {
+    let mut case = Case::new([60, 37, 5], 1, 1);
+    case.ids.fill(0);
+    case.values.fill(1.0);
+    for vectors in [false, true] {
+        for (set, results) in on_every_instruction_set(&case, vectors, Arithmetic::F32) {
+            let ((_, weights), (_, context)) = (&results[4], &results[5]);
+            for (column, found) in weights.iter().enumerate() {
+                let of_context = context.iter().skip(column).step_by(weights.len());
+                let expected: f64 = of_context.map(|value| f64::from(*value)).sum();
+                // 2,220 terms of up to 1 and of both signs, summed in another order.
+                let error = (f64::from(*found) - expected).abs();
+                assert!(error < 1e-3, "{set}, {column}: {found} instead of {expected}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
     let quickest = Arithmetic::quickest(Precision::Bf16);
@@ -306,7 +327,7 @@ fn the_same_bits_on_any_number_of_threads() {
     }
 }
 
-/// Widening is exact and the sums are the same sums, so nothing differs, not even in the last bit.
+/// The same rounded weights and the same sums, so nothing differs, not even in the last bit.
 #[test]
 fn rounding_on_the_way_is_rounding_beforehand() {
     for mut case in cases() {
