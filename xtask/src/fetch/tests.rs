@@ -1,4 +1,4 @@
-//! Whole fetches, against a server on this machine and hostile archives.
+//! Complete fetches, from a server on this machine and with hostile archives.
 
 mod archives;
 mod faults;
