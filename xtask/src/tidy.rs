@@ -1,4 +1,4 @@
-//! Rules of the house that no other tool knows.
+//! Rules of this repository that no other tool checks.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::root;
 
-/// A file holds one thing; longer ones hold two.
+/// Longer files should be split: a file has a single topic.
 const MAX_LINES: usize = 450;
 
 /// Checks every Rust file of the repository.
@@ -49,11 +49,12 @@ fn file_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let first = text.lines().find(|line| !line.starts_with("#!")).unwrap_or_default();
     if !first.starts_with("//!") {
-        problems.push("the first line does not say what the file is for (`//! …`)".to_owned());
+        problems.push("the first line must describe the file (`//! …`)".to_owned());
     }
     let n_lines = text.lines().count();
     if n_lines > MAX_LINES {
-        problems.push(format!("{n_lines} lines; {MAX_LINES} are allowed, so make two files"));
+        problems
+            .push(format!("{n_lines} lines; at most {MAX_LINES} are allowed, so split the file"));
     }
     for banned in [concat!("#[", "ignore"), concat!("#[", "should_panic"), concat!("todo", "!(")] {
         if text.contains(banned) {
@@ -63,7 +64,7 @@ fn file_problems(text: &str) -> Vec<String> {
     problems
 }
 
-/// The crates' dependencies point one way only, and all versions stand in the root manifest.
+/// The crates' dependencies point in one direction only, and all versions are in the root manifest.
 fn manifest_problems(root: &Path) -> Result<Vec<String>> {
     let allowed: [(&str, &[&str]); 9] = [
         ("note-seq", &[]),
@@ -92,7 +93,7 @@ fn manifest_problems(root: &Path) -> Result<Vec<String>> {
             let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
             let ours = allowed.iter().any(|(ours, _)| *ours == dependency);
             if ours && !may_know.contains(&dependency) {
-                problems.push(format!("crates/{name} must not know {dependency}"));
+                problems.push(format!("crates/{name} must not depend on {dependency}"));
             }
             if !line.contains("workspace = true") {
                 problems.push(format!("crates/{name}: `{line}` should be inherited"));
