@@ -1,5 +1,8 @@
 //! Rules of this repository that no other tool checks.
 
+mod language;
+mod source;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,39 +12,64 @@ use crate::process::root;
 /// Longer files should be split: a file has a single topic.
 const MAX_LINES: usize = 450;
 
-/// Checks every Rust file of the repository.
+/// Checks the Rust files, documents and manifests of the repository.
 pub(crate) fn run() -> Result<()> {
     let problems = problems(&root())?;
     if problems.is_empty() { Ok(()) } else { bail!("tidy:\n{}", problems.join("\n")) }
 }
 
 fn problems(root: &Path) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
-    for folder in ["crates", "xtask", "tests"] {
-        for path in rust_files(&root.join(folder))? {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("can't read {}", path.display()))?;
-            let name = path.strip_prefix(root).unwrap_or(&path).display();
-            problems.extend(file_problems(&text).into_iter().map(|p| format!("{name}: {p}")));
+    let language = language::Language::new()?;
+    let mut files = Vec::new();
+    for folder in ["crates", "docs", "tests", "xtask"].map(|name| root.join(name)) {
+        if folder.exists() {
+            files.extend(files_below(&folder)?);
         }
+    }
+    // Fetched data sets are in folders below these.
+    for folder in [root.to_owned(), root.join("datasets")] {
+        files.extend(entries(&folder)?.into_iter().filter(|path| path.is_file() && is(path, "md")));
+    }
+    let mut problems = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("can't read {}", path.display()))?;
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        let mut of_file = language.problems(name, &text);
+        if is(&path, "rs") {
+            of_file.extend(file_problems(&text));
+        }
+        problems.extend(of_file.into_iter().map(|p| format!("{}: {p}", name.display())));
     }
     problems.extend(manifest_problems(root)?);
     Ok(problems)
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+fn is(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// The sorted entries of a folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = read().with_context(|| format!("can't read {}", folder.display()))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The Rust and Markdown files of a folder and its subfolders, without what is built or installed.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+    for path in entries(folder)? {
+        let is_built = ["target", "node_modules"].iter().any(|name| path.ends_with(name));
+        if path.is_dir() && !is_built {
+            files.extend(files_below(&path)?);
+        } else if path.is_file() && (is(&path, "rs") || is(&path, "md")) {
             files.push(path);
         }
     }
-    files.sort();
     Ok(files)
 }
 

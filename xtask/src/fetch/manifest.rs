@@ -56,7 +56,7 @@ pub(crate) struct DataSet {
     pub(crate) files: Vec<RemoteFile>,
 }
 
-/// What the license means for a user.
+/// The meaning of the license for a user.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Terms {
@@ -99,7 +99,7 @@ pub(crate) enum Packing {
     Zip,
 }
 
-/// What is pinned for a file without a published hash.
+/// The data that is pinned for a file without a published hash.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Pinned {

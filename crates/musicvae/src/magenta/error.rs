@@ -27,7 +27,7 @@ pub enum ImportError {
     NotACheckpoint {
         /// The path.
         path: PathBuf,
-        /// What was found instead.
+        /// The problem found.
         what: String,
     },
     /// A file is damaged or truncated.
@@ -35,7 +35,7 @@ pub enum ImportError {
     Damaged {
         /// Name of the file.
         file: String,
-        /// What is wrong with it.
+        /// The problem found.
         what: String,
     },
     /// A JSON file of the checkpoint is not valid.

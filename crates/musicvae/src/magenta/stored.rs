@@ -69,7 +69,8 @@ pub(super) fn n_bytes(shape: &[usize], encoding: Encoding) -> Option<u64> {
 }
 
 impl Stored {
-    /// Reads the values after checking that the files contain as many as the shape requires.
+    /// Reads the values after checking that the files have the number of bytes that the shape
+    /// requires.
     pub(super) fn read(&self, name: &str, files: &Files) -> Result<HostTensor, ImportError> {
         let pieces = self.pieces.as_deref().unwrap_or_default();
         let file = pieces.first().map_or(name, |piece| &piece.file);

@@ -13,7 +13,7 @@ use super::SymbolSteps;
 use super::extension::LstmKernel;
 use super::extension::{LstmCall, LstmGradients, Source};
 
-/// `[T, B, V]`: how often each symbol stands in each step.
+/// `[T, B, V]`: how often each symbol occurs at each step.
 fn one_hot<B: Backend>(
     symbols: &SymbolSteps,
     n_symbols: usize,
