@@ -24,9 +24,9 @@ pub(super) struct Text {
 impl Text {
     /// Whether this is a string of a single word.
     pub(super) fn is_key(&self) -> bool {
-        let words = |line: &String| line.split_whitespace().count();
-        self.kind == Kind::String
-            && self.lines.iter().map(|(_, line)| words(line)).sum::<usize>() < 2
+        let words = self.lines.iter().flat_map(|(_, line)| line.split_whitespace());
+        let n_words = words.filter(|word| word.contains(char::is_alphabetic)).count();
+        self.kind == Kind::String && n_words < 2
     }
 }
 
@@ -216,6 +216,7 @@ mod tests {
     #[test]
     fn a_string_of_one_word_is_a_key() {
         assert!(texts("\"licence\"")[0].is_key());
+        assert!(texts("\", beside \"")[0].is_key());
         assert!(!texts("\"a licence\"")[0].is_key());
         assert!(!texts("// licence")[0].is_key());
     }
