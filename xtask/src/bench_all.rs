@@ -45,7 +45,7 @@ pub(crate) struct BenchAll {
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// An earlier table to compare with
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "beside", value_name = "FILE")]
     compare: Option<PathBuf>,
 }
 

@@ -266,7 +266,7 @@ fn redirects_are_followed_with_the_range() {
     let other = std::sync::Arc::clone(&target);
     let server = Server::start(move |request, stream| {
         if request.path == "/set.zip" {
-            return send(stream, "302 FileHashes", &[("Location", "/next/set.zip")], b"");
+            return send(stream, "302 Found", &[("Location", "/next/set.zip")], b"");
         }
         let location = other.url("real.zip");
         send(stream, "301 Moved Permanently", &[("Location", &location)], b"")
@@ -279,13 +279,13 @@ fn redirects_are_followed_with_the_range() {
 #[test]
 fn a_redirect_loop_and_other_schemes_end() {
     let server =
-        Server::start(|_, stream| send(stream, "302 FileHashes", &[("Location", "/set.zip")], b""));
+        Server::start(|_, stream| send(stream, "302 Found", &[("Location", "/set.zip")], b""));
     let error = Download::new().fails(&server);
     assert_eq!(error, "URL: more than 8 redirects");
     assert!(server.requests().len() <= 10);
     for location in ["file:///etc/passwd", "ftp://127.0.0.1/set.zip", ""] {
         let server = Server::start(move |_, stream| {
-            send(stream, "302 FileHashes", &[("Location", location)], b"")
+            send(stream, "302 Found", &[("Location", location)], b"")
         });
         let error = Download::new().fails(&server);
         assert!(error.starts_with("URL: "), "{location}: {error}");
