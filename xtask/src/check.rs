@@ -1,4 +1,5 @@
-//! `cargo xtask check`: the gate, cheapest first; `cargo xtask check-cluster`: that of the cluster runner.
+//! `cargo xtask check`: the gate, cheapest checks first; `cargo xtask check-cluster`: that of the
+//! cluster runner.
 
 use anyhow::Result;
 
@@ -11,7 +12,8 @@ pub(crate) fn run() -> Result<()> {
     steps(&["--workspace", "--exclude", "cluster"])
 }
 
-/// The crate `cluster` alone: the engine that it stands on takes longer to build than everything else.
+/// Only the crate `cluster`: the engine that it depends on takes longer to build than everything
+/// else.
 pub(crate) fn cluster() -> Result<()> {
     steps(&["--package", "cluster"])
 }

@@ -1,4 +1,4 @@
-//! Names of an archive's members, made safe: never outside the target, never more than a name.
+//! Makes the names of an archive's members safe: always inside the target, and always plain names.
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::hashes::hex;
 
-/// Folders below folders; real sets have six.
+/// Maximum depth of nested folders; real data sets have six.
 const MAX_DEPTH: usize = 32;
-/// File systems take 255 bytes; the rest is for `~2` and the like.
+/// File systems allow 255 bytes; the rest is for suffixes like `~2`.
 const MAX_NAME_BYTES: usize = 200;
-/// Names that Windows keeps for devices.
+/// Names that Windows reserves for devices.
 const DEVICES: [&str; 22] = [
     "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
     "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
@@ -18,7 +18,7 @@ const DEVICES: [&str; 22] = [
 
 /// Why a member is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum LeftOut {
+pub(crate) enum SkipReason {
     Outside,
     Link,
     Special,
@@ -31,51 +31,51 @@ pub(crate) enum LeftOut {
     WrongMd5,
 }
 
-impl LeftOut {
-    /// What reports call it.
+impl SkipReason {
+    /// The description in reports.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Outside => "leads outside the folder",
             Self::Link => "is a link",
             Self::Special => "is a device or of an unknown kind",
-            Self::Junk => "is of a file manager or of ours",
-            Self::TooDeep => "lies in too many folders",
+            Self::Junk => "belongs to a file manager or to this program",
+            Self::TooDeep => "is nested too deeply",
             Self::Encrypted => "is encrypted",
-            Self::Unsupported => "is packed in a way that can't be read here",
-            Self::Repeated => "is there twice with the same bytes",
-            Self::Conflict => "is a file and a folder",
-            Self::WrongMd5 => "has not the MD5 of its name",
+            Self::Unsupported => "has an unsupported compression",
+            Self::Repeated => "is a duplicate with the same bytes",
+            Self::Conflict => "is both a file and a folder",
+            Self::WrongMd5 => "does not have the MD5 of its name",
         }
     }
 }
 
 /// A member's path below the target: parts joined by `/`, each a plain name on every system.
 ///
-/// Bytes that are not UTF-8, control characters, and `%` before two hexadecimal digits become `%XX`,
-/// and so do, on Windows only, the characters that it reserves. Too long names are cut, with the
-/// first digits of the whole name's SHA-256. Both `/` and `\` divide.
-pub(crate) fn safe(raw: &[u8]) -> Result<String, LeftOut> {
+/// Bytes that are not UTF-8, control characters, and `%` before two hexadecimal digits become
+/// `%XX`, and so do, on Windows only, the characters that it reserves. Names that are too long are
+/// truncated, with the first digits of the whole name's SHA-256. Both `/` and `\` are separators.
+pub(crate) fn safe(raw: &[u8]) -> Result<String, SkipReason> {
     let is_divider = |byte: &u8| matches!(byte, b'/' | b'\\');
     if raw.first().is_some_and(is_divider) || has_drive(raw) {
-        return Err(LeftOut::Outside);
+        return Err(SkipReason::Outside);
     }
     let mut parts = Vec::new();
     for part in raw.split(is_divider) {
         match part {
             b"" | b"." => {}
-            // `a/../b` would be harmless, but nobody who means well writes it.
-            b".." => return Err(LeftOut::Outside),
+            // `a/../b` would be harmless, but no well-meaning archive contains it.
+            b".." => return Err(SkipReason::Outside),
             b"__MACOSX" | b".DS_Store" | b"Thumbs.db" | b"desktop.ini" | b"Icon\r" => {
-                return Err(LeftOut::Junk);
+                return Err(SkipReason::Junk);
             }
-            _ if part.starts_with(b"._") => return Err(LeftOut::Junk),
+            _ if part.starts_with(b"._") => return Err(SkipReason::Junk),
             _ => parts.push(plain(part, cfg!(windows))),
         }
     }
     match parts.len() {
-        0 => Err(LeftOut::Junk),
+        0 => Err(SkipReason::Junk),
         1..=MAX_DEPTH => Ok(parts.join("/")),
-        _ => Err(LeftOut::TooDeep),
+        _ => Err(SkipReason::TooDeep),
     }
 }
 
@@ -114,7 +114,7 @@ fn is_two_digits(bytes: &[u8]) -> bool {
 
 fn escape(name: &mut String, bytes: &[u8]) {
     for byte in bytes {
-        write!(name, "%{byte:02X}").expect("a string takes everything");
+        write!(name, "%{byte:02X}").expect("writing to a string never fails");
     }
 }
 
@@ -129,7 +129,7 @@ fn shortened(name: &str) -> String {
     format!("{}~{digits}{extension}", &stem[..end])
 }
 
-/// A name's stem and its extension with the dot, if that is short.
+/// Splits a name into its stem and its extension with the dot, if the extension is short.
 fn split_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
         Some(at) if at > 0 && name.len() - at <= 16 && !name[at..].contains('/') => {
@@ -154,9 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_leads_outside_is_refused() {
+    fn paths_outside_the_folder_are_rejected() {
         for raw in ["/etc/passwd", "../x", "a/../../x", "a/..", "..\\x", "\\x", "C:\\x", "c:x"] {
-            assert_eq!(safe(raw.as_bytes()), Err(LeftOut::Outside), "{raw}");
+            assert_eq!(safe(raw.as_bytes()), Err(SkipReason::Outside), "{raw}");
         }
         assert_eq!(safe(b"a/./b//c.mid"), Ok("a/b/c.mid".to_owned()));
         assert_eq!(safe(b"a\\b.mid"), Ok("a/b.mid".to_owned()));
@@ -166,9 +166,9 @@ mod tests {
     #[test]
     fn junk_is_left_out() {
         for raw in ["__MACOSX/a.mid", "a/._b.mid", "a/.DS_Store", "a/Icon\r", "", "./"] {
-            assert_eq!(safe(raw.as_bytes()), Err(LeftOut::Junk), "{raw:?}");
+            assert_eq!(safe(raw.as_bytes()), Err(SkipReason::Junk), "{raw:?}");
         }
-        assert_eq!(safe(&b"a/".repeat(40)), Err(LeftOut::TooDeep));
+        assert_eq!(safe(&b"a/".repeat(40)), Err(SkipReason::TooDeep));
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_and_stay_apart() {
+    fn long_names_are_truncated_and_stay_distinct() {
         let (one, two) = (format!("{}1.mid", "é".repeat(300)), format!("{}2.mid", "é".repeat(300)));
         let (one, two) = (safe(one.as_bytes()).unwrap(), safe(two.as_bytes()).unwrap());
         assert!(one.len() <= MAX_NAME_BYTES && one.strip_suffix(".mid").is_some());

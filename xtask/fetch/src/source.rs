@@ -1,4 +1,4 @@
-//! Where the files of a data set come from: the manifest's addresses, or what `--from` says.
+//! The source of a data set's files: the manifest's URLs, or `--from`.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -8,22 +8,22 @@ use anyhow::{Result, bail, ensure};
 
 use super::manifest::{DataSet, RemoteFile, is_url};
 
-/// What `--from` says.
+/// The value of `--from`: a local copy or a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Mirror {
     File(PathBuf),
     Folder(PathBuf),
     Url(String),
 }
 
-/// Where one file is to be had.
+/// The source of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Local(PathBuf),
     Remote(Vec<String>),
 }
 
-impl From {
+impl Mirror {
     pub(crate) fn new(text: &OsStr) -> Result<Self> {
         if let Some(url) = text.to_str().filter(|text| is_url(text)) {
             return Ok(Self::Url(url.to_owned()));
@@ -34,38 +34,38 @@ impl From {
         } else if path.is_dir() {
             Ok(Self::Folder(path))
         } else {
-            bail!("--from {}: no such file or folder, and no address of http", path.display());
+            bail!("--from {}: no such file or folder, and not an http URL", path.display());
         }
     }
 }
 
-/// Where to get a file of a data set. Of a set of several files, `--from` must be a folder or the
-/// address of one.
-pub(crate) fn source(set: &DataSet, file: &RemoteFile, from: Option<&From>) -> Result<Source> {
+/// The source of a file of a data set. For a data set with several files, `--from` must be a folder
+/// or the URL of one.
+pub(crate) fn source(set: &DataSet, file: &RemoteFile, from: Option<&Mirror>) -> Result<Source> {
     let alone = matches!(&set.files[..], [only] if !only.lists_more);
     match from {
         None => Ok(Source::Remote(file.urls.clone())),
-        Some(From::Folder(folder)) => in_folder(set, file, folder),
-        Some(From::File(path)) => {
+        Some(Mirror::Folder(folder)) => in_folder(set, file, folder),
+        Some(Mirror::File(path)) => {
             ensure!(
                 alone,
-                "{} has several files: let --from name a folder of them, not {}",
+                "{} has several files: give a folder of them with --from, not {}",
                 set.name,
                 path.display()
             );
             Ok(Source::Local(path.clone()))
         }
-        Some(From::Url(url)) => Ok(Source::Remote(vec![mirrored(url, &file.name, alone)])),
+        Some(Mirror::Url(url)) => Ok(Source::Remote(vec![mirrored(url, &file.name, alone)])),
     }
 }
 
 fn in_folder(set: &DataSet, file: &RemoteFile, folder: &Path) -> Result<Source> {
-    // A copy of several sets has a folder for each, as ours does.
+    // A copy of several data sets has a folder for each, like ours.
     let places = [folder.join(&file.name), folder.join(&set.name).join(&file.name)];
     match places.into_iter().find(|path| path.is_file()) {
         Some(path) => Ok(Source::Local(path)),
         None => bail!(
-            "{} has no {}; if the data set is there unpacked, it needs no fetching: give the folder \
+            "{} has no {}; if the data set is already unpacked there, give the folder \
              to `controlgen corpus build`",
             folder.display(),
             file.name
@@ -73,8 +73,8 @@ fn in_folder(set: &DataSet, file: &RemoteFile, folder: &Path) -> Result<Source> 
     }
 }
 
-/// The address of a file on a mirror: of the mirror's folder if the address ends so, or if the set
-/// has more files; otherwise it is the file's own.
+/// The URL of a file on a mirror. The URL given is the mirror's folder if it ends in `/` or if the
+/// data set has several files; otherwise it is that of the file itself.
 fn mirrored(url: &str, name: &str, alone: bool) -> String {
     let is_folder = url.ends_with('/') || !alone;
     if is_folder {
@@ -84,21 +84,21 @@ fn mirrored(url: &str, name: &str, alone: bool) -> String {
     }
 }
 
-/// A name as part of an address.
+/// Escapes a name for use in a URL.
 pub(crate) fn in_url(name: &str) -> String {
     let mut text = String::new();
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            write!(text, "%{byte:02X}").expect("a string takes everything");
+            write!(text, "%{byte:02X}").expect("writing to a string never fails");
         }
     }
     text
 }
 
-/// The address beside another: that of a file in the same folder.
-pub(crate) fn beside(url: &str, name: &str) -> Option<String> {
+/// The URL of a file in the same folder as another URL.
+pub(crate) fn sibling_url(url: &str, name: &str) -> Option<String> {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let folder = url[..end].rfind('/')?;
     Some(format!("{}/{}", &url[..folder], in_url(name)))
@@ -117,14 +117,17 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_in_the_same_folder() {
-        assert_eq!(beside("http://m/a/b.json?x=/y", "c").as_deref(), Some("http://m/a/c"));
+    fn siblings_are_in_the_same_folder() {
+        assert_eq!(sibling_url("http://m/a/b.json?x=/y", "c").as_deref(), Some("http://m/a/c"));
     }
 
     #[test]
-    fn what_is_nowhere_is_refused() {
-        let error = From::new(OsStr::new("no/such/place")).unwrap_err().to_string();
-        assert_eq!(error, "--from no/such/place: no such file or folder, and no address of http");
-        assert_eq!(From::new(OsStr::new("HTTP://m")).unwrap(), From::Url("HTTP://m".to_owned()));
+    fn missing_sources_are_rejected() {
+        let error = Mirror::new(OsStr::new("no/such/place")).unwrap_err().to_string();
+        assert_eq!(error, "--from no/such/place: no such file or folder, and not an http URL");
+        assert_eq!(
+            Mirror::new(OsStr::new("HTTP://m")).unwrap(),
+            Mirror::Url("HTTP://m".to_owned())
+        );
     }
 }

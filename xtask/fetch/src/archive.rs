@@ -1,4 +1,4 @@
-//! Reads archives member by member; [`Sink`] decides what becomes of each.
+//! Reads archives member by member; [`Sink`] decides what to do with each.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -14,16 +14,16 @@ use zip::unstable::read::ZipIterable;
 
 use super::manifest::Packing;
 use super::meter::{Meter, Metered};
-use super::names::LeftOut;
+use super::names::SkipReason;
 use super::unpack::{Contents, Limits, Sink};
 
-/// A member's long name; systems take 4,096 bytes.
+/// Maximum length of a member's long name; operating systems allow 4,096 bytes.
 const MAX_LONG_NAME: u64 = 1 << 16;
 
-/// Unpacks an archive into a folder of ours.
+/// Unpacks an archive into one of our own folders.
 ///
 /// # Errors
-/// If it is damaged, or passes a limit. What has been written by then stays in the folder.
+/// If the archive is damaged or exceeds a limit. Files written until then stay in the folder.
 pub(crate) fn unpack(
     archive: &Path,
     packing: Packing,
@@ -59,13 +59,13 @@ fn file_name(path: &Path) -> String {
 fn tar(stream: impl Read, sink: &mut Sink<'_>) -> Result<()> {
     let mut archive = tar::Archive::new(stream);
     let mut long_name: Option<Vec<u8>> = None;
-    // `raw`, because otherwise a member's description is read into memory whatever its size.
+    // `raw`, because otherwise a member's extended header is read into memory whatever its size.
     for member in archive.entries()?.raw(true) {
-        let mut member = member.context("it is no tar archive, or damaged")?;
+        let mut member = member.context("it is not a tar archive, or it is damaged")?;
         let kind = member.header().entry_type();
         match kind {
             EntryType::GNULongName => {
-                let mut name = description(&mut member)?;
+                let mut name = extended_header(&mut member)?;
                 while name.last() == Some(&0) {
                     name.pop();
                 }
@@ -73,12 +73,12 @@ fn tar(stream: impl Read, sink: &mut Sink<'_>) -> Result<()> {
                 continue;
             }
             EntryType::XHeader => {
-                let records = description(&mut member)?;
+                let records = extended_header(&mut member)?;
                 if let Some(path) = pax_value(&records, b"path")? {
                     long_name = Some(path.to_vec());
                 }
                 if pax_value(&records, b"size")?.is_some() {
-                    bail!("a member's size is given in a way that can't be read here (over 8 GiB)");
+                    bail!("a member's size has an unsupported format (over 8 GiB)");
                 }
                 continue;
             }
@@ -90,35 +90,40 @@ fn tar(stream: impl Read, sink: &mut Sink<'_>) -> Result<()> {
         let name = name.into_owned();
         match kind {
             EntryType::Directory => {}
-            // What folders were called before they had a kind of their own.
+            // Folders in old archives, which had no separate type.
             EntryType::Regular if name.ends_with(b"/") => {}
             EntryType::Regular | EntryType::Continuous => sink.file(&name, &mut member)?,
-            EntryType::Link | EntryType::Symlink => sink.leave_out(LeftOut::Link, &name),
-            _ => sink.leave_out(LeftOut::Special, &name),
+            EntryType::Link | EntryType::Symlink => sink.skip(SkipReason::Link, &name),
+            _ => sink.skip(SkipReason::Special, &name),
         }
     }
-    // To the end, where gzip has its checksum.
+    // Read to the end, where gzip has its checksum.
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).context("its end is missing or damaged")?;
     Ok(())
 }
 
-fn description(member: &mut impl Read) -> Result<Vec<u8>> {
+fn extended_header(member: &mut impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    member.take(MAX_LONG_NAME + 1).read_to_end(&mut bytes).context("a description is damaged")?;
+    member
+        .take(MAX_LONG_NAME + 1)
+        .read_to_end(&mut bytes)
+        .context("an extended header is damaged")?;
     ensure!(bytes.len() as u64 <= MAX_LONG_NAME, "a name is longer than {MAX_LONG_NAME} bytes");
     Ok(bytes)
 }
 
-/// The last value of a key among records `<length> <key>=<value>\n`, the length being the record's.
+/// The last value of a key among records `<length> <key>=<value>\n`, where the length is that of
+/// the whole record.
 fn pax_value<'a>(mut records: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>> {
     let mut found = None;
     while !records.is_empty() {
-        let space = records.iter().position(|&b| b == b' ').context("a description is damaged")?;
+        let space =
+            records.iter().position(|&b| b == b' ').context("an extended header is damaged")?;
         let length = std::str::from_utf8(&records[..space]).ok().and_then(|n| n.parse().ok());
-        let length: usize = length.context("a description is damaged")?;
+        let length: usize = length.context("an extended header is damaged")?;
         let is_whole = length > space + 1 && records.get(length - 1) == Some(&b'\n');
-        ensure!(is_whole, "a description is damaged");
+        ensure!(is_whole, "an extended header is damaged");
         let record = &records[space + 1..length - 1];
         if let Some(value) = record.strip_prefix(key).and_then(|rest| rest.strip_prefix(b"=")) {
             found = Some(value);
@@ -128,14 +133,14 @@ fn pax_value<'a>(mut records: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>> 
     Ok(found)
 }
 
-/// One reader walks the directory, the other reads members: so nothing of the directory is kept in
-/// memory, and members of the same name are all seen.
+/// One reader walks the directory, the other reads members, so that the directory is not kept in
+/// memory, and all members of the same name are seen.
 fn zip(directory: File, members: File, mut meter: Meter, sink: &mut Sink<'_>) -> Result<()> {
     const FILE_KIND: u32 = 0o170_000;
     const REGULAR: u32 = 0o100_000;
     let mut members = BufReader::with_capacity(1 << 16, members);
     let mut archive = ZipIterable::try_new(BufReader::new(directory), zip::read::Config::default())
-        .context("it is no zip archive, or damaged")?;
+        .context("it is not a zip archive, or it is damaged")?;
     let mut done: u64 = 0;
     for entry in archive.files()? {
         let entry = entry.context("its directory is damaged")?;
@@ -145,20 +150,20 @@ fn zip(directory: File, members: File, mut meter: Meter, sink: &mut Sink<'_>) ->
         let name = entry.name_raw().to_vec();
         let kind = entry.unix_mode().map_or(0, |mode| mode & FILE_KIND);
         if entry.is_symlink() {
-            sink.leave_out(LeftOut::Link, &name);
+            sink.skip(SkipReason::Link, &name);
         } else if entry.is_dir() {
-            // Folders are made when a file is in them.
+            // Folders are created when a file in them is written.
         } else if entry.encrypted() {
-            sink.leave_out(LeftOut::Encrypted, &name);
+            sink.skip(SkipReason::Encrypted, &name);
         } else if kind != 0 && kind != REGULAR {
-            sink.leave_out(LeftOut::Special, &name);
+            sink.skip(SkipReason::Special, &name);
         } else {
             match entry.with_reader(&mut members, ZipReadOptions::default()) {
                 Ok(mut member) => sink.file(&name, &mut member)?,
                 Err(
                     ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_),
                 ) => {
-                    sink.leave_out(LeftOut::Unsupported, &name);
+                    sink.skip(SkipReason::Unsupported, &name);
                 }
                 Err(error) => return Err(error).context("a member is damaged"),
             }
@@ -167,7 +172,7 @@ fn zip(directory: File, members: File, mut meter: Meter, sink: &mut Sink<'_>) ->
     Ok(())
 }
 
-/// A stream that fails after so many bytes.
+/// A stream that fails after a maximum number of bytes.
 struct Bounded<R> {
     inner: R,
     left: u64,
@@ -188,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_of_a_description_are_read_by_their_length() {
+    fn header_records_are_read_by_their_length() {
         let records = [&b"22 path=two\nlines.mid\n"[..], b"12 size=999\n"].concat();
         assert_eq!(pax_value(&records, b"path").unwrap(), Some(&b"two\nlines.mid"[..]));
         assert_eq!(pax_value(&records, b"size").unwrap(), Some(&b"999"[..]));

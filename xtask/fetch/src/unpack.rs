@@ -1,4 +1,5 @@
-//! Members of an archive become files below one folder, with limits on all that an archive decides.
+//! Writes the members of an archive as files below one folder, with limits on everything that an
+//! archive determines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -11,42 +12,42 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::hashes::hex;
-use super::names::{LeftOut, numbered, safe};
+use super::names::{SkipReason, numbered, safe};
 use super::store::STAMP;
 
-/// Names kept as examples of each reason.
+/// Number of names kept as examples for each reason.
 const EXAMPLES: usize = 3;
 
-/// What an archive may hold.
+/// Limits for an archive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Members, those left out among them.
+    /// Number of members, including those left out.
     pub(crate) entries: u64,
-    /// Bytes, unpacked.
+    /// Number of bytes when unpacked.
     pub(crate) bytes: u64,
 }
 
-/// Members left out for one reason.
+/// Members left out for the same reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Omitted {
     pub(crate) n: u64,
     pub(crate) examples: Vec<String>,
 }
 
-/// What came of an archive.
+/// The result of unpacking an archive.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) n_files: u64,
     pub(crate) bytes: u64,
-    pub(crate) left_out: BTreeMap<LeftOut, Omitted>,
-    /// SHA-256 of a line `<sha256>  <path>` for each file, in the paths' order.
+    pub(crate) left_out: BTreeMap<SkipReason, Omitted>,
+    /// SHA-256 of a line `<sha256>  <path>` for each file, in order of paths.
     pub(crate) sha256: String,
 }
 
 /// Receives an archive's members.
 ///
-/// The target is a folder of ours in which no link was ever made, so a path of plain names stays in
-/// it.
+/// The target is one of our own folders, in which links are never created, so that a path of plain
+/// names stays inside it.
 pub(crate) struct Sink<'a> {
     target: &'a Path,
     limits: Limits,
@@ -55,11 +56,11 @@ pub(crate) struct Sink<'a> {
     bytes: u64,
     /// SHA-256 of each file by its path.
     files: BTreeMap<String, String>,
-    /// How many files have asked for a path.
+    /// Number of files for each requested path.
     asked: BTreeMap<String, u64>,
-    /// Contents of paths that were asked for more than once.
+    /// Contents of paths that were requested more than once.
     seen: BTreeSet<(String, String)>,
-    left_out: BTreeMap<LeftOut, Omitted>,
+    left_out: BTreeMap<SkipReason, Omitted>,
 }
 
 impl<'a> Sink<'a> {
@@ -77,13 +78,13 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// The most bytes that a whole stream of members may have: the files', and a generous kibibyte
-    /// of description for each member.
+    /// Maximum number of bytes of a whole stream of members: those of the files, and a generous
+    /// kibibyte of headers per member.
     pub(crate) fn stream_limit(&self) -> u64 {
         self.limits.bytes.saturating_add(self.limits.entries.saturating_mul(2048)).max(1 << 20)
     }
 
-    /// Counts a member, of whatever kind.
+    /// Counts a member of any kind.
     pub(crate) fn count(&mut self) -> Result<()> {
         self.entries += 1;
         if self.entries > self.limits.entries {
@@ -92,8 +93,8 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Notes a member that is not used.
-    pub(crate) fn leave_out(&mut self, why: LeftOut, name: &[u8]) {
+    /// Records a member that is not used.
+    pub(crate) fn skip(&mut self, why: SkipReason, name: &[u8]) {
         let omitted = self.left_out.entry(why).or_default();
         omitted.n += 1;
         if omitted.examples.len() < EXAMPLES {
@@ -102,46 +103,46 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Writes a file, or notes why it is left out.
+    /// Writes a file, or records why it is left out.
     pub(crate) fn file(&mut self, raw: &[u8], body: &mut impl Read) -> Result<()> {
         let path = match safe(raw) {
             Ok(path) if path == STAMP => {
-                self.leave_out(LeftOut::Junk, raw);
+                self.skip(SkipReason::Junk, raw);
                 return Ok(());
             }
             Ok(path) => path,
             Err(why) => {
-                self.leave_out(why, raw);
+                self.skip(why, raw);
                 return Ok(());
             }
         };
         let Some((name, mut file)) = self.create(&path)? else {
-            self.leave_out(LeftOut::Conflict, raw);
+            self.skip(SkipReason::Conflict, raw);
             return Ok(());
         };
         let md5_of_name = if self.names_are_md5 { md5_of(&path) } else { None };
         let hashes = self.copy(body, &mut file, &name, md5_of_name.is_some())?;
         drop(file);
         let unwanted = if md5_of_name.is_some_and(|md5| hashes.md5.as_deref() != Some(md5)) {
-            Some(LeftOut::WrongMd5)
+            Some(SkipReason::WrongMd5)
         } else if self.seen.insert((path, hashes.sha256.clone())) {
             None
         } else {
-            Some(LeftOut::Repeated)
+            Some(SkipReason::Repeated)
         };
         if let Some(why) = unwanted {
             let place = self.target.join(&name);
             std::fs::remove_file(&place)
                 .with_context(|| format!("can't remove {}", place.display()))?;
-            self.leave_out(why, raw);
+            self.skip(why, raw);
         } else {
             self.files.insert(name, hashes.sha256);
         }
         Ok(())
     }
 
-    /// A new file at a path, or at the path with a number where it is taken; none if a folder stands
-    /// where a file should be, or the other way round.
+    /// Creates a new file at a path, or at a numbered path if it is taken; `None` if there is a
+    /// folder where a file should be, or vice versa.
     fn create(&mut self, path: &str) -> Result<Option<(String, File)>> {
         let full = self.target.join(path);
         if let Some(folder) = full.parent()
@@ -157,8 +158,8 @@ impl<'a> Sink<'a> {
             *n += 1;
             let name = numbered(path, *n);
             let full = self.target.join(&name);
-            // `create_new`, so that a name that differs in case only is not written over on systems
-            // that take both for one.
+            // `create_new`, so that a file whose name differs only in case is not overwritten on
+            // case-insensitive file systems.
             match OpenOptions::new().write(true).create_new(true).open(&full) {
                 Ok(file) => return Ok(Some((name, file))),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -209,7 +210,7 @@ impl<'a> Sink<'a> {
         })
     }
 
-    /// Ends an archive and tells what came of it.
+    /// Finishes an archive and returns a summary.
     pub(crate) fn finish(self) -> Contents {
         let mut sha256 = Sha256::new();
         for (path, hash) in &self.files {
@@ -229,7 +230,7 @@ struct MemberHashes {
     md5: Option<String>,
 }
 
-/// The MD5 that a file's name says it has, if it does.
+/// The MD5 in a file's name, if there is one.
 fn md5_of(path: &str) -> Option<&str> {
     let name = path.rsplit('/').next()?;
     let stem = name.strip_suffix(".mid")?;

@@ -1,4 +1,4 @@
-//! Hashes of files: what is expected, what was found.
+//! Hashes of files: expected and actual.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,18 +9,18 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// What a publisher says a file's hashes are, in lower-case hexadecimal.
+/// The hashes of a file according to its publisher, in lowercase hexadecimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) sha256: Option<String>,
     pub(crate) md5: Option<String>,
-    /// The name of the file's contents in Git: SHA-1 of `blob <size>\0` and the contents.
+    /// The Git blob hash: SHA-1 of `blob <size>\0` and the contents.
     pub(crate) git_blob_sha1: Option<String>,
 }
 
 /// A file's hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FileHashes {
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
     md5: String,
@@ -32,10 +32,11 @@ impl Expected {
         self.strongest().is_some()
     }
 
-    /// The name of the surest hash there is.
+    /// The name of the strongest known hash.
     pub(crate) fn strongest(&self) -> Option<&'static str> {
         let [sha256, md5, git] = self.named();
-        // MD5 before Git's SHA-1 only because publishers give it: both show damage, not malice.
+        // MD5 comes before Git's SHA-1 only because publishers provide it: both detect damage, not
+        // malice.
         [sha256, md5, git].into_iter().find(|(_, hash)| hash.is_some()).map(|(name, _)| name)
     }
 
@@ -47,35 +48,35 @@ impl Expected {
         ]
     }
 
-    /// Refuses what can't be a hash.
+    /// Rejects values that can't be hashes.
     pub(crate) fn check(&self) -> Result<()> {
         for ((name, hash), length) in self.named().into_iter().zip([64, 32, 40]) {
             let Some(hash) = hash else { continue };
             let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
             ensure!(
                 digits && hash.len() == length,
-                "{name} {hash:?} is not {length} lower-case hexadecimal digits"
+                "{name} {hash:?} is not {length} lowercase hexadecimal digits"
             );
         }
         Ok(())
     }
 
-    /// Compares with what was found and gives the name of the surest hash that agreed, if any is
-    /// known.
-    pub(crate) fn verify(&self, found: &Found) -> Result<Option<&'static str>> {
+    /// Compares with the actual hashes and returns the name of the strongest one that matched, if
+    /// any is known.
+    pub(crate) fn verify(&self, found: &FileHashes) -> Result<Option<&'static str>> {
         let have = [&found.sha256, &found.md5, &found.git_blob_sha1];
         for ((name, expected), have) in self.named().into_iter().zip(have) {
             if let Some(expected) = expected
                 && expected != have
             {
-                bail!("its {name} is {have}, but should be {expected}");
+                bail!("its {name} is {have}, but it should be {expected}");
             }
         }
         Ok(self.strongest())
     }
 }
 
-impl Found {
+impl FileHashes {
     /// Reads a file once and hashes it.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let mut file =
@@ -107,7 +108,7 @@ impl Found {
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// Lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         for digit in [byte >> 4, byte & 15] {
@@ -126,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "hello\n").unwrap();
-        let found = Found::of(&path).unwrap();
+        let found = FileHashes::of(&path).unwrap();
         // `printf 'hello\n' | sha256sum`, `md5sum`, `git hash-object --stdin`
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         let md5 = "b1946ac92492d2347c6235b4d2611184";
@@ -141,12 +142,12 @@ mod tests {
         assert_eq!(expected.verify(&found).unwrap(), Some("sha256"));
         expected.md5 = Some("0".repeat(32));
         let error = expected.verify(&found).unwrap_err().to_string();
-        assert_eq!(error, format!("its md5 is {md5}, but should be {}", "0".repeat(32)));
+        assert_eq!(error, format!("its md5 is {md5}, but it should be {}", "0".repeat(32)));
         assert_eq!(Expected::default().verify(&found).unwrap(), None);
     }
 
     #[test]
-    fn what_is_no_hash_is_refused() {
+    fn invalid_hashes_are_rejected() {
         let bad = |text: &str| Expected { md5: Some(text.to_owned()), ..Expected::default() };
         assert!(bad("b1946ac92492d2347c6235b4d2611184").check().is_ok());
         assert!(bad("B1946ac92492d2347c6235b4d2611184").check().is_err());

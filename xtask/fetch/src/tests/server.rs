@@ -1,4 +1,5 @@
-//! A small HTTP server on loopback whose every answer a test decides, bad ones above all.
+//! A small HTTP server on the loopback interface whose responses are determined by each test,
+//! especially faulty ones.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// A request, as far as tests look at it.
+/// The parts of a request that tests look at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) path: String,
-    /// The first byte asked for.
+    /// The first byte requested.
     pub(crate) from: Option<usize>,
     pub(crate) if_range: Option<String>,
-    /// Requests before this one.
+    /// Number of requests before this one.
     pub(crate) n: usize,
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers each connection's one request with `handler`, then closes it.
+    /// Answers the single request of each connection with `handler`, then closes it.
     pub(crate) fn start(
         handler: impl Fn(&Request, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
@@ -44,7 +45,7 @@ impl Server {
                     return;
                 }
                 let (log, handler) = (Arc::clone(&log), Arc::clone(&handler));
-                // Detached: one that sleeps must not keep the next from being answered.
+                // Detached, so that a sleeping handler does not block the next connection.
                 std::thread::spawn(move || {
                     let Ok(mut stream) = stream else { return };
                     let Ok(mut request) = read(&stream) else { return };
@@ -53,7 +54,7 @@ impl Server {
                         request.n = log.len();
                         log.push(request.clone());
                     }
-                    // The client may be gone: that is its right.
+                    // The client may have disconnected, which is allowed.
                     let _ = handler(&request, &mut stream);
                 });
             }
@@ -61,7 +62,7 @@ impl Server {
         Self { address, requests, stop, thread: Some(thread) }
     }
 
-    /// A server that has these bytes under every path, and knows ranges.
+    /// A server that returns these bytes for every path and supports ranges.
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
         Self::start(move |request, stream| good(request, stream, &bytes))
     }
@@ -78,7 +79,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the thread.
+        // Wakes up the thread.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -122,7 +123,7 @@ pub(crate) fn send(
     stream.flush()
 }
 
-/// The answer of a server in order: the whole, or the rest that was asked for.
+/// The response of a correct server: the whole file, or the requested rest.
 pub(crate) fn good(request: &Request, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     announced(request, stream, bytes, usize::MAX)
 }

@@ -1,7 +1,7 @@
-//! The folder of data sets: what is there, what is pinned, and who is at work in it.
+//! The folder of data sets: which are present, what is pinned, and which are being fetched.
 //!
-//! `ROOT/NAME` is a complete data set with its [`Stamp`]; `ROOT/.fetch` holds what is under way;
-//! `ROOT/pins.toml` the hashes of files for which none is published.
+//! `ROOT/NAME` is a complete data set with its [`Stamp`]; `ROOT/.fetch` contains unfinished work;
+//! `ROOT/pins.toml` contains the hashes of files for which none is published.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -15,7 +15,7 @@ use super::hashes::Expected;
 use super::manifest::{DataSet, Pinned};
 use crate::process::say;
 
-/// The file in a complete data set that tells what it is.
+/// The file that describes a complete data set.
 pub(crate) const STAMP: &str = "FETCHED.json";
 const PINS: &str = "pins.toml";
 const WORK: &str = ".fetch";
@@ -26,7 +26,7 @@ pub(crate) struct Store {
     root: PathBuf,
 }
 
-/// What was fetched, as JSON.
+/// The description of a fetched data set, as JSON.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Stamp {
     pub(crate) format: String,
@@ -34,7 +34,8 @@ pub(crate) struct Stamp {
     pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) home: String,
-    pub(crate) licence: String,
+    #[serde(alias = "licence")]
+    pub(crate) license: String,
     pub(crate) citation: Option<String>,
     pub(crate) n_files: u64,
     pub(crate) bytes: u64,
@@ -48,15 +49,15 @@ pub(crate) struct StampedFile {
     pub(crate) source: String,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
-    /// The hash that agreed, `pin`, or none: then it was pinned.
+    /// The hash that matched, `pin`, or `None` if it was pinned by this run.
     pub(crate) verified: Option<String>,
-    /// SHA-256 of a line `<sha256>  <path>` for each file that it unpacked to.
+    /// SHA-256 of a line `<sha256>  <path>` for each unpacked file.
     pub(crate) contents_sha256: Option<String>,
     /// Members left out: reason, number, examples.
     pub(crate) left_out: BTreeMap<String, (u64, Vec<String>)>,
 }
 
-/// A hash noted at the first fetch.
+/// A hash recorded at the first download.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Pin {
     of: String,
@@ -83,7 +84,7 @@ impl Stamp {
             name: set.name.clone(),
             title: set.title.clone(),
             home: set.home.clone(),
-            licence: set.licence.clone(),
+            license: set.license.clone(),
             citation: set.citation.clone(),
             n_files: 0,
             bytes: 0,
@@ -98,7 +99,7 @@ impl Stamp {
     }
 }
 
-/// Whether a data set is in its place.
+/// Whether a data set is present.
 #[derive(Debug)]
 pub(crate) enum Present {
     No,
@@ -110,20 +111,20 @@ impl Store {
         Self { root }
     }
 
-    /// Where a data set lies, or will.
+    /// The folder of a data set.
     pub(crate) fn folder(&self, set: &DataSet) -> PathBuf {
         self.root.join(&set.name)
     }
 
-    /// Where a data set's files are while they are fetched.
+    /// The folder for a data set's files while they are being fetched.
     pub(crate) fn work(&self, set: &DataSet) -> PathBuf {
         self.root.join(WORK).join(&set.name)
     }
 
-    /// Looks whether a data set is there.
+    /// Checks whether a data set is present.
     ///
     /// # Errors
-    /// If something else is in its place, or another version of it.
+    /// If its folder contains something else, or another version of it.
     pub(crate) fn present(&self, set: &DataSet) -> Result<Present> {
         let folder = self.folder(set);
         if !folder.exists() {
@@ -132,13 +133,13 @@ impl Store {
         let path = folder.join(STAMP);
         let advice = || format!("move {} away and fetch again", folder.display());
         let Ok(text) = std::fs::read_to_string(&path) else {
-            bail!("{} was not made by this program; {}", folder.display(), advice());
+            bail!("{} was not created by this program; {}", folder.display(), advice());
         };
         let stamp: Stamp = serde_json::from_str(&text)
             .with_context(|| format!("{} can't be read; {}", path.display(), advice()))?;
         ensure!(
             stamp.format == Stamp::FORMAT && stamp.version == 1 && stamp.name == set.name,
-            "{} is of {:?} {:?}, version {}; {}",
+            "{} belongs to {:?} {:?}, version {}; {}",
             path.display(),
             stamp.format,
             stamp.name,
@@ -147,12 +148,12 @@ impl Store {
         );
         for file in &set.files {
             let Some(have) = stamp.files.iter().find(|have| have.name == file.name) else {
-                bail!("{} is without {}; {}", folder.display(), file.name, advice());
+                bail!("{} lacks {}; {}", folder.display(), file.name, advice());
             };
             let Expected { sha256: Some(sha256), .. } = file.expected() else { continue };
             ensure!(
                 have.sha256 == sha256,
-                "{} is of another {} than the manifest's; {}",
+                "{} has a different {} from the manifest; {}",
                 folder.display(),
                 file.name,
                 advice()
@@ -161,7 +162,8 @@ impl Store {
         Ok(Present::Yes(Box::new(stamp)))
     }
 
-    /// Keeps other runs from this data set until the lock is dropped; waits while another has it.
+    /// Locks this data set against other runs until the lock is dropped; waits if another run has
+    /// the lock.
     pub(crate) fn lock(&self, name: &str) -> Result<File> {
         let folder = self.root.join(WORK);
         std::fs::create_dir_all(&folder)
@@ -177,7 +179,7 @@ impl Store {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                say(&format!("another run has {}; waiting for it", path.display()));
+                say(&format!("another run has locked {}; waiting for it", path.display()));
                 file.lock().with_context(can_t_lock)?;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(can_t_lock),
@@ -185,10 +187,11 @@ impl Store {
         Ok(file)
     }
 
-    /// Compares with the pin of a file, or makes one if there is none. Tells whether there was one.
+    /// Compares with the pin of a file, or creates one if there is none. Returns whether there was
+    /// one.
     ///
     /// # Errors
-    /// If the hash is another than the pinned one.
+    /// If the hash differs from the pinned one.
     pub(crate) fn pin(
         &self,
         set: &DataSet,
@@ -208,8 +211,8 @@ impl Store {
         if let Some(pin) = pins.pin.get(&key) {
             ensure!(
                 pin.of == of && pin.sha256 == sha256,
-                "the sha256 of its {of} is {sha256}, but at the first fetch, from {}, that of its {} \
-                 was {}; if the publisher has changed it, remove {key:?} from {}",
+                "the sha256 of its {of} is {sha256}, but at the first download, from {}, that of its \
+                 {} was {}; if the publisher has changed it, remove {key:?} from {}",
                 pin.source,
                 pin.of,
                 pin.sha256,
@@ -223,15 +226,15 @@ impl Store {
         Ok(false)
     }
 
-    /// Refuses a file that is not the pinned one, before it is unpacked.
+    /// Rejects a file that differs from the pinned one before it is unpacked.
     pub(crate) fn check_pin(&self, set: &DataSet, file: &str, sha256: &str) -> Result<()> {
         let key = format!("{}/{file}", set.name);
         if let Some(pin) = self.pins()?.pin.get(&key) {
             let path = self.root.join(PINS);
             ensure!(
                 pin.of != "file" || pin.sha256 == sha256,
-                "its sha256 is {sha256}, but at the first fetch, from {}, it was {}; if the publisher \
-                 has changed it, remove {key:?} from {}",
+                "its sha256 is {sha256}, but at the first download, from {}, it was {}; if the \
+                 publisher has changed it, remove {key:?} from {}",
                 pin.source,
                 pin.sha256,
                 path.display(),
@@ -249,12 +252,16 @@ impl Store {
         let can_t_read = || format!("can't read {}", path.display());
         let text = std::fs::read_to_string(&path).with_context(can_t_read)?;
         let pins: Pins = toml::from_str(&text).with_context(can_t_read)?;
-        ensure!(pins.format == FORMAT && pins.version == 1, "{} is no {FORMAT}", path.display());
+        ensure!(
+            pins.format == FORMAT && pins.version == 1,
+            "{} is not in the format {FORMAT}",
+            path.display()
+        );
         Ok(pins)
     }
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let write = || -> Result<()> {

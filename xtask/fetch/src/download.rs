@@ -1,7 +1,7 @@
-//! Downloads that survive bad servers: resumed, bounded, and never taken on trust.
+//! Downloads that are resumed after failures, limited in size, and always verified.
 //!
-//! What has come is in `FILE.part`, and what is needed to go on in `FILE.part.json`. The file gets its
-//! name only when its size and hashes are right.
+//! The bytes received so far are in `FILE.part`, and the state needed to resume is in
+//! `FILE.part.json`. The file gets its final name only once its size and hashes are correct.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::hashes::{Expected, Found};
+use super::hashes::{Expected, FileHashes};
 use super::manifest::RemoteFile;
 use super::store::write_atomic;
 use super::transfer::{Failure, Network};
 use crate::process::say;
 
-/// What to fetch.
+/// A file to download.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) bytes: Option<u64>,
-    /// The most bytes to accept.
+    /// Maximum number of bytes to accept.
     pub(crate) limit: u64,
     pub(crate) expected: Expected,
 }
@@ -35,8 +35,9 @@ impl Wanted {
         }
     }
 
-    /// Compares a file's size and hashes with what is known; gives the name of the hash that agreed.
-    pub(crate) fn verify(&self, found: &Found) -> Result<Option<&'static str>> {
+    /// Compares a file's size and hashes with the expected ones; returns the name of the hash that
+    /// matched.
+    pub(crate) fn verify(&self, found: &FileHashes) -> Result<Option<&'static str>> {
         if let Some(bytes) = self.bytes {
             ensure!(found.bytes == bytes, "it has {} bytes, but should have {bytes}", found.bytes);
         }
@@ -50,36 +51,36 @@ impl Wanted {
     }
 }
 
-/// How long to bear with a server.
+/// Timeouts and retries.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// To be connected.
-    pub(crate) connect: Duration,
-    /// Without a byte.
-    pub(crate) silence: Duration,
-    /// Before the second attempt; twice that before the third, and so on.
-    pub(crate) pause: Duration,
-    /// Attempts in a row that brought nothing new.
-    pub(crate) fruitless: u32,
+pub(crate) struct RetryPolicy {
+    /// Timeout for connecting.
+    pub(crate) connect_timeout: Duration,
+    /// Timeout without receiving a byte.
+    pub(crate) read_timeout: Duration,
+    /// Delay before the second attempt; it doubles with each further attempt.
+    pub(crate) backoff: Duration,
+    /// Maximum number of consecutive attempts without new bytes.
+    pub(crate) max_fruitless: u32,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(30),
-            silence: Duration::from_mins(1),
-            pause: Duration::from_secs(2),
-            fruitless: 5,
+            connect_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_mins(1),
+            backoff: Duration::from_secs(2),
+            max_fruitless: 5,
         }
     }
 }
 
-/// A file that came whole.
+/// A completely downloaded file.
 #[derive(Clone, Debug)]
 pub(crate) struct Downloaded {
-    pub(crate) found: Found,
+    pub(crate) found: FileHashes,
     pub(crate) url: String,
-    /// The hash that agreed, if any is known.
+    /// The hash that matched, if any is known.
     pub(crate) verified: Option<&'static str>,
 }
 
@@ -89,7 +90,7 @@ pub(crate) struct Part {
     state: PathBuf,
 }
 
-/// What the server said of the file of which a part is here.
+/// The server's metadata of a partially downloaded file.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct PartState {
     pub(crate) url: String,
@@ -120,7 +121,7 @@ impl Part {
         write_atomic(&self.state, serde_json::to_string(state)?.as_bytes())
     }
 
-    /// Forgets what has come.
+    /// Deletes the bytes received so far.
     pub(crate) fn clear(&self) -> Result<()> {
         for path in [&self.path, &self.state] {
             match std::fs::remove_file(path) {
@@ -134,10 +135,10 @@ impl Part {
     }
 }
 
-/// Downloads a file from the first of some addresses that has it.
+/// Downloads a file from the first URL that has it.
 ///
 /// # Errors
-/// If no address gave the right bytes; each with its reason.
+/// If no URL gave the right bytes, with the reason for each.
 pub(crate) fn download(
     network: &Network,
     wanted: &Wanted,
@@ -158,9 +159,9 @@ pub(crate) fn download(
         }
     }
     match &failures[..] {
-        [] => bail!("there is no address to get {} from", wanted.name),
+        [] => bail!("there is no URL for {}", wanted.name),
         [one] => Err(anyhow!("{one}")),
-        more => Err(anyhow!("no address gave {}:\n  {}", wanted.name, more.join("\n  "))),
+        more => Err(anyhow!("no URL gave {}:\n  {}", wanted.name, more.join("\n  "))),
     }
 }
 
@@ -169,19 +170,19 @@ fn from_one(
     wanted: &Wanted,
     url: &str,
     part: &Part,
-) -> Result<(Found, Option<&'static str>)> {
+) -> Result<(FileHashes, Option<&'static str>)> {
     if part.len() > 0 && part.state().url != url && !wanted.expected.is_known() {
-        // Without a hash nothing would show that two servers' halves don't fit.
+        // Without a hash, parts from two servers that do not match would go unnoticed.
         part.clear()?;
     }
-    // Whether bytes of an earlier request are part of it, which may be the reason of a wrong hash.
+    // Whether it includes bytes of an earlier request, which may be the reason for a wrong hash.
     let mut patched = part.len() > 0;
     let mut farthest = part.len();
     let mut fruitless = 0;
     loop {
         match network.transfer(wanted, url, part) {
             Ok(()) => {
-                let found = Found::of(&part.path)?;
+                let found = FileHashes::of(&part.path)?;
                 match wanted.verify(&found) {
                     Ok(verified) => return Ok((found, verified)),
                     Err(error) => {
@@ -189,31 +190,30 @@ fn from_one(
                         if !patched {
                             return Err(error);
                         }
-                        say(&format!("{}: {error:#}; once more from its beginning", wanted.name));
+                        say(&format!("{}: {error:#}; restarting from the beginning", wanted.name));
                         patched = false;
                         farthest = 0;
                     }
                 }
             }
-            Err(Failure::Final(error)) => return Err(error),
-            Err(Failure::Passing { error, wait }) => {
+            Err(Failure::Permanent(error)) => return Err(error),
+            Err(Failure::Transient { error, wait }) => {
                 let have = part.len();
                 if have > farthest {
                     (farthest, fruitless) = (have, 0);
                 } else {
                     fruitless += 1;
                 }
-                let attempts = network.patience.fruitless;
+                let attempts = network.retry.max_fruitless;
                 if fruitless >= attempts {
-                    return Err(error.context(format!(
-                        "given up after {attempts} attempts that brought nothing new"
-                    )));
+                    return Err(error
+                        .context(format!("gave up after {attempts} attempts without new data")));
                 }
                 patched = have > 0;
-                let pause = network.patience.pause * 2_u32.saturating_pow(fruitless.min(6));
+                let pause = network.retry.backoff * 2_u32.saturating_pow(fruitless.min(6));
                 let pause = wait.map_or(pause, |wait| wait.max(pause));
                 say(&format!(
-                    "{}: {error:#}; going on after byte {have} in {:.0} s",
+                    "{}: {error:#}; resuming after byte {have} in {:.0} s",
                     wanted.name,
                     pause.as_secs_f64()
                 ));

@@ -1,8 +1,8 @@
-//! `cargo xtask fetch`: public data sets and published models, checked and unpacked.
+//! `cargo xtask fetch`: downloads, verifies and unpacks public data sets and published models.
 //!
-//! One data set after another: look whether it is there, show its terms, lock it, get its files
-//! ([`download`], or a copy), check them, unpack them into a folder beside its place ([`archive`]),
-//! and move that to its place. So `datasets/NAME` is complete or not there.
+//! For each data set: check whether it is present, show its terms, lock it, get its files
+//! ([`download`], or a copy), verify them, unpack them into a temporary folder ([`archive`]), and
+//! rename that folder. So `datasets/NAME` is either complete or absent.
 
 mod archive;
 mod download;
@@ -12,6 +12,7 @@ mod manifest;
 mod meter;
 mod names;
 mod obtain;
+mod process;
 mod source;
 mod store;
 #[cfg(test)]
@@ -23,36 +24,52 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::process::{answer, root, say};
-use download::Patience;
+use download::RetryPolicy;
 use manifest::{DataSet, Manifest, Terms};
 use meter::bytes as readable;
 use obtain::Fetcher;
-use source::From;
+use source::Mirror;
 use store::{Present, Stamp, Store};
 use transfer::Network;
 
-#[derive(Debug, Args)]
-pub(crate) struct FetchArgs {
-    /// Names of data sets
-    #[arg(required_unless_present = "list", value_name = "NAME")]
-    names: Vec<String>,
-    /// List what can be fetched
-    #[arg(long, conflicts_with = "names")]
-    list: bool,
-    #[command(flatten)]
-    how: How,
+/// Public data sets and published models.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Get public data sets and published models, checked and unpacked
+    Fetch(FetchArgs),
+    /// Get the Lakh MIDI Dataset
+    FetchLakh(FetchLakhArgs),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct FetchLakhArgs {
-    /// Which part of the Lakh MIDI Dataset
+struct FetchArgs {
+    /// Names of data sets
+    #[arg(required_unless_present = "list", value_name = "NAME")]
+    names: Vec<String>,
+    /// List the available data sets
+    #[arg(long, conflicts_with = "names")]
+    list: bool,
+    #[command(flatten)]
+    options: FetchOptions,
+}
+
+#[derive(Debug, Args)]
+struct FetchLakhArgs {
+    /// Part of the Lakh MIDI Dataset
     #[arg(value_enum, default_value_t = Lakh::Full, value_name = "PART")]
     part: Lakh,
     #[command(flatten)]
-    how: How,
+    options: FetchOptions,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -66,45 +83,52 @@ enum Lakh {
 }
 
 #[derive(Debug, Args)]
-struct How {
-    /// Take the files from a copy or a mirror: the file, a folder of files, or an address of either
+struct FetchOptions {
+    /// Take the files from a copy or a mirror: the file, a folder of files, or a URL of either
     #[arg(long, value_name = "FILE|DIR|URL")]
     from: Option<OsString>,
-    /// Agree to the licence of a set that must not be used commercially
-    #[arg(long, alias = "accept-license")]
-    accept_licence: bool,
-    /// Keep downloaded archives after they are unpacked, in the set's folder
+    /// Agree to the license of a data set that must not be used commercially
+    #[arg(long, alias = "accept-licence")]
+    accept_license: bool,
+    /// Keep downloaded archives in the data set's folder after unpacking
     #[arg(long)]
     keep_archives: bool,
-    /// The folder of data sets [default: the repository's `datasets`]
+    /// Folder of data sets [default: the repository's `datasets`]
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
-    /// The list of data sets [default: the repository's `datasets/manifest.toml`]
+    /// List of data sets [default: the repository's `datasets/manifest.toml`]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &FetchArgs) -> Result<()> {
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Fetch(args) => run(&args),
+        Task::FetchLakh(args) => run_lakh(&args),
+    }
+}
+
+fn run(args: &FetchArgs) -> Result<()> {
     if args.list {
-        let (manifest, store) = (args.how.manifest()?, args.how.store());
+        let (manifest, store) = (args.options.manifest()?, args.options.store());
         for line in list::lines(&manifest, &store) {
             answer(&line);
         }
         return Ok(());
     }
-    args.how.fetch(&args.names)
+    args.options.fetch(&args.names)
 }
 
-pub(crate) fn run_lakh(args: &FetchLakhArgs) -> Result<()> {
+fn run_lakh(args: &FetchLakhArgs) -> Result<()> {
     let name = match args.part {
         Lakh::Full => "lmd-full",
         Lakh::Matched => "lmd-matched",
         Lakh::Clean => "lmd-clean",
     };
-    args.how.fetch(&[name.to_owned()])
+    args.options.fetch(&[name.to_owned()])
 }
 
-impl How {
+impl FetchOptions {
     fn manifest(&self) -> Result<Manifest> {
         let own = || root().join("datasets/manifest.toml");
         Manifest::read(&self.manifest.clone().unwrap_or_else(own))
@@ -114,16 +138,16 @@ impl How {
         Store::new(self.into.clone().unwrap_or_else(|| root().join("datasets")))
     }
 
-    /// Fetches some sets; one that fails keeps no other from being fetched.
+    /// Fetches several data sets; a failure does not stop the others.
     fn fetch(&self, names: &[String]) -> Result<()> {
         let manifest = self.manifest()?;
         let sets: Vec<&DataSet> =
             names.iter().map(|name| manifest.find(name)).collect::<Result<_>>()?;
         let fetcher = Fetcher {
             store: self.store(),
-            network: Network::new(Patience::default()),
-            from: self.from.as_deref().map(From::new).transpose()?,
-            accept_licence: self.accept_licence,
+            network: Network::new(RetryPolicy::default()),
+            from: self.from.as_deref().map(Mirror::new).transpose()?,
+            accept_license: self.accept_license,
             keep_archives: self.keep_archives,
         };
         let mut failed = Vec::new();
@@ -138,32 +162,37 @@ impl How {
             }
         }
         if !failed.is_empty() {
-            bail!("{} of {} were not fetched: {}", failed.len(), names.len(), failed.join(", "));
+            bail!(
+                "{} of {} data sets were not fetched: {}",
+                failed.len(),
+                names.len(),
+                failed.join(", ")
+            );
         }
         Ok(())
     }
 }
 
-/// Fetches a set, unless it is there, and says what came of it.
+/// Fetches a data set, unless it is present, and returns a summary.
 fn fetch(fetcher: &Fetcher, set: &DataSet) -> Result<String> {
     if let Present::Yes(stamp) = fetcher.store.present(set)? {
-        return Ok(format!("{} is there already: {}", set.name, summary(fetcher, set, &stamp)));
+        return Ok(format!("{} is already present: {}", set.name, summary(fetcher, set, &stamp)));
     }
     for line in terms(set) {
         say(&line);
     }
-    if set.terms == Terms::NonCommercial && !fetcher.accept_licence {
+    if set.terms == Terms::NonCommercial && !fetcher.accept_license {
         bail!(
-            "{} may not be used commercially ({}); if you agree to its licence, add \
-             --accept-licence",
+            "{} may not be used commercially ({}); if you agree to its license, add \
+             --accept-license",
             set.name,
-            set.licence
+            set.license
         );
     }
     let _lock = fetcher.store.lock(&set.name)?;
-    // Another run may have been at it until now.
+    // Another run may have fetched it in the meantime.
     if let Present::Yes(stamp) = fetcher.store.present(set)? {
-        return Ok(format!("{} is there by now: {}", set.name, summary(fetcher, set, &stamp)));
+        return Ok(format!("{} is present now: {}", set.name, summary(fetcher, set, &stamp)));
     }
     let stamp = fetcher.obtain(set)?;
     Ok(format!("{}: {}", set.name, summary(fetcher, set, &stamp)))
@@ -174,7 +203,7 @@ fn terms(set: &DataSet) -> Vec<String> {
         format!("{}: {}", set.name, set.title),
         format!("  from     {}", set.home),
         format!("  holds    {}", set.layout),
-        format!("  licence  {}", set.licence),
+        format!("  license  {}", set.license),
     ];
     if let Some(citation) = &set.citation {
         lines.push(format!("  cite     {citation}"));
@@ -184,8 +213,7 @@ fn terms(set: &DataSet) -> Vec<String> {
     }
     if set.terms == Terms::Unstated {
         lines.push(
-            "  No licence is stated: find out whether you may use it for what you want to do."
-                .to_owned(),
+            "  No license is stated: find out whether your intended use is allowed.".to_owned(),
         );
     }
     lines

@@ -1,12 +1,13 @@
-//! `cargo xtask fetch --list`: what there is, as a table.
+//! `cargo xtask fetch --list`: the available data sets as a table.
 
 use super::manifest::{DataSet, Manifest, Terms};
 use super::meter::bytes as readable;
 use super::store::{Present, Store};
 
-/// The table's lines.
+/// The lines of the table.
 pub(crate) fn lines(manifest: &Manifest, store: &Store) -> Vec<String> {
-    let head = ["name", "kind", "size", "checked by", "terms", "", "what it is"].map(str::to_owned);
+    let head =
+        ["name", "kind", "size", "checked by", "terms", "", "description"].map(str::to_owned);
     let rows: Vec<[String; 7]> =
         std::iter::once(head).chain(manifest.datasets.iter().map(|set| row(set, store))).collect();
     let width = |column: usize| {
@@ -22,10 +23,10 @@ pub(crate) fn lines(manifest: &Manifest, store: &Store) -> Vec<String> {
         .collect();
     lines.push(String::new());
     lines.push(
-        "checked by pin: no hash is published, so the one of the first fetch is kept in pins.toml"
+        "checked by pin: no hash is published, so that of the first download is kept in pins.toml"
             .to_owned(),
     );
-    lines.push("terms non-commercial: add --accept-licence".to_owned());
+    lines.push("terms non-commercial: add --accept-license".to_owned());
     lines
 }
 
@@ -41,7 +42,7 @@ fn row(set: &DataSet, store: &Store) -> [String; 7] {
         (true, _) => "hashes",
     };
     let terms = match set.terms {
-        Terms::Open => set.licence.split(' ').next().unwrap_or_default(),
+        Terms::Open => set.license.split(' ').next().unwrap_or_default(),
         Terms::NonCommercial => "non-commercial",
         Terms::Unstated => "not stated",
     };

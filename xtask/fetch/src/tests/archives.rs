@@ -1,4 +1,4 @@
-//! Hostile and merely odd archives.
+//! Hostile and unusual archives.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -13,12 +13,12 @@ use zip::write::SimpleFileOptions;
 use crate::fetch::archive::unpack;
 use crate::fetch::hashes::hex;
 use crate::fetch::manifest::Packing;
-use crate::fetch::names::LeftOut;
+use crate::fetch::names::SkipReason;
 use crate::fetch::unpack::{Contents, Limits};
 
 const LIMITS: Limits = Limits { entries: 100, bytes: 1 << 20 };
 
-/// A tar archive of members of any kind and name, gzipped.
+/// A gzipped tar archive with members of any kind and name.
 pub(super) struct TarGz(Vec<u8>);
 
 impl TarGz {
@@ -30,7 +30,7 @@ impl TarGz {
         self.member(EntryType::Regular, name, body)
     }
 
-    /// Writes the header by hand: the library refuses most of what is tested here.
+    /// Writes the header by hand, because the library rejects most of what is tested here.
     pub(super) fn member(mut self, kind: EntryType, name: &[u8], body: &[u8]) -> Self {
         let mut header = Header::new_gnu();
         header.as_old_mut().name[..name.len().min(100)]
@@ -68,7 +68,7 @@ pub(super) fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Replaces a name of the same length everywhere: what the writer refuses to write.
+/// Replaces a name by another of the same length everywhere, for names that the writer rejects.
 fn renamed(mut archive: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut n = 0;
@@ -78,7 +78,7 @@ fn renamed(mut archive: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
             n += 1;
         }
     }
-    assert!(n >= 2, "the name stands before the member and in the directory");
+    assert!(n >= 2, "the name occurs before the member and in the directory");
     archive
 }
 
@@ -106,18 +106,18 @@ impl Unpacked {
     }
 
     /// Number of members left out for each reason.
-    fn left_out(&self) -> BTreeMap<LeftOut, u64> {
+    fn left_out(&self) -> BTreeMap<SkipReason, u64> {
         self.contents().left_out.iter().map(|(&why, omitted)| (why, omitted.n)).collect()
     }
 
-    /// All files below the target, as paths and texts. Nothing may lie beside it.
+    /// All files below the target, as paths and contents. Nothing may be written outside it.
     fn files(&self) -> Vec<(String, Vec<u8>)> {
         let target = self.folder.path().join("target");
         let mut all = files_below(self.folder.path());
         all.retain(|path| path != &self.folder.path().join("archive"));
         all.iter()
             .map(|path| {
-                let inside = path.strip_prefix(&target).expect("nothing lies outside the target");
+                let inside = path.strip_prefix(&target).expect("nothing is outside the target");
                 assert!(!path.is_symlink());
                 (inside.to_str().unwrap().replace('\\', "/"), std::fs::read(path).unwrap())
             })
@@ -154,15 +154,15 @@ fn nothing_is_written_outside_the_target() {
         .file(b"good/song.mid", b"6");
     let result = unpacked(&tar.bytes(), Packing::TarGz, LIMITS);
     assert_eq!(result.files(), [("good/song.mid".to_owned(), b"6".to_vec())]);
-    assert_eq!(result.left_out(), BTreeMap::from([(LeftOut::Outside, 5)]));
-    assert_eq!(result.contents().left_out[&LeftOut::Outside].examples.len(), 3);
+    assert_eq!(result.left_out(), BTreeMap::from([(SkipReason::Outside, 5)]));
+    assert_eq!(result.contents().left_out[&SkipReason::Outside].examples.len(), 3);
     assert!(!Path::new("/tmp/controlgen-evil.mid").exists());
 
     let zip = zip_of(&[("xx/evil1.mid", b"1"), ("ab/evil2.mid", b"2"), ("good.mid", b"3")]);
     let zip = renamed(renamed(zip, b"xx/evil1", b"../evil1"), b"ab/evil2", b"/tmp/evl");
     let result = unpacked(&zip, Packing::Zip, LIMITS);
     assert_eq!(result.names(), ["good.mid"]);
-    assert_eq!(result.left_out(), BTreeMap::from([(LeftOut::Outside, 2)]));
+    assert_eq!(result.left_out(), BTreeMap::from([(SkipReason::Outside, 2)]));
 }
 
 #[test]
@@ -175,7 +175,10 @@ fn a_link_is_never_made_so_nothing_is_written_through_one() {
         .member(EntryType::Char, b"null", b"");
     let result = unpacked(&tar.bytes(), Packing::TarGz, LIMITS);
     assert_eq!(result.files(), [("out/passwd".to_owned(), b"x".to_vec())]);
-    assert_eq!(result.left_out(), BTreeMap::from([(LeftOut::Link, 2), (LeftOut::Special, 2)]));
+    assert_eq!(
+        result.left_out(),
+        BTreeMap::from([(SkipReason::Link, 2), (SkipReason::Special, 2)])
+    );
 
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     zip.add_symlink("out", "/etc", SimpleFileOptions::default()).unwrap();
@@ -184,7 +187,7 @@ fn a_link_is_never_made_so_nothing_is_written_through_one() {
     let zip = zip.finish().unwrap().into_inner();
     let result = unpacked(&zip, Packing::Zip, LIMITS);
     assert_eq!(result.names(), ["out/passwd"]);
-    assert_eq!(result.left_out(), BTreeMap::from([(LeftOut::Link, 1)]));
+    assert_eq!(result.left_out(), BTreeMap::from([(SkipReason::Link, 1)]));
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn too_many_members_and_too_many_bytes_are_refused() {
     let error = unpacked(&many.bytes(), Packing::TarGz, LIMITS).error();
     assert!(error.ends_with("it has more than 100 members, the limit of this data set"), "{error}");
 
-    // A megabyte and one byte of zeros: a kilobyte packed.
+    // 1 MiB and one byte of zeros: a kilobyte when packed.
     let bomb = vec![0; (1 << 20) + 1];
     let packed = TarGz::new().file(b"bomb.mid", &bomb).bytes();
     assert!(packed.len() < 20_000);
@@ -202,7 +205,7 @@ fn too_many_members_and_too_many_bytes_are_refused() {
     let error = unpacked(&zip_of(&[("bomb.mid", &bomb)]), Packing::Zip, LIMITS).error();
     assert!(error.contains("unpacks to more than 1048576 bytes"), "{error}");
 
-    // Bytes that are skipped must be unpacked, too: the stream has its own limit.
+    // Skipped bytes must be unpacked, too, so the stream has its own limit.
     let hidden = vec![0; 4 << 20];
     let packed = TarGz::new().file(b"../bomb.mid", &hidden).file(b"ok", b"").bytes();
     let error = unpacked(&packed, Packing::TarGz, LIMITS).error();
@@ -257,7 +260,7 @@ fn members_of_one_name_are_all_kept_unless_they_are_the_same() {
         result.files(),
         expected.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
     );
-    let left_out = BTreeMap::from([(LeftOut::Repeated, 1), (LeftOut::Conflict, 2)]);
+    let left_out = BTreeMap::from([(SkipReason::Repeated, 1), (SkipReason::Conflict, 2)]);
     assert_eq!(result.left_out(), left_out);
 
     let zip = renamed(zip_of(&[("s1.mid", b"one"), ("s2.mid", b"two")]), b"s2.mid", b"s1.mid");
@@ -275,14 +278,14 @@ fn members_are_checked_against_the_md5_in_their_names() {
         .file(b"lmd_full/readme.mid", b"has no md5 to check");
     let result = unpacked(&tar.bytes(), Packing::TarGz, LIMITS);
     assert_eq!(result.names(), [std::str::from_utf8(good).unwrap(), "lmd_full/readme.mid"]);
-    assert_eq!(result.left_out(), BTreeMap::from([(LeftOut::WrongMd5, 1)]));
+    assert_eq!(result.left_out(), BTreeMap::from([(SkipReason::WrongMd5, 1)]));
 }
 
 #[test]
 fn damaged_archives_are_refused() {
     let tar = TarGz::new().file(b"a.mid", &super::faults::content()).bytes();
     for (archive, what) in [
-        (tar[..tar.len() / 2].to_vec(), "cut in its middle"),
+        (tar[..tar.len() / 2].to_vec(), "truncated"),
         (tar[..tar.len() - 4].to_vec(), "without its checksum"),
         (b"<html>not found</html>".to_vec(), "a web page"),
         (Vec::new(), "empty"),
@@ -296,7 +299,7 @@ fn damaged_archives_are_refused() {
 
     let zip = zip_of(&[("a.mid", &super::faults::content())]);
     for (archive, what) in [
-        (zip[..zip.len() / 2].to_vec(), "cut in its middle"),
+        (zip[..zip.len() / 2].to_vec(), "truncated"),
         (b"<html>not found</html>".to_vec(), "a web page"),
         (Vec::new(), "empty"),
     ] {
@@ -315,7 +318,7 @@ fn contents_have_the_hash_of_a_list_of_their_hashes() {
     let one = unpacked(&zip_of(&[("b/c.mid", b"two"), ("a.mid", b"one")]), Packing::Zip, LIMITS);
     assert_eq!(one.contents().sha256, sum(&list));
     assert_eq!((one.contents().n_files, one.contents().bytes), (2, 6));
-    // Packed otherwise and in another order, it is the same.
+    // Packed differently and in another order, the contents are the same.
     let tar = TarGz::new().file(b"./a.mid", b"one").file(b"b/c.mid", b"two").bytes();
     let two = unpacked(&tar, Packing::TarGz, LIMITS);
     assert_eq!(two.contents().sha256, one.contents().sha256);

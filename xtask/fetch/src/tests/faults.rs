@@ -1,24 +1,24 @@
-//! What a download does about each fault of a server.
+//! FetchOptions a download handles each fault of a server.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::server::{Server, announced, good, send};
-use crate::fetch::download::{Downloaded, Patience, Wanted, download};
-use crate::fetch::hashes::{Expected, Found};
+use crate::fetch::download::{Downloaded, RetryPolicy, Wanted, download};
+use crate::fetch::hashes::{Expected, FileHashes};
 use crate::fetch::transfer::Network;
 
-/// 200 kB that repeat nowhere, so that a piece in the wrong place is seen.
+/// 200 kB without repetition, so that a misplaced part is noticed.
 pub(super) fn content() -> Vec<u8> {
     (0_u32..50_000).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
 }
 
-pub(super) fn patience() -> Patience {
-    Patience {
-        connect: Duration::from_secs(5),
-        silence: Duration::from_millis(300),
-        pause: Duration::from_millis(1),
-        fruitless: 3,
+pub(super) fn retry() -> RetryPolicy {
+    RetryPolicy {
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_millis(300),
+        backoff: Duration::from_millis(1),
+        max_fruitless: 3,
     }
 }
 
@@ -28,19 +28,19 @@ struct Download {
 }
 
 impl Download {
-    /// Wants [`content`], of which size and hash are known.
+    /// Expects [`content`], whose size and hash are known.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("right");
         std::fs::write(&path, content()).unwrap();
-        let found = Found::of(&path).unwrap();
+        let found = FileHashes::of(&path).unwrap();
         let expected = Expected { sha256: Some(found.sha256), ..Expected::default() };
         let bytes = Some(found.bytes);
         let wanted = Wanted { name: "set.zip".to_owned(), bytes, limit: 1 << 20, expected };
         Self { folder, wanted }
     }
 
-    /// Wants something of which nothing is known.
+    /// Expects a file of which nothing is known.
     fn unknown() -> Self {
         let mut download = Self::new();
         download.wanted.bytes = None;
@@ -57,7 +57,7 @@ impl Download {
     }
 
     fn run(&self, urls: &[String]) -> anyhow::Result<Downloaded> {
-        download(&Network::new(patience()), &self.wanted, urls, &self.file())
+        download(&Network::new(retry()), &self.wanted, urls, &self.file())
     }
 
     fn succeeds(&self, server: &Server) {
@@ -101,7 +101,7 @@ fn a_killed_download_goes_on_in_the_next_run() {
 fn a_server_that_never_brings_anything_new_is_given_up() {
     let server = Server::start(|request, stream| announced(request, stream, &content(), 0));
     let error = Download::new().fails(&server);
-    assert!(error.contains("given up after 3 attempts that brought nothing new"), "{error}");
+    assert!(error.contains("gave up after 3 attempts without new data"), "{error}");
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -163,7 +163,7 @@ fn a_part_that_is_longer_than_the_file_is_thrown_away() {
 }
 
 #[test]
-fn a_damaged_part_costs_one_download_anew() {
+fn a_damaged_part_costs_one_more_download() {
     let server = Server::of(content());
     let download = Download::new();
     std::fs::write(download.part(), vec![7; 1000]).unwrap();
@@ -181,8 +181,8 @@ fn wrong_bytes_are_refused_and_both_hashes_named() {
     let error = download.fails(&server);
     let right = download.wanted.expected.sha256.clone().unwrap();
     assert!(error.starts_with("URL: its sha256 is "), "{error}");
-    assert!(error.ends_with(&format!(", but should be {right}")), "{error}");
-    // Nothing is left that a later run would build on.
+    assert!(error.ends_with(&format!(", but it should be {right}")), "{error}");
+    // Nothing is left for a later run to resume.
     assert!(!download.part().exists());
     assert_eq!(server.requests().len(), 1);
 }
@@ -197,7 +197,7 @@ fn a_mirror_is_asked_when_the_publisher_has_the_wrong_bytes() {
     let urls = [gone.url("a"), bad.url("b")];
     std::fs::remove_file(download.file()).unwrap();
     let error = format!("{:#}", download.run(&urls).unwrap_err());
-    assert!(error.starts_with("no address gave set.zip:\n"), "{error}");
+    assert!(error.starts_with("no URL gave set.zip:\n"), "{error}");
     assert!(error.contains("410 Gone") && error.contains("its sha256 is"), "{error}");
 }
 
@@ -229,7 +229,7 @@ fn a_size_that_is_not_the_manifests_is_refused_before_a_byte_is_read() {
 
 #[test]
 fn more_than_was_announced_is_not_written() {
-    // No length at all, and no end: the manifest's size ends it.
+    // No length at all, and no end: the manifest's size limits it.
     let server = Server::start(|_, stream| {
         send(stream, "200 OK", &[], &content())?;
         (0..200).try_for_each(|_| std::io::Write::write_all(stream, &content()))
@@ -238,9 +238,9 @@ fn more_than_was_announced_is_not_written() {
     let error = download.fails(&server);
     assert_eq!(error, "URL: the server sends more than 200000 bytes");
     assert!(!download.part().exists());
-    // Nothing known: the limit ends it.
+    // Nothing is known: the general limit applies.
     assert_eq!(Download::unknown().fails(&server), "URL: the server sends more than 1048576 bytes");
-    // More than its own length says: the rest is not read.
+    // More than the announced length: the rest is not read.
     let server = Server::start(|_, stream| {
         let long = [content(), content()].concat();
         send(stream, "200 OK", &[("Content-Length", "200000")], &long)
@@ -281,7 +281,7 @@ fn a_redirect_loop_and_other_schemes_end() {
     let server =
         Server::start(|_, stream| send(stream, "302 Found", &[("Location", "/set.zip")], b""));
     let error = Download::new().fails(&server);
-    assert_eq!(error, "URL: the server sends us round: more than 8 redirects");
+    assert_eq!(error, "URL: more than 8 redirects");
     assert!(server.requests().len() <= 10);
     for location in ["file:///etc/passwd", "ftp://127.0.0.1/set.zip", ""] {
         let server = Server::start(move |_, stream| {
@@ -297,14 +297,14 @@ fn a_slow_server_is_waited_for_and_a_silent_one_is_not() {
     let server = Server::start(|request, stream| {
         let bytes = content();
         match request.n {
-            // Slow all the time, never silent for long.
+            // Slow all the time, but never silent for long.
             0 => {
                 send(stream, "200 OK", &[("Content-Length", "200000")], b"")?;
                 for piece in bytes[..100_000].chunks(10_000) {
                     std::io::Write::write_all(stream, piece)?;
                     std::thread::sleep(Duration::from_millis(60));
                 }
-                // And now for good.
+                // And now silent for good.
                 std::thread::sleep(Duration::from_secs(4));
                 Ok(())
             }
@@ -343,7 +343,7 @@ fn web_pages_and_packed_answers_are_not_data() {
     let server =
         Server::start(|_, stream| send(stream, "200 OK", &[("Content-Encoding", "gzip")], b"x"));
     let error = Download::unknown().fails(&server);
-    assert!(error.contains("packed it by the way (gzip)"), "{error}");
+    assert!(error.contains("compressed it in transit (gzip)"), "{error}");
 }
 
 #[test]

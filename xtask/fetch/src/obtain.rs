@@ -1,4 +1,4 @@
-//! A data set's files: got, checked, unpacked, and moved to their place.
+//! Gets, verifies and unpacks a data set's files, and moves them to their final place.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,52 +7,53 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::unpack;
 use super::download::{Wanted, download};
-use super::hashes::Found;
+use super::hashes::FileHashes;
 use super::manifest::{DataSet, Pinned, RemoteFile, is_file_name};
 use super::meter::bytes as readable;
-use super::source::{From, Source, beside, source};
+use super::source::{Mirror, Source, sibling_url, source};
 use super::store::{Stamp, StampedFile, Store};
 use super::transfer::Network;
 use super::unpack::{Contents, Limits};
 use crate::process::say;
 
-/// A weights manifest is some kilobytes.
+/// A weights manifest has a few kilobytes.
 const MAX_LISTING_BYTES: u64 = 16 << 20;
-/// The largest published model has some hundred files of 4 MiB.
+/// The largest published model has a few hundred files of 4 MiB.
 const MAX_LISTED_FILES: usize = 2000;
 
 /// Fetches data sets.
 pub(crate) struct Fetcher {
     pub(crate) store: Store,
     pub(crate) network: Network,
-    pub(crate) from: Option<From>,
-    pub(crate) accept_licence: bool,
+    pub(crate) from: Option<Mirror>,
+    pub(crate) accept_license: bool,
     pub(crate) keep_archives: bool,
 }
 
-/// A file that is here and checked.
+/// A verified file on disk.
 struct Obtained {
     path: PathBuf,
-    /// Whether it is ours to move.
+    /// Whether we may move it.
     own: bool,
-    found: Found,
+    found: FileHashes,
     source: String,
     verified: Option<String>,
 }
 
 impl Fetcher {
-    /// Gets all of a data set that is not there. Needs its lock.
+    /// Gets everything of a data set that is missing. The caller must hold its lock.
     pub(crate) fn obtain(&self, set: &DataSet) -> Result<Stamp> {
         let work = self.store.work(set);
         let target = work.join("unpacked");
         if target.exists() {
-            // Of a run that was killed.
+            // Left by a run that was killed.
             std::fs::remove_dir_all(&target)
                 .with_context(|| format!("can't remove {}", target.display()))?;
         }
         std::fs::create_dir_all(&target)
             .with_context(|| format!("can't create {}", target.display()))?;
-        // First all, then each to its place: so what has come is not lost when the next one fails.
+        // First get all files, then move each to its place, so that downloaded files are not lost
+        // if the next one fails.
         let mut files = set.files.clone();
         let mut all = Vec::new();
         while let Some(file) = files.get(all.len()).cloned() {
@@ -73,7 +74,7 @@ impl Fetcher {
             let path = obtained.path.clone();
             let placed = self.place(set, &file, obtained, &target);
             if placed.is_err() && doubtful {
-                // A later run must not find it finished.
+                // A later run must not take it for a finished file.
                 let _ = std::fs::remove_file(path);
             }
             let placed = placed.with_context(|| file.name.clone())?;
@@ -90,16 +91,16 @@ impl Fetcher {
         Ok(stamp)
     }
 
-    /// Gets a file and compares it with all that is known of it.
+    /// Gets a file and compares it with everything that is known about it.
     fn get(&self, set: &DataSet, file: &RemoteFile, work: &Path) -> Result<Obtained> {
         let limit = if file.lists_more { MAX_LISTING_BYTES } else { set.max_bytes };
         let wanted = Wanted::new(file, limit);
         let (path, own, found, source, verified) = match source(set, file, self.from.as_ref())? {
             Source::Local(path) => {
-                let found = Found::of(&path)?;
+                let found = FileHashes::of(&path)?;
                 let verified = wanted
                     .verify(&found)
-                    .with_context(|| format!("{} is not what it should be", path.display()))?;
+                    .with_context(|| format!("{} failed verification", path.display()))?;
                 let source = path.display().to_string();
                 (path, false, found, source, verified)
             }
@@ -124,7 +125,7 @@ impl Fetcher {
         Ok(Obtained { path, own, found, source, verified })
     }
 
-    /// Puts a file, or what it unpacks to, into the target, and pins it if no hash is known.
+    /// Puts a file, or its unpacked contents, into the target, and pins it if no hash is known.
     fn place(
         &self,
         set: &DataSet,
@@ -158,7 +159,7 @@ impl Fetcher {
             .map_or((1, found.bytes), |contents| (contents.n_files, contents.bytes));
         if contents.is_none() || (self.keep_archives && own) {
             let place = target.join(&file.name);
-            ensure!(!place.exists(), "an archive of this set holds a {}, too", file.name);
+            ensure!(!place.exists(), "an archive of this data set also contains {}", file.name);
             let put = if own {
                 std::fs::rename(&path, &place)
             } else {
@@ -192,12 +193,12 @@ struct Placed {
     file: StampedFile,
 }
 
-/// A file that an earlier run downloaded before it was killed.
-fn finished(wanted: &Wanted, path: &Path) -> Result<Option<(Found, Option<&'static str>)>> {
+/// A file that an earlier run had downloaded before it was killed.
+fn finished(wanted: &Wanted, path: &Path) -> Result<Option<(FileHashes, Option<&'static str>)>> {
     if !path.exists() {
         return Ok(None);
     }
-    let found = Found::of(path)?;
+    let found = FileHashes::of(path)?;
     if let Ok(verified) = wanted.verify(&found) {
         return Ok(Some((found, verified)));
     }
@@ -205,10 +206,10 @@ fn finished(wanted: &Wanted, path: &Path) -> Result<Option<(Found, Option<&'stat
     Ok(None)
 }
 
-/// The files that a magenta-js weights manifest names: `[{"paths": [NAME, …], …}, …]`.
+/// The files listed in a magenta-js weights manifest: `[{"paths": [NAME, …], …}, …]`.
 fn listed(file: &RemoteFile, path: &Path) -> Result<Vec<RemoteFile>> {
     let text = std::fs::read_to_string(path)?;
-    let groups: serde_json::Value = serde_json::from_str(&text).context("it is no JSON")?;
+    let groups: serde_json::Value = serde_json::from_str(&text).context("it is not JSON")?;
     let names: Vec<&str> = groups
         .as_array()
         .into_iter()
@@ -217,19 +218,19 @@ fn listed(file: &RemoteFile, path: &Path) -> Result<Vec<RemoteFile>> {
         .flatten()
         .map(|name| name.as_str().filter(|name| is_file_name(name)))
         .collect::<Option<_>>()
-        .context("it names a file that is no plain name")?;
-    ensure!(!names.is_empty(), "it is no weights manifest: it names no files");
-    ensure!(names.len() <= MAX_LISTED_FILES, "it names more than {MAX_LISTED_FILES} files");
+        .context("it lists a file without a plain name")?;
+    ensure!(!names.is_empty(), "it is not a weights manifest: it lists no files");
+    ensure!(names.len() <= MAX_LISTED_FILES, "it lists more than {MAX_LISTED_FILES} files");
     Ok(names
         .into_iter()
         .map(|name| {
-            let urls = file.urls.iter().filter_map(|url| beside(url, name)).collect();
+            let urls = file.urls.iter().filter_map(|url| sibling_url(url, name)).collect();
             RemoteFile::unknown(name.to_owned(), urls)
         })
         .collect())
 }
 
-/// What was left out, said and kept.
+/// Reports and returns the members that were left out.
 fn left_out(contents: &Contents) -> BTreeMap<String, (u64, Vec<String>)> {
     contents
         .left_out

@@ -1,4 +1,4 @@
-//! Progress of a transfer or of unpacking: a bar on a terminal, a line every ten seconds otherwise.
+//! Progress of a transfer or of unpacking: a bar on a terminal, otherwise a line every ten seconds.
 
 use std::io::{self, IsTerminal, Read};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::process::say;
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How far a transfer is.
+/// The progress of a transfer.
 pub(crate) struct Meter {
     what: String,
     total: Option<u64>,
@@ -20,14 +20,14 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Begins at `first` bytes, which were there before.
+    /// Starts at `first` bytes, which were already present.
     pub(crate) fn new(what: &str, first: u64, total: Option<u64>) -> Self {
         let bar = io::stderr().is_terminal().then(|| bar(what, first, total));
         let now = Instant::now();
         Self { what: what.to_owned(), total, first, start: now, last_line: now, bar }
     }
 
-    /// Shows that `done` bytes are there.
+    /// Shows that `done` bytes are present.
     pub(crate) fn at(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
@@ -39,7 +39,7 @@ impl Meter {
     }
 }
 
-/// A stream that shows how much of it was read.
+/// A stream that reports how much of it has been read.
 pub(crate) struct Metered<R> {
     inner: R,
     meter: Meter,
@@ -71,7 +71,8 @@ impl Drop for Meter {
 
 fn bar(what: &str, first: u64, total: Option<u64>) -> ProgressBar {
     let template = if total.is_some() {
-        "{prefix} {wide_bar:.cyan/dim} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left"
+        "{prefix} {wide_bar:.cyan/dim} {binary_bytes}/{binary_total_bytes}  \
+         {binary_bytes_per_sec}  {eta} left"
     } else {
         "{prefix} {spinner} {binary_bytes}  {binary_bytes_per_sec}"
     };
@@ -98,7 +99,7 @@ fn line(what: &str, done: u64, total: Option<u64>, moved: u64, seconds: f64) -> 
     format!("{what}: {}{of}, {}/s{left}", bytes(done), amount(rate))
 }
 
-/// A number of bytes for people.
+/// Formats a number of bytes.
 pub(crate) fn bytes(n: u64) -> String {
     amount(n as f64)
 }
@@ -130,8 +131,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_rate_and_time_left() {
-        // 10 MiB were there, 20 more came in 10 s: 2 MiB/s, and 70 are missing.
+    fn a_line_shows_rate_and_time_left() {
+        // 10 MiB were present, 20 more came in 10 s: 2 MiB/s, and 70 are missing.
         let mib = 1 << 20;
         let text = line("a.zip", 30 * mib, Some(100 * mib), 20 * mib, 10.0);
         assert_eq!(text, "a.zip: 30.0 MiB of 100 MiB (30 %), 2.0 MiB/s, 35 s left");

@@ -1,4 +1,4 @@
-//! One request for a file, or for the rest of it, and what the answer may be.
+//! One request for a file or for the rest of it, and the possible responses.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,67 +8,67 @@ use anyhow::{Context, Error, Result, anyhow};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, ResponseExt};
 
-use super::download::{Part, PartState, Patience, Wanted};
+use super::download::{Part, PartState, RetryPolicy, Wanted};
 use super::manifest::is_url;
 use super::meter::{Meter, bytes as readable};
 use crate::process::say;
 
 const REDIRECTS: u32 = 8;
-/// The longest that we let a server send us away.
+/// Maximum delay that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 const USER_AGENT: &str = concat!("controlgen-xtask/", env!("CARGO_PKG_VERSION"));
 
-/// The way to servers.
+/// The HTTP client.
 pub(crate) struct Network {
     agent: Agent,
-    pub(crate) patience: Patience,
+    pub(crate) retry: RetryPolicy,
 }
 
-/// Why a request did not bring the whole file.
+/// Why a request did not return the whole file.
 pub(crate) enum Failure {
-    /// Another attempt would end the same way.
-    Final(Error),
-    /// Another attempt may go on.
-    Passing { error: Error, wait: Option<Duration> },
+    /// Another attempt would fail in the same way.
+    Permanent(Error),
+    /// Another attempt may succeed.
+    Transient { error: Error, wait: Option<Duration> },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Final(error)
+        Self::Permanent(error)
     }
 }
 
-fn passing(error: Error) -> Failure {
-    Failure::Passing { error, wait: None }
+fn transient(error: Error) -> Failure {
+    Failure::Transient { error, wait: None }
 }
 
-/// The part of a file that an answer holds.
+/// The part of a file that a response contains.
 struct Answer {
     first: u64,
-    /// The whole file's size, if it is told.
+    /// The size of the whole file, if known.
     total: Option<u64>,
 }
 
 impl Network {
-    pub(crate) fn new(patience: Patience) -> Self {
-        // Proxies are taken from the environment, as everywhere.
+    pub(crate) fn new(retry: RetryPolicy) -> Self {
+        // Proxies are taken from the environment, as usual.
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(REDIRECTS)
             .max_redirects_will_error(true)
             .max_idle_connections(0)
-            .timeout_connect(Some(patience.connect))
-            .timeout_recv_response(Some(patience.silence))
-            .timeout_per_read(Some(patience.silence))
+            .timeout_connect(Some(retry.connect_timeout))
+            .timeout_recv_response(Some(retry.read_timeout))
+            .timeout_per_read(Some(retry.read_timeout))
             .user_agent(USER_AGENT)
             .build();
-        Self { agent: config.into(), patience }
+        Self { agent: config.into(), retry }
     }
 
-    /// Asks for what is missing of a file and adds it to the part.
+    /// Requests the missing part of a file and appends it to the part.
     pub(crate) fn transfer(&self, wanted: &Wanted, url: &str, part: &Part) -> Result<(), Failure> {
         let have = part.len();
-        // Packed by the way, sizes and ranges would mean other bytes.
+        // If the body were compressed in transit, sizes and ranges would refer to different bytes.
         let mut request = self.agent.get(url).header("Accept-Encoding", "identity");
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));
@@ -80,7 +80,7 @@ impl Network {
         let mut response = request.call().map_err(of_request)?;
         let Some(answer) = judge(&response, wanted, url, part, have)? else { return Ok(()) };
         if have > 0 && answer.first == 0 {
-            say(&format!("{}: the server begins again at its first byte", wanted.name));
+            say(&format!("{}: the server starts again from the first byte", wanted.name));
         }
         let state = PartState { url: url.to_owned(), validator: validator(&response) };
         if answer.first == 0 {
@@ -91,7 +91,7 @@ impl Network {
     }
 }
 
-/// What an answer holds; none if nothing is missing.
+/// The contents of a response; `None` if nothing is missing.
 fn judge(
     response: &Response<Body>,
     wanted: &Wanted,
@@ -108,8 +108,8 @@ fn judge(
                 Some((first, total)) if first == have => Answer { first, total },
                 _ => {
                     part.clear()?;
-                    return Err(passing(anyhow!(
-                        "asked for the bytes from {have} on, the server sent {range:?}"
+                    return Err(transient(anyhow!(
+                        "bytes from {have} on were requested, but the server sent {range:?}"
                     )));
                 }
             }
@@ -120,20 +120,22 @@ fn judge(
                 return Ok(None);
             }
             part.clear()?;
-            return Err(passing(anyhow!("the server has no bytes from {have} on ({range:?})")));
+            return Err(transient(anyhow!("the server has no bytes from {have} on ({range:?})")));
         }
         _ => return Err(of_status(response)),
     };
     let encoding = header(response, "content-encoding").unwrap_or("identity");
     if encoding != "identity" {
-        return Err(Failure::Final(anyhow!("the server packed it by the way ({encoding})")));
+        return Err(Failure::Permanent(anyhow!(
+            "the server compressed it in transit ({encoding})"
+        )));
     }
     if header(response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
-        return Err(Failure::Final(anyhow!("the server answered with a web page")));
+        return Err(Failure::Permanent(anyhow!("the server answered with a web page")));
     }
     let end = response.get_uri().scheme_str().unwrap_or_default();
     if url.starts_with("https:") && end != "https" && !wanted.expected.is_known() {
-        return Err(Failure::Final(anyhow!(
+        return Err(Failure::Permanent(anyhow!(
             "it was redirected to {end}, which anybody on the way can change, and there is no \
              hash to show it"
         )));
@@ -141,13 +143,13 @@ fn judge(
     if let (Some(total), Some(bytes)) = (answer.total, wanted.bytes)
         && total != bytes
     {
-        return Err(Failure::Final(anyhow!(
+        return Err(Failure::Permanent(anyhow!(
             "the server says that it has {total} bytes, but it should have {bytes}"
         )));
     }
     if answer.total.is_some_and(|total| total > wanted.limit) {
         let total = answer.total.map_or_else(String::new, readable);
-        return Err(Failure::Final(anyhow!(
+        return Err(Failure::Permanent(anyhow!(
             "the server says that it has {total}, more than the limit of {}",
             readable(wanted.limit)
         )));
@@ -155,7 +157,7 @@ fn judge(
     Ok(Some(answer))
 }
 
-/// Adds a body to the part.
+/// Appends a body to the part.
 fn receive(body: &mut Body, wanted: &Wanted, part: &Part, answer: &Answer) -> Result<(), Failure> {
     let can_t_write = || format!("can't write {}", part.path.display());
     let mut file: File =
@@ -173,12 +175,12 @@ fn receive(body: &mut Body, wanted: &Wanted, part: &Part, answer: &Answer) -> Re
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
                 let error = anyhow!("the connection broke after byte {at}: {error}");
-                return Err(passing(error));
+                return Err(transient(error));
             }
         };
         if at + n as u64 > most {
             part.clear()?;
-            return Err(Failure::Final(anyhow!("the server sends more than {most} bytes")));
+            return Err(Failure::Permanent(anyhow!("the server sends more than {most} bytes")));
         }
         file.write_all(&buffer[..n]).with_context(can_t_write)?;
         at += n as u64;
@@ -186,7 +188,7 @@ fn receive(body: &mut Body, wanted: &Wanted, part: &Part, answer: &Answer) -> Re
     }
     match total {
         Some(total) if at < total => {
-            Err(passing(anyhow!("the connection ended after {at} of {total} bytes")))
+            Err(transient(anyhow!("the connection ended after {at} of {total} bytes")))
         }
         _ => Ok(()),
     }
@@ -196,13 +198,14 @@ fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// What proves that a file is still the same: a strong `ETag`, or else `Last-Modified`.
+/// A validator that shows whether a file is still the same: a strong `ETag`, or else
+/// `Last-Modified`.
 fn validator(response: &Response<Body>) -> Option<String> {
     let etag = header(response, "etag").filter(|etag| etag.starts_with('"'));
     etag.or_else(|| header(response, "last-modified")).map(str::to_owned)
 }
 
-/// The first byte and the whole size of `bytes FIRST-LAST/TOTAL`, where TOTAL may be `*`.
+/// The first byte and the total size in `bytes FIRST-LAST/TOTAL`, where TOTAL may be `*`.
 fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -211,7 +214,7 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
         "*" => None,
         total => Some(total.parse().ok()?),
     };
-    // A server that sends less than the rest would only be asked again.
+    // If a server sends less than the rest, the next request asks for what is missing.
     (last >= first && total.is_none_or(|total| last < total)).then_some((first, total))
 }
 
@@ -224,26 +227,24 @@ fn of_status(response: &Response<Body>) -> Failure {
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
         );
     if !may_pass {
-        return Failure::Final(error);
+        return Failure::Permanent(error);
     }
     let wait = header(response, "retry-after").and_then(|text| text.trim().parse().ok());
-    Failure::Passing { error, wait: wait.map(|s| Duration::from_secs(s).min(LONGEST_WAIT)) }
+    Failure::Transient { error, wait: wait.map(|s| Duration::from_secs(s).min(LONGEST_WAIT)) }
 }
 
 fn of_request(error: ureq::Error) -> Failure {
     use ureq::Error as E;
     match error {
         E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::BodyStalled | E::Protocol(_) => {
-            passing(anyhow!("{error}"))
+            transient(anyhow!("{error}"))
         }
-        E::TooManyRedirects => {
-            Failure::Final(anyhow!("the server sends us round: more than {REDIRECTS} redirects"))
-        }
-        E::HostNotFound => Failure::Final(anyhow!("there is no such host, or no network")),
-        E::BadUri(address) if !is_url(&address) => {
-            Failure::Final(anyhow!("the server redirects to {address:?}, which is not of http"))
-        }
-        error => Failure::Final(anyhow!("{error}")),
+        E::TooManyRedirects => Failure::Permanent(anyhow!("more than {REDIRECTS} redirects")),
+        E::HostNotFound => Failure::Permanent(anyhow!("host not found, or no network")),
+        E::BadUri(address) if !is_url(&address) => Failure::Permanent(anyhow!(
+            "the server redirects to {address:?}, which is not an http URL"
+        )),
+        error => Failure::Permanent(anyhow!("{error}")),
     }
 }
 
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_that_make_no_sense_are_no_ranges() {
+    fn invalid_ranges_are_ignored() {
         assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
         assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
         for text in ["bytes 5-10/10", "bytes 9-5/10", "bytes */10", "5-9/10", "bytes -9/10", ""] {

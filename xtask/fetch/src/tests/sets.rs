@@ -1,4 +1,4 @@
-//! Whole data sets, from a manifest to their place.
+//! Complete data sets, from a manifest to their final place.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::archives::{TarGz, files_below, zip_of};
-use super::faults::patience;
+use super::faults::retry;
 use super::server::{Request, Server, good, send};
 use crate::fetch::fetch;
-use crate::fetch::hashes::Found;
+use crate::fetch::hashes::FileHashes;
 use crate::fetch::list;
 use crate::fetch::manifest::{DataSet, Manifest, Terms};
 use crate::fetch::obtain::Fetcher;
-use crate::fetch::source::From;
+use crate::fetch::source::Mirror;
 use crate::fetch::store::{STAMP, Stamp, Store};
 use crate::fetch::transfer::Network;
 use crate::process::root;
@@ -23,11 +23,11 @@ fn manifest(sets: &str) -> Manifest {
     Manifest::parse(&format!("{head}{sets}")).unwrap()
 }
 
-/// A set of one file, with further keys of it.
+/// A data set with one file and further keys for the file.
 fn set(name: &str, terms: &str, url: &str, file: &str, keys: &str) -> DataSet {
     let text = format!(
-        "[[dataset]]\nname = \"{name}\"\ntitle = \"A set\"\nkind = \"midi\"\nhome = \"http://home\"\n\
-         licence = \"CC\"\nterms = \"{terms}\"\nlayout = \"*.mid\"\n\
+        "[[dataset]]\nname = \"{name}\"\ntitle = \"A set\"\nkind = \"midi\"\n\
+         home = \"http://home\"\nlicense = \"CC\"\nterms = \"{terms}\"\nlayout = \"*.mid\"\n\
          [[dataset.file]]\nname = \"{file}\"\nurls = [\"{url}\"]\n{keys}\n"
     );
     manifest(&text).datasets[0].clone()
@@ -36,9 +36,9 @@ fn set(name: &str, terms: &str, url: &str, file: &str, keys: &str) -> DataSet {
 fn fetcher(root: &Path) -> Fetcher {
     Fetcher {
         store: Store::new(root.to_owned()),
-        network: Network::new(patience()),
+        network: Network::new(retry()),
         from: None,
-        accept_licence: false,
+        accept_license: false,
         keep_archives: false,
     }
 }
@@ -63,10 +63,10 @@ fn a_set_is_fetched_once() {
     let said = fetch(&fetcher, &set).unwrap();
     assert!(said.starts_with("tunes: 2 files, 6 B, unverified and pinned: t.zip"), "{said}");
     assert_eq!(names(&folder.path().join("tunes")), [STAMP, "midi/a.mid", "midi/b.mid"]);
-    // Only the lock files are left of the work.
+    // Only the lock files remain.
     assert_eq!(names(&folder.path().join(".fetch")), ["pins.lock", "tunes.lock"]);
     let said = fetch(&fetcher, &set).unwrap();
-    assert!(said.starts_with("tunes is there already: 2 files"), "{said}");
+    assert!(said.starts_with("tunes is already present: 2 files"), "{said}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -79,9 +79,9 @@ fn commercial_terms_are_asked_for_before_anything_is_fetched() {
     let mut fetcher = fetcher(folder.path());
     let error = fetch(&fetcher, &set).unwrap_err().to_string();
     assert!(error.contains("may not be used commercially (CC)"), "{error}");
-    assert!(error.contains("--accept-licence"), "{error}");
+    assert!(error.contains("--accept-license"), "{error}");
     assert!(server.requests().is_empty());
-    fetcher.accept_licence = true;
+    fetcher.accept_license = true;
     fetch(&fetcher, &set).unwrap();
 }
 
@@ -99,16 +99,16 @@ fn a_first_fetch_is_pinned_and_a_changed_file_refused() {
     let again = || std::fs::remove_dir_all(folder.path().join("model")).unwrap();
     again();
     let error = format!("{:#}", fetch(&fetcher, &set).unwrap_err());
-    assert!(error.contains("at the first fetch, from http://"), "{error}");
+    assert!(error.contains("at the first download, from http://"), "{error}");
     assert!(error.contains("remove \"model/m.tar\" from"), "{error}");
     assert!(!folder.path().join("model").exists());
-    // The wrong file is not kept, or each later run would find it finished.
+    // The wrong file is not kept, or each later run would take it for a finished one.
     fetch(&fetcher, &set).unwrap();
     assert_eq!(stamp(folder.path(), "model").files[0].verified.as_deref(), Some("pin"));
 }
 
 #[test]
-fn archives_that_are_packed_anew_are_pinned_by_their_contents() {
+fn archives_that_may_be_repacked_are_pinned_by_their_contents() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(|request, stream| {
         let members: [&[(&str, &[u8])]; 3] = [
@@ -141,23 +141,23 @@ fn copies_on_disk_are_checked_and_left_where_they_are() {
     let copies = tempfile::tempdir().unwrap();
     let copy = copies.path().join("t.tar.gz");
     std::fs::write(&copy, TarGz::new().file(b"a.mid", b"one").bytes()).unwrap();
-    let found = Found::of(&copy).unwrap();
+    let found = FileHashes::of(&copy).unwrap();
     let nowhere = "http://127.0.0.1:1/t.tar.gz";
     let keys = |sha256: &str| format!("unpack = \"tar.gz\"\nsha256 = \"{sha256}\"");
     let right = set("tunes", "open", nowhere, "t.tar.gz", &keys(&found.sha256));
     let wrong = set("tunes", "open", nowhere, "t.tar.gz", &keys(&"0".repeat(64)));
     let mut fetcher = fetcher(folder.path());
     for from in [copy.as_path(), copies.path()] {
-        fetcher.from = Some(From::new(from.as_os_str()).unwrap());
+        fetcher.from = Some(Mirror::new(from.as_os_str()).unwrap());
         let error = format!("{:#}", fetch(&fetcher, &wrong).unwrap_err());
-        assert!(error.contains(&found.sha256) && error.contains("is not what it should be"));
+        assert!(error.contains(&found.sha256) && error.contains("failed verification"));
         fetch(&fetcher, &right).unwrap();
         let stamp = stamp(folder.path(), "tunes");
         assert_eq!(stamp.files[0].verified.as_deref(), Some("sha256"));
         assert!(copy.exists());
         std::fs::remove_dir_all(folder.path().join("tunes")).unwrap();
     }
-    fetcher.from = Some(From::new(folder.path().as_os_str()).unwrap());
+    fetcher.from = Some(Mirror::new(folder.path().as_os_str()).unwrap());
     let error = format!("{:#}", fetch(&fetcher, &right).unwrap_err());
     assert!(error.contains("has no t.tar.gz"), "{error}");
 }
@@ -168,7 +168,7 @@ fn a_mirror_is_asked_in_place_of_the_publisher() {
     let server = Server::of(zip_of(&[("a.mid", b"one")]));
     let set = set("tunes", "open", "http://127.0.0.1:1/t.zip", "my t.zip", "unpack = \"zip\"");
     let mut fetcher = fetcher(folder.path());
-    fetcher.from = Some(From::new(OsStr::new(&server.url("mirror/"))).unwrap());
+    fetcher.from = Some(Mirror::new(OsStr::new(&server.url("mirror/"))).unwrap());
     fetcher.keep_archives = true;
     fetch(&fetcher, &set).unwrap();
     assert_eq!(server.requests()[0].path, "/mirror/my%20t.zip");
@@ -189,7 +189,7 @@ fn two_runs_at_once_fetch_once() {
         runs.map(|run| run.join().unwrap()).into()
     });
     assert_eq!(server.requests().len(), 1);
-    assert_eq!(said.iter().filter(|said| said.contains("is there by now")).count(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|said| said.contains("is present now")).count(), 1, "{said:?}");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_run_killed_while_it_unpacked_leaves_nothing_that_a_later_one_keeps() {
 }
 
 #[test]
-fn a_damaged_archive_without_a_hash_is_fetched_anew_by_the_next_run() {
+fn a_damaged_archive_without_a_hash_is_fetched_again_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(|request, stream| match request.n {
         0 => good(request, stream, b"no archive"),
@@ -213,7 +213,7 @@ fn a_damaged_archive_without_a_hash_is_fetched_anew_by_the_next_run() {
     });
     let set = set("tunes", "open", &server.url("t.zip"), "t.zip", "unpack = \"zip\"");
     let error = format!("{:#}", fetch(&fetcher(folder.path()), &set).unwrap_err());
-    assert!(error.contains("no zip archive"), "{error}");
+    assert!(error.contains("not a zip archive"), "{error}");
     assert!(!folder.path().join("pins.toml").exists());
     fetch(&fetcher(folder.path()), &set).unwrap();
 }
@@ -225,7 +225,7 @@ fn what_the_user_put_in_the_place_is_not_touched() {
     std::fs::create_dir(folder.path().join("tunes")).unwrap();
     std::fs::write(folder.path().join("tunes/mine.mid"), "x").unwrap();
     let error = fetch(&fetcher(folder.path()), &set).unwrap_err().to_string();
-    assert!(error.contains("was not made by this program"), "{error}");
+    assert!(error.contains("was not created by this program"), "{error}");
     assert_eq!(names(&folder.path().join("tunes")), ["mine.mid"]);
 }
 
@@ -249,7 +249,7 @@ fn the_files_that_a_weights_manifest_names_belong_to_the_set() {
     let expected = [STAMP, "group1-shard1of2", "group1-shard2of2", "weights.json"];
     assert_eq!(names(&folder.path().join("model")), expected);
 
-    // What came is kept while a later file is missing.
+    // Downloaded files are kept if a later file is missing.
     let patchy = Server::start(move |request, stream| match (request.n, request.path.as_str()) {
         (2, _) => send(stream, "404 Not Found", &[], b""),
         _ => answer(request, stream),
@@ -266,7 +266,7 @@ fn the_files_that_a_weights_manifest_names_belong_to_the_set() {
     let set =
         super::sets::set("evil", "unstated", &evil.url("w.json"), "w.json", "lists_more = true");
     let error = format!("{:#}", fetch(&fetcher(folder.path()), &set).unwrap_err());
-    assert!(error.contains("no plain name"), "{error}");
+    assert!(error.contains("without a plain name"), "{error}");
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn the_manifest_is_sound() {
     }
     assert!(manifest.find("lmd-full").unwrap().names_are_md5);
     for set in &manifest.datasets {
-        let non_commercial = set.licence.contains("-NC");
+        let non_commercial = set.license.contains("-NC");
         assert_eq!(set.terms == Terms::NonCommercial, non_commercial, "{}", set.name);
         if set.kind == "checkpoint" {
             assert!(!set.is_verifiable(), "{}", set.name);
@@ -294,20 +294,21 @@ fn the_manifest_is_sound() {
 }
 
 #[test]
-fn a_manifest_that_makes_no_sense_is_refused() {
+fn an_invalid_manifest_is_rejected() {
     let refused = |from: &str, to: &str| {
         let good = "format = \"controlgen.datasets\"\nversion = 1\n\
-             [[dataset]]\nname = \"a\"\ntitle = \"A\"\nkind = \"midi\"\nhome = \"h\"\nlicence = \"l\"\n\
-             terms = \"open\"\nlayout = \"x\"\n[[dataset.file]]\nname = \"f\"\nurls = [\"http://h/f\"]\n";
+             [[dataset]]\nname = \"a\"\ntitle = \"A\"\nkind = \"midi\"\nhome = \"h\"\n\
+             license = \"l\"\nterms = \"open\"\nlayout = \"x\"\n\
+             [[dataset.file]]\nname = \"f\"\nurls = [\"http://h/f\"]\n";
         Manifest::parse(good).unwrap();
         assert!(good.contains(from));
         format!("{:#}", Manifest::parse(&good.replace(from, to)).unwrap_err())
     };
-    assert!(refused("version = 1", "version = 2").contains("of version 2"));
-    assert!(refused("name = \"a\"", "name = \"../a\"").contains("a name is letters"));
-    assert!(refused("name = \"f\"", "name = \"x/f\"").contains("no plain name"));
-    assert!(refused("http://h/f", "ftp://h/f").contains("no address of http"));
+    assert!(refused("version = 1", "version = 2").contains("version 2"));
+    assert!(refused("name = \"a\"", "name = \"../a\"").contains("a name must consist of letters"));
+    assert!(refused("name = \"f\"", "name = \"x/f\"").contains("not a plain file name"));
+    assert!(refused("http://h/f", "ftp://h/f").contains("not an http or https URL"));
     assert!(refused("\"open\"", "\"opne\"").contains("opne"));
-    assert!(refused("name = \"f\"\n", "name = \"f\"\nmd5 = \"xyz\"\n").contains("32 lower-case"));
+    assert!(refused("name = \"f\"\n", "name = \"f\"\nmd5 = \"xyz\"\n").contains("32 lowercase"));
     assert!(refused("name = \"f\"\n", "name = \"f\"\nsha265 = \"x\"\n").contains("sha265"));
 }
