@@ -3,13 +3,13 @@
 
 use anyhow::Result;
 
-use crate::process::{cargo, say};
+use crate::process::{WORKSPACE, cargo, say};
 use crate::tidy;
 
 pub(crate) fn run() -> Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     tidy::run()?;
-    steps(&["--workspace", "--exclude", "cluster"])
+    steps(&WORKSPACE)
 }
 
 /// Only the crate `cluster`: the engine that it depends on takes longer to build than everything

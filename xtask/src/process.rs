@@ -26,6 +26,11 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map_or(manifest.clone(), PathBuf::from)
 }
 
+/// Selects every package but the cluster runner, whose engine takes longer to build than all the
+/// rest. One selection for all builds: another one has dependencies with other features, which
+/// would be built again.
+pub(crate) const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "cluster"];
+
 /// Runs `cargo` in the repository's root and prints how long it took.
 pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let start = Instant::now();
@@ -84,8 +89,13 @@ pub(crate) fn build_example(package: &str, name: &str) -> Result<PathBuf> {
 
 /// Like [`build_example`], with features of the crate in addition to its default ones.
 pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -> Result<PathBuf> {
+    let features: Vec<String> =
+        features.iter().map(|feature| format!("{package}/{feature}")).collect();
     let features = features.join(",");
-    let mut args = vec!["build", "--release", "--package", package, "--example", name];
+    // Of the whole workspace, so that dependencies have the same features as in every other build.
+    let mut args = vec!["build", "--release"];
+    args.extend(WORKSPACE);
+    args.extend(["--example", name]);
     if !features.is_empty() {
         args.extend(["--features", &features]);
     }
