@@ -107,7 +107,7 @@ impl Gridded {
         let units = units_per_step(converter);
         let per_quarter = i64::from(TICKS_PER_QUARTER / encoding.ticks_per_step()) * units;
         let mut index = stretches.index_at(start);
-        beat.add(start - stretches.list[index].start.min(start), stretches.ticks_per_quarter);
+        beat.add(start.saturating_sub(stretches.list[index].origin), stretches.ticks_per_quarter);
         let (bar, step, offset) = loop {
             let stretch = &stretches.list[index];
             let meter = stretch.meter?;

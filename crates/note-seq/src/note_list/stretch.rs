@@ -12,7 +12,7 @@ pub(super) struct Stretch {
     /// First tick of the file that belongs to it: before its first bar line by an upbeat.
     pub(super) start: i64,
     /// The tick of the file from which the grid is counted, and grid ticks from there to the first bar.
-    origin: i64,
+    pub(super) origin: i64,
     offset: i64,
     /// Number of the first bar: −1 for one that ends with an upbeat.
     pub(super) first_bar: i64,
