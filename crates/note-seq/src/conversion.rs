@@ -29,9 +29,11 @@ pub enum SkipReason {
     NoDrums,
     /// The instrument's program is not asked for. Counts instruments within segments.
     ProgramNotAllowed,
-    /// Every note of the instrument is too high or too low. Counts instruments within segments.
+    /// Every note of the instrument is too high or too low. Counts instruments within segments; of note
+    /// lists, the notes (and windows of nothing else) that transposing takes out of 0 to 127.
     PitchOutOfRange,
-    /// Every note of the instrument has velocity 0. Counts instruments within segments.
+    /// Every note of the instrument has velocity 0. Counts instruments within segments; of note lists,
+    /// notes.
     Silent,
     /// A melody or drum track is shorter than a window. Counts tracks.
     TooShort,
@@ -47,7 +49,8 @@ pub enum SkipReason {
     PartsDoNotMeet,
     /// The drum map does not know the pitch. Counts segments none of whose drums it knows; in grooves, notes.
     UnknownDrum,
-    /// The music is longer than the converter takes. Counts segments.
+    /// The music is longer than the converter takes. Counts segments; of note lists, notes after 2^40
+    /// ticks.
     TooLong,
     /// Chords are wanted and cannot be inferred, because the stretch is too long. Counts windows.
     NoChords,

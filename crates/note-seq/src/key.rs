@@ -1,7 +1,9 @@
 //! Keys: which one music is in, and how far it is from C major or A minor.
 
+mod profile;
 mod track;
 
+pub use profile::KeyProfile;
 pub use track::KeyTracker;
 
 use std::fmt;
@@ -11,12 +13,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::{KeySignature, Mode};
-
-/// Ratings of the twelve pitch classes in C major and C minor (Krumhansl and Kessler 1982).
-const MAJOR_PROFILE: [f64; 12] =
-    [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88];
-const MINOR_PROFILE: [f64; 12] =
-    [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17];
 
 /// A major or minor key.
 ///
@@ -114,9 +110,8 @@ impl Key {
         fifths.min(12 - fifths)
     }
 
-    /// The key whose profile (Krumhansl and Kessler 1982) correlates best with how long each pitch
-    /// class sounds; `None` if nothing sounds. Of equals the lower tonic counts, and major before
-    /// minor.
+    /// The key that fits best how long each pitch class sounds, by
+    /// [`KeyProfile::KRUMHANSL_KESSLER`]; `None` if nothing sounds.
     ///
     /// # Examples
     /// ```
@@ -129,49 +124,8 @@ impl Key {
     /// # Ok::<(), note_seq::UnknownKey>(())
     /// ```
     pub fn find(durations: &[f64; 12]) -> Option<Self> {
-        let fits = Self::correlations(durations)?;
-        let mut best = (Self::C_MAJOR, f64::NEG_INFINITY);
-        for tonic in 0..12 {
-            for is_minor in [false, true] {
-                let key = Self::new(tonic, is_minor);
-                if fits[key.index()] > best.1 {
-                    best = (key, fits[key.index()]);
-                }
-            }
-        }
-        Some(best.0)
+        KeyProfile::KRUMHANSL_KESSLER.find(durations)
     }
-
-    /// Pearson's correlation of how long each pitch class sounds with the profile of every key, by
-    /// [`Self::index`]; `None` if nothing sounds. All are 0 if all pitch classes sound equally long.
-    pub fn correlations(durations: &[f64; 12]) -> Option<[f64; Self::N]> {
-        if !durations.iter().any(|d| *d > 0.0) {
-            return None;
-        }
-        let centered = centered(durations);
-        let length = norm(&centered);
-        let mut fits = [0.0; Self::N];
-        for (mode, profile) in [MAJOR_PROFILE, MINOR_PROFILE].iter().enumerate() {
-            let profile = self::centered(profile);
-            let scale = length * norm(&profile);
-            for tonic in 0..12 {
-                // The scale degree of pitch class `i` is `i − tonic`.
-                let cross: f64 =
-                    (0..12).map(|degree| profile[degree] * centered[(tonic + degree) % 12]).sum();
-                fits[12 * mode + tonic] = if scale > 0.0 { cross / scale } else { 0.0 };
-            }
-        }
-        Some(fits)
-    }
-}
-
-fn centered(values: &[f64; 12]) -> [f64; 12] {
-    let mean = values.iter().sum::<f64>() / 12.0;
-    values.map(|x| x - mean)
-}
-
-fn norm(values: &[f64; 12]) -> f64 {
-    values.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 impl fmt::Display for Key {
@@ -263,18 +217,5 @@ mod tests {
         assert_eq!(key("C").distance(key("D minor")), 1);
         assert_eq!(key("C").distance(key("F#")), 6);
         assert_eq!(key("E").distance(key("Ab")), 4);
-    }
-
-    #[test]
-    fn the_correlation_of_a_profile_with_itself_is_one() {
-        for tonic in 0..12 {
-            let mut durations = MINOR_PROFILE;
-            durations.rotate_right(tonic);
-            let fits = Key::correlations(&durations).unwrap();
-            assert!((fits[12 + tonic] - 1.0).abs() < 1e-12);
-            assert_eq!(Key::find(&durations).map(Key::index), Some(12 + tonic));
-        }
-        assert_eq!(Key::correlations(&[0.0; 12]), None);
-        assert_eq!(Key::correlations(&[1.0; 12]), Some([0.0; 24]));
     }
 }

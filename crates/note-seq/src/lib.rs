@@ -53,7 +53,7 @@ pub use event::{
     ControlChange, InstrumentInfo, KeySignature, Mode, PitchBend, Tempo, TextAnnotation, TextKind,
     TimeSignature,
 };
-pub use key::{Key, KeyTracker, UnknownKey};
+pub use key::{Key, KeyProfile, KeyTracker, UnknownKey};
 pub use melody::{
     ChordedMelodyWindow, Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow,
     Playback, UnknownLabel, UnsupportedPitch,

@@ -18,10 +18,11 @@ use crate::sequence::NoteSequence;
 pub struct NoteListWindow {
     /// The notes that start in it, transposed by [`Self::transposed`].
     pub notes: NoteList,
-    /// The written bar in which it begins, from 0; a window that begins before an upbeat has 0, too.
+    /// The written bar in which it begins, from 0; a window that begins before an upbeat has 0,
+    /// too.
     pub start_bar: u32,
-    /// Ticks ([`super::TICKS_PER_QUARTER`]) from the start of the music to the window; negative before
-    /// an upbeat.
+    /// Ticks ([`super::TICKS_PER_QUARTER`]) from the start of the music to the window; negative
+    /// before an upbeat.
     pub start_tick: i64,
     /// The key of the music around it, before transposing; `None` if keys are not looked for or
     /// nothing but drums sounds.
@@ -37,8 +38,8 @@ pub struct NoteListWindow {
 pub enum Assumption {
     /// There is no time signature: 4/4.
     CommonTime,
-    /// The notes keep to no beat at the written tempo, as in a performance recorded without one: bars
-    /// are those of the written tempo, whatever the player's were.
+    /// The notes keep to no beat at the written tempo, as in a performance recorded without one:
+    /// bars are those of the written tempo, whatever the player's were.
     WrittenTempo,
 }
 
@@ -71,8 +72,8 @@ pub struct NoteListConversion {
     pub n_notes: usize,
     /// Notes that are in some window, those merged with another among them.
     pub n_in_windows: usize,
-    /// Notes merged with one of the same onset, pitch and family (of drums, the same step and drum):
-    /// the longest length and the loudest velocity remain.
+    /// Notes merged with one of the same onset, pitch and family (of drums, the same step and
+    /// drum): the longest length and the loudest velocity remain.
     pub n_merged: usize,
     /// What was taken for granted.
     pub assumptions: BTreeSet<Assumption>,
@@ -82,8 +83,9 @@ pub struct NoteListConversion {
 }
 
 impl NoteListConversion {
-    /// The reason for which most notes are in no window (the first in the order of [`SkipReason`] among
-    /// equals), if there are no windows; [`SkipReason::NoNotes`] for a sequence without notes.
+    /// The reason for which most notes are in no window (the first in the order of [`SkipReason`]
+    /// among equals), if there are no windows; [`SkipReason::NoNotes`] for a sequence without
+    /// notes.
     pub fn why_empty(&self) -> Option<SkipReason> {
         if !self.windows.is_empty() {
             return None;
@@ -96,16 +98,16 @@ impl NoteListConversion {
 
 /// Cuts a sequence into windows of notes: all instruments, in their meter, in musical time.
 ///
-/// Bars follow the time signatures, 4/4 where there are none. A window is [`NoteListEncoding::n_bars`]
-/// bars of one length, every [`Self::hop_bars`] bars; the last window before a change of meter ends
-/// with the last bar. Tempo never matters: notes go from ticks to the nearest step of the grid, halves
-/// to the later one.
+/// Bars follow the time signatures, 4/4 where there are none. A window is
+/// [`NoteListEncoding::n_bars`] bars of one length, every [`Self::hop_bars`] bars; the last window
+/// before a change of meter ends with the last bar. Tempo never matters: notes go from ticks to the
+/// nearest step of the grid, halves to the later one.
 ///
-/// Nothing is lost at the seams: an upbeat with a signature of its own is the end of a bar of the next
-/// meter, a stretch shorter than a window is divided into equal shorter bars (one bar of 3/4 between
-/// others becomes two of three eighths), a piece shorter than a window ends with silence, and bars of
-/// more than six quarters are cut ([`super::Meter::from_signature`]). What still is in no window is
-/// counted by reason, in windows and in notes.
+/// Nothing is lost at the seams: an upbeat with a signature of its own is the end of a bar of the
+/// next meter, a stretch shorter than a window is divided into equal shorter bars (one bar of 3/4
+/// between others becomes two of three eighths), a piece shorter than a window ends with silence,
+/// and bars of more than six quarters are cut ([`super::Meter::from_signature`]). What still is in
+/// no window is counted by reason, in windows and in notes.
 ///
 /// # Examples
 /// ```
@@ -146,8 +148,8 @@ pub struct NoteListConverter {
     pub apply_sustain: bool,
     /// Which repetitions are left out; a segment is a stretch of one meter.
     pub dedupe: Dedupe,
-    /// How keys are found, to bring every window to C major or A minor; `None` leaves windows as they
-    /// are.
+    /// How keys are found, to bring every window to C major or A minor; `None` leaves windows as
+    /// they are.
     pub key: Option<KeyTracker>,
     /// The most windows a sequence may give, the first ones; `None` for no bound.
     pub max_windows: Option<usize>,
@@ -163,8 +165,8 @@ impl NoteListConverter {
             programs: None,
             drum_map: DrumMap::MAGENTA,
             min_notes: 1,
-            max_notes: 160,
-            max_notes_per_cell: 32,
+            max_notes: 256,
+            max_notes_per_cell: 64,
             apply_sustain: false,
             dedupe: Dedupe::PerSequence,
             key: Some(KeyTracker::default()),
@@ -174,7 +176,7 @@ impl NoteListConverter {
 
     /// Four bars of everything but drums every bar, in one key, repetitions left out.
     pub fn poly_4bar() -> Self {
-        Self { encoding: NoteListEncoding::POLY_4BAR, max_notes: 320, ..Self::poly_2bar() }
+        Self { encoding: NoteListEncoding::POLY_4BAR, max_notes: 512, ..Self::poly_2bar() }
     }
 
     /// Two bars of everything with drums every bar, in one key, repetitions left out.

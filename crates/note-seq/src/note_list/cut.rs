@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::convert::{NoteListConversion, NoteListConverter, NoteListWindow};
 use super::grid::{GridNote, Gridded, units_per_step};
-use super::{Family, ListNote, Meter, NoteList, TICKS_PER_QUARTER};
+use super::{Family, ListNote, NoteList, TICKS_PER_QUARTER};
 use crate::conversion::SkipReason;
 use crate::key::Key;
 use crate::sequence::NoteSequence;
@@ -139,24 +139,33 @@ fn window(
     let end = bars.partition_point(|b| b.number < start + i64::from(encoding.n_bars()));
     let bars = &bars[first..end];
     let notes = &mut grid.notes[bars[0].notes.start..bars[bars.len() - 1].notes.end];
+    // The key of the bar that has most of the window's sound.
+    let heaviest = bars.iter().rev().max_by(|a, b| a.sounding.total_cmp(&b.sounding));
+    let key = heaviest.and_then(|bar| bar.key);
+    let transposed = key.map_or(0, Key::semitones_to_common);
+    let pitch = |note: &GridNote| {
+        let shift = if note.family == Family::Drums { 0 } else { transposed };
+        note.pitch.transposed(shift.into())
+    };
     let is_over = converter.max_windows.is_some_and(|max| conversion.windows.len() >= max);
-    let reason =
-        if is_over { Some(SkipReason::OverCap) } else { crowding(converter, meter, start, notes) };
+    let cell = |n: &GridNote| (n.bar, n.step / u16::from(meter.beat() / encoding.ticks_per_step()));
+    let n_kept = |notes: &[GridNote]| notes.iter().filter(|n| pitch(n).is_some()).count();
+    let reason = if is_over {
+        Some(SkipReason::OverCap)
+    } else {
+        let fullest = notes.chunk_by(|a, b| cell(a) == cell(b)).map(n_kept).max();
+        converter.crowding(n_kept(notes), fullest.unwrap_or_default())
+    };
     if let Some(reason) = reason {
         *conversion.skipped_windows.entry(reason).or_default() += 1;
         notes.iter_mut().for_each(|n| n.lost = n.lost.map(|_| reason));
         return;
     }
-    // The key of the bar that has most of the window's sound.
-    let heaviest = bars.iter().rev().max_by(|a, b| a.sounding.total_cmp(&b.sounding));
-    let key = heaviest.and_then(|bar| bar.key);
-    let transposed = key.map_or(0, Key::semitones_to_common);
     let units = units_per_step(converter);
     let steps_per_bar = u16::from(meter.bar() / encoding.ticks_per_step());
     let mut tokens = Vec::with_capacity(notes.len() * encoding.n_fields());
     for note in notes {
-        let shift = if note.family == Family::Drums { 0 } else { transposed };
-        let Some(pitch) = note.pitch.transposed(i32::from(shift)) else {
+        let Some(pitch) = pitch(note) else {
             note.lost = note.lost.map(|_| SkipReason::PitchOutOfRange);
             continue;
         };
@@ -191,23 +200,19 @@ fn window(
     });
 }
 
-/// Why a window has too few or too many notes.
-fn crowding(
-    converter: &NoteListConverter,
-    meter: Meter,
-    start: i64,
-    notes: &[GridNote],
-) -> Option<SkipReason> {
-    if notes.len() < converter.min_notes {
-        return Some(SkipReason::TooFewNotes);
+impl NoteListConverter {
+    /// Why a window of `n_notes`, `n_in_cell` of them on one beat, has too few or too many.
+    fn crowding(&self, n_notes: usize, n_in_cell: usize) -> Option<SkipReason> {
+        if n_notes == 0 {
+            Some(SkipReason::PitchOutOfRange)
+        } else if n_notes < self.min_notes {
+            Some(SkipReason::TooFewNotes)
+        } else if n_notes > self.max_notes {
+            Some(SkipReason::TooManyNotes)
+        } else if n_in_cell > self.max_notes_per_cell {
+            Some(SkipReason::TooManyNotesInBeat)
+        } else {
+            None
+        }
     }
-    if notes.len() > converter.max_notes {
-        return Some(SkipReason::TooManyNotes);
-    }
-    let beat = u16::from(meter.beat() / converter.encoding.ticks_per_step());
-    let cell = |n: &GridNote| (n.bar - start, n.step / beat);
-    let mut cells = notes.chunk_by(|a, b| cell(a) == cell(b));
-    cells
-        .any(|cell| cell.len() > converter.max_notes_per_cell)
-        .then_some(SkipReason::TooManyNotesInBeat)
 }

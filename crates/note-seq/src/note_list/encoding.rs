@@ -3,81 +3,15 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::field::{DURATIONS, Field, FieldSpec, class, n_durations, set};
 use super::meter::{Meter, TICKS_PER_SIXTEENTH};
 use super::{Family, ListNote, NoteListError};
-use crate::drums::{DrumMap, N_DRUM_CLASSES};
-use crate::pitch::{Pitch, Velocity};
-
-/// Lengths of notes in ticks, one for each class: from a tick to four bars of six quarters, each about a
-/// third longer than the one before.
-const DURATIONS: [u16; 20] =
-    [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 30, 36, 48, 60, 72, 96, 144, 192, 288];
-
-/// One property of a note, as a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    /// Step of the grid on which the note starts, from the start of the window. Always the first
-    /// field; steps past the window of a meter with shorter bars do not occur.
-    Onset,
-    /// Where within its step a note starts: class `k` of `n` is `k − n / 2` parts of `n`, so early
-    /// notes are below `n / 2`.
-    Offset,
-    /// [`Family`]: six classes, or seven with drums.
-    Family,
-    /// MIDI pitch; of drums the percussion key.
-    Pitch,
-    /// Class of a drum in [`DrumMap::MAGENTA`].
-    Drum,
-    /// How long the note lasts: classes on a logarithmic scale, see [`NoteListEncoding::durations`].
-    Duration,
-    /// Velocity: `n` equal steps of 0 to 127.
-    Velocity,
-    /// Dynamics: class 0 for music without (every note of a file has one velocity), then velocity in
-    /// `n − 1` equal steps.
-    Dynamics,
-}
-
-impl Field {
-    /// The field's stable name in `snake_case`, as in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Onset => "onset",
-            Self::Offset => "offset",
-            Self::Family => "family",
-            Self::Pitch => "pitch",
-            Self::Drum => "drum",
-            Self::Duration => "duration",
-            Self::Velocity => "velocity",
-            Self::Dynamics => "dynamics",
-        }
-    }
-}
-
-/// A field and the number of its classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct FieldSpec {
-    /// Which property of a note.
-    pub field: Field,
-    /// The number of classes.
-    pub n_classes: u16,
-}
-
-impl FieldSpec {
-    const fn new(field: Field, n_classes: u16) -> Self {
-        Self { field, n_classes }
-    }
-
-    /// The field's stable name in `snake_case`.
-    pub const fn name(&self) -> &'static str {
-        self.field.name()
-    }
-}
+use crate::drums::N_DRUM_CLASSES;
 
 /// How the notes of a window become classes: the number of bars, the grid, the fields.
 ///
-/// A note is one class for each of [`Self::fields`], in their order; the first is always the onset. A
-/// window of any [`Meter`] divides into *cells*, one for each beat: [`Self::cell_of`].
+/// A note is one class for each of [`Self::fields`], in their order; the first is always the onset.
+/// A window of any [`Meter`] divides into *cells*, one for each beat: [`Self::cell_of`].
 ///
 /// # Examples
 /// ```
@@ -255,8 +189,8 @@ impl NoteListEncoding {
         self.index_of(Field::Pitch).is_some()
     }
 
-    /// The length of each class of [`Field::Duration`], in ticks: the shortest 1, the longest all bars
-    /// of a window in 6/4. Empty for an encoding without durations.
+    /// The length of each class of [`Field::Duration`], in ticks: the shortest 1, the longest all
+    /// bars of a window in 6/4. Empty for an encoding without durations.
     pub fn durations(&self) -> &'static [u16] {
         let spec = self.fields().iter().find(|f| f.field == Field::Duration);
         &DURATIONS[..spec.map_or(0, |f| usize::from(f.n_classes))]
@@ -307,7 +241,8 @@ impl NoteListEncoding {
         u16::try_from(ticks / usize::from(self.ticks_per_step) + position).ok()
     }
 
-    /// Steps in a cell: fewer in the last of a bar that the beat does not divide; 0 past the window.
+    /// Steps in a cell: fewer in the last of a bar that the beat does not divide; 0 past the
+    /// window.
     pub fn cell_len(&self, meter: Meter, cell: usize) -> usize {
         if cell >= self.n_cells(meter) {
             return 0;
@@ -327,8 +262,9 @@ impl NoteListEncoding {
         Ok(self.note(classes))
     }
 
-    /// The classes of a note, each the nearest that its field has. Of a field that the encoding lacks,
-    /// nothing is kept; of a field that the note lacks ([`ListNote::velocity`]), the middle class.
+    /// The classes of a note, each the nearest that its field has. Of a field that the encoding
+    /// lacks, nothing is kept; of a field that the note lacks ([`ListNote::velocity`]), the middle
+    /// class.
     pub fn encode(&self, note: &ListNote) -> Vec<u16> {
         let mut classes = Vec::with_capacity(self.n_fields());
         self.encode_into(note, &mut classes);
@@ -367,76 +303,6 @@ impl NoteListEncoding {
             set(&mut note, *spec, *class);
         }
         note
-    }
-}
-
-/// Durations of at most `max_ticks`.
-const fn n_durations(max_ticks: u16) -> u16 {
-    let mut n = 0;
-    while n < DURATIONS.len() && DURATIONS[n] <= max_ticks {
-        n += 1;
-    }
-    n as u16
-}
-
-/// The class of a length: the one whose ratio to it is nearest to 1, of two equally near the shorter.
-fn duration_class(ticks: u16, n_classes: u16) -> u16 {
-    let table = &DURATIONS[..usize::from(n_classes)];
-    let ticks = ticks.max(1);
-    let above = table.partition_point(|d| *d < ticks).min(table.len() - 1);
-    let below = above.saturating_sub(1);
-    let square = |d: u16| u32::from(d) * u32::from(d);
-    // ticks / below ≤ above / ticks
-    let product = u32::from(table[below]) * u32::from(table[above]);
-    let nearest = if square(ticks) <= product { below } else { above };
-    u16::try_from(nearest).unwrap_or_default()
-}
-
-fn level(velocity: Velocity, n_levels: u16) -> u16 {
-    u16::from(velocity.get()) * n_levels / 128
-}
-
-/// The middle of a level, which is on that level for up to 64 of them.
-fn middle(level: u16, n_levels: u16) -> Velocity {
-    let velocity = (u32::from(level) * 128 + 64) / u32::from(n_levels);
-    Velocity::saturating(u8::try_from(velocity).unwrap_or(u8::MAX))
-}
-
-fn class(spec: FieldSpec, note: &ListNote) -> u16 {
-    let n = spec.n_classes;
-    match spec.field {
-        Field::Onset => note.onset,
-        Field::Offset => {
-            let parts = (note.offset * f32::from(n)).round() + f32::from(n / 2);
-            #[expect(clippy::cast_sign_loss, reason = "clamped; NaN becomes 0")]
-            let class = parts.clamp(0.0, f32::from(n - 1)) as u16;
-            class
-        }
-        Field::Family => note.family.class().min(n - 1),
-        Field::Pitch => u16::from(note.pitch.get()),
-        Field::Drum => u16::from(DrumMap::MAGENTA.class(note.pitch).unwrap_or_default()),
-        Field::Duration => duration_class(note.duration, n),
-        Field::Velocity => note.velocity.map_or(n / 2, |velocity| level(velocity, n)),
-        Field::Dynamics => note.velocity.map_or(0, |velocity| 1 + level(velocity, n - 1)),
-    }
-}
-
-fn set(note: &mut ListNote, spec: FieldSpec, class: u16) {
-    let n = spec.n_classes;
-    match spec.field {
-        Field::Onset => note.onset = class,
-        Field::Offset => note.offset = (f32::from(class) - f32::from(n / 2)) / f32::from(n),
-        Field::Family => note.family = Family::from_class(class).unwrap_or_default(),
-        Field::Pitch => note.pitch = Pitch::saturating(u8::try_from(class).unwrap_or(u8::MAX)),
-        Field::Drum => {
-            note.family = Family::Drums;
-            note.pitch = DrumMap::MAGENTA.exemplar(u8::try_from(class).unwrap_or_default());
-        }
-        Field::Duration => {
-            note.duration = DURATIONS.get(usize::from(class)).copied().unwrap_or(1);
-        }
-        Field::Velocity => note.velocity = Some(middle(class, n)),
-        Field::Dynamics => note.velocity = class.checked_sub(1).map(|level| middle(level, n - 1)),
     }
 }
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::convert::{Assumption, NoteListConversion, NoteListConverter};
-use super::encoding::Field;
 use super::meter::TICKS_PER_QUARTER;
-use super::stretch::Stretches;
-use super::{Family, NoteListPlayback};
+use super::stretch::{Stretches, signed};
+use super::{Family, Field, NoteListPlayback};
 use crate::conversion::SkipReason;
 use crate::drums::DrumMap;
 use crate::pitch::{Pitch, Program, Velocity};
@@ -39,7 +38,7 @@ pub(super) struct GridNote {
 pub(super) struct Gridded {
     pub(super) stretches: Stretches,
     pub(super) notes: Vec<GridNote>,
-    /// Whether velocities say anything: not all are the same.
+    /// Whether velocities are kept: all are the same in music without dynamics.
     pub(super) has_dynamics: bool,
     pub(super) tempos: TempoMap,
 }
@@ -83,7 +82,8 @@ impl Gridded {
         if beat.is_absent() {
             conversion.assumptions.insert(Assumption::WrittenTempo);
         }
-        gridded.has_dynamics = velocities.0 < velocities.1;
+        let is_optional = converter.encoding.index_of(Field::Dynamics).is_some();
+        gridded.has_dynamics = !is_optional || velocities.0 < velocities.1;
         conversion.playback = sounds.playback(&gridded.tempos, sequence);
         conversion.n_merged += gridded.merge();
         gridded
@@ -102,8 +102,9 @@ impl Gridded {
             return Err(SkipReason::NegativeTime);
         }
         let (stretches, encoding) = (&self.stretches, converter.encoding);
-        let start = signed(self.tempos.tick(note.start_time));
+        let start = signed(self.tempos.tick(note.start_time)).ok_or(SkipReason::TooLong)?;
         let end = signed(self.tempos.tick(note.end_time.max(note.start_time)));
+        let length = end.map_or(i64::MAX, |end| end - start);
         let units = units_per_step(converter);
         let per_quarter = i64::from(TICKS_PER_QUARTER / encoding.ticks_per_step()) * units;
         let mut index = stretches.index_at(start);
@@ -124,7 +125,7 @@ impl Gridded {
             }
             break (bar, step.rem_euclid(steps_per_bar), offset.clamp(-units, units));
         };
-        let ticks = i128::from(end - start) * 2 * i128::from(TICKS_PER_QUARTER);
+        let ticks = i128::from(length) * 2 * i128::from(TICKS_PER_QUARTER);
         let quarter = i128::from(stretches.ticks_per_quarter);
         let duration = ((ticks + quarter) / (2 * quarter)).max(1);
         Ok(GridNote {
@@ -198,34 +199,43 @@ impl NoteListConverter {
     }
 }
 
-/// How well onsets keep to the beat: the mean of unit vectors whose angle is the phase of an onset
-/// within a sixteenth, and within a triplet eighth (its length is 1 if all have the same phase).
+/// How well onsets keep to the beat: for sixteenths, triplets of eighths and of sixteenths, and the
+/// ticks of the grid, the mean of unit vectors whose angle is the phase of an onset within one of
+/// them (its length is 1 if all have the same phase, and about `1 / √n` if they are random).
 #[derive(Debug, Default)]
 struct BeatGrid {
     n: u32,
-    /// Sums of cosines and sines, of sixteenths and of triplets.
-    sums: [[f64; 2]; 2],
+    /// Sums of cosines and sines.
+    sums: [[f64; 2]; 4],
 }
 
 impl BeatGrid {
-    /// Below this mean length onsets keep to no beat. Random onsets have a mean of `1 / √n` or so,
-    /// 0.13 for the fewest that are judged.
+    /// Below this mean length onsets keep to no beat; random ones are at 0.13 if they are the
+    /// fewest that are judged.
     const LEAST: f64 = 0.2;
     const FEWEST: u32 = 64;
 
     fn add(&mut self, ticks: i64, ticks_per_quarter: i64) {
         self.n = self.n.saturating_add(1);
         let phase = ticks.rem_euclid(ticks_per_quarter) as f64 / ticks_per_quarter as f64;
-        for (sums, per_quarter) in self.sums.iter_mut().zip([4.0, 3.0]) {
-            let (sin, cos) = (std::f64::consts::TAU * phase * per_quarter).sin_cos();
-            sums[0] += cos;
-            sums[1] += sin;
+        let (sin, cos) = (std::f64::consts::TAU * phase).sin_cos();
+        // Powers of e^iφ, for so many to a quarter: 4, 3, 6, 12.
+        let times =
+            |a: [f64; 2], b: [f64; 2]| [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
+        let first = [cos, sin];
+        let second = times(first, first);
+        let third = times(second, first);
+        let sixth = times(third, third);
+        let powers = [times(second, second), third, sixth, times(sixth, sixth)];
+        for (sum, power) in self.sums.iter_mut().zip(powers) {
+            sum[0] += power[0];
+            sum[1] += power[1];
         }
     }
 
     fn is_absent(&self) -> bool {
-        let length = |sums: &[f64; 2]| sums[0].hypot(sums[1]) / f64::from(self.n);
-        self.n >= Self::FEWEST && self.sums.iter().all(|sums| length(sums) < Self::LEAST)
+        let length = |sum: &[f64; 2]| sum[0].hypot(sum[1]) / f64::from(self.n);
+        self.n >= Self::FEWEST && self.sums.iter().all(|sum| length(sum) < Self::LEAST)
     }
 }
 
@@ -265,8 +275,4 @@ impl Sounds {
         playback.qpm = tempos.qpm(&pieces[longest]);
         playback
     }
-}
-
-fn signed(tick: u64) -> i64 {
-    i64::try_from(tick).unwrap_or(i64::MAX)
 }

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::encoding::{Field, NoteListEncoding};
-use super::{Family, Meter};
+use super::{Family, Field, Meter, NoteListEncoding};
 use crate::pitch::{Pitch, Velocity};
 
 /// A note of a [`NoteList`].
@@ -18,7 +17,8 @@ pub struct ListNote {
     pub family: Family,
     /// MIDI pitch; of a drum its percussion key.
     pub pitch: Pitch,
-    /// How long it lasts, in ticks ([`super::TICKS_PER_QUARTER`]); it may last past the window's end.
+    /// How long it lasts, in ticks ([`super::TICKS_PER_QUARTER`]); it may last past the window's
+    /// end.
     pub duration: u16,
     /// Velocity; `None` where the music has no dynamics.
     pub velocity: Option<Velocity>,
@@ -36,7 +36,11 @@ pub enum NoteListError {
         n_fields: usize,
     },
     /// A class is beyond those of its field (of the onset: past the end of the window).
-    #[error("note {note} has class {class} in field {} (allowed: 0 to {})", field.name(), n_classes - 1)]
+    #[error(
+        "note {note} has class {class} in field {} (allowed: 0 to {})",
+        field.name(),
+        n_classes - 1
+    )]
     UnknownClass {
         /// The note, from 0.
         note: usize,
@@ -48,15 +52,19 @@ pub enum NoteListError {
         n_classes: u16,
     },
     /// A note does not come after the one before it.
-    #[error("note {note} is not after note {}: notes are sorted by onset and pitch, none is there twice", note - 1)]
+    #[error(
+        "note {note} does not come after note {} (allowed: notes sorted by onset, pitch and family, \
+         none of them twice)",
+        note - 1
+    )]
     NotSorted {
         /// The note, from 0.
         note: usize,
     },
 }
 
-/// The notes that start in a window, as classes: sorted by onset, then pitch (or drum), then family,
-/// no two alike in these three.
+/// The notes that start in a window, as classes: sorted by onset, then pitch (or drum), then
+/// family, no two alike in these three.
 ///
 /// # Examples
 /// ```
@@ -107,8 +115,8 @@ impl NoteList {
         Ok(Self { encoding, meter, tokens })
     }
 
-    /// A list of tokens in any order, as a model gives them, and the number of notes left out because
-    /// they repeat the onset, pitch and family of one before them.
+    /// A list of tokens in any order, as a model gives them, and the number of notes left out
+    /// because they repeat the onset, pitch and family of one before them.
     ///
     /// # Errors
     /// [`NoteListError`] for tokens that are no list of notes of this encoding and meter.
@@ -127,8 +135,8 @@ impl NoteList {
         Ok((Self { encoding, meter, tokens: rows.concat() }, n_repeated))
     }
 
-    /// The nearest list to some notes ([`NoteListEncoding::encode`]). Of notes that share onset, pitch
-    /// and family the first stays; notes whose onset is past the window are an error.
+    /// The nearest list to some notes ([`NoteListEncoding::encode`]). Of notes that share onset,
+    /// pitch and family the first stays; notes whose onset is past the window are an error.
     ///
     /// # Errors
     /// [`NoteListError::UnknownClass`] for an onset past the window.

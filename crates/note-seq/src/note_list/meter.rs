@@ -16,10 +16,11 @@ const COMPOUND_BEAT: u8 = 18;
 
 /// The length of a bar and of its beats, in [`TICKS_PER_QUARTER`].
 ///
-/// A bar is a whole number of sixteenths, from one (3 ticks) to 24 (six quarters, 72 ticks). The beat
-/// is a quarter (12) in simple meters and a dotted quarter (18) in compound ones, those whose bar is
-/// a multiple of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. That tells 3/4 from 6/8. Where the
-/// beat does not divide the bar, the last beat of the bar is shorter (7/8: 12, 12, 12, 6).
+/// A bar is a whole number of sixteenths, from one (3 ticks) to 24 (six quarters, 72 ticks). The
+/// beat is a quarter (12) in simple meters and a dotted quarter (18) in compound ones, those whose
+/// bar is a multiple of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. That tells 3/4 from 6/8.
+/// Where the beat does not divide the bar, the last beat of the bar is shorter (7/8: 12, 12, 12,
+/// 6).
 ///
 /// # Examples
 /// ```
@@ -62,7 +63,8 @@ pub struct UnsupportedMeter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Division {
     pub(crate) meter: Meter,
-    /// Written bars that are joined into one, because one alone is not a whole number of sixteenths.
+    /// Written bars that are joined into one, because one alone is not a whole number of
+    /// sixteenths.
     pub(crate) n_joined: u32,
     /// Parts that a written bar is cut into, because it is longer than six quarters.
     pub(crate) n_parts: u32,
@@ -101,9 +103,9 @@ impl Meter {
     /// The meter of a time signature; `None` if `numerator` or `denominator` is 0 or its bars can
     /// be neither cut nor joined into bars of a sixteenth to six quarters.
     ///
-    /// Longer bars are cut into equal parts: into the fewest that are whole beats and at least a half
-    /// note long, else at half (and again at half). Bars that are not a whole number of sixteenths
-    /// (7/32) are joined.
+    /// Longer bars are cut into equal parts: into the fewest that are whole beats and at least a
+    /// half note long, else at half (and again at half). Bars that are not a whole number of
+    /// sixteenths (7/32) are joined.
     pub fn from_signature(numerator: u32, denominator: u32) -> Option<Self> {
         Division::new(numerator, denominator).map(|division| division.meter)
     }
@@ -194,6 +196,8 @@ impl From<Meter> for MeterForm {
 impl Division {
     /// The most sixteenths that a bar may have to be cut: MIDI's longest is 255/1, 4,080.
     const MAX_SIXTEENTHS: u64 = 1 << 13;
+    /// The most bars that are joined: those of 1/1024.
+    const MAX_JOINED: u64 = 64;
 
     pub(crate) fn new(numerator: u32, denominator: u32) -> Option<Self> {
         const LONGEST: u64 = (Meter::MAX_BAR / TICKS_PER_SIXTEENTH) as u64;
@@ -204,6 +208,9 @@ impl Division {
         let (sixteenths, denominator) = (u64::from(numerator) * 16, u64::from(denominator));
         let divisor = gcd(sixteenths, denominator);
         let (sixteenths, n_joined) = (sixteenths / divisor, denominator / divisor);
+        if n_joined > Self::MAX_JOINED {
+            return None;
+        }
         let n_parts = if sixteenths <= LONGEST {
             1
         } else if n_joined > 1 || sixteenths > Self::MAX_SIXTEENTHS {

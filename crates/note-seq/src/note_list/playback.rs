@@ -21,16 +21,17 @@ pub struct NoteListPlayback {
     pub qpm: Qpm,
     /// Velocity of notes without dynamics.
     pub velocity: Velocity,
-    /// General MIDI program of each family, in the order of [`Family::TONAL`]: those of the piece that
-    /// a window comes from, or the defaults.
+    /// General MIDI program of each family, in the order of [`Family::TONAL`]: those of the piece
+    /// that a window comes from, or the defaults.
     pub programs: [Program; 6],
-    /// Semitones added to every tone: the negative of what was added to bring the window to the common
-    /// key. Tones that would leave 0 to 127 are moved by octaves.
+    /// Semitones added to every tone: the negative of what was added to bring the window to the
+    /// common key. Tones that would leave 0 to 127 are moved by octaves.
     pub transpose: i8,
 }
 
 impl Default for NoteListPlayback {
-    /// 120 quarter notes a minute, velocity 80, each family's [`Family::default_program`], as written.
+    /// 120 quarter notes a minute, velocity 80, each family's [`Family::default_program`], as
+    /// written.
     fn default() -> Self {
         Self {
             qpm: DEFAULT_QPM,
@@ -49,12 +50,12 @@ impl NoteListPlayback {
 }
 
 impl NoteList {
-    /// Notes in seconds, with tempo and time signature. A family is an instrument (0 to 5 in the order
-    /// of [`Family::TONAL`], drums 9).
+    /// Notes in seconds, with tempo and time signature. A family is an instrument (0 to 5 in the
+    /// order of [`Family::TONAL`], drums 9).
     ///
-    /// Tick `t` is at `t · 60 / qpm / 12` seconds, the resolution is 480 ticks a quarter note. Notes
-    /// last their duration class's length even past the end of the window; drums without durations
-    /// last a step. A drum played before the first step starts at 0.
+    /// Tick `t` is at `t · 60 / qpm / 12` seconds, the resolution is 480 ticks a quarter note.
+    /// Notes last their duration class's length even past the end of the window; drums without
+    /// durations last a step. A drum played before the first step starts at 0.
     pub fn to_sequence(&self, playback: &NoteListPlayback) -> NoteSequence {
         Self::join([self], playback)
     }

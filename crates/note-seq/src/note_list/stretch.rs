@@ -11,7 +11,8 @@ use crate::tempo_map::TempoMap;
 pub(super) struct Stretch {
     /// First tick of the file that belongs to it: before its first bar line by an upbeat.
     pub(super) start: i64,
-    /// The tick of the file from which the grid is counted, and grid ticks from there to the first bar.
+    /// The tick of the file from which the grid is counted, and grid ticks from there to the first
+    /// bar.
     pub(super) origin: i64,
     offset: i64,
     /// Number of the first bar: −1 for one that ends with an upbeat.
@@ -118,7 +119,8 @@ impl Stretches {
         }
     }
 
-    /// An upbeat has a signature of its own in many files: its notes are the end of a bar of the next.
+    /// An upbeat has a signature of its own in many files: its notes are the end of a bar of the
+    /// next.
     fn take_upbeat(&mut self) {
         let [first, second, ..] = self.list.as_slice() else { return };
         let Some(meter) = second.meter.ok().filter(|_| second.offset == 0) else { return };
@@ -169,13 +171,15 @@ impl Stretches {
 impl Stretch {
     /// The number of the written bar in which a bar begins, from 0.
     pub(super) fn written(&self, bar: i64) -> u32 {
-        let bar = u64::try_from(bar).unwrap_or(0);
+        // Only the first stretch of a piece has an upbeat.
+        let Ok(bar) = u64::try_from(bar) else { return 0 };
         let written = bar * u64::from(self.per_written) / u64::from(self.bars);
         self.written_bar.saturating_add(u32::try_from(written).unwrap_or(u32::MAX))
     }
 }
 
-/// The meter of `length` ticks divided into `n_bars` equal bars, with the beat of `meter` if it can be.
+/// The meter of `length` ticks divided into `n_bars` equal bars, with the beat of `meter` if it can
+/// be.
 fn divided(length: i64, n_bars: i64, meter: Meter) -> Option<Meter> {
     if length == 0 || length % (n_bars * i64::from(TICKS_PER_SIXTEENTH)) != 0 {
         return None;
@@ -186,16 +190,17 @@ fn divided(length: i64, n_bars: i64, meter: Meter) -> Option<Meter> {
         .ok()
 }
 
-/// The time signatures in order, the first at tick 0, repetitions left out; and whether there was none.
+/// The time signatures in order, the first at tick 0, repetitions left out; and whether there was
+/// none.
 fn signatures(sequence: &NoteSequence, tempos: &TempoMap) -> (Vec<Signature>, bool) {
     let mut given: Vec<Signature> = sequence
         .time_signatures
         .iter()
         .filter(|t| t.numerator > 0 && t.denominator > 0 && t.time.is_finite())
-        .map(|t| Signature {
-            tick: i64::try_from(tempos.tick(t.time.max(0.0))).unwrap_or(i64::MAX),
-            numerator: t.numerator,
-            denominator: t.denominator,
+        .filter_map(|t| {
+            let (numerator, denominator) = (t.numerator, t.denominator);
+            let tick = signed(tempos.tick(t.time.max(0.0)))?;
+            Some(Signature { tick, numerator, denominator })
         })
         .collect();
     given.sort_by_key(|s| s.tick);
@@ -220,6 +225,11 @@ impl Signature {
         let is_same = (self.numerator, self.denominator) == (next.numerator, next.denominator);
         is_same && length % bar == 0
     }
+}
+
+/// A tick of the file that sums and products of ticks stay in range for; `None` beyond 2^40.
+pub(super) fn signed(tick: u64) -> Option<i64> {
+    i64::try_from(tick).ok().filter(|tick| *tick <= 1 << 40)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a resolution is at most 32,767")]
