@@ -130,8 +130,8 @@ proptest! {
     #[test]
     fn every_onset_has_one_place_in_one_cell(encoding in encoding(), meter in meter()) {
         let mut n_places = 0;
-        for cell in 0..encoding.max_cells() + 1 {
-            for position in 0..encoding.max_positions() + 1 {
+        for cell in 0..=encoding.max_cells() {
+            for position in 0..=encoding.max_positions() {
                 let Some(onset) = encoding.onset_at(meter, cell, position) else { continue };
                 prop_assert_eq!(encoding.cell_of(meter, onset), (cell, position));
                 prop_assert_eq!(onset, n_places, "cells are in order of time");
