@@ -111,11 +111,12 @@ impl NoteListConversion {
 ///
 /// # Examples
 /// ```
-/// use note_seq::{Note, NoteListConverter, NoteSequence, Pitch};
+/// use note_seq::{Note, NoteListConverter, NoteSequence, Pitch, Velocity};
 /// let mut sequence = NoteSequence::default();
 /// for (start_time, pitch) in [(0.0, 62), (0.5, 66), (1.0, 69), (2.0, 62), (4.0, 69)] {
-///     let (pitch, end_time) = (Pitch::new(pitch)?, start_time + 0.5);
-///     sequence.push(Note { pitch, start_time, end_time, ..Note::default() });
+///     let (pitch, velocity) = (Pitch::new(pitch)?, Velocity::new(80)?);
+///     let end_time = start_time + 0.5;
+///     sequence.push(Note { pitch, velocity, start_time, end_time, ..Note::default() });
 /// }
 /// let conversion = NoteListConverter::poly_2bar().windows(&sequence);
 /// assert_eq!((conversion.windows.len(), conversion.n_in_windows), (2, 5)); // bars 0–1, 1–2
