@@ -22,8 +22,9 @@ impl KeyProfile {
         minor: [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
     };
 
-    /// Temperley's revision (1999, "What's key for key?"), with more weight on the scale, the
-    /// leading tone of minor among it: it takes a key for one a fifth away half as often.
+    /// Temperley's revision (1999, "What's key for key? The Krumhansl–Schmuckler key-finding
+    /// algorithm reconsidered"), with more weight on the scale and the leading tone of minor: it
+    /// confuses keys a fifth apart less often.
     pub const TEMPERLEY: Self = Self {
         major: [5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0],
         minor: [5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0],

@@ -219,7 +219,7 @@ impl BeatGrid {
         self.n = self.n.saturating_add(1);
         let phase = ticks.rem_euclid(ticks_per_quarter) as f64 / ticks_per_quarter as f64;
         let (sin, cos) = (std::f64::consts::TAU * phase).sin_cos();
-        // Powers of e^iφ, for so many to a quarter: 4, 3, 6, 12.
+        // Powers of e^iφ: 4, 3, 6 and 12 periods a quarter.
         let times =
             |a: [f64; 2], b: [f64; 2]| [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
         let first = [cos, sin];

@@ -17,7 +17,7 @@ pub(super) struct Stretch {
     offset: i64,
     /// Number of the first bar: −1 for one that ends with an upbeat.
     pub(super) first_bar: i64,
-    /// The bar after the last one; the last stretch of a piece goes on for ever.
+    /// The bar after the last one; the last stretch of a piece never ends.
     pub(super) end_bar: i64,
     /// The meter, or why there can be no windows.
     pub(super) meter: Result<Meter, SkipReason>,
@@ -160,7 +160,7 @@ impl Stretches {
         i64::try_from(units).unwrap_or(if units < 0 { i64::MIN } else { i64::MAX })
     }
 
-    /// The first tick of the file that rounds to at least so many grid ticks.
+    /// The first tick of the file that rounds to at least `ticks` grid ticks.
     fn file_ticks(&self, ticks: i64) -> i64 {
         let twelfths = (2 * ticks - 1).max(0).saturating_mul(self.ticks_per_quarter);
         let unit = 2 * i64::from(TICKS_PER_QUARTER);
