@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use note_seq::NoteListConverter;
 use note_seq::midi::{self, ReadLimits, ReadMode, ReadOptions};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -11,6 +12,11 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(read.sequence.notes.iter().all(|n| n.start_time < n.end_time));
             assert!(mode == ReadMode::Lenient || read.report.n_repairs() == 0);
             let _ = note_seq::summary(&read);
+            for converter in [NoteListConverter::all_2bar(), NoteListConverter::drums_2bar_groove()] {
+                let conversion = converter.windows(&read.sequence);
+                let n_skipped: usize = conversion.skipped_notes.values().sum();
+                assert_eq!(conversion.n_in_windows + n_skipped, read.sequence.notes.len());
+            }
         }
     }
 });

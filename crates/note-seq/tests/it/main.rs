@@ -8,5 +8,7 @@ mod edge_golden;
 mod golden;
 #[cfg(feature = "musicxml")]
 mod musicxml;
+mod note_list_properties;
+mod note_lists;
 mod properties;
 mod smf;
