@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_rises_for_its_share_and_begins_anew() {
+    fn a_cycle_rises_for_its_fraction_and_starts_again() {
         let beta = BetaSchedule::Cyclical { max: 2.0, cycle_steps: 8, rise: 0.5 };
         let found: Vec<f64> = (0..10).map(|step| beta.at(step)).collect();
         assert_eq!(found, [0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 0.0, 0.5]);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn schedules_are_told_by_their_fields() {
+    fn schedules_are_distinguished_by_their_fields() {
         for (text, beta) in [
             (r#"{"max":0.2,"rate":0.99}"#, BetaSchedule::Exponential { max: 0.2, rate: 0.99 }),
             (r#"{"max":0.2,"warmup_steps":9}"#, BetaSchedule::Linear { max: 0.2, warmup_steps: 9 }),

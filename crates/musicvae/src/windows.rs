@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_model_cannot_read_is_refused() {
+    fn windows_that_the_model_cannot_read_are_rejected() {
         let layout = WindowLayout::melody(2, 90);
         let error = Windows::new(&[0, 1, 2], &layout).unwrap_err();
         assert_eq!(error.to_string(), "3 tokens are not a whole number of windows of 2");

@@ -66,7 +66,7 @@ impl Language {
         if NOT_YET.iter().chain(QUOTING).any(|exempt| name.starts_with(exempt)) {
             return Vec::new();
         }
-        if name.ends_with(".md") {
+        if path.extension().is_some_and(|extension| extension == "md") {
             let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line.to_owned()));
             return self.phrases(&Text { kind: Kind::Document, lines: lines.collect() });
         }

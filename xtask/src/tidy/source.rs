@@ -195,8 +195,8 @@ mod tests {
 
     #[test]
     fn strings_are_found_whatever_they_contain() {
-        let source = r####"f("a \" // b", r#"c " d"#, br"e", b'"', '\'', '"', "g \
-            h"); let s: &'static str = bar"####;
+        let source = r##"f("a \" // b", r#"c " d"#, br"e", b'"', '\'', '"', "g \
+            h"); let s: &'static str = bar"##;
         let expected = [
             text(Kind::String, 1, r#"a \" // b"#),
             text(Kind::String, 1, "c \" d"),

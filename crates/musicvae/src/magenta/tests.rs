@@ -162,7 +162,7 @@ fn a_tfjs_directory_gives_the_weights_it_was_made_of() {
 }
 
 #[test]
-fn quantised_directories_give_weights_within_half_a_level() {
+fn quantized_directories_give_weights_within_half_a_level() {
     let model = model(EncoderInput::Class);
     let expected = tensors(&model);
     for (store, levels) in [
@@ -207,7 +207,7 @@ fn missing_tensors_are_named_and_the_decoder_can_be_had_alone() {
         error.to_string(),
         "the checkpoint has 19 of 20 tensors; without \
          `encoder/cell_1/bidirectional_rnn/bw/multi_rnn_cell/cell_0/lstm_cell/kernel` it has a \
-         decoder but no working encoder, and a model needs both; fetch the whole checkpoint"
+         decoder but no working encoder, and a model needs both; download the whole checkpoint"
     );
     let decoder = checkpoint.decoder(&Device::flex()).unwrap();
     assert_eq!(tensors(&decoder), tensors(&model.decoder));

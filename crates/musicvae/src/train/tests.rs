@@ -180,7 +180,7 @@ fn overfitting() -> (MusicVaeConfig, TrainingConfig) {
 }
 
 #[test]
-fn ten_windows_are_learnt_by_heart() {
+fn ten_windows_can_be_overfitted() {
     let (config, training) = overfitting();
     let tokens = tokens();
     let mut trainer = Trainer::new(config, training, 1, &Device::flex()).unwrap();

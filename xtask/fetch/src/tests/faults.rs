@@ -1,4 +1,4 @@
-//! FetchOptions a download handles each fault of a server.
+//! How a download handles each fault of a server.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -124,7 +124,7 @@ fn a_server_that_ignores_ranges_and_always_cuts_is_given_up() {
         announced(&whole, stream, &content(), 50_000)
     });
     let error = Download::new().fails(&server);
-    assert!(error.contains("given up"), "{error}");
+    assert!(error.contains("gave up"), "{error}");
     assert_eq!(server.requests().len(), 4);
 }
 

@@ -112,7 +112,7 @@ fn a_run_makes_the_steps_that_are_made_one_by_one() {
 }
 
 #[test]
-fn evaluations_and_checkpoints_have_schedules_of_their_own() {
+fn evaluations_and_checkpoints_have_separate_schedules() {
     let tokens = tokens();
     let mut ear = Ear::default();
     run(&mut trainer(training()), windows(&tokens), windows(&tokens), &plan(10), &mut ear).unwrap();
