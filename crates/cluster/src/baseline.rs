@@ -58,7 +58,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Baseline> {
         n_heldout: report.n_heldout,
         n_repeated: report.n_repeated,
         n_iter: last.iteration,
-        score: last.score.context("no pass was made; `fit.max_iter` is 0")?,
+        score: last.score.context("no pass was made")?,
     })
 }
 

@@ -26,7 +26,7 @@ pub enum FitError {
     /// A pass failed; the source is the error of the failed task.
     #[error("the stage `fit` failed")]
     Pass(#[source] Box<DataFusionError>),
-    /// There is no window to learn from.
+    /// There are no training windows.
     #[error("there are no training windows; lower `corpus.heldout`")]
     NoWindows,
     /// The windows for the start are empty.

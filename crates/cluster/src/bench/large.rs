@@ -38,7 +38,8 @@ pub(super) fn run(bench: &Bench<'_>, mebibytes: usize) -> Result<Value> {
             cluster.sample()?;
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let answer: Answer = serde_json::from_str(&driver.finish()?).context("no answer")?;
+        let answer: Answer =
+            serde_json::from_str(&driver.finish()?).context("the driver printed no report")?;
         let seconds: f64 = answer.stages.iter().map(|stage| stage.seconds).sum();
         let peaks: Vec<f64> =
             cluster.peaks().into_iter().map(|bytes| bytes as f64 / f64::from(1 << 20)).collect();
