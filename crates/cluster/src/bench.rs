@@ -150,7 +150,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Stages in the middle of which an executor is killed.
+/// Stages during which an executor is killed.
 const STAGES: [&str; 4] = ["read", "deduplicate", "encode", "fit"];
 
 /// How the corpus is processed.

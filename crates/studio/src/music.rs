@@ -92,7 +92,8 @@ pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, 
         let part = usize::try_from(voice).ok().filter(|part| *part < layout.n_parts());
         let part = part.ok_or_else(|| {
             let n = layout.n_parts();
-            ApiError::invalid(format!("a note has voice {voice}; the model has {n} voices, from 0"))
+            let message = format!("a note has voice {voice}; voices must be below {n}");
+            ApiError::invalid(message)
         })?;
         let track = &layout.tracks[part];
         let steps = &mut tokens[part * layout.n_steps..(part + 1) * layout.n_steps];
