@@ -114,7 +114,7 @@ fn is_cached(headers: &HeaderMap, tag: &str) -> bool {
     })
 }
 
-/// The answer to a method that the path does not support.
+/// The response to a method that the path does not support.
 pub(crate) async fn not_allowed() -> ApiError {
     let message = "this path does not support the method; see `GET /api/v1/openapi.json`";
     ApiError::new(Code::MethodNotAllowed, message)

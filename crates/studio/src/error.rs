@@ -31,7 +31,7 @@ pub(crate) enum Code {
     UnknownWindow,
     /// The path does not support this method.
     MethodNotAllowed,
-    /// The body took too long to arrive, or the answer to compute.
+    /// The body took too long to arrive, or the response to compute.
     Timeout,
     /// Another style has this name.
     NameTaken,
@@ -76,14 +76,14 @@ impl Code {
     }
 }
 
-/// An error answer.
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: String,
 }
 
-/// The body of an error answer.
+/// The body of an error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Error {
     error: ErrorDetails,

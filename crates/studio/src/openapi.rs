@@ -14,7 +14,7 @@ use crate::error::Error;
         title = "controlgen studio",
         description = "A model's latent space, to see, hear and control. Musical times are \
                        steps of the model's grid, four per quarter note. The same request \
-                       with the same seed gets the same answer.",
+                       with the same seed gets the same response.",
         license(name = "MIT OR Apache-2.0"),
     ),
     components(schemas(Error)),

@@ -59,7 +59,7 @@ fn api() -> OpenApiRouter<Studio> {
         .routes(routes!(export::wav))
 }
 
-/// The answer if a handler panics.
+/// The response if a handler panics.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     let message = "internal error; see the log of the server";
     ApiError::new(Code::Internal, message).into_response()

@@ -22,11 +22,11 @@ use crate::{limits, router};
 
 /// Threads for I/O; work has separate threads.
 const N_THREADS: usize = 2;
-/// Time to finish sending answers when the server stops.
+/// Time to finish sending responses when the server stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause after a failed accept, for example because too many files are open.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The answer to a connection beyond the limit.
+/// The response to a connection beyond the limit.
 const SERVICE_UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
       Connection: close\r\n\r\n";
@@ -47,7 +47,7 @@ impl Shutdown {
         Self(watch::Sender::new(false))
     }
 
-    /// Stops the server; answers in progress are completed within two seconds.
+    /// Stops the server; responses in progress are completed within two seconds.
     pub fn now(&self) {
         self.0.send_replace(true);
     }
@@ -185,7 +185,7 @@ async fn connection(
     id: u64,
     state: Arc<ConnectionState>,
 ) {
-    // Answers are written in one piece, so waiting for more data only delays them.
+    // Responses are written in one piece, so waiting for more data only delays them.
     let _ = stream.set_nodelay(true);
     let (list, shared) = (Arc::clone(&connections), Arc::clone(&state));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -214,7 +214,7 @@ async fn connection(
         }
         () = state.close.notified() => true,
     };
-    // A connection that never received a request has no pending answer.
+    // A connection that never received a request has no pending response.
     if is_closing && state.used.load(Ordering::Relaxed) {
         serving.as_mut().graceful_shutdown();
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, serving).await;

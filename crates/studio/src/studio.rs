@@ -24,7 +24,7 @@ use crate::work::{CancelToken, WorkerPool};
 
 /// Windows decoded between two checks for cancellation.
 const WINDOWS_PER_BATCH: usize = 64;
-/// Maximum number of waiting short jobs, and long jobs.
+/// Maximum number of short jobs, and of long jobs, that wait.
 const MAX_QUICK_WAITING: usize = 48;
 const MAX_HEAVY_WAITING: usize = 4;
 

@@ -1,4 +1,4 @@
-//! Types shared by requests and answers: notes, windows, pieces, anchors in latent space.
+//! Types shared by requests and responses: notes, windows, pieces, anchors in latent space.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -50,8 +50,8 @@ pub(crate) struct Piece {
     /// The sampling temperature; `null` for the most likely notes.
     #[schema(required)]
     pub(crate) temperature: Option<f32>,
-    /// The probability that it belongs to the requested style, encoded again, averaged over its
-    /// windows.
+    /// The probability, after encoding it again, that it belongs to the requested style; the mean
+    /// over its windows.
     #[schema(required)]
     pub(crate) membership: Option<f64>,
     /// Its longest match with the training music; `null` if nothing matches or there is no copy

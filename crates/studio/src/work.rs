@@ -64,7 +64,7 @@ impl WorkerPool {
         let threads = ThreadPoolBuilder::new()
             .thread_name(move |number| format!("{name}-{number}"))
             // A panic in a detached task must not end the program; `run` turns panics of jobs into
-            // answers.
+            // error responses.
             .panic_handler(|_| tracing::error!("a background task of the studio panicked"))
             .build()?;
         Ok(Self {
@@ -79,7 +79,7 @@ impl WorkerPool {
         self.threads.spawn(work);
     }
 
-    /// Runs a job on the threads of the pool. If the answer is no longer awaited, the job is
+    /// Runs a job on the threads of the pool. If the response is no longer awaited, the job is
     /// canceled or never started.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ const POLL_INTERVAL = 2000;
 /** How often a request is sent if the server is busy. */
 const MAX_ATTEMPTS = 4;
 
-/** An error answer of the server. */
+/** An error response of the server. */
 export class ApiError extends Error {
   /**
    * @param {string} message
@@ -219,7 +219,7 @@ export class LatestRequest {
       return;
     }
     this.#pending = input;
-    // A long overdue answer is useless once there is a newer input.
+    // A long overdue response is useless once there is a newer input.
     if (performance.now() - this.#startedAt > 1500) this.#controller.abort();
   }
 

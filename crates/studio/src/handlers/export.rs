@@ -62,7 +62,7 @@ pub(crate) fn checked_qpm(qpm: Option<f64>) -> Result<f64, ApiError> {
     Err(ApiError::invalid(message))
 }
 
-/// The `Content-Disposition` header that makes a browser save the answer as a file.
+/// The `Content-Disposition` header that makes a browser save the response as a file.
 pub(crate) fn attachment(name: &str, extension: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_ ".contains(c) { c } else { '_' };
     let name: String = name.trim().chars().map(plain).take(NAME_CHARS).collect();

@@ -35,7 +35,7 @@ pub(crate) struct MixQuery {
     strength: f64,
     #[serde(default)]
     method: Method,
-    /// Tempo of the answer, in quarter notes per minute; default 120.
+    /// Tempo of the response, in quarter notes per minute; default 120.
     #[serde(default)]
     qpm: Option<f64>,
     #[serde(flatten)]

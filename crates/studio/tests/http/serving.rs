@@ -32,7 +32,7 @@ impl Server {
         stream
     }
 
-    /// Sends text and returns the first line of the answer.
+    /// Sends text and returns the first line of the response.
     fn send(&self, text: &str) -> String {
         let mut stream = self.connect();
         let _ = stream.write_all(text.as_bytes());

@@ -28,7 +28,7 @@ pub(crate) struct App {
     pub(crate) folder: TempDir,
 }
 
-/// An answer.
+/// A response.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -42,13 +42,13 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The body of a successful answer.
+    /// The body of a successful response.
     pub(crate) fn ok(&self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.json());
         self.json()
     }
 
-    /// The status and the code of an error answer.
+    /// The status and the code of an error response.
     pub(crate) fn error(&self) -> (u16, String) {
         let json = self.json();
         let message = json["error"]["message"].as_str().unwrap();

@@ -1,6 +1,6 @@
 // @ts-check
-// The puck: a point in latent space that sounds. Dragging it decodes its position, one request at a
-// time.
+// The puck: a point in latent space whose music plays. Dragging it decodes its position, one
+// request at a time.
 
 import { LatestRequest, newSeed } from "../api.js";
 import { moved, onPlane, placeOf } from "./plane.js";

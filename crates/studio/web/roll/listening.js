@@ -9,17 +9,17 @@ import { byWindow, notesOfWindows } from "../state/notes.js";
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
 
-/** Milliseconds after the last edit until the model is asked. */
+/** Milliseconds after the last edit until the edited piece is encoded. */
 const DELAY = 300;
 
-/** Events: `heard` (there is an answer, or it is shown or hidden). */
+/** Events: `heard` (a response arrived, or it is shown or hidden). */
 export class Listening extends EventTarget {
   #app;
   /**
-   * Answers, by the notes that were sent.
+   * Responses, by the notes that were sent.
    * @type {WeakMap<Note[], { windows: Window[], reconstruction: Window[] }>}
    */
-  #answers = new WeakMap();
+  #responses = new WeakMap();
   #isShown = false;
   #timer = 0;
   #latest;
@@ -35,8 +35,8 @@ export class Listening extends EventTarget {
     app.history.addEventListener("current", () => {
       const take = app.history.current;
       if (!take) return;
-      // After undo or redo, the answer is already known.
-      if (take.edited && this.#answers.has(take.notes)) this.#store(take);
+      // After undo or redo, the response is already known.
+      if (take.edited && this.#responses.has(take.notes)) this.#store(take);
       if (this.#isShown) this.#schedule(take);
     });
   }
@@ -57,7 +57,7 @@ export class Listening extends EventTarget {
    * @param {Take} take
    */
   ghosts(take) {
-    const heard = this.#isShown ? this.#answers.get(take.notes) : undefined;
+    const heard = this.#isShown ? this.#responses.get(take.notes) : undefined;
     return heard ? notesOfWindows(heard.reconstruction, this.#app.model.window_steps) : [];
   }
 
@@ -75,7 +75,7 @@ export class Listening extends EventTarget {
    */
   #schedule(take, delay = DELAY) {
     clearTimeout(this.#timer);
-    if (this.#answers.has(take.notes)) return;
+    if (this.#responses.has(take.notes)) return;
     this.#timer = Number(setTimeout(() => this.#latest.send(take), delay));
   }
 
@@ -94,11 +94,11 @@ export class Listening extends EventTarget {
     ).map((notes) => ({ notes }));
     if (windows.length > model.limits.n_windows) return;
     /** @type {{ windows: Window[], reconstruction: Window[] }} */
-    const answer = await api.post("/encode", { windows }, signal);
-    this.#answers.set(notes, answer);
+    const response = await api.post("/encode", { windows }, signal);
+    this.#responses.set(notes, response);
     if (take.notes === notes && take.edited) {
       this.#store(take);
-      this.#app.announce(`The model hears ${this.#app.stylesText(answer.windows)}`);
+      this.#app.announce(`The model hears ${this.#app.stylesText(response.windows)}`);
     }
     this.dispatchEvent(new Event("heard"));
   }
@@ -108,7 +108,7 @@ export class Listening extends EventTarget {
    * @param {Take} take
    */
   #store(take) {
-    const windows = this.#answers.get(take.notes)?.windows;
+    const windows = this.#responses.get(take.notes)?.windows;
     if (windows && take.windows !== windows) {
       this.#app.history.amend(take, { windows, membership: null, copy: null });
     }
@@ -118,8 +118,8 @@ export class Listening extends EventTarget {
   async keep() {
     const take = this.#app.history.current;
     if (!take) return;
-    if (!this.#answers.has(take.notes)) await this.#ask(take, new AbortController().signal);
-    const heard = this.#answers.get(take.notes);
+    if (!this.#responses.has(take.notes)) await this.#ask(take, new AbortController().signal);
+    const heard = this.#responses.get(take.notes);
     if (!heard) throw new Error("The model can't take pieces of this length.");
     const kept = this.#app.takeOfWindows(
       heard.reconstruction,
