@@ -326,6 +326,9 @@ mod tests {
         let columns = columns(0, &latents, &path);
         std::fs::write(&path, "{}").unwrap();
         let error = Accumulated::default().update_batch(&columns).unwrap_err().to_string();
-        assert!(error.contains("step.json is not the mixture that this pass is over"), "{error}");
+        assert!(
+            error.contains("step.json is not the mixture that this pass was started with"),
+            "{error}"
+        );
     }
 }
