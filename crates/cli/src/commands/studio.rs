@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     let source = match &args.corpus {
         Some(corpus) => {
             let latents = args.latents.as_deref();
-            Some(Source::of_corpus(&model, corpus, latents, &context.stages)?)
+            Some(Source::from_corpus(&model, corpus, latents, &context.stages)?)
         }
         None => None,
     };

@@ -1,4 +1,4 @@
-//! What a request's address says, beside its path.
+//! Extractors for the parameters in the address of a request.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
@@ -6,24 +6,24 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, Code};
 
-/// What stands after the question mark.
-pub(crate) struct Asked<T>(pub(crate) T);
+/// The parameters after the question mark.
+pub(crate) struct QueryParams<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match Query::try_from_uri(&parts.uri) {
-            Ok(Query(asked)) => Ok(Self(asked)),
+            Ok(Query(params)) => Ok(Self(params)),
             Err(error) => Err(ApiError::invalid(error.body_text())),
         }
     }
 }
 
-/// The part of the path that names something.
-pub(crate) struct Named(pub(crate) String);
+/// A parameter in the path.
+pub(crate) struct PathParam(pub(crate) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for PathParam {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {

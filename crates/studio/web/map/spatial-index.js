@@ -1,20 +1,20 @@
 // @ts-check
-// Finds the point nearest to a place: points sorted into the squares of a grid.
+// Finds the point nearest to a position, with points sorted into the cells of a grid.
 
 /** @typedef {import("../state/session.js").Points} Points */
 
-/** Points to a square, about. */
+/** Average number of points per cell. */
 const PER_SQUARE = 4;
 
-/** An index over points that don't move. */
-export class Near {
+/** A spatial index over fixed points. */
+export class SpatialIndex {
   #points;
   #n;
   #x0 = Infinity;
   #y0 = Infinity;
   #width = 1;
   #height = 1;
-  /** Where each square's points begin in `#order`. */
+  /** Start of each cell's points in `#order`. */
   #starts;
   #order;
 
@@ -32,7 +32,7 @@ export class Near {
     this.#n = Math.max(1, Math.floor(Math.sqrt(xs.length / PER_SQUARE)));
     this.#width = Math.max(1e-9, (x1 - this.#x0) / this.#n);
     this.#height = Math.max(1e-9, (y1 - this.#y0) / this.#n);
-    // A counting sort.
+    // Counting sort.
     this.#starts = new Uint32Array(this.#n * this.#n + 1);
     for (let i = 0; i < xs.length; i++) this.#starts[this.#square(xs[i], ys[i]) + 1]++;
     for (let s = 0; s < this.#n * this.#n; s++) this.#starts[s + 1] += this.#starts[s];
@@ -42,7 +42,7 @@ export class Near {
   }
 
   /**
-   * The nearest point within a distance, or -1.
+   * Returns the index of the nearest point within a distance, or -1.
    * @param {number} x
    * @param {number} y
    * @param {number} reach
@@ -55,7 +55,8 @@ export class Near {
     const [r0, r1] = [this.#row(y - reach), this.#row(y + reach)];
     let [found, best] = [-1, reach * reach];
     for (let row = r0; row <= r1; row++) {
-      for (let at = this.#starts[row * this.#n + c0]; at < this.#starts[row * this.#n + c1 + 1]; at++) {
+      const end = this.#starts[row * this.#n + c1 + 1];
+      for (let at = this.#starts[row * this.#n + c0]; at < end; at++) {
         const i = this.#order[at];
         const distance = (xs[i] - x) ** 2 + (ys[i] - y) ** 2;
         if (distance <= best && isShown(styles[i])) [found, best] = [i, distance];

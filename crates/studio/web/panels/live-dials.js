@@ -1,20 +1,24 @@
 // @ts-check
-// Dials turned while a piece plays are heard in it: its latents, moved and decoded again, take over in time.
+// Applies changes of the dials to the piece that is playing: its latents are shifted and decoded
+// again, and the result takes over in time with the beat.
 
-import { Latest, newSeed } from "../api.js";
+import { LatestRequest, newSeed } from "../api.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
 
-/** Milliseconds after the last turn until what came of it is kept in the history. */
-const SETTLED = 800;
+/** Milliseconds after the last change until the result is added to the history. */
+const SETTLE_DELAY = 800;
 
-/** Listens to the dials. */
-export class Turning {
+/** Reacts to changes of the dials. */
+export class LiveDials {
   #app;
   #puck;
-  /** What was turned into what is chosen now. @type {Take | null} */
+  /**
+   * The piece to which the dials are applied.
+   * @type {Take | null}
+   */
   #base = null;
   /** @type {Take | null} */
   #live = null;
@@ -24,12 +28,15 @@ export class Turning {
 
   /**
    * @param {App} app
-   * @param {import("../map/puck.js").Puck} puck which sees to itself
+   * @param {import("../map/puck.js").Puck} puck which handles the dials itself
    */
   constructor(app, puck) {
     this.#app = app;
     this.#puck = puck;
-    this.#latest = new Latest((base, signal) => this.#turn(base, signal), (error) => app.fail(error));
+    this.#latest = new LatestRequest(
+      (base, signal) => this.#apply(base, signal),
+      (error) => app.fail(error),
+    );
     app.session.addEventListener("dials", () => this.#onDials());
   }
 
@@ -41,14 +48,14 @@ export class Turning {
       this.#base = current;
       this.#seed = current.seed ?? newSeed();
     }
-    this.#latest.want(this.#base);
+    this.#latest.send(this.#base);
   }
 
   /**
    * @param {Take} base
    * @param {AbortSignal} signal
    */
-  async #turn(base, signal) {
+  async #apply(base, signal) {
     const app = this.#app;
     const { attributes, temperature } = app.session;
     const body = { z: base.windows.map(({ z }) => z), temperature, seed: this.#seed };
@@ -57,16 +64,23 @@ export class Turning {
       ? await app.api.post("/attributes", { ...body, attributes }, signal)
       : await app.api.post("/decode", body, signal);
     const { current } = app.history;
-    // Something else was chosen meanwhile.
+    // Something else was selected meanwhile.
     if (current !== base && current !== this.#live) return;
-    const turned = attributes.map(({ name, by }) => `${name} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`).join(", ");
-    const live = app.takeOfWindows(windows, turned ? `Turned: ${turned}` : "Drawn anew", base.title, this.#seed);
+    const shifts = attributes.map(
+      ({ name, by }) => `${name} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`,
+    ).join(", ");
+    const live = app.takeOfWindows(
+      windows,
+      shifts ? `Adjusted: ${shifts}` : "Redrawn",
+      base.title,
+      this.#seed,
+    );
     live.qpm = base.qpm;
     this.#live = live;
     await app.swap(live);
     clearTimeout(this.#timer);
     this.#timer = Number(setTimeout(() => {
       if (app.history.current === live) app.history.add([live], { before: base });
-    }, SETTLED));
+    }, SETTLE_DELAY));
   }
 }
