@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
 
+mod bounded;
+mod channels;
 mod edge_cases;
 mod edge_files;
 mod edge_golden;
@@ -10,3 +12,4 @@ mod golden;
 mod musicxml;
 mod properties;
 mod smf;
+mod writing;
