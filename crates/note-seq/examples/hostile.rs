@@ -109,7 +109,8 @@ fn one(path: &Path) -> Result<(), Box<dyn Error>> {
     }
     // Time on a processor, whatever else the machine does; nothing here waits.
     let on_processor = std::fs::read_to_string("/proc/self/schedstat")?;
-    let nanoseconds = on_processor.split_whitespace().next().ok_or("no time in /proc/self/schedstat")?;
+    let nanoseconds =
+        on_processor.split_whitespace().next().ok_or("no time in /proc/self/schedstat")?;
     let seconds = nanoseconds.parse::<f64>()? / 1e9;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -2,9 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use note_seq::drums::DrumConverter;
 use note_seq::groove::GrooveConverter;
 use note_seq::midi::{self, ReadMode, ReadOptions};
-use note_seq::{NoteSequence, StepsPerQuarter};
+use note_seq::trio::TrioConverter;
+use note_seq::{MelodyConverter, NoteSequence, StepsPerQuarter};
 
 fuzz_target!(|bytes: &[u8]| {
     for mode in [ReadMode::Lenient, ReadMode::Parity, ReadMode::Strict] {
@@ -12,7 +14,6 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(read.sequence.notes.iter().all(|n| n.start_time < n.end_time));
             assert!(mode == ReadMode::Lenient || read.report.n_repairs() == 0);
             use_sequence(&read.sequence);
-            let _ = note_seq::summary(&read);
         }
     }
 });
@@ -23,6 +24,10 @@ fn use_sequence(sequence: &NoteSequence) {
     let _ = sequence.quantize_absolute(100.0).map(|q| (q.groove_consistency(), q.to_sequence()));
     let _ = NoteSequence::concatenate(&sequence.split_on_time_changes());
     let _ = (sequence.split_every(2.0, true), sequence.split_on_silence(3.0));
+    let _ = MelodyConverter::mel_2bar().windows(sequence);
+    let _ = MelodyConverter::mel_16bar().windows(sequence);
+    let _ = DrumConverter::drums_2bar().windows(sequence);
+    let _ = TrioConverter::trio_16bar().windows(sequence);
     let _ = GrooveConverter::groovae_2bar().windows(sequence);
     let mut sustained = sequence.clone();
     sustained.apply_sustain();

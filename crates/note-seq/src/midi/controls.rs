@@ -19,7 +19,7 @@ pub(super) const RESET: i16 = i16::MIN;
 /// All instruments together may get this many times the controllers and bends of the file, and
 /// [`FREE_COPIES`]: their number is that of the instruments of each channel times its controllers.
 const MAX_COPIES: usize = 2;
-const FREE_COPIES: usize = 1 << 18;
+const FREE_COPIES: usize = 3 << 17;
 
 /// Controllers that controller 121 resets, and to what (MIDI Manufacturers Association, RP-015).
 const RESETS: [(u8, u8); 8] =

@@ -221,14 +221,20 @@ impl<'a> Scan<'a, '_> {
 
     /// A name, cut at the length that is kept: every instrument of a track has a copy of it.
     fn short(&mut self, name: &'a [u8], at: usize) -> Result<&'a [u8], MidiError> {
-        if name.len() <= MAX_NAME_BYTES {
-            return Ok(name);
-        }
+        // What is not UTF-8 is read as Latin-1, whose upper half takes two bytes a character.
+        let is_utf8 = std::str::from_utf8(name).is_ok();
+        let mut n_bytes = 0;
+        let end = name.iter().position(|byte| {
+            n_bytes += if is_utf8 || *byte < 0x80 { 1 } else { 2 };
+            n_bytes > MAX_NAME_BYTES
+        });
+        let Some(mut end) = end else { return Ok(name) };
         self.repair(RepairKind::LongName, at)?;
-        // Not within a character of UTF-8.
-        let is_inside = |end: &usize| matches!(name[*end], 0x80..=0xbf);
-        let end = (MAX_NAME_BYTES - 3..=MAX_NAME_BYTES).rev().find(|end| !is_inside(end));
-        Ok(&name[..end.unwrap_or(MAX_NAME_BYTES)])
+        // Not within a character.
+        while is_utf8 && matches!(name[end], 0x80..=0xbf) {
+            end -= 1;
+        }
+        Ok(&name[..end])
     }
 
     fn meta(&mut self) -> Result<Scanned<'a>, MidiError> {

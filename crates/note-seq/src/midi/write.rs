@@ -113,7 +113,8 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
     for info in &sequence.instrument_infos {
         names.entry(info.instrument).or_insert(&info.name);
     }
-    let mut tracks = vec![in_order(conductor(sequence, &clock)?)];
+    let mut file = File::new(ticks_per_quarter);
+    file.push(&in_order(conductor(sequence, &clock)?))?;
     for (part, mut events) in parts {
         if n_ports > 1 {
             events.extend(port_events(places[&part].port, &devices));
@@ -122,16 +123,45 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
             let name = MetaMessage::TrackName(name.as_bytes());
             events.push(Timed::meta(0, Order::Heading, name));
         }
-        tracks.push(in_order(events));
+        file.push(&in_order(events))?;
     }
-    if u16::try_from(tracks.len()).is_err() {
-        return Err(WriteError::TooManyTracks { n_tracks: tracks.len() });
+    file.finish()
+}
+
+/// The bytes of a file, track by track: events take ten times the room of their bytes, so no two tracks' are held.
+struct File {
+    header: Header,
+    bytes: Vec<u8>,
+    n_tracks: usize,
+}
+
+impl File {
+    /// Bytes of a header chunk, and where it says how many tracks there are.
+    const HEADER_BYTES: usize = 14;
+    const N_TRACKS: std::ops::Range<usize> = 10..12;
+
+    fn new(ticks_per_quarter: u16) -> Self {
+        let timing = Timing::Metrical(u15::new(ticks_per_quarter));
+        let header = Header::new(Format::Parallel, timing);
+        Self { header, bytes: Vec::new(), n_tracks: 0 }
     }
-    let timing = Timing::Metrical(u15::new(ticks_per_quarter));
-    let mut out = Vec::new();
-    midly::write_std(&Header::new(Format::Parallel, timing), &tracks, &mut out)
-        .map_err(|_| WriteError::TooLong)?;
-    Ok(out)
+
+    fn push(&mut self, track: &[TrackEvent<'_>]) -> Result<(), WriteError> {
+        let mut bytes = Vec::new();
+        midly::write_std(&self.header, [track], &mut bytes).map_err(|_| WriteError::TooLong)?;
+        let is_first = self.n_tracks == 0;
+        self.bytes.extend_from_slice(&bytes[if is_first { 0 } else { Self::HEADER_BYTES }..]);
+        self.n_tracks += 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>, WriteError> {
+        let n_tracks = self.n_tracks;
+        let announced =
+            u16::try_from(n_tracks).map_err(|_| WriteError::TooManyTracks { n_tracks })?;
+        self.bytes[Self::N_TRACKS].copy_from_slice(&announced.to_be_bytes());
+        Ok(self.bytes)
+    }
 }
 
 /// An event at a tick.

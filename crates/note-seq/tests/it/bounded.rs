@@ -43,7 +43,7 @@ fn controllers_of_a_crowded_channel_are_not_copied_without_end() {
     let bytes = crowd(volumes.collect());
     let read = midi::read(&bytes, &ReadOptions::lenient()).unwrap();
     let n_kept = read.sequence.control_changes.len();
-    assert!(n_kept <= 2 * 30_000 + (1 << 18), "{n_kept}");
+    assert!(n_kept <= 2 * 30_000 + (3 << 17), "{n_kept}");
     assert_eq!(n_kept as u64 + read.report.notes.controls_not_shared, 120 * 30_000);
     assert_eq!(read.report.repair_counts[&RepairKind::SharedControls], 1);
     assert!(midi::read(&bytes, &ReadOptions::strict()).is_err());
