@@ -3,6 +3,8 @@
 //! `cargo run --release -p note-seq --example hostile -- PATH…` (folders are searched; Linux only). Fails if a file
 //! takes more than 100 times its size and 50 MB, or more than 2 s of a processor a megabyte and 0.1 s.
 
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;

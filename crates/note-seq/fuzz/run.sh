@@ -2,7 +2,7 @@
 # Fuzzes one target without a nightly compiler: `fuzz/run.sh TARGET SECONDS [SEED-FOLDER…]`, from any folder.
 #
 # The coverage that libFuzzer looks at comes from LLVM's own pass, which stable Rust can run. Memory is limited to
-# 512 MB, a run to 10 s. Needs a C++ compiler. CARGO_TARGET_DIR may name another folder for the build.
+# 512 MB, a run to 60 s. Needs a C++ compiler. CARGO_TARGET_DIR may name another folder for the build.
 set -eu
 cd "$(dirname "$0")"
 target=$1 seconds=$2
@@ -16,4 +16,4 @@ export RUSTFLAGS="--cfg fuzzing -Ccodegen-units=1 -Cdebug-assertions -Cpasses=sa
 cargo build -j2 --release --target "$host" --bin "$target"
 mkdir -p "corpus/$target" "artifacts/$target"
 exec "$out/$host/release/$target" "corpus/$target" "$@" -artifact_prefix="artifacts/$target/" \
-    -max_total_time="$seconds" -rss_limit_mb=512 -timeout=10 -max_len=65536
+    -max_total_time="$seconds" -rss_limit_mb=512 -timeout=60 -max_len=65536
