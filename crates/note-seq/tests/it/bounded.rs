@@ -1,6 +1,6 @@
 //! What a small file may cost: nothing is copied for every instrument, track or stretch without a bound.
 
-use note_seq::midi::{self, MidiError, ReadOptions, RepairKind};
+use note_seq::midi::{self, MidiError, ReadOptions, RepairKind, WriteOptions};
 use note_seq::{
     ControlChange, InstrumentInfo, MelodyConverter, Note, NoteSequence, Pitch, SkipReason, Tempo,
     Velocity,
@@ -36,7 +36,17 @@ fn a_long_name_is_cut_once_and_the_cut_is_told() {
     assert!(midi::read(&short, &ReadOptions::parity()).is_ok());
 }
 
-/// Eighty instruments a channel, and 30,000 controllers: 2.4 million copies.
+/// Latin-1 takes twice the room when it is read: what was cut must not be too long when it is written.
+#[test]
+fn a_cut_name_is_written_within_the_limit() {
+    let bytes = crowd(vec![meta(0, 3, &[0xe9; 150])]);
+    let read = midi::read(&bytes, &ReadOptions::lenient()).unwrap().sequence;
+    assert_eq!(read.instrument_name(0), Some(&"é".repeat(100)[..]));
+    let written = midi::write(&read, &WriteOptions::default()).unwrap();
+    assert_eq!(midi::read(&written, &ReadOptions::strict()).unwrap().sequence.notes, read.notes);
+}
+
+/// A hundred and twenty instruments a channel, and 30,000 controllers: 3.6 million copies.
 #[test]
 fn controllers_of_a_crowded_channel_are_not_copied_without_end() {
     let volumes = (0..30_000_u32).map(|k| control(k, 0, 7, u8::try_from(k % 128).unwrap()));
