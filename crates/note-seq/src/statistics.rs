@@ -93,7 +93,7 @@ impl QuantizedSequence {
     /// one bar and not in the next (`MusPy`'s groove consistency). `None` for fewer than two bars, or bars that are no
     /// whole number of steps.
     pub fn groove_consistency(&self) -> Option<f64> {
-        const MAX_STEPS: Step = 1 << 24;
+        const MAX_STEPS: Step = 1 << 20;
         let bar = usize::try_from(self.whole_steps_per_bar()?).ok()?;
         if self.total_steps > MAX_STEPS {
             return None;

@@ -51,12 +51,13 @@ impl MelodyConverter {
     ) -> Conversion<ChordedMelodyWindow> {
         // The same stretches as are converted, with all that chords are inferred from.
         let pieces = sequence.split_on_time_changes();
-        let mut seen = Seen::new(self.dedupe);
+        let n_notes = sequence.notes.len();
+        let mut seen = Seen::new(self.dedupe, n_notes);
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
         convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
             seen.begin_segment();
             let mut plain = Conversion::new();
-            self.segment_windows(segment, bars, &mut Seen::new(Dedupe::Off), &mut plain);
+            self.segment_windows(segment, bars, &mut Seen::new(Dedupe::Off, n_notes), &mut plain);
             for (reason, n) in plain.skipped {
                 conversion.skip_n(reason, n);
             }
@@ -76,8 +77,10 @@ impl MelodyConverter {
                 let chords = progression.triad_labels(start, start.saturating_add(length));
                 if seen.is_repeated(&[melody.tokens.as_slice(), &chords].concat()) {
                     conversion.skip(SkipReason::Duplicate);
-                } else {
+                } else if seen.has_room(2 * melody.tokens.len()) {
                     conversion.windows.push(ChordedMelodyWindow { melody, chords });
+                } else {
+                    conversion.skip(SkipReason::OverCap);
                 }
             }
         })

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
 
+mod bounded;
+mod channels;
 mod edge_cases;
 mod edge_files;
 mod edge_golden;
@@ -12,3 +14,4 @@ mod note_list_properties;
 mod note_lists;
 mod properties;
 mod smf;
+mod writing;
