@@ -25,11 +25,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, MusicVaeConfig, RecurrentPrecision, TrainingConfig};
 use crate::device;
 use crate::evaluate::{Evaluation, evaluate};
-use crate::layout::Content;
 use crate::model::{MusicVae, host};
 use crate::optimizer::{Adam, GradientSum};
 use crate::weights;
 use crate::windows::Windows;
+use note_seq::window::Content;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError};
 pub use error::TrainError;

@@ -10,6 +10,7 @@ use controlgen::generate::{
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
 use controlgen::style::{Style, Styles};
+use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,8 +19,6 @@ use super::writing::{Output, Target, Writer, Written, file_name};
 use crate::args::{AttributeMethodArg, GenerateArgs};
 use crate::progress::note;
 
-/// Steps of a bar: four a quarter.
-const STEPS_PER_BAR: usize = 16;
 /// Bars of a piece that moves from style to style.
 const PATH_BARS: usize = 16;
 
