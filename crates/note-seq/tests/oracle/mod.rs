@@ -1,17 +1,15 @@
-//! One file in one object: everything that Python's `note_seq` and Magenta's converters make of it.
-//!
-//! The keys are those of the project's Python oracle, so that a program can compare the two.
+//! A file as the JSON object that the Python oracle prints: the results of `note_seq` and of Magenta's
+//! converters. The tests, the example `summary` and `cargo xtask parity notes` share this file.
 
 use serde::{Deserialize, Serialize};
 
-use crate::drums::DrumConverter;
-use crate::midi::Read;
-use crate::quantize::QuantizeError;
-use crate::quantized::QuantizedSequence;
-use crate::sequence::NoteSequence;
-use crate::trio::TrioConverter;
-use crate::units::{Seconds, Step, StepsPerQuarter};
-use crate::{Conversion, MelodyConverter};
+use note_seq::drums::DrumConverter;
+use note_seq::midi::ReadFile;
+use note_seq::trio::TrioConverter;
+use note_seq::{
+    Conversion, MelodyConverter, NoteSequence, QuantizeError, QuantizedSequence, Seconds, Step,
+    StepsPerQuarter,
+};
 
 /// Pitch, start and end in seconds, velocity, program, drums (0 or 1), instrument.
 pub type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
@@ -19,14 +17,14 @@ pub type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
 /// Pitch, first step, step after the last, velocity, program, drums (0 or 1), instrument.
 pub type QuantizedRow = (u8, Step, Step, u8, u8, u8, u32);
 
-/// What [`summary`] gives. Times are in seconds.
+/// The result of [`summary`]. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Resolution.
     pub ticks_per_quarter: i32,
     /// End of the last note.
     pub total_time: Seconds,
-    /// Time and quarter notes a minute.
+    /// Time and quarter notes per minute.
     pub tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
     pub time_signatures: Vec<(Seconds, u32, u32)>,
@@ -40,7 +38,7 @@ pub struct Summary {
     pub counts: SummaryCounts,
     /// The whole sequence on the grid of sixteenths, or why not.
     pub quantized: SummaryQuantized,
-    /// The stretches of constant tempo and metre.
+    /// The stretches of constant tempo and meter.
     pub segments: Vec<SummarySegment>,
 }
 
@@ -63,7 +61,7 @@ pub enum SummaryQuantized {
     Steps {
         /// Length in steps.
         total_steps: Step,
-        /// Steps a bar; left out for the whole file.
+        /// Steps per bar; left out for the whole file.
         #[serde(skip_serializing_if = "Option::is_none")]
         steps_per_bar: Option<f64>,
         /// All notes.
@@ -76,7 +74,7 @@ pub enum SummaryQuantized {
     },
 }
 
-/// A stretch of constant tempo and metre. The windows are sorted lists of labels.
+/// A stretch of constant tempo and meter. The windows are sorted lists of labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SummarySegment {
     /// Where it begins in the file.
@@ -85,7 +83,7 @@ pub struct SummarySegment {
     pub total_time: Seconds,
     /// How many notes begin in it.
     pub notes: usize,
-    /// Time and quarter notes a minute.
+    /// Time and quarter notes per minute.
     pub tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
     pub time_signatures: Vec<(Seconds, u32, u32)>,
@@ -104,17 +102,7 @@ pub struct SummarySegment {
 }
 
 /// Everything the oracle prints of a file that could be read.
-///
-/// # Examples
-/// ```
-/// use note_seq::midi::{self, ReadOptions};
-/// let bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x0c\0\x90\x3c\x64\x60\x80\x3c\x40\0\xff\x2f\0";
-/// let read = midi::read(bytes, &ReadOptions::parity())?;
-/// let summary = note_seq::summary(&read);
-/// assert_eq!(summary.notes, [(60, 0.0, 0.5, 100, 0, 0, 0)]);
-/// # Ok::<(), midi::MidiError>(())
-/// ```
-pub fn summary(read: &Read) -> Summary {
+pub fn summary(read: &ReadFile) -> Summary {
     let sequence = &read.sequence;
     Summary {
         ticks_per_quarter: sequence.ticks_per_quarter,
@@ -220,5 +208,7 @@ fn python_class(error: &QuantizeError) -> &'static str {
         QuantizeError::MultipleTimeSignatures { .. } => "MultipleTimeSignatureError",
         QuantizeError::BadTimeSignature { .. } => "BadTimeSignatureError",
         QuantizeError::NegativeTime { .. } => "NegativeTimeError",
+        // An error that Python doesn't have differs from all of its classes.
+        _ => "UnknownError",
     }
 }
