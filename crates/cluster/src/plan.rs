@@ -17,15 +17,17 @@ use thiserror::Error;
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Folders to search for MIDI files and archives of them.
-    #[serde(default)]
+    #[serde(default, with = "controlgen::path_text::list")]
     pub roots: Vec<PathBuf>,
     /// Places in object stores to search for MIDI files, such as `s3://bucket/midi`.
     #[serde(default)]
     pub stores: Vec<String>,
     /// The folder of results: corpus, latents, mixture.
+    #[serde(with = "controlgen::path_text")]
     pub out: PathBuf,
     /// The model folder that encodes; its kind is that of the windows. Unlike the others, a relative path is
     /// one below the folder that each process was started in, as a copy on each machine may be.
+    #[serde(with = "controlgen::path_text")]
     pub model: PathBuf,
     /// What runs it.
     #[serde(default = "flex")]

@@ -205,9 +205,9 @@ struct Pictures {
 #[derive(Serialize)]
 struct Shown<'a> {
     styles: Vec<&'a Style>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "controlgen::path_text::option", skip_serializing_if = "Option::is_none")]
     picture: Option<&'a Path>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "controlgen::path_text::list", skip_serializing_if = "Vec::is_empty")]
     thumbnails: Vec<PathBuf>,
 }
 
