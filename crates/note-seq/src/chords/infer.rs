@@ -183,10 +183,17 @@ impl ChordInference {
 
     /// The likeliest state of every frame; of equals the first.
     fn states(&self, frames: &[[f64; 12]]) -> Vec<usize> {
-        let vectors = chord_vectors();
+        let chords: Vec<(f64, Vec<u8>)> =
+            (0..N_CHORDS - 1).map(|i| unit_vector(chord_of(i))).collect();
         let likelihoods = |frame: &[f64; 12]| -> Vec<f64> {
-            let dot = |chord: &[f64; 12]| chord.iter().zip(frame).map(|(a, b)| a * b).sum::<f64>();
-            vectors.iter().map(|chord| self.concentration * dot(chord)).collect()
+            // No chord has no pitch.
+            let mut all = Vec::with_capacity(N_CHORDS);
+            all.push(self.concentration * 0.0);
+            all.extend(chords.iter().map(|(length, pitches)| {
+                let dot = pitches.iter().map(|p| length * frame[usize::from(*p)]).sum::<f64>();
+                self.concentration * dot
+            }));
+            all
         };
         let Some((first, rest)) = frames.split_first() else { return Vec::new() };
         let observed = likelihoods(first);
@@ -224,17 +231,12 @@ pub(super) fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     table
 }
 
-/// Unit vectors over pitch classes; zero for no chord.
-fn chord_vectors() -> Vec<[f64; 12]> {
-    let vector = |chord: Chord| {
-        let length = (chord.kind().intervals().len() as f64).sqrt();
-        let mut vector = [0.0; 12];
-        for pitch in chord.pitch_classes() {
-            vector[usize::from(pitch)] = 1.0 / length;
-        }
-        vector
-    };
-    std::iter::once([0.0; 12]).chain((0..N_CHORDS - 1).map(|i| vector(chord_of(i)))).collect()
+/// A chord's unit vector over pitch classes: the number that stands at each of its pitches, and those
+/// in ascending order.
+fn unit_vector(chord: Chord) -> (f64, Vec<u8>) {
+    let mut pitches: Vec<u8> = chord.pitch_classes().collect();
+    pitches.sort_unstable();
+    (1.0 / (pitches.len() as f64).sqrt(), pitches)
 }
 
 /// For every frame the unit vector of how long each pitch class sounds in it; zero for silent frames.

@@ -14,19 +14,19 @@ use super::infer::{N_CHORDS, N_STATES};
 #[derive(Debug, Clone)]
 pub(super) struct Transitions {
     keys: Vec<Key>,
-    /// Into a state from any state of another key, `[N_STATES]`.
-    from_other_key: Vec<f64>,
     /// From a state to itself.
     stay: f64,
 }
 
-/// Changes of chord within a key.
+/// Changes into the states of a key.
 #[derive(Debug, Clone)]
 struct Key {
     /// For every chord, the number of its probability among the different ones of the key.
     class_of: Vec<usize>,
     n_classes: usize,
-    /// From a chord of one class to another of the second, `[n_classes, n_classes]`.
+    /// From any state of another key to a chord of a class, `[n_classes]`.
+    from_other_key: Vec<f64>,
+    /// To a chord of one class from another one of the second, `[n_classes, n_classes]`.
     change: Vec<f64>,
 }
 
@@ -41,7 +41,6 @@ struct Best {
 impl Transitions {
     /// `in_key` holds the probability of every chord in every key, `[12, N_CHORDS]`.
     pub(super) fn new(key_change: f64, chord_change: f64, in_key: &[f64]) -> Self {
-        let from_other_key = in_key.iter().map(|p| (key_change / 11.0 * p).ln()).collect();
         let keys = in_key.chunks_exact(N_CHORDS).map(|row| {
             let mut values: Vec<f64> = Vec::new();
             let class_of: Vec<usize> = row
@@ -58,12 +57,15 @@ impl Transitions {
             let change = |from: f64, to: f64| {
                 ((1.0 - key_change) * (chord_change * (to + from / (N_CHORDS - 1) as f64))).ln()
             };
-            let pairs = values.iter().flat_map(|from| values.iter().map(|to| change(*from, *to)));
-            Key { class_of, n_classes: values.len(), change: pairs.collect() }
+            let pairs = values.iter().flat_map(|to| values.iter().map(|from| change(*from, *to)));
+            Key {
+                change: pairs.collect(),
+                from_other_key: values.iter().map(|p| (key_change / 11.0 * p).ln()).collect(),
+                class_of,
+                n_classes: values.len(),
+            }
         });
-        let keys = keys.collect();
-        let stay = ((1.0 - key_change) * (1.0 - chord_change)).ln();
-        Self { keys, from_other_key, stay }
+        Self { keys: keys.collect(), stay: ((1.0 - key_change) * (1.0 - chord_change)).ln() }
     }
 
     /// The likeliest state of every frame; of equals the first.
@@ -102,24 +104,26 @@ impl Transitions {
     fn step(&self, scores: &[f64], observed: &[f64]) -> Vec<f64> {
         let of_key: Vec<f64> = scores
             .chunks_exact(N_CHORDS)
-            .map(|row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+            .map(|row| row.iter().fold(f64::NEG_INFINITY, |best, x| larger(best, *x)))
             .collect();
         let mut next = Vec::with_capacity(N_STATES);
-        let mut classes = Vec::new();
+        let (mut classes, mut into) = (Vec::new(), Vec::new());
         for (key, (table, row)) in self.keys.iter().zip(scores.chunks_exact(N_CHORDS)).enumerate() {
             let others = of_key.iter().enumerate().filter(|(other, _)| *other != key);
-            let other_key = others.map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
+            let other_key = others.fold(f64::NEG_INFINITY, |best, (_, x)| larger(best, *x));
             table.best_of_classes(row, &mut classes);
-            let into = &self.from_other_key[key * N_CHORDS..];
-            for (chord, ((score, into), observed)) in row.iter().zip(into).zip(observed).enumerate()
-            {
-                let mut best = (other_key + into).max(score + self.stay);
-                let changes = table.change[table.class_of[chord]..].iter().step_by(table.n_classes);
-                for (class, change) in classes.iter().zip(changes) {
-                    let from = if class.chord == chord { class.second } else { class.score };
-                    best = best.max(from + change);
-                }
-                next.push(best + observed);
+            // What leads to a chord from any other: the same for all of a class, but for the best of
+            // it, which would have to change to itself.
+            into.clear();
+            into.extend((0..table.n_classes).map(|to| table.into(to, other_key, &classes, None)));
+            let start = next.len();
+            next.extend(row.iter().zip(&table.class_of).zip(observed).map(
+                |((score, class), observed)| larger(into[*class], score + self.stay) + observed,
+            ));
+            for (class, best) in classes.iter().enumerate() {
+                let from_others = table.into(class, other_key, &classes, Some(class));
+                next[start + best.chord] =
+                    larger(from_others, best.score + self.stay) + observed[best.chord];
             }
         }
         next
@@ -127,20 +131,28 @@ impl Transitions {
 
     /// The state that a state of the next frame was reached from; of equals the first.
     fn parent(&self, scores: &[f64], to: usize) -> usize {
-        let (key, chord) = (to / N_CHORDS, to % N_CHORDS);
-        let table = &self.keys[key];
+        let (to_key, to_chord) = (to / N_CHORDS, to % N_CHORDS);
+        let table = &self.keys[to_key];
+        let to_class = table.class_of[to_chord];
+        let from_other_key = table.from_other_key[to_class];
+        let change = &table.change[to_class * table.n_classes..][..table.n_classes];
         let (mut parent, mut best) = (0, f64::NEG_INFINITY);
-        for (from, score) in scores.iter().enumerate() {
-            let transition = if from / N_CHORDS != key {
-                self.from_other_key[to]
-            } else if from == to {
-                self.stay
+        let mut consider = |from: usize, sum: f64| {
+            if sum > best {
+                (parent, best) = (from, sum);
+            }
+        };
+        for (key, row) in scores.chunks_exact(N_CHORDS).enumerate() {
+            let first = key * N_CHORDS;
+            if key == to_key {
+                for (chord, (score, class)) in row.iter().zip(&table.class_of).enumerate() {
+                    let transition = if chord == to_chord { self.stay } else { change[*class] };
+                    consider(first + chord, score + transition);
+                }
             } else {
-                let class = table.class_of[from % N_CHORDS];
-                table.change[class * table.n_classes + table.class_of[chord]]
-            };
-            if score + transition > best {
-                (parent, best) = (from, score + transition);
+                for (chord, score) in row.iter().enumerate() {
+                    consider(first + chord, score + from_other_key);
+                }
             }
         }
         parent
@@ -148,19 +160,41 @@ impl Transitions {
 }
 
 impl Key {
+    /// The best and second best score of every class; none is empty.
     fn best_of_classes(&self, row: &[f64], classes: &mut Vec<Best>) {
-        let none = Best { score: f64::NEG_INFINITY, chord: N_CHORDS, second: f64::NEG_INFINITY };
+        let none = Best { score: f64::NEG_INFINITY, chord: 0, second: f64::NEG_INFINITY };
         classes.clear();
         classes.resize(self.n_classes, none);
+        // The first of a class stands for it until a better one comes, however low its score is.
+        for (chord, class) in self.class_of.iter().enumerate().rev() {
+            classes[*class].chord = chord;
+        }
         for (chord, (score, class)) in row.iter().zip(&self.class_of).enumerate() {
             let best = &mut classes[*class];
             if *score > best.score {
                 *best = Best { score: *score, chord, second: best.score };
             } else {
-                best.second = best.second.max(*score);
+                best.second = larger(best.second, *score);
             }
         }
     }
+
+    /// The best score with which a chord of class `to` is changed to, from another key or from the
+    /// classes of this one; of class `without` the second best chord counts.
+    fn into(&self, to: usize, other_key: f64, classes: &[Best], without: Option<usize>) -> f64 {
+        let change = &self.change[to * self.n_classes..][..self.n_classes];
+        let start = other_key + self.from_other_key[to];
+        change.iter().zip(classes).enumerate().fold(start, |best, (class, (change, of_class))| {
+            let is_without = without == Some(class);
+            let from = if is_without { of_class.second } else { of_class.score };
+            larger(best, from + change)
+        })
+    }
+}
+
+/// The larger of two numbers that are both numbers: one instruction, unlike `f64::max`.
+fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
 }
 
 #[cfg(test)]
