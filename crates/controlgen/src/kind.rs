@@ -402,8 +402,8 @@ mod tests {
             }
             let moved = |seconds: f64| {
                 let beats = quarters.quarters(seconds);
-                let beat = beats.floor() as usize;
-                starts[beat] + (beats - beats.floor()) * 60.0 / qpm(beat as u32)
+                let beat = (1_u32..1000).take_while(|next| f64::from(*next) <= beats).count();
+                starts[beat] + (beats - beat as f64) * 60.0 / qpm(beat as u32)
             };
             let mut other = piece.clone();
             for note in &mut other.notes {

@@ -41,12 +41,15 @@ pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> any
 pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
     import::export_torch(&model, &args.out)?;
-    context.output.result(&json!({ "file": path_text::of(&args.out), "model_hash": model.hash() }), || {
-        vec![format!(
-            "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
-            args.out.display()
-        )]
-    })
+    context.output.result(
+        &json!({ "file": path_text::of(&args.out), "model_hash": model.hash() }),
+        || {
+            vec![format!(
+                "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
+                args.out.display()
+            )]
+        },
+    )
 }
 
 pub(super) fn halve(context: &Context, args: &HalveArgs) -> anyhow::Result<()> {
