@@ -36,6 +36,7 @@ pub mod line;
 pub mod mix;
 pub mod model;
 pub mod output;
+pub mod path_text;
 pub mod piano_roll;
 pub mod progress;
 pub mod run;

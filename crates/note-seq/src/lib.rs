@@ -26,6 +26,7 @@ mod bar_map;
 mod beats;
 mod conversion;
 mod edit;
+mod even_tempo;
 mod event;
 mod key;
 #[cfg(feature = "musicxml")]
