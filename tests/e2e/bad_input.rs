@@ -7,7 +7,7 @@ fn folders_and_files_that_give_no_corpus() {
     let dir = TestDir::new();
     dir.fails("corpus build nowhere -o corpus", &["can't search nowhere", "No such file"]);
     dir.write("empty/readme.txt", b"nothing here");
-    dir.fails("corpus build empty -o corpus", &["no MIDI file in empty", "1 other files"]);
+    dir.fails("corpus build empty -o corpus", &["no MIDI file in empty", "1 not_midi (such as "]);
     dir.write("bad/page.mid", b"<html>404</html>");
     dir.write("bad/cut.mid", b"MThd\0\0\0\x06\0\x01\0\x01\x01\xe0MTrk\0\0");
     dir.fails(

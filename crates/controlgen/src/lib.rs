@@ -33,6 +33,7 @@ pub mod latent;
 pub mod mix;
 pub mod model;
 pub mod output;
+pub mod path_text;
 pub mod piano_roll;
 pub mod progress;
 pub mod run;

@@ -29,6 +29,7 @@ mod bar_map;
 mod beats;
 mod conversion;
 mod edit;
+mod even_tempo;
 mod event;
 mod key;
 #[cfg(feature = "musicxml")]

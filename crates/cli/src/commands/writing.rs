@@ -20,6 +20,7 @@ use crate::progress::note;
 /// One written piece.
 #[derive(Serialize)]
 pub(super) struct Written {
+    #[serde(with = "controlgen::path_text")]
     pub(super) file: PathBuf,
     /// The component it falls into after encoding it again.
     #[serde(skip_serializing_if = "Option::is_none")]

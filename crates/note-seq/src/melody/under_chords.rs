@@ -64,9 +64,10 @@ impl MelodyConverter {
             if plain.windows.is_empty() {
                 return;
             }
-            let progression = pieces
-                .get(segment.index)
-                .and_then(|piece| inference.infer(piece, self.steps_per_quarter, None).ok());
+            let max = ChordInference::MAX_CHORDS_OF_WINDOWS;
+            let progression = pieces.get(segment.index).and_then(|piece| {
+                inference.infer_up_to(max, piece, self.steps_per_quarter, None).ok()
+            });
             let Some(progression) = progression else {
                 return conversion.skip_n(SkipReason::NoChords, plain.windows.len());
             };
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_stretch_too_long_for_chords_is_counted() {
-        let n = u32::try_from(ChordInference::MAX_CHORDS).unwrap() / 2 + 1;
+        let max = ChordInference::MAX_CHORDS_OF_WINDOWS;
+        let n = u32::try_from(max).unwrap() / 2 + 1;
         let conversion =
             MelodyConverter::mel_2bar().windows_under_chords(&piece(n), &ChordInference::default());
         assert!(conversion.windows.is_empty());

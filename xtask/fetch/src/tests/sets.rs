@@ -276,6 +276,8 @@ fn the_manifest_is_sound() {
         assert_eq!(manifest.find(name).unwrap().bytes(), Some((bytes, true)));
     }
     assert!(manifest.find("lmd-full").unwrap().names_are_md5);
+    // Its authors allow no commercial use, whatever the page of the archive says.
+    assert_eq!(manifest.find("emopia").unwrap().terms, Terms::NonCommercial);
     for set in &manifest.datasets {
         let non_commercial = set.license.contains("-NC");
         assert_eq!(set.terms == Terms::NonCommercial, non_commercial, "{}", set.name);
