@@ -12,51 +12,51 @@ use note_seq::{
 };
 
 /// Pitch, start and end in seconds, velocity, program, drums (0 or 1), instrument.
-pub type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
+pub(crate) type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
 
 /// Pitch, first step, step after the last, velocity, program, drums (0 or 1), instrument.
-pub type QuantizedRow = (u8, Step, Step, u8, u8, u8, u32);
+pub(crate) type QuantizedRow = (u8, Step, Step, u8, u8, u8, u32);
 
 /// The result of [`summary`]. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Resolution.
-    pub ticks_per_quarter: i32,
+    pub(crate) ticks_per_quarter: i32,
     /// End of the last note.
-    pub total_time: Seconds,
+    pub(crate) total_time: Seconds,
     /// Time and quarter notes per minute.
-    pub tempos: Vec<(Seconds, f64)>,
+    pub(crate) tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
-    pub time_signatures: Vec<(Seconds, u32, u32)>,
+    pub(crate) time_signatures: Vec<(Seconds, u32, u32)>,
     /// Time, pitch class of the tonic, mode (0 major, 1 minor).
-    pub key_signatures: Vec<(Seconds, u8, u8)>,
+    pub(crate) key_signatures: Vec<(Seconds, u8, u8)>,
     /// Names by instrument number.
-    pub instrument_names: std::collections::BTreeMap<u32, String>,
+    pub(crate) instrument_names: std::collections::BTreeMap<u32, String>,
     /// All notes.
-    pub notes: Vec<NoteRow>,
+    pub(crate) notes: Vec<NoteRow>,
     /// How many of each.
-    pub counts: SummaryCounts,
+    pub(crate) counts: SummaryCounts,
     /// The whole sequence on the grid of sixteenths, or why not.
-    pub quantized: SummaryQuantized,
+    pub(crate) quantized: SummaryQuantized,
     /// The stretches of constant tempo and meter.
-    pub segments: Vec<SummarySegment>,
+    pub(crate) segments: Vec<SummarySegment>,
 }
 
 /// Sizes of lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SummaryCounts {
+pub(crate) struct SummaryCounts {
     /// Notes.
-    pub notes: usize,
+    pub(crate) notes: usize,
     /// Control changes.
-    pub control_changes: usize,
+    pub(crate) control_changes: usize,
     /// Pitch bends.
-    pub pitch_bends: usize,
+    pub(crate) pitch_bends: usize,
 }
 
 /// A quantized sequence, or the name of the error class that Python raises.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum SummaryQuantized {
+pub(crate) enum SummaryQuantized {
     /// It can be quantized.
     Steps {
         /// Length in steps.
@@ -76,33 +76,33 @@ pub enum SummaryQuantized {
 
 /// A stretch of constant tempo and meter. The windows are sorted lists of labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SummarySegment {
+pub(crate) struct SummarySegment {
     /// Where it begins in the file.
-    pub start: Seconds,
+    pub(crate) start: Seconds,
     /// Its length up to its last note's end.
-    pub total_time: Seconds,
+    pub(crate) total_time: Seconds,
     /// How many notes begin in it.
-    pub notes: usize,
+    pub(crate) notes: usize,
     /// Time and quarter notes per minute.
-    pub tempos: Vec<(Seconds, f64)>,
+    pub(crate) tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
-    pub time_signatures: Vec<(Seconds, u32, u32)>,
+    pub(crate) time_signatures: Vec<(Seconds, u32, u32)>,
     /// The stretch on the grid of sixteenths, or why not.
-    pub quantized: SummaryQuantized,
+    pub(crate) quantized: SummaryQuantized,
     /// Two-bar melodies of programs 0 to 31.
-    pub mel2: Vec<Vec<u16>>,
+    pub(crate) mel2: Vec<Vec<u16>>,
     /// Sixteen-bar melodies of all programs.
-    pub mel16: Vec<Vec<u16>>,
+    pub(crate) mel16: Vec<Vec<u16>>,
     /// Two-bar drums.
-    pub drums2: Vec<Vec<u16>>,
+    pub(crate) drums2: Vec<Vec<u16>>,
     /// Sixteen-bar drums.
-    pub drums16: Vec<Vec<u16>>,
+    pub(crate) drums16: Vec<Vec<u16>>,
     /// Sixteen-bar trios: melody, bass and drums. Repetitions stay.
-    pub trio16: Vec<[Vec<u16>; 3]>,
+    pub(crate) trio16: Vec<[Vec<u16>; 3]>,
 }
 
 /// Everything the oracle prints of a file that could be read.
-pub fn summary(read: &ReadFile) -> Summary {
+pub(crate) fn summary(read: &ReadFile) -> Summary {
     let sequence = &read.sequence;
     Summary {
         ticks_per_quarter: sequence.ticks_per_quarter,
