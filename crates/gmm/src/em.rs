@@ -1,11 +1,14 @@
 //! The EM loop: starts, iterations, and the choice between starts.
 
 mod bounds;
+mod em_run;
 mod m_step;
 mod pass;
+mod search;
 mod shares;
 mod start;
 mod sums;
+mod tied;
 pub(crate) mod variational;
 
 use crate::density::BlockDensity;
@@ -15,7 +18,7 @@ use crate::report::{Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
 use crate::stats::Moments;
 use crate::{CovarianceType, GaussianMixture, Real, Samples};
 use bounds::Drift;
-use m_step::MStep;
+use em_run::EmRun;
 pub(crate) use m_step::factored;
 use pass::Workspace;
 pub(crate) use start::SharedStarts;
@@ -201,36 +204,15 @@ fn run_start<T: Real>(
     observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Result<Run, FitError> {
     let clock = Instant::now();
-    workspace.reset();
-    let mut m_step = MStep::new(values, background, samples.total_weight());
     let at = Start { values, seed, index: start, background, shared };
-    let mut model = at.model(samples, workspace, &mut m_step)?;
+    let mut em = EmRun::new(values, background, samples, workspace);
+    at.begin(samples, &mut em)?;
     times.start += clock.elapsed();
     let clock = Instant::now();
-    let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
     let mut converged = false;
-    let mut drift = Drift::unknown(values.n_components);
-    let mut spare = None;
     for iteration in 1..=values.max_iter {
-        let (weights, means) = (model.weights(), model.means());
-        let density = BlockDensity::<T>::in_place_of(spare.take(), weights, means, model.factors());
-        let totals = workspace.expectation(samples, &density, &drift, means);
-        spare = Some(density);
-        let bound = totals.log_likelihood / samples.total_weight();
-        if !bound.is_finite() {
-            return Err(FitError::NotFinite { iteration, bound });
-        }
-        let previous = lower_bounds.last().copied();
-        lower_bounds.push(bound);
-        let updated = m_step.update(
-            workspace.moments(),
-            samples,
-            Some(&model),
-            totals.worst_row,
-            iteration,
-        )?;
-        drift = Drift::between(&model, &updated);
-        m_step.recycle(std::mem::replace(&mut model, updated));
+        let previous = (iteration > 1).then_some(em.bound());
+        let bound = em.step()?;
         let change = previous.map(|previous| bound - previous);
         converged = change.is_some_and(|change| change.abs() < values.tol);
         let progress = Progress {
@@ -252,15 +234,9 @@ fn run_start<T: Real>(
         }
     }
     times.iterations += clock.elapsed();
+    let (model, lower_bounds, prior_shares, repairs) = em.finish();
     let score = model.score(samples).expect("the mixture was fitted to these samples");
-    Ok(Run {
-        model,
-        lower_bounds,
-        converged,
-        score,
-        prior_shares: m_step.prior_shares(),
-        repairs: m_step.into_repairs(),
-    })
+    Ok(Run { model, lower_bounds, converged, score, prior_shares, repairs })
 }
 
 /// Moments of one E step, and the log likelihood.

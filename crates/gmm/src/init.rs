@@ -2,6 +2,7 @@
 
 pub(crate) mod kmeans;
 pub(crate) mod oversampling;
+pub(crate) mod view;
 
 use crate::GaussianMixture;
 
@@ -11,9 +12,11 @@ use crate::GaussianMixture;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Init {
+    /// Short runs of EM from k-means in several views of the samples.
+    #[default]
+    ShortRuns,
     /// k-means from k-means++ centres, on at most 16,384 rows (beyond 32 components 512 to 1,024 a component); each row belongs to
     /// its nearest centre.
-    #[default]
     KMeans,
     /// k-means from k-means‖ centres (Bahmani et al. 2012), on all rows: for many rows with clusters so small that a
     /// subset may miss them. Sixteen passes over the data at most.

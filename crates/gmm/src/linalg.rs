@@ -74,6 +74,19 @@ pub(crate) fn times_lower_transposed<T: Real>(y: &mut [T], z: &[T], lower: &[T],
     );
 }
 
+/// `out = a · bᵀ` for row-major `a` and `b` of rows of `d` values.
+pub(crate) fn times_transposed(out: &mut [f64], a: &[f64], b: &[f64], d: usize) {
+    let (rows, columns) = (a.len() / d, b.len() / d);
+    faer::linalg::matmul::matmul(
+        MatMut::from_row_major_slice_mut(out, rows, columns),
+        Accum::Replace,
+        MatRef::from_row_major_slice(a, rows, d),
+        MatRef::from_row_major_slice(b, columns, d).transpose(),
+        1.0,
+        Par::Seq,
+    );
+}
+
 /// Adds the lower triangle of `zᵀ z` to `gram` (`[d, d]`); above the diagonal nothing is touched.
 pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
     let rows = z.len() / d;

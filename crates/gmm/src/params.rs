@@ -125,7 +125,7 @@ impl GmmParams {
                 tol: 1e-3,
                 max_iter: 100,
                 n_init: 1,
-                init: Init::KMeans,
+                init: Init::ShortRuns,
                 whiten: true,
                 prior: None,
                 shrinkage: None,

@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     Subset = 2,
     /// Halves of the samples for stability.
     Resample = 3,
+    /// Short runs of EM in the default start, numbered through all starts.
+    ShortRun = 4,
 }
 
 /// The generator of `purpose` number `index` under `seed`.
