@@ -184,8 +184,14 @@ impl Start<'_> {
             Init::ShortRuns => search::begin(self, samples, em),
             Init::Random => {
                 let mut means = Vec::with_capacity(k * d);
-                for row in index::sample(&mut self.stream(), n, k) {
-                    means.extend(samples.row(row).iter().map(|x| x.to_f64()));
+                // Rows without weight count only where there are no others left.
+                let (mut rows, without): (Vec<usize>, Vec<usize>) =
+                    (0..n).partition(|row| samples.weight(*row) > 0.0);
+                if rows.len() < k {
+                    rows.extend(without);
+                }
+                for at in index::sample(&mut self.stream(), rows.len(), k) {
+                    means.extend(samples.row(rows[at]).iter().map(|x| x.to_f64()));
                 }
                 em.from_means(&means)
             }
@@ -310,7 +316,7 @@ impl Start<'_> {
     }
 
     fn singular_metric(&self) -> FitError {
-        FitError::Singular { component: 0, reg_covar: self.values.reg_covar }
+        FitError::SingularMetric { reg_covar: self.values.reg_covar }
     }
 }
 

@@ -92,9 +92,10 @@ impl Prior {
         all.reset(&background.mean);
         all.add_all(samples.data(), |row| samples.weight(row));
         let moments = all.finish();
-        // The unbiased covariance of all samples; of a single one nothing is known, so its biased one, zero, it is.
-        let unbiased = moments.count / (moments.count - 1.0).max(f64::MIN_POSITIVE);
-        let unbiased = if moments.count > 1.0 { unbiased } else { 1.0 };
+        // The unbiased covariance of all samples; that of a single one, zero, stays as it is. What weights that sum to 1
+        // leave open, the effective number tells.
+        let n = samples.effective_size();
+        let unbiased = if n > 1.0 + 1e-9 { n / (n - 1.0) } else { 1.0 };
         let dense: Vec<f64> = moments.covariance().iter().map(|v| v * unbiased).collect();
         let variances: Vec<f64> = (0..d).map(|j| dense[j * d + j]).collect();
         let scatter = match values.covariance_type {
@@ -202,7 +203,7 @@ impl Prior {
         let concentrations = self.concentrations(&counts);
         let weights = expected_weights(self.process, &concentrations);
         let model = GaussianMixture::from_valid(weights, means, covariances)
-            .map_err(|_| FitError::Singular { component: 0, reg_covar: reg })?;
+            .map_err(|error| FitError::of_model(&error, reg))?;
         Ok(Posterior { model, concentrations, mean_precision: beta, degrees })
     }
 

@@ -16,8 +16,8 @@ const GROUP_ROWS: usize = 64 * TASK_ROWS;
 /// Features from which on distances come from a matrix product, which is quicker than differences by then.
 const PRODUCT_FEATURES: usize = 6;
 /// Rows among which k-means++ looks for centers, at most, or this many per center where that is more.
-const SEED_ROWS: usize = 4096;
-const SEED_ROWS_PER_CENTER: usize = 64;
+const SEED_ROWS: usize = 2048;
+const SEED_ROWS_PER_CENTER: usize = 32;
 
 /// Weighted rows in the coordinates of a [`View`], about zero.
 #[derive(Debug)]
@@ -59,51 +59,48 @@ impl Points {
     /// Rows chosen as centers: each with probability proportional to its weighted squared distance from the nearest
     /// chosen so far, the best of a few candidates each time.
     pub(crate) fn plus_plus<R: Rng + ?Sized>(&self, k: usize, rng: &mut R) -> Vec<usize> {
-        let n = self.n_rows();
-        let limit = SEED_ROWS.max(SEED_ROWS_PER_CENTER * k).max(k);
-        // Rows come in no order that a stride could meet: they were drawn at random, or there are few.
-        let step = n.div_ceil(limit);
-        let pool: Vec<usize> = (0..n).step_by(step).collect();
+        // Rows are in random order: the first are a sample.
+        let n_pool = self.n_rows().min(SEED_ROWS.max(SEED_ROWS_PER_CENTER * k));
+        let weights = &self.weights[..n_pool];
         let n_candidates = 2 + k.ilog2() as usize;
-        let weights: Vec<f64> = pool.iter().map(|row| self.weights[*row]).collect();
-        let first = pick(&weights, rng.random::<f64>() * weights.iter().sum::<f64>());
-        let mut chosen = vec![pool[first]];
-        let mut nearest = vec![f64::INFINITY; pool.len()];
-        self.lower_to(&mut nearest, &pool, chosen[0]);
+        let first = pick(weights, rng.random::<f64>() * weights.iter().sum::<f64>());
+        let mut chosen = vec![first];
+        let mut nearest = vec![f64::INFINITY; n_pool];
+        self.lower_to(&mut nearest, first);
         while chosen.len() < k {
-            let potentials: Vec<f64> = nearest.iter().zip(&weights).map(|(d, w)| d * w).collect();
+            let potentials: Vec<f64> = nearest.iter().zip(weights).map(|(d, w)| d * w).collect();
             let total: f64 = potentials.iter().sum();
             let candidates: Vec<usize> = (0..n_candidates)
                 .map(|_| {
                     if total > 0.0 && total.is_finite() {
                         pick(&potentials, rng.random::<f64>() * total)
                     } else {
-                        rng.random_range(0..pool.len())
+                        rng.random_range(0..n_pool)
                     }
                 })
                 .collect();
             let tried = candidates.par_iter().map(|candidate| {
                 let mut lowered = nearest.clone();
-                self.lower_to(&mut lowered, &pool, pool[*candidate]);
-                let left: f64 = lowered.iter().zip(&weights).map(|(d, w)| d * w).sum();
+                self.lower_to(&mut lowered, *candidate);
+                let left: f64 = lowered.iter().zip(weights).map(|(d, w)| d * w).sum();
                 (left, *candidate, lowered)
             });
             let tried: Vec<_> = tried.collect();
             let best =
                 tried.into_iter().reduce(|best, tried| if tried.0 < best.0 { tried } else { best });
             if let Some((_, candidate, lowered)) = best {
-                chosen.push(pool[candidate]);
+                chosen.push(candidate);
                 nearest = lowered;
             }
         }
         chosen
     }
 
-    /// Lowers the distance of each row of the pool to that from row `center`, where this is nearer.
-    fn lower_to(&self, nearest: &mut [f64], pool: &[usize], center: usize) {
+    /// Lowers the distance of each of the first rows to that from row `center`, where this is nearer.
+    fn lower_to(&self, nearest: &mut [f64], center: usize) {
         let center = self.row(center);
-        for (nearest, row) in nearest.iter_mut().zip(pool) {
-            *nearest = nearest.min(squared_distance(self.row(*row), center));
+        for (nearest, row) in nearest.iter_mut().zip(self.rows.chunks(self.d)) {
+            *nearest = nearest.min(squared_distance(row, center));
         }
     }
 
@@ -175,7 +172,7 @@ struct Centers<'a> {
 
 impl<'a> Centers<'a> {
     fn new(values: &'a [f64], d: usize) -> Self {
-        let half_norm = |c: &[f64]| 0.5 * c.iter().map(|x| x * x).sum::<f64>();
+        let half_norm = |c: &[f64]| 0.5 * squared_norm(c);
         Self { values, half_norms: values.chunks(d).map(half_norm).collect(), d }
     }
 
@@ -206,7 +203,7 @@ impl<'a> Centers<'a> {
                 }
             }
             // |x - c|² = |x|² + 2 (½ |c|² - x · c).
-            let norm: f64 = row.iter().map(|x| x * x).sum();
+            let norm = squared_norm(row);
             *nearest = (least.0, (norm + 2.0 * least.1).max(0.0));
         }
     }
@@ -337,6 +334,27 @@ pub(crate) fn cluster_means(
     means
 }
 
+/// `|a - b|²`, in eight sums side by side, which a compiler may put into vector registers.
 pub(super) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += (a - b) * (a - b);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b) * (a - b)).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+/// `|a|²`, likewise.
+fn squared_norm(a: &[f64]) -> f64 {
+    let (a, rest) = a.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for a in a {
+        for (sum, a) in sums.iter_mut().zip(a) {
+            *sum += a * a;
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|a| a * a).sum::<f64>()
 }
