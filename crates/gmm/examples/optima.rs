@@ -21,9 +21,11 @@ struct Arguments {
     components: usize,
     #[arg(long, default_value = "full")]
     covariance: Shape,
-    /// Fits, from seeds 0, 1, …
+    /// Fits, each from a seed of its own
     #[arg(long, default_value_t = 20)]
     seeds: u64,
+    #[arg(long, default_value_t = 0)]
+    first_seed: u64,
     #[arg(long, default_value_t = 1)]
     n_init: usize,
     #[arg(long)]
@@ -39,7 +41,7 @@ fn main() -> Result<()> {
     let samples = Samples::new(&table.values, table.n_rows, table.n_columns)?;
     let (mut scores, mut seconds, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     let mut iterations = Vec::new();
-    for seed in 0..arguments.seeds {
+    for seed in arguments.first_seed..arguments.first_seed + arguments.seeds {
         let clock = Instant::now();
         let fit = GmmParams::new(arguments.components)
             .covariance_type(arguments.covariance.covariance_type(4))

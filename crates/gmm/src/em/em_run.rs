@@ -8,7 +8,7 @@ use super::start::Background;
 use crate::density::BlockDensity;
 use crate::params::Values;
 use crate::report::{PriorShare, Repair};
-use crate::{GaussianMixture, Real, Samples};
+use crate::{CovarianceType, GaussianMixture, Real, Samples};
 
 /// A run of EM and the model it is at.
 pub(super) struct EmRun<'a, T, W> {
@@ -107,6 +107,22 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
     /// The mean log likelihood before the last M step; minus infinity before the first.
     pub(super) fn bound(&self) -> f64 {
         self.lower_bounds.last().copied().unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// Whether some component holds so few rows that its covariance is an accident of these rows, or of `reg_covar`:
+    /// a likelihood that rests on it says nothing.
+    pub(super) fn is_degenerate(&self) -> bool {
+        let Some(model) = &self.model else { return false };
+        let d = model.n_features();
+        // As many points as span the features have a covariance; one variance or one for each feature is settled sooner,
+        // but three points may lie together by accident in any number of dimensions.
+        let least = match model.covariance_type() {
+            CovarianceType::Tied => return false,
+            CovarianceType::Full => d,
+            _ => d.min(3),
+        };
+        let smallest = model.weights().iter().copied().fold(f64::INFINITY, f64::min);
+        smallest * self.samples.effective_size() < least as f64 + 1.5
     }
 
     /// The mean log likelihood of other samples.

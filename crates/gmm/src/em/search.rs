@@ -162,8 +162,11 @@ fn first_round<'a>(
 /// iterations, until one is left.
 fn knockout(mut runs: Vec<Run<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitError> {
     loop {
-        // Stable: of equal ones the first.
-        runs.sort_by(|a, b| b.em.bound().total_cmp(&a.em.bound()));
+        // Runs without degenerate components first, if there are any. Stable: of equal ones the first.
+        runs.sort_by(|a, b| {
+            let sound = a.em.is_degenerate().cmp(&b.em.is_degenerate());
+            sound.then(b.em.bound().total_cmp(&a.em.bound()))
+        });
         let n_kept = runs.len().div_ceil(2);
         let mut kept: Vec<Run<'_>> = Vec::with_capacity(n_kept);
         for run in runs {

