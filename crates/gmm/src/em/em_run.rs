@@ -114,15 +114,15 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
     pub(super) fn is_degenerate(&self) -> bool {
         let Some(model) = &self.model else { return false };
         let d = model.n_features();
-        // As many points as span the features have a covariance; one variance or one for each feature is settled sooner,
-        // but three points may lie together by accident in any number of dimensions.
+        // Fewer points than features have no covariance. Variances are settled sooner, but two points may lie together by
+        // accident in any number of dimensions. (On a line, two points are the least that have a spread.)
         let least = match model.covariance_type() {
             CovarianceType::Tied => return false,
             CovarianceType::Full => d,
             _ => d.min(3),
         };
         let smallest = model.weights().iter().copied().fold(f64::INFINITY, f64::min);
-        smallest * self.samples.effective_size() < least as f64 + 1.5
+        smallest * self.samples.effective_size() < least as f64 + 0.5
     }
 
     /// The mean log likelihood of other samples.

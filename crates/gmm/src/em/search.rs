@@ -39,7 +39,7 @@ const AT_REST: f64 = 1e-5;
 /// Runs whose likelihoods differ by less than this, in nats per sample, are at the same optimum.
 const SAME: f64 = 1e-4;
 /// Lloyd iterations over all rows, where the runs saw a subset only.
-const LLOYD_OVER_ALL: usize = 15;
+const LLOYD_OVER_ALL: usize = 20;
 
 /// A run of EM on a subset, which has its own working space.
 type Em<'a> = EmRun<'a, f64, Workspace<f64>>;

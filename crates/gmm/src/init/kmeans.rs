@@ -16,8 +16,8 @@ const GROUP_ROWS: usize = 64 * TASK_ROWS;
 /// Features from which on distances come from a matrix product, which is quicker than differences by then.
 const PRODUCT_FEATURES: usize = 6;
 /// Rows among which k-means++ looks for centers, at most, or this many per center where that is more.
-const SEED_ROWS: usize = 2048;
-const SEED_ROWS_PER_CENTER: usize = 32;
+const SEED_ROWS: usize = 4096;
+const SEED_ROWS_PER_CENTER: usize = 64;
 
 /// Weighted rows in the coordinates of a [`View`], about zero.
 #[derive(Debug)]

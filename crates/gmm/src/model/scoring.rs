@@ -166,12 +166,6 @@ impl GaussianMixture {
         };
         let joint: Vec<f64> = (0..lengths.len()).map(log_joint).collect();
         let largest = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if largest.is_finite() {
-            let terms: Vec<f64> = joint.iter().map(|j| (j - largest).exp()).collect();
-            let sum: f64 = terms.iter().sum();
-            terms.iter().enumerate().for_each(|(k, term)| write(k, term / sum));
-            return largest + sum.ln();
-        }
         // So far out, the direction decides between components that are as wide there: `|z - u|² = |z|² - 2 z·u + |u|²`,
         // with `4 z·u = |z + u|² - |z - u|²`.
         let toward = |k: usize| {
@@ -189,7 +183,7 @@ impl GaussianMixture {
         let nearest = ties.reduce(|best, k| if toward(k) > toward(best) { k } else { best });
         let nearest = nearest.unwrap_or(0);
         (0..lengths.len()).for_each(|k| write(k, f64::from(u8::from(k == nearest))));
-        f64::NEG_INFINITY
+        largest
     }
 
     /// Calls `write(responsibilities, log densities, out)` for every block of rows, in parallel; `out` is the block's
