@@ -8,6 +8,9 @@
 //! h_t = tanh(c_t) sigmoid(o)
 //! ```
 //!
+//! Sequences may have different lengths: [`Pass::batch_sizes`] says how many have each step, and nothing is
+//! stored or computed for the others.
+//!
 //! The batch is split over threads and each task goes through all steps on its own, so that no
 //! thread waits for another inside the time loop. `x_t W_x` is a sum of table rows where the input
 //! is symbols, and a product with packed weights where it is vectors.
@@ -16,6 +19,8 @@ mod backward;
 mod forward;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use pulp::Simd;
 use rayon::prelude::*;
@@ -53,6 +58,9 @@ pub enum Source<'a> {
 }
 
 /// The inputs of a pass. `T` steps, `B` sequences, `H` units; everything row-major, time first.
+///
+/// Where [`Pass::batch_sizes`] are given, `[T, B, width]` stands for the rows of all steps one after the other,
+/// as many in each step as its batch size says.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
     /// What enters the gates beside the state.
@@ -67,6 +75,10 @@ pub struct Pass<'a> {
     pub steps: usize,
     /// `B`.
     pub batch: usize,
+    /// Sequences of different lengths, sorted from the longest to the shortest: how many have each step, `T`
+    /// numbers that never rise and begin with `B` (PyTorch's `PackedSequence.batch_sizes`). `None` if each
+    /// sequence has every step.
+    pub batch_sizes: Option<&'a [usize]>,
     /// `H`.
     pub hidden: usize,
     /// Read from the last step to the first.
@@ -121,7 +133,7 @@ impl Pass<'_> {
     }
 
     /// Columns `block` of `[c_0 | h_0]` for some rows, contiguous.
-    fn initial_block(&self, rows: std::ops::Range<usize>, block: usize) -> Vec<f32> {
+    fn initial_block(&self, rows: Range<usize>, block: usize) -> Vec<f32> {
         let h = self.hidden;
         self.initial[rows.start * 2 * h..rows.end * 2 * h]
             .chunks_exact(2 * h)
@@ -131,16 +143,65 @@ impl Pass<'_> {
     }
 }
 
-/// Cuts a `[T, B, width]` buffer into one list of step slices for each task.
-fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
-    let n_tasks = batch.div_ceil(ROWS_PER_TASK);
-    let mut tasks: Vec<Vec<&mut [f32]>> = (0..n_tasks).map(|_| Vec::new()).collect();
-    for step in values.chunks_exact_mut(batch * width) {
-        for (task, rows) in tasks.iter_mut().zip(step.chunks_mut(ROWS_PER_TASK * width)) {
-            task.push(rows);
-        }
+/// Which rows of a `[T, B, width]` buffer belong to which step.
+struct Rows {
+    /// The first row of each step, and their number.
+    firsts: Vec<usize>,
+    batch: usize,
+}
+
+impl Rows {
+    /// # Panics
+    /// If the batch sizes are not as [`Pass::batch_sizes`] asks.
+    fn new(pass: &Pass<'_>) -> Self {
+        let (steps, batch) = (pass.steps, pass.batch);
+        let Some(sizes) = pass.batch_sizes else {
+            return Self { firsts: (0..=steps).map(|t| t * batch).collect(), batch };
+        };
+        assert_eq!((sizes.len(), sizes.first().copied().unwrap_or(batch)), (steps, batch), "sizes");
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "sequences from the longest to the shortest");
+        let mut firsts = vec![0];
+        firsts.extend(sizes.iter().scan(0, |sum, size| {
+            *sum += size;
+            Some(*sum)
+        }));
+        Self { firsts, batch }
     }
-    tasks
+
+    /// One row for each sequence.
+    fn one_step(batch: usize) -> Self {
+        Self { firsts: vec![0, batch], batch }
+    }
+
+    /// Rows of all steps.
+    fn total(&self) -> usize {
+        self.firsts.last().copied().unwrap_or(0)
+    }
+
+    /// Of the sequences `of_batch`, those that have step `t`: their rows.
+    fn at(&self, t: usize, of_batch: &Range<usize>) -> Range<usize> {
+        let (first, end) = (self.firsts[t], self.firsts[t + 1]);
+        (first + of_batch.start).min(end)..(first + of_batch.end).min(end)
+    }
+
+    /// The sequences of each task.
+    fn tasks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let batch = self.batch;
+        (0..batch).step_by(ROWS_PER_TASK).map(move |first| first..batch.min(first + ROWS_PER_TASK))
+    }
+
+    /// Cuts a `[T, B, width]` buffer into one list of step slices for each task.
+    fn by_task<'a>(&self, mut values: &'a mut [f32], width: usize) -> Vec<Vec<&'a mut [f32]>> {
+        let mut tasks: Vec<Vec<&mut [f32]>> = self.tasks().map(|_| Vec::new()).collect();
+        for t in 0..self.firsts.len() - 1 {
+            for (task, rows) in tasks.iter_mut().zip(self.tasks()) {
+                let (rows, rest) = values.split_at_mut(self.at(t, &rows).len() * width);
+                task.push(rows);
+                values = rest;
+            }
+        }
+        tasks
+    }
 }
 
 /// `n` zeros, written by all threads: a tensor of all steps is the size of memory, not of a cache.

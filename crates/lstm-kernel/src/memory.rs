@@ -80,20 +80,28 @@ pub(crate) fn spoil() {
 /// [`release`]. They start at the boundary of a cache line.
 pub struct Buffer<T = f32> {
     words: Words,
+    len: usize,
     values: PhantomData<T>,
 }
 
+/// The length of the memory that a buffer of some length takes: with lengths that change from step to step there
+/// would be none of the same length to take again. At most an eighth of it is not used.
+fn capacity(len: usize) -> usize {
+    len.next_multiple_of((len.next_power_of_two() / 16).max(1))
+}
+
 impl<T: Pod> Buffer<T> {
-    /// `len` values: those of an earlier buffer of the same length, or zeros. Each is to be written before it
+    /// `len` values: those of an earlier buffer of about the same length, or zeros. Each is to be written before it
     /// is read.
     pub(crate) fn unset(len: usize) -> Self {
         const { assert!(size_of::<T>() == size_of::<u32>(), "values of 32 bits") };
         if len == 0 {
-            return Self { words: AVec::new(64), values: PhantomData };
+            return Self { words: AVec::new(64), len, values: PhantomData };
         }
+        let whole = capacity(len);
         // What has waited for too long is freed when the lock is not held any more.
-        let (words, _old) = Store::lock().take(len);
-        Self { words: words.unwrap_or_else(|| avec![[64]| 0; len]), values: PhantomData }
+        let (words, _old) = Store::lock().take(whole);
+        Self { words: words.unwrap_or_else(|| avec![[64]| 0; whole]), len, values: PhantomData }
     }
 }
 
@@ -101,13 +109,13 @@ impl<T: Pod> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        bytemuck::cast_slice(&self.words)
+        bytemuck::cast_slice(&self.words[..self.len])
     }
 }
 
 impl<T: Pod> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        bytemuck::cast_slice_mut(&mut self.words)
+        bytemuck::cast_slice_mut(&mut self.words[..self.len])
     }
 }
 
@@ -122,7 +130,7 @@ impl<T> Drop for Buffer<T> {
 
 impl<T> Debug for Buffer<T> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Buffer of {}", self.words.len())
+        write!(formatter, "Buffer of {}", self.len)
     }
 }
 

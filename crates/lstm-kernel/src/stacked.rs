@@ -46,8 +46,10 @@ pub(crate) struct Stack<T> {
     gates: Blocks<T>,
     /// What entered each of two products, in strips as wide as a tile has rows.
     inputs: [Blocks<T>; 2],
-    /// Rows of a step, each a row of the batch.
-    in_step: usize,
+    /// Rows of the batch in each step, in the order in which steps were read.
+    in_steps: Vec<usize>,
+    /// Where each step begins.
+    firsts: Vec<usize>,
 }
 
 /// Rows cut into pieces of some columns, `[block][piece][row of the block][column of the piece]`: read
@@ -108,29 +110,45 @@ impl<T: Pod> Blocks<T> {
 }
 
 impl<T: Pod> Stack<T> {
-    /// Room for `n_rows` rows of `n` gates and of two inputs of some widths.
-    fn new<S: Simd>([n_rows, in_block, in_step]: [usize; 3], n: usize, widths: [usize; 2]) -> Self {
+    /// Room for steps of some rows of the batch, `in_word` of which make a row here, of `n` gates and of two
+    /// inputs of some widths.
+    fn new<S: Simd>(in_steps: Vec<usize>, in_word: usize, n: usize, widths: [usize; 2]) -> Self {
         let (panel, strip) = tile_shape::<S>();
+        let mut n_rows = 0;
+        let firsts = in_steps
+            .iter()
+            .map(|rows| {
+                n_rows += rows.div_ceil(in_word);
+                n_rows - rows.div_ceil(in_word)
+            })
+            .collect();
+        let in_block = INNER_BLOCK / in_word;
         let inputs = widths.map(|width| Blocks::new(n_rows, in_block, width, strip));
-        Self { gates: Blocks::new(n_rows, in_block, n, panel), inputs, in_step }
+        Self { gates: Blocks::new(n_rows, in_block, n, panel), inputs, in_steps, firsts }
+    }
+}
+
+impl<T> Stack<T> {
+    /// The step of each row, and the first row of the batch it holds, of which there are `in_word`.
+    fn places(&self, in_word: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.in_steps.iter().enumerate().flat_map(move |(step, rows)| {
+            (0..*rows).step_by(in_word).map(move |first| (step, first))
+        })
     }
 }
 
 impl Stacked {
-    /// Room for `steps` steps of `rows` rows.
+    /// Room for steps of some rows each, in the order in which they are read.
     pub(crate) fn new<S: Simd>(
         arithmetic: Arithmetic,
-        [steps, rows]: [usize; 2],
+        in_steps: Vec<usize>,
         n: usize,
         widths: [usize; 2],
     ) -> Self {
         match arithmetic.with_panels_of(tile_shape::<S>().0) {
             // A step's last row has a partner of zeros where rows are odd.
-            Arithmetic::Pairs(dot) => {
-                let shape = [steps * rows.div_ceil(2), INNER_BLOCK / 2, rows];
-                Self::Pairs(Stack::new::<S>(shape, n, widths), dot)
-            }
-            _ => Self::F32(Stack::new::<S>([steps * rows, INNER_BLOCK, rows], n, widths)),
+            Arithmetic::Pairs(dot) => Self::Pairs(Stack::new::<S>(in_steps, 2, n, widths), dot),
+            _ => Self::F32(Stack::new::<S>(in_steps, 1, n, widths)),
         }
     }
 }
@@ -140,9 +158,9 @@ impl Stacked {
 pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, step: usize, values: &[f32], n: usize) {
     let (panel, _) = tile_shape::<S>();
     match to {
-        Stacked::F32(to) => to.gates.put(panel, step * (values.len() / n), values, n),
-        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
-            to.gates.put(dot::COLUMNS, at, words, n);
+        Stacked::F32(to) => to.gates.put(panel, to.firsts[step], values, n),
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, |pair, words| {
+            to.gates.put(dot::COLUMNS, to.firsts[step] + pair, words, n);
         }),
     }
 }
@@ -159,28 +177,21 @@ pub(crate) fn stack_input<S: Simd>(
 ) {
     let (_, strip) = tile_shape::<S>();
     match to {
-        Stacked::F32(to) => to.inputs[which].put(strip, step * (values.len() / n), values, n),
-        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
-            to.inputs[which].put(strip, at, words, n);
+        Stacked::F32(to) => to.inputs[which].put(strip, to.firsts[step], values, n),
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, |pair, words| {
+            to.inputs[which].put(strip, to.firsts[step] + pair, words, n);
         }),
     }
 }
 
-/// Calls `with` with each pair of a step's rows in words, and where it stands among all pairs.
+/// Calls `with` with each pair of a step's rows in words, and which of its pairs it is.
 #[inline(always)]
-fn for_each_pair(
-    dot: Dot,
-    values: &[f32],
-    n: usize,
-    step: usize,
-    mut with: impl FnMut(usize, &[u32]),
-) {
-    let n_pairs = (values.len() / n).div_ceil(2);
+fn for_each_pair(dot: Dot, values: &[f32], n: usize, mut with: impl FnMut(usize, &[u32])) {
     let (mut words, nothing) = (vec![0; n], vec![0.0; n]);
     for (pair, rows) in values.chunks(2 * n).enumerate() {
         let (first, second) = rows.split_at(n);
         dot.pair_rows(first, if second.is_empty() { &nothing } else { second }, &mut words);
-        with(step * n_pairs + pair, &words);
+        with(pair, &words);
     }
 }
 
@@ -331,17 +342,17 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
         for (task, stack) in stacks.iter().enumerate() {
             match stack {
                 Stacked::F32(stack) => {
-                    for (at, gates) in rows_of_panel(&stack.gates, p, panel) {
-                        for id in ids(symbols(task, at / stack.in_step, at % stack.in_step)) {
+                    let rows = rows_of_panel(&stack.gates, p, panel);
+                    for ((step, row), gates) in stack.places(1).zip(rows) {
+                        for id in ids(symbols(task, step, row)) {
                             add(simd, &mut sums[id * panel..][..panel], gates);
                         }
                     }
                 }
                 Stacked::Pairs(stack, _) => {
-                    let n_pairs = stack.in_step.div_ceil(2);
-                    for (at, words) in rows_of_panel(&stack.gates, p, panel) {
-                        let (step, first) = (at / n_pairs, 2 * (at % n_pairs));
-                        for row in first..stack.in_step.min(first + 2) {
+                    let rows = rows_of_panel(&stack.gates, p, panel);
+                    for ((step, first), words) in stack.places(2).zip(rows) {
+                        for row in first..stack.in_steps[step].min(first + 2) {
                             for id in ids(symbols(task, step, row)) {
                                 let sums = &mut sums[id * panel..][..panel];
                                 add_halves(simd, sums, words, row > first);
@@ -355,16 +366,15 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
     }
 }
 
-/// The rows of a panel of all blocks, with their places.
+/// The rows of a panel of all blocks.
 fn rows_of_panel<T: Pod>(
     gates: &Blocks<T>,
     p: usize,
     columns: usize,
-) -> impl Iterator<Item = (usize, &[T])> {
-    let rows = gates.blocks().flat_map(move |block| {
+) -> impl Iterator<Item = &[T]> {
+    gates.blocks().flat_map(move |block| {
         gates.pieces(&block, columns, p).take(1).flat_map(move |rows| rows.chunks_exact(columns))
-    });
-    rows.enumerate()
+    })
 }
 
 /// Adds the lower or the upper halves of words, which are bfloat16.

@@ -54,6 +54,7 @@ mod layout;
 mod lstm;
 pub mod magenta;
 mod model;
+pub mod note_list;
 mod optimizer;
 mod posterior;
 pub mod presets;

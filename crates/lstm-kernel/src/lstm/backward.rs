@@ -1,9 +1,12 @@
 //! The backward pass: all steps of some sequences in one task, then the weight gradients.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Gradients, Pass, Source, TraceRef, by_task, zeros};
+use super::{Gradients, Pass, Rows, Source, TraceRef, zeros};
 use crate::ROWS_PER_TASK;
 use crate::functions::{load, store, tanh};
 use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
@@ -42,6 +45,7 @@ impl WithSimd for Backward<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Gradients {
         let Self { pass, trace, output_gradient, arithmetic } = self;
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
+        let rows = &Rows::new(pass);
         let (panel, _) = tile_shape::<S>();
         let pack = |values, n| {
             Unpacked { values, k: 4 * hidden, n, transposed: true }.pack(panel, arithmetic)
@@ -56,11 +60,10 @@ impl WithSimd for Backward<'_> {
         };
         let mut initial = zeros(batch * 2 * hidden);
         let mut context = zeros(batch * 4 * hidden);
-        let mut values = zeros(steps * batch * n_inputs);
-        let n_tasks = batch.div_ceil(ROWS_PER_TASK);
+        let mut values = zeros(rows.total() * n_inputs);
         let steps_of_values = match input {
-            Some(_) if n_inputs > 0 => by_task(&mut values, batch, n_inputs),
-            _ => (0..n_tasks).map(|_| Vec::new()).collect(),
+            Some(_) if n_inputs > 0 => rows.by_task(&mut values, n_inputs),
+            _ => rows.tasks().map(|_| Vec::new()).collect(),
         };
         let stacks: Vec<Stacked> = initial
             .par_chunks_mut(ROWS_PER_TASK * 2 * hidden)
@@ -72,6 +75,7 @@ impl WithSimd for Backward<'_> {
                 let (recurrent, input) = (&recurrent, input.as_ref());
                 simd.vectorize(Task {
                     pass,
+                    rows,
                     arithmetic,
                     trace,
                     output_gradient,
@@ -92,7 +96,7 @@ impl WithSimd for Backward<'_> {
                 let n_symbols = table.len() / (4 * hidden);
                 let symbols = |task: usize, step: usize, row: usize| {
                     let t = if pass.reverse { steps - 1 - step } else { step };
-                    &ids[(t * batch + task * ROWS_PER_TASK + row) * slots..][..slots]
+                    &ids[(rows.firsts[t] + task * ROWS_PER_TASK + row) * slots..][..slots]
                 };
                 (None, table_gradient(simd, &stacks, 4 * hidden, n_symbols, symbols))
             }
@@ -105,6 +109,7 @@ impl WithSimd for Backward<'_> {
 /// Some sequences of a backward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
+    rows: &'a Rows,
     arithmetic: Arithmetic,
     trace: TraceRef<'a>,
     output_gradient: &'a [f32],
@@ -127,27 +132,31 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) -> Stacked {
         let (pass, width) = (self.pass, self.pass.hidden);
-        let rows = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
-        let at = |t: usize, width: usize| {
-            (t * pass.batch + rows.start) * width..(t * pass.batch + rows.end) * width
-        };
-        let first_cell = pass.initial_block(rows.clone(), 0);
-        let first_output = pass.initial_block(rows.clone(), 1);
-        let mut cell = vec![0.0; rows.len() * width];
-        let mut output = vec![0.0; rows.len() * width];
-        let mut gates = vec![0.0; rows.len() * 4 * width];
+        let sequences = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
+        let first_cell = pass.initial_block(sequences.clone(), 0);
+        let first_output = pass.initial_block(sequences.clone(), 1);
+        let mut cell = vec![0.0; sequences.len() * width];
+        let mut output = vec![0.0; sequences.len() * width];
+        let mut gates = vec![0.0; sequences.len() * 4 * width];
         let n_inputs = self.input.map_or(0, PackedMatrix::n);
-        let (shape, widths) = ([pass.steps, rows.len()], [width, n_inputs]);
-        let mut stacked = Stacked::new::<S>(self.arithmetic, shape, 4 * width, widths);
+        let in_steps = pass.order().map(|t| self.rows.at(t, &sequences).len()).collect();
+        let widths = [width, n_inputs];
+        let mut stacked = Stacked::new::<S>(self.arithmetic, in_steps, 4 * width, widths);
         for (order, t) in pass.order().enumerate().collect::<Vec<_>>().into_iter().rev() {
-            let (cells_before, outputs_before) = match pass.before(t) {
-                Some(t) => (&self.trace.cells[at(t, width)], &self.trace.outputs[at(t, width)]),
-                None => (&first_cell[..], &first_output[..]),
-            };
-            let activations = &self.trace.gates[at(t, 4 * width)];
-            let cells = &self.trace.cells[at(t, width)];
-            let output_gradient = &self.output_gradient[at(t, width)];
-            for row in 0..rows.len() {
+            let rows = self.rows.at(t, &sequences);
+            let n = rows.len();
+            if n == 0 {
+                continue;
+            }
+            let at = |width: usize| rows.start * width..rows.end * width;
+            let before = pass.before(t).map(|t| self.rows.at(t, &sequences));
+            let cells_before = state_before(self.trace.cells, &first_cell, &before, n, width);
+            let outputs_before = state_before(self.trace.outputs, &first_output, &before, n, width);
+            let activations = &self.trace.gates[at(4 * width)];
+            let cells = &self.trace.cells[at(width)];
+            let output_gradient = &self.output_gradient[at(width)];
+            let (gates, output) = (&mut gates[..n * 4 * width], &mut output[..n * width]);
+            for row in 0..n {
                 let (one, four) =
                     (row * width..(row + 1) * width, row * 4 * width..(row + 1) * 4 * width);
                 step_back(
@@ -160,15 +169,14 @@ impl WithSimd for Task<'_> {
                     &mut self.context[four],
                 );
             }
-            stack_gates::<S>(&mut stacked, order, &gates, 4 * width);
-            stack_input::<S>(&mut stacked, 0, order, outputs_before, width);
+            stack_gates::<S>(&mut stacked, order, gates, 4 * width);
+            stack_input::<S>(&mut stacked, 0, order, &outputs_before, width);
             if let (Source::Vectors { values, .. }, Some(input)) = (pass.source, self.input) {
-                let values = &values[at(t, n_inputs)];
-                stack_input::<S>(&mut stacked, 1, order, values, n_inputs);
-                add_product(simd, &gates, input, &mut *self.values[t]);
+                stack_input::<S>(&mut stacked, 1, order, &values[at(n_inputs)], n_inputs);
+                add_product(simd, gates, input, &mut *self.values[t]);
             }
             output.fill(0.0);
-            add_product(simd, &gates, self.recurrent, &mut output);
+            add_product(simd, gates, self.recurrent, output);
         }
         let states = cell.chunks_exact(width).zip(output.chunks_exact(width));
         for (initial, (cell, output)) in self.initial.chunks_exact_mut(2 * width).zip(states) {
@@ -176,6 +184,25 @@ impl WithSimd for Task<'_> {
             initial[width..].copy_from_slice(output);
         }
         stacked
+    }
+}
+
+/// The states of `n` sequences before a step: those `kept` in the rows of the step before, and the initial ones of
+/// sequences that did not have it.
+fn state_before<'a>(
+    kept: &'a [f32],
+    initial: &'a [f32],
+    before: &Option<Range<usize>>,
+    n: usize,
+    width: usize,
+) -> Cow<'a, [f32]> {
+    let rows = before.clone().unwrap_or(0..0);
+    let n_kept = rows.len().min(n);
+    let kept = &kept[rows.start * width..][..n_kept * width];
+    match n_kept {
+        0 => Cow::Borrowed(&initial[..n * width]),
+        n_kept if n_kept == n => Cow::Borrowed(kept),
+        _ => Cow::Owned([kept, &initial[n_kept * width..n * width]].concat()),
     }
 }
 

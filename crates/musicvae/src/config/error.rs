@@ -59,6 +59,17 @@ pub enum ConfigError {
         /// Steps of a window.
         n_steps: usize,
     },
+    /// A model over note lists has another number of heads than fields.
+    #[error(
+        "`head_sizes` has {found} sizes; the encoding has {expected} fields behind the onset, and each \
+         needs one"
+    )]
+    Heads {
+        /// How many it were.
+        found: usize,
+        /// Fields behind the onset.
+        expected: usize,
+    },
     /// A setting is out of its range.
     #[error("`{field}` is {found}; {allowed} is allowed")]
     Range {
