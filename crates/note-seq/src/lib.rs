@@ -29,6 +29,7 @@ mod edit;
 mod event;
 #[cfg(feature = "musicxml")]
 mod musicxml;
+mod note_list;
 mod piano_roll;
 mod pitch;
 mod quantize;
@@ -57,6 +58,10 @@ pub use melody::{
 };
 #[cfg(feature = "musicxml")]
 pub use musicxml::{MusicXmlError, MusicXmlOptions};
+pub use note_list::{
+    BadNoteListEncoding, Family, Field, FieldSpec, ListNote, Meter, NoteList, NoteListEncoding,
+    NoteListError, NoteListPlayback, TICKS_PER_QUARTER, UnsupportedMeter,
+};
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};
 pub use quantize::{QuantizeError, quantize_to_step};

@@ -1,0 +1,16 @@
+//! Windows of any music in any meter as lists of notes, each note a few small classes.
+//!
+//! [`NoteListConverter`] cuts a [`crate::NoteSequence`] into [`NoteList`]s, [`NoteList::to_sequence`] leads back.
+//! Which classes a note becomes is configuration: [`NoteListEncoding`].
+
+mod encoding;
+mod family;
+mod list;
+mod meter;
+mod playback;
+
+pub use encoding::{BadNoteListEncoding, Field, FieldSpec, NoteListEncoding};
+pub use family::Family;
+pub use list::{ListNote, NoteList, NoteListError};
+pub use meter::{Meter, TICKS_PER_QUARTER, UnsupportedMeter};
+pub use playback::NoteListPlayback;
