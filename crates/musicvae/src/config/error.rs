@@ -81,3 +81,14 @@ pub enum ConfigError {
         allowed: &'static str,
     },
 }
+
+impl ConfigError {
+    /// A transposition where there is nothing to transpose.
+    pub(crate) fn no_pitches(max_transposition: u8) -> Self {
+        Self::Range {
+            field: "max_transposition",
+            found: f64::from(max_transposition),
+            allowed: "0, because drums have no pitch,",
+        }
+    }
+}

@@ -8,21 +8,13 @@ use thiserror::Error;
 
 use super::order::ListOrder;
 use crate::recurrent::SymbolSteps;
+use crate::train::Corpus;
 
 /// Windows of one encoding: what a model is trained on and encodes.
 #[derive(Clone, Copy, Debug)]
 pub struct NoteListWindows<'a> {
     lists: &'a [NoteList],
     corpora: &'a [Corpus],
-}
-
-/// Windows that are drawn together in training.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Corpus {
-    /// Which windows.
-    pub windows: Range<usize>,
-    /// How often one of them is drawn, compared with the other corpora: a number above 0.
-    pub weight: f64,
 }
 
 /// Why lists are no windows of a model.
