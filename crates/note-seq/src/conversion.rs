@@ -51,6 +51,18 @@ pub enum SkipReason {
     TooLong,
     /// Chords are wanted and cannot be inferred, because the stretch is too long. Counts windows.
     NoChords,
+    /// The note is not a drum, and drums are wanted. Counts notes.
+    NotADrum,
+    /// The instrument is not asked for. Counts notes.
+    InstrumentNotAllowed,
+    /// Fewer notes start in the window than it needs. Counts windows, and notes.
+    TooFewNotes,
+    /// More notes start in the window than it may hold. Counts windows, and notes.
+    TooManyNotes,
+    /// More notes start on one beat of the window than it may hold. Counts windows, and notes.
+    TooManyNotesInBeat,
+    /// The note lies between two windows, whose hop is longer than they are. Counts notes.
+    BetweenWindows,
 }
 
 impl SkipReason {
@@ -76,6 +88,12 @@ impl SkipReason {
             Self::UnknownDrum => "unknown_drum",
             Self::TooLong => "too_long",
             Self::NoChords => "no_chords",
+            Self::NotADrum => "not_a_drum",
+            Self::InstrumentNotAllowed => "instrument_not_allowed",
+            Self::TooFewNotes => "too_few_notes",
+            Self::TooManyNotes => "too_many_notes",
+            Self::TooManyNotesInBeat => "too_many_notes_in_beat",
+            Self::BetweenWindows => "between_windows",
         }
     }
 }

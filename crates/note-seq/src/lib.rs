@@ -27,6 +27,7 @@ mod beats;
 mod conversion;
 mod edit;
 mod event;
+mod key;
 #[cfg(feature = "musicxml")]
 mod musicxml;
 mod note_list;
@@ -52,6 +53,7 @@ pub use event::{
     ControlChange, InstrumentInfo, KeySignature, Mode, PitchBend, Tempo, TextAnnotation, TextKind,
     TimeSignature,
 };
+pub use key::{Key, KeyTracker, UnknownKey};
 pub use melody::{
     ChordedMelodyWindow, Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow,
     Playback, UnknownLabel, UnsupportedPitch,
@@ -59,8 +61,9 @@ pub use melody::{
 #[cfg(feature = "musicxml")]
 pub use musicxml::{MusicXmlError, MusicXmlOptions};
 pub use note_list::{
-    BadNoteListEncoding, Family, Field, FieldSpec, ListNote, Meter, NoteList, NoteListEncoding,
-    NoteListError, NoteListPlayback, TICKS_PER_QUARTER, UnsupportedMeter,
+    Assumption, BadNoteListEncoding, Family, Field, FieldSpec, ListNote, Meter, NoteList,
+    NoteListConversion, NoteListConverter, NoteListEncoding, NoteListError, NoteListPlayback,
+    NoteListWindow, TICKS_PER_QUARTER, UnsupportedMeter,
 };
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};

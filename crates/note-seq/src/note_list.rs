@@ -3,12 +3,17 @@
 //! [`NoteListConverter`] cuts a [`crate::NoteSequence`] into [`NoteList`]s, [`NoteList::to_sequence`] leads back.
 //! Which classes a note becomes is configuration: [`NoteListEncoding`].
 
+mod convert;
+mod cut;
 mod encoding;
 mod family;
+mod grid;
 mod list;
 mod meter;
 mod playback;
+mod stretch;
 
+pub use convert::{Assumption, NoteListConversion, NoteListConverter, NoteListWindow};
 pub use encoding::{BadNoteListEncoding, Field, FieldSpec, NoteListEncoding};
 pub use family::Family;
 pub use list::{ListNote, NoteList, NoteListError};

@@ -330,7 +330,13 @@ impl NoteListEncoding {
     /// The classes of a note, each the nearest that its field has. Of a field that the encoding lacks,
     /// nothing is kept; of a field that the note lacks ([`ListNote::velocity`]), the middle class.
     pub fn encode(&self, note: &ListNote) -> Vec<u16> {
-        self.fields().iter().map(|spec| class(*spec, note)).collect()
+        let mut classes = Vec::with_capacity(self.n_fields());
+        self.encode_into(note, &mut classes);
+        classes
+    }
+
+    pub(super) fn encode_into(&self, note: &ListNote, tokens: &mut Vec<u16>) {
+        tokens.extend(self.fields().iter().map(|spec| class(*spec, note)));
     }
 
     pub(super) fn check(
