@@ -4,6 +4,7 @@
 //! Nothing here knows tensors, autodiff or a model; `musicvae` brings those. The parts are
 //! - [`functions`]: the gate functions on SIMD registers, with their stated error;
 //! - [`packed`]: a matrix laid out once for many products with it;
+//! - [`dense`]: products over all rows of a batch, for layers next to an LSTM;
 //! - [`memory`]: the buffers that passes leave each other;
 //! - [`lstm`]: the forward and the backward pass over a whole sequence.
 //!
@@ -14,6 +15,7 @@
 //! does not know; its invariants are written down there.
 
 mod ahead;
+pub mod dense;
 pub mod functions;
 mod instructions;
 pub mod lstm;

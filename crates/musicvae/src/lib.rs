@@ -49,6 +49,7 @@ mod elbo;
 mod encoder;
 mod evaluate;
 mod generate;
+mod host;
 mod init;
 mod layout;
 mod lstm;

@@ -30,6 +30,7 @@ mod decoder;
 mod elbo;
 mod encoder;
 mod heads;
+mod kernel;
 mod evaluate;
 mod generate;
 mod model;

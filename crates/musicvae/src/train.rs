@@ -274,7 +274,7 @@ impl<C: Trainable> Trainer<C> {
     /// Scores the model and remembers whether it is the best so far; none for no windows.
     pub fn evaluate(&mut self, windows: C::Windows<'_>) -> Option<C::Evaluation> {
         self.evaluated_at = Some(self.step);
-        let evaluation = C::evaluate(&self.model(), windows, self.seed)?;
+        let evaluation = self.config.evaluate(&self.model(), windows, self.seed)?;
         let is_sound = self.watch.see_score(self.step, C::negative_elbo_nats(&evaluation));
         let nats = C::objective_nats(&evaluation, &self.training.objective);
         if is_sound && self.best.is_none_or(|best| nats < best.objective_nats) {

@@ -80,7 +80,7 @@ impl NoteListDecoder {
     }
 
     /// The cross entropy of each field of the batch's notes given z `[B, Z]`, in nats per window.
-    pub fn cross_entropies(&self, z: Tensor<2>, batch: &NoteListBatch) -> Vec<Tensor<1>> {
+    pub fn cross_entropies(&self, z: Tensor<2>, batch: &Arc<NoteListBatch>) -> Vec<Tensor<1>> {
         let cells = self.cells(z, &batch.meters);
         let of_lists = indices(&batch.cells, &cells.device());
         let cells = cells.select(0, of_lists);

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::batch::{N_METERS, NoteListBatch};
 use super::config::NoteListVaeConfig;
-use super::operations::{indices, silu_of_symbols, sum_by_list};
+use super::operations::{indices, note_sets};
 use crate::dense::Dense;
 use crate::encoder::{BidirectionalLayer, softplus};
 use crate::init::Initializer;
@@ -103,8 +103,7 @@ impl NoteListEncoder {
     pub fn forward(&self, batch: &NoteListBatch) -> Posterior {
         let notes = self.notes.val();
         let (device, n_cells, n) = (notes.device(), self.n_cells, batch.n_windows);
-        let notes = silu_of_symbols(None, notes, &batch.notes, batch.notes.slots());
-        let sums = sum_by_list(notes, &batch.lists, batch.cells.len());
+        let sums = note_sets(notes, batch);
         let cells = sums.matmul(self.cell.val());
         let [_, width] = cells.dims();
         let all = Tensor::<2>::zeros([n_cells * n, width], &device);

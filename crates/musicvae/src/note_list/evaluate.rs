@@ -1,6 +1,7 @@
 //! How well a model writes windows of notes back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
@@ -171,7 +172,7 @@ pub fn evaluate_note_lists(
     let device = model.decoder.plan.kernel.val().device();
     for (lists, z) in lists.chunks(SCORE_BATCH).zip(z.chunks(SCORE_BATCH * z_size)) {
         let z = Tensor::from_data(TensorData::new(z.to_vec(), [lists.len(), z_size]), &device);
-        let of_batch = model.decoder.cross_entropies(z, &NoteListBatch::new(lists));
+        let of_batch = model.decoder.cross_entropies(z, &Arc::new(NoteListBatch::new(lists)));
         for (sum, field) in nats.iter_mut().zip(of_batch) {
             *sum += f64::from(host(field)[0]) * lists.len() as f64 / n as f64;
         }

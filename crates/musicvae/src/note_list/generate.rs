@@ -1,6 +1,6 @@
 //! Decoding on the CPU without autodiff: weights laid out once, the lists of all cells side by side.
 
-use lstm_kernel::functions::{add, copy, load, sigmoid, store};
+use lstm_kernel::functions::{add, copy};
 use lstm_kernel::lstm::step;
 use lstm_kernel::packed::{PackedMatrix, add_product};
 use note_seq::{Meter, NoteList, NoteListEncoding};
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::batch::n_classes;
 use super::config::NoteListVaeConfig;
 use super::decoder::NoteListDecoder;
+use super::kernel::silu;
 use super::order::ListOrder;
 use crate::generate::Sampling;
 use crate::generate::packed::{PackedDense, fill_rows};
@@ -437,14 +438,5 @@ impl NoteListGenerator {
             }
             None => add(simd, gates, &self.table[self.table.len() - width..]),
         }
-    }
-}
-
-/// `x · sigmoid(x)` of each value.
-#[inline(always)]
-fn silu<S: Simd>(simd: S, values: &mut [f32]) {
-    for values in values.chunks_mut(S::F32_LANES) {
-        let x = load(simd, values);
-        store(simd, values, simd.mul_f32s(x, sigmoid(simd, x)));
     }
 }

@@ -1,13 +1,17 @@
 //! From the state of a list to the classes of its next note, one field after the other.
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::batch::NoteListBatch;
 use super::config::NoteListVaeConfig;
+use super::kernel::{HeadSizes, Heads};
 use super::operations::{cross_entropy, indices, silu_of_symbols};
 use crate::dense::Dense;
 use crate::init::Initializer;
+use crate::{device, host};
 
 /// Classes of all fields of a note, given the state `h` of its list.
 ///
@@ -57,8 +61,44 @@ impl FieldHeads {
     pub(super) fn cross_entropies(
         &self,
         states: Tensor<2>,
-        batch: &NoteListBatch,
+        batch: &Arc<NoteListBatch>,
     ) -> Vec<Tensor<1>> {
+        if !device::is_host(&states.device()) {
+            return self.by_tensors(states, batch);
+        }
+        let units = |head: &FieldHead| head.known.val().dims()[1];
+        let classes = |dense: &Dense| dense.bias.val().dims()[0];
+        let fields = self.fields.iter().map(|head| classes(&head.output));
+        let sizes = HeadSizes {
+            state: states.dims()[1],
+            n_classes: std::iter::once(classes(&self.position) - 1).chain(fields).collect(),
+            units: self.fields.iter().map(units).collect(),
+        };
+        let n_fields = sizes.n_classes.len();
+        let operation = Arc::new(Heads { sizes, batch: Arc::clone(batch) });
+        let nats = host::run(operation, states, self.in_a_row().unsqueeze());
+        let nats = nats.div_scalar(batch.n_windows as f64);
+        (0..n_fields).map(|field| nats.clone().slice_dim(1, field..field + 1).reshape([1])).collect()
+    }
+
+    /// All weights in a row, in the order of [`HeadSizes`].
+    fn in_a_row(&self) -> Tensor<1> {
+        let flat = |matrix: Tensor<2>| {
+            let n = matrix.shape().num_elements();
+            matrix.reshape([n])
+        };
+        let dense = |dense: &Dense| [flat(dense.kernel.val()), dense.bias.val()];
+        let mut weights = Vec::from(dense(&self.position));
+        weights.push(flat(self.hidden.val()));
+        for head in &self.fields {
+            weights.push(flat(head.known.val()));
+            weights.extend(dense(&head.output));
+        }
+        Tensor::cat(weights, 0)
+    }
+
+    /// See [`FieldHeads::cross_entropies`].
+    pub(super) fn by_tensors(&self, states: Tensor<2>, batch: &NoteListBatch) -> Vec<Tensor<1>> {
         let share = 1.0 / batch.n_windows as f64;
         let position = self.position.forward(states.clone());
         let mut nats = vec![cross_entropy(position, &batch.positions, true).mul_scalar(share)];

@@ -1,5 +1,7 @@
 //! The model: encoder and decoder of note lists.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use note_seq::NoteList;
@@ -53,7 +55,7 @@ impl NoteListVae {
     }
 
     /// The evidence lower bound of a batch, for the posterior's sample that `noise` `[B, Z]` picks.
-    pub fn elbo(&self, batch: &NoteListBatch, noise: Tensor<2>) -> NoteListElbo {
+    pub fn elbo(&self, batch: &Arc<NoteListBatch>, noise: Tensor<2>) -> NoteListElbo {
         let posterior = self.encode(batch);
         let z = posterior.sample(noise);
         NoteListElbo {

@@ -1,14 +1,35 @@
-//! What is done with each note, as tensor operations.
+//! What is done with each note: over host memory by the kernel, elsewhere by tensor operations.
+
+use std::sync::Arc;
 
 use burn::tensor::activation::{log_softmax, silu};
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use super::batch::Targets;
+use super::batch::{NoteListBatch, Targets};
+use super::kernel::NoteSets;
 use crate::recurrent::SymbolSteps;
+use crate::{device, host};
 
 /// Indices on a device.
 pub(super) fn indices(values: &[i32], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+}
+
+/// `Σ silu(Σ rows of table)` over the notes of each list, the rows those of a note's classes: `[U, W]`.
+pub(super) fn note_sets(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
+    let (device, n_lists) = (table.device(), batch.cells.len());
+    if device::is_host(&device) {
+        let (notes, width) = (Arc::clone(&batch.notes), table.dims()[1]);
+        let none = Tensor::zeros([1, 1], &device);
+        return host::run(Arc::new(NoteSets { notes, n_lists, width }), table, none);
+    }
+    note_sets_by_tensors(table, batch)
+}
+
+/// See [`note_sets`].
+pub(super) fn note_sets_by_tensors(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
+    let notes = silu_of_symbols(None, table, &batch.notes, batch.notes.slots());
+    sum_by_list(notes, &batch.lists, batch.cells.len())
 }
 
 /// `silu(base + Σ rows of table)`: `base` `[N, M]` may be none, the rows of `table` `[V, M]` are those of the first
@@ -29,7 +50,7 @@ pub(super) fn silu_of_symbols(
 }
 
 /// Adds up rows of `values` `[N, M]` by the list they belong to: `[n_lists, M]`.
-pub(super) fn sum_by_list(values: Tensor<2>, lists: &[i32], n_lists: usize) -> Tensor<2> {
+fn sum_by_list(values: Tensor<2>, lists: &[i32], n_lists: usize) -> Tensor<2> {
     let (device, [_, width]) = (values.device(), values.dims());
     let lists = indices(lists, &device);
     Tensor::zeros([n_lists, width], &device).select_assign(0, lists, values, IndexingUpdateOp::Add)

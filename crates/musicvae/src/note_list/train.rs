@@ -1,5 +1,7 @@
 //! Training a model over note lists with [`Trainer`](crate::train::Trainer).
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 use note_seq::NoteList;
 
@@ -16,7 +18,7 @@ const GUESSED_NOTES: usize = 256;
 impl Trainable for NoteListVaeConfig {
     type Model = NoteListVae;
     type Windows<'a> = NoteListWindows<'a>;
-    type Batch = NoteListBatch;
+    type Batch = Arc<NoteListBatch>;
     type Evaluation = NoteListEvaluation;
 
     fn check(&self, training: &TrainingConfig) -> Result<(), ConfigError> {
@@ -45,15 +47,15 @@ impl Trainable for NoteListVaeConfig {
         windows.len()
     }
 
-    fn corpora<'a>(windows: NoteListWindows<'a>) -> &'a [Corpus] {
-        windows.corpora()
+    fn corpora(windows: NoteListWindows<'_>) -> Vec<Corpus> {
+        windows.corpora().to_vec()
     }
 
     fn batch(
         windows: NoteListWindows<'_>,
         indices: &[usize],
         transposition: &mut dyn FnMut() -> i32,
-    ) -> NoteListBatch {
+    ) -> Arc<NoteListBatch> {
         let transposed: Vec<NoteList> = indices
             .iter()
             .map(|index| {
@@ -62,17 +64,17 @@ impl Trainable for NoteListVaeConfig {
                 list.transposed(transposition()).unwrap_or_else(|| list.clone())
             })
             .collect();
-        NoteListBatch::new(&transposed)
+        Arc::new(NoteListBatch::new(&transposed))
     }
 
-    fn batch_len(batch: &NoteListBatch) -> usize {
+    fn batch_len(batch: &Arc<NoteListBatch>) -> usize {
         batch.len()
     }
 
     fn terms(
         &self,
         model: &NoteListVae,
-        batch: &NoteListBatch,
+        batch: &Arc<NoteListBatch>,
         noise: Tensor<2>,
         step: &StepSettings<'_>,
     ) -> Terms {
@@ -96,11 +98,12 @@ impl Trainable for NoteListVaeConfig {
     }
 
     fn evaluate(
+        &self,
         model: &NoteListVae,
         windows: NoteListWindows<'_>,
         seed: u64,
     ) -> Option<NoteListEvaluation> {
-        evaluate_note_lists(model, windows.lists(), seed)
+        evaluate_note_lists(self, model, windows.lists(), seed)
     }
 
     fn negative_elbo_nats(evaluation: &NoteListEvaluation) -> f64 {

@@ -64,7 +64,7 @@ impl Preparer {
     ) -> Prepared<C::Batch> {
         let n_sequences = self.training.sequences_per_update();
         let drawn;
-        let indices = match C::corpora(windows) {
+        let indices = match &C::corpora(windows)[..] {
             [] => self.order.batch(self.seed, step, C::n_windows(windows), n_sequences),
             corpora => {
                 drawn = by_corpus(self.seed, step, corpora, n_sequences);

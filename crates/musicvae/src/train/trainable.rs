@@ -51,9 +51,9 @@ pub trait Trainable: Clone + Debug + PartialEq + Serialize + DeserializeOwned + 
     fn n_windows(windows: Self::Windows<'_>) -> usize;
 
     /// What is drawn together, where windows are drawn by corpus and not each once an epoch.
-    fn corpora<'a>(windows: Self::Windows<'a>) -> &'a [Corpus] {
+    fn corpora(windows: Self::Windows<'_>) -> Vec<Corpus> {
         let _ = windows;
-        &[]
+        Vec::new()
     }
 
     /// Some windows, each transposed by as many semitones as `transposition` says for it.
@@ -80,6 +80,7 @@ pub trait Trainable: Clone + Debug + PartialEq + Serialize + DeserializeOwned + 
 
     /// Scores a model; `None` for no windows.
     fn evaluate(
+        &self,
         model: &Self::Model,
         windows: Self::Windows<'_>,
         seed: u64,
@@ -228,7 +229,7 @@ impl Trainable for MusicVaeConfig {
         model.with_precision(precision.in_kernel())
     }
 
-    fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Evaluation> {
+    fn evaluate(&self, model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Evaluation> {
         evaluate(model, windows, seed)
     }
 
