@@ -1,0 +1,137 @@
+//! Products over all rows of a batch at once: what layers next to an LSTM need.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use crate::ROWS_PER_TASK;
+use crate::packed::{Arithmetic, INNER_BLOCK, PackedMatrix, add_product};
+use crate::stacked::{StackShape, Stacked, add_weight_gradients, stack_gates, stack_input};
+
+/// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, on all threads; the same bits at any number of them.
+///
+/// # Panics
+/// If the lengths don't fit.
+pub fn add_large_product(a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
+    struct Product<'a>(&'a [f32], &'a PackedMatrix, &'a mut [f32]);
+    impl WithSimd for Product<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Self(a, b, c) = self;
+            let rows = a.par_chunks(ROWS_PER_TASK * b.k());
+            rows.zip(c.par_chunks_mut(ROWS_PER_TASK * b.n()))
+                .for_each(|(a, c)| add_product(simd, a, b, c));
+        }
+    }
+    assert_eq!(a.len() * b.n(), c.len() * b.k(), "as many rows on both sides");
+    if b.k() > 0 && b.n() > 0 {
+        Arch::new().dispatch(Product(a, b, c));
+    }
+}
+
+/// `aᵀ · b`, `[k, n]`, of `a` `[m, k]` and `b` `[m, n]`: the gradient of weights by which the rows of `a` were multiplied,
+/// given that of the products. On all threads; the same bits at any number of them.
+///
+/// # Panics
+/// If the lengths don't fit.
+pub fn transposed_product(a: &[f32], b: &[f32], [k, n]: [usize; 2]) -> Vec<f32> {
+    struct Product<'a>(&'a [f32], &'a [f32], [usize; 2]);
+    impl WithSimd for Product<'_> {
+        type Output = Vec<f32>;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+            let Self(a, b, [k, n]) = self;
+            let blocks = a.par_chunks(INNER_BLOCK * k).zip(b.par_chunks(INNER_BLOCK * n));
+            let stacks: Vec<Stacked> =
+                blocks.map(|(a, b)| simd.vectorize(Lay { a, b, k, n })).collect();
+            let mut sum = vec![0.0; k * n];
+            add_weight_gradients(simd, &stacks, n, [&mut sum, &mut []]);
+            sum
+        }
+    }
+    assert_eq!(a.len() * n, b.len() * k, "as many rows on both sides");
+    if k == 0 || n == 0 || a.is_empty() {
+        return vec![0.0; k * n];
+    }
+    Arch::new().dispatch(Product(a, b, [k, n]))
+}
+
+/// Lays out some rows of both sides.
+struct Lay<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    k: usize,
+    n: usize,
+}
+
+impl WithSimd for Lay<'_> {
+    type Output = Stacked;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Stacked {
+        let Self { a, b, k, n } = self;
+        let shape =
+            StackShape { rows_per_step: vec![a.len() / k], n_gates: n, input_widths: [k, 0] };
+        let mut stacked = Stacked::new::<S>(Arithmetic::F32, shape);
+        stack_gates::<S>(&mut stacked, 0, b, n);
+        stack_input::<S>(&mut stacked, 0, 0, a, k);
+        stacked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(n: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 % 101) as f32 / 50.0) - 1.0).collect()
+    }
+
+    /// Rows of more than one block and task, widths that no register divides.
+    #[test]
+    fn both_products_are_the_sums_of_their_definition() {
+        for [m, k, n] in [[1, 1, 1], [7, 5, 3], [600, 70, 19], [33, 3, 130]] {
+            let (a, b, y) = (noise(m * k), noise(k * n), noise(m * n));
+            let mut c = y.clone();
+            add_large_product(&a, &PackedMatrix::new(&b, k, n), &mut c);
+            for (at, found) in c.iter().enumerate() {
+                let (row, column) = (at / n, at % n);
+                let term = |i: usize| f64::from(a[row * k + i]) * f64::from(b[i * n + column]);
+                let expected = f64::from(y[at]) + (0..k).map(term).sum::<f64>();
+                // At most 71 terms of at most 1.
+                assert!((f64::from(*found) - expected).abs() < 1e-5, "[{m}, {k}, {n}] {at}");
+            }
+            let sums = transposed_product(&a, &y, [k, n]);
+            for (at, found) in sums.iter().enumerate() {
+                let (i, column) = (at / n, at % n);
+                let term = |row: usize| f64::from(a[row * k + i]) * f64::from(y[row * n + column]);
+                let expected: f64 = (0..m).map(term).sum();
+                // At most 600 terms of at most 1.
+                assert!((f64::from(*found) - expected).abs() < 1e-4, "[{m}, {k}, {n}] {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_bits_on_any_number_of_threads() {
+        let [m, k, n] = [1000, 50, 40];
+        let (a, b, y) = (noise(m * k), noise(k * n), noise(m * n));
+        let run = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| {
+                let mut c = y.clone();
+                add_large_product(&a, &PackedMatrix::new(&b, k, n), &mut c);
+                (c, transposed_product(&a, &y, [k, n]))
+            })
+        };
+        assert_eq!(run(1), run(5));
+    }
+
+    #[test]
+    fn nothing_times_something_is_nothing() {
+        assert_eq!(transposed_product(&[], &[], [2, 1]), [0.0, 0.0]);
+        let mut c = [1.0];
+        add_large_product(&[], &PackedMatrix::new(&[], 0, 1), &mut c);
+        assert_eq!(c, [1.0]);
+    }
+}

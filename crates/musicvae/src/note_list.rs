@@ -1,0 +1,50 @@
+//! A VAE over windows of any music as lists of notes ([`note_seq::NoteList`]).
+//!
+//! A window divides into *cells*, one for each beat of its meter, and each cell holds a short list of notes, each a
+//! class for each field of the encoding (position in the cell, family, pitch, …).
+//!
+//! ```text
+//! encoder   notes of a cell ──embed, add up──▶ cell ──both ways over cells──▶ summary ─┐
+//!                                                              one linear map a cell   ▼
+//!                                                                                 mean, std_dev
+//! decoder   list of a cell ◀──one field after the other── cell ◀──both ways── plan ◀── z
+//! ```
+//!
+//! Nothing recurrent stands between a note and z but the few steps over cells: the notes of a cell enter as a set, and
+//! every cell has its own linear map into the posterior and out of z. The lists of all cells are decoded side by side.
+//! Sets of notes are Zaheer et al., "Deep Sets" (2017, arXiv:1703.06114); the conductor is MusicVAE's (Roberts et al.
+//! 2018), reading both ways because nothing that is decoded feeds back into it.
+//!
+//! | letter | is |
+//! |---|---|
+//! | `B` | windows in a batch |
+//! | `C` | cells that a window may have |
+//! | `U` | cells of all windows of a batch that their meters have |
+//! | `N` | notes of a batch |
+//! | `R` | `N + U`: steps of all lists, each note and each end |
+//! | `Z` | dimensions of the latent space |
+
+mod batch;
+mod config;
+mod decoder;
+mod elbo;
+mod encoder;
+mod evaluate;
+mod generate;
+mod heads;
+mod kernel;
+mod model;
+mod operations;
+mod order;
+pub mod presets;
+mod train;
+
+pub use batch::{NoteListBatch, NoteListWindows, NoteListWindowsError};
+pub use config::NoteListVaeConfig;
+pub use decoder::NoteListDecoder;
+pub use elbo::NoteListElbo;
+pub use encoder::NoteListEncoder;
+pub use evaluate::{NoteListEvaluation, NoteListScore, evaluate_note_lists};
+pub use generate::{MAX_NOTES_PER_CELL, NoteListGenerator};
+pub use heads::{FieldHead, FieldHeads};
+pub use model::NoteListVae;
