@@ -1,4 +1,4 @@
-//! Products over all rows of a batch at once: what layers next to an LSTM need.
+//! Products over all rows of a batch at once, for layers next to an LSTM.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -7,7 +7,8 @@ use crate::ROWS_PER_TASK;
 use crate::packed::{Arithmetic, INNER_BLOCK, PackedMatrix, add_product};
 use crate::stacked::{StackShape, Stacked, add_weight_gradients, stack_gates, stack_input};
 
-/// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, on all threads; the same bits at any number of them.
+/// Computes `c += a · b` on all threads, where `a` is `[m, k]` and `c` is `[m, n]`. The result has
+/// the same bits with any number of threads.
 ///
 /// # Panics
 /// If the lengths don't fit.
@@ -23,14 +24,15 @@ pub fn add_large_product(a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
                 .for_each(|(a, c)| add_product(simd, a, b, c));
         }
     }
-    assert_eq!(a.len() * b.n(), c.len() * b.k(), "as many rows on both sides");
+    assert_eq!(a.len() * b.n(), c.len() * b.k(), "both sides must have the same number of rows");
     if b.k() > 0 && b.n() > 0 {
         Arch::new().dispatch(Product(a, b, c));
     }
 }
 
-/// `aᵀ · b`, `[k, n]`, of `a` `[m, k]` and `b` `[m, n]`: the gradient of weights by which the rows of `a` were multiplied,
-/// given that of the products. On all threads; the same bits at any number of them.
+/// Computes `aᵀ · b`, `[k, n]`, of `a` `[m, k]` and `b` `[m, n]` on all threads. If `b` is the
+/// gradient of the products of `a` and a weight matrix, this is the gradient of the weights. The
+/// result has the same bits with any number of threads.
 ///
 /// # Panics
 /// If the lengths don't fit.
@@ -43,28 +45,28 @@ pub fn transposed_product(a: &[f32], b: &[f32], [k, n]: [usize; 2]) -> Vec<f32> 
             let Self(a, b, [k, n]) = self;
             let blocks = a.par_chunks(INNER_BLOCK * k).zip(b.par_chunks(INNER_BLOCK * n));
             let stacks: Vec<Stacked> =
-                blocks.map(|(a, b)| simd.vectorize(Lay { a, b, k, n })).collect();
+                blocks.map(|(a, b)| simd.vectorize(Pack { a, b, k, n })).collect();
             let mut sum = vec![0.0; k * n];
             add_weight_gradients(simd, &stacks, n, [&mut sum, &mut []]);
             sum
         }
     }
-    assert_eq!(a.len() * n, b.len() * k, "as many rows on both sides");
+    assert_eq!(a.len() * n, b.len() * k, "both sides must have the same number of rows");
     if k == 0 || n == 0 || a.is_empty() {
         return vec![0.0; k * n];
     }
     Arch::new().dispatch(Product(a, b, [k, n]))
 }
 
-/// Lays out some rows of both sides.
-struct Lay<'a> {
+/// Packs a block of rows of both sides.
+struct Pack<'a> {
     a: &'a [f32],
     b: &'a [f32],
     k: usize,
     n: usize,
 }
 
-impl WithSimd for Lay<'_> {
+impl WithSimd for Pack<'_> {
     type Output = Stacked;
 
     #[inline(always)]
@@ -87,7 +89,7 @@ mod tests {
         (0..n).map(|i| ((i * 37 % 101) as f32 / 50.0) - 1.0).collect()
     }
 
-    /// Rows of more than one block and task, widths that no register divides.
+    /// Rows of more than one block and task, and widths that are not multiples of any register.
     #[test]
     fn both_products_are_the_sums_of_their_definition() {
         for [m, k, n] in [[1, 1, 1], [7, 5, 3], [600, 70, 19], [33, 3, 130]] {
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bits_on_any_number_of_threads() {
+    fn products_have_the_same_bits_on_any_number_of_threads() {
         let [m, k, n] = [1000, 50, 40];
         let (a, b, y) = (noise(m * k), noise(k * n), noise(m * n));
         let run = |n_threads: usize| {
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_times_something_is_nothing() {
+    fn products_without_rows_are_zero() {
         assert_eq!(transposed_product(&[], &[], [2, 1]), [0.0, 0.0]);
         let mut c = [1.0];
         add_large_product(&[], &PackedMatrix::new(&[], 0, 1), &mut c);

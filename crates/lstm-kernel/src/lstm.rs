@@ -59,8 +59,8 @@ pub enum Source<'a> {
 
 /// The inputs of a pass: `T` steps, `B` sequences, `H` units; all arrays are row-major, time first.
 ///
-/// With [`Pass::batch_sizes`], `[T, B, width]` means the rows of all steps one after the other, where
-/// the number of rows of each step is its batch size.
+/// With [`Pass::batch_sizes`], `[T, B, width]` means the rows of all steps one after the other,
+/// where the number of rows of each step is its batch size.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
     /// The input of the gates in addition to the state.

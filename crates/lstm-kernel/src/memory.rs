@@ -87,16 +87,16 @@ pub struct Buffer<T = f32> {
     values: PhantomData<T>,
 }
 
-/// The length of the memory of a buffer of `len` values. It is rounded up, because lengths that change
-/// from step to step would rarely find a kept buffer of exactly the same length. At most an eighth of
-/// the memory is unused.
+/// The length of the memory of a buffer of `len` values. It is rounded up, because lengths that
+/// change from step to step would rarely find a kept buffer of exactly the same length. At most an
+/// eighth of the memory is unused.
 fn capacity(len: usize) -> usize {
     len.next_multiple_of((len.next_power_of_two() / 16).max(1))
 }
 
 impl<T: Pod> Buffer<T> {
-    /// A buffer of `len` values: those of an earlier buffer of a similar length, or zeros. Each value
-    /// must be written before it is read.
+    /// A buffer of `len` values: those of an earlier buffer of a similar length, or zeros. Each
+    /// value must be written before it is read.
     pub(crate) fn unset(len: usize) -> Self {
         const { assert!(size_of::<T>() == size_of::<u32>(), "values must be 32 bits wide") };
         if len == 0 {

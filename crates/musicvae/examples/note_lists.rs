@@ -1,6 +1,7 @@
-//! Trains a model over note lists on folders of MIDI files, and says how well it writes them back.
+//! Trains a model over note lists on folders of MIDI files, and evaluates its reconstructions.
 //!
-//! One JSON line every 250 steps and for each evaluation, as the peer in PyTorch that its speed is compared with.
+//! Prints one JSON line every 250 steps and for each evaluation, in the same format as the PyTorch
+//! model that its speed is compared with.
 //!
 //! ```sh
 //! cargo run --release -p musicvae --example note_lists -- FOLDER… --minutes 20 --key --out RUN
@@ -31,60 +32,61 @@ mod corpus;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Steps from one line to the next.
+/// Number of steps between lines of output.
 const STEPS_PER_LINE: u64 = 250;
 
 #[derive(Parser)]
 #[command(about)]
 struct Args {
-    /// Folders of MIDI files; each is a corpus.
+    /// Folders of MIDI files; each folder is a corpus.
     #[arg(required = true)]
     folders: Vec<PathBuf>,
-    /// Minutes of training, in all goes of a run together.
+    /// Minutes of training, including the time before a resume.
     #[arg(long, default_value_t = 20.0)]
     minutes: f64,
     /// A preset of `musicvae::note_list::presets`.
     #[arg(long, default_value = "poly_2bar_compact")]
     preset: String,
-    /// Weight of the KL term, once it has risen; the preset's if not given.
+    /// Weight of the KL term after its warmup [default: that of the preset].
     #[arg(long)]
     beta: Option<f64>,
-    /// Windows a step; the preset's if not given.
+    /// Windows per step [default: that of the preset].
     #[arg(long)]
     batch: Option<usize>,
-    /// Adam's first learning rate; the preset's if not given.
+    /// Adam's initial learning rate [default: that of the preset].
     #[arg(long)]
     rate: Option<f64>,
-    /// Steps after which the learning rate is at 2 %; the preset's if not given. A run that goes on needs the same.
+    /// Number of steps after which the learning rate has decayed to 2 % [default: that of the
+    /// preset]. To resume a run, pass the same number.
     #[arg(long)]
     steps: Option<f64>,
     /// Stop after this many steps.
     #[arg(long)]
     max_steps: Option<u64>,
-    /// Sizes as the peer's: hidden 256, z 256.
+    /// Use the sizes of the PyTorch model: hidden 256, z 256.
     #[arg(long)]
     peer: bool,
-    /// Threads; all cores if not given.
+    /// Number of threads; 0 uses all cores.
     #[arg(long, default_value_t = 0)]
     threads: usize,
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Bars from one window to the next.
+    /// Number of bars from one window to the next.
     #[arg(long, default_value_t = 1)]
     stride: usize,
     /// Transpose every window to C major or A minor.
     #[arg(long)]
     key: bool,
-    /// Where checkpoints and weights go; a run in it goes on.
+    /// The folder for checkpoints and weights; if it contains a run, the run is resumed.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Minutes from one evaluation on 500 windows, with a checkpoint, to the next.
+    /// Number of minutes between evaluations on 500 windows, each followed by a checkpoint.
     #[arg(long, default_value_t = 10.0)]
     every: f64,
-    /// Windows of the last evaluation.
+    /// Number of windows of the last evaluation.
     #[arg(long, default_value_t = 2000)]
     scored: usize,
-    /// Weights to score, without training.
+    /// Evaluate these weights without training.
     #[arg(long)]
     evaluate: Option<PathBuf>,
 }
@@ -139,9 +141,8 @@ fn main() -> anyhow::Result<()> {
         write(&out.join("weights.safetensors"), &trained.to_safetensors(Precision::F16))?;
     }
     if let Some(evaluation) = evaluate_note_lists(&model, &trained, &last, args.seed) {
-        line(
-            &json!({ "f1_best": evaluation.best.note_f1, "f1_sampled": evaluation.sampled.note_f1 }),
-        );
+        let (best, sampled) = (evaluation.best.note_f1, evaluation.sampled.note_f1);
+        line(&json!({ "f1_best": best, "f1_sampled": sampled }));
         line(&json!(evaluation));
     }
     for (name, windows) in by_corpus {
@@ -155,7 +156,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The peer's sizes.
+/// The sizes of the PyTorch model.
 fn peer(model: &NoteListVaeConfig) -> NoteListVaeConfig {
     let n_heads = model.head_sizes.len();
     let mut head_sizes = vec![64; n_heads];
@@ -190,7 +191,7 @@ fn settings(args: &Args, mut training: TrainingConfig) -> TrainingConfig {
     if let Some(steps) = args.steps {
         training.learning_rate.decay = 0.02_f64.powf(1.0 / steps);
     }
-    // One key needs no others.
+    // Windows in one key are not transposed to others.
     training.max_transposition = if args.key || args.preset.starts_with("drums") { 0 } else { 6 };
     training
 }
@@ -252,7 +253,7 @@ fn teach(
 struct Observer<'a> {
     out: Option<&'a Path>,
     windows_per_step: usize,
-    /// Of the steps since the last line.
+    /// Duration of the steps since the last line.
     seconds: f64,
 }
 
@@ -300,21 +301,21 @@ impl TrainObserver<NoteListVaeConfig> for Observer<'_> {
     }
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("new");
     std::fs::write(&new, bytes)?;
     std::fs::rename(new, path)
 }
 
-/// Some of many windows.
+/// Up to `n` random windows.
 fn some(lists: &[NoteList], n: usize, seed: u64) -> Vec<NoteList> {
     let mut order: Vec<usize> = (0..lists.len()).collect();
     order.shuffle(&mut seed::stream(seed, "scored", 0));
     order.into_iter().take(n).map(|i| lists[i].clone()).collect()
 }
 
-/// How long decoding takes: one window, and many.
+/// Measures how long it takes to decode a single window, and many.
 fn time_decoding(config: &NoteListVaeConfig, model: &NoteListVae, lists: &[NoteList]) {
     let lists: Vec<NoteList> = lists.iter().take(1000).cloned().collect();
     if lists.is_empty() {

@@ -66,7 +66,7 @@ impl Elbo {
     }
 }
 
-/// What the KL term of a batch costs, `[1]`, given that of each dimension `[B, Z]`.
+/// The cost of the KL term of a batch, `[1]`, given the KL divergence of each dimension, `[B, Z]`.
 pub(crate) fn kl_cost(by_dimension: &Tensor<2>, free_bits: FreeBits) -> Tensor<1> {
     let free_nats = free_bits.bits() * std::f64::consts::LN_2;
     match free_bits {

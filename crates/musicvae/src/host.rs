@@ -1,7 +1,8 @@
-//! Operations over host memory with a backward pass written by hand, as nodes of burn's graph.
+//! Operations over host memory with a hand-written backward pass, as nodes of burn's graph.
 //!
-//! What tensor operations would do in many passes over memory, each on one thread, such an operation does in one, on
-//! all. There is one hook into burn for all of them: an operation takes two tensors and gives one.
+//! Tensor operations would make many passes over memory, each on one thread. An operation of this
+//! module makes one pass on all threads. All of them share one hook into burn: an operation takes
+//! two tensors and returns one.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,25 +15,26 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Tensor, TensorData};
 
-/// An operation of two tensors, row-major.
+/// An operation on two row-major tensors.
 pub(crate) trait HostOperation: Debug + Send + Sync {
-    /// The result and its shape, and, if they are asked for, what the backward pass needs besides the inputs.
+    /// Returns the result and its shape, and, if `keep` is set, the values that the backward pass
+    /// needs in addition to the inputs.
     fn forward(&self, inputs: [&[f32]; 2], keep: bool) -> (Vec<f32>, [usize; 2], Kept);
 
-    /// The gradients of both inputs, given that of the result.
+    /// Returns the gradients of both inputs, given the gradient of the result.
     fn backward(&self, inputs: [&[f32]; 2], kept: &Kept, gradient: &[f32]) -> [Vec<f32>; 2];
 }
 
-/// What a forward pass leaves for the backward pass.
+/// The values that a forward pass keeps for the backward pass.
 pub(crate) type Kept = Vec<Vec<f32>>;
 
-/// Runs an operation where tensors lie in memory of this process.
+/// Runs an operation on tensors in the memory of this process.
 pub(crate) fn run(operation: Arc<dyn HostOperation>, a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     let (a, b) = (a.into_dispatch(), b.into_dispatch());
     Tensor::from_dispatch(<Dispatch as HostOps>::host_operation(operation, a, b))
 }
 
-/// The hook, as burn routes it.
+/// The hook that burn dispatches to the backends.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
@@ -60,10 +62,10 @@ impl HostOps for burn::backend::LibTorch {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl HostOps for burn::backend::Cube {}
 
-/// A tensor's values; where they lie in this process, not copied.
+/// A tensor's values, without a copy if they are in the memory of this process.
 fn values<B: Backend>(tensor: FloatTensor<B>) -> TensorData {
     burn::backend::try_read_sync(B::float_into_data(tensor))
-        .expect("a host operation is for tensors of this process, which answer at once")
+        .expect("tensors of a host operation are in memory, so reading them does not block")
         .expect("reading memory of this process")
 }
 

@@ -1,27 +1,29 @@
 //! A VAE over windows of any music as lists of notes ([`note_seq::NoteList`]).
 //!
-//! A window divides into *cells*, one for each beat of its meter, and each cell holds a short list of notes, each a
-//! class for each field of the encoding (position in the cell, family, pitch, …).
+//! A window is divided into *cells*, one for each beat of its meter. Each cell contains a short
+//! list of notes, and each note has one class for each field of the encoding (position in the cell,
+//! family, pitch, …).
 //!
 //! ```text
 //! encoder   notes of a cell ──embed, add up──▶ cell ──both ways over cells──▶ summary ─┐
-//!                                                              one linear map a cell   ▼
+//!                                                            one linear map per cell   ▼
 //!                                                                                 mean, std_dev
 //! decoder   list of a cell ◀──one field after the other── cell ◀──both ways── plan ◀── z
 //! ```
 //!
-//! Nothing recurrent stands between a note and z but the few steps over cells: the notes of a cell enter as a set, and
-//! every cell has its own linear map into the posterior and out of z. The lists of all cells are decoded side by side.
-//! Sets of notes are Zaheer et al., "Deep Sets" (2017, arXiv:1703.06114); the conductor is MusicVAE's (Roberts et al.
-//! 2018), reading both ways because nothing that is decoded feeds back into it.
+//! The only recurrence between a note and z are the few steps over cells: the notes of a cell enter
+//! as a set, and every cell has a separate linear map into the posterior and out of z. The lists of
+//! all cells are decoded in parallel. The sets of notes follow Zaheer et al., "Deep Sets" (2017,
+//! arXiv:1703.06114). The conductor is MusicVAE's (Roberts et al. 2018), but it reads in both
+//! directions, because none of the decoded notes feed back into it.
 //!
-//! | letter | is |
+//! | letter | meaning |
 //! |---|---|
 //! | `B` | windows in a batch |
-//! | `C` | cells that a window may have |
-//! | `U` | cells of all windows of a batch that their meters have |
+//! | `C` | maximum number of cells of a window |
+//! | `U` | cells of all windows of a batch, as their meters define them |
 //! | `N` | notes of a batch |
-//! | `R` | `N + U`: steps of all lists, each note and each end |
+//! | `R` | `N + U`: steps of all lists, one for each note and each end |
 //! | `Z` | dimensions of the latent space |
 
 mod batch;

@@ -82,8 +82,8 @@ pub(crate) struct PassOptions {
 
 /// Runs an LSTM over symbols; each adds its row of `table` `[V, 4H]` to the gates.
 ///
-/// Returns every `h_t`, `[T, B, H]`, at index `t`, or only the last one. For packed sequences, returns
-/// `[1, n, H]` in the order of their ids; `last_only` is not allowed then.
+/// Returns every `h_t`, `[T, B, H]`, at index `t`, or only the last one. For packed sequences,
+/// returns `[1, n, H]` in the order of their ids; `last_only` is not allowed then.
 pub(crate) fn lstm_over_symbols(
     symbols: Arc<SymbolSteps>,
     table: Tensor<2>,
@@ -91,7 +91,7 @@ pub(crate) fn lstm_over_symbols(
     inputs: LstmInputs,
 ) -> Tensor<3> {
     if symbols.batch_sizes().is_some() {
-        assert!(!inputs.options.last_only, "all steps of packed sequences");
+        assert!(!inputs.options.last_only, "packed sequences must return all steps");
         if !device::is_cpu(&table.device()) {
             return over_padded_symbols(&symbols, table, constant, inputs);
         }
@@ -119,14 +119,15 @@ pub(crate) fn lstm_over_symbols(
     })
 }
 
-/// Packed sequences where only our own kernel knows them: with empty steps, of which nothing is taken.
+/// Reads packed sequences on devices other than the CPU, whose LSTMs don't support them: pads them
+/// with empty steps and drops the outputs of these steps.
 fn over_padded_symbols(
     symbols: &SymbolSteps,
     table: Tensor<2>,
     constant: Option<ConstantInputs>,
     inputs: LstmInputs,
 ) -> Tensor<3> {
-    assert!(!inputs.options.reverse, "empty steps come last");
+    assert!(!inputs.options.reverse, "padded sequences can't be read in reverse");
     let (padded, places) = symbols.padded();
     let n = places.len();
     let places = Tensor::<1, Int>::from_data(TensorData::new(places, [n]), &table.device());

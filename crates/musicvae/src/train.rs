@@ -44,7 +44,7 @@ pub struct StepMetrics {
     pub loss: f64,
     /// Reconstruction term, in nats per window.
     pub reconstruction_nats: f64,
-    /// Of it, that of each field of a note; empty where a window is no list of notes.
+    /// The part of each field of a note in it; empty if windows are not lists of notes.
     #[serde(default, skip_serializing_if = "FieldNats::is_empty")]
     pub fields: FieldNats,
     /// KL term before hinge and weight, in bits per window.
@@ -67,11 +67,11 @@ pub struct FieldNats {
     n_fields: usize,
 }
 
-/// Fields of a note, at most.
+/// Maximum number of fields of a note.
 const MAX_FIELDS: usize = 8;
 
 impl FieldNats {
-    /// The numbers.
+    /// The values, in the encoding's order of fields.
     pub fn as_slice(&self) -> &[f64] {
         &self.nats[..self.n_fields]
     }
@@ -83,7 +83,7 @@ impl FieldNats {
 }
 
 impl From<Vec<f64>> for FieldNats {
-    /// The first eight numbers: notes have fewer fields.
+    /// Takes the first eight numbers; notes have fewer fields.
     fn from(from: Vec<f64>) -> Self {
         let mut nats = [0.0; MAX_FIELDS];
         for (to, from) in nats.iter_mut().zip(&from) {
@@ -99,7 +99,8 @@ impl From<FieldNats> for Vec<f64> {
     }
 }
 
-/// A model in training: of the kind that its configuration is of, [`crate::MusicVae`] unless said otherwise.
+/// A model in training. Its configuration determines the kind of model; the default is
+/// [`crate::MusicVae`].
 pub struct Trainer<C: Trainable = MusicVaeConfig> {
     config: C,
     training: TrainingConfig,

@@ -154,7 +154,7 @@ impl WithSimd for Task<'_> {
                 continue;
             }
             let at = |width: usize| rows.start * width..rows.end * width;
-            let before = pass.before(t).map(|t| self.rows.at(t, &sequences));
+            let before = pass.before(t).map_or(0..0, |t| self.rows.at(t, &sequences));
             let cells_before = state_before(self.trace.cells, &first_cell, &before, n, width);
             let outputs_before = state_before(self.trace.outputs, &first_output, &before, n, width);
             let activations = &self.trace.gates[at(4 * width)];
@@ -192,18 +192,17 @@ impl WithSimd for Task<'_> {
     }
 }
 
-/// The states of `n` sequences before a step: from the rows `before` of the states in `kept`, and from
-/// the initial states for sequences that did not have the step before.
+/// The states of `n` sequences before a step: from the rows `before` of the states in `kept`, and
+/// from the initial states for sequences that did not have the step before.
 fn state_before<'a>(
     kept: &'a [f32],
     initial: &'a [f32],
-    before: &Option<Range<usize>>,
+    before: &Range<usize>,
     n: usize,
     width: usize,
 ) -> Cow<'a, [f32]> {
-    let rows = before.clone().unwrap_or(0..0);
-    let n_kept = rows.len().min(n);
-    let kept = &kept[rows.start * width..][..n_kept * width];
+    let n_kept = before.len().min(n);
+    let kept = &kept[before.start * width..][..n_kept * width];
     match n_kept {
         0 => Cow::Borrowed(&initial[..n * width]),
         n_kept if n_kept == n => Cow::Borrowed(kept),

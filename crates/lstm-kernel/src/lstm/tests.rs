@@ -11,7 +11,7 @@ use crate::packed::{Arithmetic, Precision};
 /// Shapes and values of one pass.
 #[derive(Clone)]
 struct Case {
-    /// Sequences of each step.
+    /// Number of sequences that have each step.
     sizes: Vec<usize>,
     hidden: usize,
     n_inputs: usize,
@@ -71,12 +71,12 @@ impl Case {
         self.sizes[0]
     }
 
-    /// Steps of a sequence.
+    /// Number of steps of a sequence.
     fn length(&self, row: usize) -> usize {
         self.sizes.iter().filter(|size| **size > row).count()
     }
 
-    /// Where a step of a sequence stands among the rows of all steps.
+    /// The index of a step of a sequence among the rows of all steps.
     fn place(&self, t: usize, row: usize) -> usize {
         self.sizes[..t].iter().sum::<usize>() + row
     }
@@ -204,8 +204,8 @@ fn bits(results: &Results) -> Vec<Vec<u32>> {
 
 /// Widths that are not multiples of any register, batches of more than one task, inner indices of
 /// more than one block (`4 * 70 > 256`), and stacks of several blocks, one of which ends within a
-/// step (60 steps of 5 rows). Then sequences of different lengths in both directions, where one step
-/// has a single sequence, and one task has no sequences in some steps.
+/// step (60 steps of 5 rows). Then sequences of different lengths in both directions, where one
+/// step has a single sequence, and one task has no sequences in some steps.
 fn cases() -> Vec<Case> {
     let mut reversed = Case::new([3, 33, 70], 9, 2);
     reversed.reverse = true;

@@ -1,4 +1,4 @@
-//! Windows of folders of MIDI files.
+//! Reads folders of MIDI files into windows.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use note_seq::midi::{self, ReadOptions};
 use note_seq::{NoteList, NoteListConverter, NoteListEncoding};
 use rayon::prelude::*;
 
-/// Of 256 files, those held out.
+/// Number of files held out of each 256.
 const HELD_OUT: u32 = 20;
 
 /// The windows of a folder.
@@ -17,7 +17,8 @@ pub struct Corpus {
     pub heldout: Vec<NoteList>,
 }
 
-/// The windows of each folder, one every `stride` bars; whole files are held out, by their names.
+/// The windows of each folder, one every `stride` bars. Whole files are held out, chosen by their
+/// names.
 pub fn read(
     folders: &[PathBuf],
     encoding: NoteListEncoding,
@@ -43,7 +44,7 @@ fn of_folder(folder: &Path, converter: &NoteListConverter) -> anyhow::Result<Cor
     let of_file = |file: &PathBuf| -> (bool, Vec<NoteList>) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let is_held = crc32c::crc32c(name.as_bytes()) % 256 < HELD_OUT;
-        // A damaged file is one corpus's loss, not the run's.
+        // A damaged file does not stop the run.
         let Ok(bytes) = std::fs::read(file) else { return (is_held, Vec::new()) };
         let Ok(read) = midi::read(&bytes, &ReadOptions::default()) else {
             return (is_held, Vec::new());

@@ -61,8 +61,8 @@ pub enum ConfigError {
     },
     /// A model over note lists has a different number of heads than the encoding has fields.
     #[error(
-        "`head_sizes` has {found} sizes; the encoding has {expected} fields after the onset, and each \
-         needs one"
+        "`head_sizes` has {found} sizes; the encoding has {expected} fields after the onset, and \
+         each needs one"
     )]
     Heads {
         /// Number of sizes found.
@@ -83,7 +83,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// A transposition where there is nothing to transpose.
+    /// A transposition of windows without pitches.
     pub(crate) fn no_pitches(max_transposition: u8) -> Self {
         Self::Range {
             field: "max_transposition",

@@ -24,7 +24,7 @@ impl PackedDense {
         Self { kernel, bias: host(dense.bias.val()) }
     }
 
-    /// `x · kernel + bias` of `n` rows.
+    /// Sets `y` to `x · kernel + bias` for `n` rows.
     #[inline(always)]
     pub(crate) fn forward<S: Simd>(&self, simd: S, x: &[f32], n: usize, y: &mut Vec<f32>) {
         fill_rows(y, &self.bias, n);

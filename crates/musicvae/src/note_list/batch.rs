@@ -1,4 +1,4 @@
-//! Windows of note lists, and batches of them in the order the model reads.
+//! Windows of note lists, and batches of them in the order in which the model reads them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,33 +10,33 @@ use super::order::ListOrder;
 use crate::recurrent::SymbolSteps;
 use crate::train::Corpus;
 
-/// Windows of one encoding: what a model is trained on and encodes.
+/// Windows of one encoding, for a model to train on or to encode.
 #[derive(Clone, Copy, Debug)]
 pub struct NoteListWindows<'a> {
     lists: &'a [NoteList],
     corpora: &'a [Corpus],
 }
 
-/// Why lists are no windows of a model.
+/// Why lists are not windows of a model.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoteListWindowsError {
     /// A list has another encoding.
-    #[error("window {window} is in another encoding than the model's; convert its music again")]
+    #[error("window {window} has a different encoding than the model; convert its music again")]
     Encoding {
-        /// Which, counted from 0.
+        /// Index of the window, from 0.
         window: usize,
     },
-    /// A corpus has no windows, or no weight above 0.
-    #[error("corpus {corpus} has no windows of those given, or its weight is not above 0")]
+    /// A corpus has no windows, or its weight is not above 0.
+    #[error("corpus {corpus} contains none of the given windows, or its weight is not above 0")]
     Corpus {
-        /// Which, counted from 0.
+        /// Index of the corpus, from 0.
         corpus: usize,
     },
 }
 
 impl<'a> NoteListWindows<'a> {
-    /// Checks and wraps `lists`, which are drawn epoch by epoch, each once.
+    /// Checks and wraps `lists`. Training uses each of them once per epoch.
     ///
     /// # Errors
     /// If a list has another encoding.
@@ -50,11 +50,12 @@ impl<'a> NoteListWindows<'a> {
         }
     }
 
-    /// The same windows, drawn in training by corpus and weight: a small corpus is heard more often than its share of
-    /// windows says, and a large one less. A power of their number below 1 is a usual weight.
+    /// The same windows, which training samples by corpus and weight, so that a small corpus is
+    /// used more often than in proportion to its windows, and a large one less often. A usual
+    /// weight is the number of windows raised to a power below 1.
     ///
     /// # Errors
-    /// If a corpus has no windows or no weight.
+    /// If a corpus has no windows, or if its weight is not above 0.
     pub fn with_corpora(self, corpora: &'a [Corpus]) -> Result<Self, NoteListWindowsError> {
         let is_good = |corpus: &Corpus| {
             let Range { start, end } = corpus.windows;
@@ -67,12 +68,12 @@ impl<'a> NoteListWindows<'a> {
         }
     }
 
-    /// The number of windows.
+    /// Number of windows.
     pub fn len(&self) -> usize {
         self.lists.len()
     }
 
-    /// Whether there is no window.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.lists.is_empty()
     }
@@ -82,17 +83,18 @@ impl<'a> NoteListWindows<'a> {
         self.lists
     }
 
-    /// What is drawn together, if anything is.
+    /// The corpora to sample from; empty if each window is used once per epoch.
     pub fn corpora(&self) -> &'a [Corpus] {
         self.corpora
     }
 }
 
-/// Classes to predict, and those that were possible.
+/// The classes to predict, and the classes that were possible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Targets {
     pub(super) classes: Vec<i32>,
-    /// The classes possible, for each target. The onset's last class, the end of the list, always is one.
+    /// The possible classes of each target. In addition, the last class of the onset, which is the
+    /// end of the list, is always possible.
     pub(super) allowed: Vec<Range<usize>>,
 }
 
@@ -103,24 +105,25 @@ impl Targets {
     }
 }
 
-/// Some windows, in the order the model reads: the lists of all cells step by step, from the longest list to the
-/// shortest.
+/// A batch of windows in the order in which the model reads them: the lists of all cells step by
+/// step, sorted from the longest list to the shortest.
 #[derive(Clone, Debug)]
 pub struct NoteListBatch {
     pub(super) n_windows: usize,
     /// The class of each window's meter, `[B]`.
     pub(super) meters: Vec<i32>,
-    /// Which cell each list is of: `cell * B + window`, `[U]`.
+    /// The cell of each list, `cell * B + window`, `[U]`.
     pub(super) cells: Vec<i32>,
-    /// `[R, F]`, packed: the note before, or the symbol behind all classes at the start of a list.
+    /// `[R, F]`, packed: the previous note, or at the start of a list the symbol after all classes.
     pub(super) inputs: Arc<SymbolSteps>,
-    /// The steps of lists that are a note, `[N]` of `0..R`: the first of each step.
+    /// The rows of `inputs` whose next symbol is a note and not an end, `[N]` of `0..R`: the first
+    /// rows of each step.
     pub(super) note_rows: Vec<i32>,
-    /// `[N, F]`: classes of each note, each field in a range of its own.
+    /// `[N, F]`: the classes of each note, where each field has a separate range.
     pub(super) notes: Arc<SymbolSteps>,
-    /// The list that each note is of, `[N]` of `0..U`.
+    /// The list of each note, `[N]` of `0..U`.
     pub(super) lists: Vec<i32>,
-    /// The position of each note or the end, `[R]`.
+    /// The position of each note, or the end, `[R]`.
     pub(super) positions: Targets,
     /// The other fields, `[N]` each.
     pub(super) fields: Vec<Targets>,
@@ -130,17 +133,17 @@ pub struct NoteListBatch {
 struct CellList {
     /// `cell * B + window`.
     cell: usize,
-    /// Positions in the cell.
+    /// Number of positions in the cell.
     len: usize,
     /// The classes of each note, the onset counted from the start of the cell.
     notes: Vec<Vec<u16>>,
 }
 
 fn id(n: usize) -> i32 {
-    i32::try_from(n).expect("a batch has fewer rows than an i32 counts")
+    i32::try_from(n).expect("the rows of a batch fit an i32")
 }
 
-/// The lists of each cell of a window that its meter has.
+/// The length and the notes of each cell of a window, as its meter defines them.
 fn cells_of(list: &NoteList) -> Vec<(usize, Vec<Vec<u16>>)> {
     let (encoding, meter) = (list.encoding(), list.meter());
     let lens = (0..encoding.n_cells(meter)).map(|cell| encoding.cell_len(meter, cell));
@@ -155,14 +158,17 @@ fn cells_of(list: &NoteList) -> Vec<(usize, Vec<Vec<u16>>)> {
 }
 
 impl NoteListBatch {
-    /// Puts windows of one encoding together.
+    /// Makes a batch of windows of one encoding.
     ///
     /// # Panics
-    /// If there is no window, or encodings differ.
+    /// If there are no windows, or if their encodings differ.
     pub fn new<'a>(lists: impl IntoIterator<Item = &'a NoteList>) -> Self {
         let lists: Vec<&NoteList> = lists.into_iter().collect();
-        let encoding = lists.first().expect("a batch has a window").encoding();
-        assert!(lists.iter().all(|list| list.encoding() == encoding), "one encoding");
+        let encoding = lists.first().expect("a batch has at least one window").encoding();
+        assert!(
+            lists.iter().all(|list| list.encoding() == encoding),
+            "all windows must have the same encoding"
+        );
         let n_windows = lists.len();
         let mut cells: Vec<CellList> = Vec::new();
         for (window, list) in lists.iter().enumerate() {
@@ -173,7 +179,7 @@ impl NoteListBatch {
                 notes,
             }));
         }
-        // Stable, so that the order depends on the windows alone.
+        // A stable sort, so that the order depends only on the windows.
         cells.sort_by_key(|cell| std::cmp::Reverse(cell.notes.len()));
         let classes = n_classes(encoding);
         let meters = lists.iter().map(|list| i32::from(list.meter().class())).collect();
@@ -246,27 +252,27 @@ impl NoteListBatch {
         }
     }
 
-    /// The number of windows.
+    /// Number of windows.
     pub fn len(&self) -> usize {
         self.n_windows
     }
 
-    /// Whether there is no window, which is never so.
+    /// Whether there are no windows; always `false`.
     pub fn is_empty(&self) -> bool {
         self.n_windows == 0
     }
 
-    /// The number of notes.
+    /// Number of notes.
     pub fn n_notes(&self) -> usize {
         self.lists.len()
     }
 }
 
-/// Classes of each field within a cell, see [`super::NoteListVaeConfig::n_classes`].
+/// Number of classes of each field within a cell, see [`super::NoteListVaeConfig::n_classes`].
 pub(super) fn n_classes(encoding: NoteListEncoding) -> Vec<usize> {
     let fields = encoding.fields().iter().skip(1).map(|field| usize::from(field.n_classes));
     std::iter::once(encoding.max_positions()).chain(fields).collect()
 }
 
-/// Meters that a model knows.
+/// Number of meters that a model supports.
 pub(super) const N_METERS: usize = Meter::N_CLASSES as usize;

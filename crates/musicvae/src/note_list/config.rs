@@ -5,39 +5,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, MAX_SIZE};
 
-/// Sizes of a [`super::NoteListVae`]. All of the architecture follows from them.
+/// Sizes of a [`super::NoteListVae`]. They determine the whole architecture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoteListVaeConfig {
-    /// What the classes of a note mean, and in which order they are decoded.
+    /// The meaning of a note's classes, and the order in which they are decoded.
     pub encoding: NoteListEncoding,
     /// Dimensions of the latent space, `Z`.
     pub z_size: usize,
-    /// Units of the layer that each note goes through before the notes of a cell are added up.
+    /// Units of the layer that is applied to each note before the notes of a cell are added.
     pub note_size: usize,
     /// Width of a cell in the encoder.
     pub cell_size: usize,
     /// Units of the encoder's LSTM over cells, per direction.
     pub encoder_size: usize,
-    /// Numbers that each cell gives to the posterior.
+    /// Size of each cell's contribution to the posterior.
     pub summary_size: usize,
-    /// Numbers that each cell gets from z.
+    /// Size of the plan that each cell gets from z.
     pub plan_size: usize,
     /// Units of the decoder's LSTM over cells, per direction.
     pub conductor_size: usize,
     /// Units of the LSTM that writes the list of a cell.
     pub list_size: usize,
-    /// Units before the classes of each field but the onset, in the encoding's order of fields.
+    /// Units of the hidden layer of each field except the onset, in the encoding's order of fields.
     pub head_sizes: Vec<usize>,
 }
 
 impl NoteListVaeConfig {
-    /// Cells that a window may have, `C`.
+    /// Maximum number of cells of a window, `C`.
     pub fn n_cells(&self) -> usize {
         self.encoding.max_cells()
     }
 
-    /// Classes of each field within a cell: the onset counts from the start of the cell there.
+    /// Number of classes of each field within a cell, where the onset counts from the start of the
+    /// cell.
     pub fn n_classes(&self) -> Vec<usize> {
         let fields = self.encoding.fields().iter().skip(1);
         std::iter::once(self.encoding.max_positions())

@@ -18,24 +18,26 @@ use crate::recurrent::ConstantInputs;
 
 /// Writes the notes of every cell, from a latent.
 ///
-/// One linear map gives each cell its plan; an LSTM over the plans (with the meter's row added) reads them both ways.
-/// Both together, constant within a cell, drive the LSTM that writes the cell's list: each step reads the classes of the
-/// note before, or that the list starts, and [`FieldHeads`] give the classes of the next.
+/// One linear map gives each cell its plan. An LSTM reads the plans, with the row of the meter
+/// added, in both directions. The plan and the LSTM's outputs at a cell are the constant input of
+/// another LSTM, which writes the cell's list: each step reads the classes of the previous note, or
+/// the start symbol, and [`FieldHeads`] predict the classes of the next note.
 #[derive(Module, Debug)]
 pub struct NoteListDecoder {
     /// `[Z, C · plan_size]`.
     pub plan: Dense,
     /// `[meters, plan_size]`.
     pub meters: Param<Tensor<2>>,
-    /// Over cells.
+    /// Reads the plans of all cells.
     pub conductor: BidirectionalLayer,
-    /// `[2 · conductor_size + plan_size, 4 · list_size]`: the cell's part of the gates.
+    /// `[2 · conductor_size + plan_size, 4 · list_size]`: the weights from a cell to the gates.
     pub cell: Param<Tensor<2>>,
-    /// Writes a list; its symbols are the classes of each field, one field after the other, and the start.
+    /// Writes a list; its symbols are the classes of each field, one field after the other, and the
+    /// start.
     pub list: LstmLayer,
-    /// State to classes.
+    /// From states to classes.
     pub heads: FieldHeads,
-    /// Cells that a window may have, `C`.
+    /// Maximum number of cells of a window, `C`.
     #[module(skip)]
     pub(super) n_cells: usize,
 }
@@ -52,7 +54,8 @@ impl NoteListDecoder {
         let n_cells = config.n_cells();
         let mut layer = || LstmLayer::init(plan_size, 0, conductor_size, init, device);
         let conductor = BidirectionalLayer { forward: layer(), backward: layer() };
-        // A note is a few rows of the table, not one of all its symbols: rows are as large as those of a small one.
+        // A note selects a few rows of the table, so the rows are initialized as those of a small
+        // table, and not by the number of all symbols.
         let list = LstmLayer::init(n_symbols, cell_size, list_size, init, device);
         let table = init.normal([n_symbols, 4 * list_size], 0.3, device);
         Self {
@@ -66,7 +69,7 @@ impl NoteListDecoder {
         }
     }
 
-    /// Every cell's part of what drives its list, `[C · B, 2 · conductor_size + plan_size]`.
+    /// The constant input of each cell's list, `[C · B, 2 · conductor_size + plan_size]`.
     fn cells(&self, z: Tensor<2>, meters: &[i32]) -> Tensor<2> {
         let (device, n_cells, n) = (z.device(), self.n_cells, meters.len());
         let plan = self.plan.forward(z);
@@ -79,7 +82,7 @@ impl NoteListDecoder {
         cells.reshape([n_cells * n, width])
     }
 
-    /// The cross entropy of each field of the batch's notes given z `[B, Z]`, in nats per window.
+    /// The cross-entropy of each field of the batch's notes given z `[B, Z]`, in nats per window.
     pub fn cross_entropies(&self, z: Tensor<2>, batch: &Arc<NoteListBatch>) -> Vec<Tensor<1>> {
         let cells = self.cells(z, &batch.meters);
         let of_lists = indices(&batch.cells, &cells.device());

@@ -6,14 +6,14 @@ use crate::elbo::{FreeBits, kl_cost};
 
 /// Terms of the evidence lower bound for one batch of note lists.
 ///
-/// `loss = Σ_fields nats + beta · kl_cost`, with the cost of [`crate::Elbo`].
+/// `loss = Σ_fields nats + beta · kl_cost`, with the same KL cost as [`crate::Elbo`].
 ///
 /// # Units
 /// Nats per window.
 #[derive(Clone, Debug)]
 pub struct NoteListElbo {
-    /// `-Σ ln p(class | classes before it, z)` of each field, summed over notes (of the onset over ends, too), in the
-    /// mean over windows: `[1]` each.
+    /// `-Σ ln p(class | previous classes, z)` of each field, summed over notes (for the onset also
+    /// over ends) and averaged over windows: `[1]` each.
     pub fields: Vec<Tensor<1>>,
     /// `KL(q(z_d | x) || N(0, 1))`, `[B, Z]`.
     pub kl_by_dimension: Tensor<2>,

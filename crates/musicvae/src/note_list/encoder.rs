@@ -1,4 +1,4 @@
-//! Notes to a posterior.
+//! From notes to a posterior.
 
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -13,18 +13,20 @@ use crate::init::Initializer;
 use crate::lstm::{LstmLayer, Reading};
 use crate::posterior::Posterior;
 
-/// Added to a variance before its root.
+/// Added to a variance before taking its square root.
 const EPSILON: f64 = 1e-5;
 
-/// Where standard deviations start, before their softplus: at 0.13, so that z says something from the first step on.
+/// Initial bias of the standard deviations before their softplus: it makes them 0.13, so that z is
+/// informative from the first step on.
 const STD_DEV_BIAS: f32 = -2.0;
 
-/// `(x - mean(x)) / std(x) · scale + shift` over the last dimension (Ba et al. 2016, arXiv:1607.06450).
+/// `(x - mean(x)) / std(x) · scale + shift` over the last dimension (Ba et al. 2016,
+/// arXiv:1607.06450).
 #[derive(Module, Debug)]
 pub struct LayerNorm {
-    /// `[n]`, 1 at first.
+    /// `[n]`, initially 1.
     pub scale: Param<Tensor<1>>,
-    /// `[n]`, 0 at first.
+    /// `[n]`, initially 0.
     pub shift: Param<Tensor<1>>,
 }
 
@@ -43,21 +45,22 @@ impl LayerNorm {
 
 /// Encodes windows into posteriors.
 ///
-/// With `e(note)` the sum of its classes' rows of `notes`, a cell is
-/// `x = layer_norm(W Σ silu(e(note)) + meter)`: the second layer of what each note goes through is linear, so it comes
-/// after the sum. An LSTM reads the cells both ways; `x` and its outputs at each cell become `summary_size` numbers by
-/// one map, and those of all cells the posterior by another: `mean` directly, `std_dev` through a softplus.
+/// A cell is `x = layer_norm(W Σ silu(e(note)) + meter)`, where `e(note)` is the sum of the rows of
+/// `notes` for the note's classes. The second layer is linear, so it is applied after the sum. An
+/// LSTM reads the cells in both directions. One linear map turns `x` and the LSTM's outputs at each
+/// cell into a summary of `summary_size` numbers. Another map turns the summaries of all cells into
+/// the posterior: `mean` directly, `std_dev` through a softplus.
 #[derive(Module, Debug)]
 pub struct NoteListEncoder {
-    /// `[Σ classes, note_size]`: rows of each field's classes, one field after the other.
+    /// `[Σ classes, note_size]`: one row per class, one field after the other.
     pub notes: Param<Tensor<2>>,
     /// `[note_size, cell_size]`.
     pub cell: Param<Tensor<2>>,
     /// `[meters, cell_size]`.
     pub meters: Param<Tensor<2>>,
-    /// Of each cell.
+    /// Normalizes each cell.
     pub norm: LayerNorm,
-    /// Over cells.
+    /// Reads the cells in both directions.
     pub over_cells: BidirectionalLayer,
     /// `[cell_size + 2 · encoder_size, summary_size]`.
     pub summary: Dense,
@@ -65,7 +68,7 @@ pub struct NoteListEncoder {
     pub mean: Dense,
     /// `[C · summary_size, Z]`.
     pub std_dev: Dense,
-    /// Cells that a window may have, `C`.
+    /// Maximum number of cells of a window, `C`.
     #[module(skip)]
     n_cells: usize,
 }
@@ -85,7 +88,7 @@ impl NoteListEncoder {
         let std_dev = Dense::glorot(summaries, z_size, init, device);
         let bias = init.constant(z_size, STD_DEV_BIAS, device);
         Self {
-            // About one where five fields are added up.
+            // The sum over five fields has a standard deviation of about one.
             notes: init.normal([n_classes, note_size], 0.5, device),
             cell: init.glorot([note_size, cell_size], note_size + cell_size, device),
             meters: init.normal([N_METERS, cell_size], 0.5, device),
@@ -98,6 +101,8 @@ impl NoteListEncoder {
         }
     }
 
+    /// The posterior of each window.
+    ///
     /// # Shapes
     /// - mean and standard deviation: `[B, Z]`.
     pub fn forward(&self, batch: &NoteListBatch) -> Posterior {
@@ -126,7 +131,7 @@ impl NoteListEncoder {
     }
 }
 
-/// Both directions' outputs at each step, `[T, B, 2H]`.
+/// The outputs of both directions at each step, `[T, B, 2H]`.
 pub(super) fn both_ways(layer: &BidirectionalLayer, steps: Tensor<3>) -> Tensor<3> {
     let read = |layer: &LstmLayer, reverse| {
         layer.over_vectors(steps.clone(), None, Reading { reverse, last_only: false })

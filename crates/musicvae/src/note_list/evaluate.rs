@@ -1,4 +1,4 @@
-//! How well a model writes windows of notes back.
+//! Evaluation: how well a model reconstructs windows of notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,50 +19,54 @@ use crate::generate::Sampling;
 use crate::model::host;
 use crate::seed;
 
-/// Windows that are scored at once.
+/// Number of windows that are scored at once.
 const SCORE_BATCH: usize = 128;
 
-/// Figures over a set of windows.
+/// Scores of a model on a set of windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoteListEvaluation {
-    /// Windows scored.
+    /// Number of windows.
     pub n_windows: usize,
-    /// Reconstruction loss given the true classes before each, for one sample of each posterior, in nats per window.
+    /// Reconstruction loss with teacher forcing, for one sample from each posterior, in nats per
+    /// window.
     pub reconstruction_nats: f64,
-    /// Of it, that of each field, by name.
+    /// The part of each field in it, by the field's name.
     pub field_nats: BTreeMap<String, f64>,
     /// `KL(q(z | x) || N(0, I))`, in bits per window.
     pub kl_bits: f64,
-    /// What the posterior's mean is decoded to, the most probable class each time.
+    /// Score of decoding the posterior means, with the most probable class at each step.
     pub best: NoteListScore,
-    /// What one sample of each posterior is decoded to, at temperature 1.
+    /// Score of decoding one sample from each posterior, at temperature 1.
     pub sampled: NoteListScore,
-    /// Latent dimensions with variance of the posterior mean above [`crate::ACTIVE_VARIANCE`].
+    /// Number of latent dimensions whose posterior mean has a variance above
+    /// [`crate::ACTIVE_VARIANCE`].
     pub active_units: usize,
-    /// Mean standard deviation of the posterior over windows and active units; none without active units.
+    /// Mean standard deviation of the posterior over windows and active units; `None` without
+    /// active units.
     pub active_std_dev: Option<f64>,
 }
 
-/// How much of some windows was written back.
+/// How well a set of windows was reconstructed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoteListScore {
-    /// `2 tp / (notes + notes written)`, where a true positive is a pair of onset and pitch (or drum) that both have.
+    /// `2 tp / (notes + notes written)`, where a true positive (`tp`) is a pair of onset and pitch
+    /// (or drum) that both windows contain.
     pub note_f1: f64,
     /// `tp / notes written`.
     pub note_precision: f64,
     /// `tp / notes`.
     pub note_recall: f64,
-    /// Of the true positives, the share with the right family; none for notes without families.
+    /// Fraction of the true positives with the right family; `None` for notes without families.
     pub family: Option<f64>,
-    /// Of the true positives, the share whose duration is at most one class off.
+    /// Fraction of the true positives whose duration is off by at most one class.
     pub duration_within_one: Option<f64>,
-    /// Of the true positives, the share whose velocity (or dynamics) is at most one class off.
+    /// Fraction of the true positives whose velocity (or dynamics) is off by at most one class.
     pub velocity_within_one: Option<f64>,
-    /// Of the true positives, the mean distance of their offsets within a step, in classes.
+    /// Mean distance between the offsets of the true positives within a step, in classes.
     pub offset_classes: Option<f64>,
 }
 
-/// Counts behind a [`NoteListScore`].
+/// The counts that a [`NoteListScore`] is computed from.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     asked: usize,
@@ -75,15 +79,15 @@ struct Counts {
 }
 
 impl NoteListScore {
-    /// Compares windows written with those they were written from, all of one encoding.
+    /// Compares decoded windows with their originals, all of one encoding.
     ///
     /// # Panics
-    /// If there are not as many of both.
+    /// If the numbers of windows differ.
     pub fn of<'a>(
         targets: impl ExactSizeIterator<Item = &'a NoteList>,
         written: &[NoteList],
     ) -> Self {
-        assert_eq!(targets.len(), written.len(), "one window written for each");
+        assert_eq!(targets.len(), written.len(), "there must be one decoded window per target");
         let mut counts = Counts::default();
         let mut encoding = None;
         for (target, written) in targets.zip(written) {
@@ -114,7 +118,7 @@ impl Counts {
         let place = |field| encoding.index_of(field);
         let key = place(Field::Pitch).or(place(Field::Drum)).expect("an encoding has one");
         let by_key = |list: &NoteList| -> BTreeMap<(u16, u16), Vec<u16>> {
-            // Of several families at one onset and pitch the first counts.
+            // Of several families with the same onset and pitch, the first one counts.
             list.rows().rev().map(|row| ((row[0], row[key]), row.to_vec())).collect()
         };
         let (asked, given) = (by_key(target), by_key(written));
@@ -141,7 +145,7 @@ impl NoteListEvaluation {
         self.reconstruction_nats + self.kl_bits * std::f64::consts::LN_2
     }
 
-    /// What training minimizes once its schedules have run out, see
+    /// The training objective at the end of its schedules, see
     /// [`Evaluation::objective_nats`](crate::Evaluation::objective_nats).
     pub fn objective_nats(&self, objective: &ObjectiveConfig) -> f64 {
         let free_bits = match objective.free_bits {

@@ -1,4 +1,5 @@
-//! Decoding on the CPU without autodiff: weights laid out once, the lists of all cells side by side.
+//! Decoding on the CPU without autodiff, with weights packed once and the lists of all cells
+//! decoded in parallel.
 
 use lstm_kernel::functions::{add, copy};
 use lstm_kernel::lstm::step;
@@ -18,16 +19,18 @@ use crate::generate::packed::{PackedDense, fill_rows};
 use crate::lstm::LstmLayer;
 use crate::model::host;
 
-/// Windows that one task decodes: enough lists at once to keep a core's arithmetic busy.
+/// Number of windows that one task decodes: enough lists at once to keep the arithmetic units of a
+/// core busy.
 const WINDOWS_PER_TASK: usize = 8;
 
-/// Notes after which the list of a cell ends in any case: more than music has in a beat.
+/// Maximum number of notes in a cell, after which its list always ends: more than music has in a
+/// beat.
 pub const MAX_NOTES_PER_CELL: usize = 96;
 
-/// A decoder's weights, laid out for decoding.
+/// The weights of a decoder, packed for decoding.
 pub struct NoteListGenerator {
     encoding: NoteListEncoding,
-    /// Of each field within a cell.
+    /// Number of classes of each field within a cell.
     n_classes: Vec<usize>,
     plan: PackedDense,
     /// `[meters, plan_size]`.
@@ -52,7 +55,7 @@ struct PackedLayer {
 }
 
 struct PackedHead {
-    /// `[Σ classes of the fields before, head_size]`.
+    /// `[Σ classes of the previous fields, head_size]`.
     known: Vec<f32>,
     output: PackedDense,
 }
@@ -67,7 +70,8 @@ impl PackedLayer {
         }
     }
 
-    /// Reads `n` sequences of steps, each a `[n, n_inputs]`; `out` hears of each step's outputs `[n, H]`.
+    /// Reads `n` sequences of steps, where each step is `[n, n_inputs]`; calls `out` with the
+    /// outputs of each step, `[n, H]`.
     #[inline(always)]
     fn run<'a, S: Simd>(
         &self,
@@ -89,7 +93,7 @@ impl PackedLayer {
     }
 }
 
-/// The gate functions of some rows.
+/// Applies the gate functions to each row.
 #[inline(always)]
 fn step_rows<S: Simd>(
     simd: S,
@@ -105,7 +109,7 @@ fn step_rows<S: Simd>(
 }
 
 impl NoteListGenerator {
-    /// Copies and lays out a decoder's weights.
+    /// Copies and packs the weights of a decoder.
     pub fn new(config: &NoteListVaeConfig, decoder: &NoteListDecoder) -> Self {
         let packed = |matrix: &burn::module::Param<burn::tensor::Tensor<2>>| {
             let [k, n] = matrix.val().dims();
@@ -141,17 +145,17 @@ impl NoteListGenerator {
         self.plan.kernel.k()
     }
 
-    /// What the classes of decoded windows mean.
+    /// The encoding of decoded windows.
     pub fn encoding(&self) -> NoteListEncoding {
         self.encoding
     }
 
-    /// Decodes latents `z` `[n, Z]` into windows of some meters.
+    /// Decodes latents `z` `[n, Z]` into windows with the given meters.
     ///
-    /// Window `i` takes its draws from `rngs[i]` alone, so that its result does not depend on the others.
+    /// Window `i` uses only `rngs[i]`, so that its result does not depend on the other windows.
     ///
     /// # Panics
-    /// If there are not as many rows of `z`, meters and generators.
+    /// If the numbers of rows of `z`, meters and random number generators differ.
     pub fn decode(
         &self,
         z: &[f32],
@@ -174,7 +178,7 @@ impl NoteListGenerator {
     }
 }
 
-/// Some windows of a call.
+/// The windows of one task.
 struct Decoding<'a> {
     generator: &'a NoteListGenerator,
     z: &'a [f32],
@@ -183,26 +187,26 @@ struct Decoding<'a> {
     rngs: &'a mut [ChaCha8Rng],
 }
 
-/// A list that goes on: where it is, and the notes it has.
+/// An unfinished list: its cell, and its notes so far.
 struct Writing {
     window: usize,
     cell: usize,
-    /// Positions of the cell.
+    /// Number of positions in the cell.
     len: usize,
-    /// The classes of its notes, the onset counted from the start of the cell.
+    /// The classes of its notes, where the onset counts from the start of the cell.
     notes: Vec<u16>,
 }
 
-/// States of lists, row by row.
+/// The states of all unfinished lists, one row per list.
 struct States {
-    /// What the gates start from at each step.
+    /// The constant part of the gates, before the previous note and the state are added.
     context: Vec<f32>,
     cell: Vec<f32>,
     output: Vec<f32>,
 }
 
 impl States {
-    /// Keeps some rows, in their order.
+    /// Keeps the rows for which `keep` is true, in order.
     fn keep(&mut self, keep: &[bool], hidden: usize) {
         for (values, width) in
             [(&mut self.context, 4 * hidden), (&mut self.cell, hidden), (&mut self.output, hidden)]
@@ -259,7 +263,7 @@ impl WithSimd for Decoding<'_> {
     }
 }
 
-/// The lists for which `first` is true, and the others.
+/// Splits lists into those for which `first` is true, and the others.
 fn split(
     lists: Vec<Writing>,
     mut first: impl FnMut(&mut Writing) -> bool,
@@ -272,7 +276,7 @@ fn split(
 }
 
 impl Decoding<'_> {
-    /// The lists of all cells, and what their gates start from.
+    /// The empty lists of all cells, and the constant part of their gates.
     #[inline(always)]
     fn start<S: Simd>(&self, simd: S) -> (Vec<Writing>, Vec<f32>) {
         let generator = self.generator;
@@ -326,7 +330,7 @@ impl Decoding<'_> {
         (active, context)
     }
 
-    /// Chooses the next note's position; whether there is one.
+    /// Chooses the position of the next note; returns whether there is one.
     fn choose_position(&mut self, list: &mut Writing, logits: &mut [f32]) -> bool {
         let n_fields = self.generator.n_classes.len();
         let previous = list.notes.rchunks_exact(n_fields).next();
@@ -345,7 +349,7 @@ impl Decoding<'_> {
         true
     }
 
-    /// Chooses the other classes of each list's next note, given the states of the lists.
+    /// Chooses the other classes of the next note of each list, given the states of the lists.
     #[inline(always)]
     fn choose_fields<S: Simd>(
         &mut self,
@@ -380,7 +384,8 @@ impl Decoding<'_> {
                 let (previous, known) = list.notes.split_at(list.notes.len() - field);
                 let previous = previous.rchunks_exact(n_fields).next();
                 let possible = order.classes(field, n, known, previous);
-                // Where no note can follow, any class does: it becomes one that is there twice.
+                // If no note can follow, any class is allowed: the note becomes a duplicate, which
+                // is removed later.
                 if !possible.is_empty() {
                     for (class, logit) in logits.iter_mut().enumerate() {
                         if !possible.contains(&class) {
@@ -394,7 +399,7 @@ impl Decoding<'_> {
         }
     }
 
-    /// Puts the lists of all cells together.
+    /// Joins the lists of all cells to windows.
     fn windows(&self, lists: &[Writing]) -> Vec<NoteList> {
         let encoding = self.generator.encoding;
         let n_fields = self.generator.n_classes.len();
@@ -417,7 +422,7 @@ impl Decoding<'_> {
 }
 
 impl NoteListGenerator {
-    /// The symbols of a note's first classes.
+    /// The symbols of the first classes of a note.
     fn symbols(&self, note: &[u16]) -> impl Iterator<Item = usize> {
         note.iter().zip(&self.n_classes).scan(0, |first, (class, n)| {
             let symbol = *first + usize::from(*class);
@@ -426,7 +431,7 @@ impl NoteListGenerator {
         })
     }
 
-    /// Adds what a list's last note, or its start, gives to the gates.
+    /// Adds the table rows of a list's last note, or of the start symbol, to the gates.
     #[inline(always)]
     fn add_previous<S: Simd>(&self, simd: S, list: &Writing, gates: &mut [f32]) {
         let width = gates.len();

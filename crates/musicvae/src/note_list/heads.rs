@@ -15,22 +15,22 @@ use crate::{device, host};
 
 /// Classes of all fields of a note, given the state `h` of its list.
 ///
-/// The position, or that the list ends, follows from `h` alone: `h W + b`. Each further field knows those before it:
-/// `silu(h A + Σ rows of the classes before) W + b`.
+/// The position, or the end of the list, depends only on `h`: `h W + b`. Each further field also
+/// depends on the previous fields: `silu(h A + Σ rows of the previous classes) W + b`.
 #[derive(Module, Debug)]
 pub struct FieldHeads {
     /// `[list_size, positions + 1]`: the last class is the end.
     pub position: Dense,
-    /// `[list_size, Σ head_sizes]`: the `A` of all further fields next to one another.
+    /// `[list_size, Σ head_sizes]`: the `A` of all further fields, concatenated.
     pub hidden: Param<Tensor<2>>,
-    /// One for each further field.
+    /// One head for each further field.
     pub fields: Vec<FieldHead>,
 }
 
-/// Classes of one field.
+/// The head of one field.
 #[derive(Module, Debug)]
 pub struct FieldHead {
-    /// `[Σ classes of the fields before, head_size]`.
+    /// `[Σ classes of the previous fields, head_size]`.
     pub known: Param<Tensor<2>>,
     /// `[head_size, classes]`.
     pub output: Dense,
@@ -57,7 +57,8 @@ impl FieldHeads {
         }
     }
 
-    /// The cross entropy of each field given the states `[R, list_size]`, `[1]` each, in nats per window.
+    /// The cross-entropy of each field given the states `[R, list_size]`, `[1]` each, in nats per
+    /// window.
     pub(super) fn cross_entropies(
         &self,
         states: Tensor<2>,
@@ -83,7 +84,7 @@ impl FieldHeads {
             .collect()
     }
 
-    /// All weights in a row, in the order of [`HeadSizes`].
+    /// All weights concatenated, in the order of [`HeadSizes`].
     fn in_a_row(&self) -> Tensor<1> {
         let flat = |matrix: Tensor<2>| {
             let n = matrix.shape().num_elements();
@@ -99,7 +100,7 @@ impl FieldHeads {
         Tensor::cat(weights, 0)
     }
 
-    /// See [`FieldHeads::cross_entropies`].
+    /// [`FieldHeads::cross_entropies`] with tensor operations.
     pub(super) fn by_tensors(&self, states: Tensor<2>, batch: &NoteListBatch) -> Vec<Tensor<1>> {
         let share = 1.0 / batch.n_windows as f64;
         let position = self.position.forward(states.clone());

@@ -17,22 +17,23 @@ use crate::model::{Posteriors, host};
 use crate::posterior::Posterior;
 use crate::weights::{self, Precision, WeightsError};
 
-/// Windows that [`NoteListVae::encode_windows`] puts through the encoder at once.
+/// Number of windows that [`NoteListVae::encode_windows`] encodes at once.
 const ENCODE_BATCH: usize = 256;
 
 /// A VAE over note lists, see the [module](super).
 ///
-/// The tensors' names in a weights file are the paths of these fields, such as `decoder.list.recurrent`.
+/// In a weights file, a tensor's name is the path of its field, for example
+/// `decoder.list.recurrent`.
 #[derive(Module, Debug)]
 pub struct NoteListVae {
-    /// Window to posterior.
+    /// From windows to posteriors.
     pub encoder: NoteListEncoder,
-    /// Latent to window.
+    /// From latents to windows.
     pub decoder: NoteListDecoder,
 }
 
 impl NoteListVae {
-    /// A model with fresh weights, drawn from `seed`.
+    /// A model with new weights, drawn from `seed`.
     ///
     /// # Errors
     /// If a size is not allowed, see [`NoteListVaeConfig::validate`].
@@ -54,7 +55,8 @@ impl NoteListVae {
         self.encoder.forward(batch)
     }
 
-    /// The evidence lower bound of a batch, for the posterior's sample that `noise` `[B, Z]` picks.
+    /// The evidence lower bound of a batch, for the posterior samples determined by standard normal
+    /// `noise` `[B, Z]`.
     pub fn elbo(&self, batch: &Arc<NoteListBatch>, noise: Tensor<2>) -> NoteListElbo {
         let posterior = self.encode(batch);
         let z = posterior.sample(noise);
@@ -66,7 +68,7 @@ impl NoteListVae {
 
     /// Posteriors of any number of windows of the model's encoding, in batches of a fixed size.
     ///
-    /// `done` hears after each batch how many windows are encoded.
+    /// Calls `done` after each batch with the number of windows encoded so far.
     pub fn encode_windows(&self, lists: &[NoteList], mut done: impl FnMut(usize)) -> Posteriors {
         let mut posteriors = Posteriors::default();
         let mut n_done = 0;
@@ -85,7 +87,7 @@ impl NoteListVae {
         self.decoder.z_size()
     }
 
-    /// The number of weights.
+    /// Number of weights.
     pub fn n_weights(&self) -> usize {
         self.num_params()
     }
@@ -98,7 +100,7 @@ impl NoteListVae {
     /// A model of a configuration with the weights of a safetensors file.
     ///
     /// # Errors
-    /// If the file is damaged or is not of this configuration; see [`WeightsError`].
+    /// If the file is damaged or belongs to another configuration; see [`WeightsError`].
     pub fn from_safetensors(
         config: &NoteListVaeConfig,
         bytes: &[u8],

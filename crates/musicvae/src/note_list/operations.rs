@@ -1,4 +1,5 @@
-//! What is done with each note: over host memory by the kernel, elsewhere by tensor operations.
+//! The computations on each note: with our kernel in host memory, and with tensor operations on
+//! other devices.
 
 use std::sync::Arc;
 
@@ -10,12 +11,13 @@ use super::kernel::NoteSets;
 use crate::recurrent::SymbolSteps;
 use crate::{device, host};
 
-/// Indices on a device.
+/// Moves indices to a device.
 pub(super) fn indices(values: &[i32], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }
 
-/// `Σ silu(Σ rows of table)` over the notes of each list, the rows those of a note's classes: `[U, W]`.
+/// `Σ silu(Σ rows of table)` over the notes of each list, with the rows of each note's classes:
+/// `[U, W]`.
 pub(super) fn note_sets(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
     let (device, n_lists) = (table.device(), batch.cells.len());
     if device::is_host(&device) {
@@ -26,14 +28,14 @@ pub(super) fn note_sets(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
     note_sets_by_tensors(table, batch)
 }
 
-/// See [`note_sets`].
+/// [`note_sets`] with tensor operations.
 pub(super) fn note_sets_by_tensors(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
     let notes = silu_of_symbols(None, table, &batch.notes, batch.notes.slots());
     sum_by_list(notes, &batch.lists, batch.cells.len())
 }
 
-/// `silu(base + Σ rows of table)`: `base` `[N, M]` may be none, the rows of `table` `[V, M]` are those of the first
-/// `slots` symbols of each note.
+/// `silu(base + Σ rows of table)` with the rows of `table` `[V, M]` for the first `slots` symbols
+/// of each note; `base` is `[N, M]`, or 0 if `None`.
 pub(super) fn silu_of_symbols(
     base: Option<Tensor<2>>,
     table: Tensor<2>,
@@ -49,18 +51,18 @@ pub(super) fn silu_of_symbols(
     silu(sum.expect("a base or a symbol"))
 }
 
-/// Adds up rows of `values` `[N, M]` by the list they belong to: `[n_lists, M]`.
+/// Sums the rows of `values` `[N, M]` that belong to each list: `[n_lists, M]`.
 fn sum_by_list(values: Tensor<2>, lists: &[i32], n_lists: usize) -> Tensor<2> {
     let (device, [_, width]) = (values.device(), values.dims());
     let lists = indices(lists, &device);
     Tensor::zeros([n_lists, width], &device).select_assign(0, lists, values, IndexingUpdateOp::Add)
 }
 
-/// The cross entropy of `logits` `[n, V]` among the classes that are possible, summed: `[1]`, in nats. Of classes with
-/// an end the last is always possible.
+/// The cross-entropy of `logits` `[n, V]` over the possible classes, summed: `[1]`, in nats. With
+/// `has_end`, the last class is always possible.
 pub(super) fn cross_entropy(logits: Tensor<2>, targets: &Targets, has_end: bool) -> Tensor<1> {
     let (device, [n, n_classes]) = (logits.device(), logits.dims());
-    // Far below any logit, and still a number.
+    // Far below any logit, but finite.
     const IMPOSSIBLE: f32 = -1e9;
     let mut mask = vec![IMPOSSIBLE; n * n_classes];
     for (row, allowed) in mask.chunks_exact_mut(n_classes).zip(&targets.allowed) {

@@ -1,16 +1,16 @@
-//! Which classes a note can have after the one before it in the same cell: lists are sorted by onset, then pitch (or
-//! drum), then family, and no two notes are alike in these three.
+//! The classes that a note can have after the previous note of the same cell: lists are sorted by
+//! onset, then pitch (or drum), then family, and no two notes are equal in all three.
 
 use std::ops::Range;
 
 use note_seq::{Field, NoteListEncoding};
 
-/// The order of notes in a cell, by the places of fields.
+/// The order of notes in a cell, given by the indices of fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ListOrder {
-    /// Of the pitch or drum.
+    /// The index of the pitch or drum.
     key: usize,
-    /// Of the family, if notes have one.
+    /// The index of the family, if notes have one.
     family: Option<usize>,
 }
 
@@ -21,13 +21,15 @@ impl ListOrder {
         Self { key, family: place(Field::Family) }
     }
 
-    /// The positions that a note can have in a cell of some positions, after the note before it there.
+    /// The positions that a note can have in a cell with `cell_len` positions, after the `previous`
+    /// note of the same cell.
     pub(super) fn positions(previous: Option<&[u16]>, cell_len: usize) -> Range<usize> {
         previous.map_or(0, |note| usize::from(note[0]))..cell_len
     }
 
-    /// The classes of `field`, one behind the position, that a note can have whose classes before that field are
-    /// `known`, after the note before it in the same cell. Empty if there is no such note.
+    /// The classes of `field` (not the position) that a note can have if its classes in the fields
+    /// before are `known`, after the `previous` note of the same cell. Empty if there is no such
+    /// note.
     pub(super) fn classes(
         self,
         field: usize,
@@ -42,7 +44,7 @@ impl ListOrder {
         let first = match self.family {
             None if field == self.key => class(self.key).0 + 1,
             Some(family) if field == self.key => match class(family) {
-                // The family comes first and has not risen, so the pitch must.
+                // The family comes first and is not higher than before, so the pitch must be.
                 (before, Some(own)) if usize::from(own) <= before => class(self.key).0 + 1,
                 _ => class(self.key).0,
             },

@@ -10,11 +10,11 @@ use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 /// A named configuration of model and training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoteListPreset {
-    /// The name users give.
+    /// The name that users pass.
     pub name: &'static str,
-    /// One line for a list.
+    /// One line for a list of presets.
     pub summary: &'static str,
-    /// What the model is of; part of the model folder (`poly-2bar`).
+    /// The kind of model; part of the name of the model folder (`poly-2bar`).
     pub kind: &'static str,
     /// Sizes.
     pub model: NoteListVaeConfig,
@@ -27,20 +27,20 @@ pub fn all() -> Vec<NoteListPreset> {
     vec![poly_2bar_compact(), poly_2bar(), poly_2bar_tiny(), drums_2bar_groove_compact()]
 }
 
-/// The preset of a name, if there is one.
+/// The preset with this name, if there is one.
 pub fn find(name: &str) -> Option<NoteListPreset> {
     all().into_iter().find(|preset| preset.name == name)
 }
 
-/// Settings that only batch and length of a run change.
+/// Training settings; presets differ only in the batch size and the length of a run.
 ///
-/// The weight of the KL term is where draws from a mixture sound like music: with 0.1 a third more notes come back in
-/// reconstructions, and draws lose half of their consonance.
+/// With this weight of the KL term, samples from a mixture sound like music. With 0.1, a third more
+/// notes are reconstructed, but samples lose half of their consonance.
 fn training(batch_size: usize, n_steps: f64) -> TrainingConfig {
     let (initial, min) = (2e-3, 4e-5);
     TrainingConfig {
         batch_size,
-        // Near the lowest rate at the end.
+        // Close to the lowest rate at the end.
         learning_rate: LearningRateSchedule { initial, min, decay: 0.02_f64.powf(1.0 / n_steps) },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
@@ -48,7 +48,7 @@ fn training(batch_size: usize, n_steps: f64) -> TrainingConfig {
             beta: BetaSchedule::Linear { max: 0.3, warmup_steps: 2000 },
             scheduled_sampling: ScheduledSampling::Constant { probability: 0.0 },
         },
-        // Windows are in one key.
+        // All windows are in the same key.
         max_transposition: 0,
         recurrent_precision: RecurrentPrecision::F32,
         accumulation: 1,

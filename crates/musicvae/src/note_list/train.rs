@@ -1,4 +1,4 @@
-//! Training a model over note lists with [`Trainer`](crate::train::Trainer).
+//! Lets [`Trainer`](crate::train::Trainer) train models over note lists.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use super::model::NoteListVae;
 use crate::config::{ConfigError, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use crate::train::{Corpus, StepSettings, Terms, Trainable};
 
-/// Notes of the window that an explosion is measured by: more than music has.
+/// Number of notes of the window whose guessing loss is the measure of an explosion: more than
+/// music has.
 const GUESSED_NOTES: usize = 256;
 
 impl Trainable for NoteListVaeConfig {
@@ -60,7 +61,7 @@ impl Trainable for NoteListVaeConfig {
             .iter()
             .map(|index| {
                 let list = &windows.lists()[*index];
-                // A window that would leave the range of pitches stays where it is.
+                // A window that would leave the range of pitches is not transposed.
                 list.transposed(transposition()).unwrap_or_else(|| list.clone())
             })
             .collect();

@@ -30,7 +30,7 @@ struct HostCall<B: HostBackend> {
     options: PassOptions,
     /// `[T, B, H]`.
     shape: [usize; 3],
-    /// That of the outputs: the same, or of packed sequences `[1, n, H]`.
+    /// The shape of the outputs: the same, or `[1, n, H]` for packed sequences.
     outputs: [usize; 3],
 }
 

@@ -15,7 +15,7 @@ pub struct SymbolSteps {
     steps: usize,
     batch: usize,
     slots: usize,
-    /// Sequences of each step, where not all have each.
+    /// Number of sequences that have each step; `None` if all sequences have every step.
     batch_sizes: Option<Arc<[usize]>>,
 }
 
@@ -32,11 +32,13 @@ impl SymbolSteps {
         Self { ids, steps, batch, slots, batch_sizes: None }
     }
 
-    /// Takes sequences of different lengths, sorted from the longest to the shortest: the `ids` of all steps one
-    /// after the other, as many sequences in each as `batch_sizes` says (which is how PyTorch packs sequences).
+    /// Takes sequences of different lengths, sorted from the longest to the shortest: the `ids` of
+    /// all steps one after the other, where `batch_sizes` are the numbers of sequences that have
+    /// each step (PyTorch packs sequences in the same order).
     ///
     /// # Panics
-    /// If the batch sizes rise somewhere, or there are not `slots` ids for each sequence of each step.
+    /// If a batch size is larger than the previous one, or if the number of ids is not `slots` for
+    /// each sequence of each step.
     pub fn packed(ids: Vec<i32>, batch_sizes: Vec<usize>, slots: usize) -> Self {
         assert_eq!(ids.len(), batch_sizes.iter().sum::<usize>() * slots, "ids of each step");
         assert!(batch_sizes.is_sorted_by(|a, b| a >= b), "from the longest to the shortest");
@@ -44,18 +46,18 @@ impl SymbolSteps {
         Self { ids, steps: batch_sizes.len(), batch, slots, batch_sizes: Some(batch_sizes.into()) }
     }
 
-    /// Sequences of each step, where not all have each.
+    /// Number of sequences that have each step; `None` if all sequences have every step.
     pub fn batch_sizes(&self) -> Option<&[usize]> {
         self.batch_sizes.as_deref()
     }
 
-    /// Steps of all sequences.
+    /// Number of steps of all sequences.
     pub(crate) fn n_rows(&self) -> usize {
         self.batch_sizes().map_or(self.steps * self.batch, |sizes| sizes.iter().sum())
     }
 
-    /// The same sequences with empty steps behind the shorter ones, and for each of their own steps its place among
-    /// all of those, `step * batch + sequence`.
+    /// The same sequences, where empty steps follow the shorter ones, and the index of each
+    /// original step among the padded ones, `step * batch + sequence`.
     pub(crate) fn padded(&self) -> (Self, Vec<i32>) {
         let (steps, batch, slots) = (self.steps, self.batch, self.slots);
         let mut ids = vec![Self::NONE; steps * batch * slots];
@@ -144,7 +146,7 @@ impl SymbolSteps {
             (more.steps, more.batch),
             "numbers of steps and sequences"
         );
-        assert_eq!(self.batch_sizes, more.batch_sizes, "sequences of each step");
+        assert_eq!(self.batch_sizes, more.batch_sizes, "numbers of sequences of each step");
         let slots = self.slots + more.slots;
         let mut ids = Vec::with_capacity(self.steps * self.batch * slots);
         for at in 0..self.n_rows() {
@@ -165,7 +167,7 @@ impl SymbolSteps {
         if n == 1 {
             return self.clone();
         }
-        assert!(self.batch_sizes.is_none(), "sequences of one length");
+        assert!(self.batch_sizes.is_none(), "sequences must have the same length");
         let (steps, width) = (self.steps / n, self.batch * self.slots);
         let mut ids = Vec::with_capacity(self.ids.len());
         for step in 0..steps {
@@ -191,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn packed_sequences_get_empty_steps_where_they_have_none() {
-        // Two sequences, of three steps and of one, of two slots each.
+    fn padding_adds_empty_steps_after_the_shorter_sequences() {
+        // One sequence of three steps and one of a single step, with two slots each.
         let packed = SymbolSteps::packed(vec![0, 1, 10, 11, 2, 3, 4, 5], vec![2, 1, 1], 2);
         assert_eq!((packed.steps(), packed.batch(), packed.n_rows()), (3, 2, 4));
         let (padded, places) = packed.padded();

@@ -29,7 +29,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// `guess` is what guessing among all classes alike costs, in nats a window.
+    /// `guess` is the loss of guessing uniformly among all classes, in nats per window.
     pub(super) fn new(guess: f64) -> Self {
         Self { guess, n_above: 0, beyond_at: None }
     }

@@ -6,7 +6,8 @@ use rand::seq::SliceRandom;
 use super::Corpus;
 use crate::seed;
 
-/// Indices of a step's batch: each of a corpus drawn by its weight, and a window of it.
+/// The window indices of a step's batch: for each, samples a corpus by weight, then one of its
+/// windows uniformly.
 ///
 /// `corpora` must not be empty.
 pub(super) fn by_corpus(seed: u64, step: u64, corpora: &[Corpus], batch_size: usize) -> Vec<usize> {
@@ -18,7 +19,7 @@ pub(super) fn by_corpus(seed: u64, step: u64, corpora: &[Corpus], batch_size: us
             left -= corpus.weight;
             left < 0.0
         });
-        // Rounding may leave a rest: the last corpus.
+        // Rounding may leave a remainder, which goes to the last corpus.
         let corpus = corpus.unwrap_or(&corpora[corpora.len() - 1]);
         rng.random_range(corpus.windows.clone())
     };
@@ -84,7 +85,7 @@ mod tests {
         assert_ne!(draws[..100], by_corpus(3, 8, &corpora, 100));
         for (windows, p) in [(0..4, 0.25), (0..1, 0.0625), (4..100, 0.75), (50..74, 0.1875)] {
             let share = draws.iter().filter(|index| windows.contains(index)).count() as f64;
-            // Five standard deviations of a binomial share.
+            // Five standard deviations of a binomial fraction.
             let tolerance = 5.0 * (p * (1.0 - p) / f64::from(n)).sqrt();
             assert!((share / f64::from(n) - p).abs() < tolerance, "{windows:?}: {share}");
         }

@@ -1,4 +1,4 @@
-//! What a [`Trainer`](super::Trainer) trains.
+//! The trait of configurations whose models a [`Trainer`](super::Trainer) can train.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -20,57 +20,61 @@ use crate::layout::Content;
 use crate::model::MusicVae;
 use crate::windows::{Batch, Windows};
 
-/// The configuration of a model that can be trained: which model, on which windows, by which loss.
+/// The configuration of a model that can be trained: determines the model, its windows and its
+/// loss.
 pub trait Trainable:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync
 {
     /// The model.
     type Model: Module;
-    /// What it is trained on and scored by.
+    /// The windows that it is trained and evaluated on.
     type Windows<'a>: Copy + Send + Sync;
-    /// Some windows, in the order the model reads.
+    /// A batch of windows in the order in which the model reads them.
     type Batch: Send;
-    /// Figures over a set of windows.
+    /// Scores on a set of windows.
     type Evaluation: Clone + Debug;
 
-    /// Checks every size, and that the settings suit the model.
+    /// Checks every size, and whether the training settings suit the model.
     ///
     /// # Errors
     /// [`ConfigError`], naming the field.
     fn check(&self, training: &TrainingConfig) -> Result<(), ConfigError>;
 
-    /// A model with fresh weights, drawn from `seed`.
+    /// A model with new weights, drawn from `seed`.
     ///
     /// # Errors
-    /// As [`Trainable::check`].
+    /// Like [`Trainable::check`].
     fn init(&self, seed: u64, device: &Device) -> Result<Self::Model, ConfigError>;
 
     /// Dimensions of the latent space, `Z`.
     fn z_size(&self) -> usize;
 
-    /// What guessing among all classes alike costs, in nats per window: the measure of an explosion.
+    /// The loss of guessing uniformly among all classes, in nats per window. A loss far above it is
+    /// an explosion.
     fn guess_nats(&self) -> f64;
 
-    /// The number of windows.
+    /// Number of windows.
     fn n_windows(windows: Self::Windows<'_>) -> usize;
 
-    /// What is drawn together, where windows are drawn by corpus and not each once an epoch.
+    /// The corpora to sample windows from; empty if each window is used once per epoch.
     fn corpora(windows: Self::Windows<'_>) -> Vec<Corpus> {
         let _ = windows;
         Vec::new()
     }
 
-    /// Some windows, each transposed by as many semitones as `transposition` says for it.
+    /// A batch of the windows with these indices; each is transposed by the number of semitones
+    /// that a call of `transposition` returns.
     fn batch(
         windows: Self::Windows<'_>,
         indices: &[usize],
         transposition: &mut dyn FnMut() -> i32,
     ) -> Self::Batch;
 
-    /// The number of windows in a batch.
+    /// Number of windows in a batch.
     fn batch_len(batch: &Self::Batch) -> usize;
 
-    /// The loss of a batch and its terms; `noise` `[B, Z]` picks the posterior's sample.
+    /// The loss of a batch and its terms, for the posterior samples determined by standard normal
+    /// `noise` `[B, Z]`.
     fn terms(
         &self,
         model: &Self::Model,
@@ -79,7 +83,7 @@ pub trait Trainable:
         step: &StepSettings<'_>,
     ) -> Terms;
 
-    /// The same model, its weights rounded in products or not.
+    /// The same model with another precision of its recurrent products.
     fn with_precision(model: Self::Model, precision: RecurrentPrecision) -> Self::Model;
 
     /// Scores a model; `None` for no windows.
@@ -93,33 +97,34 @@ pub trait Trainable:
     /// The negative evidence lower bound of an evaluation, in nats per window.
     fn negative_elbo_nats(evaluation: &Self::Evaluation) -> f64;
 
-    /// What training minimizes once its schedules have run out, in nats per window.
+    /// The training objective at the end of its schedules, in nats per window.
     fn objective_nats(evaluation: &Self::Evaluation, objective: &ObjectiveConfig) -> f64;
 }
 
-/// Windows that are drawn together in training.
+/// A range of windows that training samples with one weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {
-    /// Which windows.
+    /// The indices of the windows.
     pub windows: Range<usize>,
-    /// How often one of them is drawn, compared with the other corpora: a number above 0.
+    /// How often this corpus is sampled, relative to the weights of the other corpora: a number
+    /// above 0.
     pub weight: f64,
 }
 
-/// What a loss depends on besides model and batch.
+/// The values that a loss depends on in addition to model and batch.
 #[derive(Clone, Copy, Debug)]
 pub struct StepSettings<'a> {
-    /// The run's settings.
+    /// The settings of the run.
     pub training: &'a TrainingConfig,
-    /// The run's seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// Steps made before.
+    /// Number of previous steps.
     pub step: u64,
     /// Weight of the KL term.
     pub beta: f64,
     /// Probability that a decoder input is the model's own sample.
     pub sampling_probability: f64,
-    /// Windows of the step in batches before this one.
+    /// Number of windows in the previous batches of the step.
     pub first_window: usize,
 }
 
@@ -128,16 +133,17 @@ pub struct StepSettings<'a> {
 pub struct Terms {
     /// The loss to minimize, `[1]`, in nats per window.
     pub loss: Tensor<1>,
-    /// The reconstruction term, in nats per window: one number, or one for each window.
+    /// The reconstruction term, in nats per window: a single number, or one for each window.
     pub reconstruction: Tensor<1>,
     /// `KL(q(z | x) || N(0, I))` of each window, `[B]`, in nats.
     pub kl: Tensor<1>,
-    /// The reconstruction term of each field of a note, `[1]` each; empty where there are none.
+    /// The reconstruction term of each field of a note, `[1]` each; empty if windows are not lists
+    /// of notes.
     pub fields: Vec<Tensor<1>>,
 }
 
 impl RecurrentPrecision {
-    /// As the kernel calls it.
+    /// The same precision in the kernel's terms.
     pub(crate) fn in_kernel(self) -> Precision {
         match self {
             Self::F32 => Precision::F32,
@@ -145,7 +151,7 @@ impl RecurrentPrecision {
         }
     }
 
-    /// Checks that the recurrent core of a device knows it.
+    /// Checks that the recurrent core of a device supports it.
     pub(super) fn check(self, device: &Device) -> Result<(), ConfigError> {
         match self {
             Self::Bf16 if !device::has_bf16(device) => Err(ConfigError::Bf16),

@@ -10,13 +10,14 @@ use super::{silu, silu_back};
 use crate::host::{HostOperation, Kept};
 use crate::recurrent::SymbolSteps;
 
-/// Lists that one task adds up. The longest come first, so tasks are small.
+/// Number of lists per task. The longest lists come first, so tasks are small.
 const LISTS_PER_TASK: usize = 16;
-/// Columns of the table whose gradient one task adds up: its part of the table stays in the second cache.
+/// Number of columns of the table's gradient per task: its part of the table stays in the
+/// second-level cache.
 const COLUMNS_PER_TASK: usize = 64;
 
-/// Adds up the notes of each list: the first input is the table `[V, W]`, the second is not read; the result is
-/// `[n_lists, W]`.
+/// Sums the notes of each list. The first input is the table `[V, W]`, the second is not read; the
+/// result is `[n_lists, W]`.
 #[derive(Debug)]
 pub(in crate::note_list) struct NoteSets {
     /// `[N, F]`, packed: the notes of all lists, step by step.
@@ -40,7 +41,7 @@ impl NoteSets {
     }
 }
 
-/// The rows of a note's symbols.
+/// The table rows of a note's symbols.
 fn rows(ids: &[i32]) -> impl Iterator<Item = usize> {
     ids.iter().filter_map(|id| usize::try_from(*id).ok())
 }
@@ -137,7 +138,7 @@ impl WithSimd for Back<'_> {
     }
 }
 
-/// Some columns of the table's gradient.
+/// Computes a range of columns of the table's gradient.
 struct BackTask<'a> {
     sets: &'a NoteSets,
     table: &'a [f32],
@@ -153,7 +154,7 @@ impl WithSimd for BackTask<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { sets, table, gradient, columns } = self;
         let (width, n) = (sets.width, columns.len());
-        // The columns of the table next to each other.
+        // A contiguous copy of the columns of the table.
         let own: Vec<f32> =
             table.chunks_exact(width).flat_map(|row| &row[columns.clone()]).copied().collect();
         let mut sums = vec![0.0; own.len()];
