@@ -221,7 +221,7 @@ fn step_back<S: Simd>(
 ) {
     let width = cell.len();
     let (lanes, one) = (S::F32_LANES, simd.splat_f32s(1.0));
-    let load = |values: &[f32], at: std::ops::Range<usize>| load(simd, &values[at]);
+    let load = |values: &[f32], at: Range<usize>| load(simd, &values[at]);
     for start in (0..width).step_by(lanes) {
         let end = (start + lanes).min(width);
         let gate = |n: usize| load(activations, n * width + start..n * width + end);
