@@ -371,9 +371,11 @@ fn packed_sequences_are_padded_ones_without_their_padding() {
             lstm_over_symbols(Arc::clone(&symbols), table.clone(), constant, inputs)
         };
         assert_eq!(outputs.dims(), [1, 9, 3]);
-        let weighted = outputs.clone() * Tensor::from_data(TensorData::new(value(27, 7), [1, 9, 3]), &device);
+        let weights_of_loss = TensorData::new(value(27, 7), [1, 9, 3]);
+        let weighted = outputs.clone() * Tensor::from_data(weights_of_loss, &device);
         let gradients = weighted.sum().backward();
-        let found = [table, recurrent, initial, values, weights].map(|t| host(t.grad(&gradients).unwrap()));
+        let found = [table, recurrent, initial, values, weights]
+            .map(|tensor| host(tensor.grad(&gradients).unwrap()));
         all.push((host(outputs), found));
     }
     let (packed, padded) = (&all[0], &all[1]);
