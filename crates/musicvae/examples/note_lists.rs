@@ -6,6 +6,7 @@
 //! ```sh
 //! cargo run --release -p musicvae --example note_lists -- FOLDER… --minutes 20 --key --out RUN
 //! ```
+#![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,7 +24,6 @@ use musicvae::train::{
 use musicvae::{Precision, Sampling, TrainingConfig, seed};
 use note_seq::NoteList;
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
 use serde_json::json;
 
 #[path = "note_lists/corpus.rs"]
@@ -36,7 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STEPS_PER_LINE: u64 = 250;
 
 #[derive(Parser)]
-#[command(about)]
+#[command(about = "Trains a model over note lists on folders of MIDI files")]
 struct Args {
     /// Folders of MIDI files; each folder is a corpus.
     #[arg(required = true)]

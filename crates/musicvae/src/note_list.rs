@@ -50,3 +50,7 @@ pub use evaluate::{NoteListEvaluation, NoteListScore, evaluate_note_lists};
 pub use generate::{MAX_NOTES_PER_CELL, NoteListGenerator};
 pub use heads::{FieldHead, FieldHeads};
 pub use model::NoteListVae;
+
+#[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tests;

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(draws, by_corpus(3, 7, &corpora, n as usize));
         assert_ne!(draws[..100], by_corpus(3, 8, &corpora, 100));
         for (windows, p) in [(0..4, 0.25), (0..1, 0.0625), (4..100, 0.75), (50..74, 0.1875)] {
-            let share = draws.iter().filter(|index| windows.contains(index)).count() as f64;
+            let share = draws.iter().filter(|index| windows.contains(*index)).count() as f64;
             // Five standard deviations of a binomial fraction.
             let tolerance = 5.0 * (p * (1.0 - p) / f64::from(n)).sqrt();
             assert!((share / f64::from(n) - p).abs() < tolerance, "{windows:?}: {share}");

@@ -14,10 +14,10 @@ use crate::recurrent::SymbolSteps;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use crate::seed;
 use crate::weights::{HostTensor, replace, tensors};
-use crate::windows::Batch;
+use crate::windows::{Batch, Windows};
 use crate::{
-    ConductorConfig, Control, Cores, EncoderInput, FreeBits, Generator, ObjectiveConfig, Sampling,
-    WindowLayout,
+    ConductorConfig, ConfigError, Control, Cores, EncoderInput, Evaluation, FreeBits, Generator,
+    MusicVae, ObjectiveConfig, Sampling, WindowLayout, evaluate,
 };
 
 /// Every kind of layer: two encoder layers, two decoder layers.
