@@ -228,8 +228,8 @@ fn every_weight_has_the_gradient_of_finite_differences() {
                 let above = at(center + epsilon);
                 let slope = (above - at(center - epsilon)) / (2.0 * f64::from(epsilon));
                 let found = f64::from(gradient[i]);
-                // A loss near 150, exact to 1e-5, gives 1e-5 / 1e-2 = 1e-3 in the quotient. The rest is
-                // the effect of curvature, of the order of epsilon².
+                // A loss near 150, exact to 1e-5, gives 1e-5 / 1e-2 = 1e-3 in the quotient. The
+                // rest is the effect of curvature, of the order of epsilon².
                 let tolerance = 5e-3 + 1e-2 * found.abs();
                 assert!((found - slope).abs() < tolerance, "{name}[{i}]: {found} {slope}");
             }
@@ -324,9 +324,9 @@ fn what_is_written_is_a_list_whatever_the_weights_and_depends_on_its_own_latent_
     }
 }
 
-/// The decoder for training and the one for generation are separate implementations: what the latter
-/// finds most probable must have a higher probability under the former than samples at a high
-/// temperature.
+/// The decoder for training and the one for generation are separate implementations: what the
+/// latter finds most probable must have a higher probability under the former than samples at a
+/// high temperature.
 #[test]
 fn the_greedy_window_is_the_more_probable_one() {
     let config = config(POLY);

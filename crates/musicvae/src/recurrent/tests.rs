@@ -344,7 +344,8 @@ fn the_same_bits_on_any_number_of_threads() {
     assert_eq!(one, run(7));
 }
 
-/// Sequences of different lengths: our kernel reads only their steps, other devices read padded ones.
+/// Sequences of different lengths: our kernel reads only their steps, other devices read padded
+/// ones.
 #[test]
 fn packed_sequences_are_padded_ones_without_their_padding() {
     let device = Device::flex().autodiff();
