@@ -274,7 +274,7 @@ fn run_start<T: Real>(
     times.iterations += clock.elapsed();
     let (model, lower_bounds, prior_shares, repairs) = em.finish();
     let score = model.score(samples).expect("the mixture was fitted to these samples");
-    Ok(Run { model, lower_bounds, converged, score, prior_shares, repairs })
+    Ok(Run { model, lower_bounds, converged, score, repairs, prior_shares })
 }
 
 /// Moments of one E step, and the log likelihood.

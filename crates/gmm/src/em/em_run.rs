@@ -43,27 +43,27 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
     }
 
     /// Starts at a model.
-    pub(super) fn from_model(&mut self, model: GaussianMixture) {
+    pub(super) fn start_at_model(&mut self, model: GaussianMixture) {
         self.model = Some(model);
     }
 
     /// Starts at these means, `[K, D]`, equal weights and the covariance of the background.
-    pub(super) fn from_means(&mut self, means: &[f64]) -> Result<(), FitError> {
+    pub(super) fn start_at_means(&mut self, means: &[f64]) -> Result<(), FitError> {
         self.model = Some(self.m_step.everywhere_alike(means)?);
         Ok(())
     }
 
     /// Starts at the components that the labels of the rows make.
-    pub(super) fn from_labels(&mut self, labels: &[u32]) -> Result<(), FitError> {
+    pub(super) fn start_at_labels(&mut self, labels: &[u32]) -> Result<(), FitError> {
         let samples = self.samples;
         let centers = self.m_step.everywhere();
-        self.from_responsibilities(|workspace| {
+        self.start_at_responsibilities(|workspace| {
             Ok(workspace.labelled(samples, &centers, |row| labels[row] as usize))
         })
     }
 
     /// Starts at the components of responsibilities whose moments `fill` leaves in the workspace.
-    pub(super) fn from_responsibilities(
+    pub(super) fn start_at_responsibilities(
         &mut self,
         fill: impl FnOnce(&mut Workspace<T>) -> Result<PassTotals, FitError>,
     ) -> Result<(), FitError> {
@@ -113,14 +113,11 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
     /// a likelihood that rests on it says nothing.
     pub(super) fn is_degenerate(&self) -> bool {
         let Some(model) = &self.model else { return false };
-        let d = model.n_features();
-        // Fewer points than features have no covariance. Variances are settled sooner, but two points may lie together by
-        // accident in any number of dimensions. (On a line, two points are the least that have a spread.)
-        let least = match model.covariance_type() {
-            CovarianceType::Tied => return false,
-            CovarianceType::Full => d,
-            _ => d.min(3),
-        };
+        if model.covariance_type() == CovarianceType::Tied {
+            return false;
+        }
+        // Two points may lie together by accident in any number of dimensions; on a line they are the least that spread.
+        let least = model.n_features().min(3);
         let smallest = model.weights().iter().copied().fold(f64::INFINITY, f64::min);
         smallest * self.samples.effective_size() < least as f64 + 0.5
     }

@@ -64,7 +64,7 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     let views = views(start);
     let runs = first_round(start, &first, &views, &plan)?;
     if plan.is_whole {
-        em.from_model(knockout(runs, plan.n_iter)?.into_model());
+        em.start_at_model(knockout(runs, plan.n_iter)?.into_model());
         return Ok(());
     }
     // The likelihood of a run's own rows flatters those that fit them too closely.
@@ -76,7 +76,7 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     let best = (1..runs.len()).fold(0, |best, i| if merits[i] > merits[best] { i } else { best });
     let best = runs.into_iter().nth(best).expect("one of the runs");
     let labels = lloyd_over_all(samples, &views[best.view], best.centers, LLOYD_OVER_ALL);
-    em.from_labels(&labels)
+    em.start_at_labels(&labels)
 }
 
 /// The views that runs start in.
@@ -144,12 +144,12 @@ fn first_round<'a>(
         let view = index % n_kinds;
         let centers = if let Some(points) = points.get(view) {
             let clusters = points.lloyd(&points.plus_plus(k, &mut rng), LLOYD);
-            em.from_labels(&clusters.labels)?;
+            em.start_at_labels(&clusters.labels)?;
             clusters.centers
         } else {
             let rows = index::sample(&mut rng, samples.n_samples(), k);
             let means: Vec<f64> = rows.iter().flat_map(|row| samples.row(row)).copied().collect();
-            em.from_means(&means)?;
+            em.start_at_means(&means)?;
             means
         };
         climb(&mut em, plan.n_iter)?;

@@ -178,7 +178,7 @@ impl Start<'_> {
                         expected: format!("{:?}", values.covariance_type),
                     });
                 }
-                em.from_model(model.as_ref().clone());
+                em.start_at_model(model.as_ref().clone());
                 Ok(())
             }
             Init::ShortRuns => search::begin(self, samples, em),
@@ -193,9 +193,11 @@ impl Start<'_> {
                 for at in index::sample(&mut self.stream(), rows.len(), k) {
                     means.extend(samples.row(rows[at]).iter().map(|x| x.to_f64()));
                 }
-                em.from_means(&means)
+                em.start_at_means(&means)
             }
-            _ => em.from_responsibilities(|workspace| self.responsibilities(samples, workspace)),
+            _ => {
+                em.start_at_responsibilities(|workspace| self.responsibilities(samples, workspace))
+            }
         }
     }
 

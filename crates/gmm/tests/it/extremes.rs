@@ -246,7 +246,7 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
     assert!(Gaussian::barycenter(&[(0.5, &narrow), (0.5, &wide)]).is_ok());
     let between = Gaussian::barycenter(&[(0.5, &a), (0.5, &b)]).unwrap();
     // Half-way along the transport: (I + M) Σ₁ (I + M) / 4.
-    for i in 0..3 {
+    for i in [0, 1, 2] {
         let mut wanted = 0.0;
         for p in 0..3 {
             for q in 0..3 {
