@@ -135,12 +135,13 @@ pub(crate) struct Sound {
     pub(crate) velocity: Velocity,
 }
 
-/// Notes on the grid as a sequence with its tempo, a part for each voice.
+/// Notes on the grid as a sequence with its tempo, a part for each voice; it ends with a window.
 pub(crate) fn sequence(
     voices: &[Voice],
     notes: &[Note],
     title: &str,
     sound: Sound,
+    steps_per_window: u32,
 ) -> NoteSequence {
     let seconds_per_step = 60.0 / sound.qpm / f64::from(STEPS_PER_QUARTER);
     let mut sequence = NoteSequence {
@@ -163,6 +164,10 @@ pub(crate) fn sequence(
             is_drum: voice.drums,
         });
     }
+    // Whole windows, so that the file can be looped.
+    let end = notes.iter().map(|note| note.end).max().unwrap_or(0);
+    let n_steps = f64::from(end.next_multiple_of(steps_per_window.max(1)));
+    sequence.total_time = sequence.total_time.max(n_steps * seconds_per_step);
     let first = sequence.notes.iter().map(|note| note.instrument).min();
     sequence.instrument_infos.extend(
         first
@@ -229,9 +234,10 @@ mod tests {
         let voices = voices(&layout("mel-2bar"));
         let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
-        let made = sequence(&voices, &given, "both", sound);
+        let made = sequence(&voices, &given, "both", sound, 32);
         let step = 60.0 / 90.0 / 4.0;
-        assert!((made.total_time - 8.0 * step).abs() < 1e-12);
+        // A window, though the last note ends before.
+        assert!((made.total_time - 32.0 * step).abs() < 1e-12);
         assert_eq!((made.instruments(), made.tempos[0].qpm), (vec![0, 1], 90.0));
     }
 }

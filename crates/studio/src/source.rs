@@ -95,8 +95,9 @@ impl Source {
         }
         match latents {
             Some(folder) => {
-                let rows = read_latents(folder, model.z_size())?.rows;
-                Ok(Self::joined(kept, rows))
+                let latents = read_latents(folder, model.z_size())?;
+                check_latents(model, corpus, folder, &latents)?;
+                Ok(Self::joined(kept, latents.rows))
             }
             None => {
                 Ok(Self::encoded(model, kept.into_iter().map(|(_, row)| row).collect(), progress))

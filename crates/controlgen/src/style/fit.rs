@@ -135,6 +135,7 @@ pub fn fit(
         return Err(StyleError::NoActiveDimension);
     }
     let latents = read_latents(&request.latents, model.z_size())?;
+    check_latents(model, &request.corpus, &request.latents, &latents)?;
     let values = training_values(&latents, active, request);
     let samples = Samples::new(&values, values.len() / active.len(), active.len())?;
 

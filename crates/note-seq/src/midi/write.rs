@@ -75,12 +75,14 @@ pub enum WriteError {
 
 /// Writes a sequence as a file of format 1.
 ///
-/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program, drums),
-/// ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks take the remaining
-/// fifteen channels in turn. Times are rounded to ticks on the sequence's own tempo map; at one tick offs come
-/// before ons. A note of less than a tick becomes one tick long. Notes of velocity 0 are silent and left out
-/// (the format reads them as offs). Overlapping notes of one pitch in one instrument end together at the first
-/// end when read back: a limit of the format.
+/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program,
+/// drums), ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks
+/// take the remaining fifteen channels in turn. Times are rounded to ticks on the sequence's own
+/// tempo map; at one tick offs come before ons. A note of less than a tick becomes one tick long.
+/// Notes of velocity 0 are silent and left out (the format reads them as offs). Overlapping notes
+/// of one pitch in one instrument end together at the first end when read back: a limit of the
+/// format. Every track ends at the sequence's `total_time`, if nothing of it is later, so that
+/// music ending with a rest can be looped.
 ///
 /// # Errors
 /// [`WriteError`]: what the format cannot hold.
@@ -95,9 +97,11 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
         .filter(|ticks| (1..0x8000).contains(ticks))
         .ok_or(WriteError::BadResolution { ticks_per_quarter: asked })?;
     let clock = Clock::new(sequence, ticks_per_quarter)?;
-    let mut tracks = vec![in_order(conductor(sequence, &clock)?)?];
+    // A length that no file can hold is no reason to refuse notes that it can hold.
+    let end = clock.tick(sequence.total_time).unwrap_or(0);
+    let mut tracks = vec![in_order(conductor(sequence, &clock)?, end)?];
     for (part, events) in parts(sequence, &clock)? {
-        tracks.push(in_order(part_track(sequence, part, events))?);
+        tracks.push(in_order(part_track(sequence, part, events), end)?);
     }
     if u16::try_from(tracks.len()).is_err() {
         return Err(WriteError::TooManyTracks { n_tracks: tracks.len() });
@@ -298,8 +302,8 @@ fn part_track<'a>(
     events
 }
 
-/// A track's events with the ticks between them, the track's end last.
-fn in_order(mut events: Vec<Timed<'_>>) -> Result<Vec<TrackEvent<'_>>, WriteError> {
+/// A track's events with the ticks between them, the track's end last, not before the tick `end`.
+fn in_order(mut events: Vec<Timed<'_>>, end: u64) -> Result<Vec<TrackEvent<'_>>, WriteError> {
     events.sort_by_key(|event| (event.tick, event.order));
     let mut track = Vec::with_capacity(events.len() + 1);
     let mut before = 0;
@@ -311,7 +315,8 @@ fn in_order(mut events: Vec<Timed<'_>>) -> Result<Vec<TrackEvent<'_>>, WriteErro
         track.push(TrackEvent { delta, kind });
         before = tick;
     }
-    let end = TrackEventKind::Meta(MetaMessage::EndOfTrack);
-    track.push(TrackEvent { delta: u28::new(0), kind: end });
+    let rest = u32::try_from(end.saturating_sub(before)).ok().and_then(u28::try_from);
+    let kind = TrackEventKind::Meta(MetaMessage::EndOfTrack);
+    track.push(TrackEvent { delta: rest.unwrap_or_default(), kind });
     Ok(track)
 }

@@ -104,9 +104,7 @@ pub(crate) async fn tunes(
             })?;
         stop.check()?;
         let mut changes = tune.warnings.clone();
-        if tune.transposed != 0 {
-            changes.push(format!("it was moved by {:+} semitones", tune.transposed));
-        }
+        changes.push(tune.usage.in_words());
         if tune.windows.len() > limits::N_WINDOWS {
             let (n, most) = (tune.windows.len(), limits::N_WINDOWS);
             changes.push(format!("of its {n} windows the first {most} were taken"));

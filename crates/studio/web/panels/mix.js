@@ -93,7 +93,7 @@ export class MixPanel {
     await this.#app.attempt(async () => {
       const { tune, take } = await readTune(this.#app, file);
       const refused = tune.refused.length ? `Not taken: ${tune.refused.map(({ track, why }) => `${typeof track === "number" ? `track ${track}` : track} (${why})`).join("; ")}.` : "";
-      this.#take(take, [tune.why, ...tune.changes, refused].filter(Boolean).join(" "));
+      this.#take(take, [tune.why, ...tune.changes, refused].filter(Boolean).join("; "));
       this.#app.history.add([take]);
       this.#want();
     });
