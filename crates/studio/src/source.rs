@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use controlgen::artifact::ArtifactError;
 use controlgen::corpus::CorpusReport;
+use controlgen::encode::check_latents;
 use controlgen::model::Model;
 use controlgen::progress::Progress;
 use controlgen::style::Reference;

@@ -16,6 +16,7 @@ use super::files::{StylesFile, fingerprint};
 use super::reference::Reference;
 use super::{Style, StyleError, chart};
 use crate::artifact::{JsonFormat, write_atomic};
+use crate::encode::check_latents;
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::table::{LatentRow, Latents, Split, read_latents};
