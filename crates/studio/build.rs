@@ -1,4 +1,4 @@
-//! Lists the files of the page in `web/`, so that the program holds all of them and none can be forgotten.
+//! Lists the files of the page in `web/`, so that all of them are embedded in the program.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ mod listing;
 fn main() {
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by Cargo"));
     let web = manifest.join("web");
-    // A folder that is watched is watched with all that it holds.
+    // Cargo watches a folder recursively.
     println!("cargo:rerun-if-changed=web");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/assets/listing.rs");

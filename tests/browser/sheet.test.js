@@ -109,7 +109,7 @@ test("without a loop the music ends", async () => {
   assert.ok(box);
   await canvas.click({ position: { x: box.width - 3, y: 20 } });
   await until(page, "is silent");
-  assert.equal(await page.locator("#now").textContent(), "Nothing plays");
+  assert.equal(await page.locator("#now").textContent(), "Nothing is playing");
   await context.close();
 });
 

@@ -178,7 +178,7 @@ test("the other projections: styles told apart, and neighbours", async () => {
   await boxes.last().click();
   await asked;
   await page.keyboard.press("Escape");
-  await page.locator("#projection label", { hasText: "Neighbours" }).click();
+  await page.locator("#projection label", { hasText: "Neighbors" }).click();
   await page.waitForFunction(() => document.studio.app.session.map?.projection === "neighbours", undefined, { timeout: 180_000 });
   assert.ok(await page.evaluate(() => document.studio.map.puck.place === null), "no place for a puck without an inverse");
   const point = await somePoint(page);

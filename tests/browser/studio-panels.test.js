@@ -68,7 +68,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.locator("#attributes input").first().focus();
     const asked = requests.filter(({ path }) => path.endsWith("/attributes")).length;
     for (let i = 0; i < 8; i++) await page.keyboard.press("ArrowRight");
-    await page.waitForFunction(() => document.studio.app.history.takes[0]?.how.startsWith("Turned"));
+    await page.waitForFunction(() => document.studio.app.history.takes[0]?.how.startsWith("Adjusted"));
     assert.ok(requests.filter(({ path }) => path.endsWith("/attributes")).length > asked);
     if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `studio-make-${size}.png`) });
     assert.deepEqual(complaints, []);

@@ -1,4 +1,4 @@
-//! What a user is told when something is wrong: one line, no panic, nothing half-written.
+//! Error messages: one line, no panic, no partially written output.
 
 use crate::support::{TestDir, names};
 
@@ -7,7 +7,7 @@ fn folders_and_files_that_give_no_corpus() {
     let dir = TestDir::new();
     dir.fails("corpus build nowhere -o corpus", &["can't search nowhere", "No such file"]);
     dir.write("empty/readme.txt", b"nothing here");
-    dir.fails("corpus build empty -o corpus", &["no MIDI file in empty", "1 other files"]);
+    dir.fails("corpus build empty -o corpus", &["no MIDI file in empty", "1 not_midi (such as "]);
     dir.write("bad/page.mid", b"<html>404</html>");
     dir.write("bad/cut.mid", b"MThd\0\0\0\x06\0\x01\0\x01\x01\xe0MTrk\0\0");
     dir.fails(
@@ -75,7 +75,7 @@ fn models_and_styles_that_are_not_there_or_damaged() {
 
     let weights = dir.read("run/model/weights.safetensors");
     dir.write("run/model/weights.safetensors", &weights[..weights.len() / 2]);
-    dir.fails(&format!("{generate} 0"), &["run/model/weights.safetensors", "damaged or cut short"]);
+    dir.fails(&format!("{generate} 0"), &["run/model/weights.safetensors", "damaged or truncated"]);
     dir.write("run/model/weights.safetensors", &weights);
     let mixture = dir.read("run/model/mixture.json");
     dir.write("run/model/mixture.json", &mixture[..mixture.len() / 2]);
@@ -86,13 +86,13 @@ fn models_and_styles_that_are_not_there_or_damaged() {
     assert!(!dir.path("out").exists());
 }
 
-/// A file with drums only.
+/// A file with only drums.
 fn drums() -> Vec<u8> {
     let sequence = controlgen::synthetic::piece(2, 0, 0).with_notes(|note| note.is_drum);
     note_seq::midi::write(&sequence, &note_seq::midi::WriteOptions::default()).unwrap()
 }
 
-/// A place that can't be written to. Root may write anywhere, so a file stands where a folder is
+/// A folder that can't be written to. Root can write anywhere, so there is a file where a folder is
 /// needed; a full disk gives the same line with another reason.
 #[test]
 fn output_that_cannot_be_written() {
@@ -108,7 +108,7 @@ fn output_that_cannot_be_written() {
     assert_eq!(dir.read("occupied"), b"a file");
 }
 
-/// `/dev/full` refuses every byte, as a full disk does.
+/// `/dev/full` rejects every byte, like a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_answer_that_cannot_be_printed() {

@@ -1,4 +1,4 @@
-//! Steering: blends and ways, what is kept, mixes, variations, attributes, copies, any MIDI.
+//! Control: blends and paths, filters, mixes, variations, attributes, copies, any MIDI.
 
 use controlgen::synthetic;
 use note_seq::midi::{ReadOptions, WriteOptions, read, write};
@@ -56,7 +56,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     let dropped: u64 =
         strict["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert!(strict["n_attempts"].as_u64().unwrap() >= 3 + dropped);
-    // Lines of this style always have two notes in a row that stand in the training music.
+    // Lines in this style always have two consecutive notes that occur in the training music.
     dir.fails(
         "generate --model run/model --style 1 -n 2 --max-copy 0 --max-attempts 6 -o none",
         &["none of 6 attempts was kept", "that copy training music"],
@@ -91,7 +91,7 @@ fn longer_pieces_blends_and_ways_through_styles() {
     dir.ok(&format!("{generate} --style 0:0.75,style-1:0.25 --latent-temperature 0 -o blend"));
     let blend = sidecar(&dir, "blend/style-0_0_75_style-1_0_25-seed5-000.json");
     assert_eq!(blend["style"], "style-0:0.75,style-1:0.25");
-    // Without deviations a blend is its middle, which lies a quarter of the way.
+    // Without deviations a blend is its middle, which is a quarter of the path.
     dir.ok(&format!("{generate} --path 0,1 --bars 10 --latent-temperature 0 -o way"));
     let way = sidecar(&dir, "way/style-0-to-style-1-seed5-000.json");
     let at = |file: &Value, window: usize| -> Vec<f64> {
@@ -135,10 +135,10 @@ fn a_style_is_mixed_into_a_tune_and_the_second_voice_keeps_its_time() {
     assert_eq!(duet.instruments().len(), 2);
     let second: Vec<_> = duet.notes.iter().filter(|n| n.program.get() == 11).collect();
     assert_eq!(second.len(), alone.notes.len());
-    // The tune's own tempo.
+    // The tempo of the tune.
     assert!((duet.tempos[0].qpm - 112.0).abs() < 0.1, "{:?}", duet.tempos);
 
-    // At strength 0 it is the tune written back, whatever the style and the way.
+    // With strength 0 it is the reconstructed tune, for any style and method.
     dir.ok(&format!("reconstruct {TUNE} --model run/model --temperature 0.5 -o back"));
     dir.ok(&format!("{line} --strength 0 --method line"));
     let back = music(&dir, "back/reel-000-reconstruction.mid");
@@ -213,7 +213,7 @@ fn attributes_are_learnt_listed_and_turned() {
     assert_eq!(learnt["vectors"].as_array().unwrap().len(), vectors.len());
 }
 
-/// Files that a converter for training would refuse.
+/// Files that a converter for training would reject.
 #[test]
 fn any_midi_will_do_for_a_tune() {
     let dir = TestDir::new();
@@ -221,7 +221,7 @@ fn any_midi_will_do_for_a_tune() {
     let save = |name: &str, sequence: &NoteSequence| {
         dir.write(name, &write(sequence, &WriteOptions::default()).unwrap());
     };
-    // A flute two octaves too high, in three-four, that begins late and ends in mid-window.
+    // A flute two octaves too high, in 3/4, that starts late and ends in the middle of a window.
     let mut odd = synthetic::piece(1, 0, 0).with_notes(|note| note.instrument == 0);
     for note in &mut odd.notes {
         note.program = Program::saturating(73);
@@ -230,7 +230,7 @@ fn any_midi_will_do_for_a_tune() {
     odd.time_signatures = vec![TimeSignature { time: 0.0, numerator: 3, denominator: 4 }];
     odd.shift(1.0);
     odd.trim(0.0, 7.0);
-    // Metre and tempo stand at the beginning.
+    // Meter and tempo are at the beginning.
     odd.time_signatures[0].time = 0.0;
     odd.tempos.iter_mut().for_each(|tempo| tempo.time = 0.0);
     save("odd.mid", &odd);
@@ -241,14 +241,14 @@ fn any_midi_will_do_for_a_tune() {
     let warnings = sidecar(&dir, "out/odd-reconstruction.json")["warnings"].to_string();
     assert!(warnings.contains("its metre is 3/4"), "{warnings}");
 
-    // Of a whole piece the track that was asked for, or a list of what there is.
+    // For a whole piece, the requested track, or a list of the available ones.
     let tune = sidecar_of_track(&dir, 1);
     assert_eq!(tune["options"]["instruments"], serde_json::json!([1]));
     dir.fails(
         &format!("reconstruct {TUNE} --track 7 --model run/model -o out"),
         &["no instrument 7 in it", "instrument 0 (melody)", "instrument 1"],
     );
-    // By standard input, too.
+    // From standard input, too.
     let mut command = dir.command("reconstruct - --model run/model -o stdin --quiet");
     let file = std::fs::File::open(dir.path(TUNE)).unwrap();
     assert!(command.stdin(file).output().unwrap().status.success());

@@ -1,4 +1,4 @@
-//! Building a corpus: killed and started again, read from archives, looked at.
+//! Building a corpus: killed and restarted, read from archives, inspected.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,8 +12,8 @@ fn content(dir: &TestDir, corpus: &str) -> Vec<(String, Vec<u8>)> {
     names.map(|name| (name.clone(), dir.read(&format!("{corpus}/{name}")))).collect()
 }
 
-/// Killed at moments spread over the whole of a build, some times in a row; how often,
-/// `CONTROLGEN_KILLS` says.
+/// Kills the build at moments spread over its whole duration, several times in a row;
+/// `CONTROLGEN_KILLS` sets how often.
 #[test]
 fn a_killed_build_goes_on_to_the_same_bytes() {
     let n_kills = std::env::var("CONTROLGEN_KILLS").map_or(6, |n| n.parse::<u32>().unwrap());
@@ -33,7 +33,7 @@ fn a_killed_build_goes_on_to_the_same_bytes() {
         let share = (f64::from(kill) * 0.618_033_988_749_895).fract();
         std::thread::sleep(whole.mul_f64(share * 0.9));
         let is_over = child.try_wait().unwrap().is_some();
-        // SIGKILL on Unix: no chance to tidy up.
+        // SIGKILL on Unix: no chance to clean up.
         child.kill().unwrap();
         child.wait().unwrap();
         n_killed += u32::from(!is_over);
@@ -90,13 +90,13 @@ fn a_report_says_what_is_there_and_what_is_not() {
 fn nasty() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/nasty-midi");
     if !path.is_dir() {
-        println!("skipped: {} is not at hand", path.display());
+        println!("skipped: {} is not available", path.display());
         return None;
     }
     Some(path)
 }
 
-/// Real files with every defect that is known: each is read or counted by reason, none takes long.
+/// Real files with every known defect: each is read or counted by reason, and none takes long.
 #[test]
 fn files_that_break_programs_are_counted() {
     let Some(nasty) = nasty() else { return };

@@ -1,10 +1,10 @@
-//! The model in the program, and what it does without an argument.
+//! The model embedded in the program, and its behavior without arguments.
 
 use serde_json::Value;
 
 use crate::support::{Run, TestDir, names};
 
-/// Runs the program with caches and data of its own.
+/// Runs the program with separate caches and data.
 fn run(dir: &TestDir, line: &str) -> Run {
     let mut command = dir.command(line);
     command.env("XDG_CACHE_HOME", dir.path("cache")).env("XDG_DATA_HOME", dir.path("data"));
@@ -34,7 +34,7 @@ fn the_demo_needs_no_argument_and_writes_a_page_of_music() {
     assert_eq!((count(".mid"), count(".wav")), (n_pieces, n_pieces));
     let page = String::from_utf8(dir.read("controlgen-demo/index.html")).unwrap();
     assert!(page.contains("three-tunes") && page.contains("data:audio/midi"));
-    // What is there already stays.
+    // Existing files are kept.
     assert_eq!(json(&dir, "demo --seed 1")["folder"], "controlgen-demo-2");
 }
 
@@ -48,7 +48,7 @@ fn styles_of_the_model_in_the_program_are_kept_with_the_users_data() {
     let written = json(&dir, "generate --style mine -n 2 -o out");
     assert_eq!(written["pieces"].as_array().unwrap().len(), 2);
     assert_eq!(run(&dir, "style rename mine reels").code, Some(0));
-    // A cache that is cleared is filled anew, and nothing of the user's is lost.
+    // A cleared cache is rebuilt, and none of the user's data is lost.
     std::fs::remove_dir_all(dir.path("cache")).unwrap();
     let list = json(&dir, "style list");
     let listed = list["styles"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! Models are measured, and two measurements compared.
+//! Models are evaluated, and two evaluations are compared.
 
 use serde_json::Value;
 
@@ -56,13 +56,13 @@ fn a_model_is_measured_beside_its_baselines() {
             assert!(low <= value && value <= high, "{figure}");
         }
     }
-    // The page needs nothing else.
+    // The page is self-contained.
     let page = String::from_utf8(dir.read("eval/eval.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("prefers-color-scheme: dark"));
     for outside in ["<script src", "<link", "url(", "@import", "<img"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    // The same again, and beside itself.
+    // Repeated, and compared with itself.
     let again = dir.json(&format!("{EVAL} again"));
     let difference = dir.json("eval diff eval again");
     assert_eq!((&difference["n_better"], &difference["n_worse"]), (&0.into(), &0.into()));

@@ -1,6 +1,6 @@
-//! Every kind of window, from MIDI files to a tune that a model wrote back.
+//! Every kind of window, from MIDI files to a tune that a model reconstructed.
 //!
-//! The models are trained for two steps only: what is tested is that each part fits the next.
+//! The models are trained for only two steps: the tests check that the parts fit together.
 
 use note_seq::NoteSequence;
 use note_seq::midi::{ReadOptions, read};
@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use crate::support::TestDir;
 
-/// A model of a kind, trained for two steps on made-up music, and a tune as it writes it back.
+/// Trains a model of a kind for two steps on synthetic music, and returns a tune and its
+/// reconstruction.
 fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value) {
     dir.ok("corpus synthesize -o midi --styles hymn,reel,blues,toccata --pieces 4 --seed 1");
-    // No melody rests for a bar, so that every piece is one window of 16 bars too.
+    // No melody rests for a bar, so that every piece is also one window of 16 bars.
     dir.ok(&format!("corpus build midi -o corpus --kind {kind} --heldout 0.3"));
     let trained = dir.json(&format!("train --corpus corpus --preset {preset} -o run --steps 2"));
     assert_eq!(trained["n_steps"], 2);
@@ -46,7 +47,7 @@ fn a_trio_comes_back_with_its_parts() {
     assert!(of(|n| n.is_drum) > 0);
     assert!(of(|n| !n.is_drum && n.program.get() == 0) > 0);
     assert!(of(|n| !n.is_drum && n.program.get() == 33) > 0);
-    // 16 bars at 120 quarter notes a minute.
+    // 16 bars at 120 quarter notes per minute.
     assert!(music.total_time > 16.0 && music.total_time <= 32.0 + 1e-9, "{}", music.total_time);
 }
 
@@ -75,7 +76,7 @@ fn melodies_are_written_under_chords() {
     };
     assert_eq!(way("C Am F G", "major"), serde_json::json!([1, 22, 6, 8]));
 
-    // A model without chords takes none.
+    // A model without chords accepts none.
     dir.model();
     let line = "generate --model run/model --style 0 --chords C -o none";
     dir.fails(line, &["chords are given, and a model of `mel-2bar` takes none; leave them out"]);

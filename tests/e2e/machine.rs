@@ -1,4 +1,4 @@
-//! What the program says of itself and of the machine.
+//! Information about the program and the machine.
 
 use crate::support::{TestDir, names};
 

@@ -48,7 +48,7 @@ fn midi_in_new_music_of_a_style_out() {
     for i in 0..4 {
         let bytes = dir.read(&format!("out/style-0-seed7-{i:03}.mid"));
         let music = read(&bytes, &ReadOptions::strict()).unwrap().sequence;
-        // Two bars at 120 quarter notes a minute.
+        // Two bars at 120 quarter notes per minute.
         assert!(music.total_time <= 4.0 + 1e-9);
     }
 

@@ -1,4 +1,4 @@
-//! Sound, pictures and pages of MIDI files and of new music.
+//! Audio, pictures and pages of MIDI files and of new music.
 
 use crate::support::{TestDir, names};
 
@@ -18,7 +18,7 @@ fn midi_files_are_rendered_and_damaged_ones_are_left_out() {
         ["index.html", "reel-000-2.png", "reel-000-2.wav", "reel-000.png", "reel-000.wav"];
     assert_eq!(names(&dir.path("out")), expected);
     assert_eq!(&dir.read("out/reel-000.png")[1..4], b"PNG");
-    // The same music gives the same bytes, whatever its file is called.
+    // The same music gives the same bytes, whatever the name of its file.
     assert!(dir.read("out/reel-000.wav") == dir.read("out/reel-000-2.wav"));
 
     let answer = dir.json("render reel-000.mid -o slow --svg --qpm 60 --velocity 127");
@@ -56,7 +56,7 @@ fn new_music_comes_with_sound_and_a_page() {
 
     dir.ok("reconstruct midi/reel/reel-000.mid --model run/model -o back --html");
     let html = String::from_utf8(dir.read("back/index.html")).unwrap();
-    // The tune as it was, and as it came back.
+    // The original tune and its reconstruction.
     assert_eq!(html.matches("data:audio/midi").count(), 2);
     assert!(html.contains("original"));
 }

@@ -1,4 +1,4 @@
-//! A training run that is killed and goes on.
+//! A training run that is killed and resumed.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{TestDir, names};
 
-/// The loss of each step, as the text of the metrics file: every digit counts.
+/// The loss of each step, as the text in the metrics file: every digit counts.
 fn losses(dir: &TestDir, run: &str) -> Vec<String> {
     let metrics = String::from_utf8(dir.read(&format!("{run}/metrics.jsonl"))).unwrap();
     let without_time = |line: &str| {
@@ -32,18 +32,18 @@ fn wait_for(path: &Path) {
 fn a_killed_run_goes_on_to_the_same_digits() {
     let dir = TestDir::new();
     dir.corpus();
-    // Two batches an update, and a schedule of evaluations beside that of checkpoints.
+    // Two batches per update, and different schedules for evaluations and checkpoints.
     let options = "--corpus corpus --checkpoint-every 2 --evaluate-every 3 --keep-last 3 \
                    --batch-size 24 --accumulate 2 --seed 4";
     // More steps than it can make before it is killed.
     let mut killed = dir.command(&format!("train {options} --steps 100000 -o killed"));
     let mut child = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for(&dir.path("killed/checkpoints/step-00000002"));
-    // SIGKILL on Unix: no chance to tidy up.
+    // SIGKILL on Unix: no chance to clean up.
     child.kill().unwrap();
     child.wait().unwrap();
 
-    // As if it had been killed between a checkpoint and naming it the best.
+    // As if it had been killed between saving a checkpoint and marking it as the best.
     let _ = std::fs::remove_file(dir.path("killed/checkpoints/best"));
 
     let checkpoints = names(&dir.path("killed/checkpoints"));
@@ -61,7 +61,7 @@ fn a_killed_run_goes_on_to_the_same_digits() {
     }
     let steps = |run: &str| names(&dir.path(&format!("{run}/checkpoints")));
     assert_eq!(steps("killed"), steps("unbroken"));
-    // The picture is one of the same figures, and there is one event file of all of them.
+    // The picture shows the same metrics, and there is a single event file with all of them.
     let curves = |run: &str| dir.read(&format!("{run}/curves.svg"));
     assert!(curves("killed") == curves("unbroken"), "the curves differ");
     let events = |run: &str| -> Vec<usize> {
@@ -70,7 +70,7 @@ fn a_killed_run_goes_on_to_the_same_digits() {
     };
     assert_eq!(events("killed").len(), 1);
     assert_eq!(events("killed"), events("unbroken"));
-    // Each start is written down, with what was typed.
+    // Each start is recorded with its command line.
     let config: serde_json::Value =
         serde_json::from_slice(&dir.read("killed/config.json")).unwrap();
     let goes = config["goes"].as_array().unwrap();

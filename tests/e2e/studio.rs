@@ -1,4 +1,4 @@
-//! The studio: started as a user starts it, asked as a browser asks.
+//! The studio: started like a user does, and queried like a browser does.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::TestDir;
 
-/// A running studio; it ends with this.
+/// A running studio; dropping it stops it.
 struct Studio {
     child: Child,
     told: Value,
@@ -69,7 +69,7 @@ fn the_studio_serves_its_page_and_a_corpus_with_or_without_its_latents() {
     assert_eq!(taken.code, Some(1));
     assert!(taken.stderr.contains("--port"), "{}", taken.stderr);
 
-    // All windows, those that are held out among them: more than the model folder keeps.
+    // All windows, including those held out: more than the model folder contains.
     let n_encoded = {
         let studio = Studio::start(&dir, "--model run/model --corpus corpus");
         studio.model()["n_windows"].as_u64().unwrap()

@@ -1,4 +1,4 @@
-//! Styles: how they are looked for, what they sound like, and what users do with them.
+//! Styles: how they are found, what they sound like, and what users do with them.
 
 use crate::support::{TestDir, names};
 
@@ -10,7 +10,7 @@ fn a_fit_says_how_it_chose_and_what_styles_sound_like() {
         "fit --model run/model --corpus corpus --latents run/latents -k 2..3 --n-init 1 \
          --latents-of sampled --criterion elbow --covariance diag,tied,low-rank:1,low-rank:99 --resamples 1",
     );
-    // A rank of 99 is more than there are dimensions.
+    // A rank of 99 is larger than the number of dimensions.
     assert_eq!(fit["curve"].as_array().unwrap().len(), 6);
     assert_eq!((&fit["criterion"], &fit["latents_of"]), (&"elbow".into(), &"sampled".into()));
     assert!((-1.0..=1.0).contains(&fit["stability"].as_f64().unwrap()));
@@ -44,7 +44,7 @@ fn styles_can_be_clusters_of_pieces() {
     assert!(fit["n_pieces"].as_u64().unwrap() >= 4, "{}", fit["n_pieces"]);
     let styles = fit["styles"].as_array().unwrap();
     assert!((2..=3).contains(&styles.len()));
-    // Every component is of one style, and the styles hold all windows.
+    // Every component belongs to one style, and together the styles contain all windows.
     let mut components: Vec<u64> = styles
         .iter()
         .flat_map(|style| style["components"].as_array().unwrap())
@@ -176,7 +176,7 @@ fn a_style_of_a_few_pieces_can_be_used_handed_on_and_removed() {
     dir.ok("style remove yours --model run/model");
     assert_eq!(names(&dir.path("run/model/styles")), Vec::<String>::new());
 
-    // A style of another model means nothing to this one.
+    // A style of another model is not valid for this one.
     let text = String::from_utf8(dir.read("mine.json")).unwrap();
     let hash = serde_json::from_str::<serde_json::Value>(&text).unwrap()["model_hash"].clone();
     let other = text.replace(hash.as_str().unwrap(), "0123456789abcdef");

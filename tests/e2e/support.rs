@@ -6,15 +6,15 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// Training steps after which the latents carry something: enough to fit styles on.
+/// Number of training steps after which the latents carry enough information to fit styles on.
 pub(crate) const STEPS: u32 = 60;
 
-/// A temporary folder with what a test makes.
+/// A temporary folder for a test's files.
 pub(crate) struct TestDir {
     folder: tempfile::TempDir,
 }
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -50,7 +50,7 @@ impl TestDir {
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// The program, to be run in this folder with words split at spaces.
+    /// The program, to be run in this folder with the line split at spaces.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_controlgen"));
         command.args(line.split_whitespace()).current_dir(self.folder.path());
@@ -61,19 +61,19 @@ impl TestDir {
         self.command(line).output().unwrap().into()
     }
 
-    /// Runs the program, which must do it.
+    /// Runs the program, which must succeed.
     pub(crate) fn ok(&self, line: &str) -> String {
         let run = self.run(line);
         assert_eq!(run.code, Some(0), "{line}\n{}", run.stderr);
         run.stdout
     }
 
-    /// Runs the program, which must do it and answer with one JSON object.
+    /// Runs the program, which must succeed and print one JSON object.
     pub(crate) fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
     }
 
-    /// Runs the program, which must fail with one line that holds each of `parts`.
+    /// Runs the program, which must fail with a single line that contains each of `parts`.
     pub(crate) fn fails(&self, line: &str, parts: &[&str]) {
         let run = self.run(&format!("{line} --quiet"));
         assert_eq!(run.code, Some(1), "{line}\n{}{}", run.stdout, run.stderr);
@@ -84,13 +84,14 @@ impl TestDir {
         }
     }
 
-    /// A corpus of made-up music in `corpus`.
+    /// Builds a corpus of synthetic music in `corpus`.
     pub(crate) fn corpus(&self) {
         self.ok("corpus synthesize -o midi --styles hymn,reel,blues,toccata --pieces 6 --seed 1");
         self.ok("corpus build midi -o corpus --heldout 0.2 --label-folders");
     }
 
-    /// A corpus and a model of a few steps with two styles, in `run`: made once, copied to each test.
+    /// A corpus and a model of a few steps with two styles, in `run`: built once, and copied for
+    /// each test.
     pub(crate) fn model(&self) {
         static MADE: OnceLock<TestDir> = OnceLock::new();
         let made = MADE.get_or_init(|| {

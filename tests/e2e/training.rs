@@ -1,4 +1,4 @@
-//! Training beyond a single run: going on from a model, stopping early, losses that run away.
+//! Training beyond a single run: starting from another model, early stopping, diverging losses.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn a_model_goes_on_with_other_music() {
         .json("train --corpus corpus2 --from run/model -o tuned --steps 5 --seed 3 --keep-last 1");
     assert_eq!(outcome["stopped"], "steps");
     assert!((0.0..=1.0).contains(&outcome["wait_share"].as_f64().unwrap()), "{outcome}");
-    // It knows already what the fresh one has to learn.
+    // It already knows what the new one has to learn.
     dir.ok("train --corpus corpus2 -o fresh --steps 5 --seed 3");
     let loss = |run| metrics(&dir, run, "step")[0]["reconstruction_nats"].as_f64().unwrap();
     assert!(loss("tuned") < 0.8 * loss("fresh"), "{} {}", loss("tuned"), loss("fresh"));
@@ -48,14 +48,14 @@ fn a_model_goes_on_with_other_music() {
     assert!(source["training"]["from"].is_null());
     assert_eq!(names(&dir.path("tuned/checkpoints")), ["best", "step-00000005"]);
 
-    // The learning rate begins where the model's own ended: min + (initial - min) · decay^n.
+    // The learning rate starts where the other model's ended: min + (initial - min) · decay^n.
     let rate = &source["training"]["config"]["learning_rate"];
     let [initial, min, decay] = ["initial", "min", "decay"].map(|key| rate[key].as_f64().unwrap());
     let expected = min + (initial - min) * decay.powf(trained as f64);
     let first = metrics(&dir, "tuned", "step")[0]["learning_rate"].as_f64().unwrap();
     assert!((first / expected - 1.0).abs() < 1e-12, "{first} {expected}");
 
-    // It resumes as what it was, and as nothing else.
+    // It can be resumed only with the same initial model.
     dir.fails(
         "train --corpus corpus2 -o tuned --steps 7 --seed 3 --resume",
         &["the run in tuned began with the model run/model", "not with fresh weights"],
@@ -96,7 +96,7 @@ fn a_model_goes_on_only_where_it_fits() {
 fn patience_ends_a_run() {
     let dir = TestDir::new();
     dir.corpus();
-    // At such a rate nothing gets better after the first few steps, or gets worse.
+    // At such a learning rate the score stops improving after the first few steps, or gets worse.
     let run = dir.run(
         "train --corpus corpus -o run --patience 2 --evaluate-every 2 --checkpoint-every 100 \
          --batch-size 8 --learning-rate 0.05 --steps 200 --seed 1",
@@ -122,11 +122,11 @@ fn a_loss_that_runs_away_leaves_the_last_good_checkpoint() {
     dir.corpus();
     let options = "--corpus corpus --batch-size 8";
     let high = "--checkpoint-every 1 --learning-rate 100 --steps 300";
-    // From the start on there is no good checkpoint.
+    // There is no good checkpoint from the start.
     dir.fails(&format!("train {options} {high} -o bad"), &["the learning rate is too high"]);
     assert!(!dir.path("bad/model").exists() && !dir.path("bad/checkpoints").exists());
 
-    // Two good steps, after which the rate is another one.
+    // Two good steps, after which the learning rate is changed.
     dir.ok(&format!("train {options} -o run --learning-rate 0.01 --steps 2"));
     let state = "run/checkpoints/step-00000002/state.json";
     let text = String::from_utf8(dir.read(state)).unwrap();
@@ -138,12 +138,12 @@ fn a_loss_that_runs_away_leaves_the_last_good_checkpoint() {
         &["after step 2, is now the model in run/model", "--from run/model", "`--learning-rate`"],
     );
     assert_eq!(names(&dir.path("run/checkpoints")), ["best", "step-00000002"]);
-    // The curves show it, and the model it leaves is one to go on from.
+    // The curves show the divergence, and the remaining model can be trained further.
     assert!(dir.path("run/curves.svg").exists());
     dir.ok(&format!("train {options} --from run/model --learning-rate 1e-4 -o again --steps 2"));
 }
 
-/// Two settings that can't be are refused before anything is written.
+/// Invalid settings are rejected before anything is written.
 #[test]
 fn bad_settings_are_named() {
     let dir = TestDir::new();

@@ -1,12 +1,13 @@
-"""Chords and grooves of MIDI files by Python's note_seq, for `cargo xtask parity notes`.
+"""Chords and grooves of MIDI files with Python's note_seq, for `cargo xtask parity notes`.
 
-  python chords_groove.py EVERY < file names, one a line
+  python chords_groove.py EVERY < file names, one per line
 
-One JSON line a file that note_seq reads. `groove`: how many steps, and each hit as [step, drum, velocity, offset] in
-single precision, or the reason why there is none. `chords` (of every EVERY-th file; the search is slow): for each of
-the first stretches of constant tempo and metre the changes as [time, step, symbol], or null where note_seq refuses.
+Prints one JSON line for each file that note_seq reads. `groove`: the number of steps, and each hit as
+[step, drum, velocity, offset] in single precision, or the reason why there is no groove. `chords` (for
+every EVERY-th file, because the search is slow): for each of the first stretches of constant tempo and
+meter, the chord changes as [time, step, symbol], or null if note_seq fails.
 
-Quantizing and chords are note_seq's own; the groove's arithmetic is written here, from its definition.
+Quantization and chords are note_seq's own; the groove is computed here from its definition.
 """
 import json
 import math

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Seconds per EM iteration of scikit-learn's GaussianMixture, from a given start.
+"""Seconds per EM iteration of scikit-learn's GaussianMixture, from given initial values.
 
   gmm_sklearn.py DATA.npy INIT.json COVARIANCE ITERATIONS [float32|float64]
 
-Runs GaussianMixture's own E and M steps (the arithmetic of `fit`) and prints one JSON object: wall and processor
-seconds of each iteration, the mean log likelihood after the last one, the most memory held, and the rate of a large
-matrix product on the same threads. Threads: OPENBLAS_NUM_THREADS, set by the caller.
+Runs GaussianMixture's own E and M steps (the arithmetic of `fit`) and prints one JSON object: wall
+and processor seconds of each iteration, the mean log likelihood after the last one, peak memory, and
+the rate of a large matrix product on the same threads. The caller sets the number of threads with
+OPENBLAS_NUM_THREADS.
 """
 import json
 import resource
@@ -18,7 +19,7 @@ from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
 
 
 def product_rate(dtype, n=2048):
-    """Floating-point operations a second of the best of five products of square matrices."""
+    """Floating-point operations per second, the best of five products of square matrices."""
     a = np.random.default_rng(0).standard_normal((n, n)).astype(dtype)
     best = float("inf")
     for _ in range(5):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a Python script and adds the most memory it held to the JSON line it prints.
+"""Runs a Python script and adds its peak memory to the JSON line it prints.
 
   peak.py SCRIPT.py ARGUMENTS…
 """

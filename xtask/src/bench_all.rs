@@ -1,7 +1,8 @@
-//! `cargo xtask bench all`: every benchmark of the repository in one table, saved so that two runs can be compared.
+//! `cargo xtask bench all`: runs every benchmark of the repository and saves one table, so that two
+//! runs can be compared.
 //!
-//! Each benchmark runs as the command it is on its own, one after the other, and leaves its rows as JSON; a
-//! benchmark that fails, or whose peer is not there, is named, and the others go on.
+//! Each benchmark runs as its own command, one after the other, and writes its rows as JSON. A
+//! benchmark that fails or whose reference tool is missing is reported, and the others continue.
 
 mod rows;
 mod styles;
@@ -25,27 +26,27 @@ const STUDIO_SECONDS: &str = "10";
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchAll {
-    /// Areas wanted [default: all]
+    /// Areas to run [default: all]
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Area>,
-    /// A Python interpreter that has numpy, scikit-learn and torch
+    /// A Python interpreter with numpy, scikit-learn and torch
     #[arg(long, default_value = "python3", value_name = "PYTHON")]
     python: PathBuf,
-    /// A Python interpreter that has note-seq and symusic [default: no peer for notes]
+    /// A Python interpreter with note-seq and symusic [default: no reference for notes]
     #[arg(long, value_name = "PYTHON")]
     notes_python: Option<PathBuf>,
-    /// Data sets for notes, of those under `../shared/data`
+    /// Data sets for notes, from those in `../shared/data`
     #[arg(long, default_value = "lakh-like,pop909-aligned,openscore-lieder")]
     notes_sets: String,
     /// Write the table to this file [default: bench.json in the target folder]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The release build of `controlgen` to measure [default: made now]
+    /// The release build of `controlgen` to measure [default: build it]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// An earlier table: how much each figure has changed
-    #[arg(long, value_name = "FILE")]
-    beside: Option<PathBuf>,
+    /// An earlier table to compare with
+    #[arg(long, alias = "beside", value_name = "FILE")]
+    compare: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,7 +59,7 @@ enum Area {
     Train,
     /// The corpus builder
     Corpus,
-    /// What a musician waits for
+    /// The time that a musician waits
     Styles,
     /// A step of decoding over HTTP
     Studio,
@@ -87,15 +88,15 @@ struct Table {
     version: u32,
     /// Seconds since 1970.
     time: u64,
-    /// As `controlgen doctor` describes it.
+    /// The output of `controlgen doctor`.
     machine: Value,
     rows: Vec<Row>,
-    /// Areas that could not be measured, and why.
+    /// Areas that could not be measured, with the reason.
     skipped: Vec<(String, String)>,
 }
 
 pub(crate) fn run(args: &BenchAll) -> Result<()> {
-    let before: Option<Table> = args.beside.as_deref().map(read).transpose()?;
+    let before: Option<Table> = args.compare.as_deref().map(read).transpose()?;
     let program = process::controlgen(args.program.as_deref())?;
     let folder = tempfile::tempdir().context("can't make a temporary folder")?;
     let machine = process::json(&program, ["doctor"]).unwrap_or(Value::Null);
@@ -131,7 +132,7 @@ pub(crate) fn run(args: &BenchAll) -> Result<()> {
     };
     std::fs::write(&path, serde_json::to_vec_pretty(&table)?)
         .with_context(|| format!("can't write {}", path.display()))?;
-    say(&format!("saved as {}; `--beside` it compares a later run", path.display()));
+    say(&format!("saved as {}; compare a later run with it using `--compare`", path.display()));
     Ok(())
 }
 
@@ -139,8 +140,8 @@ fn read(path: &Path) -> Result<Table> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
     let table: Table = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no table of `bench all`", path.display()))?;
-    ensure!(table.version == 1, "{} is of version {}, not 1", path.display(), table.version);
+        .with_context(|| format!("{} is not a table of `bench all`", path.display()))?;
+    ensure!(table.version == 1, "{} has version {}, expected 1", path.display(), table.version);
     Ok(table)
 }
 
@@ -182,20 +183,20 @@ fn measure(area: Area, args: &BenchAll, program: &PathBuf, folder: &Path) -> Res
 fn rows_of(file: &Path) -> Result<Vec<Value>> {
     let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
     let table: Value = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is no table", file.display()))?;
+        .with_context(|| format!("{} is not a table", file.display()))?;
     Ok(match table {
         Value::Array(rows) => rows,
         other => vec![other],
     })
 }
 
-/// Problems on which mixtures are compared, as the peers' script makes them.
+/// The problems on which mixtures are compared, written by the reference's script.
 fn write_problems(python: &Path, folder: &Path) -> Result<()> {
     let script = process::root().join("../shared/oracles/gmm_problems.py");
-    ensure!(script.exists(), "{} is not there", script.display());
+    ensure!(script.exists(), "{} does not exist", script.display());
     let status = Command::new(python).arg(script).env("GMM_PROBLEMS", folder).status();
     let status = status.with_context(|| format!("can't run {}", python.display()))?;
-    if status.success() { Ok(()) } else { bail!("the problems could not be made") }
+    if status.success() { Ok(()) } else { bail!("the problems could not be written") }
 }
 
 fn notes(args: &BenchAll, file: &Path) -> Result<Vec<Row>> {
@@ -212,7 +213,7 @@ fn notes(args: &BenchAll, file: &Path) -> Result<Vec<Row>> {
     let row = |value: &Value| {
         let (set, work) = (value["set"].as_str()?, value["work"].as_str()?);
         let (work, peer) = work.split_once(", beside ").unwrap_or((work, ""));
-        // Goals: reading beside symusic, windows beside `note_seq`.
+        // Goals: reading compared with symusic, windows compared with `note_seq`.
         let goal = match (peer, work) {
             ("symusic", _) => Some(1.0),
             (_, "read + 2-bar melodies") => Some(400.0),
@@ -246,7 +247,7 @@ fn lines(rows: &[Row], before: Option<&Table>) -> Vec<String> {
         "peer is",
         "ratio",
         "goal",
-        if before.is_some() { "  than before" } else { "" }
+        if before.is_some() { "  vs. before" } else { "" }
     )];
     let optional = |value: Option<f64>| value.map_or_else(String::new, short);
     for row in rows {
@@ -269,7 +270,7 @@ fn lines(rows: &[Row], before: Option<&Table>) -> Vec<String> {
     lines
 }
 
-/// How many times as good a figure is as the same one of an earlier table.
+/// The improvement of a figure over the same one in an earlier table, as a factor.
 fn earlier(rows: &[Row], row: &Row) -> Option<f64> {
     let same = |other: &&Row| {
         (&other.area, &other.work, &other.unit, other.threads, &other.peer_name)
@@ -279,7 +280,7 @@ fn earlier(rows: &[Row], row: &Row) -> Option<f64> {
     Some(if row.more_is_better { row.ours / before } else { before / row.ours })
 }
 
-/// Three digits that count.
+/// A number with three significant digits.
 fn short(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 => 0,
@@ -299,8 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_is_compared_with_the_same_one_of_before() {
-        // Half the seconds are twice as good; another area's row of the same name is not the same.
+    fn a_figure_is_compared_with_its_earlier_value() {
+        // Half the seconds are a factor of two; a row of the same name in another area is a
+        // different one.
         let now = seconds(Area::Gmm, 0.5);
         assert_eq!(earlier(&[seconds(Area::Gmm, 1.0)], &now), Some(2.0));
         assert_eq!(earlier(&[seconds(Area::Train, 1.0)], &now), None);

@@ -1,5 +1,5 @@
-//! `cargo xtask bench corpus`: the corpus builder's speed and memory, on real files and on many files
-//! made of them.
+//! `cargo xtask bench corpus`: speed and memory of the corpus builder, on real files and on many
+//! files derived from them.
 
 use std::path::{Path, PathBuf};
 
@@ -11,50 +11,50 @@ use serde_json::{Value, json};
 
 use crate::process::{self, answer, say};
 
-/// Files of the Lakh MIDI data set (`lmd_full`).
+/// Number of files in the Lakh MIDI data set (`lmd_full`).
 const LAKH_FILES: f64 = 176_581.0;
-/// A Lakh-sized corpus is wanted in so many minutes.
+/// Goal: minutes for a corpus of the size of Lakh.
 const GOAL_MINUTES: f64 = 10.0;
-/// The peak with the most files is at most so many times that with the fewest.
+/// Goal: maximum ratio of the peak memory with the most files to that with the fewest.
 const GOAL_GROWTH: f64 = 1.2;
 const GOAL_PEAK_MIB: f64 = 1024.0;
-/// Time for a file stays the same within this share.
+/// Goal: maximum relative change in time per file.
 const GOAL_TIME: f64 = 0.1;
-/// Larger files are no music, and would weigh too much when they are repeated.
+/// Larger files are not typical music, and would have too much weight when repeated.
 const MAX_BASE_BYTES: u64 = 1 << 20;
-/// Files in a folder of made files.
+/// Files per folder of derived files.
 const FILES_PER_FOLDER: usize = 1000;
 
-/// What is to be measured.
+/// Options of the benchmark.
 #[derive(Debug, Args)]
 pub(crate) struct BenchCorpus {
     /// Folders of MIDI files
     #[arg(default_value = "../shared/data", value_name = "DIR")]
     dirs: Vec<PathBuf>,
-    /// Numbers of files made by repeating and perturbing them
+    /// Numbers of files derived from them by repetition and perturbation
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
     made: Vec<usize>,
-    /// Files like those of Lakh, to tell from how long Lakh takes
+    /// Files like those of Lakh, from which the time for Lakh is extrapolated
     #[arg(long, default_value = "../shared/data/lakh-like", value_name = "DIR")]
     lakh_like: PathBuf,
     /// The kind of window
     #[arg(long, default_value = "mel-2bar")]
     kind: String,
-    /// Threads for the made files
+    /// Threads for the derived files
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Where to make them; what stands there already is used again [default: a temporary folder]
+    /// Folder for the derived files; existing ones are reused [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
-    /// The release build of `controlgen` to measure [default: made now]
+    /// The release build of `controlgen` to measure [default: build it]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// Write the rows as JSON too
+    /// Also write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// A build's figures.
+/// The results of one build.
 struct Row {
     name: String,
     threads: usize,
@@ -122,7 +122,7 @@ pub(crate) fn run(args: &BenchCorpus) -> Result<()> {
     );
     let mut rows = Vec::new();
     for threads in [1, 2] {
-        rows.push(build("as they are", &dirs, threads)?);
+        rows.push(build("original", &dirs, threads)?);
     }
     let mut made = Vec::new();
     for n_files in &args.made {
@@ -135,17 +135,18 @@ pub(crate) fn run(args: &BenchCorpus) -> Result<()> {
         let n_files = args.made.iter().copied().min().unwrap_or(10_000);
         let folder = work.join(format!("like-lakh-{n_files}"));
         make(&[lakh_like], n_files, &folder)?;
-        Some(build("made, as Lakh's", &[folder], args.threads)?)
+        Some(build("derived, like Lakh", &[folder], args.threads)?)
     } else {
-        say(&format!("{} is not there: nothing is told of Lakh", lakh_like.display()));
+        say(&format!("{} does not exist: no estimate for Lakh", lakh_like.display()));
         None
     };
     if let [first, .., last] = made.as_slice() {
         let growth = last.peak_mib / first.peak_mib;
         let (a, b) = (first.seconds / first.n_files, last.seconds / last.n_files);
         answer(&format!(
-            "peak with {} files over that with {}: {growth:.2} (at most {GOAL_GROWTH}; {:.0} MiB, at most \
-             {GOAL_PEAK_MIB}); time for a file: {:.3} and {:.3} ms, {:+.0} % (at most {:.0} %)",
+            "peak memory with {} files relative to {} files: {growth:.2} (at most {GOAL_GROWTH}; \
+             {:.0} MiB, at most {GOAL_PEAK_MIB}); time per file: {:.3} and {:.3} ms, {:+.0} % \
+             (at most {:.0} %)",
             last.n_files,
             first.n_files,
             last.peak_mib,
@@ -158,8 +159,8 @@ pub(crate) fn run(args: &BenchCorpus) -> Result<()> {
     if let Some(like) = &like {
         let minutes = LAKH_FILES / like.n_files * like.seconds / 60.0;
         answer(&format!(
-            "Lakh: {LAKH_FILES} files of {:.1} kB at {:.1} files/s = {LAKH_FILES} / {:.1} / 60 = {minutes:.1} \
-             minutes (at most {GOAL_MINUTES})",
+            "Lakh: {LAKH_FILES} files of {:.1} kB at {:.1} files/s = {LAKH_FILES} / {:.1} / 60 = \
+             {minutes:.1} minutes (at most {GOAL_MINUTES})",
             like.megabytes * 1e3 / like.n_files,
             like.n_files / like.seconds,
             like.n_files / like.seconds,
@@ -177,7 +178,7 @@ pub(crate) fn run(args: &BenchCorpus) -> Result<()> {
     }
 }
 
-/// Makes `n_files` files of those in `dirs`, each transposed and with some notes left out.
+/// Derives `n_files` files from those in `dirs`, each transposed and without some of its notes.
 fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()> {
     if folder.exists() {
         return Ok(());
@@ -186,11 +187,11 @@ fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()> {
     for dir in dirs {
         midi_files(dir, &mut bases)?;
     }
-    ensure!(!bases.is_empty(), "no MIDI file in {dirs:?}");
+    ensure!(!bases.is_empty(), "there is no MIDI file in {dirs:?}");
     bases.sort();
-    // Mixed, so that fewer files are made of the same kinds as more.
+    // Shuffled, so that small numbers of files have the same mix of kinds as large ones.
     bases.sort_by_key(|path| hash(path));
-    say(&format!("making {n_files} files of {}", bases.len()));
+    say(&format!("deriving {n_files} files from {}", bases.len()));
     let unfinished = folder.with_extension("unfinished");
     for index in (0..n_files).step_by(FILES_PER_FOLDER) {
         std::fs::create_dir_all(unfinished.join(format!("{:04}", index / FILES_PER_FOLDER)))?;
@@ -218,7 +219,7 @@ fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()> {
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })?;
-    std::fs::rename(&unfinished, folder).context("can't name the folder of made files")
+    std::fs::rename(&unfinished, folder).context("can't rename the folder of derived files")
 }
 
 fn read(path: &Path) -> Option<NoteSequence> {
@@ -226,8 +227,8 @@ fn read(path: &Path) -> Option<NoteSequence> {
     midi::read(&bytes, &ReadOptions::default()).ok().map(|read| read.sequence)
 }
 
-/// Transposed by up to five semitones, every fiftieth note left out. None where a damaged file has times that no file
-/// can hold.
+/// Transposes by up to five semitones and drops every fiftieth note. Returns `None` if a damaged
+/// file has times that no file can represent.
 fn perturbed(sequence: &NoteSequence, index: u64) -> Option<Vec<u8>> {
     let mut changed = sequence.clone();
     let semitones = (0..).zip(-5..=5_i16).find(|(i, _)| *i == mix(index) % 11);
@@ -244,7 +245,7 @@ fn perturbed(sequence: &NoteSequence, index: u64) -> Option<Vec<u8>> {
     midi::write(&changed, &WriteOptions::default()).ok()
 }
 
-/// MIDI files of a size that music has.
+/// Collects MIDI files of a typical size.
 fn midi_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
@@ -267,7 +268,7 @@ fn hash(path: &Path) -> u64 {
     path.to_string_lossy().bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
-/// Spreads every bit: the finalizer of `SplitMix64`.
+/// Mixes all bits: the finalizer of `SplitMix64`.
 fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,4 +1,5 @@
-//! `cargo xtask bench studio`: how long a step of decoding takes over HTTP, and what hostile requests get.
+//! `cargo xtask bench studio`: the time of a decoding step over HTTP, and the response to hostile
+//! requests.
 
 mod client;
 mod hostile;
@@ -15,35 +16,35 @@ use crate::process::{self, answer, say};
 use client::Client;
 use server::Server;
 
-/// A step should take less than this.
+/// Goal: maximum time of a step.
 const GOAL_MS: f64 = 50.0;
-/// The page should weigh less than this.
+/// Goal: maximum size of the page.
 const GOAL_PAGE_BYTES: f64 = 1e6;
-/// Memory may grow by this share while it decodes, which allocators need.
+/// Goal: maximum relative growth of memory while decoding, which allocators need.
 const GOAL_GROWTH: f64 = 0.1;
-/// Clients that ask at once.
+/// Numbers of simultaneous clients.
 const CLIENTS: [usize; 2] = [1, 8];
-/// Before anything is timed.
+/// Time before measurements start.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Places that are decoded by turns.
+/// Number of different latents that are decoded in turn.
 const N_PLACES: usize = 64;
 
-/// What is to be measured.
+/// Options of the benchmark.
 #[derive(Debug, Args)]
 pub(crate) struct BenchStudio {
-    /// The program [default: its release build, made first]
+    /// The program to measure [default: build its release]
     #[arg(long, value_name = "PROGRAM")]
     program: Option<PathBuf>,
-    /// The model folder [default: the model in the program]
+    /// The model folder [default: the program's own model]
     #[arg(long, value_name = "FOLDER")]
     model: Option<PathBuf>,
-    /// How long each number of clients decodes
+    /// Seconds of decoding for each number of clients
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
-    /// Send what nobody should send, and say what each got, instead of timing
+    /// Send hostile requests and print each response, instead of timing
     #[arg(long)]
     hostile: bool,
-    /// Write the figures as JSON too
+    /// Also write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -64,9 +65,10 @@ pub(crate) fn run(args: &BenchStudio) -> Result<()> {
     }
 }
 
-/// Times decoding.
+/// Measures decoding.
 fn latency(server: &Server, seconds: f64) -> Result<Value> {
-    let length = Duration::try_from_secs_f64(seconds).context("no length of time")?;
+    let length = Duration::try_from_secs_f64(seconds)
+        .context("the number of seconds is not a valid duration")?;
     let bodies = bodies(server)?;
     decode(server, &bodies, 1, WARM_UP)?;
     let page = server.page_bytes();
@@ -76,8 +78,8 @@ fn latency(server: &Server, seconds: f64) -> Result<Value> {
         GOAL_PAGE_BYTES / 1e3
     ));
     answer(&format!(
-        "clients  requests  requests/s  p50 ms  p99 ms  most ms  MiB before  after  (goals: below {GOAL_MS} ms a \
-         step, memory flat)"
+        "clients  requests  requests/s  p50 ms  p99 ms  max ms   MiB before  after  \
+         (goals: below {GOAL_MS} ms per step, constant memory)"
     ));
     let mut rows = Vec::new();
     for clients in CLIENTS {
@@ -92,7 +94,8 @@ fn latency(server: &Server, seconds: f64) -> Result<Value> {
         let (p50, p99, most) = (at(0.5), at(0.99), at(1.0));
         let rate = times.len() as f64 / elapsed;
         answer(&format!(
-            "{clients:7}  {:8}  {rate:10.1}  {p50:6.2}  {p99:6.2}  {most:7.1}  {before:10.1}  {after:5.1}  {}",
+            "{clients:7}  {:8}  {rate:10.1}  {p50:6.2}  {p99:6.2}  {most:7.1}  {before:10.1}  \
+             {after:5.1}  {}",
             times.len(),
             verdict(p99, before, after),
         ));
@@ -113,14 +116,14 @@ fn verdict(p99: f64, before: f64, after: f64) -> &'static str {
     }
 }
 
-/// The value that a share of sorted values lies at or below.
+/// The quantile `share` of sorted values.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(clippy::cast_sign_loss, reason = "a share of a count")]
+    #[expect(clippy::cast_sign_loss, reason = "a fraction of a count")]
     let at = (share * sorted.len() as f64).ceil() as usize;
     sorted[at.clamp(1, sorted.len()) - 1]
 }
 
-/// Requests to decode, each of another place.
+/// Requests to decode, each with different latents.
 fn bodies(server: &Server) -> Result<Vec<String>> {
     let mut client = Client::connect(server.socket())?;
     let model = client.get_json("/api/v1/model")?;
@@ -135,7 +138,8 @@ fn bodies(server: &Server) -> Result<Vec<String>> {
     Ok(bodies)
 }
 
-/// Milliseconds of each request of some clients that ask one after the other for a time.
+/// Milliseconds of each request, with several clients that each send one request after the other
+/// for a given time.
 fn decode(
     server: &Server,
     bodies: &[String],
@@ -154,7 +158,7 @@ fn decode(
             let reply = client.post("/api/v1/decode", "application/json", body.as_bytes())?;
             times.push(asked.elapsed().as_secs_f64() * 1e3);
             if reply.status != 200 {
-                bail!("decoding was answered with {}: {}", reply.status, reply.text());
+                bail!("decoding returned status {}: {}", reply.status, reply.text());
             }
         }
         Ok(times)

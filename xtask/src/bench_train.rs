@@ -1,4 +1,5 @@
-//! `cargo xtask bench train`: the model's speed beside the same model in PyTorch, by turns.
+//! `cargo xtask bench train`: the model's speed compared with the same model in PyTorch, in
+//! alternating runs.
 
 mod gpu;
 
@@ -12,38 +13,39 @@ use serde_json::{Value, json};
 use crate::gmm::answer as json_line;
 use crate::process::{self, answer};
 
-/// What the comparison needs.
+/// Options of the comparison.
 #[derive(Debug, Args)]
 pub(crate) struct BenchTrain {
-    /// The peer: a script that prints one JSON line for the options `--enc`, `--dec` and so on
+    /// The PyTorch counterpart: a script that prints one JSON line for the options `--enc`, `--dec`
+    /// and so on
     #[arg(long, value_name = "FILE", default_value = "../shared/peers/torch_musicvae.py")]
     script: PathBuf,
-    /// A Python interpreter that has torch
+    /// A Python interpreter with torch
     #[arg(long, default_value = "python3")]
     python: PathBuf,
-    /// Sizes wanted, by their units [default: all]
+    /// Sizes to run, by their number of units [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<usize>,
-    /// Compare on the first GPU of libtorch's instead, with Magenta's large model; see the README for what
-    /// building with `tch` needs
+    /// Compare on libtorch's first GPU instead, with Magenta's large model; see the README for how
+    /// to build with `tch`
     #[arg(long, conflicts_with = "only")]
     gpu: bool,
     /// With --gpu: the example `speed`, already built
     #[arg(long, value_name = "FILE", requires = "gpu")]
     program: Option<PathBuf>,
-    /// Turns of each program
+    /// Number of alternating runs of each program
     #[arg(long, default_value_t = 3)]
     turns: usize,
-    /// Write the rows as JSON too
+    /// Also write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// Units of encoder and decoder layers, latent dimensions.
+/// Units of encoder and decoder layers, and latent dimensions.
 const SIZES: [(usize, usize); 2] = [(512, 256), (256, 128)];
 const THREADS: [usize; 2] = [1, 2];
 
-/// A kind of work: its name, the key of its figure, whether more is better, and what is wanted.
+/// A task: its name, the key of its result, whether larger is better, and the goal.
 struct Work {
     name: &'static str,
     key: &'static str,
@@ -65,7 +67,11 @@ const WORKS: [Work; 4] = [
 
 pub(crate) fn run(args: &BenchTrain) -> Result<()> {
     let script = process::root().join(&args.script);
-    ensure!(script.exists(), "{} is not there; `--script` names the peer", script.display());
+    ensure!(
+        script.exists(),
+        "{} does not exist; give the PyTorch counterpart with `--script`",
+        script.display()
+    );
     if args.gpu {
         return save(args, &gpu::run(args, &script)?);
     }
@@ -139,14 +145,14 @@ pub(crate) fn run(args: &BenchTrain) -> Result<()> {
     save(args, &rows)
 }
 
-/// The median over turns of ours beside the peer's: what disturbs the machine for minutes disturbs both runs of a
-/// turn.
+/// The median of our result relative to PyTorch's over the alternating runs: a disturbance of the
+/// machine that lasts for minutes affects both runs of a pair.
 fn ratio_by_turns(ours: &[Value], theirs: &[Value], key: &str) -> f64 {
     let number = |answer: &Value| answer[key].as_f64().unwrap_or(f64::NAN);
     median_of(ours.iter().zip(theirs).map(|(a, b)| number(a) / number(b)).collect())
 }
 
-/// Writes the rows to the file that was asked for, if one was.
+/// Writes the rows to the requested file, if any.
 fn save(args: &BenchTrain, rows: &[Value]) -> Result<()> {
     match &args.json {
         Some(path) => std::fs::write(path, serde_json::to_vec_pretty(rows)?)

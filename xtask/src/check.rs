@@ -1,17 +1,19 @@
-//! `cargo xtask check`: the gate, cheapest first; `cargo xtask check-cluster`: that of the cluster runner.
+//! `cargo xtask check`: the gate, cheapest checks first; `cargo xtask check-cluster`: that of the
+//! cluster runner.
 
 use anyhow::Result;
 
-use crate::process::{cargo, say};
+use crate::process::{WORKSPACE, cargo, say};
 use crate::tidy;
 
 pub(crate) fn run() -> Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     tidy::run()?;
-    steps(&["--workspace", "--exclude", "cluster"])
+    steps(&WORKSPACE)
 }
 
-/// The crate `cluster` alone: the engine that it stands on takes longer to build than everything else.
+/// Only the crate `cluster`: the engine that it depends on takes longer to build than everything
+/// else.
 pub(crate) fn cluster() -> Result<()> {
     steps(&["--package", "cluster"])
 }

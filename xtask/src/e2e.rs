@@ -1,5 +1,6 @@
-//! `cargo xtask e2e`: the whole way on music whose styles are known, because our own code writes it. The
-//! program must find them, write new music of them, and add one it has never seen from three files.
+//! `cargo xtask e2e`: the whole pipeline on music whose styles are known, because our own code
+//! writes it. The program must find the styles, write new music in them, and add an unknown style
+//! from three files.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,14 +16,15 @@ use crate::process::{self, answer, say};
 /// The styles that are trained on, and the one that is not.
 const KNOWN: &str = "hymn,blues,toccata,fanfare,lullaby,habanera,drift,skank";
 const UNSEEN: &str = "reel";
-/// Small batches at a high rate: more updates in the minutes there are, on music this plain.
+/// Small batches with a high learning rate: more updates in the available minutes, for music this
+/// simple.
 const BATCH: &str = "32";
 const LEARNING_RATE: &str = "0.005";
-/// Files that the unseen style is added from.
+/// Number of files that the unknown style is added from.
 const FEW: usize = 3;
-/// Pieces written of each style to be judged.
+/// Number of pieces generated in each style for evaluation.
 const WRITTEN: &str = "40";
-/// A style with a smaller share of the training windows is not asked for music.
+/// Styles with a smaller fraction of the training windows are not evaluated.
 const LEAST_SHARE: f64 = 0.01;
 
 #[derive(Debug, Args)]
@@ -30,16 +32,16 @@ pub(crate) struct E2eArgs {
     /// Minutes of training
     #[arg(long, default_value_t = 7.5)]
     minutes: f64,
-    /// Pieces of each style
+    /// Number of pieces in each style
     #[arg(long, default_value_t = 300)]
     pieces: u32,
     /// The run folder to write
     #[arg(long, default_value = "e2e-run", value_name = "RUN")]
     out: PathBuf,
-    /// The seed of every draw
+    /// The random seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The program `controlgen` to run [default: its release build, made now]
+    /// The `controlgen` program to run [default: build its release]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -96,7 +98,8 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     eval.extend(args!["-o", path("eval"), "--resamples", "5", "--seed", &seed]);
     let eval = step(eval)?;
 
-    // New music of each style found, judged by the rules of the one that most of its windows are of.
+    // New music in each style found, judged by the rules of the style that most of its windows
+    // belong to.
     let styles = step(args!["style", "list", "--model", &model])?;
     let known = labels_of_styles(&eval)?;
     let of_run: [OsString; 2] = ["--model".into(), model.clone().into()];
@@ -115,8 +118,8 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
         rows.push((format!("{name}, mostly {label}"), of_label / f64::max(of_all, 1.0)));
         (right, all) = (right + of_label, all + of_all);
     }
-    // The unseen style: of this run's model, which has heard nothing like it, and of the program's own, which has
-    // heard real music but not this.
+    // The unknown style, added to this run's model, which was trained on nothing like it, and to
+    // the program's own model, which was trained on real music only.
     let few = path("few");
     synthesize(UNSEEN, &few, &FEW.to_string())?;
     let files = midi_files(&few.join(UNSEEN))?;
@@ -150,13 +153,13 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     verdict(&report)
 }
 
-/// Prints the table; fails where a goal is missed.
+/// Prints the table; fails if a goal is missed.
 fn verdict(report: &Value) -> Result<()> {
     let number = |key: &str| report[key].as_f64().unwrap_or(f64::NAN);
     let goals: [(&str, &str, f64, bool); 4] = [
         ("nmi", "known styles found: NMI of components and labels", 0.9, true),
-        ("judge_accuracy", "new music of them, by the rules", 0.9, true),
-        ("unseen_accuracy", "of a style added from 3 files to the program's model", 0.7, true),
+        ("judge_accuracy", "new music in them, judged by the rules", 0.9, true),
+        ("unseen_accuracy", "in a style added from 3 files to the program's model", 0.7, true),
         ("seconds", "seconds in all", 600.0, false),
     ];
     let mut missed = Vec::new();
@@ -173,7 +176,7 @@ fn verdict(report: &Value) -> Result<()> {
     if missed.is_empty() { Ok(()) } else { bail!("missed: {}", missed.join(", ")) }
 }
 
-/// The commonest label of each style found, from the report's matrix of labels and styles.
+/// The most frequent label of each style found, from the report's matrix of labels and styles.
 fn labels_of_styles(eval: &Value) -> Result<BTreeMap<usize, String>> {
     let charts = eval["sections"].as_array().into_iter().flatten();
     let matrix = charts
@@ -194,8 +197,8 @@ fn labels_of_styles(eval: &Value) -> Result<BTreeMap<usize, String>> {
         .collect())
 }
 
-/// Adds the unseen style to a model and writes music of it: the share that keeps its rules best, and the seconds
-/// that adding took.
+/// Adds the unknown style to a model and generates music in it: returns the fraction that fits its
+/// rules best, and the seconds that adding it took.
 fn from_few(
     step: &impl Fn(Vec<OsString>) -> Result<Value>,
     model: &[OsString],
@@ -227,7 +230,8 @@ fn write_music(
     step(generate).map(|_| ())
 }
 
-/// How many windows of a folder's music keep the rules of a style best, and how many there are.
+/// The number of windows in a folder's music that fit the rules of a style best, and the total
+/// number.
 fn judged(
     step: &impl Fn(Vec<OsString>) -> Result<Value>,
     folder: &Path,
@@ -235,7 +239,7 @@ fn judged(
 ) -> Result<(f64, f64)> {
     let found = step(args!["eval", "rules", folder])?;
     let count = |value: &Value| value.as_f64().unwrap_or(0.0);
-    // A file without a melody is no music of the style.
+    // A file without a melody does not count as music in the style.
     let all = count(&found["n_windows"]) + count(&found["n_skipped"]);
     Ok((count(&found["by_style"][label]), all))
 }
@@ -248,7 +252,7 @@ fn midi_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A figure of an evaluation's report.
+/// A figure in the report of an evaluation.
 pub(crate) fn figure(eval: &Value, key: &str) -> Option<f64> {
     let sections = eval["sections"].as_array().into_iter().flatten();
     let mut figures = sections.flat_map(|s| s["figures"].as_array().into_iter().flatten());
@@ -277,9 +281,9 @@ mod tests {
     }
 
     #[test]
-    fn a_style_is_of_its_commonest_label() {
+    fn a_style_has_its_most_frequent_label() {
         let found = labels_of_styles(&eval()).unwrap();
-        // No window lies in style 2.
+        // No window belongs to style 2.
         assert_eq!(found, BTreeMap::from([(0, "a".to_owned()), (1, "b".to_owned())]));
         assert!(labels_of_styles(&json!({ "sections": [] })).is_err());
     }
@@ -292,7 +296,11 @@ mod tests {
 
     #[test]
     fn a_missed_goal_fails() {
-        let report = |nmi: f64| json!({ "nmi": nmi, "judge_accuracy": 0.95, "unseen_accuracy": 0.8, "seconds": 400.0 });
+        let report = |nmi: f64| {
+            json!({
+                "nmi": nmi, "judge_accuracy": 0.95, "unseen_accuracy": 0.8, "seconds": 400.0
+            })
+        };
         assert!(verdict(&report(0.95)).is_ok());
         let error = verdict(&report(0.5)).unwrap_err().to_string();
         assert_eq!(error, "missed: nmi");

@@ -10,11 +10,11 @@ use crate::process;
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// The program `controlgen` to run [default: its release build, made now]
+    /// The `controlgen` program to run [default: build its release]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// What `controlgen eval` takes: `--model M --corpus C -o FOLDER`, `control …`, `diff A B`; see
-    /// `controlgen eval --help`
+    /// Arguments of `controlgen eval`: `--model M --corpus C -o FOLDER`, `control …`, `diff A B`;
+    /// see `controlgen eval --help`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     arguments: Vec<OsString>,
 }

@@ -7,7 +7,6 @@ mod bench_train;
 mod check;
 mod e2e;
 mod eval;
-mod fetch;
 mod gmm;
 mod parity_notes;
 mod process;
@@ -15,9 +14,10 @@ mod regress;
 mod tidy;
 mod train;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Tasks of this repository.
 #[derive(Debug, Parser)]
@@ -29,65 +29,76 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// MIDI to styles to new music, in one go
+    /// Run the pipeline from MIDI to styles to new music
     Train(train::TrainArgs),
-    /// Get public data sets and published models, checked and unpacked
-    Fetch(fetch::FetchArgs),
-    /// Get the Lakh MIDI Dataset
-    FetchLakh(fetch::FetchLakhArgs),
-    /// A model's figures: `controlgen eval`, built first
+    /// Download, verify and unpack public data sets and published models
+    #[command(disable_help_flag = true)]
+    Fetch(FetchArgs),
+    /// Download the Lakh MIDI Dataset
+    #[command(disable_help_flag = true)]
+    FetchLakh(FetchArgs),
+    /// Evaluate a model: `controlgen eval`, built first
     Eval(eval::EvalArgs),
-    /// The whole way on music in known styles: found, written anew, and one more added
+    /// Run the whole pipeline on music in known styles: find them, generate them, add one more
     E2e(e2e::E2eArgs),
-    /// A small pinned run beside the committed baseline, `tests/baseline.json`
+    /// Compare a small pinned run with the committed baseline, `tests/baseline.json`
     Regress(regress::RegressArgs),
-    /// Our speed beside that of the field's own tools
+    /// Compare our speed with that of the field's standard tools
     #[command(subcommand)]
     Bench(Bench),
-    /// Our answers beside those of the field's own tools
+    /// Compare our results with those of the field's standard tools
     #[command(subcommand)]
     Parity(Parity),
-    /// Format, lints, tests, documentation: what must pass before anything lands
+    /// Format, lints, tests, documentation: what must pass before a commit
     Check,
-    /// Lints, tests and documentation of the cluster runner, which `check` leaves out as it is slow to build
+    /// Lints, tests and documentation of the cluster runner, which `check` omits because it is slow
+    /// to build
     CheckCluster,
+}
+
+/// Arguments of the package `fetch`, which is built when it is first asked for: TLS and archives
+/// take minutes to compile.
+#[derive(Debug, Args)]
+struct FetchArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    args: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Parity {
-    /// `note-seq` beside Python's `note_seq`, file by file
+    /// Compare `note-seq` with Python's `note_seq`, file by file
     Notes {
         /// Folders of MIDI files
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
-        /// A Python interpreter that has `note-seq` [default: python3]
+        /// A Python interpreter with `note-seq` [default: python3]
         #[arg(long)]
         python: Option<PathBuf>,
-        /// Leave out chords and grooves, which take by far the longest
+        /// Omit chords and grooves, which take by far the longest
         #[arg(long)]
         oracle_only: bool,
     },
-    /// `gmm` beside scikit-learn, after 1, 5 and 20 iterations from the same start
+    /// Compare `gmm` with scikit-learn, after 1, 5 and 20 iterations from the same start
     Gmm(gmm::Peer),
 }
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// All of them in one table, saved, beside an earlier one
+    /// Run all benchmarks, and save and compare one table
     All(bench_all::BenchAll),
-    /// Seconds of an EM iteration, `gmm` beside scikit-learn and linfa, by turns
+    /// Seconds of an EM iteration, `gmm` compared with scikit-learn and linfa, in alternating runs
     Gmm {
         #[command(flatten)]
         peer: gmm::Peer,
-        /// Also measure how an iteration grows with rows and with components
+        /// Also measure how an iteration scales with rows and components
         #[arg(long)]
         growth: bool,
     },
-    /// Files a second, memory and its growth of the corpus builder
+    /// Files per second, memory and its growth of the corpus builder
     Corpus(bench_corpus::BenchCorpus),
-    /// A step of decoding over HTTP, memory and the page's weight; or what hostile requests get
+    /// A decoding step over HTTP, memory and page size; or responses to hostile requests
     Studio(bench_studio::BenchStudio),
-    /// Training, encoding and sampling beside the same model in PyTorch, by turns
+    /// Training, encoding and sampling compared with the same model in PyTorch, in alternating runs
     Train(bench_train::BenchTrain),
 }
 
@@ -106,8 +117,8 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
         Task::Bench(Bench::Studio(args)) => bench_studio::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
-        Task::Fetch(args) => fetch::run(&args),
-        Task::FetchLakh(args) => fetch::run_lakh(&args),
+        Task::Fetch(args) => process::fetch("fetch", &args.args),
+        Task::FetchLakh(args) => process::fetch("fetch-lakh", &args.args),
         Task::Check => check::run(),
         Task::CheckCluster => check::cluster(),
     }

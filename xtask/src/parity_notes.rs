@@ -1,12 +1,15 @@
-//! `cargo xtask parity notes PATH…`: every MIDI file under the folders, against Python's `note_seq`.
+//! `cargo xtask parity notes PATH…`: compares every MIDI file under the folders with Python's
+//! `note_seq`.
 //!
-//! Each file goes through the oracle (`../shared/oracles/noteseq_oracle.py` beside the repository) and through
-//! [`note_seq::summary`] in parity mode. Compared, all of it exactly: whether the file is read at all; notes in
-//! seconds to the last bit, tempos, signatures, names; quantized steps; and for each stretch of constant tempo
-//! and metre the melody, drum and trio windows. Then `xtask/peers/chords_groove.py` gives chords and grooves.
+//! Each file is read by the oracle (`../shared/oracles/noteseq_oracle.py` next to the repository)
+//! and by [`note_seq::summary`] in parity mode. The comparison is exact: whether the file is read
+//! at all; notes in seconds to the last bit, tempos, signatures, names; quantized steps; and, for
+//! each stretch of constant tempo and meter, the melody, drum and trio windows. Then
+//! `xtask/peers/chords_groove.py` computes chords and grooves.
 //!
-//! The oracle takes the better part of an hour for ten thousand files. A PATH that is a file holds its answers from
-//! before, one JSON line a file, packed with gzip or not; they are compared without running it again.
+//! The oracle takes most of an hour for ten thousand files. A PATH that is a file contains its
+//! saved answers, one JSON line per file, gzipped or not; they are compared without running it
+//! again.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -21,8 +24,9 @@ use note_seq::midi::{self, ReadOptions};
 use note_seq::{NoteSequence, StepsPerQuarter};
 use serde_json::{Value, json};
 
-/// Runs the oracle on each file named on standard input, one JSON line a file, with numbers to the last digit.
-/// The bound on memory makes a file with an absurd tick a refusal, not the end of the machine.
+/// Runs the oracle on each file named on standard input, and prints one JSON line per file, with
+/// numbers to the last digit. With the memory limit, a file with an absurd tick is refused instead
+/// of exhausting the machine's memory.
 const DRIVER: &str = r"
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
@@ -38,30 +42,31 @@ for line in sys.stdin:
     print(json.dumps(answer, separators=(',', ':')), flush=True)
 ";
 
-/// How many mismatches are printed one by one.
+/// Maximum number of mismatches that are printed individually.
 const MAX_PRINTED: usize = 20;
 
-/// Chords are inferred for every file whose number is a multiple of this: Python takes seconds for one.
+/// Chords are inferred for every file whose index is a multiple of this, because Python takes
+/// seconds per file.
 const CHORDS_EVERY: usize = 80;
 
-/// What comparing one file gave.
+/// The result of comparing one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Both read it, and agree.
+    /// Both read it and agree.
     Equal,
-    /// Both refuse it.
+    /// Both reject it.
     BothRefuse,
     /// Python ran out of memory on a file that we read: nothing to compare.
     PythonOutOfMemory,
-    /// They differ: what differs first in each part (notes, `mel2`, chords, …).
+    /// They differ: the first difference in each part (notes, `mel2`, chords, …).
     Mismatch(BTreeMap<String, String>),
 }
 
-/// Compares every MIDI file under `paths`; `python` is an interpreter with `note-seq` (default `python3`). With
-/// `oracle_only`, chords and grooves, which take by far the longest, are left out.
+/// Compares every MIDI file under `paths`; `python` is an interpreter with `note-seq` (default
+/// `python3`). With `oracle_only`, chords and grooves, which take by far the longest, are omitted.
 ///
 /// # Errors
-/// If no file is found, if the oracle cannot be run, and if any file differs.
+/// If no file is found, if the oracle cannot be run, or if any file differs.
 #[expect(clippy::print_stdout, reason = "this is a command's output")]
 pub(crate) fn run(
     paths: &[PathBuf],
@@ -125,7 +130,7 @@ pub(crate) fn run(
     }
 }
 
-/// Chords and grooves, which the oracle does not have.
+/// Comparison of chords and grooves, which the oracle does not compute.
 #[derive(Default)]
 struct Peers {
     inference: ChordInference,
@@ -144,19 +149,21 @@ impl std::fmt::Display for Peers {
 }
 
 impl Peers {
-    /// Compares a line of `chords_groove.py`; gives the file and what differs.
+    /// Compares a line of `chords_groove.py`; returns the file and its differences.
     fn compare(&mut self, line: &str) -> anyhow::Result<(String, BTreeMap<String, String>)> {
-        let expected: Value = serde_json::from_str(line).context("the peer's answer is no JSON")?;
-        let file = expected["file"].as_str().context("the peer's answer names no file")?.to_owned();
+        let expected: Value =
+            serde_json::from_str(line).context("the script's answer is not JSON")?;
+        let file =
+            expected["file"].as_str().context("the script's answer names no file")?.to_owned();
         let bytes = std::fs::read(&file).with_context(|| format!("cannot read {file}"))?;
         let mut differing = BTreeMap::new();
         let Ok(read) = midi::read(&bytes, &ReadOptions::parity()) else {
-            // Counted by the oracle's answers already.
+            // Already counted with the oracle's answers.
             return Ok((file, differing));
         };
         let groove = groove(&read.sequence);
         self.n_grooves += usize::from(groove.is_object());
-        // Why there is no groove is told in other words.
+        // The reason for a missing groove is worded differently.
         if groove.is_object() || expected["groove"].is_object() {
             let difference = difference(&groove, &expected["groove"], "");
             differing.extend(difference.map(|what| ("groove".to_owned(), what)));
@@ -172,7 +179,7 @@ impl Peers {
         Ok((file, differing))
     }
 
-    /// The changes as time, step, symbol; null where there are no chords to infer.
+    /// The chord changes as time, step, symbol; null if no chords can be inferred.
     fn chords(&self, piece: &NoteSequence) -> Value {
         let Ok(found) = self.inference.infer(piece, StepsPerQuarter::SIXTEENTHS, None) else {
             return Value::Null;
@@ -182,7 +189,7 @@ impl Peers {
     }
 }
 
-/// The whole groove's length and hits, or null.
+/// The length and hits of the whole groove, or null.
 fn groove(sequence: &NoteSequence) -> Value {
     let converter = GrooveConverter { split_bars: None, ..GrooveConverter::groovae_2bar() };
     let conversion = converter.windows(sequence);
@@ -202,14 +209,14 @@ fn groove(sequence: &NoteSequence) -> Value {
 /// Counts of outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Files compared.
+    /// Number of files compared.
     pub(crate) n_files: usize,
     n_equal: usize,
     n_refused: usize,
     n_out_of_memory: usize,
-    /// Files that differ, with what differs first in each part.
+    /// Files that differ, with the first difference in each part.
     pub(crate) mismatches: BTreeMap<String, BTreeMap<String, String>>,
-    /// How many files differ in each part.
+    /// Number of files that differ in each part.
     parts: BTreeMap<String, usize>,
 }
 
@@ -225,7 +232,7 @@ impl Tally {
         }
     }
 
-    /// Notes what differs in one file.
+    /// Records the differences of one file.
     fn add_parts(&mut self, file: &str, differing: BTreeMap<String, String>) {
         if differing.is_empty() {
             return;
@@ -251,7 +258,8 @@ impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} files, {} equal, {} refused by both, {} where Python ran out of memory, {} mismatches",
+            "{} files, {} equal, {} rejected by both, {} where Python ran out of memory, \
+             {} mismatches",
             self.n_files,
             self.n_equal,
             self.n_refused,
@@ -276,15 +284,15 @@ fn midi_files(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Answers from before, line by line.
+/// Saved answers, line by line.
 fn saved_answers(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>>> {
     let mut command = Command::new("gzip");
-    // With `-f` what is not packed passes as it is.
+    // With `-f`, uncompressed files are passed through.
     command.args(["-dcf"]).arg(path);
     answers(command, &[])
 }
 
-/// What a program prints of the files whose names it is given, line by line.
+/// The lines that a program prints for the file names on its standard input.
 fn answers(
     mut command: Command,
     files: &[PathBuf],
@@ -299,14 +307,15 @@ fn answers(
     let mut names = child.stdin.take().context("the program has no standard input")?;
     let list: Vec<u8> =
         files.iter().flat_map(|f| [f.as_os_str().as_encoded_bytes(), b"\n"].concat()).collect();
-    // A thread of its own: the program answers before it has read all names, and a full pipe would stop both.
+    // On a separate thread: the program answers before it has read all names, and a full pipe would
+    // block both.
     std::thread::spawn(move || names.write_all(&list));
     let lines =
         BufReader::new(child.stdout.take().context("the program has no standard output")?).lines();
     let mut child = Some(child);
     Ok(lines.map(|line| line.context("cannot read an answer")).chain(std::iter::from_fn(
         move || {
-            // Wait for the child once its output has ended.
+            // Wait for the child process once its output has ended.
             match child.take()?.wait() {
                 Ok(status) if status.success() => None,
                 Ok(status) => Some(Err(anyhow::anyhow!(
@@ -318,12 +327,12 @@ fn answers(
     )))
 }
 
-/// Reads the file that an answer speaks of and compares.
+/// Reads the file that an answer is about and compares.
 ///
 /// # Errors
-/// If the answer is no JSON or names no file that can be read.
+/// If the answer is not JSON or names no file that can be read.
 pub(crate) fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
-    let expected: Value = serde_json::from_str(line).context("the oracle's answer is no JSON")?;
+    let expected: Value = serde_json::from_str(line).context("the oracle's answer is not JSON")?;
     let file = expected["file"].as_str().context("the oracle's answer names no file")?.to_owned();
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read {file}"))?;
     let one = |what: String| Outcome::Mismatch([("read".to_owned(), what)].into());
@@ -331,8 +340,8 @@ pub(crate) fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
     let outcome = match (midi::read(&bytes, &ReadOptions::parity()), refusal) {
         (Err(_), Some(_)) => Outcome::BothRefuse,
         (Ok(_), Some(error)) if error.contains("MemoryError") => Outcome::PythonOutOfMemory,
-        (Ok(_), Some(error)) => one(format!("only Python refuses it: {error}")),
-        (Err(error), None) => one(format!("only we refuse it: {error}")),
+        (Ok(_), Some(error)) => one(format!("only Python rejects it: {error}")),
+        (Err(error), None) => one(format!("only we reject it: {error}")),
         (Ok(read), None) => {
             let found = serde_json::to_value(note_seq::summary(&read))?;
             let differing = differences(&found, &expected);
@@ -342,7 +351,7 @@ pub(crate) fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
     Ok((file, outcome))
 }
 
-/// What differs first in each part of two summaries.
+/// The first difference in each part of two summaries.
 fn differences(found: &Value, expected: &Value) -> BTreeMap<String, String> {
     let mut differing = BTreeMap::new();
     let mut compare = |found: &Value, expected: &Value, at: &str| {
@@ -368,7 +377,8 @@ fn differences(found: &Value, expected: &Value) -> BTreeMap<String, String> {
     differing
 }
 
-/// The first place where two values differ. Keys that only the oracle has (file, hash, times) are passed over.
+/// The first difference between two values. Keys that only the oracle has (file, hash, times) are
+/// ignored.
 fn difference(found: &Value, expected: &Value, path: &str) -> Option<String> {
     match (found, expected) {
         (Value::Object(a), Value::Object(b)) => {

@@ -1,6 +1,6 @@
-//! Running other programs.
+//! Runs other programs.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,14 +9,14 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 /// Prints a line to standard error.
-#[expect(clippy::print_stderr, reason = "what tasks say goes through here")]
+#[expect(clippy::print_stderr, reason = "all messages of tasks are printed here")]
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
 /// Prints a line to standard output.
 pub(crate) fn answer(text: &str) {
-    // Nobody may read on, as in `cargo xtask fetch --list | head`.
+    // The reader may have closed the pipe, as in `cargo xtask fetch --list | head`.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
@@ -26,7 +26,12 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map_or(manifest.clone(), PathBuf::from)
 }
 
-/// Runs `cargo` in the repository's root and says how long it took.
+/// Selects every package but the cluster runner, whose engine takes longer to build than all the
+/// rest. One selection for all builds: another one has dependencies with other features, which
+/// would be built again.
+pub(crate) const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "cluster"];
+
+/// Runs `cargo` in the repository's root and prints how long it took.
 pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let start = Instant::now();
     say(&format!("$ cargo {}", args.join(" ")));
@@ -43,49 +48,64 @@ pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// The program `controlgen` that was asked for, else its release build, made now.
+/// Runs a task of the package `fetch`, built first.
+pub(crate) fn fetch(task: &str, args: &[OsString]) -> Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--release", "--package", "fetch", "--", task])
+        .args(args)
+        .current_dir(root())
+        .status()
+        .context("can't run cargo")?;
+    if status.success() { Ok(()) } else { bail!("`cargo xtask {task}` failed") }
+}
+
+/// The given `controlgen` program, or its release build, built first.
 pub(crate) fn controlgen(wanted: Option<&Path>) -> Result<PathBuf> {
     wanted.map_or_else(build_controlgen, |program| Ok(program.to_owned()))
 }
 
-/// The release build of `controlgen`, which lies beside this program's own.
+/// The release build of `controlgen`.
 pub(crate) fn build_controlgen() -> Result<PathBuf> {
     cargo(&["build", "--release", "--package", "cli"], &[])?;
-    let own = std::env::current_exe().context("can't find this program")?;
     let name = format!("controlgen{}", std::env::consts::EXE_SUFFIX);
-    let program = own.with_file_name(name);
+    let program = target()?.join("release").join(name);
     if !program.exists() {
         bail!("{} was not built", program.display());
     }
     Ok(program)
 }
 
-/// Cargo's target folder, wherever it is: this program lies in `PROFILE` of it.
+/// Cargo's target folder, wherever it is: this program is in its subfolder `PROFILE`.
 pub(crate) fn target() -> Result<PathBuf> {
     let own = std::env::current_exe().context("can't find this program")?;
     let target = own.parent().and_then(Path::parent).context("this program has no folder")?;
     Ok(target.to_owned())
 }
 
-/// Builds an example of a crate, which then lies in `examples` beside this program.
+/// Builds an example of a crate, which is then in the `examples` folder next to this program.
 pub(crate) fn build_example(package: &str, name: &str) -> Result<PathBuf> {
     build_example_with(package, name, &[])
 }
 
-/// As [`build_example`], with features of the crate besides its default ones.
+/// Like [`build_example`], with features of the crate in addition to its default ones.
 pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -> Result<PathBuf> {
+    let features: Vec<String> =
+        features.iter().map(|feature| format!("{package}/{feature}")).collect();
     let features = features.join(",");
-    let mut args = vec!["build", "--release", "--package", package, "--example", name];
+    // Of the whole workspace, so that dependencies have the same features as in every other build.
+    let mut args = vec!["build", "--release"];
+    args.extend(WORKSPACE);
+    args.extend(["--example", name]);
     if !features.is_empty() {
         args.extend(["--features", &features]);
     }
     cargo(&args, &[])?;
-    // `cargo xtask` itself may be a debug build: the example lies in `release` all the same.
+    // `cargo xtask` itself may be a debug build, but the example is always in `release`.
     let folder = target()?.join("release/examples");
     Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Runs a program with `--json` and reads its answer; what it says on the way goes to the terminal.
+/// Runs a program with `--json` and parses its answer; its progress messages go to the terminal.
 pub(crate) fn json(
     program: &PathBuf,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -96,10 +116,10 @@ pub(crate) fn json(
     if !output.status.success() {
         bail!("the step failed");
     }
-    serde_json::from_slice(&output.stdout).context("the program's answer is no JSON")
+    serde_json::from_slice(&output.stdout).context("the program's answer is not JSON")
 }
 
-/// Runs a program that talks to the terminal itself.
+/// Runs a program whose output goes to the terminal.
 pub(crate) fn run(
     program: &PathBuf,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,

@@ -1,9 +1,11 @@
-//! `cargo xtask regress`: a small pinned run, and the program's own model on the same music, beside a committed
-//! baseline. What moved more than chance moves it between seeds fails, with a table.
+//! `cargo xtask regress`: compares a small pinned run, and the program's own model on the same
+//! music, with a committed baseline. Differences larger than chance between seeds fail, with a
+//! table.
 //!
-//! Both are needed. The run trains, so that it shows a fault in training; but after so few steps it has not learnt
-//! pitch, and can't show that decoding or encoding has gone wrong by little. The program's own model can: it
-//! reconstructs made-up music nearly exactly, with hardly any chance in it.
+//! Both are needed. The run trains a model, so it detects faults in training; but after so few
+//! steps the model has not learned pitch, and can't reveal small faults in decoding or encoding.
+//! The program's own model can: it reconstructs synthetic music nearly exactly, with hardly any
+//! randomness.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,25 +24,28 @@ const BASELINE: &str = "tests/baseline.json";
 const STYLES: &str = "hymn,reel,blues,toccata,fanfare,lullaby,habanera,drift";
 const PIECES: &str = "12";
 const STEPS: &str = "400";
-/// Small batches at a high rate: the model has learnt enough to be hurt by a fault within a minute.
+/// Small batches with a high learning rate: within a minute the model has learned enough to be
+/// affected by a fault.
 const BATCH: &str = "32";
 const LEARNING_RATE: &str = "0.005";
-/// A small weight of the KL term, all of it at once: what it costs then shows in the KL beyond the free bits, which the
-/// preset's slow rise hardly reaches in so few steps.
+/// A small weight of the KL term, in full from the start: its cost then shows in the KL beyond the
+/// free bits, which the preset's slow rise hardly reaches in so few steps.
 const BETA: &str = "0.02";
 const K: &str = "8";
-/// The seed that is compared, and how many seeds tell what is chance.
+/// The seed that is compared, and the number of seeds from which chance is estimated.
 const SEED: u64 = 0;
 const N_SEEDS: u64 = 10;
-/// A figure may lie so many deviations between seeds from their mean: on a machine that rounds differently a run is as
-/// good as another seed, and one more draw beside 10 lies further off once in a thousand (Student's t with 9 degrees
-/// of freedom, 4.78, times `√(1 + 1/10)`)...
+/// Number of standard deviations between seeds that a figure may differ from their mean. On a
+/// machine that rounds differently, a run is equivalent to another seed, and one more sample in
+/// addition to 10 is farther away once in a thousand times (Student's t with 9 degrees of freedom,
+/// 4.78, times `√(1 + 1/10)`)...
 const DEVIATIONS: f64 = 5.0;
-/// ... and at least by so much of its value: another instruction set rounds differently.
+/// ... and at least this fraction of its value: another instruction set rounds differently.
 const LEAST_SHARE: f64 = 0.005;
 
-/// What is compared; all others of the report are for people. Re-encoding, interpolation and membership are not: after so
-/// few steps chance moves them by more than a fault does. The program's own model has them.
+/// The figures that are compared; all others in the report are informative only. Re-encoding,
+/// interpolation and membership are not compared, because after so few steps they vary more by
+/// chance than by a fault. They are compared for the program's own model.
 const FIGURES: [&str; 15] = [
     "reconstruction.forced.accuracy",
     "reconstruction.forced.onset",
@@ -59,10 +64,12 @@ const FIGURES: [&str; 15] = [
     "generation.overlap.mean",
 ];
 
-/// The program's own model, and what of its report is compared, under names that begin so.
+/// The program's own model, and the figures of its report that are compared, under names with this
+/// prefix.
 const OWN_MODEL: &str = "crates/cli/model";
 const OF_OWN: &str = "own_model";
-/// As many components as its mixture has, so that this is what is drawn from, and none fitted to the little music here.
+/// The number of components of its mixture, so that new music is generated from that, and no
+/// mixture is fitted to the small corpus used here.
 const OWN_K: &str = "24";
 const OWN_FIGURES: [&str; 12] = [
     "reconstruction.forced.accuracy",
@@ -84,10 +91,10 @@ pub(crate) struct RegressArgs {
     /// Write a new baseline, from 10 seeds
     #[arg(long, requires = "reason")]
     update: bool,
-    /// Why the baseline changes
+    /// The reason for changing the baseline
     #[arg(long, value_name = "TEXT", requires = "update")]
     reason: Option<String>,
-    /// The program `controlgen` to run [default: its release build, made now]
+    /// The `controlgen` program to run [default: build its release]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -97,9 +104,9 @@ pub(crate) struct RegressArgs {
 struct Baseline {
     format: String,
     version: u32,
-    /// Why it is as it is.
+    /// The reason for its current values.
     reason: String,
-    /// What was run.
+    /// The parameters of the run.
     run: BTreeMap<String, String>,
     figures: BTreeMap<String, Pinned>,
 }
@@ -109,9 +116,9 @@ struct Baseline {
 struct Pinned {
     /// The mean over seeds.
     value: f64,
-    /// How far from it a run may lie.
+    /// Maximum difference from it.
     tolerance: f64,
-    /// The deviation between seeds, of which the tolerance is 5.
+    /// The standard deviation between seeds; the tolerance is 5 times this.
     deviation: f64,
     n_seeds: u64,
 }
@@ -131,9 +138,9 @@ pub(crate) fn run(args: &RegressArgs) -> Result<()> {
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("can't read {}; write one with `--update`", path.display()))?;
     let baseline: Baseline = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no baseline", path.display()))?;
+        .with_context(|| format!("{} is not a baseline", path.display()))?;
     if baseline.run != settings() {
-        bail!("the baseline is of another run; write a new one with `--update --reason TEXT`");
+        bail!("the baseline belongs to another run; write a new one with `--update --reason TEXT`");
     }
     let found = measure(&program, SEED)?;
     let moved = compare(&baseline, &found);
@@ -160,7 +167,7 @@ fn settings() -> BTreeMap<String, String> {
 fn update(program: &PathBuf, path: &Path, reason: String) -> Result<()> {
     let mut runs = Vec::new();
     for seed in SEED..SEED + N_SEEDS {
-        say(&format!("seed {seed}, of {N_SEEDS}"));
+        say(&format!("seed {seed} of {N_SEEDS}"));
         runs.push(measure(program, seed)?);
     }
     let figures = pin(&runs);
@@ -175,7 +182,7 @@ fn update(program: &PathBuf, path: &Path, reason: String) -> Result<()> {
     Ok(())
 }
 
-/// Means over runs, with the tolerances that they give.
+/// Means over runs, and the tolerances computed from them.
 fn pin(runs: &[BTreeMap<String, f64>]) -> BTreeMap<String, Pinned> {
     runs[0]
         .keys()
@@ -201,7 +208,7 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
         arguments.push("--quiet".into());
         process::json(program, arguments)
     };
-    // The music is the same for every seed: what differs is the training and every draw after it.
+    // The music is the same for every seed; training and all random draws after it differ.
     let mut synthesize = args!["corpus", "synthesize", "-o", path("midi"), "--styles", STYLES];
     synthesize.extend(args!["--pieces", PIECES, "--seed", "0"]);
     step(synthesize)?;
@@ -225,7 +232,8 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
     let found = FIGURES.iter().filter_map(|key| Some(((*key).to_owned(), figure(&eval, key)?)));
     let mut figures: BTreeMap<String, f64> = found.collect();
     let own = process::root().join(OWN_MODEL);
-    // What `generate` draws must fall back, too: it does not go through the evaluation's own draws.
+    // The output of `generate` must be re-encoded into its style, too: it does not share code with
+    // the evaluation's own sampling.
     let mut check = args!["style", "list", "--model", &own, "--styles", path("no-styles")];
     check.extend(args!["--check", "40"]);
     let fall_back = step(check)?["fall_back"]["share"].as_f64();
@@ -239,7 +247,7 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
     Ok(figures)
 }
 
-/// Keys of the figures that moved beyond their tolerance, or are gone.
+/// Keys of the figures that differ by more than their tolerance or are missing.
 fn compare(baseline: &Baseline, found: &BTreeMap<String, f64>) -> Vec<String> {
     let stayed = |key: &String, pinned: &Pinned| {
         found.get(key).is_some_and(|value| (value - pinned.value).abs() <= pinned.tolerance)
@@ -278,7 +286,8 @@ mod tests {
     #[test]
     fn tolerances_are_five_deviations_between_seeds() {
         let figures = pin(&[run(0.5, 20.0), run(0.52, 20.0), run(0.54, 20.0)]);
-        // Values 0.50, 0.52, 0.54 deviate by 0.02; the KL does not vary and gets half a percent.
+        // The values 0.50, 0.52, 0.54 have a standard deviation of 0.02; the KL does not vary and
+        // gets half a percent.
         let (accuracy, kl) = (figures["accuracy"], figures["kl"]);
         assert!((accuracy.value - 0.52).abs() < 1e-12 && (accuracy.tolerance - 0.1).abs() < 1e-12);
         assert!((kl.tolerance - 0.1).abs() < 1e-12, "{kl:?}");

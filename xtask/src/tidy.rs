@@ -1,4 +1,7 @@
-//! Rules of the house that no other tool knows.
+//! Rules of this repository that no other tool checks.
+
+mod language;
+mod source;
 
 use std::path::{Path, PathBuf};
 
@@ -6,42 +9,67 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::root;
 
-/// A file holds one thing; longer ones hold two.
+/// Longer files should be split: a file has a single topic.
 const MAX_LINES: usize = 450;
 
-/// Checks every Rust file of the repository.
+/// Checks the Rust files, documents and manifests of the repository.
 pub(crate) fn run() -> Result<()> {
     let problems = problems(&root())?;
     if problems.is_empty() { Ok(()) } else { bail!("tidy:\n{}", problems.join("\n")) }
 }
 
 fn problems(root: &Path) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
-    for folder in ["crates", "xtask", "tests"] {
-        for path in rust_files(&root.join(folder))? {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("can't read {}", path.display()))?;
-            let name = path.strip_prefix(root).unwrap_or(&path).display();
-            problems.extend(file_problems(&text).into_iter().map(|p| format!("{name}: {p}")));
+    let language = language::Language::new()?;
+    let mut files = Vec::new();
+    for folder in ["crates", "docs", "tests", "xtask"].map(|name| root.join(name)) {
+        if folder.exists() {
+            files.extend(files_below(&folder)?);
         }
+    }
+    // Fetched data sets are in folders below these.
+    for folder in [root.to_owned(), root.join("datasets")] {
+        files.extend(entries(&folder)?.into_iter().filter(|path| path.is_file() && is(path, "md")));
+    }
+    let mut problems = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("can't read {}", path.display()))?;
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        let mut of_file = language.problems(name, &text);
+        if is(&path, "rs") {
+            of_file.extend(file_problems(&text));
+        }
+        problems.extend(of_file.into_iter().map(|p| format!("{}: {p}", name.display())));
     }
     problems.extend(manifest_problems(root)?);
     Ok(problems)
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+fn is(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// The sorted entries of a folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = read().with_context(|| format!("can't read {}", folder.display()))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The Rust and Markdown files of a folder and its subfolders, without what is built or installed.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+    for path in entries(folder)? {
+        let is_built = ["target", "node_modules"].iter().any(|name| path.ends_with(name));
+        if path.is_dir() && !is_built {
+            files.extend(files_below(&path)?);
+        } else if path.is_file() && (is(&path, "rs") || is(&path, "md")) {
             files.push(path);
         }
     }
-    files.sort();
     Ok(files)
 }
 
@@ -49,11 +77,12 @@ fn file_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let first = text.lines().find(|line| !line.starts_with("#!")).unwrap_or_default();
     if !first.starts_with("//!") {
-        problems.push("the first line does not say what the file is for (`//! …`)".to_owned());
+        problems.push("the first line must describe the file (`//! …`)".to_owned());
     }
     let n_lines = text.lines().count();
     if n_lines > MAX_LINES {
-        problems.push(format!("{n_lines} lines; {MAX_LINES} are allowed, so make two files"));
+        problems
+            .push(format!("{n_lines} lines; at most {MAX_LINES} are allowed, so split the file"));
     }
     for banned in [concat!("#[", "ignore"), concat!("#[", "should_panic"), concat!("todo", "!(")] {
         if text.contains(banned) {
@@ -63,7 +92,7 @@ fn file_problems(text: &str) -> Vec<String> {
     problems
 }
 
-/// The crates' dependencies point one way only, and all versions stand in the root manifest.
+/// The crates' dependencies point in one direction only, and all versions are in the root manifest.
 fn manifest_problems(root: &Path) -> Result<Vec<String>> {
     let allowed: [(&str, &[&str]); 9] = [
         ("note-seq", &[]),
@@ -92,7 +121,7 @@ fn manifest_problems(root: &Path) -> Result<Vec<String>> {
             let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
             let ours = allowed.iter().any(|(ours, _)| *ours == dependency);
             if ours && !may_know.contains(&dependency) {
-                problems.push(format!("crates/{name} must not know {dependency}"));
+                problems.push(format!("crates/{name} must not depend on {dependency}"));
             }
             if !line.contains("workspace = true") {
                 problems.push(format!("crates/{name}: `{line}` should be inherited"));

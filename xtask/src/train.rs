@@ -1,5 +1,5 @@
-//! `cargo xtask train`: corpus, training, encoding, fitting and samples, each a command of
-//! `controlgen`, and one table of what came of them.
+//! `cargo xtask train`: corpus, training, encoding, fitting and samples, each with a command of
+//! `controlgen`, and one table of the results.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::process::{self, answer, say};
 
-/// Windows drawn of each style to see whether they fall back into it.
+/// Number of windows generated in each style to check whether they are re-encoded into it.
 const CHECKED_WINDOWS: &str = "100";
-/// Pieces written of each of the largest styles.
+/// Number of pieces generated in each of the largest styles.
 const SAMPLES: &str = "4";
 const SAMPLED_STYLES: usize = 3;
 
@@ -36,16 +36,16 @@ pub(crate) struct TrainArgs {
     /// Numbers of styles to choose from
     #[arg(long, default_value = "2..16", value_name = "K|FROM..TO")]
     k: String,
-    /// Go on with a run that was broken off
+    /// Resume a run that was interrupted
     #[arg(long)]
     resume: bool,
-    /// The seed of every draw
+    /// The random seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The program `controlgen` to run [default: its release build, made now]
+    /// The `controlgen` program to run [default: build its release]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// Threads to use [default: all processors]
+    /// Number of threads [default: all processors]
     #[arg(long)]
     threads: Option<u16>,
 }
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     };
     let train = step(train_arguments(args))?;
     if args.resume && path("latents").exists() {
-        // They are of the weights before this run went on.
+        // They were computed with the weights before this run was resumed.
         std::fs::remove_dir_all(path("latents"))
             .with_context(|| format!("can't remove {}", path("latents").display()))?;
     }
@@ -175,7 +175,7 @@ fn table(report: &Value, out: &Path) -> Vec<String> {
     };
     let rows = [
         (
-            "files, of which gave windows",
+            "files, of which used",
             format!("{}, {}", count(&corpus["n_files"]), count(&corpus["n_files_used"])),
         ),
         ("files skipped", if skipped.is_empty() { "none".to_owned() } else { skipped.join(", ") }),
@@ -199,9 +199,9 @@ fn table(report: &Value, out: &Path) -> Vec<String> {
         ("accuracy, teacher-forced", figure(&heldout["teacher_forced_accuracy"], 4)),
         ("accuracy, sampled at T = 1", figure(&heldout["sampled_accuracy"], 4)),
         ("accuracy of the bigram", figure(&baselines["bigram_accuracy"], 4)),
-        ("accuracy of the commonest token", figure(&baselines["most_frequent_accuracy"], 4)),
-        ("reconstruction, nats a window", figure(&heldout["reconstruction_nats"], 2)),
-        ("KL, bits a window", figure(&heldout["kl_bits"], 1)),
+        ("accuracy of the most frequent token", figure(&baselines["most_frequent_accuracy"], 4)),
+        ("reconstruction, nats per window", figure(&heldout["reconstruction_nats"], 2)),
+        ("KL, bits per window", figure(&heldout["kl_bits"], 1)),
         ("active units", count(&train["n_active"])),
         (
             "styles (K by BIC), covariance",
@@ -212,7 +212,7 @@ fn table(report: &Value, out: &Path) -> Vec<String> {
             ),
         ),
         (
-            "falls back into its style, by chance",
+            "re-encoded into its style, by chance",
             format!("{}, {}", figure(&fall_back["share"], 3), figure(&fall_back["chance"], 3)),
         ),
     ];

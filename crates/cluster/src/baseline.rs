@@ -1,4 +1,4 @@
-//! What one machine does without plans, timed: the yardstick of `bench`.
+//! Timed run on one machine without plans: the baseline of `bench`.
 
 use std::time::Instant;
 
@@ -15,10 +15,10 @@ use controlgen::table::{LatentRow, Split, read_latents};
 use gmm::{Samples, StepwiseEm};
 use serde::Serialize;
 
-/// Rows of an E step, as in plans.
+/// Rows per E step, as in the plans.
 const ROWS_PER_BLOCK: usize = 1 << 13;
 
-/// The times.
+/// Stage times and totals of the run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Baseline {
     stages: Vec<StageReport>,
@@ -30,8 +30,8 @@ pub(crate) struct Baseline {
     score: f64,
 }
 
-/// Builds the corpus, encodes it, and fits the mixture by `gmm`'s own EM over blocks, from the start that
-/// plans take.
+/// Builds the corpus, encodes it, and fits the mixture with the stepwise EM of `gmm` over blocks,
+/// from the same start as the plans.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Baseline> {
     let job = Job::open(plan)?;
     let mut stages = Vec::new();
@@ -69,7 +69,7 @@ fn fit(job: &Job) -> anyhow::Result<EmStep> {
     let mut train: Vec<&LatentRow> =
         latents.rows.iter().filter(|row| row.split == Split::Train).collect();
     if train.is_empty() {
-        bail!("no window to learn from");
+        bail!("there are no training windows");
     }
     let chosen = |rows: &[&LatentRow]| -> Vec<f64> {
         let dimensions = |row: &LatentRow| {
@@ -80,7 +80,7 @@ fn fit(job: &Job) -> anyhow::Result<EmStep> {
     let all = chosen(&train);
     train.sort_by_key(|row| row.window_id);
     train.truncate(fit.n_start_windows);
-    let mut step = em::start_of(job, &chosen(&train))?;
+    let mut step = em::initial_step(job, &chosen(&train))?;
     let blocks = all
         .chunks(ROWS_PER_BLOCK * d)
         .map(|rows| Samples::new(rows, rows.len() / d, d))

@@ -1,5 +1,6 @@
-//! `controlgen-cluster bench`: the same corpus on all ways that there are, on this machine: without plans, with
-//! plans in one process, on a scheduler and two executors, and with an executor killed in each stage.
+//! `controlgen-cluster bench`: runs the same corpus in every mode on this machine: without plans,
+//! with plans in one process, on a scheduler with two executors, and with one executor killed in
+//! each stage.
 
 mod compare;
 mod large;
@@ -15,23 +16,23 @@ use cluster::stages::StageReport;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::output::{print, say};
+use crate::output::{print, status};
 use compare::Results;
 use processes::{Cluster, Driver};
 
-/// What is to be measured.
+/// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Folders of MIDI files that the corpus is made of, by repeating and perturbing them
+    /// Folders of MIDI files from which the corpus is made by repeating and perturbing them
     #[arg(default_value = "../shared/data", value_name = "DIR")]
     dirs: Vec<PathBuf>,
-    /// Files to make
+    /// Number of files to make
     #[arg(long, default_value_t = 20_000)]
     files: usize,
     /// The model folder
     #[arg(long, default_value = "crates/cli/model")]
     model: PathBuf,
-    /// Where to work; made files that are there already are used again
+    /// Working folder; files made by an earlier run are reused
     #[arg(long, value_name = "DIR")]
     work: PathBuf,
     /// Components of the mixture
@@ -40,25 +41,25 @@ pub(crate) struct BenchArgs {
     /// Passes of EM
     #[arg(long, default_value_t = 10)]
     passes: usize,
-    /// Parts that each stage's work is cut into
+    /// Number of partitions that each stage is split into
     #[arg(long, default_value_t = 16)]
     partitions: usize,
-    /// Also fit latents of so many MiB and of four times as many, on executors of 64 MiB
+    /// Also fit latents of MIB mebibytes, and of four times that, on executors limited to 64 MiB
     #[arg(long, value_name = "MIB")]
     large: Option<usize>,
-    /// Write the figures as JSON too
+    /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What a driver prints.
+/// Output of a driver process.
 #[derive(Debug, Deserialize)]
 struct Answer {
     stages: Vec<StageReport>,
     peak_memory_bytes: u64,
 }
 
-/// A way's figures.
+/// Figures of one mode.
 struct Row {
     name: &'static str,
     seconds: f64,
@@ -72,8 +73,8 @@ struct Row {
 
 impl Row {
     fn stage(&self, names: &[&str]) -> f64 {
-        let of = |stage: &&StageReport| names.contains(&stage.stage.as_str());
-        self.stages.iter().filter(of).map(|stage| stage.seconds).sum()
+        let is_named = |stage: &&StageReport| names.contains(&stage.stage.as_str());
+        self.stages.iter().filter(is_named).map(|stage| stage.seconds).sum()
     }
 
     fn line(&self, n_files: f64, baseline: f64) -> String {
@@ -105,16 +106,17 @@ impl Row {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let bench = Bench::new(args)?;
     let mut rows = vec![
-        bench.row("one machine, no plans", "baseline", &Way::NoPlans)?,
-        bench.row("plans, one process", "local", &Way::OneProcess)?,
-        bench.row("scheduler, 2 executors", "cluster", &Way::Cluster)?,
+        bench.row("one machine, no plans", "baseline", &Mode::NoPlans)?,
+        bench.row("plans, one process", "local", &Mode::OneProcess)?,
+        bench.row("scheduler, 2 executors", "cluster", &Mode::Cluster)?,
     ];
-    let dying = Way::Dying(rows[2].stages.clone());
+    let dying = Mode::Dying(rows[2].stages.clone());
     rows.push(bench.row("…, one killed in each stage", "killed", &dying)?);
     let n_files = args.files as f64;
     print(
-        "| way | corpus, s | encode, s | fit, s | all, s | files/s | peak MiB, driver / scheduler / \
-         executors | shuffled, MiB | overhead |\n|---|---|---|---|---|---|---|---|---|",
+        "| mode | corpus, s | encode, s | fit, s | all, s | files/s \
+         | peak MiB, driver / scheduler / executors | shuffled, MiB | overhead |\n\
+         |---|---|---|---|---|---|---|---|---|",
     )?;
     for row in &rows {
         print(&row.line(n_files, rows[0].seconds))?;
@@ -131,11 +133,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             "{}: {} windows, {}; latents {}; mixture within {difference:.1e}",
             row.name,
             other.n_windows,
-            if one.windows == other.windows { "the same" } else { "OTHER ONES" },
-            if one.latents == other.latents { "the same bits" } else { "of other bits" },
+            if one.windows == other.windows { "the same" } else { "DIFFERENT" },
+            if one.latents == other.latents { "bit-identical" } else { "not bit-identical" },
         ))?;
-        ensure!(one.windows == other.windows, "`{}` gave other windows", row.name);
-        ensure!(difference <= 1e-9, "`{}` gave another mixture", row.name);
+        ensure!(one.windows == other.windows, "`{}` gave different windows", row.name);
+        ensure!(difference <= 1e-9, "`{}` gave a different mixture", row.name);
     }
     let mut figures = json!({ "rows": rows.iter().map(Row::json).collect::<Vec<_>>() });
     if let Some(mebibytes) = args.large {
@@ -148,21 +150,22 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Stages in the middle of which an executor is killed.
+/// Stages during which an executor is killed.
 const STAGES: [&str; 4] = ["read", "deduplicate", "encode", "fit"];
 
-/// How a corpus is made.
-enum Way {
+/// How the corpus is processed.
+enum Mode {
     NoPlans,
     OneProcess,
     Cluster,
-    /// On a cluster, of which an executor dies in the middle of each stage; these are their lengths.
+    /// On a cluster that loses an executor in the middle of each stage; the reports hold the length
+    /// of each stage.
     Dying(Vec<StageReport>),
 }
 
-impl Way {
-    /// When an executor is to die in a stage that begins now.
-    fn death(&self, stage: &str) -> Option<Instant> {
+impl Mode {
+    /// When to kill an executor in a stage that begins now.
+    fn kill_time(&self, stage: &str) -> Option<Instant> {
         let Self::Dying(lengths) = self else { return None };
         let length = lengths.iter().find(|length| length.stage == stage)?;
         let half = Duration::from_secs_f64(length.seconds / 2.0);
@@ -170,7 +173,7 @@ impl Way {
     }
 }
 
-/// What all ways have in common.
+/// What all modes share.
 struct Bench<'a> {
     args: &'a BenchArgs,
     work: PathBuf,
@@ -181,7 +184,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     fn new(args: &'a BenchArgs) -> Result<Self> {
         std::fs::create_dir_all(&args.work)
-            .with_context(|| format!("can't make {}", args.work.display()))?;
+            .with_context(|| format!("can't create {}", args.work.display()))?;
         let absolute = |path: &Path| {
             std::fs::canonicalize(path).with_context(|| format!("can't find {}", path.display()))
         };
@@ -191,15 +194,15 @@ impl<'a> Bench<'a> {
         Ok(Self { args, work, midi, model })
     }
 
-    /// Writes the plan of a way, whose results go to a folder of its name.
+    /// Writes the plan of a mode; its results go to a folder with the mode's name.
     fn plan(&self, name: &str) -> Result<(PathBuf, PathBuf)> {
         let out = self.work.join(name);
         if out.exists() {
             std::fs::remove_dir_all(&out)?;
         }
         let text = format!(
-            "roots = [\"{}\"]\nout = \"{}\"\nmodel = \"{}\"\npartitions = {}\n[fit]\nn_components = {}\n\
-             max_iter = {}\ntol = 0.0\n",
+            "roots = [\"{}\"]\nout = \"{}\"\nmodel = \"{}\"\npartitions = {}\n\
+             [fit]\nn_components = {}\nmax_iter = {}\ntol = 0.0\n",
             self.midi.display(),
             out.display(),
             self.model.display(),
@@ -212,19 +215,19 @@ impl<'a> Bench<'a> {
         Ok((plan, out))
     }
 
-    /// Measures a way.
-    fn row(&self, title: &'static str, name: &'static str, way: &Way) -> Result<Row> {
-        say(&format!("== {title}"));
+    /// Measures one mode.
+    fn row(&self, title: &'static str, name: &'static str, mode: &Mode) -> Result<Row> {
+        status(&format!("== {title}"));
         let (plan, out) = self.plan(name)?;
         let plan = plan.display().to_string();
-        let mut running = match way {
-            Way::NoPlans | Way::OneProcess => None,
+        let mut running = match mode {
+            Mode::NoPlans | Mode::OneProcess => None,
             _ => Some(Cluster::start(&self.work.join(format!("{name}-cluster")), None)?),
         };
         let url = running.as_ref().map(Cluster::url);
-        let words: Vec<&str> = match (&url, way) {
+        let words: Vec<&str> = match (&url, mode) {
             (Some(url), _) => vec!["run", &plan, "--scheduler", url, "--json"],
-            (None, Way::NoPlans) => vec!["baseline", &plan],
+            (None, Mode::NoPlans) => vec!["baseline", &plan],
             (None, _) => vec!["run", &plan, "--local", "--json"],
         };
         let start = Instant::now();
@@ -234,33 +237,34 @@ impl<'a> Bench<'a> {
         let mut begun: Vec<String> = Vec::new();
         while driver.is_running()? {
             for line in driver.lines() {
-                say(&format!("   {line}"));
+                status(&format!("   {line}"));
                 let Some((stage, rest)) = line.split_once(": ") else { continue };
                 if rest.starts_with("done") {
                     due = None;
                 } else if !begun.iter().any(|before| before == stage) {
                     begun.push(stage.to_owned());
-                    due = way.death(stage).map(|at| (stage.to_owned(), at));
+                    due = mode.kill_time(stage).map(|at| (stage.to_owned(), at));
                 }
             }
             if let Some(running) = &mut running {
-                running.look()?;
+                running.sample()?;
                 if let Some((stage, _)) = due.take_if(|(_, at)| *at <= Instant::now()) {
                     let id = running.kill_one()?;
                     let at = start.elapsed().as_secs_f64();
                     kills.push(format!("killed process {id} in `{stage}`, after {at:.1} s"));
-                    say(&format!("   {}", kills[kills.len() - 1]));
+                    status(&format!("   {}", kills[kills.len() - 1]));
                 }
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let answer: Answer = serde_json::from_str(&driver.finish()?).context("no answer")?;
+        let answer: Answer =
+            serde_json::from_str(&driver.finish()?).context("the driver printed no report")?;
         let seconds = answer.stages.iter().map(|stage| stage.seconds).sum();
         let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let mut peak_mib = vec![mebibytes(answer.peak_memory_bytes)];
         let mut shuffled_mib = None;
         if let Some(running) = &mut running {
-            running.look()?;
+            running.sample()?;
             peak_mib.extend(running.peaks().into_iter().map(mebibytes));
             shuffled_mib = Some(mebibytes(running.shuffled()));
         }

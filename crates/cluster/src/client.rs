@@ -1,8 +1,9 @@
-//! A plan on a scheduler: handed in, waited for, and its rows fetched.
+//! Runs a plan on a scheduler: submits it, waits for it, and fetches its rows.
 //!
-//! Ballista has a client of its own. Ours differs in what it does after a machine died: the scheduler
-//! (55.0) keeps naming the places of rows that the dead machine held beside those where they were made
-//! anew, and Ballista's client asks them all. This one asks the newest place of each part.
+//! Ballista has a client too. This one differs in how it recovers when a machine dies: the
+//! scheduler (55.0) keeps reporting the locations of the rows that the dead machine held, next to
+//! the locations where they were recomputed, and Ballista's client asks all of them. This one asks
+//! only the newest location of each partition.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,22 +29,23 @@ use tonic::transport::Channel;
 
 use crate::codec::ClusterCodec;
 
-/// How often is asked whether a plan is done.
+/// Interval between two status requests.
 const POLL: Duration = Duration::from_millis(50);
-/// Questions in a row that a scheduler may leave without an answer.
-const MAX_SILENT: usize = 5;
-/// The largest message, so that a plan over many files fits.
-pub(crate) const MESSAGE: u32 = 64 << 20;
+/// Consecutive status requests that may go unanswered.
+const MAX_UNANSWERED: usize = 5;
+/// Size limit of a message: large enough for a plan over many files.
+pub(crate) const MAX_MESSAGE_BYTES: u32 = 64 << 20;
 
-/// Why a plan gave no rows.
+/// Why a plan returned no rows.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
-    /// A machine died after its work and before it was asked for the rows: asking again helps.
-    #[error("part {part} lay on {host}, which does not answer: {reason}")]
+    /// A machine died after its work was done and before its rows were fetched; running the plan
+    /// again helps.
+    #[error("the rows of partition {part} were on {host}, which does not answer: {reason}")]
     Lost {
-        /// Which part of the rows.
+        /// The partition.
         part: u32,
-        /// Where it lay.
+        /// Where its rows were.
         host: String,
         /// What went wrong.
         reason: String,
@@ -57,8 +59,8 @@ fn failed(error: impl std::fmt::Display) -> ClientError {
     ClientError::Failed(DataFusionError::Execution(error.to_string()))
 }
 
-/// Runs a plan on the scheduler at `url` and gives its rows, part after part. One that is dropped before
-/// its end calls its job off.
+/// Runs a plan on the scheduler at `url` and returns its rows, partition by partition. Dropping the
+/// future before it completes cancels the job.
 pub(crate) async fn run(
     url: &str,
     plan: Arc<dyn ExecutionPlan>,
@@ -76,7 +78,7 @@ pub(crate) async fn run(
 
 type Scheduler = SchedulerGrpcClient<Channel>;
 
-/// A plan on its way.
+/// A submitted plan.
 struct Job {
     scheduler: Scheduler,
     id: String,
@@ -98,7 +100,7 @@ impl Job {
             settings: settings
                 .map(|entry| KeyValuePair { key: entry.key, value: entry.value })
                 .collect(),
-            // One for all plans: executors keep what they know of files for each session.
+            // One session for all plans: executors cache file metadata per session.
             session_id: context.session_id(),
             operation_id: uuid::Uuid::new_v4().to_string(),
         };
@@ -106,8 +108,8 @@ impl Job {
             create_grpc_client_endpoint(url.to_owned(), Some(&GrpcClientConfig::default()))
                 .map_err(failed)?;
         let mut scheduler = SchedulerGrpcClient::new(endpoint.connect().await.map_err(failed)?)
-            .max_encoding_message_size(MESSAGE as usize)
-            .max_decoding_message_size(MESSAGE as usize);
+            .max_encoding_message_size(MAX_MESSAGE_BYTES as usize)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES as usize);
         let mut request = tonic::Request::new(query);
         version::insert_version_header(request.metadata_mut());
         let answer = scheduler.execute_query(request).await.map_err(failed)?;
@@ -122,33 +124,34 @@ impl Job {
                 Ok(Self { scheduler, id: job.job_id, is_over: false })
             }
             Some(execute_query_result::Result::Failure(error)) => {
-                Err(failed(format!("the scheduler refuses the plan: {error:?}")))
+                Err(failed(format!("the scheduler rejected the plan: {error:?}")))
             }
-            None => Err(failed("the scheduler gave no answer")),
+            None => Err(failed("the scheduler did not answer")),
         }
     }
 
-    /// Waits for its end; gives the places of the rows, in the order in which they were made.
+    /// Waits for the job to end and returns the locations of the rows, in the order in which they
+    /// were computed.
     async fn wait(&mut self) -> Result<Vec<PartitionLocation>, ClientError> {
-        let mut n_silent = 0;
+        let mut n_unanswered = 0;
         loop {
             let question = GetJobStatusParams { job_id: self.id.clone() };
             let status = match self.scheduler.get_job_status(question).await {
                 Ok(answer) => answer.into_inner().status.and_then(|status| status.status),
-                Err(error) if n_silent < MAX_SILENT => {
-                    n_silent += 1;
-                    tracing::warn!("the scheduler gave no answer, asking again: {error}");
+                Err(error) if n_unanswered < MAX_UNANSWERED => {
+                    n_unanswered += 1;
+                    tracing::warn!("the scheduler did not answer, asking again: {error}");
                     tokio::time::sleep(20 * POLL).await;
                     continue;
                 }
                 Err(error) => return Err(failed(error)),
             };
-            n_silent = 0;
+            n_unanswered = 0;
             match status {
                 Some(job_status::Status::Successful(job)) => return Ok(job.partition_location),
                 Some(job_status::Status::Failed(job)) => {
                     self.is_over = true;
-                    return Err(failed(format!("Job {} failed: {}", self.id, job.error)));
+                    return Err(failed(format!("job {} failed: {}", self.id, job.error)));
                 }
                 Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) | None => {
                     tokio::time::sleep(POLL).await;
@@ -163,7 +166,7 @@ impl Drop for Job {
         if self.is_over {
             return;
         }
-        // Nobody will fetch what it makes.
+        // Nobody will fetch its results.
         let (mut scheduler, job_id) = (self.scheduler.clone(), std::mem::take(&mut self.id));
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { scheduler.cancel_job(CancelJobParams { job_id }).await });
@@ -171,7 +174,7 @@ impl Drop for Job {
     }
 }
 
-/// The newest place of each part: those before lay on machines that died.
+/// The newest location of each partition: the earlier ones were on machines that died.
 fn newest(places: Vec<PartitionLocation>) -> BTreeMap<u32, PartitionLocation> {
     places
         .into_iter()
@@ -179,11 +182,11 @@ fn newest(places: Vec<PartitionLocation>) -> BTreeMap<u32, PartitionLocation> {
         .collect()
 }
 
-/// The rows at a place.
+/// Fetches the rows at a location.
 async fn fetch(part: u32, place: PartitionLocation) -> Result<Vec<RecordBatch>, ClientError> {
     let layout = place.layout();
     let (Some(executor), Some(id)) = (place.executor_meta, place.partition_id) else {
-        return Err(failed("the scheduler names no place of the rows"));
+        return Err(failed("the scheduler returned no location of the rows"));
     };
     let address = format!("{}:{}", executor.host, executor.port);
     let lost = |error: &dyn std::fmt::Display| ClientError::Lost {
@@ -197,7 +200,7 @@ async fn fetch(part: u32, place: PartitionLocation) -> Result<Vec<RecordBatch>, 
     let mut client = BallistaClient::try_new(
         &executor.host,
         port,
-        MESSAGE as usize,
+        MAX_MESSAGE_BYTES as usize,
         false,
         None,
         io_retries_times,

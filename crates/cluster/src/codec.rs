@@ -1,4 +1,5 @@
-//! How our operators travel: their JSON, with a mark before it; Ballista's own operators as Ballista does it.
+//! How our operators are serialized: as JSON after a prefix. Ballista's operators use Ballista's
+//! codec.
 
 use std::sync::Arc;
 
@@ -10,11 +11,11 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 
 use crate::operators::OperatorExec;
 
-/// What our operators' bytes begin with. No message of Ballista's can: its first byte would be a field of the
-/// reserved wire type 7.
-const MARK: &[u8] = b"\x0fcontrolgen\0";
+/// Prefix of the bytes of our operators. No message of Ballista's can begin with it: its first byte
+/// would be a field of the reserved wire type 7.
+const PREFIX: &[u8] = b"\x0fcontrolgen\0";
 
-/// The codec of client, scheduler and executors.
+/// The codec used by the client, the scheduler and the executors.
 #[derive(Debug, Default)]
 pub struct ClusterCodec {
     ballista: BallistaPhysicalExtensionCodec,
@@ -28,7 +29,7 @@ impl PhysicalExtensionCodec for ClusterCodec {
         ctx: &TaskContext,
         proto_converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(bytes) = buf.strip_prefix(MARK) else {
+        let Some(bytes) = buf.strip_prefix(PREFIX) else {
             return self.ballista.try_decode(buf, inputs, ctx, proto_converter);
         };
         let operator = serde_json::from_slice(bytes)
@@ -48,7 +49,7 @@ impl PhysicalExtensionCodec for ClusterCodec {
         let Some(ours) = node.downcast_ref::<OperatorExec>() else {
             return self.ballista.try_encode(node, buf, proto_converter);
         };
-        buf.extend_from_slice(MARK);
+        buf.extend_from_slice(PREFIX);
         serde_json::to_writer(buf, ours.operator())
             .map_err(|error| DataFusionError::External(Box::new(error)))
     }

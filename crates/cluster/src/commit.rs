@@ -1,4 +1,5 @@
-//! From what tasks wrote to a folder of results: the shards that came back get their names, all else goes.
+//! Turns the output of tasks into a results folder: the shards named in answers get their final
+//! names, everything else is removed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +7,10 @@ use controlgen::artifact::{ArtifactError, io};
 
 use crate::operators::Written;
 
-/// A folder that tasks write into, emptied of what an earlier run left.
+/// Creates a folder for tasks to write into, without leftovers of an earlier run.
 ///
 /// # Errors
-/// Where it can't be emptied or made.
+/// If it can't be emptied or created.
 pub fn stage(folder: &Path) -> Result<(), ArtifactError> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(io("remove", folder))?;
@@ -17,11 +18,12 @@ pub fn stage(folder: &Path) -> Result<(), ArtifactError> {
     std::fs::create_dir_all(folder).map_err(io("create the folder", folder))
 }
 
-/// Makes the folder `target` of what tasks wrote into `staged`: shards `NAME-00000.parquet` and so on, in the
-/// order of their first windows, and what `fill` adds. It is there whole or not at all.
+/// Creates the folder `target` from what tasks wrote into `staged`: shards `NAME-00000.parquet` and
+/// so on, in the order of their first windows, and whatever `fill` adds. The folder appears
+/// complete or not at all.
 ///
 /// # Errors
-/// Where a shard is not there any more, or something can't be written.
+/// If a shard is missing, or something can't be written.
 pub fn commit(
     mut written: Vec<Written>,
     name: &str,
@@ -42,7 +44,7 @@ pub fn commit(
     }
     fill(&whole)?;
     std::fs::rename(&whole, target).map_err(io("write", target))?;
-    // What nobody named is in nobody's way.
+    // Only shards that no answer names are left here.
     let _ = std::fs::remove_dir_all(staged);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! EM over a table of latents: one plan a pass, the M step between them here.
+//! EM over a table of latents: each pass is a plan, and the M step between passes runs here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use datafusion::prelude::{ident, lit};
 use gmm::{ModelError, Samples, SamplesError, SufficientStats};
 use thiserror::Error;
 
-use crate::functions::{gmm_stats, stats_of};
+use crate::functions::{decode_stats, gmm_stats};
 use crate::plan::Job;
 use crate::session::Runner;
 use crate::shared::{EmStep, StepSpec};
-use crate::stages::{Say, table};
+use crate::stages::{StatusCallback, table};
 
-/// Why no mixture was fitted. The steps made stay, and the same run goes on from the last one.
+/// Why no mixture was fitted. Completed steps are kept, and the same run resumes from the last one.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FitError {
-    /// A pass failed, in the words of the task that did.
+    /// A pass failed; the source is the error of the failed task.
     #[error("the stage `fit` failed")]
     Pass(#[source] Box<DataFusionError>),
-    /// There is no window to learn from.
-    #[error("no window to learn from; lower `corpus.heldout`")]
+    /// There are no training windows.
+    #[error("there are no training windows; lower `corpus.heldout`")]
     NoWindows,
-    /// The windows of the start are none.
+    /// The windows for the start are empty.
     #[error(transparent)]
     Samples(#[from] SamplesError),
-    /// The start can't be found.
-    #[error("no start for the mixture")]
+    /// No start was found.
+    #[error("no initial mixture was found")]
     Start(#[from] gmm::FitError),
     /// The M step failed.
     #[error(transparent)]
@@ -54,24 +54,28 @@ fn path(job: &Job, iteration: usize) -> PathBuf {
     job.fit().join(format!("step-{iteration:05}.json"))
 }
 
-/// The last step that was made.
+/// The last completed step.
 ///
 /// # Errors
-/// Where it can't be read.
+/// If it can't be read.
 pub fn last(job: &Job) -> Result<Option<EmStep>, ArtifactError> {
     let found = (0..=job.plan.fit.max_iter).rev().map(|at| path(job, at)).find(|p| p.exists());
     found.map(|path| EmStep::load(&path)).transpose()
 }
 
-/// Whether a step is the last: the next would add less than `tol`, or was not asked for.
+/// Whether a step is the last one: `max_iter` is reached, or the last pass gained less than `tol`.
 fn is_done(job: &Job, before: Option<f64>, step: &EmStep) -> bool {
     let fit = &job.plan.fit;
     step.iteration >= fit.max_iter
         || before.zip(step.score).is_some_and(|(before, score)| (score - before).abs() < fit.tol)
 }
 
-/// Fits the mixture, from the last step if there is one.
-pub(crate) async fn fit(job: &Job, runner: &Runner, say: Say<'_>) -> Result<EmStep, FitError> {
+/// Fits the mixture, resuming from the last completed step if there is one.
+pub(crate) async fn fit(
+    job: &Job,
+    runner: &Runner,
+    report: StatusCallback<'_>,
+) -> Result<EmStep, FitError> {
     let mut step = if let Some(step) = last(job)? {
         step
     } else {
@@ -88,7 +92,7 @@ pub(crate) async fn fit(job: &Job, runner: &Runner, say: Say<'_>) -> Result<EmSt
         let next = next(job.plan.fit.reg_covar, &step, &stats)?;
         next.save(&path(job, next.iteration))?;
         let score = next.score.unwrap_or(f64::NAN);
-        say(&format!("fit: pass {}, {score:.4} nats a window", next.iteration));
+        report(&format!("fit: pass {}, {score:.4} nats per window", next.iteration));
         before = step.score;
         step = next;
     }
@@ -98,7 +102,7 @@ pub(crate) async fn fit(job: &Job, runner: &Runner, say: Say<'_>) -> Result<EmSt
 /// The M step.
 ///
 /// # Errors
-/// As [`SufficientStats::maximise`].
+/// See [`SufficientStats::maximise`].
 pub fn next(reg_covar: f64, step: &EmStep, stats: &SufficientStats) -> Result<EmStep, ModelError> {
     Ok(EmStep {
         iteration: step.iteration + 1,
@@ -115,7 +119,7 @@ async fn pass(
     runner: &Runner,
     step: &EmStep,
 ) -> Result<Option<SufficientStats>, FitError> {
-    let spec = StepSpec::of(&path(job, step.iteration))?;
+    let spec = StepSpec::from_file(&path(job, step.iteration))?;
     let spec = serde_json::to_string(&spec).expect("plain values");
     let rows = runner
         .collect(async || {
@@ -132,11 +136,11 @@ async fn pass(
     let Some(stats) = column.and_then(|column| column.as_binary_opt::<i32>()) else {
         return Ok(exec_err!("`gmm_stats` gives bytes")?);
     };
-    Ok(if stats.is_null(0) { None } else { Some(stats_of(stats.value(0))?) })
+    Ok(if stats.is_null(0) { None } else { Some(decode_stats(stats.value(0))?) })
 }
 
-/// The first mixture: the best of some starts on the windows of the smallest hashes, which are as good as
-/// drawn at random, and the same ones whatever order the table is in.
+/// The initial mixture: the best of several starts on the windows with the smallest hashes. These
+/// are as good as a random draw, and are the same windows whatever the order of the table.
 async fn start(job: &Job, runner: &Runner) -> Result<EmStep, FitError> {
     let n = job.plan.fit.n_start_windows;
     let n_train = CorpusReport::load(&job.corpus().join("report.json"))?.n_train;
@@ -147,23 +151,25 @@ async fn start(job: &Job, runner: &Runner) -> Result<EmStep, FitError> {
             if values.len() / job.active_dimensions.len() >= n {
                 values
             } else {
-                // The hashes lie otherwise than hashes do.
+                // The hashes are not uniform.
                 smallest(job, runner, None).await?
             }
         }
     };
-    start_of(job, &values)
+    initial_step(job, &values)
 }
 
-/// A bound below which there are at least `n` of `n_train` hashes, all but surely, and few more: so that parts
-/// hand over what is needed, rather than `n` rows each. None where all may be needed.
+/// A bound below which at least `n` of `n_train` hashes lie, almost surely, and not many more, so
+/// that partitions send only the rows that are needed instead of `n` rows each. Returns `None` if
+/// all rows may be needed.
 fn hash_below(n: usize, n_train: usize) -> Option<u64> {
-    // How many lie below a bound is binomial: five standard deviations more, and some for the least of numbers.
+    // The number of hashes below a bound is binomial: allow five standard deviations more, plus
+    // some for small `n`.
     let n = (n + 5 * n.isqrt() + 64) as u128;
     (n < n_train as u128).then(|| u64::try_from((n << 64) / n_train as u128).unwrap_or(u64::MAX))
 }
 
-/// The active dimensions of the windows of the smallest hashes, of those below a bound if there is one.
+/// The active dimensions of the windows with the smallest hashes, below `bound` if one is given.
 async fn smallest(
     job: &Job,
     runner: &Runner,
@@ -185,14 +191,14 @@ async fn smallest(
             Ok(plan)
         })
         .await?;
-    chosen(&rows, job)
+    active_values(&rows, job)
 }
 
-/// The first mixture, of its windows' active dimensions.
+/// The initial mixture, fitted to active dimensions `values` (rows of windows).
 ///
 /// # Errors
-/// Where there are too few.
-pub fn start_of(job: &Job, values: &[f64]) -> Result<EmStep, FitError> {
+/// If there are too few windows.
+pub fn initial_step(job: &Job, values: &[f64]) -> Result<EmStep, FitError> {
     let d = job.active_dimensions.len();
     if values.is_empty() {
         return Err(FitError::NoWindows);
@@ -203,8 +209,8 @@ pub fn start_of(job: &Job, values: &[f64]) -> Result<EmStep, FitError> {
     Ok(EmStep { iteration: 0, score: None, n_samples: 0.0, dimensions, mixture })
 }
 
-/// The active dimensions of latents, row after row.
-fn chosen(rows: &[RecordBatch], job: &Job) -> Result<Vec<f64>, DataFusionError> {
+/// The active dimensions of the latents, row by row.
+fn active_values(rows: &[RecordBatch], job: &Job) -> Result<Vec<f64>, DataFusionError> {
     let mut values = Vec::new();
     for batch in rows {
         let list = batch.column_by_name("mu").and_then(|column| column.as_fixed_size_list_opt());
@@ -228,7 +234,7 @@ mod tests {
         assert_eq!(hash_below(100, 150), None);
         let (n, n_train) = (1_000, 100_000);
         let bound = hash_below(n, n_train).unwrap();
-        // Hashes as they are: those of numbers.
+        // Realistic hashes: those of consecutive numbers.
         let below = (0..n_train as u64)
             .map(|i| blake3::hash(&i.to_le_bytes()))
             .map(|hash| u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap()))

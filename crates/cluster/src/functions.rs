@@ -1,4 +1,5 @@
-//! The functions that our plans call, known by name to client, scheduler and executors.
+//! The functions that our plans call, registered by name with the client, the scheduler and the
+//! executors.
 
 mod encode;
 mod first;
@@ -10,7 +11,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub use encode::EncodeWindows;
 pub use first::FirstWindows;
-pub use stats::{GmmStats, stats_of};
+pub use stats::{GmmStats, decode_stats};
 
 /// `encode_windows(tokens, model)`.
 pub fn encode_windows() -> Arc<ScalarUDF> {

@@ -1,24 +1,27 @@
 //! Corpus, latents and mixture on many machines.
 //!
-//! What one machine does in four commands is here a run of plans on DataFusion, in this process or on a
-//! Ballista cluster; a queue of our own there is none. The operators are the functions that the one-machine
-//! path calls:
+//! What one machine does in four commands is here a sequence of plans on DataFusion, run in this
+//! process or on a Ballista cluster; there is no custom queue. The operators are the functions that
+//! the one-machine path calls:
 //!
-//! | stage | plan | whose function |
+//! | stage | plan | implemented by |
 //! |---|---|---|
-//! | read | numbers of chunks → `ReadFiles` | `controlgen::corpus::steps::Steps::read` |
-//! | deduplicate | numbers of chunks → `midi_windows` → group by 128-bit hash, `first_windows` → shards | `Steps::windows`, the writers of `controlgen::table` |
-//! | encode | Parquet of windows → `encode_windows(tokens, model)` → shards | `controlgen::encode::encode_tokens` |
-//! | fit | Parquet of latents → `gmm_stats(window_id, mu, step)`, a plan a pass | `gmm::SufficientStats` |
+//! | read | chunk numbers → `ReadFiles` | `controlgen::corpus::steps::Steps::read` |
+//! | deduplicate | chunk numbers → windows → `first_windows` per hash → shards | `Steps::windows` |
+//! | encode | windows → `encode_windows(tokens, model)` → shards | `controlgen::encode` |
+//! | fit | latents → `gmm_stats(window_id, mu, step)`, one plan per pass | `gmm::SufficientStats` |
 //!
-//! Between the first two, one place finds out which files belong together (`Steps::group`). The grouping by
-//! hash is the only shuffle; all else is maps, and an aggregate whose partial states are small.
+//! Tables are Parquet files, written by the writers of `controlgen::table`; windows are grouped by
+//! a 128-bit hash. Between the first two stages, one process finds out which files belong together
+//! (`Steps::group`). Grouping by hash is the only shuffle; everything else is a map, or an
+//! aggregate with small partial states.
 //!
-//! **Architecture invariants.** Plans are made by the client and travel as physical plans: the scheduler needs
-//! to know our codec and functions, not our tables. Every leaf of a plan is one that Ballista can cut up
-//! (numbers in memory, or Parquet files), since it gives each task the whole of any other. No operator knows
-//! which partition it is. Nothing is half-written: files and folders get their names when they are whole, and
-//! shards count only once they were named in an answer.
+//! **Architecture invariants.** The client makes the plans and sends them as physical plans: the
+//! scheduler needs to know our codec and functions, but not our tables. Every leaf of a plan is one
+//! that Ballista can split (numbers in memory, or Parquet files), since it gives each task the
+//! whole of any other leaf. No operator knows which partition it is. Nothing is half written: files
+//! and folders get their names when they are complete, and shards count only once an answer names
+//! them.
 
 mod client;
 pub mod codec;

@@ -1,4 +1,4 @@
-//! The program `controlgen-cluster`: runs plans, and is scheduler and executor of a cluster.
+//! The program `controlgen-cluster`: runs plans, and serves as scheduler and executor of a cluster.
 
 mod baseline;
 mod bench;
@@ -17,7 +17,7 @@ use cluster::stages;
 
 use bench::BenchArgs;
 
-/// Encoding fills and drops large buffers; the system's allocator would fetch them anew each time.
+/// Encoding allocates and frees large buffers; the system allocator would map them again each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -31,16 +31,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a plan, or go on with it
+    /// Run a plan, or resume it
     Run(RunArgs),
-    /// Hand out work to executors
+    /// Distribute work to executors
     Scheduler(SchedulerArgs),
-    /// Do work that a scheduler hands out
+    /// Do the work that a scheduler distributes
     Executor(ExecutorArgs),
-    /// Run a plan's steps as one machine does without plans, for comparison
+    /// Run the stages of a plan on one machine without plans, for comparison
     #[command(hide = true)]
     Baseline(BaselineArgs),
-    /// Measure all ways on this machine, with and without executors that die
+    /// Measure all modes on this machine, with and without failing executors
     Bench(BenchArgs),
 }
 
@@ -51,10 +51,10 @@ struct RunArgs {
     /// Run in this process
     #[arg(long, conflicts_with = "scheduler", required_unless_present = "scheduler")]
     local: bool,
-    /// Run on the cluster of this scheduler, such as `http://10.0.0.1:50050`
+    /// Run on the cluster of this scheduler, for example `http://10.0.0.1:50050`
     #[arg(long, value_name = "URL")]
     scheduler: Option<String>,
-    /// Seconds to wait for scheduler and executors
+    /// Seconds to wait for the scheduler and its executors
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     wait: u64,
     /// Threads to use in this process [default: all processors]
@@ -67,10 +67,10 @@ struct RunArgs {
 
 #[derive(Debug, Args)]
 struct SchedulerArgs {
-    /// The address to listen on; `0.0.0.0` for other machines too, in a network that is trusted
+    /// The address to listen on; `0.0.0.0` to accept other machines, in a trusted network only
     #[arg(long, default_value = "127.0.0.1")]
     bind: String,
-    /// What executors call this machine
+    /// The name or address under which executors reach this machine
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
     /// The port to listen on
@@ -80,25 +80,25 @@ struct SchedulerArgs {
 
 #[derive(Debug, Args)]
 struct ExecutorArgs {
-    /// The scheduler, such as `10.0.0.1:50050`
+    /// The scheduler, for example `10.0.0.1:50050`
     #[arg(long, default_value = "127.0.0.1:50050", value_name = "HOST:PORT")]
     scheduler: String,
-    /// The address to listen on; `0.0.0.0` for other machines too, in a network that is trusted
+    /// The address to listen on; `0.0.0.0` to accept other machines, in a trusted network only
     #[arg(long, default_value = "127.0.0.1")]
     bind: String,
-    /// What others call this machine [default: its address]
+    /// The name or address under which others reach this machine [default: its address]
     #[arg(long)]
     host: Option<String>,
-    /// The port that others fetch shuffled rows from
+    /// The port from which others fetch shuffled rows
     #[arg(long, default_value_t = 50051)]
     port: u16,
-    /// Partitions to work on at the same time [default: all processors]
+    /// Partitions to process at the same time [default: all processors]
     #[arg(long, value_name = "N")]
     vcores: Option<usize>,
-    /// MiB that rows may take before they go to disk [default: 70 % of all memory]
+    /// Memory for rows, in MiB, before they spill to disk [default: 70 % of all memory]
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
-    /// Where shuffled rows lie [default: a temporary folder]
+    /// Where to store shuffled rows [default: a temporary folder]
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
 }
@@ -109,7 +109,7 @@ struct BaselineArgs {
 }
 
 fn main() -> ExitCode {
-    // A wrong use ends here, with exit code 2.
+    // Usage errors exit here, with code 2.
     let cli = Cli::parse();
     output::init_logging();
     match run(cli) {
@@ -155,23 +155,23 @@ async fn run_plan(args: &RunArgs) -> anyhow::Result<()> {
         if args.scheduler.is_some() {
             let _ = tokio::signal::ctrl_c().await;
         } else {
-            // What this process works on itself ends with it, at once; a handler would wait for it.
+            // Work in this process ends immediately with the process; a handler would delay it.
             std::future::pending::<()>().await;
         }
     };
     let report = tokio::select! {
-        report = stages::run(&plan, &runner, &output::say) => report?,
+        report = stages::run(&plan, &runner, &output::status) => report?,
         () = stop => {
-            // Time to call off what executors still have.
+            // Leaves time to cancel the jobs that executors still have.
             tokio::time::sleep(Duration::from_millis(500)).await;
-            anyhow::bail!("stopped; the same command goes on from what is finished");
+            anyhow::bail!("stopped; run the same command again to resume");
         }
     };
     if args.json {
         return output::json(&report);
     }
     output::print(&format!(
-        "{} files, {} windows, {} held out, {} repetitions; {} passes, {:.4} nats a window",
+        "{} files, {} windows, {} held out, {} repetitions; {} passes, {:.4} nats per window",
         report.n_files,
         report.n_train,
         report.n_heldout,
@@ -180,16 +180,17 @@ async fn run_plan(args: &RunArgs) -> anyhow::Result<()> {
         report.score,
     ))?;
     for reason in &report.reasons {
-        output::print(&format!("  without a window: {reason}"))?;
+        output::print(&format!("    without windows: {reason}"))?;
     }
     Ok(())
 }
 
 fn executor_options(args: ExecutorArgs, n_processors: usize) -> anyhow::Result<ExecutorOptions> {
     let address = args.scheduler.trim_start_matches("http://").trim_end_matches('/');
-    let (scheduler_host, port) =
-        address.rsplit_once(':').with_context(|| format!("`{address}` names no port"))?;
-    let scheduler_port = port.parse().with_context(|| format!("`{port}` is no port"))?;
+    let (scheduler_host, port) = address
+        .rsplit_once(':')
+        .with_context(|| format!("`{address}` has no port; expected HOST:PORT"))?;
+    let scheduler_port = port.parse().with_context(|| format!("`{port}` is not a port number"))?;
     Ok(ExecutorOptions {
         scheduler_host: scheduler_host.to_owned(),
         scheduler_port,
@@ -202,17 +203,18 @@ fn executor_options(args: ExecutorArgs, n_processors: usize) -> anyhow::Result<E
     })
 }
 
-/// Threads of matrix products and E steps.
+/// Sets the threads for matrix products and E steps.
 fn threads(n: usize) -> anyhow::Result<()> {
     Ok(rayon::ThreadPoolBuilder::new().num_threads(n).build_global()?)
 }
 
-/// The runtime of plans; two threads more than work, so that signs of life are given meanwhile.
+/// The runtime that runs plans; it has two more threads than workers, so that heartbeats continue
+/// during work.
 fn runtime(n_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(n_threads + 2)
         .enable_all()
-        // Plans are decoded by recursion.
+        // Plans are decoded recursively.
         .thread_stack_size(8 << 20)
         .build()
         .context("can't start a runtime")

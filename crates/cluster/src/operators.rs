@@ -1,9 +1,9 @@
-//! Our operators in DataFusion's plans: each takes the rows of a partition and gives others.
+//! Our operators in DataFusion plans: each turns the rows of a partition into other rows.
 //!
-//! They never look at a partition's number, since an executor's plan holds only the partitions that it was
-//! given: all that an operator needs is in its rows and in itself. What they do to files can be done again:
-//! a part has the same content whoever wrote it, and a shard counts only once the rows that name it have
-//! come back.
+//! Operators never look at the partition number, since an executor's plan holds only the partitions
+//! assigned to it: everything an operator needs is in its rows and in the operator itself. Their
+//! effects on files are repeatable: a part has the same content whoever wrote it, and a shard
+//! counts only once the rows that name it have been returned.
 
 mod sink;
 mod source;
@@ -28,29 +28,31 @@ use serde::{Deserialize, Serialize};
 pub use sink::{Written, written};
 pub use source::{ChunkTable, chunks_exec};
 
-/// What is done to the rows of a partition.
+/// An operation on the rows of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operator {
-    /// Numbers of chunks in; reads their files and leaves parts in the work folder; how many were read out.
+    /// Takes chunk numbers, reads their files, leaves parts in the work folder, and returns the
+    /// number of chunks read.
     ReadFiles {
-        /// The folder of results.
+        /// The results folder.
         out: PathBuf,
     },
-    /// `midi_windows`: numbers of chunks that have been read in, their windows out.
+    /// `midi_windows`: takes numbers of chunks that have been read and returns their windows.
     MidiWindows {
-        /// The folder of results.
+        /// The results folder.
         out: PathBuf,
     },
-    /// Groups of windows that are the same in; writes those that stay to shards; their names out.
+    /// Takes groups of identical windows, writes the kept ones to shards, and returns the names of
+    /// the shards.
     WriteWindows {
-        /// Where the shards go.
+        /// Folder for the shards.
         folder: PathBuf,
         /// The kind of window.
         kind: String,
     },
-    /// Windows with posteriors in; writes them to shards; their names out.
+    /// Takes windows with posteriors, writes them to shards, and returns the names of the shards.
     WriteLatents {
-        /// Where the shards go.
+        /// Folder for the shards.
         folder: PathBuf,
         /// Dimensions of the latent space.
         z_size: usize,
@@ -58,7 +60,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// The columns of what comes out.
+    /// The columns of the output.
     fn schema(&self) -> SchemaRef {
         let columns = match self {
             Self::ReadFiles { .. } => vec![Field::new("n_chunks", DataType::UInt64, false)],
@@ -94,7 +96,7 @@ pub struct OperatorExec {
 }
 
 impl OperatorExec {
-    /// The operator over `input`.
+    /// Applies the operator to `input`.
     pub fn new(operator: Operator, input: Arc<dyn ExecutionPlan>) -> Self {
         let n_partitions = input.output_partitioning().partition_count();
         let properties = PlanProperties::new(
@@ -131,7 +133,7 @@ impl ExecutionPlan for OperatorExec {
         vec![&self.input]
     }
 
-    /// Nothing is gained by cutting the rows up further: they are few, and each is much work.
+    /// Splitting the rows further gains nothing: they are few, and each is a lot of work.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
@@ -174,7 +176,8 @@ impl ExecutionPlan for OperatorExec {
     }
 }
 
-/// An error of ours in DataFusion's, with its causes in its text: only the text reaches other machines.
+/// Converts one of our errors to DataFusion's, with its causes in the text: only the text reaches
+/// other machines.
 pub(crate) fn external(error: impl std::error::Error) -> DataFusionError {
     DataFusionError::Execution(with_causes(&error))
 }

@@ -1,4 +1,4 @@
-//! All that is printed: results to standard output, the rest to standard error.
+//! All printing: results go to standard output, everything else to standard error.
 
 use std::io::{IsTerminal, Write};
 
@@ -10,7 +10,7 @@ pub(crate) fn print(line: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
-/// Prints a result as JSON, with the most memory that this process held.
+/// Prints a result as JSON, with the peak memory of this process.
 pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     let mut value = serde_json::to_value(value)?;
     if let (Some(object), Some(bytes)) = (value.as_object_mut(), peak_memory_bytes("self")) {
@@ -19,17 +19,17 @@ pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     print(&value.to_string())
 }
 
-/// Says what goes on.
-pub(crate) fn say(line: &str) {
+/// Prints a status line.
+pub(crate) fn status(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Prints an error with its causes on one line.
+/// Prints an error and its causes on one line.
 pub(crate) fn error(error: &anyhow::Error) {
-    say(&format!("error: {error:#}"));
+    status(&format!("error: {error:#}"));
 }
 
-/// The most memory that a process held, from Linux's `/proc`; none on other systems.
+/// The peak memory of a process, from Linux's `/proc`; `None` on other systems.
 pub(crate) fn peak_memory_bytes(process: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -37,7 +37,7 @@ pub(crate) fn peak_memory_bytes(process: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Sends log lines to standard error: warnings and errors, or what `RUST_LOG` says.
+/// Sends log lines to standard error: warnings and errors, or whatever `RUST_LOG` selects.
 pub(crate) fn init_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()

@@ -1,4 +1,5 @@
-//! What is to be done: a TOML file that a user writes, and the folder that results lie in.
+//! The description of a run: a TOML file written by the user, and the job stored in the results
+//! folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,29 +12,33 @@ use gmm::{CovarianceType, GmmParams};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// From MIDI files to a mixture. Every path must be the same one on all machines, and `out` on a file
-/// system that they share.
+/// A plan from MIDI files to a mixture. All paths must be the same on all machines, and `out` must
+/// be on a file system that they share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Folders to search for MIDI files and archives of them.
-    #[serde(default)]
+    #[serde(default, with = "controlgen::path_text::list")]
     pub roots: Vec<PathBuf>,
-    /// Places in object stores to search for MIDI files, such as `s3://bucket/midi`.
+    /// Object store locations to search for MIDI files, for example `s3://bucket/midi`.
     #[serde(default)]
     pub stores: Vec<String>,
-    /// The folder of results: corpus, latents, mixture.
+    /// The results folder: corpus, latents, mixture.
+    #[serde(with = "controlgen::path_text")]
     pub out: PathBuf,
-    /// The model folder that encodes; its kind is that of the windows. Unlike the others, a relative path is
-    /// one below the folder that each process was started in, as a copy on each machine may be.
+    /// The folder of the model that encodes; the kind of its windows is the kind of all windows.
+    /// Unlike the other paths, a relative path is resolved against the working directory of each
+    /// process, so each machine may have a copy.
+    #[serde(with = "controlgen::path_text")]
     pub model: PathBuf,
-    /// What runs it.
+    /// The device that runs the model.
     #[serde(default = "flex")]
     pub device: String,
-    /// Parts that each stage's work is cut into: several times the cores of all machines.
+    /// Number of partitions that each stage is split into: several times the number of cores of all
+    /// machines.
     #[serde(default = "sixteen")]
     pub partitions: usize,
-    /// How windows are made.
+    /// How windows are extracted.
     #[serde(default)]
     pub corpus: CorpusPlan,
     /// How the mixture is fitted.
@@ -41,37 +46,37 @@ pub struct Plan {
     pub fit: FitPlan,
 }
 
-/// How windows are made; see [`CorpusOptions`].
+/// How windows are extracted; see [`CorpusOptions`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorpusPlan {
-    /// Share of the groups that is held out.
+    /// Fraction of the groups that is held out.
     pub heldout: f64,
-    /// What files belong together.
+    /// Which files belong together.
     pub group: GroupRule,
-    /// Whether files of nearly the same music are put in one group.
+    /// Whether files with nearly the same music are put into one group.
     pub near_duplicates: bool,
-    /// Which windows count as the same.
+    /// Which windows count as identical.
     pub same_window: SameWindow,
-    /// The most windows that a file may give.
+    /// The maximum number of windows per file.
     pub max_windows_per_file: Option<usize>,
     /// Where labels come from.
     pub labels: Labels,
-    /// The seed of draws.
+    /// The random seed.
     pub seed: u64,
 }
 
 impl Default for CorpusPlan {
     fn default() -> Self {
-        let usual = CorpusOptions::new(Vec::new(), Kind::mel_2bar());
+        let defaults = CorpusOptions::new(Vec::new(), Kind::mel_2bar());
         Self {
-            heldout: usual.heldout,
-            group: usual.group,
-            near_duplicates: usual.near_duplicates,
-            same_window: usual.same_window,
-            max_windows_per_file: usual.max_windows_per_file,
-            labels: usual.labels,
-            seed: usual.seed,
+            heldout: defaults.heldout,
+            group: defaults.group,
+            near_duplicates: defaults.near_duplicates,
+            same_window: defaults.same_window,
+            max_windows_per_file: defaults.max_windows_per_file,
+            labels: defaults.labels,
+            seed: defaults.seed,
         }
     }
 }
@@ -80,17 +85,17 @@ impl Default for CorpusPlan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FitPlan {
-    /// Components.
+    /// Number of components.
     pub n_components: usize,
-    /// Their shape.
+    /// Their covariance structure.
     pub covariance_type: CovarianceType,
-    /// Windows that the start is found on, drawn by their hash.
+    /// Number of windows used to find the start, drawn by their hash.
     pub n_start_windows: usize,
-    /// Starts tried on them.
+    /// Number of starts tried on them.
     pub n_init: usize,
-    /// Passes over all windows, at most.
+    /// Maximum number of passes over all windows.
     pub max_iter: usize,
-    /// The last pass is the one that adds less to the mean log-likelihood, in nats.
+    /// Stop once a pass improves the mean log-likelihood by less than this, in nats.
     pub tol: f64,
     /// Added to the diagonal of every covariance.
     pub reg_covar: f64,
@@ -114,7 +119,7 @@ impl Default for FitPlan {
 }
 
 impl FitPlan {
-    /// The parameters of the fit that a start is taken from.
+    /// The parameters of the fit that finds the start.
     pub fn start(&self) -> GmmParams {
         GmmParams::new(self.n_components)
             .covariance_type(self.covariance_type)
@@ -141,11 +146,11 @@ pub enum PlanError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is no plan.
-    #[error("{} is no plan", path.display())]
+    /// The file is not a plan.
+    #[error("{} is not a plan", path.display())]
     Toml {
         /// The file.
         path: PathBuf,
@@ -155,24 +160,24 @@ pub enum PlanError {
     /// A number that must be positive is 0.
     #[error("`{name}` is 0; at least 1 is needed")]
     Zero {
-        /// Which one.
+        /// The name of the setting.
         name: &'static str,
     },
-    /// Results of another plan lie where this one's are to go.
+    /// The folder holds the results of another plan.
     #[error(
-        "{} holds the results of another plan; give another `out`, or remove it", out.display()
+        "{} holds the results of another plan; choose another `out`, or remove it", out.display()
     )]
     Other {
         /// The folder.
         out: PathBuf,
     },
-    /// The model has nothing that a mixture could be fitted on.
+    /// The model has no active dimension to fit a mixture on.
     #[error("the model in {} has no active dimension; train it for longer", model.display())]
     NoActiveDimension {
         /// The model folder.
         model: PathBuf,
     },
-    /// A file of ours can't be read or written.
+    /// One of this program's files can't be read or written.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     /// The corpus can't be built.
@@ -190,7 +195,7 @@ impl Plan {
             .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
         let mut plan: Self = toml::from_str(&text)
             .map_err(|source| PlanError::Toml { path: path.to_owned(), source })?;
-        // Those who work stand in other folders.
+        // Other processes run in other working directories.
         for path in plan.roots.iter_mut().chain([&mut plan.out]) {
             *path = std::path::absolute(&*path)
                 .map_err(|source| PlanError::Read { path: path.clone(), source })?;
@@ -210,18 +215,18 @@ impl Plan {
     }
 }
 
-/// A plan with what its model says: what all who take part read.
+/// A plan and the facts about its model: read by all processes that take part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// What was asked.
+    /// The plan.
     pub plan: Plan,
     /// The kind of window.
     pub kind: String,
-    /// The model's hash, so that all machines use the same one.
+    /// The hash of the model, which ensures that all machines use the same one.
     pub model_hash: String,
-    /// Dimensions of its latent space.
+    /// Dimensions of the latent space.
     pub z_size: usize,
-    /// Those that the mixture is fitted on.
+    /// The dimensions that the mixture is fitted on.
     pub active_dimensions: Vec<usize>,
 }
 
@@ -231,10 +236,10 @@ impl JsonFormat for Job {
 }
 
 impl Job {
-    /// Opens the folder of results: a new one, or that of a run of the same plan that was broken off.
+    /// Opens the results folder: a new one, or that of an interrupted run of the same plan.
     ///
     /// # Errors
-    /// [`PlanError::Other`], or where the model can't be read or the folder not written.
+    /// [`PlanError::Other`]; also if the model can't be read or the folder can't be written.
     pub fn open(plan: &Plan) -> Result<Self, PlanError> {
         let device = musicvae::device::parse(&plan.device).map_err(|error| {
             let source = std::io::Error::other(error);
@@ -255,7 +260,7 @@ impl Job {
         let path = job.path();
         if path.exists() {
             let mut found = Self::load(&path)?;
-            // How the work is cut up changes no result.
+            // The number of partitions does not change the results.
             found.plan.partitions = plan.partitions;
             if found != job {
                 return Err(PlanError::Other { out: plan.out.clone() });
@@ -265,20 +270,20 @@ impl Job {
         Ok(job)
     }
 
-    /// Reads the job of a folder of results.
+    /// Reads the job of a results folder.
     ///
     /// # Errors
-    /// Where it can't be read.
-    pub fn of(out: &Path) -> Result<Self, ArtifactError> {
+    /// If it can't be read.
+    pub fn read_from(out: &Path) -> Result<Self, ArtifactError> {
         Self::load(&out.join("job.json"))
     }
 
-    /// The file that it is kept in.
+    /// The file in which it is stored.
     pub fn path(&self) -> PathBuf {
         self.plan.out.join("job.json")
     }
 
-    /// What only this run needs; removed at its end.
+    /// The folder of intermediate files; removed when the run ends.
     pub fn work(&self) -> PathBuf {
         self.plan.out.join("work")
     }
@@ -306,7 +311,7 @@ impl Job {
     /// The kind of window.
     ///
     /// # Errors
-    /// Where this program does not know it.
+    /// If this program does not know it.
     pub fn kind(&self) -> Result<Kind, ArtifactError> {
         Kind::find(&self.kind).map_err(|error| ArtifactError::Json {
             path: self.path(),
@@ -318,7 +323,7 @@ impl Job {
     /// The options of the corpus.
     ///
     /// # Errors
-    /// As [`Self::kind`].
+    /// See [`Self::kind`].
     pub fn corpus_options(&self) -> Result<CorpusOptions, ArtifactError> {
         let CorpusPlan {
             heldout,
@@ -341,10 +346,10 @@ impl Job {
         })
     }
 
-    /// The steps of the corpus.
+    /// The build steps of the corpus.
     ///
     /// # Errors
-    /// Where its options can't be used.
+    /// If its options are not usable.
     pub fn steps(&self) -> Result<Steps, CorpusError> {
         Steps::new(self.corpus_options()?, &self.work().join("parts"))
     }
@@ -362,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_says_little_and_means_the_usual() {
+    fn missing_settings_have_their_defaults() {
         let plan =
             read("roots = [\"a\"]\nout = \"o\"\nmodel = \"m\"\n[fit]\nn_components = 3").unwrap();
         assert_eq!((plan.partitions, plan.device.as_str()), (16, "flex"));
@@ -372,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_plan_is_named() {
+    fn errors_name_what_is_wrong_with_a_plan() {
         let error = read("roots = []\nout = \"o\"\nmodel = \"m\"\nspeed = 1").unwrap_err();
         assert!(matches!(error, PlanError::Toml { .. }));
         let error = read("roots = []\nout = \"o\"\nmodel = \"m\"\npartitions = 0").unwrap_err();

@@ -1,4 +1,4 @@
-//! Scheduler and executor that know our operators and functions.
+//! Scheduler and executor processes that know our operators and functions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,48 +10,49 @@ use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
 
-use crate::client::MESSAGE;
+use crate::client::MAX_MESSAGE_BYTES;
 use crate::codec::ClusterCodec;
 use crate::session::{functions, session_config, session_state};
 
-/// Executors ask for work. Where the scheduler sends it (Ballista's other way, in 55.0), it counts what each
-/// one has free, and loses count of those whose task ends after its stage was set back, so that they get
-/// none any more. This way they need to be reached for shuffled rows only.
+/// Executors ask for work. With Ballista's push scheduling (in 55.0), the scheduler counts the free
+/// slots of each executor, and loses count if a task ends after its stage was reset, so that the
+/// executor gets no more work. With pull scheduling, executors also need to be reachable for
+/// shuffled rows only.
 const POLICY: TaskSchedulingPolicy = TaskSchedulingPolicy::PullStaged;
-/// Seconds without a question after which an executor counts as dead, and its work is done again elsewhere; it
-/// asks at least every five.
-const TIMEOUT: u64 = 20;
-/// How often is looked for dead ones.
-const LOOK: u64 = 5;
+/// Seconds without a request after which an executor counts as dead and its work is done again
+/// elsewhere; executors send a request at least every five seconds.
+const EXECUTOR_TIMEOUT: u64 = 20;
+/// Interval of the search for dead executors, in seconds.
+const EXPIRY_INTERVAL: u64 = 5;
 
 /// Where a scheduler listens.
 #[derive(Clone, Debug)]
 pub struct SchedulerOptions {
-    /// The address that it binds to.
+    /// The address to bind to.
     pub bind: String,
-    /// What executors call it.
+    /// The name or address under which executors reach it.
     pub host: String,
     /// Its port.
     pub port: u16,
 }
 
-/// Runs a scheduler until the process ends. Jobs of other clients run side by side.
+/// Runs a scheduler until the process ends. Jobs of several clients run concurrently.
 ///
 /// # Errors
-/// Where it can't listen.
+/// If it can't listen.
 pub async fn scheduler(options: &SchedulerOptions) -> Result<()> {
     let config = SchedulerConfig {
         bind_host: options.bind.clone(),
         bind_port: options.port,
         external_host: options.host.clone(),
         scheduling_policy: POLICY,
-        executor_timeout_seconds: TIMEOUT,
-        expire_dead_executor_interval_seconds: LOOK,
-        // When all have died, new ones may come within this.
-        no_executors_grace_period_seconds: 3 * TIMEOUT,
-        grpc_server_max_decoding_message_size: MESSAGE,
-        grpc_server_max_encoding_message_size: MESSAGE,
-        grpc_client_max_message_size: MESSAGE,
+        executor_timeout_seconds: EXECUTOR_TIMEOUT,
+        expire_dead_executor_interval_seconds: EXPIRY_INTERVAL,
+        // After all executors have died, new ones may join within this time.
+        no_executors_grace_period_seconds: 3 * EXECUTOR_TIMEOUT,
+        grpc_server_max_decoding_message_size: MAX_MESSAGE_BYTES,
+        grpc_server_max_encoding_message_size: MAX_MESSAGE_BYTES,
+        grpc_client_max_message_size: MAX_MESSAGE_BYTES,
         override_physical_codec: Some(Arc::new(ClusterCodec::default())),
         override_session_builder: Some(Arc::new(session_state)),
         override_config_producer: Some(Arc::new(session_config)),
@@ -71,26 +72,27 @@ pub struct ExecutorOptions {
     pub scheduler_host: String,
     /// The scheduler's port.
     pub scheduler_port: u16,
-    /// The address that it binds to.
+    /// The address to bind to.
     pub bind: String,
-    /// What others call it; by its address where there is none.
+    /// The name or address under which others reach it; defaults to its address.
     pub host: Option<String>,
-    /// The port that others fetch from.
+    /// The port from which others fetch rows.
     pub port: u16,
-    /// Partitions worked on at the same time.
+    /// Partitions processed at the same time.
     pub vcores: usize,
-    /// Bytes that DataFusion's operators may hold before they spill; a share of all memory where there is none.
+    /// Bytes that DataFusion's operators may hold before they spill; defaults to a fraction of all
+    /// memory.
     pub memory: Option<u64>,
-    /// Where shuffled rows lie; a temporary folder where there is none.
+    /// Folder for shuffled rows; defaults to a temporary folder.
     pub work: Option<PathBuf>,
 }
 
-/// Runs an executor until it is told to stop. It waits for its scheduler to be there.
+/// Runs an executor until it is asked to stop. Waits for its scheduler to become available.
 ///
 /// # Errors
-/// Where it can't listen, or its folder can't be made.
+/// If it can't listen, or its folder can't be created.
 pub async fn executor(options: &ExecutorOptions) -> Result<()> {
-    // Ballista would forget to remove one of its own.
+    // Ballista would not remove a temporary folder it created.
     let temporary = tempfile::tempdir()?;
     let work = options.work.as_deref().unwrap_or(temporary.path());
     let config = ExecutorProcessConfig {
@@ -104,11 +106,11 @@ pub async fn executor(options: &ExecutorOptions) -> Result<()> {
         work_dir: Some(work.display().to_string()),
         memory_pool_size: options.memory,
         task_scheduling_policy: POLICY,
-        // Shuffled rows of jobs that are over, and of runs that were broken off.
+        // Removes shuffled rows of completed jobs and of interrupted runs.
         job_data_clean_up_interval_seconds: 600,
         job_data_ttl_seconds: 24 * 3600,
-        grpc_max_decoding_message_size: MESSAGE,
-        grpc_max_encoding_message_size: MESSAGE,
+        grpc_max_decoding_message_size: MAX_MESSAGE_BYTES,
+        grpc_max_encoding_message_size: MAX_MESSAGE_BYTES,
         override_function_registry: Some(Arc::new(functions()?)),
         override_config_producer: Some(Arc::new(session_config)),
         override_physical_codec: Some(Arc::new(ClusterCodec::default())),

@@ -17,11 +17,11 @@ use crate::codec::ClusterCodec;
 use crate::functions::{encode_windows, first_windows, gmm_stats};
 use crate::operators::external;
 
-/// Times that a plan is run when a machine that holds rows of its answer dies before they are fetched. Tasks of
-/// machines that die earlier are run again by the scheduler.
+/// How often a plan is run if a machine that holds rows of its result dies before they are fetched.
+/// If machines die earlier, the scheduler runs their tasks again.
 const MAX_RUNS: usize = 4;
 
-/// The configuration of client, scheduler and executors.
+/// The configuration of the client, the scheduler and the executors.
 pub fn session_config() -> SessionConfig {
     #[cfg(feature = "s3")]
     let config = ballista_core::object_store::session_config_with_s3_support();
@@ -32,10 +32,10 @@ pub fn session_config() -> SessionConfig {
         .with_ballista_physical_extension_codec(Arc::new(ClusterCodec::default()))
 }
 
-/// A session that knows our functions.
+/// A session with our functions registered.
 ///
 /// # Errors
-/// Where DataFusion can't make one.
+/// If DataFusion can't create one.
 pub fn session_state(config: SessionConfig) -> Result<SessionState> {
     #[cfg(feature = "s3")]
     let state = ballista_core::object_store::session_state_with_s3_support(config)?;
@@ -52,7 +52,7 @@ pub fn session_state(config: SessionConfig) -> Result<SessionState> {
 /// The functions that executors look up by name.
 ///
 /// # Errors
-/// As [`session_state`].
+/// See [`session_state`].
 pub fn functions() -> Result<BallistaFunctionRegistry> {
     Ok((&session_state(session_config())?).into())
 }
@@ -67,7 +67,7 @@ pub enum ClusterError {
         /// The address.
         url: String,
     },
-    /// There is a scheduler, but nobody to work.
+    /// There is a scheduler, but it has no executors.
     #[error(
         "no executor has registered at {url} within {seconds} seconds; start some with \
          `controlgen-cluster executor --scheduler {url}`"
@@ -75,31 +75,31 @@ pub enum ClusterError {
     NoExecutor {
         /// The scheduler's address.
         url: String,
-        /// How long was waited.
+        /// How long the client waited.
         seconds: u64,
     },
 }
 
 /// Where plans run.
 pub struct Runner {
-    /// What plans are made with.
+    /// The session in which plans are made.
     pub context: SessionContext,
     scheduler: Option<String>,
 }
 
 impl Runner {
-    /// In this process, each stage in `n_partitions` parts.
+    /// Runs plans in this process, each stage in `n_partitions` partitions.
     ///
     /// # Errors
-    /// As [`session_state`].
+    /// See [`session_state`].
     pub fn local(n_partitions: usize) -> Result<Self> {
         Self::new(n_partitions, None)
     }
 
-    /// On the cluster of a scheduler, such as `http://10.0.0.1:50050`.
+    /// Runs plans on the cluster of a scheduler, for example `http://10.0.0.1:50050`.
     ///
     /// # Errors
-    /// As [`session_state`].
+    /// See [`session_state`].
     pub fn scheduler(n_partitions: usize, url: &str) -> Result<Self> {
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let url = url.replacen("df://", "http://", 1).trim_end_matches('/').to_owned();
@@ -112,10 +112,10 @@ impl Runner {
         Ok(Self { context, scheduler })
     }
 
-    /// Waits until the cluster can work.
+    /// Waits until the cluster is ready.
     ///
     /// # Errors
-    /// [`ClusterError`], after `patience`.
+    /// [`ClusterError`] if it is not ready after `patience`.
     pub async fn wait(&self, patience: Duration) -> std::result::Result<(), ClusterError> {
         let Some(url) = self.scheduler.clone() else { return Ok(()) };
         let start = Instant::now();
@@ -135,10 +135,10 @@ impl Runner {
         }
     }
 
-    /// Runs the plan that `plan` makes, and gives all its rows.
+    /// Runs the plan that `plan` makes, and returns all its rows.
     ///
     /// # Errors
-    /// What went wrong, in the words of the task that failed.
+    /// The error of the task that failed.
     pub async fn collect(
         &self,
         mut plan: impl AsyncFnMut() -> Result<Arc<dyn ExecutionPlan>>,
@@ -152,7 +152,7 @@ impl Runner {
             match client::run(url, plan, &self.context).await {
                 Ok(rows) => return Ok(rows),
                 Err(lost @ ClientError::Lost { .. }) if run < MAX_RUNS => {
-                    tracing::warn!("{lost}; the plan is run again");
+                    tracing::warn!("{lost}; running the plan again");
                     run += 1;
                 }
                 Err(ClientError::Failed(error)) => return Err(error),
@@ -162,7 +162,7 @@ impl Runner {
     }
 }
 
-/// Whether a scheduler has executors; none where nothing answers.
+/// Whether a scheduler has executors; `None` if it does not answer.
 fn is_ready(url: &str) -> Option<bool> {
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(5)))

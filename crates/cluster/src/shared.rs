@@ -1,4 +1,4 @@
-//! What a process loads once and all its tasks use: models, and the mixtures of EM's steps.
+//! What a process loads once and shares between its tasks: models, and the mixtures of EM steps.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use gmm::GaussianMixture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Mixtures kept: that of the iteration at work and the one before.
+/// Mixtures kept in memory: those of the current and of the previous iteration.
 const MAX_MIXTURES: usize = 2;
 
-/// Why a task can't have what it needs.
+/// Why a task can't get what it needs.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SharedError {
     /// A file can't be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// The device can't be used here.
+    /// The device is not available here.
     #[error(transparent)]
     Device(#[from] musicvae::device::DeviceError),
-    /// There is another model at that place.
+    /// The folder holds another model.
     #[error(
         "the model in {} has the hash {found}, not {expected}: all machines need the same one",
         path.display()
@@ -33,40 +33,42 @@ pub enum SharedError {
         path: PathBuf,
         /// Its hash.
         found: String,
-        /// That of the model that is wanted.
+        /// The hash of the requested model.
         expected: String,
     },
-    /// There is another mixture at that place.
-    #[error("{} is not the mixture that this pass is over", path.display())]
+    /// The file holds another mixture.
+    #[error("{} is not the mixture that this pass was started with", path.display())]
     OtherMixture {
         /// The file.
         path: PathBuf,
     },
 }
 
-/// Which model encodes: what [`EncodeWindows`](crate::functions::EncodeWindows) is told.
+/// Identifies the model that encodes: the argument of
+/// [`EncodeWindows`](crate::functions::EncodeWindows).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSpec {
     /// The model folder.
     pub folder: PathBuf,
     /// Its hash.
     pub hash: String,
-    /// What runs it.
+    /// The device that runs it.
     pub device: String,
     /// Dimensions of its latent space.
     pub z_size: usize,
 }
 
-/// A mixture on the way, as EM leaves it after each pass.
+/// The state of EM after a pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EmStep {
-    /// Passes made.
+    /// Number of passes made.
     pub iteration: usize,
-    /// Mean log-likelihood of the windows under the mixture before the last pass, in nats; none at the start.
+    /// Mean log-likelihood of the windows under the mixture before the last pass, in nats; `None`
+    /// at the start.
     pub score: Option<f64>,
-    /// Windows of a pass; 0 at the start.
+    /// Number of windows per pass; 0 at the start.
     pub n_samples: f64,
-    /// Dimensions of the latents that it is on.
+    /// The latent dimensions that it models.
     pub dimensions: Vec<usize>,
     /// The mixture.
     pub mixture: GaussianMixture,
@@ -77,7 +79,8 @@ impl JsonFormat for EmStep {
     const VERSION: u32 = 1;
 }
 
-/// Which step's mixture a pass is over: what [`GmmStats`](crate::functions::GmmStats) is told.
+/// Identifies the step whose mixture a pass uses: the argument of
+/// [`GmmStats`](crate::functions::GmmStats).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepSpec {
     /// The step's file.
@@ -90,20 +93,20 @@ impl StepSpec {
     /// The spec of a file.
     ///
     /// # Errors
-    /// Where it can't be read.
-    pub fn of(path: &Path) -> Result<Self, ArtifactError> {
+    /// If it can't be read.
+    pub fn from_file(path: &Path) -> Result<Self, ArtifactError> {
         let bytes = read(path)?;
         Ok(Self { path: path.to_owned(), hash: blake3::hash(&bytes).to_hex().to_string() })
     }
 }
 
-/// The model of a spec, loaded by the first task that asks for it.
+/// Returns the model of a spec; the first task that asks for it loads it.
 ///
 /// # Errors
-/// Where it can't be loaded, or is another one.
+/// If it can't be loaded, or its hash is a different one.
 pub fn model(spec: &ModelSpec) -> Result<Arc<Model>, SharedError> {
     static MODELS: Mutex<BTreeMap<(PathBuf, String), Arc<Model>>> = Mutex::new(BTreeMap::new());
-    // Others wait meanwhile: one model is enough.
+    // Other tasks wait during loading: one model is enough.
     let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (spec.folder.clone(), spec.hash.clone());
     if let Some(model) = models.get(&key) {
@@ -120,17 +123,17 @@ pub fn model(spec: &ModelSpec) -> Result<Arc<Model>, SharedError> {
     Ok(model)
 }
 
-/// The step of a spec, loaded by the first task that asks for it.
+/// Returns the step of a spec; the first task that asks for it loads it.
 ///
 /// # Errors
-/// Where it can't be loaded, or is another one.
+/// If it can't be loaded, or its hash is a different one.
 pub fn step(spec: &StepSpec) -> Result<Arc<EmStep>, SharedError> {
     static STEPS: Mutex<Vec<(String, Arc<EmStep>)>> = Mutex::new(Vec::new());
     let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, step)) = steps.iter().find(|(hash, _)| *hash == spec.hash) {
         return Ok(Arc::clone(step));
     }
-    if StepSpec::of(&spec.path)?.hash != spec.hash {
+    if StepSpec::from_file(&spec.path)?.hash != spec.hash {
         return Err(SharedError::OtherMixture { path: spec.path.clone() });
     }
     let step = Arc::new(EmStep::load(&spec.path)?);

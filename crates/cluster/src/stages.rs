@@ -1,7 +1,8 @@
-//! The stages one after the other, each a plan: read, de-duplicate, encode, fit.
+//! The stages, one after the other, each of them a plan: read, deduplicate, encode, fit.
 //!
-//! A stage that is finished leaves a folder or a file with its own name, and is not run again. What only one
-//! place can do stands between them: listing the files, and finding out which belong together.
+//! A finished stage leaves a folder or a file under its final name and does not run again. Between
+//! the stages are the steps that a single process has to do: listing the files, and finding out
+//! which belong together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use crate::session::Runner;
 use crate::shared::ModelSpec;
 use crate::store::{self, StoreError};
 
-/// Why a run did not reach its end. What was finished stays, and the same run goes on from there.
+/// Why a run failed. Finished stages are kept, and the same run resumes from there.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -41,15 +42,15 @@ pub enum RunError {
     /// The corpus can't be built.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
-    /// A file of ours can't be read or written.
+    /// One of this program's files can't be read or written.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// A stage failed, in the words of the task that did.
+    /// A stage failed; the source is the error of the failed task.
     #[error("the stage `{stage}` failed")]
     Stage {
-        /// Which one.
+        /// The stage.
         stage: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<DataFusionError>,
     },
     /// An object store can't be searched.
@@ -58,47 +59,47 @@ pub enum RunError {
     /// The mixture can't be fitted.
     #[error(transparent)]
     Fit(#[from] FitError),
-    /// A stage wrote other rows than it read.
-    #[error("the stage `{stage}` gave {found} rows for {expected}; run it again")]
+    /// A stage did not write the expected number of rows.
+    #[error("the stage `{stage}` returned {found} rows instead of {expected}; run it again")]
     Rows {
-        /// Which one.
+        /// The stage.
         stage: &'static str,
         /// Rows written.
         found: usize,
-        /// Rows to be written.
+        /// Rows expected.
         expected: usize,
     },
 }
 
-/// What became of a stage.
+/// Outcome of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageReport {
     /// Its name.
     pub stage: String,
-    /// How long it took.
+    /// Duration.
     pub seconds: f64,
     /// Whether an earlier run had finished it.
     pub resumed: bool,
 }
 
-/// What a run came to.
+/// Outcome of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// The stages, in order.
     pub stages: Vec<StageReport>,
     /// MIDI files read.
     pub n_files: usize,
-    /// Files that gave none, by reason, commonest first, as `12 not_midi`.
+    /// Files without windows, by reason, most frequent first, for example `12 not_midi`.
     pub reasons: Vec<String>,
-    /// Windows to learn from.
+    /// Training windows.
     pub n_train: usize,
-    /// Windows held out.
+    /// Held-out windows.
     pub n_heldout: usize,
-    /// Windows that stood on the same side of the split already.
+    /// Windows dropped because they occur earlier on the same side of the split.
     pub n_repeated: usize,
     /// Passes of EM.
     pub n_iter: usize,
-    /// Mean log-likelihood of the training windows in the last one, in nats.
+    /// Mean log-likelihood of the training windows in the last pass, in nats.
     pub score: f64,
 }
 
@@ -107,28 +108,32 @@ impl JsonFormat for RunReport {
     const VERSION: u32 = 1;
 }
 
-/// Hears a line for each thing that begins or ends.
-pub type Say<'a> = &'a (dyn Fn(&str) + Sync);
+/// Receives a line whenever something begins or ends.
+pub type StatusCallback<'a> = &'a (dyn Fn(&str) + Sync);
 
-/// A run on its way.
+/// A run in progress.
 struct Run<'a> {
     job: Job,
     runner: &'a Runner,
-    say: Say<'a>,
+    report: StatusCallback<'a>,
     stages: Vec<StageReport>,
 }
 
-/// Runs a plan to its end.
+/// Runs a plan to completion.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(plan: &Plan, runner: &Runner, say: Say<'_>) -> Result<RunReport, RunError> {
+pub async fn run(
+    plan: &Plan,
+    runner: &Runner,
+    report: StatusCallback<'_>,
+) -> Result<RunReport, RunError> {
     let job = Job::open(plan)?;
-    let mut run = Run { job, runner, say, stages: Vec::new() };
+    let mut run = Run { job, runner, report, stages: Vec::new() };
     let corpus = run.corpus().await?;
     run.encode(&corpus).await?;
     let last = run.fit().await?;
-    let report = RunReport {
+    let result = RunReport {
         stages: run.stages,
         n_files: corpus.n_files,
         reasons: corpus.reasons(),
@@ -138,10 +143,10 @@ pub async fn run(plan: &Plan, runner: &Runner, say: Say<'_>) -> Result<RunReport
         n_iter: last.iteration,
         score: last.score.unwrap_or(f64::NAN),
     };
-    report.save(&run.job.plan.out.join("report.json"))?;
-    // Nothing in it is of use any more.
+    result.save(&run.job.plan.out.join("report.json"))?;
+    // Its intermediate files are no longer needed.
     let _ = std::fs::remove_dir_all(run.job.work());
-    Ok(report)
+    Ok(result)
 }
 
 fn failed(stage: &'static str) -> impl FnOnce(DataFusionError) -> RunError {
@@ -150,22 +155,22 @@ fn failed(stage: &'static str) -> impl FnOnce(DataFusionError) -> RunError {
 
 impl Run<'_> {
     fn begin(&self, stage: &str, what: &str) -> Instant {
-        (self.say)(&format!("{stage}: {what}"));
+        (self.report)(&format!("{stage}: {what}"));
         Instant::now()
     }
 
     fn end(&mut self, stage: &str, start: Instant, what: &str) {
         let seconds = start.elapsed().as_secs_f64();
-        (self.say)(&format!("{stage}: done in {seconds:.1} s; {what}"));
+        (self.report)(&format!("{stage}: done in {seconds:.1} s; {what}"));
         self.stages.push(StageReport { stage: stage.to_owned(), seconds, resumed: false });
     }
 
     fn resumed(&mut self, stage: &str) {
-        (self.say)(&format!("{stage}: done before"));
+        (self.report)(&format!("{stage}: done earlier"));
         self.stages.push(StageReport { stage: stage.to_owned(), seconds: 0.0, resumed: true });
     }
 
-    /// Files to the corpus folder.
+    /// From files to the corpus folder.
     async fn corpus(&mut self) -> Result<CorpusReport, RunError> {
         let target = self.job.corpus();
         if target.exists() {
@@ -196,7 +201,7 @@ impl Run<'_> {
         self.deduplicate(&steps, &listing, report).await
     }
 
-    /// Chunks of files to parts.
+    /// From chunks of files to parts.
     async fn read(&mut self, steps: &Steps, listing: &Listing) -> Result<(), RunError> {
         let all = 0..listing.n_chunks;
         let left = || all.clone().filter(|chunk| !steps.is_read(*chunk)).collect::<Vec<u32>>();
@@ -209,7 +214,7 @@ impl Run<'_> {
         let (out, n_partitions) = (self.job.plan.out.clone(), self.job.plan.partitions);
         let is_over = AtomicBool::new(false);
         let watch = async {
-            // Parts are seen by all: how far the others are can be read off the folder.
+            // Parts are in a shared folder, so counting them shows the progress of all machines.
             let (mut ticks, mut before) = (0_u32, n_before);
             while !is_over.load(Ordering::Relaxed) {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -218,7 +223,7 @@ impl Run<'_> {
                     let n_left = left().len();
                     if n_left < before {
                         before = n_left;
-                        (self.say)(&format!("read: {n_left} chunks left"));
+                        (self.report)(&format!("read: {n_left} chunks left"));
                     }
                 }
             }
@@ -246,14 +251,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Parts to the table of windows.
+    /// From parts to the table of windows.
     async fn deduplicate(
         &mut self,
         steps: &Steps,
         listing: &Listing,
         mut report: CorpusReport,
     ) -> Result<CorpusReport, RunError> {
-        let start = self.begin("deduplicate", "bringing windows together by their hash");
+        let start = self.begin("deduplicate", "grouping windows by their hash");
         let staged = self.job.work().join("corpus");
         let tasks = self
             .collect("deduplicate", &staged, async || {
@@ -269,7 +274,7 @@ impl Run<'_> {
                     .select(vec![col("hash"), col("kept")])?
                     .create_physical_plan()
                     .await?;
-                // In the order of their hashes, so that shards don't depend on who was first.
+                // Sorted by hash, so that shards don't depend on the order in which tasks finish.
                 let by_hash = PhysicalSortExpr::new_default(Arc::new(Column::new("hash", 0)));
                 let sorted = SortExec::new(LexOrdering::from([by_hash]), kept)
                     .with_preserve_partitioning(true);
@@ -291,7 +296,7 @@ impl Run<'_> {
         Ok(report)
     }
 
-    /// The table of windows to that of latents.
+    /// From the table of windows to the table of latents.
     async fn encode(&mut self, corpus: &CorpusReport) -> Result<(), RunError> {
         if self.job.latents().exists() {
             self.resumed("encode");
@@ -341,7 +346,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The table of latents to a mixture.
+    /// From the table of latents to a mixture.
     async fn fit(&mut self) -> Result<crate::shared::EmStep, RunError> {
         let path = self.job.mixture();
         if path.exists()
@@ -351,7 +356,7 @@ impl Run<'_> {
             return Ok(last);
         }
         let start = self.begin("fit", &format!("{} components", self.job.plan.fit.n_components));
-        let last = em::fit(&self.job, self.runner, self.say).await?;
+        let last = em::fit(&self.job, self.runner, self.report).await?;
         let mut text = serde_json::to_string_pretty(&last.mixture).expect("plain numbers");
         text.push('\n');
         controlgen::artifact::write_atomic(&path, text.as_bytes())?;

@@ -1,7 +1,8 @@
-//! MIDI files in object stores: those that DataFusion's registry of stores knows by their URLs.
+//! MIDI files in object stores that DataFusion's registry knows by their URLs.
 //!
-//! `file://` is always there. `s3://` needs the feature `s3` and asks the environment for its keys, as the
-//! `AWS_` variables say; nobody has tried it on a real store yet. Archives in stores are passed over.
+//! `file://` is always available. `s3://` needs the feature `s3` and reads its keys from the `AWS_`
+//! environment variables; it has not been tried on a real store yet. Archives in stores are
+//! skipped.
 
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -16,38 +17,38 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use url::Url;
 
-/// Files asked for at the same time are those that the caller gives together; these threads wait for them.
+/// The caller decides how many files are fetched at the same time; these threads wait for them.
 const N_THREADS: usize = 2;
 
 /// Why a store can't be searched.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It is no URL.
-    #[error("`{url}` is no URL such as `s3://bucket/folder`")]
+    /// It is not a URL.
+    #[error("`{url}` is not a URL; expected for example `s3://bucket/folder`")]
     Url {
-        /// What was given.
+        /// The given text.
         url: String,
     },
-    /// Nothing here knows such stores.
+    /// No store is registered for such URLs.
     #[error("`{url}` can't be reached; for `s3://` build with `--features s3`")]
     Unknown {
-        /// What was given.
+        /// The given URL.
         url: String,
-        /// Why not.
+        /// The cause.
         source: Box<DataFusionError>,
     },
-    /// It does not answer as it should.
+    /// The store returned an error.
     #[error("can't list `{url}`")]
     List {
-        /// What was given.
+        /// The given URL.
         url: String,
-        /// Why not.
+        /// The cause.
         source: object_store::Error,
     },
 }
 
-/// The store of a URL, and the path in it.
+/// The store of a URL, and the path within it.
 fn resolve(runtime: &RuntimeEnv, url: &str) -> Result<(Arc<dyn ObjectStore>, Path), StoreError> {
     let bad = || StoreError::Url { url: url.to_owned() };
     let parsed = Url::parse(url).map_err(|_| bad())?;
@@ -66,7 +67,7 @@ impl AsRef<Url> for Address {
     }
 }
 
-/// All files below a URL, in the order of their names.
+/// All files below a URL, sorted by name.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -89,14 +90,17 @@ pub async fn list(runtime: &RuntimeEnv, url: &str) -> Result<Vec<InStore>, Store
     Ok(files)
 }
 
-/// The bytes of files, all asked for at once.
+/// Fetches the bytes of files, all at the same time.
 pub fn fetch(runtime: &RuntimeEnv, urls: &[String]) -> Vec<io::Result<Vec<u8>>> {
-    /// Apart from the threads that work, which wait here.
+    /// Separate from the worker threads, which block here.
     static WAITING: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(N_THREADS).enable_all().build()
     });
     let Ok(waiting) = &*WAITING else {
-        return urls.iter().map(|_| Err(io::Error::other("no thread to wait"))).collect();
+        return urls
+            .iter()
+            .map(|_| Err(io::Error::other("can't start the threads that fetch files")))
+            .collect();
     };
     let answers: Vec<_> = urls
         .iter()
@@ -109,7 +113,7 @@ pub fn fetch(runtime: &RuntimeEnv, urls: &[String]) -> Vec<io::Result<Vec<u8>>> 
                             store.get_opts(&path, GetOptions::default()).await?.bytes().await
                         };
                         let bytes = bytes.await;
-                        // Whoever asked may be gone.
+                        // The receiver may be gone.
                         let _ = sender.send(bytes.map(|b| b.to_vec()).map_err(io::Error::other));
                     });
                 }

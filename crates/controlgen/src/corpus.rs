@@ -14,6 +14,7 @@ mod histogram;
 mod label;
 mod listing;
 mod merge;
+mod names;
 mod near;
 mod parts;
 mod read;
@@ -21,6 +22,7 @@ mod report;
 mod source;
 mod spill;
 pub mod steps;
+mod unused;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -33,9 +35,11 @@ use thiserror::Error;
 
 use crate::artifact::{ArtifactError, JsonFormat};
 use crate::kind::Kind;
-use crate::progress::Progress;
+use crate::path_text;
+use crate::progress::{Progress, Silent};
 
 use self::label::Labeller;
+use self::listing::Places;
 use self::merge::Parts;
 use self::parts::PartWriter;
 use self::read::FileReader;
@@ -47,6 +51,7 @@ pub use group::{GroupRule, split_of};
 pub use histogram::Histograms;
 pub use label::{LabelTable, Labels};
 pub use report::{CorpusReport, LabelCount, LargestGroup, SkippedFile, WindowCounts};
+pub use unused::{Unused, UnusedCount, UnusedReason};
 
 /// Which windows count as the same; of these one is kept on each side of the split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +85,8 @@ pub struct CorpusOptions {
     pub heldout: f64,
     /// What files belong together.
     pub group: GroupRule,
-    /// Whether files of nearly the same music are put in one group, whatever their names.
+    /// Whether files of nearly the same music are put in one group, whatever their names. (Where
+    /// names suggest that files belong together their music is compared in any case.)
     pub near_duplicates: bool,
     /// Where labels come from.
     pub labels: Labels,
@@ -134,7 +140,7 @@ impl CorpusOptions {
     /// The files below the roots.
     fn sources(&self) -> Result<Sources, CorpusError> {
         let sources = Sources::find(&self.roots)?;
-        if sources.is_empty() { Err(no_midi_files(self, sources.n_others)) } else { Ok(sources) }
+        if sources.is_empty() { Err(no_midi_files(self, sources.unused)) } else { Ok(sources) }
     }
 
     /// All that decides what a corpus holds: parts of another plan are of no use.
@@ -152,7 +158,7 @@ impl CorpusOptions {
             "max_windows_per_file": self.max_windows_per_file,
             "seed": seed,
             "read": read,
-            "roots": self.roots,
+            "roots": self.roots.iter().map(|root| path_text::of(root)).collect::<Vec<_>>(),
             "files": sources.hash,
         });
         plan.to_string().into_bytes()
@@ -173,14 +179,16 @@ pub enum CorpusError {
     },
     /// No file looks like MIDI.
     #[error(
-        "no MIDI file in {}: {n_others} other files there, but none ends in .mid, .midi, .kar or \
-         .rmi", roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", ")
+        "no MIDI file in {}: {}; looked for are .mid, .midi, .kar and .rmi (or these with .gz) and \
+         .zip, .tar, .tar.gz and .tgz archives of them",
+        roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", "),
+        if unused.n() == 0 { "nothing is there".to_owned() } else { unused.in_words().join(", ") }
     )]
     NoMidiFiles {
         /// Where was searched.
         roots: Vec<PathBuf>,
-        /// Files of other kinds found there.
-        n_others: u64,
+        /// What else was found there.
+        unused: Unused,
     },
     /// The files gave nothing.
     #[error(
@@ -217,6 +225,17 @@ pub enum CorpusError {
         /// What is wrong.
         reason: String,
     },
+    /// Labels were asked for, and no file has one.
+    #[error(
+        "no file has a label: {source_of_labels}; in the corpus files are called as `{file}`, and a \
+         table gives such paths, or ends of them"
+    )]
+    NoLabels {
+        /// What the source of labels knows instead.
+        source_of_labels: String,
+        /// The name of a file.
+        file: String,
+    },
     /// The MIDI files are not what they were at the beginning.
     #[error("the MIDI files changed while they were read; build the corpus again")]
     Changed,
@@ -247,6 +266,7 @@ pub fn build(
     options.check()?;
     let labeller = Labeller::new(&options.labels)?;
     let sources = options.sources()?;
+    check_labels(&labeller, &sources)?;
     let work = Work::open(out, &options.plan(&sources, &labeller))?;
     match fill(options, &labeller, &sources, &work, progress) {
         Ok(report) => {
@@ -262,8 +282,27 @@ pub fn build(
     }
 }
 
-fn no_midi_files(options: &CorpusOptions, n_others: u64) -> CorpusError {
-    CorpusError::NoMidiFiles { roots: options.roots.clone(), n_others }
+fn no_midi_files(options: &CorpusOptions, unused: Unused) -> CorpusError {
+    CorpusError::NoMidiFiles { roots: options.roots.clone(), unused }
+}
+
+/// Checks that labels know any file before all are read, where the names are known then.
+fn check_labels(labeller: &Labeller, sources: &Sources) -> Result<(), CorpusError> {
+    if !sources.are_listed() {
+        return Ok(());
+    }
+    let (mut is_listed, mut first) = (false, String::new());
+    sources.hand_out(&Places, u64::MAX, &|_| false, &Silent, &mut |chunk| {
+        for listed in chunk.files {
+            let file = listed.file();
+            is_listed = is_listed || labeller.of(file).is_listed;
+            if first.is_empty() {
+                first.clone_from(&file.name);
+            }
+        }
+        !is_listed
+    })?;
+    labeller.check_listed(usize::from(is_listed), &first)
 }
 
 fn fill(
@@ -278,20 +317,24 @@ fn fill(
     let totals = read_files(&FileReader { options, labeller }, sources, work, progress)?;
     progress.end();
     if totals.n_files == 0 {
-        return Err(no_midi_files(options, totals.n_others));
+        return Err(no_midi_files(options, totals.unused));
     }
     let (parts, scratch) = (work.parts(), work.scratch());
     let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
     let report = parts.write(&work.corpus(), progress)?;
-    check_windows(options, &report)?;
+    check_report(options, labeller, &report)?;
     report.save(&work.corpus().join(report::FILE))?;
     Ok(report)
 }
 
-/// A corpus without a window is none.
-fn check_windows(options: &CorpusOptions, report: &CorpusReport) -> Result<(), CorpusError> {
+/// A corpus without a window is none, nor is one without the labels that were asked for.
+fn check_report(
+    options: &CorpusOptions,
+    labeller: &Labeller,
+    report: &CorpusReport,
+) -> Result<(), CorpusError> {
     if report.n_windows() > 0 {
-        return Ok(());
+        return labeller.check_listed(report.n_files_listed, &report.first_file);
     }
     Err(CorpusError::NoWindows {
         kind: Box::new(options.kind.clone()),

@@ -50,6 +50,7 @@ pub struct ImportRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportOutcome {
     /// The model's folder.
+    #[serde(with = "crate::path_text")]
     pub model: PathBuf,
     /// What the model is of.
     pub kind: String,

@@ -53,7 +53,7 @@ pub struct UnknownKind {
 /// The instrument number that drum windows count as: General MIDI's channel of drums.
 const DRUM_INSTRUMENT: u32 = 9;
 
-/// A table of 11 MB, made when the first chord is asked for.
+/// Made when the first chord is asked for.
 static CHORDS: LazyLock<ChordInference> = LazyLock::new(ChordInference::default);
 
 impl Kind {
@@ -138,6 +138,7 @@ impl Kind {
     }
 
     /// The windows of a sequence, and what gave none; a repetition within the sequence is left out.
+    /// Windows are of musical time: the tempo and its changes make no difference.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<Window> {
         let conversion = cut(&self.converter, sequence);
         let Converter::Trio(_) = self.converter else { return conversion };
@@ -224,7 +225,8 @@ impl Kind {
                     instruments: [0, 1, DRUM_INSTRUMENT],
                     start_bar: 0,
                 };
-                trio.to_sequence(playback.qpm, &converter.map).expect(VOCABULARY)
+                trio.to_sequence(playback.qpm, converter.encoding, &converter.map)
+                    .expect(VOCABULARY)
             }
             (Converter::Melody(converter) | Converter::ChordedMelody(converter), [melody, ..]) => {
                 converter.encoding.decode(melody).expect(VOCABULARY).to_sequence(playback)
@@ -287,8 +289,29 @@ fn trio_steps(converter: &TrioConverter) -> usize {
     converter.slice_bars as usize * converter.steps_per_bar as usize
 }
 
+/// The tempo at which music is cut. Half a sixteenth note is then a sixteenth of a second, which
+/// `f64` holds exactly: whether a note lies before or after the middle between two steps is decided
+/// by its tick, not by rounding errors.
+const EVEN_QPM: f64 = 120.0;
+
+/// What windows are cut from: the notes and the metre, in musical time. Tempo is no part of a window,
+/// so that one may lie across changes of it. (Magenta cuts the music there.)
+fn in_musical_time(sequence: &NoteSequence) -> NoteSequence {
+    let mut even = NoteSequence {
+        ticks_per_quarter: sequence.ticks_per_quarter,
+        notes: sequence.notes.clone(),
+        total_time: sequence.total_time,
+        tempos: sequence.tempos.clone(),
+        time_signatures: sequence.time_signatures.clone(),
+        ..NoteSequence::default()
+    };
+    even.even_out_tempo(EVEN_QPM);
+    even
+}
+
 /// Cuts a sequence into windows.
 fn cut(converter: &Converter, sequence: &NoteSequence) -> Conversion<Window> {
+    let sequence = &in_musical_time(sequence);
     match converter {
         Converter::Melody(converter) => of(converter.windows(sequence), |w| Window {
             tokens: w.tokens,
@@ -362,6 +385,45 @@ mod tests {
         }
         let unknown = Kind::find("mel-3bar").unwrap_err().to_string();
         assert!(unknown.contains("`mel-3bar`; known are mel-2bar, mel-2bar-chords"), "{unknown}");
+    }
+
+    /// The same notes under one tempo, under another, and under one for every beat.
+    #[test]
+    fn tempo_makes_no_difference_to_windows() {
+        let piece = synthetic::piece(1, 3, 0);
+        let quarters = piece.tempo_map();
+        let at_tempos = |qpm: &dyn Fn(u32) -> f64| {
+            let mut tempos = Vec::new();
+            let mut time = 0.0;
+            let mut starts = Vec::new();
+            for beat in 0..1000 {
+                tempos.push(note_seq::Tempo { time, qpm: qpm(beat) });
+                starts.push(time);
+                time += 60.0 / qpm(beat);
+            }
+            let moved = |seconds: f64| {
+                let beats = quarters.quarters(seconds);
+                let beat = (1_u32..1000).take_while(|next| f64::from(*next) <= beats).count();
+                starts[beat] + (beats - beat as f64) * 60.0 / qpm(beat as u32)
+            };
+            let mut other = piece.clone();
+            for note in &mut other.notes {
+                (note.start_time, note.end_time) = (moved(note.start_time), moved(note.end_time));
+            }
+            other.time_signatures.iter_mut().for_each(|t| t.time = moved(t.time));
+            other.total_time = moved(piece.total_time);
+            other.tempos = tempos;
+            other
+        };
+        let slow = at_tempos(&|_| 83.7);
+        let wild = at_tempos(&|beat| 60.0 + f64::from(beat * 37 % 100));
+        for name in Kind::NAMES {
+            let kind = Kind::find(name).unwrap();
+            let expected = kind.windows(&piece);
+            assert_eq!(kind.windows(&slow), expected, "{name}");
+            assert_eq!(kind.windows(&wild), expected, "{name}");
+            assert_eq!(kind.windows_in_a_row(&wild), kind.windows_in_a_row(&piece), "{name}");
+        }
     }
 
     /// Windows that were made, written as music and cut again are what they were.

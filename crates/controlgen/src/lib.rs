@@ -38,6 +38,7 @@ pub mod model;
 pub mod names;
 pub mod output;
 pub mod overwrite;
+pub mod path_text;
 pub mod piano_roll;
 pub mod progress;
 pub mod run;

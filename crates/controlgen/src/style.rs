@@ -68,6 +68,7 @@ struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedStyle {
     /// The file.
+    #[serde(with = "crate::path_text")]
     pub path: PathBuf,
     /// Why.
     pub reason: String,

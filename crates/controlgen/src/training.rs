@@ -84,6 +84,7 @@ pub trait TrainProgress {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutcome {
     /// The model's folder.
+    #[serde(with = "crate::path_text")]
     pub model: PathBuf,
     /// Steps made.
     pub n_steps: u64,
@@ -98,6 +99,7 @@ pub struct TrainOutcome {
     /// Share of the steps' time, in this go, spent waiting for data.
     pub wait_share: f64,
     /// The curves' picture.
+    #[serde(with = "crate::path_text")]
     pub curves: PathBuf,
     /// Held-out windows, without those that are in train.
     pub n_heldout_windows: usize,

@@ -1,5 +1,5 @@
-//! Both passes over symbols and over vectors, in both precisions, beside a large product and the
-//! limit of the arithmetic units: `cargo bench -p lstm-kernel`.
+//! Benchmarks of both passes over symbols and over vectors, in both precisions, compared with a
+//! large product and with the limit of the arithmetic units: `cargo bench -p lstm-kernel`.
 //!
 //! Elements are floating-point operations of the products, so that a rate of 100 Gelem/s is 100
 //! GFLOP/s. `RAYON_NUM_THREADS=1` measures one thread.
@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 const SYMBOLS: usize = 90;
 const PRECISIONS: [(&str, Precision); 2] = [("f32", Precision::F32), ("bf16", Precision::Bf16)];
 
-/// Numbers between minus and plus `scale`.
+/// Deterministic pseudo-random numbers between `-scale` and `scale`.
 fn noise(n: usize, scale: f32) -> Vec<f32> {
     (0..n).map(|i| ((i * 7919 % 10_007) as f32 / 5003.0 - 1.0) * scale).collect()
 }
@@ -77,8 +77,8 @@ impl WithSimd for Product<'_> {
     }
 }
 
-/// Products with weights that are packed already, as a step of generation has them: of one row
-/// (how fast weights are read) and of many.
+/// Products with already packed weights, as in one step of generation: for a single row (which
+/// measures how fast weights are read) and for many rows.
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("product with a packed [1024, 2048] matrix");
     let (k, n) = (1024, 2048);
@@ -121,7 +121,7 @@ impl WithSimd for Chains {
     }
 }
 
-/// What the machine's arithmetic units could do on these threads.
+/// The peak rate of the machine's arithmetic units on these threads.
 fn limit(c: &mut Criterion) {
     struct Lanes;
     impl WithSimd for Lanes {

@@ -1,13 +1,13 @@
 //! The gate functions, on SIMD registers.
 //!
-//! `exp` splits its argument as `x = n ln 2 + r` with `|r| <= ln 2 / 2`, takes a polynomial in `r`
-//! and scales by `2^n` through the exponent bits. The largest errors against `f64` over the whole
-//! range of `f32` are asserted by the tests below: 2e-7 relative for `exp`, 2e-7 absolute for
+//! `exp` splits its argument as `x = n ln 2 + r` with `|r| <= ln 2 / 2`, evaluates a polynomial in
+//! `r` and scales by `2^n` through the exponent bits. The tests below assert the largest errors
+//! compared with `f64` over the whole range of `f32`: 2e-7 relative for `exp`, 2e-7 absolute for
 //! `sigmoid` and 4e-7 absolute for `tanh`.
 
 use pulp::Simd;
 
-/// Arguments of `exp` are clamped to this magnitude: `2^n` stays a normal number.
+/// Arguments of `exp` are clamped to this magnitude so that `2^n` stays a normal number.
 const EXP_LIMIT: f32 = 87.0;
 /// Adding and subtracting `1.5 * 2^23` rounds a small number to the nearest integer.
 const ROUND: f32 = 12_582_912.0;
@@ -18,8 +18,8 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 const EXP_COEFFICIENTS: [f32; 6] =
     [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
 
-/// The first values of a slice in a register, zeros behind them: a plain load wherever the slice is
-/// a whole register.
+/// Loads the first values of a slice into a register and pads it with zeros; a plain load if the
+/// slice fills a whole register.
 #[inline(always)]
 pub fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
     match S::as_simd_f32s(values).0 {
@@ -28,7 +28,7 @@ pub fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
     }
 }
 
-/// Fills a slice of at most one register.
+/// Stores a register into a slice of at most one register's length.
 #[inline(always)]
 pub fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
     match S::as_mut_simd_f32s(values).0 {
@@ -39,16 +39,16 @@ pub fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
 
 /// `to = from`, for rows of any length.
 ///
-/// In pieces for which the C library uses plain registers. Longer ones it hands to the processor's string
-/// instruction, and that falls from 40 GB/s to 2 on AMD's Zen 3 where the two sides lie 16 bytes apart within
-/// their pages.
+/// Copies in pieces short enough for the C library to use plain registers. It copies longer ones
+/// with the processor's string instruction, which on AMD's Zen 3 drops from 40 GB/s to 2 GB/s if
+/// the two sides lie 16 bytes apart within their pages.
 ///
 /// # Panics
 /// If the lengths differ.
 #[inline(always)]
 pub fn copy(to: &mut [f32], from: &[f32]) {
     const PIECE: usize = 256;
-    assert_eq!(to.len(), from.len(), "as many values on both sides");
+    assert_eq!(to.len(), from.len(), "both sides must have the same length");
     for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
         to.copy_from_slice(from);
     }
@@ -79,7 +79,7 @@ pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     }
     let one = simd.splat_f32s(1.0);
     let p = simd.mul_add_f32s(simd.mul_f32s(p, r), r, simd.add_f32s(r, one));
-    // The low bits of `shifted` are n; moved up by 23 they are an exponent.
+    // The low bits of `shifted` are `n`; shifted left by 23 they become the exponent.
     let exponent =
         simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), exponent))
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use pulp::{Arch, WithSimd};
 
-    /// Applies the three functions to every element.
+    /// Applies the three functions to each element.
     struct Apply<'a>(&'a [f32], [&'a mut [f32]; 3]);
 
     impl WithSimd for Apply<'_> {

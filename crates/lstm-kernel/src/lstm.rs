@@ -1,4 +1,4 @@
-//! An LSTM over a whole sequence: the forward pass, and its backward pass written by hand.
+//! An LSTM over a whole sequence: the forward pass and a hand-written backward pass.
 //!
 //! With `i j f o` the four equal column blocks of a row of gates (Magenta's order), a step is
 //!
@@ -8,9 +8,9 @@
 //! h_t = tanh(c_t) sigmoid(o)
 //! ```
 //!
-//! The batch is split over threads and each task goes through all steps on its own, so that no
-//! thread waits for another inside the time loop. `x_t W_x` is a sum of table rows where the input
-//! is symbols, and a product with packed weights where it is vectors.
+//! The batch is split over threads, and each task runs through all steps independently, so that no
+//! thread waits for another inside the time loop. `x_t W_x` is a sum of table rows if the input is
+//! symbols, and a product with packed weights if it is vectors.
 
 mod backward;
 mod forward;
@@ -27,23 +27,23 @@ use super::memory::Buffer;
 pub use backward::{backward, backward_with};
 pub use forward::{forward, forward_with, outputs_with};
 
-/// Added to the forget gate at run time; it is never part of the stored bias.
+/// Added to the forget gate at run time; never part of the stored bias.
 pub const FORGET_BIAS: f32 = 1.0;
 
-/// What enters the gates at each step.
+/// The input of the gates at each step.
 #[derive(Clone, Copy)]
 pub enum Source<'a> {
-    /// Rows of `table` `[V, 4H]` to add up: `slots` of `ids` `[T, B, slots]` each; a negative id
-    /// adds nothing.
+    /// Sum of rows of `table` `[V, 4H]`, selected by the `slots` symbols of each entry of `ids`
+    /// `[T, B, slots]`; a negative id adds nothing.
     Symbols {
         /// `[T, B, slots]`.
         ids: &'a [i32],
-        /// Symbols of one step of one sequence.
+        /// Number of symbols per step and sequence.
         slots: usize,
         /// `[V, 4H]`.
         table: &'a [f32],
     },
-    /// `values` `[T, B, D]` times `weights` `[D, 4H]`.
+    /// The product of `values` `[T, B, D]` and `weights` `[D, 4H]`.
     Vectors {
         /// `[T, B, D]`.
         values: &'a [f32],
@@ -52,10 +52,10 @@ pub enum Source<'a> {
     },
 }
 
-/// The inputs of a pass. `T` steps, `B` sequences, `H` units; everything row-major, time first.
+/// The inputs of a pass: `T` steps, `B` sequences, `H` units; all arrays are row-major, time first.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
-    /// What enters the gates beside the state.
+    /// The input of the gates in addition to the state.
     pub source: Source<'a>,
     /// `[B, 4H]`, the same at every step.
     pub context: &'a [f32],
@@ -69,15 +69,15 @@ pub struct Pass<'a> {
     pub batch: usize,
     /// `H`.
     pub hidden: usize,
-    /// Read from the last step to the first.
+    /// Whether to read from the last step to the first.
     pub reverse: bool,
 }
 
-/// What the forward pass leaves for the backward pass.
+/// The values of a forward pass that the backward pass needs.
 pub struct Trace {
-    /// `[T, B, H]`: `h_t`, at the place of the step it belongs to.
+    /// `[T, B, H]`: `h_t`, at index `t` even if read in reverse.
     pub outputs: Vec<f32>,
-    /// `[T, B, 4H]`: the gates after their functions.
+    /// `[T, B, 4H]`: the gates after their activation functions.
     pub gates: Buffer,
     /// `[T, B, H]`: `c_t`.
     pub cells: Buffer,
@@ -94,9 +94,9 @@ pub struct TraceRef<'a> {
     pub cells: &'a [f32],
 }
 
-/// Gradients of every input of a [`Pass`], in the input's shape.
+/// Gradients of every input of a [`Pass`], each in the shape of that input.
 pub struct Gradients {
-    /// Of `values`; none for symbols.
+    /// Of `values`; `None` for symbols.
     pub values: Option<Vec<f32>>,
     /// Of `table` or `weights`.
     pub weights: Vec<f32>,
@@ -109,18 +109,18 @@ pub struct Gradients {
 }
 
 impl Pass<'_> {
-    /// Steps in the order they are read.
+    /// Step indices in reading order.
     fn order(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
         let (steps, reverse) = (self.steps, self.reverse);
         (0..steps).map(move |t| if reverse { steps - 1 - t } else { t })
     }
 
-    /// The step read before `t`, if there is one.
+    /// The step read before `t`, or `None` if `t` is the first.
     fn before(&self, t: usize) -> Option<usize> {
         if self.reverse { (t + 1 < self.steps).then_some(t + 1) } else { t.checked_sub(1) }
     }
 
-    /// Columns `block` of `[c_0 | h_0]` for some rows, contiguous.
+    /// Columns `block` of `[c_0 | h_0]` for a range of rows, contiguous.
     fn initial_block(&self, rows: std::ops::Range<usize>, block: usize) -> Vec<f32> {
         let h = self.hidden;
         self.initial[rows.start * 2 * h..rows.end * 2 * h]
@@ -131,7 +131,7 @@ impl Pass<'_> {
     }
 }
 
-/// Cuts a `[T, B, width]` buffer into one list of step slices for each task.
+/// Splits a `[T, B, width]` buffer into one list of step slices per task.
 fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
     let n_tasks = batch.div_ceil(ROWS_PER_TASK);
     let mut tasks: Vec<Vec<&mut [f32]>> = (0..n_tasks).map(|_| Vec::new()).collect();
@@ -143,9 +143,10 @@ fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]
     tasks
 }
 
-/// `n` zeros, written by all threads: a tensor of all steps is the size of memory, not of a cache.
+/// `n` zeros, written by all threads: a tensor of all steps is too large for any cache.
 fn zeros(n: usize) -> Vec<f32> {
-    // Below the length at which the C library copies by other means, see `copy`.
+    // Below the length at which the C library copies by other means, see
+    // [`copy`](crate::functions::copy).
     const CHUNK: usize = 512;
     let chunks = (0..n.div_ceil(CHUNK)).into_par_iter().with_min_len(128).map(|_| [0.0; CHUNK]);
     let mut values = chunks.collect::<Vec<_>>().into_flattened();
@@ -153,7 +154,8 @@ fn zeros(n: usize) -> Vec<f32> {
     values
 }
 
-/// The gate functions of one row: gates before to after, `c_{t-1}` to `c_t`, and `h_t`.
+/// Applies the gate functions to one row: replaces the gates by their activations and `c_{t-1}` by
+/// `c_t`, and writes `h_t`.
 #[inline(always)]
 pub fn step<S: Simd>(simd: S, gates: &mut [f32], cell: &mut [f32], output: &mut [f32]) {
     let (i, j, f, o) = quarters_mut(gates);

@@ -1,9 +1,9 @@
-//! Large buffers that one pass leaves for the next.
+//! Large buffers that are reused from one pass to the next.
 //!
-//! A training step writes some hundred megabytes that nothing needs after it. An allocator hands that
-//! much back to the system, which maps and clears every page anew in the next step; clearing them once
-//! more as zeros comes on top. Together that was a tenth of a forward pass and more. So the passes keep their
-//! buffers, and take them again as they are.
+//! A training step writes several hundred megabytes that are not needed after it. An allocator
+//! returns that much memory to the system, which has to map and clear every page again in the next
+//! step; zeroing the buffers comes on top of that. Together this took a tenth of a forward pass or
+//! more. So the passes keep their buffers and reuse them without clearing them.
 
 use std::fmt::{Debug, Formatter};
 use std::marker::PhantomData;
@@ -16,15 +16,17 @@ use bytemuck::Pod;
 /// Whole cache lines.
 type Words = AVec<u32, ConstAlign<64>>;
 
-/// A buffer goes when others have been taken that are so many times as long as all that are kept: more than
-/// the passes of one training step take, which use most buffers anew for each layer.
+/// A kept buffer is freed once the buffers taken since then are this many times as long as all kept
+/// buffers together. This exceeds what the passes of one training step take, which reuse most
+/// buffers for each layer.
 const PATIENCE: u64 = 64;
 
 static STORE: Mutex<Store> = Mutex::new(Store::new());
 
-/// Buffers that nobody uses.
+/// Buffers that are not in use.
 struct Store {
-    /// In the order in which they came, each with the words that had been taken then.
+    /// In the order in which they were returned, each with the number of words that had been taken
+    /// by then.
     kept: Vec<(u64, Words)>,
     words_kept: u64,
     words_taken: u64,
@@ -35,7 +37,7 @@ impl Store {
         Self { kept: Vec::new(), words_kept: 0, words_taken: 0 }
     }
 
-    /// The store. Nothing that panics runs under its lock.
+    /// Locks the store. Nothing that can panic runs under this lock.
     fn lock() -> MutexGuard<'static, Self> {
         STORE.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -45,7 +47,8 @@ impl Store {
         self.kept.push((self.words_taken, words));
     }
 
-    /// The last buffer of some length that came, and those that have waited for too long.
+    /// Takes the most recently returned buffer of this length, along with all that have waited too
+    /// long.
     fn take(&mut self, len: usize) -> (Option<Words>, Vec<(u64, Words)>) {
         self.words_taken += len as u64;
         let at = self.kept.iter().rposition(|(_, words)| words.len() == len);
@@ -59,16 +62,16 @@ impl Store {
     }
 }
 
-/// Gives the memory that past passes keep for later ones back to the allocator.
+/// Returns the memory that past passes keep for later ones to the allocator.
 ///
-/// What they keep is about what one forward and backward pass of a whole model needs: worth calling when
-/// training has ended and the process goes on.
+/// They keep about as much as one forward and backward pass of a whole model needs. Call this when
+/// training has ended and the process keeps running.
 pub fn release() {
     let kept = std::mem::replace(&mut *Store::lock(), Store::new());
     drop(kept);
 }
 
-/// Sets all bits of what is kept: no number, as `f32` or as bfloat16.
+/// Sets all bits of the kept buffers, which is NaN both as `f32` and as bfloat16.
 #[cfg(test)]
 pub(crate) fn spoil() {
     for (_, words) in &mut Store::lock().kept {
@@ -76,22 +79,22 @@ pub(crate) fn spoil() {
     }
 }
 
-/// Values of 32 bits, of which the memory is kept for another buffer when they are dropped, or given back by
-/// [`release`]. They start at the boundary of a cache line.
+/// An array of 32-bit values. When it is dropped, its memory is kept for another buffer until
+/// [`release`] is called. It starts at a cache line boundary.
 pub struct Buffer<T = f32> {
     words: Words,
     values: PhantomData<T>,
 }
 
 impl<T: Pod> Buffer<T> {
-    /// `len` values: those of an earlier buffer of the same length, or zeros. Each is to be written before it
-    /// is read.
+    /// A buffer of `len` values: those of an earlier buffer of the same length, or zeros. Each
+    /// value must be written before it is read.
     pub(crate) fn unset(len: usize) -> Self {
-        const { assert!(size_of::<T>() == size_of::<u32>(), "values of 32 bits") };
+        const { assert!(size_of::<T>() == size_of::<u32>(), "values must be 32 bits wide") };
         if len == 0 {
             return Self { words: AVec::new(64), values: PhantomData };
         }
-        // What has waited for too long is freed when the lock is not held any more.
+        // Buffers that have waited too long are freed after the lock is released.
         let (words, _old) = Store::lock().take(len);
         Self { words: words.unwrap_or_else(|| avec![[64]| 0; len]), values: PhantomData }
     }
@@ -133,10 +136,10 @@ mod tests {
     #[test]
     fn a_dropped_buffer_is_taken_again_by_one_of_its_length() {
         let mut store = Store::new();
-        assert!(store.take(3).0.is_none(), "nothing is kept");
+        assert!(store.take(3).0.is_none(), "nothing is kept yet");
         store.keep(avec![[64]| 1; 3]);
         store.keep(avec![[64]| 2; 4]);
-        assert!(store.take(5).0.is_none(), "no such length");
+        assert!(store.take(5).0.is_none(), "no buffer of this length is kept");
         assert_eq!(store.take(4).0.as_deref(), Some(&[2; 4][..]));
         assert!(store.take(4).0.is_none(), "taken already");
         assert_eq!(store.take(3).0.as_deref(), Some(&[1; 3][..]));
@@ -151,7 +154,7 @@ mod tests {
         }
         store.keep(avec![[64]| 0; 4]);
         for _ in 0..4 * PATIENCE {
-            assert!(store.take(1).1.is_empty(), "more is kept, so all may wait for longer");
+            assert!(store.take(1).1.is_empty(), "more is kept, so every buffer may wait longer");
         }
         let (_, old) = store.take(1);
         assert_eq!(old.iter().map(|(_, words)| words.len()).collect::<Vec<_>>(), [3]);

@@ -1,39 +1,40 @@
-//! A matrix laid out once for many products with it.
+//! A matrix packed once for many products.
 //!
-//! Every time step multiplies by the same recurrent weights. A general matrix product lays its
-//! right side out anew at each call, which costs more than the arithmetic when the left side has
-//! few rows; here that is done once a batch.
+//! Every time step multiplies by the same recurrent weights. A general matrix product packs its
+//! right side again at each call, which costs more than the arithmetic if the left side has few
+//! rows; here it is packed once per batch, in the order
 //!
 //! ```text
 //! block of INNER_BLOCK rows │ panel of a few registers' columns │ row │ column
 //! ```
 //!
-//! so that the panel of one block stays in the first cache while all rows of the left side pass it,
-//! and the whole matrix is read in the order of its addresses.
+//! so that the panel of one block stays in the first-level cache while all rows of the left side
+//! are multiplied by it, and the whole matrix is read in address order.
 
 mod unpacked;
 
 use bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::ahead::Ahead;
 use super::instructions::dot::{self, Dot};
 use super::memory::Buffer;
-use super::tile::{LeftSlice, tile, tile_shape, with_tile_shape};
+use super::prefetch::Prefetch;
+use super::tile::{LeftSlice, TileAt, tile, tile_shape, with_tile_shape};
 pub(crate) use unpacked::Unpacked;
 
-/// Rows of a block: a panel of 16 columns takes 16 KiB. Even, so that a pair of bf16 rows never
-/// straddles two blocks.
+/// Rows of a block: a panel of 16 columns takes 16 KiB. The number is even, so that a pair of bf16
+/// rows never straddles two blocks.
 pub(crate) const INNER_BLOCK: usize = 256;
 
-/// How a packed matrix keeps its values. Sums are `f32` in any case.
+/// The precision in which a packed matrix stores its values. Sums are always `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// As they are.
+    /// Unchanged.
     #[default]
     F32,
-    /// Rounded to the nearest bfloat16. On a processor with AVX-512-BF16 what is multiplied with the matrix is
-    /// rounded too, at twice the rate; elsewhere the arithmetic stays that of `f32`, and nothing is gained.
+    /// Rounded to the nearest bfloat16. On a processor with AVX-512-BF16 the left side of each
+    /// product is rounded too, at twice the rate; on others the arithmetic stays `f32`, at the same
+    /// speed.
     Bf16,
 }
 
@@ -44,12 +45,12 @@ pub(crate) enum Arithmetic {
     F32,
     /// In `f32`, with the values of the matrix rounded to bfloat16 beforehand.
     Rounded,
-    /// In pairs of bfloat16 on both sides, where panels have [`dot::COLUMNS`].
+    /// In pairs of bfloat16 on both sides; requires panels of [`dot::COLUMNS`] columns.
     Pairs(Dot),
 }
 
 impl Arithmetic {
-    /// The quickest of a precision on this processor.
+    /// The fastest arithmetic for a precision on this processor.
     pub(crate) fn quickest(precision: Precision) -> Self {
         match precision {
             Precision::F32 => Self::F32,
@@ -57,7 +58,8 @@ impl Arithmetic {
         }
     }
 
-    /// What is done with panels of some columns.
+    /// The arithmetic for panels of `columns` columns: pairs fall back to rounding if the panels do
+    /// not fit.
     pub(crate) fn with_panels_of(self, columns: usize) -> Self {
         match self {
             Self::Pairs(_) if columns != dot::COLUMNS => Self::Rounded,
@@ -66,8 +68,9 @@ impl Arithmetic {
     }
 }
 
-/// A `[k, n]` matrix in panels of columns, each panel row by row. Columns of the last one beyond `n` hold
-/// anything; tiles leave them out. Its memory is kept when it is dropped, see [`crate::memory`].
+/// A `[k, n]` matrix in panels of columns, each stored row by row. Columns of the last panel beyond
+/// `n` are unspecified; tiles ignore them. Its memory is kept when it is dropped, see
+/// [`crate::memory`].
 pub struct PackedMatrix {
     values: Values,
     /// Columns of a panel.
@@ -78,7 +81,7 @@ pub struct PackedMatrix {
 
 enum Values {
     F32(Buffer<f32>),
-    /// Two rows in a word, the first one below.
+    /// Two rows per word, the first in the lower half.
     Pairs(Buffer<u32>, Dot),
 }
 
@@ -104,7 +107,7 @@ impl PackedMatrix {
         Self::with_precision(matrix, k, n, Precision::F32)
     }
 
-    /// Packs a row-major `[k, n]` matrix, rounded as `precision` says.
+    /// Packs a row-major `[k, n]` matrix, rounded to `precision`.
     ///
     /// # Panics
     /// If `matrix` has another length.
@@ -134,18 +137,19 @@ impl PackedMatrix {
     }
 }
 
-/// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, row-major and contiguous.
+/// Computes `c += a · b`, with `a` of shape `[m, k]` and `c` of shape `[m, n]`, row-major and
+/// contiguous.
 ///
-/// Each element of `c` is one chain of fused multiply-adds over `k` in order, whatever `m` is, so
-/// that a row's result does not depend on the rows it is computed with.
+/// Each element of `c` is one chain of fused multiply-adds over `k` in order, for any `m`, so that
+/// a row's result does not depend on the other rows of the product.
 ///
 /// # Panics
-/// If the matrix was packed for another instruction set than `S`.
+/// If the matrix was packed for an instruction set other than `S`.
 #[inline(always)]
 pub fn add_product<S: Simd>(simd: S, a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
-    debug_assert_eq!(a.len() * b.n, c.len() * b.k, "as many rows on both sides");
-    assert_eq!(b.panel, tile_shape::<S>().0, "packed for this instruction set");
-    // A function of its own: its many tiles are compiled once and not in each caller.
+    debug_assert_eq!(a.len() * b.n, c.len() * b.k, "both sides must have the same number of rows");
+    assert_eq!(b.panel, tile_shape::<S>().0, "the matrix must be packed for this instruction set");
+    // A separate function, so that its many tiles are compiled once and not in each caller.
     simd.vectorize(AddProduct { a, b, c });
 }
 
@@ -167,7 +171,7 @@ impl WithSimd for AddProduct<'_> {
     }
 }
 
-/// All tiles of `ROWS` rows, or fewer where the rows don't divide.
+/// Computes all tiles of `ROWS` rows, or fewer if the number of rows is not a multiple.
 #[inline(always)]
 fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
@@ -188,44 +192,46 @@ fn tiles<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     }
 }
 
-/// Multiplies by every panel of a matrix, which `panel` makes of some of its values, or words of so
-/// many.
+/// Multiplies by every panel of a matrix. `panel` builds a panel from its values; each stored value
+/// holds `rows_per_value` rows.
 #[inline(always)]
 fn all_panels<'b, S: Simd, T: Pod, P: Panel<S>, const ROWS: usize>(
     simd: S,
     a: &[P::Left],
     b: &PackedMatrix,
     c: &mut [f32],
-    (values, in_value): (&'b [T], usize),
+    (values, rows_per_value): (&'b [T], usize),
     panel: impl Fn(&'b [T]) -> P,
 ) {
     let n_panels = b.n.div_ceil(b.panel);
     let mut rest = values;
-    for (block, values) in values.chunks(INNER_BLOCK / in_value * n_panels * b.panel).enumerate() {
+    for (block, values) in
+        values.chunks(INNER_BLOCK / rows_per_value * n_panels * b.panel).enumerate()
+    {
         for (p, values) in values.chunks_exact(values.len() / n_panels).enumerate() {
             rest = &rest[values.len()..];
-            let ahead = Ahead::next(rest, values.len());
+            let prefetch = Prefetch::next(rest, values.len());
             let strip = Strip { b, block, panel: p };
-            strip.rows::<S, P, ROWS>(simd, a, c, panel(values), ahead);
+            strip.rows::<S, P, ROWS>(simd, a, c, panel(values), prefetch);
         }
     }
 }
 
 /// A panel that a few rows are multiplied by.
 pub(crate) trait Panel<S: Simd>: Copy {
-    /// What the rows consist of.
+    /// Element type of the rows.
     type Left: Copy;
-    /// How many inner indices that holds.
+    /// Number of inner indices per element.
     const IN_LEFT: usize;
 
-    /// `c[.., column..] += a · panel` with `at` of the row's length and the column.
+    /// Computes `c[.., column..] += a · panel`.
     fn multiply<const ROWS: usize>(
         self,
         simd: S,
         a: impl LeftSlice<Self::Left, ROWS>,
         c: &mut [f32],
-        at: [usize; 2],
-        ahead: Ahead<'_>,
+        at: TileAt,
+        prefetch: Prefetch<'_>,
     );
 }
 
@@ -249,10 +255,10 @@ impl<S: Simd, const REGISTERS: usize> Panel<S> for F32Panel<'_, S, REGISTERS> {
         simd: S,
         a: impl LeftSlice<f32, ROWS>,
         c: &mut [f32],
-        at: [usize; 2],
-        ahead: Ahead<'_>,
+        at: TileAt,
+        prefetch: Prefetch<'_>,
     ) {
-        tile::<S, REGISTERS, ROWS>(simd, a, self.0, c, at, ahead);
+        tile::<S, REGISTERS, ROWS>(simd, a, self.0, c, at, prefetch);
     }
 }
 
@@ -276,15 +282,15 @@ impl<S: Simd> Panel<S> for PairsPanel<'_> {
         _simd: S,
         a: impl LeftSlice<u32, ROWS>,
         c: &mut [f32],
-        at: [usize; 2],
-        ahead: Ahead<'_>,
+        at: TileAt,
+        prefetch: Prefetch<'_>,
     ) {
         let Self(panel, dot) = self;
-        dot.tile(a, panel, c, at, ahead);
+        dot.tile(a, panel, c, at, prefetch);
     }
 }
 
-/// Where a panel of a block stands in its matrix.
+/// The position of a panel in its matrix.
 #[derive(Clone, Copy)]
 struct Strip<'a> {
     b: &'a PackedMatrix,
@@ -293,7 +299,7 @@ struct Strip<'a> {
 }
 
 impl Strip<'_> {
-    /// All rows of `a` times the panel.
+    /// Multiplies all rows of `a` by the panel.
     #[inline(always)]
     fn rows<S: Simd, P: Panel<S>, const ROWS: usize>(
         self,
@@ -301,27 +307,27 @@ impl Strip<'_> {
         mut a: &[P::Left],
         mut c: &mut [f32],
         panel: P,
-        ahead: Ahead<'_>,
+        prefetch: Prefetch<'_>,
     ) {
         let (k, n) = (self.b.k.div_ceil(P::IN_LEFT), self.b.n);
-        // A single group reads the panels one after the other, which the processor foresees.
+        // A single group reads the panels in sequence, which the hardware prefetcher handles.
         let n_groups = (a.len() / k).div_ceil(ROWS);
-        let ahead = if n_groups > 1 { ahead } else { Ahead::default() };
-        let mut shares = ahead.shares(n_groups);
+        let prefetch = if n_groups > 1 { prefetch } else { Prefetch::default() };
+        let mut parts = prefetch.split(n_groups);
         for rows in (Groups { most: ROWS, left: a.len() / k }) {
             let (these, a_rest) = a.split_at(rows * k);
             let (sums, c_rest) = c.split_at_mut(rows * n);
             (a, c) = (a_rest, c_rest);
-            let ahead = shares.next().unwrap_or_default();
+            let prefetch = parts.next().unwrap_or_default();
             match rows {
-                8 if ROWS == 8 => self.group::<S, P, 8>(simd, these, sums, panel, ahead),
-                7 if ROWS == 8 => self.group::<S, P, 7>(simd, these, sums, panel, ahead),
-                6 if ROWS >= 6 => self.group::<S, P, 6>(simd, these, sums, panel, ahead),
-                5 if ROWS >= 6 => self.group::<S, P, 5>(simd, these, sums, panel, ahead),
-                4 if ROWS >= 4 => self.group::<S, P, 4>(simd, these, sums, panel, ahead),
-                3 if ROWS >= 4 => self.group::<S, P, 3>(simd, these, sums, panel, ahead),
-                2 if ROWS >= 4 => self.group::<S, P, 2>(simd, these, sums, panel, ahead),
-                _ => self.group::<S, P, 1>(simd, these, sums, panel, ahead),
+                8 if ROWS == 8 => self.group::<S, P, 8>(simd, these, sums, panel, prefetch),
+                7 if ROWS == 8 => self.group::<S, P, 7>(simd, these, sums, panel, prefetch),
+                6 if ROWS >= 6 => self.group::<S, P, 6>(simd, these, sums, panel, prefetch),
+                5 if ROWS >= 6 => self.group::<S, P, 5>(simd, these, sums, panel, prefetch),
+                4 if ROWS >= 4 => self.group::<S, P, 4>(simd, these, sums, panel, prefetch),
+                3 if ROWS >= 4 => self.group::<S, P, 3>(simd, these, sums, panel, prefetch),
+                2 if ROWS >= 4 => self.group::<S, P, 2>(simd, these, sums, panel, prefetch),
+                _ => self.group::<S, P, 1>(simd, these, sums, panel, prefetch),
             }
         }
     }
@@ -333,7 +339,7 @@ impl Strip<'_> {
         a: &[P::Left],
         c: &mut [f32],
         panel: P,
-        ahead: Ahead<'_>,
+        prefetch: Prefetch<'_>,
     ) {
         let Self { b, block, panel: p } = self;
         let (k, in_block) = (b.k.div_ceil(P::IN_LEFT), INNER_BLOCK / P::IN_LEFT);
@@ -342,11 +348,11 @@ impl Strip<'_> {
         for (row, a) in rows.iter_mut().zip(a.chunks_exact(k)) {
             *row = &a[inner.clone()];
         }
-        panel.multiply(simd, rows, c, [b.n, p * b.panel], ahead);
+        panel.multiply(simd, rows, c, TileAt { n: b.n, column: p * b.panel }, prefetch);
     }
 }
 
-/// The rows of a product in groups of `most`. What is left over and one group more are shared out
+/// Splits the rows of a product into groups of `most`. The remainder and one more group are split
 /// evenly, because a tile of very few rows waits for its own sums.
 #[derive(Clone)]
 struct Groups {

@@ -1,9 +1,9 @@
 //! The weight gradients: products over all steps and sequences, of rows that each task stacked in
 //! the order in which the tiles read them.
 //!
-//! A weight gradient is `Σ aᵀ dg` over the rows `a` of what entered a product (`h_{t-1}`, or `x_t`)
-//! and the rows `dg` of gate gradients. A task of the backward pass has both at hand, in its
-//! caches, so it lays them out at once: `dg` in panels, `a` in strips as wide as a tile has rows.
+//! A weight gradient is `Σ aᵀ dg` over the rows `a` of the input of a product (`h_{t-1}` or `x_t`)
+//! and the rows `dg` of gate gradients. A task of the backward pass has both in its caches, so it
+//! packs them right away: `dg` in panels, `a` in strips as wide as a tile has rows.
 
 use std::ops::Range;
 use std::slice::ChunksExact;
@@ -12,58 +12,72 @@ use bytemuck::Pod;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::ahead::{Ahead, ask_for_sums};
 use crate::functions::add;
 use crate::instructions::dot::{self, Dot};
 use crate::memory::Buffer;
 use crate::packed::{Arithmetic, F32Panel, INNER_BLOCK, PairsPanel, Panel};
-use crate::tile::{tile_shape, with_tile_shape};
+use crate::prefetch::{Prefetch, prefetch_sums};
+use crate::tile::{TileAt, tile_shape, with_tile_shape};
 
-/// The most rows of a weight gradient that one task sums. Their strips stay in the second cache while
-/// the gate gradients stream by, once for each task: the more rows, the less is read. How rows are
-/// split changes no bit, because each sum is one chain over all steps in their order.
+/// Maximum number of rows of a weight gradient that one task sums. Their strips stay in the
+/// second-level cache while the gate gradients are streamed once per task: more rows per task mean
+/// fewer reads. The split does not change any bit, because each sum is one chain over all steps in
+/// order.
 const MAX_ROWS_PER_UNIT: usize = 132;
-/// Tasks for each thread, so that none waits long for the last.
+/// Tasks per thread, so that no thread waits long for the last one.
 const UNITS_PER_THREAD: usize = 2;
 
-/// Rows that one task sums of a gradient of `n_rows`: whole strips.
+/// Number of rows that one task sums of a gradient of `n_rows` rows: whole strips.
 fn rows_per_unit(n_rows: usize, strip: usize) -> usize {
     let even = n_rows.div_ceil(UNITS_PER_THREAD * rayon::current_num_threads());
     even.min(MAX_ROWS_PER_UNIT).next_multiple_of(strip)
 }
 
-/// What one task of a backward pass leaves for the weight gradients.
+/// The values of one task of a backward pass that the weight gradients are computed from.
 pub(crate) enum Stacked {
     /// For products in `f32`.
     F32(Stack<f32>),
-    /// For products in bfloat16: a row is a word of two rows.
+    /// For products in bfloat16: each row is a row of words that hold two rows.
     Pairs(Stack<u32>, Dot),
 }
 
-/// Rows of gate gradients and of inputs, in the order in which tiles read them.
+/// The sizes of a task's stack.
+#[derive(Clone, Copy)]
+pub(crate) struct StackShape {
+    /// Time steps.
+    pub(crate) n_steps: usize,
+    /// Rows of the batch per step.
+    pub(crate) rows_per_step: usize,
+    /// Columns of a row of gate gradients.
+    pub(crate) n_gates: usize,
+    /// Columns of the inputs of the two products.
+    pub(crate) input_widths: [usize; 2],
+}
+
+/// Rows of gate gradients and of inputs, in the order in which the tiles read them.
 pub(crate) struct Stack<T> {
     /// Gate gradients, in panels.
     gates: Blocks<T>,
-    /// What entered each of two products, in strips as wide as a tile has rows.
+    /// The inputs of the two products, in strips as wide as a tile has rows.
     inputs: [Blocks<T>; 2],
-    /// Rows of a step, each a row of the batch.
-    in_step: usize,
+    /// Rows of the batch per step.
+    rows_per_step: usize,
 }
 
-/// Rows cut into pieces of some columns, `[block][piece][row of the block][column of the piece]`: read
-/// block by block, they are read in the order of their addresses. Columns of the last piece beyond the width of a
-/// row hold anything, and what they are multiplied to is left out.
+/// Rows cut into pieces of columns, `[block][piece][row of the block][column of the piece]`, so
+/// that reading them block by block follows their addresses. Columns of the last piece beyond the
+/// width of a row are unspecified, and their products are ignored.
 struct Blocks<T> {
     values: Buffer<T>,
     n_rows: usize,
-    /// Rows of a block; the last may have fewer.
+    /// Rows of a block; the last one may have fewer.
     in_block: usize,
-    /// Columns of all pieces.
+    /// Total number of columns of all pieces.
     width: usize,
 }
 
 impl<T: Pod> Blocks<T> {
-    /// Room for `n_rows` rows of `n` columns.
+    /// Allocates space for `n_rows` rows of `n` columns.
     fn new(n_rows: usize, in_block: usize, n: usize, piece: usize) -> Self {
         let width = n.next_multiple_of(piece);
         Self { values: Buffer::unset(n_rows * width), n_rows, in_block, width }
@@ -75,16 +89,19 @@ impl<T: Pod> Blocks<T> {
         (0..n_rows).step_by(in_block).map(move |first| first..n_rows.min(first + in_block))
     }
 
-    /// Pieces of a block from some piece on, each with the rows of the block.
+    /// The pieces of a block from `first` on, each with all rows of the block.
     fn pieces(&self, block: &Range<usize>, piece: usize, first: usize) -> ChunksExact<'_, T> {
         let values = &self.values[block.start * self.width..block.end * self.width];
         values[first * piece * block.len()..].chunks_exact(piece * block.len())
     }
 
-    /// Puts down rows of `n` columns from row `first` on.
+    /// Writes rows of `n` columns, starting at row `first`.
     #[inline(always)]
     fn put(&mut self, piece: usize, mut first: usize, mut rows: &[T], n: usize) {
-        debug_assert!(self.width.is_multiple_of(piece), "pieces of the width it was made for");
+        debug_assert!(
+            self.width.is_multiple_of(piece),
+            "pieces must have the width of the allocation"
+        );
         while !rows.is_empty() {
             let start = first / self.in_block * self.in_block;
             let block = start..self.n_rows.min(start + self.in_block);
@@ -95,7 +112,8 @@ impl<T: Pod> Blocks<T> {
                 let to = to[(first - start) * piece..].chunks_exact_mut(piece);
                 for (to, row) in to.zip(here.chunks_exact(n)) {
                     let row = &row[p * piece..];
-                    // A length that is a constant once compiled for an instruction set: a few moves.
+                    // This length is constant once compiled for an instruction set, so the copy is
+                    // a few moves.
                     match row.get(..piece) {
                         Some(row) => to.copy_from_slice(row),
                         None => to[..row.len()].copy_from_slice(row),
@@ -108,34 +126,29 @@ impl<T: Pod> Blocks<T> {
 }
 
 impl<T: Pod> Stack<T> {
-    /// Room for `n_rows` rows of `n` gates and of two inputs of some widths.
-    fn new<S: Simd>([n_rows, in_block, in_step]: [usize; 3], n: usize, widths: [usize; 2]) -> Self {
+    /// Allocates space for a shape, with `rows_per_word` rows in each stored row.
+    fn new<S: Simd>(shape: StackShape, rows_per_word: usize) -> Self {
+        let StackShape { n_steps, rows_per_step, n_gates, input_widths } = shape;
         let (panel, strip) = tile_shape::<S>();
-        let inputs = widths.map(|width| Blocks::new(n_rows, in_block, width, strip));
-        Self { gates: Blocks::new(n_rows, in_block, n, panel), inputs, in_step }
+        // If the number of rows is odd, the last row of a step is paired with zeros.
+        let n_rows = n_steps * rows_per_step.div_ceil(rows_per_word);
+        let in_block = INNER_BLOCK / rows_per_word;
+        let inputs = input_widths.map(|width| Blocks::new(n_rows, in_block, width, strip));
+        Self { gates: Blocks::new(n_rows, in_block, n_gates, panel), inputs, rows_per_step }
     }
 }
 
 impl Stacked {
-    /// Room for `steps` steps of `rows` rows.
-    pub(crate) fn new<S: Simd>(
-        arithmetic: Arithmetic,
-        [steps, rows]: [usize; 2],
-        n: usize,
-        widths: [usize; 2],
-    ) -> Self {
+    /// Allocates space for all steps of a task.
+    pub(crate) fn new<S: Simd>(arithmetic: Arithmetic, shape: StackShape) -> Self {
         match arithmetic.with_panels_of(tile_shape::<S>().0) {
-            // A step's last row has a partner of zeros where rows are odd.
-            Arithmetic::Pairs(dot) => {
-                let shape = [steps * rows.div_ceil(2), INNER_BLOCK / 2, rows];
-                Self::Pairs(Stack::new::<S>(shape, n, widths), dot)
-            }
-            _ => Self::F32(Stack::new::<S>([steps * rows, INNER_BLOCK, rows], n, widths)),
+            Arithmetic::Pairs(dot) => Self::Pairs(Stack::new::<S>(shape, 2), dot),
+            _ => Self::F32(Stack::new::<S>(shape, 1)),
         }
     }
 }
 
-/// Stacks the gate gradients of a step, rows of `n` values, as the rows of step `step`.
+/// Stacks the gate gradients of step `step`, rows of `n` values.
 #[inline(always)]
 pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, step: usize, values: &[f32], n: usize) {
     let (panel, _) = tile_shape::<S>();
@@ -147,8 +160,7 @@ pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, step: usize, values: &[f32]
     }
 }
 
-/// Stacks what entered a product (`which`) at a step, rows of `n` values, as the rows of step
-/// `step`.
+/// Stacks the input of product `which` at step `step`, rows of `n` values.
 #[inline(always)]
 pub(crate) fn stack_input<S: Simd>(
     to: &mut Stacked,
@@ -166,7 +178,8 @@ pub(crate) fn stack_input<S: Simd>(
     }
 }
 
-/// Calls `with` with each pair of a step's rows in words, and where it stands among all pairs.
+/// Calls `with` with the words of each pair of rows of a step and with the index of the pair among
+/// all steps.
 #[inline(always)]
 fn for_each_pair(
     dot: Dot,
@@ -184,7 +197,7 @@ fn for_each_pair(
     }
 }
 
-/// The gradients of the weights of both products, `[width, n]` each, which `gradients` are added to.
+/// Adds the weight gradients of both products, `[width, n]` each, to `gradients`.
 #[inline(always)]
 pub(crate) fn add_weight_gradients<S: Simd>(
     simd: S,
@@ -205,7 +218,7 @@ pub(crate) fn add_weight_gradients<S: Simd>(
     });
 }
 
-/// Some rows of a weight gradient.
+/// A range of rows of a weight gradient.
 struct Unit<'a> {
     stacks: &'a [Stacked],
     which: usize,
@@ -230,20 +243,20 @@ fn sum_unit<S: Simd, const REGISTERS: usize, const ROWS: usize>(simd: S, unit: U
     for stack in stacks {
         match stack {
             Stacked::F32(stack) => {
-                let at = Place { stack, which, first_strip, columns };
+                let at = StackRows { stack, which, first_strip, columns };
                 let panel = |gates| F32Panel::<S, REGISTERS>::new(gates);
                 at.sum::<S, _, ROWS>(simd, sums, n, panel);
             }
             Stacked::Pairs(stack, dot) => {
-                let at = Place { stack, which, first_strip, columns };
+                let at = StackRows { stack, which, first_strip, columns };
                 at.sum::<S, _, ROWS>(simd, sums, n, |gates| PairsPanel::new(gates, *dot));
             }
         }
     }
 }
 
-/// Where the rows of a [`Unit`] stand in a stack.
-struct Place<'a, T> {
+/// The rows of a [`Unit`] in a stack.
+struct StackRows<'a, T> {
     stack: &'a Stack<T>,
     which: usize,
     first_strip: usize,
@@ -251,8 +264,8 @@ struct Place<'a, T> {
     columns: usize,
 }
 
-impl<'a, T: Pod> Place<'a, T> {
-    /// Adds the products of all rows; `panel` makes a panel of gate gradients.
+impl<'a, T: Pod> StackRows<'a, T> {
+    /// Adds the products of all rows; `panel` builds a panel from gate gradients.
     #[inline(always)]
     fn sum<S: Simd, P: Panel<S, Left = T>, const ROWS: usize>(
         self,
@@ -269,24 +282,25 @@ impl<'a, T: Pod> Place<'a, T> {
             for (p, gates) in stack.gates.pieces(&block, columns, 0).enumerate() {
                 let panel = panel(gates);
                 rest = &rest[gates.len()..];
-                let ahead = Ahead::next(rest, gates.len());
-                let (mut shares, mut sums) = (ahead.shares(n_strips), &mut *sums);
-                let at = [n, p * columns];
+                let prefetch = Prefetch::next(rest, gates.len());
+                let (mut parts, mut sums) = (prefetch.split(n_strips), &mut *sums);
+                let at = TileAt { n, column: p * columns };
                 for strip in strips.clone().take(n_strips) {
                     let these;
                     (these, sums) = sums.split_at_mut((ROWS * n).min(sums.len()));
-                    // The next strip's sums: rows far apart in memory, which the processor does not foresee.
-                    ask_for_sums::<ROWS>(sums, at, columns);
+                    // The sums of the next strip: rows that are far apart in memory, which the
+                    // hardware prefetcher does not predict.
+                    prefetch_sums::<ROWS>(sums, at, columns);
                     let (strip, _) = strip.as_chunks::<ROWS>();
-                    panel.multiply(simd, strip, these, at, shares.next().unwrap_or_default());
+                    panel.multiply(simd, strip, these, at, parts.next().unwrap_or_default());
                 }
             }
         }
     }
 }
 
-/// The gradient of a table `[n_symbols, n]` of which `symbols(task, step, row)` were added up in a row
-/// of gates, steps in the order in which they were read.
+/// The gradient of a table `[n_symbols, n]`, where the rows of `symbols(task, step, row)` were
+/// added to each row of gates; `step` counts steps in reading order.
 #[inline(always)]
 pub(crate) fn table_gradient<'a, S: Simd>(
     simd: S,
@@ -310,7 +324,7 @@ pub(crate) fn table_gradient<'a, S: Simd>(
     gradient
 }
 
-/// A panel of a table's gradient.
+/// A panel of the gradient of a table.
 struct TablePanel<'a, F> {
     stacks: &'a [Stacked],
     p: usize,
@@ -332,16 +346,18 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
             match stack {
                 Stacked::F32(stack) => {
                     for (at, gates) in rows_of_panel(&stack.gates, p, panel) {
-                        for id in ids(symbols(task, at / stack.in_step, at % stack.in_step)) {
+                        for id in
+                            ids(symbols(task, at / stack.rows_per_step, at % stack.rows_per_step))
+                        {
                             add(simd, &mut sums[id * panel..][..panel], gates);
                         }
                     }
                 }
                 Stacked::Pairs(stack, _) => {
-                    let n_pairs = stack.in_step.div_ceil(2);
+                    let n_pairs = stack.rows_per_step.div_ceil(2);
                     for (at, words) in rows_of_panel(&stack.gates, p, panel) {
                         let (step, first) = (at / n_pairs, 2 * (at % n_pairs));
-                        for row in first..stack.in_step.min(first + 2) {
+                        for row in first..stack.rows_per_step.min(first + 2) {
                             for id in ids(symbols(task, step, row)) {
                                 let sums = &mut sums[id * panel..][..panel];
                                 add_halves(simd, sums, words, row > first);
@@ -355,7 +371,7 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
     }
 }
 
-/// The rows of a panel of all blocks, with their places.
+/// The rows of a panel in all blocks, with their indices.
 fn rows_of_panel<T: Pod>(
     gates: &Blocks<T>,
     p: usize,
@@ -367,7 +383,7 @@ fn rows_of_panel<T: Pod>(
     rows.enumerate()
 }
 
-/// Adds the lower or the upper halves of words, which are bfloat16.
+/// Adds the lower or upper halves of words, which are bfloat16.
 #[inline(always)]
 fn add_halves<S: Simd>(simd: S, to: &mut [f32], words: &[u32], upper: bool) {
     let (mask, half) = (simd.splat_u32s(0xffff_0000), simd.splat_u32s(16));

@@ -1,21 +1,21 @@
-//! The innermost loop of every product: a tile of the result held in registers.
+//! The innermost loop of every product: a tile of the result, held in registers.
 //!
-//! A tile is some rows by some registers of columns. Its shape follows from the instruction set
-//! ([`with_tile_shape`]); whatever the shape, an element of the result is one chain of fused
-//! multiply-adds over the inner index, in its order and from the value it had, so that it does not
-//! depend on the rows and columns it is computed with.
+//! A tile spans a few rows and a few registers of columns; its shape depends on the instruction set
+//! ([`with_tile_shape`]). For any shape, an element of the result is one chain of fused
+//! multiply-adds over the inner index, in order and starting from its previous value, so that it
+//! does not depend on the other rows and columns of the tile.
 
 use std::ops::Range;
 
 use pulp::Simd;
 
-use super::ahead::{Ahead, PART};
-
 use super::functions::{load, store};
+use super::prefetch::{PART, Prefetch};
 
-/// Calls a function generic over `(S, REGISTERS, ROWS)` with the tile's shape on this instruction
-/// set: sums fill most of the registers (32 with AVX-512 and NEON, 16 with AVX2), the rest hold a
-/// row of the panel and an element of the left side. The last shape is the one without SIMD.
+/// Calls a function that is generic over `(S, REGISTERS, ROWS)` with the tile's shape on this
+/// instruction set: sums fill most of the registers (32 with AVX-512 and NEON, 16 with AVX2), the
+/// rest hold a row of the panel and an element of the left side. The last shape is the one without
+/// SIMD.
 macro_rules! with_tile_shape {
     ($simd:ty, $function:ident $arguments:tt) => {
         match <$simd as pulp::Simd>::F32_LANES {
@@ -38,18 +38,28 @@ pub(crate) fn tile_shape<S: Simd>() -> (usize, usize) {
     with_tile_shape!(S, shape())
 }
 
-/// The left side of a tile: `ROWS` values (or words of two) at each inner index.
+/// The position of a tile in the matrix of sums.
+#[derive(Clone, Copy)]
+pub(crate) struct TileAt {
+    /// Columns of the matrix.
+    pub(crate) n: usize,
+    /// First column of the tile.
+    pub(crate) column: usize,
+}
+
+/// The left side of a tile: `ROWS` values (or words that hold two values) at each inner index.
 pub(crate) trait Left<T, const ROWS: usize>: Copy {
     /// The value of a row at an inner index.
     fn value(&self, inner: usize, row: usize) -> T;
 }
 
-/// A left side of any number of inner indices.
+/// A left side with any number of inner indices.
 pub(crate) trait LeftSlice<T, const ROWS: usize>: Left<T, ROWS> {
-    /// The same with its number of inner indices in its type: no index is checked there.
+    /// The same with the number of inner indices in the type, so that no index needs a bounds
+    /// check.
     type Array<const N: usize>: Left<T, ROWS>;
 
-    /// Some inner indices.
+    /// A range of inner indices.
     fn range(self, inner: Range<usize>) -> Self;
 
     /// As an array, if it has `N` inner indices.
@@ -121,26 +131,26 @@ impl<T: Copy, const N: usize, const ROWS: usize> Left<T, ROWS> for &[[T; ROWS]; 
     }
 }
 
-/// Inner indices without a jump between them. What a core does beside the multiply-adds counts where another
-/// program runs on its second thread: four at once are a tenth quicker there.
+/// Inner indices per unrolled iteration. The overhead next to the multiply-adds matters if another
+/// program runs on the core's second hardware thread: unrolling four is a tenth faster then.
 const UNROLLED: usize = 4;
 
 /// The sums of a tile.
 type Sums<S, const REGISTERS: usize, const ROWS: usize> = [[<S as Simd>::f32s; REGISTERS]; ROWS];
 
-/// `c[.., column..] += a · panel`, where `c` is up to `ROWS` rows of `n` columns; those the panel
-/// has beyond `n` are left out. `ahead` is asked for on the way.
+/// Computes `c[.., column..] += a · panel`, where `c` has up to `ROWS` rows of `n` columns; columns
+/// of the panel beyond `n` are ignored. Executes `prefetch` along the way.
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
     a: impl LeftSlice<f32, ROWS>,
     panel: &[[S::f32s; REGISTERS]],
     c: &mut [f32],
-    [n, column]: [usize; 2],
-    ahead: Ahead<'_>,
+    TileAt { n, column }: TileAt,
+    prefetch: Prefetch<'_>,
 ) {
     let mut sums = load_sums::<S, REGISTERS, ROWS>(simd, c, n, column);
-    for part in ahead.parts(panel.len()) {
+    for part in prefetch.parts(panel.len()) {
         let (a, panel) = (a.range(part.clone()), &panel[part]);
         if let (Some(a), Some(panel)) = (a.as_array::<PART>(), panel.as_array::<PART>()) {
             for first in (0..PART).step_by(UNROLLED) {
@@ -157,7 +167,7 @@ pub(crate) fn tile<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     store_sums(simd, sums, c, n, column);
 }
 
-/// What an inner index adds to the sums.
+/// Adds the products of one inner index to the sums.
 #[inline(always)]
 fn add_inner<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
@@ -175,8 +185,8 @@ fn add_inner<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     }
 }
 
-/// The tile's part of `c`. Loops of a fixed length, here and where sums are used: other loops would
-/// keep the sums in memory instead of registers.
+/// Loads the tile's part of `c`. All loops over sums have a fixed length; otherwise the compiler
+/// would keep the sums in memory instead of registers.
 #[inline(always)]
 fn load_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
@@ -198,7 +208,7 @@ fn load_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     sums
 }
 
-/// Puts a tile's sums back.
+/// Stores a tile's sums.
 #[inline(always)]
 fn store_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     simd: S,
@@ -221,7 +231,7 @@ fn store_sums<S: Simd, const REGISTERS: usize, const ROWS: usize>(
     }
 }
 
-/// A row of `c` from `column` on; empty beyond the last row.
+/// A row of `c` from `column` on; empty after the last row.
 #[inline(always)]
 pub(crate) fn columns(c: &[f32], n: usize, row: usize, column: usize) -> &[f32] {
     let end = ((row + 1) * n).min(c.len());
@@ -235,14 +245,14 @@ pub(crate) fn columns_mut(c: &mut [f32], n: usize, row: usize, column: usize) ->
     &mut c[(row * n + column).min(end)..end]
 }
 
-/// The part of a row that goes to one register.
+/// The part of a row that goes into one register.
 #[inline(always)]
 fn part<S: Simd>(row: &[f32], register: usize) -> &[f32] {
     let at = |register: usize| (register * S::F32_LANES).min(row.len());
     &row[at(register)..at(register + 1)]
 }
 
-/// The first registers of a row, where it is that long.
+/// The first registers of a row, or `None` if the row is shorter.
 #[inline(always)]
 pub(crate) fn registers<S: Simd, const REGISTERS: usize>(
     row: &[f32],

@@ -1,7 +1,7 @@
-//! What a model costs: a training step, encoding, decoding a batch and a single sequence.
+//! Benchmarks of a model: a training step, encoding, and decoding a batch and a single sequence.
 //!
-//! `cargo bench -p musicvae`; `RAYON_NUM_THREADS=1` for one thread. Sizes are those of the
-//! comparison with PyTorch: encoder 256, decoder 256 twice, z 128, and twice that.
+//! `cargo bench -p musicvae`; set `RAYON_NUM_THREADS=1` for one thread. The sizes are those of the
+//! comparison with PyTorch (encoder 256, decoder 256 twice, z 128) and twice those.
 
 use std::hint::black_box;
 
@@ -19,7 +19,7 @@ fn sizes(hidden: usize) -> MusicVaeConfig {
     MusicVaeConfig::flat(CLASSES, STEPS, hidden / 2, &[hidden], &[hidden, hidden])
 }
 
-/// Random windows; how long the arithmetic takes does not depend on the music.
+/// Random windows: the running time does not depend on the music.
 fn tokens() -> Vec<u16> {
     let mut rng = seed::stream(1, "bench", 0);
     (0..BATCH * STEPS).map(|_| rng.random_range(0..CLASSES as u16)).collect()

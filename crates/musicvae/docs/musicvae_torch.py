@@ -1,10 +1,11 @@
-"""A model of ours in PyTorch, from the file that `controlgen export-torch MODEL -o FILE` writes.
+"""One of our models in PyTorch, from the file that `controlgen export-torch MODEL -o FILE` writes.
 
-    model = load("model.safetensors", n_segments=1)   # 16 of a model with a conductor over 16 bars
+    model = load("model.safetensors", n_segments=1)   # 16 for a model with a conductor over 16 bars
     mean, std_dev = model.encode(one_hot)             # [B, T, V] -> [B, Z] each
-    logits = model.decode(mean, [previous])           # for each core its parts' one-hot vectors, one
-                                                      # step late (a control's behind, not late)
-Needs torch and safetensors. Gate order, forget bias and layouts are PyTorch's already.
+    logits = model.decode(mean, [previous])           # for each core its parts' one-hot vectors,
+                                                      # delayed by one step (followed by a control's,
+                                                      # not delayed)
+Needs torch and safetensors. Gate order, forget bias and layouts are already PyTorch's.
 """
 import torch
 from safetensors.torch import load_file
@@ -16,7 +17,7 @@ def linear(tensors, prefix):
 
 
 class Stack(torch.nn.ModuleDict):
-    """LSTM layers, whatever dense layers stand beside them, and how a latent starts them."""
+    """LSTM layers with their dense layers, and their initial states from a latent."""
     def __init__(self, tensors, prefix, dense, bidirectional=False):
         layers = torch.nn.ModuleList()
         while (name := f"{prefix}layers.{len(layers)}.weight_ih_l0") in tensors:
@@ -47,12 +48,12 @@ class MusicVae(torch.nn.Module):
     def encode(self, x):
         for layer in self.encoder["layers"]:
             x, (h, _) = layer(x)
-        last = torch.cat([h[0], h[1]], dim=1)  # forward after the last step, backward after the first
+        last = torch.cat([h[0], h[1]], dim=1)  # final states of both directions
         return self.encoder["mean"](last), torch.nn.functional.softplus(self.encoder["std_dev"](last))
 
     def decode(self, z, previous):
         batch, steps, _ = previous[0].shape
-        if "conductor" in self.decoder:  # an embedding for each segment takes the latent's place
+        if "conductor" in self.decoder:  # the embedding of each segment replaces the latent
             z = self.decoder["conductor"](z, z.new_zeros(batch, self.n_segments, 1)).flatten(0, 1)
         return [self.core(core, z, x) for core, x in zip(self.decoder["cores"], previous)]
 

@@ -1,9 +1,9 @@
 """Runs an exported model in PyTorch: `torch_agreement.py FILE.safetensors < case.json`.
 
 Reads `{"inputs": [B][T][slots], "width", "previous": [B][T][parts], "control": [B][T][1] or null,
-"n_controls", "n_classes": [parts], "n_segments", "z": [B][Z]}`, where an id below 0 is no symbol, and
-prints `{"mean", "std_dev", "logits"}`, the logits part after part. The test of `src/torch.rs` gives
-the cases and compares.
+"n_controls", "n_classes": [parts], "n_segments", "z": [B][Z]}`, where an id below 0 means no symbol,
+and prints `{"mean", "std_dev", "logits"}`, with the logits part after part. The test in
+`src/torch.rs` provides the cases and compares.
 """
 import json
 import sys

@@ -1,8 +1,8 @@
-//! What a flat melody model costs: a training step, encoding, sampling a batch and a single sequence.
+//! Times a flat melody model: a training step, encoding, sampling a batch and a single sequence.
 //!
-//! Prints one JSON line with the keys that a peer in PyTorch prints for the same work, so that both can
-//! be run by turns; `cargo xtask bench train` does. The arithmetic is the same whatever the music, so
-//! the music is random. Threads: `RAYON_NUM_THREADS`.
+//! Prints one JSON line with the same keys as a counterpart in PyTorch, so that the two can be run
+//! alternately, as `cargo xtask bench train` does. The running time does not depend on the music,
+//! so the music is random. `RAYON_NUM_THREADS` sets the number of threads.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 use std::hint::black_box;
@@ -20,7 +20,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rand::RngExt;
 use rayon::prelude::*;
 
-/// The allocator of the program `controlgen`.
+/// The same allocator as the `controlgen` program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -42,20 +42,20 @@ struct Arguments {
     steps: usize,
     #[arg(long, default_value_t = 90)]
     classes: usize,
-    /// Timed runs of each kind of work, of which the median counts
+    /// Timed runs of each task; the median is reported
     #[arg(long, default_value_t = 7)]
     runs: usize,
     #[arg(long, default_value_t = 2)]
     warmup: usize,
     #[arg(long, default_value = "flex")]
     device: String,
-    /// Recurrent weights rounded to bfloat16 in products
+    /// Round recurrent weights to bfloat16 in products
     #[arg(long)]
     bf16: bool,
-    /// Leave out all but training, so that the peak of memory is that of a training step
+    /// Only train, so that the peak of memory is that of a training step
     #[arg(long)]
     train_only: bool,
-    /// Leave out sampling, which runs on the CPU on any device
+    /// Skip sampling, which runs on the CPU on any device
     #[arg(long)]
     no_sampling: bool,
 }
@@ -70,7 +70,8 @@ fn main() -> anyhow::Result<()> {
     let tokens: Vec<u16> = (0..batch * steps).map(|_| rng.random_range(0..last)).collect();
     let windows = Windows::new(&tokens, &layout)?;
     let device = device::parse(&arguments.device)?;
-    // What the peer does: teacher forcing, a hinge on the KL term, no transposition.
+    // The same as the PyTorch counterpart: teacher forcing, a hinge on the KL term, no
+    // transposition.
     let training = TrainingConfig {
         batch_size: batch,
         learning_rate: LearningRateSchedule { initial: 1e-3, min: 1e-5, decay: 0.9999 },
@@ -102,7 +103,7 @@ fn main() -> anyhow::Result<()> {
         seconds.sort_by(f64::total_cmp);
         Ok(seconds[seconds.len() / 2])
     };
-    // Through the loop around the steps, whose batches are prepared on a thread beside.
+    // Uses the training loop, whose batches are prepared on another thread.
     let mut clock = StepClock::default();
     let plan = Plan {
         max_steps: Some((arguments.warmup + arguments.runs.max(1)) as u64),
@@ -130,7 +131,7 @@ fn main() -> anyhow::Result<()> {
             black_box(model.encode_windows(windows, |_| ()));
             Ok(())
         })?;
-        let object = result.as_object_mut().context("made as an object")?;
+        let object = result.as_object_mut().context("created as an object")?;
         object.insert("encode_seq_per_s".into(), (batch as f64 / encode).into());
     }
     if !arguments.train_only && !arguments.no_sampling {
@@ -146,7 +147,7 @@ fn main() -> anyhow::Result<()> {
             })
         };
         let (all, one) = (sample(batch)?, sample(1)?);
-        let object = result.as_object_mut().context("made as an object")?;
+        let object = result.as_object_mut().context("created as an object")?;
         object.insert("sample_seq_per_s".into(), (batch as f64 / all).into());
         object.insert("sample_one_ms".into(), (one * 1e3).into());
     }
@@ -154,11 +155,11 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Notes how long steps take, with what they wait for their batches.
+/// Records how long steps take, including the wait for their batches.
 #[derive(Default)]
 struct StepClock {
     seconds: Vec<f64>,
-    /// The most memory held up to the last step, before the checkpoint behind it.
+    /// Peak memory up to the last step, before the checkpoint that follows it.
     peak_kib: Option<u64>,
 }
 
@@ -178,8 +179,9 @@ impl TrainObserver for StepClock {
     }
 }
 
-/// Operations that a training step cannot do without: the products of the forward pass, and twice as
-/// many of the backward pass. Symbols are rows and not products; z enters once a sequence.
+/// The minimum number of operations of a training step: the products of the forward pass, and twice
+/// that for the backward pass. Symbols select rows and are not products; z enters once per
+/// sequence.
 fn training_operations(a: &Arguments) -> f64 {
     let product = |rows: usize, inner: usize, columns: usize| 2.0 * (rows * inner * columns) as f64;
     let steps = a.batch * a.steps;
@@ -190,8 +192,8 @@ fn training_operations(a: &Arguments) -> f64 {
     3.0 * (encoder + first + above + ends)
 }
 
-/// Fused multiply-adds that this machine's threads can do in a second, from registers alone, as
-/// operations: twice as many. The best of several runs.
+/// Operations per second that this machine's threads can do in registers alone, counting a fused
+/// multiply-add as two. The best of several runs.
 fn multiply_add_rate() -> f64 {
     /// Enough chains to hide the latency of one, few enough for 16 registers.
     const CHAINS: usize = 12;
@@ -222,7 +224,7 @@ fn multiply_add_rate() -> f64 {
     best.fold(0.0, f64::max)
 }
 
-/// The most memory that this process held, where the system says it.
+/// Peak memory of this process, or `None` if the system does not report it.
 fn peak_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,20 +1,21 @@
-//! What can be foretold without a model: the measure for its accuracy.
+//! Predictors without a model, as a reference for its accuracy.
 
 use serde::{Deserialize, Serialize};
 
 use crate::windows::Windows;
 
-/// Accuracy of two predictors without a model, counted on one set and scored on another. Of several
-/// parts each has its own counts, and the mean is given.
+/// Accuracy of two predictors without a model, estimated on one set and scored on another. With
+/// several parts, each has its own predictors, and the accuracy is the mean over parts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baselines {
-    /// Always the commonest class.
+    /// Accuracy of always predicting the most frequent class.
     pub most_frequent_accuracy: f64,
-    /// The class that most often follows the previous one; the commonest first class at first.
+    /// Accuracy of predicting the class that most often follows the previous one; for the first
+    /// step, the most frequent first class.
     pub bigram_accuracy: f64,
 }
 
-/// Counts on `train`, scores on `heldout`; none if either has no window.
+/// Counts on `train` and scores on `heldout`; `None` if either is empty.
 pub fn baselines(train: Windows<'_>, heldout: Windows<'_>) -> Option<Baselines> {
     if train.is_empty() || heldout.is_empty() {
         return None;
@@ -33,17 +34,17 @@ pub fn baselines(train: Windows<'_>, heldout: Windows<'_>) -> Option<Baselines> 
     Some(mean)
 }
 
-/// What is foretold in one part.
+/// The predictions for one part.
 struct Predictors {
     commonest: usize,
-    /// By previous class; the last entry is for the first step.
+    /// Prediction by previous class; the last entry is for the first step.
     next: Vec<usize>,
 }
 
 impl Predictors {
     fn count<'a>(windows: impl Iterator<Item = &'a [u16]>, n_classes: usize) -> Self {
         let mut frequency = vec![0_u64; n_classes];
-        // Row `n_classes` is the start of a window.
+        // Row `n_classes` stands for the start of a window.
         let mut follows = vec![0_u64; (n_classes + 1) * n_classes];
         for window in windows {
             let mut previous = n_classes;
@@ -92,8 +93,9 @@ mod tests {
         let layout = WindowLayout::melody(4, 3);
         let windows = |tokens| Windows::new(tokens, &layout).unwrap();
         let found = baselines(windows(&train), windows(&heldout)).unwrap();
-        // Commonest: 0, right in 4 of 8 places. After the start 0, after 0 comes 1 (3 of 6 times),
-        // after 1 and 2 comes 0: right at 0 1 0 1 . and at . 0 . 0 of the second window.
+        // The most frequent class is 0, right in 4 of 8 places. At the start 0 is predicted, after
+        // 0 it is 1 (3 of 6 times), after 1 and 2 it is 0: right at 0 1 0 1 . and at . 0 . 0 of the
+        // second window.
         assert_eq!(found, Baselines { most_frequent_accuracy: 0.5, bigram_accuracy: 0.75 });
     }
 
@@ -106,8 +108,8 @@ mod tests {
         let heldout = [1, 1, 0, 3, 2, 2];
         let windows = |tokens| Windows::new(tokens, &layout).unwrap();
         let found = baselines(windows(&train), windows(&heldout)).unwrap();
-        // All of the first part is right. In the second 3 is foretold first and, after 0, which
-        // never stood in the training windows, the first class: 1 of 2 and 0 of 2.
+        // All of the first part is right. In the second part, 3 is predicted first and, after 0,
+        // which never occurs in the training windows, the first class: 1 of 2 and 0 of 2 are right.
         assert_eq!(found, Baselines { most_frequent_accuracy: 0.75, bigram_accuracy: 0.5 });
     }
 }

@@ -11,17 +11,17 @@ use crate::lstm::LstmLayer;
 use crate::recurrent::SymbolSteps;
 use crate::stack::Stack;
 
-/// Turns a latent into an embedding for each segment of a window: an LSTM that starts from z and
-/// reads nothing.
+/// Turns a latent into an embedding for each segment of a window, with an LSTM that starts from z
+/// and has no input.
 ///
-/// As in Magenta's code (and other than in the paper, which has a projection), an embedding is the
-/// top layer's output itself.
+/// As in Magenta's code (but unlike the paper, which has a projection), an embedding is the output
+/// of the top layer itself.
 #[derive(Module, Debug)]
 pub struct Conductor {
-    /// `[Z, 2 ΣH]`: the initial states, in the order `c_0 h_0 c_1 h_1 …` of the layers.
+    /// `[Z, 2 ΣH]`: computes the initial states, in the order `c_0 h_0 c_1 h_1 …` of the layers.
     pub initial: Dense,
-    /// The stack. The first layer's input has one row, which nothing ever reads or trains; Magenta's
-    /// kernels hold it, because its conductor is fed a zero.
+    /// The layers. The input weights of the first have one row, which is never read or trained;
+    /// Magenta's kernels contain it because its conductor is fed a zero.
     pub layers: Vec<LstmLayer>,
 }
 
@@ -48,7 +48,8 @@ impl Conductor {
     /// Embeddings of the segments.
     ///
     /// # Shapes
-    /// - `z`: `[B, Z]`; the result: `[n_segments * B, H]`, a segment's sequences side by side.
+    /// - `z`: `[B, Z]`; the result: `[n_segments * B, H]`, with all sequences of a segment
+    ///   together.
     pub fn forward(&self, z: Tensor<2>, n_segments: usize) -> Tensor<2> {
         let batch = z.dims()[0];
         let nothing = vec![SymbolSteps::NONE; n_segments * batch];

@@ -1,4 +1,4 @@
-//! Sizes of a model and the settings of its training.
+//! The sizes of a model and the settings of its training.
 
 mod error;
 mod training;
@@ -9,81 +9,82 @@ use crate::layout::{Content, Track, WindowLayout};
 pub use error::ConfigError;
 pub use training::{ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 
-/// Sizes of a MusicVAE. All of the architecture follows from them.
+/// The sizes of a MusicVAE, which determine its whole architecture.
 ///
-/// The fields after the first five are written to files only where they say something.
+/// Fields after the first five are only written to files if they differ from their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MusicVaeConfig {
-    /// Classes of one step of each part that the model writes, `V`: 90 for a melody; 90, 90 and 512
-    /// for melody, bass and drums. A single part's is a plain number in files.
+    /// Number of classes per step of each part that the model generates, `V`: 90 for a melody; 90,
+    /// 90 and 512 for melody, bass and drums. A single part is stored as a plain number in files.
     #[serde(with = "one_or_more")]
     pub n_classes: Vec<usize>,
-    /// Steps of a window, `T`: 32 for two bars of 4/4 at four steps a quarter.
+    /// Steps of a window, `T`: 32 for two bars of 4/4 at four steps per quarter note.
     pub n_steps: usize,
     /// Dimensions of the latent space, `Z`.
     pub z_size: usize,
     /// Units of each bidirectional encoder layer, per direction.
     pub encoder_sizes: Vec<usize>,
-    /// Units of each layer of a decoder's core.
+    /// Units of each layer of a decoder core.
     pub decoder_sizes: Vec<usize>,
-    /// What the encoder reads at each step; the class itself unless said otherwise.
+    /// The encoder's input at each step; the class itself by default.
     #[serde(default, skip_serializing_if = "EncoderInput::is_class")]
     pub encoder_input: EncoderInput,
-    /// The parts, counted from 0, whose classes are sets of drums and not pitches.
+    /// Indices of the parts whose classes are sets of drums rather than pitches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drum_parts: Vec<usize>,
-    /// Which cores write the parts.
+    /// Which cores generate the parts.
     #[serde(default, skip_serializing_if = "Cores::is_joint")]
     pub cores: Cores,
-    /// The upper level of a hierarchical decoder; a flat one has none.
+    /// The upper level of a hierarchical decoder; `None` for a flat one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conductor: Option<ConductorConfig>,
-    /// What conditions encoder and decoder at each step.
+    /// The control that conditions encoder and decoder at each step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,
 }
 
-/// Which cores write the parts of a model that has several.
+/// Which cores generate the parts of a model with several parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cores {
-    /// One core writes them all; each part's next class depends on the last ones of all parts.
+    /// One core generates all parts; the next class of each depends on the previous classes of all
+    /// parts.
     #[default]
     Joint,
-    /// A core for each part, which knows nothing of the others but what the latent says.
+    /// One core per part, which knows about the others only through the latent.
     PerPart,
 }
 
 impl Cores {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
     fn is_joint(&self) -> bool {
         *self == Self::Joint
     }
 }
 
-/// The upper level of a hierarchical decoder: an LSTM whose output at each of its steps takes the
-/// latent's place in one segment of the window.
+/// The upper level of a hierarchical decoder: an LSTM whose output at each of its steps replaces
+/// the latent in one segment of the window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConductorConfig {
-    /// Its steps: segments of equal length that a window is cut into.
+    /// Number of its steps: the window is cut into this many segments of equal length.
     pub n_segments: usize,
     /// Units of each layer.
     pub sizes: Vec<usize>,
 }
 
-/// What is given beside the music, to the encoder and to the decoder, at each step.
+/// An input in addition to the music, for the encoder and the decoder, at each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
-    /// The chord that sounds: none, or one of twelve roots each of major, minor, augmented and
+    /// The current chord: none, or one of the twelve roots each of major, minor, augmented and
     /// diminished, in that order.
     Chords,
 }
 
 impl Control {
-    /// Classes of one step.
+    /// Number of classes per step.
     pub fn n_classes(self) -> usize {
         match self {
             Self::Chords => usize::from(note_seq::chords::N_TRIAD_LABELS),
@@ -91,7 +92,7 @@ impl Control {
     }
 }
 
-/// A list that is a plain number in files where it has one entry.
+/// Serializes a list as a plain number if it has one entry.
 mod one_or_more {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -117,20 +118,20 @@ mod one_or_more {
     }
 }
 
-/// What the encoder reads at each step. The decoder reads and writes classes always.
+/// The encoder's input at each step. The decoder always reads and writes classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EncoderInput {
-    /// The class: one of `V` inputs is set.
+    /// The class, one-hot: one of `V` inputs is set.
     #[default]
     Class,
-    /// The class as a set of drums: input `i` is set where bit `i` of the class is, and one more
-    /// where no bit is. Magenta's drum models have 9 drums, hence 512 classes and 10 inputs.
+    /// The class as a set of drums: input `i` is set if bit `i` of the class is, and one more input
+    /// if no bit is. Magenta's drum models have 9 drums, hence 512 classes and 10 inputs.
     DrumRoll,
 }
 
 impl EncoderInput {
-    /// Inputs of the encoder's first layer for a model of `n_classes`.
+    /// Number of inputs of the encoder's first layer for a model with `n_classes` classes.
     pub fn width(self, n_classes: usize) -> usize {
         match self {
             Self::Class => n_classes,
@@ -138,26 +139,26 @@ impl EncoderInput {
         }
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
     fn is_class(&self) -> bool {
         *self == Self::Class
     }
 }
 
-/// Bits that the largest of `n_classes` classes has.
+/// Number of bits of the largest of `n_classes` classes.
 fn n_bits(n_classes: usize) -> usize {
     n_classes.saturating_sub(1).checked_ilog2().map_or(0, |log| log as usize + 1)
 }
 
 /// The largest size accepted anywhere in a [`MusicVaeConfig`]: far above any published model, and
-/// low enough that no product of sizes overflows.
+/// small enough that no product of sizes overflows.
 pub const MAX_SIZE: usize = 1 << 14;
 
-/// The most parts a model may have.
+/// The maximum number of parts of a model.
 pub const MAX_PARTS: usize = 16;
 
 impl MusicVaeConfig {
-    /// A flat model of one part with pitches: a melody.
+    /// A flat model with a single part of pitches: a melody.
     pub fn flat(
         n_classes: usize,
         n_steps: usize,
@@ -179,7 +180,7 @@ impl MusicVaeConfig {
         }
     }
 
-    /// What a window of this model holds.
+    /// The layout of this model's windows.
     pub fn window(&self) -> WindowLayout {
         let is_drums =
             |part| self.encoder_input == EncoderInput::DrumRoll || self.drum_parts.contains(&part);
@@ -194,18 +195,18 @@ impl MusicVaeConfig {
         WindowLayout { n_steps: self.n_steps, tracks }
     }
 
-    /// Inputs of the encoder's first layer.
+    /// Number of inputs of the encoder's first layer.
     pub fn encoder_width(&self) -> usize {
         let parts: usize = self.n_classes.iter().map(|n| self.encoder_input.width(*n)).sum();
         parts + self.n_controls()
     }
 
-    /// Classes of the control; none are 0.
+    /// Number of classes of the control; 0 without one.
     pub fn n_controls(&self) -> usize {
         self.control.map_or(0, Control::n_classes)
     }
 
-    /// The parts that each core writes.
+    /// The parts that each core generates.
     pub fn core_parts(&self) -> Vec<std::ops::Range<usize>> {
         let n_parts = self.n_classes.len();
         match self.cores {
@@ -214,7 +215,8 @@ impl MusicVaeConfig {
         }
     }
 
-    /// Segments that the decoder writes one after the other, each from a state of its own.
+    /// Number of segments that the decoder generates one after the other, each from its own initial
+    /// state.
     pub fn n_segments(&self) -> usize {
         self.conductor.as_ref().map_or(1, |conductor| conductor.n_segments)
     }
@@ -222,7 +224,7 @@ impl MusicVaeConfig {
     /// Checks every size.
     ///
     /// # Errors
-    /// [`ConfigError`], naming the field.
+    /// [`ConfigError`] with the name of the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let single = [("n_steps", self.n_steps), ("z_size", self.z_size)];
         let mut lists = vec![

@@ -1,4 +1,4 @@
-//! The recurrent decoder, as it is trained; for generation see [`crate::generate`].
+//! The recurrent decoder in training; for generation see [`crate::generate`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,56 +16,57 @@ use crate::stack::Stack;
 
 /// Decodes latents into logits over the classes of each part.
 ///
-/// A flat decoder's cores read the latent. A hierarchical one's conductor turns the latent into an
-/// embedding for each segment of the window, and the cores read that instead: within a segment they
-/// know nothing of the latent but the embedding. Their states start anew at each segment; the classes
-/// before it still enter.
+/// The cores of a flat decoder read the latent. In a hierarchical decoder, the conductor turns the
+/// latent into an embedding for each segment of the window, and the cores read the embedding
+/// instead. Their states are reset at the start of each segment, but they still read the class
+/// before it.
 #[derive(Module, Debug)]
 pub struct Decoder {
     /// The upper level of a hierarchical decoder.
     pub conductor: Option<Conductor>,
-    /// One for all parts, or one for each.
+    /// One for all parts, or one per part.
     pub cores: Vec<Core>,
-    /// Segments of a window.
+    /// Number of segments of a window.
     #[module(skip)]
     n_segments: usize,
-    /// Steps of a segment.
+    /// Number of steps of a segment.
     #[module(skip)]
     segment_steps: usize,
 }
 
-/// Writes some parts, step by step, from a latent (or a conductor's embedding, which stands for it).
+/// Generates some parts, step by step, from a latent (or from the embedding of a conductor, which
+/// replaces it).
 ///
-/// z acts twice: through a tanh layer it sets the initial state of every layer, and it enters the
-/// first layer's gates at each step beside the previous classes. The latter part does not change
-/// within a sequence and is computed once.
+/// z acts twice: a tanh layer turns it into the initial state of every layer, and it enters the
+/// first layer's gates at each step together with the previous classes. The latter contribution is
+/// constant within a sequence and is computed once.
 #[derive(Module, Debug)]
 pub struct Core {
-    /// `[Z, 2 ΣH]`: the initial states, in the order `c_0 h_0 c_1 h_1 …` of the layers.
+    /// `[Z, 2 ΣH]`: computes the initial states, in the order `c_0 h_0 c_1 h_1 …` of the layers.
     pub initial: Dense,
-    /// `[Z, 4H]`: z's part of the first layer's gates.
+    /// `[Z, 4H]`: the latent's weights in the first layer's gates.
     pub latent: Param<Tensor<2>>,
-    /// The stack; the first layer reads symbols, each other one the layer below.
+    /// The layers; the first reads symbols, each other one the layer below.
     ///
-    /// The first layer's symbols are the classes of its parts, one part after the other, and then
-    /// those of the control.
+    /// The first layer's symbols are the classes of its parts, one part after the other, followed
+    /// by those of the control.
     pub layers: Vec<LstmLayer>,
-    /// `[H, ΣV]`: the top layer's output to logits, one part after the other.
+    /// `[H, ΣV]`: maps the top layer's output to logits, one part after the other.
     pub output: Dense,
-    /// The parts it writes.
+    /// The parts it generates.
     #[module(skip)]
     pub parts: Range<usize>,
-    /// Classes of each of its parts.
+    /// Number of classes of each of its parts.
     #[module(skip)]
     pub n_classes: Vec<usize>,
 }
 
-/// The symbols that enter a decoder at each step.
+/// The input symbols of a decoder at each step.
 #[derive(Clone, Copy, Debug)]
 pub struct DecoderInputs<'a> {
-    /// `[T, B, n_parts]`: each part's previous class.
+    /// `[T, B, n_parts]`: the previous class of each part.
     pub previous: &'a Arc<SymbolSteps>,
-    /// `[T, B, 1]`: the control's class of the step itself, in a model that has one.
+    /// `[T, B, 1]`: the control's class at the step itself, if the model has a control.
     pub control: Option<&'a Arc<SymbolSteps>>,
 }
 
@@ -89,10 +90,10 @@ impl Decoder {
         }
     }
 
-    /// Logits of each part, given z and the symbols that enter.
+    /// Logits of each part, given z and the input symbols.
     ///
-    /// With a conductor the steps of all segments stand side by side: rows are those of
-    /// [`SymbolSteps::segments`] of the window.
+    /// With a conductor, the steps of all segments are computed side by side: rows are in the order
+    /// of [`SymbolSteps::segments`] of the window.
     ///
     /// # Shapes
     /// - `z`: `[B, Z]`; the result: `[T * B, V]` for each part, time first.
@@ -112,12 +113,12 @@ impl Decoder {
             .collect()
     }
 
-    /// Segments of a window; 1 without a conductor.
+    /// Number of segments of a window; 1 without a conductor.
     pub fn n_segments(&self) -> usize {
         self.n_segments
     }
 
-    /// Steps of a segment; all of the window's without a conductor.
+    /// Number of steps of a segment; that of the window without a conductor.
     pub fn segment_steps(&self) -> usize {
         self.segment_steps
     }
@@ -169,7 +170,7 @@ impl Core {
         }
     }
 
-    /// Logits of each of its parts.
+    /// Logits of each of the core's parts.
     fn forward(
         &self,
         z: Tensor<2>,
@@ -204,7 +205,7 @@ impl Core {
             .collect()
     }
 
-    /// The symbols that enter the first layer.
+    /// The input symbols of the first layer.
     fn symbols(
         &self,
         previous: &Arc<SymbolSteps>,
@@ -214,7 +215,7 @@ impl Core {
             return Arc::clone(previous);
         }
         let own = previous.slots_in(self.parts.clone());
-        // The control's classes come last, so that the length of their range is not asked for.
+        // The control's classes come last, so the length of their range is not needed.
         let mut n_classes = self.n_classes.clone();
         n_classes.push(0);
         let all = match control {

@@ -12,9 +12,9 @@ use crate::init::Initializer;
 pub struct Dense {
     /// `[n_inputs, n_outputs]`.
     pub kernel: Param<Tensor<2>>,
-    /// `[n_outputs]`, 0 at first.
+    /// `[n_outputs]`, initialized to 0.
     pub bias: Param<Tensor<1>>,
-    /// What a GPU multiplies in; a CPU does in `f32`.
+    /// Precision of products on a GPU; a CPU always uses `f32`.
     #[module(skip)]
     pub(crate) precision: Precision,
 }
@@ -31,7 +31,8 @@ impl Dense {
         Self { kernel, bias: init.zeros(n_outputs, device), precision: Precision::F32 }
     }
 
-    /// A layer with a kernel drawn from `N(0, 0.001²)`, as Magenta starts everything around z.
+    /// A layer with a kernel drawn from `N(0, 0.001²)`, Magenta's initialization for all layers
+    /// next to z.
     pub(crate) fn small(
         n_inputs: usize,
         n_outputs: usize,
@@ -42,6 +43,8 @@ impl Dense {
         Self { kernel, bias: init.zeros(n_outputs, device), precision: Precision::F32 }
     }
 
+    /// Applies the layer.
+    ///
     /// # Shapes
     /// - `x`: `[n, n_inputs]`; the result: `[n, n_outputs]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {

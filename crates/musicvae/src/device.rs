@@ -1,30 +1,30 @@
-//! Which backend runs the model, chosen at run time among those compiled in.
+//! Selects the backend that runs the model at run time, among those compiled in.
 
 use burn::tensor::Device;
 use thiserror::Error;
 
-/// Why there is no such device.
+/// Why a device is not available.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// The backend exists, but this program was built without it.
     #[error(
-        "device `{name}` needs the backend `{feature}`, which is not in this program; \
+        "device `{name}` needs the backend `{feature}`, which this program was built without; \
          build it with `--features {feature}`"
     )]
     NotCompiled {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The cargo feature that brings it.
+        /// The cargo feature that enables it.
         feature: &'static str,
     },
-    /// No backend has that name.
+    /// There is no backend of this name.
     #[error(
         "unknown device `{name}`; `flex`, `ndarray`, `tch`, `tch:cuda:N`, `wgpu` and `cuda:N` \
-         are allowed, of which this program has {}", available().join(", ")
+         are allowed, and this program was built with {}", available().join(", ")
     )]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
     },
 }
@@ -41,11 +41,11 @@ pub fn available() -> Vec<&'static str> {
     all.into_iter().filter_map(|(name, here)| here.then_some(name)).collect()
 }
 
-/// The device of a name: `flex`, `ndarray`, `tch`, `tch:cuda:N`, `wgpu` or `cuda:N`.
+/// The device with a name: `flex`, `ndarray`, `tch`, `tch:cuda:N`, `wgpu` or `cuda:N`.
 ///
 /// # Errors
-/// [`DeviceError::NotCompiled`] names the feature to build with; [`DeviceError::Unknown`] lists
-/// what there is.
+/// [`DeviceError::NotCompiled`] names the feature to build with; [`DeviceError::Unknown`] lists the
+/// available backends.
 pub fn parse(name: &str) -> Result<Device, DeviceError> {
     let unknown = || DeviceError::Unknown { name: name.to_owned() };
     let (backend, rest) = name.split_once(':').map_or((name, None), |(b, r)| (b, Some(r)));
@@ -65,7 +65,7 @@ pub fn parse(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// Whether tensors of this device lie in this process's memory, so that reading them costs nothing.
+/// Whether tensors of this device are in this process's memory, so that reading them costs nothing.
 pub(crate) fn is_host(device: &Device) -> bool {
     let mut host = false;
     #[cfg(feature = "flex")]
@@ -79,7 +79,7 @@ pub(crate) fn is_host(device: &Device) -> bool {
     host
 }
 
-/// Whether this is the CPU, whoever keeps its memory.
+/// Whether this device is the CPU, whichever library manages its memory.
 pub(crate) fn is_cpu(device: &Device) -> bool {
     #[cfg(feature = "tch")]
     if torch(device) == Some(burn::backend::libtorch::LibTorchDevice::Cpu) {
@@ -88,7 +88,7 @@ pub(crate) fn is_cpu(device: &Device) -> bool {
     is_host(device)
 }
 
-/// Whether the recurrent core of this device knows bfloat16: our kernel and libtorch's do, the
+/// Whether the recurrent core of this device supports bfloat16: the CPU kernel and libtorch do, the
 /// composition of burn's operations does not.
 pub(crate) fn has_bf16(device: &Device) -> bool {
     #[cfg(feature = "tch")]
@@ -98,7 +98,7 @@ pub(crate) fn has_bf16(device: &Device) -> bool {
     is_host(device)
 }
 
-/// Whether this is a GPU of libtorch.
+/// Whether this device is a GPU of libtorch.
 pub(crate) fn is_torch_gpu(device: &Device) -> bool {
     #[cfg(feature = "tch")]
     {
@@ -112,7 +112,7 @@ pub(crate) fn is_torch_gpu(device: &Device) -> bool {
     }
 }
 
-/// The device of libtorch, if it is one.
+/// The libtorch device, or `None` for other backends.
 #[cfg(feature = "tch")]
 pub(crate) fn torch(device: &Device) -> Option<burn::backend::libtorch::LibTorchDevice> {
     match device.clone().inner().as_dispatch() {
@@ -121,7 +121,7 @@ pub(crate) fn torch(device: &Device) -> Option<burn::backend::libtorch::LibTorch
     }
 }
 
-/// Makes a constructor of a backend, or the error that names its feature.
+/// Expands to a constructor of a backend, or to the error that names its feature.
 macro_rules! backend {
     ($name:ident, $feature:literal, ($($argument:ident: $type:ty),*) => $device:expr) => {
         #[cfg(feature = $feature)]

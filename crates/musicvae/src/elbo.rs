@@ -5,7 +5,7 @@ use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Int, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// How much KL costs nothing, in bits.
+/// Number of bits of KL that are free of cost.
 ///
 /// In JSON: a number for a whole sequence, or `{"per_dimension": 0.25}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
     expecting = "free bits: a number, or an object with `per_dimension`"
 )]
 pub enum FreeBits {
-    /// For each sequence, over all dimensions together: `max(kl - bits · ln 2, 0)`, Magenta's rule
-    /// (the comment in its code says "per dimension").
+    /// For each sequence, summed over all dimensions: `max(kl - bits · ln 2, 0)`, Magenta's rule
+    /// (although the comment in its code says "per dimension").
     PerSequence(f64),
-    /// For each dimension, in the mean over the batch: `Σ_d max(mean_B(kl_d) - bits · ln 2, 0)`
-    /// (Kingma et al. 2016, arXiv:1606.04934, up to a constant). Every dimension has a reason to
-    /// carry something, where the rule above is content with a few.
+    /// For each dimension, averaged over the batch: `Σ_d max(mean_B(kl_d) - bits · ln 2, 0)`
+    /// (Kingma et al. 2016, arXiv:1606.04934, up to a constant). This gives every dimension an
+    /// incentive to carry information, where the rule above is satisfied by a few.
     PerDimension {
-        /// Bits.
+        /// Number of bits.
         per_dimension: f64,
     },
 }
@@ -38,8 +38,8 @@ impl FreeBits {
 
 /// Terms of the evidence lower bound for one batch.
 ///
-/// `loss = mean_B(reconstruction) + beta · kl_cost`, where the cost is the KL term less what is
-/// free, see [`FreeBits`]; with [`FreeBits::PerSequence`] it is Magenta's `_compute_model_loss`.
+/// `loss = mean_B(reconstruction) + beta · kl_cost`, where the cost is the KL term minus the free
+/// bits, see [`FreeBits`]; with [`FreeBits::PerSequence`] it is Magenta's `_compute_model_loss`.
 ///
 /// # Shapes
 /// - `reconstruction`: `[B]`; `kl_by_dimension`: `[B, Z]`.
@@ -59,7 +59,7 @@ impl Elbo {
         self.kl_by_dimension.clone().sum_dim(1).squeeze_dim::<1>(1)
     }
 
-    /// The loss to minimise, `[1]`.
+    /// The loss to minimize, `[1]`.
     pub fn loss(&self, beta: f64, free_bits: FreeBits) -> Tensor<1> {
         let free_nats = free_bits.bits() * std::f64::consts::LN_2;
         let cost = match free_bits {
@@ -103,15 +103,16 @@ mod tests {
             let loss = elbo.loss(0.5, free_bits).into_data();
             f64::from(loss.as_slice::<f32>().unwrap()[0])
         };
-        // 2 nats free. KL of the sequences is 4 and 1, of which 2 and 0 cost: 15 + 0.5 · 1.
+        // 2 nats are free. The KL of the sequences is 4 and 1, of which 2 and 0 cost: 15 + 0.5 · 1.
         let two_nats = 2.0 / std::f64::consts::LN_2;
         let found = loss(FreeBits::PerSequence(two_nats));
         assert!((found - 15.5).abs() < 1e-5, "{found}");
-        // 1 nat free. The dimensions' means are 0.5 and 2, of which 0 and 1 cost: 15 + 0.5 · 1.
+        // 1 nat is free. The means of the dimensions are 0.5 and 2, of which 0 and 1 cost: 15 + 0.5
+        // · 1.
         let one_nat = 1.0 / std::f64::consts::LN_2;
         let found = loss(FreeBits::PerDimension { per_dimension: one_nat });
         assert!((found - 15.5).abs() < 1e-5, "{found}");
-        // Nothing free: mean KL 2.5 under both.
+        // Nothing is free: the mean KL is 2.5 under both.
         for free_bits in [FreeBits::PerSequence(0.0), FreeBits::PerDimension { per_dimension: 0.0 }]
         {
             assert!((loss(free_bits) - 16.25).abs() < 1e-5);

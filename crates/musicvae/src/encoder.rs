@@ -25,20 +25,20 @@ pub struct BidirectionalLayer {
 
 /// Encodes windows into posteriors.
 ///
-/// The last layer's final states of both directions are concatenated, then
+/// The final states of both directions of the last layer are concatenated to `e`, then
 /// `mean = e W_m + b_m` and `std_dev = softplus(e W_s + b_s)`.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    /// The stack; a layer above the first reads both directions' outputs of the one below.
+    /// The layers; each layer above the first reads the outputs of both directions below it.
     pub layers: Vec<BidirectionalLayer>,
     /// `[2H, Z]`.
     pub mean: Dense,
     /// `[2H, Z]`.
     pub std_dev: Dense,
-    /// How classes enter the first layer.
+    /// How classes are presented to the first layer.
     #[module(skip)]
     pub input: EncoderInput,
-    /// Drums of a class where classes enter as sets of them.
+    /// Number of drums of a class, if classes are presented as sets of drums.
     #[module(skip)]
     n_drums: usize,
 }
@@ -65,6 +65,8 @@ impl Encoder {
         }
     }
 
+    /// Encodes a batch.
+    ///
     /// # Shapes
     /// - `symbols`, those of all tracks at each step: `[T, B, n_tracks]`; mean and standard
     ///   deviation: `[B, Z]`.
@@ -91,8 +93,8 @@ impl Encoder {
     }
 }
 
-/// The sets of drums that the first slot's classes stand for: a symbol for each bit that is set, or
-/// the symbol `n_drums` where none is. The symbols of further slots follow on from there.
+/// Replaces the first slot's classes by the sets of drums they stand for: one symbol per set bit,
+/// or the symbol `n_drums` if none is set. The symbols of further slots follow after these.
 fn drum_roll(classes: &SymbolSteps, n_drums: usize) -> SymbolSteps {
     let symbol = |drum: usize| i32::try_from(drum).expect("a set has at most 14 drums");
     let mut ids = Vec::with_capacity(classes.ids().len() * n_drums);
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_class_becomes_the_set_of_its_drums() {
         const NONE: i32 = SymbolSteps::NONE;
-        // Of three drums: nothing, the first and third (binary 101), all, and no step at all.
+        // Three drums: an empty set, the first and third (binary 101), all, and an empty slot.
         let classes = SymbolSteps::new(vec![0, 5, 7, NONE], [2, 2, 1]);
         let roll = drum_roll(&classes, 3);
         assert_eq!(roll.slots(), 3);
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_stands_beside_a_drum_roll_follows_on_from_it() {
-        // Classes 0 to 7, then those of a control: 0 and 5 of it at 8 and 13.
+        // Classes 0 to 7, then those of a control, whose 0 and 5 are symbols 8 and 13.
         let classes = SymbolSteps::new(vec![5, 8, 0, 13], [2, 1, 2]);
         let roll = drum_roll(&classes, 3);
         assert_eq!(

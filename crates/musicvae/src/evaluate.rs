@@ -1,4 +1,4 @@
-//! How well a model writes windows back.
+//! Evaluation: how well a model reconstructs windows.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
@@ -17,56 +17,56 @@ use crate::sampling::argmax;
 use crate::seed;
 use crate::windows::{Batch, Windows};
 
-/// Windows that are scored at once on another device.
+/// Number of windows scored at once on a device other than the CPU.
 const SCORE_BATCH: usize = 256;
 
 /// A latent dimension is active if the variance of its posterior mean over the data is above this
 /// (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519).
 pub const ACTIVE_VARIANCE: f64 = 0.01;
 
-/// Below this KL, in bits per window, the posterior counts as collapsed: the encoder then tells the
-/// decoder less about a window than one coin toss would.
+/// Below this KL, in bits per window, the posterior counts as collapsed: it carries less
+/// information about a window than one coin toss.
 pub const COLLAPSED_KL_BITS: f64 = 1.0;
 
-/// Figures over a set of windows; z is one sample of each window's posterior.
+/// Metrics over a set of windows; z is one sample from each window's posterior.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Windows scored.
+    /// Number of windows scored.
     pub n_windows: usize,
     /// Reconstruction loss under teacher forcing, in nats per window.
     pub reconstruction_nats: f64,
     /// `KL(q(z | x) || N(0, I))`, in bits per window.
     pub kl_bits: f64,
-    /// Share of steps whose most probable class is right, given the true previous classes; the mean
-    /// over parts.
+    /// Fraction of steps whose most probable class is correct given the true previous classes; the
+    /// mean over parts.
     pub teacher_forced_accuracy: f64,
-    /// Share of steps that are right when the model reads its own draws at temperature 1; the mean
-    /// over parts.
+    /// Fraction of steps that are correct when the model reads its own samples at temperature 1;
+    /// the mean over parts.
     pub sampled_accuracy: f64,
-    /// The accuracies of each part, where there are several.
+    /// The accuracies of each part, if there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartAccuracy>,
-    /// Latent dimensions with variance of the posterior mean above [`ACTIVE_VARIANCE`].
+    /// Number of latent dimensions whose posterior mean has a variance above [`ACTIVE_VARIANCE`].
     pub active_units: usize,
     /// Mean standard deviation of the posterior over windows and active units, between 0 (they
-    /// carry much) and 1 (they carry nothing); none without active units.
+    /// carry much information) and 1 (they carry none); `None` without active units.
     #[serde(default)]
     pub active_std_dev: Option<f64>,
 }
 
-/// How well one part of several is written back.
+/// How well one of several parts is reconstructed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartAccuracy {
-    /// As [`Evaluation::teacher_forced_accuracy`].
+    /// Like [`Evaluation::teacher_forced_accuracy`].
     pub teacher_forced_accuracy: f64,
-    /// As [`Evaluation::sampled_accuracy`].
+    /// Like [`Evaluation::sampled_accuracy`].
     pub sampled_accuracy: f64,
 }
 
 impl Evaluation {
-    /// Whether the posterior collapsed: no unit is active, or the KL term is below
-    /// [`COLLAPSED_KL_BITS`]. The decoder then writes music without regard to its latent, and no
-    /// style can be found in latents.
+    /// Whether the posterior has collapsed: no unit is active, or the KL term is below
+    /// [`COLLAPSED_KL_BITS`]. The decoder then ignores its latent, and no style can be found in
+    /// latents.
     pub fn is_collapsed(&self) -> bool {
         self.active_units == 0 || self.kl_bits < COLLAPSED_KL_BITS
     }
@@ -76,12 +76,13 @@ impl Evaluation {
         self.reconstruction_nats + self.kl_bits * std::f64::consts::LN_2
     }
 
-    /// What training minimises once its schedules have run out, in nats per window: what "best" means
-    /// for checkpoints. The bound itself would not do: with a small beta it rises while the latents
-    /// learn to carry more, and the first checkpoint would be the best for good.
+    /// The objective that training minimizes once its schedules have ended, in nats per window. The
+    /// best checkpoint is the one with the smallest objective. The bound itself is unsuitable: with
+    /// a small beta it rises while the latents learn to carry more information, and the first
+    /// checkpoint would remain the best.
     ///
-    /// `reconstruction + max beta · max(kl - free bits · ln 2, 0)`; bits that are free in each dimension
-    /// are not taken off, because only the whole KL term is known here.
+    /// The objective is `reconstruction + max beta · max(kl - free bits · ln 2, 0)`. Bits that are
+    /// free in each dimension are not subtracted, because only the total KL term is known here.
     pub fn objective_nats(&self, objective: &ObjectiveConfig) -> f64 {
         let free_bits = match objective.free_bits {
             FreeBits::PerSequence(bits) => bits,
@@ -92,17 +93,17 @@ impl Evaluation {
     }
 }
 
-/// One sequence's tally.
+/// Counts for one sequence.
 struct Tally<'a> {
     target: &'a [u16],
     n_steps: usize,
     nats: f64,
-    /// Steps that are right, of each part.
+    /// Number of correct steps of each part.
     right: Vec<usize>,
 }
 
 impl Tally<'_> {
-    /// Takes a step's logits of a part into account; returns the true class.
+    /// Counts a step's logits of a part; returns the true class.
     fn see(&mut self, step: usize, part: usize, logits: &[f32]) -> usize {
         let target = usize::from(self.target[part * self.n_steps + step]);
         self.nats += negative_log_probability(logits, target);
@@ -111,7 +112,7 @@ impl Tally<'_> {
     }
 }
 
-/// Scores a model on windows; none for no windows.
+/// Scores a model on windows; `None` if there are none.
 pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Evaluation> {
     if windows.is_empty() {
         return None;
@@ -163,13 +164,13 @@ pub fn evaluate(model: &MusicVae, windows: Windows<'_>, seed: u64) -> Option<Eva
     })
 }
 
-/// Draws of each window of its own.
+/// The random stream of a window.
 fn rng(seed: u64, window: usize) -> ChaCha8Rng {
     seed::stream(seed, "evaluate draws", window as u64)
 }
 
-/// Fills the tallies under teacher forcing, and returns what the model writes of its own draws, by our
-/// kernel.
+/// Counts under teacher forcing and returns the windows that the model generates from its own
+/// samples, on the CPU kernel.
 fn score_on_host(
     model: &MusicVae,
     windows: Windows<'_>,
@@ -190,7 +191,7 @@ fn score_on_host(
     generator.decode_controlled(z, &control, n_steps, sampling, &mut rngs)
 }
 
-/// As [`score_on_host`], by tensor operations where the weights lie, some windows at a time.
+/// Like [`score_on_host`], with tensor operations on the device, some windows at a time.
 fn score_on_device(
     model: &MusicVae,
     windows: Windows<'_>,
@@ -216,7 +217,8 @@ fn score_on_device(
             let logits = host(logits);
             let see = |(sequence, tally): (usize, &mut Tally<'_>)| {
                 for step in 0..n_steps {
-                    // The steps of all segments stand side by side, a segment's sequences together.
+                    // The steps of all segments are computed side by side, with all sequences of a
+                    // segment together.
                     let (segment, within) = (step / segment_steps, step % segment_steps);
                     let row = (within * (n_steps / segment_steps) + segment) * n + sequence;
                     tally.see(step, part, &logits[row * n_classes..][..n_classes]);
@@ -246,7 +248,7 @@ fn score_on_device(
     written
 }
 
-/// One sample of each posterior.
+/// One sample from each posterior.
 fn sample(posteriors: &Posteriors, z_size: usize, seed: u64) -> Vec<f32> {
     let rows = posteriors.mean.chunks_exact(z_size).zip(posteriors.std_dev.chunks_exact(z_size));
     rows.enumerate()
@@ -274,8 +276,8 @@ fn negative_log_probability(logits: &[f32], target: usize) -> f64 {
     total.ln() - f64::from(logits[target] - max)
 }
 
-/// The dimensions in which the posterior mean varies over the data: variance of `mean` `[n, Z]`
-/// above [`ACTIVE_VARIANCE`], in ascending order.
+/// The active dimensions: those whose posterior mean `mean` `[n, Z]` has a variance above
+/// [`ACTIVE_VARIANCE`], in ascending order.
 pub fn active_dimensions(mean: &[f32], z_size: usize) -> Vec<usize> {
     let n = mean.len().checked_div(z_size).unwrap_or(0);
     if n == 0 {
@@ -289,7 +291,7 @@ pub fn active_dimensions(mean: &[f32], z_size: usize) -> Vec<usize> {
     (0..z_size).filter(|dimension| variance(*dimension) > ACTIVE_VARIANCE).collect()
 }
 
-/// Mean of some columns of `values` `[n, Z]`; none for no columns or rows.
+/// Mean of the given columns of `values` `[n, Z]`; `None` for no columns or rows.
 fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
     let n = values.len().checked_div(z_size)? * columns.len();
     let rows = values.chunks_exact(z_size);
@@ -298,12 +300,12 @@ fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests {
     use super::*;
 
-    /// The two paths are written apart; logits differ by the rounding of sums of a few hundred terms at
-    /// most, and no draw falls within that of a class's border.
+    /// The two paths are implemented independently; logits differ at most by the rounding of sums
+    /// of a few hundred terms, and no sample is that close to the boundary of a class.
     #[cfg(feature = "flex")]
     #[test]
     fn host_and_device_give_the_same_score() {
@@ -341,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_dimension_is_active_above_the_threshold() {
-        // Variances 0, 0.0625 and 0.0064.
+        // The variances are 0, 0.0625 and 0.0064.
         let mean = [1.0, 0.25, 0.08, 1.0, -0.25, -0.08];
         assert_eq!(active_dimensions(&mean, 3), [1]);
         assert_eq!(active_dimensions(&[], 3), Vec::<usize>::new());
@@ -368,7 +370,7 @@ mod tests {
             parts: Vec::new(),
         };
         let mut objective = crate::presets::find("cat-mel_2bar_tiny").unwrap().training.objective;
-        // 32 bits are free, beta ends at 0.2: 20 + 0.2 · 20 · ln 2.
+        // 32 bits are free and beta ends at 0.2: 20 + 0.2 · 20 · ln 2.
         let expected = 20.0 + 4.0 * std::f64::consts::LN_2;
         assert!((evaluation.objective_nats(&objective) - expected).abs() < 1e-12);
         objective.free_bits = FreeBits::PerDimension { per_dimension: 1.0 };

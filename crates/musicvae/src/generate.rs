@@ -1,8 +1,9 @@
-//! Decoding on the CPU without autodiff: weights laid out once, states reused step after step.
+//! Decoding on the CPU without autodiff: weights are packed once, and states are reused from step
+//! to step.
 //!
-//! Three users share the loop, which differs for them only in how the next symbol is chosen:
-//! generation (argmax or a draw), and on the CPU scheduled sampling in training and teacher-forced
-//! evaluation; `by_tensors` is for those two elsewhere.
+//! Three users share the loop and differ only in how they choose the next symbol: generation
+//! (argmax or a sample) and, on the CPU, scheduled sampling in training and teacher-forced
+//! evaluation. On other devices, `by_tensors` serves the latter two.
 
 mod by_tensors;
 mod packed;
@@ -19,17 +20,17 @@ use crate::sampling::{argmax, categorical};
 pub(crate) use by_tensors::{Draws, sample_by_tensors};
 use packed::{PackedCore, PackedStack, fill_rows};
 
-/// How a class is taken from logits.
+/// How a class is chosen from logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sampling {
     /// The most probable class.
     Argmax,
-    /// A draw from `softmax(logits / temperature)`; the temperature is above 0.
+    /// A sample from `softmax(logits / temperature)`; the temperature must be above 0.
     Temperature(f32),
 }
 
 impl Sampling {
-    /// Takes a class.
+    /// Chooses a class.
     pub fn choose(self, logits: &[f32], rng: &mut ChaCha8Rng) -> usize {
         match self {
             Self::Argmax => argmax(logits),
@@ -38,7 +39,7 @@ impl Sampling {
     }
 }
 
-/// A decoder's weights, laid out for step-by-step decoding.
+/// A decoder's weights, packed for step-by-step decoding.
 pub struct Generator {
     n_parts: usize,
     has_control: bool,
@@ -48,21 +49,21 @@ pub struct Generator {
     cores: Vec<PackedCore>,
 }
 
-/// What one sequence's chooser is asked at each step, for each part.
+/// The input of a sequence's chooser at each step, for each part.
 #[derive(Clone, Copy, Debug)]
 pub struct StepLogits<'a> {
-    /// Which sequence of the call.
+    /// Index of the sequence in the call.
     pub sequence: usize,
-    /// Which step.
+    /// Index of the step.
     pub step: usize,
-    /// Which part.
+    /// Index of the part.
     pub part: usize,
     /// One logit for each class of the part.
     pub logits: &'a [f32],
 }
 
 impl Generator {
-    /// Copies and lays out a decoder's weights.
+    /// Copies and packs the weights of a decoder.
     pub fn new(decoder: &Decoder) -> Self {
         let conductor = decoder.conductor.as_ref().map(|c| PackedStack::new(&c.initial, &c.layers));
         let n_symbols = |core: &Core| core.layers[0].input.val().dims()[0];
@@ -87,11 +88,10 @@ impl Generator {
     /// Decodes latents `z` `[n, Z]` into `n` windows of `n_steps` steps; a control is "nothing" at
     /// every step.
     ///
-    /// Sequence `i` takes its draws from `rngs[i]` alone, so that its result does not depend on
-    /// the others.
+    /// Sequence `i` only draws from `rngs[i]`, so that its result does not depend on the others.
     ///
     /// # Panics
-    /// If `z` is not `rngs.len()` rows of `Z`.
+    /// If `z` does not have `rngs.len()` rows of `Z`.
     pub fn decode(
         &self,
         z: &[f32],
@@ -103,12 +103,13 @@ impl Generator {
         self.decode_controlled(z, &nothing, n_steps, sampling, rngs)
     }
 
-    /// Decodes latents `z` `[n, Z]` into `n` windows of `n_steps` steps under a control, `[n,
-    /// n_steps]`, such as a chord for each step. The control is the last track of the windows.
+    /// Decodes latents `z` `[n, Z]` into `n` windows of `n_steps` steps under a control,
+    /// `[n, n_steps]`, for example a chord for each step. The control is the last track of the
+    /// windows.
     ///
     /// # Panics
-    /// If `z` is not `rngs.len()` rows of `Z`, or the control does not fit: a model without one takes
-    /// none.
+    /// If `z` does not have `rngs.len()` rows of `Z`, or if the control does not have the right
+    /// length (0 in a model without control).
     pub fn decode_controlled(
         &self,
         z: &[f32],
@@ -132,11 +133,12 @@ impl Generator {
     }
 
     /// Runs the decoder over latents `z` `[n, Z]` under a control `[n, n_steps]` (empty in a model
-    /// without one); `choose` answers each step's logits of each part with the class to enter the
-    /// next step, keeping what it needs in its sequence's state.
+    /// without control). `choose` returns the class that enters the next step for each step's
+    /// logits of each part, and may keep data in its sequence's state.
     ///
     /// # Panics
-    /// If `z` is not `states.len()` rows of `Z`, or the control does not fit.
+    /// If `z` does not have `states.len()` rows of `Z`, or if the control does not have the right
+    /// length.
     pub fn run<T: Send>(
         &self,
         z: &[f32],
@@ -145,9 +147,9 @@ impl Generator {
         states: &mut [T],
         choose: impl Fn(&mut T, StepLogits<'_>) -> usize + Sync,
     ) {
-        assert_eq!(z.len(), states.len() * self.z_size, "one row of z for each sequence");
+        assert_eq!(z.len(), states.len() * self.z_size, "z must have one row per sequence");
         let n_controls = if self.has_control { states.len() * n_steps } else { 0 };
-        assert_eq!(control.len(), n_controls, "the control's classes");
+        assert_eq!(control.len(), n_controls, "the control must have one class per step");
         let arch = Arch::new();
         let choose = &choose;
         z.par_chunks(ROWS_PER_TASK * self.z_size)
@@ -162,7 +164,7 @@ impl Generator {
     }
 }
 
-/// Some sequences of a run, through all steps.
+/// Some of the sequences of a run, through all steps.
 struct Decoding<'a, T, F> {
     generator: &'a Generator,
     z: &'a [f32],
@@ -186,7 +188,7 @@ impl<T, F: Fn(&mut T, StepLogits<'_>) -> usize> WithSimd for Decoding<'_, T, F> 
         let mut logits = Vec::new();
         for step in 0..n_steps {
             match (&generator.conductor, &mut conductor) {
-                // A segment begins: the cores start anew from its embedding.
+                // A segment begins: the cores are reset to start from its embedding.
                 (Some(stack), Some(state)) if step.is_multiple_of(generator.segment_steps) => {
                     let embedding = stack.advance(simd, state, |_| ());
                     cores = generator.cores.iter().map(|c| c.start(simd, embedding, n)).collect();

@@ -1,4 +1,4 @@
-//! The weights a model starts with.
+//! Weight initialization.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -8,7 +8,7 @@ use rand_distr::StandardNormal;
 
 use crate::seed;
 
-/// Draws weights on the host, one independent stream for each tensor in the order they are made.
+/// Draws weights on the host, from an independent stream for each tensor in order of creation.
 pub(crate) struct Initializer {
     seed: u64,
     n_tensors: u64,
@@ -33,7 +33,7 @@ impl Initializer {
 
     /// Uniform in `±sqrt(6 / fans)`, where `fans` is fan-in plus fan-out (Glorot and Bengio 2010).
     ///
-    /// `fans` is given because the parts of one matrix are stored as several tensors.
+    /// `fans` is a parameter because one matrix may be stored as several tensors.
     pub(crate) fn glorot(
         &mut self,
         shape: [usize; 2],

@@ -1,53 +1,53 @@
-//! What a window holds: its tracks, and how each is transposed.
+//! The layout of a window: its tracks, and how each is transposed.
 
 use note_seq::chords::Chord;
 
-/// What a window of a model holds, track after track, each of the same number of steps.
+/// The contents of a model's window, track after track, all with the same number of steps.
 ///
 /// The model's parts come first; a control, if there is one, is the last track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowLayout {
     /// Steps of each track.
     pub n_steps: usize,
-    /// The tracks, in the order in which they stand in a window.
+    /// The tracks, in the order of the window.
     pub tracks: Vec<Track>,
 }
 
 /// One track of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Track {
-    /// Classes of one step.
+    /// Number of classes per step.
     pub n_classes: usize,
-    /// What the classes stand for.
+    /// The meaning of the classes.
     pub content: Content,
 }
 
-/// What the classes of a track stand for.
+/// The meaning of the classes of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// "No event", "note off", then pitches, a semitone apart.
     Pitches,
     /// Sets of drums.
     Drums,
-    /// Chords: a control, which is given and not written.
+    /// Chords: a control, which is given and not generated.
     Chords,
 }
 
-/// The first class that is a pitch; the ones below it are "no event" and "note off".
+/// The first class that is a pitch; the two below are "no event" and "note off".
 const FIRST_PITCH: u16 = 2;
 
 impl WindowLayout {
-    /// Windows of one track of pitches: a melody.
+    /// Windows with a single track of pitches: a melody.
     pub fn melody(n_steps: usize, n_classes: usize) -> Self {
         Self { n_steps, tracks: vec![Track { n_classes, content: Content::Pitches }] }
     }
 
-    /// Tokens of a window: the steps of all tracks.
+    /// Number of tokens of a window: the steps of all tracks.
     pub fn n_tokens(&self) -> usize {
         self.n_steps * self.tracks.len()
     }
 
-    /// Tracks that the model writes: all but a control.
+    /// Number of tracks that the model generates: all except a control.
     pub fn n_parts(&self) -> usize {
         self.tracks.iter().filter(|track| track.content != Content::Chords).count()
     }
@@ -57,7 +57,8 @@ impl WindowLayout {
         self.n_parts() < self.tracks.len()
     }
 
-    /// The first token whose class its track doesn't have, with that track's last class.
+    /// The index of the first token that is not a class of its track, and that track's last class;
+    /// `None` if all tokens are valid.
     pub(crate) fn misfit(&self, tokens: &[u16]) -> Option<(usize, usize)> {
         let mut classes = self.tracks.iter().cycle().map(|track| track.n_classes);
         tokens.chunks(self.n_steps.max(1)).enumerate().find_map(|(n, tokens)| {
@@ -67,11 +68,11 @@ impl WindowLayout {
         })
     }
 
-    /// Moves every pitch and chord of a window by `semitones`, or by less where a pitch would leave
-    /// its vocabulary. Drums stay as they are.
+    /// Transposes every pitch and chord of a window by `semitones`, or by less if a pitch would
+    /// leave its vocabulary. Drums are unchanged.
     ///
-    /// The whole window moves by one number, so that its intervals stay; nothing is dropped. Returns
-    /// the semitones it moved by.
+    /// The whole window is transposed by a single number, so that its intervals are preserved and
+    /// nothing is dropped. Returns the number of semitones it was transposed by.
     ///
     /// # Examples
     /// ```
@@ -86,7 +87,7 @@ impl WindowLayout {
     /// ```
     pub fn transpose(&self, tokens: &mut [u16], semitones: i32) -> i32 {
         let tracks = || self.tracks.iter().zip(tokens.chunks_exact(self.n_steps.max(1)));
-        // The room that every pitch has below and above it.
+        // The smallest and largest shift that keeps every pitch in its vocabulary.
         let (mut below, mut above) = (i32::MIN, i32::MAX);
         for (track, tokens) in tracks().filter(|(track, _)| track.content == Content::Pitches) {
             let last = i32::try_from(track.n_classes).unwrap_or(i32::MAX) - 1;
@@ -155,7 +156,7 @@ mod tests {
     #[test]
     fn parts_move_together_chords_turn_and_drums_stay() {
         let layout = trio_with_chords();
-        // A minor is 13 + 9, B flat major 1 + 10; the bass has room for one semitone down.
+        // A minor is 13 + 9, B flat major 1 + 10; the bass can go down by only one semitone.
         let mut tokens = [41, 0, 3, 1, 300, 5, 22, 11];
         assert_eq!(layout.transpose(&mut tokens, -4), -1);
         assert_eq!(tokens, [40, 0, 2, 1, 300, 5, 21, 10]);

@@ -1,12 +1,12 @@
 //! MusicVAE in Rust: a recurrent variational autoencoder of short pieces of music.
 //!
 //! A window of music is a sequence of tokens (see `note-seq`). A bidirectional LSTM encodes it into
-//! a diagonal Gaussian over a latent space, and an LSTM decoder writes it back from a sample of that
-//! Gaussian. The model is that of Roberts, Engel, Raffel, Hawthorne and Eck, "A Hierarchical Latent
-//! Vector Model for Learning Long-Term Structure in Music" (ICML 2018, arXiv:1803.05428), with the
-//! rules of Magenta's implementation.
+//! a diagonal Gaussian over a latent space, and an LSTM decoder reconstructs it from a sample of
+//! that Gaussian. The model is that of Roberts, Engel, Raffel, Hawthorne and Eck, "A Hierarchical
+//! Latent Vector Model for Learning Long-Term Structure in Music" (ICML 2018, arXiv:1803.05428),
+//! with the details of Magenta's implementation.
 //!
-//! | letter | is |
+//! | symbol | meaning |
 //! |---|---|
 //! | `B` | sequences in a batch |
 //! | `T` | steps of a sequence |
@@ -14,7 +14,7 @@
 //! | `H` | units of a layer, per direction |
 //! | `Z` | dimensions of the latent space |
 //!
-//! Start at [`presets`] for the named configurations, [`MusicVae`] for the model, [`train`] for
+//! Start with [`presets`] for the named configurations, [`MusicVae`] for the model, [`train`] for
 //! training and [`Generator`] for decoding.
 //!
 //! ```
@@ -35,7 +35,7 @@
     any(feature = "ndarray", feature = "tch"),
     allow(
         deprecated,
-        reason = "burn 0.22 is the last release with these backends, and we offer them"
+        reason = "burn 0.22 is the last release with these backends, which this crate offers"
     )
 )]
 
@@ -90,5 +90,5 @@ pub use recurrent::SymbolSteps;
 pub use weights::{Precision, WeightsError};
 pub use windows::{Batch, Windows, WindowsError};
 
-/// The device type of burn: where a model's tensors lie.
+/// burn's device type: where a model's tensors are stored.
 pub use burn::tensor::Device;

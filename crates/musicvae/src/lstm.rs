@@ -1,4 +1,4 @@
-//! One LSTM layer's weights.
+//! The weights of one LSTM layer.
 
 use std::sync::Arc;
 
@@ -11,35 +11,37 @@ use crate::recurrent::{
     ConstantInputs, LstmInputs, PassOptions, SymbolSteps, lstm_over_symbols, lstm_over_vectors,
 };
 
-/// How a layer goes through its input.
+/// How a layer reads its input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
     /// From the last step to the first.
     pub(crate) reverse: bool,
-    /// Give the output of the step that is read last only, `[1, B, H]`, not that of every step.
+    /// Return only the output of the step that is read last, `[1, B, H]`, instead of that of every
+    /// step.
     pub(crate) last_only: bool,
 }
 
-/// Weights of an LSTM layer, its columns in four blocks: input, candidate, forget, output gate.
+/// The weights of an LSTM layer, with columns in four blocks: input, candidate, forget, output
+/// gate.
 ///
-/// Magenta keeps one kernel of `[n_inputs + H, 4H]`; here its parts are apart, because they enter
-/// the gates in different ways: symbols as rows, vectors and states as products, a latent once a
-/// sequence. 1 is added to the forget gate at run time and is no part of the bias.
+/// Magenta has one kernel of `[n_inputs + H, 4H]`; here its parts are separate, because they enter
+/// the gates in different ways: symbols select rows, vectors and states are multiplied, a latent
+/// enters once per sequence. 1 is added to the forget gate at run time and is not part of the bias.
 #[derive(Module, Debug)]
 pub struct LstmLayer {
     /// `[n_inputs, 4H]`.
     pub input: Param<Tensor<2>>,
     /// `[H, 4H]`.
     pub recurrent: Param<Tensor<2>>,
-    /// `[4H]`, 0 at first.
+    /// `[4H]`, initialized to 0.
     pub bias: Param<Tensor<1>>,
-    /// How the weights are kept that the states are multiplied by.
+    /// Precision of the recurrent weights.
     #[module(skip)]
     pub(crate) precision: Precision,
 }
 
 impl LstmLayer {
-    /// A Glorot-uniform layer; `n_more_inputs` counts the rows of the kernel that are kept
+    /// A Glorot-uniform layer; `n_more_inputs` is the number of rows of the kernel that are stored
     /// elsewhere.
     pub(crate) fn init(
         n_inputs: usize,
@@ -62,9 +64,9 @@ impl LstmLayer {
         self.recurrent.val().dims()[0]
     }
 
-    /// Runs over symbols, with zero or given initial state `[B, 2H]`.
+    /// Runs over symbols, with a given initial state `[B, 2H]` or zeros.
     ///
-    /// Returns `[T, B, H]`, or `[1, B, H]` where only the last is wanted.
+    /// Returns `[T, B, H]`, or `[1, B, H]` if only the last output is requested.
     pub(crate) fn over_symbols(
         &self,
         symbols: Arc<SymbolSteps>,
@@ -76,7 +78,7 @@ impl LstmLayer {
         lstm_over_symbols(symbols, self.input.val(), constant, inputs)
     }
 
-    /// Runs over vectors `[T, B, n_inputs]`; returns as [`LstmLayer::over_symbols`].
+    /// Runs over vectors `[T, B, n_inputs]`; returns the same as [`LstmLayer::over_symbols`].
     pub(crate) fn over_vectors(
         &self,
         values: Tensor<3>,

@@ -1,14 +1,14 @@
-//! Magenta's published checkpoints, in every form they come in, as models of ours.
+//! Imports Magenta's published checkpoints in all their formats.
 //!
 //! | form | files |
 //! |---|---|
-//! | [`Form::TensorFlowJs`] | `weights_manifest.json` and shards; float32, float16, or quantised |
+//! | [`Form::TensorFlowJs`] | `weights_manifest.json` and shards; float32, float16, or quantized |
 //! | [`Form::DeepLearnJs`] | `manifest.json` and a file for each tensor (2017 and 2018) |
-//! | [`Form::TensorFlow`] | `P.index` and `P.data-0000x-of-0000y`, checksums checked |
+//! | [`Form::TensorFlow`] | `P.index` and `P.data-0000x-of-0000y`, with verified checksums |
 //!
-//! Each may lie in a folder or in a `.tar`. Melody, chord-conditioned, drum and trio models of any size
-//! can be imported, flat or with a conductor; the sizes are those of the tensors. This module reads
-//! files, as no other of the crate does.
+//! Each may be in a folder or in a `.tar`. Melody, chord-conditioned, drum and trio models of any
+//! size can be imported, flat or with a conductor; the sizes are inferred from the tensors. This is
+//! the only module of the crate that reads files.
 
 mod bundle;
 mod error;
@@ -35,29 +35,29 @@ use files::Files;
 use layout::{Layout, Part};
 use stored::Stored;
 
-/// Steps of a flat model's window where the checkpoint does not say: two bars of 4/4 at four steps a
-/// quarter, as all of Magenta's flat models of TensorFlow's form of one part have but one.
+/// Steps of a flat model's window if the checkpoint does not say: two bars of 4/4 at four steps per
+/// quarter note. All but one of Magenta's flat single-part TensorFlow models have this length.
 const DEFAULT_STEPS: usize = 32;
 
-/// The form that a checkpoint comes in.
+/// The format of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A directory of magenta-js.
     TensorFlowJs,
-    /// A directory of deeplearn.js, which magenta-js was built on at first.
+    /// A directory of deeplearn.js, the library that magenta-js was first based on.
     DeepLearnJs,
     /// A TensorFlow checkpoint of version 2.
     TensorFlow,
 }
 
-/// Each form with the file that lists its tensors: its name, or how it ends.
+/// Each format with the name, or the end of the name, of the file that lists its tensors.
 const FORMS: [(Form, &str); 3] = [
     (Form::TensorFlowJs, js::TFJS_MANIFEST),
     (Form::DeepLearnJs, js::DEEPLEARN_MANIFEST),
     (Form::TensorFlow, bundle::INDEX_SUFFIX),
 ];
 
-/// A checkpoint of Magenta's. Tensors are read when they are asked for.
+/// A checkpoint of Magenta. Tensors are read on demand.
 ///
 /// ```no_run
 /// use musicvae::magenta::Checkpoint;
@@ -74,23 +74,23 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Stored>,
     n_steps: Option<usize>,
     n_segments: Option<usize>,
-    /// What to give posteriors if there is no head for it.
+    /// Standard deviation of all posteriors if their head is missing.
     std_dev: Option<f32>,
 }
 
-/// The standard deviations that can stand in for a head that is missing: those of a posterior, which
-/// is narrower than the prior.
+/// Allowed standard deviations to replace a missing head: those of a posterior, which is narrower
+/// than the prior.
 pub const STD_DEV_RANGE: std::ops::RangeInclusive<f32> = 1e-3..=1.0;
 
 impl Checkpoint {
-    /// Opens a folder, a `.tar`, one file of a checkpoint (its manifest, its `.index`), or what
-    /// TensorFlow calls it (`model.ckpt-7` for `model.ckpt-7.index`).
+    /// Opens a folder, a `.tar`, a file of a checkpoint (its manifest or its `.index`), or a
+    /// TensorFlow checkpoint name (`model.ckpt-7` for `model.ckpt-7.index`).
     ///
     /// # Errors
-    /// Where there is no checkpoint, or its list of tensors is damaged.
+    /// If there is no checkpoint, or if its list of tensors is damaged.
     pub fn open(path: &Path) -> Result<Self, ImportError> {
         let not_one = |what: String| ImportError::NotACheckpoint { path: path.to_owned(), what };
-        // TensorFlow itself names a checkpoint without its ending.
+        // TensorFlow itself refers to a checkpoint without the file extension.
         let mut with_suffix = path.as_os_str().to_owned();
         with_suffix.push(bundle::INDEX_SUFFIX);
         let path = match Path::new(&with_suffix) {
@@ -123,7 +123,9 @@ impl Checkpoint {
                 Ok([list]) => (form, list),
                 Err(several) => {
                     let several = several.join("`, `");
-                    return Err(not_one(format!("it holds several (`{several}`), so name one")));
+                    return Err(not_one(format!(
+                        "it contains several (`{several}`); name one of them"
+                    )));
                 }
             },
         };
@@ -141,42 +143,43 @@ impl Checkpoint {
 
     /// Gives every posterior this standard deviation if the checkpoint has no head for it.
     ///
-    /// magenta-js decodes means alone, so some of its directories leave `encoder/sigma` out. Means
-    /// are then as exact as ever, and what depends on standard deviations is made up.
+    /// magenta-js only decodes means, so some of its directories lack `encoder/sigma`. Means are
+    /// then as exact as ever, but anything that depends on standard deviations is made up.
     ///
     /// # Panics
-    /// If it is outside of [`STD_DEV_RANGE`].
+    /// If it is outside [`STD_DEV_RANGE`].
     #[must_use]
     pub fn with_std_dev(self, std_dev: f32) -> Self {
         assert!(STD_DEV_RANGE.contains(&std_dev), "a standard deviation of {std_dev}");
         Self { std_dev: Some(std_dev), ..self }
     }
 
-    /// Whether posteriors get the standard deviation of [`Checkpoint::with_std_dev`].
+    /// Whether posteriors have the standard deviation given to [`Checkpoint::with_std_dev`].
     pub fn std_dev_is_made_up(&self) -> bool {
         self.std_dev.is_some() && !self.tensors.keys().any(|name| is_std_dev(name))
     }
 
-    /// The form that it comes in.
+    /// The format of this checkpoint.
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// The sizes of its model, found from its tensors. Steps of a window are no part of them: they
-    /// are what magenta-js's configuration says, otherwise 32, or 256 in 16 segments of hierarchical
-    /// models and trios.
+    /// The sizes of its model, inferred from its tensors, except the number of steps of a window.
+    /// That comes from magenta-js's configuration; by default it is 32, or 256 in 16 segments for
+    /// hierarchical models and trios.
     ///
     /// # Errors
-    /// [`ImportError::Missing`] where too few tensors are listed to tell, [`ImportError::Unsupported`]
-    /// and [`ImportError::Shape`] where they make up another model.
+    /// [`ImportError::Missing`] if too few tensors are listed to infer the sizes,
+    /// [`ImportError::Unsupported`] and [`ImportError::Shape`] if they are those of a different
+    /// model.
     pub fn config(&self) -> Result<MusicVaeConfig, ImportError> {
         Ok(self.layout()?.config)
     }
 
-    /// Names of the tensors that a whole model needs and that can't be read.
+    /// Names of the tensors that a complete model needs and that can't be read.
     ///
     /// # Errors
-    /// As [`Checkpoint::config`].
+    /// Like [`Checkpoint::config`].
     pub fn missing(&self) -> Result<Vec<String>, ImportError> {
         let layout = self.layout()?;
         let mut names = layout.missing(Part::Decoder, &self.tensors);
@@ -190,7 +193,8 @@ impl Checkpoint {
     /// The model, encoder and decoder.
     ///
     /// # Errors
-    /// [`ImportError::Missing`] where it is not complete; those of [`Checkpoint::config`]; damage.
+    /// [`ImportError::Missing`] if it is incomplete; those of [`Checkpoint::config`]; damaged
+    /// files.
     pub fn model(&self, device: &Device) -> Result<MusicVae, ImportError> {
         let layout = self.layout()?;
         let names = self.missing()?;
@@ -209,16 +213,16 @@ impl Checkpoint {
             tensors.extend(head.map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
         }
         let model = MusicVae::init(&layout.config, 0, device)?;
-        Ok(weights::replace(model, tensors).expect("names and shapes were checked"))
+        Ok(weights::replace(model, tensors).expect("names and shapes were checked above"))
     }
 
-    /// The decoder alone: for drawing from the prior, or from latents that come from elsewhere.
+    /// The decoder alone, for latents that are drawn from the prior or come from elsewhere.
     ///
-    /// The one melody model whose files can still be found in public repositories has no more: both
+    /// The only melody model whose files are still in public repositories is incomplete: both
     /// kernels of its encoder are missing.
     ///
     /// # Errors
-    /// As [`Checkpoint::model`], for the tensors of the decoder.
+    /// Like [`Checkpoint::model`], for the tensors of the decoder.
     pub fn decoder(&self, device: &Device) -> Result<Decoder, ImportError> {
         let layout = self.layout()?;
         let names = layout.missing(Part::Decoder, &self.tensors);
@@ -228,7 +232,7 @@ impl Checkpoint {
         }
         let tensors = self.convert(&layout, Part::Decoder)?;
         let decoder = Decoder::init(&layout.config, &mut Initializer::new(0), device);
-        Ok(weights::replace(decoder, tensors).expect("names and shapes were checked"))
+        Ok(weights::replace(decoder, tensors).expect("names and shapes were checked above"))
     }
 
     fn layout(&self) -> Result<Layout, ImportError> {
@@ -242,17 +246,17 @@ impl Checkpoint {
     ) -> Result<BTreeMap<String, HostTensor>, ImportError> {
         let wanted = |name: &str| !(self.std_dev_is_made_up() && is_std_dev(name));
         layout.convert(part, wanted, |name| {
-            let stored = self.tensors.get(name).expect("checked to be there");
+            let stored = self.tensors.get(name).expect("its presence was checked above");
             stored.read(name, &self.files)
         })
     }
 }
 
-/// Whether a variable belongs to the head that gives standard deviations.
+/// Whether a variable belongs to the head that computes standard deviations.
 fn is_std_dev(name: &str) -> bool {
     name.rsplit_once('/').is_some_and(|(scope, _)| scope == layout::STD_DEV)
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests;

@@ -15,20 +15,20 @@ use crate::posterior::Posterior;
 use crate::recurrent::SymbolSteps;
 use crate::windows::{Batch, Windows};
 
-/// Windows that [`MusicVae::encode_windows`] puts through the encoder at once.
+/// Number of windows that [`MusicVae::encode_windows`] encodes at once.
 const ENCODE_BATCH: usize = 256;
-/// The same on another device, where a batch costs less than the way to it.
+/// The same on other devices, where computing a batch costs less than transferring it.
 const ENCODE_BATCH_ON_DEVICE: usize = 1024;
 
 /// A MusicVAE, flat or hierarchical (Roberts et al. 2018, arXiv:1803.05428).
 ///
-/// The tensors' names in a weights file are the paths of these fields, such as
+/// The names of the tensors in a weights file are the paths of these fields, for example
 /// `decoder.cores.0.layers.0.recurrent`.
 #[derive(Module, Debug)]
 pub struct MusicVae {
-    /// Window to posterior.
+    /// Maps windows to posteriors.
     pub encoder: Encoder,
-    /// Latent to window.
+    /// Maps latents to windows.
     pub decoder: Decoder,
 }
 
@@ -42,10 +42,10 @@ pub struct Posteriors {
 }
 
 impl MusicVae {
-    /// A model with fresh weights, drawn from `seed`.
+    /// A model with new weights, drawn from `seed`.
     ///
     /// # Errors
-    /// Where a size is not allowed, see [`MusicVaeConfig::validate`].
+    /// If a size is not allowed, see [`MusicVaeConfig::validate`].
     pub fn init(config: &MusicVaeConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut init = Initializer::new(seed);
@@ -60,10 +60,11 @@ impl MusicVae {
         self.encoder.forward(batch.symbols())
     }
 
-    /// The evidence lower bound of a batch, for the posterior's sample that `noise` `[B, Z]` picks.
+    /// The evidence lower bound of a batch, for the sample from the posterior given by `noise`
+    /// `[B, Z]`.
     ///
-    /// `inputs` gives the decoder's inputs for that sample `z`: [`Batch::shifted`] for teacher
-    /// forcing, or with the model's own choices in some places for scheduled sampling.
+    /// `inputs` returns the decoder's inputs for that sample `z`: [`Batch::shifted`] for teacher
+    /// forcing, or with some of the model's own samples for scheduled sampling.
     pub fn elbo(
         &self,
         batch: &Batch,
@@ -80,14 +81,16 @@ impl MusicVae {
             cross_entropy(logits, targets.slots_in(part..part + 1).ids(), batch.len())
         });
         Elbo {
-            reconstruction: by_part.reduce(|sum, part| sum + part).expect("a model has parts"),
+            reconstruction: by_part
+                .reduce(|sum, part| sum + part)
+                .expect("a model has at least one part"),
             kl_by_dimension: posterior.kl_by_dimension(),
         }
     }
 
     /// Posteriors of any number of windows, in batches of a fixed size.
     ///
-    /// `done` hears after each batch how many windows are encoded.
+    /// `done` is called after each batch with the number of windows encoded so far.
     pub fn encode_windows(&self, windows: Windows<'_>, mut done: impl FnMut(usize)) -> Posteriors {
         let mut posteriors = Posteriors::default();
         let batch_size = if device::is_cpu(&self.encoder.mean.kernel.val().device()) {
@@ -107,8 +110,8 @@ impl MusicVae {
         posteriors
     }
 
-    /// The same model, its weights rounded to bfloat16 wherever it is multiplied by them (by the CPU
-    /// kernel, in recurrent layers only), or not. The weights and their gradients are `f32` in any case.
+    /// The same model with the given precision of weights in products (on the CPU kernel, in
+    /// recurrent layers only). The stored weights and their gradients are always `f32`.
     pub(crate) fn with_precision(mut self, precision: lstm_kernel::packed::Precision) -> Self {
         let encoder = self.encoder.layers.iter_mut();
         let layers = encoder.flat_map(|layer| [&mut layer.forward, &mut layer.backward]);

@@ -6,11 +6,11 @@
 //! θ ← θ - lr_t · m / (sqrt(v) + ε)
 //! ```
 //!
-//! with β1 = 0.9, β2 = 0.999, ε = 1e-8: ε is added after the bias correction, where PyTorch adds it
-//! before. Gradients are scaled by `max_norm / max(norm, max_norm)` first.
+//! with β1 = 0.9, β2 = 0.999, ε = 1e-8. ε is added after the bias correction, whereas PyTorch adds
+//! it before. First, gradients are scaled by `max_norm / max(norm, max_norm)`.
 //!
-//! On the CPU the update runs in place over host memory, and the norm is summed in `f64` over
-//! fixed chunks: the same bits on any number of threads. Elsewhere it is tensor operations.
+//! On the CPU the update runs in place over host memory, and the norm is summed in `f64` over fixed
+//! chunks: the same bits with any number of threads. On other devices it uses tensor operations.
 
 #[cfg(feature = "tch")]
 mod torch;
@@ -29,7 +29,7 @@ use crate::weights::HostTensor;
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
-/// Elements in a piece of work; fixed, so that sums don't depend on the number of threads.
+/// Elements per chunk; fixed, so that sums don't depend on the number of threads.
 const CHUNK: usize = 1 << 15;
 
 /// A gradient that is not finite.
@@ -44,10 +44,10 @@ enum Moments {
     Device { first: Tensor<1>, second: Tensor<1> },
 }
 
-/// The optimiser's state.
+/// The state of the optimizer.
 #[derive(Clone, Debug, Default)]
 pub struct Adam {
-    /// Updates made, `t`.
+    /// Number of updates made, `t`.
     n_updates: u64,
     moments: BTreeMap<String, Moments>,
 }
@@ -58,12 +58,12 @@ enum FlatGradients {
     Device(BTreeMap<String, Tensor<1>>),
 }
 
-/// Gradients of several batches, added up in the order in which they come.
+/// The sum of the gradients of several batches, added in their order.
 #[derive(Default)]
 pub(crate) struct GradientSum(Option<FlatGradients>);
 
 impl GradientSum {
-    /// Adds the gradients of one backward pass; the model comes back unchanged.
+    /// Adds the gradients of one backward pass; returns the model unchanged.
     pub(crate) fn add<M: Module>(
         &mut self,
         model: M,
@@ -92,7 +92,7 @@ impl GradientSum {
                 }
                 FlatGradients::Device(sum)
             }
-            _ => unreachable!("a model stays on the kind of device it was made for"),
+            _ => unreachable!("a model stays on the kind of device it was created for"),
         });
         model
     }
@@ -108,15 +108,15 @@ fn add(sum: &mut [f32], gradient: &[f32]) {
 }
 
 impl Adam {
-    /// Updates made so far.
+    /// Number of updates made so far.
     pub fn n_updates(&self) -> u64 {
         self.n_updates
     }
 
-    /// Makes one update and returns the model and the gradients' global norm before clipping.
+    /// Makes one update and returns the model and the global norm of the gradients before clipping.
     ///
     /// # Errors
-    /// [`GradientNotFinite`]: no parameter and no moment has changed then.
+    /// [`GradientNotFinite`]; the parameters and moments are then unchanged.
     pub fn update<M: Module>(
         &mut self,
         model: M,
@@ -130,7 +130,7 @@ impl Adam {
         self.apply(model, sum, learning_rate, max_norm)
     }
 
-    /// Makes one update by gradients that were added up; otherwise as [`Adam::update`].
+    /// Makes one update with a sum of gradients; otherwise like [`Adam::update`].
     pub(crate) fn apply<M: Module>(
         &mut self,
         model: M,
@@ -174,7 +174,7 @@ impl Adam {
         tensors
     }
 
-    /// The state that [`Adam::to_tensors`] gave, on a device.
+    /// Restores a state returned by [`Adam::to_tensors`] on a device.
     pub(crate) fn from_tensors(
         tensors: &BTreeMap<String, HostTensor>,
         n_updates: u64,
@@ -211,7 +211,7 @@ impl FlatGradients {
             Self::Host(gradients) => gradients.values().map(|g| sum_of_squares(values(g))).sum(),
             Self::Device(gradients) => {
                 let sums = gradients.values().map(|g| square_sum(g.clone()));
-                // One read, because each waits for the device.
+                // A single read, because each one waits for the device.
                 let sums: Vec<Tensor<1>> = sums.collect();
                 let sums = if sums.is_empty() { Vec::new() } else { host(Tensor::cat(sums, 0)) };
                 sums.into_iter().map(f64::from).sum()
@@ -221,7 +221,7 @@ impl FlatGradients {
     }
 }
 
-/// A tensor's values on the host, in place; a `Vec` of them may be a copy.
+/// A tensor's values on the host, without a copy; converting to a `Vec` may copy them.
 fn values(data: &TensorData) -> &[f32] {
     data.as_slice().expect("all our tensors are f32")
 }
@@ -231,7 +231,7 @@ fn values_mut(data: &mut TensorData) -> &mut [f32] {
     data.as_mut_slice().expect("all our tensors are f32")
 }
 
-/// `Σ x²` over fixed chunks, added up in their order.
+/// `Σ x²` over fixed chunks, added in their order.
 fn sum_of_squares(values: &[f32]) -> f64 {
     let sums: Vec<f64> = values
         .par_chunks(CHUNK)
@@ -240,7 +240,7 @@ fn sum_of_squares(values: &[f32]) -> f64 {
     sums.iter().sum()
 }
 
-/// Takes every parameter's gradient out of `gradients`; a parameter without one has gradient 0.
+/// Takes every parameter's gradient out of `gradients`; parameters without one have gradient 0.
 fn flatten<M: Module>(model: M, gradients: &mut Gradients, on_host: bool) -> (M, FlatGradients) {
     struct Flatten<'a> {
         path: Vec<String>,
@@ -338,7 +338,7 @@ fn update_host(
     learning_rate: f32,
 ) {
     let Moments::Host { first, second } = moments else {
-        unreachable!("an optimiser stays on the kind of device it was made for")
+        unreachable!("an optimizer stays on the kind of device it was created for")
     };
     values
         .par_chunks_mut(CHUNK)
@@ -363,7 +363,7 @@ fn square_sum(values: Tensor<1>) -> Tensor<1> {
     (values.clone() * values).sum()
 }
 
-/// One update by tensor operations.
+/// One update with tensor operations.
 fn update_device(
     values: Tensor<1>,
     gradient: Tensor<1>,
@@ -372,7 +372,7 @@ fn update_device(
     learning_rate: f32,
 ) -> Tensor<1> {
     let Moments::Device { first, second } = moments else {
-        unreachable!("an optimiser stays on the kind of device it was made for")
+        unreachable!("an optimizer stays on the kind of device it was created for")
     };
     #[cfg(feature = "tch")]
     if let Some((values, moments)) =
@@ -389,5 +389,5 @@ fn update_device(
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests;

@@ -1,4 +1,4 @@
-//! The encoder's answer: a diagonal Gaussian for each sequence.
+//! The encoder's output: a diagonal Gaussian for each sequence.
 
 use burn::tensor::Tensor;
 
@@ -10,11 +10,11 @@ use burn::tensor::Tensor;
 pub struct Posterior {
     /// `mu`.
     pub mean: Tensor<2>,
-    /// `sigma`: a standard deviation, above 0; no logarithm of a variance anywhere.
+    /// `sigma`: a standard deviation, above 0; the logarithm of the variance is not used anywhere.
     pub std_dev: Tensor<2>,
 }
 
-/// Added to a standard deviation before its logarithm, which stays finite then.
+/// Added to a standard deviation before its logarithm, which keeps it finite.
 const TINY: f64 = 1e-20;
 
 impl Posterior {

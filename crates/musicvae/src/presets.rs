@@ -1,12 +1,12 @@
 //! Named configurations.
 //!
-//! Magenta's stand under Magenta's names with the values of its `configs.py`. Some of its published
-//! checkpoints were trained with other objectives, as its notebook `MusicVAE.ipynb` says: those are
-//! presets of their own, the drums' under the names of the published files
-//! (`cat-drums_2bar_small.lokl` and `.hikl`, for low and high KL), the trio's as
-//! `hierdec-trio_16bar.published`. `cat-mel_2bar_big` and `hierdec-mel_16bar` were trained as
-//! `configs.py` has them. Those that end in `tiny` and `compact` are ours, for a CPU; `compact` of 16 bars
-//! for some minutes of a GPU.
+//! Magenta's configurations have Magenta's names and the values of its `configs.py`. Some of its
+//! published checkpoints were trained with other objectives, according to its notebook
+//! `MusicVAE.ipynb`; these are separate presets. Those of the drum models have the names of the
+//! published files (`cat-drums_2bar_small.lokl` and `.hikl`, for low and high KL), that of the trio
+//! is `hierdec-trio_16bar.published`. `cat-mel_2bar_big` and `hierdec-mel_16bar` were trained with
+//! the values of `configs.py`. The presets that end in `tiny` and `compact` are our own, for a CPU;
+//! those of 16 bars that end in `compact` are for a few minutes on a GPU.
 
 mod drums;
 mod melody;
@@ -15,17 +15,17 @@ mod sixteen_bars;
 use crate::config::{MusicVaeConfig, TrainingConfig};
 use crate::schedule::ScheduledSampling;
 
-/// The decoder reads the true classes only, as in Magenta's 16-bar models.
+/// The decoder only reads the true classes, as in Magenta's 16-bar models.
 const NO_SAMPLING: ScheduledSampling = ScheduledSampling::Constant { probability: 0.0 };
 
 /// A named configuration of model and training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
-    /// The name users give, Magenta's where it is Magenta's.
+    /// The name that users give; Magenta's own for its configurations.
     pub name: &'static str,
     /// One line for a list.
     pub summary: &'static str,
-    /// What the model is of; part of the model folder (`mel-2bar`).
+    /// The kind of music, which is part of the model folder's name (`mel-2bar`).
     pub kind: &'static str,
     /// Sizes.
     pub model: MusicVaeConfig,
@@ -60,7 +60,7 @@ pub fn all() -> Vec<Preset> {
     ]
 }
 
-/// The preset of a name, if there is one.
+/// The preset with a name, if there is one.
 pub fn find(name: &str) -> Option<Preset> {
     all().into_iter().find(|preset| preset.name == name)
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::config::ConductorConfig;
 
-    /// Weights of a model, counted as Magenta's kernels `[n_inputs + H, 4H]` have them.
+    /// Number of weights of a model, counted with Magenta's kernels `[n_inputs + H, 4H]`.
     fn n_weights(model: &MusicVaeConfig) -> usize {
         let lstm = |n_inputs: usize, hidden: usize| (n_inputs + hidden + 1) * 4 * hidden;
         let dense = |n_inputs: usize, n_outputs: usize| (n_inputs + 1) * n_outputs;

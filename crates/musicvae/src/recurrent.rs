@@ -1,15 +1,15 @@
 //! The recurrent core: an LSTM over a whole sequence as one differentiable operation.
 //!
-//! The operation goes through burn's backend extension, so that each backend runs it its own way
-//! and autodiff sees a single node with a backward pass written by hand:
+//! The operation uses burn's backend extension, so that each backend has its own implementation and
+//! autodiff sees a single node with a hand-written backward pass:
 //! - `flex`, `ndarray` and `tch` on the CPU: our kernel ([`lstm_kernel`], see [`cpu`]);
-//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's (`cudnn`), whole stacks of layers at once
-//!   where they are of one size (`fused`);
+//! - `tch` on a GPU: libtorch's fused LSTM, which is cuDNN's (`cudnn`), for whole stacks of layers
+//!   at once if they have the same size (`fused`);
 //! - `wgpu` and `cuda`: burn's own operations, step by step (`composed`).
 //!
-//! Letters: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors are time
-//! first. The equations and the gate order are Magenta's (`LSTMBlockCell`: input, candidate,
-//! forget, output, with 1 added to the forget gate at run time).
+//! Symbols in shapes: `T` steps, `B` sequences, `H` units, `V` symbols, `D` input features. Tensors
+//! are time first. The equations and the gate order are Magenta's (`LSTMBlockCell`: input,
+//! candidate, forget, output, with 1 added to the forget gate at run time).
 
 mod autodiff;
 #[cfg(any(all(test, feature = "flex"), feature = "wgpu", feature = "cuda"))]
@@ -34,22 +34,22 @@ use extension::LstmOps;
 use lstm_kernel::packed::Precision;
 pub use symbols::SymbolSteps;
 
-/// A build without libtorch has no operation for a whole stack of layers.
+/// Without libtorch there is no operation for a whole stack of layers.
 #[cfg(not(feature = "tch"))]
 pub(crate) mod fused {
     use burn::tensor::Tensor;
 
     use crate::stack::Stack;
 
-    /// None: it goes layer by layer.
+    /// Always returns `None`, so that the stack runs layer by layer.
     pub(crate) fn run(_stack: &Stack<'_>) -> Option<Tensor<3>> {
         None
     }
 }
 
-/// Weights and fixed inputs that every LSTM pass has.
+/// The weights and constant inputs of every LSTM pass.
 pub(crate) struct LstmInputs {
-    /// `[4H]`; 1 is added to the forget gate besides.
+    /// `[4H]`; 1 is added to the forget gate in addition.
     pub(crate) bias: Tensor<1>,
     /// `[H, 4H]`.
     pub(crate) recurrent: Tensor<2>,
@@ -58,7 +58,7 @@ pub(crate) struct LstmInputs {
     pub(crate) options: PassOptions,
 }
 
-/// Inputs that don't change within a sequence: their part of the gates is computed once.
+/// Inputs that are constant within a sequence: their contribution to the gates is computed once.
 #[derive(Clone)]
 pub(crate) struct ConstantInputs {
     /// `[B, C]`.
@@ -67,21 +67,21 @@ pub(crate) struct ConstantInputs {
     pub(crate) weights: Tensor<2>,
 }
 
-/// How a pass is run.
+/// Options of a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PassOptions {
     /// Read from the last step to the first.
     pub(crate) reverse: bool,
-    /// Give the output of the step that is read last only, `[1, B, H]`.
+    /// Return only the output of the step that is read last, `[1, B, H]`.
     pub(crate) last_only: bool,
-    /// How the weights are kept that the states are multiplied by; the composition of burn's
-    /// operations knows `f32` only.
+    /// Precision of the recurrent weights; the composition of burn's operations only supports
+    /// `f32`.
     pub(crate) precision: Precision,
 }
 
 /// Runs an LSTM over symbols; each adds its row of `table` `[V, 4H]` to the gates.
 ///
-/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to, or the last one.
+/// Returns every `h_t`, `[T, B, H]`, at index `t`, or only the last one.
 pub(crate) fn lstm_over_symbols(
     symbols: Arc<SymbolSteps>,
     table: Tensor<2>,
@@ -113,7 +113,7 @@ pub(crate) fn lstm_over_symbols(
 
 /// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.
 ///
-/// Returns every `h_t`, `[T, B, H]`, at the place of the step it belongs to, or the last one.
+/// Returns every `h_t`, `[T, B, H]`, at index `t`, or only the last one.
 pub(crate) fn lstm_over_vectors(
     values: Tensor<3>,
     weights: Tensor<2>,
@@ -130,5 +130,5 @@ pub(crate) fn lstm_over_vectors(
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests;

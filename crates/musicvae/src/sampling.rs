@@ -1,9 +1,9 @@
-//! From logits to a class.
+//! Choosing a class from logits.
 
 use rand::Rng;
 use rand::RngExt;
 
-/// The class with the largest logit; the first of several.
+/// The class with the largest logit; the first of them if there are several.
 pub fn argmax(logits: &[f32]) -> usize {
     let mut best = 0;
     for (class, logit) in logits.iter().enumerate() {
@@ -14,15 +14,15 @@ pub fn argmax(logits: &[f32]) -> usize {
     best
 }
 
-/// A class drawn from `softmax(logits / temperature)`.
+/// Draws a class from `softmax(logits / temperature)`.
 ///
-/// The sum and the search run over classes in order and in `f64`, so that a draw depends on
-/// nothing but its arguments.
+/// The sum and the search run over classes in order and in `f64`, so that a result depends only on
+/// the arguments.
 pub fn categorical(logits: &[f32], temperature: f32, rng: &mut impl Rng) -> usize {
     categorical_at(logits, temperature, rng.random())
 }
 
-/// The class that [`categorical`] draws with the number `uniform`, 0 to 1.
+/// The class that [`categorical`] draws for the random number `uniform`, from 0 to 1.
 pub(crate) fn categorical_at(logits: &[f32], temperature: f32, uniform: f64) -> usize {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from((logit - max) / temperature).exp();
@@ -34,7 +34,7 @@ pub(crate) fn categorical_at(logits: &[f32], temperature: f32, uniform: f64) -> 
             return class;
         }
     }
-    // Rounding may leave a rest: the last class that has any weight.
+    // Rounding may leave a remainder, which goes to the last class with nonzero weight.
     logits.iter().rposition(|logit| weight(*logit) > 0.0).unwrap_or(0)
 }
 
@@ -62,7 +62,7 @@ mod tests {
             let total: f64 = weights.iter().sum();
             for (count, weight) in counts.iter().zip(weights) {
                 let p = weight / total;
-                // Five standard deviations of a binomial share.
+                // Five standard deviations of a binomial fraction.
                 let tolerance = 5.0 * (p * (1.0 - p) / f64::from(n)).sqrt();
                 assert!((f64::from(*count) / f64::from(n) - p).abs() < tolerance);
             }

@@ -1,10 +1,11 @@
-//! What changes with the training step: learning rate, weight of the KL term, teacher forcing.
+//! Settings that change with the training step: learning rate, weight of the KL term, teacher
+//! forcing.
 
 use serde::{Deserialize, Serialize};
 
 /// The KL term's weight at each step.
 ///
-/// In JSON a schedule is told by its fields: `{"max": 0.2, "rate": 0.99999}`.
+/// In JSON the fields determine the schedule: `{"max": 0.2, "rate": 0.99999}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
     untagged,
@@ -13,31 +14,31 @@ use serde::{Deserialize, Serialize};
                  `cycle_steps` and `rise`"
 )]
 pub enum BetaSchedule {
-    /// `max * (1 - rate^step)`: Magenta's.
+    /// `max * (1 - rate^step)`: Magenta's schedule.
     ///
-    /// A `rate` of 0 gives 0 at step 0 and `max` from then on.
+    /// With a `rate` of 0 the weight is 0 at step 0 and `max` from then on.
     Exponential {
-        /// The weight approached.
+        /// The limit of the weight.
         max: f64,
-        /// What is left of the way after each step, in `[0, 1]`.
+        /// Factor by which the distance to `max` shrinks at each step, in `[0, 1]`.
         rate: f64,
     },
-    /// `max * min(step / warmup_steps, 1)` (Sønderby et al. 2016, arXiv:1602.02282); `max` always
-    /// where `warmup_steps` is 0.
+    /// `max * min(step / warmup_steps, 1)` (Sønderby et al. 2016, arXiv:1602.02282); always `max`
+    /// if `warmup_steps` is 0.
     Linear {
-        /// The weight reached.
+        /// The final weight.
         max: f64,
-        /// Steps until it is reached.
+        /// Number of steps until it is reached.
         warmup_steps: u64,
     },
-    /// Up in a straight line during the share `rise` of each cycle, then `max` to its end, and from
-    /// 0 again (Fu et al. 2019, arXiv:1903.10145, who take `rise` = 0.5 and four cycles a run).
+    /// In each cycle, rises linearly from 0 during the fraction `rise` of the cycle, then stays at
+    /// `max` (Fu et al. 2019, arXiv:1903.10145, who use `rise` = 0.5 and four cycles per run).
     Cyclical {
-        /// The weight reached in each cycle.
+        /// The maximum in each cycle.
         max: f64,
-        /// Steps of a cycle.
+        /// Number of steps of a cycle.
         cycle_steps: u64,
-        /// Share of the cycle in which the weight rises, in `[0, 1]`.
+        /// Fraction of the cycle in which the weight rises, in `[0, 1]`.
         rise: f64,
     },
 }
@@ -45,7 +46,7 @@ pub enum BetaSchedule {
 impl BetaSchedule {
     /// The weight at a step.
     pub fn at(&self, step: u64) -> f64 {
-        // Of the way of `length` steps, the share behind after `done`; a way of no length is done.
+        // Fraction `done / length`, or 1 if `length` is 0.
         let share = |done: f64, length: f64| if done < length { done / length } else { 1.0 };
         match *self {
             Self::Exponential { max, rate } => max * (1.0 - powu(rate, step)),
@@ -73,9 +74,9 @@ impl BetaSchedule {
 pub struct LearningRateSchedule {
     /// The rate at step 0.
     pub initial: f64,
-    /// The rate approached.
+    /// The limit of the rate.
     pub min: f64,
-    /// What is left of the way after each step, in `(0, 1]`.
+    /// Factor by which the distance to `min` shrinks at each step, in `(0, 1]`.
     pub decay: f64,
 }
 
@@ -97,12 +98,12 @@ pub enum ScheduledSampling {
     },
     /// `1 - base^step`.
     Exponential {
-        /// In `(0, 1)`; near 1 for a slow rise.
+        /// In `(0, 1)`; the closer to 1, the slower the rise.
         base: f64,
     },
     /// `1 - k / (k + e^(step / k))`: near 0 at first, one half at step `k ln k`.
     InverseSigmoid {
-        /// Larger is slower.
+        /// The larger, the slower the rise.
         k: f64,
     },
 }
@@ -113,7 +114,7 @@ impl ScheduledSampling {
         match *self {
             Self::Constant { probability } => probability,
             Self::Exponential { base } => 1.0 - powu(base, step),
-            // Divided by the exponential, which may overflow to infinity: that gives 1.
+            // Dividing by the exponential, which may overflow to infinity, then gives 1.
             Self::InverseSigmoid { k } => {
                 let rise = (step as f64 / k).exp();
                 1.0 / (1.0 + k / rise)
@@ -160,16 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_rises_for_its_share_and_begins_anew() {
+    fn a_cycle_rises_for_its_fraction_and_starts_again() {
         let beta = BetaSchedule::Cyclical { max: 2.0, cycle_steps: 8, rise: 0.5 };
         let found: Vec<f64> = (0..10).map(|step| beta.at(step)).collect();
         assert_eq!(found, [0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 0.0, 0.5]);
-        // No rise at all is the maximum throughout.
+        // A rise of 0 gives the maximum throughout.
         assert_eq!(BetaSchedule::Cyclical { max: 2.0, cycle_steps: 8, rise: 0.0 }.at(0), 2.0);
     }
 
     #[test]
-    fn schedules_are_told_by_their_fields() {
+    fn schedules_are_distinguished_by_their_fields() {
         for (text, beta) in [
             (r#"{"max":0.2,"rate":0.99}"#, BetaSchedule::Exponential { max: 0.2, rate: 0.99 }),
             (r#"{"max":0.2,"warmup_steps":9}"#, BetaSchedule::Linear { max: 0.2, warmup_steps: 9 }),

@@ -1,4 +1,5 @@
-//! Random streams by purpose and index: the same bits whatever the threads or the order of work.
+//! Random streams by purpose and index: the same bits for any number of threads and any order of
+//! work.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 /// The generator for draw number `index` of one `purpose` under one `seed`.
 ///
 /// Streams of different purposes or indices are independent, so that work can be done in any order
-/// and on any number of threads. `purpose` is a short fixed name; its first 24 bytes count.
+/// and on any number of threads. `purpose` is a short constant name; only its first 24 bytes are
+/// used.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! A stack of LSTM layers over symbols, of one direction or both.
+//! A stack of LSTM layers over symbols, in one direction or both.
 
 use std::sync::Arc;
 
@@ -7,26 +7,26 @@ use burn::tensor::Tensor;
 use crate::lstm::{LstmLayer, Reading};
 use crate::recurrent::{ConstantInputs, SymbolSteps, fused};
 
-/// What goes through which layers.
+/// The inputs and layers of a pass.
 pub(crate) struct Stack<'a> {
     pub(crate) symbols: &'a Arc<SymbolSteps>,
-    /// They enter the first layer.
+    /// Constant inputs of the first layer.
     pub(crate) constant: Option<ConstantInputs>,
-    /// `[B, 2 ΣH]` in the order `c_0 h_0 c_1 h_1 …` of `layers`; zeros if none.
+    /// `[B, 2 ΣH]` in the order `c_0 h_0 c_1 h_1 …` of `layers`; zeros if `None`.
     pub(crate) initial: Option<Tensor<2>>,
-    /// Layer by layer; the directions of a layer stand beside each other.
+    /// Layer by layer, with the directions of each layer next to each other.
     pub(crate) layers: Vec<&'a LstmLayer>,
-    /// Whether each layer reads forwards and backwards. The one above reads both.
+    /// Whether each layer reads in both directions. The one above then reads both outputs.
     pub(crate) is_bidirectional: bool,
-    /// Give what each direction has read in the end only.
+    /// Return only the final output of each direction.
     pub(crate) last_only: bool,
 }
 
 impl Stack<'_> {
-    /// The top layer's outputs, `[T, B, H]`, or the last ones, `[1, B, H]`; those of two directions side
-    /// by side.
+    /// The top layer's outputs, `[T, B, H]`, or the last ones, `[1, B, H]`; those of two directions
+    /// are concatenated.
     ///
-    /// As one operation where the backend has one that is quicker than layer by layer.
+    /// Runs as one operation if the backend has one that is faster than layer by layer.
     pub(crate) fn run(self) -> Tensor<3> {
         match fused::run(&self) {
             Some(outputs) => outputs,
@@ -42,7 +42,7 @@ impl Stack<'_> {
         let mut constant = self.constant;
         let mut below: Option<Tensor<3>> = None;
         for (n, directions) in self.layers.chunks_exact(n_directions).enumerate() {
-            // Of a layer below others, every output is read.
+            // Layers below others must return every output.
             let last_only = self.last_only && n + 1 == n_layers;
             let mut outputs = Vec::new();
             for (layer, reverse) in directions.iter().zip([false, true]) {

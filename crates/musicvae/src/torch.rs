@@ -1,4 +1,4 @@
-//! Weights as a state dict of PyTorch.
+//! Exports weights as a state dict for PyTorch.
 
 use lstm_kernel::lstm::FORGET_BIAS;
 use std::collections::BTreeMap;
@@ -8,26 +8,26 @@ use crate::weights::{self, HostTensor, Precision};
 
 /// Our gate blocks in PyTorch's order: input, forget, candidate, output.
 const GATES: [usize; 4] = [0, 2, 1, 3];
-/// The forget gate in PyTorch's order.
+/// Index of the forget gate in PyTorch's order.
 const FORGET: usize = 1;
 
 impl MusicVae {
-    /// The weights as a safetensors file that PyTorch's `load_state_dict` takes; the crate's
+    /// The weights as a safetensors file for PyTorch's `load_state_dict`; the crate's
     /// `docs/musicvae_torch.py` loads and runs it.
     ///
-    /// | name | shape | is |
+    /// | name | shape | module |
     /// |---|---|---|
     /// | `encoder.layers.L.weight_ih_l0`, `…_reverse` | `[4H, n_inputs]` | `torch.nn.LSTM`, bidirectional |
     /// | `encoder.mean.weight`, `encoder.std_dev.weight` | `[Z, 2H]` | `torch.nn.Linear` |
     /// | `decoder.cores.C.initial.weight` | `[2 ΣH, Z]` | `torch.nn.Linear`; states `c_0 h_0 c_1 h_1 …` before tanh |
-    /// | `decoder.cores.C.layers.L.weight_ih_l0` | `[4H, V + Z]`, then `[4H, H]` | `torch.nn.LSTM`; reads classes (a control's behind them) and z |
+    /// | `decoder.cores.C.layers.L.weight_ih_l0` | `[4H, V + Z]`, then `[4H, H]` | `torch.nn.LSTM`; reads classes (followed by a control's) and z |
     /// | `decoder.cores.C.output.weight` | `[V, H]` | `torch.nn.Linear`; the parts of a core one after the other |
-    /// | `decoder.conductor.initial.weight` | `[2 ΣH, Z]` | as a core's; only in hierarchical models |
+    /// | `decoder.conductor.initial.weight` | `[2 ΣH, Z]` | like a core's; only in hierarchical models |
     /// | `decoder.conductor.layers.L.weight_ih_l0` | `[4H, 1]`, then `[4H, H]` | `torch.nn.LSTM`; reads a zero |
     ///
-    /// and the biases beside them.
+    /// and the corresponding biases.
     ///
-    /// What differs from [`MusicVae::to_safetensors`]: matrices are `[n_outputs, n_inputs]`, gates
+    /// Differences from [`MusicVae::to_safetensors`]: matrices are `[n_outputs, n_inputs]`, gates
     /// are in PyTorch's order (input, forget, candidate, output), and the 1 that we add to the
     /// forget gate at run time is part of `bias_ih`; `bias_hh` is 0.
     pub fn to_torch_safetensors(&self, precision: Precision) -> Vec<u8> {
@@ -40,7 +40,7 @@ fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTenso
     let mut torch = BTreeMap::new();
     for (name, tensor) in ours {
         let (scope, field) = name.rsplit_once('.').unwrap_or(("", name));
-        // An encoder layer's directions are one module in PyTorch.
+        // The two directions of an encoder layer are a single module in PyTorch.
         let (module, suffix) = match scope.rsplit_once('.') {
             Some((layer, "forward")) => (layer, ""),
             Some((layer, "backward")) => (layer, "_reverse"),
@@ -76,14 +76,14 @@ fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTenso
             (false, "bias") => {
                 torch.insert(name.clone(), tensor.clone());
             }
-            // A core's `latent` went with the first layer's inputs.
+            // A core's `latent` is part of the first layer's inputs.
             (false, _) => {}
         }
     }
     torch
 }
 
-/// The rows of matrices of the same width, one below the other.
+/// Stacks the rows of matrices of the same width.
 fn stacked(matrices: &[&HostTensor]) -> HostTensor {
     let n_rows = matrices.iter().map(|matrix| matrix.shape[0]).sum();
     let values = matrices.iter().flat_map(|matrix| matrix.values.iter().copied()).collect();
@@ -109,7 +109,7 @@ fn transposed(matrix: &HostTensor) -> HostTensor {
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests {
     use std::io::Write;
     use std::path::Path;
@@ -126,8 +126,8 @@ mod tests {
     use crate::recurrent::SymbolSteps;
     use crate::windows::Batch;
 
-    /// A model of each kind: flat, of drums, hierarchical with chords, of two parts with one core for
-    /// both and with a core each.
+    /// One model of each kind: flat, of drums, hierarchical with chords, of two parts with a shared
+    /// core and with one core each.
     fn configs() -> [MusicVaeConfig; 5] {
         let flat = MusicVaeConfig::flat(8, 12, 5, &[7, 6], &[9, 4]);
         let drums = MusicVaeConfig { encoder_input: EncoderInput::DrumRoll, ..flat.clone() };
@@ -171,12 +171,12 @@ mod tests {
         assert_eq!(torch.len(), 4);
     }
 
-    /// A Python that has torch and safetensors; none, with a word about it, where none is named.
+    /// A Python with torch and safetensors; `None`, with a message, if none is configured.
     #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
     fn python() -> Option<String> {
         let python = std::env::var("MUSICVAE_TORCH_PYTHON").ok();
         if python.is_none() {
-            println!("skipped: MUSICVAE_TORCH_PYTHON names no Python with torch and safetensors");
+            println!("skipped: set MUSICVAE_TORCH_PYTHON to a Python with torch and safetensors");
         }
         python
     }
@@ -192,7 +192,7 @@ mod tests {
     fn agree(python: &str, config: &MusicVaeConfig) {
         const BATCH: usize = 3;
         let device = Device::flex();
-        // The heads around z start near zero, so spread all weights out.
+        // The layers next to z start near zero, so randomize all weights.
         let mut spread = weights::tensors(&MusicVae::init(config, 3, &device).unwrap());
         for (n, tensor) in spread.values_mut().enumerate() {
             for (i, value) in tensor.values.iter_mut().enumerate() {
@@ -214,7 +214,7 @@ mod tests {
         let previous: Arc<SymbolSteps> = batch.shifted();
         let inputs = DecoderInputs { previous: &previous, control: batch.control() };
         let logits = model.decoder.forward(Tensor::from_data(data, &device), inputs);
-        // Ours is time first, a segment's sequences side by side.
+        // Ours is time first, with all sequences of a segment together.
         let n_segments = config.n_segments();
         let logits: Vec<f32> = logits
             .into_iter()
@@ -269,7 +269,7 @@ mod tests {
             assert_eq!(theirs.len(), ours.len(), "{name}");
             for (ours, theirs) in ours.iter().zip(theirs) {
                 let difference = (f64::from(*ours) - theirs.as_f64().unwrap()).abs();
-                // Both sum in single precision, in another order, over values around 1.
+                // Both sum values around 1 in single precision, in a different order.
                 assert!(difference < 1e-5, "{name}: {ours}, {theirs} in PyTorch");
             }
         }
@@ -285,7 +285,7 @@ mod tests {
             .unwrap();
         child.stdin.take().unwrap().write_all(case.to_string().as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{python} failed; its words stand above");
+        assert!(output.status.success(), "{python} failed; see its output above");
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }

@@ -1,11 +1,11 @@
-//! Training, top to bottom: [`Trainer::step`] is one update, [`run`] the loop around it.
+//! Training: [`Trainer::step`] is one update, [`run`] is the loop around it.
 //!
-//! Every random draw of step `n` comes from streams named by the seed, a purpose and `n` (the epoch
-//! for the order of windows). A run that goes on from a checkpoint therefore sees the same batches,
-//! transpositions and samples as one that was never broken off.
+//! Every random number of step `n` comes from streams named by the seed, a purpose and `n` (or the
+//! epoch, for the order of windows). A resumed run therefore sees the same batches, transpositions
+//! and samples as an uninterrupted one.
 //!
-//! What a step reads (windows, transposed, in the model's layout, and its noise) is prepared on a
-//! thread beside, see [`RunReport::wait_share`].
+//! The input of a step (transposed windows in the model's layout, and noise) is prepared on a
+//! separate thread, see [`RunReport::wait_share`].
 
 mod checkpoint;
 mod decoder_inputs;
@@ -38,12 +38,12 @@ pub use explosion::{EXPLODED_AT_ONCE, EXPLODED_STEPS, EXPLODED_WHILE};
 use pipeline::{Prepared, Preparer};
 pub use run::{Plan, RunReport, StepTimes, StopReason, TrainObserver, run};
 
-/// Figures of one training step.
+/// Metrics of one training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// The step, counted from 0.
     pub step: u64,
-    /// The loss that was minimised, in nats per window.
+    /// The loss that was minimized, in nats per window.
     pub loss: f64,
     /// Reconstruction term, in nats per window.
     pub reconstruction_nats: f64,
@@ -70,21 +70,21 @@ pub struct Trainer {
     step: u64,
     elapsed: Duration,
     best: Option<Best>,
-    /// Evaluations on schedule since the best one.
+    /// Number of scheduled evaluations since the best one.
     n_since_best: u64,
-    /// Steps of the last evaluation.
+    /// Step of the last evaluation.
     evaluated_at: Option<u64>,
-    /// Steps of the last checkpoint, made or gone on from.
+    /// Step of the last checkpoint, saved or resumed from.
     saved_at: Option<u64>,
     watch: Watch,
     preparer: Preparer,
 }
 
 impl Trainer {
-    /// A fresh model of a configuration.
+    /// A new model of a configuration.
     ///
     /// # Errors
-    /// [`TrainError::Config`] where a size or a setting is not allowed.
+    /// [`TrainError::Config`] if a size or a setting is not allowed.
     pub fn new(
         config: MusicVaeConfig,
         training: TrainingConfig,
@@ -131,11 +131,11 @@ impl Trainer {
         })
     }
 
-    /// A model that begins with the weights of another of the same sizes, with a fresh optimiser.
+    /// A model that starts from the weights of another of the same sizes, with a new optimizer.
     ///
     /// # Errors
-    /// As [`Trainer::new`]; [`TrainError::Weights`] where the safetensors file is damaged or is of
-    /// another configuration.
+    /// Like [`Trainer::new`]; [`TrainError::Weights`] if the safetensors file is damaged or belongs
+    /// to another configuration.
     pub fn from_weights(
         config: MusicVaeConfig,
         training: TrainingConfig,
@@ -148,12 +148,12 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Steps made so far.
+    /// Number of steps made so far.
     pub fn n_steps(&self) -> u64 {
         self.step
     }
 
-    /// Time into the run, also after a resume.
+    /// Total running time, including before a resume.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -172,7 +172,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::NoWindows`]; [`TrainError::NotFinite`] and [`TrainError::Exploded`], with the
-    /// model as it was before.
+    /// model unchanged.
     pub fn step(&mut self, windows: Windows<'_>) -> Result<StepMetrics, TrainError> {
         if windows.is_empty() {
             return Err(TrainError::NoWindows);
@@ -181,10 +181,10 @@ impl Trainer {
         self.step_on(prepared)
     }
 
-    /// Makes one update on what was prepared for this step.
+    /// Makes one update on the input prepared for this step.
     fn step_on(&mut self, prepared: Prepared) -> Result<StepMetrics, TrainError> {
         let step = self.step;
-        assert_eq!(prepared.step, step, "batches come in the order of steps");
+        assert_eq!(prepared.step, step, "batches must be in the order of steps");
         let scheduled = step.saturating_add(self.training.schedule_start);
         let objective = self.training.objective;
         let sampling_probability = objective.scheduled_sampling.at(scheduled);
@@ -196,7 +196,7 @@ impl Trainer {
         let mut model = self.model.clone();
         for part in prepared.parts {
             let batch = part.batch;
-            // Of the mean over all sequences of the step.
+            // Weight of this batch in the mean over all sequences of the step.
             let share = batch.len() as f64 / n_sequences as f64;
             let noise = TensorData::new(part.noise, [batch.len(), self.config.z_size]);
             let noise = Tensor::from_data(noise, &self.device);
@@ -237,7 +237,8 @@ impl Trainer {
         })
     }
 
-    /// Scores the model and remembers whether it is the best so far; none for no windows.
+    /// Scores the model and remembers whether it is the best so far; `None` if there are no
+    /// windows.
     pub fn evaluate(&mut self, windows: Windows<'_>) -> Option<Evaluation> {
         self.evaluated_at = Some(self.step);
         let evaluation = evaluate(&self.model(), windows, self.seed)?;
@@ -256,5 +257,5 @@ fn mean(values: &[f32]) -> f64 {
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 pub(crate) mod tests;

@@ -1,7 +1,7 @@
 //! Weights as a safetensors file: every tensor by the path of its field, row-major.
 //!
-//! The names are those of [`crate::MusicVae`]'s fields (`encoder.layers.0.forward.recurrent`), the
-//! layouts are in their documentation. Values are `F32`, or `F16` for half the size.
+//! The names are those of [`crate::MusicVae`]'s fields (`encoder.layers.0.forward.recurrent`), and
+//! the layouts are in their documentation. Values are `F32`, or `F16` for half the size.
 
 use std::collections::BTreeMap;
 
@@ -27,46 +27,50 @@ pub enum Precision {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The bytes are no safetensors file.
-    #[error("no readable safetensors file; it is damaged or cut short, so fetch or train it anew")]
+    /// The bytes are not a safetensors file.
+    #[error(
+        "not a valid safetensors file; it is damaged or truncated, so download or train it again"
+    )]
     Damaged(#[source] safetensors::SafeTensorError),
     /// A tensor is missing.
     #[error("tensor `{name}` is missing; the file belongs to another configuration")]
     Missing {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
     },
-    /// A tensor that the model does not have.
+    /// The model has no such tensor.
     #[error("tensor `{name}` has no place in the model; the file belongs to another configuration")]
     Unexpected {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
     },
     /// A tensor of another shape.
     #[error("tensor `{name}` has shape {found:?}; the configuration says {expected:?}")]
     Shape {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// Its shape in the file.
         found: Vec<usize>,
         /// The shape of the configuration.
         expected: Vec<usize>,
     },
-    /// A tensor of another type.
+    /// A tensor of an unsupported type.
     #[error("tensor `{name}` has type {found:?}; F32 and F16 are allowed")]
     Type {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// Its type in the file.
         found: Dtype,
     },
-    /// A weight that is no number.
-    #[error("tensor `{name}` holds a value that is not finite; the training that wrote it failed")]
+    /// A weight that is not finite.
+    #[error(
+        "tensor `{name}` contains a value that is not finite; the training that wrote it failed"
+    )]
     NotFinite {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
     },
-    /// The configuration itself is wrong.
+    /// The configuration itself is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
@@ -124,7 +128,10 @@ pub(crate) fn write(tensors: &BTreeMap<String, HostTensor>, precision: Precision
     };
     let views = bytes.iter().map(|(name, bytes)| {
         let shape = tensors[*name].shape.clone();
-        (*name, TensorView::new(dtype, shape, bytes).expect("as many bytes as the shape says"))
+        (
+            *name,
+            TensorView::new(dtype, shape, bytes).expect("the number of bytes matches the shape"),
+        )
     });
     safetensors::serialize(views, None).expect("names and shapes are plain")
 }
@@ -158,7 +165,7 @@ impl MusicVae {
     /// A model of a configuration with the weights of a safetensors file.
     ///
     /// # Errors
-    /// Where the file is damaged or is not of this configuration; see [`WeightsError`].
+    /// If the file is damaged or does not match this configuration; see [`WeightsError`].
     pub fn from_safetensors(
         config: &MusicVaeConfig,
         bytes: &[u8],
@@ -169,7 +176,7 @@ impl MusicVae {
     }
 }
 
-/// Puts tensors in the place of a model's parameters, each of which must be there.
+/// Replaces all of a model's parameters by tensors, which must all be present.
 pub(crate) fn replace<M: Module>(
     model: M,
     tensors: BTreeMap<String, HostTensor>,
@@ -217,7 +224,7 @@ pub(crate) fn replace<M: Module>(
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests {
     use super::*;
 

@@ -7,31 +7,31 @@ use thiserror::Error;
 use crate::layout::WindowLayout;
 use crate::recurrent::SymbolSteps;
 
-/// Windows of one layout, row after row: what a model is trained on and encodes.
+/// Windows of one layout, row after row: the data that a model is trained on and encodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Windows<'a> {
     tokens: &'a [u16],
     layout: &'a WindowLayout,
 }
 
-/// Why tokens are no windows of a model.
+/// Why tokens are not windows of a model.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WindowsError {
-    /// The number of tokens is no multiple of the window's length.
-    #[error("{found} tokens are no whole number of windows of {n_tokens}")]
+    /// The number of tokens is not a multiple of the window's length.
+    #[error("{found} tokens are not a whole number of windows of {n_tokens}")]
     Length {
-        /// Tokens given.
+        /// Number of tokens given.
         found: usize,
-        /// Tokens of a window.
+        /// Number of tokens of a window.
         n_tokens: usize,
     },
-    /// A token stands for no class of its track.
+    /// A token is not a class of its track.
     #[error("token {token} in window {window}; the model has classes 0 to {max} there")]
     Token {
-        /// What was found.
+        /// The token.
         token: u16,
-        /// In which window, counted from 0.
+        /// Index of the window.
         window: usize,
         /// The last class.
         max: usize,
@@ -42,7 +42,7 @@ impl<'a> Windows<'a> {
     /// Checks and wraps `tokens`, `[n, n_tokens]`.
     ///
     /// # Errors
-    /// Where the length is no multiple of a window's, or a token is no class of its track.
+    /// If the length is not a multiple of a window's, or a token is not a class of its track.
     pub fn new(tokens: &'a [u16], layout: &'a WindowLayout) -> Result<Self, WindowsError> {
         let n_tokens = layout.n_tokens();
         if n_tokens == 0 || !tokens.len().is_multiple_of(n_tokens) {
@@ -61,12 +61,12 @@ impl<'a> Windows<'a> {
         self.tokens.len() / self.layout.n_tokens()
     }
 
-    /// Whether there is no window.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// What each window holds.
+    /// The contents of each window.
     pub fn layout(&self) -> &'a WindowLayout {
         self.layout
     }
@@ -80,16 +80,16 @@ impl<'a> Windows<'a> {
         &self.tokens[index * n_tokens..][..n_tokens]
     }
 
-    /// Windows in their order.
+    /// Windows in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u16]> + use<'a> {
         self.tokens.chunks_exact(self.layout.n_tokens())
     }
 }
 
-/// Some windows, time first.
+/// A number of windows, time first.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// All tracks, each with classes of its own range: what the encoder reads.
+    /// All tracks, each with its own range of classes: the input of the encoder.
     symbols: Arc<SymbolSteps>,
     /// The parts, each with its own classes from 0.
     parts: Arc<SymbolSteps>,
@@ -97,7 +97,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Puts windows of one layout together.
+    /// Combines windows of one layout.
     pub fn new<'a>(
         windows: impl ExactSizeIterator<Item = &'a [u16]>,
         layout: &WindowLayout,
@@ -121,12 +121,12 @@ impl Batch {
         }
     }
 
-    /// All tracks, each with classes of its own range: what the encoder reads.
+    /// All tracks, each with its own range of classes: the input of the encoder.
     pub fn symbols(&self) -> &Arc<SymbolSteps> {
         &self.symbols
     }
 
-    /// The classes of each part, `[T, B, n_parts]`: what the decoder is to write.
+    /// The classes of each part, `[T, B, n_parts]`: the decoder's targets.
     pub fn parts(&self) -> &Arc<SymbolSteps> {
         &self.parts
     }
@@ -144,7 +144,8 @@ impl Batch {
         (0..batch).flat_map(|b| ids.iter().skip(b).step_by(batch).map(class)).collect()
     }
 
-    /// The decoder's inputs under teacher forcing: the parts one step late, nothing at first.
+    /// The decoder's inputs under teacher forcing: the parts delayed by one step, with empty slots
+    /// at first.
     pub fn shifted(&self) -> Arc<SymbolSteps> {
         let parts = &self.parts;
         let width = parts.batch() * parts.slots();
@@ -153,12 +154,12 @@ impl Batch {
         Arc::new(SymbolSteps::new(ids, [parts.steps(), parts.batch(), parts.slots()]))
     }
 
-    /// Sequences in the batch, `B`.
+    /// Number of sequences in the batch, `B`.
     pub fn len(&self) -> usize {
         self.parts.batch()
     }
 
-    /// Whether the batch has no sequence.
+    /// Whether the batch has no sequences.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -196,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_model_cannot_read_is_refused() {
+    fn windows_that_the_model_cannot_read_are_rejected() {
         let layout = WindowLayout::melody(2, 90);
         let error = Windows::new(&[0, 1, 2], &layout).unwrap_err();
-        assert_eq!(error.to_string(), "3 tokens are no whole number of windows of 2");
+        assert_eq!(error.to_string(), "3 tokens are not a whole number of windows of 2");
         let error = Windows::new(&[0, 1, 2, 90], &layout).unwrap_err();
         assert_eq!(error.to_string(), "token 90 in window 1; the model has classes 0 to 89 there");
     }

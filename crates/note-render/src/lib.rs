@@ -1,12 +1,14 @@
-//! Note sequences to hear and to see.
+//! Renders note sequences as sound, pictures and web pages.
 //!
-//! - [`sound`]: a WAV file, played by a synthesiser that is part of the program;
-//! - [`picture`]: a piano roll, as SVG and as PNG;
-//! - [`sheet`]: one HTML page of many pieces with rolls and players, which needs nothing else and no network;
-//! - [`web`]: the page's JavaScript modules (player, voices, rolls), for other pages to use.
+//! - [`sound`]: a WAV file, played by a built-in synthesizer;
+//! - [`picture`]: a piano roll, as SVG or PNG;
+//! - [`sheet`]: one self-contained HTML page of many pieces with piano rolls and players, which
+//!   needs no network;
+//! - [`web`]: the JavaScript modules of that page (player, voices, piano rolls), for use in other
+//!   pages.
 //!
-//! Values in, bytes and text out: the crate opens no files and knows no models. The same sequence gives the
-//! same bytes each time.
+//! Input and output are values, bytes and text: the crate opens no files and knows no models. The
+//! same sequence always gives the same bytes.
 
 pub mod picture;
 pub mod sheet;

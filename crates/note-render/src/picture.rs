@@ -1,7 +1,7 @@
 //! Piano rolls as pictures.
 //!
-//! A [`Picture`] is rectangles and short labels; SVG ([`Picture::to_svg`]) and PNG ([`Picture::to_png`]) are two
-//! ways to write the same one.
+//! A [`Picture`] consists of rectangles and short labels; [`Picture::to_svg`] and
+//! [`Picture::to_png`] write the same picture in two formats.
 
 mod glyphs;
 mod png;
@@ -11,18 +11,18 @@ mod svg;
 pub use self::png::PngError;
 pub use roll::{RollOptions, Theme, describe, piano_roll};
 
-/// A colour: red, green, blue.
+/// A color: red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color(pub u8, pub u8, pub u8);
 
 impl Color {
-    /// As CSS has it: `#rrggbb`.
+    /// Formats the color for CSS: `#rrggbb`.
     pub fn css(self) -> String {
         format!("#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
     }
 }
 
-/// A filled rectangle; its upper left corner is at (`x`, `y`). In pixels of the picture.
+/// A filled rectangle with its upper left corner at (`x`, `y`), in pixels of the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rect {
     /// Left edge.
@@ -33,35 +33,35 @@ pub struct Rect {
     pub width: f64,
     /// Height, not negative.
     pub height: f64,
-    /// Its colour.
+    /// Fill color.
     pub color: Color,
-    /// 0 (not to be seen) to 1.
+    /// 0 (invisible) to 1.
     pub opacity: f64,
 }
 
-/// A few letters.
+/// A short text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
-    /// Left end.
+    /// Left edge.
     pub x: f64,
-    /// Middle of the height.
+    /// Vertical center.
     pub y: f64,
-    /// The letters; PNG draws `C`, `-` and digits only.
+    /// The text; PNG draws `C`, `-` and digits only.
     pub text: String,
-    /// Their colour.
+    /// Text color.
     pub color: Color,
 }
 
-/// Rectangles, the later over the earlier, and labels above them.
+/// Rectangles, drawn in order, and labels on top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     /// Width in pixels.
     pub width: f64,
     /// Height in pixels.
     pub height: f64,
-    /// What it shows, for those who don't see it.
+    /// Alternative text for people who can't see the picture.
     pub description: String,
-    /// What lies under everything.
+    /// Background color.
     pub background: Color,
     /// Rectangles.
     pub rects: Vec<Rect>,

@@ -1,7 +1,8 @@
-//! One HTML page of many pieces: piano rolls, players, facts, MIDI files to take away.
+//! One HTML page of many pieces: piano rolls, players, facts, and MIDI files to download.
 //!
-//! The page is a single file that works from a disk: it holds its script, its style and its music, asks no
-//! network (its content security policy forbids it), and needs nothing but a browser.
+//! The page is a single file that works without a server: it contains its script, its style and its
+//! music, makes no network requests (its content security policy forbids them), and needs nothing
+//! but a browser.
 
 mod html;
 
@@ -13,12 +14,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SheetError {
-    /// What MIDI can't hold can't be taken away as MIDI.
+    /// MIDI can't represent the music, so it can't be offered for download.
     #[error("`{entry}` can't be put on a page")]
     Midi {
         /// The entry's title.
         entry: String,
-        /// Why not.
+        /// The cause.
         source: WriteError,
     },
 }
@@ -29,8 +30,11 @@ pub enum SheetError {
 /// ```
 /// use note_render::sheet::{Entry, Sheet};
 /// # let (original, copy) = (note_seq::NoteSequence::default(), note_seq::NoteSequence::default());
-/// let entry = Entry::new("A reel").take("original", &original)?.take("by the model", &copy)?.field("seed", 7);
-/// let html = Sheet::new("Reconstructions").text("By the model of today.").entry(entry).to_html();
+/// let entry = Entry::new("A reel")
+///     .take("original", &original)?
+///     .take("by the model", &copy)?
+///     .field("seed", 7);
+/// let html = Sheet::new("Reconstructions").text("By today's model.").entry(entry).to_html();
 /// assert!(html.contains("A reel"));
 /// # Ok::<(), note_render::sheet::SheetError>(())
 /// ```
@@ -49,30 +53,30 @@ struct Group {
     entries: Vec<Entry>,
 }
 
-/// A piece, or several versions of one beside each other, with facts about it.
+/// A piece, or several versions of it side by side, with facts about it.
 #[derive(Clone, Debug)]
 pub struct Entry {
     title: String,
-    takes: Vec<Take>,
+    versions: Vec<Version>,
     fields: Vec<(String, String)>,
     notes: Vec<String>,
 }
 
 /// One version of a piece.
 #[derive(Clone, Debug)]
-struct Take {
+struct Version {
     label: String,
     sequence: NoteSequence,
     midi: Vec<u8>,
 }
 
 impl Sheet {
-    /// An empty page.
+    /// Creates an empty page.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), texts: Vec::new(), groups: Vec::new() }
     }
 
-    /// Adds a paragraph: below the title, or below the last group's heading.
+    /// Adds a paragraph, below the title or below the heading of the last group.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         let texts = self.groups.last_mut().map_or(&mut self.texts, |group| &mut group.texts);
@@ -80,7 +84,7 @@ impl Sheet {
         self
     }
 
-    /// Begins a group; entries that follow are in it.
+    /// Starts a group; the entries that follow belong to it.
     #[must_use]
     pub fn group(mut self, title: impl Into<String>) -> Self {
         let title = Some(title.into());
@@ -100,31 +104,32 @@ impl Sheet {
         if self.groups.is_empty() {
             self.groups.push(Group { title: None, texts: Vec::new(), entries: Vec::new() });
         }
-        let group = self.groups.last_mut().expect("one was added where there was none");
+        let group = self.groups.last_mut().expect("a group was added if there was none");
         group.entries.push(entry);
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn n_entries(&self) -> usize {
         self.groups.iter().map(|group| group.entries.len()).sum()
     }
 
-    /// The page as one HTML document.
+    /// Returns the page as one HTML document.
     pub fn to_html(&self) -> String {
         html::page(self)
     }
 }
 
 impl Entry {
-    /// An entry without music yet.
+    /// Creates an entry without music.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), takes: Vec::new(), fields: Vec::new(), notes: Vec::new() }
+        Self { title: title.into(), versions: Vec::new(), fields: Vec::new(), notes: Vec::new() }
     }
 
-    /// Adds a version of the piece. A label tells it from others; it may be empty where there is one only.
+    /// Adds a version of the piece. The label distinguishes it from other versions; it may be empty
+    /// if there is only one.
     ///
     /// # Errors
-    /// [`SheetError`]: for what MIDI can't hold.
+    /// [`SheetError`] if MIDI can't represent the music.
     pub fn take(
         mut self,
         label: impl Into<String>,
@@ -132,18 +137,18 @@ impl Entry {
     ) -> Result<Self, SheetError> {
         let midi = midi::write(sequence, &WriteOptions::default())
             .map_err(|source| SheetError::Midi { entry: self.title.clone(), source })?;
-        self.takes.push(Take { label: label.into(), sequence: sequence.clone(), midi });
+        self.versions.push(Version { label: label.into(), sequence: sequence.clone(), midi });
         Ok(self)
     }
 
-    /// Adds a fact: its name and its value.
+    /// Adds a fact with a name and a value.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {
         self.fields.push((name.into(), value.to_string()));
         self
     }
 
-    /// Adds something to be noticed, such as a warning.
+    /// Adds a remark, for example a warning.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());

@@ -1,7 +1,7 @@
 //! Note sequences as WAV files.
 //!
-//! The synthesiser is [ferrosintesis](https://docs.rs/ferrosintesis) without its recordings: every program and
-//! every drum of General MIDI is modelled, so no sound font and no licence of one is needed.
+//! The synthesizer is [ferrosintesis](https://docs.rs/ferrosintesis) without its recordings: it
+//! models all programs and drums of General MIDI, so no sound font, with its license, is needed.
 
 use std::io::Cursor;
 
@@ -13,88 +13,93 @@ use thiserror::Error;
 /// How a sequence is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoundOptions {
-    /// Samples a second of each channel, 8,000 to 192,000.
+    /// Sample rate in Hz, 8,000 to 192,000.
     pub sample_rate: u32,
-    /// How much of the sound goes to the room, 0 (dry) to 1.
+    /// Amount of reverb, 0 (dry) to 1.
     pub reverb: f32,
-    /// What is heard after the last note ends, at most 60.
+    /// Time after the end of the last note, at most 60 seconds.
     pub tail: Seconds,
 }
 
 impl Default for SoundOptions {
-    /// 44,100 samples a second, a small room, 1.5 s for the last note to die away.
+    /// 44,100 Hz, a small room, and 1.5 s for the last note to decay.
     fn default() -> Self {
         Self { sample_rate: 44_100, reverb: 0.12, tail: 1.5 }
     }
 }
 
-/// Why a sequence could not be played.
+/// Why a sequence can't be played.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SoundError {
-    /// No such rate.
-    #[error("{found} samples a second cannot be (allowed: 8000 to 192000)")]
+    /// The sample rate is out of range.
+    #[error("a sample rate of {found} Hz is out of range (allowed: 8000 to 192000)")]
     SampleRate {
-        /// The rate asked for.
+        /// The requested rate.
         found: u32,
     },
     /// The tail or the reverb is out of range.
-    #[error("a tail of {tail} s with a reverb of {reverb} cannot be (allowed: 0 to 60 s, 0 to 1)")]
+    #[error(
+        "a tail of {tail} s with a reverb of {reverb} is out of range (allowed: 0 to 60 s, 0 to 1)"
+    )]
     Room {
-        /// The tail asked for.
+        /// The requested tail.
         tail: Seconds,
-        /// The reverb asked for.
+        /// The requested reverb.
         reverb: f32,
     },
-    /// The music lasts too long to be held in memory.
+    /// The music is too long to be held in memory.
     #[error(
-        "the music lasts {seconds:.0} s; up to {:.0} s can be played, so cut it first",
+        "the music lasts {seconds:.0} s; up to {:.0} s can be played, so shorten it first",
         MAX_SECONDS
     )]
     TooLong {
-        /// How long it lasts.
+        /// Its duration.
         seconds: Seconds,
     },
-    /// More notes at once than can be computed in reasonable time.
+    /// There are more simultaneous notes than can be synthesized in reasonable time.
     #[error(
-        "the notes last {voice_seconds:.0} s together; up to {:.0} s can be played, so leave out some",
+        "the notes last {voice_seconds:.0} s in total; up to {:.0} s can be played, \
+         so remove some",
         MAX_VOICE_SECONDS
     )]
     TooDense {
-        /// The sum of all notes' lengths.
+        /// The sum of the durations of all notes.
         voice_seconds: Seconds,
     },
-    /// What MIDI can't hold can't be played.
-    #[error("the music can't be handed to the synthesiser")]
+    /// MIDI can't represent the music.
+    #[error("the music can't be passed to the synthesizer")]
     Midi(#[from] WriteError),
-    /// The synthesiser did not take it.
-    #[error("the synthesiser can't play this: {0}")]
-    Synthesiser(#[from] ferrosintesis::MidiError),
-    /// The file's lengths can't tell so many samples.
-    #[error("no WAV file can hold this")]
+    /// The synthesizer rejected it.
+    #[error("the synthesizer can't play this: {0}")]
+    Synthesizer(#[from] ferrosintesis::MidiError),
+    /// The length fields of a WAV file can't hold this many samples.
+    #[error("this is too long for a WAV file")]
     Wav(#[from] hound::Error),
 }
 
-/// The longest music: at 44,100 samples a second, 640 MB while it is made.
+/// Maximum duration; at 44,100 Hz it takes 640 MB while it is rendered.
 pub const MAX_SECONDS: Seconds = 1800.0;
 
-/// The most that notes may last, taken together: 55 at any moment of the longest music.
+/// Maximum sum of note durations: on average 55 simultaneous notes in the longest music.
 pub const MAX_VOICE_SECONDS: Seconds = 100_000.0;
 
-/// Before the loudest sample meets this, nothing is made softer. The rest is room for players that resample.
+/// Peak level: music is attenuated only if its loudest sample would exceed this. The rest is
+/// headroom for players that resample.
 const CEILING: f32 = 0.94;
 
-/// 12 dB: a single note of velocity 80 then peaks near 0.4, and loudness follows velocity as long as
-/// [`CEILING`] allows.
+/// 12 dB: a single note of velocity 80 then peaks near 0.4, and loudness follows velocity unless
+/// [`CEILING`] is exceeded.
 const GAIN: f32 = 4.0;
 
-/// The sequence as a WAV file: stereo, 16 bits.
+/// Renders the sequence as a WAV file: stereo, 16 bits.
 ///
-/// The file lasts as long as the music and its tail. Loudness follows velocity; music that would clip is made
-/// softer as a whole. Nothing but silence gives samples of 0.
+/// The file lasts as long as the music plus the tail. Loudness follows velocity; music that would
+/// clip is attenuated as a whole. Silence gives zeros.
 ///
 /// # Errors
-/// [`SoundError`]: settings out of range, or music that is too long, too dense, or none that MIDI can hold.
+/// [`SoundError`] if settings are out of range, or if the music is too long, too dense, or not
+/// representable in MIDI.
 pub fn wav(sequence: &NoteSequence, options: &SoundOptions) -> Result<Vec<u8>, SoundError> {
     let samples = samples(sequence, options)?;
     let spec = hound::WavSpec {
@@ -112,10 +117,10 @@ pub fn wav(sequence: &NoteSequence, options: &SoundOptions) -> Result<Vec<u8>, S
     Ok(bytes.into_inner())
 }
 
-/// The sequence as samples of -1 to 1, left and right in turn; see [`wav`].
+/// Renders the sequence as samples from -1 to 1, left and right interleaved; see [`wav`].
 ///
 /// # Errors
-/// As [`wav`].
+/// See [`wav`].
 pub fn samples(sequence: &NoteSequence, options: &SoundOptions) -> Result<Vec<f32>, SoundError> {
     check(sequence, options)?;
     let &SoundOptions { sample_rate, reverb, tail } = options;
@@ -129,7 +134,7 @@ pub fn samples(sequence: &NoteSequence, options: &SoundOptions) -> Result<Vec<f3
         .with_echo(0.0)
         .with_tail(tail as f32);
     let (mut samples, _) = offline::render(&song, &played);
-    // The synthesiser ends after the last event of the file, which is the last note's end.
+    // The synthesizer stops after the last event of the file, the end of the last note.
     samples.resize(n_samples, 0.0);
     let peak = samples.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
     let gain = if peak * GAIN > CEILING { CEILING / peak } else { GAIN };
@@ -139,10 +144,10 @@ pub fn samples(sequence: &NoteSequence, options: &SoundOptions) -> Result<Vec<f3
     Ok(samples)
 }
 
-/// Whether the sequence can be played, without playing it.
+/// Checks whether the sequence can be played, without playing it.
 ///
 /// # Errors
-/// As [`wav`], but for what the synthesiser itself refuses.
+/// See [`wav`], except for what the synthesizer itself rejects.
 pub fn check(sequence: &NoteSequence, options: &SoundOptions) -> Result<(), SoundError> {
     let &SoundOptions { sample_rate, reverb, tail } = options;
     if !(8_000..=192_000).contains(&sample_rate) {
@@ -152,7 +157,7 @@ pub fn check(sequence: &NoteSequence, options: &SoundOptions) -> Result<(), Soun
         return Err(SoundError::Room { tail, reverb });
     }
     let seconds = seconds(sequence);
-    // Written so that what is no number is refused, too.
+    // Written so that NaN is rejected too.
     if !(0.0..=MAX_SECONDS).contains(&seconds) {
         return Err(SoundError::TooLong { seconds });
     }
@@ -164,7 +169,7 @@ pub fn check(sequence: &NoteSequence, options: &SoundOptions) -> Result<(), Soun
     Ok(())
 }
 
-/// How long the music lasts.
+/// Duration of the music.
 fn seconds(sequence: &NoteSequence) -> Seconds {
     sequence.notes.iter().map(|note| note.end_time).fold(sequence.total_time, f64::max)
 }

@@ -1,14 +1,14 @@
-//! The browser's side: plain ES modules without a build step, and notes in the form that they take.
+//! The browser side: plain ES modules without a build step, and notes in the format that they take.
 //!
-//! | module | does |
+//! | module | purpose |
 //! |---|---|
-//! | [`PLAYER`] | plays notes by Web Audio, in time, looped if wanted |
-//! | [`VOICES`], [`DRUMS`] | the sounds: synthesised, no recordings |
+//! | [`PLAYER`] | plays notes with Web Audio, on time, looped if requested |
+//! | [`VOICES`], [`DRUMS`] | the sounds: synthesized, no recordings |
 //! | [`ROLL`] | draws piano rolls on a canvas, with a playhead |
-//! | [`SHEET`] | brings the page of [`crate::sheet`] to life |
+//! | [`SHEET`] | the script of the page of [`crate::sheet`] |
 //!
-//! A server hands them out under the names they import each other by (`./player.js`); [`bundle`] makes one
-//! module of several, for a page that is a single file.
+//! A server must serve the modules under the names by which they import each other (`./player.js`);
+//! [`bundle`] merges several modules into one, for a page that is a single file.
 
 mod score;
 
@@ -24,17 +24,17 @@ pub const DRUMS: &str = include_str!("web/drums.js");
 pub const ROLL: &str = include_str!("web/roll.js");
 /// `sheet.js`.
 pub const SHEET: &str = include_str!("web/sheet.js");
-/// `sheet.css`: colours for light and dark, players, tables.
+/// `sheet.css`: colors for the light and dark themes, players, tables.
 pub const STYLE: &str = include_str!("web/sheet.css");
 
-/// All modules of a sheet, each after those it imports.
+/// All modules of a sheet, in dependency order.
 pub const MODULES: [&str; 5] = [DRUMS, VOICES, PLAYER, ROLL, SHEET];
 
-/// Makes one module of several, each after those it imports: `import` lines fall away, and so does the word
+/// Merges modules, given in dependency order, into one: drops `import` lines and the keyword
 /// `export`.
 ///
-/// For that the modules keep to three rules: an import is one line, exports stand before declarations at the
-/// beginning of a line, and no two modules declare the same name.
+/// This requires that the modules keep three rules: every import is one line, `export` stands
+/// before a declaration at the beginning of a line, and no two modules declare the same name.
 pub fn bundle(modules: &[&str]) -> String {
     let lines = modules.iter().flat_map(|module| module.lines());
     let kept = lines.filter(|line| !line.starts_with("import "));
@@ -77,7 +77,7 @@ mod tests {
             }
         }
         assert!(declared.contains_key("Player") && declared.contains_key("Roll"));
-        // A page is one file: nothing may end its script, and nothing may ask for more.
+        // The page is one file: nothing in it may end its script element or load anything.
         let bundle = bundle(&MODULES);
         for forbidden in ["</script", "<!--", "import ", "export ", "fetch(", "http:", "https:"] {
             assert!(!bundle.contains(forbidden), "{forbidden}");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_is_the_modules_without_their_joints() {
+    fn a_bundle_is_the_modules_without_imports_and_exports() {
         let one = "import { a } from \"./a.js\";\nexport class B {}\n";
         assert_eq!(bundle(&["export const a = 1;\n", one]), "const a = 1;\nclass B {}\n");
     }

@@ -11,7 +11,8 @@ use note_seq::groove::GrooveConverter;
 use note_seq::midi::{self, ReadOptions, WriteOptions};
 use note_seq::trio::TrioConverter;
 use note_seq::{
-    MelodyConverter, Note, NoteSequence, Pitch, Program, StepsPerQuarter, Tempo, Velocity,
+    MelodyConverter, Note, NoteListConverter, NoteSequence, Pitch, Program, StepsPerQuarter, Tempo,
+    Velocity,
 };
 
 const N_BARS: u32 = 64;
@@ -77,6 +78,8 @@ fn all(c: &mut Criterion) {
     group.bench_function("16-bar trios", |b| b.iter(|| trios.windows(black_box(&piece))));
     let grooves = GrooveConverter { drums_only: true, ..GrooveConverter::groovae_2bar() };
     group.bench_function("grooves", |b| b.iter(|| grooves.windows(black_box(&piece))));
+    let lists = NoteListConverter::poly_2bar();
+    group.bench_function("2-bar note lists", |b| b.iter(|| lists.windows(black_box(&piece))));
     group.finish();
 
     let chords = ChordInference::default();

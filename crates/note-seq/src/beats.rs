@@ -14,13 +14,13 @@ pub struct Beat {
     pub beat: u32,
 }
 
-/// The most beats that are given: over five days at 120 a minute.
-const MAX_BEATS: usize = 1 << 20;
+/// The most beats that are given: thirty-six hours at 120 a minute.
+const MAX_BEATS: usize = 1 << 18;
 
 impl NoteSequence {
     /// Every beat up to the end of the music, by [`Self::tempo_map`] and [`Self::bar_map`].
     ///
-    /// A beat is `4 / denominator` quarter notes; a change of metre begins a new bar where it stands. At most 2^20
+    /// A beat is `4 / denominator` quarter notes; a change of metre begins a new bar where it stands. At most 2^18
     /// beats are given.
     ///
     /// # Examples

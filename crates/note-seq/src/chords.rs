@@ -2,6 +2,7 @@
 
 mod infer;
 mod progression;
+mod viterbi;
 
 pub use infer::{ChordError, ChordInference};
 pub use progression::{ChordAt, ChordProgression};

@@ -29,9 +29,11 @@ pub enum SkipReason {
     NoDrums,
     /// The instrument's program is not asked for. Counts instruments within segments.
     ProgramNotAllowed,
-    /// Every note of the instrument is too high or too low. Counts instruments within segments.
+    /// Every note of the instrument is too high or too low. Counts instruments within segments; of note
+    /// lists, the notes (and windows of nothing else) that transposing takes out of 0 to 127.
     PitchOutOfRange,
-    /// Every note of the instrument has velocity 0. Counts instruments within segments.
+    /// Every note of the instrument has velocity 0. Counts instruments within segments; of note lists,
+    /// notes.
     Silent,
     /// A melody or drum track is shorter than a window. Counts tracks.
     TooShort,
@@ -47,10 +49,23 @@ pub enum SkipReason {
     PartsDoNotMeet,
     /// The drum map does not know the pitch. Counts segments none of whose drums it knows; in grooves, notes.
     UnknownDrum,
-    /// The music is longer than the converter takes. Counts segments.
+    /// The music is longer than the converter takes. Counts segments; of note lists, notes after 2^40
+    /// ticks.
     TooLong,
     /// Chords are wanted and cannot be inferred, because the stretch is too long. Counts windows.
     NoChords,
+    /// The note is not a drum, and drums are wanted. Counts notes.
+    NotADrum,
+    /// The instrument is not asked for. Counts notes.
+    InstrumentNotAllowed,
+    /// Fewer notes start in the window than it needs. Counts windows, and notes.
+    TooFewNotes,
+    /// More notes start in the window than it may hold. Counts windows, and notes.
+    TooManyNotes,
+    /// More notes start on one beat of the window than it may hold. Counts windows, and notes.
+    TooManyNotesInBeat,
+    /// The note lies between two windows, whose hop is longer than they are. Counts notes.
+    BetweenWindows,
 }
 
 impl SkipReason {
@@ -76,6 +91,12 @@ impl SkipReason {
             Self::UnknownDrum => "unknown_drum",
             Self::TooLong => "too_long",
             Self::NoChords => "no_chords",
+            Self::NotADrum => "not_a_drum",
+            Self::InstrumentNotAllowed => "instrument_not_allowed",
+            Self::TooFewNotes => "too_few_notes",
+            Self::TooManyNotes => "too_many_notes",
+            Self::TooManyNotesInBeat => "too_many_notes_in_beat",
+            Self::BetweenWindows => "between_windows",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Moving, joining and trimming whole sequences.
 
+use std::collections::BTreeSet;
+
 use crate::sequence::{Note, NoteSequence};
 use crate::split::SplitError;
 use crate::units::{DEFAULT_QPM, Seconds};
@@ -74,7 +76,8 @@ impl NoteSequence {
         hop: Seconds,
         skip_inside_notes: bool,
     ) -> Result<Vec<NoteSequence>, SplitError> {
-        const MAX_PIECES: f64 = 1e6;
+        // A piece takes about 400 bytes, and one long note can ask for any number of them.
+        const MAX_PIECES: f64 = 65_536.0;
         if hop.is_nan() || hop <= 0.0 {
             return Err(SplitError::Unsorted { earlier: 0.0, later: hop });
         }
@@ -83,9 +86,20 @@ impl NoteSequence {
             return Err(SplitError::TooManyPieces { n_pieces });
         }
         let mut cuts = vec![0.0];
+        // The latest end of the notes that begin before a cut, as cuts ascend.
+        let mut by_start: Vec<&Note> = self.notes.iter().filter(|_| skip_inside_notes).collect();
+        by_start.sort_by(|a, b| a.start_time.total_cmp(&b.start_time));
+        let mut by_start = by_start.into_iter().peekable();
+        let mut latest_end = f64::NEG_INFINITY;
         // Multiples, not sums: no drift.
-        let times = (1..).map(|i| f64::from(i) * hop).take_while(|time| *time < self.total_time);
-        cuts.extend(times.filter(|time| !(skip_inside_notes && self.sounds_across(*time))));
+        for time in (1..).map(|i| f64::from(i) * hop).take_while(|time| *time < self.total_time) {
+            while let Some(note) = by_start.next_if(|n| n.start_time < time) {
+                latest_end = latest_end.max(note.end_time);
+            }
+            if latest_end <= time {
+                cuts.push(time);
+            }
+        }
         if self.total_time > 0.0 {
             cuts.push(self.total_time);
             self.split_at(&cuts)
@@ -112,10 +126,6 @@ impl NoteSequence {
             cuts.push(self.total_time);
         }
         self.split_at(&cuts).unwrap_or_default()
-    }
-
-    fn sounds_across(&self, time: Seconds) -> bool {
-        self.notes.iter().any(|n| n.start_time < time && n.end_time > time)
     }
 
     /// One after another: each begins where the music before it ends (`total_time`). Tempos, signatures and texts
@@ -164,9 +174,9 @@ impl NoteSequence {
         self.pitch_bends.extend(other.pitch_bends);
         self.control_changes.extend(other.control_changes);
         self.text_annotations.extend(other.text_annotations);
+        let known: BTreeSet<u32> = self.instrument_infos.iter().map(|i| i.instrument).collect();
         let new = other.instrument_infos.into_iter();
-        let named: Vec<_> = new.filter(|i| self.instrument_name(i.instrument).is_none()).collect();
-        self.instrument_infos.extend(named);
+        self.instrument_infos.extend(new.filter(|i| !known.contains(&i.instrument)));
     }
 
     /// Sorts tempos, signatures and keys and drops those that only repeat what is in force.
@@ -194,7 +204,7 @@ impl NoteSequence {
                 *kept = i;
             }
         }
-        let kept: std::collections::BTreeSet<usize> = longest.into_values().collect();
+        let kept: BTreeSet<usize> = longest.into_values().collect();
         let mut index = 0..;
         self.notes.retain(|_| index.next().is_some_and(|i| kept.contains(&i)));
         before - self.notes.len()

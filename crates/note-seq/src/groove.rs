@@ -61,6 +61,10 @@ pub struct GrooveConverter {
     pub add_instruments: Vec<u8>,
 }
 
+/// The longest groove, 4,096 bars of sixteenths: a single note says how long it is, and a step takes over
+/// 500 bytes.
+const MAX_STEPS: usize = 1 << 16;
+
 /// The drum that taps are given as: open hi-hat.
 const TAP_CLASS: usize = 3;
 
@@ -141,7 +145,7 @@ impl GrooveConverter {
         let last = hits.iter().map(|h| h.0).max().ok_or(SkipReason::NoNotes)?;
         let n_steps = last.saturating_add(1).div_ceil(self.steps_per_bar as usize)
             * self.steps_per_bar as usize;
-        if n_steps > 1 << 20 {
+        if n_steps > MAX_STEPS {
             return Err(SkipReason::TooLong);
         }
         let mut steps = vec![[0.0; GROOVE_WIDTH]; n_steps];

@@ -26,9 +26,12 @@ mod bar_map;
 mod beats;
 mod conversion;
 mod edit;
+mod even_tempo;
 mod event;
+mod key;
 #[cfg(feature = "musicxml")]
 mod musicxml;
+mod note_list;
 mod piano_roll;
 mod pitch;
 mod quantize;
@@ -51,12 +54,18 @@ pub use event::{
     ControlChange, InstrumentInfo, KeySignature, Mode, PitchBend, Tempo, TextAnnotation, TextKind,
     TimeSignature,
 };
+pub use key::{Key, KeyProfile, KeyTracker, UnknownKey};
 pub use melody::{
     ChordedMelodyWindow, Melody, MelodyConverter, MelodyEncoding, MelodyEvent, MelodyWindow,
     Playback, UnknownLabel, UnsupportedPitch,
 };
 #[cfg(feature = "musicxml")]
 pub use musicxml::{MusicXmlError, MusicXmlOptions};
+pub use note_list::{
+    Assumption, BadNoteListEncoding, Family, Field, FieldSpec, ListNote, Meter, NoteList,
+    NoteListConversion, NoteListConverter, NoteListEncoding, NoteListError, NoteListPlayback,
+    NoteListWindow, TICKS_PER_QUARTER, UnsupportedMeter,
+};
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};
 pub use quantize::{QuantizeError, quantize_to_step};

@@ -5,16 +5,20 @@
 //! lengths that lie, what a reader that must refuse the same files as Python refuses).
 
 mod bytes;
+mod channels;
 mod collect;
+mod controls;
 mod error;
 mod event;
 mod finish;
+mod lines;
 mod options;
 mod pair;
 mod parity;
-mod programs;
+mod patches;
 mod report;
 mod scan;
+mod sysex;
 mod tracks;
 mod write;
 

@@ -4,6 +4,8 @@
 //! message's JSON form: camelCase names, fields that hold their default left out. Reading takes camelCase
 //! and the proto's own `snake_case` names and passes over fields this crate does not know.
 
+mod json;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
@@ -55,41 +57,41 @@ pub struct Note {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", try_from = "json::Message")]
 pub struct NoteSequence {
     /// Resolution of the MIDI file it came from, in ticks a quarter note; 0 where there is none. (Signed as
     /// in the proto: parity reading reports the raw header field, which is negative for SMPTE time.)
-    #[serde(alias = "ticks_per_quarter", skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     pub ticks_per_quarter: i32,
     /// The notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
     /// End of the music in seconds; at least the largest note end. Silence after it does not count.
-    #[serde(alias = "total_time", skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     pub total_time: Seconds,
     /// Tempo changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tempos: Vec<Tempo>,
     /// Changes of metre.
-    #[serde(alias = "time_signatures", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub time_signatures: Vec<TimeSignature>,
     /// Changes of key.
-    #[serde(alias = "key_signatures", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key_signatures: Vec<KeySignature>,
     /// Pitch bends.
-    #[serde(alias = "pitch_bends", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pitch_bends: Vec<PitchBend>,
     /// Control changes, the sustain pedal among them.
-    #[serde(alias = "control_changes", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub control_changes: Vec<ControlChange>,
     /// Chord symbols, beats, lyrics, markers.
-    #[serde(alias = "text_annotations", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub text_annotations: Vec<TextAnnotation>,
     /// Names of instruments.
-    #[serde(alias = "instrument_infos", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instrument_infos: Vec<InstrumentInfo>,
     /// Where this was cut from, if it was.
-    #[serde(alias = "subsequence_info", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subsequence_info: Option<SubsequenceInfo>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::event::{ControlChange, TextKind};
+use crate::event::{ControlChange, InstrumentInfo, TextKind};
 use crate::sequence::{NoteSequence, SubsequenceInfo};
 use crate::units::{DEFAULT_QPM, Seconds};
 
@@ -37,8 +37,8 @@ pub enum SplitError {
         /// The sequence's end, in seconds.
         total_time: Seconds,
     },
-    /// There would be more than a million pieces.
-    #[error("cutting so often gives {n_pieces} pieces (allowed: 1,000,000); use a longer hop")]
+    /// There would be more than 65,536 pieces.
+    #[error("cutting so often gives {n_pieces} pieces (allowed: 65,536); use a longer hop")]
     TooManyPieces {
         /// How many there would be.
         n_pieces: f64,
@@ -114,8 +114,8 @@ impl NoteSequence {
     /// A note belongs to the piece it starts in and is cut at that piece's end; a note that sounds across a
     /// cut is not continued. Tempo, metre, key and chord symbol in force at the cut are placed at 0; a change
     /// exactly at the end belongs to the next piece. Of the controllers only the [`PEDALS`] are kept, with
-    /// their state carried over; pitch bends and texts other than chords and beats are dropped. `total_time`
-    /// of a piece is its largest note end.
+    /// their state carried over; pitch bends and texts other than chords and beats are dropped. A piece has the
+    /// pedals and names of the instruments that play in it. `total_time` of a piece is its largest note end.
     ///
     /// # Errors
     /// [`SplitError::TooFewTimes`], [`SplitError::Unsorted`], [`SplitError::PastEnd`].
@@ -137,11 +137,13 @@ impl NoteSequence {
             .iter()
             .map(|_| NoteSequence {
                 ticks_per_quarter: self.ticks_per_quarter,
-                instrument_infos: self.instrument_infos.clone(),
                 ..NoteSequence::default()
             })
             .collect();
         self.deal_notes(times, &mut pieces);
+        // What a piece gets besides is bounded by its notes: pieces times instruments could be a lot.
+        let players: Vec<Vec<u32>> = pieces.iter().map(NoteSequence::instruments).collect();
+        self.deal_names(&players, &mut pieces);
         deal_states(
             &self.time_signatures,
             times,
@@ -188,7 +190,7 @@ impl NoteSequence {
                 pieces[piece].text_annotations.push(moved);
             }
         }
-        self.deal_pedals(times, &mut pieces);
+        self.deal_pedals(times, &players, &mut pieces);
         for (piece, start) in pieces.iter_mut().zip(starts) {
             piece.subsequence_info = Some(SubsequenceInfo {
                 start_time_offset: *start,
@@ -210,23 +212,35 @@ impl NoteSequence {
         }
     }
 
-    fn deal_pedals(&self, times: &[Seconds], pieces: &mut [NoteSequence]) {
+    fn deal_names(&self, players: &[Vec<u32>], pieces: &mut [NoteSequence]) {
+        let mut infos: BTreeMap<u32, Vec<&InstrumentInfo>> = BTreeMap::new();
+        for info in &self.instrument_infos {
+            infos.entry(info.instrument).or_default().push(info);
+        }
+        for (piece, players) in pieces.iter_mut().zip(players) {
+            let own = players.iter().filter_map(|p| infos.get(p)).flatten();
+            piece.instrument_infos = own.map(|info| (*info).clone()).collect();
+        }
+    }
+
+    fn deal_pedals(&self, times: &[Seconds], players: &[Vec<u32>], pieces: &mut [NoteSequence]) {
         let mut events: Vec<&ControlChange> =
             self.control_changes.iter().filter(|c| PEDALS.contains(&c.control_number)).collect();
         events.sort_by(|a, b| a.time.total_cmp(&b.time));
         let mut state: BTreeMap<(u32, u8), ControlChange> = BTreeMap::new();
         let mut events = events.into_iter().peekable();
-        for (piece, window) in times.windows(2).enumerate() {
+        for ((piece, players), window) in pieces.iter_mut().zip(players).zip(times.windows(2)) {
             while let Some(event) = events.next_if(|e| e.time <= window[0]) {
                 state.insert((event.instrument, event.control_number), *event);
             }
-            pieces[piece]
-                .control_changes
-                .extend(state.values().map(|c| ControlChange { time: 0.0, ..*c }));
+            let keys = players.iter().flat_map(|player| PEDALS.map(|pedal| (*player, pedal)));
+            let in_force = keys.filter_map(|key| state.get(&key));
+            piece.control_changes.extend(in_force.map(|c| ControlChange { time: 0.0, ..*c }));
             while let Some(event) = events.next_if(|e| e.time < window[1]) {
-                pieces[piece]
-                    .control_changes
-                    .push(ControlChange { time: event.time - window[0], ..*event });
+                if players.binary_search(&event.instrument).is_ok() {
+                    let time = event.time - window[0];
+                    piece.control_changes.push(ControlChange { time, ..*event });
+                }
                 state.insert((event.instrument, event.control_number), *event);
             }
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Mode;
+use crate::key::Key;
 use crate::pitch::Pitch;
 use crate::quantized::QuantizedSequence;
 use crate::sequence::{Note, NoteSequence};
@@ -32,12 +33,6 @@ pub struct Statistics {
     /// Tonic and mode that fit best by Krumhansl and Kessler's profiles.
     pub key: Option<(u8, Mode)>,
 }
-
-/// Ratings of the twelve pitch classes in C major and C minor (Krumhansl and Kessler 1982).
-const MAJOR_PROFILE: [f64; 12] =
-    [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88];
-const MINOR_PROFILE: [f64; 12] =
-    [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17];
 
 /// Semitones of a major scale; natural minor is the major scale of another tonic, so these twelve are all.
 const MAJOR_SCALE: [usize; 7] = [0, 2, 4, 5, 7, 9, 11];
@@ -83,28 +78,13 @@ impl NoteSequence {
         }
     }
 
-    /// The key whose profile (Krumhansl and Kessler 1982) correlates best with how long each pitch class sounds;
-    /// `None` without tones. Of equals the lower tonic counts, and major before minor.
+    /// The tonic and mode that fit best how long each pitch class sounds: [`Key::find`]; `None` without tones.
     pub fn find_key(&self) -> Option<(u8, Mode)> {
         let mut seconds = [0.0; 12];
         for note in self.notes.iter().filter(|n| !n.is_drum) {
             seconds[usize::from(note.pitch.class())] += (note.end_time - note.start_time).max(0.0);
         }
-        if seconds.iter().all(|s| *s <= 0.0) {
-            return None;
-        }
-        let mut best = ((0, Mode::Major), f64::NEG_INFINITY);
-        for tonic in 0..12_u8 {
-            for (mode, profile) in [(Mode::Major, &MAJOR_PROFILE), (Mode::Minor, &MINOR_PROFILE)] {
-                let mut turned = seconds;
-                turned.rotate_left(usize::from(tonic));
-                let fit = correlation(&turned, profile);
-                if fit > best.1 {
-                    best = ((tonic, mode), fit);
-                }
-            }
-        }
-        Some(best.0)
+        Key::find(&seconds).map(|key| (key.tonic(), key.mode()))
     }
 }
 
@@ -113,7 +93,7 @@ impl QuantizedSequence {
     /// one bar and not in the next (`MusPy`'s groove consistency). `None` for fewer than two bars, or bars that are no
     /// whole number of steps.
     pub fn groove_consistency(&self) -> Option<f64> {
-        const MAX_STEPS: Step = 1 << 24;
+        const MAX_STEPS: Step = 1 << 20;
         let bar = usize::try_from(self.whole_steps_per_bar()?).ok()?;
         if self.total_steps > MAX_STEPS {
             return None;
@@ -175,20 +155,6 @@ fn mean_inter_onset(notes: &[Note]) -> Option<f64> {
     starts.dedup_by(|a, b| a.to_bits() == b.to_bits());
     let n_gaps = starts.len().checked_sub(1).filter(|n| *n > 0)?;
     Some((starts[n_gaps] - starts[0]) / n_gaps as f64)
-}
-
-/// Pearson's correlation.
-fn correlation(a: &[f64; 12], b: &[f64; 12]) -> f64 {
-    let mean = |x: &[f64; 12]| x.iter().sum::<f64>() / 12.0;
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let (mut cross, mut square_a, mut square_b) = (0.0, 0.0, 0.0);
-    for (x, y) in a.iter().zip(b) {
-        cross += (x - mean_a) * (y - mean_b);
-        square_a += (x - mean_a).powi(2);
-        square_b += (y - mean_b).powi(2);
-    }
-    let scale = (square_a * square_b).sqrt();
-    if scale > 0.0 { cross / scale } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The sustain pedal: notes last while it is down.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::pitch::Pitch;
 use crate::sequence::NoteSequence;
 use crate::units::Seconds;
 
@@ -57,7 +58,11 @@ impl NoteSequence {
             order => order,
         });
         let mut is_down: BTreeMap<u32, bool> = BTreeMap::new();
-        let mut active: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        // By instrument, those of each pitch together.
+        let mut sounding: BTreeMap<u32, BTreeSet<(Pitch, usize)>> = BTreeMap::new();
+        // Those of them whose off has come: only these can the pedal hold.
+        let mut held: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut is_off = vec![false; self.notes.len()];
         let mut is_deleted = vec![false; self.notes.len()];
         let mut last_time = 0.0;
         for (time, event) in events {
@@ -68,41 +73,48 @@ impl NoteSequence {
                 }
                 Event::PedalUp(instrument) => {
                     is_down.insert(instrument, false);
-                    let (notes, total_time) = (&mut self.notes, &mut self.total_time);
-                    active.entry(instrument).or_default().retain(|i| {
-                        let is_held = notes[*i].end_time < time;
-                        if is_held {
-                            notes[*i].end_time = time;
-                            *total_time = total_time.max(time);
+                    let sounding = sounding.entry(instrument).or_default();
+                    for i in held.remove(&instrument).into_iter().flatten() {
+                        let note = &mut self.notes[i];
+                        // Not if it was struck again meanwhile.
+                        if sounding.remove(&(note.pitch, i)) {
+                            note.end_time = time;
+                            self.total_time = self.total_time.max(time);
                         }
-                        !is_held
-                    });
+                    }
                 }
                 Event::NoteOn(new) => {
                     let (instrument, pitch) = (self.notes[new].instrument, self.notes[new].pitch);
-                    let sounding = active.entry(instrument).or_default();
+                    let sounding = sounding.entry(instrument).or_default();
                     if is_down.get(&instrument) == Some(&true) {
-                        let notes = &mut self.notes;
-                        sounding.retain(|i| {
-                            if notes[*i].pitch != pitch {
-                                return true;
-                            }
-                            notes[*i].end_time = time;
-                            is_deleted[*i] |= notes[*i].start_time >= time;
-                            false
-                        });
+                        while let Some(old) =
+                            sounding.range((pitch, 0)..=(pitch, usize::MAX)).next()
+                        {
+                            let old = *old;
+                            sounding.remove(&old);
+                            self.notes[old.1].end_time = time;
+                            is_deleted[old.1] |= self.notes[old.1].start_time >= time;
+                        }
                     }
-                    sounding.push(new);
+                    sounding.insert((pitch, new));
+                    // A note whose end lies before its start has had its off.
+                    if is_off[new] {
+                        held.entry(instrument).or_default().push(new);
+                    }
                 }
                 Event::NoteOff(i) => {
-                    let instrument = self.notes[i].instrument;
+                    let (instrument, pitch) = (self.notes[i].instrument, self.notes[i].pitch);
+                    is_off[i] = true;
+                    let sounding = sounding.entry(instrument).or_default();
                     if is_down.get(&instrument) != Some(&true) {
-                        active.entry(instrument).or_default().retain(|other| *other != i);
+                        sounding.remove(&(pitch, i));
+                    } else if sounding.contains(&(pitch, i)) {
+                        held.entry(instrument).or_default().push(i);
                     }
                 }
             }
         }
-        for i in active.into_values().flatten() {
+        for (_, i) in sounding.into_values().flatten() {
             self.notes[i].end_time = last_time;
             self.total_time = last_time;
         }
@@ -114,7 +126,7 @@ impl NoteSequence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ControlChange, Note, Pitch};
+    use crate::{ControlChange, Note};
 
     fn sequence(notes: &[(u8, f64, f64)], pedals: &[(f64, u8)]) -> NoteSequence {
         let mut s = NoteSequence::default();

@@ -152,7 +152,9 @@ impl TempoMap {
     /// The nearest tick to a time; 0 for negative times.
     pub fn tick(&self, seconds: Seconds) -> u64 {
         let piece = self.piece_at(seconds);
-        piece.tick + round_to_tick((seconds - piece.seconds) / piece.seconds_per_tick)
+        // Times beyond all ticks saturate.
+        let ticks = round_to_tick((seconds - piece.seconds) / piece.seconds_per_tick);
+        piece.tick.saturating_add(ticks)
     }
 
     /// Ticks a quarter note.

@@ -1,5 +1,7 @@
 //! Units of time and tempo, and the constants the encodings share.
 
+use crate::pitch::Velocity;
+
 /// Time in seconds from the start of the sequence.
 pub type Seconds = f64;
 
@@ -11,6 +13,9 @@ pub type Step = i64;
 
 /// Tempo where a sequence gives none, in quarter notes a minute.
 pub const DEFAULT_QPM: Qpm = 120.0;
+
+/// Velocity of notes that have none and of those that are made from labels.
+pub(crate) const DEFAULT_VELOCITY: Velocity = Velocity::saturating(80);
 
 /// Resolution of written MIDI files where a sequence gives none, in ticks a quarter note.
 pub const STANDARD_TICKS_PER_QUARTER: u16 = 220;

@@ -46,23 +46,42 @@ impl Cut {
             tokens[..n_before.unwrap_or(self.length)].fill(0);
             if seen.is_repeated(&tokens) {
                 conversion.skip(SkipReason::Duplicate);
-            } else {
+            } else if seen.has_room(tokens.len()) {
                 conversion.windows.push(window(tokens, start));
+            } else {
+                conversion.skip(SkipReason::OverCap);
             }
         }
     }
 }
 
-/// Remembers the windows that were there.
+/// All windows of a sequence together may have this many labels for each of its notes, and [`FREE_LABELS`]
+/// (131,072 windows of two bars, 16,384 of sixteen). Music has fewer; a file of long notes could ask for
+/// thousands of windows a note.
+const LABELS_A_NOTE: usize = 32;
+const FREE_LABELS: usize = 1 << 22;
+
+/// Remembers the windows that were there, and how many more there may be.
 #[derive(Debug)]
 pub(crate) struct Seen {
     dedupe: Dedupe,
     windows: BTreeSet<Vec<u16>>,
+    /// How many more labels there is room for.
+    room: usize,
 }
 
 impl Seen {
-    pub(crate) fn new(dedupe: Dedupe) -> Self {
-        Self { dedupe, windows: BTreeSet::new() }
+    /// For a sequence of so many notes.
+    pub(crate) fn new(dedupe: Dedupe, n_notes: usize) -> Self {
+        let room = n_notes.saturating_mul(LABELS_A_NOTE).saturating_add(FREE_LABELS);
+        Self { dedupe, windows: BTreeSet::new(), room }
+    }
+
+    /// Takes room for a window of so many labels, if there is any left.
+    pub(crate) fn has_room(&mut self, n_labels: usize) -> bool {
+        let left = self.room.checked_sub(n_labels);
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
     }
 
     pub(crate) fn begin_segment(&mut self) {
@@ -75,7 +94,16 @@ impl Seen {
     pub(crate) fn is_repeated(&mut self, window: &[u16]) -> bool {
         match self.dedupe {
             Dedupe::Off => false,
-            Dedupe::PerSegment | Dedupe::PerSequence => !self.windows.insert(window.to_vec()),
+            Dedupe::PerSegment | Dedupe::PerSequence => {
+                if self.windows.contains(window) {
+                    return true;
+                }
+                // What finds no room is not there to be repeated.
+                if self.room >= window.len() {
+                    self.windows.insert(window.to_vec());
+                }
+                false
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The page: the files of `web/`, which are in the program.
+//! The page: the files of `web/`, which are embedded in the program.
 
 mod listing;
 
@@ -13,33 +13,34 @@ use axum::response::{IntoResponse, Response};
 use crate::Studio;
 use crate::error::{ApiError, Code};
 
-/// Names, as paths below `web/`, with contents.
+/// Paths below `web/` and file contents.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-/// What the address alone stands for.
+/// The file served for the path `/`.
 const INDEX: &str = "index.html";
 
-/// Where the page's files are read.
+/// Where the files of the page are read from.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Assets {
-    /// In the program.
+    /// From the program.
     #[default]
     Inside,
-    /// In a folder, anew for each request: for its developers.
+    /// From a folder, read again for each request; for development of the page.
     Folder(PathBuf),
 }
 
 impl Assets {
-    /// A file by its path. Only paths that the list has are answered; whatever else a path may say leads nowhere.
+    /// Returns a file by its path. Only paths in the file list are served, so no path leads outside
+    /// the page.
     fn find(&self, path: &str) -> Option<(String, Cow<'static, [u8]>)> {
-        let wanted = path.strip_prefix('/')?;
-        let wanted = if wanted.is_empty() { INDEX } else { wanted };
+        let requested = path.strip_prefix('/')?;
+        let requested = if requested.is_empty() { INDEX } else { requested };
         match self {
             Self::Inside => {
-                let (name, bytes) = FILES.iter().find(|(name, _)| *name == wanted)?;
+                let (name, bytes) = FILES.iter().find(|(name, _)| *name == requested)?;
                 Some(((*name).to_owned(), Cow::Borrowed(*bytes)))
             }
             Self::Folder(folder) => {
-                let name = listing::files(folder).into_iter().find(|name| name == wanted)?;
+                let name = listing::files(folder).into_iter().find(|name| name == requested)?;
                 let bytes = std::fs::read(folder.join(&name)).ok()?;
                 Some((name, Cow::Owned(bytes)))
             }
@@ -47,15 +48,15 @@ impl Assets {
     }
 }
 
-/// How many bytes a browser loads at the most: all files of the page together.
+/// The maximum number of bytes that a browser loads: the total size of the page.
 pub fn page_bytes() -> usize {
     FILES.iter().map(|(_, bytes)| bytes.len()).sum()
 }
 
-/// The type of a file, by its ending.
+/// The media type of a file, by its extension.
 fn content_type(name: &str) -> &'static str {
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    match ending {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
@@ -75,23 +76,23 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// Answers with a file of the page: what no other path of the server stands for comes here.
+/// Serves a file of the page; the fallback for all paths without a route.
 pub(crate) async fn page(State(studio): State<Studio>, request: Request) -> Response {
     let path = request.uri().path();
     let found = studio.assets().find(path);
     let Some((name, bytes)) = found else {
         let message =
-            format!("nothing is at {path:?}; the page is at / and the interface at /api/v1");
+            format!("there is nothing at {path:?}; the page is at / and the API at /api/v1");
         return ApiError::new(Code::NotFound, message).into_response();
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return not_allowed().await.into_response();
     }
     let tag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..32]);
-    let known = is_known(request.headers(), &tag);
-    let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let is_known = is_cached(request.headers(), &tag);
+    let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let body = match bytes {
-        _ if known => Body::empty(),
+        _ if is_known => Body::empty(),
         Cow::Borrowed(bytes) => Body::from(bytes),
         Cow::Owned(bytes) => Body::from(bytes),
     };
@@ -103,8 +104,8 @@ pub(crate) async fn page(State(studio): State<Studio>, request: Request) -> Resp
     response
 }
 
-/// Whether a client has the file of a tag already.
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+/// Whether the client already has the version with this tag.
+fn is_cached(headers: &HeaderMap, tag: &str) -> bool {
     let tags =
         headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     tags.flat_map(|tags| tags.split(',')).any(|known| {
@@ -113,9 +114,9 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     })
 }
 
-/// The answer to a method that a path does not take.
+/// The response to a method that the path does not support.
 pub(crate) async fn not_allowed() -> ApiError {
-    let message = "this path takes other methods; `GET /api/v1/openapi.json` lists them";
+    let message = "this path does not support the method; see `GET /api/v1/openapi.json`";
     ApiError::new(Code::MethodNotAllowed, message)
 }
 
@@ -131,12 +132,12 @@ mod tests {
         assert_eq!(inside, listing::files(&web));
         for (name, bytes) in FILES {
             assert_eq!(std::fs::read(web.join(name)).unwrap(), *bytes, "{name}");
-            assert_ne!(content_type(name), "application/octet-stream", "{name}: of which type?");
+            assert_ne!(content_type(name), "application/octet-stream", "{name}: unknown type");
         }
     }
 
     #[test]
-    fn paths_lead_to_files_of_the_page_alone() {
+    fn only_files_of_the_page_are_served() {
         let folder = tempfile::tempdir().unwrap();
         let web = folder.path().join("web");
         std::fs::create_dir_all(web.join("js")).unwrap();
@@ -163,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_recognised() {
+    fn cached_tags_are_recognized() {
         let mut headers = HeaderMap::new();
-        assert!(!is_known(&headers, "\"a\""));
+        assert!(!is_cached(&headers, "\"a\""));
         headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("\"b\", W/\"a\""));
-        assert!(is_known(&headers, "\"a\"") && !is_known(&headers, "\"c\""));
+        assert!(is_cached(&headers, "\"a\"") && !is_cached(&headers, "\"c\""));
     }
 }

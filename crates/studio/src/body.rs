@@ -1,4 +1,4 @@
-//! Bodies of requests: read whole into memory, with a bound on their size and on the time they take.
+//! Request bodies: read completely into memory, with limits on size and time.
 
 use std::collections::BTreeMap;
 
@@ -12,38 +12,39 @@ use serde_json::error::Category;
 use crate::error::{ApiError, Code};
 use crate::limits;
 
-/// Of a body that is too large, so much is still read and thrown away, so that the client gets to read why.
+/// This many bytes of a body that is too large are read and discarded, so that the client can read
+/// the error.
 const DRAINED_BYTES: usize = 64 << 20;
-/// The longest text of a form's field.
+/// Maximum length of a text field in a form, in bytes.
 const TEXT_BYTES: usize = 1 << 10;
-/// The longest name of a file that is kept, in characters.
+/// Maximum length of a file name that is kept, in characters.
 const NAME_CHARS: usize = 100;
 
 /// A JSON body.
-pub(crate) struct Given<T>(pub(crate) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !is_of(request.headers(), "application/json") {
+        if !has_type(request.headers(), "application/json") {
             let message = "the body must be JSON, sent with `Content-Type: application/json`";
             return Err(ApiError::new(Code::UnsupportedMediaType, message));
         }
         let (parts, body) = request.into_parts();
         let bytes = read(&parts.headers, body, limits::BODY_BYTES).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
-            Category::Data => ApiError::invalid(format!("the body does not fit: {error}")),
-            _ => ApiError::new(Code::Malformed, format!("the body is no JSON: {error}")),
+            Category::Data => ApiError::invalid(format!("the body has an invalid value: {error}")),
+            _ => ApiError::new(Code::Malformed, format!("the body is not JSON: {error}")),
         })?;
         Ok(Self(value))
     }
 }
 
-/// A file that was sent.
+/// An uploaded file.
 #[derive(Clone, Debug)]
 pub(crate) struct UploadedFile {
-    /// Its name, without any folder and without what file systems don't take.
+    /// Its name, without folders and without characters that file systems reject.
     pub(crate) name: String,
     pub(crate) bytes: Bytes,
 }
@@ -56,7 +57,7 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// What a field says; none if it was not sent, or is empty.
+    /// The text of a field; `None` if it was not sent or is empty.
     pub(crate) fn text(&self, field: &str) -> Option<&str> {
         self.texts.get(field).map(String::as_str).filter(|text| !text.is_empty())
     }
@@ -66,14 +67,14 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        if !is_of(request.headers(), "multipart/form-data") {
-            let message = "files are sent as a form, `multipart/form-data`, in fields named `file`";
+        if !has_type(request.headers(), "multipart/form-data") {
+            let message = "send files as a form (`multipart/form-data`) in fields named `file`";
             return Err(ApiError::new(Code::UnsupportedMediaType, message));
         }
         let (parts, body) = request.into_parts();
         let bytes = read(&parts.headers, body, limits::UPLOAD_BYTES).await?;
         let mut whole = Request::from_parts(parts, Body::from(bytes));
-        // It is in memory already.
+        // It is already in memory.
         DefaultBodyLimit::disable().apply(&mut whole);
         let malformed = |error: &dyn std::fmt::Display| {
             ApiError::new(Code::Malformed, format!("the form can't be read: {error}"))
@@ -83,7 +84,7 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
         let mut upload = Self::default();
         while let Some(field) = form.next_field().await.map_err(|error| malformed(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
-            let file = field.file_name().map(plain_name);
+            let file = field.file_name().map(sanitized_name);
             let bytes = field.bytes().await.map_err(|error| malformed(&error))?;
             if name == "file" {
                 let number = upload.files.len() + 1;
@@ -99,7 +100,7 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
             } else {
                 let text = std::str::from_utf8(&bytes).ok().filter(|t| t.len() <= TEXT_BYTES);
                 let text = text.ok_or_else(|| {
-                    let message = format!("the field {name:?} holds no text of up to 1 kB");
+                    let message = format!("the field {name:?} must be text of at most 1 kB");
                     ApiError::invalid(message)
                 })?;
                 upload.texts.insert(name, text.trim().to_owned());
@@ -109,17 +110,17 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     }
 }
 
-/// The last part of a file's name, without what file systems or terminals might take for something else; none if
-/// nothing is left of it.
-fn plain_name(name: &str) -> Option<String> {
+/// The last part of a file name, without characters that file systems or terminals might interpret.
+/// Returns `None` if nothing is left.
+fn sanitized_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain = |c: char| if c.is_control() || ":*?\"<>|".contains(c) { '_' } else { c };
     let name: String = last.trim().chars().map(plain).take(NAME_CHARS).collect();
     (!name.trim_matches('.').is_empty()).then_some(name)
 }
 
-/// Whether a body is of a type, whatever its parameters.
-pub(crate) fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
+/// Whether a body has a media type, ignoring its parameters.
+pub(crate) fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let found = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = found.and_then(|found| found.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
@@ -128,7 +129,7 @@ pub(crate) fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
 /// Reads a body of up to `limit` bytes.
 ///
 /// # Errors
-/// [`Code::TooLarge`], [`Code::Timeout`]; [`Code::Malformed`] where the connection breaks off.
+/// [`Code::TooLarge`], [`Code::Timeout`], or [`Code::Malformed`] if the connection is interrupted.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let reading = read_whole(announced(headers), body, limit);
     tokio::time::timeout(limits::BODY_TIME, reading).await.unwrap_or_else(|_| {
@@ -138,7 +139,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     })
 }
 
-/// The length that a request announces.
+/// The length announced by the request.
 fn announced(headers: &HeaderMap) -> usize {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     length.and_then(|length| length.parse().ok()).unwrap_or(0)
@@ -146,10 +147,10 @@ fn announced(headers: &HeaderMap) -> usize {
 
 async fn read_whole(announced: usize, mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let too_large = || {
-        let message = format!("the body has more than {limit} bytes, which are allowed; send less");
+        let message = format!("the body has more than the allowed {limit} bytes; send less");
         ApiError::new(Code::TooLarge, message)
     };
-    // So much can't be waited for, not even to be thrown away.
+    // Too much to read, even to discard it.
     if announced > DRAINED_BYTES {
         return Err(too_large());
     }
@@ -157,7 +158,7 @@ async fn read_whole(announced: usize, mut body: Body, limit: usize) -> Result<By
     let mut found = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            ApiError::new(Code::Malformed, format!("the body broke off: {error}"))
+            ApiError::new(Code::Malformed, format!("the body was interrupted: {error}"))
         })?;
         let Ok(data) = frame.into_data() else { continue };
         found += data.len();
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_lead_nowhere() {
+    fn file_names_are_sanitized() {
         for (given, kept) in [
             ("a.mid", Some("a.mid")),
             ("../../etc/passwd", Some("passwd")),
@@ -188,8 +189,8 @@ mod tests {
             ("x/", None),
             ("", None),
         ] {
-            assert_eq!(plain_name(given).as_deref(), kept, "{given:?}");
+            assert_eq!(sanitized_name(given).as_deref(), kept, "{given:?}");
         }
-        assert_eq!(plain_name(&"x".repeat(500)).map(|name| name.len()), Some(NAME_CHARS));
+        assert_eq!(sanitized_name(&"x".repeat(500)).map(|name| name.len()), Some(NAME_CHARS));
     }
 }

@@ -1,4 +1,4 @@
-//! Errors as clients see them: a status, a code for programs, a sentence for people.
+//! Errors sent to clients: a status, a code for programs, and a sentence for people.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,53 +10,53 @@ use controlgen::style::StyleError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Seconds after which a client that was told "busy" may ask again.
+/// Seconds after which a client may repeat a request that was rejected as busy.
 const RETRY_AFTER: u32 = 1;
 
-/// What went wrong, for programs.
+/// The kind of error, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Code {
-    /// The body can't be read: no JSON, no form.
+    /// The body can't be parsed as JSON or as a form.
     Malformed,
-    /// The `Host` is not this server.
+    /// The `Host` header is not this server.
     ForeignHost,
     /// The request comes from a page of another server.
     ForeignOrigin,
-    /// Nothing is there.
+    /// The path does not exist.
     NotFound,
-    /// No style has that name.
+    /// There is no style with this name.
     UnknownStyle,
     /// The map has no such window.
     UnknownWindow,
-    /// The path takes other methods.
+    /// The path does not support this method.
     MethodNotAllowed,
-    /// The body took too long to arrive, or the answer to make.
+    /// The body took too long to arrive, or the response to compute.
     Timeout,
-    /// Another style has that name.
+    /// Another style has this name.
     NameTaken,
-    /// Only styles that were added can go.
+    /// Only added styles can be removed.
     NotAdded,
-    /// More bytes than a body may have.
+    /// The body is too large.
     TooLarge,
-    /// The body is of a type that is not read here.
+    /// The media type of the body is not supported here.
     UnsupportedMediaType,
-    /// A value that is not allowed.
+    /// A value is not allowed.
     Invalid,
-    /// The reader of MIDI files refuses it.
+    /// The MIDI reader rejected the file.
     UnreadableMidi,
-    /// The file has no tune that the model can take.
+    /// The file has no tune that the model can use.
     NoTune,
-    /// No attempt was good enough for what was asked.
+    /// No attempt met the requirements.
     NothingKept,
-    /// Too much to do; `Retry-After` says when to come back.
+    /// The server is overloaded; `Retry-After` says when to retry.
     Busy,
-    /// A fault of the server.
+    /// An internal error of the server.
     Internal,
 }
 
 impl Code {
-    /// The status it is sent with.
+    /// The HTTP status for this code.
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
@@ -76,22 +76,22 @@ impl Code {
     }
 }
 
-/// An answer that says why there is none.
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: String,
 }
 
-/// The body of such an answer.
+/// The body of an error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Error {
-    error: ErrorFacts,
+    error: ErrorDetails,
 }
 
-/// What went wrong.
+/// Details of an error.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErrorFacts {
+pub(crate) struct ErrorDetails {
     code: Code,
     /// One sentence: what was found, what is allowed, what to do.
     message: String,
@@ -102,17 +102,17 @@ impl ApiError {
         Self { code, message: message.into() }
     }
 
-    /// A value that is not allowed.
+    /// A value is not allowed.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(Code::Invalid, message)
     }
 
-    /// Too much to do.
+    /// The server is overloaded.
     pub(crate) fn busy() -> Self {
-        Self::new(Code::Busy, "too much is being made at once; ask again in a moment")
+        Self::new(Code::Busy, "the server is busy; try again in a moment")
     }
 
-    /// A fault of the server: what it was goes to the log, and to the user, who is on the same machine.
+    /// An internal error. Details go to the log and to the user, who is on the same machine.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         let message = with_causes(error);
         tracing::error!("{message}");
@@ -123,7 +123,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Self { code, message } = self;
-        let body = Json(Error { error: ErrorFacts { code, message } });
+        let body = Json(Error { error: ErrorDetails { code, message } });
         let mut response = (code.status(), body).into_response();
         if code == Code::Busy {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));

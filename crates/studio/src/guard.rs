@@ -1,8 +1,9 @@
-//! Who may ask, how much at once, and how long: checked before anything else.
+//! Admission control: who may send requests, how many at once, and how long they may take. Checked
+//! before everything else.
 //!
-//! A server on loopback can be reached by every page that the user's browser has open. What keeps others out: the
-//! `Host` must be this server (a name that someone else points at 127.0.0.1 is not), and so must be the `Origin` where
-//! there is one.
+//! Any page open in the user's browser can reach a server on loopback. To keep others out, the
+//! `Host` must be this server (which rules out foreign names that resolve to 127.0.0.1), and so
+//! must the `Origin`, if there is one.
 
 use std::sync::Arc;
 
@@ -16,11 +17,12 @@ use tokio::sync::Semaphore;
 use crate::error::{ApiError, Code};
 use crate::limits;
 
-/// What the page may load and talk to: this server, and what it makes itself.
+/// The content security policy of the page: it may load from and connect to this server only, plus
+/// data it creates itself.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; media-src 'self' blob:; \
      worker-src 'self' blob:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
-/// What every answer says.
+/// Headers of every response.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -29,10 +31,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Names of this machine that only it has.
+/// Host names that always mean this machine.
 const HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 
-/// The door.
+/// Checks all requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     port: u16,
@@ -40,15 +42,15 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// The door of a server at a port.
+    /// The guard of a server on a port.
     pub(crate) fn new(port: u16) -> Self {
         Self { port, requests: Arc::new(Semaphore::new(limits::REQUESTS)) }
     }
 
-    /// Whether an authority, as `127.0.0.1:6873`, is this server.
-    fn is_own(&self, authority: &str) -> bool {
+    /// Whether an authority such as `127.0.0.1:6873` is this server.
+    fn is_this_server(&self, authority: &str) -> bool {
         let Ok(parsed) = authority.parse::<Authority>() else { return false };
-        // A name and a password before it are nothing that a browser sends.
+        // Browsers never send a user name and password here.
         let port = match parsed.port() {
             Some(port) => port.as_u16(),
             None => 80,
@@ -56,44 +58,46 @@ impl Guard {
         let host = parsed.host();
         !authority.contains('@')
             && port == self.port
-            && HOSTS.iter().any(|own| host.eq_ignore_ascii_case(own))
+            && HOSTS.iter().any(|name| host.eq_ignore_ascii_case(name))
     }
 
-    /// Checks where a request is sent to, and from where.
+    /// Checks the host and the origin of a request.
     fn check(&self, request: &Request) -> Result<(), ApiError> {
         let headers = request.headers();
         let foreign_host = || {
             let message = format!(
-                "this server answers at 127.0.0.1, [::1] and localhost, port {}, only; open that address",
+                "this server only answers at 127.0.0.1, [::1] and localhost, port {}; \
+                 open one of these addresses",
                 self.port
             );
             ApiError::new(Code::ForeignHost, message)
         };
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).ok_or_else(foreign_host)?;
-        let in_address = request.uri().authority().is_none_or(|found| self.is_own(found.as_str()));
-        if hosts.next().is_some() || !self.is_own(host) || !in_address {
+        let is_own_address =
+            request.uri().authority().is_none_or(|found| self.is_this_server(found.as_str()));
+        if hosts.next().is_some() || !self.is_this_server(host) || !is_own_address {
             return Err(foreign_host());
         }
-        let own_origin = |origin: &HeaderValue| {
+        let is_own_origin = |origin: &HeaderValue| {
             let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
-            origin.is_some_and(|authority| self.is_own(authority))
+            origin.is_some_and(|authority| self.is_this_server(authority))
         };
-        let from_own = headers.get_all(header::ORIGIN).iter().all(own_origin);
-        // Browsers say where a request comes from even if they send no origin, as for pictures.
+        let is_same_origin = headers.get_all(header::ORIGIN).iter().all(is_own_origin);
+        // Browsers send this header even for requests without an origin, for example for images.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let is_api = request.uri().path().starts_with("/api/");
-        let from_elsewhere =
-            matches!(site, Some(site) if site != b"same-origin" && site != b"none");
-        if !from_own || is_api && from_elsewhere {
-            let message = "only a page of this very server may ask; open the address it printed";
+        let is_cross_site = matches!(site, Some(site) if site != b"same-origin" && site != b"none");
+        if !is_same_origin || is_api && is_cross_site {
+            let message =
+                "only the page of this server may send requests; open the address it printed";
             return Err(ApiError::new(Code::ForeignOrigin, message));
         }
         Ok(())
     }
 }
 
-/// Checks a request, has it answered in time, and adds what every answer says.
+/// Checks a request, has it answered in time, and adds the common headers.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let mut response =
         answer(&guard, request, next).await.unwrap_or_else(IntoResponse::into_response);
@@ -111,7 +115,7 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response,
     let answered = tokio::time::timeout(limits::REQUEST_TIME, next.run(request)).await;
     answered.map_err(|_| {
         let seconds = limits::REQUEST_TIME.as_secs();
-        let message = format!("this took longer than {seconds} s and was stopped; ask for less");
+        let message = format!("this took longer than {seconds} s and was stopped; request less");
         ApiError::new(Code::Timeout, message)
     })
 }
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_server_is_asked_and_only_by_its_own_page() {
+    fn only_own_host_names_and_origins_are_accepted() {
         for own in ["127.0.0.1:6873", "[::1]:6873", "localhost:6873", "LOCALHOST:6873"] {
             assert_eq!(code(&[("host", own)], "/"), None, "{own}");
             let origin = format!("http://{own}");
@@ -168,20 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_scripts_of_other_pages_get_nothing_of_the_interface() {
+    fn images_and_scripts_of_other_pages_can_t_use_the_api() {
         let with = |site, uri| code(&[("host", "localhost:6873"), ("sec-fetch-site", site)], uri);
         assert_eq!(with("cross-site", "/api/v1/model"), Some(Code::ForeignOrigin));
         assert_eq!(with("same-site", "/api/v1/model"), Some(Code::ForeignOrigin));
         assert_eq!(with("same-origin", "/api/v1/model"), None);
         assert_eq!(with("none", "/api/v1/model"), None);
-        // A link to the page may be followed.
+        // Following a link to the page is allowed.
         assert_eq!(with("cross-site", "/"), None);
     }
 
     #[test]
-    fn without_a_port_it_is_that_of_the_web() {
+    fn the_default_port_is_80() {
         let guard = Guard::new(80);
-        assert!(guard.is_own("localhost") && guard.is_own("localhost:80"));
-        assert!(!guard.is_own("localhost:81"));
+        assert!(guard.is_this_server("localhost") && guard.is_this_server("localhost:80"));
+        assert!(!guard.is_this_server("localhost:81"));
     }
 }

@@ -1,4 +1,4 @@
-//! What each path does, a module for each topic.
+//! Request handlers, one module per topic.
 
 pub(crate) mod attributes;
 pub(crate) mod decode;
@@ -7,8 +7,8 @@ pub(crate) mod generate;
 pub(crate) mod map;
 pub(crate) mod mix;
 pub(crate) mod model;
+pub(crate) mod path;
 pub(crate) mod similar;
 pub(crate) mod styles;
 pub(crate) mod tunes;
-pub(crate) mod way;
 pub(crate) mod windows;

@@ -1,23 +1,24 @@
-//! The browser studio: a map of a model's latents to see, hear and steer, served on this machine only.
+//! The browser studio: a map of a model's latents to see, hear and control, served on this machine
+//! only.
 //!
-//! [`Studio`] holds a model with its styles and the windows of the map; [`router()`] is its HTTP interface together with
-//! the page, and [`run`] serves both on loopback until told to stop. The interface is described in `API.md`, and, of
-//! the very types that it answers with, at `/api/v1/openapi.json`.
+//! [`Studio`] holds a model with its styles and the windows of the map; [`router()`] is its HTTP
+//! API together with the page, and [`run`] serves both on loopback until it is told to stop. The
+//! API is described in `API.md` and, generated from its types, at `/api/v1/openapi.json`.
 //!
-//! | module | holds |
+//! | module | purpose |
 //! |---|---|
-//! | `assets` | the page, which is in the program |
-//! | `guard`, `ask`, `body`, `limits` | who may ask, for what, and how much |
-//! | `serve` | connections, idle ones among them |
-//! | `work` | two lanes: what a hand waits for, and what takes long |
-//! | `source`, `map`, `neighbours` | the windows of the map and where they stand |
-//! | `catalog` | the styles, and what rests on them |
-//! | `handlers` | what each path does |
+//! | `assets` | the page, which is embedded in the program |
+//! | `guard`, `params`, `body`, `limits` | admission control, parameters, and limits of requests |
+//! | `serve` | connections, including idle ones |
+//! | `work` | worker pools for interactive and for long jobs |
+//! | `source`, `map`, `neighbors` | the windows of the map and their positions |
+//! | `catalog` | the styles, and data derived from them |
+//! | `handlers` | one module per topic of the API |
 //!
-//! It keeps styles and the map, nothing of what is made: a client holds its pieces and sends what a request needs.
-//! Uploads are held in memory, or in a temporary folder that goes with the request.
+//! The server stores styles and the map, but no music that was made: a client keeps its pieces and
+//! sends whatever a request needs. Uploads are held in memory, or in a temporary folder that is
+//! removed with the request.
 
-mod ask;
 mod assets;
 mod body;
 mod catalog;
@@ -27,8 +28,9 @@ mod handlers;
 mod limits;
 mod map;
 mod music;
-mod neighbours;
+mod neighbors;
 mod openapi;
+mod params;
 mod router;
 mod serve;
 mod source;
@@ -42,5 +44,5 @@ pub use serve::{Shutdown, run};
 pub use source::{MAX_POINTS, Source};
 pub use studio::{Studio, StudioError, StudioOptions};
 
-/// The version of the interface, as in its paths: `/api/v1`.
+/// The version of the API, as in its paths: `/api/v1`.
 pub const API_VERSION: u32 = 1;

@@ -1,6 +1,8 @@
-//! Planes of latent space to look at: principal components, and what tells styles apart.
+//! Two-dimensional projections of latent space: principal components, and discriminants that
+//! separate styles.
 //!
-//! Both are projections along two orthonormal axes, so that a step on the map is a step in latent space.
+//! Both project onto two orthonormal axes, so that a step on the map corresponds to a step in
+//! latent space.
 
 mod eigen;
 mod ellipse;
@@ -13,51 +15,53 @@ use utoipa::ToSchema;
 use eigen::symmetric_eigen;
 pub(crate) use ellipse::Ellipse;
 
-/// Added to variances within styles, relative to their mean, so that styles of few windows can be told apart, too.
+/// Added to the within-style variances, relative to their mean, so that styles with few windows can
+/// be separated too.
 const RIDGE: f64 = 1e-3;
-/// Rows whose products are summed up at once.
+/// Rows per parallel task.
 const ROWS_PER_TASK: usize = 2048;
 
-/// A plane in the space of the active dimensions.
+/// An orthonormal projection of the active dimensions to two dimensions.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Plane {
+pub(crate) struct Projection2d {
     mean: Vec<f64>,
     /// Orthonormal.
     axes: [Vec<f64>; 2],
 }
 
-/// How a step on the map is undone.
+/// The mapping from map coordinates back to latent space.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Inverse {
-    /// What is at (0, 0), on all dimensions.
+    /// The latent at (0, 0), on all dimensions.
     mean: Vec<f32>,
-    /// What a step to the right and a step up are, on all dimensions.
+    /// The latent steps of one unit to the right and one unit up, on all dimensions.
     #[schema(min_items = 2, max_items = 2)]
     axes: Vec<Vec<f32>>,
 }
 
-impl Plane {
-    /// The plane of the first two principal components of rows `[n, d]`.
+impl Projection2d {
+    /// Projects onto the first two principal components of rows `[n, d]`.
     pub(crate) fn principal(rows: &[f64], d: usize) -> Self {
         let mean = mean(rows, d);
         let sums = rows.par_chunks(ROWS_PER_TASK * d.max(1)).map(|rows| scatter(rows, &mean));
-        // Added up in order, so that the same rows give the same plane on any number of threads.
+        // Summed in order, so that the result does not depend on the number of threads.
         let mut covariance = vec![0.0; d * d];
         for part in sums.collect::<Vec<_>>() {
             covariance.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
         }
         let n = (rows.len() / d.max(1)).max(1) as f64;
         covariance.iter_mut().for_each(|sum| *sum /= n);
-        let axes = widest(&covariance, d);
+        let axes = principal_directions(&covariance, d);
         Self { mean, axes }
     }
 
-    /// The plane that tells Gaussians apart best (Fisher's discriminants: the directions of the largest variance of
-    /// their means relative to their own), made orthonormal. Of two Gaussians, which differ along one direction, the
-    /// second axis is that of their largest own variance across it.
+    /// Projects onto the directions that separate Gaussians best (Fisher's discriminants: the
+    /// directions of largest between-class relative to within-class variance), made orthonormal.
+    /// Two Gaussians differ along one direction only; then the second axis is the orthogonal
+    /// direction of largest within-class variance.
     ///
     /// # Errors
-    /// [`ModelError`] where rounding leaves no factor.
+    /// [`ModelError`] if rounding makes a covariance singular.
     pub(crate) fn discriminant(styles: &[GaussianMixture]) -> Result<Self, ModelError> {
         let gaussians: Vec<Gaussian> =
             styles.iter().map(GaussianMixture::moments).collect::<Result<_, _>>()?;
@@ -78,47 +82,48 @@ impl Plane {
             .iter()
             .map(|gaussian| gaussian.mean().iter().zip(&mean).map(|(v, m)| v - m).collect())
             .collect();
-        // In coordinates in which the styles' own variance is 1, the discriminants are the principal directions of the
-        // means; they lie in their span, so that the small matrix of inner products tells them.
+        // After whitening the within-class variance, the discriminants are the principal directions
+        // of the means. They lie in the span of the means, so a small matrix of inner products
+        // suffices.
         let white: Vec<Vec<f64>> = shifts.iter().map(|shift| regular.standardized(shift)).collect();
         let k = white.len();
         let inner: Vec<f64> = (0..k * k).map(|at| dot(&white[at / k], &white[at % k])).collect();
         let (values, vectors) = symmetric_eigen(&inner, k);
         let direction = |rank: usize| -> Option<Vec<f64>> {
             let at = k.checked_sub(1 + rank)?;
-            // Rounding leaves a little of what is 0.
+            // Rounding leaves zero eigenvalues slightly above zero.
             if values[at] <= 1e-9 * values.last().copied().unwrap_or(0.0).max(1e-300) {
                 return None;
             }
             let mut sum = vec![0.0; d];
-            for (shift, share) in shifts.iter().zip(&vectors[at]) {
-                sum.iter_mut().zip(shift).for_each(|(sum, v)| *sum += share * v);
+            for (shift, weight) in shifts.iter().zip(&vectors[at]) {
+                sum.iter_mut().zip(shift).for_each(|(sum, v)| *sum += weight * v);
             }
             Some(regular.solve(&sum))
         };
-        let first = direction(0).and_then(|axis| unit(axis, &[]));
-        let first = first.unwrap_or_else(|| widest(&within, d)[0].clone());
-        let second = direction(1).and_then(|axis| unit(axis, &[&first]));
+        let first = direction(0).and_then(|axis| orthonormalized(axis, &[]));
+        let first = first.unwrap_or_else(|| principal_directions(&within, d)[0].clone());
+        let second = direction(1).and_then(|axis| orthonormalized(axis, &[&first]));
         let second = second.or_else(|| {
-            let [a, b] = widest(&without(&within, &first, d), d);
-            unit(a, &[&first]).or_else(|| unit(b, &[&first]))
+            let [a, b] = principal_directions(&deflated(&within, &first, d), d);
+            orthonormalized(a, &[&first]).or_else(|| orthonormalized(b, &[&first]))
         });
         let second = second.unwrap_or_else(|| vec![0.0; d]);
-        Ok(Self { mean, axes: [upright(first), upright(second)] })
+        Ok(Self { mean, axes: [sign_fixed(first), sign_fixed(second)] })
     }
 
-    /// Where a point lies on the plane.
-    pub(crate) fn place(&self, point: impl Iterator<Item = f64>) -> [f64; 2] {
-        let mut place = [0.0; 2];
+    /// Projects a point.
+    pub(crate) fn project(&self, point: impl Iterator<Item = f64>) -> [f64; 2] {
+        let mut position = [0.0; 2];
         for (j, value) in point.enumerate() {
             let centered = value - self.mean[j];
-            place[0] += centered * self.axes[0][j];
-            place[1] += centered * self.axes[1][j];
+            position[0] += centered * self.axes[0][j];
+            position[1] += centered * self.axes[1][j];
         }
-        place
+        position
     }
 
-    /// The ellipse that a Gaussian leaves on the plane.
+    /// Projects a Gaussian to an ellipse.
     pub(crate) fn ellipse(&self, style: usize, gaussian: &Gaussian) -> Ellipse {
         let d = self.mean.len();
         let spread = |a: &[f64], b: &[f64]| -> f64 {
@@ -126,11 +131,11 @@ impl Plane {
             rows.zip(a).map(|(row, a)| a * dot(row, b)).sum()
         };
         let [a, b] = &self.axes;
-        let center = self.place(gaussian.mean().iter().copied());
+        let center = self.project(gaussian.mean().iter().copied());
         Ellipse::new(style, center, [spread(a, a), spread(a, b), spread(b, b)])
     }
 
-    /// The plane on all dimensions of the latent space: what is not active is 0.
+    /// The inverse mapping to all dimensions of the latent space; inactive dimensions are 0.
     pub(crate) fn inverse(&self, active: &[usize], z_size: usize) -> Inverse {
         let spread = |values: &[f64]| {
             let mut all = vec![0.0; z_size];
@@ -144,7 +149,7 @@ impl Plane {
     }
 }
 
-/// The sum of the products of all entries of rows that are centered, in its lower triangle.
+/// The sum of the outer products of centered rows; only the lower triangle is filled.
 fn scatter(rows: &[f64], mean: &[f64]) -> Vec<f64> {
     let d = mean.len();
     let mut sums = vec![0.0; d * d];
@@ -152,8 +157,8 @@ fn scatter(rows: &[f64], mean: &[f64]) -> Vec<f64> {
     for row in rows.chunks_exact(d.max(1)) {
         centered.iter_mut().zip(row.iter().zip(mean)).for_each(|(c, (v, m))| *c = v - m);
         for (i, sums) in sums.chunks_exact_mut(d).enumerate() {
-            let own = centered[i];
-            sums[..=i].iter_mut().zip(&centered).for_each(|(sum, c)| *sum += own * c);
+            let value = centered[i];
+            sums[..=i].iter_mut().zip(&centered).for_each(|(sum, c)| *sum += value * c);
         }
     }
     sums
@@ -169,15 +174,15 @@ fn mean(rows: &[f64], d: usize) -> Vec<f64> {
     mean
 }
 
-/// The two directions of the largest variance.
-fn widest(covariance: &[f64], d: usize) -> [Vec<f64>; 2] {
+/// The two directions of largest variance.
+fn principal_directions(covariance: &[f64], d: usize) -> [Vec<f64>; 2] {
     let (_, mut vectors) = symmetric_eigen(covariance, d);
-    let mut take = || vectors.pop().map_or_else(|| vec![0.0; d], upright);
-    [take(), take()]
+    let mut last = || vectors.pop().map_or_else(|| vec![0.0; d], sign_fixed);
+    [last(), last()]
 }
 
-/// A covariance without what it has along a direction of length 1.
-fn without(covariance: &[f64], axis: &[f64], d: usize) -> Vec<f64> {
+/// Removes the variance along a unit vector from a covariance.
+fn deflated(covariance: &[f64], axis: &[f64], d: usize) -> Vec<f64> {
     let along: Vec<f64> = covariance.chunks_exact(d.max(1)).map(|row| dot(row, axis)).collect();
     let both = dot(&along, axis);
     let part = |(at, value): (usize, &f64)| {
@@ -187,10 +192,11 @@ fn without(covariance: &[f64], axis: &[f64], d: usize) -> Vec<f64> {
     covariance.iter().enumerate().map(part).collect()
 }
 
-/// A direction with length 1, without what it has along others of length 1; none where nothing is left.
-fn unit(mut axis: Vec<f64>, others: &[&[f64]]) -> Option<Vec<f64>> {
+/// Normalizes a direction after making it orthogonal to other unit vectors. Returns `None` if
+/// nothing is left.
+fn orthonormalized(mut axis: Vec<f64>, others: &[&[f64]]) -> Option<Vec<f64>> {
     let before = dot(&axis, &axis).sqrt();
-    // Twice, for what rounding leaves.
+    // Twice, to remove rounding errors.
     for other in others.iter().chain(others) {
         let along = dot(&axis, other);
         axis.iter_mut().zip(*other).for_each(|(v, o)| *v -= along * o);
@@ -203,8 +209,8 @@ fn unit(mut axis: Vec<f64>, others: &[&[f64]]) -> Option<Vec<f64>> {
     Some(axis)
 }
 
-/// Of a direction and its opposite the one whose largest entry is positive.
-fn upright(mut axis: Vec<f64>) -> Vec<f64> {
+/// Flips a direction so that its largest entry is positive.
+fn sign_fixed(mut axis: Vec<f64>) -> Vec<f64> {
     let largest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
     if largest < 0.0 {
         axis.iter_mut().for_each(|v| *v = -*v);
@@ -226,56 +232,61 @@ mod tests {
         GaussianMixture::from_parameters(vec![1.0], mean.to_vec(), covariances).unwrap()
     }
 
-    fn is_orthonormal(plane: &Plane) {
+    fn is_orthonormal(plane: &Projection2d) {
         let [a, b] = &plane.axes;
-        for (found, wanted) in [(dot(a, a), 1.0), (dot(b, b), 1.0), (dot(a, b), 0.0)] {
-            assert!((found - wanted).abs() < 1e-9, "{plane:?}");
+        for (found, expected) in [(dot(a, a), 1.0), (dot(b, b), 1.0), (dot(a, b), 0.0)] {
+            assert!((found - expected).abs() < 1e-9, "{plane:?}");
         }
     }
 
     #[test]
-    fn principal_axes_are_those_of_the_spread() {
-        // Along (3, 4) / 5 by ±10, along (-4, 3) / 5 by ±1, nothing along the third.
+    fn principal_axes_have_the_largest_variance() {
+        // ±10 along (3, 4) / 5, ±1 along (-4, 3) / 5, and no variance along the third dimension.
         let rows: Vec<f64> = [(10.0, 1.0), (-10.0, 1.0), (10.0, -1.0), (-10.0, -1.0)]
             .iter()
             .flat_map(|(a, b)| [1.0 + 0.6 * a - 0.8 * b, 2.0 + 0.8 * a + 0.6 * b, 7.0])
             .collect();
-        let plane = Plane::principal(&rows, 3);
+        let plane = Projection2d::principal(&rows, 3);
         is_orthonormal(&plane);
-        let place = plane.place(rows[..3].iter().copied());
-        assert!((place[0] - 10.0).abs() < 1e-9 && (place[1].abs() - 1.0).abs() < 1e-9, "{place:?}");
+        let position = plane.project(rows[..3].iter().copied());
+        assert!(
+            (position[0] - 10.0).abs() < 1e-9 && (position[1].abs() - 1.0).abs() < 1e-9,
+            "{position:?}"
+        );
     }
 
     #[test]
-    fn discriminants_tell_styles_apart_where_they_differ_for_their_own_spread() {
-        // The means differ most along the first dimension, but there each style spreads far more.
+    fn discriminants_account_for_the_variance_within_styles() {
+        // The means differ most along the first dimension, but the variance within each style is
+        // far larger there.
         let styles = [
             style([-2.0, 1.0, 0.0], [100.0, 0.01, 0.5]),
             style([2.0, -1.0, 0.0], [100.0, 0.01, 0.5]),
         ];
-        let plane = Plane::discriminant(&styles).unwrap();
+        let plane = Projection2d::discriminant(&styles).unwrap();
         is_orthonormal(&plane);
         assert!(plane.axes[0][1].abs() > 0.99, "{plane:?}");
-        // The second axis is where they spread.
+        // The second axis is the direction of largest variance.
         assert!(plane.axes[1][0].abs() > 0.99, "{plane:?}");
         let third = style([0.0, 0.0, 5.0], [100.0, 0.01, 0.5]);
-        let plane = Plane::discriminant(&[styles[0].clone(), styles[1].clone(), third]).unwrap();
+        let plane =
+            Projection2d::discriminant(&[styles[0].clone(), styles[1].clone(), third]).unwrap();
         is_orthonormal(&plane);
         assert!(plane.axes[1][2].abs() > 0.99, "{plane:?}");
     }
 
     #[test]
-    fn equal_styles_and_planes_of_one_dimension_have_a_map_too() {
+    fn equal_styles_and_one_dimension_can_be_projected() {
         let same = style([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]);
-        is_orthonormal(&Plane::discriminant(&[same.clone(), same]).unwrap());
-        let plane = Plane::principal(&[1.0, 2.0, 3.0], 1);
+        is_orthonormal(&Projection2d::discriminant(&[same.clone(), same]).unwrap());
+        let plane = Projection2d::principal(&[1.0, 2.0, 3.0], 1);
         assert_eq!(plane.axes, [vec![1.0], vec![0.0]]);
-        assert_eq!(plane.place([2.5].into_iter()), [0.5, 0.0]);
+        assert_eq!(plane.project([2.5].into_iter()), [0.5, 0.0]);
     }
 
     #[test]
-    fn ellipses_are_a_gaussian_s_shadow_and_the_inverse_is_on_all_dimensions() {
-        let plane = Plane { mean: vec![1.0, 2.0], axes: [vec![0.0, 1.0], vec![1.0, 0.0]] };
+    fn ellipses_are_projected_gaussians_and_the_inverse_has_all_dimensions() {
+        let plane = Projection2d { mean: vec![1.0, 2.0], axes: [vec![0.0, 1.0], vec![1.0, 0.0]] };
         let gaussian = Gaussian::new(vec![4.0, 4.0], vec![9.0, 0.0, 0.0, 4.0]).unwrap();
         let found = plane.ellipse(3, &gaussian);
         let (center, axes) = (found.center(), found.axes);

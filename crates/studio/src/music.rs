@@ -1,4 +1,4 @@
-//! Between tokens, notes on the grid, and sequences in seconds.
+//! Conversions between tokens, notes on the grid, and sequences in seconds.
 
 use controlgen::kind::Kind;
 use musicvae::{Content, WindowLayout};
@@ -13,17 +13,17 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::types::Note;
 
-/// Steps of a quarter note: sixteenths.
+/// Steps per quarter note: sixteenths.
 pub(crate) const STEPS_PER_QUARTER: u32 = 4;
-/// Steps of a bar of 4/4.
+/// Steps per bar of 4/4.
 pub(crate) const STEPS_PER_BAR: usize = 16;
-/// Classes of a pitched track: nothing new, the note ends, then pitches from the piano's lowest on.
-const NOTHING: u16 = 0;
-const OFF: u16 = 1;
+/// Classes of a pitched track: no event, note off, then pitches from the piano's lowest upwards.
+const NO_EVENT: u16 = 0;
+const NOTE_OFF: u16 = 1;
 const FIRST_PITCH: u16 = 2;
 /// The lowest pitch that models write.
 pub(crate) const LOWEST_PITCH: u8 = 21;
-/// The program of a trio's bass: fingered bass.
+/// Program of a trio's bass: fingered bass.
 const BASS_PROGRAM: u8 = 33;
 
 /// A part of a model's music.
@@ -31,11 +31,12 @@ const BASS_PROGRAM: u8 = 33;
 pub(crate) struct Voice {
     /// Whether its pitches are percussion keys.
     pub(crate) drums: bool,
-    /// The General MIDI program it is written with, where none is asked for.
+    /// Default General MIDI program.
     pub(crate) program: u8,
 }
 
-/// The parts of a model's windows. Music of more voices, such as a tune and its mix, has them again.
+/// The parts of a model's windows. Music with more voices, for example a tune and its mix, repeats
+/// them.
 pub(crate) fn voices(layout: &WindowLayout) -> Vec<Voice> {
     let parts = layout.tracks.iter().take(layout.n_parts()).enumerate();
     let voice = |(part, track): (usize, &musicvae::Track)| Voice {
@@ -45,7 +46,7 @@ pub(crate) fn voices(layout: &WindowLayout) -> Vec<Voice> {
     parts.map(voice).collect()
 }
 
-/// Windows one after the other as notes, in the order of their beginnings.
+/// The notes of consecutive windows, sorted by start.
 pub(crate) fn notes<'a>(
     kind: &Kind,
     voices: &[Voice],
@@ -71,34 +72,35 @@ pub(crate) fn notes<'a>(
     notes
 }
 
-/// Notes as tokens of one window: of each tonal part a line, in which a note ends where the next one begins. A control
-/// is "nothing".
+/// Encodes notes as tokens of one window. Each pitched part is monophonic: a note ends where the
+/// next one begins. Control tracks get "no event".
 ///
 /// # Errors
-/// [`crate::error::Code::Invalid`] for notes that the model does not have.
+/// [`crate::error::Code::Invalid`] for notes that the model can't represent.
 pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
-    let mut tokens = vec![NOTHING; layout.n_tokens()];
+    let mut tokens = vec![NO_EVENT; layout.n_tokens()];
     let mut ordered = notes.to_vec();
     ordered.sort();
     for Note { start, end, pitch, voice } in ordered {
-        let place = usize::try_from(start).ok().filter(|_| start < end);
-        let start = place.filter(|start| *start < layout.n_steps).ok_or_else(|| {
+        let step = usize::try_from(start).ok().filter(|_| start < end);
+        let start = step.filter(|start| *start < layout.n_steps).ok_or_else(|| {
             let last = layout.n_steps - 1;
             ApiError::invalid(format!(
-                "a note from step {start} to {end}; it must begin on 0 to {last} and end after that"
+                "a note has steps {start} to {end}; it must begin at 0 to {last} and end later"
             ))
         })?;
         let part = usize::try_from(voice).ok().filter(|part| *part < layout.n_parts());
         let part = part.ok_or_else(|| {
             let n = layout.n_parts();
-            ApiError::invalid(format!("a note of voice {voice}; the model has {n}, from 0 on"))
+            let message = format!("a note has voice {voice}; voices must be below {n}");
+            ApiError::invalid(message)
         })?;
         let track = &layout.tracks[part];
         let steps = &mut tokens[part * layout.n_steps..(part + 1) * layout.n_steps];
         if track.content == Content::Drums {
             let class = Pitch::new(pitch).ok().and_then(|pitch| DrumMap::MAGENTA.class(pitch));
             let class = class.ok_or_else(|| {
-                ApiError::invalid(format!("percussion key {pitch} is none that the model has"))
+                ApiError::invalid(format!("the model does not have percussion key {pitch}"))
             })?;
             let mut hits = DrumHits::from_label(steps[start]).unwrap_or(DrumHits::NONE);
             hits.insert(class);
@@ -111,14 +113,14 @@ pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, 
                 let highest =
                     usize::from(LOWEST_PITCH) + track.n_classes - usize::from(FIRST_PITCH) - 1;
                 ApiError::invalid(format!(
-                    "a note of pitch {pitch}; the model has {LOWEST_PITCH} to {highest}"
+                    "a note has pitch {pitch}; the model has {LOWEST_PITCH} to {highest}"
                 ))
             })?;
-        // Whatever sounded before ends here; where nothing comes after, an "off" ends this one.
-        steps[start..].fill(NOTHING);
+        // An earlier note ends here; if no note follows, a note-off ends this one.
+        steps[start..].fill(NO_EVENT);
         steps[start] = class;
         if let Some(after) = usize::try_from(end).ok().filter(|end| *end < layout.n_steps) {
-            steps[after] = OFF;
+            steps[after] = NOTE_OFF;
         }
     }
     Ok(tokens)
@@ -127,15 +129,15 @@ pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, 
 /// How notes on the grid are played.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sound {
-    /// Quarter notes a minute.
+    /// Quarter notes per minute.
     pub(crate) qpm: f64,
-    /// The program of every tonal voice; none for each voice's own.
+    /// Program of all pitched voices; `None` for each voice's default.
     pub(crate) program: Option<Program>,
     /// Loudness.
     pub(crate) velocity: Velocity,
 }
 
-/// Notes on the grid as a sequence with its tempo, a part for each voice; it ends with a window.
+/// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends with a window.
 pub(crate) fn sequence(
     voices: &[Voice],
     notes: &[Note],
@@ -153,14 +155,14 @@ pub(crate) fn sequence(
     for note in notes {
         let at = usize::try_from(note.voice).unwrap_or(0) % voices.len().max(1);
         let voice = voices.get(at).copied().unwrap_or(Voice { drums: false, program: 0 });
-        let own = Program::saturating(voice.program);
+        let default = Program::saturating(voice.program);
         sequence.push(TimedNote {
             pitch: Pitch::saturating(note.pitch),
             velocity: sound.velocity,
             start_time: f64::from(note.start) * seconds_per_step,
             end_time: f64::from(note.end) * seconds_per_step,
             instrument: note.voice,
-            program: if voice.drums { Program::MIN } else { sound.program.unwrap_or(own) },
+            program: if voice.drums { Program::MIN } else { sound.program.unwrap_or(default) },
             is_drum: voice.drums,
         });
     }
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_of_every_kind_come_back_from_tokens() {
+    fn notes_of_every_kind_round_trip_through_tokens() {
         for (kind, given) in [
             ("mel-2bar", vec![note(1, 3, 60, 0), note(3, 5, 62, 0), note(30, 32, 21, 0)]),
             ("drums-2bar", vec![note(0, 1, 36, 0), note(0, 1, 42, 0), note(31, 32, 38, 0)]),
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn of_notes_that_overlap_the_earlier_one_is_cut() {
+    fn overlapping_notes_are_shortened() {
         let layout = layout("mel-2bar");
         let given = [note(0, 8, 60, 0), note(4, 6, 64, 0), note(4, 10, 67, 0)];
         let found =
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_that_the_model_does_not_have_are_refused() {
+    fn notes_that_the_model_does_not_have_are_rejected() {
         let layout = layout("mel-2bar");
         for bad in [
             note(0, 4, 20, 0),
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_are_on_the_grid_of_their_tempo() {
+    fn sequences_follow_the_grid_and_the_tempo() {
         let voices = voices(&layout("mel-2bar"));
         let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];

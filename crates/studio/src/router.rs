@@ -1,4 +1,4 @@
-//! Which path leads where.
+//! The routes of the server.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,21 +15,20 @@ use crate::assets;
 use crate::error::{ApiError, Code};
 use crate::guard::{Guard, guard};
 use crate::handlers::{
-    attributes, decode, export, generate, map, mix, model, similar, styles, tunes, way, windows,
+    attributes, decode, export, generate, map, mix, model, path, similar, styles, tunes, windows,
 };
-use crate::openapi::{Description, with_failures};
+use crate::openapi::{Description, with_errors};
 
-/// The interface and the page of a server at a port of loopback.
+/// The API and the page, for a server on a loopback port.
 pub fn router(studio: Studio, port: u16) -> Router {
-    let (interface, description) = OpenApiRouter::with_openapi(Description::openapi())
-        .nest("/api/v1", interface())
+    let (api, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/api/v1", api())
         .split_for_parts();
-    let description = with_failures(description).to_pretty_json();
+    let description = with_errors(description).to_pretty_json();
     let description = description.map(Bytes::from).map_err(|error| ApiError::internal(&error));
     let describe =
         async move || description.map(|text| ([(header::CONTENT_TYPE, "application/json")], text));
-    interface
-        .route("/api/v1/openapi.json", axum::routing::get(describe))
+    api.route("/api/v1/openapi.json", axum::routing::get(describe))
         .fallback(assets::page)
         .method_not_allowed_fallback(assets::not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
@@ -37,7 +36,7 @@ pub fn router(studio: Studio, port: u16) -> Router {
         .with_state(studio)
 }
 
-fn interface() -> OpenApiRouter<Studio> {
+fn api() -> OpenApiRouter<Studio> {
     OpenApiRouter::new()
         .routes(routes!(model::model))
         .routes(routes!(map::map))
@@ -46,8 +45,8 @@ fn interface() -> OpenApiRouter<Studio> {
         .routes(routes!(decode::decode))
         .routes(routes!(decode::encode))
         .routes(routes!(generate::generate))
-        .routes(routes!(way::path))
-        .routes(routes!(way::grid))
+        .routes(routes!(path::path))
+        .routes(routes!(path::grid))
         .routes(routes!(mix::mix))
         .routes(routes!(similar::similar))
         .routes(routes!(attributes::attributes))
@@ -60,8 +59,8 @@ fn interface() -> OpenApiRouter<Studio> {
         .routes(routes!(export::wav))
 }
 
-/// The answer where a handler made a mistake.
+/// The response if a handler panics.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    let message = "the server made a mistake here; its log says which";
+    let message = "internal error; see the log of the server";
     ApiError::new(Code::Internal, message).into_response()
 }

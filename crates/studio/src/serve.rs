@@ -1,4 +1,4 @@
-//! Connections: a bounded number of them, the longest idle ones closed where more come.
+//! Connections: their number is limited, and the longest idle ones are closed if more arrive.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -20,17 +20,18 @@ use tower::ServiceExt;
 use crate::studio::{Studio, StudioError};
 use crate::{limits, router};
 
-/// Threads that move bytes; work has its own.
+/// Threads for I/O; work has separate threads.
 const N_THREADS: usize = 2;
-/// How long answers that are being sent may take when the server stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
-/// After an error to accept, such as too many open files.
+/// Time to finish sending responses when the server stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause after a failed accept, for example because too many files are open.
 const PAUSE: Duration = Duration::from_millis(50);
-/// What a connection gets that there is no place for.
-const NO_PLACE: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// The response to a connection beyond the limit.
+const SERVICE_UNAVAILABLE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
+      Connection: close\r\n\r\n";
 
-/// Tells a server to stop; clones tell the same one.
+/// A handle that stops a server; clones stop the same one.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Sender<bool>);
 
@@ -41,30 +42,31 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// For one server.
+    /// Creates a handle for one server.
     pub fn new() -> Self {
         Self(watch::Sender::new(false))
     }
 
-    /// Stops the server: answers that are being made are sent, within two seconds.
+    /// Stops the server; responses in progress are completed within two seconds.
     pub fn now(&self) {
         self.0.send_replace(true);
     }
 
-    async fn asked(&self) {
-        // The sender is held here, so that this can't fail.
-        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
+    async fn requested(&self) {
+        // `self` holds the sender, so this can't fail.
+        let _ = self.0.subscribe().wait_for(|requested| *requested).await;
     }
 }
 
-/// Serves a studio at a listener of loopback until told to stop.
+/// Serves a studio on a loopback listener until it is told to stop.
 ///
 /// # Errors
-/// [`StudioError::Serve`]: where the listener is not on loopback, or can't be used.
+/// [`StudioError::Serve`] if the listener is not on loopback, or can't be used.
 pub fn run(listener: TcpListener, studio: Studio, shutdown: &Shutdown) -> Result<(), StudioError> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
-        let message = format!("{address} can be reached from elsewhere; only loopback is allowed");
+        let message =
+            format!("{address} is reachable from other machines; only loopback is allowed");
         return Err(std::io::Error::other(message).into());
     }
     listener.set_nonblocking(true)?;
@@ -83,84 +85,84 @@ pub fn run(listener: TcpListener, studio: Studio, shutdown: &Shutdown) -> Result
     })
 }
 
-/// The connections that there are.
+/// The open connections.
 #[derive(Debug, Default)]
-struct Connections(Mutex<Held>);
+struct Connections(Mutex<ConnectionList>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct ConnectionList {
     next: u64,
     all: BTreeMap<u64, Connection>,
 }
 
 #[derive(Debug)]
 struct Connection {
-    /// Since when it waits for a request; none while one is answered.
+    /// Since when it has been waiting for a request; `None` while a request is being answered.
     idle_since: Option<Instant>,
-    line: Arc<Line>,
+    state: Arc<ConnectionState>,
 }
 
-/// What a connection shares with the list of them.
+/// State that a connection shares with the list.
 #[derive(Debug, Default)]
-struct Line {
+struct ConnectionState {
     close: Notify,
-    /// Whether it ever had a request.
+    /// Whether it ever received a request.
     used: AtomicBool,
 }
 
 impl Connections {
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn list(&self) -> MutexGuard<'_, ConnectionList> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for another connection: if there is none, that of the one that has idled longest, which is closed. None
+    /// Registers a connection, closing the longest idle one if the limit is reached. Returns `None`
     /// if all are busy.
-    fn enter(&self) -> Option<(u64, Arc<Line>)> {
-        let mut held = self.held();
-        if held.all.len() >= limits::CONNECTIONS {
-            let idle = held.all.iter().filter_map(|(id, c)| Some((c.idle_since?, *id)));
+    fn enter(&self) -> Option<(u64, Arc<ConnectionState>)> {
+        let mut list = self.list();
+        if list.all.len() >= limits::CONNECTIONS {
+            let idle = list.all.iter().filter_map(|(id, c)| Some((c.idle_since?, *id)));
             let (_, oldest) = idle.min()?;
-            let closed = held.all.remove(&oldest)?;
-            closed.line.close.notify_one();
+            let closed = list.all.remove(&oldest)?;
+            closed.state.close.notify_one();
         }
-        let (id, line) = (held.next, Arc::<Line>::default());
-        held.next += 1;
-        let connection = Connection { idle_since: Some(Instant::now()), line: Arc::clone(&line) };
-        held.all.insert(id, connection);
-        Some((id, line))
+        let (id, state) = (list.next, Arc::<ConnectionState>::default());
+        list.next += 1;
+        let connection = Connection { idle_since: Some(Instant::now()), state: Arc::clone(&state) };
+        list.all.insert(id, connection);
+        Some((id, state))
     }
 
     fn set_idle(&self, id: u64, idle_since: Option<Instant>) {
-        if let Some(connection) = self.held().all.get_mut(&id) {
+        if let Some(connection) = self.list().all.get_mut(&id) {
             connection.idle_since = idle_since;
         }
     }
 
     fn leave(&self, id: u64) {
-        self.held().all.remove(&id);
+        self.list().all.remove(&id);
     }
 
     fn close_all(&self) {
-        self.held().all.values().for_each(|connection| connection.line.close.notify_one());
+        self.list().all.values().for_each(|connection| connection.state.close.notify_one());
     }
 }
 
 async fn accept(listener: &tokio::net::TcpListener, app: Router, shutdown: &Shutdown) {
     let connections = Arc::new(Connections::default());
-    let mut asked = pin!(shutdown.asked());
+    let mut stop = pin!(shutdown.requested());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut asked => break,
+            () = &mut stop => break,
         };
         match accepted {
             Ok((stream, _)) => match connections.enter() {
-                Some((id, line)) => {
-                    let held = Arc::clone(&connections);
-                    tokio::spawn(connection(stream, app.clone(), held, id, line));
+                Some((id, state)) => {
+                    let connections = Arc::clone(&connections);
+                    tokio::spawn(connection(stream, app.clone(), connections, id, state));
                 }
-                // If it can't be written at once it is not written.
-                None => drop(stream.try_write(NO_PLACE)),
+                // Dropped if it can't be written immediately.
+                None => drop(stream.try_write(SERVICE_UNAVAILABLE)),
             },
             Err(error) => {
                 tracing::warn!("can't accept a connection: {error}");
@@ -169,8 +171,8 @@ async fn accept(listener: &tokio::net::TcpListener, app: Router, shutdown: &Shut
         }
     }
     connections.close_all();
-    let until = Instant::now() + LAST_ANSWERS;
-    while !connections.held().all.is_empty() && Instant::now() < until {
+    let until = Instant::now() + SHUTDOWN_TIMEOUT;
+    while !connections.list().all.is_empty() && Instant::now() < until {
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -181,18 +183,18 @@ async fn connection(
     app: Router,
     connections: Arc<Connections>,
     id: u64,
-    line: Arc<Line>,
+    state: Arc<ConnectionState>,
 ) {
-    // Answers are written whole; waiting for more to send only delays them.
+    // Responses are written in one piece, so waiting for more data only delays them.
     let _ = stream.set_nodelay(true);
-    let (held, own) = (Arc::clone(&connections), Arc::clone(&line));
+    let (list, shared) = (Arc::clone(&connections), Arc::clone(&state));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        own.used.store(true, Ordering::Relaxed);
-        held.set_idle(id, None);
-        let (app, held) = (app.clone(), Arc::clone(&held));
+        shared.used.store(true, Ordering::Relaxed);
+        list.set_idle(id, None);
+        let (app, list) = (app.clone(), Arc::clone(&list));
         async move {
             let answer = app.oneshot(request.map(Body::new)).await;
-            held.set_idle(id, Some(Instant::now()));
+            list.set_idle(id, Some(Instant::now()));
             answer
         }
     });
@@ -203,19 +205,19 @@ async fn connection(
             .max_buf_size(limits::HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service)
     );
-    let asked_to_close = tokio::select! {
+    let is_closing = tokio::select! {
         result = &mut serving => {
             if let Err(error) = result {
                 tracing::debug!("a connection ended: {error}");
             }
             false
         }
-        () = line.close.notified() => true,
+        () = state.close.notified() => true,
     };
-    // One that never asked anything has no answer on its way.
-    if asked_to_close && line.used.load(Ordering::Relaxed) {
+    // A connection that never received a request has no pending response.
+    if is_closing && state.used.load(Ordering::Relaxed) {
         serving.as_mut().graceful_shutdown();
-        let _ = tokio::time::timeout(LAST_ANSWERS, serving).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, serving).await;
     }
     connections.leave(id);
 }
@@ -229,12 +231,12 @@ mod tests {
         let connections = Connections::default();
         let all: Vec<u64> =
             (0..limits::CONNECTIONS).map(|_| connections.enter().unwrap().0).collect();
-        // The first is busy: the second goes.
+        // The first one is busy, so the second one is closed.
         connections.set_idle(all[0], None);
         let (newest, _) = connections.enter().unwrap();
-        let held = || connections.held().all.keys().copied().collect::<Vec<u64>>();
-        assert!(held().contains(&all[0]) && !held().contains(&all[1]) && held().contains(&newest));
-        for id in held() {
+        let ids = || connections.list().all.keys().copied().collect::<Vec<u64>>();
+        assert!(ids().contains(&all[0]) && !ids().contains(&all[1]) && ids().contains(&newest));
+        for id in ids() {
             connections.set_idle(id, None);
         }
         assert!(connections.enter().is_none(), "all are busy");

@@ -1,4 +1,4 @@
-//! Where the points of the map come from: real music with its latents.
+//! The music behind the map points: real windows with their latents.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,12 +13,12 @@ use controlgen::style::Reference;
 use controlgen::table::{LatentRow, WindowRow, read_latents, read_windows};
 use musicvae::Windows;
 
-/// The most points: more can't be told apart on a screen.
+/// Maximum number of points; more can't be distinguished on a screen.
 pub const MAX_POINTS: usize = 100_000;
-/// Windows encoded at once.
+/// Windows encoded per batch.
 const PER_CHUNK: usize = 1 << 12;
 
-/// A window of the map.
+/// A window on the map.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SourceRow {
     pub(crate) file: Arc<str>,
@@ -34,7 +34,7 @@ pub struct Source {
     pub(crate) mu: Vec<f32>,
 }
 
-/// Names of files, each kept once.
+/// Interned file names.
 #[derive(Default)]
 struct Names(BTreeMap<String, Arc<str>>);
 
@@ -50,8 +50,8 @@ impl Names {
 }
 
 impl Source {
-    /// The windows that the model folder keeps.
-    pub fn of_reference(reference: &Reference) -> Self {
+    /// Uses the reference windows of the model folder.
+    pub fn from_reference(reference: &Reference) -> Self {
         let mut names = Names::default();
         let mut source = Self::default();
         for row in &reference.rows {
@@ -65,12 +65,12 @@ impl Source {
         source
     }
 
-    /// Windows of a corpus folder, of more than [`MAX_POINTS`] some from all over it: with the latents of a folder of
-    /// `controlgen encode`, or encoded here.
+    /// Uses the windows of a corpus folder, evenly subsampled to [`MAX_POINTS`], with the latents
+    /// in a folder written by `controlgen encode`, or encoded here.
     ///
     /// # Errors
-    /// Where a table can't be read, or is of another kind or model.
-    pub fn of_corpus(
+    /// If a table can't be read, or belongs to another kind or model.
+    pub fn from_corpus(
         model: &Model,
         corpus: &Path,
         latents: Option<&Path>,
@@ -106,7 +106,7 @@ impl Source {
         }
     }
 
-    /// Windows that have a latent, with it.
+    /// Joins windows with their latents; windows without a latent are dropped.
     fn joined(windows: Vec<(u64, SourceRow)>, latents: Vec<LatentRow>) -> Self {
         let known: BTreeMap<u64, Vec<f32>> =
             latents.into_iter().map(|row| (row.window_id, row.mu)).collect();
@@ -135,7 +135,7 @@ impl Source {
         Self { rows, mu }
     }
 
-    /// Windows on the map.
+    /// Number of windows on the map.
     pub fn n_windows(&self) -> usize {
         self.rows.len()
     }

@@ -1,4 +1,4 @@
-//! [`Studio`]: all that requests share.
+//! [`Studio`]: the state shared by all requests.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -15,41 +15,41 @@ use crate::assets::Assets;
 use crate::catalog::Catalog;
 use crate::error::ApiError;
 use crate::limits;
-use crate::map::Plane;
+use crate::map::Projection2d;
 use crate::music::{self, Voice};
-use crate::neighbours::Neighbours;
+use crate::neighbors::Neighbors;
 use crate::source::Source;
-use crate::types::{Anchor, Drawing, Note, Piece, Window};
-use crate::work::{Lane, Stop};
+use crate::types::{Anchor, Note, Piece, SamplingOptions, Window};
+use crate::work::{CancelToken, WorkerPool};
 
-/// Windows decoded between two looks at whether anyone still waits.
+/// Windows decoded between two checks for cancellation.
 const WINDOWS_PER_BATCH: usize = 64;
-/// Short jobs that may wait, and long ones.
-const QUICK_WAITING: usize = 48;
-const HEAVY_WAITING: usize = 4;
+/// Maximum number of short jobs, and of long jobs, that wait.
+const MAX_QUICK_WAITING: usize = 48;
+const MAX_HEAVY_WAITING: usize = 4;
 
-/// A model with its styles and its map, for as many requests at once as come.
+/// A model with its styles and its map, shared by concurrent requests.
 #[derive(Clone)]
 pub struct Studio(Arc<Inner>);
 
-/// What a studio is made of beside a model and its styles.
+/// Options of a studio.
 #[derive(Clone, Debug, Default)]
 pub struct StudioOptions {
-    /// What the model is called on the page.
+    /// Display name of the model.
     pub name: String,
-    /// Serve the page from this folder, read anew for each request, instead of from the program: for those who write
-    /// the page.
+    /// Serve the page from this folder, read again for each request, instead of from the program;
+    /// for development of the page.
     pub page: Option<PathBuf>,
 }
 
-/// Why there is no studio.
+/// Why a studio can't be created or run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StudioError {
     /// A file of the model can't be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// The index of copies can't be used.
+    /// The copy index can't be used.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// The attributes can't be used.
@@ -58,38 +58,38 @@ pub enum StudioError {
     /// The chords of real windows can't be read.
     #[error(transparent)]
     Generate(#[from] GenerateError),
-    /// There is nothing to show.
-    #[error("there is no window for the map; give a corpus with some, `--corpus FOLDER`")]
+    /// There are no windows to show.
+    #[error("there are no windows for the map; give a corpus that has some, `--corpus FOLDER`")]
     NoWindows,
-    /// No threads.
-    #[error("can't start threads to work on")]
+    /// Threads can't be started.
+    #[error("can't start worker threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     /// The server can't run.
-    #[error("can't serve")]
+    #[error("the server can't run")]
     Serve(#[from] std::io::Error),
 }
 
-/// What requests share.
+/// The state shared by requests.
 #[doc(hidden)]
 pub struct Inner {
     pub(crate) name: String,
     pub(crate) model: Model,
     pub(crate) voices: Vec<Voice>,
-    /// The model's own windows: examples of its styles.
+    /// The reference windows of the model: examples of its styles.
     pub(crate) reference: Reference,
-    /// The map's windows.
+    /// The windows of the map.
     pub(crate) source: Source,
     pub(crate) index: Option<CopyIndex>,
     pub(crate) attributes: Option<AttributeVectors>,
-    pub(crate) neighbours: Neighbours,
-    pub(crate) quick: Lane,
-    pub(crate) heavy: Lane,
-    /// Changes of styles, one after the other.
-    changes: Lane,
+    pub(crate) neighbors: Neighbors,
+    pub(crate) quick: WorkerPool,
+    pub(crate) heavy: WorkerPool,
+    /// Changes of styles, one at a time.
+    changes: WorkerPool,
     controls: Controls,
     assets: Assets,
     catalog: RwLock<Arc<Catalog>>,
-    principal: OnceLock<Plane>,
+    principal: OnceLock<Projection2d>,
 }
 
 impl std::ops::Deref for Studio {
@@ -107,11 +107,11 @@ impl std::fmt::Debug for Studio {
 }
 
 impl Studio {
-    /// A studio of a model and its styles. The map shows `source`, or, without one, the windows that the model folder
-    /// keeps.
+    /// Creates a studio for a model and its styles. The map shows `source` or, by default, the
+    /// reference windows of the model folder.
     ///
     /// # Errors
-    /// [`StudioError`]: where a file of the model can't be read, or there is nothing to show.
+    /// [`StudioError`] if a file of the model can't be read, or there is nothing to show.
     pub fn new(
         model: Model,
         styles: Styles,
@@ -119,7 +119,7 @@ impl Studio {
         options: StudioOptions,
     ) -> Result<Self, StudioError> {
         let reference = Reference::load(&model)?;
-        let source = source.unwrap_or_else(|| Source::of_reference(&reference));
+        let source = source.unwrap_or_else(|| Source::from_reference(&reference));
         if source.rows.is_empty() {
             return Err(StudioError::NoWindows);
         }
@@ -138,10 +138,10 @@ impl Studio {
             source,
             index,
             attributes,
-            neighbours: Neighbours::default(),
-            quick: Lane::new("quick", n_threads.max(2), QUICK_WAITING)?,
-            heavy: Lane::new("heavy", 2, HEAVY_WAITING)?,
-            changes: Lane::new("changes", 1, HEAVY_WAITING)?,
+            neighbors: Neighbors::default(),
+            quick: WorkerPool::new("quick", n_threads.max(2), MAX_QUICK_WAITING)?,
+            heavy: WorkerPool::new("heavy", 2, MAX_HEAVY_WAITING)?,
+            changes: WorkerPool::new("changes", 1, MAX_HEAVY_WAITING)?,
             assets: options.page.map_or(Assets::Inside, Assets::Folder),
             catalog: RwLock::new(Arc::new(Catalog::new(styles, Arc::default()))),
             principal: OnceLock::new(),
@@ -149,38 +149,39 @@ impl Studio {
         })))
     }
 
-    /// Windows on the map.
+    /// Number of windows on the map.
     pub fn n_windows(&self) -> usize {
         self.source.n_windows()
     }
 
-    /// Where the page is.
+    /// Where the page is read from.
     pub(crate) fn assets(&self) -> &Assets {
         &self.assets
     }
 
-    /// The styles as they are now.
+    /// The current styles.
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the styles, one change at a time: `change` works on a copy, which takes their place if it succeeds. It
-    /// answers also with the names of added styles that are new or another's now.
+    /// Changes the styles, one change at a time: `change` works on a copy, which replaces the
+    /// current styles if it succeeds. It also returns the names of added styles that are new or
+    /// were redefined.
     ///
     /// # Errors
-    /// Those of `change`, and nothing is changed here then; those of [`Lane::run`].
+    /// Those of `change`, in which case nothing is changed, and those of [`WorkerPool::run`].
     pub(crate) async fn change_styles<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Self, &mut Styles, &Stop) -> Result<(T, Vec<String>), ApiError>
+        change: impl FnOnce(&Self, &mut Styles, &CancelToken) -> Result<(T, Vec<String>), ApiError>
         + Send
         + 'static,
     ) -> Result<(T, Arc<Catalog>), ApiError> {
         let studio = self.clone();
-        let changed = self.changes.run(move |stop| {
-            // Nothing else changes them meanwhile: this lane does one thing at a time.
+        let changed = self.changes.run(move |cancel| {
+            // This pool runs one job at a time, so nothing else changes the styles meanwhile.
             let before = studio.catalog();
             let mut styles = before.styles.clone();
-            let (answer, names) = change(&studio, &mut styles, stop)?;
+            let (answer, names) = change(&studio, &mut styles, cancel)?;
             let after = Arc::new(before.changed(styles, &names));
             *studio.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
             Ok((answer, after))
@@ -188,55 +189,55 @@ impl Studio {
         changed.await
     }
 
-    /// Computes what the first map needs, before anyone asks.
+    /// Computes what the first map needs ahead of time.
     pub(crate) fn warm_up(&self) {
         let studio = self.clone();
         self.heavy.begin(move || {
             studio.principal();
-            studio.catalog().of_points(&studio.model, &studio.source.mu);
+            studio.catalog().point_styles(&studio.model, &studio.source.mu);
         });
     }
 
-    /// The plane of the map's principal components.
-    pub(crate) fn principal(&self) -> &Plane {
-        once(&self.principal, || {
+    /// The PCA projection of the map.
+    pub(crate) fn principal(&self) -> &Projection2d {
+        get_or_compute(&self.principal, || {
             let rows: Vec<f64> = self.active_rows().into_iter().map(f64::from).collect();
-            Plane::principal(&rows, self.active().len())
+            Projection2d::principal(&rows, self.active().len())
         })
     }
 
-    /// Active dimensions of the map's windows, `[n, D]`.
+    /// The active dimensions of the windows on the map, `[n, D]`.
     pub(crate) fn active_rows(&self) -> Vec<f32> {
         let rows = self.source.mu.chunks_exact(self.model.z_size().max(1));
         rows.flat_map(|row| self.active().iter().map(|d| row[*d])).collect()
     }
 
-    /// Dimensions that carry something.
+    /// The dimensions that carry information.
     pub(crate) fn active(&self) -> &[usize] {
         &self.model.config().active_dimensions
     }
 
-    /// Controls of new windows, numbered from 0; empty for a model without.
+    /// Controls for new windows, numbered from 0; empty if the model has none.
     pub(crate) fn control(&self, n: usize, seed: u64) -> Vec<u16> {
         self.controls.of(0, n, seed)
     }
 
-    /// Decodes latents `[n, Z]` under controls, until nobody waits any more.
+    /// Decodes latents `[n, Z]` with controls, until canceled.
     ///
     /// # Errors
-    /// If so.
+    /// If canceled.
     pub(crate) fn decode(
         &self,
         decoding: Decoding,
         z: &[f32],
         control: &[u16],
-        stop: &Stop,
+        cancel: &CancelToken,
     ) -> Result<Vec<Vec<u16>>, ApiError> {
         let z_size = self.model.z_size();
         let n_steps = self.model.config().musicvae.n_steps;
         let mut windows = Vec::with_capacity(z.len() / z_size.max(1));
         for (batch, z) in z.chunks(WINDOWS_PER_BATCH * z_size).enumerate() {
-            stop.check()?;
+            cancel.check()?;
             let first = batch * WINDOWS_PER_BATCH;
             let n = z.len() / z_size;
             let control = control.get(first * n_steps..(first + n) * n_steps).unwrap_or_default();
@@ -245,12 +246,12 @@ impl Studio {
         Ok(windows)
     }
 
-    /// What sounds in windows one after the other.
+    /// The notes of consecutive windows.
     pub(crate) fn notes(&self, windows: &[Vec<u16>]) -> Vec<Note> {
         music::notes(self.model.kind(), &self.voices, windows.iter().map(Vec::as_slice))
     }
 
-    /// Windows with their places `[n, Z]`.
+    /// Builds windows from tokens and latents `[n, Z]`.
     pub(crate) fn windows(
         &self,
         catalog: &Catalog,
@@ -258,18 +259,19 @@ impl Studio {
         z: &[f32],
     ) -> Vec<Window> {
         let memberships = catalog.memberships(&self.model, z);
-        let places = z.chunks_exact(self.model.z_size().max(1));
-        let made = tokens.into_iter().zip(places).zip(memberships);
-        made.map(|((tokens, z), memberships)| Window {
-            notes: self.notes(std::slice::from_ref(&tokens)),
-            tokens,
-            z: z.to_vec(),
-            memberships,
-        })
-        .collect()
+        let latents = z.chunks_exact(self.model.z_size().max(1));
+        let parts = tokens.into_iter().zip(latents).zip(memberships);
+        parts
+            .map(|((tokens, z), memberships)| Window {
+                notes: self.notes(std::slice::from_ref(&tokens)),
+                tokens,
+                z: z.to_vec(),
+                memberships,
+            })
+            .collect()
     }
 
-    /// A piece of windows with their places `[n, Z]`.
+    /// Builds a piece from windows with latents `[n, Z]`.
     pub(crate) fn piece(
         &self,
         catalog: &Catalog,
@@ -290,8 +292,12 @@ impl Studio {
         }
     }
 
-    /// The middle of a style, in all dimensions.
-    pub(crate) fn middle(&self, catalog: &Catalog, style: &Style) -> Result<Vec<f32>, ApiError> {
+    /// The mean of a style, on all dimensions.
+    pub(crate) fn style_mean(
+        &self,
+        catalog: &Catalog,
+        style: &Style,
+    ) -> Result<Vec<f32>, ApiError> {
         let mut z = vec![0.0; self.model.z_size()];
         let moments = catalog.styles.distribution(style).moments()?;
         for (dimension, value) in self.active().iter().zip(moments.mean()) {
@@ -300,11 +306,11 @@ impl Studio {
         Ok(z)
     }
 
-    /// The latents that an anchor stands for, `[n, Z]`: one, or of a tune one for each of its windows.
+    /// Resolves an anchor to latents `[n, Z]`: one, or one per window of a tune.
     pub(crate) fn latents(&self, catalog: &Catalog, anchor: &Anchor) -> Result<Vec<f32>, ApiError> {
         match anchor {
             Anchor::Z(z) => self.checked_latents(std::slice::from_ref(z)),
-            Anchor::Style(name) => self.middle(catalog, catalog.styles.find(name)?),
+            Anchor::Style(name) => self.style_mean(catalog, catalog.styles.find(name)?),
             Anchor::Tokens(windows) => {
                 self.check_windows(windows)?;
                 Ok(controlgen::generate::encode(&self.model, windows))
@@ -312,7 +318,7 @@ impl Studio {
         }
     }
 
-    /// One latent that an anchor stands for: of a tune that of its first window.
+    /// Resolves an anchor to one latent; for a tune, that of its first window.
     pub(crate) fn latent(&self, catalog: &Catalog, anchor: &Anchor) -> Result<Vec<f32>, ApiError> {
         let first = match anchor {
             Anchor::Tokens(windows) => Anchor::Tokens(windows.iter().take(1).cloned().collect()),
@@ -321,33 +327,33 @@ impl Studio {
         self.latents(catalog, &first)
     }
 
-    /// Rows of latents, checked, one after the other.
+    /// Validates and concatenates rows of latents.
     pub(crate) fn checked_latents(&self, rows: &[Vec<f32>]) -> Result<Vec<f32>, ApiError> {
         check_n_windows(rows.len())?;
         let z_size = self.model.z_size();
         if let Some(row) = rows.iter().find(|row| row.len() != z_size) {
-            let message = format!("a latent of {} numbers; the model's have {z_size}", row.len());
+            let message = format!("a latent must have {z_size} numbers, not {}", row.len());
             return Err(ApiError::invalid(message));
         }
         let values = rows.concat();
         let limit = limits::MAX_LATENT;
         match values.iter().find(|v| !(-limit..=limit).contains(*v)) {
             Some(found) => {
-                let message = format!("a latent with {found}; -{limit} to {limit} is allowed");
+                let message = format!("latents must be within -{limit} to {limit}, not {found}");
                 Err(ApiError::invalid(message))
             }
             None => Ok(values),
         }
     }
 
-    /// That windows are the model's, and not too many.
+    /// Checks that windows fit the model, and that there are not too many.
     pub(crate) fn check_windows(&self, windows: &[Vec<u16>]) -> Result<(), ApiError> {
         check_n_windows(windows.len())?;
         let layout = self.model.config().musicvae.window();
         for window in windows {
             if window.len() != layout.n_tokens() {
-                let (found, wanted) = (window.len(), layout.n_tokens());
-                let message = format!("a window of {found} tokens; the model's have {wanted}");
+                let (found, expected) = (window.len(), layout.n_tokens());
+                let message = format!("a window must have {expected} tokens, not {found}");
                 return Err(ApiError::invalid(message));
             }
             musicvae::Windows::new(window, &layout)
@@ -356,17 +362,18 @@ impl Studio {
         Ok(())
     }
 
-    /// Where the model is.
+    /// The folder of the model.
     pub(crate) fn model_folder(&self) -> &Path {
         self.model.folder()
     }
 }
 
-/// What a cell holds, made if it is empty.
+/// Returns the value of a cell, computing it if it is empty.
 ///
-/// Unlike [`OnceLock::get_or_init`] it does not wait for another thread that makes the same, but makes it, too: a thread
-/// of a pool that waits for its part of one job does another one meanwhile, which may be the one that it would wait for.
-pub(crate) fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+/// Unlike [`OnceLock::get_or_init`], it does not wait for another thread that computes the same
+/// value, but computes it too. While a thread of a pool waits for its part of one job, it may run
+/// another job, which may be the very one it would wait for.
+pub(crate) fn get_or_compute<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if let Some(known) = cell.get() {
         return known;
     }
@@ -374,24 +381,24 @@ pub(crate) fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     cell.get_or_init(|| made)
 }
 
-/// That there are windows, and not too many.
+/// Checks that there are windows, and not too many.
 pub(crate) fn check_n_windows(n: usize) -> Result<(), ApiError> {
     if (1..=limits::N_WINDOWS).contains(&n) {
         return Ok(());
     }
-    let message = format!("{n} windows; 1 to {} are allowed at once", limits::N_WINDOWS);
+    let message = format!("the number of windows must be 1 to {}, not {n}", limits::N_WINDOWS);
     Err(ApiError::invalid(message))
 }
 
-impl Drawing {
-    /// As the library takes it.
+impl SamplingOptions {
+    /// Converts to the options of the library.
     ///
     /// # Errors
-    /// For a temperature or a seed out of range.
+    /// If the temperature or the seed is out of range.
     pub(crate) fn decoding(self) -> Result<Decoding, ApiError> {
         let Self { temperature, seed } = self;
         if seed > limits::MAX_SEED {
-            let message = format!("the seed is {seed}; 0 to {} are allowed", limits::MAX_SEED);
+            let message = format!("the seed must be 0 to {}, not {seed}", limits::MAX_SEED);
             return Err(ApiError::invalid(message));
         }
         Ok(Decoding { temperature, seed }.check()?)

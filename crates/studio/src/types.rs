@@ -1,4 +1,4 @@
-//! What requests and answers have in common: notes, windows, pieces, places in latent space.
+//! Types shared by requests and responses: notes, windows, pieces, anchors in latent space.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,68 +10,70 @@ pub(crate) struct Note {
     pub(crate) start: u32,
     /// The step after its last one.
     pub(crate) end: u32,
-    /// MIDI number; of drums, the General MIDI percussion key.
+    /// MIDI pitch; for drums, the General MIDI percussion key.
     #[schema(minimum = 0, maximum = 127)]
     pub(crate) pitch: u8,
-    /// Which part plays it, from 0; see `voices` of `GET /model`.
+    /// The part that plays it, from 0; see `voices` of `GET /model`.
     #[serde(default)]
     pub(crate) voice: u32,
 }
 
-/// A window: what the model reads and writes at once.
+/// A window: the unit that the model reads and writes.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Window {
-    /// One token a step, track after track.
+    /// One token per step, track by track.
     pub(crate) tokens: Vec<u16>,
-    /// Its place in latent space.
+    /// Its latent.
     pub(crate) z: Vec<f32>,
-    /// What sounds; the first step is 0.
+    /// Its notes; the first step is 0.
     pub(crate) notes: Vec<Note>,
-    /// How surely `z` belongs to each style, 0 to 1, in the order of `GET /styles`.
+    /// The probability that `z` belongs to each style, 0 to 1, in the order of `GET /styles`.
     pub(crate) memberships: Vec<f64>,
 }
 
-/// Music of one window or of several, one after the other.
+/// Music of one or more consecutive windows.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Piece {
-    /// What it is called.
+    /// Its title.
     pub(crate) title: String,
-    /// Its length.
+    /// Its length in steps.
     pub(crate) n_steps: usize,
-    /// Its tempo, in quarter notes a minute.
+    /// Its tempo, in quarter notes per minute.
     pub(crate) qpm: f64,
-    /// What sounds; a note may go on from window to window.
+    /// Its notes; a note may extend over several windows.
     pub(crate) notes: Vec<Note>,
-    /// What it is made of.
+    /// Its windows.
     pub(crate) windows: Vec<Window>,
-    /// The seed that made it; none for music that was not drawn.
+    /// The random seed; `null` for music that was not generated.
     #[schema(required)]
     pub(crate) seed: Option<u64>,
-    /// The temperature it was drawn at; none for the likeliest notes.
+    /// The sampling temperature; `null` for the most likely notes.
     #[schema(required)]
     pub(crate) temperature: Option<f32>,
-    /// How surely it belongs to the style asked for, encoded again, mean over its windows.
+    /// The probability, after encoding it again, that it belongs to the requested style; the mean
+    /// over its windows.
     #[schema(required)]
     pub(crate) membership: Option<f64>,
-    /// Its longest match with the training music; none where nothing matches or there is nothing to look in.
+    /// Its longest match with the training music; `null` if nothing matches or there is no copy
+    /// index.
     #[schema(required)]
     pub(crate) copy: Option<Copied>,
 }
 
-/// A stretch that stands in the training music, too, in any key.
+/// A passage that also occurs in the training music, in any key.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Copied {
-    /// Its share of the notes of the part that it is in, 0 to 1.
+    /// Its fraction of the notes of the part that contains it, 0 to 1.
     pub(crate) share: f64,
-    /// Its notes.
+    /// Number of notes.
     pub(crate) n_notes: usize,
-    /// Where the training music has it.
+    /// The file of the training music.
     pub(crate) file: String,
-    /// The bar there, from 1.
+    /// The bar in that file, from 1.
     pub(crate) bar: u32,
 }
 
-/// Where real music comes from.
+/// The source of real music.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Place {
     /// The file, relative to the corpus.
@@ -80,25 +82,26 @@ pub(crate) struct Place {
     pub(crate) bar: u32,
 }
 
-/// A place in latent space.
+/// A point in latent space, given in one of several ways.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Anchor {
-    /// The place itself.
+    /// The latent itself.
     Z(Vec<f32>),
-    /// The middle of a style.
+    /// The mean of a style.
     Style(String),
-    /// Where windows are encoded to: of several the first, but for `POST /similar`, which varies all.
+    /// The latent of encoded windows: the first window, or all windows for `POST /similar`.
     Tokens(Vec<Vec<u16>>),
 }
 
-/// How latents become notes.
+/// How notes are sampled from latents.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-pub(crate) struct Drawing {
-    /// Above 0 and up to 10: lower is more careful, 1 is as learnt; none for the likeliest notes.
+pub(crate) struct SamplingOptions {
+    /// From above 0 to 10: lower is more conservative, 1 follows the model; `null` for the most
+    /// likely notes.
     #[serde(default)]
     pub(crate) temperature: Option<f32>,
-    /// The seed of every draw, up to 2^53 - 1.
+    /// The random seed, at most 2^53 - 1.
     #[serde(default)]
     pub(crate) seed: u64,
 }

@@ -1,8 +1,9 @@
-//! Two lanes of work: what a hand waits for, and what takes long. Neither waits for the other.
+//! Two worker pools, for interactive and for long jobs. Neither waits for the other.
 //!
-//! Each has threads of its own, so that the pieces of a long job never stand before a short one; the system
-//! shares the processors between them. A thread that waits for its part of a job may do another job of its lane
-//! meanwhile, so that jobs must not wait for each other: nothing is computed in parallel with a lock held.
+//! Each pool has separate threads, so that parts of a long job never delay a short one; the system
+//! shares the processors between them. A thread that waits for its part of a job may run another
+//! job of its pool meanwhile, so jobs must not wait for each other: nothing is computed in parallel
+//! while a lock is held.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,99 +14,101 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{ApiError, Code};
 
-/// Tells work that nobody waits for it any more. Loops look at it between batches.
+/// Signals that nobody waits for a job any more. Loops check it between batches.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct CancelToken(Arc<AtomicBool>);
 
-impl Stop {
-    pub(crate) fn is_set(&self) -> bool {
+impl CancelToken {
+    pub(crate) fn is_canceled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Leaves work that nobody waits for.
+    /// Aborts a job that nobody waits for.
     ///
     /// # Errors
-    /// If so; nobody reads it.
+    /// If canceled; nobody reads the error.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
-        if self.is_set() {
-            return Err(ApiError::new(Code::Timeout, "nobody waits for this any more"));
+        if self.is_canceled() {
+            return Err(ApiError::new(Code::Timeout, "the request was canceled"));
         }
         Ok(())
     }
 }
 
-/// Sets a [`Stop`] when the request that waits is dropped.
-struct StopOnDrop(Stop);
+/// Sets a [`CancelToken`] when the waiting request is dropped.
+struct CancelOnDrop(CancelToken);
 
-impl Drop for StopOnDrop {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Threads for one kind of work, with a bound on what runs and on what waits.
+/// Threads for one kind of job, with limits on running and on waiting jobs.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    pool: ThreadPool,
-    /// What runs.
+pub(crate) struct WorkerPool {
+    threads: ThreadPool,
+    /// Limits running jobs.
     running: Arc<Semaphore>,
-    /// What runs and what waits.
+    /// Limits running and waiting jobs together.
     places: Arc<Semaphore>,
 }
 
-impl Lane {
-    /// A lane that runs `n_running` jobs at once and lets as many as `n_waiting` wait.
+impl WorkerPool {
+    /// Creates a pool that runs `n_running` jobs at once and lets up to `n_waiting` wait.
     pub(crate) fn new(
         name: &'static str,
         n_running: usize,
         n_waiting: usize,
     ) -> Result<Self, ThreadPoolBuildError> {
-        let pool = ThreadPoolBuilder::new()
+        let threads = ThreadPoolBuilder::new()
             .thread_name(move |number| format!("{name}-{number}"))
-            // A panic in a detached task must not end the program; `run` turns those of jobs into answers.
-            .panic_handler(|_| tracing::error!("a task of the studio panicked"))
+            // A panic in a detached task must not end the program; `run` turns panics of jobs into
+            // error responses.
+            .panic_handler(|_| tracing::error!("a background task of the studio panicked"))
             .build()?;
         Ok(Self {
-            pool,
+            threads,
             running: Arc::new(Semaphore::new(n_running)),
             places: Arc::new(Semaphore::new(n_running + n_waiting)),
         })
     }
 
-    /// Does some work that nobody waits for.
+    /// Starts a job that nobody waits for.
     pub(crate) fn begin(&self, work: impl FnOnce() + Send + 'static) {
-        self.pool.spawn(work);
+        self.threads.spawn(work);
     }
 
-    /// Does some work on the lane's threads. If the answer is no longer waited for, the work is told to stop, or never
-    /// begins.
+    /// Runs a job on the threads of the pool. If the response is no longer awaited, the job is
+    /// canceled or never started.
     ///
     /// # Errors
-    /// [`Code::Busy`] if too much waits already; [`Code::Internal`] if the work panics; and the work's own.
+    /// [`Code::Busy`] if too many jobs are waiting, [`Code::Internal`] if the job panics, and the
+    /// errors of the job.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Stop) -> Result<T, ApiError> + Send + 'static,
+        work: impl FnOnce(&CancelToken) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Err(ApiError::busy());
         };
-        let stop = Stop::default();
-        let _on_drop = StopOnDrop(stop.clone());
+        let cancel = CancelToken::default();
+        let _on_drop = CancelOnDrop(cancel.clone());
         let Ok(turn) = Arc::clone(&self.running).acquire_owned().await else {
             return Err(ApiError::busy());
         };
         let (answer, answered) = oneshot::channel();
-        self.pool.spawn(move || {
+        self.threads.spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| {
-                stop.check()?;
-                work(&stop)
+                cancel.check()?;
+                work(&cancel)
             }));
             drop((turn, place));
             let result = result.unwrap_or_else(|_| {
-                let message = "the server made a mistake here; its log says which";
+                let message = "internal error; see the log of the server";
                 Err(ApiError::new(Code::Internal, message))
             });
-            // Nobody may wait any more.
+            // The request may have been dropped.
             let _ = answer.send(result);
         });
         answered.await.unwrap_or_else(|_| Err(ApiError::busy()))
@@ -127,10 +130,10 @@ mod tests {
         let (began, begin) = mpsc::channel();
         let (ended, end) = mpsc::channel();
         runtime().block_on(async {
-            let lane = Lane::new("test", 1, 1).unwrap();
-            let work = lane.run(move |stop| {
+            let pool = WorkerPool::new("test", 1, 1).unwrap();
+            let work = pool.run(move |cancel| {
                 began.send(()).unwrap();
-                while !stop.is_set() {
+                while !cancel.is_canceled() {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 ended.send(()).unwrap();
@@ -140,17 +143,17 @@ mod tests {
             assert!(dropped.is_err());
             begin.recv_timeout(Duration::from_secs(10)).unwrap();
             end.recv_timeout(Duration::from_secs(10)).unwrap();
-            // The lane is free again.
-            assert_eq!(lane.run(|_| Ok(7)).await, Ok(7));
+            // The pool is free again.
+            assert_eq!(pool.run(|_| Ok(7)).await, Ok(7));
         });
     }
 
     #[test]
-    fn a_full_lane_says_busy_and_a_panic_is_an_answer() {
+    fn a_full_pool_is_busy_and_a_panic_is_an_answer() {
         runtime().block_on(async {
-            let lane = Arc::new(Lane::new("test", 1, 0).unwrap());
+            let pool = Arc::new(WorkerPool::new("test", 1, 0).unwrap());
             let (release, released) = mpsc::channel::<()>();
-            let busy = Arc::clone(&lane);
+            let busy = Arc::clone(&pool);
             let (began, begin) = oneshot::channel();
             let first = tokio::spawn(async move {
                 let work = busy.run(move |_| {
@@ -161,10 +164,10 @@ mod tests {
                 work.await
             });
             begin.await.unwrap();
-            assert_eq!(lane.run(|_| Ok(2)).await, Err(ApiError::busy()));
+            assert_eq!(pool.run(|_| Ok(2)).await, Err(ApiError::busy()));
             drop(release);
             assert_eq!(first.await.unwrap(), Ok(1));
-            let panicked = lane.run(|_| -> Result<(), ApiError> { panic!("a test's") }).await;
+            let panicked = pool.run(|_| -> Result<(), ApiError> { panic!("part of a test") }).await;
             assert_eq!(panicked.unwrap_err().code, Code::Internal);
         });
     }

@@ -1,15 +1,16 @@
 // @ts-check
-// Requests to the studio's server: the server's own words for errors, and a watch on whether it is there at all.
+// Requests to the studio's server. Errors carry the message of the server, and clients are notified
+// when the server disappears or returns.
 
 /** @typedef {import("./types.js").Piece} Piece */
 /** @typedef {import("./types.js").Window} Window */
 
-/** Milliseconds between two looks whether the server is back. */
-const KNOCK = 2000;
-/** How often a request is sent again that a busy server refused. */
-const PATIENCE = 4;
+/** Milliseconds between two checks whether the server is back. */
+const POLL_INTERVAL = 2000;
+/** How often a request is sent if the server is busy. */
+const MAX_ATTEMPTS = 4;
 
-/** What the server said about a request that it refused. */
+/** An error response of the server. */
 export class ApiError extends Error {
   /**
    * @param {string} message
@@ -25,17 +26,17 @@ export class ApiError extends Error {
 }
 
 /**
- * Whether a request ended because somebody no longer wanted it.
+ * Whether a request ended because it was aborted.
  * @param {unknown} error
  */
 export function isAbort(error) {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-/** A seed of the kind that the server takes: any that JavaScript holds exactly. */
+/** Returns a random seed that the server accepts and JavaScript represents exactly. */
 export function newSeed() {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2));
-  // Six figures can be told on the telephone; a draw rarely meets another.
+  // Six digits are easy to pass on, and rarely collide.
   return (high * 2 ** 20 + (low >>> 12)) % 1_000_000;
 }
 
@@ -54,7 +55,7 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** The interface's client. Events: `gone` and `back`, as the server goes and comes. */
+/** Client of the API. Events: `gone` and `back`, when the server disappears and returns. */
 export class Api extends EventTarget {
   #isGone = false;
 
@@ -74,17 +75,18 @@ export class Api extends EventTarget {
    * @returns {Promise<Response>}
    */
   async send(path, init = {}) {
-    for (let trial = 1; ; trial++) {
+    for (let attempt = 1; ; attempt++) {
       let response;
       try {
         response = await fetch(this.base + path, init);
       } catch (error) {
-        if (!isAbort(error)) this.#lose();
-        throw isAbort(error) ? error : new ApiError("The studio's server does not answer.", "gone", 0);
+        if (isAbort(error)) throw error;
+        this.#markGone();
+        throw new ApiError("The studio's server does not answer.", "gone", 0);
       }
-      this.#find();
+      this.#markBack();
       if (response.ok) return response;
-      if (response.status === 503 && trial < PATIENCE) {
+      if (response.status === 503 && attempt < MAX_ATTEMPTS) {
         const seconds = Number(response.headers.get("retry-after")) || 0.3;
         await pause(Math.min(5, seconds) * 1000, init.signal ?? undefined);
         continue;
@@ -134,26 +136,26 @@ export class Api extends EventTarget {
     return (await this.send(path, json("POST", body))).blob();
   }
 
-  #lose() {
+  #markGone() {
     if (this.#isGone) return;
     this.#isGone = true;
     this.dispatchEvent(new Event("gone"));
-    this.#knock();
+    this.#pollUntilBack();
   }
 
-  #find() {
+  #markBack() {
     if (!this.#isGone) return;
     this.#isGone = false;
     this.dispatchEvent(new Event("back"));
   }
 
-  async #knock() {
+  async #pollUntilBack() {
     while (this.#isGone) {
-      await pause(KNOCK);
+      await pause(POLL_INTERVAL);
       try {
-        if ((await fetch(`${this.base}/model`)).ok) this.#find();
+        if ((await fetch(`${this.base}/model`)).ok) this.#markBack();
       } catch {
-        // Not yet.
+        // Not back yet.
       }
     }
   }
@@ -166,7 +168,12 @@ export class Api extends EventTarget {
  * @returns {RequestInit}
  */
 function json(method, body, signal) {
-  return { method, body: JSON.stringify(body), headers: { "content-type": "application/json" }, signal };
+  return {
+    method,
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json" },
+    signal,
+  };
 }
 
 /** @param {Response} response */
@@ -175,59 +182,66 @@ async function errorOf(response) {
     const { error } = await response.json();
     return new ApiError(String(error.message), String(error.code), response.status);
   } catch {
-    return new ApiError(`The server answered ${response.status} ${response.statusText}.`, "unknown", response.status);
+    return new ApiError(
+      `The server answered ${response.status} ${response.statusText}.`,
+      "unknown",
+      response.status,
+    );
   }
 }
 
-/** One request in flight; of what is wished meanwhile, only the newest is sent when that one is over. */
-export class Latest {
+/**
+ * Keeps one request in flight. Of the inputs that arrive meanwhile, only the newest is sent when it
+ * completes.
+ */
+export class LatestRequest {
   /** @type {AbortController | null} */
-  #flight = null;
+  #controller = null;
   /** @type {unknown} */
-  #waiting = undefined;
-  #since = 0;
+  #pending = undefined;
+  #startedAt = 0;
   #work;
-  #failed;
+  #onError;
 
   /**
    * @param {(input: any, signal: AbortSignal) => Promise<void>} work
-   * @param {(error: unknown) => void} failed
+   * @param {(error: unknown) => void} onError
    */
-  constructor(work, failed) {
+  constructor(work, onError) {
     this.#work = work;
-    this.#failed = failed;
+    this.#onError = onError;
   }
 
   /** @param {unknown} input */
-  want(input) {
-    if (!this.#flight) {
-      this.#fly(input);
+  send(input) {
+    if (!this.#controller) {
+      this.#run(input);
       return;
     }
-    this.#waiting = input;
-    // An answer that is long overdue is of no use beside a newer wish.
-    if (performance.now() - this.#since > 1500) this.#flight.abort();
+    this.#pending = input;
+    // A long overdue response is useless once there is a newer input.
+    if (performance.now() - this.#startedAt > 1500) this.#controller.abort();
   }
 
-  /** Gives up what is in flight and what waits. */
+  /** Cancels the request in flight and any pending input. */
   cancel() {
-    this.#waiting = undefined;
-    this.#flight?.abort();
+    this.#pending = undefined;
+    this.#controller?.abort();
   }
 
   /** @param {unknown} input */
-  async #fly(input) {
-    const flight = new AbortController();
-    this.#flight = flight;
-    this.#since = performance.now();
+  async #run(input) {
+    const controller = new AbortController();
+    this.#controller = controller;
+    this.#startedAt = performance.now();
     try {
-      await this.#work(input, flight.signal);
+      await this.#work(input, controller.signal);
     } catch (error) {
-      if (!isAbort(error)) this.#failed(error);
+      if (!isAbort(error)) this.#onError(error);
     }
-    this.#flight = null;
-    const next = this.#waiting;
-    this.#waiting = undefined;
-    if (next !== undefined) this.#fly(next);
+    this.#controller = null;
+    const next = this.#pending;
+    this.#pending = undefined;
+    if (next !== undefined) this.#run(next);
   }
 }

@@ -1,18 +1,21 @@
 // @ts-check
-// What every part of the page shares: the server, what was made, what plays, and words for the person.
+// State and operations shared by all parts of the page: the server, the history, the player, and
+// messages.
 
 import { ApiError, isAbort } from "./api.js";
-import { meanMemberships, ofWindows, takeOf } from "./state/notes.js";
+import { meanMemberships, notesOfWindows, takeOf } from "./state/notes.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Piece} Piece */
 /** @typedef {import("./types.js").Window} Window */
 /** @typedef {import("./types.js").Style} Style */
 
-/** The page's middle. Events: `say` (a sentence for all), `error` (what went wrong). */
+/** The center of the page. Events: `announce` (a short message), `error` (an error message). */
 export class App extends EventTarget {
-  /** The tempo that the person set; pieces come in their own without it.
-   * @type {number | null} */
+  /**
+   * The tempo set by the user; `null` to use the tempo of each piece.
+   * @type {number | null}
+   */
   qpm = null;
 
   /**
@@ -30,27 +33,27 @@ export class App extends EventTarget {
   }
 
   /**
-   * Tells the person something, without a stir.
+   * Shows a short, unobtrusive message.
    * @param {string} text
    */
-  say(text) {
-    this.dispatchEvent(new CustomEvent("say", { detail: text }));
+  announce(text) {
+    this.dispatchEvent(new CustomEvent("announce", { detail: text }));
   }
 
   /**
-   * Tells what went wrong.
+   * Reports an error.
    * @param {unknown} error
    */
   fail(error) {
     if (isAbort(error)) return;
-    // Where the server is gone, a banner says so already.
+    // If the server is gone, a banner already says so.
     if (error instanceof ApiError && error.code === "gone") return;
     const text = error instanceof Error ? error.message : String(error);
     this.dispatchEvent(new CustomEvent("error", { detail: text }));
   }
 
   /**
-   * Does something that may fail, and tells if it did.
+   * Runs something that may fail, and reports the error if it does.
    * @template T
    * @param {() => Promise<T>} work
    * @returns {Promise<T | undefined>}
@@ -65,7 +68,7 @@ export class App extends EventTarget {
   }
 
   /**
-   * A button that is busy while its work is done.
+   * Marks a button as busy while its work runs.
    * @param {HTMLButtonElement} button
    * @param {() => Promise<unknown>} work
    */
@@ -88,7 +91,7 @@ export class App extends EventTarget {
   }
 
   /**
-   * Windows, one after the other, as a take.
+   * Makes a take from consecutive windows.
    * @param {Window[]} windows
    * @param {string} how
    * @param {string} title
@@ -101,7 +104,7 @@ export class App extends EventTarget {
         title,
         n_steps: windows.length * steps,
         qpm: this.model.qpm,
-        notes: ofWindows(windows, steps),
+        notes: notesOfWindows(windows, steps),
         windows,
         seed,
         temperature: seed === null ? null : this.session.temperature,
@@ -113,7 +116,7 @@ export class App extends EventTarget {
   }
 
   /**
-   * Chooses a take and plays it from its start.
+   * Selects a take and plays it from the start.
    * @param {Take} take
    */
   async play(take) {
@@ -123,7 +126,7 @@ export class App extends EventTarget {
   }
 
   /**
-   * Chooses a take; it takes over in time from what plays, or begins.
+   * Selects a take; if something is playing, the take replaces it in time with the beat.
    * @param {Take} take
    */
   async swap(take) {
@@ -135,7 +138,7 @@ export class App extends EventTarget {
   async startOrStop() {
     if (this.player.isPlaying) this.player.stop();
     else if (this.history.current) await this.play(this.history.current);
-    else this.say("Nothing to play yet: click a point on the map, or generate something.");
+    else this.announce("Nothing to play yet. Click a point on the map, or generate something.");
   }
 
   /** @param {number} index */
@@ -144,11 +147,11 @@ export class App extends EventTarget {
   }
 
   /**
-   * The styles that something belongs to, most first: those above a few hundredths.
+   * The styles to which windows belong, most probable first, without those below 2 %.
    * @param {{ memberships: number[] }[]} windows
    * @returns {{ style: Style, share: number }[]}
    */
-  belongs(windows) {
+  stylesOf(windows) {
     return meanMemberships(windows)
       .map((share, index) => ({ style: this.session.styles[index], share }))
       .filter(({ style, share }) => style && share >= 0.02)
@@ -156,12 +159,12 @@ export class App extends EventTarget {
   }
 
   /**
-   * Where something belongs, in words.
+   * The styles to which windows belong, in words.
    * @param {{ memberships: number[] }[]} windows
-   * @param {number} [n] styles at most
+   * @param {number} [n] maximum number of styles
    */
-  belongsText(windows, n = 3) {
-    return this.belongs(windows)
+  stylesText(windows, n = 3) {
+    return this.stylesOf(windows)
       .slice(0, n)
       .map(({ style, share }) => `${Math.round(100 * share)} % ${style.name}`)
       .join(" · ");

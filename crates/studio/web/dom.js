@@ -1,24 +1,24 @@
 // @ts-check
-// Makes and finds elements.
+// Creates and finds elements.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element that the page has.
+ * Returns an element that must exist on the page.
  * @template {Element} T
  * @param {string} selector
  * @param {new (...args: any[]) => T} type
  * @param {ParentNode} [within]
  * @returns {T}
  */
-export function the(selector, type, within = document) {
+export function requireElement(selector, type, within = document) {
   const element = within.querySelector(selector);
   if (!(element instanceof type)) throw new Error(`the page has no ${selector}`);
   return element;
 }
 
 /**
- * Makes an element. Functions named `on…` become listeners, `class` the class, booleans come and go as attributes.
+ * Creates an element. Functions named `on…` become listeners; booleans add or remove an attribute.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, unknown>} [attributes]
@@ -42,7 +42,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
- * One of the icons in the page, `<symbol id="i-…">`.
+ * Creates an icon from a `<symbol id="i-…">` of the page.
  * @param {string} name
  */
 export function icon(name) {
@@ -56,14 +56,18 @@ export function icon(name) {
 }
 
 /**
- * A button of an icon and a name for it.
+ * Creates a button that shows an icon.
  * @param {string} name of the icon
  * @param {string} label
  * @param {(event: MouseEvent) => void} onclick
  * @param {Record<string, unknown>} [attributes]
  */
 export function iconButton(name, label, onclick, attributes = {}) {
-  return el("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick, ...attributes }, icon(name));
+  return el(
+    "button",
+    { type: "button", class: "quiet", "aria-label": label, title: label, onclick, ...attributes },
+    icon(name),
+  );
 }
 
 /**
@@ -75,7 +79,8 @@ export function fill(parent, ...children) {
 }
 
 /**
- * A canvas's context at the screen's resolution, cleared; sizes are in CSS pixels from then on.
+ * Returns the context of a canvas at the resolution of the screen, cleared and scaled to CSS
+ * pixels.
  * @param {HTMLCanvasElement} canvas
  */
 export function canvasOf(canvas) {
@@ -95,7 +100,7 @@ export function canvasOf(canvas) {
 }
 
 /**
- * Hands a file to the person.
+ * Downloads a file.
  * @param {Blob} blob
  * @param {string} name
  */
@@ -109,7 +114,7 @@ export function save(blob, name) {
 }
 
 /**
- * A title as the name of a file.
+ * Converts a title to a file name.
  * @param {string} title
  */
 export function fileName(title) {

@@ -1,9 +1,9 @@
 // @ts-check
-// Starts the page: asks for the model, then brings map, tools, roll and sound to life.
+// Starts the page: loads the model, then sets up the map, the panels, the piano roll and the sound.
 
 import { Api } from "./api.js";
 import { App } from "./app.js";
-import { the } from "./dom.js";
+import { requireElement } from "./dom.js";
 import { startMapBar } from "./map/bar.js";
 import { MapView } from "./map/map.js";
 import { CornersPanel } from "./panels/corners.js";
@@ -14,7 +14,7 @@ import { StylesPanel } from "./panels/styles.js";
 import { Editor } from "./roll/editor.js";
 import { Player } from "./sound/player.js";
 import { History } from "./state/history.js";
-import { startKeeping } from "./state/keep.js";
+import { startAutosave } from "./state/autosave.js";
 import { Session } from "./state/session.js";
 import { startHelp } from "./ui/help.js";
 import { startKeys, undo } from "./ui/keys.js";
@@ -24,12 +24,12 @@ import { isDark, onTheme, setDark, startTheme } from "./ui/theme.js";
 import { startToasts } from "./ui/toasts.js";
 import { startTransport } from "./ui/transport.js";
 
-/** Milliseconds between two tries to reach the server at the start. */
+/** Milliseconds between two attempts to reach the server at startup. */
 const RETRY = 1500;
 
 /** @param {Api} api */
 async function modelOf(api) {
-  const gone = the("#gone", HTMLElement);
+  const gone = requireElement("#gone", HTMLElement);
   for (;;) {
     try {
       const model = await api.get("/model");
@@ -46,17 +46,24 @@ async function modelOf(api) {
 /** @param {App} app */
 function startTop(app) {
   const { history, model } = app;
-  the("#model-name", HTMLElement).textContent = `${model.name} · ${model.n_windows.toLocaleString("en")} windows`;
-  const [back, again] = [the("#undo", HTMLButtonElement), the("#redo", HTMLButtonElement)];
-  back.addEventListener("click", () => undo(app, false));
-  again.addEventListener("click", () => undo(app, true));
+  const nWindows = model.n_windows.toLocaleString("en");
+  const name = requireElement("#model-name", HTMLElement);
+  name.textContent = `${model.name} · ${nWindows} windows`;
+  const [undoButton, redoButton] = [
+    requireElement("#undo", HTMLButtonElement),
+    requireElement("#redo", HTMLButtonElement),
+  ];
+  undoButton.addEventListener("click", () => undo(app, false));
+  redoButton.addEventListener("click", () => undo(app, true));
   history.addEventListener("change", () => {
-    back.disabled = history.undoable === null;
-    again.disabled = history.redoable === null;
-    back.title = history.undoable ? `Undo ${history.undoable} (Ctrl+Z)` : "Undo (Ctrl+Z)";
-    again.title = history.redoable ? `Redo ${history.redoable} (Ctrl+Shift+Z)` : "Redo (Ctrl+Shift+Z)";
+    undoButton.disabled = history.undoable === null;
+    redoButton.disabled = history.redoable === null;
+    undoButton.title = history.undoable ? `Undo ${history.undoable} (Ctrl+Z)` : "Undo (Ctrl+Z)";
+    redoButton.title = history.redoable
+      ? `Redo ${history.redoable} (Ctrl+Shift+Z)`
+      : "Redo (Ctrl+Shift+Z)";
   });
-  const theme = the("#theme", HTMLButtonElement);
+  const theme = requireElement("#theme", HTMLButtonElement);
   theme.addEventListener("click", () => setDark(!isDark()));
   const mark = () => theme.setAttribute("aria-pressed", String(isDark()));
   onTheme(mark);
@@ -79,21 +86,29 @@ async function start() {
   const map = new MapView(app);
   const editor = new Editor(app);
   const make = new MakePanel(app, map.puck);
-  const panels = [make, new CornersPanel(app), new MixPanel(app), new StylesPanel(app, map), new HistoryPanel(app)];
+  const panels = [
+    make,
+    new CornersPanel(app),
+    new MixPanel(app),
+    new StylesPanel(app, map),
+    new HistoryPanel(app),
+  ];
   const tabs = new Tabs(panels);
   startTransport(app, editor);
   startRibbon(app);
   startMapBar(app, map);
   startTop(app);
   startKeys(app, { map, tabs, make, help: startHelp() });
-  startKeeping(history, model);
-  // A file dropped beside its place must not replace the page.
-  for (const event of ["dragover", "drop"]) document.addEventListener(event, (event) => event.preventDefault());
-  // For tests, and for the curious.
+  startAutosave(history, model);
+  // Dropping a file outside a drop zone must not replace the page.
+  for (const event of ["dragover", "drop"]) {
+    document.addEventListener(event, (event) => event.preventDefault());
+  }
+  // For tests and debugging.
   Object.assign(document, { studio: { app, map, editor, tabs } });
-  // Where there are styles to tell apart, the plane that does so shows the most.
+  // With two or more styles, the projection that separates them shows the most.
   await app.attempt(() => session.loadMap(session.visible.length > 1 ? "lda" : "pca"));
-  app.say("Click a point to hear it. Drag the puck to play what lies between.");
+  app.announce("Click a point to hear it. Drag the puck to hear the music in between.");
   document.body.classList.add("ready");
 }
 

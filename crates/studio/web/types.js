@@ -1,9 +1,9 @@
 // @ts-check
-// Types of the studio's interface (../API.md) and of what the page holds itself.
+// Types of the studio's API (../API.md) and of the page.
 
 /**
  * @typedef {object} Note
- * @property {number} pitch 0 to 127; of drums, the General MIDI percussion key
+ * @property {number} pitch 0 to 127; for drums, the General MIDI percussion key
  * @property {number} start step
  * @property {number} end step
  * @property {number} voice 0 is the melody
@@ -13,7 +13,7 @@
  * @typedef {object} Window
  * @property {number[]} tokens
  * @property {number[]} z
- * @property {Note[]} notes beginning at step 0
+ * @property {Note[]} notes starting at step 0
  * @property {number[]} memberships in the order of the styles, each 0 to 1
  */
 
@@ -62,8 +62,8 @@
  * @property {number} steps_per_bar
  * @property {number} pitch_min
  * @property {number} pitch_max
- * @property {boolean} drums whether any voice is
- * @property {Voice[]} voices its parts; a piece of more voices, such as a tune with its mix, has them again
+ * @property {boolean} drums whether any voice is a drum part
+ * @property {Voice[]} voices its parts; a piece with more voices, for example a mix, repeats them
  * @property {number} qpm
  * @property {number} n_windows
  * @property {number} n_styles
@@ -74,7 +74,7 @@
 
 /**
  * @typedef {object} Style
- * @property {number} index place in `memberships`
+ * @property {number} index index in `memberships`
  * @property {string} name
  * @property {string} color
  * @property {number} weight
@@ -97,7 +97,9 @@
  * @property {{ file: string, sentence?: string, n_windows?: number }[] | null} used
  */
 
-/** @typedef {{ style: number, x: number, y: number, axes: [number, number], angle: number }} Ellipse */
+/**
+ * @typedef {{ style: number, x: number, y: number, axes: [number, number], angle: number }} Ellipse
+ */
 
 /**
  * @typedef {object} MapData
@@ -124,11 +126,11 @@
 /** @typedef {{ original: Piece, mixed: Piece, together: Piece, consonance: number | null }} Mix */
 
 /**
- * A piece as the page holds it: what was made, how, and what became of it.
+ * A piece on the page: the music, how it was made, and its state.
  * @typedef {object} Take
  * @property {string} id
  * @property {string} title
- * @property {string} how what made it, as people say it
+ * @property {string} how how it was made, in words
  * @property {number} made milliseconds since 1970
  * @property {number} n_steps
  * @property {number} qpm

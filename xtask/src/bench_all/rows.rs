@@ -1,30 +1,30 @@
-//! The figures of each benchmark as rows of one table.
+//! The results of each benchmark as rows of one table.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Area;
 
-/// One figure.
+/// One result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) area: String,
-    /// What was done, on what.
+    /// The task and its input.
     pub(super) work: String,
     pub(super) unit: String,
-    /// Whether more is better.
+    /// Whether larger values are better.
     pub(super) more_is_better: bool,
     pub(super) threads: Option<u64>,
     pub(super) ours: f64,
     pub(super) peer: Option<f64>,
     pub(super) peer_name: Option<String>,
-    /// Times as good as the peer.
+    /// Our result relative to the reference: above 1 is better.
     pub(super) ratio: Option<f64>,
     pub(super) goal: Option<f64>,
 }
 
 impl Row {
-    /// A figure that has no peer, of which less is better.
+    /// A result without a reference, for which smaller values are better.
     pub(super) fn alone(area: Area, work: String, unit: &str, ours: f64) -> Self {
         Self {
             area: area.name().to_owned(),
@@ -95,7 +95,7 @@ pub(super) fn corpus_rows(value: &Value) -> Vec<Row> {
     std::iter::once(rate).chain(peak).collect()
 }
 
-/// What each number of clients waits for a step, and the page's weight.
+/// The time per decoding step for each number of clients, and the size of the page.
 pub(super) fn studio_rows(value: &Value) -> Vec<Row> {
     let row = |work: String, unit: &str, ours: &Value| {
         ours.as_f64().map(|ours| Row::alone(Area::Studio, work, unit, ours))

@@ -1,4 +1,4 @@
-//! What a musician waits for, measured here itself.
+//! The time that a musician waits, measured directly.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use super::Area;
 use super::rows::Row;
 use crate::process;
 
-/// Turns; the median counts.
+/// Number of runs; the median is reported.
 const TURNS: usize = 9;
-/// Files that a style is added from.
+/// Number of files that a style is added from.
 const STYLE_FILES: usize = 5;
 
-/// What a musician waits for, from the start of the program to its end, with the model in it.
+/// Measures the program with its embedded model from start to end.
 pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
     let made = folder.join("made");
     let n_files = STYLE_FILES.to_string();
@@ -24,7 +24,7 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
     let synthesize = synthesize.iter().map(OsString::from).chain([made.clone().into()]);
     process::json(program, synthesize)?;
     let mut files: Vec<OsString> = Vec::new();
-    for entry in std::fs::read_dir(made.join("hymn")).context("no music was made")? {
+    for entry in std::fs::read_dir(made.join("hymn")).context("no music was written")? {
         files.push(entry.context("the folder can't be listed")?.path().into());
     }
     files.sort();
@@ -74,7 +74,7 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Runs a program whose answers nobody reads.
+/// Runs a program and discards its output.
 fn quietly(program: &PathBuf, words: &[OsString]) -> Result<()> {
     let output = Command::new(program).args(words).output();
     let output = output.with_context(|| format!("can't run {}", program.display()))?;

@@ -1,4 +1,4 @@
-//! As much of HTTP as is needed: one connection, answers whose length is told.
+//! A minimal HTTP client: one connection, and only responses with a content length.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,16 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// The longest that an answer may take.
+/// Timeout for a response.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A connection that stays open.
+/// A persistent connection.
 pub(super) struct Client {
     stream: BufReader<TcpStream>,
     address: SocketAddr,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -28,7 +28,7 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The code of an error.
+    /// The error code of the response.
     pub(super) fn code(&self) -> Option<String> {
         let json: Value = serde_json::from_slice(&self.body).ok()?;
         json["error"]["code"].as_str().map(str::to_owned)
@@ -46,20 +46,21 @@ impl Client {
     pub(super) fn get_json(&mut self, path: &str) -> Result<Value> {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
         let reply = self.send(head.as_bytes(), &[])?;
-        ensure!(reply.status == 200, "{path} was answered with {}: {}", reply.status, reply.text());
+        ensure!(reply.status == 200, "{path} returned status {}: {}", reply.status, reply.text());
         Ok(serde_json::from_slice(&reply.body)?)
     }
 
     pub(super) fn post(&mut self, path: &str, kind: &str, body: &[u8]) -> Result<Reply> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {kind}\r\n\
+             Content-Length: {}\r\n\r\n",
             self.address,
             body.len()
         );
         self.send(head.as_bytes(), body)
     }
 
-    /// Sends bytes as they are, and reads an answer even if they can't all be sent.
+    /// Sends raw bytes, and reads a response even if not all of them can be sent.
     pub(super) fn send(&mut self, head: &[u8], body: &[u8]) -> Result<Reply> {
         let stream = self.stream.get_mut();
         let sent = stream.write_all(&[head, body].concat());
@@ -72,12 +73,12 @@ impl Client {
         }
     }
 
-    /// Reads an answer.
+    /// Reads a response.
     pub(super) fn read(&mut self) -> Result<Reply> {
         let mut line = String::new();
         self.stream.read_line(&mut line).context("no answer")?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.with_context(|| format!("no answer but {line:?}"))?;
+        let status = status.with_context(|| format!("the response is not HTTP: {line:?}"))?;
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -89,7 +90,7 @@ impl Client {
             if let Some((name, value)) = line.split_once(':')
                 && name.eq_ignore_ascii_case("content-length")
             {
-                length = value.trim().parse().context("a length that is no number")?;
+                length = value.trim().parse().context("the content length is not a number")?;
             }
         }
         let mut body = vec![0; length];
@@ -97,7 +98,7 @@ impl Client {
         Ok(Reply { status, body })
     }
 
-    /// Whether the other side has closed the connection.
+    /// Whether the server has closed the connection.
     pub(super) fn is_closed(&mut self) -> bool {
         let stream = self.stream.get_mut();
         let _ = stream.set_read_timeout(Some(Duration::from_millis(1)));

@@ -1,4 +1,4 @@
-//! The program's studio, started and stopped.
+//! Starts and stops the program's studio.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// A running studio; it ends with this.
+/// A running studio; dropping it stops it.
 pub(super) struct Server {
     child: Child,
     told: Value,
     socket: SocketAddr,
-    /// Where its styles would be kept.
+    /// Keeps the folder of its styles until it is dropped.
     _styles: tempfile::TempDir,
 }
 
@@ -31,7 +31,7 @@ impl Server {
             .spawn()
             .with_context(|| format!("can't run {}", program.display()))?;
         let mut line = String::new();
-        let out = child.stdout.take().context("the program says nothing")?;
+        let out = child.stdout.take().context("the program has no standard output")?;
         BufReader::new(out).read_line(&mut line)?;
         let told: Value = serde_json::from_str(&line).context("the studio did not start")?;
         let port = told["port"].as_u64().and_then(|port| u16::try_from(port).ok());
@@ -51,12 +51,12 @@ impl Server {
         self.told["page_bytes"].as_f64().unwrap_or(f64::NAN)
     }
 
-    /// The memory it holds, where Linux tells; 0 elsewhere.
+    /// The memory it uses, on Linux; 0 on other systems.
     pub(super) fn memory_mib(&self) -> Result<f64> {
         let path = format!("/proc/{}/status", self.child.id());
         let Ok(status) = std::fs::read_to_string(path) else { return Ok(0.0) };
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let line = line.context("the studio has ended")?;
+        let line = line.context("the studio has exited")?;
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib / 1024.0)
     }
@@ -64,7 +64,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

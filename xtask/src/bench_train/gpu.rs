@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{BenchTrain, median};
 use crate::process::{self, answer};
 
-/// `cat-mel_2bar_big` at Magenta's batch; many runs, because a step takes milliseconds.
+/// `cat-mel_2bar_big` with Magenta's batch size; many runs, because a step takes milliseconds.
 const SIZES: [&str; 14] = [
     "--enc",
     "2048",
@@ -29,7 +29,7 @@ const SIZES: [&str; 14] = [
     "5",
 ];
 
-/// What is compared: name, key, what is wanted.
+/// The tasks: name, key, goal.
 const WORKS: [(&str, &str, f64); 2] = [
     ("train in bf16, sequences/s", "train_seq_per_s", 1.0),
     ("encode, sequences/s", "encode_seq_per_s", 1.0),
@@ -57,7 +57,9 @@ pub(super) fn run(args: &BenchTrain, script: &Path) -> Result<Vec<Value>> {
     for (name, key, goal) in WORKS {
         let (a, b) = (median(&own, key), median(&theirs, key));
         answer(&format!("{name:27}  {a:8.0}  {b:8.0}  {:5.2}  {goal}", a / b));
-        rows.push(json!({ "work": name, "device": DEVICE, "ours": a, "peer": b, "ratio": a / b, "goal": goal }));
+        rows.push(json!({
+            "work": name, "device": DEVICE, "ours": a, "peer": b, "ratio": a / b, "goal": goal
+        }));
     }
     let (a, b) = (median(&own, "gpu_mib"), median(&theirs, "gpu_mib"));
     let name = "memory of the GPU, MiB";
@@ -66,7 +68,7 @@ pub(super) fn run(args: &BenchTrain, script: &Path) -> Result<Vec<Value>> {
     Ok(rows)
 }
 
-/// A program's JSON line, with the most memory of the GPU in use while it ran.
+/// A program's JSON line, with the peak GPU memory in use while it ran.
 fn measured(command: &mut Command) -> Result<Value> {
     let mut child: Child = command
         .stdout(Stdio::piped())
@@ -87,12 +89,12 @@ fn measured(command: &mut Command) -> Result<Value> {
     }
     let text = String::from_utf8(output.stdout)?;
     let line = text.lines().last().context("it printed nothing")?;
-    let mut found: Value = serde_json::from_str(line).context("its last line is no JSON")?;
+    let mut found: Value = serde_json::from_str(line).context("its last line is not JSON")?;
     found["gpu_mib"] = most.into();
     Ok(found)
 }
 
-/// Memory in use on the first GPU, as its driver's tool says.
+/// Memory in use on the first GPU, according to its driver's tool.
 fn used_mib() -> Option<u64> {
     let output = Command::new("nvidia-smi")
         .args(["--query-gpu=memory.used", "--format=csv,noheader,nounits"])

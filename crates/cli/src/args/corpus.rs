@@ -27,8 +27,8 @@ pub(crate) enum CorpusCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CorpusBuildArgs {
-    /// Folders to search for .mid, .midi, .kar and .rmi files and for .zip, .tar, .tar.gz and .tgz
-    /// archives of them, or such files; archives are read in place
+    /// Folders to search for .mid, .midi, .kar and .rmi files, these with .gz too, and for .zip,
+    /// .tar, .tar.gz and .tgz archives of them, or such files; archives are read in place
     #[arg(required = true, value_name = "PATH")]
     pub(crate) roots: Vec<PathBuf>,
     /// The corpus folder to write; must not exist
@@ -97,7 +97,7 @@ pub(crate) struct LabelArgs {
 /// How files are grouped into pieces.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum GroupArg {
-    /// Files of the same name in any folder
+    /// Files of the same or a numbered name, where their music or folders bear it out
     Stem,
     /// Each file on its own
     File,

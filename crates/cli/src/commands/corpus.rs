@@ -92,6 +92,10 @@ fn lines(report: &CorpusReport) -> Vec<String> {
         pieces += &format!("; the largest has {n} files, `{name}`");
     }
     lines.push(pieces);
+    lines.extend(report.warnings().into_iter().map(|warning| format!("warning: {warning}")));
+    if report.n_others > 0 {
+        lines.push(format!("passed over: {}", report.unused.in_words().join(", ")));
+    }
     if report.n_files_repaired > 0 {
         let (files, repairs) = (report.n_files_repaired, report.n_repairs);
         lines.push(format!("{files} files were read with {repairs} repairs"));

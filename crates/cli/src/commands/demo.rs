@@ -37,7 +37,9 @@ const STEPS: usize = 7;
 /// What was made.
 #[derive(Serialize)]
 struct Demo {
+    #[serde(with = "controlgen::path_text")]
     folder: PathBuf,
+    #[serde(with = "controlgen::path_text::option")]
     page: Option<PathBuf>,
     styles: Vec<Shown>,
     /// Seconds of each part.

@@ -2,6 +2,7 @@
 
 use controlgen::import::{self, ImportRequest};
 use controlgen::model::Model;
+use controlgen::path_text;
 use serde_json::json;
 
 use super::Context;
@@ -40,19 +41,22 @@ pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> any
 pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
     import::export_torch(&model, &args.out)?;
-    context.output.result(&json!({ "file": args.out, "model_hash": model.hash() }), || {
-        vec![format!(
-            "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
-            args.out.display()
-        )]
-    })
+    context.output.result(
+        &json!({ "file": path_text::of(&args.out), "model_hash": model.hash() }),
+        || {
+            vec![format!(
+                "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
+                args.out.display()
+            )]
+        },
+    )
 }
 
 pub(super) fn halve(context: &Context, args: &HalveArgs) -> anyhow::Result<()> {
     let device = context.device()?;
     let model = Model::load(&args.model, &device)?;
     import::halve(&model, &args.out, &device)?;
-    context.output.result(&json!({ "model": args.out }), || {
+    context.output.result(&json!({ "model": path_text::of(&args.out) }), || {
         vec![format!(
             "model in {}; its styles come of `controlgen encode` and `fit`",
             args.out.display()

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::args::InspectArgs;
 use controlgen::kind::Kind;
+use controlgen::path_text;
 
 pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     let options = ReadOptions::from(args.mode);
@@ -28,7 +29,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
 fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<String>) {
     let failed = |error: String| {
         let lines = vec![format!("{}: {error}", file.display())];
-        (json!({ "file": file, "error": error }), lines)
+        (json!({ "file": path_text::of(file), "error": error }), lines)
     };
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
@@ -39,7 +40,7 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
         Err(error) => return failed(error.to_string()),
     };
     let mut value = json!(note_seq::summary(&read));
-    value["file"] = json!(file);
+    value["file"] = json!(path_text::of(file));
     let sequence = &read.sequence;
     let conversion = kind.windows(sequence);
     let tempos: Vec<String> = sequence.tempos.iter().map(|t| format!("{:.1}", t.qpm)).collect();

@@ -25,6 +25,7 @@ pub(super) fn completions(context: &Context, args: &CompletionsArgs) -> anyhow::
 
 #[derive(Serialize)]
 struct Pages {
+    #[serde(with = "controlgen::path_text")]
     folder: PathBuf,
     pages: Vec<String>,
 }

@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     let source = match &args.corpus {
         Some(corpus) => {
             let latents = args.latents.as_deref();
-            Some(Source::of_corpus(&model, corpus, latents, &context.stages)?)
+            Some(Source::from_corpus(&model, corpus, latents, &context.stages)?)
         }
         None => None,
     };
@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     }
     if !args.no_open {
         // A browser that can't be opened is no reason to stop: the address can be typed.
-        if let Err(error) = webbrowser::open(&serving.address) {
+        if let Err(error) = open::that_detached(&serving.address) {
             note(&format!("no browser could be opened ({error}); open the address yourself"));
         }
     }

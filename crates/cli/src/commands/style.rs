@@ -205,9 +205,9 @@ struct Pictures {
 #[derive(Serialize)]
 struct Shown<'a> {
     styles: Vec<&'a Style>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<&'a Path>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "controlgen::path_text::option", skip_serializing_if = "Option::is_none")]
+    picture: Option<PathBuf>,
+    #[serde(with = "controlgen::path_text::list", skip_serializing_if = "Vec::is_empty")]
     thumbnails: Vec<PathBuf>,
 }
 
@@ -243,12 +243,11 @@ fn show(
             thumbnails.push(path);
         }
     }
-    let shown = Shown { styles: chosen, picture: pictures.picture.as_deref(), thumbnails };
+    let shown = Shown { styles: chosen, picture: pictures.picture.clone(), thumbnails };
     context.output.result(&shown, || {
         let mut lines: Vec<String> =
             shown.styles.iter().flat_map(|s| card::lines(s, styles.added(&s.name))).collect();
-        let written =
-            shown.picture.into_iter().chain(shown.thumbnails.iter().map(PathBuf::as_path));
+        let written = shown.picture.iter().chain(&shown.thumbnails).map(PathBuf::as_path);
         lines.extend(written.map(|path| path.display().to_string()));
         lines
     })

@@ -25,6 +25,7 @@ pub(super) const STEPS_PER_BAR: usize = 16;
 /// One written piece.
 #[derive(Serialize)]
 pub(super) struct Written {
+    #[serde(with = "controlgen::path_text")]
     pub(super) file: PathBuf,
     /// The component it falls into after encoding it again.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Whether two runs gave the same: hashes of their rows in the order of their windows, and the mixtures.
+//! Compares the results of two runs: hashes of their rows, ordered by window, and the mixtures.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use anyhow::{Context, Result, ensure};
 use controlgen::table::{Split, WindowRow, read_latents, read_windows};
 use gmm::GaussianMixture;
 
-/// What a run left.
+/// Results of a run.
 pub(super) struct Results {
     pub(super) n_windows: usize,
-    /// Of all columns of all windows.
+    /// Hash of all columns of all windows.
     pub(super) windows: String,
-    /// Of all latents' bits.
+    /// Hash of the bits of all latents.
     pub(super) latents: String,
     mixture: GaussianMixture,
 }
@@ -24,7 +24,7 @@ impl Results {
             hashes.push((row.window_id, row.split, *hash.as_bytes()));
         })?;
         let n_windows = hashes.len();
-        let job = cluster::plan::Job::of(out)?;
+        let job = cluster::plan::Job::read_from(out)?;
         let mut latents: Vec<(u64, Split, [u8; 32])> = Vec::new();
         for row in read_latents(&out.join("latents"), job.z_size)?.rows {
             let bits: Vec<u32> =
@@ -33,13 +33,14 @@ impl Results {
             let hash = blake3::hash(format!("{rest:?}").as_bytes());
             latents.push((row.window_id, row.split, *hash.as_bytes()));
         }
-        ensure!(latents.len() == n_windows, "not every window has its latents");
+        ensure!(latents.len() == n_windows, "some windows have no latents");
         let text = std::fs::read_to_string(out.join("mixture.json"))?;
-        let mixture = serde_json::from_str(&text).context("no mixture")?;
+        let mixture = serde_json::from_str(&text).context("mixture.json is not a mixture")?;
         Ok(Self { n_windows, windows: digest(hashes), latents: digest(latents), mixture })
     }
 
-    /// The largest difference between two mixtures' parameters, relative to the larger of 1 and the value.
+    /// The largest difference between the parameters of two mixtures, relative to the larger of 1
+    /// and the value.
     pub(super) fn difference(&self, other: &Self) -> Result<f64> {
         let parameters = |mixture: &GaussianMixture| {
             let mut all = mixture.weights().to_vec();
@@ -50,7 +51,7 @@ impl Results {
             all
         };
         let (one, other) = (parameters(&self.mixture), parameters(&other.mixture));
-        ensure!(one.len() == other.len(), "mixtures of other shapes");
+        ensure!(one.len() == other.len(), "the mixtures have different shapes");
         Ok(one
             .iter()
             .zip(&other)

@@ -1,4 +1,4 @@
-//! EM over latents that are larger than what executors may hold.
+//! EM over latents that don't fit into the memory of the executors.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::processes::{Cluster, Driver};
 use super::{Answer, Bench};
-use crate::output::{print, say};
+use crate::output::{print, status};
 
-/// What executors may hold of rows.
+/// Memory that each executor may use for rows.
 const LIMIT_MIB: u64 = 64;
 
-/// Fits tables of `mebibytes` and of four times as many.
+/// Fits latents of `mebibytes` MiB and of four times that.
 pub(super) fn run(bench: &Bench<'_>, mebibytes: usize) -> Result<Value> {
     print(&format!(
         "| latents, MiB | fit, s | peak MiB, scheduler / executors of {LIMIT_MIB} MiB |"
@@ -26,19 +26,20 @@ pub(super) fn run(bench: &Bench<'_>, mebibytes: usize) -> Result<Value> {
         let name = format!("large-{mebibytes}");
         let (plan, out) = bench.plan(&name)?;
         prepare(&bench.work.join("local"), &out, mebibytes)?;
-        say(&format!("== latents of {mebibytes} MiB"));
+        status(&format!("== latents of {mebibytes} MiB"));
         let mut cluster =
             Cluster::start(&bench.work.join(format!("{name}-cluster")), Some(LIMIT_MIB))?;
         let (plan, url) = (plan.display().to_string(), cluster.url());
         let mut driver = Driver::start(&["run", &plan, "--scheduler", &url, "--json"])?;
         while driver.is_running()? {
             for line in driver.lines() {
-                say(&format!("   {line}"));
+                status(&format!("   {line}"));
             }
-            cluster.look()?;
+            cluster.sample()?;
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let answer: Answer = serde_json::from_str(&driver.finish()?).context("no answer")?;
+        let answer: Answer =
+            serde_json::from_str(&driver.finish()?).context("the driver printed no report")?;
         let seconds: f64 = answer.stages.iter().map(|stage| stage.seconds).sum();
         let peaks: Vec<f64> =
             cluster.peaks().into_iter().map(|bytes| bytes as f64 / f64::from(1 << 20)).collect();
@@ -50,10 +51,11 @@ pub(super) fn run(bench: &Bench<'_>, mebibytes: usize) -> Result<Value> {
     Ok(Value::from(figures))
 }
 
-/// Results with latents of a size, made by repeating those of others, each time moved a little.
+/// Creates a results folder whose latents have a given size, by repeating the latents of another
+/// run with a small shift each time.
 fn prepare(from: &Path, to: &Path, mebibytes: usize) -> Result<()> {
-    let mut job = cluster::plan::Job::of(from)?;
-    // Windows and latents are there: what is left to do is to fit.
+    let mut job = cluster::plan::Job::read_from(from)?;
+    // Windows and latents already exist, so only the fit is left to do.
     let corpus = to.join("corpus");
     std::fs::create_dir_all(&corpus)?;
     to.clone_into(&mut job.plan.out);

@@ -1,4 +1,4 @@
-//! Many MIDI files of few: transposed, and with some notes left out.
+//! Makes many MIDI files from a few, by transposing them and dropping some notes.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,15 @@ use anyhow::{Context, Result, ensure};
 use note_seq::Pitch;
 use note_seq::midi::{self, ReadOptions, WriteOptions};
 
-use crate::output::say;
+use crate::output::status;
 
-/// Larger files are no music, and would weigh too much when they are repeated.
+/// Larger files are rarely music, and repeating them would dominate the corpus.
 const MAX_BYTES: u64 = 1 << 20;
 const FILES_PER_FOLDER: usize = 1000;
-/// Of a hundred files one is damaged, and one is a copy of the one before.
+/// One file in a hundred is damaged, and one is a copy of its predecessor.
 const ODD: usize = 100;
 
-/// Makes `n_files` of those in `dirs`, unless they are there.
+/// Makes `n_files` files from those in `dirs`, unless they already exist.
 pub(super) fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()> {
     if folder.exists() {
         return Ok(());
@@ -23,15 +23,15 @@ pub(super) fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()
     for dir in dirs {
         find(dir, &mut bases)?;
     }
-    ensure!(!bases.is_empty(), "no MIDI file in {dirs:?}");
-    // Mixed, so that fewer files are made of the same kinds as more.
+    ensure!(!bases.is_empty(), "no MIDI files in {dirs:?}");
+    // Shuffled, so that a smaller corpus has the same mix of files as a larger one.
     bases.sort_by_key(|path| {
         let name = path.to_string_lossy().into_owned();
         (name.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte))), name)
     });
-    say(&format!("making {n_files} files of {}", bases.len()));
+    status(&format!("making {n_files} files from {}", bases.len()));
     let unfinished = folder.with_extension("unfinished");
-    let mut before = b"no music".to_vec();
+    let mut before = b"not music".to_vec();
     for index in 0..n_files {
         let path = &bases[index % bases.len()];
         let bytes = match index % ODD {
@@ -44,7 +44,7 @@ pub(super) fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()
         std::fs::write(inside.join(format!("{index}.mid")), &bytes)?;
         before = bytes;
     }
-    std::fs::rename(&unfinished, folder).context("can't name the folder of made files")
+    std::fs::rename(&unfinished, folder).context("can't rename the folder of generated files")
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -64,7 +64,8 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Transposed by up to five semitones, every fiftieth note left out. None where a file can't be read.
+/// Transposes a file by up to five semitones and drops every fiftieth note. Returns `None` if the
+/// file can't be read.
 fn perturbed(path: &Path, index: u64) -> Option<Vec<u8>> {
     let bytes = std::fs::read(path).ok()?;
     let mut sequence = midi::read(&bytes, &ReadOptions::default()).ok()?.sequence;
@@ -81,7 +82,7 @@ fn perturbed(path: &Path, index: u64) -> Option<Vec<u8>> {
     midi::write(&sequence, &WriteOptions::default()).ok()
 }
 
-/// Spreads every bit: the finalizer of `SplitMix64`.
+/// Mixes all bits: the finalizer of `SplitMix64`.
 fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,4 +1,4 @@
-//! A cluster on loopback, of processes that this one starts and ends, each by its own id.
+//! A cluster on loopback; this process starts its processes and stops each by its id.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -13,7 +13,7 @@ use walk::size_of_folder;
 
 use crate::output::peak_memory_bytes;
 
-/// A process with the most memory that it was seen to hold.
+/// A process and the peak memory observed so far.
 struct Process {
     child: Child,
     peak: u64,
@@ -25,7 +25,7 @@ impl Process {
         let log = File::create(log).with_context(|| format!("can't write {}", log.display()))?;
         let child = Command::new(std::env::current_exe()?)
             .args(words)
-            // As a machine with one core would.
+            // Behaves like a machine with one core.
             .env("RAYON_NUM_THREADS", "1")
             .stdout(Stdio::null())
             .stderr(log)
@@ -34,7 +34,7 @@ impl Process {
         Ok(Self { child, peak: 0, work: work.to_owned() })
     }
 
-    fn look(&mut self) {
+    fn sample_memory(&mut self) {
         let peak = peak_memory_bytes(&self.child.id().to_string());
         self.peak = self.peak.max(peak.unwrap_or(0));
     }
@@ -47,22 +47,22 @@ impl Drop for Process {
     }
 }
 
-/// A scheduler and two executors of one core each.
+/// A scheduler and two executors with one core each.
 pub(super) struct Cluster {
     folder: PathBuf,
     port: u16,
     memory: Option<u64>,
     scheduler: Process,
     executors: Vec<Process>,
-    /// Peaks of those that were killed.
-    gone: Vec<u64>,
+    /// Peak memory of killed executors.
+    killed_peaks: Vec<u64>,
     n_started: usize,
-    n_looks: u32,
+    n_samples: u32,
     shuffled: u64,
 }
 
 impl Cluster {
-    /// Starts one in an empty folder; executors may hold `memory` MiB of rows.
+    /// Starts a cluster in an empty folder; each executor may hold `memory` MiB of rows.
     pub(super) fn start(folder: &Path, memory: Option<u64>) -> Result<Self> {
         if folder.exists() {
             std::fs::remove_dir_all(folder)?;
@@ -77,12 +77,12 @@ impl Cluster {
             memory,
             scheduler,
             executors: Vec::new(),
-            gone: Vec::new(),
+            killed_peaks: Vec::new(),
             n_started: 0,
-            n_looks: 0,
+            n_samples: 0,
             shuffled: 0,
         };
-        // It is there before they call.
+        // The scheduler must be listening before the executors connect.
         std::thread::sleep(Duration::from_secs(1));
         for _ in 0..2 {
             cluster.add()?;
@@ -112,14 +112,14 @@ impl Cluster {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Looks at memory and disk.
-    pub(super) fn look(&mut self) -> Result<()> {
-        self.n_looks += 1;
-        if !self.n_looks.is_multiple_of(10) {
+    /// Samples memory and disk usage.
+    pub(super) fn sample(&mut self) -> Result<()> {
+        self.n_samples += 1;
+        if !self.n_samples.is_multiple_of(10) {
             return Ok(());
         }
-        self.scheduler.look();
-        self.executors.iter_mut().for_each(Process::look);
+        self.scheduler.sample_memory();
+        self.executors.iter_mut().for_each(Process::sample_memory);
         let on_disk: u64 = self.executors.iter().map(|e| size_of_folder(&e.work)).sum();
         self.shuffled = self.shuffled.max(on_disk);
         for process in std::iter::once(&mut self.scheduler).chain(&mut self.executors) {
@@ -133,11 +133,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills the oldest executor and starts another in its place; gives the id of the one killed.
+    /// Kills the oldest executor, starts another in its place, and returns the id of the killed
+    /// process.
     pub(super) fn kill_one(&mut self) -> Result<u32> {
         let mut executor = self.executors.remove(0);
-        executor.look();
-        self.gone.push(executor.peak);
+        executor.sample_memory();
+        self.killed_peaks.push(executor.peak);
         let id = executor.child.id();
         executor.child.kill()?;
         executor.child.wait()?;
@@ -145,13 +146,13 @@ impl Cluster {
         Ok(id)
     }
 
-    /// Peaks of the scheduler, of the executors, and of those that were killed.
+    /// Peak memory of the scheduler, of the executors, and of the killed executors.
     pub(super) fn peaks(&self) -> Vec<u64> {
         let running = std::iter::once(&self.scheduler).chain(&self.executors);
-        running.map(|process| process.peak).chain(self.gone.iter().copied()).collect()
+        running.map(|process| process.peak).chain(self.killed_peaks.iter().copied()).collect()
     }
 
-    /// The most bytes that executors had on disk for others to fetch.
+    /// The most bytes that the executors had on disk for others to fetch.
     pub(super) fn shuffled(&self) -> u64 {
         self.shuffled
     }
@@ -161,11 +162,11 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// The process that makes plans, or does without.
+/// The process that runs the job, with or without plans.
 pub(super) struct Driver {
     child: Child,
     lines: Receiver<String>,
-    said: Vec<String>,
+    printed: Vec<String>,
 }
 
 impl Driver {
@@ -176,7 +177,7 @@ impl Driver {
             .stderr(Stdio::piped())
             .spawn()
             .context("can't start a process")?;
-        let stderr = child.stderr.take().context("its errors are piped")?;
+        let stderr = child.stderr.take().context("standard error is piped")?;
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -185,29 +186,29 @@ impl Driver {
                 }
             }
         });
-        Ok(Self { child, lines, said: Vec::new() })
+        Ok(Self { child, lines, printed: Vec::new() })
     }
 
     pub(super) fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// What it said since.
+    /// Lines printed since the last call.
     pub(super) fn lines(&mut self) -> Vec<String> {
         let lines: Vec<String> = self.lines.try_iter().collect();
-        self.said.extend(lines.iter().cloned());
+        self.printed.extend(lines.iter().cloned());
         lines
     }
 
-    /// Its answer, which is short.
+    /// Waits for the process to end and returns its output, which is short.
     pub(super) fn finish(mut self) -> Result<String> {
         let status = self.child.wait()?;
-        self.said.extend(self.lines.iter());
+        self.printed.extend(self.lines.iter());
         if !status.success() {
-            bail!("the run failed: {}", self.said.last().map_or("", String::as_str));
+            bail!("the run failed: {}", self.printed.last().map_or("", String::as_str));
         }
         let mut text = String::new();
-        self.child.stdout.take().context("its answer is piped")?.read_to_string(&mut text)?;
+        self.child.stdout.take().context("standard output is piped")?.read_to_string(&mut text)?;
         Ok(text)
     }
 }
@@ -215,7 +216,7 @@ impl Driver {
 mod walk {
     use std::path::Path;
 
-    /// Bytes of all files in a folder; those that go meanwhile don't count.
+    /// Total size of the files in a folder; files that disappear meanwhile don't count.
     pub(super) fn size_of_folder(folder: &Path) -> u64 {
         let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
         entries

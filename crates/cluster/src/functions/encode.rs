@@ -1,4 +1,4 @@
-//! `encode_windows(tokens, model)`: the posterior of each window, a batch at a time.
+//! `encode_windows(tokens, model)`: the posterior of each window, one batch at a time.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl Default for EncodeWindows {
 }
 
 impl EncodeWindows {
-    /// The function.
+    /// Creates the function.
     pub fn new() -> Self {
         Self { signature: Signature::any(2, Volatility::Immutable) }
     }
@@ -68,14 +68,14 @@ impl ScalarUDFImpl for EncodeWindows {
 
 fn parse(spec: &ScalarValue) -> Result<ModelSpec> {
     let Some(Some(spec)) = spec.try_as_str() else {
-        return plan_err!("the model of `encode_windows` must be a text");
+        return plan_err!("the model of `encode_windows` must be a string");
     };
     serde_json::from_str(spec).map_err(external)
 }
 
 fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
     let Some(list) = tokens.as_fixed_size_list_opt() else {
-        return exec_err!("windows must be lists of one length, not {}", tokens.data_type());
+        return exec_err!("windows must be fixed-size lists, not {}", tokens.data_type());
     };
     let Some(values) = list.values().as_primitive_opt::<UInt16Type>() else {
         return exec_err!("tokens must be u16, not {}", list.values().data_type());
@@ -93,7 +93,7 @@ fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
         .zip([mean, std_dev])
         .map(|(field, values)| {
             let DataType::FixedSizeList(item, length) = field.data_type() else {
-                return exec_err!("latents are lists of one length");
+                return exec_err!("latents must be fixed-size lists");
             };
             let values = Arc::new(Float32Array::from(values));
             let list = FixedSizeListArray::try_new(Arc::clone(item), *length, values, None)?;

@@ -1,8 +1,10 @@
-//! `first_windows(number, heldout, row)`: of windows that are the same, the first of each side of the split.
+//! `first_windows(number, heldout, row)`: among identical windows, the first one of each side of
+//! the split.
 //!
-//! What is kept of a group is two numbers and two rows, so a partial state is never larger than what went
-//! into it, and repetitions are dropped before the shuffle where they lie in one part. The smallest number
-//! wins, in whatever order parts come: the one-machine path keeps the same ones.
+//! The state of a group is two numbers and two rows, so a partial state is never larger than its
+//! input, and repetitions within one partition are dropped before the shuffle. The smallest number
+//! wins regardless of the order of the partitions, so the result equals that of the one-machine
+//! path.
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-/// The aggregate function; it gives a struct of the rows `train` and `heldout`.
+/// The aggregate function; it returns a struct of the rows `train` and `heldout`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FirstWindows {
     signature: Signature,
@@ -29,7 +31,7 @@ impl Default for FirstWindows {
 }
 
 impl FirstWindows {
-    /// The function.
+    /// Creates the function.
     pub fn new() -> Self {
         let arguments = vec![DataType::UInt64, DataType::Boolean, DataType::Binary];
         Self { signature: Signature::exact(arguments, Volatility::Immutable) }
@@ -84,7 +86,7 @@ fn kept() -> Fields {
     ])
 }
 
-/// The first window so far of one side: its number and its row.
+/// The first window of one side so far: its number and its row.
 type First = Option<(u64, Box<[u8]>)>;
 
 /// The first windows of each group.
@@ -92,7 +94,7 @@ type First = Option<(u64, Box<[u8]>)>;
 struct Firsts {
     train: Vec<First>,
     heldout: Vec<First>,
-    /// Bytes of all rows.
+    /// Total bytes of all rows.
     n_bytes: usize,
 }
 
@@ -133,7 +135,7 @@ fn rows(side: &[First]) -> ArrayRef {
     Arc::new(side.iter().map(|first| first.as_ref().map(|f| &f.1)).collect::<BinaryArray>())
 }
 
-/// The arguments of the function, as arrays of their types.
+/// Downcasts the arguments of the function to their array types.
 fn arguments(values: &[ArrayRef]) -> Result<(&UInt64Array, &BooleanArray, &BinaryArray)> {
     if let [number, heldout, row] = values
         && let Some(number) = number.as_primitive_opt::<UInt64Type>()
@@ -142,10 +144,10 @@ fn arguments(values: &[ArrayRef]) -> Result<(&UInt64Array, &BooleanArray, &Binar
     {
         return Ok((number, heldout, row));
     }
-    exec_err!("`first_windows` takes a number, a truth value and bytes")
+    exec_err!("`first_windows` takes a number, a boolean and bytes")
 }
 
-/// A partial state, as arrays of its types: number and row of each side.
+/// Downcasts a partial state to its array types: number and row of each side.
 fn states(values: &[ArrayRef]) -> Result<[(&UInt64Array, &BinaryArray); 2]> {
     if let [a, b, c, d] = values
         && let Some(a) = a.as_primitive_opt::<UInt64Type>()
@@ -271,7 +273,7 @@ mod tests {
         ]
     }
 
-    /// What is kept of each group: in train, held out; `-` where there is none.
+    /// What is kept of each group, as (train, held out); `-` for nothing.
     fn texts(kept: &ArrayRef) -> Vec<(String, String)> {
         let sides = kept.as_struct();
         let text = |side: usize, at: usize| {

@@ -1,8 +1,9 @@
 //! `gmm_stats(window_id, z, step)`: the E step over the rows of a table, as an aggregate.
 //!
-//! Its partial states are [`SufficientStats`]: what a machine sends is `K (1 + D + D²)` numbers at most,
-//! however many windows it saw. States are added up in the order of their first windows and each one's rows
-//! in blocks of a fixed size, so that the same parts give the same bits, whoever was first to answer.
+//! Its partial states are [`SufficientStats`]: a machine sends at most `K (1 + D + D²)` numbers,
+//! however many windows it processed. States are summed in the order of their first windows, and
+//! the rows of each state in blocks of a fixed size, so the same partitions give the same bits
+//! regardless of which answers first.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use gmm::{Samples, SufficientStats};
 use crate::operators::external;
 use crate::shared::{self, EmStep};
 
-/// Rows of an E step.
+/// Rows per E step.
 const ROWS_PER_BLOCK: usize = 1 << 13;
 
 /// The aggregate function; its last argument is a [`StepSpec`](crate::shared::StepSpec) in JSON.
@@ -32,7 +33,7 @@ impl Default for GmmStats {
 }
 
 impl GmmStats {
-    /// The function.
+    /// Creates the function.
     pub fn new() -> Self {
         Self { signature: Signature::any(3, Volatility::Immutable) }
     }
@@ -63,32 +64,33 @@ impl AggregateUDFImpl for GmmStats {
     }
 }
 
-/// The statistics in a result of the function; none where there was no row.
+/// Decodes the statistics from a result of the function (which is null if there were no rows).
 ///
 /// # Errors
-/// Where they are none.
-pub fn stats_of(result: &[u8]) -> Result<SufficientStats> {
+/// If the bytes are not statistics.
+pub fn decode_stats(result: &[u8]) -> Result<SufficientStats> {
     let stats: SufficientStats = postcard::from_bytes(result).map_err(external)?;
     stats.check_format().map_err(external)?;
     Ok(stats)
 }
 
-/// Rows that wait for a block to be full, and statistics of those before.
+/// Rows waiting for a block to fill up, and the statistics of the blocks before.
 #[derive(Debug, Default)]
 struct Accumulated {
-    /// The mixture of the rows.
+    /// The step whose mixture the rows are scored with.
     step: Option<Arc<EmStep>>,
-    /// Dimension after dimension, row after row.
+    /// Row-major, active dimensions only.
     waiting: Vec<f64>,
-    /// The first window of this part.
+    /// The first window of this partition.
     first: Option<u64>,
-    own: Option<SufficientStats>,
-    /// Those of other parts, each with its first window.
+    local: Option<SufficientStats>,
+    /// Statistics of other partitions, each with its first window.
     others: Vec<(u64, SufficientStats)>,
 }
 
 impl Accumulated {
-    /// E steps over all rows that wait, `ROWS_PER_BLOCK` at a time; an incomplete block only if `is_last`.
+    /// Runs E steps over the waiting rows, `ROWS_PER_BLOCK` at a time; an incomplete block only if
+    /// `is_last`.
     fn collect(&mut self, is_last: bool) -> Result<()> {
         let Some(step) = &self.step else { return Ok(()) };
         let d = step.dimensions.len();
@@ -98,20 +100,20 @@ impl Accumulated {
         for rows in self.waiting[..n].chunks(block) {
             let samples = Samples::new(rows, rows.len() / d, d).map_err(external)?;
             let stats = SufficientStats::collect(&step.mixture, &samples).map_err(external)?;
-            match &mut self.own {
-                Some(own) => own.merge(&stats).map_err(external)?,
-                own => *own = Some(stats),
+            match &mut self.local {
+                Some(local) => local.merge(&stats).map_err(external)?,
+                empty => *empty = Some(stats),
             }
         }
         self.waiting.drain(..n);
         Ok(())
     }
 
-    /// All statistics in one, with the first window.
+    /// The sum of all statistics, and the first window.
     fn total(&mut self) -> Result<Option<(u64, SufficientStats)>> {
         self.collect(true)?;
         let mut parts = std::mem::take(&mut self.others);
-        parts.extend(self.first.zip(self.own.take()));
+        parts.extend(self.first.zip(self.local.take()));
         parts.sort_by_key(|(first, _)| *first);
         let mut parts = parts.into_iter();
         let Some((first, mut total)) = parts.next() else { return Ok(None) };
@@ -125,27 +127,27 @@ impl Accumulated {
 impl Accumulator for Accumulated {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let [window_id, z, spec] = values else {
-            return exec_err!("`gmm_stats` takes a window's number, latents and a step");
+            return exec_err!("`gmm_stats` takes window ids, latents and a step");
         };
         if z.is_empty() {
             return Ok(());
         }
         let Some(window_id) = window_id.as_primitive_opt::<UInt64Type>() else {
-            return exec_err!("windows' numbers must be u64, not {}", window_id.data_type());
+            return exec_err!("window ids must be u64, not {}", window_id.data_type());
         };
         let step = if let Some(step) = &self.step {
             Arc::clone(step)
         } else {
             let spec = ScalarValue::try_from_array(spec, 0)?;
             let Some(Some(spec)) = spec.try_as_str() else {
-                return exec_err!("the step of `gmm_stats` must be a text");
+                return exec_err!("the step of `gmm_stats` must be a string");
             };
             let spec = serde_json::from_str(spec).map_err(external)?;
             Arc::clone(self.step.insert(shared::step(&spec).map_err(external)?))
         };
         self.first = self.first.or(Some(window_id.value(0)));
         let Some(list) = z.as_fixed_size_list_opt() else {
-            return exec_err!("latents must be lists of one length, not {}", z.data_type());
+            return exec_err!("latents must be fixed-size lists, not {}", z.data_type());
         };
         let Some(values) = list.values().as_primitive_opt::<Float32Type>() else {
             return exec_err!("latents must be f32, not {}", list.values().data_type());
@@ -170,7 +172,7 @@ impl Accumulator for Accumulated {
             return exec_err!("the state of `gmm_stats` is a number and statistics");
         };
         for at in (0..stats.len()).filter(|at| stats.is_valid(*at)) {
-            self.others.push((first.value(at), stats_of(stats.value(at))?));
+            self.others.push((first.value(at), decode_stats(stats.value(at))?));
         }
         Ok(())
     }
@@ -215,13 +217,13 @@ mod tests {
     use super::*;
     use crate::shared::StepSpec;
 
-    /// Two heaps in the dimensions 2 and 0 of three.
+    /// Two clusters in dimensions 2 and 0 of three.
     fn latents(n: usize) -> Vec<f32> {
         (0..n)
             .flat_map(|i| {
-                let heap = if i % 2 == 0 { 0.0 } else { 5.0 };
+                let center = if i % 2 == 0 { 0.0 } else { 5.0 };
                 let at = i as f32;
-                [heap + (at * 0.7).sin(), 99.0, heap + (at * 1.3).cos()]
+                [center + (at * 0.7).sin(), 99.0, center + (at * 1.3).cos()]
             })
             .collect()
     }
@@ -244,7 +246,7 @@ mod tests {
 
     fn columns(first: u64, latents: &[f32], path: &std::path::Path) -> Vec<ArrayRef> {
         let n = latents.len() / 3;
-        let spec = serde_json::to_string(&StepSpec::of(path).unwrap()).unwrap();
+        let spec = serde_json::to_string(&StepSpec::from_file(path).unwrap()).unwrap();
         let item = Arc::new(Field::new("item", DataType::Float32, false));
         let values = Arc::new(Float32Array::from(latents.to_vec()));
         vec![
@@ -263,7 +265,7 @@ mod tests {
             .into_iter()
             .map(|(first, rows): (u64, std::ops::Range<usize>)| {
                 let mut part = Accumulated::default();
-                // In batches of any size.
+                // Split into batches of arbitrary sizes.
                 let middle = rows.start + 70;
                 let both = [rows.start..middle, middle..rows.end];
                 for rows in both {
@@ -293,7 +295,7 @@ mod tests {
         let bytes = merged([0, 1, 2]);
         assert_eq!(bytes, merged([2, 0, 1]));
 
-        let stats = stats_of(&bytes).unwrap();
+        let stats = decode_stats(&bytes).unwrap();
         let found = stats.maximise(1e-6, &step.mixture).unwrap();
         let values = chosen(&latents);
         let samples = Samples::new(&values, 3000, 2).unwrap();
@@ -324,6 +326,9 @@ mod tests {
         let columns = columns(0, &latents, &path);
         std::fs::write(&path, "{}").unwrap();
         let error = Accumulated::default().update_batch(&columns).unwrap_err().to_string();
-        assert!(error.contains("step.json is not the mixture that this pass is over"), "{error}");
+        assert!(
+            error.contains("step.json is not the mixture that this pass was started with"),
+            "{error}"
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! Shards of tables: each task writes its own into a folder of its own, and says what they hold.
+//! Shards of tables: each task writes shards into a separate folder and returns a row that
+//! describes them.
 //!
-//! A task that is run again, because its machine died or the row that named its shards was lost, leaves
-//! shards that nobody knows of. Whoever takes the shards over ([`crate::commit`]) takes those that were
-//! named, and removes the rest.
+//! A task that runs again, because its machine died or the row naming its shards was lost, leaves
+//! shards that no answer names. [`crate::commit`] takes over the named shards and removes the rest.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,31 +21,31 @@ use serde::{Deserialize, Serialize};
 
 use super::external;
 
-/// What the names of folders of tasks begin with.
-pub(crate) const TASK: &str = ".task-";
+/// Prefix of the names of task folders.
+pub(crate) const TASK_PREFIX: &str = ".task-";
 
-/// What a task wrote.
+/// Output of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// The first row's window: the order of the shards. None where there was no row.
+    /// The window of the first row, by which the shards are ordered; `None` if there were no rows.
     pub first: Option<u64>,
     /// The folder of its shards.
     pub folder: PathBuf,
-    /// Rows in them.
+    /// Number of rows.
     pub n_rows: usize,
-    /// What is in them, for the report.
+    /// Counts for the report.
     pub counts: WindowCounts,
 }
 
-/// What all tasks wrote, by the rows that came back.
+/// Decodes the rows that tasks returned.
 ///
 /// # Errors
-/// Where they are no such rows.
+/// If the rows are not of this kind.
 pub fn written(batches: &[RecordBatch]) -> Result<Vec<Written>> {
     let mut all = Vec::new();
     for batch in batches {
         let Some(column) = batch.column(0).as_string_opt::<i32>() else {
-            return exec_err!("what was written comes as text");
+            return exec_err!("the rows of finished tasks must be strings");
         };
         for text in column.iter().flatten() {
             all.push(serde_json::from_str(text).map_err(external)?);
@@ -54,7 +54,7 @@ pub fn written(batches: &[RecordBatch]) -> Result<Vec<Written>> {
     Ok(all)
 }
 
-/// A task's folder, removed again unless it is finished.
+/// A task's folder, which is removed unless the task finishes.
 struct Task {
     written: Written,
     is_finished: bool,
@@ -62,7 +62,7 @@ struct Task {
 
 impl Task {
     fn new(folder: &Path) -> Result<Self> {
-        let folder = folder.join(format!("{TASK}{}", uuid::Uuid::new_v4()));
+        let folder = folder.join(format!("{TASK_PREFIX}{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&folder)
             .map_err(|source| io("create the folder", &folder, source))?;
         let counts = WindowCounts::default();
@@ -75,7 +75,7 @@ impl Task {
         self.written.n_rows += 1;
     }
 
-    /// The row that names the shards, once they are on the disk.
+    /// Syncs the shards to disk and returns the row that names them.
     fn finish(mut self, schema: SchemaRef) -> Result<RecordBatch> {
         let folder = &self.written.folder;
         if self.written.n_rows == 0 {
@@ -109,7 +109,7 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> DataFusionEr
     external(ArtifactError::Io { action, path: path.to_owned(), source })
 }
 
-/// Writes the windows that stay of each group.
+/// Writes the kept windows of each group.
 pub(super) fn write_windows(
     folder: PathBuf,
     kind: String,
@@ -136,14 +136,14 @@ pub(super) fn write_windows(
     Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(work)))
 }
 
-/// The rows in groups of windows that are the same: of a group's two sides the one in train first.
+/// The rows to keep of groups of identical windows; in each group the training row comes first.
 fn kept(batch: &RecordBatch) -> Result<Vec<WindowRow>> {
     let Some(Some(sides)) = batch.column_by_name("kept").map(AsArray::as_struct_opt) else {
-        return exec_err!("windows that stay come as a struct");
+        return exec_err!("kept windows must be a struct");
     };
     let side = |name| sides.column_by_name(name).and_then(AsArray::as_binary_opt::<i32>);
     let (Some(train), Some(heldout)) = (side("train"), side("heldout")) else {
-        return exec_err!("windows that stay are a struct of two rows");
+        return exec_err!("kept windows must be a struct of two binary columns");
     };
     let mut rows = Vec::with_capacity(batch.num_rows());
     for at in 0..batch.num_rows() {
@@ -159,7 +159,7 @@ fn kept(batch: &RecordBatch) -> Result<Vec<WindowRow>> {
     Ok(rows)
 }
 
-/// A window and its posterior, as the plan gives them.
+/// A window and its posterior, as the plan returns them.
 #[derive(Deserialize)]
 struct Encoded {
     window_id: u64,

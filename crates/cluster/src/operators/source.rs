@@ -1,4 +1,4 @@
-//! Chunks of MIDI files: reading them, and their windows as a table.
+//! Chunks of MIDI files: reads them, and presents their windows as a table.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,20 +28,20 @@ use super::{Operator, OperatorExec, external};
 use crate::plan::Job;
 use crate::store;
 
-/// Rows handed on at once.
+/// Rows per batch.
 const ROWS_PER_BATCH: usize = 1 << 13;
 
-/// The windows of all chunks, as a table that is made as it is read.
+/// The windows of all chunks, as a table that is computed while it is read.
 #[derive(Debug)]
 pub struct ChunkTable {
     plan: Arc<OperatorExec>,
 }
 
 impl ChunkTable {
-    /// The windows of the chunks `0..n_chunks` of a job, in `n_partitions` parts.
+    /// The windows of the chunks `0..n_chunks` of a job, in `n_partitions` partitions.
     ///
     /// # Errors
-    /// Never, for numbers that fit into memory.
+    /// Never, as long as the numbers fit into memory.
     pub fn new(out: PathBuf, n_chunks: u32, n_partitions: usize) -> Result<Self> {
         let chunks: Vec<u32> = (0..n_chunks).collect();
         let input = chunks_exec(&chunks, n_partitions)?;
@@ -78,10 +78,10 @@ impl TableProvider for ChunkTable {
     }
 }
 
-/// Numbers of chunks, one a batch, in at most `n_partitions` parts of successive ones.
+/// Chunk numbers, one per batch, in at most `n_partitions` partitions of consecutive numbers.
 ///
 /// # Errors
-/// Never, for numbers that fit into memory.
+/// Never, as long as the numbers fit into memory.
 pub fn chunks_exec(chunks: &[u32], n_partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = Arc::new(Schema::new(vec![Field::new("chunk", DataType::UInt32, false)]));
     let batch = |chunk: &u32| {
@@ -99,15 +99,15 @@ pub fn chunks_exec(chunks: &[u32], n_partitions: usize) -> Result<Arc<dyn Execut
     Ok(MemorySourceConfig::try_new_exec(&partitions, schema, None)?)
 }
 
-/// The numbers in a batch.
-fn chunks_of(batch: &RecordBatch) -> Result<Vec<u32>> {
+/// The chunk numbers in a batch.
+fn chunk_numbers(batch: &RecordBatch) -> Result<Vec<u32>> {
     let Some(chunks) = batch.column(0).as_primitive_opt::<UInt32Type>() else {
-        return exec_err!("chunks' numbers must be u32, not {}", batch.column(0).data_type());
+        return exec_err!("chunk numbers must be u32, not {}", batch.column(0).data_type());
     };
     Ok(chunks.values().to_vec())
 }
 
-/// Reads the files of all chunks that come in.
+/// Reads the files of all incoming chunks.
 pub(super) fn read_files(
     out: PathBuf,
     schema: SchemaRef,
@@ -118,9 +118,9 @@ pub(super) fn read_files(
     let work = async move {
         let mut chunks = Vec::new();
         while let Some(batch) = input.try_next().await? {
-            chunks.extend(chunks_of(&batch)?);
+            chunks.extend(chunk_numbers(&batch)?);
         }
-        let steps = Job::of(&out).map_err(external)?.steps().map_err(external)?;
+        let steps = Job::read_from(&out).map_err(external)?.steps().map_err(external)?;
         let fetch = |urls: &[String]| store::fetch(&runtime, urls);
         let tag = uuid::Uuid::new_v4().to_string();
         steps.read(&chunks, &tag, &fetch).map_err(external)?;
@@ -130,7 +130,7 @@ pub(super) fn read_files(
     Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(work)))
 }
 
-/// Hands out the windows of all chunks that come in.
+/// Returns the windows of all incoming chunks.
 pub(super) fn windows(
     out: PathBuf,
     schema: SchemaRef,
@@ -140,10 +140,12 @@ pub(super) fn windows(
     let mut steps: Option<Steps> = None;
     let batches = input
         .map(move |batch| {
-            let chunks = chunks_of(&batch?)?;
+            let chunks = chunk_numbers(&batch?)?;
             let steps = match &steps {
                 Some(steps) => steps,
-                None => steps.insert(Job::of(&out).map_err(external)?.steps().map_err(external)?),
+                None => {
+                    steps.insert(Job::read_from(&out).map_err(external)?.steps().map_err(external)?)
+                }
             };
             let mut rows = Rows::new(Arc::clone(&result));
             for chunk in chunks {
@@ -161,7 +163,7 @@ pub(super) fn windows(
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
-/// Windows as columns.
+/// Collects windows into columns.
 struct Rows {
     schema: SchemaRef,
     hash: FixedSizeBinaryBuilder,
@@ -242,7 +244,7 @@ mod tests {
                 let context = Arc::new(datafusion::execution::TaskContext::default());
                 let batches = plan.execute(part, context).unwrap();
                 let batches: Vec<_> = futures::executor::block_on(batches.try_collect()).unwrap();
-                // One a batch, so that the windows of one chunk are in memory at a time.
+                // One per batch, so that the windows of only one chunk are in memory at a time.
                 assert!(batches.iter().all(|batch: &RecordBatch| batch.num_rows() == 1));
                 batches.len()
             })

@@ -1,10 +1,10 @@
-//! What can go wrong is named, nothing hangs, and nothing is half-written.
+//! Failures are reported by name, nothing hangs, and nothing is half written.
 
 use std::path::Path;
 
 use crate::support::{Answer, Cluster, Dir};
 
-/// Folders and files that have their own names but are not whole, and temporary ones.
+/// Files and folders that should not be in a results folder after a failed run.
 fn leftovers(out: &Path) -> Vec<String> {
     let finished = ["job.json", "work", "fit", "corpus", "report.json"];
     std::fs::read_dir(out)
@@ -34,14 +34,14 @@ fn a_model_that_one_executor_does_not_have_is_named() {
     assert!(answer.stderr.contains("model has no `config.json`"), "{}", answer.stderr);
     assert_eq!(leftovers(&dir.path("out")), Vec::<String>::new());
 
-    // With it, the same run goes on.
+    // Once the model is there, the same run continues.
     std::fs::create_dir_all(dir.path("without/model")).unwrap();
     for name in ["config.json", "weights.safetensors"] {
         std::fs::copy(model.join(name), dir.path("without/model").join(name)).unwrap();
     }
     let answer = dir.run(&["run", &plan, "--scheduler", &cluster.url]);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-    assert!(answer.stderr.contains("deduplicate: done before"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("deduplicate: done earlier"), "{}", answer.stderr);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_scheduler_without_executors_is_named() {
     assert!(answer.stderr.contains("no executor has registered at"), "{}", answer.stderr);
 }
 
-/// Fails with `expected` and leaves nothing half-written; goes on once the cause is gone.
+/// Fails with `expected`, leaves nothing half written, and resumes once the cause is gone.
 fn fails_and_goes_on(dir: &Dir, out: &str, fail: impl FnOnce(&str) -> Answer, expected: &str) {
     let plan = dir.plan(out, None);
     let answer = fail(&plan);
@@ -87,7 +87,7 @@ fn fails_and_goes_on(dir: &Dir, out: &str, fail: impl FnOnce(&str) -> Answer, ex
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
 }
 
-/// A limit on the size of files, which everybody may set, in place of a disk that is full.
+/// Simulates a full disk with a file size limit, which needs no privileges.
 #[test]
 fn a_file_that_can_t_be_written_is_named_and_leaves_nothing_half_written() {
     let dir = Dir::new(24);
@@ -95,7 +95,7 @@ fn a_file_that_can_t_be_written_is_named_and_leaves_nothing_half_written() {
     fails_and_goes_on(&dir, "limited", limited, "File too large");
 }
 
-/// A real disk, for those who may mount one.
+/// A real full disk; needs the right to mount one.
 #[test]
 fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     if std::env::var_os("CONTROLGEN_TEST_MOUNT").is_none() {
@@ -112,7 +112,7 @@ fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     mount(&["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
     let fail = |plan: &str| {
         let answer = dir.run(&["run", plan, "--local"]);
-        // More room.
+        // More space.
         mount(&["mount", "-o", "remount,size=64m"]);
         answer
     };

@@ -1,22 +1,23 @@
-//! Plans in one process: what one machine gives without plans, resumed where it was broken off.
+//! Plans in one process: they give the results of one machine without plans, and interrupted runs
+//! resume.
 
 use crate::support::Dir;
 
 #[test]
-fn plans_give_what_one_machine_gives_and_go_on_where_they_were() {
+fn plans_give_what_one_machine_gives_and_resume() {
     let dir = Dir::new(24);
     let answer = dir.run(&["baseline", &dir.plan("one", None)]);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     let plan = dir.plan("plans", None);
     let answer = dir.run(&["run", &plan, "--local"]);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-    assert!(answer.stdout.contains("without a window: 1 not_midi"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("without windows: 1 not_midi"), "{}", answer.stdout);
     let (one, plans) = (dir.results("one"), dir.results("plans"));
     one.assert_same(&plans);
     assert!(plans.report.n_repeated > 0 && plans.report.labels.len() == 3);
     assert!(!dir.path("plans/work").exists());
 
-    // The same files as an object store.
+    // The same files, read from an object store.
     let store = dir.plan("store", None);
     let text = std::fs::read_to_string(&store).unwrap();
     let roots = format!("roots = [{:?}]", dir.path("midi"));
@@ -29,7 +30,7 @@ fn plans_give_what_one_machine_gives_and_go_on_where_they_were() {
     assert_eq!(from_store.windows, plans.windows);
     assert_eq!(from_store.report.files_skipped, plans.report.files_skipped);
 
-    // Nothing is left to do.
+    // Everything is already done.
     let answer = dir.run(&["run", &plan, "--local", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
     let resumed = |report: &serde_json::Value, stage: &str| {
@@ -38,7 +39,7 @@ fn plans_give_what_one_machine_gives_and_go_on_where_they_were() {
     };
     assert!(["read", "deduplicate", "encode", "fit"].iter().all(|stage| resumed(&report, stage)));
 
-    // The last stages are done again, from the third pass on.
+    // The last stages run again, the fit from the fourth pass on.
     std::fs::remove_file(dir.path("plans/mixture.json")).unwrap();
     std::fs::remove_dir_all(dir.path("plans/latents")).unwrap();
     for pass in 4..=6 {
@@ -51,7 +52,7 @@ fn plans_give_what_one_machine_gives_and_go_on_where_they_were() {
     assert!(!answer.stderr.contains("pass 3,") && answer.stderr.contains("pass 4,"));
     one.assert_same(&dir.results("plans"));
 
-    // Another plan does not go there.
+    // Another plan can't use the same folder.
     let other = std::fs::read_to_string(&plan).unwrap().replace("heldout = 0.2", "heldout = 0.3");
     std::fs::write(&plan, other).unwrap();
     let answer = dir.run(&["run", &plan, "--local"]);

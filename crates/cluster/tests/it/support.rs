@@ -1,4 +1,4 @@
-//! A folder with MIDI files and plans, and the program run in it.
+//! A folder with MIDI files and plans, in which the program is run.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -15,17 +15,17 @@ use gmm::GaussianMixture;
 use note_seq::midi::{self, WriteOptions};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_controlgen-cluster");
-/// The trained model of the repository.
+/// The trained model from the repository.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/model");
-/// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// No run takes longer than this.
+const TIMEOUT: Duration = Duration::from_mins(4);
 
-/// A folder of a test.
+/// The folder of one test.
 pub(crate) struct Dir {
     folder: tempfile::TempDir,
 }
 
-/// What a run of the program gave.
+/// Result of a run of the program.
 pub(crate) struct Answer {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -33,7 +33,8 @@ pub(crate) struct Answer {
 }
 
 impl Dir {
-    /// With `n_files` files of music: some twice, one damaged, one no music.
+    /// Creates a folder with `n_files` music files, some of them twice, one damaged file and one
+    /// that is not MIDI.
     pub(crate) fn new(n_files: usize) -> Self {
         let dir = Self { folder: tempfile::tempdir().unwrap() };
         let midi = dir.path("midi");
@@ -47,7 +48,7 @@ impl Dir {
             std::fs::write(folder.join(format!("{index}.mid")), bytes).unwrap();
         }
         std::fs::write(midi.join("damaged.mid"), &music(0)[..40]).unwrap();
-        std::fs::write(midi.join("text.mid"), "no music").unwrap();
+        std::fs::write(midi.join("text.mid"), "not music").unwrap();
         dir
     }
 
@@ -55,12 +56,12 @@ impl Dir {
         self.folder.path().join(name)
     }
 
-    /// Writes a plan whose results go to `out`, and gives its path.
+    /// Writes a plan whose results go to `out`, and returns its path.
     pub(crate) fn plan(&self, out: &str, model: Option<&str>) -> String {
         let text = format!(
-            "roots = [\"{}\"]\nout = \"{}\"\nmodel = \"{}\"\npartitions = 5\n[corpus]\nheldout = 0.2\n\
-             labels = \"first_folder\"\n[fit]\nn_components = 3\ncovariance_type = \"diag\"\n\
-             n_start_windows = 60\nmax_iter = 6\ntol = 0.0\n",
+            "roots = [\"{}\"]\nout = \"{}\"\nmodel = \"{}\"\npartitions = 5\n\
+             [corpus]\nheldout = 0.2\nlabels = \"first_folder\"\n[fit]\nn_components = 3\n\
+             covariance_type = \"diag\"\nn_start_windows = 60\nmax_iter = 6\ntol = 0.0\n",
             self.path("midi").display(),
             self.path(out).display(),
             model.unwrap_or(MODEL),
@@ -75,7 +76,7 @@ impl Dir {
         self.spawn(Command::new(PROGRAM).args(words).stderr(Stdio::piped()))
     }
 
-    /// Starts scheduler or executor in a folder below this one; what they log lies there.
+    /// Starts a scheduler or executor in a subfolder, which also holds its log.
     fn serve(&self, below: &str, words: &[&str]) -> Running {
         let folder = self.path(below);
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
@@ -93,9 +94,9 @@ impl Dir {
         self.start(words).finish(|_| ())
     }
 
-    /// As [`Self::run`], but no file may grow beyond a few KiB.
+    /// Like [`Self::run`], but no file may grow beyond a few KiB.
     pub(crate) fn run_limited(&self, words: &[&str]) -> Answer {
-        // Without the trap the signal would end the program before it is told.
+        // Without the trap, the signal would end the program before it sees the error.
         let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
         let mut command = Command::new("sh");
         command.args(["-c", script, PROGRAM]).args(words).stderr(Stdio::piped());
@@ -112,7 +113,7 @@ fn music(index: usize) -> Vec<u8> {
     midi::write(&piece, &WriteOptions::default()).unwrap()
 }
 
-/// A process of the program; killed by its id when nobody needs it any more.
+/// A running process of the program; killed by its id when dropped.
 pub(crate) struct Running {
     child: Child,
 }
@@ -123,8 +124,8 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    /// Waits for its end; `hear` hears each line of its errors as it comes.
-    pub(crate) fn finish(mut self, mut hear: impl FnMut(&str)) -> Answer {
+    /// Waits for the process to end; `on_line` receives each line of standard error as it arrives.
+    pub(crate) fn finish(mut self, mut on_line: impl FnMut(&str)) -> Answer {
         let start = Instant::now();
         let mut stderr = String::new();
         let (sender, lines) = std::sync::mpsc::channel();
@@ -139,7 +140,7 @@ impl Running {
         loop {
             let ended = self.child.try_wait().unwrap();
             while let Ok(line) = lines.recv_timeout(Duration::from_millis(50)) {
-                hear(&line);
+                on_line(&line);
                 stderr += &line;
                 stderr.push('\n');
             }
@@ -148,7 +149,7 @@ impl Running {
                 self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
                 return Answer { code: status.code(), stdout, stderr };
             }
-            assert!(start.elapsed() < PATIENCE, "it hangs: {stderr}");
+            assert!(start.elapsed() < TIMEOUT, "the program hangs: {stderr}");
         }
     }
 }
@@ -167,7 +168,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// With an executor in each of some folders.
+    /// Starts a scheduler, and one executor in each of the given folders.
     pub(crate) fn start(dir: &Dir, folders: &[&str]) -> Self {
         let port = free_port();
         let scheduler = dir.serve("", &["scheduler", "--port", &port]);
@@ -188,7 +189,7 @@ fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }
 
-/// What a run left, in an order that does not depend on its shards.
+/// Results of a run, in an order that does not depend on its shards.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Results {
     pub(crate) report: CorpusReport,
@@ -209,7 +210,7 @@ impl Results {
         Self { report, windows, latents, mixture: serde_json::from_str(&text).unwrap() }
     }
 
-    /// The same rows, bit for bit, and the same mixture but for the order of sums.
+    /// Asserts that rows are bit-identical, and mixtures equal up to the order of summation.
     #[track_caller]
     pub(crate) fn assert_same(&self, other: &Self) {
         assert!(!self.windows.is_empty() && self.report.n_heldout > 0);

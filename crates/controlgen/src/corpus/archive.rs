@@ -1,7 +1,7 @@
 //! MIDI files in archives, read in place: one member after the other, nothing unpacked to disk.
 //!
 //! An archive may lie about anything. No member is taken into memory beyond the limit on files, names
-//! beyond [`MAX_NAME`] are refused, and links, devices and archives in archives are passed over.
+//! beyond [`MAX_NAME`] are refused, and links, devices and archives in archives are passed over and counted.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -16,6 +16,8 @@ use tar::{EntryType, PaxExtensions};
 
 use super::files::FileKind;
 use super::source::Content;
+use super::unused::{Unused, UnusedReason};
+use crate::path_text;
 
 /// Longest name or extended header of a member of a tar archive.
 const MAX_NAME: u64 = 1 << 16;
@@ -40,40 +42,58 @@ impl Member<'_> {
     }
 }
 
-/// Hands each member that looks like MIDI to `each`, until it answers `false`; gives the number of
-/// other members.
+/// Hands each member that looks like MIDI to `each`, until it answers `false`, and counts the others
+/// in `unused`, by their names in the archive.
 ///
 /// # Errors
 /// Where the archive is damaged; the members before that have been handed over.
 pub(super) fn read(
     path: &Path,
     kind: FileKind,
+    unused: &mut Unused,
     each: &mut dyn FnMut(Member<'_>) -> bool,
-) -> io::Result<u64> {
+) -> io::Result<()> {
     let file = File::open(path)?;
     match kind {
-        FileKind::Zip => read_zip(file, each),
+        FileKind::Zip => read_zip(file, unused, each),
         FileKind::TarGz => {
             let (file, position) = Counted::new(file);
-            read_tar(MultiGzDecoder::new(BufReader::new(file)), &position, each)
+            read_tar(MultiGzDecoder::new(BufReader::new(file)), &position, unused, each)
         }
         _ => {
             let (file, position) = Counted::new(file);
-            read_tar(BufReader::new(file), &position, each)
+            read_tar(BufReader::new(file), &position, unused, each)
         }
     }
 }
 
-fn read_zip(file: File, each: &mut dyn FnMut(Member<'_>) -> bool) -> io::Result<u64> {
+/// Why a member is not read, if it is not, by its name.
+fn why_unused(name: &str) -> Option<UnusedReason> {
+    match FileKind::of(name) {
+        FileKind::Midi => None,
+        FileKind::Other => Some(UnusedReason::of_name(name)),
+        _ => Some(UnusedReason::ArchiveInArchive),
+    }
+}
+
+fn read_zip(
+    file: File,
+    unused: &mut Unused,
+    each: &mut dyn FnMut(Member<'_>) -> bool,
+) -> io::Result<()> {
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(io::Error::other)?;
-    let (mut consumed, mut n_others) = (0_u64, 0);
+    let mut consumed = 0_u64;
     let mut entries = archive.entries(&mut buffer);
     while let Some(entry) = entries.next_entry().map_err(io::Error::other)? {
         consumed = consumed.saturating_add(entry.compressed_size_hint());
-        let name = safe_name(&String::from_utf8_lossy(entry.file_path().as_bytes()));
-        if entry.is_dir() || FileKind::of(&name) != FileKind::Midi {
-            n_others += u64::from(!entry.is_dir());
+        if entry.is_dir() {
+            continue;
+        }
+        let name = safe_name(entry.file_path().as_bytes());
+        let link = entry.mode().is_symlink().then_some(UnusedReason::SymbolicLink);
+        if let Some(reason) = link.or_else(|| why_unused(&name)) {
+            unused.count(reason, || name);
             continue;
         }
         let (n_bytes, method, place) =
@@ -106,16 +126,16 @@ fn read_zip(file: File, each: &mut dyn FnMut(Member<'_>) -> bool) -> io::Result<
             break;
         }
     }
-    Ok(n_others)
+    Ok(())
 }
 
 fn read_tar(
     reader: impl Read,
     position: &Cell<u64>,
+    unused: &mut Unused,
     each: &mut dyn FnMut(Member<'_>) -> bool,
-) -> io::Result<u64> {
+) -> io::Result<()> {
     let mut archive = tar::Archive::new(reader.take(MAX_UNPACKED));
-    let mut n_others = 0;
     // A name of its own entry, before the member that bears it.
     let mut long_name: Option<Vec<u8>> = None;
     // Raw: otherwise names of any length are read into memory.
@@ -142,10 +162,16 @@ fn read_tar(
             _ => {}
         }
         let name = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
-        let name = safe_name(&String::from_utf8_lossy(&name));
-        let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
-        if !is_file || FileKind::of(&name) != FileKind::Midi {
-            n_others += u64::from(is_file);
+        let name = safe_name(&name);
+        let reason = match kind {
+            EntryType::Directory => continue,
+            EntryType::Regular | EntryType::Continuous => why_unused(&name),
+            EntryType::Symlink => Some(UnusedReason::SymbolicLink),
+            EntryType::Link => Some(UnusedReason::HardLink),
+            _ => Some(UnusedReason::SpecialFile),
+        };
+        if let Some(reason) = reason {
+            unused.count(reason, || name);
             continue;
         }
         let (n_bytes, consumed) = (entry.header().entry_size()?, position.get());
@@ -154,7 +180,7 @@ fn read_tar(
             break;
         }
     }
-    Ok(n_others)
+    Ok(())
 }
 
 /// The content of an entry that is a header of the next.
@@ -184,9 +210,10 @@ pub(super) fn limited(reader: impl Read, n_bytes: u64, max_bytes: u64) -> Conten
 }
 
 /// A path without what leads out of the archive.
-fn safe_name(name: &str) -> String {
-    let parts = name.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | ".."));
-    parts.collect::<Vec<_>>().join("/")
+fn safe_name(name: &[u8]) -> String {
+    let parts = name.split(|byte| matches!(byte, b'/' | b'\\'));
+    let parts = parts.filter(|part| !matches!(*part, b"" | b"." | b".."));
+    parts.map(path_text::of_bytes).collect::<Vec<_>>().join("/")
 }
 
 /// Counts the bytes that are read.
@@ -216,10 +243,11 @@ mod tests {
 
     #[test]
     fn names_lead_nowhere_else() {
-        assert_eq!(safe_name("./a/b.mid"), "a/b.mid");
-        assert_eq!(safe_name("/etc/../../x.mid"), "etc/x.mid");
-        assert_eq!(safe_name("a\\b\\c.mid"), "a/b/c.mid");
-        assert_eq!(safe_name("../.."), "");
+        assert_eq!(safe_name(b"./a/b.mid"), "a/b.mid");
+        assert_eq!(safe_name(b"/etc/../../x.mid"), "etc/x.mid");
+        assert_eq!(safe_name(b"a\\b\\c.mid"), "a/b/c.mid");
+        assert_eq!(safe_name(b"../.."), "");
+        assert_eq!(safe_name(b"a\\\xe9/\xff.mid"), r"a/\xe9/\xff.mid");
     }
 
     #[test]

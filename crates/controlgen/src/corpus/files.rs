@@ -35,13 +35,35 @@ impl MidiFile {
         self.name.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The name without folders and ending.
+    /// The name without folders and ending; of `song.mid.gz` both endings go.
     pub fn stem(&self) -> &str {
-        match self.file_name().rsplit_once('.') {
+        let name = self.file_name();
+        let name = match name.len().checked_sub(GZIP.len()).map(|at| name.split_at_checked(at)) {
+            Some(Some((inner, end))) if end.eq_ignore_ascii_case(GZIP) && is_midi_name(inner) => {
+                inner
+            }
+            _ => name,
+        };
+        match name.rsplit_once('.') {
             Some((stem, _)) if !stem.is_empty() => stem,
-            _ => self.file_name(),
+            _ => name,
         }
     }
+
+    /// The folders that it lies in, from the corpus's root.
+    pub(super) fn folder(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// Ends the name of a file that gzip has compressed.
+const GZIP: &str = ".gz";
+
+/// Whether a name ends as a MIDI file's does. One that is nothing but an ending is a hidden file's.
+pub(super) fn is_midi_name(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let mut endings = [".mid", ".midi", ".kar", ".rmi"].iter();
+    endings.any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
 }
 
 /// What a file is, by its ending, in any case.
@@ -55,15 +77,15 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// By name: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI; `.zip`, `.tar`, `.tar.gz` and `.tgz`
-    /// archives of it.
+    /// By name: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI, and so are these with `.gz` after them;
+    /// `.zip`, `.tar`, `.tar.gz` and `.tgz` are archives of it.
     pub(super) fn of(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let ends = |endings: &[&str]| {
             // A name that is nothing but an ending is a hidden file's.
             endings.iter().any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
         };
-        if ends(&[".mid", ".midi", ".kar", ".rmi"]) {
+        if is_midi_name(name.strip_suffix(GZIP).unwrap_or(&name)) {
             Self::Midi
         } else if ends(&[".zip"]) {
             Self::Zip
@@ -87,7 +109,7 @@ mod tests {
 
     #[test]
     fn names_are_told_apart_by_their_endings() {
-        for name in ["a.mid", "A.MIDI", "x.y.Kar", "b.rmi"] {
+        for name in ["a.mid", "A.MIDI", "x.y.Kar", "b.rmi", "c.mid.GZ", "d/e.rmi"] {
             assert_eq!(FileKind::of(name), FileKind::Midi, "{name}");
         }
         for (name, kind) in
@@ -96,7 +118,7 @@ mod tests {
             assert_eq!(FileKind::of(name), kind);
         }
         assert_eq!(FileKind::of("a.tgz"), FileKind::TarGz);
-        for name in ["a.mid.txt", ".mid", "midi", "a.gz", ""] {
+        for name in ["a.mid.txt", ".mid", "midi", "a.gz", "", ".mid.gz", "d/.mid"] {
             assert_eq!(FileKind::of(name), FileKind::Other, "{name}");
         }
     }
@@ -109,5 +131,8 @@ mod tests {
         let file = MidiFile::new(Some("lakh"), "c.mid");
         assert_eq!((file.first_folder(), file.stem()), (None, "c"));
         assert_eq!(MidiFile::new(None, "0/c.mid").first_folder(), Some("0"));
+        let file = MidiFile::new(None, "0/ü.b.mid.GZ");
+        assert_eq!((file.folder(), file.stem()), ("0", "ü.b"));
+        assert_eq!(MidiFile::new(None, "ü").stem(), "ü");
     }
 }

@@ -9,8 +9,10 @@ use crate::table::Split;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupRule {
-    /// Files of the same name in any folder, without a copy's number (`song.mid`, `song.2.mid` and
-    /// `melody/song.mid`). Strangers of the same name share a side too, which does no harm.
+    /// Files whose names say so, where their music or their folders bear it out (`song.mid`,
+    /// `song.2.mid` and `melody/song.mid`, but not `K.331.mid` and `K.545.mid`, nor the `01.mid` of
+    /// two albums). A group goes by its file's name, with folders where several groups would have
+    /// the same.
     #[default]
     Stem,
     /// Each file on its own.
@@ -20,7 +22,9 @@ pub enum GroupRule {
 }
 
 impl GroupRule {
-    /// The group of a file, by its name alone.
+    /// The name of the group that a file would make by itself. For [`GroupRule::File`] and
+    /// [`GroupRule::Folder`] files belong together if it is the same; for [`GroupRule::Stem`] there is
+    /// more to it.
     pub fn of(self, file: &MidiFile) -> String {
         match self {
             Self::Stem => {
@@ -35,10 +39,20 @@ impl GroupRule {
                 }
             }
             Self::File => file.name.clone(),
-            Self::Folder => {
-                file.name.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
-            }
+            Self::Folder => file.folder().to_owned(),
         }
+    }
+
+    /// The group of a file, if that is known of its name alone.
+    pub(super) fn given(self, file: &MidiFile) -> Option<String> {
+        (self != Self::Stem).then(|| self.of(file))
+    }
+
+    /// A longer name of a file's group, that no other group has: with folders, and with all of the
+    /// file's stem. There is always a `/` in it, which no short name has.
+    pub(super) fn with_folders(file: &MidiFile) -> String {
+        let folder = if file.folder().is_empty() { "." } else { file.folder() };
+        format!("{folder}/{}", file.stem())
     }
 }
 

@@ -1,13 +1,16 @@
 //! Labels of files: from folders, from their paths, or from a table. For evaluation only.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::{CorpusError, MidiFile};
 use crate::artifact::read;
+use crate::path_text;
 
 /// Columns that hold file names, where none is named: those of public data sets.
 const FILE_COLUMNS: [&str; 5] = ["file", "midi_filename", "filename", "path", "name"];
@@ -32,6 +35,7 @@ pub enum Labels {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelTable {
     /// The file.
+    #[serde(with = "crate::path_text")]
     pub path: PathBuf,
     /// The column of file names; without one the first of `file`, `midi_filename`, `filename`,
     /// `path`, `name` that is there. A name is a path in the corpus or below a root, or the last
@@ -48,6 +52,16 @@ pub struct LabelTable {
 pub(super) struct Entry {
     label: Option<String>,
     group: Option<String>,
+}
+
+/// What labels say of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Labelled {
+    /// Whether the file is known to them.
+    pub(super) is_listed: bool,
+    pub(super) label: Option<String>,
+    /// Its group, if a table gives one.
+    pub(super) group: Option<String>,
 }
 
 /// Labels ready to be looked up.
@@ -83,24 +97,46 @@ impl Labeller {
         }
     }
 
-    /// A file's label, and its group if a table gives one.
-    pub(super) fn of(&self, file: &MidiFile) -> (Option<String>, Option<String>) {
+    /// What is known of a file.
+    pub(super) fn of(&self, file: &MidiFile) -> Labelled {
+        let only_label = |label: Option<String>| {
+            let label = label.filter(|label| !label.is_empty());
+            Labelled { is_listed: label.is_some(), label, group: None }
+        };
         match self {
-            Self::Nowhere => (None, None),
-            Self::FirstFolder => (file.first_folder().map(ToOwned::to_owned), None),
+            Self::Nowhere => Labelled::default(),
+            Self::FirstFolder => only_label(file.first_folder().map(ToOwned::to_owned)),
             Self::Pattern(regex) => {
                 let captures = regex.captures(file.relative());
-                let label = captures.and_then(|c| {
+                only_label(captures.and_then(|c| {
                     c.name("label").or_else(|| c.get(1)).map(|m| m.as_str().to_owned())
-                });
-                (label.filter(|label| !label.is_empty()), None)
+                }))
             }
             Self::Table { entries, .. } => {
-                let entry =
-                    keys(file).find_map(|key| entries.get(key)).cloned().unwrap_or_default();
-                (entry.label, entry.group)
+                let name = composed(&file.name);
+                let entry = keys(&name).find_map(|key| entries.get(key));
+                let Entry { label, group } = entry.cloned().unwrap_or_default();
+                Labelled { is_listed: entry.is_some(), label, group }
             }
         }
+    }
+
+    /// Checks that the source of labels, if there is one, knows any of the files.
+    ///
+    /// # Errors
+    /// [`CorpusError::NoLabels`] with the name of a `file`.
+    pub(super) fn check_listed(&self, n_listed: usize, file: &str) -> Result<(), CorpusError> {
+        let source = match self {
+            Self::Nowhere => return Ok(()),
+            _ if n_listed > 0 => return Ok(()),
+            Self::FirstFolder => "they lie in no folder below the root".to_owned(),
+            Self::Pattern(regex) => format!("the pattern `{regex}` matches none"),
+            Self::Table { entries, .. } => match entries.keys().next() {
+                Some(name) => format!("the table names others, such as `{name}`"),
+                None => "the table names none".to_owned(),
+            },
+        };
+        Err(CorpusError::NoLabels { source_of_labels: source, file: file.to_owned() })
     }
 
     /// The hash of a table's bytes: another table is another corpus.
@@ -114,20 +150,60 @@ impl Labeller {
 
 /// What a table may call a file, the most telling first: its name, then shorter ends of its path,
 /// each with and without the ending.
-fn keys(file: &MidiFile) -> impl Iterator<Item = &str> {
-    let name = file.name.as_str();
+fn keys(name: &str) -> impl Iterator<Item = &str> {
     let starts = std::iter::once(0).chain(name.match_indices('/').map(|(at, _)| at + 1));
+    let file = MidiFile::new(None, name);
     let n_stem = name.len() - file.file_name().len() + file.stem().len();
     starts.flat_map(move |start| [&name[start..], &name[start..n_stem.max(start)]])
+}
+
+/// A name with letters and their marks as one (NFC). The same name may be stored otherwise: some file
+/// systems, and archives made on them, keep them apart (NFD).
+fn composed(name: &str) -> Cow<'_, str> {
+    if is_nfc(name) { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
+}
+
+/// The text of a table. Spreadsheets write UTF-8 with a mark of the byte order first, or UTF-16 with
+/// or without one. What is neither is taken as the bytes that it is, as file names are.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    let utf_16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.as_chunks().0.iter().map(|pair| unit(*pair));
+        let letters = char::decode_utf16(units);
+        Cow::Owned(letters.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => text_of_utf_8(rest),
+        // The head begins with a letter of ASCII in all tables that have a column known here.
+        [1..=255, 0, 1..=255, 0, ..] => utf_16(bytes, u16::from_le_bytes),
+        [0, 1..=255, 0, 1..=255, ..] => utf_16(bytes, u16::from_be_bytes),
+        _ => text_of_utf_8(bytes),
+    }
+}
+
+fn text_of_utf_8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(path_text::of_bytes(bytes)),
+    }
+}
+
+/// Separators of Windows become `/`; backslashes of escaped bytes stay.
+fn unix_separators(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for (at, letter) in name.char_indices() {
+        let is_separator = letter == '\\' && path_text::escaped_byte(&name[at..]).is_none();
+        text.push(if is_separator { '/' } else { letter });
+    }
+    text
 }
 
 /// The table's lines by file name.
 fn entries(table: &LabelTable, bytes: &[u8]) -> Result<BTreeMap<String, Entry>, CorpusError> {
     let bad = |reason: String| CorpusError::LabelTable { path: table.path.clone(), reason };
     let is_csv = ends_with_csv(&table.path);
-    // Spreadsheets put a mark of the byte order first.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes);
+    let text = text_of(bytes);
     let mut lines =
         Cells { rest: &text, delimiter: if is_csv { ',' } else { '\t' }, is_quoted: is_csv };
     let head = lines.next().unwrap_or_default();
@@ -149,7 +225,8 @@ fn entries(table: &LabelTable, bytes: &[u8]) -> Result<BTreeMap<String, Entry>, 
     for line in lines {
         let cell = |column: usize| line.get(column).filter(|cell| !cell.is_empty()).cloned();
         if let Some(name) = cell(file) {
-            let name = name.trim_start_matches("./").replace('\\', "/");
+            let name = unix_separators(&name);
+            let name = composed(name.trim_start_matches("./")).into_owned();
             let entry = Entry { label: cell(label), group: group.and_then(cell) };
             // Of several lines of one file the first counts.
             entries.entry(name).or_insert(entry);
@@ -209,7 +286,7 @@ mod tests {
     use super::*;
 
     fn label(labels: Labels, name: &str) -> Option<String> {
-        Labeller::new(&labels).unwrap().of(&MidiFile::new(None, name)).0
+        Labeller::new(&labels).unwrap().of(&MidiFile::new(None, name)).label
     }
 
     #[test]
@@ -245,6 +322,26 @@ mod tests {
     }
 
     #[test]
+    fn a_table_may_be_utf_16_or_bytes() {
+        let text = "file,label\nF\u{fc}r \u{1d11e}.mid,x\n";
+        let units = || text.encode_utf16();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        let marked = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
+        for bytes in [
+            text.as_bytes().to_vec(),
+            marked(b"\xef\xbb\xbf", text.as_bytes()),
+            marked(b"\xff\xfe", &little),
+            marked(b"\xfe\xff", &big),
+            little,
+            big,
+        ] {
+            assert_eq!(text_of(&bytes), text);
+        }
+        assert_eq!(text_of(b"caf\xe9.mid"), r"caf\xe9.mid");
+    }
+
+    #[test]
     fn a_table_names_files_by_any_end_of_their_path() {
         let folder = tempfile::tempdir().unwrap();
         let table = |name: &str, text: &str| {
@@ -258,7 +355,11 @@ mod tests {
             "\u{feff}Style,midi_filename,piece\n\"slow, sad\",d1/s1/1.mid,p1\nfast,other,\n,x.mid,p3\n",
         );
         let labeller = Labeller::new(&csv).unwrap();
-        let of = |name: &str| labeller.of(&MidiFile::new(Some("root"), name));
+        let of = |name: &str| {
+            let found = labeller.of(&MidiFile::new(Some("root"), name));
+            assert_eq!(found.is_listed, found.label.is_some() || found.group.is_some());
+            (found.label, found.group)
+        };
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(of("d1/s1/1.mid"), (some("slow, sad"), some("p1")));
         assert_eq!(of("deeper/d1/s1/1.mid"), (some("slow, sad"), some("p1")));
@@ -267,6 +368,14 @@ mod tests {
         assert_eq!(of("x.mid"), (None, some("p3")));
         let tsv = table("a.tsv", "file\tstyle\tpiece\na\"b.mid\twaltz\tp\n");
         assert_eq!(label(tsv, "a\"b.mid").as_deref(), Some("waltz"));
+
+        // Decomposed there, composed here, and the other way round.
+        let nfd = table("nfd.tsv", "file\tstyle\tpiece\nFu\u{308}r.mid\tslow\tp\n");
+        assert_eq!(label(nfd, "F\u{fc}r.mid").as_deref(), Some("slow"));
+        let nfc = table("nfc.tsv", "file\tstyle\tpiece\nF\u{fc}r.mid\tslow\tp\n");
+        assert_eq!(label(nfc, "a/Fu\u{308}r.mid").as_deref(), Some("slow"));
+        let windows = table("w.tsv", "file\tstyle\tpiece\n.\\a\\b\\xe9.mid\tslow\tp\n");
+        assert_eq!(label(windows, "a/b\\xe9.mid").as_deref(), Some("slow"));
 
         let error = |labels: Labels| Labeller::new(&labels).unwrap_err().to_string();
         assert!(

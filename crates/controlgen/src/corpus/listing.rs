@@ -9,6 +9,7 @@ use super::CorpusError;
 use super::archive::{self, Member};
 use super::files::{FileKind, MidiFile};
 use super::source::{Content, Found, Take};
+use super::unused::Unused;
 
 /// A file, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,24 +21,27 @@ pub(super) struct Listed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Place {
     OnDisk {
+        #[serde(with = "crate::path_text")]
         path: PathBuf,
         n_bytes: u64,
     },
     /// The member of an archive that has so many before it that look like MIDI.
     Member {
+        #[serde(with = "crate::path_text")]
         archive: PathBuf,
         kind: FileKind,
         number: u64,
     },
     /// An archive that can't be read further, and why.
-    Damaged {
-        why: String,
-    },
+    Damaged { why: String },
     /// In a store that somebody else knows how to ask.
-    InStore {
-        url: String,
-        n_bytes: u64,
-    },
+    InStore { url: String, n_bytes: u64 },
+}
+
+impl Listed {
+    pub(super) fn file(&self) -> &MidiFile {
+        &self.file
+    }
 }
 
 /// A MIDI file in a store that is no folder.
@@ -179,7 +183,7 @@ fn members(
 ) -> Result<(), CorpusError> {
     let (mut at, mut failed) = (0, None);
     // What comes after those that are wanted, or can't be read, is not of interest.
-    let outcome = archive::read(path, kind, &mut |mut member| {
+    let outcome = archive::read(path, kind, &mut Unused::default(), &mut |mut member| {
         if wanted.front().is_some_and(|(number, _)| *number == at)
             && let Some((_, file)) = wanted.pop_front()
         {

@@ -4,16 +4,18 @@
 //! the order of the files. In memory stand a few numbers for each file and two bits for each window;
 //! what has to be brought together by its hash is sorted on disk ([`Spill`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::group::{hash_of, split_of};
+use super::names::Names;
 use super::near::{NearDuplicates, Sets};
 use super::parts::{self, FileFacts, Outcome, PartWindow, Writer};
 use super::report::{CorpusReport, LargestGroup, WindowCounts};
 use super::source::Totals;
 use super::spill::Spill;
-use super::{CorpusError, CorpusOptions};
+use super::{CorpusError, CorpusOptions, GroupRule};
 use crate::artifact::ArtifactResult;
 use crate::progress::Progress;
 use crate::table::{Split, WindowRow, WindowsWriter};
@@ -38,8 +40,9 @@ struct Groups {
 }
 
 impl Groups {
-    fn name<'a>(&'a self, index: usize, facts: &'a FileFacts) -> &'a str {
-        self.names.get(&self.roots[index]).map_or(facts.group.as_str(), String::as_str)
+    fn name<'a>(&'a self, index: usize, facts: &'a FileFacts) -> Cow<'a, str> {
+        let name = self.names.get(&self.roots[index]);
+        name.map_or_else(|| facts.own_group(), |name| Cow::Borrowed(name))
     }
 }
 
@@ -56,7 +59,7 @@ impl Parts<'_> {
         out: &Path,
         progress: &dyn Progress,
     ) -> Result<CorpusReport, CorpusError> {
-        let mut report = CorpusReport::new(self.options, self.totals.n_others);
+        let mut report = CorpusReport::new(self.options, self.totals.unused.clone());
         progress.begin("finding repetitions", "files", 2 * self.totals.n_files);
         let groups = self.groups(progress, &mut report)?;
         let verdicts = self.verdicts(&groups, progress)?;
@@ -70,7 +73,7 @@ impl Parts<'_> {
     /// Counts the files, and writes for each part the groups of its files: all that has to be known of
     /// the others when a part's windows are compared with theirs.
     pub(super) fn assign(&self, progress: &dyn Progress) -> Result<CorpusReport, CorpusError> {
-        let mut report = CorpusReport::new(self.options, self.totals.n_others);
+        let mut report = CorpusReport::new(self.options, self.totals.unused.clone());
         progress.begin("finding repetitions", "files", self.totals.n_files);
         let groups = self.groups(progress, &mut report)?;
         let mut index = 0;
@@ -78,7 +81,7 @@ impl Parts<'_> {
             let mut writer = Writer::create(parts::groups_path(self.folder, part), "new")?;
             for facts in parts::facts_of(self.folder, part) {
                 let facts = facts?;
-                writer.push(groups.name(index, &facts))?;
+                writer.push(groups.name(index, &facts).as_ref())?;
                 report.count_file(&facts);
                 index += 1;
             }
@@ -100,69 +103,72 @@ impl Parts<'_> {
         report: &mut CorpusReport,
     ) -> Result<Groups, CorpusError> {
         let mut near = NearDuplicates::new(self.scratch, self.totals.n_files)?;
-        let mut by_name: Vec<(u64, u32)> = Vec::new();
+        let (mut given, mut names) = (Vec::new(), Names::default());
+        let mut own_names: Vec<u64> = Vec::new();
+        let mut is_read = Bits::new(self.totals.n_files);
         let mut n_windows = 0;
-        for (index, facts) in (0..).zip(self.facts()) {
+        for (index, facts) in (0_u32..).zip(self.facts()) {
             let facts = facts?;
-            by_name.push((hash_of(facts.group.as_bytes()), index));
+            let own_name = hash_of(facts.own_group().as_bytes());
+            own_names.push(own_name);
             n_windows += facts.keys.len() as u64;
-            if self.options.near_duplicates {
-                match &facts.outcome {
-                    Outcome::Read(read) => {
-                        near.push(Some(read.file_hash), read.signature.as_deref())?;
-                    }
-                    Outcome::Refused { .. } => near.push(None, None)?,
+            match &facts.outcome {
+                Outcome::Read(read) => {
+                    is_read.set(u64::from(index));
+                    near.push(Some(read.file_hash), read.signature.as_deref())?;
                 }
+                Outcome::Refused { .. } => near.push(None, None)?,
+            }
+            match (&facts.group, &facts.outcome) {
+                (Some(_), _) => given.push((own_name, index)),
+                (None, Outcome::Read(_)) => names.push(index, &facts.file),
+                (None, Outcome::Refused { .. }) => {}
             }
             progress.advance(1);
         }
-        let n_files = by_name.len();
+        let n_files = own_names.len();
         let mut sets = Sets::new(n_files);
+        let (bands, mut signatures) = near.finish()?;
         // Nearness first, so that what it joins can be counted.
-        near.join(&mut sets)?;
-        let mut sizes = vec![0_u32; n_files];
-        let count = |sizes: &mut Vec<u32>, sets: &mut Sets| {
-            sizes.fill(0);
-            for file in 0..u32::try_from(n_files).unwrap_or(u32::MAX) {
-                sizes[sets.root(file) as usize] += 1;
-            }
-        };
-        count(&mut sizes, &mut sets);
+        if self.options.near_duplicates {
+            bands.join(&mut sets, &mut signatures)?;
+        }
+        let sizes = sets.sizes(|file| is_read.get(u64::from(file)));
         report.n_near_duplicates =
             sizes.iter().filter(|size| **size > 1).map(|size| *size as usize).sum();
-        by_name.sort_unstable();
-        for run in by_name.chunk_by(|a, b| a.0 == b.0) {
+        given.sort_unstable();
+        for run in given.chunk_by(|a, b| a.0 == b.0) {
             run.iter().for_each(|(_, file)| sets.join(run[0].1, *file));
         }
-        let mut first_of_name = vec![0_u32; n_files];
-        for run in by_name.chunk_by(|a, b| a.0 == b.0) {
-            run.iter().for_each(|(_, file)| first_of_name[*file as usize] = run[0].1);
-        }
-        drop(by_name);
-        count(&mut sizes, &mut sets);
+        names.join(&mut sets, &mut signatures)?;
+        // A file that could not be read is no piece.
+        let sizes = sets.sizes(|file| is_read.get(u64::from(file)));
         report.n_groups = sizes.iter().filter(|size| **size > 0).count();
         let largest = sizes.iter().enumerate().max_by_key(|(i, n)| (**n, std::cmp::Reverse(*i)));
-        let largest = largest.map(|(index, n)| (index, *n as usize));
-        // A group of several names bears that of its first file.
-        let mut has_several = Bits::new(n_files as u64);
-        for file in 0..u32::try_from(n_files).unwrap_or(u32::MAX) {
-            let root = sets.root(file);
-            if first_of_name[file as usize] != first_of_name[root as usize] {
-                has_several.set(u64::from(root));
-            }
-        }
+        let largest = largest.filter(|(_, n)| **n > 0).map(|(index, n)| (index, *n as usize));
+        let roots: Vec<u32> = (0..own_names.len())
+            .map(|file| sets.root(u32::try_from(file).unwrap_or(u32::MAX)))
+            .collect();
+        let needs_name = needs_name(&roots, &sizes, &own_names);
         let mut names = BTreeMap::new();
         for (index, facts) in (0_u32..).zip(self.facts()) {
             let facts = facts?;
-            if has_several.get(u64::from(index)) {
-                names.insert(index, facts.group.clone());
+            match needs_name.get(&index) {
+                Some(NeedsName::Longer) if facts.group.is_none() => {
+                    names.insert(index, GroupRule::with_folders(&facts.file));
+                }
+                Some(_) => {
+                    names.insert(index, facts.own_group().into_owned());
+                }
+                None => {}
             }
             if let Some((_, n_files)) = largest.filter(|(root, _)| *root == index as usize) {
-                report.largest_group = Some(LargestGroup { group: facts.group, n_files });
+                let group = names.get(&index).cloned();
+                let group = group.unwrap_or_else(|| facts.own_group().into_owned());
+                report.largest_group = Some(LargestGroup { group, n_files });
             }
         }
-        let roots = (0..n_files).map(|file| sets.root(u32::try_from(file).unwrap_or(u32::MAX)));
-        Ok(Groups { roots: roots.collect(), names, n_windows })
+        Ok(Groups { roots, names, n_windows })
     }
 
     /// Of windows that are the same the first stays on each side of the split; a held-out one that is
@@ -172,7 +178,7 @@ impl Parts<'_> {
         let mut window = 0_u64;
         for (index, facts) in self.facts().enumerate() {
             let facts = facts?;
-            let is_heldout = self.split(groups.name(index, &facts)) == Split::Heldout;
+            let is_heldout = self.split(&groups.name(index, &facts)) == Split::Heldout;
             for key in &facts.keys {
                 spill.push(*key, window << 1 | u64::from(is_heldout))?;
                 window += 1;
@@ -217,7 +223,7 @@ impl Parts<'_> {
         for (index, facts) in self.facts().enumerate() {
             let facts = facts?;
             let group = groups.name(index, &facts);
-            let split = self.split(group);
+            let split = self.split(&group);
             for _ in 0..facts.keys.len() {
                 let part = windows.next().ok_or(CorpusError::Changed)??;
                 let number = window;
@@ -225,7 +231,7 @@ impl Parts<'_> {
                 if verdicts.dropped.get(number) {
                     continue;
                 }
-                let row = row(part, &facts, group, split, verdicts.seen.get(number));
+                let row = row(part, &facts, &group, split, verdicts.seen.get(number));
                 counts.count(kind, &row);
                 writer.push(row)?;
             }
@@ -236,6 +242,35 @@ impl Parts<'_> {
         report.add_windows(&counts);
         Ok(writer.finish()?)
     }
+}
+
+/// Why a group can't go by the own name of each of its files.
+#[derive(Clone, Copy)]
+enum NeedsName {
+    /// Its files have several.
+    One,
+    /// Another group's first file has the same.
+    Longer,
+}
+
+/// The groups that need a name, by their first file.
+fn needs_name(roots: &[u32], sizes: &[u32], own_names: &[u64]) -> BTreeMap<u32, NeedsName> {
+    let mut needs = BTreeMap::new();
+    for (root, own_name) in roots.iter().zip(own_names) {
+        if own_names[*root as usize] != *own_name {
+            needs.insert(*root, NeedsName::One);
+        }
+    }
+    let mut of_roots: Vec<(u64, u32)> = (0_u32..)
+        .zip(sizes)
+        .filter(|(_, size)| **size > 0)
+        .map(|(root, _)| (own_names[root as usize], root))
+        .collect();
+    of_roots.sort_unstable();
+    for same in of_roots.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        needs.extend(same.iter().map(|(_, root)| (*root, NeedsName::Longer)));
+    }
+    needs
 }
 
 fn whole(n: u64) -> usize {

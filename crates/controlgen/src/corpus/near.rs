@@ -11,6 +11,10 @@
 //! (Shrivastava, Li, "Densifying One Permutation Hashing", ICML 2014). Pairs worth a look are those
 //! that agree in one of [`N_BANDS`] bands of the signature, found by sorting on disk; none else is
 //! compared. A pair that overlaps by 0.6 is found with probability `1 - (1 - 0.6^4)^32 = 0.99`.
+//!
+//! Where names suggest that two files are of one piece less music is enough, and one may be a part of
+//! the other, a melody without its chords. [`shared`] looks at how many turns of the smaller set are in
+//! the other one: of the bins that both fill, those that hold the same number.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -33,19 +37,25 @@ const N_BANDS: usize = N_BINS / BINS_PER_BAND;
 const MIN_FILLED: usize = 24;
 /// Near-duplicates overlap by so much.
 const SIMILAR: f64 = 0.6;
+/// Files of related names share so much of the smaller one's bins if they are of one piece. In
+/// collections that keep melody and chords of each tune in further files it is 0.25 to 1, and among
+/// strangers 0.1 or less.
+const RELATED: f64 = 0.25;
+/// With fewer bins no share is told.
+const MIN_RELATED_BINS: usize = 8;
 /// Added to a value for each bin that it was carried over.
 const CARRIED: u32 = 0x9e37_79b9;
 
-/// The signature of a file's music; none where there is too little of it.
+/// The signature of a file's music, 0 for empty bins; none where there is no turn at all.
 pub(super) fn signature(sequence: &NoteSequence) -> Option<Vec<u32>> {
-    let mut bins: [Option<u32>; N_BINS] = [None; N_BINS];
+    let mut bins = [0_u32; N_BINS];
     let mut put = |items: &[i32]| {
         let hash = items
             .iter()
             .fold(0x243f_6a88_85a3_08d3, |hash, item| mix(hash ^ u64::from(item.cast_unsigned())));
         let bin = &mut bins[(hash >> 57) as usize];
-        let value = (hash & u64::from(u32::MAX)) as u32;
-        *bin = Some(bin.map_or(value, |least| least.min(value)));
+        let value = ((hash & u64::from(u32::MAX)) as u32).max(1);
+        *bin = if *bin == 0 { value } else { value.min(*bin) };
     };
     let mut notes: Vec<(bool, u32, f64, u8)> = sequence
         .notes
@@ -70,20 +80,49 @@ pub(super) fn signature(sequence: &NoteSequence) -> Option<Vec<u32>> {
             line.get(1..).unwrap_or_default().windows(TURN).for_each(&mut put);
         }
     }
-    densified(&bins)
+    if n_filled(&bins) == 0 { None } else { Some(bins.to_vec()) }
 }
 
-/// Empty bins take the value of the next filled one, changed by the distance.
-fn densified(bins: &[Option<u32>; N_BINS]) -> Option<Vec<u32>> {
-    if bins.iter().flatten().count() < MIN_FILLED {
+fn n_filled(bins: &[u32]) -> usize {
+    bins.iter().filter(|value| **value != 0).count()
+}
+
+/// Empty bins take the value of the next filled one, changed by the distance. None if there is too
+/// little music to tell.
+fn densified(bins: &[u32]) -> Option<Vec<u32>> {
+    if n_filled(bins) < MIN_FILLED {
         return None;
     }
     let value = |bin: usize| {
         (0..).zip(bins.iter().cycle().skip(bin)).find_map(|(distance, value)| {
-            value.map(|value| value.wrapping_add(CARRIED.wrapping_mul(distance)))
+            (*value != 0).then(|| value.wrapping_add(CARRIED.wrapping_mul(distance)))
         })
     };
-    (0..N_BINS).map(value).collect()
+    (0..bins.len()).map(value).collect()
+}
+
+/// How much music two files share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// A large part of the smaller one's.
+    Much,
+    /// Hardly more than strangers do.
+    Little,
+    /// There is too little to tell.
+    Unknown,
+}
+
+/// Whether one of two files may be a version or a part of the other, by their signatures.
+pub(super) fn shared(a: &[u32], b: &[u32]) -> Shared {
+    let smaller = n_filled(a).min(n_filled(b));
+    let n_equal = a.iter().zip(b).filter(|(a, b)| a == b && **a != 0).count();
+    if smaller < MIN_RELATED_BINS {
+        Shared::Unknown
+    } else if n_equal as f64 >= RELATED * smaller as f64 {
+        Shared::Much
+    } else {
+        Shared::Little
+    }
 }
 
 /// A permutation of 64 bits that spreads every bit: the finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
@@ -128,7 +167,8 @@ impl NearDuplicates {
             for (to, from) in bytes.chunks_exact_mut(4).zip(signature) {
                 to.copy_from_slice(&from.to_le_bytes());
             }
-            for (band, values) in (0_u64..).zip(signature.chunks_exact(BINS_PER_BAND)) {
+            let dense = densified(signature).unwrap_or_default();
+            for (band, values) in (0_u64..).zip(dense.chunks_exact(BINS_PER_BAND)) {
                 let hash = values.iter().fold(mix(band + 1), |h, v| mix(h ^ u64::from(*v)));
                 self.bands.push(hash, payload)?;
             }
@@ -136,18 +176,49 @@ impl NearDuplicates {
         self.signatures.write_all(&bytes).map_err(io("write", &self.path))
     }
 
-    /// Joins all near-duplicates in `sets`.
-    pub(super) fn join(self, sets: &mut Sets) -> ArtifactResult<()> {
+    /// All near-duplicates, and the signatures of all files.
+    pub(super) fn finish(self) -> ArtifactResult<(Bands, Signatures)> {
         let Self { bands, path, mut signatures, .. } = self;
         signatures.flush().map_err(io("write", &path))?;
         drop(signatures);
-        let mut file = File::open(&path).map_err(io("read", &path))?;
-        let mut signature = |index: u32| -> ArtifactResult<[u8; 4 * N_BINS]> {
-            let mut bytes = [0; 4 * N_BINS];
-            file.seek(SeekFrom::Start(u64::from(index) * bytes.len() as u64))
-                .and_then(|_| file.read_exact(&mut bytes))
-                .map_err(io("read", &path))?;
-            Ok(bytes)
+        let file = File::open(&path).map_err(io("read", &path))?;
+        Ok((Bands { bands }, Signatures { file, path }))
+    }
+}
+
+/// The signatures of files, on disk.
+pub(super) struct Signatures {
+    file: File,
+    path: PathBuf,
+}
+
+impl Signatures {
+    /// The signature of a file, 0 for empty bins.
+    pub(super) fn of(&mut self, index: u32) -> ArtifactResult<[u32; N_BINS]> {
+        let mut bytes = [0; 4 * N_BINS];
+        self.file
+            .seek(SeekFrom::Start(u64::from(index) * bytes.len() as u64))
+            .and_then(|_| self.file.read_exact(&mut bytes))
+            .map_err(io("read", &self.path))?;
+        let mut signature = [0; N_BINS];
+        for (to, from) in signature.iter_mut().zip(bytes.as_chunks().0) {
+            *to = u32::from_le_bytes(*from);
+        }
+        Ok(signature)
+    }
+}
+
+/// What near-duplicates have in common.
+pub(super) struct Bands {
+    bands: Spill,
+}
+
+impl Bands {
+    /// Joins all near-duplicates in `sets`.
+    pub(super) fn join(self, sets: &mut Sets, signatures: &mut Signatures) -> ArtifactResult<()> {
+        let Self { bands } = self;
+        let mut signature = |index: u32| -> ArtifactResult<Vec<u32>> {
+            Ok(densified(&signatures.of(index)?).unwrap_or_default())
         };
         bands.for_each_run(|run| {
             let (first, is_exact) = unpack(run[0].1);
@@ -161,11 +232,11 @@ impl NearDuplicates {
                     sets.join(first, other);
                     continue;
                 }
-                let a = match first_signature {
-                    Some(signature) => signature,
-                    None => *first_signature.insert(signature(first)?),
-                };
-                if overlap(&a, &signature(other)?) >= SIMILAR {
+                if first_signature.is_none() {
+                    first_signature = Some(signature(first)?);
+                }
+                let a = first_signature.as_deref().unwrap_or_default();
+                if overlap(a, &signature(other)?) >= SIMILAR {
                     sets.join(first, other);
                 }
             }
@@ -179,8 +250,8 @@ fn unpack(payload: u64) -> (u32, bool) {
 }
 
 /// Share of equal numbers in two signatures.
-fn overlap(a: &[u8], b: &[u8]) -> f64 {
-    let equal = a.chunks_exact(4).zip(b.chunks_exact(4)).filter(|(a, b)| a == b).count();
+fn overlap(a: &[u32], b: &[u32]) -> f64 {
+    let equal = a.iter().zip(b).filter(|(a, b)| a == b).count();
     equal as f64 / N_BINS as f64
 }
 
@@ -204,6 +275,15 @@ impl Sets {
             at = self.parents[at] as usize;
         }
         u32::try_from(at).expect("came from a u32")
+    }
+
+    /// For each set, at its first file, how many of its files count.
+    pub(super) fn sizes(&mut self, counts: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut sizes = vec![0; self.parents.len()];
+        for file in (0..).take(self.parents.len()) {
+            sizes[self.root(file) as usize] += u32::from(counts(file));
+        }
+        sizes
     }
 
     pub(super) fn join(&mut self, a: u32, b: u32) {
@@ -251,7 +331,8 @@ mod tests {
             near.push(Some([*hash; 16]), signature(tune).as_deref()).unwrap();
         }
         let mut sets = Sets::new(tunes.len());
-        near.join(&mut sets).unwrap();
+        let (bands, mut signatures) = near.finish().unwrap();
+        bands.join(&mut sets, &mut signatures).unwrap();
         (0..tunes.len() as u32).map(|file| sets.root(file)).collect()
     }
 
@@ -286,10 +367,7 @@ mod tests {
     /// `sqrt(0.25 / 128) = 0.044` where every bin is filled.
     #[test]
     fn a_signature_tells_the_overlap() {
-        let bytes = |tune: &NoteSequence| {
-            let signature = signature(tune).unwrap();
-            signature.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()
-        };
+        let dense = |tune: &NoteSequence| densified(&signature(tune).unwrap()).unwrap();
         // Two pieces of 2000 notes that share the first 1000: each has 1992 turns, of which 992 are
         // shared: 992 / (2 · 1992 - 992) = 0.33.
         let both = |second: u64| {
@@ -302,9 +380,27 @@ mod tests {
             }
             sequence
         };
-        let found = overlap(&bytes(&both(1)), &bytes(&both(2)));
+        let found = overlap(&dense(&both(1)), &dense(&both(2)));
         assert!((found - 0.33).abs() < 4.0 * 0.044, "{found}");
-        assert!((overlap(&bytes(&both(1)), &bytes(&both(1))) - 1.0).abs() < 1e-9);
+        assert!((overlap(&dense(&both(1)), &dense(&both(1))) - 1.0).abs() < 1e-9);
+    }
+
+    /// A part of a piece is found in it, whatever else it has; strangers and trifles are not.
+    #[test]
+    fn a_part_shares_much_with_the_whole() {
+        let melody = tune(0, 100, 0, 0, 0.5);
+        let mut whole = melody.clone();
+        for mut note in tune(1, 200, 0, 0, 0.5).notes {
+            note.instrument = 1;
+            whole.push(note);
+        }
+        let of = |sequence: &NoteSequence| signature(sequence).unwrap();
+        assert_eq!(shared(&of(&melody), &of(&whole)), Shared::Much);
+        assert_eq!(shared(&of(&tune(1, 200, 0, 0, 0.5)), &of(&whole)), Shared::Much);
+        assert_eq!(shared(&of(&melody), &of(&tune(2, 300, 0, 0, 0.5))), Shared::Little);
+        // Four turns: a twelfth note would make five.
+        assert_eq!(shared(&of(&tune(0, 12, 0, 0, 0.5)), &of(&whole)), Shared::Unknown);
+        assert_eq!(signature(&tune(0, 8, 0, 0, 0.5)), None);
     }
 
     #[test]

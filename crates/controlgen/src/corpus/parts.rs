@@ -6,6 +6,7 @@
 //! spread over machines, a third holds where the chunk's files are (`listing`), a fourth the groups
 //! that they turned out to belong to (`groups`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -15,8 +16,8 @@ use note_seq::SkipReason;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::MidiFile;
 use super::listing::Listed;
+use super::{GroupRule, MidiFile};
 use crate::artifact::{ArtifactError, ArtifactResult, io};
 
 /// Quick: a part is read three times at most.
@@ -26,12 +27,25 @@ const ZSTD_LEVEL: i32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct FileFacts {
     pub(super) file: MidiFile,
-    /// By its name or a table, before near-duplicates are joined.
-    pub(super) group: String,
+    /// Its group, where a table or a rule for names gives one; what is of one piece otherwise is found
+    /// by names and music of all files.
+    pub(super) group: Option<String>,
+    /// Whether a source of labels knows the file.
+    pub(super) is_listed: bool,
     pub(super) label: Option<String>,
     pub(super) outcome: Outcome,
     /// For each window, what makes two of them the same.
     pub(super) keys: Vec<u64>,
+}
+
+impl FileFacts {
+    /// The name of the group that it makes by itself.
+    pub(super) fn own_group(&self) -> Cow<'_, str> {
+        match &self.group {
+            Some(group) => Cow::Borrowed(group),
+            None => Cow::Owned(GroupRule::Stem.of(&self.file)),
+        }
+    }
 }
 
 /// What a file gave.
@@ -55,7 +69,7 @@ pub(super) struct ReadFacts {
     pub(super) qpm: f64,
     /// Its metres, each once.
     pub(super) metres: Vec<(u32, u32)>,
-    /// What near-duplicates share, where there is music enough to tell.
+    /// What near-duplicates share.
     pub(super) signature: Option<Vec<u32>>,
 }
 
@@ -255,7 +269,8 @@ mod tests {
         let skipped = BTreeMap::from([(SkipReason::Drums, 3)]);
         let facts = FileFacts {
             file: MidiFile::new(Some("root"), name),
-            group: "g".to_owned(),
+            group: Some("g".to_owned()),
+            is_listed: true,
             label: Some("é".to_owned()),
             outcome: Outcome::Read(ReadFacts {
                 file_hash: [7; 16],

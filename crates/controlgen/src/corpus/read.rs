@@ -3,19 +3,22 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
+use flate2::read::MultiGzDecoder;
 use musicvae::seed;
 use note_seq::midi::{self, MidiError};
 use note_seq::{NoteSequence, SkipReason};
 use rand::RngExt;
 
 use super::archive::limited;
-use super::label::Labeller;
+use super::label::{Labelled, Labeller};
 use super::near;
 use super::parts::{FileFacts, Outcome, PartWindow, ReadFacts};
 use super::source::{Content, Found};
-use super::{CorpusOptions, SameWindow};
+use super::{CorpusOptions, GroupRule, SameWindow};
 use crate::kind::Window;
 
+/// What gzip's files begin with, whatever they are called (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The tempo of a sequence that sets none.
 const DEFAULT_QPM: f64 = 120.0;
 /// A file has no more metres in the report; more are damage.
@@ -31,14 +34,14 @@ impl FileReader<'_> {
     /// Reads a file and cuts it into windows. Never fails: a file that can't be used says why.
     pub(super) fn read(&self, found: Found) -> (FileFacts, Vec<PartWindow>) {
         let Found { file, content } = found;
-        let (label, group) = self.labeller.of(&file);
-        let group = group.unwrap_or_else(|| self.options.group.of(&file));
+        let Labelled { is_listed, label, group } = self.labeller.of(&file);
+        let group = group.or_else(|| self.options.group.given(&file));
         let (outcome, windows) = match self.bytes(content) {
             Ok(bytes) => self.convert(&bytes),
             Err(outcome) => (outcome, Vec::new()),
         };
         let keys = windows.iter().map(|window| self.key(window)).collect();
-        (FileFacts { file, group, label, outcome, keys }, windows)
+        (FileFacts { file, group, is_listed, label, outcome, keys }, windows)
     }
 
     fn bytes(&self, content: Content) -> Result<Vec<u8>, Outcome> {
@@ -51,6 +54,13 @@ impl FileReader<'_> {
             content => content,
         };
         match content {
+            Content::Bytes(bytes) if bytes.starts_with(&GZIP) => {
+                match limited(MultiGzDecoder::new(&bytes[..]), 0, max_bytes) {
+                    Content::Bytes(bytes) => Ok(bytes),
+                    Content::Refused { reason, detail } => Err(refused(reason, detail)),
+                    Content::OnDisk { .. } => unreachable!("it was read just now"),
+                }
+            }
             Content::Bytes(bytes) => Ok(bytes),
             Content::Refused { reason, detail } => Err(refused(reason, detail)),
             Content::OnDisk { .. } => unreachable!("it was read just now"),
@@ -89,8 +99,8 @@ impl FileReader<'_> {
             start_bar: window.start_bar,
             tokens: window.tokens,
         });
-        let signature =
-            if self.options.near_duplicates { near::signature(&read.sequence) } else { None };
+        let is_compared = self.options.near_duplicates || self.options.group == GroupRule::Stem;
+        let signature = if is_compared { near::signature(&read.sequence) } else { None };
         let facts = ReadFacts {
             file_hash,
             n_bytes: bytes.len() as u64,

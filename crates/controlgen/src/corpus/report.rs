@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::Histograms;
 use super::parts::{FileFacts, Outcome};
+use super::unused::Unused;
 use super::{CorpusOptions, GroupRule, Labels, SameWindow};
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::kind::Kind;
@@ -19,6 +20,10 @@ pub(super) const FILE: &str = "report.json";
 const MAX_LISTED: usize = 1000;
 /// Of one reason: the commonest must not hide the others.
 const MAX_LISTED_PER_REASON: usize = 50;
+/// A group of at least so many files …
+const MIN_SUSPICIOUS_FILES: usize = 8;
+/// … and at least this share of all is more likely a mistake than one piece.
+const SUSPICIOUS_SHARE: f64 = 0.1;
 /// Labels counted by name; windows of more count as unnamed ones.
 const MAX_LABELS: usize = 10_000;
 
@@ -28,6 +33,7 @@ pub struct CorpusReport {
     /// The kind of window.
     pub kind: String,
     /// Where was searched.
+    #[serde(with = "crate::path_text::list")]
     pub roots: Vec<PathBuf>,
     /// What files belong together.
     pub group: GroupRule,
@@ -35,9 +41,12 @@ pub struct CorpusReport {
     pub heldout: f64,
     /// MIDI files found.
     pub n_files: usize,
-    /// Files of other kinds, passed over.
+    /// What else there is, passed over.
     #[serde(default)]
     pub n_others: u64,
+    /// The same by reason, with an example of each.
+    #[serde(default)]
+    pub unused: Unused,
     /// Bytes of the files that could be read.
     #[serde(default)]
     pub n_bytes: u64,
@@ -71,7 +80,7 @@ pub struct CorpusReport {
     /// The seed by which they are drawn.
     #[serde(default)]
     pub seed: u64,
-    /// Groups, with near-duplicates in one.
+    /// Groups, with near-duplicates in one; files that could not be read are in none.
     #[serde(default)]
     pub n_groups: usize,
     /// Files that stand in a group with others because their music or bytes are nearly the same.
@@ -86,6 +95,12 @@ pub struct CorpusReport {
     /// Files with a label.
     #[serde(default)]
     pub n_files_labelled: usize,
+    /// Files that the source of labels knows; a table may give a group without a label.
+    #[serde(default)]
+    pub n_files_listed: usize,
+    /// The first of all MIDI files, by its name in the corpus.
+    #[serde(default)]
+    pub first_file: String,
     /// Files and windows of each label.
     #[serde(default)]
     pub labels: BTreeMap<String, LabelCount>,
@@ -201,14 +216,15 @@ impl JsonFormat for CorpusReport {
 }
 
 impl CorpusReport {
-    pub(super) fn new(options: &CorpusOptions, n_others: u64) -> Self {
+    pub(super) fn new(options: &CorpusOptions, unused: Unused) -> Self {
         Self {
             kind: options.kind.name.to_owned(),
             roots: options.roots.clone(),
             group: options.group,
             heldout: options.heldout,
             n_files: 0,
-            n_others,
+            n_others: unused.n(),
+            unused,
             n_bytes: 0,
             n_files_used: 0,
             files_skipped: BTreeMap::new(),
@@ -228,6 +244,8 @@ impl CorpusReport {
             largest_group: None,
             labels_from: options.labels.clone(),
             n_files_labelled: 0,
+            n_files_listed: 0,
+            first_file: String::new(),
             labels: BTreeMap::new(),
             histograms: Histograms::default(),
         }
@@ -251,9 +269,38 @@ impl CorpusReport {
         self.reasons_by_count().into_iter().map(|(reason, n)| format!("{n} {reason}")).collect()
     }
 
+    /// What may be wrong with the corpus, in words.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(LargestGroup { group, n_files }) = &self.largest_group
+            && *n_files >= MIN_SUSPICIOUS_FILES
+            && *n_files as f64 >= SUSPICIOUS_SHARE * self.n_files as f64
+        {
+            let all = self.n_files;
+            warnings.push(format!(
+                "{n_files} of {all} files count as one piece, `{group}`; if they are several, say \
+                 which by a table's column (`--group-column`), or give `--group file`"
+            ));
+        }
+        let remedy = "give more music, or another share (`--heldout`)";
+        if self.n_windows() > 0 && self.n_train == 0 {
+            warnings.push(format!("all pieces are held out, none is left to learn from; {remedy}"));
+        } else if self.n_windows() > 0 && self.heldout > 0.0 && self.n_heldout == 0 {
+            let n_groups = self.n_groups;
+            warnings.push(format!(
+                "none of {n_groups} pieces is held out, so that nothing can be scored; {remedy}"
+            ));
+        }
+        warnings
+    }
+
     /// Counts what a file gave, but for its windows.
     pub(super) fn count_file(&mut self, facts: &FileFacts) {
+        if self.n_files == 0 {
+            self.first_file.clone_from(&facts.file.name);
+        }
         self.n_files += 1;
+        self.n_files_listed += usize::from(facts.is_listed);
         self.n_files_labelled += usize::from(facts.label.is_some());
         match &facts.outcome {
             Outcome::Read(read) => {

@@ -13,6 +13,8 @@ use walkdir::WalkDir;
 use super::CorpusError;
 use super::archive::{self, Member};
 use super::files::{FileKind, MidiFile};
+use super::unused::{Unused, UnusedReason};
+use crate::path_text;
 use crate::progress::Progress;
 
 /// A chunk is full with so many files, …
@@ -28,8 +30,8 @@ pub(super) struct Sources {
     n_archives: u64,
     /// Bytes of both.
     n_bytes: u64,
-    /// Files of other kinds outside archives.
-    pub(super) n_others: u64,
+    /// What else there is outside archives.
+    pub(super) unused: Unused,
     /// Of names, sizes and times of change: tells whether the files are still the same.
     pub(super) hash: [u8; 32],
 }
@@ -124,12 +126,12 @@ impl Take for Contents {
 }
 
 /// What came of handing out all chunks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     pub(super) n_chunks: u32,
     pub(super) n_files: u64,
-    /// Files and members of other kinds.
-    pub(super) n_others: u64,
+    /// What else there is in folders and archives.
+    pub(super) unused: Unused,
 }
 
 /// A file that a walk met.
@@ -148,7 +150,7 @@ impl Sources {
     ///
     /// # Errors
     /// [`CorpusError::Root`] where a root is not there. A folder further down that can't be read
-    /// counts as a file of another kind.
+    /// is counted with what is not used.
     pub(super) fn find(roots: &[PathBuf]) -> Result<Self, CorpusError> {
         let mut real = Vec::new();
         for root in roots {
@@ -160,19 +162,18 @@ impl Sources {
             let other = |j: usize| real[i].starts_with(&real[j]) && (real[i] != real[j] || j < i);
             (0..real.len()).any(|j| j != i && other(j))
         };
+        let mut names: Vec<String> = Vec::new();
         let roots: Vec<Root> = (0..roots.len())
             .filter(|i| !is_inside(*i))
-            .map(|i| Root {
-                path: roots[i].clone(),
-                name: (roots.len() > 1)
-                    .then(|| roots[i].file_name().map(|n| n.to_string_lossy().into_owned()))
-                    .flatten(),
+            .map(|i| {
+                let name = if roots.len() > 1 { root_name(&roots[i], &mut names) } else { None };
+                Root { path: roots[i].clone(), name }
             })
             .collect();
-        let (n_others, hash) = (0, [0; 32]);
-        let mut sources = Self { roots, n_files: 0, n_archives: 0, n_bytes: 0, n_others, hash };
+        let (unused, hash) = (Unused::default(), [0; 32]);
+        let mut sources = Self { roots, n_files: 0, n_archives: 0, n_bytes: 0, unused, hash };
         let (mut n_files, mut n_archives, mut n_bytes) = (0, 0, 0);
-        (sources.n_others, sources.hash) = walk(&sources.roots, &mut |met| {
+        (sources.unused, sources.hash) = walk(&sources.roots, &mut |met| {
             n_bytes += met.n_bytes;
             *(if met.kind.is_archive() { &mut n_archives } else { &mut n_files }) += 1;
             Ok(true)
@@ -184,6 +185,11 @@ impl Sources {
     /// Whether there is nothing that could be read.
     pub(super) fn is_empty(&self) -> bool {
         self.n_files + self.n_archives == 0
+    }
+
+    /// Whether all files are known: none is in an archive.
+    pub(super) fn are_listed(&self) -> bool {
+        self.n_archives == 0
     }
 
     /// How much there is to read, and its unit: how many files an archive has is not known before.
@@ -219,65 +225,102 @@ impl Sources {
             sent: 0,
             totals: Totals::default(),
         };
-        let (n_others, hash) = walk(&self.roots, &mut |met| {
-            if met.kind == FileKind::Midi {
+        let mut goes_on = true;
+        let (unused, hash) = walk(&self.roots, &mut |met| {
+            goes_on = if met.kind == FileKind::Midi {
                 let (file, n_bytes) = (met.file(), met.n_bytes);
                 chunker.position += n_bytes;
-                return Ok(chunker.push(n_bytes, || take.file(file, met.path, n_bytes)));
-            }
-            Ok(chunker.archive(&met, max_bytes))
+                chunker.push(n_bytes, || take.file(file, met.path, n_bytes))
+            } else {
+                chunker.archive(&met, max_bytes)
+            };
+            Ok(goes_on)
         })?;
-        if !chunker.flush() {
-            // Whoever takes the chunks has failed and says why.
+        if !goes_on || !chunker.flush() {
+            // Whoever takes the chunks wants no more, or has failed and says why.
             return Ok(chunker.totals);
         }
         if hash != self.hash {
             return Err(CorpusError::Changed);
         }
-        chunker.totals.n_others += n_others;
+        let mut all = unused;
+        all.add(std::mem::take(&mut chunker.totals.unused));
+        chunker.totals.unused = all;
         Ok(chunker.totals)
     }
 }
 
-/// Walks all roots; gives the number of files that are neither MIDI nor an archive of it, and the
-/// hash of those that are. Ends where `each` answers `false`.
+/// What the names of a root's files begin with: the root's own name, with a number if that of an
+/// earlier root is the same.
+fn root_name(root: &Path, names: &mut Vec<String>) -> Option<String> {
+    let own = path_text::of_bytes(root.file_name()?.as_encoded_bytes());
+    let numbered = (2..).map(|n| format!("{own} ({n})"));
+    let name = std::iter::once(own.clone()).chain(numbered).find(|name| !names.contains(name))?;
+    names.push(name.clone());
+    Some(name)
+}
+
+/// Walks all roots; gives what is neither MIDI nor an archive of it, and the hash of what is. Ends
+/// where `each` answers `false`.
 fn walk(
     roots: &[Root],
     each: &mut dyn FnMut(Met<'_>) -> Result<bool, CorpusError>,
-) -> Result<(u64, [u8; 32]), CorpusError> {
-    let (mut n_others, mut hasher) = (0, blake3::Hasher::new());
+) -> Result<(Unused, [u8; 32]), CorpusError> {
+    let (mut unused, mut hasher) = (Unused::default(), blake3::Hasher::new());
     for root in roots {
+        let relative = |path: &Path| {
+            let below = path.strip_prefix(&root.path).unwrap_or(path);
+            let parts = below.components().map(|part| part.as_os_str().as_encoded_bytes());
+            path_text::of_bytes(&parts.collect::<Vec<_>>().join(&b'/'))
+        };
         for entry in WalkDir::new(&root.path).sort_by_file_name() {
-            let Ok(entry) = entry else {
-                n_others += 1;
-                continue;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let reason = UnusedReason::of_error(error.io_error());
+                    unused.count(reason, || error.path().map(relative).unwrap_or_default());
+                    continue;
+                }
             };
-            if !entry.file_type().is_file() {
+            let file_type = entry.file_type();
+            if file_type.is_dir() {
                 continue;
             }
-            let kind = FileKind::of(&entry.file_name().to_string_lossy());
-            let Some(metadata) = entry.metadata().ok().filter(|_| kind != FileKind::Other) else {
-                n_others += 1;
+            let relative = relative(entry.path());
+            if !file_type.is_file() {
+                let is_link = file_type.is_symlink();
+                let reason =
+                    if is_link { UnusedReason::SymbolicLink } else { UnusedReason::SpecialFile };
+                unused.count(reason, || relative);
                 continue;
+            }
+            let kind = FileKind::of(&path_text::of_bytes(entry.file_name().as_encoded_bytes()));
+            if kind == FileKind::Other {
+                unused.count(UnusedReason::of_name(&relative), || relative);
+                continue;
+            }
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    unused.count(UnusedReason::of_error(error.io_error()), || relative);
+                    continue;
+                }
             };
-            let relative = entry.path().strip_prefix(&root.path).unwrap_or(entry.path());
-            let parts = relative.components().map(|part| part.as_os_str().to_string_lossy());
-            let relative = parts.collect::<Vec<_>>().join("/");
             let changed = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-            let facts = (root.path.to_string_lossy(), &relative, metadata.len(), changed);
+            let facts = (path_text::of(&root.path), &relative, metadata.len(), changed);
             hasher.update(format!("{facts:?}").as_bytes());
             let n_bytes = metadata.len();
             if !each(Met { root, path: entry.path(), relative, kind, n_bytes })? {
-                return Ok((n_others, *hasher.finalize().as_bytes()));
+                return Ok((unused, *hasher.finalize().as_bytes()));
             }
         }
     }
-    Ok((n_others, *hasher.finalize().as_bytes()))
+    Ok((unused, *hasher.finalize().as_bytes()))
 }
 
 impl Met<'_> {
     fn own_name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        path_text::of_bytes(self.path.file_name().unwrap_or_default().as_encoded_bytes())
     }
 
     /// Its name, if it is a MIDI file or stands for an archive.
@@ -332,7 +375,8 @@ impl<T: Take> Chunker<'_, T> {
     fn archive(&mut self, met: &Met<'_>, max_bytes: u64) -> bool {
         let (start, mut goes_on, take) = (self.position, true, self.take);
         let mut number = 0;
-        let outcome = archive::read(met.path, met.kind, &mut |mut member| {
+        let mut unused = Unused::default();
+        let outcome = archive::read(met.path, met.kind, &mut unused, &mut |mut member| {
             self.position = start + member.consumed.min(met.n_bytes);
             let file = met.member(&member.name);
             let n_bytes = member.n_bytes.min(max_bytes);
@@ -342,11 +386,12 @@ impl<T: Take> Chunker<'_, T> {
             goes_on
         });
         self.position = start + met.n_bytes;
+        for of_reason in unused.by_reason.values_mut() {
+            of_reason.example = met.member(&of_reason.example).name;
+        }
+        self.totals.unused.add(unused);
         match outcome {
-            Ok(n_others) => {
-                self.totals.n_others += n_others;
-                goes_on
-            }
+            Ok(()) => goes_on,
             Err(error) => goes_on && self.push(0, || take.damaged(met.file(), error)),
         }
     }

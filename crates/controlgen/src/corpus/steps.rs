@@ -21,20 +21,22 @@ use super::merge::{self, Parts};
 use super::parts::{self, PartWriter, Writer};
 use super::read::FileReader;
 use super::source::{BYTES_PER_CHUNK, FILES_PER_CHUNK, Totals};
-use super::{CorpusError, CorpusOptions, CorpusReport, check_windows, no_midi_files, split_of};
+use super::unused::{Unused, UnusedReason};
+use super::{CorpusError, CorpusOptions, CorpusReport, check_report, no_midi_files, split_of};
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, create_folder, io};
 use crate::progress::Progress;
 use crate::table::WindowRow;
 
 /// How much there is to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// Chunks, numbered from 0.
     pub n_chunks: u32,
     /// MIDI files in them.
     pub n_files: u64,
-    /// Files and members of other kinds, passed over.
-    pub n_others: u64,
+    /// What else there is, passed over.
+    #[serde(default)]
+    pub unused: Unused,
 }
 
 impl JsonFormat for Listing {
@@ -44,7 +46,7 @@ impl JsonFormat for Listing {
 
 impl Listing {
     fn totals(&self) -> Totals {
-        Totals { n_chunks: self.n_chunks, n_files: self.n_files, n_others: self.n_others }
+        Totals { n_chunks: self.n_chunks, n_files: self.n_files, unused: self.unused.clone() }
     }
 }
 
@@ -108,7 +110,8 @@ impl Steps {
         let (mut chunk, mut n_bytes) = (Vec::new(), 0);
         for file in in_stores {
             if !file.is_midi() {
-                totals.n_others += 1;
+                let name = &file.relative;
+                totals.unused.count(UnusedReason::of_name(name), || name.clone());
                 continue;
             }
             n_bytes += file.n_bytes;
@@ -125,10 +128,10 @@ impl Steps {
             totals.n_chunks += 1;
         }
         if totals.n_files == 0 {
-            return Err(no_midi_files(&self.options, totals.n_others));
+            return Err(no_midi_files(&self.options, totals.unused));
         }
-        let Totals { n_chunks, n_files, n_others } = totals;
-        let listing = Listing { n_chunks, n_files, n_others };
+        let Totals { n_chunks, n_files, unused } = totals;
+        let listing = Listing { n_chunks, n_files, unused };
         listing.save(&self.folder.join("listing.json"))?;
         Ok(listing)
     }
@@ -253,9 +256,9 @@ impl Steps {
     /// Whether a report is one of a corpus.
     ///
     /// # Errors
-    /// [`CorpusError::NoWindows`].
+    /// [`CorpusError::NoWindows`], [`CorpusError::NoLabels`].
     pub fn check(&self, report: &CorpusReport) -> Result<(), CorpusError> {
-        check_windows(&self.options, report)
+        check_report(&self.options, &self.labeller, report)
     }
 }
 
@@ -295,7 +298,7 @@ mod tests {
         let steps = Steps::new(options, &folder.path().join("parts")).unwrap();
         assert_eq!(steps.listing().unwrap(), None);
         let listing = steps.list(Vec::new(), &Silent).unwrap();
-        assert_eq!(steps.listing().unwrap(), Some(listing));
+        assert_eq!(steps.listing().unwrap().as_ref(), Some(&listing));
         let chunks: Vec<u32> = (0..listing.n_chunks).collect();
         steps.read(&chunks, "one", &no_store).unwrap();
         // Again, as a task that is run twice would.

@@ -1,6 +1,8 @@
 //! Corpora of files that the tests write.
 
 mod archives;
+mod names;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +20,7 @@ fn rows(folder: &Path) -> Vec<WindowRow> {
 }
 
 fn options(root: &Path) -> CorpusOptions {
-    CorpusOptions {
-        heldout: 0.3,
-        labels: Labels::FirstFolder,
-        ..CorpusOptions::new(vec![root.to_owned()], Kind::mel_2bar())
-    }
+    CorpusOptions { heldout: 0.3, ..CorpusOptions::new(vec![root.to_owned()], Kind::mel_2bar()) }
 }
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -43,7 +41,8 @@ fn a_corpus_holds_each_window_once_with_its_source() {
     let folder = tempfile::tempdir().unwrap();
     let music = folder.path().join("music");
     synthetic::write_corpus(&music, &[0, 1, 2, 3], 6, 5).unwrap();
-    let report = build(&options(&music), &folder.path().join("corpus"), &Silent).unwrap();
+    let options = CorpusOptions { labels: Labels::FirstFolder, ..options(&music) };
+    let report = build(&options, &folder.path().join("corpus"), &Silent).unwrap();
     assert_eq!((report.n_files, report.n_files_used), (24, 24));
     let rows = rows(&folder.path().join("corpus"));
     assert_eq!(rows.len(), report.n_windows());
@@ -135,7 +134,8 @@ fn no_files_no_windows_and_no_folder_are_told_apart_and_leave_nothing() {
     assert!(message(&missing).starts_with("can't search"));
     let empty = folder.path().join("empty");
     write(&empty.join("a.txt"), b"x");
-    assert!(message(&empty).contains("1 other files there, but none ends in .mid"));
+    assert!(message(&empty).contains("1 not_midi (such as a.txt); looked for are .mid"));
+    assert!(message(&empty).contains(&empty.display().to_string()));
 
     let drums = folder.path().join("drums");
     let piece = synthetic::piece(2, 1, 0).with_notes(|note| note.is_drum);

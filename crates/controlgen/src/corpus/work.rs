@@ -1,6 +1,7 @@
 //! The folder in which a corpus is built: beside the corpus, and left there by a build that was broken
 //! off, so that the next one goes on.
 
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -39,8 +40,9 @@ impl Work {
     /// builds it.
     pub(super) fn open(out: &Path, plan: &[u8]) -> Result<Self, CorpusError> {
         let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = out.file_name().unwrap_or_default().to_string_lossy();
-        let folder = parent.join(format!("{UNFINISHED}{name}"));
+        let mut name = OsString::from(UNFINISHED);
+        name.push(out.file_name().unwrap_or_default());
+        let folder = parent.join(name);
         if out.exists() {
             // A build that was killed after its corpus had its name.
             let _ = std::fs::remove_dir_all(&folder);

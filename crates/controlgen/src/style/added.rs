@@ -56,6 +56,7 @@ pub struct AddReport {
     /// Its name.
     pub name: String,
     /// Where it is kept.
+    #[serde(with = "crate::path_text")]
     pub path: PathBuf,
     /// Windows it was made of.
     pub n_windows: usize,

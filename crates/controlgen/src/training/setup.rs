@@ -53,6 +53,7 @@ impl std::fmt::Debug for Parent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The model folder, as it was given.
+    #[serde(with = "crate::path_text")]
     pub folder: PathBuf,
     /// Hash of the model, see [`Model::hash`].
     pub hash: String,

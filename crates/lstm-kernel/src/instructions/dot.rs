@@ -1,14 +1,16 @@
-//! Products of pairs of bfloat16 by AVX-512-BF16 (`vdpbf16ps`).
+//! Products of pairs of bfloat16 with AVX-512-BF16 (`vdpbf16ps`).
 //!
-//! What makes it sound:
-//! 1. a [`Dot`] exists only where [`Dot::new`] found the instructions on this processor, and every
+//! Why this is sound:
+//! 1. a [`Dot`] exists only if [`Dot::new`] found the instructions on this processor, and every
 //!    function compiled for them is called through one;
-//! 2. registers are loaded from and stored to references of arrays of just their size, unaligned;
-//! 3. the three types of 512-bit registers that are cast into each other hold any bits.
+//! 2. registers are loaded from and stored to references to arrays of exactly their size,
+//!    unaligned;
+//! 3. the three types of 512-bit registers that are transmuted into each other are valid for any
+//!    bits.
 //!
-//! A word is a pair of bfloat16, the value of the smaller index in its lower half. The instruction
-//! adds both products of a word to an `f32` sum; numbers below the normal range count as zero.
-#![expect(unsafe_code, reason = "an instruction that no safe wrapper has")]
+//! A word is a pair of bfloat16, with the value of the smaller index in its lower half. The
+//! instruction adds both products of a word to an `f32` sum; subnormal numbers count as zero.
+#![expect(unsafe_code, reason = "this instruction has no safe wrapper")]
 
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps,
@@ -17,19 +19,19 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
-use crate::ahead::Ahead;
-use crate::tile::{LeftSlice, columns, columns_mut};
+use crate::prefetch::Prefetch;
+use crate::tile::{LeftSlice, TileAt, columns, columns_mut};
 
-/// Columns of a panel that tiles of pairs take: two registers.
+/// Columns of a panel for tiles of pairs: two registers.
 pub(crate) const COLUMNS: usize = 2 * LANES;
 const LANES: usize = 16;
 
-/// Where the two halves of a register of 32 bfloat16 go so that they alternate.
+/// Permutation that interleaves the two halves of a register of 32 bfloat16.
 const ALTERNATE: [u16; 2 * LANES] = {
     let mut places = [0; 2 * LANES];
     let mut i = 0;
     while i < LANES {
-        // Below 32 each.
+        // Both are below 32, so the casts are exact.
         places[2 * i] = i as u16;
         places[2 * i + 1] = (LANES + i) as u16;
         i += 1;
@@ -43,7 +45,7 @@ pub(crate) struct Dot(());
 
 #[expect(clippy::unused_self, reason = "`self` is the proof that makes the calls sound")]
 impl Dot {
-    /// If this processor has the instructions.
+    /// Returns `None` if this processor lacks the instructions.
     pub(crate) fn new() -> Option<Self> {
         let found = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -51,33 +53,34 @@ impl Dot {
         found.then_some(Self(()))
     }
 
-    /// Rounds rows of `k` values; each becomes a row of words, filled up with a zero where `k` is odd.
+    /// Rounds rows of `k` values to bfloat16; each becomes a row of words, padded with a zero if
+    /// `k` is odd.
     pub(crate) fn pair_columns(self, values: &[f32], k: usize) -> Vec<u32> {
         let mut words = vec![0; values.len() / k.max(1) * k.div_ceil(2)];
-        // SAFETY: `self` is proof of the instructions (1).
+        // SAFETY: `self` proves that the processor has the instructions (1).
         unsafe { pair_columns(values, k.max(1), &mut words) };
         words
     }
 
-    /// Rounds two rows; `words[i]` holds `first[i]` and `second[i]`.
+    /// Rounds two rows to bfloat16; `words[i]` holds `first[i]` and `second[i]`.
     pub(crate) fn pair_rows(self, first: &[f32], second: &[f32], words: &mut [u32]) {
-        // SAFETY: `self` is proof of the instructions (1).
+        // SAFETY: `self` proves that the processor has the instructions (1).
         unsafe { pair_rows(first, second, words) }
     }
 
-    /// `c[.., column..] += a · panel`, where `c` is up to `ROWS` rows of `n` columns; those the panel
-    /// has beyond `n` are left out; `ahead` is asked for on the way. Each element is one chain over the
-    /// words in their order.
+    /// Computes `c[.., column..] += a · panel`, where `c` has up to `ROWS` rows of `n` columns;
+    /// columns of the panel beyond `n` are ignored. Executes `prefetch` along the way. Each element
+    /// is one chain of additions over the words in order.
     pub(crate) fn tile<const ROWS: usize>(
         self,
         a: impl LeftSlice<u32, ROWS>,
         panel: &[[u32; COLUMNS]],
         c: &mut [f32],
-        at: [usize; 2],
-        ahead: Ahead<'_>,
+        at: TileAt,
+        prefetch: Prefetch<'_>,
     ) {
-        // SAFETY: `self` is proof of the instructions (1).
-        unsafe { tile(a, panel, c, at, ahead) }
+        // SAFETY: `self` proves that the processor has the instructions (1).
+        unsafe { tile(a, panel, c, at, prefetch) }
     }
 }
 
@@ -96,7 +99,7 @@ fn pair_columns(values: &[f32], k: usize, words: &mut [u32]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn pair_rows(first: &[f32], second: &[f32], words: &mut [u32]) {
-    // SAFETY: an array of the register's size (2).
+    // SAFETY: an array of exactly the register's size (2).
     let alternate = unsafe { _mm512_loadu_si512(ALTERNATE.as_ptr().cast()) };
     let rows = first.chunks(LANES).zip(second.chunks(LANES));
     for ((first, second), words) in rows.zip(words.chunks_mut(LANES)) {
@@ -113,8 +116,8 @@ fn tile<const ROWS: usize>(
     a: impl LeftSlice<u32, ROWS>,
     panel: &[[u32; COLUMNS]],
     c: &mut [f32],
-    [n, column]: [usize; 2],
-    ahead: Ahead<'_>,
+    TileAt { n, column }: TileAt,
+    prefetch: Prefetch<'_>,
 ) {
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
     for (row, sums) in sums.iter_mut().enumerate() {
@@ -124,7 +127,7 @@ fn tile<const ROWS: usize>(
             None => load(&padded(row)),
         };
     }
-    for part in ahead.parts(panel.len()) {
+    for part in prefetch.parts(panel.len()) {
         let (a, panel) = (a.range(part.clone()), &panel[part]);
         for (pair, b) in panel.iter().enumerate() {
             let b = load_words(b);
@@ -148,22 +151,22 @@ fn tile<const ROWS: usize>(
     }
 }
 
-/// The nearest bfloat16 of two registers, those of the first one below.
+/// Rounds two registers to bfloat16; those of the first go into the lower half.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn round([below, above]: [__m512; 2]) -> __m512i {
-    // SAFETY: both types are 512 bits of anything (3).
+    // SAFETY: both types are 512 bits, valid for any value (3).
     unsafe { transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(above, below)) }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn words_as_pairs(words: __m512i) -> __m512bh {
-    // SAFETY: both types are 512 bits of anything (3).
+    // SAFETY: both types are 512 bits, valid for any value (3).
     unsafe { transmute::<__m512i, __m512bh>(words) }
 }
 
-/// Some values, zeros behind them.
+/// The values, padded with zeros.
 fn padded<const N: usize>(values: &[f32]) -> [f32; N] {
     let mut whole = [0.0; N];
     let n = values.len().min(N);
@@ -174,21 +177,21 @@ fn padded<const N: usize>(values: &[f32]) -> [f32; N] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn load_one(values: &[f32; LANES]) -> __m512 {
-    // SAFETY: an array of the register's size (2).
+    // SAFETY: an array of exactly the register's size (2).
     unsafe { _mm512_loadu_ps(values.as_ptr()) }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn load(values: &[f32; COLUMNS]) -> [__m512; 2] {
-    // SAFETY: an array of two registers' size (2).
+    // SAFETY: an array of exactly two registers' size (2).
     unsafe { [_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values.as_ptr().add(LANES))] }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn load_words(words: &[u32; COLUMNS]) -> [__m512bh; 2] {
-    // SAFETY: an array of two registers' size (2).
+    // SAFETY: an array of exactly two registers' size (2).
     let (below, above) = unsafe {
         let at = words.as_ptr();
         (_mm512_loadu_si512(at.cast()), _mm512_loadu_si512(at.add(LANES).cast()))
@@ -200,19 +203,19 @@ fn load_words(words: &[u32; COLUMNS]) -> [__m512bh; 2] {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn store([below, above]: [__m512; 2], values: &mut [f32; COLUMNS]) {
     let at = values.as_mut_ptr();
-    // SAFETY: an array of two registers' size (2).
+    // SAFETY: an array of exactly two registers' size (2).
     unsafe {
         _mm512_storeu_ps(at, below);
         _mm512_storeu_ps(at.add(LANES), above);
     }
 }
 
-/// Fills a slice of at most one register.
+/// Stores a register into a slice of at most one register's length.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn put(register: __m512i, words: &mut [u32]) {
     let store = |to: &mut [u32; LANES]| {
-        // SAFETY: an array of the register's size (2).
+        // SAFETY: an array of exactly the register's size (2).
         unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), register) }
     };
     if let Some(words) = words.first_chunk_mut() {
@@ -236,7 +239,7 @@ mod tests {
     #[test]
     fn words_hold_the_nearest_bfloat16_of_any_number_of_values() {
         let Some(dot) = Dot::new() else {
-            eprintln!("AVX-512-BF16: not tried, this processor has none");
+            eprintln!("AVX-512-BF16: skipped, this processor does not have it");
             return;
         };
         for k in [1, 2, 15, 16, 31, 32, 33, 70] {

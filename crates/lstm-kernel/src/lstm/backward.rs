@@ -1,4 +1,4 @@
-//! The backward pass: all steps of some sequences in one task, then the weight gradients.
+//! The backward pass: all steps of a group of sequences in one task, then the weight gradients.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -7,16 +7,18 @@ use super::{Gradients, Pass, Source, TraceRef, by_task, zeros};
 use crate::ROWS_PER_TASK;
 use crate::functions::{load, store, tanh};
 use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
-use crate::stacked::{Stacked, add_weight_gradients, stack_gates, stack_input, table_gradient};
+use crate::stacked::{
+    StackShape, Stacked, add_weight_gradients, stack_gates, stack_input, table_gradient,
+};
 use crate::tile::tile_shape;
 
-/// Carries `output_gradient` `[T, B, H]` back to every input of the pass.
+/// Propagates `output_gradient` `[T, B, H]` back to every input of the pass.
 pub fn backward(pass: &Pass<'_>, trace: TraceRef<'_>, output_gradient: &[f32]) -> Gradients {
     backward_with(pass, trace, output_gradient, Precision::F32)
 }
 
 /// Like [`backward`], with the weights of products (the recurrent ones, and those of vectors)
-/// rounded as `precision` says; the gradients are sums of `f32` in any case.
+/// rounded to `precision`; the gradients are always `f32` sums.
 pub fn backward_with(
     pass: &Pass<'_>,
     trace: TraceRef<'_>,
@@ -102,7 +104,7 @@ impl WithSimd for Backward<'_> {
     }
 }
 
-/// Some sequences of a backward pass, through all steps.
+/// A group of sequences of a backward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
     arithmetic: Arithmetic,
@@ -114,14 +116,14 @@ struct Task<'a> {
     first: usize,
     /// Receives the gradients of the initial state.
     initial: &'a mut [f32],
-    /// Receives those of the context.
+    /// Receives the gradients of the context.
     context: &'a mut [f32],
-    /// Receives those of the vectors.
+    /// Receives the gradients of the vectors.
     values: Vec<&'a mut [f32]>,
 }
 
 impl WithSimd for Task<'_> {
-    /// What the weight gradients are products of.
+    /// The factors of the weight gradients.
     type Output = Stacked;
 
     #[inline(always)]
@@ -133,12 +135,17 @@ impl WithSimd for Task<'_> {
         };
         let first_cell = pass.initial_block(rows.clone(), 0);
         let first_output = pass.initial_block(rows.clone(), 1);
-        let mut cell = vec![0.0; rows.len() * width];
-        let mut output = vec![0.0; rows.len() * width];
-        let mut gates = vec![0.0; rows.len() * 4 * width];
+        let mut d_cell = vec![0.0; rows.len() * width];
+        let mut d_output = vec![0.0; rows.len() * width];
+        let mut d_gates = vec![0.0; rows.len() * 4 * width];
         let n_inputs = self.input.map_or(0, PackedMatrix::n);
-        let (shape, widths) = ([pass.steps, rows.len()], [width, n_inputs]);
-        let mut stacked = Stacked::new::<S>(self.arithmetic, shape, 4 * width, widths);
+        let shape = StackShape {
+            n_steps: pass.steps,
+            rows_per_step: rows.len(),
+            n_gates: 4 * width,
+            input_widths: [width, n_inputs],
+        };
+        let mut stacked = Stacked::new::<S>(self.arithmetic, shape);
         for (order, t) in pass.order().enumerate().collect::<Vec<_>>().into_iter().rev() {
             let (cells_before, outputs_before) = match pass.before(t) {
                 Some(t) => (&self.trace.cells[at(t, width)], &self.trace.outputs[at(t, width)]),
@@ -150,49 +157,62 @@ impl WithSimd for Task<'_> {
             for row in 0..rows.len() {
                 let (one, four) =
                     (row * width..(row + 1) * width, row * 4 * width..(row + 1) * 4 * width);
-                step_back(
-                    simd,
-                    &activations[four.clone()],
-                    [&cells[one.clone()], &cells_before[one.clone()]],
-                    [&output[one.clone()], &output_gradient[one.clone()]],
-                    &mut cell[one],
-                    &mut gates[four.clone()],
-                    &mut self.context[four],
-                );
+                let inputs = RowInputs {
+                    activations: &activations[four.clone()],
+                    cell: &cells[one.clone()],
+                    cell_before: &cells_before[one.clone()],
+                    d_output_later: &d_output[one.clone()],
+                    d_output_loss: &output_gradient[one.clone()],
+                };
+                let d_context = &mut self.context[four.clone()];
+                step_back(simd, inputs, &mut d_cell[one], &mut d_gates[four], d_context);
             }
-            stack_gates::<S>(&mut stacked, order, &gates, 4 * width);
+            stack_gates::<S>(&mut stacked, order, &d_gates, 4 * width);
             stack_input::<S>(&mut stacked, 0, order, outputs_before, width);
             if let (Source::Vectors { values, .. }, Some(input)) = (pass.source, self.input) {
                 let values = &values[at(t, n_inputs)];
                 stack_input::<S>(&mut stacked, 1, order, values, n_inputs);
-                add_product(simd, &gates, input, &mut *self.values[t]);
+                add_product(simd, &d_gates, input, &mut *self.values[t]);
             }
-            output.fill(0.0);
-            add_product(simd, &gates, self.recurrent, &mut output);
+            d_output.fill(0.0);
+            add_product(simd, &d_gates, self.recurrent, &mut d_output);
         }
-        let states = cell.chunks_exact(width).zip(output.chunks_exact(width));
-        for (initial, (cell, output)) in self.initial.chunks_exact_mut(2 * width).zip(states) {
-            initial[..width].copy_from_slice(cell);
-            initial[width..].copy_from_slice(output);
+        let states = d_cell.chunks_exact(width).zip(d_output.chunks_exact(width));
+        for (initial, (d_cell, d_output)) in self.initial.chunks_exact_mut(2 * width).zip(states) {
+            initial[..width].copy_from_slice(d_cell);
+            initial[width..].copy_from_slice(d_output);
         }
         stacked
     }
 }
 
-/// One row of a step, backwards: from the gradients of `h_t` (of two parts) and of `c_t` (in `cell`)
-/// to those of the gates before their functions and of `c_{t-1}` (left in `cell`). The gates'
-/// gradients are added to the context's.
+/// The values of one row that a step back starts from.
+struct RowInputs<'a> {
+    /// The gates of the step after their activation functions.
+    activations: &'a [f32],
+    /// `c_t`.
+    cell: &'a [f32],
+    /// `c_{t-1}`.
+    cell_before: &'a [f32],
+    /// The gradient of `h_t` through the step that was read next.
+    d_output_later: &'a [f32],
+    /// The gradient of `h_t` as an output of the pass.
+    d_output_loss: &'a [f32],
+}
+
+/// Goes back one step for one row: turns the gradients of `h_t` and of `c_t` (in `d_cell`) into
+/// those of the gates before their activation functions and of `c_{t-1}` (left in `d_cell`). Adds
+/// the gradients of the gates to those of the context.
 #[inline(always)]
 fn step_back<S: Simd>(
     simd: S,
-    activations: &[f32],
-    [c_t, c_before]: [&[f32]; 2],
-    [later, output]: [&[f32]; 2],
-    cell: &mut [f32],
-    gates: &mut [f32],
-    context: &mut [f32],
+    inputs: RowInputs<'_>,
+    d_cell: &mut [f32],
+    d_gates: &mut [f32],
+    d_context: &mut [f32],
 ) {
-    let width = cell.len();
+    let RowInputs { activations, cell, cell_before, d_output_later, d_output_loss } = inputs;
+    let width = d_cell.len();
     let (lanes, one) = (S::F32_LANES, simd.splat_f32s(1.0));
     let load = |values: &[f32], at: std::ops::Range<usize>| load(simd, &values[at]);
     for start in (0..width).step_by(lanes) {
@@ -200,27 +220,28 @@ fn step_back<S: Simd>(
         let gate = |n: usize| load(activations, n * width + start..n * width + end);
         let (i, j, f, o) = (gate(0), gate(1), gate(2), gate(3));
         let at = start..end;
-        let tanh_c = tanh(simd, load(c_t, at.clone()));
-        let d_h = simd.add_f32s(load(later, at.clone()), load(output, at.clone()));
+        let tanh_c = tanh(simd, load(cell, at.clone()));
+        let later = load(d_output_later, at.clone());
+        let d_h = simd.add_f32s(later, load(d_output_loss, at.clone()));
         // d tanh(c) = 1 - tanh(c)^2
         let slope = simd.negate_mul_add_f32s(tanh_c, tanh_c, one);
-        let d_c = simd.mul_add_f32s(simd.mul_f32s(d_h, o), slope, load(cell, at.clone()));
-        // A sigmoid's slope is s (1 - s), a tanh's 1 - t^2.
+        let d_c = simd.mul_add_f32s(simd.mul_f32s(d_h, o), slope, load(d_cell, at.clone()));
+        // The derivative of a sigmoid is s (1 - s), that of a tanh 1 - t^2.
         let sigmoid_back =
             |s: S::f32s, d: S::f32s| simd.mul_f32s(simd.mul_f32s(d, s), simd.sub_f32s(one, s));
-        let d_f = simd.mul_f32s(d_c, load(c_before, at.clone()));
+        let d_f = simd.mul_f32s(d_c, load(cell_before, at.clone()));
         let gradients = [
             sigmoid_back(i, simd.mul_f32s(d_c, j)),
             simd.mul_f32s(simd.mul_f32s(d_c, i), simd.negate_mul_add_f32s(j, j, one)),
             sigmoid_back(f, d_f),
             sigmoid_back(o, simd.mul_f32s(d_h, tanh_c)),
         ];
-        store(simd, &mut cell[at], simd.mul_f32s(d_c, f));
+        store(simd, &mut d_cell[at], simd.mul_f32s(d_c, f));
         for (n, gradient) in gradients.into_iter().enumerate() {
             let at = n * width + start..n * width + end;
-            store(simd, &mut gates[at.clone()], gradient);
-            let sum = simd.add_f32s(load(context, at.clone()), gradient);
-            store(simd, &mut context[at], sum);
+            store(simd, &mut d_gates[at.clone()], gradient);
+            let sum = simd.add_f32s(load(d_context, at.clone()), gradient);
+            store(simd, &mut d_context[at], sum);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The forward pass: all steps of some sequences in one task.
+//! The forward pass: all steps of a group of sequences in one task.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -16,20 +16,20 @@ pub fn forward(pass: &Pass<'_>) -> Trace {
 }
 
 /// Like [`forward`], with the weights of products (the recurrent ones, and those of vectors)
-/// rounded as `precision` says.
+/// rounded to `precision`.
 pub fn forward_with(pass: &Pass<'_>, precision: Precision) -> Trace {
     Arch::new().dispatch(Forward { pass, arithmetic: Arithmetic::quickest(precision) })
 }
 
-/// Runs the sequence and keeps nothing but its outputs: of every step, `[T, B, H]`, or of the step that is
-/// read last, `[B, H]`. The same bits as [`forward_with`]'s; what that keeps for the backward pass is more
-/// memory than all else that a pass touches.
+/// Runs the sequence and keeps only its outputs: of every step, `[T, B, H]`, or of the step that is
+/// read last, `[B, H]`. The outputs are bit-identical to those of [`forward_with`], whose trace
+/// takes more memory than everything else in a pass.
 pub fn outputs_with(pass: &Pass<'_>, precision: Precision, last_only: bool) -> Vec<f32> {
     let arithmetic = Arithmetic::quickest(precision);
     Arch::new().dispatch(Outputs { pass, arithmetic, last_only })
 }
 
-/// The weights of a pass as its products want them.
+/// The weights of a pass, packed for its products.
 struct Packed {
     recurrent: PackedMatrix,
     /// The weights of vectors.
@@ -83,7 +83,7 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// A forward pass of which only outputs are wanted, on any instruction set.
+/// A forward pass that returns only outputs, on any instruction set.
 pub(super) struct Outputs<'a> {
     pub(super) pass: &'a Pass<'a>,
     pub(super) arithmetic: Arithmetic,
@@ -110,17 +110,17 @@ impl WithSimd for Outputs<'_> {
     }
 }
 
-/// Some sequences of a forward pass, through all steps.
+/// A group of sequences of a forward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
     weights: &'a Packed,
     first: usize,
-    /// Of every step, or of the last that is read.
+    /// Outputs of every step, or only of the step that is read last.
     outputs: Vec<&'a mut [f32]>,
     kept: Option<Kept<'a>>,
 }
 
-/// What the backward pass needs, of every step.
+/// The values of every step that the backward pass needs.
 struct Kept<'a> {
     gates: Vec<&'a mut [f32]>,
     cells: Vec<&'a mut [f32]>,
@@ -136,8 +136,8 @@ impl WithSimd for Task<'_> {
         let mut cell = pass.initial_block(rows.clone(), 0);
         let mut output = pass.initial_block(rows.clone(), 1);
         let context = &pass.context[rows.start * 4 * width..rows.end * 4 * width];
-        // Computed here and copied to the trace afterwards: this buffer stays in the second cache, and the trace's
-        // rows come from memory.
+        // Computed here and copied to the trace afterwards: this buffer stays in the second-level
+        // cache, while the rows of the trace come from main memory.
         let mut gates = vec![0.0; context.len()];
         for t in pass.order() {
             copy(&mut gates, context);
@@ -171,7 +171,7 @@ impl WithSimd for Task<'_> {
                 copy(kept.gates[t], &gates);
                 copy(kept.cells[t], &cell);
             }
-            // Where only the last is wanted, it is what stands there in the end.
+            // If only the last step is wanted, each step overwrites the previous one.
             let place = if self.outputs.len() == pass.steps { t } else { 0 };
             copy(self.outputs[place], &output);
         }

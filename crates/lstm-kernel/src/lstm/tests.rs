@@ -1,5 +1,5 @@
-//! Both passes on every instruction set this processor has, against a plain `f64` loop, against
-//! differences of its loss, and against themselves on other numbers of threads.
+//! Both passes on every instruction set of this processor, compared with a plain `f64` loop, with
+//! finite differences of its loss, and with themselves on other numbers of threads.
 
 use pulp::{Arch, Simd};
 
@@ -35,7 +35,7 @@ impl Case {
             };
             (0..n).map(next).collect()
         };
-        // Pre-activations of about one, whatever the width.
+        // Keeps pre-activations near one for any width.
         let scale = 1.0 / (hidden as f32).sqrt();
         Self {
             values: draw(steps * batch * n_inputs, 1.0),
@@ -75,7 +75,7 @@ impl Case {
         }
     }
 
-    /// Everything both passes compute on an instruction set.
+    /// All results of both passes on an instruction set.
     fn run<S: Simd>(&self, simd: S, vectors: bool, arithmetic: Arithmetic) -> Results {
         let pass = &self.pass(vectors);
         let trace = simd.vectorize(Forward { pass, arithmetic });
@@ -98,7 +98,7 @@ impl Case {
         ]
     }
 
-    /// The outputs of the formula in the module's documentation, one number after the other.
+    /// The outputs by the formula in the module's documentation, one number at a time.
     fn reference(&self, vectors: bool) -> Vec<f64> {
         let (b, h, d) = (self.batch, self.hidden, self.n_inputs);
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -143,7 +143,7 @@ impl Case {
 
 type Results = Vec<(&'static str, Vec<f32>)>;
 
-/// Both passes on each instruction set that can be run here, by name.
+/// Both passes on each instruction set that can run here, by name.
 fn on_every_instruction_set(
     case: &Case,
     vectors: bool,
@@ -157,14 +157,14 @@ fn on_every_instruction_set(
         for (name, results) in [("AVX2 and FMA", v3), ("AVX-512", v4)] {
             match results {
                 Some(results) => all.push((name, results)),
-                None => eprintln!("{name}: not tried, this processor has none"),
+                None => eprintln!("{name}: skipped, this processor does not have it"),
             }
         }
     }
     #[cfg(target_arch = "aarch64")]
     match pulp::aarch64::Neon::try_new() {
         Some(simd) => all.push(("NEON", case.run(simd, vectors, arithmetic))),
-        None => eprintln!("NEON: not tried, this processor has none"),
+        None => eprintln!("NEON: skipped, this processor does not have it"),
     }
     all
 }
@@ -177,8 +177,9 @@ fn bits(results: &Results) -> Vec<Vec<u32>> {
     results.iter().map(|(_, values)| values.iter().map(|v| v.to_bits()).collect()).collect()
 }
 
-/// Widths that no register divides, batches of more than one task, inner indices of more than one block
-/// (`4 * 70 > 256`), and stacks of several, of which one ends within a step (60 steps of 5 rows).
+/// Widths that are not multiples of any register, batches of more than one task, inner indices of
+/// more than one block (`4 * 70 > 256`), and stacks of several blocks, one of which ends within a
+/// step (60 steps of 5 rows).
 fn cases() -> Vec<Case> {
     let mut reversed = Case::new([3, 33, 70], 9, 2);
     reversed.reverse = true;
@@ -194,7 +195,8 @@ fn every_instruction_set_agrees_with_a_plain_loop_and_with_the_others() {
             let reference = case.reference(vectors);
             for (name, results) in &all {
                 for (found, expected) in results[0].1.iter().zip(&reference) {
-                    // Gate functions exact to 4e-7, and sums of a few hundred roundings of 6e-8.
+                    // Gate functions with errors up to 4e-7, and sums with a few hundred rounding
+                    // errors of 6e-8.
                     let error = (f64::from(*found) - expected).abs();
                     assert!(error < 2e-5, "{name}: outputs, {found} and {expected}");
                 }
@@ -202,7 +204,8 @@ fn every_instruction_set_agrees_with_a_plain_loop_and_with_the_others() {
                     assert_eq!(found.len(), expected.len(), "{name}: {what}");
                     let bound = 2e-5 * largest(expected);
                     for (found, expected) in found.iter().zip(expected) {
-                        // Without SIMD multiply and add are rounded apart; both add up in one order.
+                        // Without SIMD, multiply and add are rounded separately; both sum in the
+                        // same order.
                         let error = (found - expected).abs();
                         assert!(error < bound, "{name}: {what}, {found} and {expected}");
                     }
@@ -231,8 +234,8 @@ fn outputs_alone_are_the_same_bits() {
     }
 }
 
-/// Each input of a small pass is moved a little, and the plain loop's loss follows as the gradient
-/// says.
+/// Changes each input of a small pass a little and checks that the loss of the plain loop follows
+/// the gradient.
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
     fn input(case: &mut Case, what: usize) -> &mut Vec<f32> {
@@ -269,8 +272,8 @@ fn gradients_are_the_slopes_of_the_loss() {
     }
 }
 
-/// One symbol, or a vector of one, that enters at every step is added like the context: its weights have the
-/// context's gradient, summed over all sequences. Through stacks of several blocks.
+/// One symbol, or a vector of one, that enters at every step is added like the context: its weights
+/// have the context's gradient, summed over all sequences. Tests stacks of several blocks.
 #[test]
 fn what_enters_at_every_step_has_the_gradient_of_the_context() {
     let mut case = Case::new([60, 37, 5], 1, 1);
@@ -282,7 +285,7 @@ fn what_enters_at_every_step_has_the_gradient_of_the_context() {
             for (column, found) in weights.iter().enumerate() {
                 let of_context = context.iter().skip(column).step_by(weights.len());
                 let expected: f64 = of_context.map(|value| f64::from(*value)).sum();
-                // 2,220 terms of up to 1 and of both signs, summed in another order.
+                // 2,220 terms of up to 1 and of both signs, summed in a different order.
                 let error = (f64::from(*found) - expected).abs();
                 assert!(error < 1e-3, "{set}, {column}: {found} instead of {expected}");
             }
@@ -329,7 +332,7 @@ fn the_same_bits_on_any_number_of_threads() {
 
 /// The same rounded weights and the same sums, so nothing differs, not even in the last bit.
 #[test]
-fn rounding_on_the_way_is_rounding_beforehand() {
+fn rounding_while_packing_equals_rounding_beforehand() {
     for mut case in cases() {
         for vectors in [false, true] {
             let found = on_every_instruction_set(&case, vectors, Arithmetic::Rounded);
@@ -340,7 +343,7 @@ fn rounding_on_the_way_is_rounding_beforehand() {
                 }
             };
             round(&mut case.recurrent);
-            // A table's rows are no product; they stay as they are.
+            // The rows of a table are not part of a product; they are not rounded.
             if vectors {
                 round(&mut case.weights);
             }
@@ -357,13 +360,14 @@ fn rounding_on_the_way_is_rounding_beforehand() {
     }
 }
 
-/// With both sides rounded each product is off by up to 2^-8 of it. The largest sums here are of 300
-/// products of about 0.25, whose errors of both signs add up to some 2e-2 before the gate functions.
+/// With both sides rounded, each product has a relative error of up to 2^-8. The largest sums here
+/// are of 300 products of about 0.25, whose errors of both signs add up to about 2e-2 before the
+/// gate functions.
 #[test]
 fn pairs_of_bf16_stay_near_the_plain_loop_and_the_gradients_of_f32() {
     let pairs = Arithmetic::quickest(Precision::Bf16);
     if !matches!(pairs, Arithmetic::Pairs(_)) {
-        eprintln!("AVX-512-BF16: not tried, this processor has none");
+        eprintln!("AVX-512-BF16: skipped, this processor does not have it");
     }
     for case in cases() {
         for vectors in [false, true] {
@@ -388,7 +392,7 @@ fn pairs_of_bf16_stay_near_the_plain_loop_and_the_gradients_of_f32() {
     }
 }
 
-/// The public functions take the best instruction set there is.
+/// The public functions use the best available instruction set.
 #[test]
 fn dispatch_takes_one_of_the_instruction_sets() {
     let case = Case::new([2, 5, 9], 3, 1);

@@ -1,9 +1,9 @@
-//! Products of every arithmetic against plain sums.
+//! Products in every arithmetic, compared with plain sums.
 
 use super::*;
 use proptest::prelude::*;
 
-/// A product with a matrix packed for the instruction set it is computed on.
+/// A product with a matrix that is packed for the instruction set it runs on.
 struct Product<'a>(&'a [f32], Unpacked<'a>, Arithmetic, &'a mut [f32]);
 
 impl WithSimd for Product<'_> {
@@ -17,8 +17,11 @@ impl WithSimd for Product<'_> {
 
 proptest! {
     #[test]
-    fn equals_the_sum_over_k_for_any_shape(m in 0_usize..20, k in prop_oneof![0_usize..40, 250_usize..270, 510_usize..515],
-        n in 0_usize..80) {
+    fn equals_the_sum_over_k_for_any_shape(
+        m in 0_usize..20,
+        k in prop_oneof![0_usize..40, 250_usize..270, 510_usize..515],
+        n in 0_usize..80,
+    ) {
         let a: Vec<f32> = (0..m * k).map(|i| ((i * 37 % 19) as f32 - 9.0) / 8.0).collect();
         let b: Vec<f32> = (0..k * n).map(|i| ((i * 53 % 23) as f32 - 11.0) / 16.0).collect();
         let mut transposed = vec![0.0; k * n];
@@ -35,8 +38,8 @@ proptest! {
             let quickest = Arithmetic::quickest(Precision::Bf16);
             for arithmetic in [Arithmetic::F32, Arithmetic::Rounded, quickest] {
                 let b = Unpacked { values, k, n, transposed };
-                // All values are bf16 numbers and products small multiples of 2^-7, so that every
-                // sum is exact.
+                // All values are exact in bf16 and all products are small multiples of 2^-7, so
+                // every sum is exact.
                 let mut c = vec![1.0; m * n];
                 Arch::new().dispatch(Product(&a, b, arithmetic, &mut c));
                 prop_assert_eq!(&c, &expected);
@@ -49,14 +52,14 @@ proptest! {
 }
 
 #[test]
-fn a_row_has_the_same_bits_in_any_company() {
+fn a_row_has_the_same_bits_whatever_the_other_rows_are() {
     let (m, k, n) = (21, 67, 96);
     let a: Vec<f32> = (0..m * k).map(|i| (i as f32 * 0.7).sin()).collect();
     let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.3).cos()).collect();
     let packed = Unpacked { values: &b, k, n, transposed: false };
     let sets = [
-        // 67 products of numbers up to 1: rounding of sums stays far below 1e-4; that of a
-        // factor to bf16 is up to 2^-9 of it.
+        // 67 products of numbers up to 1: the rounding errors of the sums stay far below 1e-4;
+        // rounding a factor to bf16 changes it by up to 2^-9 of its value.
         (Arithmetic::F32, 1e-4),
         (Arithmetic::Rounded, 67.0 / 512.0),
         (Arithmetic::quickest(Precision::Bf16), 2.0 * 67.0 / 512.0),

@@ -1,4 +1,4 @@
-//! Laying a matrix out: rounding, panels, blocks.
+//! Packing a matrix: rounding, panels, blocks.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::memory::Buffer;
 
 use super::{Arithmetic, INNER_BLOCK, PackedMatrix, Values};
 
-/// A matrix before it is packed: row-major, or the transpose of one.
+/// A matrix to be packed: row-major, or the transpose of a row-major matrix.
 #[derive(Clone, Copy)]
 pub(crate) struct Unpacked<'a> {
     pub(crate) values: &'a [f32],
@@ -20,7 +20,7 @@ pub(crate) struct Unpacked<'a> {
 }
 
 impl Unpacked<'_> {
-    /// Writes rows `rows` of columns `columns` to `out`, `panel` apart.
+    /// Writes the rows `rows` of the columns `columns` to `out`, `panel` values apart.
     fn write(&self, rows: Range<usize>, columns: Range<usize>, panel: usize, out: &mut [f32]) {
         let (k, n) = (self.k, self.n);
         if self.transposed {
@@ -52,7 +52,7 @@ impl Unpacked<'_> {
         PackedMatrix { values, panel, k, n }
     }
 
-    /// As they are, but for what `change` does to each row of a panel.
+    /// Packs the values after applying `change` to each row of a panel.
     fn pack_values(&self, panel: usize, change: impl Fn(&mut [f32]) + Sync) -> Buffer<f32> {
         let n_panels = self.n.div_ceil(panel);
         let mut values = Buffer::unset(n_panels * self.k * panel);
@@ -72,7 +72,7 @@ impl Unpacked<'_> {
         values
     }
 
-    /// In words of two rows.
+    /// Packs two rows into each word.
     fn pack_pairs(&self, panel: usize, dot: Dot) -> Buffer<u32> {
         let n_panels = self.n.div_ceil(panel);
         let mut words = Buffer::unset(n_panels * self.k.div_ceil(2) * panel);

@@ -1,72 +1,72 @@
-//! Why a configuration can't be used.
+//! Errors in a configuration.
 
 use thiserror::Error;
 
 use super::{MAX_PARTS, MAX_SIZE};
 
-/// Why a configuration can't be used.
+/// Why a configuration is not valid.
 #[derive(Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A size is zero or absurd.
+    /// A size is zero or too large.
     #[error("`{field}` is {found}; 1 to {MAX_SIZE} is allowed")]
     Size {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What it was.
+        /// Its value.
         found: usize,
     },
     /// A stack has no layer.
     #[error("`{field}` is empty; a stack needs at least one layer")]
     NoLayer {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
     },
-    /// The classes are not all sets of some drums.
+    /// The number of classes is not that of all sets of some drums.
     #[error(
         "`n_classes` is {found:?}; an encoder that reads a drum roll needs a single part and a \
          power of two, one class for each set of drums"
     )]
     DrumClasses {
-        /// What they were.
+        /// The numbers of classes.
         found: Vec<usize>,
     },
-    /// A part is named that there is none of.
+    /// Unknown part.
     #[error("`drum_parts` names part {found}; the model has parts 0 to {last}")]
     NoSuchPart {
-        /// What was named.
+        /// Index of the part.
         found: usize,
-        /// The last part.
+        /// Index of the last part.
         last: usize,
     },
-    /// More parts than anyone plays.
+    /// Too many parts.
     #[error("`n_classes` has {found} parts; 1 to {MAX_PARTS} are allowed")]
     Parts {
-        /// How many it were.
+        /// Number of parts.
         found: usize,
     },
-    /// A backend is asked for bfloat16 whose recurrent core does not know it.
+    /// bfloat16 is requested on a backend that does not support it in the recurrent core.
     #[error(
-        "`recurrent_precision` is bf16, which only our kernel for CPUs and libtorch can: train on \
+        "`recurrent_precision` is bf16, which only the CPU kernel and libtorch support: train on \
          `flex`, `ndarray` or `tch`, or in f32"
     )]
     Bf16,
-    /// Segments don't fill the window.
+    /// The segments do not divide the window evenly.
     #[error("`conductor.n_segments` is {n_segments}, which does not divide `n_steps`, {n_steps}")]
     Segments {
-        /// Segments of a window.
+        /// Number of segments of a window.
         n_segments: usize,
-        /// Steps of a window.
+        /// Number of steps of a window.
         n_steps: usize,
     },
-    /// A setting is out of its range.
+    /// A setting is out of range.
     #[error("`{field}` is {found}; {allowed} is allowed")]
     Range {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What it was.
+        /// Its value.
         found: f64,
-        /// What it may be.
+        /// The allowed range.
         allowed: &'static str,
     },
 }

@@ -10,7 +10,7 @@ use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectiveConfig {
-    /// Bits of KL that cost nothing.
+    /// Bits of KL that are free of cost.
     pub free_bits: FreeBits,
     /// Weight of the KL term.
     pub beta: BetaSchedule,
@@ -18,7 +18,7 @@ pub struct ObjectiveConfig {
     pub scheduled_sampling: ScheduledSampling,
 }
 
-/// Everything that decides how a model is trained, the data and the sizes apart.
+/// All settings of the training of a model, except its data and sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
@@ -28,20 +28,22 @@ pub struct TrainingConfig {
     pub learning_rate: LearningRateSchedule,
     /// Gradients are scaled down to this global norm.
     pub max_gradient_norm: f64,
-    /// What is minimised.
+    /// The objective to minimize.
     pub objective: ObjectiveConfig,
-    /// Each example is transposed by a uniform number of semitones in `-n..=n`, anew each time.
+    /// Each example is transposed by a uniformly drawn number of semitones in `-n..=n`, drawn again
+    /// each time.
     pub max_transposition: u8,
-    /// How recurrent weights enter products; `f32` unless said otherwise.
+    /// Precision of the recurrent weights in products; `f32` by default.
     #[serde(default, skip_serializing_if = "RecurrentPrecision::is_f32")]
     pub recurrent_precision: RecurrentPrecision,
-    /// Batches whose gradients make one update: as if the batch were so many times as large, in the
-    /// memory of one. The sequences are those of the large batch, and the update is its update up
-    /// to rounding; only the hinge of [`FreeBits::PerDimension`] is taken in each batch's own mean.
+    /// Number of batches whose gradients are added up for one update. It acts like a batch that is
+    /// this many times as large, in the memory of a single batch. The sequences are those of the
+    /// large batch, and the update is equal up to rounding; only the hinge of
+    /// [`FreeBits::PerDimension`] uses the mean of each batch by itself.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub accumulation: usize,
-    /// Steps that the schedules of the objective count as made before the first: a model that goes
-    /// on from another's weights begins where that one's schedules were.
+    /// Number of steps that the schedules of the objective count as already made. A model that
+    /// continues from the weights of another starts where that model's schedules ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub schedule_start: u64,
 }
@@ -50,40 +52,40 @@ const fn one() -> usize {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// How weights enter products. Those that are kept and updated are `f32` in any case.
+/// Precision of weights in products. The stored and updated weights are always `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecurrentPrecision {
-    /// As they are.
+    /// Unchanged.
     #[default]
     F32,
-    /// Rounded to bfloat16: half the memory to read, and twice the rate on a processor with
-    /// AVX-512-BF16, where what is multiplied with the weights is rounded too. On a CPU that is so in
-    /// recurrent layers only. With libtorch on a GPU everything is multiplied in bfloat16, and states,
-    /// logits and gradients come out of it rounded; the rate is several times that of `f32`. `wgpu` and
-    /// `cuda` can't.
+    /// Rounded to bfloat16, which halves the memory traffic and doubles the rate on a processor
+    /// with AVX-512-BF16, where the other factor is rounded too. On a CPU this applies to recurrent
+    /// layers only. With libtorch on a GPU, all products are in bfloat16, and states, logits and
+    /// gradients are rounded; the rate is several times that of `f32`. `wgpu` and `cuda` do not
+    /// support it.
     Bf16,
 }
 
 impl RecurrentPrecision {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
     fn is_f32(&self) -> bool {
         *self == Self::F32
     }
 }
 
 impl TrainingConfig {
-    /// Sequences that make one update, where there are so many.
+    /// Number of sequences per update, provided that the data has at least this many.
     pub fn sequences_per_update(&self) -> usize {
         self.batch_size.saturating_mul(self.accumulation)
     }
@@ -91,7 +93,7 @@ impl TrainingConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`ConfigError::Size`] or [`ConfigError::Range`], naming the field.
+    /// [`ConfigError::Size`] or [`ConfigError::Range`] with the name of the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if !(1..=MAX_SIZE).contains(&self.batch_size) {
             return Err(ConfigError::Size { field: "batch_size", found: self.batch_size });

@@ -1,5 +1,5 @@
-//! Decoding by tensor operations, where the weights lie: on a device whose memory is not this
-//! process's, reading its weights at every update would cost more than the decoding.
+//! Decoding with tensor operations on the device: if its memory is not this process's, reading the
+//! weights at every update would cost more than the decoding.
 
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{DType, Int, Tensor, TensorData};
@@ -10,8 +10,9 @@ use crate::decoder::{Core, Decoder};
 use crate::stack::initial_states;
 use crate::windows::Batch;
 
-/// For each step, sequence and part, `[T, B, n_parts]`: the number from 0 to 1 that draws a class, see
-/// [`categorical_at`](crate::sampling::categorical_at), or none where the true class stays.
+/// For each step, sequence and part, `[T, B, n_parts]`: the number from 0 to 1 from which a class
+/// is drawn, see [`categorical_at`](crate::sampling::categorical_at), or `None` to keep the true
+/// class.
 pub(crate) struct Draws {
     uniform: Vec<Option<f64>>,
 }
@@ -21,16 +22,17 @@ impl Draws {
         Self { uniform }
     }
 
-    /// The draw of a place in `[T, B, n_parts]`.
+    /// The random number for an index into `[T, B, n_parts]`.
     pub(crate) fn at(&self, place: usize) -> Option<f64> {
         self.uniform[place]
     }
 }
 
-/// Runs a decoder without autodiff from latents `z` `[B, Z]`: each step's class is drawn from its logits
-/// at temperature 1, or is the true one of `batch`, as `draws` say. The batch's control enters.
+/// Runs a decoder without autodiff from latents `z` `[B, Z]`: each step's class is drawn from its
+/// logits at temperature 1 or is the true one of `batch`, depending on `draws`. The batch's control
+/// is used.
 ///
-/// Returns the classes, `[T, B, n_parts]`; nothing else leaves the device, and that once.
+/// Returns the classes, `[T, B, n_parts]`, in a single transfer; nothing else leaves the device.
 pub(crate) fn sample_by_tensors(
     decoder: &Decoder,
     batch: &Batch,
@@ -40,7 +42,7 @@ pub(crate) fn sample_by_tensors(
     let device = z.device();
     let parts = batch.parts();
     let [steps, n, n_parts] = [parts.steps(), parts.batch(), parts.slots()];
-    // Above 1 where nothing is drawn.
+    // Above 1 means that nothing is drawn.
     let drawn = draws.uniform.iter().map(|draw| draw.unwrap_or(2.0) as f32).collect::<Vec<_>>();
     let uniform = Tensor::<3>::from_data(TensorData::new(drawn, [steps, n, n_parts]), &device);
     let is_own = uniform.clone().lower_equal_elem(1.0);
@@ -55,7 +57,7 @@ pub(crate) fn sample_by_tensors(
     };
     let cores: Vec<DeviceCore<'_>> = decoder.cores.iter().map(DeviceCore::new).collect();
     let mut states = Vec::new();
-    // Of each part, the class that enters the next step, `[B]`; none before the first.
+    // For each part, the class that enters the next step, `[B]`; `None` before the first.
     let mut previous: Vec<Option<Tensor<1, Int>>> = vec![None; n_parts];
     let mut classes = Vec::new();
     for step in 0..steps {
@@ -84,23 +86,23 @@ pub(crate) fn sample_by_tensors(
         }
         classes.extend(previous.iter().flatten().map(|class| class.clone().reshape([1, 1, n])));
     }
-    // `[T * n_parts, 1, B]`, as `[T, B, n_parts]`.
+    // From `[T * n_parts, 1, B]` to `[T, B, n_parts]`.
     let classes = Tensor::cat(classes, 0).reshape([steps, n_parts, n]).swap_dims(1, 2);
     let data = classes.into_data().convert::<i32>();
-    data.try_into_vec().expect("converted just now")
+    data.try_into_vec().expect("converted to this type above")
 }
 
-/// A class of each row of `logits` `[B, V]`, as [`categorical_at`] takes it.
+/// A class for each row of `logits` `[B, V]`, chosen like in [`categorical_at`].
 fn categorical_rows(logits: Tensor<2>, uniform: Tensor<1>) -> Tensor<1, Int> {
     let [n, n_classes] = logits.dims();
     let sums = softmax(logits, 1).cumsum(1);
     let total = sums.clone().slice_dim(1, n_classes - 1..n_classes);
-    // Below 1, so that no rounding passes the last class that has any weight.
+    // Below 1, so that rounding never goes past the last class with nonzero weight.
     let uniform = uniform.clamp_max(1.0 - f32::EPSILON).reshape([n, 1]);
     sums.lower_equal(uniform * total).int().sum_dim(1).reshape([n])
 }
 
-/// A core's weights as the steps multiply by them.
+/// A core's weights in the form used at each step.
 struct DeviceCore<'a> {
     core: &'a Core,
     dtype: DType,
@@ -113,11 +115,11 @@ struct DeviceLayer {
     input: Tensor<2>,
     /// `[H, 4H]`.
     recurrent: Tensor<2>,
-    /// `[1, 4H]`, the forget gate's 1 included.
+    /// `[1, 4H]`, including the 1 that is added to the forget gate.
     bias: Tensor<2>,
 }
 
-/// A layer's cells and outputs, `[B, H]` each, and what its gates start from, `[B, 4H]`.
+/// A layer's cells and outputs, `[B, H]` each, and the constant part of its gates, `[B, 4H]`.
 struct LayerState {
     cell: Tensor<2>,
     output: Tensor<2>,
@@ -167,7 +169,7 @@ impl<'a> DeviceCore<'a> {
             .collect()
     }
 
-    /// One step of every layer; logits of all parts of this core, `[B, ΣV]` in `f32`.
+    /// One step of every layer; returns the logits of all parts of this core, `[B, ΣV]` in `f32`.
     fn advance(
         &self,
         states: &mut [LayerState],
@@ -197,7 +199,7 @@ impl<'a> DeviceCore<'a> {
             + self.core.output.bias.val().unsqueeze::<2>()
     }
 
-    /// The symbols that enter: the classes of its parts side by side, then the control's.
+    /// The input symbols: the classes of the core's parts, followed by those of the control.
     fn symbols(
         &self,
         previous: &[Option<Tensor<1, Int>>],
@@ -215,14 +217,14 @@ impl<'a> DeviceCore<'a> {
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests {
     use super::*;
     use crate::sampling::categorical_at;
     use burn::tensor::Device;
 
-    /// Draws in the middle of each class, and so near 1 that `f32` rounds them to it, beside a class that
-    /// has no weight.
+    /// Random numbers in the middle of each class, and so close to 1 that `f32` rounds them to 1,
+    /// next to a class of zero weight.
     #[test]
     fn a_class_is_the_one_that_the_host_draws() {
         let logits = [0.5_f32, -1.0, 1.5, -1e9];

@@ -1,4 +1,4 @@
-//! Weights of a decoder laid out for step-by-step decoding, and the states of a run.
+//! The weights of a decoder, packed for step-by-step decoding, and the states of a run.
 
 use std::ops::Range;
 
@@ -26,19 +26,19 @@ impl PackedDense {
 }
 
 struct PackedLayer {
-    /// `[n_inputs, 4H]`; none in the first layer, which reads symbols or nothing.
+    /// `[n_inputs, 4H]`; `None` in the first layer, which reads symbols or nothing.
     input: Option<PackedMatrix>,
     recurrent: PackedMatrix,
     bias: Vec<f32>,
 }
 
-/// A stack of layers whose states start from a latent.
+/// A stack of layers whose initial states are computed from a latent.
 pub(super) struct PackedStack {
     initial: PackedDense,
     layers: Vec<PackedLayer>,
 }
 
-/// A core: a stack that reads symbols and a latent, and gives logits.
+/// A core: a stack that reads symbols and a latent, and returns logits.
 pub(super) struct PackedCore {
     pub(super) parts: Range<usize>,
     pub(super) n_classes: Vec<usize>,
@@ -50,12 +50,12 @@ pub(super) struct PackedCore {
     pub(super) output: PackedDense,
 }
 
-/// A layer's buffers for some sequences.
+/// A layer's buffers for a number of sequences.
 pub(super) struct LayerState {
     cell: Vec<f32>,
     output: Vec<f32>,
     gates: Vec<f32>,
-    /// What the gates start from at each step.
+    /// The constant part of the gates.
     context: Vec<f32>,
 }
 
@@ -106,8 +106,8 @@ impl PackedStack {
         layers
     }
 
-    /// One step of every layer; returns the top layer's output. `read` adds to the first layer's
-    /// gates what enters it.
+    /// One step of every layer; returns the top layer's output. `read` adds the input of the first
+    /// layer to its gates.
     #[inline(always)]
     pub(super) fn advance<'a, S: Simd>(
         &self,
@@ -151,7 +151,8 @@ impl PackedCore {
         }
     }
 
-    /// The states of `n` sequences before the first step, and what z adds to the first layer's gates.
+    /// The states of `n` sequences before the first step, and the contribution of z to the first
+    /// layer's gates.
     #[inline(always)]
     pub(super) fn start<S: Simd>(&self, simd: S, z: &[f32], n: usize) -> Vec<LayerState> {
         let mut layers = self.stack.start(simd, z, n);
@@ -161,7 +162,7 @@ impl PackedCore {
         layers
     }
 
-    /// One step of every layer, after each sequence's `previous` classes of all parts and under its
+    /// One step of every layer, given each sequence's `previous` classes of all parts and its
     /// control, if there are any; returns the top layer's output.
     #[inline(always)]
     pub(super) fn advance<'a, 'b, S: Simd>(
@@ -195,7 +196,7 @@ impl PackedCore {
     }
 }
 
-/// Sets `values` to `n` times `row`.
+/// Sets `values` to `n` copies of `row`.
 pub(super) fn fill_rows(values: &mut Vec<f32>, row: &[f32], n: usize) {
     values.clear();
     for _ in 0..n {

@@ -1,5 +1,5 @@
-//! TensorFlow's checkpoints of version 2, "tensor bundles": `P.index` with the place of every
-//! tensor in `P.data-00000-of-00001` and its like.
+//! TensorFlow's version 2 checkpoints, "tensor bundles": `P.index` has the location of every tensor
+//! in `P.data-00000-of-00001` and further data files.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::wire::{Value, fields};
 
 pub(super) const INDEX_SUFFIX: &str = ".index";
 
-/// `BundleHeaderProto`: what all tensors share.
+/// `BundleHeaderProto`: properties common to all tensors.
 struct Header {
     n_shards: u64,
 }
@@ -23,7 +23,9 @@ impl Header {
             match (number, value) {
                 (1, Value::Varint(n)) => header.n_shards = n,
                 (2, Value::Varint(0)) => {}
-                (2, _) => return Err("its numbers are big endian, which is not read".to_owned()),
+                (2, _) => {
+                    return Err("its numbers are big endian, which is not supported".to_owned());
+                }
                 _ => {}
             }
         }
@@ -31,7 +33,7 @@ impl Header {
     }
 }
 
-/// `BundleEntryProto`: one tensor. Fields that are zero are left out of the message.
+/// `BundleEntryProto`: one tensor. Fields that are zero are omitted from the message.
 #[derive(Default)]
 struct Entry {
     dtype: u64,
@@ -62,7 +64,7 @@ impl Entry {
         Some(entry)
     }
 
-    /// `DataType` of TensorFlow; a size that is not needed is given as 1 byte a value.
+    /// `DataType` of TensorFlow; for types whose size is not needed, 1 byte per value.
     fn encoding(&self) -> Encoding {
         match self.dtype {
             1 => Encoding::F32,
@@ -113,7 +115,7 @@ pub(super) fn tensors(files: &Files, index: &str) -> Result<BTreeMap<String, Sto
             .ok_or_else(|| damaged(index, format!("the entry of tensor `{name}` is damaged")))?;
         let file = format!("{prefix}.data-{:05}-of-{n_shards:05}", entry.shard);
         let piece = Piece { offset: entry.offset, len: entry.size, file };
-        // A tensor in slices has no bytes under its own name.
+        // A sliced tensor has no bytes under its own name.
         let is_there = files.len(&piece.file).is_some() && !entry.is_sliced;
         let stored = Stored {
             encoding: entry.encoding(),

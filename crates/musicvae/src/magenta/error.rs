@@ -1,4 +1,4 @@
-//! Why a checkpoint of Magenta's can't be imported.
+//! Errors in importing Magenta's checkpoints.
 
 use std::path::PathBuf;
 
@@ -6,49 +6,49 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 
-/// Why a checkpoint of Magenta's can't be imported.
+/// Why a checkpoint of Magenta can't be imported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// The operating system said no.
+    /// The operating system returned an error.
     #[error("can't read {}", path.display())]
     Io {
-        /// What was to be read.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// There is no checkpoint there.
+    /// There is no checkpoint at this path.
     #[error(
-        "{} holds no checkpoint: {what}; give a magenta-js folder (`weights_manifest.json` and \
+        "{} contains no checkpoint: {what}; give a magenta-js folder (`weights_manifest.json` and \
          its shards), a deeplearn.js folder (`manifest.json`), a TensorFlow checkpoint (`.index` \
          and `.data`), or a `.tar` of one", path.display()
     )]
     NotACheckpoint {
-        /// What was looked at.
+        /// The path.
         path: PathBuf,
-        /// What was found instead.
+        /// The problem found.
         what: String,
     },
-    /// A file is damaged or cut short.
-    #[error("`{file}` of the checkpoint is damaged: {what}; fetch it anew")]
+    /// A file is damaged or truncated.
+    #[error("`{file}` of the checkpoint is damaged: {what}; download it again")]
     Damaged {
-        /// Which file.
+        /// Name of the file.
         file: String,
-        /// What is wrong with it.
+        /// The problem found.
         what: String,
     },
-    /// A JSON file of the checkpoint is not what it should be.
-    #[error("`{file}` of the checkpoint is damaged; fetch it anew")]
+    /// A JSON file of the checkpoint is not valid.
+    #[error("`{file}` of the checkpoint is damaged; download it again")]
     Json {
-        /// Which file.
+        /// Name of the file.
         file: String,
-        /// Where and why.
+        /// Location and cause.
         source: serde_json::Error,
     },
-    /// Tensors are not there, or lie in files that are not.
+    /// Tensors are missing, or are stored in files that are missing.
     #[error(
-        "the checkpoint has {} of {n_expected} tensors; without {}{} fetch the whole checkpoint",
+        "the checkpoint has {} of {n_expected} tensors; without {}{} download the whole checkpoint",
         n_expected - names.len(), listed(names),
         if names.iter().all(|name| name.starts_with("encoder/sigma/")) {
             " it has means but no standard deviations of posteriors; give one with `--std-dev`, or"
@@ -59,38 +59,38 @@ pub enum ImportError {
         }
     )]
     Missing {
-        /// Their names.
+        /// Names of the missing tensors.
         names: Vec<String>,
-        /// Tensors that a checkpoint of this architecture has.
+        /// Number of tensors of a checkpoint of this architecture.
         n_expected: usize,
         /// Whether [`super::Checkpoint::decoder`] would succeed.
         decoder_is_complete: bool,
     },
-    /// A tensor has another shape than the other tensors ask for.
+    /// A tensor's shape does not match the other tensors.
     #[error("tensor `{name}` has shape {found:?}; {expected:?} would fit the other tensors")]
     Shape {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// Its shape in the checkpoint.
         found: Vec<usize>,
         /// The shape that would fit.
         expected: Vec<usize>,
     },
-    /// The model is of a kind that has no place here.
+    /// The model is of an unsupported kind.
     #[error(
-        "the checkpoint is of a model that can't be imported: {what}; categorical models of melodies \
+        "the checkpoint's model can't be imported: {what}; categorical models of melodies \
          (under chords too), drums and trios, flat or with a conductor, can be"
     )]
     Unsupported {
-        /// What gives it away.
+        /// The property that is not supported.
         what: String,
     },
-    /// The sizes of the tensors are absurd.
+    /// The sizes inferred from the tensors are out of range.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
-/// Some of many names, for people.
+/// The first of many names, for messages.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();

@@ -1,4 +1,4 @@
-//! The files of a checkpoint, wherever they lie: in a folder, or in a `.tar`.
+//! The files of a checkpoint, in a folder or in a `.tar`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{ImportError, damaged};
 
-/// A file: all of one on disk, or a stretch of an archive.
+/// A file: a whole file on disk, or a range of an archive.
 #[derive(Clone, Debug)]
 struct Member {
     path: PathBuf,
@@ -15,8 +15,8 @@ struct Member {
     len: u64,
 }
 
-/// The files of a folder or an archive by name. Nothing outside of it is ever opened, whatever
-/// names a manifest gives.
+/// The files of a folder or an archive by name. Nothing outside it is ever opened, whatever names a
+/// manifest contains.
 #[derive(Debug)]
 pub(super) struct Files {
     members: BTreeMap<String, Member>,
@@ -28,7 +28,7 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ImportError + use<'_> {
 }
 
 impl Files {
-    /// The regular files of a folder, not of folders in it.
+    /// The regular files of a folder, without those of its subfolders.
     pub(super) fn of_folder(folder: &Path) -> Result<Self, ImportError> {
         let mut members = BTreeMap::new();
         for entry in std::fs::read_dir(folder).map_err(io(folder))? {
@@ -42,7 +42,7 @@ impl Files {
         Ok(Self { members })
     }
 
-    /// The regular files of a tar archive, which stay where they are.
+    /// The regular files of a tar archive, which are read in place.
     pub(super) fn of_tar(path: &Path) -> Result<Self, ImportError> {
         let not_tar = |what: String| ImportError::NotACheckpoint { path: path.to_owned(), what };
         let mut file = File::open(path).map_err(io(path))?;
@@ -50,14 +50,14 @@ impl Files {
         let mut magic = Vec::new();
         file.by_ref().take(2).read_to_end(&mut magic).map_err(io(path))?;
         if magic == [0x1f, 0x8b] {
-            return Err(not_tar("it is compressed with gzip, so unpack it first".to_owned()));
+            return Err(not_tar("it is compressed with gzip; unpack it first".to_owned()));
         }
         file.seek(SeekFrom::Start(0)).map_err(io(path))?;
         let mut archive = tar::Archive::new(file);
         let unreadable = |error: std::io::Error| match error.kind() {
             ErrorKind::PermissionDenied => io(path)(error),
-            // What the error says quotes the file, which may be anything.
-            _ => not_tar("it is no whole tar archive".to_owned()),
+            // The underlying error quotes the file, which may contain anything.
+            _ => not_tar("it is not a complete tar archive".to_owned()),
         };
         let mut members = BTreeMap::new();
         for entry in archive.entries_with_seek().map_err(unreadable)? {
@@ -84,7 +84,7 @@ impl Files {
         self.members.keys().map(String::as_str)
     }
 
-    /// The bytes of a file's length; none if there is no such file.
+    /// The length of a file in bytes; `None` if there is no such file.
     pub(super) fn len(&self, name: &str) -> Option<u64> {
         self.members.get(name).map(|member| member.len)
     }
@@ -94,15 +94,15 @@ impl Files {
         self.read_part(name, 0, self.len(name).unwrap_or(0))
     }
 
-    /// `len` bytes of a file from `offset` on; nothing is reserved before the file is known to be
-    /// that long.
+    /// `len` bytes of a file starting at `offset`; memory is only reserved once the file is known
+    /// to be long enough.
     pub(super) fn read_part(
         &self,
         name: &str,
         offset: u64,
         len: u64,
     ) -> Result<Vec<u8>, ImportError> {
-        let member = self.members.get(name).ok_or_else(|| damaged(name, "it is not there"))?;
+        let member = self.members.get(name).ok_or_else(|| damaged(name, "it is missing"))?;
         let inside = offset.checked_add(len).is_some_and(|end| end <= member.len);
         let n_bytes = usize::try_from(len).ok().filter(|_| inside).ok_or_else(|| {
             let what = format!("it has {} bytes; {len} from {offset} on are needed", member.len);

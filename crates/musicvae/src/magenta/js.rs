@@ -1,4 +1,4 @@
-//! The forms of magenta-js: TensorFlow.js directories, and the older ones of deeplearn.js.
+//! The formats of magenta-js: directories of TensorFlow.js, and the older ones of deeplearn.js.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::stored::{Encoding, Piece, Stored, n_bytes};
 pub(super) const TFJS_MANIFEST: &str = "weights_manifest.json";
 pub(super) const DEEPLEARN_MANIFEST: &str = "manifest.json";
 
-/// Tensors that lie one after the other in some files.
+/// Tensors that are stored one after the other in a group of files.
 #[derive(Deserialize)]
 struct Group {
     paths: Vec<String>,
@@ -34,7 +34,7 @@ struct Quantization {
 }
 
 impl Weight {
-    /// How its values are stored; none for a type of unknown size.
+    /// How its values are stored; `None` for a type of unknown size.
     fn encoding(&self) -> Option<Encoding> {
         let stored = self.quantization.as_ref().map_or(&self.dtype, |q| &q.dtype);
         let scale = self.quantization.as_ref().and_then(|q| q.scale);
@@ -58,7 +58,7 @@ fn json<T: for<'a> Deserialize<'a>>(files: &Files, name: &str) -> Result<T, Impo
         .map_err(|source| ImportError::Json { file: name.to_owned(), source })
 }
 
-/// The tensors that `weights_manifest.json` names.
+/// The tensors listed in `weights_manifest.json`.
 pub(super) fn tfjs(files: &Files, manifest: &str) -> Result<BTreeMap<String, Stored>, ImportError> {
     let groups: Vec<Group> = json(files, manifest)?;
     let folder = manifest.strip_suffix(TFJS_MANIFEST).unwrap_or_default();
@@ -85,28 +85,30 @@ pub(super) fn tfjs(files: &Files, manifest: &str) -> Result<BTreeMap<String, Sto
             let pieces = shards.pieces(bytes.start, bytes.end);
             let stored = Stored { shape: weight.shape, encoding, pieces, crc32c: None };
             if tensors.insert(weight.name.clone(), stored).is_some() {
-                return Err(damaged(manifest, format!("it names `{}` twice", weight.name)));
+                return Err(damaged(manifest, format!("it lists `{}` twice", weight.name)));
             }
         }
     }
     Ok(tensors)
 }
 
-/// The files of a group, each with its place in the group's bytes.
+/// The files of a group, each with its position in the group's bytes.
 struct Shards {
     placed: Vec<(u64, Piece)>,
 }
 
 impl Shards {
-    /// Places the files that are there. Where some are missing, those before the first and after
-    /// the last of them have a place still, because the tensors say how many bytes there are.
+    /// Determines the position of each existing file. If some are missing, those before the first
+    /// and after the last missing one still have a known position, because the tensors imply the
+    /// total number of bytes.
     fn place(files: &Files, paths: Vec<String>, total: u64) -> Result<Self, ImportError> {
         let lens: Vec<Option<u64>> = paths.iter().map(|path| files.len(path)).collect();
         let known: u64 = lens.iter().flatten().fold(0, |sum, len| sum.saturating_add(*len));
         let complete = lens.iter().all(Option::is_some);
         if known > total || (complete && known < total) {
             let file = paths.first().map_or("", String::as_str);
-            let what = format!("it and its like have {known} bytes; the manifest says {total}");
+            let what =
+                format!("it and the other shards have {known} bytes; the manifest says {total}");
             return Err(damaged(file, what));
         }
         let n_before = lens.iter().take_while(|len| len.is_some()).count();
@@ -126,7 +128,7 @@ impl Shards {
         Ok(Self { placed })
     }
 
-    /// Where the bytes from `start` to `end` lie; none if some of them are missing.
+    /// The location of the bytes from `start` to `end`; `None` if some of them are missing.
     fn pieces(&self, start: u64, end: u64) -> Option<Vec<Piece>> {
         let mut pieces = Vec::new();
         let mut at = start;
@@ -142,14 +144,14 @@ impl Shards {
     }
 }
 
-/// A tensor of the older form: one file of single-precision numbers.
+/// A tensor in the older format: one file of single-precision numbers.
 #[derive(Deserialize)]
 struct TensorFile {
     filename: String,
     shape: Vec<usize>,
 }
 
-/// The tensors that deeplearn.js's `manifest.json` names.
+/// The tensors listed in `manifest.json` of deeplearn.js.
 pub(super) fn deeplearn(
     files: &Files,
     manifest: &str,
@@ -164,8 +166,8 @@ pub(super) fn deeplearn(
     Ok(entries.into_iter().map(|(name, entry)| (name, stored(entry))).collect())
 }
 
-/// Steps and segments of a window, which `config.json` (TensorFlow.js) or `converter.json`
-/// (deeplearn.js) beside the manifest says; none where there is no such file or number.
+/// The numbers of steps and segments of a window, from `config.json` (TensorFlow.js) or
+/// `converter.json` (deeplearn.js) next to the manifest; `None` if there is no such file or number.
 pub(super) fn lengths(
     files: &Files,
     manifest: &str,

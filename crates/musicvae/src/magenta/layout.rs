@@ -1,8 +1,8 @@
-//! Magenta's variables and ours: names, shapes, and which rows of a kernel go where.
+//! Maps Magenta's variables to ours: names, shapes, and the rows of each kernel.
 //!
-//! Magenta keeps an LSTM layer as one kernel `[n_inputs + H, 4H]`; ours are its parts. The columns
-//! have the same order in both (input, candidate, forget, output), and in both 1 is added to the
-//! forget gate at run time, so rows are split and nothing else changes.
+//! Magenta stores an LSTM layer as one kernel `[n_inputs + H, 4H]`; we store its parts separately.
+//! The columns have the same order in both (input, candidate, forget, output), and in both 1 is
+//! added to the forget gate at run time, so splitting the rows is all that is needed.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ const CONDUCTOR: &str = "decoder/hierarchical_level_0";
 const HIERARCHICAL_STEPS: usize = 256;
 /// Segments of such a window.
 const N_SEGMENTS: usize = 16;
-/// Classes of melody, bass and drums, which `flat-trio_16bar` has side by side in one output.
+/// Numbers of classes of melody, bass and drums, which `flat-trio_16bar` concatenates in one
+/// output.
 const TRIO: [usize; 3] = [90, 90, 512];
 
 /// The variables of an encoder layer in one direction.
@@ -31,7 +32,7 @@ fn conductor_cell(layer: usize) -> String {
     format!("{CONDUCTOR}/cell_{layer}/lstm_cell")
 }
 
-/// The variables of one core of a decoder start with `prefix`.
+/// Name prefixes of the variables of one decoder core.
 struct CoreScopes {
     prefix: String,
 }
@@ -50,8 +51,8 @@ impl CoreScopes {
     }
 }
 
-/// Where the cores of each kind of decoder stand: flat, hierarchical, hierarchical with several
-/// cores, flat with several (only magenta-js has these).
+/// Name prefixes of the cores of each kind of decoder: flat, hierarchical, hierarchical with
+/// several cores, flat with several (only in magenta-js).
 const CORE_PREFIXES: [&str; 4] =
     ["", "core_decoder/", "core_decoder/core_decoder_{i}/", "core_decoder_{i}/"];
 
@@ -63,16 +64,16 @@ fn bias(scope: &str) -> String {
     format!("{scope}/bias")
 }
 
-/// A variable that a model needs, and where its rows go.
+/// A variable that a model needs, and the tensors its rows belong to.
 struct Needed {
     name: String,
     shape: Vec<usize>,
-    /// Our tensors with their number of rows, from the first row on. Of a bias, one with all. Rows
-    /// of one tensor need not stand together.
+    /// Our tensors with their number of rows, starting at the first row; for a bias, one tensor
+    /// with one row. The rows of a tensor need not be contiguous.
     parts: Vec<(String, usize)>,
 }
 
-/// What a checkpoint's tensors say about its model.
+/// The model that a checkpoint's tensors describe.
 pub(super) struct Layout {
     pub(super) config: MusicVaeConfig,
     decoder: Vec<Needed>,
@@ -80,8 +81,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Finds the sizes and checks every shape against them. What the tensors don't tell is given, or
-    /// as in Magenta's models: `n_steps`, `n_segments`.
+    /// Infers the sizes and checks every shape against them. `n_steps` and `n_segments`, which
+    /// can't be inferred, are given or default to those of Magenta's models.
     pub(super) fn find(
         tensors: &BTreeMap<String, Stored>,
         n_steps: Option<usize>,
@@ -106,7 +107,7 @@ impl Layout {
         let z_size = first(&kernel(&initial));
         let (Some(outputs), Some(z_size), false) = (outputs, z_size, decoder_sizes.is_empty())
         else {
-            // Too little to know the sizes: name what there must be in any case.
+            // Not enough to infer the sizes: name the tensors that every model has.
             let needed = [bias(&cores[0].output()), kernel(&initial), bias(&cores[0].cell(0))];
             let missing: Vec<String> =
                 needed.into_iter().filter(|name| dims(name).is_none()).collect();
@@ -144,14 +145,14 @@ impl Layout {
             _ => EncoderInput::Class,
         };
         let drum_parts = match encoder_input {
-            // Nothing else has classes that are sets of nine drums.
+            // No other part has classes that are sets of nine drums.
             EncoderInput::Class => (0..n_classes.len()).filter(|p| n_classes[*p] == 512).collect(),
             EncoderInput::DrumRoll => Vec::new(),
         };
         let config = MusicVaeConfig {
             n_steps,
             z_size,
-            // Where all of the encoder is missing, the decoder can be checked and read still.
+            // Even if the whole encoder is missing, the decoder can be checked and read.
             encoder_sizes: if encoder_sizes.is_empty() { vec![1] } else { encoder_sizes },
             decoder_sizes,
             encoder_input,
@@ -174,7 +175,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Compares the shape of each variable that there is with the one that is needed.
+    /// Compares the shape of each existing variable with the required one.
     fn check(&self, tensors: &BTreeMap<String, Stored>) -> Result<(), ImportError> {
         for Needed { name, shape, .. } in self.decoder.iter().chain(&self.encoder) {
             let Some(stored) = tensors.get(name).filter(|stored| stored.shape != *shape) else {
@@ -187,9 +188,9 @@ impl Layout {
                 _ => None,
             };
             return Err(match conditioned {
-                // Controls other than chords enter the first layers beside the music.
+                // Controls other than chords enter the first layers together with the music.
                 Some(more) => ImportError::Unsupported {
-                    what: format!("`{name}` has {more} rows more than music and latent need"),
+                    what: format!("`{name}` has {more} more rows than music and latent need"),
                 },
                 None => ImportError::Shape {
                     name: name.clone(),
@@ -201,7 +202,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Names of the decoder's or encoder's variables that can't be read.
+    /// Names of the variables of a part (decoder or encoder) that can't be read.
     pub(super) fn missing(&self, part: Part, tensors: &BTreeMap<String, Stored>) -> Vec<String> {
         let can_be_read =
             |name: &str| tensors.get(name).is_some_and(|stored| stored.pieces.is_some());
@@ -209,7 +210,7 @@ impl Layout {
         names.filter(|name| !can_be_read(name)).collect()
     }
 
-    /// Number of variables of a whole model.
+    /// Number of variables of a complete model.
     pub(super) fn n_expected(&self) -> usize {
         self.decoder.len() + self.encoder.len()
     }
@@ -221,7 +222,8 @@ impl Layout {
         }
     }
 
-    /// Our tensors of a part, from those of Magenta's that are `wanted`, which `read` gives.
+    /// Our tensors of a part, converted from the `wanted` variables of Magenta, which `read`
+    /// returns.
     pub(super) fn convert(
         &self,
         part: Part,
@@ -297,7 +299,7 @@ fn lstm(scope: &str, ours: &str, inputs: Vec<(String, usize)>, hidden: usize) ->
     ]
 }
 
-/// The cores that a checkpoint has, as many as it names; a flat model's one where it names none.
+/// The cores that a checkpoint names; that of a flat model if it names none.
 fn core_scopes(tensors: &BTreeMap<String, Stored>) -> Vec<CoreScopes> {
     for prefix in CORE_PREFIXES {
         let is_there = |core: &CoreScopes| tensors.contains_key(&bias(&core.output()));
@@ -343,7 +345,7 @@ fn decoder_variables(config: &MusicVaeConfig, cores: &[CoreScopes]) -> Vec<Neede
             let mut inputs = vec![(input.clone(), below.unwrap_or(n_classes))];
             if layer == 0 {
                 inputs.push((format!("{own}.latent"), z_size));
-                // Magenta's control stands behind the latent, ours behind the classes.
+                // Magenta's control follows the latent, ours follows the classes.
                 inputs.push((input, config.n_controls()));
             }
             needed.extend(lstm(&core.cell(layer), &ours, inputs, hidden));
@@ -371,18 +373,18 @@ fn encoder_variables(config: &MusicVaeConfig) -> Vec<Needed> {
     needed
 }
 
-/// Whether a variable belongs to a model that we have, or to its training, which is left out.
+/// Whether a variable belongs to a supported model or to its training state, which is ignored.
 fn is_known(name: &str) -> bool {
     let of_training = ["global_step", "beta1_power", "beta2_power"].contains(&name)
         || ["/Adam", "/Adam_1", "/opaque_kernel"].iter().any(|end| name.ends_with(end));
     let scope = name.strip_suffix("/kernel").or_else(|| name.strip_suffix("/bias"));
-    // Numbers of layers and cores as `{i}`.
+    // Replaces the numbers of layers and cores by `{i}`.
     let pattern = scope.map(|scope| {
         let parts = scope.split('/').map(|part| match part.rsplit_once('_') {
             Some((stem @ ("cell" | "core_decoder"), number))
                 if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
             {
-                // The one cell inside each encoder layer is always number 0.
+                // The single cell in each encoder layer always has number 0.
                 format!("{stem}_{{i}}")
             }
             _ => part.to_owned(),

@@ -1,7 +1,7 @@
-//! LevelDB's sorted tables, in which TensorFlow keeps the index of a checkpoint.
+//! LevelDB's sorted tables, in which TensorFlow stores the index of a checkpoint.
 //!
-//! A table is a sequence of blocks and a footer of 48 bytes with the place of the index block, whose
-//! values are the places of the data blocks. Each block is followed by a byte that names its
+//! A table is a sequence of blocks and a footer of 48 bytes with the location of the index block,
+//! whose values are the locations of the data blocks. Each block is followed by a byte for its
 //! compression and by a masked CRC-32C of both (LevelDB's `doc/table_format.md`).
 
 use super::wire::Reader;
@@ -10,36 +10,36 @@ const FOOTER_LEN: usize = 48;
 const MAGIC: u64 = 0xdb47_7524_8b80_fb57;
 /// Compression byte and checksum after each block.
 const TRAILER_LEN: u64 = 5;
-/// Snappy turns three bytes into 64 at best, so a block that claims more than this many times its
-/// size is damaged.
+/// Snappy expands three bytes to 64 at best, so a block that claims a larger factor than this is
+/// damaged.
 const MAX_EXPANSION: usize = 32;
-/// Bytes of keys and values together that a table may hold: the index of the largest published
-/// model has less than a thousandth of it, and a few bytes can claim a long key.
+/// Maximum number of bytes of all keys and values of a table. The index of the largest published
+/// model has less than a thousandth of it, but a few bytes can claim a long key.
 pub(super) const MAX_TABLE_LEN: usize = 1 << 26;
 
 /// A key with its value.
 pub(super) type Pair = (Vec<u8>, Vec<u8>);
 
-/// The CRC-32C that a masked one stands for: LevelDB rotates it and adds a constant, because the
-/// checksum of bytes that hold their own checksum is weak.
+/// Unmasks a CRC-32C: LevelDB rotates it and adds a constant, because the checksum of bytes that
+/// contain their own checksum is weak.
 pub(super) fn unmask(masked: u32) -> u32 {
     masked.wrapping_sub(0xa282_ead8).rotate_left(15)
 }
 
-/// All pairs of a table in their order.
+/// All pairs of a table in order.
 ///
 /// # Errors
-/// What is wrong with the table.
+/// A description of what is wrong with the table.
 pub(super) fn pairs(table: &[u8]) -> Result<Vec<Pair>, String> {
     let footer = table.len().checked_sub(FOOTER_LEN).map(|start| &table[start..]);
     let footer = footer.ok_or("it is shorter than a table's footer")?;
     if Reader::new(&footer[FOOTER_LEN - 8..]).u64() != Some(MAGIC) {
-        return Err("it does not end as a table does; it may be cut short".to_owned());
+        return Err("it does not end like a table; it may be truncated".to_owned());
     }
     let mut handles = Reader::new(&footer[..FOOTER_LEN - 8]);
     let meta_index = handle(&mut handles).ok_or("its footer is damaged")?;
     let index = handle(&mut handles).ok_or("its footer is damaged")?;
-    // It holds nothing that is needed here, but a damaged one tells of a damaged file.
+    // The contents are not needed, but a damaged block means that the file is damaged.
     block(table, meta_index)?;
     let mut room = MAX_TABLE_LEN;
     let mut all = Vec::new();
@@ -57,7 +57,7 @@ fn handle(reader: &mut Reader<'_>) -> Option<(u64, u64)> {
 
 /// A block's contents, checked and decompressed.
 fn block(table: &[u8], (offset, size): (u64, u64)) -> Result<Vec<u8>, String> {
-    let outside = || format!("a block of {size} bytes at {offset} lies outside of it");
+    let outside = || format!("a block of {size} bytes at {offset} is outside of it");
     let mut reader = Reader::new(table);
     reader.take(offset).ok_or_else(outside)?;
     let with_trailer = size.checked_add(TRAILER_LEN).and_then(|len| reader.take(len));
@@ -65,7 +65,7 @@ fn block(table: &[u8], (offset, size): (u64, u64)) -> Result<Vec<u8>, String> {
     let (checked, crc) = with_trailer.split_at(with_trailer.len() - 4);
     let crc = Reader::new(crc).u32().map(unmask);
     if crc != Some(crc32c::crc32c(checked)) {
-        return Err(format!("the checksum of the block at {offset} is another one"));
+        return Err(format!("the checksum of the block at {offset} does not match"));
     }
     let (contents, compression) = checked.split_at(checked.len() - 1);
     match compression {
@@ -81,11 +81,11 @@ fn block(table: &[u8], (offset, size): (u64, u64)) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The pairs of a block, which take of the `room` there is. A key is given by the bytes it shares
-/// with the one before, and the rest.
+/// The pairs of a block, whose size is deducted from `room`. A key is stored as the number of bytes
+/// it shares with the previous key, and the rest.
 fn block_pairs(block: &[u8], room: &mut usize) -> Result<Vec<Pair>, String> {
-    let damaged = || "a block of it is damaged".to_owned();
-    // At the end stand offsets of 4 bytes each, and their number.
+    let damaged = || "one of its blocks is damaged".to_owned();
+    // At the end are the restart offsets of 4 bytes each, and their number.
     let n = block.len().checked_sub(4).ok_or_else(damaged)?;
     let n_restarts = Reader::new(&block[n..]).u32().ok_or_else(damaged)?;
     let restarts = usize::try_from(n_restarts).ok().and_then(|n| n.checked_mul(4));
@@ -99,7 +99,7 @@ fn block_pairs(block: &[u8], room: &mut usize) -> Result<Vec<Pair>, String> {
             let before = pairs.last().map_or(&[][..], |(key, _)| key);
             let (shared, rest) = (before.get(..shared)?, reader.take(rest)?);
             let value = reader.take(value)?;
-            // One more, so that empty pairs end some time too.
+            // One extra byte per pair, so that the number of empty pairs is limited too.
             *room = room.checked_sub(shared.len() + rest.len() + value.len() + 1)?;
             Some(([shared, rest].concat(), value.to_vec()))
         };
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn checksums_are_those_of_the_standard() {
         // RFC 3720, B.4: 32 bytes of zeros, of ones, and ascending; "123456789" is the check value
-        // of CRC-32C in the catalogue of parametrised CRCs.
+        // of CRC-32C in the catalog of parametrized CRCs.
         assert_eq!(crc32c::crc32c(&[0; 32]), 0x8a91_36aa);
         assert_eq!(crc32c::crc32c(&[0xff; 32]), 0x62a8_ab43);
         let ascending: Vec<u8> = (0..32).collect();

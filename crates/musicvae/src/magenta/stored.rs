@@ -1,4 +1,4 @@
-//! A tensor of a checkpoint: where its bytes lie, and what numbers they stand for.
+//! A tensor of a checkpoint: the location of its bytes and the encoding of its values.
 
 use half::{bf16, f16};
 
@@ -6,7 +6,7 @@ use super::error::{ImportError, damaged};
 use super::files::Files;
 use crate::weights::HostTensor;
 
-/// How a tensor's values are stored, little endian throughout.
+/// How a tensor's values are stored; always little endian.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Encoding {
     F16,
@@ -23,7 +23,7 @@ pub(super) enum Encoding {
         scale: f64,
         min: f64,
     },
-    /// No weights: a counter, a flag, a text.
+    /// Not weights: a counter, a flag, a text.
     Other {
         n_bytes: u64,
     },
@@ -42,7 +42,7 @@ impl Encoding {
     }
 }
 
-/// A stretch of a file.
+/// A range of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) file: String,
@@ -55,13 +55,13 @@ pub(super) struct Piece {
 pub(super) struct Stored {
     pub(super) shape: Vec<usize>,
     pub(super) encoding: Encoding,
-    /// Its bytes, piece after piece; none where a file of it is missing.
+    /// Its bytes, piece after piece; `None` if one of its files is missing.
     pub(super) pieces: Option<Vec<Piece>>,
-    /// CRC-32C of its bytes, where the checkpoint has one.
+    /// CRC-32C of its bytes, if the checkpoint has one.
     pub(super) crc32c: Option<u32>,
 }
 
-/// Bytes of a tensor; none if that is no number.
+/// Number of bytes of a tensor; `None` if it overflows.
 pub(super) fn n_bytes(shape: &[usize], encoding: Encoding) -> Option<u64> {
     shape.iter().try_fold(encoding.n_bytes(), |product, size| {
         u64::try_from(*size).ok().and_then(|size| product.checked_mul(size))
@@ -69,7 +69,8 @@ pub(super) fn n_bytes(shape: &[usize], encoding: Encoding) -> Option<u64> {
 }
 
 impl Stored {
-    /// Reads the values, after checking that the files hold as many as the shape says.
+    /// Reads the values after checking that the files have the number of bytes that the shape
+    /// requires.
     pub(super) fn read(&self, name: &str, files: &Files) -> Result<HostTensor, ImportError> {
         let pieces = self.pieces.as_deref().unwrap_or_default();
         let file = pieces.first().map_or(name, |piece| &piece.file);
@@ -85,18 +86,21 @@ impl Stored {
             bytes.extend(files.read_part(&piece.file, piece.offset, piece.len)?);
         }
         if self.crc32c.is_some_and(|crc| crc != crc32c::crc32c(&bytes)) {
-            return Err(damaged(file, format!("the checksum of tensor `{name}` is another one")));
+            return Err(damaged(file, format!("the checksum of tensor `{name}` does not match")));
         }
         let values = decode(&bytes, self.encoding)
-            .ok_or_else(|| damaged(file, format!("tensor `{name}` is no tensor of floats")))?;
+            .ok_or_else(|| damaged(file, format!("tensor `{name}` does not consist of floats")))?;
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(damaged(file, format!("tensor `{name}` holds a value that is not finite")));
+            return Err(damaged(
+                file,
+                format!("tensor `{name}` contains a value that is not finite"),
+            ));
         }
         Ok(HostTensor { shape: self.shape.clone(), values })
     }
 }
 
-/// The values of bytes; none for what are no weights.
+/// Decodes values from bytes; `None` if they are not weights.
 fn decode(bytes: &[u8], encoding: Encoding) -> Option<Vec<f32>> {
     // The affine map is computed in double precision, as JavaScript does.
     let affine = |q: f64, scale: f64, min: f64| (q * scale + min) as f32;

@@ -1,4 +1,5 @@
-//! Checkpoints of every form: made here from a model of ours, and Magenta's own where it is at hand.
+//! Checkpoints in every format: created here from one of our models, and Magenta's own if
+//! available.
 
 mod architectures;
 mod bundle;
@@ -14,7 +15,7 @@ use super::*;
 use crate::config::EncoderInput;
 use crate::weights::tensors;
 
-/// Sizes with two layers everywhere, so that every rule of names and rows is met.
+/// Sizes with two layers everywhere, so that every rule for names and rows is used.
 fn config(encoder_input: EncoderInput) -> MusicVaeConfig {
     MusicVaeConfig { encoder_input, ..MusicVaeConfig::flat(8, 32, 3, &[2, 5], &[4, 3]) }
 }
@@ -23,8 +24,8 @@ fn model(encoder_input: EncoderInput) -> MusicVae {
     MusicVae::init(&config(encoder_input), 5, &Device::flex()).unwrap()
 }
 
-/// A model's tensors under Magenta's names and in Magenta's kernels, put together by a table that
-/// is written out, not by the code under test.
+/// A model's tensors under Magenta's names and in Magenta's kernels, built from an explicit table,
+/// not by the code under test.
 fn magenta(model: &MusicVae) -> BTreeMap<String, HostTensor> {
     let ours = tensors(model);
     let stack = |names: &[&str]| {
@@ -85,7 +86,7 @@ fn assert_same(found: &MusicVae, expected: &MusicVae) {
     assert_eq!(tensors(found), tensors(expected));
 }
 
-/// How a test's directory of magenta-js stores values.
+/// How a test's magenta-js directory stores values.
 #[derive(Clone, Copy)]
 enum Store {
     F32,
@@ -93,7 +94,7 @@ enum Store {
     Quantised { bytes: usize },
 }
 
-/// Writes a directory of magenta-js with shards of 1000 bytes, over whose borders tensors go.
+/// Writes a magenta-js directory with shards of 1000 bytes, so that tensors span several shards.
 fn write_tfjs(folder: &Path, tensors: &BTreeMap<String, HostTensor>, store: Store) -> usize {
     const SHARD: usize = 1000;
     let (mut bytes, mut weights) = (Vec::new(), Vec::new());
@@ -112,7 +113,8 @@ fn write_tfjs(folder: &Path, tensors: &BTreeMap<String, HostTensor>, store: Stor
                 let max = tensor.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let (min, max) = (f64::from(min), f64::from(max));
                 let scale = if max > min { (max - min) / levels } else { 1.0 };
-                weight["quantization"] = json!({ "dtype": if n == 1 { "uint8" } else { "uint16" }, "min": min, "scale": scale });
+                let dtype = if n == 1 { "uint8" } else { "uint16" };
+                weight["quantization"] = json!({ "dtype": dtype, "min": min, "scale": scale });
                 for value in &tensor.values {
                     #[expect(clippy::cast_sign_loss, reason = "no value is below the least")]
                     let q = ((f64::from(*value) - min) / scale).round() as u32;
@@ -149,7 +151,7 @@ fn a_tfjs_directory_gives_the_weights_it_was_made_of() {
     for input in [EncoderInput::Class, EncoderInput::DrumRoll] {
         let (folder, model) = (tempfile::tempdir().unwrap(), model(input));
         let n_shards = write_tfjs(folder.path(), &magenta(&model), Store::F32);
-        assert!(n_shards > 2, "tensors should go over the borders of shards");
+        assert!(n_shards > 2, "tensors should span several shards");
         let steps = json!({ "dataConverter": { "args": { "numSteps": 64 } } });
         fs::write(folder.path().join("config.json"), steps.to_string()).unwrap();
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
@@ -160,13 +162,13 @@ fn a_tfjs_directory_gives_the_weights_it_was_made_of() {
 }
 
 #[test]
-fn quantised_directories_give_weights_within_half_a_level() {
+fn quantized_directories_give_weights_within_half_a_level() {
     let model = model(EncoderInput::Class);
     let expected = tensors(&model);
     for (store, levels) in [
         (Store::Quantised { bytes: 1 }, 255.0),
         (Store::Quantised { bytes: 2 }, 65535.0),
-        // Half precision has 11 bits, so a value below 1 is off by 2^-12 at most.
+        // Half precision has 11 bits, so a value below 1 has an error of at most 2^-12.
         (Store::F16, 2048.0),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -174,7 +176,7 @@ fn quantised_directories_give_weights_within_half_a_level() {
         let found = Checkpoint::open(folder.path()).unwrap().model(&Device::flex()).unwrap();
         for (name, tensor) in tensors(&found) {
             let expected = &expected[&name].values;
-            // The range of our small kernels is below 2; a level is its share of it.
+            // The range of our small kernels is below 2, and is divided into levels.
             let tolerance = 1.0 / levels + 1e-7;
             for (found, expected) in tensor.values.iter().zip(expected) {
                 assert!((found - expected).abs() <= tolerance, "{name}: {found}, not {expected}");
@@ -205,7 +207,7 @@ fn missing_tensors_are_named_and_the_decoder_can_be_had_alone() {
         error.to_string(),
         "the checkpoint has 19 of 20 tensors; without \
          `encoder/cell_1/bidirectional_rnn/bw/multi_rnn_cell/cell_0/lstm_cell/kernel` it has a \
-         decoder but no working encoder, and a model needs both; fetch the whole checkpoint"
+         decoder but no working encoder, and a model needs both; download the whole checkpoint"
     );
     let decoder = checkpoint.decoder(&Device::flex()).unwrap();
     assert_eq!(tensors(&decoder), tensors(&model.decoder));
@@ -227,7 +229,7 @@ fn standard_deviations_that_are_missing_can_be_made_up() {
     assert!(
         error.ends_with(
             "`encoder/sigma/bias` it has means but no standard deviations of posteriors; give one \
-             with `--std-dev`, or fetch the whole checkpoint"
+             with `--std-dev`, or download the whole checkpoint"
         ),
         "{error}"
     );
@@ -243,7 +245,7 @@ fn standard_deviations_that_are_missing_can_be_made_up() {
     for std_dev in host(found.std_dev) {
         assert!((std_dev - 0.25).abs() < 1e-6, "{std_dev}");
     }
-    // Where there is a head, it counts.
+    // If there is a head, it is used.
     write_deeplearn(folder.path(), &magenta(&model));
     let checkpoint = open().with_std_dev(0.25);
     assert!(!checkpoint.std_dev_is_made_up());
@@ -284,11 +286,11 @@ fn other_models_and_wrong_shapes_are_told_apart() {
         let values = vec![0.0; shape[0] * shape[1]];
         t.insert(name.to_owned(), HostTensor { shape: shape.to_vec(), values });
     };
-    // As many as keys: 49 would be chords.
+    // As many rows as keys: 49 would be chords.
     let keys = refused(&|t| {
         resize(t, "decoder/multi_rnn_cell/cell_0/lstm_cell/kernel", [8 + 3 + 12 + 4, 16]);
     });
-    assert!(keys.contains("has 12 rows more than music and latent need"), "{keys}");
+    assert!(keys.contains("has 12 more rows than music and latent need"), "{keys}");
     let wrong = refused(&|t| resize(t, "encoder/mu/kernel", [10, 4]));
     assert_eq!(
         wrong,
@@ -302,7 +304,7 @@ fn damage_is_named_by_file() {
     let theirs = magenta(&model(EncoderInput::Class));
     let open = || Checkpoint::open(folder.path());
     let text = |error: ImportError| error.to_string();
-    assert!(text(open().unwrap_err()).contains("holds no checkpoint: none of its files lists"));
+    assert!(text(open().unwrap_err()).contains("contains no checkpoint: none of its files lists"));
 
     write_deeplearn(folder.path(), &theirs);
     let bias = folder.path().join("encoder_mu_bias");
@@ -313,15 +315,17 @@ fn damage_is_named_by_file() {
     fs::write(&bias, f32::NAN.to_le_bytes().repeat(3)).unwrap();
     let error = text(open().unwrap().model(&Device::flex()).unwrap_err());
     assert!(error.contains("a value that is not finite"), "{error}");
-    // Names that lead out of the folder name no file of the checkpoint.
+    // Names that lead out of the folder are not files of the checkpoint.
     let outside = json!({ "encoder/mu/bias": { "filename": "../../etc/passwd", "shape": [3] } });
     fs::write(folder.path().join("manifest.json"), outside.to_string()).unwrap();
     assert!(open().unwrap().tensors["encoder/mu/bias"].pieces.is_none());
 
-    // From here on it is a directory of magenta-js, which is looked for first.
+    // From here on this is a magenta-js directory, which takes precedence.
     for (manifest, expected) in [
         (
-            json!([{ "paths": ["a"], "weights": [{ "name": "x", "shape": [1], "dtype": "what" }] }]),
+            json!([{
+                "paths": ["a"], "weights": [{ "name": "x", "shape": [1], "dtype": "what" }]
+            }]),
             "tensor `x` has the unknown type `what`",
         ),
         (
@@ -332,7 +336,7 @@ fn damage_is_named_by_file() {
         (
             json!([{ "paths": ["encoder_mu_bias"],
                   "weights": [{ "name": "x", "shape": [2], "dtype": "float32" }] }]),
-            "it and its like have 12 bytes; the manifest says 8",
+            "it and the other shards have 12 bytes; the manifest says 8",
         ),
     ] {
         fs::write(folder.path().join("weights_manifest.json"), manifest.to_string()).unwrap();

@@ -1,6 +1,6 @@
-//! Bytes as Protocol Buffers and LevelDB write them, read with every length checked.
+//! Reads the encodings of Protocol Buffers and LevelDB, with every length checked.
 
-/// Reads from the front of a slice; `None` where it ends too early or holds what can't be.
+/// Reads from the front of a slice; `None` if it ends too early or contains an invalid value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
@@ -22,7 +22,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// A number of seven bits a byte, the lowest first; the top bit says that more follow.
+    /// A number with seven bits per byte, lowest first; the top bit means that more bytes follow.
     pub(super) fn varint(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The value of a message's field.
+/// The value of a field of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value<'a> {
     Varint(u64),
@@ -58,7 +58,7 @@ pub(super) enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of a Protocol Buffers message by number; none if it is damaged.
+/// The fields of a Protocol Buffers message by number; `None` if it is damaged.
 pub(super) fn fields(message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
     let mut reader = Reader::new(message);
     let mut fields = Vec::new();
@@ -109,7 +109,7 @@ mod tests {
             (3, Value::Fixed64(2)),
         ];
         assert_eq!(fields(&message).unwrap(), expected);
-        // A length beyond the end, and the abandoned wire type 3.
+        // A length beyond the end, and the deprecated wire type 3.
         assert_eq!(fields(&[0x12, 0x7f, b'h']), None);
         assert_eq!(fields(&[0x0b]), None);
     }

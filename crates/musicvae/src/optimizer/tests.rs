@@ -1,4 +1,4 @@
-//! Updates by hand, on every kind of device, and with gradients that are no numbers.
+//! Updates computed by hand, on every kind of device, and with gradients that are not finite.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn two_clipped_updates_by_hand() {
         model = updated;
         let expected_norm = (gradient[0] * gradient[0] + gradient[1] * gradient[1]).sqrt();
         assert!((norm - expected_norm).abs() < 1e-6);
-        // Norm 5 is clipped to 1, norm 0.5 is left alone.
+        // Norm 5 is clipped to 1, norm 0.5 is left unchanged.
         let scale = 1.0 / expected_norm.max(1.0);
         let t = f64::from(t);
         let rate = 0.1 * (1.0 - 0.999_f64.powf(t)).sqrt() / (1.0 - 0.9_f64.powf(t));
@@ -65,7 +65,7 @@ fn host_and_device_updates_agree() {
             tensors = update_device(tensors, tensor(&gradient), &mut on_device, 0.5, 0.01);
         }
         for (a, b) in values.iter().zip(host(tensors)) {
-            // The same formula with other roundings.
+            // The same formula with different rounding.
             assert!((a - b).abs() < 1e-6);
         }
         let Moments::Device { first, second } = before else { unreachable!() };
@@ -75,7 +75,7 @@ fn host_and_device_updates_agree() {
     }
 }
 
-/// Where it did not, burn's operations would step in unseen.
+/// If it did not, burn's operations would be used unnoticed.
 #[cfg(feature = "tch")]
 #[test]
 fn libtorch_updates_its_own_tensors() {

@@ -1,5 +1,5 @@
-//! Adam by libtorch's own fused operations. What an update costs on a GPU is the memory that it goes
-//! through: 22 times the weights here, 30 times by burn's operations.
+//! Adam with libtorch's fused operations. The cost of an update on a GPU is its memory traffic: 22
+//! times the weights here, 30 times with burn's operations.
 
 use burn::backend::LibTorch;
 use burn::backend::libtorch::TchTensor;
@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use super::{BETA_1, BETA_2, EPSILON};
 
-/// libtorch's tensor behind one of burn's, sharing its memory; none on another backend.
+/// The libtorch tensor behind one of burn's, sharing its memory; `None` on another backend.
 fn of_libtorch(tensor: &Tensor<1>) -> Option<tch::Tensor> {
     tensor.clone().try_into_primitive::<LibTorch>().ok().map(|own| own.tensor.shallow_clone())
 }
@@ -16,13 +16,13 @@ fn to_burn(tensor: tch::Tensor) -> Tensor<1> {
     Tensor::from_primitive::<LibTorch>(TchTensor::new(tensor))
 }
 
-/// `Σ x²`, `[1]`; none on another backend.
+/// `Σ x²`, `[1]`; `None` on another backend.
 pub(super) fn square_sum(values: &Tensor<1>) -> Option<Tensor<1>> {
     let values = of_libtorch(values)?;
     Some(to_burn(values.dot(&values).unsqueeze(0)))
 }
 
-/// As [`super::update_device`]: new values and new moments; none on another backend.
+/// Like [`super::update_device`]: new values and new moments; `None` on another backend.
 pub(super) fn update(
     values: &Tensor<1>,
     gradient: &Tensor<1>,
@@ -36,9 +36,9 @@ pub(super) fn update(
         [BETA_1, BETA_2, EPSILON, scale, learning_rate].map(f64::from);
     let (values, moments) = tch::no_grad(|| {
         let first = first.lerp(&gradient.g_mul_scalar(scale), 1.0 - beta_1);
-        // tch's `addcmul` and `addcdiv` have no factor: it goes into what they read.
+        // tch's `addcmul` and `addcdiv` have no factor, so it is applied to their inputs.
         let of_second = gradient.g_mul_scalar(scale * (1.0 - beta_2).sqrt());
-        // In place is what was made here; all else may have other owners.
+        // Only tensors created here are modified in place; all others may have other owners.
         let second = second.g_mul_scalar(beta_2).addcmul_(&of_second, &of_second);
         let mut divisor = second.sqrt();
         let _ = divisor.g_add_scalar_(epsilon).g_mul_scalar_(-1.0 / learning_rate);

@@ -5,7 +5,7 @@ use crate::config::{EncoderInput, MusicVaeConfig, ObjectiveConfig, TrainingConfi
 use crate::elbo::FreeBits;
 use crate::schedule::{BetaSchedule, ScheduledSampling};
 
-/// Magenta's `cat-drums_2bar_small`: the encoder reads nine drums and a sign for silence, the
+/// Magenta's `cat-drums_2bar_small`: the encoder reads nine drums and a flag for silence, the
 /// decoder writes one of the 512 sets of drums.
 pub(super) fn cat_drums_2bar_small() -> Preset {
     Preset {
@@ -29,12 +29,12 @@ pub(super) fn cat_drums_2bar_small() -> Preset {
     }
 }
 
-/// As Magenta's published low-KL drum model was trained: better samples, worse reconstructions.
+/// Trained like Magenta's published low-KL drum model: better samples, worse reconstructions.
 pub(super) fn cat_drums_2bar_small_lokl() -> Preset {
     let small = cat_drums_2bar_small();
     Preset {
         name: "cat-drums_2bar_small.lokl",
-        summary: "the same, as published with low KL (11 bits): for drawing new beats",
+        summary: "the same, as published with low KL (11 bits): for sampling new beats",
         training: TrainingConfig {
             objective: ObjectiveConfig {
                 free_bits: FreeBits::PerSequence(0.0),
@@ -47,7 +47,7 @@ pub(super) fn cat_drums_2bar_small_lokl() -> Preset {
     }
 }
 
-/// As Magenta's published high-KL drum model was trained: better reconstructions, worse samples.
+/// Trained like Magenta's published high-KL drum model: better reconstructions, worse samples.
 pub(super) fn cat_drums_2bar_small_hikl() -> Preset {
     let small = cat_drums_2bar_small();
     Preset {
@@ -80,7 +80,7 @@ pub(super) fn cat_drums_2bar_big() -> Preset {
     }
 }
 
-/// Drums for a CPU, as `cat-mel_2bar_tiny` is for melodies.
+/// Drums for a CPU, the counterpart of `cat-mel_2bar_tiny` for melodies.
 pub(super) fn cat_drums_2bar_tiny() -> Preset {
     let tiny = melody::cat_mel_2bar_tiny();
     Preset {

@@ -5,8 +5,8 @@ use crate::config::{Control, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision
 use crate::elbo::FreeBits;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
-/// Magenta's settings shared by its melody models: Adam from 1e-3 down to 1e-5, gradients clipped
-/// at a global norm of 1, transposition by up to a fourth.
+/// Settings shared by Magenta's melody models: Adam from 1e-3 down to 1e-5, gradients clipped at a
+/// global norm of 1, transposition by up to a fourth.
 pub(super) fn melody_training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 512,
@@ -60,9 +60,9 @@ pub(super) fn cat_mel_2bar_big() -> Preset {
 
 /// A smaller model that learns within minutes on a CPU.
 ///
-/// What differs from `cat-mel_2bar_small`, and why: a batch of 128 and a faster decay, because a
-/// run has thousands of updates instead of hundreds of thousands; 32 free bits and a beta reached
-/// early, so that the latents carry the melody from the start.
+/// Differences from `cat-mel_2bar_small`, and their reasons: a batch of 128 and a faster decay,
+/// because a run has thousands of updates instead of hundreds of thousands; 32 free bits and a beta
+/// that is reached early, so that the latents carry the melody from the start.
 pub(super) fn cat_mel_2bar_tiny() -> Preset {
     Preset {
         name: "cat-mel_2bar_tiny",
@@ -84,9 +84,10 @@ pub(super) fn cat_mel_2bar_tiny() -> Preset {
 
 /// Between `tiny` and Magenta's `small`: an hour or two on a CPU.
 ///
-/// What differs from `cat-mel_2bar_tiny`, and why: half as many units again, for corpora of some
-/// hundred thousand windows; 96 dimensions and a lower beta, because reconstruction was held back by
-/// the bits that the latent could carry; a slower decay, for some ten thousand updates.
+/// Differences from `cat-mel_2bar_tiny`, and their reasons: 1.5 times as many units, for corpora of
+/// several hundred thousand windows; 96 dimensions and a lower beta, because reconstruction was
+/// limited by the number of bits that the latent could carry; a slower decay, for some ten thousand
+/// updates.
 pub(super) fn cat_mel_2bar_compact() -> Preset {
     let tiny = cat_mel_2bar_tiny();
     Preset {
@@ -128,7 +129,7 @@ pub(super) fn cat_mel_2bar_med_chords() -> Preset {
     }
 }
 
-/// Melody under chords for a CPU.
+/// Chord-conditioned melody for a CPU.
 pub(super) fn cat_mel_2bar_tiny_chords() -> Preset {
     let tiny = cat_mel_2bar_tiny();
     Preset {

@@ -5,7 +5,7 @@ use crate::config::{ConductorConfig, Cores, MusicVaeConfig, ObjectiveConfig, Tra
 use crate::elbo::FreeBits;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
-/// Magenta's settings shared by its 16-bar melody models, which are not transposed.
+/// Settings shared by Magenta's 16-bar melody models, which are not transposed.
 pub(super) fn mel_16bar_training() -> TrainingConfig {
     TrainingConfig {
         objective: ObjectiveConfig {
@@ -22,14 +22,14 @@ pub(super) fn mel_16bar_training() -> TrainingConfig {
 pub(super) fn flat_mel_16bar() -> Preset {
     Preset {
         name: "flat-mel_16bar",
-        summary: "16 bars of melody, one decoder for all; for a GPU (235 million weights)",
+        summary: "16 bars of melody, flat decoder; for a GPU (235 million weights)",
         kind: "mel-16bar",
         model: MusicVaeConfig::flat(90, 256, 512, &[2048, 2048], &[2048; 3]),
         training: mel_16bar_training(),
     }
 }
 
-/// Magenta's `hierdec-mel_16bar`: a conductor gives each bar an embedding.
+/// Magenta's `hierdec-mel_16bar`: a conductor computes an embedding for each bar.
 pub(super) fn hierdec_mel_16bar() -> Preset {
     let flat = flat_mel_16bar();
     Preset {
@@ -44,7 +44,8 @@ pub(super) fn hierdec_mel_16bar() -> Preset {
     }
 }
 
-/// What a CPU can train in 16 bars: Magenta's free bits, with the tiny models' batch and rates.
+/// Settings that a CPU can train with for 16 bars: Magenta's free bits, with the tiny models' batch
+/// and rates.
 pub(super) fn mel_16bar_tiny_training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 32,
@@ -54,11 +55,12 @@ pub(super) fn mel_16bar_tiny_training() -> TrainingConfig {
     }
 }
 
-/// `flat-mel_16bar` for a CPU: beside the hierarchical one of the same number of weights.
+/// `flat-mel_16bar` for a CPU: to compare with the hierarchical model of the same number of
+/// weights.
 pub(super) fn flat_mel_16bar_tiny() -> Preset {
     Preset {
         name: "flat-mel_16bar_tiny",
-        summary: "16 bars of melody, one decoder for all; small enough for a laptop's CPU",
+        summary: "16 bars of melody, flat decoder; small enough for a laptop's CPU",
         kind: "mel-16bar",
         model: MusicVaeConfig::flat(90, 256, 128, &[256], &[392]),
         training: mel_16bar_tiny_training(),
@@ -79,8 +81,8 @@ pub(super) fn hierdec_mel_16bar_tiny() -> Preset {
     }
 }
 
-/// What a GPU trains within minutes: Magenta's free bits, a larger batch and a slower decay than the tiny
-/// models'.
+/// Settings that a GPU trains with within minutes: Magenta's free bits, with a larger batch and a
+/// slower decay than the tiny models.
 pub(super) fn mel_16bar_compact_training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 128,
@@ -93,7 +95,7 @@ pub(super) fn mel_16bar_compact_training() -> TrainingConfig {
 pub(super) fn flat_mel_16bar_compact() -> Preset {
     Preset {
         name: "flat-mel_16bar_compact",
-        summary: "16 bars of melody, one decoder for all; minutes on a GPU (7 million weights)",
+        summary: "16 bars of melody, flat decoder; minutes on a GPU (7 million weights)",
         kind: "mel-16bar",
         model: MusicVaeConfig::flat(90, 256, 256, &[512], &[804]),
         training: mel_16bar_compact_training(),
@@ -114,12 +116,12 @@ pub(super) fn hierdec_mel_16bar_compact() -> Preset {
     }
 }
 
-/// Magenta's `flat-trio_16bar`: one core writes melody, bass and drums.
+/// Magenta's `flat-trio_16bar`: a single core generates melody, bass and drums.
 pub(super) fn flat_trio_16bar() -> Preset {
     let training = mel_16bar_training();
     Preset {
         name: "flat-trio_16bar",
-        summary: "16 bars of melody, bass and drums, one decoder; for a GPU (251 million weights)",
+        summary: "16 bars of melody, bass and drums, flat decoder; for a GPU (251 million weights)",
         kind: "trio-16bar",
         model: MusicVaeConfig {
             n_classes: vec![90, 90, 512],
@@ -142,7 +144,8 @@ pub(super) fn flat_trio_16bar() -> Preset {
 pub(super) fn hierdec_trio_16bar() -> Preset {
     Preset {
         name: "hierdec-trio_16bar",
-        summary: "16 bars of melody, bass and drums, a conductor over bars; for a GPU (231 million weights)",
+        summary: "16 bars of melody, bass and drums, a conductor over bars; for a GPU \
+                  (231 million weights)",
         model: MusicVaeConfig {
             n_classes: vec![90, 90, 512],
             drum_parts: vec![2],
@@ -154,7 +157,7 @@ pub(super) fn hierdec_trio_16bar() -> Preset {
     }
 }
 
-/// As Magenta's published trio model was trained.
+/// Trained like Magenta's published trio model.
 pub(super) fn hierdec_trio_16bar_published() -> Preset {
     let trio = hierdec_trio_16bar();
     Preset {

@@ -13,7 +13,7 @@ use super::extension::{Constant, LstmCall, LstmGradients, LstmKernel, LstmOps, S
 use super::{PassOptions, SymbolSteps};
 
 /// The backward pass with `N` differentiable inputs: values (only with vectors), weights, constant
-/// inputs and their weights (only where there are some), bias, recurrent weights, initial state.
+/// inputs and their weights (only if there are any), bias, recurrent weights, initial state.
 #[derive(Debug)]
 struct LstmBackward;
 
@@ -44,8 +44,7 @@ impl<B: Backend + LstmKernel, const N: usize> Backward<B, N> for LstmBackward {
     }
 }
 
-/// Makes the call of some tensors a node of the graph, with those tensors as parents: in
-/// [`LstmBackward`]'s order.
+/// Turns a call into a node of the graph with its tensors as parents, in [`LstmBackward`]'s order.
 fn node<B: Backend + LstmKernel, C: CheckpointStrategy, const N: usize>(
     tensors: [FloatTensor<Autodiff<B, C>>; N],
     call: impl FnOnce([FloatTensor<B>; N]) -> LstmCall<B>,

@@ -1,7 +1,7 @@
-//! The LSTM by burn's own operations, step by step: right on every backend.
+//! The LSTM composed of burn's own operations, step by step: correct on every backend.
 //!
-//! Symbols become one-hot vectors, so that there is one path. The backward pass is the same as the
-//! CPU kernel's, and the tests hold the two against each other.
+//! Symbols become one-hot vectors, so that there is a single code path. The backward pass is the
+//! same as the CPU kernel's, and the tests compare the two.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
@@ -13,7 +13,7 @@ use super::SymbolSteps;
 use super::extension::LstmKernel;
 use super::extension::{LstmCall, LstmGradients, Source};
 
-/// `[T, B, V]`: how often each symbol stands in each step.
+/// `[T, B, V]`: how often each symbol occurs at each step.
 fn one_hot<B: Backend>(
     symbols: &SymbolSteps,
     n_symbols: usize,
@@ -58,7 +58,7 @@ fn columns<B: Backend>(values: &FloatTensor<B>, block: usize, width: usize) -> F
     B::float_slice(values.clone(), &[Slice::from(0..batch), Slice::from(range)])
 }
 
-/// `[B, width]` steps, in the order of time, as `[T, B, width]`.
+/// `[B, width]` steps, in order of time, as `[T, B, width]`.
 fn join_steps<B: Backend>(steps: Vec<FloatTensor<B>>) -> FloatTensor<B> {
     let steps = steps
         .into_iter()
@@ -76,17 +76,17 @@ fn flat<B: Backend>(values: FloatTensor<B>) -> FloatTensor<B> {
     B::float_reshape(values, Shape::from([shape[0] * shape[1], shape[2]]))
 }
 
-/// Steps in the order they are read.
+/// Step indices in reading order.
 fn order(steps: usize, reverse: bool) -> Vec<usize> {
     if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
 }
 
-/// What a forward pass leaves for the backward pass, in tensors.
+/// The values of a forward pass that the backward pass needs, as tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct ComposedTrace<B: Backend> {
     /// `h_t`, `[T, B, H]`.
     pub(crate) outputs: FloatTensor<B>,
-    /// The gates after their functions, `[T, B, 4H]`.
+    /// The gates after their activation functions, `[T, B, 4H]`.
     pub(crate) gates: FloatTensor<B>,
     /// `c_t`, `[T, B, H]`.
     pub(crate) cells: FloatTensor<B>,

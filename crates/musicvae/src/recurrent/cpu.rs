@@ -1,4 +1,4 @@
-//! The CPU kernel behind `flex`, `ndarray` and, on the CPU, `tch`.
+//! The CPU kernel for `flex`, `ndarray` and, on the CPU, `tch`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use lstm_kernel::memory::Buffer;
 use super::PassOptions;
 use super::extension::{LstmCall, LstmGradients, LstmKernel, Source};
 
-/// A backend whose tensors lie in this process's memory.
+/// A backend whose tensors are in this process's memory.
 pub(super) trait HostBackend: Backend {
     /// A tensor's values, row-major.
     type Values: AsRef<[f32]>;
@@ -19,7 +19,7 @@ pub(super) trait HostBackend: Backend {
     fn values(tensor: FloatTensor<Self>) -> Self::Values;
 }
 
-/// The values behind a call, kept alive while slices of them are used.
+/// The values of a call, kept alive while slices of them are used.
 struct HostCall<B: HostBackend> {
     source: Source<B>,
     input: Option<B::Values>,
@@ -81,18 +81,18 @@ impl<B: HostBackend> HostCall<B> {
     }
 }
 
-/// What a forward pass leaves for the backward pass.
+/// The values of a forward pass that the backward pass needs.
 #[derive(Clone, Debug)]
 pub(crate) struct HostTrace<B: Backend> {
     /// `h_t`, `[T, B, H]`.
     pub(super) outputs: FloatTensor<B>,
-    /// The gates after their functions, `[T, B, 4H]`.
+    /// The gates after their activation functions, `[T, B, 4H]`.
     pub(super) gates: Arc<Buffer>,
     /// `c_t`, `[T, B, H]`.
     pub(super) cells: Arc<Buffer>,
 }
 
-/// What is wanted of the outputs, without a trace.
+/// The requested outputs, without a trace.
 pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
     let device = call.recurrent.device();
     let host = HostCall::<B>::new(call);
@@ -103,7 +103,7 @@ pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
     B::float_from_data(TensorData::new(outputs, [steps, batch, hidden]), &device)
 }
 
-/// What is wanted of the outputs, and the trace.
+/// The requested outputs, and the trace.
 pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, HostTrace<B>) {
     let device = call.recurrent.device();
     let host = HostCall::<B>::new(call.clone());
@@ -154,12 +154,12 @@ mod flex {
     use super::*;
     use burn::backend::Flex;
 
-    /// A contiguous tensor; shares the memory of the one it was made from.
+    /// A contiguous tensor; shares memory with the one it was created from.
     pub(crate) struct FlexValues(FloatTensor<Flex>);
 
     impl AsRef<[f32]> for FlexValues {
         fn as_ref(&self) -> &[f32] {
-            self.0.as_slice().expect("made contiguous, and all our tensors are f32")
+            self.0.as_slice().expect("it is contiguous, and all our tensors are f32")
         }
     }
 
@@ -200,8 +200,8 @@ pub(crate) struct CopiedValues(TensorData);
 impl CopiedValues {
     pub(super) fn of<B: Backend>(tensor: FloatTensor<B>) -> Self {
         let data = burn::backend::try_read_sync(B::float_into_data(tensor))
-            .expect("a CPU backend answers at once")
-            .expect("reading memory of this process");
+            .expect("a CPU backend completes immediately")
+            .expect("it reads this process's own memory");
         Self(data)
     }
 }

@@ -1,14 +1,14 @@
-//! libtorch's LSTM, which is cuDNN's on a GPU: a stack of layers, of one direction or both, in one call,
-//! so that cuDNN may work on several layers and directions at once.
+//! libtorch's LSTM, which is cuDNN's on a GPU: a stack of layers, in one or both directions, in a
+//! single call, so that cuDNN may compute several layers and directions at once.
 //!
-//! tch wraps no backward pass of cuDNN's, so libtorch's own autograd runs inside the operation: the
-//! forward pass keeps its graph, the backward pass runs it. Weights are brought into one buffer in
-//! PyTorch's layout (`[4H, n]`, gates in the order input, forget, candidate, output) on the way, as cuDNN
-//! wants to have them, and gradients back.
+//! tch does not wrap cuDNN's backward pass, so libtorch's own autograd runs inside the operation:
+//! the forward pass keeps its graph, and the backward pass runs it. Weights are copied into one
+//! buffer in PyTorch's layout (`[4H, n]`, gates in the order input, forget, candidate, output), as
+//! cuDNN requires, and gradients are copied back.
 //!
-//! With [`Precision::Bf16`] everything inside is bfloat16, states included, as under PyTorch's
-//! autocast; weights, their gradients and the outputs are `f32` outside. In `f32` cuDNN multiplies in
-//! TF32 (10 bits of mantissa) where the GPU can, which is PyTorch's default, too.
+//! With [`Precision::Bf16`] everything inside is bfloat16, including states, as under PyTorch's
+//! autocast; outside, weights, their gradients and the outputs are `f32`. In `f32` cuDNN multiplies
+//! in TF32 (10 bits of mantissa) if the GPU supports it, which is also PyTorch's default.
 
 use lstm_kernel::lstm::FORGET_BIAS;
 use lstm_kernel::packed::Precision;
@@ -17,49 +17,49 @@ use tch::{Device, Kind, Tensor};
 use super::torch::TorchTensor;
 use super::{PassOptions, SymbolSteps};
 
-/// Where PyTorch has the gates of our order (input, candidate, forget, output).
+/// PyTorch's gate blocks in our order (input, candidate, forget, output).
 const TORCH_GATES: [i64; 4] = [0, 2, 1, 3];
 
-/// What enters at each step.
+/// The input at each step.
 pub(super) enum Steps<'a> {
-    /// Rows of the first layer's first block of weights.
+    /// Selects rows of the first layer's first block of weights.
     Symbols(&'a SymbolSteps),
     /// `[T, B, n]`.
     Vectors(Tensor),
 }
 
-/// Weights of one layer in one direction, or their gradients.
+/// The weights of one layer in one direction, or their gradients.
 #[derive(Debug)]
 pub(super) struct Layer {
-    /// Blocks of `[n, 4H]`, of inputs that lie side by side: for what enters at each step, then for the
+    /// Blocks of `[n, 4H]` for inputs that are concatenated: first the input of each step, then the
     /// constant inputs.
     pub(super) inputs: Vec<Tensor>,
     /// `[H, 4H]`.
     pub(super) recurrent: Tensor,
-    /// `[4H]`; 1 is added to the forget gate besides.
+    /// `[4H]`; 1 is added to the forget gate in addition.
     pub(super) bias: Tensor,
 }
 
-/// A pass over sequences through layers of one size.
+/// A pass over sequences through layers of the same size.
 pub(super) struct Stack<'a> {
     pub(super) steps: Steps<'a>,
-    /// `[B, C]`: enters the first layer at every step.
+    /// `[B, C]`: an input of the first layer at every step.
     pub(super) constant: Option<Tensor>,
     /// `[B, 2 ΣH]`, in the order `c_0 h_0 c_1 h_1 …` of `layers`.
     pub(super) initial: Tensor,
-    /// Layer by layer, the directions of each beside each other.
+    /// Layer by layer, with the directions of each layer next to each other.
     pub(super) layers: Vec<Layer>,
-    /// Whether each layer reads forwards and backwards; its outputs lie side by side.
+    /// Whether each layer reads in both directions, whose outputs are concatenated.
     pub(super) is_bidirectional: bool,
     pub(super) options: PassOptions,
 }
 
-/// A forward pass as libtorch's autograd keeps it.
+/// A forward pass in the form kept by libtorch's autograd.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
-    /// What the gradient belongs to, in the order of reading; it knows how it was made.
+    /// The tensor whose gradient is propagated, in reading order; it refers to libtorch's graph.
     outputs: TorchTensor,
-    /// `[T, B, n]`, in the order of reading.
+    /// `[T, B, n]`, in reading order.
     input: TorchTensor,
     /// `h_0`, `c_0`, `[L, B, H]` each.
     states: [TorchTensor; 2],
@@ -76,14 +76,14 @@ pub(super) struct StackGradients {
 }
 
 impl Stack<'_> {
-    /// Every output, `[T, B, H]` in `f32` at the places of the steps, or the last one, `[1, B, H]`.
+    /// Every output, `[T, B, H]` in `f32` in order of time, or only the last one, `[1, B, H]`.
     pub(super) fn infer(&self) -> TorchTensor {
         tch::no_grad(|| self.run(false)).0
     }
 
-    /// As [`Stack::infer`], with what the backward pass needs.
+    /// Like [`Stack::infer`], also returning the values that the backward pass needs.
     pub(super) fn forward(&self) -> (TorchTensor, Graph) {
-        // Gradients that are wanted are switched on inside.
+        // `run` enables gradients for the tensors that need them.
         tch::no_grad(|| self.run(true))
     }
 
@@ -92,7 +92,8 @@ impl Stack<'_> {
         let gradient = gradient.to_kind(self.kind());
         let gradient =
             if self.options.last_only { self.of_last(&gradient) } else { self.in_order(&gradient) };
-        // tch takes no gradient of the outputs: that of `Σ outputs · gradient` is the same.
+        // tch has no parameter for the gradient of the outputs; the gradient of
+        // `Σ outputs · gradient` is the same.
         let sum =
             tch::with_grad(|| graph.outputs.tensor.reshape([-1]).dot(&gradient.reshape([-1])));
         let leaves = graph.states.iter().chain(&graph.weights);
@@ -102,10 +103,12 @@ impl Stack<'_> {
         tch::no_grad(|| self.gradients(&gradients))
     }
 
-    /// Gradients of the stack's tensors from those of `h_0`, `c_0`, the weights and, where it has one,
-    /// the input.
+    /// Gradients of the stack's tensors from those of `h_0`, `c_0`, the weights and, if there is
+    /// one, the input.
     fn gradients(&self, gradients: &[Tensor]) -> StackGradients {
-        let [h, c, others @ ..] = gradients else { unreachable!("the states' come first") };
+        let [h, c, others @ ..] = gradients else {
+            unreachable!("the gradients of the states come first")
+        };
         let (weights, input) = others.split_at(4 * self.layers.len());
         let input = input.first();
         let n_steps_inputs = self.layers[0].inputs[0].size()[0];
@@ -149,7 +152,7 @@ impl Stack<'_> {
         let kind = self.kind();
         let leaf = |tensor: Tensor| tensor.set_requires_grad(train);
         let input = self.input();
-        // Symbols are no numbers that could change.
+        // Symbols have no gradient.
         let input = match (&self.steps, &self.constant) {
             (Steps::Symbols(_), None) => input,
             _ => leaf(input),
@@ -189,7 +192,7 @@ impl Stack<'_> {
         (wanted, graph)
     }
 
-    /// What the layers multiply in.
+    /// The type of the products.
     fn kind(&self) -> Kind {
         match self.options.precision {
             Precision::F32 => Kind::Float,
@@ -197,7 +200,7 @@ impl Stack<'_> {
         }
     }
 
-    /// Steps from their places to the order of reading, or back.
+    /// Converts steps from order of time to reading order, or back.
     fn in_order(&self, steps: &Tensor) -> Tensor {
         if self.options.reverse { steps.flip([0]) } else { steps.shallow_clone() }
     }
@@ -209,8 +212,8 @@ impl Stack<'_> {
         gradient.view([batch, n_directions, -1]).transpose(0, 1)
     }
 
-    /// What enters at each step, in the order of reading: `[T, B, n]`, symbols as counts, constant inputs
-    /// behind.
+    /// The input of each step, in reading order: `[T, B, n]`, with symbols as counts, followed by
+    /// the constant inputs.
     fn input(&self) -> Tensor {
         let kind = self.kind();
         let first = &self.layers[0];
@@ -231,8 +234,8 @@ impl Stack<'_> {
         self.in_order(&values)
     }
 
-    /// `w_ih`, `w_hh`, `b_ih` and `b_hh` of each layer, as PyTorch names them: views of one buffer, in
-    /// which all weights come first and all biases behind.
+    /// `w_ih`, `w_hh`, `b_ih` and `b_hh` of each layer, with PyTorch's names: views of one buffer
+    /// that contains all weights followed by all biases.
     fn packed_weights(&self) -> Vec<Tensor> {
         let hidden = self.layers[0].recurrent.size()[0];
         let width = 4 * hidden;
@@ -287,12 +290,12 @@ fn our_layout(weights: &Tensor) -> Tensor {
     to
 }
 
-/// `[T, B, V]`: how often each symbol stands in each step.
+/// `[T, B, V]`: how often each symbol occurs at each step.
 fn one_hot(symbols: &SymbolSteps, n_symbols: i64, kind: Kind, device: Device) -> Tensor {
     let dimensions = [symbols.steps(), symbols.batch(), symbols.slots()];
     let shape = dimensions.map(|n| i64::try_from(n).expect("a checked configuration's sizes"));
     let ids = Tensor::from_slice(symbols.ids()).view(shape).to_device(device);
-    // Empty slots go to a column of their own, which is cut off.
+    // Empty slots go to an extra column, which is removed.
     let ids = ids.to_kind(Kind::Int64);
     let ids = ids.where_scalarother(&ids.ge(0), n_symbols);
     let counts = Tensor::zeros([shape[0], shape[1], n_symbols + 1], (kind, device));

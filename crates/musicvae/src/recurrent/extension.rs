@@ -1,4 +1,4 @@
-//! What a backend provides, and burn's routing to it.
+//! The operations that a backend provides, and burn's routing to them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use burn::tensor::{Shape, Slice};
 
 use super::{PassOptions, SymbolSteps};
 
-/// What enters the gates at each step.
+/// The input of the gates at each step.
 #[derive(Clone, Debug)]
 pub(crate) enum Source<B: Backend> {
     /// Rows of a `[V, 4H]` table.
@@ -18,7 +18,7 @@ pub(crate) enum Source<B: Backend> {
     Vectors { values: FloatTensor<B>, weights: FloatTensor<B> },
 }
 
-/// Inputs that don't change within a sequence.
+/// Inputs that are constant within a sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Constant<B: Backend> {
     /// `[B, C]`.
@@ -39,7 +39,7 @@ pub(crate) struct LstmCall<B: Backend> {
 }
 
 impl<B: Backend> LstmCall<B> {
-    /// What is added to the gates at every step, computed once a sequence: the bias and the part of
+    /// The constant part of the gates, computed once per sequence: the bias and the contribution of
     /// the constant inputs, `[B, 4H]`.
     pub(crate) fn context(&self) -> FloatTensor<B> {
         let n_sequences = self.initial.shape()[0];
@@ -53,7 +53,7 @@ impl<B: Backend> LstmCall<B> {
         }
     }
 
-    /// What is wanted of the outputs of all steps.
+    /// Selects the requested outputs from those of all steps.
     pub(crate) fn wanted(&self, outputs: FloatTensor<B>) -> FloatTensor<B> {
         if !self.options.last_only {
             return outputs;
@@ -62,7 +62,7 @@ impl<B: Backend> LstmCall<B> {
         B::float_slice(outputs, &last)
     }
 
-    /// The gradient of all steps' outputs, from that of what is wanted of them.
+    /// The gradient of the outputs of all steps, from the gradient of the requested ones.
     pub(crate) fn of_all_steps(&self, gradient: FloatTensor<B>, n_steps: usize) -> FloatTensor<B> {
         if !self.options.last_only {
             return gradient;
@@ -73,13 +73,13 @@ impl<B: Backend> LstmCall<B> {
         B::float_slice_assign(zeros, &self.last_step(n_steps), gradient)
     }
 
-    /// The place of the step that is read last.
+    /// The slice of the step that is read last.
     fn last_step(&self, n_steps: usize) -> [Slice; 3] {
         let last = if self.options.reverse { 0 } else { n_steps - 1 };
         [Slice::from(last..last + 1), Slice::full(), Slice::full()]
     }
 
-    /// The gradients of what [`LstmCall::context`] is made of, from its own.
+    /// The gradients of the inputs of [`LstmCall::context`], from the gradient of its result.
     pub(crate) fn context_gradients(&self, context: FloatTensor<B>) -> ContextGradients<B> {
         let width = self.bias.shape()[0];
         let bias = B::float_sum_dim(context.clone(), 0);
@@ -91,13 +91,13 @@ impl<B: Backend> LstmCall<B> {
     }
 }
 
-/// Gradients of a context's parts.
+/// Gradients of the inputs of a context.
 pub(crate) struct ContextGradients<B: Backend> {
     pub(crate) constant: Option<Constant<B>>,
     pub(crate) bias: FloatTensor<B>,
 }
 
-/// Gradients of a call's tensors; `values` is none for symbols.
+/// Gradients of a call's tensors; `values` is `None` for symbols.
 pub(crate) struct LstmGradients<B: Backend> {
     pub(crate) values: Option<FloatTensor<B>>,
     pub(crate) weights: FloatTensor<B>,
@@ -108,7 +108,7 @@ pub(crate) struct LstmGradients<B: Backend> {
 
 /// The two passes of an LSTM on one backend.
 pub(crate) trait LstmKernel: Backend {
-    /// What the forward pass leaves for the backward pass.
+    /// The values of a forward pass that the backward pass needs.
     type Trace: Clone + Debug + Send + Sync;
 
     /// Runs the sequence: every `h_t`, `[T, B, H]`, or the last one, `[1, B, H]`.
@@ -116,10 +116,10 @@ pub(crate) trait LstmKernel: Backend {
         Self::lstm_forward(call).0
     }
 
-    /// Runs the sequence, with what a backward pass needs.
+    /// Runs the sequence and keeps the values that a backward pass needs.
     fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace);
 
-    /// Carries the gradient of `outputs` back to the call's tensors.
+    /// Propagates the gradient of `outputs` back to the call's tensors.
     fn lstm_backward(
         call: LstmCall<Self>,
         trace: Self::Trace,
@@ -127,8 +127,8 @@ pub(crate) trait LstmKernel: Backend {
     ) -> LstmGradients<Self>;
 }
 
-/// The operation as burn routes it: to the backend of its tensors, through autodiff where that is
-/// on.
+/// The operation as burn routes it: to the backend of its tensors, through autodiff if that is
+/// enabled.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
@@ -148,7 +148,7 @@ pub(crate) trait LstmOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// See [`super::lstm_over_symbols`].
-    #[allow(clippy::too_many_arguments, reason = "burn's routing takes tensors one by one")]
+    #[allow(clippy::too_many_arguments, reason = "burn's routing needs one parameter per tensor")]
     fn lstm_symbols_and_constant(
         symbols: Arc<SymbolSteps>,
         table: FloatTensor<Self>,

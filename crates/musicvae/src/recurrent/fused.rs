@@ -1,4 +1,4 @@
-//! A whole stack of layers as one operation, where that is quicker than layer by layer: on a GPU of
+//! A whole stack of layers as one operation, which is faster than layer by layer on a GPU of
 //! libtorch, see [`super::cudnn`].
 
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use super::{PassOptions, SymbolSteps};
 use crate::device;
 use crate::stack::Stack;
 
-/// Layers of a stack in one operation, each direction counted; more go layer by layer.
+/// Maximum number of layers in one operation, counting each direction; larger stacks run layer by
+/// layer.
 const MOST_LAYERS: usize = 8;
 
-/// Runs a stack; none where it has to go layer by layer.
+/// Runs a stack; `None` if it has to run layer by layer.
 pub(crate) fn run(inputs: &Stack<'_>) -> Option<Tensor<3>> {
     let first = inputs.layers.first()?;
     let device = first.bias.val().device();
@@ -59,7 +60,7 @@ pub(crate) fn run(inputs: &Stack<'_>) -> Option<Tensor<3>> {
         count();
         return Some(plain(&plan, tensors));
     }
-    // Another strategy than to keep everything has a type of its own.
+    // Checkpointing strategies other than keeping everything have a different type.
     let is_ours = tensors[0].clone().try_into_primitive::<Differentiable>().is_ok();
     is_ours.then(|| {
         count();
@@ -67,7 +68,7 @@ pub(crate) fn run(inputs: &Stack<'_>) -> Option<Tensor<3>> {
     })
 }
 
-/// All of a stack but its tensors.
+/// A stack without its tensors.
 #[derive(Clone, Debug)]
 struct Plan {
     symbols: Arc<SymbolSteps>,
@@ -80,7 +81,7 @@ struct Plan {
 impl Plan {
     fn stack(&self, tensors: &[TorchTensor]) -> cudnn::Stack<'_> {
         let mut tensors = tensors.iter().map(|tensor| tensor.tensor.shallow_clone());
-        let mut next = || tensors.next().expect("as many tensors as the plan has");
+        let mut next = || tensors.next().expect("the plan determines the number of tensors");
         let initial = next();
         let constant = self.has_constant.then(&mut next);
         let layers = (0..self.n_layers).map(|i| {
@@ -148,7 +149,7 @@ impl<const N: usize> Backward<LibTorch, N> for StackBackward {
 
 /// A node of burn's graph with all tensors as parents.
 fn differentiable(plan: Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
-    /// Picks the number of parents, which is part of a node's type.
+    /// Selects the number of parents, which is part of a node's type.
     macro_rules! by_number {
         ($($n:literal)*) => {
             match tensors.len() {
@@ -157,7 +158,7 @@ fn differentiable(plan: Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
             }
         };
     }
-    // 1 for the state, 2 for constant inputs or none, 3 for each of 2 to `MOST_LAYERS`.
+    // 1 for the state, 2 for constant inputs or none, and 3 for each of 2 to `MOST_LAYERS` layers.
     by_number!(7 9 10 12 13 15 16 18 19 21 22 24 25 27)
 }
 
@@ -187,13 +188,13 @@ fn node<const N: usize>(plan: Plan, tensors: Vec<Tensor<2>>) -> Tensor<3> {
 
 #[cfg(test)]
 thread_local! {
-    /// Whether a test wants stacks on the CPU to go through this operation, too.
+    /// Whether a test wants stacks on the CPU to use this operation, too.
     static FORCED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-    /// How many have on this thread.
+    /// Number of stacks on this thread that did.
     static N_RUNS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// Notes that a stack went through this operation.
+/// Counts a stack that used this operation.
 fn count() {
     #[cfg(test)]
     N_RUNS.with(|n| n.set(n.get() + 1));
@@ -207,7 +208,7 @@ fn is_forced() -> bool {
     forced
 }
 
-/// Runs a test's `work` with stacks of libtorch's CPU through this operation; how many did.
+/// Runs a test's `work` with stacks of libtorch's CPU using this operation; returns how many did.
 #[cfg(test)]
 pub(crate) fn forced(work: impl FnOnce()) -> usize {
     struct Reset;

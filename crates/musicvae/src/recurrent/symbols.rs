@@ -1,11 +1,11 @@
-//! What enters a layer where its input is symbols.
+//! The input of a layer that reads symbols.
 
 use std::ops::Range;
 
-/// The symbols that enter a layer at each step, time first.
+/// The symbols that a layer reads at each step, time first.
 ///
-/// A step of a sequence may hold several symbols (`slots`), whose table rows are added up; an empty
-/// slot ([`SymbolSteps::NONE`]) adds nothing. The first input of a decoder is such a step.
+/// A step of a sequence may contain several symbols (`slots`), whose table rows are added; an empty
+/// slot ([`SymbolSteps::NONE`]) adds nothing. The first input of a decoder is such an empty step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolSteps {
     ids: Vec<i32>,
@@ -42,15 +42,15 @@ impl SymbolSteps {
         self.batch
     }
 
-    /// Symbols of one step of one sequence.
+    /// Number of symbols per step and sequence.
     pub fn slots(&self) -> usize {
         self.slots
     }
 
-    /// Some of the slots.
+    /// A range of the slots.
     ///
     /// # Panics
-    /// If there are not so many slots.
+    /// If there are fewer slots.
     #[must_use]
     pub fn slots_in(&self, slots: Range<usize>) -> Self {
         if slots == (0..self.slots) {
@@ -61,8 +61,8 @@ impl SymbolSteps {
         Self { ids, slots: slots.len(), ..*self }
     }
 
-    /// Gives each slot a range of symbols of its own: slot `i` starts where the `n_classes` of the
-    /// slots before it end.
+    /// Gives each slot its own range of symbols: slot `i` starts where the `n_classes` of the
+    /// previous slots end.
     ///
     /// # Panics
     /// If there are more slots than numbers of classes.
@@ -87,13 +87,17 @@ impl SymbolSteps {
         Self { ids: self.ids.iter().enumerate().map(shifted).collect(), ..*self }
     }
 
-    /// These slots and, behind them, those of `more`.
+    /// These slots followed by those of `more`.
     ///
     /// # Panics
-    /// If steps or sequences are not as many.
+    /// If the numbers of steps or sequences differ.
     #[must_use]
     pub fn with_slots_of(&self, more: &Self) -> Self {
-        assert_eq!((self.steps, self.batch), (more.steps, more.batch), "steps and sequences");
+        assert_eq!(
+            (self.steps, self.batch),
+            (more.steps, more.batch),
+            "numbers of steps and sequences"
+        );
         let slots = self.slots + more.slots;
         let mut ids = Vec::with_capacity(self.steps * self.batch * slots);
         for at in 0..self.steps * self.batch {
@@ -103,11 +107,11 @@ impl SymbolSteps {
         Self { ids, slots, ..*self }
     }
 
-    /// Cuts the sequences into `n` segments of equal length, which become sequences of their own:
-    /// `[T / n, n * B, slots]`, a segment's sequences side by side.
+    /// Cuts the sequences into `n` segments of equal length, which become separate sequences:
+    /// `[T / n, n * B, slots]`, with all sequences of a segment together.
     ///
     /// # Panics
-    /// If `n` does not divide the steps.
+    /// If `n` does not divide the number of steps.
     #[must_use]
     pub fn segments(&self, n: usize) -> Self {
         assert!(self.steps.is_multiple_of(n), "{} steps in {n} segments", self.steps);

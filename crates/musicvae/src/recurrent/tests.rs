@@ -1,5 +1,5 @@
-//! The recurrent core against hand-computed numbers, against the composition of burn's operations,
-//! against finite differences, and against itself on other numbers of threads.
+//! The recurrent core compared with hand-computed numbers, with the composition of burn's
+//! operations, with finite differences, and with itself on other numbers of threads.
 
 use std::sync::Arc;
 
@@ -98,7 +98,7 @@ impl Case {
         }
     }
 
-    /// A gradient to carry back, `[T, B, H]` or `[1, B, H]`.
+    /// A gradient to propagate, `[T, B, H]` or `[1, B, H]`.
     fn gradient<B: Backend>(&self, last_only: bool) -> FloatTensor<B> {
         let [steps, batch, hidden] = self.shape;
         let shape = [if last_only { 1 } else { steps }, batch, hidden];
@@ -148,8 +148,8 @@ fn of_both(trace: [Vec<f32>; 3], gradients: &LstmGradients<Flex>) -> Named {
     all
 }
 
-/// Whether all values are equal but for the rounding of sums of a few hundred terms at most, and the
-/// gate functions' error of 4e-7.
+/// Whether all values are equal up to the rounding of sums of a few hundred terms, and the gate
+/// functions' error of 4e-7.
 fn compare(found: &Named, expected: &Named) -> Result<(), TestCaseError> {
     prop_assert_eq!(found.len(), expected.len());
     for ((name, found), (_, expected)) in found.iter().zip(expected) {
@@ -171,8 +171,8 @@ fn compare(found: &Named, expected: &Named) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// The CPU kernel and the composition are written independently: one per row on registers, one
-    /// by whole tensors.
+    /// The CPU kernel and the composition are implemented independently: one row by row on
+    /// registers, one on whole tensors.
     #[test]
     fn the_kernel_agrees_with_the_composition(
         steps in 1_usize..6, batch in 1_usize..40, hidden in 1_usize..20, n_inputs in 1_usize..9,
@@ -184,15 +184,16 @@ proptest! {
         let (wanted, kernel) = Flex::lstm_forward(call.clone());
         prop_assert_eq!(values::<Flex>(&Flex::lstm_outputs(call.clone())), values::<Flex>(&wanted));
         let composed = composed::forward(call.clone());
-        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), case.gradient::<Flex>(last_only));
-        let composed_back = composed::backward(call, composed.clone(), case.gradient::<Flex>(last_only));
+        let gradient = || case.gradient::<Flex>(last_only);
+        let kernel_back = Flex::lstm_backward(call.clone(), kernel.clone(), gradient());
+        let composed_back = composed::backward(call, composed.clone(), gradient());
         let ComposedTrace { outputs, gates, cells } = composed;
         let of_composed = [&outputs, &gates, &cells].map(values::<Flex>);
         compare(&of_both(of_kernel(kernel), &kernel_back), &of_both(of_composed, &composed_back))?;
     }
 }
 
-/// What runs on a GPU, here on the CPU.
+/// The GPU implementation, here on the CPU.
 #[cfg(feature = "tch")]
 mod libtorch {
     use burn::backend::LibTorch;
@@ -245,13 +246,15 @@ mod libtorch {
         for ((name, exact), (_, rounded)) in exact.iter().zip(&rounded) {
             let largest = exact.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
             for (exact, rounded) in exact.iter().zip(rounded) {
-                // A rounding is 4e-3 of a number at most; five steps add some dozens of them up.
+                // Rounding changes a number by at most 4e-3 of its value; five steps accumulate
+                // some dozens of such errors.
                 assert!((exact - rounded).abs() < 5e-2 * largest, "{name}: {rounded} {exact}");
             }
         }
     }
 
-    /// burn works in place where it believes to be the only owner; libtorch's graph is another.
+    /// burn works in place if it believes to be the only owner, but libtorch's graph is another
+    /// one.
     #[test]
     fn what_follows_does_not_write_into_the_graph() {
         use burn::backend::ops::FloatTensorOps;
@@ -268,7 +271,7 @@ mod libtorch {
     }
 }
 
-/// One unit, two steps, every number worked out below.
+/// One unit, two steps, with every number computed below.
 #[test]
 fn two_steps_of_one_unit_by_hand() {
     let device = Device::flex();
@@ -279,7 +282,8 @@ fn two_steps_of_one_unit_by_hand() {
     let outputs = lstm_over_symbols(
         symbols,
         tensor(&[0.1, 0.2, 0.3, 0.4]),
-        // 0.5 -0.5 0.25 -0.25 are added at each step: the bias and the part of the constant.
+        // 0.5 -0.5 0.25 -0.25 are added at each step: the bias and the contribution of the
+        // constant.
         Some(ConstantInputs { values: tensor(&[2.0]), weights: tensor(&[0.1, -0.2, 0.1, 0.0]) }),
         LstmInputs {
             bias: Tensor::from_data([0.3, -0.1, 0.05, -0.25], &device),
@@ -299,12 +303,12 @@ fn two_steps_of_one_unit_by_hand() {
     let (f, o) = (sigmoid(0.25 - h1 + 1.0), sigmoid(-0.25 + 0.5 * h1));
     let h2 = (i * j + c1 * f).tanh() * o;
     for (found, expected) in host(outputs).into_iter().zip([h1, h2]) {
-        // The gate functions are exact to 4e-7.
+        // The gate functions are accurate to 4e-7.
         assert!((f64::from(found) - expected).abs() < 2e-6, "{found} instead of {expected}");
     }
 }
 
-/// Reading backwards is reading the reversed sequence forwards, and putting the results back.
+/// Reading backward is the same as reading the reversed sequence forward and reversing the results.
 #[test]
 fn reverse_is_a_mirror() {
     let case = Case::new([5, 3, 4], 6, 1, 2);

@@ -1,5 +1,5 @@
-//! One layer on `tch`: on the CPU by our own kernel, which is quicker than libtorch's there; on a GPU by
-//! cuDNN's, see [`super::cudnn`].
+//! One layer on `tch`: on the CPU with our own kernel, which is faster than libtorch's; on a GPU
+//! with cuDNN's, see [`super::cudnn`].
 
 use burn::backend::LibTorch;
 use burn::backend::tensor::FloatTensor;
@@ -9,15 +9,15 @@ use super::cpu::{self, CopiedValues, HostBackend, HostTrace};
 use super::cudnn::{Graph, Layer, Stack, StackGradients, Steps};
 use super::extension::{Constant, ContextGradients, LstmCall, LstmGradients, LstmKernel, Source};
 
-/// A tensor of burn's. It may be sent to and read by other threads, which one of tch's may not.
+/// A tensor of burn. Unlike one of tch, it may be sent to and read by other threads.
 pub(super) type TorchTensor = FloatTensor<LibTorch>;
 
-/// What a forward pass leaves for the backward pass.
+/// The values of a forward pass that the backward pass needs.
 #[derive(Clone, Debug)]
 pub(crate) enum TorchTrace {
-    /// Of our kernel, on the CPU.
+    /// From our kernel, on the CPU.
     Kernel(HostTrace<LibTorch>),
-    /// Of libtorch.
+    /// From libtorch.
     Graph(Graph),
 }
 
@@ -64,7 +64,7 @@ fn is_cpu(call: &LstmCall<LibTorch>) -> bool {
     call.recurrent.tensor.device() == Device::Cpu
 }
 
-/// The forward pass by libtorch, whatever the device.
+/// The forward pass with libtorch, on any device.
 pub(super) fn forward(call: &LstmCall<LibTorch>) -> (TorchTensor, Graph) {
     as_one_layer(call).forward()
 }
@@ -77,7 +77,7 @@ pub(super) fn backward(
 ) -> LstmGradients<LibTorch> {
     let StackGradients { values, constant, initial, layers } =
         as_one_layer(call).backward(graph, &gradient.tensor);
-    let [layer]: [Layer; 1] = layers.try_into().expect("one layer went in");
+    let [layer]: [Layer; 1] = layers.try_into().expect("the stack has one layer");
     let mut inputs = layer.inputs.into_iter().map(TorchTensor::new);
     let mut input = || inputs.next().expect("a gradient for each block of weights");
     let weights = input();

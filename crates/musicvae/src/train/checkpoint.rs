@@ -1,4 +1,4 @@
-//! A training run's state, to go on from to the last digit.
+//! The state of a training run, from which it can be resumed exactly.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ const VERSION: u32 = 1;
 /// The best evaluation of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Steps made when it was scored.
+    /// Number of steps when it was scored.
     pub step: u64,
-    /// Its [`Evaluation::objective_nats`](crate::Evaluation::objective_nats). Earlier versions kept the
-    /// negative evidence lower bound, which is larger.
+    /// Its [`Evaluation::objective_nats`](crate::Evaluation::objective_nats). Earlier versions
+    /// stored the negative evidence lower bound, which is larger.
     #[serde(alias = "negative_elbo_nats")]
     pub objective_nats: f64,
 }
@@ -28,7 +28,7 @@ pub struct Best {
 /// The three files of a checkpoint.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    /// Steps made.
+    /// Number of steps made.
     pub n_steps: u64,
     /// Whether this is the best so far.
     pub is_best: bool,
@@ -40,41 +40,42 @@ pub struct Checkpoint {
     pub state: String,
 }
 
-/// Why a run can't go on from a checkpoint.
+/// Why a run can't be resumed from a checkpoint.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// `state.json` is not what a checkpoint has.
+    /// `state.json` is not valid.
     #[error("its `state.json` is damaged")]
     State(#[source] serde_json::Error),
     /// It was written by another version.
     #[error(
-        "its `state.json` is `{format}` version {version}; `{FORMAT}` version {VERSION} is known"
+        "its `state.json` is `{format}` version {version}; only `{FORMAT}` version {VERSION} is \
+         supported"
     )]
     Version {
-        /// The format it names.
+        /// The format found.
         format: String,
-        /// The version it names.
+        /// The version found.
         version: u32,
     },
-    /// The run was another one.
+    /// The checkpoint belongs to another run.
     #[error(
         "it belongs to a run with another {what}; leave out `--resume`, or give the settings of \
          that run"
     )]
     OtherRun {
-        /// What differs.
+        /// The setting that differs.
         what: &'static str,
     },
     /// Its weights can't be read.
     #[error("its `{file}`: {source}")]
     Weights {
-        /// Which file.
+        /// Name of the file.
         file: &'static str,
-        /// Why.
+        /// The cause.
         source: WeightsError,
     },
-    /// The settings themselves are wrong.
+    /// The settings themselves are invalid.
     #[error(transparent)]
     Train(#[from] TrainError),
 }
@@ -88,26 +89,26 @@ struct State {
     seed: u64,
     n_updates: u64,
     best: Option<Best>,
-    /// None in checkpoints of earlier versions, which evaluated at each.
+    /// `None` in checkpoints of earlier versions, which evaluated at each checkpoint.
     #[serde(default)]
     evaluation: Option<EvaluationState>,
-    /// Steps running, up to this one, whose loss was suspiciously high.
+    /// Number of consecutive steps, up to this one, whose loss was suspiciously high.
     #[serde(default)]
     n_high_losses: u64,
     model: MusicVaeConfig,
     training: TrainingConfig,
 }
 
-/// What early stopping needs to know.
+/// State of early stopping.
 #[derive(Serialize, Deserialize)]
 struct EvaluationState {
-    /// Steps of the last evaluation.
+    /// Step of the last evaluation.
     last: Option<u64>,
-    /// Evaluations on schedule since the best.
+    /// Number of scheduled evaluations since the best one.
     n_since_best: u64,
 }
 
-/// Read first, so that another version is named before its fields are missed.
+/// Parsed first, so that an unsupported version is reported before its missing fields.
 #[derive(Deserialize)]
 struct Header {
     format: String,
@@ -115,7 +116,7 @@ struct Header {
 }
 
 impl Trainer {
-    /// The state of the run. Random draws need no more than seed and step.
+    /// The state of the run. The state of random streams consists of seed and step only.
     pub fn checkpoint(&self) -> Checkpoint {
         let state = State {
             format: FORMAT.to_owned(),
@@ -142,10 +143,10 @@ impl Trainer {
         }
     }
 
-    /// Goes on from a checkpoint of a run with the same settings.
+    /// Resumes from a checkpoint of a run with the same settings.
     ///
     /// # Errors
-    /// Where a file is damaged, or the checkpoint is of a run with other settings.
+    /// If a file is damaged, or the checkpoint belongs to a run with other settings.
     pub fn resume(
         config: MusicVaeConfig,
         training: TrainingConfig,

@@ -1,9 +1,9 @@
-//! Scheduled sampling: what the decoder reads in training, with its own draws in some places (Bengio et
-//! al. 2015, arXiv:1506.03099).
+//! Scheduled sampling: the decoder's inputs in training, some of which are its own samples (Bengio
+//! et al. 2015, arXiv:1506.03099).
 //!
-//! No gradient flows through a draw, so that they can be made beforehand, all at once: on the CPU by
-//! [`Generator`], elsewhere by tensor operations where the weights lie. Both take the same draws from the
-//! same streams.
+//! No gradient flows through a sample, so they can all be drawn beforehand: on the CPU with
+//! [`Generator`], on other devices with tensor operations. Both use the same random numbers from
+//! the same streams.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use crate::seed;
 use crate::windows::Batch;
 
 impl Trainer {
-    /// What the decoder reads: the true symbols one step late, with the model's own draws at
-    /// temperature 1 in some places.
+    /// The decoder's inputs: the true symbols delayed by one step, some of them replaced by the
+    /// model's own samples at temperature 1.
     ///
-    /// The batch's sequences are those of the step from `first` on.
+    /// `first` is the index in the step of the batch's first sequence.
     pub(super) fn decoder_inputs(
         &self,
         batch: &Batch,
@@ -44,14 +44,14 @@ impl Trainer {
         } else {
             sample_by_tensors(&self.model.decoder.valid(), batch, z, &draws)
         };
-        // One step late, as under teacher forcing.
+        // Delayed by one step, as under teacher forcing.
         let width = batch.len() * forced.slots();
         let mut ids = vec![SymbolSteps::NONE; width];
         ids.extend_from_slice(&classes[..(forced.steps() - 1) * width]);
         Arc::new(SymbolSteps::new(ids, [forced.steps(), batch.len(), forced.slots()]))
     }
 
-    /// Each sequence's draws from a stream of its own.
+    /// Random numbers from a separate stream for each sequence.
     fn draws(&self, batch: &Batch, probability: f64, first: usize) -> Draws {
         let [steps, n, n_parts] = shape(batch);
         let n_sequences = self.training.sequences_per_update() as u64;
@@ -69,13 +69,13 @@ impl Trainer {
     }
 }
 
-/// Steps, sequences, parts.
+/// Numbers of steps, sequences and parts.
 fn shape(batch: &Batch) -> [usize; 3] {
     let parts = batch.parts();
     [parts.steps(), parts.batch(), parts.slots()]
 }
 
-/// The classes that each step leaves to the next, `[T, B, n_parts]`, by our own kernel.
+/// The classes that each step passes to the next, `[T, B, n_parts]`, on the CPU kernel.
 fn sampled_on_host(decoder: &Decoder, batch: &Batch, z: &[f32], draws: &Draws) -> Vec<i32> {
     let [steps, n, n_parts] = shape(batch);
     let targets = batch.parts().ids();
@@ -96,7 +96,7 @@ fn sampled_on_host(decoder: &Decoder, batch: &Batch, z: &[f32], draws: &Draws) -
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests {
     use burn::tensor::{Device, TensorData};
 
@@ -104,8 +104,8 @@ mod tests {
     use crate::train::tests::{architectures, spread, training, windows_of};
     use crate::weights::replace;
 
-    /// The kernel rounds otherwise than the tensor operations, but a draw would have to fall within that
-    /// rounding of a class's border to tell: none of these does.
+    /// The kernel rounds differently from the tensor operations, which only matters if a random
+    /// number is within that rounding error of the boundary of a class: none of these is.
     #[test]
     fn host_and_device_choose_the_same_classes() {
         for config in architectures() {
@@ -121,7 +121,7 @@ mod tests {
             let n = batch.parts().ids().len();
             let n_own = (0..n).filter(|at| draws.at(*at).is_some()).count() as f64;
             let n = n as f64;
-            // Five standard deviations of a binomial share.
+            // Five standard deviations of a binomial fraction.
             assert!((n_own / n - 0.6).abs() < 5.0 * (0.24 / n).sqrt(), "{n_own} of {n}");
             let on_host = sampled_on_host(&decoder, &batch, &z, &draws);
             let z = TensorData::new(z, [7, config.z_size]);

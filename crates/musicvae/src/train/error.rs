@@ -13,36 +13,36 @@ pub enum TrainError {
     /// A size or a setting is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is nothing to learn from.
+    /// There is no training data.
     #[error("there are no windows to train on")]
     NoWindows,
-    /// The weights to begin with can't be used.
-    #[error("the weights to begin with can't be used: {0}")]
+    /// The initial weights can't be used.
+    #[error("the initial weights can't be used: {0}")]
     Weights(#[from] WeightsError),
-    /// The numbers ran away.
+    /// Training diverged to values that are not finite.
     #[error("the {what} of step {step} is not finite; the learning rate is too high")]
     NotFinite {
         /// The step.
         step: u64,
-        /// Loss or gradient.
+        /// "loss" or "gradient".
         what: &'static str,
     },
-    /// The loss is far above that of a model that knows nothing, see
+    /// The loss is far above that of an untrained model, see
     /// [`EXPLODED_STEPS`](super::EXPLODED_STEPS).
     #[error(
-        "the loss exploded: {loss:.1} nats a window at step {step}, and more than twice what \
-         guessing costs, {guess:.1}, for {EXPLODED_STEPS} steps or a hundred times as much at once; \
-         the learning rate is too high"
+        "the loss diverged: {loss:.1} nats per window at step {step}, and more than twice the loss \
+         of random guessing, {guess:.1}, for {EXPLODED_STEPS} steps, or a hundred times it at \
+         once; the learning rate is too high"
     )]
     Exploded {
         /// The step.
         step: u64,
-        /// Its loss, in nats a window.
+        /// Its loss, in nats per window.
         loss: f64,
-        /// The loss of guessing among all classes alike.
+        /// The loss of guessing uniformly among all classes.
         guess: f64,
     },
-    /// A checkpoint could not be kept.
+    /// A checkpoint could not be written.
     #[error("a checkpoint could not be written")]
     Checkpoint(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

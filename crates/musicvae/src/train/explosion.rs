@@ -1,31 +1,31 @@
-//! When a loss has exploded.
+//! Detects a diverging loss.
 //!
-//! The measure is what guessing among all classes alike costs, `Σ_parts T · ln V` nats a window:
-//! what an untrained model's loss is, and far more than a trained one's. A loss above twice that for
-//! ten steps running, or above a hundred times that once, does not come back by itself. Single wild
-//! steps do, and are let pass. Nothing is hidden from the optimiser: gradients are clipped, never
-//! zeroed.
+//! The reference is the loss of guessing uniformly among all classes, `Σ_parts T · ln V` nats per
+//! window: the loss of an untrained model, and far more than that of a trained one. A loss above
+//! twice this value for ten consecutive steps, or above a hundred times this value once, does not
+//! recover by itself. Single outliers do, and are tolerated. Nothing is hidden from the optimizer:
+//! gradients are clipped, never zeroed.
 
 use super::TrainError;
 use crate::config::MusicVaeConfig;
 
-/// Times the cost of guessing that a loss may be for a few steps.
+/// Multiple of the guessing loss that is tolerated for a few steps.
 pub const EXPLODED_WHILE: f64 = 2.0;
 
-/// Steps running above [`EXPLODED_WHILE`] that make an explosion.
+/// Number of consecutive steps above [`EXPLODED_WHILE`] that count as divergence.
 pub const EXPLODED_STEPS: u64 = 10;
 
-/// Times the cost of guessing that make an explosion at once.
+/// Multiple of the guessing loss that counts as divergence immediately.
 pub const EXPLODED_AT_ONCE: f64 = 100.0;
 
-/// Watches the losses of a run.
+/// Monitors the losses of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
-    /// Nats a window of guessing among all classes alike.
+    /// Loss of guessing uniformly among all classes, in nats per window.
     guess: f64,
-    /// Steps running that were above.
+    /// Number of consecutive steps above the limit.
     pub(super) n_above: u64,
-    /// Steps of the last evaluation whose score no model should have.
+    /// Step of the last evaluation whose score is implausible.
     beyond_at: Option<u64>,
 }
 
@@ -35,21 +35,21 @@ impl Watch {
         Self { guess: nats * config.n_steps as f64, n_above: 0, beyond_at: None }
     }
 
-    /// Whether the last loss, or the score after `n_steps` steps, was higher than it should be: no
-    /// time for a checkpoint.
+    /// Whether the last loss, or the score after `n_steps` steps, was too high for a checkpoint.
     pub(super) fn is_alarmed(&self, n_steps: u64) -> bool {
         self.n_above > 0 || self.beyond_at == Some(n_steps)
     }
 
-    /// Takes a held-out score, in nats a window; whether a model can have it. A limit of its own,
-    /// because a model that knows its training music by heart may do badly on others.
+    /// Records a held-out score, in nats per window, and returns whether it is plausible. It has a
+    /// separate limit, because a model that overfits its training music may score badly on other
+    /// music.
     pub(super) fn see_score(&mut self, n_steps: u64, nats: f64) -> bool {
         let is_sound = nats <= EXPLODED_AT_ONCE * self.guess;
         self.beyond_at = (!is_sound).then_some(n_steps);
         is_sound
     }
 
-    /// Takes a finite loss.
+    /// Records a finite loss.
     ///
     /// # Errors
     /// [`TrainError::Exploded`].
@@ -78,7 +78,7 @@ mod tests {
             watch.see(step, 25.0).unwrap();
         }
         assert!(watch.is_alarmed(9));
-        // One that comes back starts the count anew.
+        // A step below the limit resets the count.
         watch.see(9, 24.9).unwrap();
         assert!(!watch.is_alarmed(10));
         for step in 10..19 {
@@ -87,9 +87,9 @@ mod tests {
         let error = watch.see(19, 30.0).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the loss exploded: 30.0 nats a window at step 19, and more than twice what guessing \
-             costs, 12.5, for 10 steps or a hundred times as much at once; the learning rate is too \
-             high"
+            "the loss diverged: 30.0 nats per window at step 19, and more than twice the loss of \
+             random guessing, 12.5, for 10 steps, or a hundred times it at once; the learning rate \
+             is too high"
         );
     }
 
@@ -105,7 +105,7 @@ mod tests {
         assert!(watch.see_score(3, 1247.0) && !watch.is_alarmed(3));
         for nats in [1248.0, f64::INFINITY, f64::NAN] {
             assert!(!watch.see_score(4, nats) && watch.is_alarmed(4));
-            // What comes after is another model.
+            // Later steps belong to another model.
             assert!(!watch.is_alarmed(5));
         }
     }

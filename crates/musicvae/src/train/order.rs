@@ -1,4 +1,4 @@
-//! The order in which windows are seen: a new permutation each epoch.
+//! The order of training windows: a new permutation in each epoch.
 
 use rand::seq::SliceRandom;
 
@@ -12,7 +12,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Indices of a step's batch. An epoch is as many whole batches as there are; a set smaller
+    /// The window indices of a step's batch. An epoch consists of whole batches only; a set smaller
     /// than a batch is one batch.
     pub(super) fn batch(
         &mut self,
@@ -49,7 +49,7 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, (0..20).collect::<Vec<_>>());
         assert_ne!(first, second);
-        // A run that starts in the middle sees the same.
+        // A run that starts in the middle of an epoch sees the same order.
         assert_eq!(Order::default().batch(1, 7, 20, 4), &second[8..12]);
     }
 

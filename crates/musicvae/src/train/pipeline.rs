@@ -1,4 +1,4 @@
-//! The input pipeline: what steps read, prepared ahead on a thread beside.
+//! The input pipeline: batches are prepared in advance on a separate thread.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
@@ -11,14 +11,14 @@ use crate::config::{MusicVaeConfig, TrainingConfig};
 use crate::seed;
 use crate::windows::{Batch, Windows};
 
-/// Steps prepared ahead. One would do, were not the first batch of an epoch dearer than the others;
-/// more cost memory.
+/// Number of steps prepared in advance. One would be enough if the first batch of an epoch were not
+/// more expensive than the others; larger numbers cost memory.
 const QUEUE: usize = 4;
 
-/// What one step reads.
+/// The input of one step.
 pub(super) struct Prepared {
     pub(super) step: u64,
-    /// The batches whose gradients are added up.
+    /// The batches whose gradients are added.
     pub(super) parts: Vec<Part>,
 }
 
@@ -27,18 +27,18 @@ pub(super) struct Part {
     pub(super) batch: Batch,
     /// Standard normal noise, `[B, Z]`.
     pub(super) noise: Vec<f32>,
-    /// Sequences of the step in the parts before.
+    /// Number of sequences in the previous parts of the step.
     pub(super) first_sequence: usize,
 }
 
 impl Prepared {
-    /// Sequences of all parts.
+    /// Number of sequences in all parts.
     pub(super) fn n_sequences(&self) -> usize {
         self.parts.iter().map(|part| part.batch.len()).sum()
     }
 }
 
-/// Prepares steps. What it gives depends on seed and step alone, not on what it gave before.
+/// Prepares steps. The result depends only on seed and step, not on previous calls.
 #[derive(Clone, Debug)]
 pub(super) struct Preparer {
     seed: u64,
@@ -52,7 +52,8 @@ impl Preparer {
         Self { seed, training, z_size: config.z_size, order: Order::default() }
     }
 
-    /// The next windows of the epoch's order, each transposed anew, and noise for their posteriors.
+    /// The next windows in the epoch's order, each transposed independently, and noise for their
+    /// posteriors.
     ///
     /// `windows` must not be empty.
     pub(super) fn prepare(&mut self, step: u64, windows: Windows<'_>) -> Prepared {
@@ -81,8 +82,8 @@ impl Preparer {
         Prepared { step, parts: parts.collect() }
     }
 
-    /// Starts a thread that prepares step after step from `first` on, a few ahead of who takes them.
-    /// It ends when the receiver is dropped.
+    /// Starts a thread that prepares steps from `first` on, a few ahead of the receiver. It ends
+    /// when the receiver is dropped.
     pub(super) fn start<'scope, 'windows: 'scope>(
         mut self,
         scope: &'scope Scope<'scope, '_>,

@@ -8,19 +8,19 @@ use super::{Checkpoint, StepMetrics, TrainError, Trainer};
 use crate::evaluate::Evaluation;
 use crate::windows::Windows;
 
-/// When [`run`] stops, evaluates and saves. Steps and time count from the run's first start, also
-/// after a resume.
+/// When [`run`] stops, evaluates and saves. Steps and time count from the first start of the run,
+/// also after a resume.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plan {
     /// Stop after this many steps.
     pub max_steps: Option<u64>,
     /// Stop after this much time.
     pub max_time: Option<Duration>,
-    /// Stop after this many evaluations on schedule without a better one.
+    /// Stop after this many scheduled evaluations without an improvement.
     pub patience: Option<u64>,
-    /// Steps from one evaluation to the next.
+    /// Number of steps between evaluations.
     pub evaluate_every: u64,
-    /// Steps from one checkpoint to the next. An evaluation that is the best so far makes one, too.
+    /// Number of steps between checkpoints. An evaluation that is the best so far also saves one.
     pub checkpoint_every: u64,
 }
 
@@ -28,80 +28,80 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// It made all its steps.
+    /// All steps were made.
     Steps,
-    /// Its time was up.
+    /// The time limit was reached.
     Time,
-    /// The held-out score did not get better.
+    /// The held-out score did not improve.
     Patience,
-    /// It was asked to.
+    /// A stop was requested.
     Request,
 }
 
-/// What one go of a run came to.
+/// Summary of a run since it was started or resumed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunReport {
     /// Why it stopped.
     pub reason: StopReason,
-    /// Time in steps, evaluations and checkpoints apart.
+    /// Time spent in steps, without evaluations and checkpoints.
     pub in_steps: Duration,
-    /// Of it, time spent waiting for the next batch.
+    /// The part of it spent waiting for the next batch.
     pub waited: Duration,
 }
 
 impl Default for RunReport {
-    /// That of a run that made no step.
+    /// The report of a run without any step.
     fn default() -> Self {
         Self { reason: StopReason::Request, in_steps: Duration::ZERO, waited: Duration::ZERO }
     }
 }
 
 impl RunReport {
-    /// Share of the steps' time spent waiting for data, 0 to 1.
+    /// Fraction of the time of steps spent waiting for data, from 0 to 1.
     pub fn wait_share(&self) -> f64 {
         self.waited.as_secs_f64() / self.in_steps.as_secs_f64().max(1e-9)
     }
 }
 
-/// How long a step took.
+/// The duration of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepTimes {
-    /// Time into the run, after the step.
+    /// Running time after the step.
     pub elapsed: Duration,
-    /// The step itself, with what it waited.
+    /// Time of the step, including the wait.
     pub step: Duration,
-    /// Waiting for its batch.
+    /// Time spent waiting for its batch.
     pub waited: Duration,
 }
 
-/// Hears what a training run does, keeps its checkpoints, and may stop it.
+/// Receives the events of a training run, stores its checkpoints, and may stop it.
 pub trait TrainObserver {
-    /// A step was made.
+    /// Called after each step.
     fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes);
 
-    /// The held-out windows were scored after `n_steps` steps.
+    /// Called when the held-out windows have been scored after `n_steps` steps.
     fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation);
 
-    /// A checkpoint is to be kept.
+    /// Called with each checkpoint to be stored.
     ///
     /// # Errors
-    /// Whatever kept it from being written; the run stops with it.
+    /// Any error that prevented it from being written; it stops the run.
     fn on_checkpoint(
         &mut self,
         checkpoint: &Checkpoint,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-    /// Asked after each step; `true` stops the run with a checkpoint.
+    /// Called after each step; if it returns `true`, the run stops with a checkpoint.
     fn stop_requested(&self) -> bool {
         false
     }
 }
 
-/// Trains until the plan or the observer says stop, with evaluations and checkpoints on the way and
-/// at the end. Batches are prepared on a thread beside.
+/// Trains until the plan or the observer stops the run, with evaluations and checkpoints during the
+/// run and at its end. Batches are prepared on a separate thread.
 ///
 /// # Errors
-/// See [`TrainError`]; the last checkpoint stays good.
+/// See [`TrainError`]; the last checkpoint stays valid.
 pub fn run(
     trainer: &mut Trainer,
     train: Windows<'_>,
@@ -135,7 +135,7 @@ pub fn run(
                 return Ok(RunReport { reason, in_steps, waited });
             }
             let asked = Instant::now();
-            let prepared = batches.recv().expect("its thread ends after this loop only");
+            let prepared = batches.recv().expect("its thread outlives this loop");
             let wait = asked.elapsed();
             let metrics = trainer.step_on(prepared)?;
             let step = asked.elapsed();
@@ -146,12 +146,13 @@ pub fn run(
             observer.on_step(&metrics, times);
         }
     });
-    // What the passes kept for the next step.
+    // Free the buffers that were kept for the next step.
     lstm_kernel::memory::release();
     report
 }
 
-/// Scores the held-out windows if it is time to; whether the score is the best so far.
+/// Scores the held-out windows if an evaluation is due; returns whether the score is the best so
+/// far.
 fn evaluate_if_due(
     trainer: &mut Trainer,
     heldout: Windows<'_>,
@@ -166,8 +167,8 @@ fn evaluate_if_due(
     let Some(evaluation) = trainer.evaluate(heldout) else { return false };
     observer.on_evaluation(trainer.step, &evaluation);
     let is_best = trainer.best.is_some_and(|best| best.step == trainer.step);
-    // One off schedule, because the run was interrupted, does not try the patience: a run that was
-    // broken off stops where an unbroken one does.
+    // An unscheduled evaluation, after an interruption, does not count toward the patience, so that
+    // an interrupted run stops at the same step as an uninterrupted one.
     if is_due && !is_best {
         trainer.n_since_best += 1;
     }
@@ -179,7 +180,7 @@ fn is_due(step: u64, every: u64) -> bool {
 }
 
 impl Plan {
-    /// Why to stop now, patience apart.
+    /// The reason to stop now, if any, apart from patience.
     fn is_over(&self, trainer: &Trainer, stop_requested: bool) -> Option<StopReason> {
         if self.max_steps.is_some_and(|max| trainer.step >= max) {
             Some(StopReason::Steps)

@@ -1,5 +1,5 @@
-//! Learning checks: gradients against finite differences, overfitting one batch, going on from a
-//! checkpoint, the same bits on any number of threads.
+//! Tests of learning: gradients compared with finite differences, overfitting one batch, resuming
+//! from a checkpoint, the same bits with any number of threads.
 
 mod backends;
 mod going_on;
@@ -24,8 +24,8 @@ fn config() -> MusicVaeConfig {
     MusicVaeConfig::flat(8, 6, 4, &[5, 3], &[6, 4])
 }
 
-/// A model of each architecture: flat, of two parts with one core, and of two parts with a core each
-/// under a conductor and chords.
+/// One model of each architecture: flat, of two parts with a shared core, and of two parts with one
+/// core each under a conductor and chords.
 pub(crate) fn architectures() -> [MusicVaeConfig; 3] {
     let joint = MusicVaeConfig { n_classes: vec![8, 4], drum_parts: vec![1], ..config() };
     let hierarchical = MusicVaeConfig {
@@ -43,7 +43,7 @@ pub(crate) fn windows_of(layout: &WindowLayout, n: usize) -> Vec<u16> {
     (0..n * layout.n_tokens()).map(|i| ((i * i / 7 + i) % n_classes(i)) as u16).collect()
 }
 
-/// All weights spread out: at first the heads around z are near zero, where gradients vanish.
+/// Randomizes all weights: the layers next to z are initialized near zero, where gradients vanish.
 pub(crate) fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
     let mut weights = tensors(model);
     for (n, tensor) in weights.values_mut().enumerate() {
@@ -123,8 +123,8 @@ fn check_gradients(config: &MusicVaeConfig) {
             let difference =
                 (at(center + epsilon) - at(center - epsilon)) / (2.0 * f64::from(epsilon));
             let found = f64::from(*found);
-            // The loss is near 20 and exact to about 2e-6: 2e-6 / 1e-2 = 2e-4 in the quotient; the
-            // rest is the curvature's share, of the order of epsilon².
+            // The loss is near 20 and accurate to about 2e-6: 2e-6 / 1e-2 = 2e-4 in the quotient;
+            // the rest is due to the curvature, of the order of epsilon².
             let tolerance = 2e-3 + 5e-3 * found.abs();
             assert!((found - difference).abs() < tolerance, "{name}[{i}]: {found} {difference}");
             checked += 1;
@@ -162,7 +162,7 @@ fn gradient_tensors(
     collect.found
 }
 
-/// Sizes and settings that learn ten windows by heart.
+/// Sizes and settings that overfit ten windows.
 fn overfitting() -> (MusicVaeConfig, TrainingConfig) {
     let training = TrainingConfig {
         batch_size: 10,
@@ -180,7 +180,7 @@ fn overfitting() -> (MusicVaeConfig, TrainingConfig) {
 }
 
 #[test]
-fn ten_windows_are_learnt_by_heart() {
+fn ten_windows_can_be_overfitted() {
     let (config, training) = overfitting();
     let tokens = tokens();
     let mut trainer = Trainer::new(config, training, 1, &Device::flex()).unwrap();
@@ -188,7 +188,7 @@ fn ten_windows_are_learnt_by_heart() {
     for _ in 0..400 {
         trainer.step(windows(&tokens)).unwrap();
     }
-    // Six steps of eight equally likely classes at first.
+    // Initially, six steps of eight equally likely classes.
     assert!((first.reconstruction_nats - 6.0 * 8.0_f64.ln()).abs() < 0.5, "{first:?}");
     let evaluation = trainer.evaluate(windows(&tokens)).unwrap();
     assert!(evaluation.teacher_forced_accuracy > 0.99, "{evaluation:?}");
@@ -196,7 +196,7 @@ fn ten_windows_are_learnt_by_heart() {
     assert!(evaluation.reconstruction_nats < 0.5, "{evaluation:?}");
     assert!(evaluation.active_units > 2, "{evaluation:?}");
 
-    // The means alone give the windows back.
+    // The means alone reconstruct the windows.
     let model = trainer.model();
     let posteriors = model.encode_windows(windows(&tokens), |_| ());
     let generator = Generator::new(&model.decoder);
@@ -205,7 +205,7 @@ fn ten_windows_are_learnt_by_heart() {
     assert_eq!(decoded.concat(), tokens);
 }
 
-/// The decoder as it is trained and the one that generates are written apart.
+/// The decoder for training and the one for generation are implemented independently.
 #[test]
 fn both_decoders_give_the_same_logits() {
     for config in architectures() {
@@ -242,7 +242,7 @@ fn both_decoders_give_the_same_logits() {
                     for class in 0..*n_classes {
                         let a = logits[part][step * n_classes + class];
                         let b = expected[part][row * n_classes + class];
-                        // f32 sums of a few dozen terms in another order.
+                        // f32 sums of a few dozen terms in a different order.
                         assert!((a - b).abs() < 1e-5, "{a} {b}");
                     }
                 }
@@ -251,7 +251,7 @@ fn both_decoders_give_the_same_logits() {
     }
 }
 
-/// A hierarchical model of two parts: what it writes under its chords is what it was taught.
+/// A hierarchical model of two parts generates under its chords what it was trained on.
 #[test]
 fn two_parts_under_chords_are_learnt_by_heart() {
     let (small, training) = overfitting();
@@ -282,7 +282,7 @@ fn two_parts_under_chords_are_learnt_by_heart() {
     let decoded =
         generator.decode_controlled(&posteriors.mean, &control, 6, Sampling::Argmax, &mut rngs);
     let same = decoded.concat().iter().zip(&tokens).filter(|(a, b)| a == b).count();
-    // The chords come back as they were given; of the rest at most one class in fifty is wrong.
+    // The chords are returned as given; at most one in fifty of the other classes is wrong.
     assert!(same * 50 >= tokens.len() * 49, "{same} of {}", tokens.len());
 }
 
@@ -327,7 +327,7 @@ fn a_model_of_drums_learns_and_takes_no_transposition() {
         trainer.step(windows(&tokens)).unwrap();
     }
     let evaluation = trainer.evaluate(windows(&tokens)).unwrap();
-    // Chance is one in eight; what tells the windows apart is only in what the encoder read.
+    // Chance is one in eight; the windows differ only in the encoder's input.
     assert!(evaluation.sampled_accuracy > 0.95, "{evaluation:?}");
     assert!(evaluation.active_units > 2, "{evaluation:?}");
 }
@@ -353,7 +353,7 @@ fn training_has_the_same_bits_on_any_number_of_threads() {
     assert!(one == run(5), "1 and 5 threads differ");
 }
 
-/// Rounding the weights in products changes gradients a little and what is learnt hardly.
+/// Rounding the weights in products changes gradients slightly, and what is learned hardly at all.
 #[test]
 fn bfloat16_learns_as_well_and_is_not_f32() {
     let (config, training) = overfitting();
@@ -369,7 +369,7 @@ fn bfloat16_learns_as_well_and_is_not_f32() {
     };
     let (exact, _) = run(RecurrentPrecision::F32);
     let (rounded, evaluation) = run(RecurrentPrecision::Bf16);
-    // Eight bits of a weight remain, so that the first loss is off by far less than a hundredth.
+    // Weights keep eight bits, so that the first loss changes by far less than a hundredth.
     assert!(exact != rounded && (exact - rounded).abs() < 1e-2 * exact, "{exact} {rounded}");
     // The evaluation is in f32.
     assert!(evaluation.teacher_forced_accuracy > 0.99, "{evaluation:?}");
@@ -412,7 +412,7 @@ fn scheduled_sampling_puts_own_draws_in_their_place_only() {
     let own = trainer.decoder_inputs(&batch, &z, 1.0, 0);
     let same =
         |a: &Arc<SymbolSteps>| a.ids().iter().zip(forced.ids()).filter(|(a, b)| a == b).count();
-    // The first step has no input; a draw hits the true class one time in eight.
+    // The first step has no input; a sample equals the true class one time in eight.
     assert_eq!(&half.ids()[..4], &[SymbolSteps::NONE; 4]);
     assert!(same(&own) < same(&half) && same(&half) < 24, "{} {}", same(&own), same(&half));
 }

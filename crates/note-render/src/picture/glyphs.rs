@@ -1,9 +1,10 @@
-//! The letters that octaves and bars are numbered with, three cells wide and five high: a picture of notes
-//! needs no font.
+//! Bitmap glyphs for octave names and bar numbers, three cells wide and five high, so that a piano
+//! roll needs no font.
 
-/// The cells of a letter as (column, row) from its upper left; none for a letter that is not drawn.
+/// The cells of a character as (column, row) from its upper left; empty for a character without a
+/// glyph.
 pub(super) fn glyph(letter: char) -> impl Iterator<Item = (u8, u8)> {
-    // Five rows of three bits, the left cell highest.
+    // Five rows of three bits; the most significant bit is the left cell.
     let rows: [u8; 5] = match letter {
         '0' => [0b111, 0b101, 0b101, 0b101, 0b111],
         '1' => [0b010, 0b110, 0b010, 0b010, 0b111],

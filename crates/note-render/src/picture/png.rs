@@ -1,4 +1,5 @@
-//! Pictures as PNG: axis-parallel rectangles need no more than the share of each pixel that they cover.
+//! Pictures as PNG. Axis-parallel rectangles are antialiased exactly, by the fraction of each pixel
+//! that they cover.
 
 use thiserror::Error;
 
@@ -9,15 +10,16 @@ use super::{Color, Picture, Rect};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PngError {
-    /// Too many pixels, or none.
+    /// The picture has no pixels, or too many.
     #[error(
-        "a picture of {width} by {height} pixels can't be made (allowed: 1 to {} in all); choose smaller sizes",
+        "a picture of {width} by {height} pixels can't be made (allowed: 1 to {} in total); \
+         choose smaller sizes",
         MAX_PIXELS
     )]
     Size {
-        /// Pixels from left to right.
+        /// Width in pixels.
         width: f64,
-        /// Pixels from top to bottom.
+        /// Height in pixels.
         height: f64,
     },
     /// The encoder failed.
@@ -25,14 +27,14 @@ pub enum PngError {
     Encoding(#[from] png::EncodingError),
 }
 
-/// The most pixels: 256 MB while it is made.
+/// The maximum number of pixels; such a picture takes 256 MB while it is made.
 const MAX_PIXELS: f64 = 67_108_864.0;
 
 impl Picture {
-    /// The picture as PNG, `scale` pixels for each of its own.
+    /// Encodes the picture as PNG, with `scale` pixels for each pixel of the picture.
     ///
     /// # Errors
-    /// [`PngError`]: for a picture without pixels, or with more than 2^26.
+    /// [`PngError`] if the picture has no pixels, or more than 2^26.
     pub fn to_png(&self, scale: f64) -> Result<Vec<u8>, PngError> {
         let (width, height) = ((self.width * scale).ceil(), (self.height * scale).ceil());
         if !(width >= 1.0 && height >= 1.0 && width * height <= MAX_PIXELS) {
@@ -58,7 +60,7 @@ impl Picture {
     }
 }
 
-/// Pixels, row by row, three bytes each.
+/// RGB pixels, row by row.
 struct Canvas {
     width: usize,
     height: usize,
@@ -73,7 +75,7 @@ impl Canvas {
         Self { width, height, pixels }
     }
 
-    /// Blends a rectangle over what is there, by the share of each pixel that it covers.
+    /// Blends a rectangle over the canvas, weighted by the fraction of each pixel that it covers.
     fn fill(&mut self, rect: &Rect, scale: f64) {
         let span = |from: f64, length: f64, end: usize| {
             let (from, to) = (from * scale, (from + length) * scale);
@@ -89,11 +91,11 @@ impl Canvas {
         for y in top as usize..bottom.ceil() as usize {
             let rows = covered(y, top, bottom) * rect.opacity.clamp(0.0, 1.0);
             for x in left as usize..right.ceil() as usize {
-                let share = rows * covered(x, left, right);
+                let coverage = rows * covered(x, left, right);
                 let at = 3 * (y * self.width + x);
                 for (pixel, color) in self.pixels[at..at + 3].iter_mut().zip(color) {
                     let (old, new) = (f64::from(*pixel), f64::from(color));
-                    *pixel = (old + (new - old) * share).round() as u8;
+                    *pixel = (old + (new - old) * coverage).round() as u8;
                 }
             }
         }
@@ -132,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Width, height and pixels.
+    /// Decodes a PNG into width, height and pixels.
     fn decode(bytes: &[u8]) -> (u32, u32, Vec<[u8; 3]>) {
         let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -142,17 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn pixels_are_blended_by_the_share_that_is_covered() {
+    fn pixels_are_blended_by_the_fraction_that_is_covered() {
         let rect = Rect { x: 1.0, y: 1.0, width: 2.5, height: 1.0, color: RED, opacity: 1.0 };
         let faint = Rect { x: 0.0, y: 5.0, width: 1.0, height: 1.0, color: RED, opacity: 0.5 };
-        // What reaches over the edges is cut.
+        // Anything outside the canvas is clipped.
         let outside = Rect { x: 7.0, y: 9.0, width: 99.0, height: 99.0, color: RED, opacity: 1.0 };
         let (width, height, pixels) =
             decode(&picture(vec![rect, faint, outside], Vec::new()).to_png(1.0).unwrap());
         assert_eq!((width, height), (8, 10));
         let at = |x: usize, y: usize| pixels[y * 8 + x];
         assert_eq!((at(0, 1), at(1, 1), at(2, 1)), ([255, 255, 255], [255, 0, 0], [255, 0, 0]));
-        // Half a pixel, and half an opacity.
+        // Half a pixel of width, and an opacity of one half.
         assert_eq!((at(3, 1), at(4, 1)), ([255, 128, 128], [255, 255, 255]));
         assert_eq!((at(0, 5), at(7, 9)), ([255, 128, 128], [255, 0, 0]));
         assert_eq!((at(1, 0), at(1, 2)), ([255, 255, 255], [255, 255, 255]));
@@ -165,12 +167,12 @@ mod tests {
             decode(&picture(Vec::new(), vec![label]).to_png(2.0).unwrap());
         assert_eq!((width, height), (16, 20));
         let dark = pixels.iter().filter(|p| p[0] < 64).count();
-        // The figure one has 8 cells of 1.5 pixels, each 9 pixels at twice the size.
+        // The digit 1 has 8 cells of 1.5 pixels, each 9 pixels at twice the size.
         assert_eq!(dark, 8 * 9, "{dark}");
     }
 
     #[test]
-    fn a_picture_too_large_to_hold_is_refused() {
+    fn a_picture_that_is_too_large_is_rejected() {
         let error = picture(Vec::new(), Vec::new()).to_png(1e6).unwrap_err().to_string();
         assert!(error.contains("8000000 by 10000000"), "{error}");
         assert!(picture(Vec::new(), Vec::new()).to_png(f64::NAN).is_err());

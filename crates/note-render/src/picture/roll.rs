@@ -1,4 +1,4 @@
-//! From notes to a picture.
+//! Draws notes as a picture.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,16 @@ pub enum Theme {
     Dark,
 }
 
-/// Sizes of a piano roll.
+/// Appearance of a piano roll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RollOptions {
-    /// Width of a second, where the music is short enough for [`Self::max_width`].
+    /// Width of a second, unless [`Self::max_width`] requires less.
     pub pixels_per_second: f64,
     /// Height of a semitone.
     pub pixels_per_semitone: f64,
-    /// The widest picture; longer music is pressed together.
+    /// Maximum width of the picture; longer music is compressed horizontally.
     pub max_width: f64,
-    /// Colours.
+    /// Color theme.
     pub theme: Theme,
 }
 
@@ -41,16 +41,16 @@ impl Default for RollOptions {
     }
 }
 
-/// Room for the names of octaves at the left, and for the numbers of bars below.
+/// Margins for octave names on the left and bar numbers below.
 const LEFT: f64 = 28.0;
 const BELOW: f64 = 16.0;
-/// Semitones shown above and below the notes, and the least shown in all.
-const AIR: i32 = 2;
-const LEAST_SEMITONES: i32 = 18;
-/// Pixels between two numbers of bars, at least.
-const NUMBER_ROOM: f64 = 28.0;
-/// Lines of beats nearer to each other than this would be a grey area.
-const BEAT_ROOM: f64 = 5.0;
+/// Margin above and below the notes, and minimum height of the roll, in semitones.
+const MARGIN: i32 = 2;
+const MIN_SEMITONES: i32 = 18;
+/// Minimum distance between two bar numbers, in pixels.
+const MIN_NUMBER_DISTANCE: f64 = 28.0;
+/// Beat lines closer than this, in pixels, would merge into gray, so they are left out.
+const MIN_BEAT_WIDTH: f64 = 5.0;
 
 struct Palette {
     background: Color,
@@ -59,7 +59,7 @@ struct Palette {
     beat: Color,
     bar: Color,
     text: Color,
-    /// Colours of instruments, told apart with most kinds of colour vision (Okabe and Ito 2008).
+    /// Colors of instruments, distinguishable with most kinds of color vision (Okabe and Ito 2008).
     parts: [Color; 8],
 }
 
@@ -107,19 +107,19 @@ impl Theme {
     }
 }
 
-/// The piano roll of a sequence: time from left to right, pitch upwards, a colour for each instrument, the louder
-/// the plainer. Lines mark beats, bars and octaves.
+/// Draws the piano roll of a sequence: time runs from left to right, pitch upwards, each instrument
+/// has a color, and louder notes are more opaque. Lines mark beats, bars and octaves.
 ///
-/// Music without notes is an empty grid of two seconds at least.
+/// Music without notes gives an empty grid of at least two seconds.
 pub fn piano_roll(sequence: &NoteSequence, options: &RollOptions) -> Picture {
     let palette = options.theme.palette();
-    let grid = Grid::of(sequence);
+    let grid = Grid::new(sequence);
     let seconds = grid.end.max(if sequence.notes.is_empty() { 2.0 } else { 0.1 });
     let scale = options.pixels_per_second.min((options.max_width - LEFT) / seconds);
     let pitch = |note: &note_seq::Note| i32::from(note.pitch.get());
-    let lowest = sequence.notes.iter().map(pitch).min().unwrap_or(60) - AIR;
-    let highest = sequence.notes.iter().map(pitch).max().unwrap_or(60) + AIR;
-    let missing = (LEAST_SEMITONES - (highest - lowest + 1)).max(0);
+    let lowest = sequence.notes.iter().map(pitch).min().unwrap_or(60) - MARGIN;
+    let highest = sequence.notes.iter().map(pitch).max().unwrap_or(60) + MARGIN;
+    let missing = (MIN_SEMITONES - (highest - lowest + 1)).max(0);
     let (lowest, highest) = (lowest - missing / 2, highest + missing - missing / 2);
 
     let semitone = options.pixels_per_semitone;
@@ -145,13 +145,13 @@ pub fn piano_roll(sequence: &NoteSequence, options: &RollOptions) -> Picture {
     let mut free_from = 0.0;
     for (i, beat) in grid.beats.iter().enumerate() {
         let color = if beat.is_bar { palette.bar } else { palette.beat };
-        if i > 0 && (beat.is_bar || beat_width >= BEAT_ROOM) {
+        if i > 0 && (beat.is_bar || beat_width >= MIN_BEAT_WIDTH) {
             rects.push(rect(x(beat.time), 0.0, 1.0, roll_height, color));
         }
         if beat.is_bar && x(beat.time) >= free_from {
-            free_from = x(beat.time) + NUMBER_ROOM;
+            free_from = x(beat.time) + MIN_NUMBER_DISTANCE;
             let (x, y) = (x(beat.time) + 2.0, roll_height + BELOW / 2.0);
-            // Bars shown to people count from 1.
+            // Bar numbers shown to users start at 1.
             let text = (beat.bar + 1).to_string();
             labels.push(Label { x, y, text, color: palette.text });
         }
@@ -163,7 +163,7 @@ pub fn piano_roll(sequence: &NoteSequence, options: &RollOptions) -> Picture {
         rects.push(Rect {
             x: left,
             y: y(pitch(note)) + 0.5,
-            // A gap shows where a note is struck again.
+            // A gap separates repeated notes.
             width: (right - left - 1.0).max(1.5),
             height: semitone - 1.0,
             color: palette.parts[parts[&note.instrument] % palette.parts.len()],
@@ -180,7 +180,7 @@ pub fn piano_roll(sequence: &NoteSequence, options: &RollOptions) -> Picture {
     }
 }
 
-/// A piano roll in words: `12 notes from C4 to G5, 4.0 seconds`.
+/// Describes a piano roll in words: `12 notes from C4 to G5, 4.0 seconds`.
 pub fn describe(sequence: &NoteSequence) -> String {
     let pitches = || sequence.notes.iter().map(|note| note.pitch.get());
     let seconds = sequence.total_time;
@@ -194,7 +194,7 @@ pub fn describe(sequence: &NoteSequence) -> String {
     }
 }
 
-/// A pitch's name, middle C being `C4`.
+/// The name of a pitch; middle C is `C4`.
 fn name(pitch: u8) -> String {
     const NAMES: [&str; 12] = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"];
     format!("{}{}", NAMES[usize::from(pitch % 12)], i32::from(pitch / 12) - 1)
@@ -221,16 +221,17 @@ mod tests {
     }
 
     #[test]
-    fn a_note_stands_at_its_time_and_pitch() {
+    fn notes_are_placed_by_time_and_pitch() {
         let picture = piano_roll(&melody(), &RollOptions::default());
         let blue = Theme::Light.palette().parts[0];
         let notes: Vec<&Rect> = picture.rects.iter().filter(|r| r.color == blue).collect();
-        // 120 pixels a second, 6 a semitone; the second note is a second later, 7 semitones higher.
+        // 120 pixels per second and 6 per semitone; the second note is one second later and 7
+        // semitones higher.
         assert_eq!(notes.len(), 2);
         assert!((notes[1].x - notes[0].x - 120.0).abs() < 1e-9);
         assert!((notes[0].y - notes[1].y - 42.0).abs() < 1e-9);
         assert!((notes[0].width - 59.0).abs() < 1e-9);
-        // A bar of 4/4 at 120: two seconds.
+        // One bar of 4/4 at 120 quarter notes per minute lasts two seconds.
         assert!((picture.width - 28.0 - 240.0).abs() < 1e-9);
         assert_eq!(picture.description, "2 notes from C4 to G4, 1.5 seconds");
         let texts: Vec<&str> = picture.labels.iter().map(|l| l.text.as_str()).collect();
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn long_music_and_none_at_all_are_pictures_too() {
+    fn long_and_empty_music_can_be_drawn() {
         let mut long = melody();
         long.push(Note { start_time: 3000.0, end_time: 3600.0, ..Note::default() });
         let picture = piano_roll(&long, &RollOptions::default());

@@ -44,7 +44,7 @@ impl Picture {
     }
 }
 
-/// To a hundredth: finer steps are not to be seen.
+/// Rounds to hundredths; smaller differences are invisible.
 fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
@@ -54,7 +54,7 @@ mod tests {
     use crate::picture::{Color, Label, Picture, Rect};
 
     #[test]
-    fn all_that_is_in_the_picture_is_written_and_texts_are_escaped() {
+    fn everything_is_written_and_text_is_escaped() {
         let color = Color(0xd5, 0x5e, 0x00);
         let picture = Picture {
             width: 10.0,

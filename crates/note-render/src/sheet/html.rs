@@ -1,23 +1,26 @@
-//! The page's HTML. `maud` escapes every text; the data block is JSON that can't end its script.
+//! The HTML of a page. `maud` escapes all text; the data block is JSON that can't end its script
+//! element.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
 
-use super::{Entry, Group, Sheet, Take};
+use super::{Entry, Group, Sheet, Version};
 use crate::picture::describe;
 use crate::web::{MODULES, STYLE, Score, bundle};
 
-/// What the page may do: run its own script and show its own style, and nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+/// The content security policy: the page may run its inline script and use its inline style;
+/// nothing else is allowed.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
+     style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// The data block: what `sheet.js` reads.
+/// The data block, which `sheet.js` reads.
 #[derive(Serialize)]
 struct Data<'a> {
     format: &'static str,
     version: u32,
-    /// Scores by their number on the page.
+    /// Scores, indexed by their `data-take` number on the page.
     takes: Vec<TakeData<'a>>,
 }
 
@@ -68,7 +71,11 @@ fn group<'a>(group: &'a Group, takes: &mut Vec<TakeData<'a>>) -> Markup {
         section {
             @if let Some(title) = &group.title { h2 { (title) } }
             @for text in &group.texts { p { (text) } }
-            div.entries { @for entry in &group.entries { (self::entry(entry, group.title.is_some(), takes)) } }
+            div.entries {
+                @for entry in &group.entries {
+                    (self::entry(entry, group.title.is_some(), takes))
+                }
+            }
         }
     }
 }
@@ -76,9 +83,9 @@ fn group<'a>(group: &'a Group, takes: &mut Vec<TakeData<'a>>) -> Markup {
 fn entry<'a>(entry: &'a Entry, in_group: bool, takes: &mut Vec<TakeData<'a>>) -> Markup {
     html! {
         article {
-            // No level of headings is passed over.
+            // Heading levels must not be skipped.
             @if in_group { h3 { (entry.title) } } @else { h2 { (entry.title) } }
-            @for take in &entry.takes { (self::take(entry, take, takes)) }
+            @for take in &entry.versions { (self::take(entry, take, takes)) }
             @for note in &entry.notes { p.note { (note) } }
             @if !entry.fields.is_empty() {
                 dl { @for (name, value) in &entry.fields { div { dt { (name) } dd { (value) } } } }
@@ -87,7 +94,7 @@ fn entry<'a>(entry: &'a Entry, in_group: bool, takes: &mut Vec<TakeData<'a>>) ->
     }
 }
 
-fn take<'a>(entry: &'a Entry, take: &'a Take, takes: &mut Vec<TakeData<'a>>) -> Markup {
+fn take<'a>(entry: &'a Entry, take: &'a Version, takes: &mut Vec<TakeData<'a>>) -> Markup {
     let number = takes.len();
     let score = Score::from(&take.sequence);
     takes.push(TakeData { title: &entry.title, label: &take.label, score });
@@ -99,12 +106,14 @@ fn take<'a>(entry: &'a Entry, take: &'a Take, takes: &mut Vec<TakeData<'a>>) -> 
     html! {
         figure.take data-take=(number) {
             @if !take.label.is_empty() { figcaption { (take.label) } }
-            canvas role="img" aria-label={ "Piano roll of " (name) ": " (describe(&take.sequence)) } {}
+            canvas role="img"
+                aria-label={ "Piano roll of " (name) ": " (describe(&take.sequence)) } {}
             div.controls {
                 button.play type="button" aria-label={ "Play " (name) } aria-pressed="false" {
                     span.icon aria-hidden="true" {} span.word { "Play" }
                 }
-                a href=(midi) download=(file_name(&name)) aria-label={ "Download " (name) " as MIDI" } {
+                a href=(midi) download=(file_name(&name))
+                    aria-label={ "Download " (name) " as MIDI" } {
                     "MIDI"
                 }
             }
@@ -112,7 +121,7 @@ fn take<'a>(entry: &'a Entry, take: &'a Take, takes: &mut Vec<TakeData<'a>>) -> 
     }
 }
 
-/// The bar at the bottom of the window.
+/// The transport bar at the bottom of the window.
 fn transport() -> Markup {
     html! {
         nav #transport aria-label="Player" {
@@ -128,7 +137,7 @@ fn transport() -> Markup {
             button #loop type="button" aria-label="Loop" aria-pressed="false" title="Loop (l)" {
                 span aria-hidden="true" { "⟲" }
             }
-            span #now role="status" { "Nothing plays" }
+            span #now role="status" { "Nothing is playing" }
             span #clock aria-hidden="true" {}
             label { span { "Volume" }
                 input #volume type="range" min="0" max="1" step="0.05" value="0.8";
@@ -137,7 +146,7 @@ fn transport() -> Markup {
     }
 }
 
-/// A name that any system takes, with its ending.
+/// A file name that is valid on all systems, with the extension `.mid`.
 fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).take(80).collect();
@@ -146,8 +155,8 @@ fn file_name(name: &str) -> String {
     format!("{name}.mid")
 }
 
-/// JSON in which no `<` stands, so that it can end neither its script nor begin a comment.
+/// JSON without `<`, so that it can neither end its script element nor begin a comment.
 fn json(data: &Data<'_>) -> String {
-    let text = serde_json::to_string(data).expect("numbers and texts are JSON");
+    let text = serde_json::to_string(data).expect("numbers and strings are JSON");
     text.replace('<', "\\u003c")
 }

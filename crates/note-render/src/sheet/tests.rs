@@ -1,4 +1,4 @@
-//! Pages, read back.
+//! Parses generated pages and checks their contents.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -66,7 +66,7 @@ fn the_midi_files_on_the_page_are_the_music() {
 }
 
 #[test]
-fn no_text_can_break_out_of_its_place() {
+fn text_is_escaped_everywhere() {
     let evil = "</script><script>alert(1)</script><!-- \"'><img src=x onerror=alert(2)>\u{2028}";
     let entry = Entry::new(evil)
         .take(evil, &tune(60))
@@ -76,13 +76,13 @@ fn no_text_can_break_out_of_its_place() {
         .field(evil, evil)
         .note(evil);
     let html = Sheet::new(evil).text(evil).group(evil).text(evil).entry(entry).to_html();
-    // The page's own: the data and the module.
+    // Only the two scripts of the page itself: the data and the module.
     assert_eq!(html.matches("<script").count(), 2);
     assert_eq!(html.matches("</script>").count(), 2);
     assert!(!html.contains("<img") && !html.contains("<!--"));
     let title = data(&html)["takes"][0]["title"].as_str().unwrap().to_owned();
     assert_eq!(title, evil);
-    // Names of files are plain.
+    // File names contain no special characters.
     for part in html.split("download=\"").skip(1) {
         let name = part.split('"').next().unwrap();
         assert!(
@@ -93,7 +93,7 @@ fn no_text_can_break_out_of_its_place() {
 }
 
 #[test]
-fn a_page_asks_for_nothing_and_may_be_empty() {
+fn a_page_makes_no_requests_and_may_be_empty() {
     let html = Sheet::new("nothing").to_html();
     assert!(html.contains("There is nothing on this page."));
     assert!(html.contains("default-src 'none'"));

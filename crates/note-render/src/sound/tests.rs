@@ -1,4 +1,4 @@
-//! What is heard: measured in the samples.
+//! Measures properties of the rendered samples.
 
 use std::f64::consts::TAU;
 
@@ -23,7 +23,7 @@ fn sequence(notes: impl IntoIterator<Item = Note>) -> NoteSequence {
     sequence
 }
 
-/// Left and right together, `from` to `to` seconds.
+/// The sum of both channels, between `from` and `to` seconds.
 #[expect(clippy::cast_sign_loss, reason = "no time is negative here")]
 fn mono(samples: &[f32], from: f64, to: f64) -> Vec<f64> {
     let frame = |seconds: f64| (seconds * 44_100.0) as usize;
@@ -31,7 +31,7 @@ fn mono(samples: &[f32], from: f64, to: f64) -> Vec<f64> {
     frames.map(|pair| f64::from(pair[0] + pair[1])).collect()
 }
 
-/// Power at one frequency: a term of the discrete Fourier transform under Hann's window.
+/// Power at one frequency: one term of the discrete Fourier transform with a Hann window.
 fn power(signal: &[f64], hertz: f64) -> f64 {
     let n = signal.len() as f64;
     let (mut re, mut im) = (0.0, 0.0);
@@ -50,22 +50,22 @@ fn loudness(signal: &[f64]) -> f64 {
 
 #[test]
 fn a_note_has_the_frequency_of_its_pitch() {
-    // Piano, electric piano, bass, violin, flute; A4 is 440 Hz, twelve equal steps an octave.
+    // Piano, electric piano, bass, violin, flute; A4 is 440 Hz, with twelve equal steps per octave.
     for (program, pitch) in [(0, 69), (0, 60), (5, 45), (33, 40), (40, 76), (73, 81)] {
         let samples =
             samples(&sequence([note(pitch, program, 0.0, 1.0)]), &SoundOptions::default()).unwrap();
         let signal = mono(&samples, 0.1, 0.9);
-        let wanted = 440.0 * ((f64::from(pitch) - 69.0) / 12.0).exp2();
-        let at = |cents: i32| power(&signal, wanted * (f64::from(cents) / 1200.0).exp2());
+        let expected = 440.0 * ((f64::from(pitch) - 69.0) / 12.0).exp2();
+        let at = |cents: i32| power(&signal, expected * (f64::from(cents) / 1200.0).exp2());
         let strongest = (-100..=100).step_by(2).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap();
         assert!(strongest.abs() <= 12, "program {program}, pitch {pitch}: {strongest} cents off");
-        // Nothing an octave below, so it is the fundamental and no overtone.
+        // Little power one octave below, so this is the fundamental and not an overtone.
         assert!(at(0) > 100.0 * at(-1200), "program {program}, pitch {pitch}");
     }
 }
 
 #[test]
-fn sound_comes_where_the_notes_are_and_lasts_as_long() {
+fn sound_is_where_the_notes_are_and_lasts_as_long() {
     let music = sequence([note(60, 16, 1.0, 1.5), note(67, 16, 2.5, 3.0)]);
     let options = SoundOptions { reverb: 0.0, tail: 0.5, ..SoundOptions::default() };
     let bytes = wav(&music, &options).unwrap();
@@ -89,11 +89,11 @@ fn nothing_clips_and_loudness_follows_velocity() {
     let loud = samples(&sequence(chord), &SoundOptions::default()).unwrap();
     let peak = loud.iter().fold(0.0_f32, |peak, v| peak.max(v.abs()));
     assert!((0.5..=CEILING + 1e-6).contains(&peak), "{peak}");
-    let of = |velocity: u8| {
+    let at_velocity = |velocity: u8| {
         let note = Note { velocity: Velocity::new(velocity).unwrap(), ..note(60, 0, 0.0, 1.0) };
         loudness(&mono(&samples(&sequence([note]), &SoundOptions::default()).unwrap(), 0.0, 1.0))
     };
-    assert!(of(30) < 0.8 * of(80) && of(80) < 0.9 * of(127));
+    assert!(at_velocity(30) < 0.8 * at_velocity(80) && at_velocity(80) < 0.9 * at_velocity(127));
 }
 
 #[test]
@@ -115,19 +115,24 @@ fn the_same_music_gives_the_same_bytes_and_drums_are_heard() {
     let samples = samples(&music, &SoundOptions::default()).unwrap();
     let (kick, hat) = (mono(&samples, 0.0, 0.3), mono(&samples, 2.0, 2.1));
     assert!(loudness(&kick) > 0.01 && loudness(&hat) > 0.001);
-    // The kick is low, the hat high.
+    // The bass drum is low, the hi-hat high.
     let low = |signal: &[f64]| (40..120).step_by(10).map(|f| power(signal, f64::from(f))).sum();
     let high =
         |signal: &[f64]| (6000..12_000).step_by(250).map(|f| power(signal, f64::from(f))).sum();
-    let share = |signal: &[f64]| -> f64 {
+    let low_fraction = |signal: &[f64]| -> f64 {
         let (low, high): (f64, f64) = (low(signal), high(signal));
         low / (low + high)
     };
-    assert!(share(&kick) > 0.9 && share(&hat) < 0.2, "{} {}", share(&kick), share(&hat));
+    assert!(
+        low_fraction(&kick) > 0.9 && low_fraction(&hat) < 0.2,
+        "{} {}",
+        low_fraction(&kick),
+        low_fraction(&hat)
+    );
 }
 
 #[test]
-fn what_cannot_be_played_is_refused_by_name() {
+fn errors_name_what_can_t_be_played() {
     let error = |sequence: &NoteSequence, options: SoundOptions| {
         wav(sequence, &options).unwrap_err().to_string()
     };
@@ -137,11 +142,11 @@ fn what_cannot_be_played_is_refused_by_name() {
     let endless = sequence([note(60, 0, 0.0, f64::INFINITY)]);
     assert!(error(&endless, options).contains("lasts inf s"));
     let dense = sequence((0..80).map(|i| note(i, 0, 0.0, 1700.0)));
-    assert!(error(&dense, options).contains("136000 s together"));
+    assert!(error(&dense, options).contains("136000 s in total"));
     let one = sequence([note(60, 0, 0.0, 1.0)]);
     assert!(error(&one, SoundOptions { sample_rate: 10, ..options }).contains("8000 to 192000"));
     assert!(error(&one, SoundOptions { tail: 100.0, ..options }).contains("0 to 60 s"));
     assert!(error(&one, SoundOptions { reverb: f32::NAN, ..options }).contains("NaN"));
     let backwards = sequence([note(60, 0, -1.0, 1.0)]);
-    assert!(error(&backwards, options).contains("handed to the synthesiser"));
+    assert!(error(&backwards, options).contains("passed to the synthesizer"));
 }

@@ -1,6 +1,6 @@
 // @ts-check
-// Plays scores by Web Audio: notes are handed to the audio clock a little ahead of time, so that a busy page
-// doesn't make them late.
+// Plays scores with Web Audio. Notes are scheduled on the audio clock slightly ahead of time, so
+// that a busy page doesn't delay them.
 
 import { strike } from "./drums.js";
 import { sound } from "./voices.js";
@@ -12,21 +12,24 @@ import { sound } from "./voices.js";
 
 /**
  * @typedef {object} Score
- * @property {number} seconds where a loop goes back to the start
- * @property {ScoreNote[]} notes in the order of their starts
- * @property {[number, number][]} [beats] time of each beat, and 1 where a bar begins
+ * @property {number} seconds the end of the loop
+ * @property {ScoreNote[]} notes sorted by start
+ * @property {[number, number][]} [beats] time of each beat, and 1 if it begins a bar
  */
 
-/** Seconds that notes are handed over ahead of time; more in a hidden page, whose timers run once a second. */
+/**
+ * Seconds by which notes are scheduled ahead; more in a hidden page, whose timers run once per
+ * second.
+ */
 const AHEAD = 0.25;
 const AHEAD_HIDDEN = 2.5;
-/** Milliseconds from one look at the score to the next. */
+/** Milliseconds between two scheduling runs. */
 const INTERVAL = 40;
 /** Seconds before the first note. */
 const LEAD = 0.06;
-/** Seconds in which sound fades when it is stopped. */
+/** Duration of the fade-out on stop, in seconds. */
 const FADE = 0.03;
-/** Seconds after the score's end in which the last notes die away. */
+/** Seconds after the end of the score for the last notes to decay. */
 const TAIL = 0.6;
 
 /**
@@ -34,8 +37,8 @@ const TAIL = 0.6;
  * @param {BaseAudioContext} context
  * @param {AudioNode} out
  * @param {ScoreNote} note
- * @param {number} when in the context's seconds
- * @param {number} [skip] seconds of the note that are over already
+ * @param {number} when time of the audio context, in seconds
+ * @param {number} [skip] seconds of the note that have already passed
  * @returns {AudioScheduledSourceNode[]}
  */
 export function playNote(context, out, note, when, skip = 0) {
@@ -45,9 +48,9 @@ export function playNote(context, out, note, when, skip = 0) {
 }
 
 /**
- * What sound goes through on its way out: a limiter, so that many notes don't clip.
+ * The output chain: a volume control and a limiter, so that many notes don't clip.
  * @param {BaseAudioContext} context
- * @returns {GainNode} where voices connect; its gain is the volume
+ * @returns {GainNode} the node to which voices connect; its gain is the volume
  */
 export function output(context) {
   const volume = context.createGain();
@@ -63,7 +66,8 @@ export function output(context) {
 /**
  * Plays one score at a time.
  *
- * Events: `start`, and `stop` with `detail` `"ended"` (the music was over) or `"stopped"` (somebody wished it).
+ * Events: `start`, and `stop` with `detail` `"ended"` (end of the music) or `"stopped"` (stopped by
+ * the user).
  */
 export class Player extends EventTarget {
   /** @type {AudioContext | null} */
@@ -78,26 +82,26 @@ export class Player extends EventTarget {
   #score = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer = undefined;
-  /** The next note to be handed over. */
+  /** Index of the next note to schedule. */
   #next = 0;
-  /** The context's time at which this pass of the score has its second 0. */
+  /** Time of the audio context at second 0 of the current pass. */
   #zero = 0;
-  /** Whether the passes go on after this one. */
+  /** Whether to repeat the score. */
   #isLooping = false;
-  /** Passes that are over, or handed over. */
+  /** Number of passes completed, including one that is fully scheduled. */
   #nPasses = 0;
-  /** Where the first pass began. */
+  /** Start of the first pass. */
   #from = 0;
   #volume = 0.8;
-  /** Counts calls to play and stop, so that the later wins. */
-  #turn = 0;
+  /** Counts calls to `play` and `stop`, so that the latest one wins. */
+  #callId = 0;
 
-  /** The audio context, once something was played. */
+  /** The audio context; `null` before anything was played. */
   get context() {
     return this.#context;
   }
 
-  /** What is playing. */
+  /** The score that is playing. */
   get score() {
     return this.#score;
   }
@@ -125,30 +129,30 @@ export class Player extends EventTarget {
     }
   }
 
-  /** The second of the score that is heard now; 0 where nothing plays. */
+  /** The current position in the score, in seconds; 0 if nothing is playing. */
   get position() {
     if (!this.#context || !this.#score) return 0;
     const { seconds } = this.#score;
     const heard = this.#context.currentTime - (this.#context.outputLatency || 0) - this.#zero;
     if (this.#nPasses === 0) return Math.min(Math.max(heard, this.#from), seconds);
-    // A pass is handed over before the one before it is over.
+    // A pass is scheduled before the previous one has ended.
     return Math.min(heard < 0 ? Math.max(0, heard + seconds) : heard, seconds);
   }
 
   /**
-   * Plays a score from a second on; what played before is stopped. Browsers let a page sound only after a click
-   * or a key, so the first call must come from one.
+   * Plays a score from a position, stopping anything else. Browsers allow sound only after a user
+   * gesture, so the first call must come from a click or key handler.
    * @param {Score} score
    * @param {{ from?: number }} [options]
    */
   async play(score, { from = 0 } = {}) {
     this.stop();
-    const turn = ++this.#turn;
+    const callId = ++this.#callId;
     this.#context ??= new AudioContext({ latencyHint: "interactive" });
     this.#volumeNode ??= output(this.#context);
     this.#volumeNode.gain.value = this.#volume;
     if (this.#context.state !== "running") await this.#context.resume();
-    if (turn !== this.#turn) return;
+    if (callId !== this.#callId) return;
     this.#bus = this.#context.createGain();
     this.#bus.connect(this.#volumeNode);
     const start = Math.min(Math.max(0, from), Math.max(0, score.seconds - 0.01));
@@ -157,19 +161,21 @@ export class Player extends EventTarget {
     this.#nPasses = 0;
     this.#zero = this.#context.currentTime + LEAD - start;
     this.#next = 0;
-    // What began before `start` and still sounds is heard for the rest of it.
+    // Notes that started before `start` and still sound are played for the rest of their duration.
     while (this.#next < score.notes.length && score.notes[this.#next][0] < start) {
       const note = score.notes[this.#next++];
-      if (!note[6] && note[1] > start + 0.02) this.#hand(note, this.#zero + start, start - note[0]);
+      if (!note[6] && note[1] > start + 0.02) {
+        this.#schedule(note, this.#zero + start, start - note[0]);
+      }
     }
-    this.#look();
-    this.#timer = setInterval(() => this.#look(), INTERVAL);
+    this.#scheduleDue();
+    this.#timer = setInterval(() => this.#scheduleDue(), INTERVAL);
     this.dispatchEvent(new Event("start"));
   }
 
-  /** Stops what plays. */
+  /** Stops playback. */
   stop() {
-    this.#turn++;
+    this.#callId++;
     this.#end("stopped");
   }
 
@@ -193,7 +199,7 @@ export class Player extends EventTarget {
    * @param {number} when
    * @param {number} [skip]
    */
-  #hand(note, when, skip) {
+  #schedule(note, when, skip) {
     if (!this.#context || !this.#bus) return;
     for (const source of playNote(this.#context, this.#bus, note, when, skip)) {
       this.#sources.add(source);
@@ -201,8 +207,8 @@ export class Player extends EventTarget {
     }
   }
 
-  /** Hands over what is due. */
-  #look() {
+  /** Schedules all notes that are due. */
+  #scheduleDue() {
     const score = this.#score;
     if (!score || !this.#context) return;
     const ahead = document.hidden ? AHEAD_HIDDEN : AHEAD;
@@ -212,7 +218,7 @@ export class Player extends EventTarget {
       if (note) {
         const when = this.#zero + note[0];
         if (when > horizon) return;
-        this.#hand(note, Math.max(when, this.#context.currentTime));
+        this.#schedule(note, Math.max(when, this.#context.currentTime));
         this.#next++;
       } else if (this.#isLooping && score.seconds > 0.1) {
         if (this.#zero + score.seconds > horizon) return;

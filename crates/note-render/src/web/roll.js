@@ -1,35 +1,40 @@
 // @ts-check
-// Piano rolls on a canvas, with a playhead; colours come from the page's style, so light and dark are its business.
+// Piano rolls on a canvas, with a playhead. Colors come from the style of the page, which also
+// handles light and dark themes.
 
 /** @typedef {import("./player.js").Score} Score */
 
-/** Colours of instruments where the style has none (`--roll-parts`, with spaces between them). */
+/**
+ * Default colors of instruments; the property `--roll-parts` overrides them, separated by spaces.
+ */
 const PARTS = "#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #8a6d00 #808080";
 
-/** Semitones shown above and below the notes, and the least shown in all. */
-const AIR = 2;
-const LEAST_SEMITONES = 18;
-/** Lines of beats nearer to each other than this, in pixels, would be a grey area. */
-const BEAT_ROOM = 5;
+/** Margin above and below the notes, and minimum height of the roll, in semitones. */
+const MARGIN = 2;
+const MIN_SEMITONES = 18;
+/** Beat lines closer than this, in pixels, would merge into gray, so they are left out. */
+const MIN_BEAT_WIDTH = 5;
 
 /**
- * A colour of the style: the custom property of an element, such as `--roll-bar`.
+ * A color from the style: a custom property of an element, for example `--roll-bar`.
  * @param {Element} element
  * @param {string} name
- * @param {string} otherwise
+ * @param {string} fallback
  */
-function styleColor(element, name, otherwise) {
-  return getComputedStyle(element).getPropertyValue(name).trim() || otherwise;
+function styleColor(element, name, fallback) {
+  return getComputedStyle(element).getPropertyValue(name).trim() || fallback;
 }
 
-/** A score drawn on a canvas, as wide and high as the style makes the canvas. */
+/** A score drawn on a canvas, whose size is set by the style. */
 export class Roll {
   /** @type {HTMLCanvasElement} */
   #canvas;
   /** @type {Score} */
   #score;
-  /** The picture without the playhead.
-   * @type {HTMLCanvasElement | null} */
+  /**
+   * The picture without the playhead.
+   * @type {HTMLCanvasElement | null}
+   */
   #still = null;
   #lowest = 60;
   #highest = 60;
@@ -52,7 +57,7 @@ export class Roll {
     return this.#score;
   }
 
-  /** Another score in the same place; draw it with `refresh`. */
+  /** Replaces the score; call `refresh` to draw it. */
   set score(score) {
     this.#score = score;
     let lowest = Infinity;
@@ -64,20 +69,22 @@ export class Roll {
       instruments.add(instrument);
     }
     if (lowest > highest) lowest = highest = 60;
-    const missing = Math.max(0, LEAST_SEMITONES - (highest - lowest + 1 + 2 * AIR));
-    this.#lowest = lowest - AIR - Math.floor(missing / 2);
-    this.#highest = highest + AIR + Math.ceil(missing / 2);
-    this.#parts = new Map([...instruments].sort((a, b) => a - b).map((instrument, i) => [instrument, i]));
+    const missing = Math.max(0, MIN_SEMITONES - (highest - lowest + 1 + 2 * MARGIN));
+    this.#lowest = lowest - MARGIN - Math.floor(missing / 2);
+    this.#highest = highest + MARGIN + Math.ceil(missing / 2);
+    this.#parts = new Map(
+      [...instruments].sort((a, b) => a - b).map((instrument, i) => [instrument, i]),
+    );
     this.#still = null;
   }
 
-  /** Seconds from the left edge to the right one. */
+  /** Seconds between the left and the right edge. */
   get seconds() {
     return Math.max(this.#score.seconds, this.#score.notes.length ? 0.1 : 2);
   }
 
   /**
-   * The second of the score at a place of the window.
+   * The time in the score at a horizontal window coordinate.
    * @param {number} clientX
    */
   timeAt(clientX) {
@@ -85,14 +92,14 @@ export class Roll {
     return Math.min(1, Math.max(0, (clientX - box.left) / Math.max(1, box.width))) * this.seconds;
   }
 
-  /** Draws anew: after a change of size, of colours or of the score. */
+  /** Redraws after a change of the size, the colors or the score. */
   refresh() {
     this.#still = null;
     this.draw(this.#position);
   }
 
   /**
-   * Draws, with a playhead at a second of the score, or without one.
+   * Draws, with a playhead at a position in seconds, or without a playhead.
    * @param {number | null} position
    */
   draw(position) {
@@ -130,11 +137,14 @@ export class Roll {
     const semitone = height / (this.#highest - this.#lowest + 1);
     const x = (/** @type {number} */ time) => (time / this.seconds) * width;
     const y = (/** @type {number} */ pitch) => (this.#highest - pitch) * semitone;
-    const color = (/** @type {string} */ name, /** @type {string} */ otherwise) =>
-      styleColor(this.#canvas, name, otherwise);
+    const color = (/** @type {string} */ name, /** @type {string} */ fallback) =>
+      styleColor(this.#canvas, name, fallback);
     context.fillStyle = color("--roll-background", "#fff");
     context.fillRect(0, 0, width, height);
-    const [blackKey, octave] = [color("--roll-black-key", "#f4f4f2"), color("--roll-octave", "#cdcdc8")];
+    const [blackKey, octave] = [
+      color("--roll-black-key", "#f4f4f2"),
+      color("--roll-octave", "#cdcdc8"),
+    ];
     for (let pitch = this.#lowest; pitch <= this.#highest; pitch++) {
       const tone = ((pitch % 12) + 12) % 12;
       if ([1, 3, 6, 8, 10].includes(tone)) {
@@ -147,7 +157,7 @@ export class Roll {
     }
     const beats = this.#score.beats ?? [];
     const [beatColor, barColor] = [color("--roll-beat", "#e4e4e0"), color("--roll-bar", "#aaaaa4")];
-    const drawsBeats = (width / Math.max(1, beats.length)) >= BEAT_ROOM * ratio;
+    const drawsBeats = (width / Math.max(1, beats.length)) >= MIN_BEAT_WIDTH * ratio;
     for (const [time, isBar] of beats.slice(1)) {
       if (!isBar && !drawsBeats) continue;
       context.fillStyle = isBar ? barColor : beatColor;

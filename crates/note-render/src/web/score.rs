@@ -1,31 +1,31 @@
-//! Notes in the form that the modules take.
+//! Notes in the format that the modules take.
 
 use note_seq::{NoteSequence, SUSTAIN_PEDAL, Seconds};
 use serde::Serialize;
 
-/// A beat of the grid that notes are drawn on.
+/// A beat of the grid behind the notes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GridBeat {
     /// Seconds.
     pub time: Seconds,
     /// The bar, from 0.
     pub bar: u32,
-    /// Whether it is the bar's first.
+    /// Whether it is the first beat of its bar.
     pub is_bar: bool,
 }
 
-/// Beats, and where the last bar ends.
+/// Beats, and the end of the last bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    /// Beats up to the end of the music.
+    /// Beats until the end of the music.
     pub beats: Vec<GridBeat>,
-    /// End of the last bar in seconds: from there a loop goes back to the start in time.
+    /// End of the last bar in seconds; a loop returns to the start from here, keeping time.
     pub end: Seconds,
 }
 
 impl Grid {
-    /// The grid of a sequence, by its tempos and metres.
-    pub fn of(sequence: &NoteSequence) -> Self {
+    /// Computes the grid of a sequence from its tempos and time signatures.
+    pub fn new(sequence: &NoteSequence) -> Self {
         let beats: Vec<GridBeat> = sequence
             .beats()
             .into_iter()
@@ -39,25 +39,27 @@ impl Grid {
     }
 }
 
-/// A sequence as `player.js` and `roll.js` take it; times are rounded to a tenth of a millisecond.
+/// A sequence in the format of `player.js` and `roll.js`; times are rounded to a tenth of a
+/// millisecond.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
     /// End of the last bar in seconds.
     pub seconds: Seconds,
-    /// Start, end, pitch, velocity, program, instrument, and 1 for a drum.
+    /// Start, end, pitch, velocity, program, instrument, and 1 for drums.
     pub notes: Vec<(Seconds, Seconds, u8, u8, u8, u32, u8)>,
-    /// Time of each beat, and 1 where a bar begins.
+    /// Time of each beat, and 1 if it begins a bar.
     pub beats: Vec<(Seconds, u8)>,
 }
 
 impl From<&NoteSequence> for Score {
-    /// Notes last as long as the sustain pedal holds them: the modules know no pedals.
+    /// Notes are extended as long as the sustain pedal holds them, since the modules don't know
+    /// pedals.
     fn from(sequence: &NoteSequence) -> Self {
         let mut sequence = sequence.clone();
         if sequence.control_changes.iter().any(|c| c.control_number == SUSTAIN_PEDAL) {
             sequence.apply_sustain();
         }
-        let grid = Grid::of(&sequence);
+        let grid = Grid::new(&sequence);
         let round = |seconds: Seconds| (seconds * 1e4).round() / 1e4;
         let mut notes: Vec<_> = sequence
             .notes
@@ -74,7 +76,7 @@ impl From<&NoteSequence> for Score {
                 )
             })
             .collect();
-        // The player goes through them once.
+        // The player expects sorted notes.
         notes.sort_by(|a, b| a.0.total_cmp(&b.0));
         let beats = grid.beats.iter().map(|b| (round(b.time), u8::from(b.is_bar))).collect();
         Self { seconds: round(grid.end), notes, beats }
@@ -91,18 +93,19 @@ mod tests {
     fn the_grid_ends_with_the_bar_that_the_music_ends_in() {
         let mut sequence = NoteSequence::default();
         sequence.push(Note { end_time: 2.25, ..Note::default() });
-        // 4/4 at 120: bars of two seconds; in 3/4, of one and a half.
-        assert_eq!(Grid::of(&sequence).end, 4.0);
+        // At 120 quarter notes per minute, a bar of 4/4 lasts two seconds, a bar of 3/4 one and a
+        // half.
+        assert_eq!(Grid::new(&sequence).end, 4.0);
         let three = TimeSignature { time: 0.0, numerator: 3, denominator: 4 };
         sequence.time_signatures.push(three);
-        assert_eq!(Grid::of(&sequence).end, 3.0);
+        assert_eq!(Grid::new(&sequence).end, 3.0);
         let bars: Vec<f64> =
-            Grid::of(&sequence).beats.iter().filter(|b| b.is_bar).map(|b| b.time).collect();
+            Grid::new(&sequence).beats.iter().filter(|b| b.is_bar).map(|b| b.time).collect();
         assert_eq!(bars, [0.0, 1.5]);
-        // A bar that is just full is not followed by an empty one.
+        // A full bar is not followed by an empty one.
         sequence.total_time = 1.5;
         sequence.notes.clear();
-        assert_eq!(Grid::of(&sequence).end, 1.5);
-        assert_eq!(Grid::of(&NoteSequence::default()).end, 0.0);
+        assert_eq!(Grid::new(&sequence).end, 1.5);
+        assert_eq!(Grid::new(&NoteSequence::default()).end, 0.0);
     }
 }

@@ -1,5 +1,6 @@
 // @ts-check
-// A page of pieces: each has a piano roll and a button; a bar at the bottom tells and steers what plays.
+// A page of pieces, each with a piano roll and a button; a transport bar at the bottom shows and
+// controls playback.
 
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
@@ -7,21 +8,21 @@ import { Roll } from "./roll.js";
 /** @typedef {import("./player.js").Score & { title: string, label: string }} Take */
 
 /**
- * An element that the page has.
+ * Returns an element that must exist on the page.
  * @template {Element} T
  * @param {string} selector
  * @param {new (...args: any[]) => T} type
  * @param {ParentNode} [within]
  * @returns {T}
  */
-function the(selector, type, within = document) {
+function requireElement(selector, type, within = document) {
   const element = within.querySelector(selector);
   if (!(element instanceof type)) throw new Error(`the page has no ${selector}`);
   return element;
 }
 
 /**
- * Seconds as minutes and seconds.
+ * Formats seconds as minutes and seconds.
  * @param {number} seconds
  */
 function clockText(seconds) {
@@ -30,7 +31,7 @@ function clockText(seconds) {
 }
 
 /**
- * What a take is called.
+ * The full name of a take.
  * @param {Take} take
  */
 function nameOf(take) {
@@ -46,9 +47,9 @@ class Card {
   constructor(figure, take) {
     this.figure = figure;
     this.take = take;
-    this.button = the("button.play", HTMLButtonElement, figure);
-    this.word = the(".word", HTMLElement, this.button);
-    this.canvas = the("canvas", HTMLCanvasElement, figure);
+    this.button = requireElement("button.play", HTMLButtonElement, figure);
+    this.word = requireElement(".word", HTMLElement, this.button);
+    this.canvas = requireElement("canvas", HTMLCanvasElement, figure);
     this.roll = new Roll(this.canvas, take);
     this.isSeen = false;
   }
@@ -68,12 +69,12 @@ class Page {
   #player = new Player();
   /** @type {Card[]} */
   #cards = [];
-  /** What plays, or played last. */
+  /** Index of the current or last played card. */
   #current = -1;
-  #toggle = the("#toggle", HTMLButtonElement);
-  #loop = the("#loop", HTMLButtonElement);
-  #now = the("#now", HTMLElement);
-  #clock = the("#clock", HTMLElement);
+  #toggle = requireElement("#toggle", HTMLButtonElement);
+  #loop = requireElement("#loop", HTMLButtonElement);
+  #now = requireElement("#now", HTMLElement);
+  #clock = requireElement("#clock", HTMLElement);
 
   /** @param {Take[]} takes */
   constructor(takes) {
@@ -82,21 +83,23 @@ class Page {
       const take = takes[Number(figure.dataset.take)];
       if (take) this.#cards.push(new Card(figure, take));
     }
-    this.#cards.forEach((card, index) => this.#bring(card, index));
-    this.#watch();
+    this.#cards.forEach((card, index) => this.#bind(card, index));
+    this.#observe();
     this.#player.addEventListener("stop", (event) => {
       this.#mark(false);
-      if (event instanceof CustomEvent && event.detail === "ended") this.#now.textContent = "Nothing plays";
+      if (event instanceof CustomEvent && event.detail === "ended") {
+        this.#now.textContent = "Nothing is playing";
+      }
     });
     this.#toggle.addEventListener("click", () => this.#startOrStop());
-    this.#loop.addEventListener("click", () => this.#turnLoop());
-    the("#previous", HTMLButtonElement).addEventListener("click", () => this.#step(-1));
-    the("#next", HTMLButtonElement).addEventListener("click", () => this.#step(1));
-    const volume = the("#volume", HTMLInputElement);
+    this.#loop.addEventListener("click", () => this.#toggleLoop());
+    requireElement("#previous", HTMLButtonElement).addEventListener("click", () => this.#step(-1));
+    requireElement("#next", HTMLButtonElement).addEventListener("click", () => this.#step(1));
+    const volume = requireElement("#volume", HTMLInputElement);
     this.#player.volume = Number(volume.value);
     volume.addEventListener("input", () => (this.#player.volume = Number(volume.value)));
-    document.addEventListener("keydown", (event) => this.#key(event));
-    // For tests, and for the curious.
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    // For tests and debugging.
     Object.assign(document, { player: this.#player });
   }
 
@@ -104,16 +107,19 @@ class Page {
    * @param {Card} card
    * @param {number} index
    */
-  #bring(card, index) {
+  #bind(card, index) {
     card.button.addEventListener("click", () => {
       if (this.#player.score === card.take) this.#player.stop();
       else this.#play(index);
     });
-    card.canvas.addEventListener("click", (event) => this.#play(index, card.roll.timeAt(event.clientX)));
+    card.canvas.addEventListener(
+      "click",
+      (event) => this.#play(index, card.roll.timeAt(event.clientX)),
+    );
   }
 
-  /** Draws rolls when they come into sight, and again when their size or colours change. */
-  #watch() {
+  /** Draws piano rolls when they become visible, and again when their size or colors change. */
+  #observe() {
     const cardOf = new Map(this.#cards.map((card) => [/** @type {Element} */ (card.canvas), card]));
     const inSight = new IntersectionObserver(
       (entries) => {
@@ -162,7 +168,7 @@ class Page {
     else this.#play(Math.max(0, this.#current));
   }
 
-  #turnLoop() {
+  #toggleLoop() {
     this.#player.loop = !this.#player.loop;
     this.#loop.setAttribute("aria-pressed", String(this.#player.loop));
   }
@@ -180,7 +186,7 @@ class Page {
       if (plays || card.figure.classList.contains("playing")) card.mark(plays);
     });
     this.#toggle.setAttribute("aria-label", isPlaying ? "Stop" : "Play");
-    the("span", HTMLElement, this.#toggle).textContent = isPlaying ? "■" : "▶";
+    requireElement("span", HTMLElement, this.#toggle).textContent = isPlaying ? "■" : "▶";
     if (!isPlaying) this.#clock.textContent = "";
   }
 
@@ -195,10 +201,10 @@ class Page {
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
+  #onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
-    // Keys that the element under the focus has a use for are its own.
+    // Elements that use a key themselves take precedence.
     const isControl = target instanceof Element && target.closest("button, a, input") !== null;
     if (target instanceof HTMLInputElement) return;
     switch (event.key) {
@@ -215,7 +221,7 @@ class Page {
         this.#step(-1);
         break;
       case "l":
-        this.#turnLoop();
+        this.#toggleLoop();
         break;
       case "Escape":
         this.#player.stop();
@@ -228,5 +234,5 @@ class Page {
 }
 
 /** @type {{ format: string, version: number, takes: Take[] }} */
-const sheetData = JSON.parse(the("#data", HTMLScriptElement).textContent ?? "");
+const sheetData = JSON.parse(requireElement("#data", HTMLScriptElement).textContent ?? "");
 new Page(sheetData.takes);

@@ -1,22 +1,24 @@
 // @ts-check
-// The melodic programs of General MIDI, synthesised: a few overtones, an envelope, a filter that closes.
+// The melodic programs of General MIDI, synthesized from a few overtones, an envelope and a closing
+// filter.
 
 /**
  * @typedef {object} Voice
- * @property {number[]} partials loudness of the fundamental and its overtones
- * @property {number} attack seconds until it is at its loudest
- * @property {number} decay seconds until it has fallen most of the way to `sustain`
- * @property {number} sustain what remains while the key is held, 0 to 1
- * @property {number} release seconds until it has died away after the key
- * @property {number} bright overtones that the filter lets pass at first
- * @property {number} [dark] overtones that it lets pass in the end; as `bright` where it stays open
- * @property {number} [chorus] cents between two oscillators; one oscillator without
- * @property {number} [vibrato] cents
- * @property {number} level loudness beside other voices
+ * @property {number[]} partials amplitudes of the fundamental and its overtones
+ * @property {number} attack seconds until the peak
+ * @property {number} decay seconds for most of the way from the peak to `sustain`
+ * @property {number} sustain level while the key is held, 0 to 1
+ * @property {number} release seconds of decay after the key is released
+ * @property {number} bright initial cutoff of the filter, as a multiple of the fundamental
+ * @property {number} [dark] final cutoff; by default the filter stays open
+ * @property {number} [chorus] detuning between two oscillators in cents; without it, there is one
+ *   oscillator
+ * @property {number} [vibrato] depth in cents
+ * @property {number} level loudness relative to other voices
  */
 
 /**
- * Overtones that fall by a power of their number.
+ * Overtone amplitudes that fall as a power of the overtone number.
  * @param {number} n
  * @param {number} power
  * @param {boolean} [oddOnly]
@@ -31,37 +33,85 @@ function falling(n, power, oddOnly = false) {
  */
 const FAMILIES = [
   // Piano
-  { partials: falling(12, 1.3), attack: 0.003, decay: 1.1, sustain: 0.0, release: 0.25, bright: 9, dark: 2, chorus: 3, level: 0.55 },
+  {
+    partials: falling(12, 1.3), attack: 0.003, decay: 1.1, sustain: 0.0, release: 0.25, bright: 9,
+    dark: 2, chorus: 3, level: 0.55,
+  },
   // Chromatic percussion
-  { partials: [1, 0, 0, 0.35, 0, 0, 0, 0, 0, 0.12], attack: 0.002, decay: 0.9, sustain: 0, release: 0.5, bright: 12, level: 0.7 },
+  {
+    partials: [1, 0, 0, 0.35, 0, 0, 0, 0, 0, 0.12], attack: 0.002, decay: 0.9, sustain: 0,
+    release: 0.5, bright: 12, level: 0.7,
+  },
   // Organ
-  { partials: [1, 0.7, 0.5, 0.45, 0, 0.2, 0, 0.25], attack: 0.012, decay: 0.1, sustain: 0.9, release: 0.06, bright: 12, level: 0.4 },
+  {
+    partials: [1, 0.7, 0.5, 0.45, 0, 0.2, 0, 0.25], attack: 0.012, decay: 0.1, sustain: 0.9,
+    release: 0.06, bright: 12, level: 0.4,
+  },
   // Guitar
-  { partials: falling(14, 1.05), attack: 0.002, decay: 0.7, sustain: 0, release: 0.15, bright: 8, dark: 1.5, level: 0.75 },
+  {
+    partials: falling(14, 1.05), attack: 0.002, decay: 0.7, sustain: 0, release: 0.15, bright: 8,
+    dark: 1.5, level: 0.75,
+  },
   // Bass
-  { partials: falling(10, 1.2), attack: 0.004, decay: 1.0, sustain: 0.15, release: 0.1, bright: 7, dark: 2, level: 1.0 },
+  {
+    partials: falling(10, 1.2), attack: 0.004, decay: 1.0, sustain: 0.15, release: 0.1, bright: 7,
+    dark: 2, level: 1.0,
+  },
   // Strings
-  { partials: falling(16, 1.1), attack: 0.06, decay: 0.2, sustain: 0.85, release: 0.2, bright: 6, vibrato: 7, level: 0.5 },
+  {
+    partials: falling(16, 1.1), attack: 0.06, decay: 0.2, sustain: 0.85, release: 0.2, bright: 6,
+    vibrato: 7, level: 0.5,
+  },
   // Ensemble
-  { partials: falling(16, 1.15), attack: 0.09, decay: 0.3, sustain: 0.85, release: 0.35, bright: 5, chorus: 14, level: 0.45 },
+  {
+    partials: falling(16, 1.15), attack: 0.09, decay: 0.3, sustain: 0.85, release: 0.35, bright: 5,
+    chorus: 14, level: 0.45,
+  },
   // Brass
-  { partials: falling(16, 0.9), attack: 0.035, decay: 0.15, sustain: 0.8, release: 0.1, bright: 6, dark: 4, level: 0.5 },
+  {
+    partials: falling(16, 0.9), attack: 0.035, decay: 0.15, sustain: 0.8, release: 0.1, bright: 6,
+    dark: 4, level: 0.5,
+  },
   // Reed
-  { partials: falling(15, 0.95, true), attack: 0.03, decay: 0.1, sustain: 0.85, release: 0.08, bright: 7, vibrato: 5, level: 0.5 },
+  {
+    partials: falling(15, 0.95, true), attack: 0.03, decay: 0.1, sustain: 0.85, release: 0.08,
+    bright: 7, vibrato: 5, level: 0.5,
+  },
   // Pipe
-  { partials: [1, 0.22, 0.1, 0.03], attack: 0.04, decay: 0.1, sustain: 0.9, release: 0.1, bright: 6, vibrato: 6, level: 0.65 },
+  {
+    partials: [1, 0.22, 0.1, 0.03], attack: 0.04, decay: 0.1, sustain: 0.9, release: 0.1, bright: 6,
+    vibrato: 6, level: 0.65,
+  },
   // Lead
-  { partials: falling(20, 1.0), attack: 0.005, decay: 0.2, sustain: 0.75, release: 0.08, bright: 9, chorus: 8, level: 0.4 },
+  {
+    partials: falling(20, 1.0), attack: 0.005, decay: 0.2, sustain: 0.75, release: 0.08, bright: 9,
+    chorus: 8, level: 0.4,
+  },
   // Pad
-  { partials: falling(16, 1.3), attack: 0.2, decay: 0.5, sustain: 0.8, release: 0.7, bright: 3.5, chorus: 16, level: 0.5 },
+  {
+    partials: falling(16, 1.3), attack: 0.2, decay: 0.5, sustain: 0.8, release: 0.7, bright: 3.5,
+    chorus: 16, level: 0.5,
+  },
   // Effects
-  { partials: [1, 0, 0.4, 0, 0.3, 0, 0.2], attack: 0.08, decay: 1.2, sustain: 0.4, release: 0.8, bright: 6, chorus: 20, level: 0.45 },
+  {
+    partials: [1, 0, 0.4, 0, 0.3, 0, 0.2], attack: 0.08, decay: 1.2, sustain: 0.4, release: 0.8,
+    bright: 6, chorus: 20, level: 0.45,
+  },
   // Ethnic
-  { partials: falling(18, 0.85), attack: 0.002, decay: 0.6, sustain: 0, release: 0.2, bright: 10, dark: 2, level: 0.6 },
+  {
+    partials: falling(18, 0.85), attack: 0.002, decay: 0.6, sustain: 0, release: 0.2, bright: 10,
+    dark: 2, level: 0.6,
+  },
   // Percussive
-  { partials: [1, 0, 0.3, 0, 0, 0.2], attack: 0.002, decay: 0.3, sustain: 0, release: 0.2, bright: 10, level: 0.75 },
+  {
+    partials: [1, 0, 0.3, 0, 0, 0.2], attack: 0.002, decay: 0.3, sustain: 0, release: 0.2,
+    bright: 10, level: 0.75,
+  },
   // Sounds
-  { partials: falling(8, 1), attack: 0.05, decay: 0.6, sustain: 0.3, release: 0.3, bright: 5, chorus: 30, level: 0.4 },
+  {
+    partials: falling(8, 1), attack: 0.05, decay: 0.6, sustain: 0.3, release: 0.3, bright: 5,
+    chorus: 30, level: 0.4,
+  },
 ];
 
 /** @type {WeakMap<BaseAudioContext, Map<Voice, PeriodicWave>>} */
@@ -87,7 +137,7 @@ function waveOf(context, voice) {
 }
 
 /**
- * Frequency of a key in hertz; key 69 is 440.
+ * Frequency of a key in hertz; key 69 is 440 Hz.
  * @param {number} key
  */
 export function frequencyOf(key) {
@@ -95,15 +145,15 @@ export function frequencyOf(key) {
 }
 
 /**
- * Sounds a key of a melodic program.
+ * Plays a key with a melodic program.
  * @param {BaseAudioContext} context
  * @param {AudioNode} out
  * @param {number} program 0 to 127
  * @param {number} key 0 to 127
  * @param {number} velocity 0 to 127
- * @param {number} when in the context's seconds
- * @param {number} duration seconds until the key is let go
- * @returns {AudioScheduledSourceNode[]} what sounds, each with its end scheduled
+ * @param {number} when time of the audio context, in seconds
+ * @param {number} duration seconds until the key is released
+ * @returns {AudioScheduledSourceNode[]} the sources, each scheduled to end
  */
 export function sound(context, out, program, key, velocity, when, duration) {
   const voice = FAMILIES[Math.floor(program / 8)] ?? FAMILIES[0];
@@ -112,7 +162,7 @@ export function sound(context, out, program, key, velocity, when, duration) {
   const frequency = frequencyOf(key);
   const end = when + Math.max(duration, voice.attack);
   const stop = end + voice.release;
-  // Low strings sound longer than high ones.
+  // Low notes decay more slowly than high ones.
   const decay = voice.decay * Math.min(2, Math.max(0.4, 2 ** ((60 - key) / 24)));
 
   const envelope = context.createGain();
@@ -126,7 +176,11 @@ export function sound(context, out, program, key, velocity, when, duration) {
   const harder = 0.6 + 0.6 * (velocity / 127);
   filter.frequency.setValueAtTime(Math.min(highest, frequency * voice.bright * harder), when);
   if (voice.dark) {
-    filter.frequency.setTargetAtTime(Math.min(highest, frequency * voice.dark), when + voice.attack, decay / 3);
+    filter.frequency.setTargetAtTime(
+      Math.min(highest, frequency * voice.dark),
+      when + voice.attack,
+      decay / 3,
+    );
   }
   filter.connect(envelope).connect(out);
 

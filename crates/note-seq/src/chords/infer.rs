@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::viterbi::Transitions;
 use super::{Chord, ChordAt, ChordKind, ChordProgression};
 use crate::quantize::QuantizeError;
 use crate::quantized::Grid;
@@ -9,8 +10,8 @@ use crate::sequence::NoteSequence;
 use crate::units::{Seconds, Step, StepsPerQuarter};
 
 /// No chord, and twelve roots with eight kinds each.
-const N_CHORDS: usize = 1 + 12 * ChordKind::ALL.len();
-const N_STATES: usize = 12 * N_CHORDS;
+pub(super) const N_CHORDS: usize = 1 + 12 * ChordKind::ALL.len();
+pub(super) const N_STATES: usize = 12 * N_CHORDS;
 
 /// Semitones of a major key.
 const KEY_PITCHES: [u8; 7] = [0, 2, 4, 5, 7, 9, 11];
@@ -55,7 +56,7 @@ pub enum ChordError {
     },
 }
 
-/// Infers chords. Making it computes a table of 1164 × 1164 transitions (11 MB), so make it once.
+/// Infers chords.
 ///
 /// The states are 12 major keys × (no chord + 12 roots × 8 kinds). A frame's observation is the unit vector of how
 /// long each pitch class sounds in it (drums and unpitched programs left out); its log-likelihood under a chord is
@@ -83,8 +84,7 @@ pub struct ChordInference {
     concentration: f64,
     /// Log probability of a chord in a key, `[12, N_CHORDS]`.
     chord_in_key: Vec<f64>,
-    /// Log probability of one state after another, `[N_STATES, N_STATES]`.
-    transitions: Vec<f64>,
+    transitions: Transitions,
 }
 
 impl Default for ChordInference {
@@ -94,31 +94,17 @@ impl Default for ChordInference {
 }
 
 impl ChordInference {
-    /// The most chords that are inferred at once.
+    /// The most chords that [`Self::infer`] infers at once, as in Python.
     pub const MAX_CHORDS: usize = 1000;
+    /// The most chords of one stretch that windows lie in: over an hour of 4/4 at 120 quarter notes
+    /// a minute. What is held of them while they are inferred is 38 MB then.
+    pub(crate) const MAX_CHORDS_OF_WINDOWS: usize = 4096;
 
     /// With the probabilities that the key and that the chord changes from one frame to the next, that a pitch of a
     /// chord lies outside the key, and the concentration of pitches around the chord's.
     pub fn new(key_change: f64, chord_change: f64, out_of_key: f64, concentration: f64) -> Self {
         let in_key = chord_in_key(out_of_key);
-        let mut transitions = vec![0.0_f64; N_STATES * N_STATES];
-        for (from, row) in transitions.chunks_exact_mut(N_STATES).enumerate() {
-            let (key_1, chord_1) = (from / N_CHORDS, from % N_CHORDS);
-            for (to, cell) in row.iter_mut().enumerate() {
-                let (key_2, chord_2) = (to / N_CHORDS, to % N_CHORDS);
-                let p = |chord: usize| in_key[key_2 * N_CHORDS + chord];
-                let probability = if key_1 != key_2 {
-                    key_change / 11.0 * p(chord_2)
-                } else if chord_1 != chord_2 {
-                    // The old chord's share is dealt out: it is known to have changed.
-                    (1.0 - key_change)
-                        * (chord_change * (p(chord_2) + p(chord_1) / (N_CHORDS - 1) as f64))
-                } else {
-                    (1.0 - key_change) * (1.0 - chord_change)
-                };
-                *cell = probability.ln();
-            }
-        }
+        let transitions = Transitions::new(key_change, chord_change, &in_key);
         Self { concentration, chord_in_key: in_key.iter().map(|p| p.ln()).collect(), transitions }
     }
 
@@ -128,6 +114,17 @@ impl ChordInference {
     /// [`ChordError`]. The sequence must have one tempo and one metre.
     pub fn infer(
         &self,
+        sequence: &NoteSequence,
+        steps_per_quarter: StepsPerQuarter,
+        chords_per_bar: Option<u32>,
+    ) -> Result<ChordProgression, ChordError> {
+        self.infer_up_to(Self::MAX_CHORDS, sequence, steps_per_quarter, chords_per_bar)
+    }
+
+    /// As [`Self::infer`], but of music that may have so many chords.
+    pub(crate) fn infer_up_to(
+        &self,
+        max_chords: usize,
         sequence: &NoteSequence,
         steps_per_quarter: StepsPerQuarter,
         chords_per_bar: Option<u32>,
@@ -154,12 +151,16 @@ impl ChordInference {
         if n_chords.is_nan() || n_chords < 1.0 {
             return Err(ChordError::Empty);
         }
-        if n_chords > Self::MAX_CHORDS as f64 {
+        if n_chords > max_chords as f64 {
             return Err(ChordError::TooLong { n_chords });
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "1 to `max_chords`"
+        )]
         let n_frames = n_chords as usize;
-        let states = self.viterbi(&pitch_vectors(sequence, seconds_per_chord, n_frames));
+        let states = self.states(&pitch_vectors(sequence, seconds_per_chord, n_frames));
         #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 2^48 steps")]
         let steps = steps as Step;
         let mut chords: Vec<ChordAt> = Vec::new();
@@ -181,52 +182,25 @@ impl ChordInference {
     }
 
     /// The likeliest state of every frame; of equals the first.
-    fn viterbi(&self, frames: &[[f64; 12]]) -> Vec<usize> {
-        let vectors = chord_vectors();
+    fn states(&self, frames: &[[f64; 12]]) -> Vec<usize> {
+        let chords: Vec<(f64, Vec<u8>)> =
+            (0..N_CHORDS - 1).map(|i| unit_vector(chord_of(i))).collect();
         let likelihoods = |frame: &[f64; 12]| -> Vec<f64> {
-            let dot = |chord: &[f64; 12]| chord.iter().zip(frame).map(|(a, b)| a * b).sum::<f64>();
-            vectors.iter().map(|chord| self.concentration * dot(chord)).collect()
+            // No chord has no pitch.
+            let mut all = Vec::with_capacity(N_CHORDS);
+            all.push(self.concentration * 0.0);
+            all.extend(chords.iter().map(|(length, pitches)| {
+                let dot = pitches.iter().map(|p| length * frame[usize::from(*p)]).sum::<f64>();
+                self.concentration * dot
+            }));
+            all
         };
         let Some((first, rest)) = frames.split_first() else { return Vec::new() };
         let observed = likelihoods(first);
-        let mut scores: Vec<f64> = (0..N_STATES)
+        let scores = (0..N_STATES)
             .map(|state| -(12.0_f64.ln()) + self.chord_in_key[state] + observed[state % N_CHORDS])
             .collect();
-        let mut parents: Vec<Vec<u16>> = Vec::with_capacity(rest.len());
-        for frame in rest {
-            let mut best = vec![f64::NEG_INFINITY; N_STATES];
-            let mut parent = vec![0_u16; N_STATES];
-            for ((from, score), row) in
-                (0..).zip(&scores).zip(self.transitions.chunks_exact(N_STATES))
-            {
-                for ((best, parent), transition) in best.iter_mut().zip(&mut parent).zip(row) {
-                    let candidate = score + transition;
-                    if candidate > *best {
-                        *best = candidate;
-                        *parent = from;
-                    }
-                }
-            }
-            let observed = likelihoods(frame);
-            for (state, score) in best.iter_mut().enumerate() {
-                *score += observed[state % N_CHORDS];
-            }
-            scores = best;
-            parents.push(parent);
-        }
-        let mut state = 0;
-        for (candidate, score) in scores.iter().enumerate() {
-            if *score > scores[state] {
-                state = candidate;
-            }
-        }
-        let mut path = vec![state];
-        for parent in parents.iter().rev() {
-            state = usize::from(parent[state]);
-            path.push(state);
-        }
-        path.reverse();
-        path
+        self.transitions.path(scores, rest.iter().map(likelihoods))
     }
 }
 
@@ -238,7 +212,7 @@ fn chord_of(index: usize) -> Chord {
 
 /// Probability of every chord in every key: `Π` over its pitches of `1 − out_of_key` in the key and `out_of_key`
 /// outside, made to sum to 1.
-fn chord_in_key(out_of_key: f64) -> Vec<f64> {
+pub(super) fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     let mut table = Vec::with_capacity(N_STATES);
     for key in 0..12 {
         let is_in_key = |pitch: u8| KEY_PITCHES.contains(&((pitch + 12 - key) % 12));
@@ -257,17 +231,12 @@ fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     table
 }
 
-/// Unit vectors over pitch classes; zero for no chord.
-fn chord_vectors() -> Vec<[f64; 12]> {
-    let vector = |chord: Chord| {
-        let length = (chord.kind().intervals().len() as f64).sqrt();
-        let mut vector = [0.0; 12];
-        for pitch in chord.pitch_classes() {
-            vector[usize::from(pitch)] = 1.0 / length;
-        }
-        vector
-    };
-    std::iter::once([0.0; 12]).chain((0..N_CHORDS - 1).map(|i| vector(chord_of(i)))).collect()
+/// A chord's unit vector over pitch classes: the number that stands at each of its pitches, and those
+/// in ascending order.
+fn unit_vector(chord: Chord) -> (f64, Vec<u8>) {
+    let mut pitches: Vec<u8> = chord.pitch_classes().collect();
+    pitches.sort_unstable();
+    (1.0 / (pitches.len() as f64).sqrt(), pitches)
 }
 
 /// For every frame the unit vector of how long each pitch class sounds in it; zero for silent frames.

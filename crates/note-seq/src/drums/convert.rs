@@ -71,7 +71,7 @@ impl DrumConverter {
 
     /// The windows of a sequence, and what gave none.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<DrumWindow> {
-        let mut seen = Seen::new(self.dedupe);
+        let mut seen = Seen::new(self.dedupe, sequence.notes.len());
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
         convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
             seen.begin_segment();

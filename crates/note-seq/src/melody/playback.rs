@@ -6,7 +6,7 @@ use super::{Melody, MelodyEvent};
 use crate::event::{Tempo, TimeSignature};
 use crate::pitch::{Program, Velocity};
 use crate::sequence::{Note, NoteSequence};
-use crate::units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER};
+use crate::units::{DEFAULT_QPM, DEFAULT_VELOCITY, Qpm, STANDARD_TICKS_PER_QUARTER};
 
 /// How events without loudness, sound and tempo are made into notes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,12 +24,7 @@ pub struct Playback {
 impl Default for Playback {
     /// What MusicVAE's converters use: 120 quarter notes a minute, velocity 80, program 0, instrument 0.
     fn default() -> Self {
-        Self {
-            qpm: DEFAULT_QPM,
-            velocity: Velocity::saturating(80),
-            program: Program::MIN,
-            instrument: 0,
-        }
+        Self { qpm: DEFAULT_QPM, velocity: DEFAULT_VELOCITY, program: Program::MIN, instrument: 0 }
     }
 }
 

@@ -51,21 +51,23 @@ impl MelodyConverter {
     ) -> Conversion<ChordedMelodyWindow> {
         // The same stretches as are converted, with all that chords are inferred from.
         let pieces = sequence.split_on_time_changes();
-        let mut seen = Seen::new(self.dedupe);
+        let n_notes = sequence.notes.len();
+        let mut seen = Seen::new(self.dedupe, n_notes);
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
         convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
             seen.begin_segment();
             let mut plain = Conversion::new();
-            self.segment_windows(segment, bars, &mut Seen::new(Dedupe::Off), &mut plain);
+            self.segment_windows(segment, bars, &mut Seen::new(Dedupe::Off, n_notes), &mut plain);
             for (reason, n) in plain.skipped {
                 conversion.skip_n(reason, n);
             }
             if plain.windows.is_empty() {
                 return;
             }
-            let progression = pieces
-                .get(segment.index)
-                .and_then(|piece| inference.infer(piece, self.steps_per_quarter, None).ok());
+            let max = ChordInference::MAX_CHORDS_OF_WINDOWS;
+            let progression = pieces.get(segment.index).and_then(|piece| {
+                inference.infer_up_to(max, piece, self.steps_per_quarter, None).ok()
+            });
             let Some(progression) = progression else {
                 return conversion.skip_n(SkipReason::NoChords, plain.windows.len());
             };
@@ -76,8 +78,10 @@ impl MelodyConverter {
                 let chords = progression.triad_labels(start, start.saturating_add(length));
                 if seen.is_repeated(&[melody.tokens.as_slice(), &chords].concat()) {
                     conversion.skip(SkipReason::Duplicate);
-                } else {
+                } else if seen.has_room(2 * melody.tokens.len()) {
                     conversion.windows.push(ChordedMelodyWindow { melody, chords });
+                } else {
+                    conversion.skip(SkipReason::OverCap);
                 }
             }
         })
@@ -142,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_stretch_too_long_for_chords_is_counted() {
-        let n = u32::try_from(ChordInference::MAX_CHORDS).unwrap() / 2 + 1;
+        let max = ChordInference::MAX_CHORDS_OF_WINDOWS;
+        let n = u32::try_from(max).unwrap() / 2 + 1;
         let conversion =
             MelodyConverter::mel_2bar().windows_under_chords(&piece(n), &ChordInference::default());
         assert!(conversion.windows.is_empty());

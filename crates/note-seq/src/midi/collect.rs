@@ -1,51 +1,57 @@
 //! Gathers events track by track: instruments, notes, controllers, still in ticks.
 
+use std::collections::BTreeMap;
+
+use super::channels::Channels;
 use super::error::MidiError;
 use super::event::{Event, channel_event};
 use super::options::{ReadLimits, ReadMode};
-use super::pair::{Closed, Pairing};
-use super::programs::ChannelPrograms;
+use super::pair::{Closed, Pairing, Voice};
+use super::patches::DRUM_CHANNEL;
 use super::report::ReadReport;
 use crate::event::{Mode, TextKind};
 use crate::pitch::{Pitch, Program, Velocity};
 use crate::sequence::Note;
 use crate::tempo_map::ticks_f64;
 
-const DRUM_CHANNEL: u8 = 9;
 const NONE: u32 = u32::MAX;
 /// Room for notes is not made for more than these before they are there: a file's size may lie.
 const MAX_NOTES_FORESEEN: usize = 1 << 16;
 
-/// Controllers of one channel of one track, shared by all its instruments.
-#[derive(Debug, Default)]
+/// Controllers of one channel, shared by all its instruments.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Controls {
     pub(super) changes: Vec<(u64, u8, u8)>,
     pub(super) bends: Vec<(u64, i16)>,
 }
 
-#[derive(Debug)]
+/// A part as it is known while tracks are read: what a channel plays with one program on one track.
+#[derive(Debug, Clone)]
 pub(super) struct Instrument {
     pub(super) program: u8,
     pub(super) is_drum: bool,
-    pub(super) name: String,
+    /// Index into [`Collector::names`].
+    pub(super) name: u32,
+    /// Index into [`Collector::controls`] (parity reading).
     pub(super) controls: u32,
-    pub(super) channel: u8,
-    /// Whether its track sets no program for the channel, so that another track's counts.
-    pub(super) inherits_program: bool,
+    /// Index into [`Collector::channels`] (lenient and strict reading).
+    pub(super) channel: u32,
+    pub(super) track: u32,
 }
 
 /// State that ends with each track.
 #[derive(Debug)]
 struct Track {
-    index: usize,
+    index: u32,
     name: Vec<u8>,
+    /// Where the name stands among all names, once an instrument needs it.
+    name_index: u32,
     programs: [u8; 16],
     /// Instrument number by channel and program.
     instruments: Vec<u32>,
-    has_instruments: bool,
-    /// How many instruments the tracks before it have.
-    first_instrument: usize,
-    /// Controllers that no instrument had when they came (parity), or the channel's (otherwise).
+    /// The same by the channel among those of all ports.
+    by_channel: BTreeMap<(u32, u8), u32>,
+    /// Parity reading: controllers that no instrument had when they came.
     controls: [u32; 16],
 }
 
@@ -54,47 +60,61 @@ struct Track {
 pub(super) struct Collector {
     mode: ReadMode,
     limits: ReadLimits,
+    n_bytes: usize,
     n_events: u64,
     pairing: Pairing,
     track: Track,
     /// Times are ticks until [`Collector::finish`].
     pub(super) notes: Vec<Note>,
+    /// Which of them nothing ended.
+    pub(super) unended: Vec<u32>,
     pub(super) instruments: Vec<Instrument>,
+    pub(super) names: Vec<String>,
+    /// Parity reading only.
     pub(super) controls: Vec<Controls>,
+    /// Lenient and strict reading.
+    pub(super) channels: Channels,
     pub(super) tempos: Vec<(u64, u32)>,
     pub(super) time_signatures: Vec<(u64, u8, u8)>,
     pub(super) key_signatures: Vec<(u64, u8, Mode)>,
     pub(super) texts: Vec<(u64, TextKind, String)>,
-    pub(super) programs: ChannelPrograms,
 }
 
 impl Collector {
-    /// For a file of `n_bytes`.
-    pub(super) fn new(mode: ReadMode, limits: ReadLimits, n_bytes: usize) -> Self {
+    /// For a file of `n_bytes`, whose tracks may be songs of their own.
+    pub(super) fn new(
+        mode: ReadMode,
+        limits: ReadLimits,
+        n_bytes: usize,
+        are_tracks_songs: bool,
+    ) -> Self {
         // A note takes seven or eight bytes of most files; memory that is not needed is never touched.
         let n_notes = (n_bytes / 8).min(MAX_NOTES_FORESEEN);
         Self {
             mode,
             limits,
+            n_bytes,
             n_events: 0,
             pairing: Pairing::new(),
             track: Track {
                 index: 0,
                 name: Vec::new(),
+                name_index: NONE,
                 programs: [0; 16],
                 instruments: vec![NONE; 16 * 128],
-                has_instruments: false,
-                first_instrument: 0,
+                by_channel: BTreeMap::new(),
                 controls: [NONE; 16],
             },
             notes: Vec::with_capacity(n_notes),
+            unended: Vec::new(),
             instruments: Vec::new(),
+            names: Vec::new(),
             controls: Vec::new(),
+            channels: Channels::new(are_tracks_songs),
             tempos: Vec::new(),
             time_signatures: Vec::new(),
             key_signatures: Vec::new(),
             texts: Vec::new(),
-            programs: ChannelPrograms::default(),
         }
     }
 
@@ -102,15 +122,21 @@ impl Collector {
         self.mode == ReadMode::Parity
     }
 
-    pub(super) fn begin_track(&mut self, index: usize) {
+    /// Of how many bytes the file is.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
+    pub(super) fn begin_track(&mut self, index: u32) {
         self.pairing.clear();
-        self.programs.begin_track();
+        self.channels.begin_track(index);
         let track = &mut self.track;
         track.index = index;
-        track.first_instrument = self.instruments.len();
         track.name.clear();
+        track.name_index = NONE;
         track.programs = [0; 16];
-        if std::mem::take(&mut track.has_instruments) {
+        if !track.by_channel.is_empty() {
+            track.by_channel.clear();
             track.instruments.fill(NONE);
         }
         track.controls = [NONE; 16];
@@ -165,16 +191,29 @@ impl Collector {
             Event::NoteOff { channel, pitch } => self.note_off(tick, channel, pitch, report),
             Event::Program { channel, program } => {
                 self.track.programs[usize::from(channel)] = program;
-                self.programs.set(tick, channel, program);
+                if !self.is_parity() {
+                    self.channels.program(tick, channel, program);
+                }
             }
             Event::Control { channel, number, value } => {
-                let list = self.controls_of(channel);
-                self.controls[list as usize].changes.push((tick, number, value));
+                if self.is_parity() {
+                    let list = self.controls_of(channel);
+                    self.controls[list as usize].changes.push((tick, number, value));
+                } else {
+                    self.channels.control(tick, channel, number, value);
+                }
             }
             Event::Bend { channel, bend } => {
-                let list = self.controls_of(channel);
-                self.controls[list as usize].bends.push((tick, bend));
+                if self.is_parity() {
+                    let list = self.controls_of(channel);
+                    self.controls[list as usize].bends.push((tick, bend));
+                } else {
+                    self.channels.bend(tick, channel, bend);
+                }
             }
+            Event::Port(port) => self.channels.set_port(port),
+            Event::Device(name) => self.channels.set_device(name),
+            Event::SystemExclusive(data) => self.channels.system_exclusive(tick, data),
             Event::Tempo { microseconds } if on_time_track => {
                 self.tempos.push((tick, microseconds));
             }
@@ -187,6 +226,7 @@ impl Collector {
             Event::TrackName(name) => {
                 self.track.name.clear();
                 self.track.name.extend_from_slice(name);
+                self.track.name_index = NONE;
             }
             Event::Text(kind, text) if !self.is_parity() => {
                 self.texts.push((tick, kind, decode_text(text)));
@@ -198,22 +238,24 @@ impl Collector {
 
     /// Ends a track whose last event stands at `tick`.
     pub(super) fn end_track(&mut self, tick: u64, report: &mut ReadReport) {
-        report.notes.unended += self.pairing.n_open() as u64;
         if self.is_parity() {
+            report.notes.unended += self.pairing.n_open() as u64;
             return;
         }
-        if self.pairing.n_open() > 0 {
-            let mut left = Vec::with_capacity(self.pairing.n_open());
-            self.pairing.drain(|channel, pitch, start, velocity| {
-                left.push((channel, pitch, start, velocity));
-            });
-            left.sort_by_key(|n| n.2);
-            for (channel, pitch, start, velocity) in left.into_iter().filter(|n| n.2 < tick) {
-                self.add_note(channel, pitch, start, tick, velocity);
-            }
+        if self.pairing.n_open() == 0 {
+            return;
         }
-        for instrument in &mut self.instruments[self.track.first_instrument..] {
-            instrument.inherits_program = !self.programs.is_own(instrument.channel);
+        let mut left = Vec::with_capacity(self.pairing.n_open());
+        self.pairing.drain(|pitch, start, voice| left.push((pitch, start, voice)));
+        left.sort_by_key(|n| n.1);
+        for (pitch, start, voice) in left {
+            if start + 1 >= self.limits.max_ticks {
+                report.notes.unended += 1;
+                continue;
+            }
+            // Whether a controller ends it is known when all tracks are read.
+            self.unended.push(u32::try_from(self.notes.len()).unwrap_or(NONE));
+            self.add_note(voice, pitch, start, tick.max(start + 1));
         }
     }
 
@@ -234,7 +276,10 @@ impl Collector {
                 limit: self.limits.max_notes,
             });
         }
-        let was_open = self.pairing.on(channel, pitch, tick, velocity);
+        let index = if self.is_parity() { channel.into() } else { self.channels.index(channel) };
+        let program = self.track.programs[usize::from(channel & 15)];
+        let voice = Voice { velocity, program, channel: index };
+        let was_open = self.pairing.on(channel, pitch, tick, voice);
         report.notes.overlapping += u64::from(was_open);
         Ok(())
     }
@@ -242,95 +287,133 @@ impl Collector {
     #[inline]
     fn note_off(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
         // Most offs end one note.
-        if let Some((start, velocity)) = self.pairing.off_single(channel, pitch, tick) {
-            self.add_note(channel, pitch, start, tick, velocity);
+        if let Some((start, voice)) = self.pairing.off_single(channel, pitch, tick) {
+            let voice = self.at_end(voice, channel);
+            self.add_note(voice, pitch, start, tick);
         } else {
             self.note_off_any(tick, channel, pitch, report);
         }
     }
 
+    /// In Python a note has the program that is set when it ends.
+    #[inline]
+    fn at_end(&self, voice: Voice, channel: u8) -> Voice {
+        if self.is_parity() {
+            Voice { program: self.track.programs[usize::from(channel & 15)], ..voice }
+        } else {
+            voice
+        }
+    }
+
     fn note_off_any(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
         let mut ended = Vec::new();
-        let closed = self.pairing.off(channel, pitch, tick, |start, velocity| {
-            ended.push((start, velocity));
+        let closed = self.pairing.off(channel, pitch, tick, |start, voice| {
+            ended.push((start, voice));
         });
-        for (start, velocity) in ended {
-            self.add_note(channel, pitch, start, tick, velocity);
+        for (start, voice) in ended {
+            let voice = self.at_end(voice, channel);
+            self.add_note(voice, pitch, start, tick);
         }
         match closed {
             Closed::Notes(_) => {}
             Closed::Nothing => report.notes.spurious_offs += 1,
-            Closed::Empty { velocity, .. } if channel == DRUM_CHANNEL && !self.is_parity() => {
-                // A drum's length means nothing: the hit is what was meant.
-                report.notes.empty_drums_kept += 1;
-                self.add_note(channel, pitch, tick, tick + 1, velocity);
+            Closed::Empty { n_notes, .. }
+                if self.is_parity() || tick + 1 >= self.limits.max_ticks =>
+            {
+                report.notes.empty_dropped += n_notes;
             }
-            Closed::Empty { n_notes, .. } => report.notes.empty_dropped += n_notes,
+            Closed::Empty { n_notes, voice } => {
+                // Players strike it; of several at one tick one is heard.
+                let kept = if channel & 15 == DRUM_CHANNEL {
+                    &mut report.notes.empty_drums_kept
+                } else {
+                    &mut report.notes.empty_kept
+                };
+                *kept += 1;
+                report.notes.empty_dropped += n_notes - 1;
+                self.add_note(voice, pitch, tick, tick + 1);
+            }
         }
     }
 
     #[inline]
-    fn add_note(&mut self, channel: u8, pitch: u8, start: u64, end: u64, velocity: u8) {
-        let program = self.track.programs[usize::from(channel)];
-        let instrument = self.instrument(channel, program);
+    fn add_note(&mut self, voice: Voice, pitch: u8, start: u64, end: u64) {
+        let instrument = self.instrument(voice.channel, voice.program);
         self.notes.push(Note {
             pitch: Pitch::saturating(pitch),
-            velocity: Velocity::saturating(velocity),
+            velocity: Velocity::saturating(voice.velocity),
             start_time: ticks_f64(start),
             end_time: ticks_f64(end),
             instrument,
-            program: Program::saturating(program),
-            is_drum: channel == DRUM_CHANNEL,
+            program: Program::saturating(voice.program),
+            is_drum: self.instruments[instrument as usize].is_drum,
         });
     }
 
     /// The instrument of a channel and program in this track, made on its first ended note.
     #[inline]
-    fn instrument(&mut self, channel: u8, program: u8) -> u32 {
-        let slot = usize::from(channel) * 128 + usize::from(program);
-        match self.track.instruments[slot] {
-            NONE => self.new_instrument(channel, program, slot),
-            number => number,
+    fn instrument(&mut self, channel: u32, program: u8) -> u32 {
+        let slot = (channel as usize & 15) * 128 + usize::from(program & 127);
+        let number = self.track.instruments[slot];
+        // Channels of other ports may stand in one slot.
+        if number != NONE && self.instruments[number as usize].channel == channel {
+            return number;
         }
-    }
-
-    fn new_instrument(&mut self, channel: u8, program: u8, slot: usize) -> u32 {
-        let own_list = !self.is_parity() || self.track.controls[usize::from(channel)] != NONE;
-        let controls = if own_list { self.channel_controls(channel) } else { self.new_controls() };
-        let number = u32::try_from(self.instruments.len()).unwrap_or(NONE - 1);
-        let name = if self.is_parity() {
-            decode_latin1(&self.track.name)
-        } else {
-            decode_text(&self.track.name)
+        let number = match self.track.by_channel.get(&(channel, program)) {
+            Some(number) => *number,
+            None => self.new_instrument(channel, program),
         };
-        self.instruments.push(Instrument {
-            program,
-            is_drum: channel == DRUM_CHANNEL,
-            name,
-            controls,
-            channel,
-            inherits_program: false,
-        });
         self.track.instruments[slot] = number;
-        self.track.has_instruments = true;
         number
     }
 
-    /// The list a controller event goes to. In parity reading that of the current program's instrument, if it
-    /// is there; events before it wait in the channel's list, which later instruments share.
-    fn controls_of(&mut self, channel: u8) -> u32 {
-        if self.is_parity() {
-            let program = self.track.programs[usize::from(channel)];
-            let instrument =
-                self.track.instruments[usize::from(channel) * 128 + usize::from(program)];
-            if instrument != NONE {
-                return self.instruments[instrument as usize].controls;
-            }
-        }
-        self.channel_controls(channel)
+    fn new_instrument(&mut self, channel: u32, program: u8) -> u32 {
+        let (number, controls) = if self.is_parity() {
+            #[expect(clippy::cast_possible_truncation, reason = "in parity reading 0 to 15")]
+            let number = channel as u8;
+            let waits = self.track.controls[usize::from(number)] != NONE;
+            (number, if waits { self.waiting_controls(number) } else { self.new_controls() })
+        } else {
+            (self.channels.list[channel as usize].number, NONE)
+        };
+        let name = self.name_index();
+        let instrument = u32::try_from(self.instruments.len()).unwrap_or(NONE - 1);
+        self.instruments.push(Instrument {
+            program,
+            is_drum: number == DRUM_CHANNEL,
+            name,
+            controls,
+            channel,
+            track: self.track.index,
+        });
+        self.track.by_channel.insert((channel, program), instrument);
+        instrument
     }
 
-    fn channel_controls(&mut self, channel: u8) -> u32 {
+    /// Where the track's name stands among all names; instruments share it.
+    fn name_index(&mut self) -> u32 {
+        if self.track.name_index == NONE {
+            let decode = if self.is_parity() { decode_latin1 } else { decode_text };
+            let name = decode(&self.track.name);
+            self.track.name_index = u32::try_from(self.names.len()).unwrap_or(NONE - 1);
+            self.names.push(name);
+        }
+        self.track.name_index
+    }
+
+    /// Parity reading: the list a controller event goes to, that of the current program's instrument if it
+    /// is there; events before it wait in the channel's list, which later instruments share.
+    fn controls_of(&mut self, channel: u8) -> u32 {
+        let program = self.track.programs[usize::from(channel)];
+        let instrument = self.track.instruments[usize::from(channel) * 128 + usize::from(program)];
+        if instrument == NONE {
+            self.waiting_controls(channel)
+        } else {
+            self.instruments[instrument as usize].controls
+        }
+    }
+
+    fn waiting_controls(&mut self, channel: u8) -> u32 {
         if self.track.controls[usize::from(channel)] == NONE {
             self.track.controls[usize::from(channel)] = self.new_controls();
         }

@@ -5,15 +5,46 @@ use crate::event::{Mode, TextKind};
 /// An event of a track, reduced to what the sequence keeps. Numbers are already checked to be in range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Event<'a> {
-    NoteOn { channel: u8, pitch: u8, velocity: u8 },
-    NoteOff { channel: u8, pitch: u8 },
-    Program { channel: u8, program: u8 },
-    Control { channel: u8, number: u8, value: u8 },
-    Bend { channel: u8, bend: i16 },
-    Tempo { microseconds: u32 },
-    TimeSignature { numerator: u8, log2_denominator: u8 },
-    KeySignature { key: u8, mode: Mode },
+    NoteOn {
+        channel: u8,
+        pitch: u8,
+        velocity: u8,
+    },
+    NoteOff {
+        channel: u8,
+        pitch: u8,
+    },
+    Program {
+        channel: u8,
+        program: u8,
+    },
+    Control {
+        channel: u8,
+        number: u8,
+        value: u8,
+    },
+    Bend {
+        channel: u8,
+        bend: i16,
+    },
+    Tempo {
+        microseconds: u32,
+    },
+    TimeSignature {
+        numerator: u8,
+        log2_denominator: u8,
+    },
+    KeySignature {
+        key: u8,
+        mode: Mode,
+    },
     TrackName(&'a [u8]),
+    /// The track's events go to this port.
+    Port(u8),
+    /// The track's events go to the device of this name.
+    Device(&'a [u8]),
+    /// Data without F0.
+    SystemExclusive(&'a [u8]),
     Text(TextKind, &'a [u8]),
 }
 

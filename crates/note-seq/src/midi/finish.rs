@@ -1,18 +1,32 @@
 //! The end of reading: ticks become seconds, and everything finds its place in the sequence.
 
-use super::collect::Collector;
+use std::collections::BTreeMap;
+
+use super::collect::{Collector, Instrument};
+use super::error::MidiError;
 use super::event::Division;
+use super::lines::ticks;
+use super::patches::{DRUM_CHANNEL, Timeline};
 use super::report::ReadReport;
-use crate::event::{
-    ControlChange, InstrumentInfo, KeySignature, PitchBend, Tempo, TextAnnotation, TimeSignature,
-};
+use super::sysex::System;
+use crate::event::{InstrumentInfo, KeySignature, Tempo, TextAnnotation, TimeSignature};
 use crate::pitch::Program;
 use crate::sequence::{Note, NoteSequence};
-use crate::tempo_map::TempoMap;
+use crate::tempo_map::{TempoMap, ticks_f64};
+
+/// Names of all instruments together may take this many bytes for each byte of the file, and
+/// [`FREE_NAME_BYTES`]: every instrument of a track has a copy of its name (parity reading, which cuts
+/// none).
+const MAX_NAME_BYTES_A_BYTE: usize = 16;
+const FREE_NAME_BYTES: usize = 1 << 20;
 
 impl Collector {
     /// Turns ticks into seconds and puts everything in its place.
-    pub(super) fn finish(mut self, division: Division, report: &mut ReadReport) -> NoteSequence {
+    pub(super) fn finish(
+        mut self,
+        division: Division,
+        report: &mut ReadReport,
+    ) -> Result<NoteSequence, MidiError> {
         let (mut map, ticks_per_quarter) = match division {
             Division::Metrical(ticks) => {
                 (TempoMap::with_resolution(f64::from(ticks)), i32::from(ticks))
@@ -32,6 +46,7 @@ impl Collector {
         for (tick, microseconds) in &self.tempos {
             map.push(*tick, *microseconds);
         }
+        let mut lines = BTreeMap::new();
         if !self.is_parity() {
             // Some programs repeat the metre in every track.
             self.time_signatures.sort_by_key(|t| t.0);
@@ -39,8 +54,14 @@ impl Collector {
             self.key_signatures.sort_by_key(|k| k.0);
             self.key_signatures.dedup();
             self.texts.sort_by_key(|t| t.0);
+            for channel in &mut self.channels.list {
+                channel.controls.put_in_order();
+                channel.note_ends.sort_unstable();
+            }
+            self.end_notes(report);
+            self.set_patches(report);
+            lines = self.join_lines(report);
         }
-        self.inherit_programs();
         let mut sequence = NoteSequence { ticks_per_quarter, ..NoteSequence::default() };
         sequence.tempos =
             map.pieces().iter().map(|p| Tempo { time: p.seconds, qpm: map.qpm(p) }).collect();
@@ -62,87 +83,132 @@ impl Collector {
         sequence.text_annotations = (std::mem::take(&mut self.texts).into_iter())
             .map(|(tick, kind, text)| TextAnnotation { time: at.seconds(tick), text, kind })
             .collect();
-        self.place_controls(&map, &mut sequence, report);
-        let n_instruments = self.instruments.len();
-        sequence.instrument_infos = (self.instruments.into_iter().zip(0..))
-            .filter(|(i, _)| !i.name.is_empty())
-            .map(|(i, instrument)| InstrumentInfo { instrument, name: i.name })
-            .collect();
-        sequence.notes = timed_notes(self.notes, n_instruments, &map);
+        self.place_controls(&lines, &map, &mut sequence, report)?;
+        sequence.instrument_infos = self.instrument_names()?;
+        sequence.notes = timed_notes(self.notes, self.instruments.len(), &map);
         sequence.total_time = sequence.notes.iter().map(|n| n.end_time).fold(0.0, f64::max);
-        sequence
+        Ok(sequence)
     }
 
-    fn place_controls(&self, map: &TempoMap, sequence: &mut NoteSequence, report: &mut ReadReport) {
-        let mut at = map.cursor();
-        let mut is_used = vec![false; self.controls.len()];
-        for (i, instrument) in self.instruments.iter().zip(0..) {
-            let program = Program::saturating(i.program);
-            let list = &self.controls[i.controls as usize];
-            is_used[i.controls as usize] = true;
-            sequence.control_changes.extend(list.changes.iter().map(|(tick, number, value)| {
-                ControlChange {
-                    time: at.seconds(*tick),
-                    control_number: *number,
-                    control_value: *value,
-                    instrument,
-                    program,
-                    is_drum: i.is_drum,
-                }
-            }));
-            sequence.pitch_bends.extend(list.bends.iter().map(|(tick, bend)| PitchBend {
-                time: at.seconds(*tick),
-                bend: *bend,
-                instrument,
-                program,
-                is_drum: i.is_drum,
-            }));
+    fn instrument_names(&self) -> Result<Vec<InstrumentInfo>, MidiError> {
+        let name = |i: &Instrument| &self.names[i.name as usize];
+        let found: usize = self.instruments.iter().map(|i| name(i).len()).sum();
+        let limit =
+            self.n_bytes().saturating_mul(MAX_NAME_BYTES_A_BYTE).saturating_add(FREE_NAME_BYTES);
+        if self.is_parity() && found > limit {
+            let what = "bytes of names of instruments";
+            return Err(MidiError::LimitExceeded {
+                what,
+                found: found as u64,
+                limit: limit as u64,
+            });
         }
-        let unused = self.controls.iter().zip(is_used).filter(|(_, used)| !used);
-        report.notes.controls_without_notes +=
-            unused.map(|(c, _)| (c.changes.len() + c.bends.len()) as u64).sum::<u64>();
+        Ok((self.instruments.iter().zip(0..))
+            .filter(|(i, _)| !name(i).is_empty())
+            .map(|(i, instrument)| InstrumentInfo { instrument, name: name(i).clone() })
+            .collect())
     }
 
-    /// Gives instruments whose track sets no program the one that their channel has by another track.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "these are whole ticks, below 2^53"
-    )]
-    fn inherit_programs(&mut self) {
-        if !self.instruments.iter().any(|i| i.inherits_program) {
+    /// Ends notes where a controller ends all notes of their channel, whatever track it stands on.
+    fn end_notes(&mut self, report: &mut ReadReport) {
+        report.notes.unended += self.unended.len() as u64;
+        if self.channels.list.iter().all(|c| c.note_ends.is_empty()) {
             return;
         }
-        let mut first_ticks = vec![u64::MAX; self.instruments.len()];
-        for note in &self.notes {
-            let first = &mut first_ticks[note.instrument as usize];
-            *first = (*first).min(note.start_time as u64);
-        }
-        for (instrument, tick) in self.instruments.iter_mut().zip(first_ticks) {
-            if let Some(program) =
-                self.programs.at(instrument.channel, tick).filter(|_| instrument.inherits_program)
-            {
-                instrument.program = program;
+        let mut unended = self.unended.iter().peekable();
+        for (note, index) in self.notes.iter_mut().zip(0..) {
+            let is_unended = unended.next_if_eq(&&index).is_some();
+            let channel = self.instruments[note.instrument as usize].channel;
+            let ends = &self.channels.list[channel as usize].note_ends;
+            let start = ticks(note.start_time);
+            let Some(end) = ends.get(ends.partition_point(|t| *t <= start)) else { continue };
+            if *end < ticks(note.end_time) || (is_unended && *end == ticks(note.end_time)) {
+                note.end_time = ticks_f64(*end);
+                report.notes.ended_by_controller += 1;
+                report.notes.unended -= u64::from(is_unended);
             }
         }
-        for note in &mut self.notes {
-            note.program = Program::saturating(self.instruments[note.instrument as usize].program);
+    }
+
+    /// Gives notes the program that their channel has when they start, by whatever track, and makes
+    /// drums of those on channels that a bank or message turns into drums.
+    fn set_patches(&mut self, report: &mut ReadReport) {
+        let timelines = self.timelines();
+        let own: Vec<&Timeline> = (self.channels.list.iter().enumerate())
+            .map(|(index, channel)| {
+                // The members of a zone play its manager's program.
+                let manager = self.manager_of(channel).filter(|_| channel.patches.is_empty());
+                &timelines[manager.map_or(index, |manager| manager as usize)]
+            })
+            .collect();
+        let timeline = |i: &Instrument| own[i.channel as usize];
+        let is_decided: Vec<bool> = (self.instruments.iter())
+            .map(|i| {
+                let in_zone = self.manager_of(&self.channels.list[i.channel as usize]).is_some();
+                in_zone || timeline(i).decides_for(i.track)
+            })
+            .collect();
+        if !is_decided.contains(&true) {
+            return;
         }
+        let mut numbers: BTreeMap<(u32, u32, u8, bool), u32> = BTreeMap::new();
+        let mut instruments: Vec<Instrument> = Vec::new();
+        let mut last = None;
+        for note in &mut self.notes {
+            let old = &self.instruments[note.instrument as usize];
+            let (program, is_drum) = if is_decided[note.instrument as usize] {
+                // What a zone's manager plays is not the member's own, even if their track is one.
+                let is_member = self.channels.list[old.channel as usize].patches.is_empty();
+                let track = if is_member { u32::MAX } else { old.track };
+                timeline(old).at(ticks(note.start_time), track, old.program)
+            } else {
+                (old.program, old.is_drum)
+            };
+            let channel = &self.channels.list[old.channel as usize];
+            let usual = channel.number == DRUM_CHANNEL && self.channels.zone_of(channel).is_none();
+            report.notes.drums_by_bank += u64::from(is_drum != usual);
+            let key = (old.track, old.channel, program, is_drum);
+            // Most notes are of the same instrument as the one before.
+            let number = match last {
+                Some((known, number)) if known == key => number,
+                _ => *numbers.entry(key).or_insert_with(|| {
+                    instruments.push(Instrument { program, is_drum, ..old.clone() });
+                    u32::try_from(instruments.len() - 1).unwrap_or(u32::MAX)
+                }),
+            };
+            last = Some((key, number));
+            note.instrument = number;
+            note.program = Program::saturating(program);
+            note.is_drum = is_drum;
+        }
+        self.instruments = instruments;
+    }
+
+    fn timelines(&self) -> Vec<Timeline> {
+        let mut resets: BTreeMap<u32, Vec<(u64, System)>> = BTreeMap::new();
+        for (port, tick, system) in &self.channels.resets {
+            resets.entry(*port).or_default().push((*tick, *system));
+        }
+        resets.values_mut().for_each(|list| list.sort_by_key(|r| r.0));
+        (self.channels.list.iter())
+            .map(|channel| {
+                let resets = resets.get(&channel.port).map_or(&[][..], Vec::as_slice);
+                // In an MPE zone channel 10 is one of the line's.
+                let has_drums =
+                    channel.number == DRUM_CHANNEL && self.channels.zone_of(channel).is_none();
+                Timeline::new(has_drums, &channel.patches, resets)
+            })
+            .collect()
     }
 }
 
 /// Orders notes by instrument, keeping the order in which they ended, and turns their ticks into seconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "these are whole ticks, below 2^53"
-)]
 fn timed_notes(notes: Vec<Note>, n_instruments: usize, map: &TempoMap) -> Vec<Note> {
     let mut notes = by_instrument(notes, n_instruments);
     let (mut starts, mut ends) = (map.cursor(), map.cursor());
     for note in &mut notes {
-        note.start_time = starts.seconds(note.start_time as u64);
-        note.end_time = ends.seconds(note.end_time as u64);
+        note.start_time = starts.seconds(ticks(note.start_time));
+        note.end_time = ends.seconds(ticks(note.end_time));
     }
     notes
 }

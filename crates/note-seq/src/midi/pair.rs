@@ -11,8 +11,18 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 struct Open {
     tick: u64,
-    velocity: u8,
+    voice: Voice,
     next: u32,
+}
+
+/// What an open note keeps from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Voice {
+    pub(super) velocity: u8,
+    /// The program that the track had set for the channel.
+    pub(super) program: u8,
+    /// The channel among those of all ports.
+    pub(super) channel: u32,
 }
 
 /// The open notes of one track.
@@ -36,8 +46,8 @@ pub(super) enum Closed {
     Empty {
         /// How many.
         n_notes: u64,
-        /// Velocity of the last.
-        velocity: u8,
+        /// The last.
+        voice: Voice,
     },
 }
 
@@ -62,8 +72,8 @@ impl Pairing {
 
     /// Opens a note; answers whether its key was open already.
     #[inline]
-    pub(super) fn on(&mut self, channel: u8, pitch: u8, tick: u64, velocity: u8) -> bool {
-        let open = Open { tick, velocity, next: NONE };
+    pub(super) fn on(&mut self, channel: u8, pitch: u8, tick: u64, voice: Voice) -> bool {
+        let open = Open { tick, voice, next: NONE };
         let at = if self.free == NONE {
             self.pool.push(open);
             // Every open note took at least two bytes of a file below 2^32 bytes or so: it fits.
@@ -86,9 +96,9 @@ impl Pairing {
         was_open
     }
 
-    /// Closes the only note of a key, if there is exactly one and it has a length; gives its start and velocity.
+    /// Closes the only note of a key, if there is exactly one and it has a length; gives its start and voice.
     #[inline]
-    pub(super) fn off_single(&mut self, channel: u8, pitch: u8, tick: u64) -> Option<(u64, u8)> {
+    pub(super) fn off_single(&mut self, channel: u8, pitch: u8, tick: u64) -> Option<(u64, Voice)> {
         let ends = &mut self.ends[key(channel, pitch)];
         if ends.0 == NONE || ends.0 != ends.1 {
             return None;
@@ -99,16 +109,16 @@ impl Pairing {
         }
         let at = std::mem::replace(ends, (NONE, NONE)).0;
         self.release(at);
-        Some((open.tick, open.velocity))
+        Some((open.tick, open.voice))
     }
 
-    /// Closes the notes of a key; `emit` gets each ended note's start and velocity, oldest first.
+    /// Closes the notes of a key; `emit` gets each ended note's start and voice, oldest first.
     pub(super) fn off(
         &mut self,
         channel: u8,
         pitch: u8,
         tick: u64,
-        mut emit: impl FnMut(u64, u8),
+        mut emit: impl FnMut(u64, Voice),
     ) -> Closed {
         let key = key(channel, pitch);
         let mut at = self.ends[key].0;
@@ -118,7 +128,7 @@ impl Pairing {
         let mut n_closed = 0;
         while at != NONE && self.pool[at as usize].tick != tick {
             let open = self.pool[at as usize];
-            emit(open.tick, open.velocity);
+            emit(open.tick, open.voice);
             at = self.release(at);
             n_closed += 1;
         }
@@ -126,24 +136,24 @@ impl Pairing {
             self.ends[key] = if at == NONE { (NONE, NONE) } else { (at, self.ends[key].1) };
             return Closed::Notes(n_closed);
         }
-        let (mut n_notes, mut velocity) = (0, 0);
+        let (mut n_notes, mut voice) = (0, self.pool[at as usize].voice);
         while at != NONE {
-            velocity = self.pool[at as usize].velocity;
+            voice = self.pool[at as usize].voice;
             at = self.release(at);
             n_notes += 1;
         }
         self.ends[key] = (NONE, NONE);
-        Closed::Empty { n_notes, velocity }
+        Closed::Empty { n_notes, voice }
     }
 
-    /// Hands out every open note, key by key: channel, pitch, start, velocity.
-    pub(super) fn drain(&mut self, mut emit: impl FnMut(u8, u8, u64, u8)) {
+    /// Hands out every open note, key by key: pitch, start, voice.
+    pub(super) fn drain(&mut self, mut emit: impl FnMut(u8, u64, Voice)) {
         for key in 0..N_KEYS {
             let mut at = self.ends[key].0;
             while at != NONE {
                 let open = self.pool[at as usize];
-                #[expect(clippy::cast_possible_truncation, reason = "a key is below 16 · 128")]
-                emit((key / 128) as u8, (key % 128) as u8, open.tick, open.velocity);
+                #[expect(clippy::cast_possible_truncation, reason = "a pitch is below 128")]
+                emit((key % 128) as u8, open.tick, open.voice);
                 at = open.next;
             }
         }
@@ -167,17 +177,21 @@ fn key(channel: u8, pitch: u8) -> usize {
 mod tests {
     use super::*;
 
+    fn loud(velocity: u8) -> Voice {
+        Voice { velocity, program: 3, channel: 7 }
+    }
+
     fn off(pairing: &mut Pairing, tick: u64) -> (Closed, Vec<(u64, u8)>) {
         let mut notes = Vec::new();
-        let closed = pairing.off(0, 60, tick, |start, velocity| notes.push((start, velocity)));
+        let closed = pairing.off(0, 60, tick, |start, voice| notes.push((start, voice.velocity)));
         (closed, notes)
     }
 
     #[test]
     fn the_first_off_ends_all_older_notes_and_a_second_finds_nothing() {
         let mut p = Pairing::new();
-        assert!(!p.on(0, 60, 0, 90));
-        assert!(p.on(0, 60, 24, 70));
+        assert!(!p.on(0, 60, 0, loud(90)));
+        assert!(p.on(0, 60, 24, loud(70)));
         assert_eq!(p.off_single(0, 60, 48), None);
         assert_eq!(off(&mut p, 48), (Closed::Notes(2), vec![(0, 90), (24, 70)]));
         assert_eq!(off(&mut p, 96), (Closed::Nothing, vec![]));
@@ -186,8 +200,8 @@ mod tests {
     #[test]
     fn a_note_begun_on_the_offs_tick_stays_if_an_older_one_ended() {
         let mut p = Pairing::new();
-        p.on(0, 60, 0, 90);
-        p.on(0, 60, 96, 80);
+        p.on(0, 60, 0, loud(90));
+        p.on(0, 60, 96, loud(80));
         assert_eq!(off(&mut p, 96), (Closed::Notes(1), vec![(0, 90)]));
         assert_eq!(off(&mut p, 192), (Closed::Notes(1), vec![(96, 80)]));
     }
@@ -195,22 +209,22 @@ mod tests {
     #[test]
     fn the_only_note_of_a_key_is_closed_at_once_unless_it_has_no_length() {
         let mut p = Pairing::new();
-        p.on(0, 60, 5, 90);
+        p.on(0, 60, 5, loud(90));
         assert_eq!((p.off_single(0, 60, 5), p.off_single(1, 60, 6)), (None, None));
-        assert_eq!(p.off_single(0, 60, 6), Some((5, 90)));
+        assert_eq!(p.off_single(0, 60, 6), Some((5, loud(90))));
         assert_eq!((p.off_single(0, 60, 7), p.n_open()), (None, 0));
     }
 
     #[test]
     fn a_note_of_no_length_is_given_up() {
         let mut p = Pairing::new();
-        p.on(0, 60, 5, 90);
-        assert_eq!(off(&mut p, 5), (Closed::Empty { n_notes: 1, velocity: 90 }, vec![]));
+        p.on(0, 60, 5, loud(90));
+        assert_eq!(off(&mut p, 5), (Closed::Empty { n_notes: 1, voice: loud(90) }, vec![]));
         assert_eq!(p.n_open(), 0);
-        p.on(0, 60, 6, 90);
-        p.on(3, 61, 7, 91);
+        p.on(0, 60, 6, loud(90));
+        p.on(3, 61, 7, loud(91));
         let mut left = Vec::new();
-        p.drain(|channel, pitch, start, velocity| left.push((channel, pitch, start, velocity)));
-        assert_eq!(left, [(0, 60, 6, 90), (3, 61, 7, 91)]);
+        p.drain(|pitch, start, voice| left.push((pitch, start, voice)));
+        assert_eq!(left, [(60, 6, loud(90)), (61, 7, loud(91))]);
     }
 }

@@ -52,12 +52,12 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Read, MidiError>
     if found > limits.max_tracks {
         return Err(MidiError::LimitExceeded { what: "tracks", found, limit: limits.max_tracks });
     }
-    let mut collector = Collector::new(ReadMode::Parity, *limits, bytes.len());
+    let mut collector = Collector::new(ReadMode::Parity, *limits, bytes.len(), false);
     for index in 0..usize::from(report.n_tracks_declared) {
         reader.track(index, division, &mut collector, limits, &mut report)?;
         report.n_tracks += 1;
     }
-    let sequence = collector.finish(Division::Metrical(division), &mut report);
+    let sequence = collector.finish(Division::Metrical(division), &mut report)?;
     if division < 0 && !sequence.notes.is_empty() {
         // Time runs backwards, and a note that ends before it starts is refused.
         return Err(
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         if length == 0 {
             return Err(self.invalid("a track's length (at least one event)", 0));
         }
-        collector.begin_track(index);
+        collector.begin_track(u32::try_from(index).unwrap_or(u32::MAX));
         let mut tick = 0_u64;
         let mut running_status = None;
         while (self.bytes.pos() - start) as u64 != u64::from(length) {

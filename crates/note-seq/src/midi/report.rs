@@ -28,9 +28,17 @@ pub enum RepairKind {
     UnknownChunk,
     /// A chunk's length is wrong: the track's real end was looked for.
     ChunkLength,
+    /// A track's chunk has another name than `MTrk`: read.
+    TrackId,
+    /// A track's name is longer than 200 bytes: cut.
+    LongName,
+    /// Too many instruments share a channel with many controllers and bends: the last of them got
+    /// none. How many were not copied is in [`NoteCounts::controls_not_shared`].
+    SharedControls,
     /// The track has no end-of-track event.
     NoEndOfTrack,
-    /// Events stand after the end-of-track event: read.
+    /// Something stands after the end-of-track event: passed over, as players do. How much is in
+    /// [`ReadReport::bytes_after_end`].
     EventsAfterEndOfTrack,
     /// Running status goes on after a meta or system event, which cancels it: continued.
     RunningStatusKept,
@@ -64,6 +72,9 @@ impl RepairKind {
             Self::TrackCount => "track_count",
             Self::UnknownChunk => "unknown_chunk",
             Self::ChunkLength => "chunk_length",
+            Self::TrackId => "track_id",
+            Self::LongName => "long_name",
+            Self::SharedControls => "shared_controls",
             Self::NoEndOfTrack => "no_end_of_track",
             Self::EventsAfterEndOfTrack => "events_after_end_of_track",
             Self::RunningStatusKept => "running_status_kept",
@@ -103,21 +114,36 @@ impl fmt::Display for Repair {
     }
 }
 
-/// What became of notes whose on and off events do not pair up.
+/// What became of notes whose on and off events do not pair up, and of channels that share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NoteCounts {
     /// Offs without a sounding note: ignored.
     pub spurious_offs: u64,
-    /// Tones of no length: left out.
+    /// Tones of no length: left out (parity reading).
     pub empty_dropped: u64,
+    /// Tones of no length: kept with one tick, as players strike them (lenient and strict reading).
+    pub empty_kept: u64,
     /// Drum hits of no length: kept with one tick (lenient and strict reading).
     pub empty_drums_kept: u64,
-    /// Notes that no off ends: left out (parity), or ended with their track (lenient and strict reading).
+    /// Notes that nothing ends: left out (parity), or ended with their track (lenient and strict
+    /// reading).
     pub unended: u64,
+    /// Notes that a controller ended before their off: all sound off (120), all notes off (123), or
+    /// a change of mode (124 to 127). Lenient and strict reading.
+    pub ended_by_controller: u64,
     /// Notes that another note of the same key overlaps: both end at the first off.
     pub overlapping: u64,
     /// Control changes and pitch bends of a channel that plays no note: left out.
     pub controls_without_notes: u64,
+    /// Control changes and pitch bends that instruments did not get, because copies for all that
+    /// share a channel would outgrow the file.
+    pub controls_not_shared: u64,
+    /// Channels that were joined with others to one line: members of an MPE zone, or the strings of a
+    /// guitar (lenient and strict reading).
+    pub channels_joined: u64,
+    /// Notes that play drums on another channel than 10, by a bank or message of XG, GS or GM2, or
+    /// tones on channel 10 (lenient and strict reading).
+    pub drums_by_bank: u64,
 }
 
 /// What reading met.
@@ -137,7 +163,9 @@ pub struct ReadReport {
     pub repairs: Vec<Repair>,
     /// All repairs, counted by kind.
     pub repair_counts: BTreeMap<RepairKind, u64>,
-    /// What became of unpaired notes.
+    /// Bytes that stand after the end of their tracks and were passed over.
+    pub bytes_after_end: u64,
+    /// What became of notes that are not plain pairs of on and off.
     pub notes: NoteCounts,
 }
 
@@ -154,6 +182,7 @@ impl ReadReport {
             n_tracks: 0,
             repairs: Vec::new(),
             repair_counts: BTreeMap::new(),
+            bytes_after_end: 0,
             notes: NoteCounts::default(),
         }
     }

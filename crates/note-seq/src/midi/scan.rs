@@ -12,6 +12,9 @@ use super::report::{ReadReport, RepairKind};
 use super::tracks::repair;
 use crate::event::TextKind;
 
+/// Longer names of tracks are cut.
+pub(super) const MAX_NAME_BYTES: usize = 200;
+
 /// Scans the track in `bytes[start..]` into `collector`.
 pub(super) fn track(
     bytes: &[u8],
@@ -21,7 +24,7 @@ pub(super) fn track(
     limits: &ReadLimits,
     report: &mut ReadReport,
 ) -> Result<(), MidiError> {
-    collector.begin_track(index as usize);
+    collector.begin_track(index);
     let mut scan = Scan {
         bytes: Bytes::new(bytes, start),
         track: index,
@@ -31,7 +34,6 @@ pub(super) fn track(
         is_ended: false,
     };
     let mut tick = 0_u64;
-    let mut is_after_end = false;
     while !scan.bytes.is_empty() {
         let at = scan.bytes.pos();
         collector.count_event()?;
@@ -45,13 +47,13 @@ pub(super) fn track(
             collector.message(tick, message.status, message.data, scan.report)?;
             continue;
         }
-        if scan.is_ended && !is_after_end {
-            // Padding after the end is no event.
-            if scan.rest_is_zero() {
-                break;
+        if scan.is_ended {
+            // Players stop here. What follows is padding, or what an earlier, longer version left.
+            if !scan.rest_is_zero() {
+                scan.report.bytes_after_end += scan.bytes.remaining() as u64;
+                scan.repair(RepairKind::EventsAfterEndOfTrack, at)?;
             }
-            is_after_end = true;
-            scan.repair(RepairKind::EventsAfterEndOfTrack, at)?;
+            break;
         }
         let Some((delta, n_bytes)) = scan.bytes.variable() else {
             scan.repair(RepairKind::CutOff, at)?;
@@ -212,7 +214,27 @@ impl<'a> Scan<'a, '_> {
     }
 
     fn sysex(&mut self) -> Result<Scanned<'a>, MidiError> {
-        Ok(self.data(None)?.map_or(Scanned::CutOff, |_| Scanned::Nothing))
+        Ok(self
+            .data(None)?
+            .map_or(Scanned::CutOff, |data| Scanned::Event(Event::SystemExclusive(data))))
+    }
+
+    /// A name, cut at the length that is kept: every instrument of a track has a copy of it.
+    fn short(&mut self, name: &'a [u8], at: usize) -> Result<&'a [u8], MidiError> {
+        // What is not UTF-8 is read as Latin-1, whose upper half takes two bytes a character.
+        let is_utf8 = std::str::from_utf8(name).is_ok();
+        let mut n_bytes = 0;
+        let end = name.iter().position(|byte| {
+            n_bytes += if is_utf8 || *byte < 0x80 { 1 } else { 2 };
+            n_bytes > MAX_NAME_BYTES
+        });
+        let Some(mut end) = end else { return Ok(name) };
+        self.repair(RepairKind::LongName, at)?;
+        // Not within a character.
+        while is_utf8 && matches!(name[end], 0x80..=0xbf) {
+            end -= 1;
+        }
+        Ok(&name[..end])
     }
 
     fn meta(&mut self) -> Result<Scanned<'a>, MidiError> {
@@ -230,9 +252,11 @@ impl<'a> Scan<'a, '_> {
         let Some(data) = self.data(known)? else { return Ok(Scanned::CutOff) };
         let event = match (kind, data) {
             (0x01, text) => Some(Event::Text(TextKind::Unknown, text)),
-            (0x03, name) => Some(Event::TrackName(name)),
+            (0x03, name) => Some(Event::TrackName(self.short(name, at)?)),
             (0x05, text) => Some(Event::Text(TextKind::Lyric, text)),
             (0x06, text) => Some(Event::Text(TextKind::Marker, text)),
+            (0x09, name) => Some(Event::Device(name)),
+            (0x21, [port, ..]) => Some(Event::Port(*port)),
             (0x2f, _) => {
                 self.is_ended = true;
                 None

@@ -12,6 +12,9 @@ use super::scan;
 /// Ticks a quarter note where a file does not say: the commonest resolution.
 const ASSUMED_TICKS_PER_QUARTER: i16 = 480;
 
+/// What the chunk of a track is called.
+const TRACK_ID: [u8; 4] = *b"MTrk";
+
 /// Notes a repair, or refuses it in strict reading.
 pub(super) fn repair(
     report: &mut ReadReport,
@@ -33,10 +36,12 @@ pub(super) fn repair(
 pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiError> {
     let mut report = ReadReport::new(options.mode);
     let (division, mut pos) = read_header(bytes, &mut report)?;
-    let mut collector = Collector::new(options.mode, options.limits, bytes.len());
+    let mut collector =
+        Collector::new(options.mode, options.limits, bytes.len(), report.format == 2);
+    let has_track_id = find(bytes, TRACK_ID, 0).is_some();
     let mut index = 0_u32;
     while pos < bytes.len() {
-        let Some(chunk) = next_track(bytes, pos, index, &mut report)? else { break };
+        let Some(chunk) = next_track(bytes, pos, index, has_track_id, &mut report)? else { break };
         if u64::from(index) >= options.limits.max_tracks {
             let limit = options.limits.max_tracks;
             return Err(MidiError::LimitExceeded { what: "tracks", found: limit + 1, limit });
@@ -64,7 +69,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiErro
     {
         repair(&mut report, RepairKind::TrackCount, None, 10)?;
     }
-    let sequence = collector.finish(division, &mut report);
+    let sequence = collector.finish(division, &mut report)?;
     Ok(Read { sequence, report })
 }
 
@@ -72,7 +77,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiErro
 fn read_header(bytes: &[u8], report: &mut ReadReport) -> Result<(Division, usize), MidiError> {
     let assumed = Division::Metrical(ASSUMED_TICKS_PER_QUARTER);
     let Some(at) = find(bytes, *b"MThd", 0) else {
-        let Some(track) = find(bytes, *b"MTrk", 0) else {
+        let Some(track) = find(bytes, TRACK_ID, 0) else {
             return Err(MidiError::NotMidi { n_bytes: bytes.len(), has_header: false });
         };
         report.format = 1;
@@ -88,7 +93,7 @@ fn read_header(bytes: &[u8], report: &mut ReadReport) -> Result<(Division, usize
     let start = header.pos();
     let (format, n_tracks, division) = (header.u16(), header.u16(), header.u16());
     // A header that another chunk follows too early, or that is cut off, is not to be believed.
-    let next = find(bytes, *b"MTrk", at + 4).unwrap_or(bytes.len());
+    let next = find(bytes, TRACK_ID, at + 4).unwrap_or(bytes.len());
     if length < 6 || division.is_none() || next < start + 6 {
         repair(report, RepairKind::BadHeader, None, at)?;
     }
@@ -140,11 +145,28 @@ fn chunk_id(bytes: &[u8], at: usize) -> Option<&[u8]> {
     bytes.get(at..at + 4).filter(|id| id.iter().all(|b| b.is_ascii_graphic() || *b == b' '))
 }
 
+/// Whether a chunk is a track under another name: `mTrk`, or in a file without any `MTrk` a name that
+/// only the end of its data tells to be a track's.
+fn is_misnamed_track(
+    bytes: &[u8],
+    pos: usize,
+    start: usize,
+    end: usize,
+    has_track_id: bool,
+) -> bool {
+    const END_OF_TRACK: [u8; 3] = [0xff, 0x2f, 0];
+    let Some(data) = bytes.get(start..end) else { return false };
+    chunk_id(bytes, pos).is_some_and(|id| {
+        id.eq_ignore_ascii_case(&TRACK_ID) || (!has_track_id && data.ends_with(&END_OF_TRACK))
+    })
+}
+
 /// The next track from `pos` on, whatever stands before it.
 fn next_track(
     bytes: &[u8],
     pos: usize,
     index: u32,
+    has_track_id: bool,
     report: &mut ReadReport,
 ) -> Result<Option<Chunk>, MidiError> {
     let mut pos = pos;
@@ -154,7 +176,12 @@ fn next_track(
         let length = chunk.u32().and_then(|l| usize::try_from(l).ok()).unwrap_or(usize::MAX);
         let start = chunk.pos();
         let end = start.saturating_add(length);
-        if id == Some(b"MTrk") {
+        let is_named = id == Some(&TRACK_ID);
+        let is_misnamed = !is_named && is_misnamed_track(bytes, pos, start, end, has_track_id);
+        if is_misnamed {
+            repair(report, RepairKind::TrackId, Some(index), pos)?;
+        }
+        if is_named || is_misnamed {
             return track_end(bytes, start, end, index, report)
                 .map(|end| Some(Chunk { start, end }));
         }
@@ -168,7 +195,7 @@ fn next_track(
         pos = if is_orderly && chunk_id(bytes, pos).is_some() {
             end
         } else {
-            match find(bytes, *b"MTrk", pos) {
+            match find(bytes, TRACK_ID, pos) {
                 Some(at) => at,
                 None => return Ok(None),
             }
@@ -198,5 +225,5 @@ fn track_end(
         return Ok(declared);
     }
     repair(report, RepairKind::ChunkLength, Some(index), start - 4)?;
-    Ok(find(bytes, *b"MTrk", start).unwrap_or(bytes.len()))
+    Ok(find(bytes, TRACK_ID, start).unwrap_or(bytes.len()))
 }

@@ -12,7 +12,13 @@ use thiserror::Error;
 use crate::event::{Mode, TextKind};
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
-use crate::units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds};
+use crate::units::{DEFAULT_QPM, DEFAULT_VELOCITY, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds};
+
+/// No time is written that is this many ticks or more from the start: lenient reading drops what lies
+/// beyond 10^10. A little more, since times in seconds are rounded.
+const MAX_TICKS: u64 = 10_000_000_000 + (1 << 20);
+/// The longest time between two events, 2^28 − 1 ticks.
+const MAX_DELTA: u28 = u28::max_value();
 
 /// Options of [`write()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,8 +59,8 @@ pub enum WriteError {
     },
     /// A time that a file cannot hold.
     #[error(
-        "a time of {seconds} s cannot be written (needed: a finite time from 0 on that is fewer than 2^28 ticks \
-             after the event before it)"
+        "a time of {seconds} s cannot be written (needed: a finite time from 0 on, of at most 10^10 ticks); \
+             remove what lies there, or write fewer ticks a quarter note"
     )]
     BadTime {
         /// The time found, in seconds.
@@ -75,21 +81,26 @@ pub enum WriteError {
 
 /// Writes a sequence as a file of format 1.
 ///
-/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program,
-/// drums), ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks
-/// take the remaining fifteen channels in turn. Times are rounded to ticks on the sequence's own
-/// tempo map; at one tick offs come before ons. A note of less than a tick becomes one tick long.
-/// Notes of velocity 0 are silent and left out (the format reads them as offs). Overlapping notes
-/// of one pitch in one instrument end together at the first end when read back: a limit of the
-/// format. Every track ends at the sequence's `total_time`, if nothing of it is later, so that
-/// music ending with a rest can be looped.
+/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program, drums),
+/// ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks take the remaining
+/// fifteen channels in turn. If these do not suffice, tracks go to further ports (meta event 21, from the 129th on
+/// with a device name, meta event 09): no two parts with settings of their own share a channel. Times are
+/// rounded to ticks on the sequence's own tempo map; at one tick offs come before ons. A note of less than a tick
+/// becomes one tick long. Gaps longer than an event can tell are bridged by empty sequencer-specific events.
+/// Notes of velocity 0 are silent and left out (the format reads them as offs); if no note of the sequence has a
+/// velocity, all get 80. Controllers and bends of instruments without notes are left out. Overlapping notes of one
+/// pitch in one instrument end together at the first end when read back: a limit of the format.
+/// Every track ends at the sequence's `total_time` if nothing in it is later, so that music that ends with a rest can
+/// be looped.
+///
+/// Every sequence that was read can be written, unless it has more than 65,534 parts.
 ///
 /// # Errors
 /// [`WriteError`]: what the format cannot hold.
 pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>, WriteError> {
     let asked = match (options.ticks_per_quarter, sequence.ticks_per_quarter) {
         (Some(ticks), _) => i64::from(ticks),
-        (None, 0) => i64::from(STANDARD_TICKS_PER_QUARTER),
+        (None, ..=0) => i64::from(STANDARD_TICKS_PER_QUARTER),
         (None, ticks) => i64::from(ticks),
     };
     let ticks_per_quarter = u16::try_from(asked)
@@ -99,18 +110,62 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
     let clock = Clock::new(sequence, ticks_per_quarter)?;
     // A length that no file can hold is no reason to refuse notes that it can hold.
     let end = clock.tick(sequence.total_time).unwrap_or(0);
-    let mut tracks = vec![in_order(conductor(sequence, &clock)?, end)?];
-    for (part, events) in parts(sequence, &clock)? {
-        tracks.push(in_order(part_track(sequence, part, events), end)?);
+    let (places, parts) = parts(sequence, &clock)?;
+    let n_ports = places.values().map(|p| p.port + 1).max().unwrap_or_default();
+    let devices: Vec<String> = (0..n_ports).map(|port| format!("Port {}", port + 1)).collect();
+    let mut names: BTreeMap<u32, &str> = BTreeMap::new();
+    for info in &sequence.instrument_infos {
+        names.entry(info.instrument).or_insert(&info.name);
     }
-    if u16::try_from(tracks.len()).is_err() {
-        return Err(WriteError::TooManyTracks { n_tracks: tracks.len() });
+    let mut file = File::new(ticks_per_quarter);
+    file.push(&in_order(conductor(sequence, &clock)?, end))?;
+    for (part, mut events) in parts {
+        if n_ports > 1 {
+            events.extend(port_events(places[&part].port, &devices));
+        }
+        if let Some(name) = names.get(&part.0) {
+            let name = MetaMessage::TrackName(name.as_bytes());
+            events.push(Timed::meta(0, Order::Heading, name));
+        }
+        file.push(&in_order(events, end))?;
     }
-    let timing = Timing::Metrical(u15::new(ticks_per_quarter));
-    let mut out = Vec::new();
-    midly::write_std(&Header::new(Format::Parallel, timing), &tracks, &mut out)
-        .map_err(|_| WriteError::TooLong)?;
-    Ok(out)
+    file.finish()
+}
+
+/// The bytes of a file, track by track: events take ten times the room of their bytes, so no two tracks' are held.
+struct File {
+    header: Header,
+    bytes: Vec<u8>,
+    n_tracks: usize,
+}
+
+impl File {
+    /// Bytes of a header chunk, and where it says how many tracks there are.
+    const HEADER_BYTES: usize = 14;
+    const N_TRACKS: std::ops::Range<usize> = 10..12;
+
+    fn new(ticks_per_quarter: u16) -> Self {
+        let timing = Timing::Metrical(u15::new(ticks_per_quarter));
+        let header = Header::new(Format::Parallel, timing);
+        Self { header, bytes: Vec::new(), n_tracks: 0 }
+    }
+
+    fn push(&mut self, track: &[TrackEvent<'_>]) -> Result<(), WriteError> {
+        let mut bytes = Vec::new();
+        midly::write_std(&self.header, [track], &mut bytes).map_err(|_| WriteError::TooLong)?;
+        let is_first = self.n_tracks == 0;
+        self.bytes.extend_from_slice(&bytes[if is_first { 0 } else { Self::HEADER_BYTES }..]);
+        self.n_tracks += 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>, WriteError> {
+        let n_tracks = self.n_tracks;
+        let announced =
+            u16::try_from(n_tracks).map_err(|_| WriteError::TooManyTracks { n_tracks })?;
+        self.bytes[Self::N_TRACKS].copy_from_slice(&announced.to_be_bytes());
+        Ok(self.bytes)
+    }
 }
 
 /// An event at a tick.
@@ -123,6 +178,8 @@ struct Timed<'a> {
 /// What comes first at one tick.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
+    /// The port, before anything is said on it.
+    Port,
     /// Names and signatures.
     Heading,
     /// Tempos and programs.
@@ -175,7 +232,7 @@ impl Clock {
             return Err(WriteError::BadTime { seconds });
         }
         let tick = map.tick(seconds);
-        if tick >= 1 << 48 { Err(WriteError::BadTime { seconds }) } else { Ok(tick) }
+        if tick >= MAX_TICKS { Err(WriteError::BadTime { seconds }) } else { Ok(tick) }
     }
 }
 
@@ -233,33 +290,81 @@ fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<
 /// Instrument, drums, program.
 type Part = (u32, bool, u8);
 
-/// A channel for each part: the tenth for drums, the others in turn.
-fn channels(parts: impl Iterator<Item = Part>) -> BTreeMap<Part, u4> {
-    let mut melodic = (0..16).filter(|channel| *channel != 9).cycle();
-    parts
-        .map(|part| {
-            let channel = if part.1 { 9 } else { melodic.next().unwrap_or_default() };
-            (part, u4::new(channel))
+/// Where a part is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    port: usize,
+    channel: u4,
+}
+
+/// A place for each part: the tenth channel for drums, the others in turn, and as many ports as that takes. Kits
+/// of one program without controllers share a place, as nothing is set there that differs.
+fn places(parts: &BTreeMap<Part, bool>) -> BTreeMap<Part, Place> {
+    const N_MELODIC: usize = 15;
+    let (mut n_melodic, mut n_drums) = (0, 0);
+    let mut kits: BTreeMap<u8, Place> = BTreeMap::new();
+    (parts.iter())
+        .map(|(part, has_controls)| {
+            if part.1 {
+                if let Some(place) = kits.get(&part.2).filter(|_| !has_controls) {
+                    return (*part, *place);
+                }
+                let place = Place { port: n_drums, channel: u4::new(9) };
+                n_drums += 1;
+                if !has_controls {
+                    kits.insert(part.2, place);
+                }
+                return (*part, place);
+            }
+            let number = u8::try_from(n_melodic % N_MELODIC).unwrap_or_default();
+            let channel = u4::new(if number < 9 { number } else { number + 1 });
+            let place = Place { port: n_melodic / N_MELODIC, channel };
+            n_melodic += 1;
+            (*part, place)
         })
         .collect()
 }
 
-fn parts<'a>(
-    sequence: &'a NoteSequence,
-    clock: &Clock,
-) -> Result<BTreeMap<Part, Vec<Timed<'a>>>, WriteError> {
-    let mut parts: BTreeMap<Part, Vec<Timed<'a>>> = BTreeMap::new();
+/// What sends a track to a port.
+fn port_events(port: usize, devices: &[String]) -> impl Iterator<Item = Timed<'_>> {
+    // A port event has seven bits.
+    let number = u8::try_from(port.min(127)).unwrap_or_default();
+    let event = MetaMessage::MidiPort(u7::new(number));
+    let device = devices.get(port).filter(|_| port > 127);
+    let device = device.map(|name| MetaMessage::DeviceName(name.as_bytes()));
+    std::iter::once(event).chain(device).map(|m| Timed::meta(0, Order::Port, m))
+}
+
+/// The places of all parts, and the events of each.
+type Parts<'a> = (BTreeMap<Part, Place>, BTreeMap<Part, Vec<Timed<'a>>>);
+
+fn parts<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Parts<'a>, WriteError> {
+    let mut has_controls: BTreeMap<Part, bool> = BTreeMap::new();
     for note in &sequence.notes {
-        parts.entry((note.instrument, note.is_drum, note.program.get())).or_default();
+        has_controls.entry((note.instrument, note.is_drum, note.program.get())).or_default();
     }
-    let channels = channels(parts.keys().copied());
-    for note in sequence.notes.iter().filter(|n| n.velocity.get() > 0) {
+    let changes = sequence.control_changes.iter().map(|c| (c.instrument, c.is_drum, c.program));
+    let bends = sequence.pitch_bends.iter().map(|b| (b.instrument, b.is_drum, b.program));
+    for (instrument, is_drum, program) in changes.chain(bends) {
+        if let Some(has) = has_controls.get_mut(&(instrument, is_drum, program.get())) {
+            *has = true;
+        }
+    }
+    let places = places(&has_controls);
+    let mut parts: BTreeMap<Part, Vec<Timed<'a>>> =
+        places.keys().map(|part| (*part, Vec::new())).collect();
+    let has_velocities = sequence.notes.iter().any(|n| n.velocity.get() > 0);
+    for note in &sequence.notes {
+        let velocity = if has_velocities { note.velocity } else { DEFAULT_VELOCITY };
+        if velocity.get() == 0 {
+            continue;
+        }
         let part = (note.instrument, note.is_drum, note.program.get());
-        let channel = channels[&part];
+        let channel = places[&part].channel;
         let key = u7::new(note.pitch.get());
         let start = clock.tick(note.start_time)?;
         let end = clock.tick(note.end_time)?.max(start + 1);
-        let on = MidiMessage::NoteOn { key, vel: u7::new(note.velocity.get()) };
+        let on = MidiMessage::NoteOn { key, vel: u7::new(velocity.get()) };
         let off = MidiMessage::NoteOff { key, vel: u7::new(64) };
         let events = parts.entry(part).or_default();
         events.push(Timed::midi(start, Order::NoteOn, channel, on));
@@ -273,7 +378,7 @@ fn parts<'a>(
                 value: u7::new(change.control_value.min(127)),
             };
             let tick = clock.tick(change.time)?;
-            events.push(Timed::midi(tick, Order::Change, channels[&part], message));
+            events.push(Timed::midi(tick, Order::Change, places[&part].channel, message));
         }
     }
     for bend in &sequence.pitch_bends {
@@ -281,42 +386,34 @@ fn parts<'a>(
         if let Some(events) = parts.get_mut(&part) {
             let message = MidiMessage::PitchBend { bend: PitchBend::from_int(bend.bend) };
             let tick = clock.tick(bend.time)?;
-            events.push(Timed::midi(tick, Order::Change, channels[&part], message));
+            events.push(Timed::midi(tick, Order::Change, places[&part].channel, message));
         }
     }
     for (part, events) in &mut parts {
         let message = MidiMessage::ProgramChange { program: u7::new(part.2) };
-        events.push(Timed::midi(0, Order::Setting, channels[part], message));
+        events.push(Timed::midi(0, Order::Setting, places[part].channel, message));
     }
-    Ok(parts)
+    Ok((places, parts))
 }
 
-fn part_track<'a>(
-    sequence: &'a NoteSequence,
-    part: Part,
-    mut events: Vec<Timed<'a>>,
-) -> Vec<Timed<'a>> {
-    if let Some(name) = sequence.instrument_name(part.0) {
-        events.push(Timed::meta(0, Order::Heading, MetaMessage::TrackName(name.as_bytes())));
-    }
-    events
-}
-
-/// A track's events with the ticks between them, the track's end last, not before the tick `end`.
-fn in_order(mut events: Vec<Timed<'_>>, end: u64) -> Result<Vec<TrackEvent<'_>>, WriteError> {
+/// A track's events with the ticks between them; the track's end comes last, not before the tick `end`.
+fn in_order(mut events: Vec<Timed<'_>>, end: u64) -> Vec<TrackEvent<'_>> {
     events.sort_by_key(|event| (event.tick, event.order));
     let mut track = Vec::with_capacity(events.len() + 1);
     let mut before = 0;
     for Timed { tick, kind, .. } in events {
-        let delta = u32::try_from(tick - before)
-            .ok()
-            .and_then(u28::try_from)
-            .ok_or(WriteError::BadTime { seconds: f64::INFINITY })?;
+        let mut delta = tick - before;
+        while delta > u64::from(u32::from(MAX_DELTA)) {
+            let filler = MetaMessage::SequencerSpecific(&[]);
+            track.push(TrackEvent { delta: MAX_DELTA, kind: TrackEventKind::Meta(filler) });
+            delta -= u64::from(u32::from(MAX_DELTA));
+        }
+        let delta = u28::from(u32::try_from(delta).unwrap_or_default());
         track.push(TrackEvent { delta, kind });
         before = tick;
     }
     let rest = u32::try_from(end.saturating_sub(before)).ok().and_then(u28::try_from);
     let kind = TrackEventKind::Meta(MetaMessage::EndOfTrack);
     track.push(TrackEvent { delta: rest.unwrap_or_default(), kind });
-    Ok(track)
+    track
 }

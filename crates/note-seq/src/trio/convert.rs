@@ -86,9 +86,12 @@ impl Role {
 }
 
 impl TrioConverter {
-    /// Once a sequence has given so many windows (about 50 MB of labels), no further trio is looked at: the number of
+    /// Once a sequence has given so many windows (25 MB of labels of sixteen bars), no further trio is looked at: the number of
     /// trios is the product of the numbers of melodies, basses and drums, which a small file can make huge.
-    pub const MAX_WINDOWS: usize = 1 << 15;
+    pub const MAX_WINDOWS: usize = 1 << 14;
+
+    /// The most trios of a sequence that are looked at, in all its stretches together.
+    pub const MAX_TRIOS: usize = 1 << 16;
 
     /// Sixteen bars, hop one bar, gaps of two bars: the data of Magenta's `*-trio_16bar` models, without its cap.
     pub fn trio_16bar() -> Self {
@@ -108,8 +111,9 @@ impl TrioConverter {
     /// The windows of a sequence, and what gave none. Repetitions stay, as in Magenta.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<TrioWindow> {
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
+        let mut n_trios = 0;
         convert(sequence, steps, bar, self.max_windows, |segment, bars, conversion| {
-            self.segment_windows(segment, bars, conversion);
+            self.segment_windows(segment, bars, &mut n_trios, conversion);
         })
     }
 
@@ -117,6 +121,7 @@ impl TrioConverter {
         &self,
         segment: &Segment,
         bars: Bars,
+        n_trios: &mut usize,
         conversion: &mut Conversion<TrioWindow>,
     ) {
         if segment.notes().next().is_none() {
@@ -129,6 +134,9 @@ impl TrioConverter {
         let n_bars =
             segment.total_steps.saturating_add(bars.steps_per_bar - 1) / bars.steps_per_bar;
         let n_bars = usize::try_from(n_bars).unwrap_or(usize::MAX).min(self.max_bars as usize);
+        if n_bars < self.slice_bars as usize {
+            return conversion.skip(SkipReason::TooShort);
+        }
         let (mut melodies, mut basses, mut drums) = (Vec::new(), Vec::new(), Vec::new());
         let role = |n: &QuantizedNote| roles.get(n.instrument as usize).copied();
         let notes = segment.in_order(|n| role(n).is_some());
@@ -149,7 +157,8 @@ impl TrioConverter {
         for melody in &melodies {
             for bass in &basses {
                 for drums in &drums {
-                    if conversion.windows.len() >= Self::MAX_WINDOWS {
+                    *n_trios += 1;
+                    if conversion.windows.len() >= Self::MAX_WINDOWS || *n_trios > Self::MAX_TRIOS {
                         conversion.skip(SkipReason::OverCap);
                         continue;
                     }
@@ -158,11 +167,7 @@ impl TrioConverter {
             }
         }
         if conversion.windows.len() == n_before {
-            conversion.skip(if n_bars < self.slice_bars as usize {
-                SkipReason::TooShort
-            } else {
-                SkipReason::PartsDoNotMeet
-            });
+            conversion.skip(SkipReason::PartsDoNotMeet);
         }
     }
 
@@ -279,13 +284,34 @@ fn spread(start: Step, labels: impl Iterator<Item = u16>, n_steps: usize) -> (Ve
 
 impl TrioWindow {
     /// Notes in seconds: melody as instrument 0, bass as instrument 1 with program 33, drums as instrument 9, all at
-    /// `qpm` with velocity 80.
+    /// `qpm` with velocity 80. `encoding` and `map` are those of the converter that made the window.
     ///
     /// # Errors
-    /// [`UnknownLabel`] for labels beyond a part's classes (90, 90, 512).
-    pub fn to_sequence(&self, qpm: f64, map: &DrumMap) -> Result<NoteSequence, UnknownLabel> {
+    /// [`UnknownLabel`] for labels beyond a part's classes (those of `encoding`, 512 for drums).
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::trio::{TrioConverter, TrioWindow};
+    /// let converter = TrioConverter::trio_16bar();
+    /// let window = TrioWindow {
+    ///     melody: vec![41, 0, 1], // C4, held, ended
+    ///     bass: vec![17, 0, 0],
+    ///     drums: vec![1, 0, 4],
+    ///     instruments: [0, 1, 9],
+    ///     start_bar: 0,
+    /// };
+    /// let trio = window.to_sequence(120.0, converter.encoding, &converter.map)?;
+    /// assert_eq!(trio.notes.iter().map(|n| n.pitch.get()).collect::<Vec<_>>(), [60, 36, 36, 42]);
+    /// # Ok::<(), note_seq::UnknownLabel>(())
+    /// ```
+    pub fn to_sequence(
+        &self,
+        qpm: f64,
+        encoding: MelodyEncoding,
+        map: &DrumMap,
+    ) -> Result<NoteSequence, UnknownLabel> {
         let line = |labels: &[u16], playback: Playback| {
-            let melody: Melody = MelodyEncoding::PIANO.decode(labels)?;
+            let melody: Melody = encoding.decode(labels)?;
             Ok(melody.to_sequence(&Playback { qpm, ..playback }))
         };
         let mut trio = line(&self.melody, Playback::default())?;
@@ -333,5 +359,34 @@ mod tests {
         assert!((TrioConverter::MAX_WINDOWS..TrioConverter::MAX_WINDOWS + 16).contains(&n_windows));
         let n_trios = n_windows / 16 + conversion.skipped[&SkipReason::OverCap];
         assert_eq!((n_windows % 16, n_trios), (0, 42 * 42 * 42));
+    }
+
+    /// A trio of low parts in an encoding from C1 on: decoded by the piano's, C4 would come back as A4.
+    #[test]
+    fn windows_are_decoded_by_their_own_encoding() {
+        let encoding = MelodyEncoding::new(Pitch::saturating(24), Pitch::saturating(84));
+        let converter =
+            TrioConverter { encoding, slice_bars: 1, gap_bars: 0, ..TrioConverter::trio_16bar() };
+        let mut sequence = NoteSequence::default();
+        for (instrument, pitch, program, is_drum) in
+            [(0, 60, 0, false), (1, 36, 33, false), (2, 38, 0, true)]
+        {
+            sequence.push(Note {
+                pitch: Pitch::saturating(pitch),
+                velocity: Velocity::saturating(80),
+                start_time: 0.0,
+                end_time: 2.0,
+                instrument,
+                program: Program::saturating(program),
+                is_drum,
+            });
+        }
+        let windows = converter.windows(&sequence).windows;
+        let trio = windows[0].to_sequence(120.0, encoding, &converter.map).unwrap();
+        let pitches: Vec<u8> = trio.notes.iter().map(|n| n.pitch.get()).collect();
+        assert_eq!(pitches, [60, 36, 38]);
+        // 61 pitches: labels from 63 on mean nothing here.
+        let beyond = TrioWindow { melody: vec![63], ..windows[0].clone() };
+        assert!(beyond.to_sequence(120.0, encoding, &converter.map).is_err());
     }
 }

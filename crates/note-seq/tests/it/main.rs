@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
 
+mod bounded;
+mod channels;
 mod edge_cases;
 mod edge_files;
 mod edge_golden;
 mod golden;
 #[cfg(feature = "musicxml")]
 mod musicxml;
+mod note_list_properties;
+mod note_lists;
 mod properties;
 mod smf;
+mod writing;

@@ -20,9 +20,10 @@ fn file_sequence() -> impl Strategy<Value = NoteSequence> {
             any::<bool>(),
             prop::collection::vec((0_u8..128, 1_u8..128, 0_u64..200, 1_u64..300), 1..12),
             prop::option::of("[a-zA-Zé ]{1,12}"),
-            prop::collection::vec((0_u64..9000, 0_u8..128, 0_u8..128, -8192_i16..8192), 0..4),
+            // From 120 on controllers are modes, which end notes.
+            prop::collection::vec((0_u64..9000, 0_u8..120, 0_u8..128, -8192_i16..8192), 0..4),
         ),
-        1..6,
+        1..40,
     );
     let texts = prop::collection::vec((0_u64..9000, "[a-zß]{0,6}", any::<bool>()), 0..3);
     (

@@ -1,8 +1,9 @@
-//! Which files of a folder are the page. The build script, which puts them into the program, includes this file, too.
+//! Lists the files of the page. Also included by the build script, which embeds them in the
+//! program.
 
 use std::path::Path;
 
-/// Files of a folder and those below it that a browser may ask for, as paths with `/`, sorted.
+/// Files below a folder that a browser may request, as sorted paths with `/`.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     list(folder, "", &mut found);
@@ -26,12 +27,12 @@ fn list(folder: &Path, before: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a file or folder is for the page's developers alone: hidden files, types and settings of the checker,
-/// packages, notes.
+/// Whether a file or folder is only for developers of the page: hidden files, type checker types
+/// and settings, packages, notes.
 fn is_for_developers(name: &str) -> bool {
     name.starts_with('.')
         || name == "node_modules"
         || name.ends_with(".d.ts")
-        || Path::new(name).extension().is_some_and(|ending| ending == "md")
+        || Path::new(name).extension().is_some_and(|extension| extension == "md")
         || ["tsconfig.json", "jsconfig.json", "package.json", "package-lock.json"].contains(&name)
 }

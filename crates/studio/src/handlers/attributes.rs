@@ -1,4 +1,4 @@
-//! `POST /attributes`: places with something turned up or down.
+//! `POST /attributes`: latents with musical attributes shifted up or down.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,30 +8,33 @@ use utoipa::ToSchema;
 
 use super::decode::{Windows, decoded};
 use crate::Studio;
-use crate::body::Given;
+use crate::body::JsonBody;
 use crate::error::ApiError;
-use crate::types::Drawing;
+use crate::types::SamplingOptions;
 
-/// Something to turn.
+/// An attribute and how far to shift it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-pub(crate) struct DialRequest {
+pub(crate) struct AttributeShift {
     /// One of `attributes` of `GET /model`.
     name: String,
-    /// How far, in standard deviations of the training music, -10 to 10.
+    /// The shift, in standard deviations of the training music, -10 to 10.
     by: f64,
 }
 
-/// Places, and what to turn there.
+/// Latents, and the attributes to shift.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct AttributesRequest {
     z: Vec<Vec<f32>>,
-    attributes: Vec<DialRequest>,
+    attributes: Vec<AttributeShift>,
     #[serde(flatten)]
-    drawing: Drawing,
+    sampling: SamplingOptions,
 }
 
-/// What dials add to latents, on the active dimensions; nothing without dials.
-pub(crate) fn shift(studio: &Studio, dials: &[DialRequest]) -> Result<Option<Vec<f64>>, ApiError> {
+/// The latent shift of the given attributes, on the active dimensions; `None` without attributes.
+pub(crate) fn shift(
+    studio: &Studio,
+    dials: &[AttributeShift],
+) -> Result<Option<Vec<f64>>, ApiError> {
     if dials.is_empty() {
         return Ok(None);
     }
@@ -39,29 +42,29 @@ pub(crate) fn shift(studio: &Studio, dials: &[DialRequest]) -> Result<Option<Vec
         let folder = studio.model_folder().to_owned();
         ApiError::from(AttributeError::Missing { folder })
     })?;
-    let dial = |asked: &DialRequest| {
-        let attribute = asked.name.parse()?;
-        // Not even "not a number" is.
-        if !(-10.0..=10.0).contains(&asked.by) {
-            let found = format!("{}:{}", asked.name, asked.by);
+    let dial = |requested: &AttributeShift| {
+        let attribute = requested.name.parse()?;
+        // Written so that NaN is rejected too.
+        if !(-10.0..=10.0).contains(&requested.by) {
+            let found = format!("{}:{}", requested.name, requested.by);
             return Err(AttributeError::Dial { found });
         }
-        Ok(Dial { attribute, by: asked.by })
+        Ok(Dial { attribute, by: requested.by })
     };
     let dials: Vec<Dial> = dials.iter().map(dial).collect::<Result<_, AttributeError>>()?;
     Ok(Some(attributes.shift(&dials, AttributeMethod::default())?))
 }
 
-/// Turns attributes at places in latent space, and decodes what comes out.
+/// Shifts attributes of latents, and decodes the results.
 #[utoipa::path(
     post, path = "/attributes", tag = "making music", request_body = AttributesRequest,
     responses((status = 200, body = Windows)),
 )]
 pub(crate) async fn attributes(
     State(studio): State<Studio>,
-    Given(request): Given<AttributesRequest>,
+    JsonBody(request): JsonBody<AttributesRequest>,
 ) -> Result<Json<Windows>, ApiError> {
-    let decoding = request.drawing.decoding()?;
+    let decoding = request.sampling.decoding()?;
     let mut z = studio.checked_latents(&request.z)?;
     let shift = shift(&studio, &request.attributes)?.unwrap_or_default();
     for z in z.chunks_exact_mut(studio.model.z_size()) {

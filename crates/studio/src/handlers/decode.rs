@@ -1,4 +1,4 @@
-//! `POST /decode` and `POST /encode`: between places in latent space and music.
+//! `POST /decode` and `POST /encode`: from latents to music and back.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,41 +7,41 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Studio;
-use crate::body::Given;
+use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::music;
 use crate::studio::check_n_windows;
-use crate::types::{Drawing, Note, Window};
+use crate::types::{Note, SamplingOptions, Window};
 
-/// Places to decode.
+/// Latents to decode.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct DecodeRequest {
     z: Vec<Vec<f32>>,
     #[serde(flatten)]
-    drawing: Drawing,
+    sampling: SamplingOptions,
 }
 
-/// What they decode to.
+/// Decoded windows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Windows {
     pub(crate) windows: Vec<Window>,
 }
 
-/// Decodes places in latent space.
+/// Decodes latents.
 #[utoipa::path(
     post, path = "/decode", tag = "making music", request_body = DecodeRequest,
     responses((status = 200, body = Windows)),
 )]
 pub(crate) async fn decode(
     State(studio): State<Studio>,
-    Given(request): Given<DecodeRequest>,
+    JsonBody(request): JsonBody<DecodeRequest>,
 ) -> Result<Json<Windows>, ApiError> {
-    let decoding = request.drawing.decoding()?;
+    let decoding = request.sampling.decoding()?;
     let z = studio.checked_latents(&request.z)?;
     decoded(studio, decoding, z).await
 }
 
-/// Decodes checked latents `[n, Z]`.
+/// Decodes validated latents `[n, Z]`.
 pub(super) async fn decoded(
     studio: Studio,
     decoding: Decoding,
@@ -49,9 +49,9 @@ pub(super) async fn decoded(
 ) -> Result<Json<Windows>, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.quick.run(move |stop| {
+    let answer = studio.quick.run(move |cancel| {
         let control = work.control(z.len() / work.model.z_size(), decoding.seed);
-        let tokens = work.decode(decoding, &z, &control, stop)?;
+        let tokens = work.decode(decoding, &z, &control, cancel)?;
         Ok(Json(Windows { windows: work.windows(&catalog, tokens, &z) }))
     });
     answer.await
@@ -63,22 +63,23 @@ pub(crate) struct EncodeRequest {
     windows: Vec<Music>,
 }
 
-/// A window as tokens or as notes.
+/// A window, as tokens or as notes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Music {
-    /// One token a step, track after track.
+    /// One token per step, track by track.
     Tokens(Vec<u16>),
-    /// Notes that begin within the window; of notes of a voice that overlap, the earlier one is cut.
+    /// Notes that begin within the window; where notes of a voice overlap, the earlier one is
+    /// shortened.
     Notes(Vec<Note>),
 }
 
-/// What was encoded, and what it decodes to.
+/// Encoded windows, and their reconstructions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Encoded {
-    /// The windows with their places.
+    /// The windows with their latents.
     windows: Vec<Window>,
-    /// What these places decode to, the likeliest notes: what the model keeps of the music.
+    /// The most likely notes decoded from these latents: what the model retains of the music.
     reconstruction: Vec<Window>,
 }
 
@@ -89,7 +90,7 @@ pub(crate) struct Encoded {
 )]
 pub(crate) async fn encode(
     State(studio): State<Studio>,
-    Given(request): Given<EncodeRequest>,
+    JsonBody(request): JsonBody<EncodeRequest>,
 ) -> Result<Json<Encoded>, ApiError> {
     check_n_windows(request.windows.len())?;
     let layout = studio.model.config().musicvae.window();
@@ -102,14 +103,14 @@ pub(crate) async fn encode(
     studio.check_windows(&windows)?;
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.quick.run(move |stop| {
+    let answer = studio.quick.run(move |cancel| {
         let z = encode_windows(&work.model, &windows);
         let control = controls_of(&work.model, windows.iter().map(Vec::as_slice));
         let likeliest = Decoding { temperature: None, seed: 0 };
-        let again = work.decode(likeliest, &z, &control, stop)?;
+        let reconstruction = work.decode(likeliest, &z, &control, cancel)?;
         Ok(Json(Encoded {
             windows: work.windows(&catalog, windows, &z),
-            reconstruction: work.windows(&catalog, again, &z),
+            reconstruction: work.windows(&catalog, reconstruction, &z),
         }))
     });
     answer.await

@@ -1,4 +1,4 @@
-//! `POST /midi` and `POST /wav`: what a client holds, as files.
+//! `POST /midi` and `POST /wav`: exports a client's music as files.
 
 use std::ops::RangeInclusive;
 
@@ -13,69 +13,73 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Studio;
-use crate::body::Given;
+use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::limits;
 use crate::music::{self, Sound};
 use crate::types::Note;
 
-/// Tempos that MIDI can hold and music has.
+/// Tempos that are musical and that MIDI can represent.
 pub(crate) const QPM: RangeInclusive<f64> = 4.0..=1000.0;
-/// Voices that a piece may have: far more than any has.
+/// Maximum voice number, far beyond that of any real piece.
 const MAX_VOICE: u32 = 63;
-/// Loudness where none is asked for.
-const VELOCITY: u8 = 80;
-/// The longest name of a file, in characters.
+/// Default velocity.
+const DEFAULT_VELOCITY: u8 = 80;
+/// Maximum length of a file name, in characters.
 const NAME_CHARS: usize = 80;
 
-/// A piece to be written.
+/// A piece to export.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ExportRequest {
-    /// What the file is called, and its first track.
+    /// The name of the file and of its first track.
     #[serde(default)]
     title: String,
-    /// Quarter notes a minute, 4 to 1000; 120 if it is left out.
+    /// Quarter notes per minute, 4 to 1000; default 120.
     #[serde(default)]
     qpm: Option<f64>,
     notes: Vec<Note>,
-    /// The General MIDI program of all voices that are no drums; each voice's own if it is left out.
+    /// General MIDI program of all pitched voices; by default each voice has the program of its
+    /// part.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 127)]
     program: Option<u8>,
-    /// Loudness; 80 if it is left out.
+    /// Velocity of all notes; default 80.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 127)]
     velocity: Option<u8>,
 }
 
-/// A tempo that is allowed, or the usual one.
+/// Returns a valid tempo, or the default.
 pub(crate) fn checked_qpm(qpm: Option<f64>) -> Result<f64, ApiError> {
     let qpm = qpm.unwrap_or(note_seq::DEFAULT_QPM);
     if QPM.contains(&qpm) {
         return Ok(qpm);
     }
     let message = format!(
-        "a tempo of {qpm}; {} to {} quarter notes a minute are allowed",
+        "the tempo must be {} to {} quarter notes per minute, not {qpm}",
         QPM.start(),
         QPM.end()
     );
     Err(ApiError::invalid(message))
 }
 
-/// How a browser is told to keep an answer as a file.
-pub(crate) fn attachment(name: &str, ending: &str) -> String {
+/// The `Content-Disposition` header that makes a browser save the response as a file.
+pub(crate) fn attachment(name: &str, extension: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_ ".contains(c) { c } else { '_' };
     let name: String = name.trim().chars().map(plain).take(NAME_CHARS).collect();
     let name = if name.is_empty() { "piece".to_owned() } else { file_name(&name) };
-    format!("attachment; filename=\"{name}.{ending}\"")
+    format!("attachment; filename=\"{name}.{extension}\"")
 }
 
 impl ExportRequest {
-    /// The piece as a sequence.
+    /// Converts the piece to a note sequence.
     fn sequence(&self, studio: &Studio) -> Result<NoteSequence, ApiError> {
         if self.notes.len() > limits::N_NOTES {
-            let message =
-                format!("{} notes; up to {} are allowed", self.notes.len(), limits::N_NOTES);
+            let message = format!(
+                "a piece may have at most {} notes, not {}",
+                limits::N_NOTES,
+                self.notes.len()
+            );
             return Err(ApiError::invalid(message));
         }
         let fits = |note: &&Note| {
@@ -86,8 +90,8 @@ impl ExportRequest {
         };
         if let Some(bad) = self.notes.iter().find(|note| !fits(note)) {
             let message = format!(
-                "a note of pitch {}, steps {} to {}, voice {}; pitches 0 to 127, steps to {}, voices to \
-                 {MAX_VOICE} are allowed, and a note ends after it starts",
+                "a note has pitch {}, steps {} to {} and voice {}; pitches must be 0 to 127, \
+                 steps at most {}, voices at most {MAX_VOICE}, and notes must end after they start",
                 bad.pitch,
                 bad.start,
                 bad.end,
@@ -98,10 +102,10 @@ impl ExportRequest {
         }
         let program = self.program.map(Program::new).transpose();
         let program = program.map_err(|error| ApiError::invalid(error.to_string()))?;
-        let velocity = self.velocity.unwrap_or(VELOCITY);
+        let velocity = self.velocity.unwrap_or(DEFAULT_VELOCITY);
         let checked = Velocity::new(velocity).ok().filter(|_| velocity > 0);
         let velocity = checked.ok_or_else(|| {
-            ApiError::invalid(format!("a velocity of {velocity}; 1 to 127 are allowed"))
+            ApiError::invalid(format!("the velocity must be 1 to 127, not {velocity}"))
         })?;
         let sound = Sound { qpm: checked_qpm(self.qpm)?, program, velocity };
         let n_steps = u32::try_from(studio.model.kind().n_steps()).unwrap_or(u32::MAX);
@@ -109,14 +113,14 @@ impl ExportRequest {
     }
 }
 
-/// A piece as a MIDI file, on the grid with its tempo, a track for each voice.
+/// Exports a piece as a MIDI file, aligned to the grid, with its tempo and one track per voice.
 #[utoipa::path(
     post, path = "/midi", tag = "files", request_body = ExportRequest,
     responses((status = 200, body = Vec<u8>, content_type = "audio/midi")),
 )]
 pub(crate) async fn midi(
     State(studio): State<Studio>,
-    Given(request): Given<ExportRequest>,
+    JsonBody(request): JsonBody<ExportRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
     let work = studio.clone();
     let answer = studio.quick.run(move |_| {
@@ -132,21 +136,21 @@ pub(crate) async fn midi(
     answer.await
 }
 
-/// A piece as sound: stereo, 16 bits, 44,100 samples a second.
+/// Exports a piece as a WAV file: stereo, 16 bits, 44,100 Hz.
 #[utoipa::path(
     post, path = "/wav", tag = "files", request_body = ExportRequest,
     responses((status = 200, body = Vec<u8>, content_type = "audio/wav")),
 )]
 pub(crate) async fn wav(
     State(studio): State<Studio>,
-    Given(request): Given<ExportRequest>,
+    JsonBody(request): JsonBody<ExportRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
     let work = studio.clone();
     let answer = studio.heavy.run(move |_| {
         let sequence = request.sequence(&work)?;
         if sequence.total_time > limits::WAV_SECONDS {
             let message = format!(
-                "the piece lasts {:.0} s; up to {:.0} s are allowed",
+                "the piece lasts {:.0} s; the maximum is {:.0} s",
                 sequence.total_time,
                 limits::WAV_SECONDS
             );
@@ -168,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_are_plain() {
+    fn file_names_are_sanitized() {
         let name = |title| attachment(title, "mid");
         assert_eq!(name("a tune"), "attachment; filename=\"a tune.mid\"");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `POST /generate`: new pieces of a style, or of a blend of some.
+//! `POST /generate`: new pieces in a style, or in a blend of styles.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,74 +8,76 @@ use controlgen::style::Style;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::attributes::{DialRequest, shift};
+use super::attributes::{AttributeShift, shift};
 use crate::Studio;
-use crate::body::Given;
+use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::limits;
 use crate::music::STEPS_PER_BAR;
-use crate::types::{Copied, Drawing, Piece};
+use crate::types::{Copied, Piece, SamplingOptions};
 
-/// Pieces where no number is given.
-const DEFAULT_N: usize = 4;
+/// Default number of pieces.
+const DEFAULT_N_PIECES: usize = 4;
 
-/// What new music is asked for.
+/// A request for new music.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct GenerateRequest {
-    /// A style's name; or a blend instead.
+    /// The name of a style; use either this or `blend`.
     #[serde(default)]
     style: Option<String>,
-    /// Styles with their shares.
+    /// Styles with their weights.
     #[serde(default)]
-    blend: Option<Vec<Share>>,
-    /// How many pieces; 4 if it is left out.
+    blend: Option<Vec<BlendPart>>,
+    /// Number of pieces; default 4.
     #[serde(default)]
     n: Option<usize>,
-    /// Bars of each, whole windows; one window if it is left out.
+    /// Length of each piece in bars, a multiple of the window length; default one window.
     #[serde(default)]
     bars: Option<usize>,
-    /// How far pieces spread about the middle of the style: 0 not at all, 1 as the style does, up to 4.
+    /// Temperature of the latents: 0 gives the mean of the style, 1 its full spread; at most 4.
     #[serde(default)]
     spread: Option<f64>,
-    /// How much each window of a longer piece is like the one before, 0 to 1; 0.8 if it is left out.
+    /// Similarity of consecutive windows of a longer piece, 0 to 1; default 0.8.
     #[serde(default)]
     smoothness: Option<f64>,
-    /// The largest distance from the middle of the style, in its own deviations.
+    /// Maximum distance from the mean of the style, in its standard deviations.
     #[serde(default)]
     truncate: Option<f64>,
-    /// Only pieces that, encoded again, belong to the style at least so surely, 0 to 1.
+    /// Minimum probability, 0 to 1, with which the music belongs to the style when it is encoded
+    /// again.
     #[serde(default)]
     min_membership: Option<f64>,
-    /// Only pieces of which no larger share stands in the training music in one go, 0 to 1 (`copy.share` of a piece).
+    /// Maximum fraction of a piece, 0 to 1, that may match one passage of the training music
+    /// (`copy.share` of a piece).
     #[serde(default)]
     max_copy: Option<f64>,
-    /// What to turn up or down.
+    /// Attributes to shift.
     #[serde(default)]
-    attributes: Vec<DialRequest>,
+    attributes: Vec<AttributeShift>,
     #[serde(flatten)]
-    drawing: Drawing,
+    sampling: SamplingOptions,
 }
 
-/// A style's share of a blend.
+/// A style and its weight in a blend.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-pub(crate) struct Share {
+pub(crate) struct BlendPart {
     style: String,
-    /// Above 0; shares need not sum to 1.
+    /// Positive; weights need not sum to 1.
     share: f64,
 }
 
-/// What came of it.
+/// Generated pieces.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Generated {
     pieces: Vec<Piece>,
-    /// Pieces that were not good enough.
+    /// Rejected pieces, by reason.
     dropped: Vec<Dropped>,
 }
 
-/// Pieces that were not good enough, for one reason.
+/// The number of pieces rejected for one reason.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Dropped {
-    /// The reason, to follow the number: "without a note".
+    /// The reason, phrased to follow the number: "without a note".
     why: String,
     n: usize,
 }
@@ -92,19 +94,20 @@ impl From<CopyMatch> for Copied {
 }
 
 impl GenerateRequest {
-    /// Pieces and windows of each.
+    /// The number of pieces, and of windows per piece.
     fn sizes(&self, studio: &Studio) -> Result<[usize; 2], ApiError> {
-        let n = self.n.unwrap_or(DEFAULT_N);
+        let n = self.n.unwrap_or(DEFAULT_N_PIECES);
         if !(1..=limits::N_PIECES).contains(&n) {
-            let message = format!("{n} pieces; 1 to {} are allowed", limits::N_PIECES);
+            let message =
+                format!("the number of pieces must be 1 to {}, not {n}", limits::N_PIECES);
             return Err(ApiError::invalid(message));
         }
         let per_window = (studio.model.kind().n_steps() / STEPS_PER_BAR).max(1);
         let bars = self.bars.unwrap_or(per_window);
-        // A window may be longer than the limit.
+        // A single window may be longer than the limit.
         if bars == 0 || bars > limits::N_BARS.max(per_window) || !bars.is_multiple_of(per_window) {
             let message = format!(
-                "pieces of {bars} bars; whole windows of {per_window} bars are allowed, up to {} bars",
+                "the length must be a multiple of {per_window} bars, up to {} bars, not {bars}",
                 limits::N_BARS.max(per_window)
             );
             return Err(ApiError::invalid(message));
@@ -112,16 +115,16 @@ impl GenerateRequest {
         Ok([n, bars / per_window])
     }
 
-    /// The styles asked for, with their shares.
-    fn shares(&self) -> Result<Vec<Share>, ApiError> {
+    /// The requested styles and their weights.
+    fn blend_parts(&self) -> Result<Vec<BlendPart>, ApiError> {
         let shares = match (&self.style, &self.blend) {
-            (Some(style), None) => vec![Share { style: style.clone(), share: 1.0 }],
+            (Some(style), None) => vec![BlendPart { style: style.clone(), share: 1.0 }],
             (None, Some(blend)) if !blend.is_empty() => blend.clone(),
-            _ => return Err(ApiError::invalid("either `style` or `blend` tells what to write")),
+            _ => return Err(ApiError::invalid("give either `style` or `blend`")),
         };
         match shares.iter().find(|part| !(part.share > 0.0 && part.share.is_finite())) {
-            Some(Share { style, share }) => {
-                let message = format!("the share of {style:?} is {share}; above 0 is allowed");
+            Some(BlendPart { style, share }) => {
+                let message = format!("the share of {style:?} must be above 0, not {share}");
                 Err(ApiError::invalid(message))
             }
             None => Ok(shares),
@@ -129,32 +132,33 @@ impl GenerateRequest {
     }
 }
 
-/// Writes new music of a style, or of the style between some.
+/// Generates new music in a style, or in a blend of styles.
 #[utoipa::path(
     post, path = "/generate", tag = "making music", request_body = GenerateRequest,
     responses((status = 200, body = Generated)),
 )]
 pub(crate) async fn generate(
     State(studio): State<Studio>,
-    Given(request): Given<GenerateRequest>,
+    JsonBody(request): JsonBody<GenerateRequest>,
 ) -> Result<Json<Generated>, ApiError> {
-    let decoding = request.drawing.decoding()?;
+    let decoding = request.sampling.decoding()?;
     let [n, n_windows] = request.sizes(&studio)?;
-    let shares = request.shares()?;
+    let shares = request.blend_parts()?;
     let shift = shift(&studio, &request.attributes)?;
-    let usual = LatentSampling::default();
+    let defaults = LatentSampling::default();
     let sampling = LatentSampling {
-        temperature: request.spread.unwrap_or(usual.temperature),
+        temperature: request.spread.unwrap_or(defaults.temperature),
         truncate: request.truncate,
-        smoothness: request.smoothness.unwrap_or(usual.smoothness),
+        smoothness: request.smoothness.unwrap_or(defaults.smoothness),
     };
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.heavy.run(move |stop| {
+    let answer = studio.heavy.run(move |cancel| {
         let styles = &catalog.styles;
-        let aims: Vec<&Style> =
+        let targets: Vec<&Style> =
             shares.iter().map(|part| styles.find(&part.style)).collect::<Result<_, _>>()?;
-        let distributions: Vec<_> = aims.iter().map(|style| styles.distribution(style)).collect();
+        let distributions: Vec<_> =
+            targets.iter().map(|style| styles.distribution(style)).collect();
         let course = match distributions.as_slice() {
             [only] => Course::held(only)?,
             several => {
@@ -162,9 +166,9 @@ pub(crate) async fn generate(
                 Course::through(&[blend(&parts)?])?
             }
         };
-        let asked = PieceRequest {
+        let request = PieceRequest {
             course: &course,
-            aims: &aims,
+            aims: &targets,
             n,
             n_windows,
             sampling,
@@ -180,9 +184,9 @@ pub(crate) async fn generate(
             },
             max_attempts: None,
         };
-        let found = pieces_while(&work.model, styles, &asked, &|| !stop.is_set())?;
-        stop.check()?;
-        let names: Vec<&str> = aims.iter().map(|style| style.name.as_str()).collect();
+        let found = pieces_while(&work.model, styles, &request, &|| !cancel.is_canceled())?;
+        cancel.check()?;
+        let names: Vec<&str> = targets.iter().map(|style| style.name.as_str()).collect();
         let name = names.join(" and ");
         let piece = |(at, kept): (usize, controlgen::generate::Piece)| Piece {
             seed: Some(decoding.seed),

@@ -1,4 +1,4 @@
-//! `POST /mix`: a style mixed into a tune.
+//! `POST /mix`: mixes a style into a tune.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,36 +10,36 @@ use utoipa::ToSchema;
 
 use super::export::checked_qpm;
 use crate::Studio;
-use crate::body::Given;
+use crate::body::JsonBody;
 use crate::error::ApiError;
-use crate::types::{Drawing, Note, Piece};
+use crate::types::{Note, Piece, SamplingOptions};
 
-/// By what way latents move into a style.
+/// How latents move toward a style.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Method {
-    /// Along the optimal transport: what is special of the tune stays special.
+    /// By optimal transport, which preserves what is special about the tune.
     #[default]
     Transport,
-    /// In a straight line to draws of the style.
+    /// In a straight line to samples of the style.
     Interpolate,
 }
 
-/// A tune, and what is mixed into it.
+/// A tune, and the style to mix into it.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct MixQuery {
-    /// The tune's windows.
+    /// The windows of the tune.
     tokens: Vec<Vec<u16>>,
     style: String,
     /// 0 is the tune, 1 the style.
     strength: f64,
     #[serde(default)]
     method: Method,
-    /// The tempo of the answer; 120 if it is left out.
+    /// Tempo of the response, in quarter notes per minute; default 120.
     #[serde(default)]
     qpm: Option<f64>,
     #[serde(flatten)]
-    drawing: Drawing,
+    sampling: SamplingOptions,
 }
 
 /// A tune with a style mixed in.
@@ -48,9 +48,10 @@ pub(crate) struct Mixed {
     original: Piece,
     /// The mix alone.
     mixed: Piece,
-    /// Both at once: the tune's voices, then the mix's.
+    /// Both at once: the voices of the tune, then those of the mix.
     together: Piece,
-    /// Share of the time in which both sound that is consonant; none where they never sound together.
+    /// Fraction of the time in which both sound that is consonant; `null` if they never sound
+    /// together.
     #[schema(required)]
     consonance: Option<f64>,
 }
@@ -62,22 +63,22 @@ pub(crate) struct Mixed {
 )]
 pub(crate) async fn mix(
     State(studio): State<Studio>,
-    Given(request): Given<MixQuery>,
+    JsonBody(request): JsonBody<MixQuery>,
 ) -> Result<Json<Mixed>, ApiError> {
-    let decoding = request.drawing.decoding()?;
+    let decoding = request.sampling.decoding()?;
     let qpm = checked_qpm(request.qpm)?;
     studio.check_windows(&request.tokens)?;
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.heavy.run(move |stop| {
+    let answer = studio.heavy.run(move |cancel| {
         let style = catalog.styles.find(&request.style)?;
         let method = match request.method {
             Method::Transport => MixMethod::Transport,
             Method::Interpolate => MixMethod::Line,
         };
-        let asked = MixRequest { style, strength: request.strength, method, decoding };
-        let found = mix_in(&work.model, &catalog.styles, &request.tokens, &asked)?;
-        stop.check()?;
+        let mix_request = MixRequest { style, strength: request.strength, method, decoding };
+        let found = mix_in(&work.model, &catalog.styles, &request.tokens, &mix_request)?;
+        cancel.check()?;
         let layout = work.model.config().musicvae.window();
         let rows = |windows: &'_ [Vec<u16>]| windows.iter().map(Vec::clone).collect::<Vec<_>>();
         let harmony = of_windows(

@@ -1,4 +1,4 @@
-//! `GET /model`: what there is.
+//! `GET /model`: facts about the model.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,74 +9,75 @@ use crate::Studio;
 use crate::limits::Limits;
 use crate::music::{LOWEST_PITCH, STEPS_PER_BAR, STEPS_PER_QUARTER, Voice};
 
-/// The model, and what may be asked of it.
+/// The model, and the limits of requests.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ModelFacts {
-    /// What it is called.
+pub(crate) struct ModelInfo {
+    /// Display name.
     name: String,
-    /// The program's version.
+    /// Version of the program.
     version: &'static str,
-    /// What its windows are: `mel-2bar`.
+    /// Kind of its windows, for example `mel-2bar`.
     kind: &'static str,
     /// Dimensions of its latents.
     z_size: usize,
-    /// Those of them that carry something.
+    /// The dimensions that carry information.
     active_dimensions: Vec<usize>,
-    /// Steps of a window.
+    /// Steps per window.
     window_steps: usize,
-    /// Bars of a window.
+    /// Bars per window.
     window_bars: usize,
     steps_per_quarter: u32,
     steps_per_bar: usize,
-    /// The lowest pitch it writes.
+    /// The lowest pitch that it writes.
     pitch_min: u8,
-    /// The highest one.
+    /// The highest pitch that it writes.
     pitch_max: u8,
     /// Whether any of its voices are drums.
     drums: bool,
-    /// Its parts. Voice `v` of a piece of more voices, such as a tune with its mix, is like part `v` modulo their number.
+    /// Its parts. In a piece with more voices, for example a tune with its mix, voice `v` is like
+    /// part `v` modulo the number of parts.
     voices: Vec<Voice>,
-    /// The tempo of new music, in quarter notes a minute.
+    /// Default tempo of new music, in quarter notes per minute.
     qpm: f64,
-    /// Windows on the map.
+    /// Number of windows on the map.
     n_windows: usize,
     n_styles: usize,
-    /// Whether copies of training music are looked for.
+    /// Whether new music is checked for copies of training music.
     has_copy_index: bool,
-    /// What can be turned.
-    attributes: Vec<AttributeFacts>,
+    /// Attributes that can be shifted.
+    attributes: Vec<AttributeInfo>,
     limits: Limits,
 }
 
-/// What can be turned.
+/// An attribute that can be shifted.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AttributeFacts {
+pub(crate) struct AttributeInfo {
     name: &'static str,
-    /// What it counts.
+    /// What it measures.
     what: &'static str,
-    /// Its standard deviation over the training music: what `by` counts in.
+    /// Its standard deviation over the training music, the unit of `by`.
     sd: f64,
-    /// Between which values half of the training music lies.
+    /// Its lower and upper quartile over the training music.
     usual: [f64; 2],
 }
 
-/// The model, and what may be asked of it.
-#[utoipa::path(get, path = "/model", tag = "reading", responses((status = 200, body = ModelFacts)))]
-pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelFacts> {
+/// Returns the model, and the limits of requests.
+#[utoipa::path(get, path = "/model", tag = "reading", responses((status = 200, body = ModelInfo)))]
+pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
     let config = studio.model.config();
     let kind = studio.model.kind();
     let classes = config.musicvae.window().tracks.first().map_or(0, |track| track.n_classes);
     let range = kind.melody_range().map(|(lowest, highest)| [lowest.get(), highest.get()]);
     let highest =
         u8::try_from(usize::from(LOWEST_PITCH) + classes.saturating_sub(3)).unwrap_or(127);
-    let own = if studio.voices.first().is_some_and(|voice| voice.drums) {
+    let pitches = if studio.voices.first().is_some_and(|voice| voice.drums) {
         [0, 127]
     } else {
         [LOWEST_PITCH, highest.min(127)]
     };
-    let [pitch_min, pitch_max] = range.unwrap_or(own);
+    let [pitch_min, pitch_max] = range.unwrap_or(pitches);
     let vectors = studio.attributes.iter().flat_map(|attributes| &attributes.vectors);
-    Json(ModelFacts {
+    Json(ModelInfo {
         name: studio.name.clone(),
         version: env!("CARGO_PKG_VERSION"),
         kind: kind.name,
@@ -95,7 +96,7 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelFacts> {
         n_styles: studio.catalog().styles.all().len(),
         has_copy_index: studio.index.is_some(),
         attributes: vectors
-            .map(|vector| AttributeFacts {
+            .map(|vector| AttributeInfo {
                 name: vector.attribute.name(),
                 what: vector.attribute.unit(),
                 sd: vector.std_dev,

@@ -1,4 +1,4 @@
-//! `POST /similar`: variations at a distance.
+//! `POST /similar`: variations at a given distance.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,64 +9,68 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Studio;
-use crate::body::Given;
+use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::limits;
 use crate::studio::check_n_windows;
-use crate::types::{Anchor, Drawing, Piece};
+use crate::types::{Anchor, Piece, SamplingOptions};
 
-/// The largest distance that makes sense: music beyond is nowhere.
+/// Maximum distance; beyond it the prior has almost no mass.
 const MAX_DISTANCE: f64 = 10.0;
 
-/// What is to be varied.
+/// The music to vary.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SimilarRequest {
     anchor: Anchor,
-    /// How many variations.
+    /// Number of variations.
     n: usize,
-    /// How far, in deviations of all the model's music in each dimension: unrelated pieces are about 1.4 apart.
+    /// Distance, in standard deviations of all the model's music in each dimension: unrelated
+    /// pieces are about 1.4 apart.
     distance: f64,
     #[serde(flatten)]
-    drawing: Drawing,
+    sampling: SamplingOptions,
 }
 
-/// Pieces.
+/// Variations of the music.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Variations {
     pieces: Vec<Piece>,
 }
 
-/// Variations at a distance from a place, or from all windows of a tune: see `controlgen similar`.
+/// Returns variations at a distance from a latent, or from all windows of a tune; see `controlgen
+/// similar`.
 #[utoipa::path(
     post, path = "/similar", tag = "making music", request_body = SimilarRequest,
     responses((status = 200, body = Variations)),
 )]
 pub(crate) async fn similar(
     State(studio): State<Studio>,
-    Given(request): Given<SimilarRequest>,
+    JsonBody(request): JsonBody<SimilarRequest>,
 ) -> Result<Json<Variations>, ApiError> {
-    let decoding = request.drawing.decoding()?;
+    let decoding = request.sampling.decoding()?;
     let SimilarRequest { anchor, n, distance, .. } = request;
     if !(1..=limits::N_PIECES).contains(&n) {
-        let message = format!("{n} variations; 1 to {} are allowed", limits::N_PIECES);
+        let message =
+            format!("the number of variations must be 1 to {}, not {n}", limits::N_PIECES);
         return Err(ApiError::invalid(message));
     }
     if !(0.0..=MAX_DISTANCE).contains(&distance) {
-        let message = format!("a distance of {distance}; 0 to {MAX_DISTANCE} is allowed");
+        let message = format!("the distance must be 0 to {MAX_DISTANCE}, not {distance}");
         return Err(ApiError::invalid(message));
     }
     let per_piece = if let Anchor::Tokens(windows) = &anchor { windows.len() } else { 1 };
     check_n_windows(n.saturating_mul(per_piece))?;
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.heavy.run(move |stop| {
+    let answer = studio.heavy.run(move |cancel| {
         let all = catalog.styles.mixture().moments()?;
         let (active, z_size) = (work.active(), work.model.z_size());
         let from = work.latents(&catalog, &anchor)?;
         let mut z = from.repeat(n);
         for (index, piece) in (0..).zip(z.chunks_exact_mut(from.len().max(1))) {
             for row in piece.chunks_exact_mut(z_size) {
-                // All windows of a variation move in the same direction, so that they still belong together.
+                // All windows of a variation move in the same direction, so that they still belong
+                // together.
                 let mut rng = seed::stream(decoding.seed, "similar", index);
                 let point: Vec<f64> = active.iter().map(|d| f64::from(row[*d])).collect();
                 let moved = point_at(&all, &point, distance, &mut rng);
@@ -79,7 +83,7 @@ pub(crate) async fn similar(
             }
             _ => work.control(1, decoding.seed).repeat(n),
         };
-        let tokens = work.decode(decoding, &z, &control, stop)?;
+        let tokens = work.decode(decoding, &z, &control, cancel)?;
         let pieces = tokens.chunks(per_piece.max(1)).zip(z.chunks_exact(from.len().max(1)));
         let piece = |(at, (tokens, z)): (usize, (&[Vec<u16>], &[f32]))| Piece {
             seed: Some(decoding.seed),

@@ -1,4 +1,4 @@
-//! `/styles`: the list, what each sounds like, and changes to it.
+//! `/styles`: the list of styles, their cards, and changes.
 
 mod added;
 mod card;
@@ -13,31 +13,34 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Studio;
-use crate::ask::Named;
-use crate::body::Given;
-use crate::catalog::{Catalog, Listed};
+use crate::body::JsonBody;
+use crate::catalog::{Catalog, StyleEntry};
 use crate::error::{ApiError, Code};
+use crate::params::PathParam;
 
-/// All styles: those that were discovered, then those that were added.
-#[utoipa::path(get, path = "/styles", tag = "reading", responses((status = 200, body = Vec<Listed>)))]
-pub(crate) async fn list(State(studio): State<Studio>) -> Json<Vec<Listed>> {
+/// Returns all styles: discovered styles first, then added ones.
+#[utoipa::path(
+    get, path = "/styles", tag = "reading",
+    responses((status = 200, body = Vec<StyleEntry>)),
+)]
+pub(crate) async fn list(State(studio): State<Studio>) -> Json<Vec<StyleEntry>> {
     Json(studio.catalog().list())
 }
 
-/// A style's entry in the list.
-fn entry(catalog: &Catalog, name: &str) -> Result<Listed, ApiError> {
+/// The list entry of a style.
+fn entry(catalog: &Catalog, name: &str) -> Result<StyleEntry, ApiError> {
     let found = catalog.entry(name);
-    found.ok_or_else(|| ApiError::new(Code::UnknownStyle, format!("no style {name:?}")))
+    found.ok_or_else(|| ApiError::new(Code::UnknownStyle, format!("there is no style {name:?}")))
 }
 
-/// A change of a style; what is left out stays.
+/// Changes to a style; omitted fields remain unchanged.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StyleChange {
-    /// Another name.
+    /// New name.
     #[serde(default)]
     name: Option<String>,
-    /// Whether it is left out of lists.
+    /// Whether to exclude it from lists.
     #[serde(default)]
     hidden: Option<bool>,
 }
@@ -45,14 +48,14 @@ pub(crate) struct StyleChange {
 /// Renames a style, hides it, or shows it again.
 #[utoipa::path(
     patch, path = "/styles/{name}", tag = "files", request_body = StyleChange,
-    params(("name" = String, Path, description = "a style's name, or its number")),
-    responses((status = 200, body = Listed)),
+    params(("name" = String, Path, description = "name or number of a style")),
+    responses((status = 200, body = StyleEntry)),
 )]
 pub(crate) async fn change(
     State(studio): State<Studio>,
-    Named(name): Named,
-    Given(change): Given<StyleChange>,
-) -> Result<Json<Listed>, ApiError> {
+    PathParam(name): PathParam,
+    JsonBody(change): JsonBody<StyleChange>,
+) -> Result<Json<StyleEntry>, ApiError> {
     let (name, catalog) = studio
         .change_styles(move |_, styles, _| {
             let old = styles.find(&name)?.name.clone();
@@ -69,15 +72,15 @@ pub(crate) async fn change(
     Ok(Json(entry(&catalog, &name)?))
 }
 
-/// Removes a style that was added.
+/// Removes an added style.
 #[utoipa::path(
     delete, path = "/styles/{name}", tag = "files",
-    params(("name" = String, Path, description = "a style's name, or its number")),
-    responses((status = 204, description = "it is gone")),
+    params(("name" = String, Path, description = "name or number of a style")),
+    responses((status = 204, description = "the style was removed")),
 )]
 pub(crate) async fn remove(
     State(studio): State<Studio>,
-    Named(name): Named,
+    PathParam(name): PathParam,
 ) -> Result<StatusCode, ApiError> {
     studio
         .change_styles(move |_, styles, _| {

@@ -1,4 +1,4 @@
-//! `POST /tunes`: a MIDI file's tune as windows.
+//! `POST /tunes`: imports the tune of a MIDI file as windows.
 
 use std::path::{Path, PathBuf};
 
@@ -18,44 +18,44 @@ use crate::error::{ApiError, Code};
 use crate::limits;
 use crate::types::Piece;
 
-/// The form that sends a tune.
+/// The form that uploads a tune.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "says what the form holds; it is read field by field")]
+#[expect(dead_code, reason = "documents the form, which is read field by field")]
 pub(crate) struct NewTune {
     /// A MIDI file.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// The number of the track to take; the most melodic one if it is left out.
+    /// Number of the track to use; by default the most melodic one.
     track: Option<u32>,
 }
 
-/// A tune as the model has it.
+/// A tune in the model's format.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Taken {
-    /// The file's name without its ending.
+pub(crate) struct ImportedTune {
+    /// The name of the file, without its extension.
     title: String,
-    /// The track that was taken.
+    /// The track that was used.
     track: String,
-    /// Why that one.
+    /// The reason for choosing it.
     why: String,
-    /// What was done to it so that it fits.
+    /// Changes made to fit the tune to the model.
     changes: Vec<String>,
     piece: Piece,
-    /// Tracks that can't be taken.
+    /// Tracks that can't be used.
     refused: Vec<RefusedTrack>,
 }
 
-/// A track that can't be taken.
+/// A track that can't be used.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RefusedTrack {
     track: String,
     why: String,
 }
 
-/// Reads a MIDI file, within bounds.
+/// Reads a MIDI file, within limits.
 ///
 /// # Errors
-/// What the reader says.
+/// The message of the reader.
 pub(crate) fn read_midi(bytes: &[u8]) -> Result<NoteSequence, String> {
     let limits = ReadLimits {
         max_bytes: limits::UPLOAD_BYTES as u64,
@@ -67,47 +67,50 @@ pub(crate) fn read_midi(bytes: &[u8]) -> Result<NoteSequence, String> {
     midi::read(bytes, &options).map(|read| read.sequence).map_err(|error| error.to_string())
 }
 
-/// Takes the tune of a MIDI file: its most melodic track, or the one asked for, as windows with their places.
+/// Imports the tune of a MIDI file: its most melodic track, or the requested one, as windows with
+/// latents.
 #[utoipa::path(
     post, path = "/tunes", tag = "files",
     request_body(content = NewTune, content_type = "multipart/form-data"),
-    responses((status = 200, body = Taken)),
+    responses((status = 200, body = ImportedTune)),
 )]
 pub(crate) async fn tunes(
     State(studio): State<Studio>,
     upload: Upload,
-) -> Result<Json<Taken>, ApiError> {
+) -> Result<Json<ImportedTune>, ApiError> {
     let [file] = upload.files.as_slice() else {
-        let message =
-            format!("{} files were sent; send one in a field named `file`", upload.files.len());
+        let message = format!(
+            "{} files were sent; send one file in a field named `file`",
+            upload.files.len()
+        );
         return Err(ApiError::invalid(message));
     };
     let track = upload.text("track").map(|track| {
-        let message = format!("the track is {track:?}; a number is allowed");
+        let message = format!("the track must be a number, not {track:?}");
         track.parse().map_err(|_| ApiError::invalid(message))
     });
     let options = TuneOptions { track: track.transpose()? };
     let file = file.clone();
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.heavy.run(move |stop| {
+    let answer = studio.heavy.run(move |cancel| {
         let kind = work.model.kind();
         let sequence = read_midi(&file.bytes).map_err(|why| {
             ApiError::new(Code::UnreadableMidi, format!("{} can't be read: {why}", file.name))
         })?;
-        stop.check()?;
+        cancel.check()?;
         let mut tune =
             Tune::of_sequence_with(&sequence, kind, &file.name, options).map_err(|why| {
                 let kind = Box::new(kind.clone());
                 let error = TuneError::NoWindow { path: PathBuf::from(&file.name), kind, why };
                 ApiError::new(Code::NoTune, error.to_string())
             })?;
-        stop.check()?;
+        cancel.check()?;
         let mut changes = tune.warnings.clone();
         changes.push(tune.usage.in_words());
         if tune.windows.len() > limits::N_WINDOWS {
-            let (n, most) = (tune.windows.len(), limits::N_WINDOWS);
-            changes.push(format!("of its {n} windows the first {most} were taken"));
+            let (n, max) = (tune.windows.len(), limits::N_WINDOWS);
+            changes.push(format!("only the first {max} of its {n} windows were used"));
             tune.windows.truncate(limits::N_WINDOWS);
         }
         let windows = tune.window_tokens();
@@ -117,25 +120,26 @@ pub(crate) async fn tunes(
         let title = title.unwrap_or_else(|| "tune".to_owned());
         let qpm = tune.qpm.clamp(*QPM.start(), *QPM.end());
         let piece = Piece { qpm, ..work.piece(&catalog, title.clone(), windows, &z) };
-        let (track, why) = taken(&tune);
-        let refused = tune.choice.iter().flat_map(|choice| &choice.candidates).filter_map(refused);
-        Ok(Json(Taken { title, track, why, changes, piece, refused: refused.collect() }))
+        let (track, why) = chosen_track(&tune);
+        let refused =
+            tune.choice.iter().flat_map(|choice| &choice.candidates).filter_map(refused_track);
+        Ok(Json(ImportedTune { title, track, why, changes, piece, refused: refused.collect() }))
     });
     answer.await
 }
 
-/// Which track was taken, and why.
-fn taken(tune: &Tune) -> (String, String) {
+/// The track that was used, and the reason.
+fn chosen_track(tune: &Tune) -> (String, String) {
     if let Some(choice) = &tune.choice {
         let track = choice.candidates.first().map(Candidate::label).unwrap_or_default();
         return (track, Choice::in_words(choice));
     }
     let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
     let track = format!("instruments {}", numbers.join(", "));
-    (track, "a window takes all of its parts at once".to_owned())
+    (track, "the model uses all parts at once".to_owned())
 }
 
-fn refused(candidate: &Candidate) -> Option<RefusedTrack> {
+fn refused_track(candidate: &Candidate) -> Option<RefusedTrack> {
     let why = in_words(candidate.refused?).to_owned();
     Some(RefusedTrack { track: candidate.label(), why })
 }

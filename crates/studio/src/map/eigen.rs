@@ -1,9 +1,9 @@
-//! Eigenvectors of symmetric matrices.
+//! Eigendecomposition of symmetric matrices.
 
 use faer::{MatRef, Side};
 
-/// Eigenvalues in rising order, each with its eigenvector; of a matrix whose lower triangle counts. What can't be
-/// computed (not a number) gives zeros.
+/// Returns the eigenvalues in ascending order and their eigenvectors. Only the lower triangle of
+/// the matrix is read. If the computation fails (NaN), the result is all zeros.
 pub(crate) fn symmetric_eigen(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
     if d == 0 {
         return (Vec::new(), Vec::new());
@@ -25,8 +25,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eigenvalues_rise_and_vectors_belong_to_them() {
-        // The upper triangle does not count.
+    fn eigenvalues_ascend_and_match_their_vectors() {
+        // The upper triangle is ignored.
         let (values, vectors) = symmetric_eigen(&[2.0, 9.0, 1.0, 2.0], 2);
         assert!((values[0] - 1.0).abs() < 1e-12 && (values[1] - 3.0).abs() < 1e-12);
         assert!((vectors[1][0] - vectors[1][1]).abs() < 1e-12, "{vectors:?}");

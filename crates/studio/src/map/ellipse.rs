@@ -1,4 +1,4 @@
-//! The shadow of a Gaussian on a plane.
+//! Projections of Gaussians to ellipses.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 /// One standard deviation of a style on the map.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Ellipse {
-    /// The style, by its index.
+    /// Index of the style.
     pub(crate) style: usize,
     x: f64,
     y: f64,
-    /// Half the longer axis and half the shorter one.
+    /// Lengths of the longer and the shorter semi-axis.
     pub(crate) axes: [f64; 2],
-    /// The longer axis's angle to the right, in radians, counterclockwise: x right, y up.
+    /// Angle of the longer axis in radians, counterclockwise from the x axis (x right, y up).
     pub(crate) angle: f64,
 }
 
@@ -36,8 +36,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longer_axis_points_where_the_spread_is() {
-        // Variance 9 along 30 degrees, 1 across it.
+    fn the_longer_axis_has_the_largest_variance() {
+        // Variance 9 along 30 degrees, and 1 across.
         let (cos, sin) = (30.0_f64.to_radians().cos(), 30.0_f64.to_radians().sin());
         let covariance =
             [9.0 * cos * cos + sin * sin, 8.0 * sin * cos, 9.0 * sin * sin + cos * cos];

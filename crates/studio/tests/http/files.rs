@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{App, piece};
 
 #[tokio::test]
-async fn a_tune_comes_with_its_windows_and_says_what_was_taken() {
+async fn a_tune_has_windows_and_names_its_track() {
     let app = App::shared();
     let tune = app.upload("/api/v1/tunes", &[], &[("My tune.mid", piece(1, 0))]).await.ok();
     assert_eq!((&tune["title"], &tune["piece"]["title"]), (&"My tune".into(), &"My tune".into()));
@@ -17,7 +17,7 @@ async fn a_tune_comes_with_its_windows_and_says_what_was_taken() {
     let windows = tune["piece"]["windows"].as_array().unwrap();
     assert!(windows.len() >= 2 && windows[0]["z"].as_array().unwrap().len() == 96);
     assert!(tune["piece"]["seed"].is_null() && tune["piece"]["qpm"].as_f64().unwrap() > 0.0);
-    // Another track of it, and one that is not there.
+    // Another track of the file, and one that does not exist.
     let other =
         app.upload("/api/v1/tunes", &[("track", "1")], &[("a.mid", piece(1, 0))]).await.ok();
     assert_ne!(other["piece"]["notes"], tune["piece"]["notes"]);
@@ -28,15 +28,18 @@ async fn a_tune_comes_with_its_windows_and_says_what_was_taken() {
 }
 
 #[tokio::test]
-async fn damaged_files_get_the_reader_s_own_words() {
+async fn damaged_files_get_the_message_of_the_reader() {
     let app = App::shared();
     let good = piece(1, 0);
-    for bad in [b"no music".to_vec(), Vec::new(), good[..3].to_vec()] {
-        let said = midi::read(&bad, &ReadOptions::default()).unwrap_err().to_string();
+    for bad in [b"not music".to_vec(), Vec::new(), good[..3].to_vec()] {
+        let message_of_reader = midi::read(&bad, &ReadOptions::default()).unwrap_err().to_string();
         let reply = app.upload("/api/v1/tunes", &[], &[("broken.mid", bad)]).await;
         assert_eq!(reply.error(), (422, "unreadable_midi".to_owned()));
         let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
-        assert!(message.starts_with("broken.mid") && message.contains(&said), "{message}");
+        assert!(
+            message.starts_with("broken.mid") && message.contains(&message_of_reader),
+            "{message}"
+        );
     }
     for n in [0, 2] {
         let files: Vec<(&str, Vec<u8>)> = (0..n).map(|_| ("a.mid", good.clone())).collect();
@@ -58,7 +61,7 @@ async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
         ("one.mid", piece(0, 0)),
         ("../two.mid", piece(0, 1)),
         ("one.mid", piece(0, 2)),
-        ("bad.mid", b"no music".to_vec()),
+        ("bad.mid", b"not music".to_vec()),
     ];
     let reply = app.upload("/api/v1/styles", &[("name", "mine")], &files).await;
     assert_eq!(reply.status, StatusCode::CREATED);
@@ -98,12 +101,12 @@ async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
 
     let reply = app.post("/api/v1/styles/import", exported.ok()).await;
     assert_eq!((reply.status, &reply.ok()["name"]), (StatusCode::CREATED, &"späte Lieder".into()));
-    // It is kept where this studio keeps styles, and nowhere else.
+    // It is stored in the style folder of this studio only.
     assert!(app.folder.path().join("späte Lieder.style.json").exists());
 }
 
 #[tokio::test]
-async fn changes_that_can_t_be_are_refused() {
+async fn invalid_changes_are_rejected() {
     let app = App::new();
     let first = app.style_names().await[0].clone();
     assert_eq!(
@@ -118,7 +121,7 @@ async fn changes_that_can_t_be_are_refused() {
         ("", vec![("a.mid", piece(0, 0))], "invalid"),
         ("x", Vec::new(), "invalid"),
         ("a/b", vec![("a.mid", piece(0, 0))], "invalid"),
-        ("x", vec![("a.mid", b"no music".to_vec())], "unreadable_midi"),
+        ("x", vec![("a.mid", b"not music".to_vec())], "unreadable_midi"),
         ("x", vec![("a.mid", piece(0, 0)); 11], "invalid"),
     ] {
         let reply = app.upload("/api/v1/styles", &[("name", name)], &files).await;
@@ -141,12 +144,14 @@ async fn changes_that_can_t_be_are_refused() {
 }
 
 #[tokio::test]
-async fn midi_holds_the_notes_and_the_tempo_and_wav_their_sound() {
+async fn midi_has_the_notes_and_the_tempo_and_wav_is_not_silent() {
     let app = App::shared();
     let window = app.get("/api/v1/windows/7").await.ok()["window"].clone();
     let mut notes = window["notes"].as_array().unwrap().clone();
     notes.push(json!({ "pitch": 48, "start": 0, "end": 32, "voice": 1 }));
-    let body = json!({ "title": "A \"piece\"", "qpm": 90.0, "notes": notes, "program": 40, "velocity": 99 });
+    let body = json!({
+        "title": "A \"piece\"", "qpm": 90.0, "notes": notes, "program": 40, "velocity": 99,
+    });
     let reply = app.post("/api/v1/midi", body.clone()).await;
     assert_eq!(reply.header(header::CONTENT_TYPE), "audio/midi");
     assert_eq!(reply.header(header::CONTENT_DISPOSITION), "attachment; filename=\"A _piece_.mid\"");
@@ -162,7 +167,8 @@ async fn midi_holds_the_notes_and_the_tempo_and_wav_their_sound() {
             let on_grid = |seconds: f64| (seconds / step).round() as u64;
             let (start, end) = (on_grid(note.start_time), on_grid(note.end_time));
             assert!((note.start_time - start as f64 * step).abs() < 2e-3, "on the grid");
-            json!({ "start": start, "end": end, "pitch": note.pitch.get(), "voice": u64::from(note.pitch.get() == 48 && end - start == 32) })
+            let voice = u64::from(note.pitch.get() == 48 && end - start == 32);
+            json!({ "start": start, "end": end, "pitch": note.pitch.get(), "voice": voice })
         })
         .collect();
     let key = |note: &Value| ["start", "end", "pitch"].map(|k| note[k].as_u64().unwrap());

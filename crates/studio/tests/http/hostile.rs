@@ -1,4 +1,4 @@
-//! What nobody should send.
+//! Malformed and hostile requests.
 
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, header};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{App, request};
 
 #[tokio::test]
-async fn other_hosts_and_other_pages_get_nothing() {
+async fn other_hosts_and_other_pages_are_rejected() {
     let app = App::shared();
     for (host, origin, code) in [
         ("evil.example:6873", None, "foreign_host"),
@@ -17,11 +17,11 @@ async fn other_hosts_and_other_pages_get_nothing() {
         ("localhost:6873", Some("http://localhost:1"), "foreign_origin"),
     ] {
         for path in ["/", "/api/v1/model", "/nothing"] {
-            let mut asked = Request::builder().uri(path).header(header::HOST, host);
+            let mut builder = Request::builder().uri(path).header(header::HOST, host);
             if let Some(origin) = origin {
-                asked = asked.header(header::ORIGIN, origin);
+                builder = builder.header(header::ORIGIN, origin);
             }
-            let reply = app.send(asked.body(Body::empty()).unwrap()).await;
+            let reply = app.send(builder.body(Body::empty()).unwrap()).await;
             assert_eq!(reply.error(), (403, code.to_owned()), "{host} {origin:?} {path}");
         }
     }
@@ -30,7 +30,7 @@ async fn other_hosts_and_other_pages_get_nothing() {
 }
 
 #[tokio::test]
-async fn paths_lead_to_nothing_but_the_page_and_the_interface() {
+async fn paths_lead_only_to_the_page_and_the_api() {
     let app = App::shared();
     for path in [
         "/../../etc/passwd",
@@ -62,14 +62,14 @@ async fn paths_lead_to_nothing_but_the_page_and_the_interface() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_json_or_no_form() {
+async fn malformed_bodies_are_rejected() {
     let app = App::shared();
     let send = async |path: &str, kind: Option<&str>, body: &'static [u8]| {
-        let mut asked = request(Method::POST, path);
+        let mut builder = request(Method::POST, path);
         if let Some(kind) = kind {
-            asked = asked.header(header::CONTENT_TYPE, kind);
+            builder = builder.header(header::CONTENT_TYPE, kind);
         }
-        app.send(asked.body(Body::from(body)).unwrap()).await.error()
+        app.send(builder.body(Body::from(body)).unwrap()).await.error()
     };
     let json = Some("application/json");
     for bad in [&b"{"[..], b"", b"\xff\xfe", b"{\"z\": NaN}", b"not json"] {
@@ -98,15 +98,15 @@ async fn bodies_that_are_no_json_or_no_form() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_too_large_are_refused_announced_or_not() {
+async fn large_bodies_are_rejected_announced_or_not() {
     let app = App::shared();
     let too_large = (413, "too_large".to_owned());
     let big = Bytes::from(vec![b' '; (2 << 20) + 1]);
-    let asked =
+    let builder =
         || request(Method::POST, "/api/v1/decode").header(header::CONTENT_TYPE, "application/json");
-    let reply = app.send(asked().body(Body::from(big.clone())).unwrap()).await;
+    let reply = app.send(builder().body(Body::from(big.clone())).unwrap()).await;
     assert_eq!(reply.error(), too_large);
-    let announced = asked().header(header::CONTENT_LENGTH, (1_u64 << 40).to_string());
+    let announced = builder().header(header::CONTENT_LENGTH, (1_u64 << 40).to_string());
     let reply = app.send(announced.body(Body::empty()).unwrap()).await;
     assert_eq!(reply.error(), too_large);
     let files = [("a.mid", vec![0; (8 << 20) + 1])];
@@ -114,6 +114,6 @@ async fn bodies_that_are_too_large_are_refused_announced_or_not() {
     let text = "x".repeat(2000);
     let reply = app.upload("/api/v1/styles", &[("name", &text)], &[("a.mid", vec![0])]).await;
     assert_eq!(reply.error(), (422, "invalid".to_owned()));
-    // And all is well afterwards.
-    app.post("/api/v1/decode", json!({ "z": [app.place(0).await] })).await.ok();
+    // Valid requests still work afterwards.
+    app.post("/api/v1/decode", json!({ "z": [app.latent(0).await] })).await.ok();
 }

@@ -1,17 +1,17 @@
-//! The studio's interface, asked as a client asks it.
+//! Tests of the API, from a client's point of view.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-/// What is there: the model, its styles, its map.
+/// The model, its styles, its map.
 mod reading;
 
-/// From places in latent space to music and back.
+/// From latents to music and back.
 mod making;
 
 /// Uploads, changes of styles, downloads.
 mod files;
 
-/// What nobody should send.
+/// Malformed and hostile requests.
 mod hostile;
 
 /// Real connections.

@@ -1,4 +1,4 @@
-//! From places in latent space to music and back.
+//! From latents to music and back.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{App, piece};
 
-/// The tokens of a piece's windows.
+/// The tokens of the windows of a piece.
 fn tokens(piece: &Value) -> Vec<Value> {
     piece["windows"].as_array().unwrap().iter().map(|window| window["tokens"].clone()).collect()
 }
 
-/// A tune of a made-up piece, by the interface.
+/// Uploads a synthetic piece as a tune.
 async fn tune(app: &App) -> Value {
     app.upload("/api/v1/tunes", &[], &[("a tune.mid", piece(1, 0))]).await.ok()
 }
@@ -19,12 +19,13 @@ async fn tune(app: &App) -> Value {
 #[tokio::test]
 async fn the_same_seed_decodes_to_the_same_notes_and_another_to_others() {
     let app = App::shared();
-    let z = app.place(3).await;
+    let z = app.latent(3).await;
     let decode = async |seed: u64, temperature: Value| {
         let body = json!({ "z": [z, z], "temperature": temperature, "seed": seed });
         app.post("/api/v1/decode", body).await.ok()
     };
-    // At a place of real music the model is sure of itself: only a high temperature makes a difference.
+    // For the latent of real music the model is confident: only a high temperature makes a
+    // difference.
     let first = decode(7, 4.0.into()).await;
     assert_eq!(first, decode(7, 4.0.into()).await);
     assert!(first != decode(8, 4.0.into()).await, "another seed");
@@ -32,7 +33,7 @@ async fn the_same_seed_decodes_to_the_same_notes_and_another_to_others() {
     let memberships = first["windows"][0]["memberships"].as_array().unwrap();
     let sum: f64 = memberships.iter().map(|share| share.as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-6);
-    // The likeliest notes don't depend on it.
+    // The most likely notes don't depend on the seed.
     assert_eq!(decode(7, Value::Null).await, decode(8, Value::Null).await);
 }
 
@@ -49,7 +50,7 @@ async fn music_is_encoded_as_tokens_or_as_notes_and_written_back() {
         let pairs = a.as_array().unwrap().iter().zip(b.as_array().unwrap());
         pairs.into_iter().all(|(a, b)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-3)
     };
-    assert!(near(&windows[0]["z"], &window["z"]), "the map's place");
+    assert!(near(&windows[0]["z"], &window["z"]), "same latent as on the map");
     let again = &encoded["reconstruction"][0];
     assert_eq!(again["z"], windows[0]["z"]);
     assert!(!again["notes"].as_array().unwrap().is_empty());
@@ -72,9 +73,9 @@ async fn pieces_of_a_style_and_of_a_blend() {
         let share = copy["share"].as_f64().unwrap();
         assert!(share > 0.0 && share <= 1.0 && copy["bar"].as_u64().unwrap() >= 1);
     }
-    let mut turned = body;
-    turned["attributes"] = json!([{ "name": "density", "by": 2.0 }]);
-    assert_ne!(app.post("/api/v1/generate", turned).await.ok(), made);
+    let mut shifted = body;
+    shifted["attributes"] = json!([{ "name": "density", "by": 2.0 }]);
+    assert_ne!(app.post("/api/v1/generate", shifted).await.ok(), made);
     let blend = json!({
         "blend": [{ "style": names[0], "share": 1.0 }, { "style": names[1], "share": 2.0 }],
         "n": 1, "temperature": 0.5, "max_copy": 0.9, "min_membership": 0.01,
@@ -88,18 +89,18 @@ async fn pieces_of_a_style_and_of_a_blend() {
 }
 
 #[tokio::test]
-async fn ways_begin_and_end_where_they_should_and_grids_have_their_corners() {
+async fn paths_have_their_ends_and_grids_their_corners() {
     let app = App::shared();
     let names = app.style_names().await;
-    let (a, b) = (app.place(0).await, app.place(9).await);
+    let (a, b) = (app.latent(0).await, app.latent(9).await);
     let tokens = app.get("/api/v1/windows/2").await.ok()["window"]["tokens"].clone();
     let body = json!({
         "points": [{ "z": a }, { "style": names[0] }, { "tokens": [tokens] }, { "z": b }],
         "n_windows": 7, "joining": "lerp", "seed": 2,
     });
-    let way = app.post("/api/v1/path", body).await.ok();
-    let windows = way["windows"].as_array().unwrap();
-    assert_eq!((windows.len(), &way["n_steps"]), (7, &(7 * 32).into()));
+    let path = app.post("/api/v1/path", body).await.ok();
+    let windows = path["windows"].as_array().unwrap();
+    assert_eq!((windows.len(), &path["n_steps"]), (7, &(7 * 32).into()));
     assert_eq!((&windows[0]["z"], &windows[6]["z"]), (&a, &b));
     let corners = json!([{ "z": a }, { "style": names[0] }, { "style": names[1] }, { "z": b }]);
     let grid = app.post("/api/v1/grid", json!({ "corners": corners, "n": 3 })).await.ok();
@@ -118,7 +119,7 @@ async fn a_mix_moves_with_its_strength_and_sounds_together_in_two_voices() {
         let body = json!({ "tokens": windows, "style": style, "strength": strength, "qpm": 90.0 });
         app.post("/api/v1/mix", body).await.ok()
     };
-    // Some style that the tune is not of already.
+    // A style that the tune does not belong to yet.
     let style = names.last().unwrap();
     let [half, whole] = [mix(0.5, style).await, mix(1.0, style).await];
     assert_ne!(half["mixed"]["notes"], whole["mixed"]["notes"]);
@@ -142,16 +143,16 @@ async fn a_mix_moves_with_its_strength_and_sounds_together_in_two_voices() {
 }
 
 #[tokio::test]
-async fn variations_are_as_far_as_asked_and_dials_move_places() {
+async fn variations_have_their_distance_and_attributes_move_latents() {
     let app = App::shared();
-    let z = app.place(4).await;
+    let z = app.latent(4).await;
     let body = json!({ "anchor": { "z": z }, "n": 2, "distance": 0.5, "seed": 3 });
     let found = app.post("/api/v1/similar", body).await.ok();
     let pieces = found["pieces"].as_array().unwrap();
     assert_eq!(pieces.len(), 2);
     assert_ne!(pieces[0]["windows"][0]["z"], pieces[1]["windows"][0]["z"]);
-    let nowhere = json!({ "anchor": { "z": z }, "n": 1, "distance": 0.0 });
-    let same = app.post("/api/v1/similar", nowhere).await.ok();
+    let unmoved = json!({ "anchor": { "z": z }, "n": 1, "distance": 0.0 });
+    let same = app.post("/api/v1/similar", unmoved).await.ok();
     let gap = |(a, b): (&Value, &Value)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs();
     let own = same["pieces"][0]["windows"][0]["z"].as_array().unwrap();
     assert!(own.iter().zip(z.as_array().unwrap()).map(gap).fold(0.0, f64::max) < 1e-4);
@@ -169,10 +170,10 @@ async fn variations_are_as_far_as_asked_and_dials_move_places() {
 }
 
 #[tokio::test]
-async fn values_that_are_not_allowed_are_refused_with_what_is() {
+async fn invalid_values_are_rejected() {
     let app = App::shared();
     let name = app.style_names().await[0].clone();
-    let z = app.place(0).await;
+    let z = app.latent(0).await;
     let far = json!(vec![1000.0; 96]);
     for (path, body) in [
         ("decode", json!({ "z": [[0.0, 1.0]], "seed": 0 })),
@@ -208,11 +209,11 @@ async fn values_that_are_not_allowed_are_refused_with_what_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_request_stops_its_work_and_a_long_one_holds_up_no_decoding() {
+async fn dropped_requests_are_canceled_and_long_ones_don_t_delay_decoding() {
     let app = App::new();
     let name = app.style_names().await[0].clone();
-    let z = app.place(0).await;
-    // Nothing is ever kept: this goes on for very long.
+    let z = app.latent(0).await;
+    // Every piece is rejected, so this takes very long.
     let endless =
         json!({ "style": name, "n": 64, "bars": 64, "max_copy": 0.0, "temperature": 1.0 });
     let long = || app.post("/api/v1/generate", endless.clone());
@@ -222,17 +223,20 @@ async fn a_dropped_request_stops_its_work_and_a_long_one_holds_up_no_decoding() 
     };
     tokio::select! {
         biased;
-        reply = async { tokio::join!(long(), long()) } => panic!("not that soon: {:?}", reply.0.status),
+        reply = async { tokio::join!(long(), long()) } => {
+            panic!("finished too soon: {:?}", reply.0.status)
+        }
         () = decode => {}
     }
-    // Both were dropped with the decoding done. Were they still at work, this would wait for them.
+    // Both were dropped when decoding finished. If they were still running, this would wait for
+    // them.
     let short = json!({ "style": name, "n": 1, "temperature": 0.5 });
     let reply = tokio::time::timeout(Duration::from_mins(1), app.post("/api/v1/generate", short));
-    reply.await.expect("the lane is free again").ok();
+    reply.await.expect("the pool is free again").ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beyond_what_can_wait_a_request_is_told_to_come_back() {
+async fn requests_beyond_the_queue_are_busy() {
     let app = App::new();
     let name = app.style_names().await[0].clone();
     let endless =
@@ -246,7 +250,7 @@ async fn beyond_what_can_wait_a_request_is_told_to_come_back() {
     };
     tokio::select! {
         biased;
-        _ = six => panic!("not that soon"),
+        _ = six => panic!("finished too soon"),
         reply = seventh => {
             assert_eq!(reply.error(), (503, "busy".to_owned()));
             assert_eq!(reply.header(axum::http::header::RETRY_AFTER), "1");

@@ -1,4 +1,4 @@
-//! What is there: the model, its styles, its map.
+//! The model, its styles, its map.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{App, request};
 
 #[tokio::test]
-async fn the_model_says_what_it_is_and_what_may_be_asked() {
+async fn the_model_has_its_facts_and_limits() {
     let model = App::shared().get("/api/v1/model").await.ok();
     assert_eq!((&model["kind"], &model["name"]), (&"mel-2bar".into(), &"test".into()));
     assert_eq!((&model["window_steps"], &model["window_bars"]), (&32.into(), &2.into()));
@@ -39,7 +39,7 @@ async fn styles_have_cards_with_words_numbers_and_real_music() {
     assert_eq!(unknown.error(), (404, "unknown_style".to_owned()));
 }
 
-/// Points as `(x, y, style)`.
+/// Parses points into `(x, y, style)`.
 fn points(bytes: &[u8]) -> Vec<(f32, f32, u32)> {
     let word = |bytes: &[u8]| -> [u8; 4] { bytes.try_into().unwrap() };
     bytes
@@ -75,9 +75,9 @@ async fn maps_are_projections_that_their_inverse_undoes() {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         assert!((dot(&axes[0], &axes[0]) - 1.0).abs() < 1e-5, "{query}");
         assert!(dot(&axes[0], &axes[1]).abs() < 1e-5, "{query}");
-        // A window's place, by the inverse, is its point's.
+        // Projecting the latent of a window with the inverse gives its point.
         for index in [0, points.len() / 2, points.len() - 1] {
-            let z = numbers(&app.place(index).await);
+            let z = numbers(&app.latent(index).await);
             let centered: Vec<f64> = z.iter().zip(&mean).map(|(z, m)| z - m).collect();
             let (x, y, style) = points[index];
             assert!((dot(&axes[0], &centered) - f64::from(x)).abs() < 1e-3, "{query} {index}");
@@ -86,7 +86,7 @@ async fn maps_are_projections_that_their_inverse_undoes() {
         }
         let bounds = numbers(&map["bounds"]);
         let inside = |(x, y, _): &(f32, f32, u32)| {
-            // Both were written as the shortest decimals that are the same f32.
+            // Both are written as the shortest decimals that parse to the same f32.
             let (x, y) = (f64::from(*x), f64::from(*y));
             let least = bounds[0] - 1e-5 <= x && bounds[1] - 1e-5 <= y;
             least && x <= bounds[2] + 1e-5 && y <= bounds[3] + 1e-5
@@ -99,14 +99,14 @@ async fn maps_are_projections_that_their_inverse_undoes() {
 }
 
 #[tokio::test]
-async fn maps_that_make_no_sense_are_refused() {
+async fn invalid_maps_are_rejected() {
     let app = App::shared();
     let names = app.style_names().await;
     for (query, code) in [
         ("projection=umap".to_owned(), (422, "invalid")),
         (format!("projection=lda&styles={}", names[0]), (422, "invalid")),
         ("projection=lda&styles=a,b".to_owned(), (404, "unknown_style")),
-        ("colour=red".to_owned(), (422, "invalid")),
+        ("color=red".to_owned(), (422, "invalid")),
     ] {
         let reply = app.get(&format!("/api/v1/map?{query}")).await;
         assert_eq!(reply.error(), (code.0, code.1.to_owned()), "{query}");
@@ -118,7 +118,7 @@ async fn maps_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test]
-async fn the_view_of_neighbours_is_made_in_the_background() {
+async fn the_t_sne_map_is_computed_in_the_background() {
     let app = App::shared();
     let path = "/api/v1/map?projection=neighbours";
     let first = app.get(path).await.ok();
@@ -127,12 +127,12 @@ async fn the_view_of_neighbours_is_made_in_the_background() {
         assert_eq!(first["n"], 0);
         assert!(app.get(&path.replace("map", "map/points")).await.body.is_empty());
     }
-    // Others are answered meanwhile.
+    // Other requests are answered meanwhile.
     app.get("/api/v1/windows/0").await.ok();
 }
 
 #[tokio::test]
-async fn the_description_has_every_path_and_its_failures() {
+async fn the_description_has_every_path_and_its_errors() {
     let reply = App::shared().get("/api/v1/openapi.json").await;
     let description = reply.ok();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
@@ -169,7 +169,7 @@ async fn the_description_has_every_path_and_its_failures() {
 }
 
 #[tokio::test]
-async fn the_page_is_served_with_its_type_and_known_files_are_not_sent_again() {
+async fn the_page_is_served_with_its_type_and_cached_files_are_not_sent_again() {
     let app = App::shared();
     let page = app.get("/").await;
     assert_eq!(page.status, StatusCode::OK);

@@ -9,7 +9,7 @@ use studio::{Shutdown, StudioError};
 
 use crate::support::App;
 
-/// A server with its address.
+/// A running server.
 struct Server {
     address: SocketAddr,
     shutdown: Shutdown,
@@ -21,8 +21,8 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let (studio, told) = (App::shared().studio.clone(), shutdown.clone());
-        let thread = std::thread::spawn(move || studio::run(listener, studio, &told));
+        let (studio, handle) = (App::shared().studio.clone(), shutdown.clone());
+        let thread = std::thread::spawn(move || studio::run(listener, studio, &handle));
         Self { address, shutdown, thread }
     }
 
@@ -32,8 +32,8 @@ impl Server {
         stream
     }
 
-    /// Sends text and reads the first line of the answer.
-    fn ask(&self, text: &str) -> String {
+    /// Sends text and returns the first line of the response.
+    fn send(&self, text: &str) -> String {
         let mut stream = self.connect();
         let _ = stream.write_all(text.as_bytes());
         let mut answer = Vec::new();
@@ -42,7 +42,7 @@ impl Server {
     }
 
     fn model(&self) -> String {
-        self.ask(&format!(
+        self.send(&format!(
             "GET /api/v1/model HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.address
         ))
@@ -55,7 +55,7 @@ impl Server {
 }
 
 #[test]
-fn idle_connections_keep_nobody_out_and_the_server_stops_when_told() {
+fn idle_connections_block_nobody_and_the_server_can_be_stopped() {
     let server = Server::start();
     assert_eq!(server.model(), "HTTP/1.1 200 OK");
     let idle: Vec<TcpStream> = (0..400).map(|_| server.connect()).collect();
@@ -63,7 +63,7 @@ fn idle_connections_keep_nobody_out_and_the_server_stops_when_told() {
     // The first ones were closed to make room.
     let mut first = &idle[0];
     assert_eq!(first.read(&mut [0]).unwrap_or(0), 0);
-    // Heads that never end hold no place either.
+    // Request heads that never end don't block connections either.
     let slow: Vec<TcpStream> = (0..200)
         .map(|_| {
             let mut stream = server.connect();
@@ -77,7 +77,7 @@ fn idle_connections_keep_nobody_out_and_the_server_stops_when_told() {
 }
 
 #[test]
-fn what_is_no_http_is_refused() {
+fn invalid_http_is_rejected() {
     let server = Server::start();
     let own = server.address;
     for (text, answer) in [
@@ -103,7 +103,7 @@ fn what_is_no_http_is_refused() {
             "HTTP/1.1 404 Not Found",
         ),
     ] {
-        assert_eq!(server.ask(&text), answer, "{}", &text[..40.min(text.len())]);
+        assert_eq!(server.send(&text), answer, "{}", &text[..40.min(text.len())]);
     }
     assert_eq!(server.model(), "HTTP/1.1 200 OK");
     server.stop();

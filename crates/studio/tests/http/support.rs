@@ -1,4 +1,4 @@
-//! A studio of the model in the program, and requests to it.
+//! A studio with the embedded model, and requests to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -16,19 +16,19 @@ use studio::{Studio, StudioOptions, router};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-/// The port that requests are for.
+/// The port in the `Host` header.
 pub(crate) const PORT: u16 = 6873;
-/// What separates the fields of a form.
+/// Separates the fields of a form.
 const BOUNDARY: &str = "----boundary";
 
-/// A studio with a folder of its own for its styles.
+/// A studio with a separate folder for its styles.
 pub(crate) struct App {
     router: Router,
     pub(crate) studio: Studio,
     pub(crate) folder: TempDir,
 }
 
-/// An answer.
+/// A response.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -42,13 +42,13 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The body of an answer that must be good.
+    /// The body of a successful response.
     pub(crate) fn ok(&self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.json());
         self.json()
     }
 
-    /// The status and the code of an answer that says why there is none.
+    /// The status and the code of an error response.
     pub(crate) fn error(&self) -> (u16, String) {
         let json = self.json();
         let message = json["error"]["message"].as_str().unwrap();
@@ -61,13 +61,13 @@ impl Reply {
     }
 }
 
-/// The model folder that is in the program.
+/// The model folder that is embedded in the program.
 fn model_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model")
 }
 
 impl App {
-    /// A studio of its own, whose styles can be changed.
+    /// Creates a separate studio, whose styles can be changed.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let model = Model::load(&model_folder(), &musicvae::Device::flex()).unwrap();
@@ -78,13 +78,13 @@ impl App {
         Self { router: router(studio.clone(), PORT), studio, folder }
     }
 
-    /// A studio that tests share, which change nothing.
+    /// A studio shared by tests that change nothing.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<App> = OnceLock::new();
         SHARED.get_or_init(Self::new)
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -109,7 +109,7 @@ impl App {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
-    /// Sends a form of texts and files.
+    /// Sends a form with text fields and files.
     pub(crate) async fn upload(
         &self,
         path: &str,
@@ -143,8 +143,8 @@ impl App {
         names.map(str::to_owned).collect()
     }
 
-    /// A place in latent space: that of a window of the map.
-    pub(crate) async fn place(&self, index: usize) -> Value {
+    /// The latent of a window on the map.
+    pub(crate) async fn latent(&self, index: usize) -> Value {
         self.get(&format!("/api/v1/windows/{index}")).await.ok()["window"]["z"].clone()
     }
 }
@@ -154,7 +154,7 @@ pub(crate) fn request(method: Method, path: &str) -> axum::http::request::Builde
     Request::builder().method(method).uri(path).header(header::HOST, format!("127.0.0.1:{PORT}"))
 }
 
-/// A MIDI file of a made-up piece.
+/// A MIDI file of a synthetic piece.
 pub(crate) fn piece(style: usize, index: u64) -> Vec<u8> {
     midi::write(&synthetic::piece(style, 1, index), &WriteOptions::default()).unwrap()
 }

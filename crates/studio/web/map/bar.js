@@ -1,9 +1,9 @@
 // @ts-check
-// The buttons over the map: projections, tools, and what can be done with a drawn path.
+// The controls on the map: projections, tools, and actions for a drawn path.
 
-import { el, fill, iconButton, the } from "../dom.js";
+import { el, fill, iconButton, requireElement } from "../dom.js";
 import { download } from "../ui/export.js";
-import { morph } from "./path.js";
+import { playPath } from "./path.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("./map.js").MapView} MapView */
@@ -11,9 +11,9 @@ import { morph } from "./path.js";
 
 /** @type {[Projection, string, string][]} */
 const PROJECTIONS = [
-  ["pca", "PCA", "The plane in which the music differs most"],
-  ["lda", "LDA", "The plane that tells the styles apart best"],
-  ["neighbours", "Neighbours", "What is alike lies together (t-SNE); for looking, without a puck"],
+  ["pca", "PCA", "Shows the largest differences between pieces"],
+  ["lda", "LDA", "Separates the styles as well as possible"],
+  ["neighbours", "Neighbors", "Places similar music together (t-SNE); for viewing, without a puck"],
 ];
 const LENGTHS = [4, 8, 16, 32];
 
@@ -31,14 +31,14 @@ export function startMapBar(app, map) {
 /** @param {App} app */
 function startProjections(app) {
   const { session } = app;
-  const between = the("#between-button", HTMLButtonElement);
-  const progress = the("#map-progress", HTMLElement);
-  const radios = PROJECTIONS.map(([id, name, what]) => {
+  const between = requireElement("#between-button", HTMLButtonElement);
+  const progress = requireElement("#map-progress", HTMLElement);
+  const radios = PROJECTIONS.map(([id, name, hint]) => {
     const input = el("input", { type: "radio", name: "projection", value: id, class: "spoken" });
     input.addEventListener("change", () => choose(id));
-    return { id, input, root: el("label", { title: what }, input, el("span", {}, name)) };
+    return { id, input, root: el("label", { title: hint }, input, el("span", {}, name)) };
   });
-  fill(the("#projection", HTMLElement), ...radios.map(({ root }) => root));
+  fill(requireElement("#projection", HTMLElement), ...radios.map(({ root }) => root));
   const mark = () => {
     for (const { id, input } of radios) input.checked = id === session.projection;
     between.hidden = session.projection !== "lda";
@@ -52,23 +52,23 @@ function startProjections(app) {
   session.addEventListener("progress", (event) => {
     const share = /** @type {CustomEvent<number>} */ (event).detail;
     progress.hidden = false;
-    progress.textContent = `Looking for neighbours… ${Math.round(100 * share)} %`;
+    progress.textContent = `Computing the map… ${Math.round(100 * share)} %`;
   });
   mark();
 }
 
 /**
- * The list of styles that the discriminants tell apart: all, or two and more of them.
+ * The list of styles that LDA separates: all, or at least two of them.
  * @param {App} app
  */
 function startBetween(app) {
   const { session } = app;
-  const box = the("#between", HTMLElement);
+  const box = requireElement("#between", HTMLElement);
   const inputs = () => [...box.querySelectorAll("input")];
-  const few = el("p", { class: "note", role: "status" });
+  const hint = el("p", { class: "note", role: "status" });
   const chosen = () => {
     const names = inputs().filter(({ checked }) => checked).map(({ value }) => value);
-    few.textContent = names.length < 2 ? "Choose two styles or more." : "";
+    hint.textContent = names.length < 2 ? "Choose at least two styles." : "";
     if (names.length < 2) return;
     session.between = names;
     app.attempt(() => session.loadMap("lda"));
@@ -79,19 +79,23 @@ function startBetween(app) {
   };
   const draw = () => {
     const all = !session.between.length;
-    few.textContent = "";
+    hint.textContent = "";
     fill(
       box,
-      el("p", {}, "Tell these styles apart"),
+      el("p", {}, "Separate these styles"),
       el(
         "div",
         { class: "row" },
         el("button", { type: "button", onclick: () => checkAll(true) }, "All"),
         el("button", { type: "button", onclick: () => checkAll(false) }, "None"),
       ),
-      few,
+      hint,
       ...session.visible.map(({ name, color }) => {
-        const input = el("input", { type: "checkbox", value: name, checked: all || session.between.includes(name) });
+        const input = el("input", {
+          type: "checkbox",
+          value: name,
+          checked: all || session.between.includes(name),
+        });
         input.style.accentColor = color;
         input.addEventListener("change", chosen);
         return el("label", { class: "row" }, input, el("span", {}, name));
@@ -104,7 +108,10 @@ function startBetween(app) {
 
 /** @param {MapView} map */
 function startTools(map) {
-  const [move, draw] = [the("#tool-move", HTMLButtonElement), the("#tool-draw", HTMLButtonElement)];
+  const [move, draw] = [
+    requireElement("#tool-move", HTMLButtonElement),
+    requireElement("#tool-draw", HTMLButtonElement),
+  ];
   move.addEventListener("click", () => (map.tool = "move"));
   draw.addEventListener("click", () => (map.tool = map.tool === "draw" ? "move" : "draw"));
   map.addEventListener("tool", () => {
@@ -115,9 +122,9 @@ function startTools(map) {
     map.view.zoom(factor);
     map.movedBy();
   };
-  the("#zoom-in", HTMLButtonElement).addEventListener("click", () => zoom(1.4));
-  the("#zoom-out", HTMLButtonElement).addEventListener("click", () => zoom(1 / 1.4));
-  the("#zoom-fit", HTMLButtonElement).addEventListener("click", () => {
+  requireElement("#zoom-in", HTMLButtonElement).addEventListener("click", () => zoom(1.4));
+  requireElement("#zoom-out", HTMLButtonElement).addEventListener("click", () => zoom(1 / 1.4));
+  requireElement("#zoom-fit", HTMLButtonElement).addEventListener("click", () => {
     map.view.fit();
     map.redraw();
   });
@@ -128,15 +135,29 @@ function startTools(map) {
  * @param {MapView} map
  */
 function startPath(app, map) {
-  const bar = the("#path-bar", HTMLElement);
+  const bar = requireElement("#path-bar", HTMLElement);
   const lengths = LENGTHS.filter((n) => n <= app.model.limits.n_windows);
-  const length = el("select", { id: "path-length", "aria-label": "Length of the path" }, ...lengths.map((n) => el("option", { value: n }, `${n * app.model.window_bars} bars`)));
+  const length = el(
+    "select",
+    { id: "path-length", "aria-label": "Length of the path" },
+    ...lengths.map((n) => el("option", { value: n }, `${n * app.model.window_bars} bars`)),
+  );
   length.value = String(lengths[Math.min(1, lengths.length - 1)]);
-  const play = () => app.busy(go, () => morph(app, map, Number(length.value)));
+  const play = () => app.busy(go, () => playPath(app, map, Number(length.value)));
   const go = el("button", { type: "button", id: "play-path", onclick: play }, "Play path");
-  const midi = el("button", { type: "button", id: "save-path", class: "small", hidden: true, onclick: () => app.attempt(() => download(app, "midi")) }, "MIDI");
-  const away = iconButton("close", "Forget the path", () => map.setPath([]));
-  fill(bar, length, go, midi, away);
+  const midi = el(
+    "button",
+    {
+      type: "button",
+      id: "save-path",
+      class: "small",
+      hidden: true,
+      onclick: () => app.attempt(() => download(app, "midi")),
+    },
+    "MIDI",
+  );
+  const clear = iconButton("close", "Clear the path", () => map.setPath([]));
+  fill(bar, length, go, midi, clear);
   length.addEventListener("change", play);
   /** @type {string | null} */
   let made = null;

@@ -1,24 +1,25 @@
 // @ts-check
-// Pointers, wheel and keys on the map, as what they mean: move the map, drag the puck, draw, point at, play.
+// Translates pointer, wheel and key events on the map into actions: pan, drag the puck, draw,
+// hover, play.
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("./map.js").MapView} MapView */
 
-/** Pixels that a click may tremble. */
-const TREMBLE = 5;
-/** Pixels between two points of a drawn line. */
-const GRAIN = 4;
-/** Pixels that a key moves the map or the puck. */
+/** Pixels that the pointer may move during a click. */
+const CLICK_TOLERANCE = 5;
+/** Pixels between two points of a drawn path. */
+const PATH_SPACING = 4;
+/** Pixels by which a key moves the map or the puck. */
 const KEY_STEP = 14;
 
-/** Listens to the map's canvas. */
+/** Handles the events of the map's canvas. */
 export class Gestures {
   #canvas;
   #map;
   /** @type {Map<number, Point>} */
-  #fingers = new Map();
+  #pointers = new Map();
   /** @type {"pan" | "puck" | "draw" | "pinch" | null} */
-  #does = null;
+  #gesture = null;
   /** @type {Point} */
   #from = { x: 0, y: 0 };
   #isClick = false;
@@ -55,79 +56,84 @@ export class Gestures {
     const at = this.#at(event);
     this.#canvas.setPointerCapture(event.pointerId);
     this.#canvas.focus({ preventScroll: true });
-    this.#fingers.set(event.pointerId, at);
+    this.#pointers.set(event.pointerId, at);
     this.#map.unhover();
-    if (this.#fingers.size === 2) {
-      if (this.#does === "draw") this.#map.setPath([]);
-      if (this.#does === "puck") this.#map.puck.release();
-      this.#does = "pinch";
+    if (this.#pointers.size === 2) {
+      if (this.#gesture === "draw") this.#map.setPath([]);
+      if (this.#gesture === "puck") this.#map.puck.release();
+      this.#gesture = "pinch";
       this.#isClick = false;
       return;
     }
     this.#from = at;
     this.#isClick = event.button === 0;
-    if (event.button === 1) this.#does = "pan";
+    if (event.button === 1) this.#gesture = "pan";
     else if (this.#map.tool === "draw") {
-      this.#does = "draw";
+      this.#gesture = "draw";
       this.#map.setPath([this.#map.view.toMap(at.x, at.y)]);
     } else if (this.#map.hitsPuck(at.x, at.y, event.pointerType === "touch")) {
-      this.#does = "puck";
+      this.#gesture = "puck";
       this.#map.puck.grab();
       this.#canvas.classList.add("drags");
-    } else this.#does = "pan";
+    } else this.#gesture = "pan";
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
     const at = this.#at(event);
-    const last = this.#fingers.get(event.pointerId);
+    const last = this.#pointers.get(event.pointerId);
     if (!last) {
       if (event.pointerType !== "touch") this.#point(at);
       return;
     }
-    if (this.#isClick && Math.hypot(at.x - this.#from.x, at.y - this.#from.y) > TREMBLE) this.#isClick = false;
+    if (this.#isClick && Math.hypot(at.x - this.#from.x, at.y - this.#from.y) > CLICK_TOLERANCE) {
+      this.#isClick = false;
+    }
     const { view, puck } = this.#map;
     const [dx, dy] = [at.x - last.x, at.y - last.y];
-    if (this.#does === "pinch") {
-      const [other] = [...this.#fingers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
+    if (this.#gesture === "pinch") {
+      const others = [...this.#pointers].filter(([id]) => id !== event.pointerId);
+      const [other] = others.map(([, place]) => place);
       const before = Math.hypot(last.x - other.x, last.y - other.y);
       const now = Math.hypot(at.x - other.x, at.y - other.y);
       view.pan(dx / 2, dy / 2);
       if (before > 1) view.zoom(now / before, (at.x + other.x) / 2, (at.y + other.y) / 2);
       this.#map.movedBy();
-    } else if (this.#does === "puck") {
+    } else if (this.#gesture === "puck") {
       puck.drag(dx / view.scale, -dy / view.scale);
-    } else if (this.#does === "pan" && !this.#isClick) {
+    } else if (this.#gesture === "pan" && !this.#isClick) {
       view.pan(dx, dy);
       this.#map.movedBy();
-    } else if (this.#does === "draw") {
+    } else if (this.#gesture === "draw") {
       const end = this.#map.path[this.#map.path.length - 1];
-      const was = view.toScreen(end.x, end.y);
-      if (Math.hypot(at.x - was.x, at.y - was.y) >= GRAIN) this.#map.setPath([...this.#map.path, view.toMap(at.x, at.y)]);
+      const screenEnd = view.toScreen(end.x, end.y);
+      if (Math.hypot(at.x - screenEnd.x, at.y - screenEnd.y) >= PATH_SPACING) {
+        this.#map.setPath([...this.#map.path, view.toMap(at.x, at.y)]);
+      }
     }
-    this.#fingers.set(event.pointerId, at);
+    this.#pointers.set(event.pointerId, at);
   }
 
   /**
    * @param {PointerEvent} event
-   * @param {boolean} isWished
+   * @param {boolean} isCompleted
    */
-  #up(event, isWished) {
-    if (!this.#fingers.delete(event.pointerId)) return;
-    const does = this.#does;
+  #up(event, isCompleted) {
+    if (!this.#pointers.delete(event.pointerId)) return;
+    const gesture = this.#gesture;
     this.#canvas.classList.remove("drags");
-    if (does === "pinch") {
-      if (this.#fingers.size === 0) this.#does = null;
+    if (gesture === "pinch") {
+      if (this.#pointers.size === 0) this.#gesture = null;
       return;
     }
-    this.#does = null;
-    if (does === "puck") {
+    this.#gesture = null;
+    if (gesture === "puck") {
       if (this.#isClick) this.#map.puck.again();
       else this.#map.puck.release();
-    } else if (does === "draw") {
-      if (this.#map.path.length < 3 || !isWished) this.#map.setPath([]);
+    } else if (gesture === "draw") {
+      if (this.#map.path.length < 3 || !isCompleted) this.#map.setPath([]);
       else this.#map.dispatchEvent(new Event("drawn"));
-    } else if (does === "pan" && this.#isClick && isWished) {
+    } else if (gesture === "pan" && this.#isClick && isCompleted) {
       this.#click(this.#at(event), event.pointerType === "touch");
     }
   }
@@ -156,8 +162,12 @@ export class Gestures {
     event.preventDefault();
     const at = this.#at(event);
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-    // A pinch on a trackpad comes as a wheel with Ctrl, in smaller steps.
-    this.#map.view.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0018)), at.x, at.y);
+    // A trackpad pinch arrives as a wheel event with Ctrl, in smaller steps.
+    this.#map.view.zoom(
+      Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0018)),
+      at.x,
+      at.y,
+    );
     this.#map.unhover();
     this.#map.movedBy();
   }
@@ -188,8 +198,10 @@ export class Gestures {
     } else if (event.key === "Enter") {
       puck.again();
     } else if (event.key === "n") {
-      // The window next to the puck, or to the middle of what is seen.
-      const place = puck.place ? view.toScreen(puck.place.x, puck.place.y) : { x: view.width / 2, y: view.height / 2 };
+      // The window nearest to the puck, or to the center of the view.
+      const place = puck.place
+        ? view.toScreen(puck.place.x, puck.place.y)
+        : { x: view.width / 2, y: view.height / 2 };
       const hit = this.#map.hitWindow(place.x, place.y, Math.max(view.width, view.height));
       if (hit) this.#map.playHit(hit);
     } else if (event.key === "p") {

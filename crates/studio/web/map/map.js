@@ -1,10 +1,11 @@
 // @ts-check
-// The map: points, styles, what was made, the puck and paths, steered by pointer, wheel, fingers and keys.
+// The map: points, styles, generated music, the puck and paths; controlled by mouse, touch and
+// keys.
 
-import { canvasOf, the } from "../dom.js";
-import { isDark, isStill, onTheme, color } from "../ui/theme.js";
+import { canvasOf, requireElement } from "../dom.js";
+import { isDark, prefersReducedMotion, onTheme, color } from "../ui/theme.js";
 import { Gestures } from "./gestures.js";
-import { Near } from "./near.js";
+import { SpatialIndex } from "./spatial-index.js";
 import { PUCK, drawScene } from "./overlay.js";
 import { placeOf } from "./plane.js";
 import { PointLayer, pixelOf } from "./points.js";
@@ -16,42 +17,57 @@ import { View } from "./view.js";
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
-/** @typedef {{ kind: "window", index: number, place: Point } | { kind: "take", take: Take, window: Window, place: Point }} Hit */
+/**
+ * @typedef {{ kind: "window", index: number, place: Point } | { kind: "take", take: Take, window:
+ *   Window, place: Point }} Hit
+ */
 
-/** Pixels around a point that still hit it. */
+/** Pixels around a point within which it is hit. */
 const REACH = 9;
-/** Windows of made pieces that are drawn. */
-const MADE = 1500;
-/** Milliseconds that the pointer rests before a window is asked for. */
-const REST = 45;
-/** Milliseconds after the last move of the map until all points are drawn again. */
-const CALM = 120;
-/** Frames whose times are kept. */
-const TIMED = 600;
+/** Maximum number of windows of generated pieces that are drawn. */
+const MAX_GENERATED = 1500;
+/** Milliseconds that the pointer rests before a window is loaded. */
+const HOVER_DELAY = 45;
+/** Milliseconds after the last movement until all points are drawn again. */
+const SETTLE_DELAY = 120;
+/** Number of frames whose times are recorded. */
+const N_FRAMES = 600;
 
-/** Events: `path` (a path was drawn, or is gone), `tool`. */
+/** Events: `path` (the path changed), `tool`. */
 export class MapView extends EventTarget {
   view = new View();
   /** @type {"move" | "draw"} */
   #tool = "move";
-  /** A drawn path, in the map's coordinates.
-   * @type {Point[]} */
+  /**
+   * The drawn path, in map coordinates.
+   * @type {Point[]}
+   */
   path = [];
-  /** Name of a style that stands out. @type {string | null} */
+  /**
+   * Name of the highlighted style.
+   * @type {string | null}
+   */
   #marked = null;
-  /** Script milliseconds of the last frames, for whoever measures. @type {number[]} */
+  /**
+   * Script milliseconds of the last frames, for measurements.
+   * @type {number[]}
+   */
   frames = [];
   #app;
   #points;
-  #canvas = the("#map-points", HTMLCanvasElement);
-  #overlay = the("#map-overlay", HTMLCanvasElement);
+  #canvas = requireElement("#map-points", HTMLCanvasElement);
+  #overlay = requireElement("#map-overlay", HTMLCanvasElement);
   #tooltip;
-  /** @type {Near} */
-  #near = new Near({ xs: new Float32Array(), ys: new Float32Array(), styles: new Uint32Array() });
+  /** @type {SpatialIndex} */
+  #index = new SpatialIndex({
+    xs: new Float32Array(),
+    ys: new Float32Array(),
+    styles: new Uint32Array(),
+  });
   /** @type {Hit | null} */
   hovered = null;
   #hoverTimer = 0;
-  #calmTimer = 0;
+  #settleTimer = 0;
   #frame = 0;
   #needsPoints = true;
   #isMoving = false;
@@ -63,7 +79,7 @@ export class MapView extends EventTarget {
     super();
     this.#app = app;
     this.#points = new PointLayer(this.#canvas);
-    this.#tooltip = new Tooltip(the("#map", HTMLElement));
+    this.#tooltip = new Tooltip(requireElement("#map", HTMLElement));
     this.puck = new Puck(app);
     new Gestures(this.#overlay, this);
     new ResizeObserver(() => {
@@ -72,8 +88,12 @@ export class MapView extends EventTarget {
     }).observe(this.#overlay);
     app.session.addEventListener("map", () => this.#onMap());
     app.session.addEventListener("styles", () => this.redraw());
-    for (const event of ["change", "current"]) app.history.addEventListener(event, () => this.#onMade());
-    for (const event of ["start", "swap", "stop"]) app.player.addEventListener(event, () => this.refresh());
+    for (const event of ["change", "current"]) {
+      app.history.addEventListener(event, () => this.#onMade());
+    }
+    for (const event of ["start", "swap", "stop"]) {
+      app.player.addEventListener(event, () => this.refresh());
+    }
     this.puck.addEventListener("move", () => this.refresh());
     onTheme(() => this.redraw());
   }
@@ -101,7 +121,7 @@ export class MapView extends EventTarget {
   #onMap() {
     const { map, points } = this.#app.session;
     if (!map) return;
-    this.#near = new Near(points);
+    this.#index = new SpatialIndex(points);
     this.view.fit(map.bounds);
     this.hovered = null;
     this.#tooltip.hide();
@@ -118,40 +138,40 @@ export class MapView extends EventTarget {
       ? []
       : all
           .flatMap((take) => take.windows.map((window) => ({ take, window })))
-          .slice(0, MADE)
+          .slice(0, MAX_GENERATED)
           .map(({ take, window }) => ({ take, window, place: placeOf(inverse, window.z) }));
     this.refresh();
   }
 
-  /** Draws all anew. */
+  /** Redraws everything. */
   redraw() {
     this.#needsPoints = true;
     this.refresh();
   }
 
-  /** Draws what lies over the points anew. */
+  /** Redraws the overlay above the points. */
   refresh() {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  /** The map was moved by hand: while that goes on, pictures may leave points out. */
+  /** The user moved the map; during the movement, frames may skip points. */
   movedBy() {
     this.#isMoving = true;
-    clearTimeout(this.#calmTimer);
-    this.#calmTimer = Number(setTimeout(() => {
+    clearTimeout(this.#settleTimer);
+    this.#settleTimer = Number(setTimeout(() => {
       this.#isMoving = false;
       if (this.#points.isPartial) this.redraw();
-    }, CALM));
+    }, SETTLE_DELAY));
     this.redraw();
   }
 
   #draw() {
     this.#frame = 0;
-    const began = performance.now();
+    const start = performance.now();
     const { session, history, player } = this.#app;
     if (this.#needsPoints) {
       this.#needsPoints = false;
-      this.#points.draw(session.points, this.view, this.#look(), this.#isMoving);
+      this.#points.draw(session.points, this.view, this.#colors(), this.#isMoving);
     }
     const drawn = canvasOf(this.#overlay);
     const heard = player.heard;
@@ -172,21 +192,29 @@ export class MapView extends EventTarget {
         puckPlays: plays && this.puck.window === history.current?.windows[0],
       });
     }
-    this.frames.push(performance.now() - began);
-    if (this.frames.length > TIMED) this.frames.shift();
-    // With little motion the playhead of the roll is enough.
-    if (plays && !isStill()) this.refresh();
+    this.frames.push(performance.now() - start);
+    if (this.frames.length > N_FRAMES) this.frames.shift();
+    // With reduced motion, the playhead of the piano roll is enough.
+    if (plays && !prefersReducedMotion()) this.refresh();
   }
 
-  #look() {
+  #colors() {
     const faint = isDark() ? "#3a3d44" : "#cfcabf";
     const { styles } = this.#app.session;
-    const colors = styles.map(({ name, color, hidden }) => (hidden ? 0 : pixelOf(this.#marked && this.#marked !== name ? faint : color)));
-    return { colors: Int32Array.from(colors), background: pixelOf(color("--map")), none: pixelOf(faint) };
+    const colors = styles.map(
+      ({ name, color, hidden }) => (
+        hidden ? 0 : pixelOf(this.#marked && this.#marked !== name ? faint : color)
+      ),
+    );
+    return {
+      colors: Int32Array.from(colors),
+      background: pixelOf(color("--map")),
+      none: pixelOf(faint),
+    };
   }
 
   /**
-   * What lies under a pixel: what was made before the windows of the training music.
+   * Returns what is under a pixel; generated music takes precedence over training windows.
    * @param {number} x
    * @param {number} y
    * @param {number} [reach]
@@ -211,12 +239,21 @@ export class MapView extends EventTarget {
   hitWindow(x, y, reach) {
     const { points, styles } = this.#app.session;
     const at = this.view.toMap(x, y);
-    const index = this.#near.find(at.x, at.y, reach / this.view.scale, (style) => !styles[style]?.hidden);
-    return index < 0 ? null : { kind: "window", index, place: { x: points.xs[index], y: points.ys[index] } };
+    const index = this.#index.find(
+      at.x,
+      at.y,
+      reach / this.view.scale,
+      (style) => !styles[style]?.hidden,
+    );
+    return index < 0 ? null : {
+      kind: "window",
+      index,
+      place: { x: points.xs[index], y: points.ys[index] },
+    };
   }
 
   /**
-   * Whether the puck lies under a pixel.
+   * Whether the puck is under a pixel.
    * @param {number} x
    * @param {number} y
    * @param {boolean} isTouch
@@ -229,19 +266,27 @@ export class MapView extends EventTarget {
   }
 
   /**
-   * The pointer is over a pixel: what is there is shown beside it.
+   * The pointer is over a pixel: shows a tooltip for what is there.
    * @param {number} x
    * @param {number} y
    */
   hover(x, y) {
     const hit = this.hit(x, y);
-    const same = hit && this.hovered && hit.kind === this.hovered.kind && hit.place.x === this.hovered.place.x && hit.place.y === this.hovered.place.y;
+    const same = hit
+      && this.hovered
+      && hit.kind === this.hovered.kind
+      && hit.place.x === this.hovered.place.x
+      && hit.place.y === this.hovered.place.y;
     if (same || (!hit && !this.hovered)) return;
     this.hovered = hit;
     this.#tooltip.hide();
     this.refresh();
     clearTimeout(this.#hoverTimer);
-    if (hit) this.#hoverTimer = Number(setTimeout(() => this.#show(hit, { x, y }), hit.kind === "take" ? 0 : REST));
+    if (hit) {
+      this.#hoverTimer = Number(
+        setTimeout(() => this.#show(hit, { x, y }), hit.kind === "take" ? 0 : HOVER_DELAY),
+      );
+    }
   }
 
   unhover() {
@@ -259,18 +304,23 @@ export class MapView extends EventTarget {
     const app = this.#app;
     const nSteps = app.model.window_steps;
     if (hit.kind === "take") {
-      const text = `${hit.take.how} · ${app.belongsText([hit.window])}`;
+      const text = `${hit.take.how} · ${app.stylesText([hit.window])}`;
       this.#tooltip.show(at, { title: hit.take.title, text, notes: hit.window.notes, nSteps });
       return;
     }
     const found = await app.attempt(() => app.session.window(hit.index));
     if (!found || this.hovered !== hit) return;
     const { source, window } = found;
-    this.#tooltip.show(at, { title: `${source.file}, bar ${source.bar}`, text: app.belongsText([window]), notes: window.notes, nSteps });
+    this.#tooltip.show(at, {
+      title: `${source.file}, bar ${source.bar}`,
+      text: app.stylesText([window]),
+      notes: window.notes,
+      nSteps,
+    });
   }
 
   /**
-   * Plays what was hit; the puck takes its place, to be dragged on from there.
+   * Plays what was hit; the puck moves there, and can be dragged on from there.
    * @param {Hit} hit
    */
   async playHit(hit) {
@@ -286,7 +336,7 @@ export class MapView extends EventTarget {
     const name = `${source.file}, bar ${source.bar}`;
     this.puck.adopt(window.z, name);
     await app.swap(app.takeOfWindows([window], "Training music", name));
-    app.say(`${name}: ${app.belongsText([window])}`);
+    app.announce(`${name}: ${app.stylesText([window])}`);
   }
 
   /** @param {Point[]} path */

@@ -1,7 +1,7 @@
 // @ts-check
-// What is drawn over the map's points: styles with their names, what was made, the path, the puck.
+// Draws the overlay above the points: styles with their names, generated music, the path, the puck.
 
-import { isStill, color } from "../ui/theme.js";
+import { prefersReducedMotion, color } from "../ui/theme.js";
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("../types.js").Style} Style */
@@ -13,20 +13,20 @@ import { isStill, color } from "../ui/theme.js";
  * @property {View} view
  * @property {Ellipse[]} ellipses
  * @property {Style[]} styles
- * @property {string | null} marked name of a style that stands out
- * @property {Point[]} made places of windows that were made
- * @property {Point[]} chosen those of the chosen piece, in its order
- * @property {number | null} progress how far the chosen piece is, 0 to 1
+ * @property {string | null} marked name of the highlighted style
+ * @property {Point[]} made positions of generated windows
+ * @property {Point[]} chosen positions of the windows of the selected piece, in order
+ * @property {number | null} progress playback position in the selected piece, 0 to 1
  * @property {Point[]} path
  * @property {Point | null} hovered
  * @property {Point | null} puck
  * @property {boolean} puckPlays
  */
 
-/** Pixels up and down that a name may stand off its style's middle, the nearest first. */
+/** Vertical offsets, in pixels, to try for a name, from near to far. */
 const OFFSETS = Array.from({ length: 17 }, (_, i) => (i % 2 ? 18 : -18) * Math.ceil(i / 2));
 const TAU = 2 * Math.PI;
-/** Pixels of the puck's radius. */
+/** Radius of the puck in pixels. */
 export const PUCK = 12;
 
 /**
@@ -73,7 +73,7 @@ function drawEllipses(context, { view, ellipses, styles, marked }) {
     context.globalAlpha = marked && !isMarked ? 0.25 : 1;
     context.beginPath();
     context.ellipse(at.x, at.y, axes[0] * view.scale, axes[1] * view.scale, -angle, 0, TAU);
-    // A rim of the ground's colour, without which a style's ellipse is lost among its own points.
+    // A rim in the background color keeps the ellipse visible among the points of its style.
     context.strokeStyle = color("--map");
     context.lineWidth = isMarked ? 7 : 5;
     context.stroke();
@@ -87,7 +87,7 @@ function drawEllipses(context, { view, ellipses, styles, marked }) {
 }
 
 /**
- * Names stand at the middles of their ellipses, or as near as there is room.
+ * Draws names at the centers of their ellipses, or as close as there is space.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  */
@@ -105,7 +105,10 @@ function drawNames(context, { view, ellipses, styles, marked }) {
     context.font = `${marked === style.name ? 700 : 600} 13px system-ui, sans-serif`;
     const width = context.measureText(style.name).width + 18;
     const isFree = (/** @type {number} */ y) =>
-      taken.every((other) => Math.abs(other.y - y) > 17 || Math.abs(other.x - at.x) > (other.width + width) / 2);
+      taken.every((other) => {
+        const minDistance = (other.width + width) / 2;
+        return Math.abs(other.y - y) > 17 || Math.abs(other.x - at.x) > minDistance;
+      });
     const offset = OFFSETS.find((offset) => isFree(at.y + offset)) ?? 0;
     const place = { x: at.x, y: at.y + offset, width };
     taken.push(place);
@@ -204,7 +207,7 @@ function drawPath(context, { view, path }) {
 }
 
 /**
- * The puck, with the loop's progress around it.
+ * Draws the puck, surrounded by the progress of the loop.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  * @param {Point} puck
@@ -224,7 +227,7 @@ function drawPuck(context, { view, progress, puckPlays }, puck) {
   context.arc(at.x, at.y, 3.5, 0, TAU);
   context.fillStyle = color("--accent");
   context.fill();
-  if (progress === null || !puckPlays || isStill()) return;
+  if (progress === null || !puckPlays || prefersReducedMotion()) return;
   context.beginPath();
   context.arc(at.x, at.y, PUCK + 6, -TAU / 4, -TAU / 4 + progress * TAU);
   context.strokeStyle = color("--accent");

@@ -1,8 +1,8 @@
 // @ts-check
-// A drawn path as music: windows at even steps of the way, in one piece.
+// Turns a drawn path into music: one piece of windows at even distances along the path.
 
 import { newSeed } from "../api.js";
-import { evenly, onPlane } from "./plane.js";
+import { resampled, onPlane } from "./plane.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Anchor} Anchor */
@@ -10,11 +10,12 @@ import { evenly, onPlane } from "./plane.js";
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("./map.js").MapView} MapView */
 
-/** Places of a drawn line that the server is told, at the most: no more than windows, which each lie at a place. */
-const ANCHORS = 12;
+/** Maximum number of path points sent to the server; never more than there are windows. */
+const MAX_ANCHORS = 12;
 
 /**
- * The places of a path in latent space: on the plane, or, where the map has none, the windows next to the line.
+ * Converts a path to latents: on the plane of the map or, if the map has no inverse, the windows
+ * nearest to the line.
  * @param {App} app
  * @param {MapView} map
  * @param {Point[]} path
@@ -22,7 +23,7 @@ const ANCHORS = 12;
  * @returns {Promise<Anchor[]>}
  */
 async function anchorsOf(app, map, path, nWindows) {
-  const places = evenly(path, Math.min(ANCHORS, nWindows));
+  const places = resampled(path, Math.min(MAX_ANCHORS, nWindows));
   const inverse = app.session.map?.inverse;
   if (inverse) return places.map((place) => ({ z: onPlane(inverse, place) }));
   const indices = new Set();
@@ -31,29 +32,33 @@ async function anchorsOf(app, map, path, nWindows) {
     const hit = map.hitWindow(at.x, at.y, Math.max(map.view.width, map.view.height));
     if (hit) indices.add(hit.index);
   }
-  return Promise.all([...indices].map(async (index) => ({ z: (await app.session.window(index)).window.z })));
+  return Promise.all(
+    [...indices].map(async (index) => ({ z: (await app.session.window(index)).window.z })),
+  );
 }
 
 /**
- * Has the path played, and kept as a piece.
+ * Plays the path, and keeps it as a piece.
  * @param {App} app
  * @param {MapView} map
  * @param {number} nWindows
  */
-export async function morph(app, map, nWindows) {
+export async function playPath(app, map, nWindows) {
   const before = app.history.current;
   const points = await anchorsOf(app, map, map.path, nWindows);
   if (points.length < 2) {
-    app.say("A path needs a beginning and an end: draw a longer line.");
+    app.announce("A path needs a start and an end; draw a longer line.");
     return;
   }
   const seed = newSeed();
   const { temperature } = app.session;
   /** @type {Piece} */
-  const piece = await app.api.post("/path", { points, n_windows: nWindows, joining: "lerp", temperature, seed });
+  const piece = await app.api.post("/path", {
+    points, n_windows: nWindows, joining: "lerp", temperature, seed,
+  });
   const take = app.take(piece, `Path of ${nWindows} windows`);
-  take.title ||= "Path over the map";
+  take.title ||= "Path across the map";
   app.history.add([take], { before });
   await app.play(take);
-  app.say(`${take.title}: ${app.belongsText(take.windows)}`);
+  app.announce(`${take.title}: ${app.stylesText(take.windows)}`);
 }

@@ -1,11 +1,11 @@
 // @ts-check
-// The plane of a projection that can be inverted: latents to places, drags to latents.
+// The plane of an invertible projection: maps latents to positions, and drags to latents.
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {{ mean: number[], axes: [number[], number[]] }} Inverse */
 
 /**
- * Where a latent vector lies.
+ * The position of a latent vector.
  * @param {Inverse} inverse
  * @param {number[]} z
  * @returns {Point}
@@ -20,7 +20,7 @@ export function placeOf({ mean, axes }, z) {
 }
 
 /**
- * A latent vector moved along the plane; what it is beside the plane stays.
+ * Moves a latent vector parallel to the plane; its components orthogonal to the plane are kept.
  * @param {Inverse} inverse
  * @param {number[]} z
  * @param {number} dx
@@ -31,7 +31,7 @@ export function moved({ axes }, z, dx, dy) {
 }
 
 /**
- * The latent vector of a place on the plane itself.
+ * The latent vector of a position, within the plane.
  * @param {Inverse} inverse
  * @param {Point} place
  */
@@ -40,24 +40,29 @@ export function onPlane(inverse, { x, y }) {
 }
 
 /**
- * A drawn line as few points at even steps of its length.
+ * Resamples a drawn line to points at even distances.
  * @param {Point[]} line
- * @param {number} n at most
+ * @param {number} n maximum number of points
  * @returns {Point[]}
  */
-export function evenly(line, n) {
-  const ways = [0];
-  for (let i = 1; i < line.length; i++) ways.push(ways[i - 1] + Math.hypot(line[i].x - line[i - 1].x, line[i].y - line[i - 1].y));
-  const whole = ways[ways.length - 1];
-  if (line.length < 2 || whole === 0) return line.slice(0, 1);
+export function resampled(line, n) {
+  const lengths = [0];
+  for (let i = 1; i < line.length; i++) {
+    lengths.push(lengths[i - 1] + Math.hypot(line[i].x - line[i - 1].x, line[i].y - line[i - 1].y));
+  }
+  const total = lengths[lengths.length - 1];
+  if (line.length < 2 || total === 0) return line.slice(0, 1);
   /** @type {Point[]} */
   const points = [];
   let i = 1;
   for (let k = 0; k < n; k++) {
-    const way = (whole * k) / (n - 1);
-    while (i < line.length - 1 && ways[i] < way) i++;
-    const t = (way - ways[i - 1]) / Math.max(1e-12, ways[i] - ways[i - 1]);
-    points.push({ x: line[i - 1].x + t * (line[i].x - line[i - 1].x), y: line[i - 1].y + t * (line[i].y - line[i - 1].y) });
+    const length = (total * k) / (n - 1);
+    while (i < line.length - 1 && lengths[i] < length) i++;
+    const t = (length - lengths[i - 1]) / Math.max(1e-12, lengths[i] - lengths[i - 1]);
+    points.push({
+      x: line[i - 1].x + t * (line[i].x - line[i - 1].x),
+      y: line[i - 1].y + t * (line[i].y - line[i - 1].y),
+    });
   }
   return points;
 }

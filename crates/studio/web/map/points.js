@@ -1,34 +1,40 @@
 // @ts-check
-// Draws the map's points: straight into the pixels of an image, which takes a few milliseconds for 100,000.
+// Draws the points of the map directly into the pixels of an image, which takes a few milliseconds
+// for 100,000 points.
 
 /** @typedef {import("../state/session.js").Points} Points */
 /** @typedef {import("./view.js").View} View */
 
-/** How strongly a point covers what is under it, of 256: its middle and its rim. */
-const MIDDLE = 150;
+/** Opacity of a point at its center and at its rim, out of 256. */
+const CENTER = 150;
 const RIM = 55;
-/** Milliseconds that a picture may take while one moves the map; then only every second, fourth … point is drawn. */
-const BUDGET = 6;
+/**
+ * Time budget in milliseconds for a frame while the map moves; beyond it, only every second,
+ * fourth, … point is drawn.
+ */
+const FRAME_BUDGET = 6;
 
 /**
  * @typedef {object} Look
- * @property {Int32Array} colors of the styles, as the image's pixels hold them; 0 is not drawn
+ * @property {Int32Array} colors colors of the styles, as image pixels; 0 is not drawn
  * @property {number} background
  * @property {number} none color of points without a style
  */
 
-/** The points on a canvas of their own. */
+/** The points, on a separate canvas. */
 export class PointLayer {
   #canvas;
   /** @type {ImageData | null} */
   #image = null;
-  /** Signed, as the engine's fast whole numbers are.
-   * @type {Int32Array} */
+  /**
+   * Signed integers, which JavaScript engines handle fastest.
+   * @type {Int32Array}
+   */
   #pixels = new Int32Array();
   #stride = 1;
-  /** Milliseconds of script that the last picture took. */
+  /** Script milliseconds of the last frame. */
   took = 0;
-  /** Whether the last picture left points out. */
+  /** Whether the last frame skipped points. */
   isPartial = false;
 
   /** @param {HTMLCanvasElement} canvas */
@@ -43,7 +49,7 @@ export class PointLayer {
    * @param {boolean} isMoving
    */
   draw(points, view, look, isMoving) {
-    const began = performance.now();
+    const start = performance.now();
     const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
     const width = Math.round(view.width * ratio);
     const height = Math.round(view.height * ratio);
@@ -59,11 +65,13 @@ export class PointLayer {
     this.#pixels.fill(look.background);
     const drawn = this.#splat(points, view, look, ratio, width, height, stride);
     context.putImageData(this.#image, 0, 0);
-    this.took = performance.now() - began;
+    this.took = performance.now() - start;
     this.isPartial = stride > 1;
-    // What all points would take, by what these took.
+    // Estimated time for all points.
     const all = (this.took * points.xs.length) / Math.max(1, drawn);
-    if (isMoving) this.#stride = this.took > BUDGET ? Math.min(16, stride * 2) : all < BUDGET ? 1 : stride;
+    if (!isMoving) return;
+    if (this.took > FRAME_BUDGET) this.#stride = Math.min(16, stride * 2);
+    else this.#stride = all < FRAME_BUDGET ? 1 : stride;
   }
 
   /**
@@ -80,9 +88,11 @@ export class PointLayer {
     const scale = view.scale * ratio;
     const offsetX = width / 2 - view.x * scale;
     const offsetY = height / 2 + view.y * scale;
-    // A few points are drawn as discs, many as dots of two pixels.
+    // Few points are drawn as discs, many as dots of two pixels.
     const seen = xs.length / Math.max(1, (view.scale / 60) ** 2);
-    const radius = Math.round((xs.length <= 4000 || seen < 1500 ? 2 : 1) * Math.max(1, ratio * 0.8));
+    const radius = Math.round(
+      (xs.length <= 4000 || seen < 1500 ? 2 : 1) * Math.max(1, ratio * 0.8),
+    );
     const edge = radius + 1;
     let drawn = 0;
     for (let i = 0; i < xs.length; i += stride) {
@@ -95,7 +105,7 @@ export class PointLayer {
       if (x < edge || y < edge || x >= width - edge || y >= height - edge) continue;
       let at = y * width + x;
       if (radius === 1) {
-        pixels[at] = over(pixels[at], color, MIDDLE);
+        pixels[at] = over(pixels[at], color, CENTER);
         pixels[at + 1] = over(pixels[at + 1], color, RIM);
         pixels[at - 1] = over(pixels[at - 1], color, RIM);
         pixels[at + width] = over(pixels[at + width], color, RIM);
@@ -107,7 +117,7 @@ export class PointLayer {
         const reach = dy === -radius || dy === radius ? radius - 1 : radius;
         for (let dx = -reach; dx <= reach; dx++) {
           const isRim = dx === -reach || dx === reach || dy === -radius || dy === radius;
-          pixels[at + dx] = over(pixels[at + dx], color, isRim ? RIM : MIDDLE);
+          pixels[at + dx] = over(pixels[at + dx], color, isRim ? RIM : CENTER);
         }
       }
     }
@@ -116,10 +126,10 @@ export class PointLayer {
 }
 
 /**
- * A colour over another: red with blue, and green, each pair in one multiplication.
+ * Blends a color over another: red and blue together, and green, with one multiplication each.
  * @param {number} under
  * @param {number} color
- * @param {number} alpha of 256
+ * @param {number} alpha out of 256
  */
 function over(under, color, alpha) {
   const rb = under & 0xff00ff;
@@ -130,7 +140,7 @@ function over(under, color, alpha) {
 }
 
 /**
- * `rgb(…)` or `#rrggbb` as a pixel of an image (red in the lowest byte).
+ * Converts `rgb(…)` or `#rrggbb` to an image pixel (red in the lowest byte).
  * @param {string} color
  */
 export function pixelOf(color) {

@@ -1,7 +1,8 @@
 // @ts-check
-// The puck: a place in latent space that sounds. Where it is dragged is decoded, one request at a time.
+// The puck: a point in latent space whose music plays. Dragging it decodes its position, one
+// request at a time.
 
-import { Latest, newSeed } from "../api.js";
+import { LatestRequest, newSeed } from "../api.js";
 import { moved, onPlane, placeOf } from "./plane.js";
 
 /** @typedef {import("../types.js").Point} Point */
@@ -9,21 +10,23 @@ import { moved, onPlane, placeOf } from "./plane.js";
 /** @typedef {import("../types.js").Window} Window */
 /** @typedef {import("../app.js").App} App */
 
-/** Milliseconds without a move after which what the keys moved to is kept in the history. */
-const SETTLED = 700;
+/** Milliseconds after the last key move until the result is added to the history. */
+const SETTLE_DELAY = 700;
 
 /** Events: `move`, `decoded`. */
 export class Puck extends EventTarget {
   /** @type {number[] | null} */
   z = null;
-  /** Where it was taken from, if not from the plane. */
-  origin = "the plane";
+  /** Where it was taken from. */
+  origin = "the map";
   seed = newSeed();
-  /** Decodings that were heard. */
+  /** Number of decodings that were played. */
   nDecoded = 0;
   #app;
-  /** What was chosen before the puck was taken up; undo goes back to it.
-   * @type {Take | null | undefined} */
+  /**
+   * What was selected before the puck was grabbed; undo returns to it.
+   * @type {Take | null | undefined}
+   */
   #before = undefined;
   /** @type {Take | null} */
   #live = null;
@@ -37,11 +40,14 @@ export class Puck extends EventTarget {
   constructor(app) {
     super();
     this.#app = app;
-    this.#latest = new Latest((z, signal) => this.#decode(z, signal), (error) => app.fail(error));
+    this.#latest = new LatestRequest(
+      (z, signal) => this.#decode(z, signal),
+      (error) => app.fail(error),
+    );
     app.session.addEventListener("map", () => this.#onMap());
     app.session.addEventListener("dials", () => {
-      // Dials are heard at once where the puck is what plays.
-      if (this.#live && app.history.current === this.#live) this.#want();
+      // Changes of dials are played immediately if the puck is what is playing.
+      if (this.#live && app.history.current === this.#live) this.#request();
     });
   }
 
@@ -49,13 +55,15 @@ export class Puck extends EventTarget {
     return this.#app.session.map?.inverse ?? null;
   }
 
-  /** Where it lies on the map, if the map has places for latents.
-   * @returns {Point | null} */
+  /**
+   * Its position on the map, if the map has positions for latents.
+   * @returns {Point | null}
+   */
   get place() {
     return this.z && this.#inverse ? placeOf(this.#inverse, this.z) : null;
   }
 
-  /** The window that it last decoded to. */
+  /** The window that was decoded last. */
   get window() {
     return this.#live?.windows[0] ?? null;
   }
@@ -65,30 +73,30 @@ export class Puck extends EventTarget {
     this.dispatchEvent(new Event("move"));
   }
 
-  /** Taken up: what comes until `release` is one thing in the history. */
+  /** Grabs the puck: everything until `release` is one entry in the history. */
   grab() {
     if (!this.#isHeld && this.#before === undefined) this.#before = this.#app.history.current;
     this.#isHeld = true;
   }
 
   /**
-   * @param {number} dx in the map's units
+   * @param {number} dx in map units
    * @param {number} dy
    */
   drag(dx, dy) {
     if (!this.z || !this.#inverse) return;
     this.z = moved(this.#inverse, this.z, dx, dy);
-    this.#want();
+    this.#request();
   }
 
-  /** Let go: what sounds now is kept. */
+  /** Releases the puck: what plays now is kept. */
   release() {
     this.#isHeld = false;
     this.#settle();
   }
 
   /**
-   * Moved by a key: kept once no more keys come.
+   * Moves the puck by a key; the result is kept once no more keys are pressed.
    * @param {number} dx
    * @param {number} dy
    */
@@ -96,32 +104,32 @@ export class Puck extends EventTarget {
     this.grab();
     this.drag(dx, dy);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.release(), SETTLED);
+    this.#timer = setTimeout(() => this.release(), SETTLE_DELAY);
   }
 
   /**
-   * Put to a place on the plane.
+   * Moves the puck to a position on the plane.
    * @param {Point} place
    */
   put(place) {
     if (!this.#inverse) return;
     this.grab();
-    this.origin = "the plane";
+    this.origin = "the map";
     this.z = onPlane(this.#inverse, place);
-    this.#want();
+    this.#request();
     this.release();
   }
 
-  /** Decodes where it is, again. */
+  /** Decodes its position again, with a new seed. */
   again() {
     this.grab();
     this.seed = newSeed();
-    this.#want();
+    this.#request();
     this.release();
   }
 
   /**
-   * Put on a window, whose latents it takes over: dragged from there, it goes on from that music.
+   * Moves the puck to a window and adopts its latent, so that dragging continues from that music.
    * @param {number[]} z
    * @param {string} origin
    */
@@ -133,9 +141,9 @@ export class Puck extends EventTarget {
     this.dispatchEvent(new Event("move"));
   }
 
-  #want() {
+  #request() {
     this.#isDecoding = true;
-    this.#latest.want(this.z);
+    this.#latest.send(this.z);
     this.dispatchEvent(new Event("move"));
   }
 
@@ -152,7 +160,7 @@ export class Puck extends EventTarget {
       const { windows } = attributes.length
         ? await app.api.post("/attributes", { ...body, attributes }, signal)
         : await app.api.post("/decode", body, signal);
-      const near = app.belongs(windows)[0];
+      const near = app.stylesOf(windows)[0];
       const title = near ? `Near ${near.style.name}` : "Somewhere on the map";
       this.#live = app.takeOfWindows(windows, `Puck, from ${this.origin}`, title, this.seed);
       this.nDecoded++;
@@ -165,14 +173,16 @@ export class Puck extends EventTarget {
     }
   }
 
-  /** Keeps what sounds, once the puck is let go and decoded. */
+  /** Keeps what is playing, once the puck is released and decoded. */
   #settle() {
     if (this.#isHeld || this.#isDecoding || !this.#live || this.#before === undefined) return;
     clearTimeout(this.#timer);
     const before = this.#before;
     this.#before = undefined;
-    // What was chosen meanwhile stays chosen.
-    this.#app.history.add([this.#live], { before, choose: this.#app.history.current === this.#live });
-    this.#app.say(`${this.#live.title}: ${this.#app.belongsText(this.#live.windows)}`);
+    // If something else was selected meanwhile, it stays selected.
+    this.#app.history.add([this.#live], {
+      before, choose: this.#app.history.current === this.#live,
+    });
+    this.#app.announce(`${this.#live.title}: ${this.#app.stylesText(this.#live.windows)}`);
   }
 }

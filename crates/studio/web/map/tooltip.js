@@ -1,18 +1,25 @@
 // @ts-check
-// What a point of the map is, beside it: its piano roll, where it comes from, where it belongs.
+// A tooltip for a point of the map: its piano roll, its source, and its styles.
 
 import { el } from "../dom.js";
 import { drawMini } from "../roll/mini.js";
 
-/** @typedef {import("../types.js").Window} Window */
+/** @typedef {import("../types.js").Note} Note */
+/** @typedef {{ title: string, text: string, notes: Note[], nSteps: number }} Preview */
 
-/** A card that follows the pointer. */
+/** A card next to the pointer. */
 export class Tooltip {
   #parent;
   #canvas = el("canvas", { class: "mini" });
   #title = el("strong");
   #text = el("span");
-  #root = el("div", { class: "tooltip", role: "presentation", hidden: true }, this.#canvas, this.#title, this.#text);
+  #root = el(
+    "div",
+    { class: "tooltip", role: "presentation", hidden: true },
+    this.#canvas,
+    this.#title,
+    this.#text,
+  );
 
   /** @param {HTMLElement} parent */
   constructor(parent) {
@@ -20,11 +27,9 @@ export class Tooltip {
     parent.append(this.#root);
   }
 
-
-
   /**
    * @param {{ x: number, y: number }} at pixels within the parent
-   * @param {{ title: string, text: string, notes: { pitch: number, start: number, end: number, voice: number }[], nSteps: number }} what
+   * @param {Preview} preview
    */
   show(at, { title, text, notes, nSteps }) {
     this.#title.textContent = title;

@@ -1,29 +1,29 @@
 // @ts-check
-// Which part of the map is seen: from the map's coordinates to pixels and back.
+// The visible part of the map: converts between map coordinates and pixels.
 
 /** @typedef {import("../types.js").Point} Point */
 
-/** Share of the canvas that stays free around the whole map. */
+/** Fraction of the canvas that stays free around the whole map. */
 const MARGIN = 0.09;
-/** How far in and out one can go, beside the whole map. */
-const CLOSEST = 60;
-const FARTHEST = 0.4;
+/** Zoom limits, relative to the view of the whole map. */
+const MAX_ZOOM = 60;
+const MIN_ZOOM = 0.4;
 
-/** A window onto the map; y goes up on the map and down on the screen. */
+/** A view of the map; y points up on the map and down on the screen. */
 export class View {
   width = 1;
   height = 1;
-  /** The map's point in the middle. */
+  /** The map position at the center. */
   x = 0;
   y = 0;
-  /** Pixels to a unit of the map. */
+  /** Pixels per map unit. */
   scale = 1;
   #whole = 1;
   /** @type {[number, number, number, number]} */
   #bounds = [-1, -1, 1, 1];
 
   /**
-   * The canvas changed its size; what was in the middle stays there.
+   * Adapts to a new canvas size, keeping the center.
    * @param {number} width
    * @param {number} height
    */
@@ -50,21 +50,27 @@ export class View {
    * @returns {Point} pixels
    */
   toScreen(x, y) {
-    return { x: (x - this.x) * this.scale + this.width / 2, y: this.height / 2 - (y - this.y) * this.scale };
+    return {
+      x: (x - this.x) * this.scale + this.width / 2,
+      y: this.height / 2 - (y - this.y) * this.scale,
+    };
   }
 
   /**
-   * @param {number} x pixels
-   * @param {number} y pixels
+   * @param {number} x in pixels
+   * @param {number} y in pixels
    * @returns {Point}
    */
   toMap(x, y) {
-    return { x: (x - this.width / 2) / this.scale + this.x, y: (this.height / 2 - y) / this.scale + this.y };
+    return {
+      x: (x - this.width / 2) / this.scale + this.x,
+      y: (this.height / 2 - y) / this.scale + this.y,
+    };
   }
 
   /**
-   * @param {number} dx pixels
-   * @param {number} dy pixels
+   * @param {number} dx in pixels
+   * @param {number} dy in pixels
    */
   pan(dx, dy) {
     this.x -= dx / this.scale;
@@ -72,22 +78,28 @@ export class View {
   }
 
   /**
-   * Goes nearer or farther; what is under a pixel stays there.
+   * Zooms in or out, keeping what is under a pixel in place.
    * @param {number} factor
    * @param {number} [x]
    * @param {number} [y]
    */
   zoom(factor, x = this.width / 2, y = this.height / 2) {
-    const held = this.toMap(x, y);
-    this.scale = Math.min(CLOSEST * this.#whole, Math.max(FARTHEST * this.#whole, this.scale * factor));
-    const now = this.toMap(x, y);
-    this.x += held.x - now.x;
-    this.y += held.y - now.y;
+    const before = this.toMap(x, y);
+    this.scale = Math.min(
+      MAX_ZOOM * this.#whole,
+      Math.max(MIN_ZOOM * this.#whole, this.scale * factor),
+    );
+    const after = this.toMap(x, y);
+    this.x += before.x - after.x;
+    this.y += before.y - after.y;
   }
 
   #wholeScale() {
     const [x0, y0, x1, y1] = this.#bounds;
     const free = 1 - 2 * MARGIN;
-    return Math.min((this.width * free) / Math.max(1e-6, x1 - x0), (this.height * free) / Math.max(1e-6, y1 - y0));
+    return Math.min(
+      (this.width * free) / Math.max(1e-6, x1 - x0),
+      (this.height * free) / Math.max(1e-6, y1 - y0),
+    );
   }
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// A style of the person's own from a few files, without training.
+// Adds a style from a few of the user's files, without training.
 
 import { el, fill } from "../dom.js";
 import { dropZone } from "../ui/drop.js";
@@ -7,7 +7,12 @@ import { textButton } from "./rows.js";
 import { sizeText } from "./tune.js";
 
 /** @typedef {import("../app.js").App} App */
-/** @typedef {{ style: import("../types.js").Style, used: { file: string, sentence: string, n_windows: number }[], refused: { file: string, why: string }[] }} Added */
+/**
+ * @typedef {object} Added
+ * @property {import("../types.js").Style} style
+ * @property {{ file: string, sentence: string, n_windows: number }[]} used
+ * @property {{ file: string, why: string }[]} refused
+ */
 
 /**
  * @param {App} app
@@ -16,28 +21,49 @@ import { sizeText } from "./tune.js";
 export function addStyle(app, added) {
   /** @type {File[]} */
   let files = [];
-  const most = app.model.limits.upload_files;
+  const maxFiles = app.model.limits.upload_files;
   const list = el("ul", { class: "files" });
-  const name = el("input", { type: "text", id: "style-name", maxlength: "60", placeholder: "Its name", "aria-label": "Name of the style", autocomplete: "off" });
+  const name = el("input", {
+    type: "text", id: "style-name", maxlength: "60", placeholder: "Name",
+    "aria-label": "Name of the style", autocomplete: "off",
+  });
   const report = el("div", { class: "report", role: "status" });
   const form = el("form", { class: "add-form", hidden: true });
-  const add = textButton("plus", "Add style", () => {}, { type: "submit", id: "add-style", class: "primary" });
+  const add = textButton(
+    "plus",
+    "Add style",
+    () => {},
+    { type: "submit", id: "add-style", class: "primary" },
+  );
   const draw = () => {
     form.hidden = files.length === 0;
-    fill(list, ...files.map((file) => el("li", {}, el("span", {}, file.name), el("span", { class: "what" }, sizeText(file.size)), el("button", { type: "button", class: "small", "aria-label": `Leave out ${file.name}`, onclick: () => {
-      files = files.filter((other) => other !== file);
-      draw();
-    } }, "×"))));
+    const items = files.map((file) => {
+      const remove = () => {
+        files = files.filter((other) => other !== file);
+        draw();
+      };
+      const label = `Remove ${file.name}`;
+      return el(
+        "li",
+        {},
+        el("span", {}, file.name),
+        el("span", { class: "what" }, sizeText(file.size)),
+        el("button", { type: "button", class: "small", "aria-label": label, onclick: remove }, "×"),
+      );
+    });
+    fill(list, ...items);
   };
   const zone = dropZone({
-    text: `Drop one to ${most} MIDI files here: a style of your own`,
-    label: "MIDI files for a style of your own",
+    text: `Drop up to ${maxFiles} MIDI files here to make your own style`,
+    label: "MIDI files for your own style",
     accept: ".mid,.midi",
     multiple: true,
     id: "style-files",
     take: (chosen) => {
-      files = [...files, ...chosen].slice(0, most);
-      if (files.length === most && chosen.length > most) app.say(`The first ${most} files are taken.`);
+      files = [...files, ...chosen].slice(0, maxFiles);
+      if (files.length === maxFiles && chosen.length > maxFiles) {
+        app.announce(`Only the first ${maxFiles} files are used.`);
+      }
       if (!name.value) name.value = (files[0]?.name ?? "").replace(/\.midi?$/i, "").slice(0, 40);
       fill(report);
       draw();
@@ -55,14 +81,21 @@ export function addStyle(app, added) {
       fill(
         report,
         el("p", {}, `“${style.name}” was added, from ${style.n_windows} windows.`),
-        el("ul", {}, ...used.map(({ file, sentence }) => el("li", {}, `${file}: ${sentence}`)), ...refused.map(({ file, why }) => el("li", { class: "refused" }, `${file} was not used: ${why}`))),
+        el(
+          "ul",
+          {},
+          ...used.map(({ file, sentence }) => el("li", {}, `${file}: ${sentence}`)),
+          ...refused.map(
+            ({ file, why }) => el("li", { class: "refused" }, `${file} was not used: ${why}`),
+          ),
+        ),
       );
       files = [];
       name.value = "";
       draw();
       await app.session.reload();
       added(style.name);
-      app.say(`The style “${style.name}” is on the map`);
+      app.announce(`The style “${style.name}” is on the map`);
     });
   });
   form.append(list, el("div", { class: "row" }, name, add));

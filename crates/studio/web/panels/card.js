@@ -1,5 +1,5 @@
 // @ts-check
-// What a style is: how it sounds, by words, figures and examples; rename, export, remove.
+// The card of a style: how it sounds, in words, figures and examples; rename, export, remove.
 
 import { el, fill, save, fileName } from "../dom.js";
 import { drawMini } from "../roll/mini.js";
@@ -8,8 +8,8 @@ import { drawMini } from "../roll/mini.js";
 /** @typedef {import("../types.js").Card} Card */
 /** @typedef {import("../types.js").Style} Style */
 
-/** Deviations at which a feature's bar is full. */
-const FULL = 2;
+/** Standard deviations at which the bar of a feature is full. */
+const FULL_BAR = 2;
 
 /**
  * @param {App} app
@@ -23,9 +23,13 @@ export function styleCard(app, style, renamed) {
   app.attempt(async () => {
     /** @type {Card} */
     const card = await app.api.get(path);
-    const examples = card.examples.map((example) => ({ ...example, canvas: el("canvas", { class: "mini" }) }));
+    const examples = card.examples.map(
+      (example) => ({ ...example, canvas: el("canvas", { class: "mini" }) }),
+    );
     fill(body, ...contents(app, style, card, examples));
-    for (const { window, canvas } of examples) drawMini(canvas, window.notes, app.model.window_steps, style.color);
+    for (const { window, canvas } of examples) {
+      drawMini(canvas, window.notes, app.model.window_steps, style.color);
+    }
   });
   return root;
 }
@@ -40,14 +44,24 @@ function contents(app, style, card, examples) {
   const buttons = examples.map(({ source, window, canvas }) => {
     const name = `${source.file}, bar ${source.bar}`;
     const play = () => app.swap(app.takeOfWindows([window], `Example of ${style.name}`, name));
-    return el("button", { type: "button", class: "example", title: name, "aria-label": `Play the example ${name}`, onclick: play }, canvas);
+    return el(
+      "button",
+      {
+        type: "button", class: "example", title: name, "aria-label": `Play the example ${name}`,
+        onclick: play,
+      },
+      canvas,
+    );
   });
-  const labels = card.labels.slice(0, 4).map(({ label, share }) => `${label} ${Math.round(100 * share)} %`);
+  const labels = card.labels.slice(0, 4).map(
+    ({ label, share }) => `${label} ${Math.round(100 * share)} %`,
+  );
+  const rows = card.features.flatMap((feature) => featureRow(feature, style.color));
   const used = (card.used ?? []).map((used) => (typeof used === "string" ? used : used.file));
   return [
     ...card.sentences.map((sentence) => el("p", {}, sentence)),
     buttons.length ? el("div", { class: "examples" }, ...buttons) : null,
-    card.features.length ? el("dl", { class: "features" }, ...card.features.flatMap((feature) => featureRow(feature, style.color))) : null,
+    rows.length ? el("dl", { class: "features" }, ...rows) : null,
     labels.length ? el("p", { class: "what" }, `Labels: ${labels.join(", ")}`) : null,
     used.length ? el("p", { class: "what" }, `From ${used.join(", ")}`) : null,
   ].filter((node) => node !== null);
@@ -59,13 +73,25 @@ function contents(app, style, card, examples) {
  */
 function featureRow({ name, unit, value, deviation }, color) {
   const bar = el("span", { class: "bar" });
-  const share = Math.min(1, Math.abs(deviation) / FULL);
+  const share = Math.min(1, Math.abs(deviation) / FULL_BAR);
   bar.style.background = color;
   bar.style.width = `${50 * share}%`;
   bar.style.left = deviation < 0 ? `${50 - 50 * share}%` : "50%";
   return [
     el("dt", {}, name),
-    el("dd", {}, el("span", { class: "track", role: "img", "aria-label": `${deviation.toFixed(1)} deviations from the mean` }, bar), el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`)),
+    el(
+      "dd",
+      {},
+      el(
+        "span",
+        {
+          class: "track", role: "img",
+          "aria-label": `${deviation.toFixed(1)} standard deviations from the mean`,
+        },
+        bar,
+      ),
+      el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`),
+    ),
   ];
 }
 
@@ -76,29 +102,42 @@ function featureRow({ name, unit, value, deviation }, color) {
  * @param {(name: string | null) => void} renamed
  */
 function tools(app, style, path, renamed) {
-  const name = el("input", { type: "text", value: style.name, maxlength: "60", "aria-label": `New name of ${style.name}`, autocomplete: "off" });
-  const rename = el("form", { class: "row" }, name, el("button", { type: "submit", class: "small" }, "Rename"));
+  const name = el("input", {
+    type: "text", value: style.name, maxlength: "60", "aria-label": `New name of ${style.name}`,
+    autocomplete: "off",
+  });
+  const rename = el(
+    "form",
+    { class: "row" },
+    name,
+    el("button", { type: "submit", class: "small" }, "Rename"),
+  );
   rename.addEventListener("submit", (event) => {
     event.preventDefault();
     app.attempt(async () => {
-      const wished = name.value.trim();
-      if (wished === style.name) return;
+      const newName = name.value.trim();
+      if (newName === style.name) return;
       /** @type {Style} */
-      const { name: now } = await app.api.patch(path, { name: wished });
-      renamed(now);
+      const { name: current } = await app.api.patch(path, { name: newName });
+      renamed(current);
       await app.session.reload();
     });
   });
-  const exported = el("button", { type: "button", class: "small", onclick: () => app.attempt(async () => {
-    save(await (await app.api.send(`${path}/export`)).blob(), `${fileName(style.name)}.style.json`);
-  }) }, "Export");
+  const exportStyle = async () => {
+    const response = await app.api.send(`${path}/export`);
+    save(await response.blob(), `${fileName(style.name)}.style.json`);
+  };
+  const onexport = () => app.attempt(exportStyle);
+  const exported = el("button", { type: "button", class: "small", onclick: onexport }, "Export");
+  const removeStyle = async () => {
+    await app.api.send(path, { method: "DELETE" });
+    renamed(null);
+    await app.session.reload();
+    app.announce(`The style “${style.name}” was removed`);
+  };
+  const onremove = () => app.attempt(removeStyle);
   const remove = style.added
-    ? el("button", { type: "button", class: "small danger", onclick: () => app.attempt(async () => {
-        await app.api.send(path, { method: "DELETE" });
-        renamed(null);
-        await app.session.reload();
-        app.say(`The style “${style.name}” was removed`);
-      }) }, "Remove")
+    ? el("button", { type: "button", class: "small danger", onclick: onremove }, "Remove")
     : null;
   return el("div", { class: "card-tools" }, rename, el("div", { class: "row" }, exported, remove));
 }

@@ -1,15 +1,18 @@
 // @ts-check
-// Styles to choose from: a row of names in their colours.
+// A row of style names in their colors to choose from.
 
 import { el, fill } from "../dom.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Style} Style */
 
-/** Chooses one style, or several. Events: `change`. */
+/** Selects one style, or several. Events: `change`. */
 export class Chips extends EventTarget {
   root;
-  /** Names. @type {Set<string>} */
+  /**
+   * Names of the selected styles.
+   * @type {Set<string>}
+   */
   chosen = new Set();
   #app;
   #isSeveral;
@@ -28,14 +31,16 @@ export class Chips extends EventTarget {
     this.#draw();
   }
 
-  /** The first of the chosen. */
+  /** The first selected style. */
   get one() {
     return [...this.chosen][0] ?? null;
   }
 
   #draw() {
     const { visible } = this.#app.session;
-    this.chosen = new Set([...this.chosen].filter((name) => visible.some((style) => style.name === name)));
+    this.chosen = new Set(
+      [...this.chosen].filter((name) => visible.some((style) => style.name === name)),
+    );
     if (!this.chosen.size && visible[0]) this.chosen.add(visible[0].name);
     fill(this.root, ...visible.map((style) => this.#chip(style)));
     this.#mark();
@@ -45,7 +50,18 @@ export class Chips extends EventTarget {
   #chip(style) {
     const dot = el("span", { class: "dot" });
     dot.style.background = style.color;
-    return el("button", { type: "button", class: "chip", "data-style": style.name, title: style.description, onclick: () => this.#toggle(style.name) }, dot, style.name);
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        "data-style": style.name,
+        title: style.description,
+        onclick: () => this.#toggle(style.name),
+      },
+      dot,
+      style.name,
+    );
   }
 
   /** @param {string} name */

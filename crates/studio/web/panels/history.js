@@ -1,5 +1,5 @@
 // @ts-check
-// All that was made: favourites, projects, undo.
+// The history of everything that was made: favorites and projects.
 
 import { el, fill } from "../dom.js";
 import { openProject } from "../state/project.js";
@@ -16,22 +16,47 @@ export class HistoryPanel {
   root = el("div");
   #app;
   #rows;
-  #only = el("button", { type: "button", id: "only-favourites", "aria-pressed": "false" }, "★ Favourites");
+  #only = el(
+    "button",
+    { type: "button", id: "only-favourites", "aria-pressed": "false" },
+    "★ Favorites",
+  );
 
   /** @param {App} app */
   constructor(app) {
     this.#app = app;
-    this.#rows = new Rows(app, "What you make is kept here, with its seed. Click a point on the map to begin.");
+    this.#rows = new Rows(
+      app,
+      "What you make is kept here, with its seed. Click a point on the map to begin.",
+    );
     this.#only.addEventListener("click", () => {
-      this.#only.setAttribute("aria-pressed", String(this.#only.getAttribute("aria-pressed") !== "true"));
+      this.#only.setAttribute(
+        "aria-pressed",
+        String(this.#only.getAttribute("aria-pressed") !== "true"),
+      );
       this.#draw();
     });
-    const all = el("button", { type: "button", class: "small", id: "save-all", onclick: () => app.attempt(() => download(app, "all")) }, "Save all");
+    const all = el(
+      "button",
+      {
+        type: "button",
+        class: "small",
+        id: "save-all",
+        onclick: () => app.attempt(() => download(app, "all")),
+      },
+      "Save all",
+    );
     fill(
       this.root,
       el("div", { class: "row spread" }, this.#only, all),
       this.#rows.root,
-      dropZone({ text: "Open a project: drop its file here", label: "A project file", accept: ".json", id: "project-file", take: (files) => app.attempt(() => this.open(files[0])) }),
+      dropZone({
+        text: "Drop a project file here to open it",
+        label: "A project file",
+        accept: ".json",
+        id: "project-file",
+        take: (files) => app.attempt(() => this.open(files[0])),
+      }),
     );
     app.history.addEventListener("change", () => this.#draw());
     this.#draw();
@@ -45,12 +70,14 @@ export class HistoryPanel {
   /** @param {File} file */
   async open(file) {
     const app = this.#app;
-    const { takes, current, isForeign } = openProject(await file.text(), app.model);
-    // What is here already is not doubled: the file's version of it is a piece of its own.
+    const { takes, current, isOtherModel } = openProject(await file.text(), app.model);
+    // Pieces that are already here are added again as separate pieces, since the file may differ.
     const here = new Set(app.history.takes.map(({ id }) => id));
     for (const take of takes) if (here.has(take.id)) take.id = crypto.randomUUID();
     const first = current ? [current, ...takes.filter((take) => take !== current)] : takes;
     app.history.add(first);
-    app.say(`${takes.length === 1 ? "A piece was" : `${takes.length} pieces were`} opened${isForeign ? "; made with another model, so without places on this map" : ""}`);
+    const opened = takes.length === 1 ? "A piece was opened" : `${takes.length} pieces were opened`;
+    const note = isOtherModel ? "; made with another model, so not shown on this map" : "";
+    app.announce(opened + note);
   }
 }

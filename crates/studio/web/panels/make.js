@@ -1,21 +1,24 @@
 // @ts-check
-// New music of a style or of several: dials, how many, how long, and what came of it.
+// Generates music in one or several styles: dials, number, length, and the results.
 
 import { newSeed } from "../api.js";
 import { el, fill, iconButton } from "../dom.js";
 import { Dial } from "../ui/dial.js";
 import { Chips } from "./chips.js";
 import { Rows, textButton } from "./rows.js";
-import { Turning } from "./turning.js";
+import { LiveDials } from "./live-dials.js";
 import { Vary } from "./vary.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Piece} Piece */
 
-/** Deviations that an attribute's dial goes up and down. */
-const DEVIATIONS = 3;
-/** The dial of the reach at its end: no bound. Draws lie about 1 from a style's middle, in units of the root of the dimensions. */
-const ANYWHERE = 1.5;
+/** Range of an attribute dial, in standard deviations. */
+const MAX_SHIFT = 3;
+/**
+ * The maximum of the reach dial means no limit. Latents are about 1 from the mean of a style, in
+ * units of the square root of the number of dimensions.
+ */
+const NO_LIMIT = 1.5;
 
 /**
  * @param {number} value
@@ -35,7 +38,10 @@ export class MakePanel {
   #shares = el("div", { class: "shares" });
   #n = el("input", { type: "number", min: "1", value: "4", id: "n-pieces" });
   #bars;
-  #seed = el("input", { type: "text", inputmode: "numeric", placeholder: "any", id: "seed", pattern: "[0-9]*", maxlength: "15" });
+  #seed = el("input", {
+    type: "text", inputmode: "numeric", placeholder: "any", id: "seed", pattern: "[0-9]*",
+    maxlength: "15",
+  });
   #made;
   #dropped = el("p", { class: "note", hidden: true });
   #generate;
@@ -48,17 +54,28 @@ export class MakePanel {
    */
   constructor(app, puck) {
     this.#app = app;
-    new Turning(app, puck);
+    new LiveDials(app, puck);
     const { model } = app;
     this.#chips = new Chips(app, "Styles", true);
     this.#chips.addEventListener("change", () => this.#drawShares());
     app.session.addEventListener("styles", () => this.#drawShares());
     this.#n.max = String(Math.min(32, model.limits.n_pieces));
-    const lengths = [1, 2, 4, 8, 16].map((n) => n * model.window_bars).filter((n) => n <= model.limits.n_bars);
-    this.#bars = el("select", { id: "n-bars" }, ...lengths.map((n) => el("option", { value: n }, String(n))));
+    const lengths = [1, 2, 4, 8, 16].map((n) => n * model.window_bars).filter(
+      (n) => n <= model.limits.n_bars,
+    );
+    this.#bars = el(
+      "select",
+      { id: "n-bars" },
+      ...lengths.map((n) => el("option", { value: n }, String(n))),
+    );
     this.#bars.value = String(lengths[Math.min(1, lengths.length - 1)]);
-    this.#made = new Rows(app, "What you generate stands here.");
-    this.#generate = textButton("dice", "Generate", () => this.generate(), { id: "generate", class: "primary", title: "Generate (G)" });
+    this.#made = new Rows(app, "Pieces that you generate appear here.");
+    this.#generate = textButton(
+      "dice",
+      "Generate",
+      () => this.generate(),
+      { id: "generate", class: "primary", title: "Generate (G)" },
+    );
     const dials = this.#makeDials();
     const vary = new Vary(app, () => Number(this.#n.value), (takes) => this.#made.show(takes));
     fill(
@@ -76,7 +93,12 @@ export class MakePanel {
       this.#dropped,
       this.#made.root,
       el("div", { class: "dials" }, ...dials.general),
-      el("h2", { id: "turn" }, "Turn", iconButton("undo", "All dials back to the middle", () => this.#reset(), { class: "quiet reset" })),
+      el(
+        "h2",
+        { id: "turn" },
+        "Attributes",
+        iconButton("undo", "Reset all attributes", () => this.#reset(), { class: "quiet reset" }),
+      ),
       el("div", { class: "dials", id: "attributes" }, ...dials.attributes),
       el("h2", {}, "Vary"),
       vary.root,
@@ -91,61 +113,71 @@ export class MakePanel {
     const percent = (/** @type {number} */ value) => `${Math.round(100 * value)} %`;
     const general = [
       new Dial({
-        label: "Temperature", min: 0, max: 1.5, step: 0.05, value: dials.temperature, hint: "How freely notes are drawn; 0 takes the likeliest",
-        text: (value) => (value === 0 ? "likeliest" : value.toFixed(2)),
-        turned: (value) => this.#turn(() => (dials.temperature = value)),
+        label: "Temperature", min: 0, max: 1.5, step: 0.05, value: dials.temperature,
+        hint: "How adventurous the notes are; 0 always takes the most likely note",
+        text: (value) => (value === 0 ? "most likely" : value.toFixed(2)),
+        onChange: (value) => this.#change(() => (dials.temperature = value)),
       }),
       new Dial({
-        label: "Spread", min: 0, max: 2, step: 0.05, value: dials.spread, hint: "How far from a style's middle places are drawn",
+        label: "Spread", min: 0, max: 2, step: 0.05, value: dials.spread,
+        hint: "How far pieces stray from the typical sound of the style",
         text: (value) => value.toFixed(2),
-        turned: (value) => (dials.spread = value),
+        onChange: (value) => (dials.spread = value),
       }),
       new Dial({
-        label: "Membership", min: 0, max: 0.95, step: 0.05, value: dials.membership, hint: "Pieces that belong to the style less than this are left out",
+        label: "Membership", min: 0, max: 0.95, step: 0.05, value: dials.membership,
+        hint: "Rejects pieces that belong to the style less than this",
         text: (value) => (value === 0 ? "any" : `≥ ${percent(value)}`),
-        turned: (value) => (dials.membership = value),
+        onChange: (value) => (dials.membership = value),
       }),
       new Dial({
-        label: "Reach", min: 0.5, max: ANYWHERE, step: 0.05, value: dials.reach, hint: "Places farther from a style's middle than this are not drawn; 1 is usual",
-        text: (value) => (value === ANYWHERE ? "any" : `≤ ${value.toFixed(2)}`),
-        turned: (value) => (dials.reach = value),
+        label: "Reach", min: 0.5, max: NO_LIMIT, step: 0.05, value: dials.reach,
+        hint: "Limits the distance from the typical sound of the style; 1 is usual",
+        text: (value) => (value === NO_LIMIT ? "any" : `≤ ${value.toFixed(2)}`),
+        onChange: (value) => (dials.reach = value),
       }),
       new Dial({
-        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness, hint: "How much each part of a longer piece is like the one before",
+        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness,
+        hint: "How similar each part of a longer piece is to the one before",
         text: percent,
-        turned: (value) => (dials.smoothness = value),
+        onChange: (value) => (dials.smoothness = value),
       }),
     ];
     if (model.has_copy_index) {
       general.push(
         new Dial({
-          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied, hint: "Pieces with a longer part out of one training piece are left out",
+          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied,
+          hint: "Rejects pieces that copy a longer part of one training piece",
           text: (value) => (value === 1 ? "any" : `≤ ${percent(value)}`),
-          turned: (value) => (dials.copied = value),
+          onChange: (value) => (dials.copied = value),
         }),
       );
     }
     const attributes = model.attributes.map(
       ({ name, what }) =>
         new Dial({
-          label: name, min: -DEVIATIONS, max: DEVIATIONS, step: 0.1, value: 0, origin: 0, hint: what,
+          label: name, min: -MAX_SHIFT, max: MAX_SHIFT, step: 0.1, value: 0, origin: 0,
+          hint: what,
           text: (value) => signed(value, 1),
-          turned: (value) => this.#turn(() => (dials.attributes[name] = value)),
+          onChange: (value) => this.#change(() => (dials.attributes[name] = value)),
         }),
     );
     this.#dials = attributes;
-    return { general: general.map(({ root }) => root), attributes: attributes.map(({ root }) => root) };
+    return {
+      general: general.map(({ root }) => root),
+      attributes: attributes.map(({ root }) => root),
+    };
   }
 
-  /** @param {() => void} turn */
-  #turn(turn) {
-    turn();
-    this.#app.session.turned();
+  /** @param {() => void} change */
+  #change(change) {
+    change();
+    this.#app.session.notifyDials();
   }
 
   #reset() {
     for (const dial of this.#dials) dial.set(0);
-    this.#turn(() => (this.#app.session.dials.attributes = {}));
+    this.#change(() => (this.#app.session.dials.attributes = {}));
   }
 
   #drawShares() {
@@ -158,7 +190,14 @@ export class MakePanel {
     fill(
       this.#shares,
       ...names.map((name) => {
-        const range = el("input", { type: "range", min: "0.05", max: "1", step: "0.05", value: String(old.get(name) || 0.5), "data-style": name });
+        const range = el("input", {
+          type: "range",
+          min: "0.05",
+          max: "1",
+          step: "0.05",
+          value: String(old.get(name) || 0.5),
+          "data-style": name,
+        });
         const style = this.#app.session.styles.find((style) => style.name === name);
         if (style) range.style.accentColor = style.color;
         return el("label", {}, el("span", {}, name), range);
@@ -167,7 +206,9 @@ export class MakePanel {
   }
 
   #sharesOf() {
-    return [...this.#shares.querySelectorAll("input")].map((input) => ({ style: input.dataset.style ?? "", share: Number(input.value) }));
+    return [...this.#shares.querySelectorAll("input")].map(
+      (input) => ({ style: input.dataset.style ?? "", share: Number(input.value) }),
+    );
   }
 
   async generate() {
@@ -180,6 +221,8 @@ export class MakePanel {
       const blend = shares.map(({ style, share }) => ({ style, share: share / sum }));
       const typed = this.#seed.value.trim();
       const seed = typed === "" ? newSeed() : Number(typed);
+      const root = Math.sqrt(app.model.active_dimensions.length);
+      const truncate = dials.reach < NO_LIMIT ? dials.reach * root : null;
       /** @type {{ pieces: Piece[], dropped: { why: string, n: number }[] }} */
       const { pieces, dropped } = await app.api.post("/generate", {
         ...(names.length > 1 ? { blend } : { style: names[0] }),
@@ -188,7 +231,7 @@ export class MakePanel {
         temperature,
         spread: dials.spread,
         smoothness: dials.smoothness,
-        truncate: dials.reach < ANYWHERE ? dials.reach * Math.sqrt(app.model.active_dimensions.length) : null,
+        truncate,
         seed,
         min_membership: dials.membership || null,
         max_copy: dials.copied < 1 ? dials.copied : null,
@@ -196,12 +239,12 @@ export class MakePanel {
       });
       const takes = pieces.map((piece) => app.take(piece, names.join(" + ")));
       this.#dropped.hidden = !dropped.length;
-      this.#dropped.textContent = dropped.map(({ why, n }) => `${n} left out: ${why}`).join(" ");
+      this.#dropped.textContent = dropped.map(({ why, n }) => `${n} rejected: ${why}`).join(" ");
       this.#made.show(takes);
       if (!takes.length) return;
       app.history.add(takes);
       await app.play(takes[0]);
-      app.say(`${takes.length} pieces of ${names.join(" and ")}, seed ${seed}`);
+      app.announce(`${takes.length} pieces of ${names.join(" and ")}, seed ${seed}`);
     });
   }
 }

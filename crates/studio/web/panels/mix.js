@@ -1,7 +1,7 @@
 // @ts-check
-// A tune of the person's own, moved toward a style by a dial; heard alone, or both together.
+// Moves the user's tune toward a style; plays the tune, the result, or both together.
 
-import { Latest, newSeed } from "../api.js";
+import { LatestRequest, newSeed } from "../api.js";
 import { el, fill } from "../dom.js";
 import { drawMini } from "../roll/mini.js";
 import { Dial } from "../ui/dial.js";
@@ -15,8 +15,8 @@ import { readTune } from "./tune.js";
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {"original" | "mixed" | "together"} Part */
 
-/** Milliseconds after the last turn until the mix is kept in the history. */
-const SETTLED = 800;
+/** Milliseconds after the last change until the mix is added to the history. */
+const SETTLE_DELAY = 800;
 /** @type {Record<Part, string>} */
 const PARTS = { original: "Original", mixed: "Result", together: "Together" };
 
@@ -30,13 +30,21 @@ export class MixPanel {
   #dial;
   #canvas = el("canvas", { class: "mini wide" });
   #title = el("strong");
-  #said = el("p", { class: "note" });
+  #note = el("p", { class: "note" });
   #consonance = el("p", { class: "note", id: "consonance" });
-  #method = el("select", { id: "mix-method" }, el("option", { value: "transport" }, "Transport"), el("option", { value: "interpolate" }, "Interpolate"));
+  #method = el(
+    "select",
+    { id: "mix-method" },
+    el("option", { value: "transport" }, "Transport (keeps the character)"),
+    el("option", { value: "interpolate" }, "Straight line"),
+  );
   #tools = el("div", { hidden: true });
   /** @type {Map<Part, HTMLButtonElement>} */
   #buttons = new Map();
-  /** The tune. @type {Take | null} */
+  /**
+   * The tune.
+   * @type {Take | null}
+   */
   #tune = null;
   /** @type {Partial<Record<Part, Take>>} */
   #takes = {};
@@ -49,40 +57,69 @@ export class MixPanel {
   /** @param {App} app */
   constructor(app) {
     this.#app = app;
-    this.#latest = new Latest((_, signal) => this.#mix(signal), (error) => app.fail(error));
-    this.#chips = new Chips(app, "Style to go to", false);
-    this.#chips.addEventListener("change", () => this.#want());
-    this.#method.addEventListener("change", () => this.#want());
+    this.#latest = new LatestRequest((_, signal) => this.#mix(signal), (error) => app.fail(error));
+    this.#chips = new Chips(app, "Target style", false);
+    this.#chips.addEventListener("change", () => this.#request());
+    this.#method.addEventListener("change", () => this.#request());
     this.#dial = new Dial({
-      label: "Strength", min: 0, max: 1, step: 0.02, value: 0.5, hint: "How far the tune goes toward the style",
+      label: "Strength", min: 0, max: 1, step: 0.02, value: 0.5,
+      hint: "How far the tune moves toward the style",
       text: (value) => `${Math.round(100 * value)} %`,
-      turned: () => this.#want(),
+      onChange: () => this.#request(),
     });
     for (const [part, name] of /** @type {[Part, string][]} */ (Object.entries(PARTS))) {
-      this.#buttons.set(part, el("button", { type: "button", "data-part": part, "aria-pressed": "false", onclick: () => this.#hear(part) }, name));
+      this.#buttons.set(
+        part,
+        el(
+          "button",
+          {
+            type: "button",
+            "data-part": part,
+            "aria-pressed": "false",
+            onclick: () => this.#hear(part),
+          },
+          name,
+        ),
+      );
     }
     fill(
       this.#tools,
-      el("div", { class: "tune" }, this.#canvas, this.#title, this.#said),
+      el("div", { class: "tune" }, this.#canvas, this.#title, this.#note),
       el(
         "div",
         { class: "desk" },
         el("div", { class: "big-dial" }, this.#dial.root),
-        el("div", { class: "parts", role: "group", "aria-label": "What is heard" }, ...this.#buttons.values()),
+        el(
+          "div",
+          { class: "parts", role: "group", "aria-label": "What to play" },
+          ...this.#buttons.values(),
+        ),
       ),
       this.#consonance,
       el("h2", {}, "Toward"),
       this.#chips.root,
-      el("div", { class: "fields" }, el("label", {}, "Way", this.#method)),
+      el("div", { class: "fields" }, el("label", {}, "Method", this.#method)),
     );
-    const use = el("button", { type: "button", class: "small", id: "mix-current", onclick: () => this.#useCurrent() }, "Use the chosen piece");
+    const use = el(
+      "button",
+      { type: "button", class: "small", id: "mix-current", onclick: () => this.#useCurrent() },
+      "Use the selected piece",
+    );
     fill(
       this.root,
-      dropZone({ text: "Drop a MIDI file here, or choose one", label: "A MIDI file to mix", accept: ".mid,.midi", id: "mix-file", take: (files) => this.drop(files[0]) }),
+      dropZone({
+        text: "Drop a MIDI file here, or choose one",
+        label: "A MIDI file to mix",
+        accept: ".mid,.midi",
+        id: "mix-file",
+        take: (files) => this.drop(files[0]),
+      }),
       use,
       this.#tools,
     );
-    for (const event of ["current", "change"]) app.history.addEventListener(event, () => this.#mark());
+    for (const event of ["current", "change"]) {
+      app.history.addEventListener(event, () => this.#mark());
+    }
     for (const event of ["start", "stop"]) app.player.addEventListener(event, () => this.#mark());
     onTheme(() => this.#draw());
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
@@ -92,32 +129,35 @@ export class MixPanel {
   async drop(file) {
     await this.#app.attempt(async () => {
       const { tune, take } = await readTune(this.#app, file);
-      const refused = tune.refused.length ? `Not taken: ${tune.refused.map(({ track, why }) => `${typeof track === "number" ? `track ${track}` : track} (${why})`).join("; ")}.` : "";
-      this.#take(take, [tune.why, ...tune.changes, refused].filter(Boolean).join("; "));
+      const trackName = (/** @type {string | number} */ track) =>
+        typeof track === "number" ? `track ${track}` : track;
+      const reasons = tune.refused.map(({ track, why }) => `${trackName(track)} (${why})`);
+      const refused = reasons.length ? `Not used: ${reasons.join("; ")}.` : "";
+      this.#setTune(take, [tune.why, ...tune.changes, refused].filter(Boolean).join("; "));
       this.#app.history.add([take]);
-      this.#want();
+      this.#request();
     });
   }
 
   #useCurrent() {
     const take = this.#app.history.current;
     if (take?.windows.length) {
-      this.#take(take, take.how);
-      this.#want();
-    } else this.#app.say("Choose a piece first.");
+      this.#setTune(take, take.how);
+      this.#request();
+    } else this.#app.announce("Select a piece first.");
   }
 
   /**
    * @param {Take} take
-   * @param {string} said
+   * @param {string} note
    */
-  #take(take, said) {
+  #setTune(take, note) {
     this.#tune = take;
     this.#takes = {};
     this.#seed = newSeed();
     this.#tools.hidden = false;
     this.#title.textContent = take.title;
-    this.#said.textContent = said;
+    this.#note.textContent = note;
     this.#draw();
   }
 
@@ -125,8 +165,8 @@ export class MixPanel {
     if (this.#tune) drawMini(this.#canvas, this.#tune.notes, this.#tune.n_steps);
   }
 
-  #want() {
-    if (this.#tune && this.#chips.one) this.#latest.want({});
+  #request() {
+    if (this.#tune && this.#chips.one) this.#latest.send({});
   }
 
   /** @param {AbortSignal} signal */
@@ -140,7 +180,15 @@ export class MixPanel {
     /** @type {Mix} */
     const mix = await app.api.post(
       "/mix",
-      { tokens: tune.windows.map(({ tokens }) => tokens), style, strength, method: this.#method.value, temperature: app.session.temperature, seed: this.#seed, qpm: tune.qpm },
+      {
+        tokens: tune.windows.map(({ tokens }) => tokens),
+        style,
+        strength,
+        method: this.#method.value,
+        temperature: app.session.temperature,
+        seed: this.#seed,
+        qpm: tune.qpm,
+      },
       signal,
     );
     const how = `${Math.round(100 * strength)} % to ${style}`;
@@ -149,13 +197,15 @@ export class MixPanel {
       mixed: app.take(mix.mixed, how, `${tune.title}, ${style}`),
       together: app.take(mix.together, `${how}, with the tune`, `${tune.title} with ${style}`),
     };
-    this.#consonance.textContent = mix.consonance === null ? "" : `Together ${Math.round(100 * mix.consonance)} % of the time is consonant.`;
+    this.#consonance.textContent = mix.consonance === null
+      ? ""
+      : `Consonant ${Math.round(100 * mix.consonance)} % of the time when played together.`;
     const take = this.#takes[this.#part];
     if (take) await app.swap(take);
     clearTimeout(this.#timer);
     this.#timer = Number(setTimeout(() => {
       if (take && app.history.current === take) app.history.add([take], { before });
-    }, SETTLED));
+    }, SETTLE_DELAY));
     this.#mark();
   }
 
@@ -178,7 +228,10 @@ export class MixPanel {
     const { player, history } = this.#app;
     for (const [part, button] of this.#buttons) {
       const take = this.#takes[part];
-      button.setAttribute("aria-pressed", String(player.isPlaying && take !== undefined && history.current === take));
+      button.setAttribute(
+        "aria-pressed",
+        String(player.isPlaying && take !== undefined && history.current === take),
+      );
       button.disabled = !take;
     }
   }

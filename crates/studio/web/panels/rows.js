@@ -1,5 +1,6 @@
 // @ts-check
-// Pieces as rows: shape, name, play, favourite, remove. A row is made once and kept as long as its piece.
+// Pieces as rows: preview, name, play, favorite, remove. A row is created once and kept as long as
+// its piece.
 
 import { el, fill, icon, iconButton } from "../dom.js";
 import { drawMini } from "../roll/mini.js";
@@ -8,7 +9,7 @@ import { onTheme } from "../ui/theme.js";
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Take} Take */
 
-/** A list of pieces in the page. */
+/** A list of pieces. */
 export class Rows {
   root = el("ul", { class: "rows" });
   #app;
@@ -20,13 +21,17 @@ export class Rows {
 
   /**
    * @param {App} app
-   * @param {string} empty what is said where there are none
+   * @param {string} empty text shown if there are no pieces
    */
   constructor(app, empty) {
     this.#app = app;
     this.#empty = empty;
-    for (const event of ["change", "current"]) app.history.addEventListener(event, () => this.#update());
-    for (const event of ["start", "stop", "swap"]) app.player.addEventListener(event, () => this.#update());
+    for (const event of ["change", "current"]) {
+      app.history.addEventListener(event, () => this.#update());
+    }
+    for (const event of ["start", "stop", "swap"]) {
+      app.player.addEventListener(event, () => this.#update());
+    }
     onTheme(() => {
       for (const take of this.#takes) this.#rows.get(take)?.draw();
     });
@@ -37,7 +42,8 @@ export class Rows {
 
   /** @param {Take[]} takes */
   show(takes) {
-    const same = takes.length === this.#takes.length && takes.every((take, i) => take === this.#takes[i]);
+    const same =
+      takes.length === this.#takes.length && takes.every((take, i) => take === this.#takes[i]);
     if (same && this.root.childElementCount) {
       this.#update();
       return;
@@ -66,7 +72,7 @@ class Row {
   #canvas = el("canvas", { class: "mini" });
   #name = el("span", { class: "name" });
   #what = el("span", { class: "what" });
-  #does = el("span", { class: "spoken" });
+  #action = el("span", { class: "spoken" });
   #star;
   #play;
 
@@ -77,9 +83,25 @@ class Row {
   constructor(app, take) {
     this.#app = app;
     this.#take = take;
-    this.#play = el("button", { type: "button", class: "take", onclick: () => this.#toggle() }, this.#canvas, this.#does, el("span", { class: "words" }, this.#name, this.#what));
-    this.#star = iconButton("star", "Favourite", () => app.history.edit(take, { favourite: !take.favourite }, "a favourite"), { class: "quiet star" });
-    const remove = iconButton("close", "Remove", () => app.history.remove(take), { class: "quiet remove" });
+    this.#play = el(
+      "button",
+      { type: "button", class: "take", onclick: () => this.#toggle() },
+      this.#canvas,
+      this.#action,
+      el("span", { class: "words" }, this.#name, this.#what),
+    );
+    this.#star = iconButton(
+      "star",
+      "Favorite",
+      () => app.history.edit(take, { favourite: !take.favourite }, "favorite"),
+      { class: "quiet star" },
+    );
+    const remove = iconButton(
+      "close",
+      "Remove",
+      () => app.history.remove(take),
+      { class: "quiet remove" },
+    );
     this.root = el("li", { "data-take": take.id }, this.#play, this.#star, remove);
   }
 
@@ -97,13 +119,18 @@ class Row {
     this.root.classList.toggle("current", isCurrent);
     this.root.classList.toggle("plays", plays);
     if (this.#name.textContent !== take.title) this.#name.textContent = take.title;
-    const what = [take.how, take.seed === null ? null : `seed ${take.seed}`, take.edited ? "edited" : null, this.#app.belongsText(take.windows, 1)];
+    const what = [
+      take.how,
+      take.seed === null ? null : `seed ${take.seed}`,
+      take.edited ? "edited" : null,
+      this.#app.stylesText(take.windows, 1),
+    ];
     const text = what.filter(Boolean).join(" · ");
     if (this.#what.textContent !== text) this.#what.textContent = text;
     this.#play.setAttribute("aria-pressed", String(plays));
-    this.#does.textContent = plays ? "Stop" : "Play";
+    this.#action.textContent = plays ? "Stop" : "Play";
     this.#star.setAttribute("aria-pressed", String(take.favourite));
-    this.#star.setAttribute("aria-label", `Favourite: ${take.title}`);
+    this.#star.setAttribute("aria-label", `Favorite: ${take.title}`);
     if (this.#drawn !== take.notes) this.draw();
   }
 
@@ -115,7 +142,7 @@ class Row {
 }
 
 /**
- * A button that shows an icon and words.
+ * Creates a button with an icon and a text.
  * @param {string} name
  * @param {string} text
  * @param {(event: MouseEvent) => void} onclick

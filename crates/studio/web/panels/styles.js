@@ -1,5 +1,5 @@
 // @ts-check
-// All styles: what each is, what can be done with it, and adding one.
+// The list of styles: their cards, and adding styles.
 
 import { el, fill, iconButton } from "../dom.js";
 import { addStyle } from "./add-style.js";
@@ -17,7 +17,10 @@ export class StylesPanel {
   #app;
   #map;
   #list = el("ul", { class: "styles" });
-  /** Name of the style whose card is open. @type {string | null} */
+  /**
+   * Name of the style whose card is open.
+   * @type {string | null}
+   */
   #open = null;
 
   /**
@@ -27,7 +30,10 @@ export class StylesPanel {
   constructor(app, map) {
     this.#app = app;
     this.#map = map;
-    const file = el("input", { type: "file", accept: ".json", class: "spoken", id: "style-import", "aria-label": "A style that was exported" });
+    const file = el("input", {
+      type: "file", accept: ".json", class: "spoken", id: "style-import",
+      "aria-label": "Exported style file",
+    });
     file.addEventListener("change", () => {
       const chosen = file.files?.[0];
       file.value = "";
@@ -51,8 +57,13 @@ export class StylesPanel {
 
   /** @param {File} file */
   async #import(file) {
+    const response = await this.#app.api.send("/styles/import", {
+      method: "POST",
+      body: await file.text(),
+      headers: { "content-type": "application/json" },
+    });
     /** @type {Style} */
-    const style = await (await this.#app.api.send("/styles/import", { method: "POST", body: await file.text(), headers: { "content-type": "application/json" } })).json();
+    const style = await response.json();
     await this.#app.session.reload();
     this.open(style.name);
   }
@@ -67,21 +78,41 @@ export class StylesPanel {
     const dot = el("span", { class: "dot" });
     dot.style.background = style.color;
     const share = `${Math.round(100 * style.weight)} %`;
+    const toggle = () => {
+      this.#open = isOpen ? null : style.name;
+      this.#draw();
+      const selector = `[data-style="${CSS.escape(style.name)}"]`;
+      /** @type {HTMLElement | null} */ (this.#list.querySelector(selector))?.focus();
+    };
     const head = el(
       "button",
-      { type: "button", class: "head", "aria-expanded": String(isOpen), "data-style": style.name, onclick: () => {
-        this.#open = isOpen ? null : style.name;
-        this.#draw();
-        /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-style="${CSS.escape(style.name)}"]`))?.focus();
-      } },
+      {
+        type: "button",
+        class: "head",
+        "aria-expanded": String(isOpen),
+        "data-style": style.name,
+        onclick: toggle,
+      },
       dot,
-      el("span", { class: "words" }, el("span", { class: "name" }, style.name), el("span", { class: "what" }, style.description)),
+      el(
+        "span",
+        { class: "words" },
+        el("span", { class: "name" }, style.name),
+        el("span", { class: "what" }, style.description),
+      ),
       el("span", { class: "what" }, style.added ? "yours" : share),
     );
-    const hide = iconButton("eye", style.hidden ? `Show ${style.name}` : `Hide ${style.name}`, () => this.#app.attempt(async () => {
-      await this.#app.api.patch(`/styles/${encodeURIComponent(style.name)}`, { hidden: !style.hidden });
+    const setHidden = async () => {
+      const path = `/styles/${encodeURIComponent(style.name)}`;
+      await this.#app.api.patch(path, { hidden: !style.hidden });
       await this.#app.session.reload();
-    }), { "aria-pressed": String(!style.hidden), class: "quiet eye" });
+    };
+    const hide = iconButton(
+      "eye",
+      style.hidden ? `Show ${style.name}` : `Hide ${style.name}`,
+      () => this.#app.attempt(setHidden),
+      { "aria-pressed": String(!style.hidden), class: "quiet eye" },
+    );
     const item = el("li", { class: style.hidden ? "hidden-style" : "" }, head, hide);
     item.addEventListener("pointerenter", () => (this.#map.marked = style.name));
     item.addEventListener("pointerleave", () => (this.#map.marked = null));

@@ -1,5 +1,5 @@
 // @ts-check
-// Reads a MIDI file that the person has: the server says which tune it took from it, and why.
+// Uploads a MIDI file; the server reports which tune it took from it, and why.
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Tune} Tune */
@@ -18,7 +18,9 @@ export function sizeText(bytes) {
 export async function readTune(app, file) {
   const { upload_bytes } = app.model.limits;
   if (file.size > upload_bytes) {
-    throw new Error(`${file.name} has ${sizeText(file.size)}; the studio takes ${sizeText(upload_bytes)} at the most.`);
+    throw new Error(
+      `${file.name} has ${sizeText(file.size)}; the maximum is ${sizeText(upload_bytes)}.`,
+    );
   }
   const form = new FormData();
   form.append("file", file, file.name);

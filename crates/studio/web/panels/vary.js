@@ -1,5 +1,5 @@
 // @ts-check
-// Variations of the chosen piece, at a distance that a dial says.
+// Variations of the selected piece, at a chosen distance.
 
 import { newSeed } from "../api.js";
 import { el } from "../dom.js";
@@ -10,7 +10,7 @@ import { textButton } from "./rows.js";
 /** @typedef {import("../types.js").Piece} Piece */
 /** @typedef {import("../types.js").Take} Take */
 
-/** The part of a panel that varies what is chosen. */
+/** The section of a panel that varies the selected piece. */
 export class Vary {
   #app;
   #n;
@@ -21,7 +21,7 @@ export class Vary {
 
   /**
    * @param {App} app
-   * @param {() => number} n how many variations are wanted
+   * @param {() => number} n number of variations
    * @param {(takes: Take[]) => void} made
    */
   constructor(app, n, made) {
@@ -29,11 +29,17 @@ export class Vary {
     this.#n = n;
     this.#made = made;
     this.#distance = new Dial({
-      label: "Distance", min: 0.1, max: 2, step: 0.1, value: 0.5, hint: "How far variations are from the piece; unrelated music is 1.4 away",
+      label: "Distance", min: 0.1, max: 2, step: 0.1, value: 0.5,
+      hint: "How different the variations are; unrelated pieces are about 1.4 apart",
       text: (value) => value.toFixed(1),
-      turned: () => {},
+      onChange: () => {},
     });
-    this.#button = textButton("dice", "Vary the chosen piece", () => this.vary(), { id: "vary", title: "Pieces like the one that is chosen" });
+    this.#button = textButton(
+      "dice",
+      "Vary the selected piece",
+      () => this.vary(),
+      { id: "vary", title: "Pieces similar to the selected one" },
+    );
     this.root = el("div", { class: "desk" }, this.#distance.root, this.#button);
     app.history.addEventListener("current", () => this.#mark());
     this.#mark();
@@ -52,13 +58,21 @@ export class Vary {
       const seed = newSeed();
       const anchor = { tokens: base.windows.map(({ tokens }) => tokens) };
       /** @type {{ pieces: Piece[] }} */
-      const { pieces } = await app.api.post("/similar", { anchor, n: this.#n(), distance, temperature: app.session.temperature, seed });
-      const takes = pieces.map((piece) => app.take(piece, `Varied by ${distance.toFixed(1)}`, `${base.title}, varied`));
+      const { pieces } = await app.api.post("/similar", {
+        anchor,
+        n: this.#n(),
+        distance,
+        temperature: app.session.temperature,
+        seed,
+      });
+      const takes = pieces.map(
+        (piece) => app.take(piece, `Varied by ${distance.toFixed(1)}`, `${base.title}, varied`),
+      );
       for (const take of takes) take.qpm = base.qpm;
       app.history.add(takes);
       this.#made(takes);
       await app.play(takes[0]);
-      app.say(`${takes.length} variations of ${base.title}`);
+      app.announce(`${takes.length} variations of ${base.title}`);
     });
     this.#mark();
   }

@@ -1,7 +1,8 @@
 // @ts-check
-// Edits the chosen piece in its roll, by pointer and by keys; the model then tells what it makes of it.
+// Edits the selected piece in the piano roll, with pointer and keys, and shows the model's version
+// of it.
 
-import { the } from "../dom.js";
+import { requireElement } from "../dom.js";
 import { added, changed, noteName, removed, replaced } from "../state/notes.js";
 import { onTheme } from "../ui/theme.js";
 import { Listening } from "./listening.js";
@@ -9,27 +10,38 @@ import { KEYS, RULER, Roll } from "./roll.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Note} Note */
+/**
+ * @typedef {object} Drag
+ * @property {Note | null} original `null` for a new note
+ * @property {Note} current
+ * @property {"move" | "length"} kind
+ * @property {number} x start of the drag
+ * @property {number} y
+ * @property {boolean} hasMoved
+ */
 
-/** Pixels at a note's end that pull its length. */
+/** Pixels at the end of a note that change its length. */
 const EDGE = 7;
-/** Milliseconds within which two clicks are one double click. */
-const DOUBLE = 600;
-const EMPTY = "Click a point on the map, drag the puck, or generate: what you make is shown here";
+/** Milliseconds within which two clicks are a double click. */
+const DOUBLE_CLICK = 600;
+const EMPTY = "Click a point on the map, drag the puck, or generate: your music is shown here";
 
-/** The roll and what one does in it. */
+/** The piano roll with its editing operations. */
 export class Editor {
   /** @type {Note | null} */
   selected = null;
   #app;
-  #canvas = the("#roll", HTMLCanvasElement);
+  #canvas = requireElement("#roll", HTMLCanvasElement);
   roll = new Roll(this.#canvas);
-  /** What is under way with the pointer: the note as it was, and as it is shown.
-   * @type {{ was: Note | null, is: Note, kind: "move" | "length", x: number, y: number, hasMoved: boolean } | null} */
-  #hand = null;
+  /**
+   * The note being dragged: its original, and its current state.
+   * @type {Drag | null}
+   */
+  #drag = null;
   #isScrubbing = false;
-  /** Steps of the note that was drawn last. */
+  /** Length of the last added note in steps. */
   #length = 2;
-  /** When a note was drawn last. */
+  /** Time when a note was added last. */
   #drawn = 0;
   #frame = 0;
   /** @type {unknown} */
@@ -43,7 +55,7 @@ export class Editor {
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", () => this.#drop());
+    canvas.addEventListener("pointercancel", () => this.#cancelDrag());
     canvas.addEventListener("dblclick", (event) => this.#double(event));
     canvas.addEventListener("contextmenu", (event) => this.#menu(event));
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -52,7 +64,9 @@ export class Editor {
     app.history.addEventListener("current", () => this.#onCurrent());
     app.history.addEventListener("change", () => this.refresh());
     this.listening.addEventListener("heard", () => this.refresh());
-    for (const event of ["start", "swap", "stop"]) app.player.addEventListener(event, () => this.refresh());
+    for (const event of ["start", "swap", "stop"]) {
+      app.player.addEventListener(event, () => this.refresh());
+    }
     onTheme(() => this.refresh());
     this.refresh();
   }
@@ -66,7 +80,7 @@ export class Editor {
     if (take && !take.notes.includes(/** @type {Note} */ (this.selected))) this.selected = null;
     if (take?.id !== this.#shown) {
       this.#shown = take?.id;
-      this.#hand = null;
+      this.#drag = null;
       if (take) this.roll.fit(take.notes, take.n_steps);
     }
     for (const { pitch } of take?.notes ?? []) this.roll.show(pitch);
@@ -82,14 +96,16 @@ export class Editor {
     const { player, model } = this.#app;
     const take = this.#take;
     const heard = player.heard;
-    if (heard && take && this.roll.span < take.n_steps && !this.#hand) this.#follow(heard.step, take.n_steps);
-    const hand = this.#hand;
+    if (heard && take && this.roll.span < take.n_steps && !this.#drag) {
+      this.#follow(heard.step, take.n_steps);
+    }
+    const drag = this.#drag;
     const notes = take?.notes ?? [];
     this.roll.draw({
-      notes: hand ? [...notes.filter((note) => note !== hand.was), hand.is] : notes,
+      notes: drag ? [...notes.filter((note) => note !== drag.original), drag.current] : notes,
       n_steps: take?.n_steps ?? model.window_steps,
       ghosts: take ? this.listening.ghosts(take) : [],
-      selected: hand ? hand.is : this.selected,
+      selected: drag ? drag.current : this.selected,
       cursor: heard ? heard.step : null,
       stepsPerQuarter: model.steps_per_quarter,
       stepsPerBar: model.steps_per_bar,
@@ -100,13 +116,15 @@ export class Editor {
   }
 
   /**
-   * Turns the page when the playhead leaves it.
+   * Scrolls by a page when the playhead leaves the view.
    * @param {number} step
    * @param {number} nSteps
    */
   #follow(step, nSteps) {
     const { from, span } = this.roll;
-    if (step < from || step > from + span * 0.95) this.roll.scroll(step - from - span * 0.05, nSteps);
+    if (step < from || step > from + span * 0.95) {
+      this.roll.scroll(step - from - span * 0.05, nSteps);
+    }
   }
 
   /**
@@ -125,8 +143,10 @@ export class Editor {
   }
 
   /** @param {Note} note */
-  #tell(note) {
-    this.#app.say(`${noteName(note.pitch)}, step ${note.start + 1}, ${note.end - note.start} long`);
+  #announce(note) {
+    this.#app.announce(
+      `${noteName(note.pitch)}, step ${note.start + 1}, length ${note.end - note.start}`,
+    );
   }
 
   /** @param {MouseEvent} event */
@@ -141,7 +161,14 @@ export class Editor {
    */
   #noteAt(x, y) {
     const [step, pitch] = [this.roll.stepAt(x), this.roll.pitchAt(y)];
-    return this.#take?.notes.findLast((note) => note.pitch === pitch && note.start <= step && step < note.end) ?? null;
+    return this.#take?.notes.findLast(
+      (note) => note.pitch === pitch && note.start <= step && step < note.end,
+    ) ?? null;
+  }
+
+  /** @param {Note} note */
+  #edgeWidth(note) {
+    return Math.min(EDGE, (this.roll.x(note.end) - this.roll.x(note.start)) / 3);
   }
 
   /** @param {PointerEvent} event */
@@ -162,50 +189,67 @@ export class Editor {
     }
     const note = this.#noteAt(x, y);
     if (note) {
-      const edge = Math.min(EDGE, (this.roll.x(note.end) - this.roll.x(note.start)) / 3);
+      const edge = this.#edgeWidth(note);
       const kind = this.roll.x(note.end) - x <= edge ? "length" : "move";
       this.selected = note;
-      this.#hand = { was: note, is: note, kind, x, y, hasMoved: false };
-      this.#tell(note);
+      this.#drag = { original: note, current: note, kind, x, y, hasMoved: false };
+      this.#announce(note);
     } else {
       const start = Math.min(take.n_steps - 1, Math.max(0, Math.floor(this.roll.stepAt(x))));
-      const is = { pitch: this.roll.pitchAt(y), start, end: Math.min(take.n_steps, start + this.#length), voice: 0 };
-      this.#hand = { was: null, is, kind: "length", x: this.roll.x(is.end), y, hasMoved: false };
+      const newNote = {
+        pitch: this.roll.pitchAt(y),
+        start,
+        end: Math.min(take.n_steps, start + this.#length),
+        voice: 0,
+      };
+      this.#drag = {
+        original: null,
+        current: newNote,
+        kind: "length",
+        x: this.roll.x(newNote.end),
+        y,
+        hasMoved: false,
+      };
     }
-    if (!this.#app.player.isPlaying) this.#app.player.touch(this.#hand.is.pitch);
+    if (!this.#app.player.isPlaying) this.#app.player.touch(this.#drag.current.pitch);
     this.refresh();
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
     const { x, y } = this.#at(event);
-    const hand = this.#hand;
+    const drag = this.#drag;
     if (this.#isScrubbing) {
       this.#seek(x);
       return;
     }
     const take = this.#take;
-    if (!hand || !take) {
+    if (!drag || !take) {
       const note = take && y > RULER ? this.#noteAt(x, y) : null;
-      const atEdge = note && this.roll.x(note.end) - x <= Math.min(EDGE, (this.roll.x(note.end) - this.roll.x(note.start)) / 3);
+      const atEdge = note && this.roll.x(note.end) - x <= this.#edgeWidth(note);
       this.#canvas.dataset.cursor = y < RULER ? "seek" : atEdge ? "length" : note ? "note" : "";
       return;
     }
-    const steps = Math.round(((x - hand.x) / (this.roll.width - KEYS)) * this.roll.span);
-    const semitones = this.roll.pitchAt(y) - this.roll.pitchAt(hand.y);
-    const from = hand.was ?? hand.is;
-    if (hand.kind === "length" && !hand.was) {
-      const end = Math.min(take.n_steps, Math.max(hand.is.start + 1, Math.ceil(this.roll.stepAt(x))));
-      if (Math.abs(x - hand.x) > 6 || hand.hasMoved) {
-        hand.is = { ...hand.is, end };
-        hand.hasMoved = true;
+    const steps = Math.round(((x - drag.x) / (this.roll.width - KEYS)) * this.roll.span);
+    const semitones = this.roll.pitchAt(y) - this.roll.pitchAt(drag.y);
+    const from = drag.original ?? drag.current;
+    if (drag.kind === "length" && !drag.original) {
+      const end = Math.min(
+        take.n_steps,
+        Math.max(drag.current.start + 1, Math.ceil(this.roll.stepAt(x))),
+      );
+      if (Math.abs(x - drag.x) > 6 || drag.hasMoved) {
+        drag.current = { ...drag.current, end };
+        drag.hasMoved = true;
       }
     } else {
-      const by = hand.kind === "length" ? { longer: steps } : { steps, semitones };
-      const is = changed(from, by, take.n_steps);
-      if (is.pitch !== hand.is.pitch && !this.#app.player.isPlaying) this.#app.player.touch(is.pitch);
-      hand.hasMoved ||= steps !== 0 || semitones !== 0;
-      hand.is = hand.hasMoved ? is : hand.is;
+      const by = drag.kind === "length" ? { longer: steps } : { steps, semitones };
+      const edited = changed(from, by, take.n_steps);
+      if (edited.pitch !== drag.current.pitch && !this.#app.player.isPlaying) {
+        this.#app.player.touch(edited.pitch);
+      }
+      drag.hasMoved ||= steps !== 0 || semitones !== 0;
+      drag.current = drag.hasMoved ? edited : drag.current;
     }
     this.refresh();
   }
@@ -214,24 +258,29 @@ export class Editor {
   #up(event) {
     this.#isScrubbing = false;
     this.#canvas.releasePointerCapture(event.pointerId);
-    const hand = this.#hand;
+    const drag = this.#drag;
     const take = this.#take;
-    this.#hand = null;
-    if (!hand || !take) return;
-    this.#length = hand.is.end - hand.is.start;
-    if (!hand.was) {
+    this.#drag = null;
+    if (!drag || !take) return;
+    this.#length = drag.current.end - drag.current.start;
+    if (!drag.original) {
       this.#drawn = performance.now();
-      this.#commit(added(take.notes, hand.is), "adding a note", hand.is);
+      this.#commit(added(take.notes, drag.current), "adding a note", drag.current);
     }
-    if (hand.was && hand.hasMoved && JSON.stringify(hand.is) !== JSON.stringify(hand.was)) {
-      this.#commit(replaced(take.notes, hand.was, hand.is), hand.kind === "length" ? "a note's length" : "moving a note", hand.is);
+    const isEdited = JSON.stringify(drag.current) !== JSON.stringify(drag.original);
+    if (drag.original && drag.hasMoved && isEdited) {
+      this.#commit(
+        replaced(take.notes, drag.original, drag.current),
+        drag.kind === "length" ? "changing a note's length" : "moving a note",
+        drag.current,
+      );
     }
-    if (hand.hasMoved || !hand.was) this.#tell(hand.is);
+    if (drag.hasMoved || !drag.original) this.#announce(drag.current);
     this.refresh();
   }
 
-  #drop() {
-    this.#hand = null;
+  #cancelDrag() {
+    this.#drag = null;
     this.#isScrubbing = false;
     this.refresh();
   }
@@ -240,8 +289,8 @@ export class Editor {
   #double(event) {
     const { x, y } = this.#at(event);
     const note = y > RULER ? this.#noteAt(x, y) : null;
-    // The first click of two on an empty place has drawn the note; that it stays is meant.
-    if (note && performance.now() - this.#drawn > DOUBLE) this.#delete(note);
+    // The first click of a double click on an empty place has added the note, which should stay.
+    if (note && performance.now() - this.#drawn > DOUBLE_CLICK) this.#delete(note);
   }
 
   /** @param {MouseEvent} event */
@@ -256,7 +305,7 @@ export class Editor {
   #delete(note) {
     const take = this.#take;
     if (take) this.#commit(removed(take.notes, note), "removing a note", null);
-    this.#app.say("Note removed");
+    this.#app.announce("Note removed");
   }
 
   /** @param {number} x */
@@ -273,8 +322,18 @@ export class Editor {
     const take = this.#take;
     if (!take) return;
     event.preventDefault();
-    if (event.ctrlKey) this.roll.zoom(Math.exp(event.deltaY * 0.01), take.n_steps, this.roll.stepAt(this.#at(event).x));
-    else this.roll.scroll(((event.deltaX + event.deltaY) / this.roll.width) * this.roll.span, take.n_steps);
+    if (event.ctrlKey) {
+      this.roll.zoom(
+        Math.exp(event.deltaY * 0.01),
+        take.n_steps,
+        this.roll.stepAt(this.#at(event).x),
+      );
+    } else {
+      this.roll.scroll(
+        ((event.deltaX + event.deltaY) / this.roll.width) * this.roll.span,
+        take.n_steps,
+      );
+    }
     this.refresh();
   }
 
@@ -318,7 +377,9 @@ export class Editor {
       case "ArrowLeft":
       case "ArrowRight": {
         const by = event.key === "ArrowRight" ? wide : -wide;
-        return event.altKey ? this.#change({ longer: by }, "a note's length") : this.#change({ steps: by }, "moving a note");
+        return event.altKey
+          ? this.#change({ longer: by }, "changing a note's length")
+          : this.#change({ steps: by }, "moving a note");
       }
       case "ArrowUp":
       case "ArrowDown":
@@ -343,18 +404,28 @@ export class Editor {
     if (this.selected.start < from || this.selected.end > from + span) {
       this.roll.scroll(this.selected.start - from - span / 4, this.#take?.n_steps ?? span);
     }
-    this.#tell(this.selected);
+    this.#announce(this.selected);
     this.refresh();
   }
 
   /** @param {import("../types.js").Take} take */
   #insert(take) {
-    const after = this.selected ?? { pitch: Math.round((this.roll.low + this.roll.high) / 2), start: 0, end: 0, voice: 0 };
+    const after = this.selected ?? {
+      pitch: Math.round((this.roll.low + this.roll.high) / 2),
+      start: 0,
+      end: 0,
+      voice: 0,
+    };
     const start = Math.min(take.n_steps - 1, after.end);
-    const note = { pitch: after.pitch, start, end: Math.min(take.n_steps, start + this.#length), voice: 0 };
+    const note = {
+      pitch: after.pitch,
+      start,
+      end: Math.min(take.n_steps, start + this.#length),
+      voice: 0,
+    };
     this.#commit(added(take.notes, note), "adding a note", note);
     this.#app.player.isPlaying || this.#app.player.touch(note.pitch);
-    this.#tell(note);
+    this.#announce(note);
   }
 
   /**
@@ -365,11 +436,13 @@ export class Editor {
     const take = this.#take;
     const note = this.selected;
     if (!take || !note) return false;
-    const is = changed(note, by, take.n_steps);
-    this.roll.show(is.pitch);
-    this.#commit(replaced(take.notes, note, is), label, is);
-    if (is.pitch !== note.pitch && !this.#app.player.isPlaying) this.#app.player.touch(is.pitch);
-    this.#tell(is);
+    const edited = changed(note, by, take.n_steps);
+    this.roll.show(edited.pitch);
+    this.#commit(replaced(take.notes, note, edited), label, edited);
+    if (edited.pitch !== note.pitch && !this.#app.player.isPlaying) {
+      this.#app.player.touch(edited.pitch);
+    }
+    this.#announce(edited);
     return true;
   }
 }

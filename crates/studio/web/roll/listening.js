@@ -1,23 +1,25 @@
 // @ts-check
-// What the model makes of an edited piece: its place, its styles, and the notes as the model would write them.
+// The model's view of an edited piece: its latents, its styles, and its reconstruction.
 
-import { Latest } from "../api.js";
-import { byWindow, ofWindows } from "../state/notes.js";
+import { LatestRequest } from "../api.js";
+import { byWindow, notesOfWindows } from "../state/notes.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Note} Note */
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
 
-/** Milliseconds after the last edit until the model is asked. */
-const REST = 300;
+/** Milliseconds after the last edit until the edited piece is encoded. */
+const DELAY = 300;
 
-/** Events: `heard` (there is an answer, or it is shown or hidden). */
+/** Events: `heard` (a response arrived, or it is shown or hidden). */
 export class Listening extends EventTarget {
   #app;
-  /** Answers, to the notes that were asked about.
-   * @type {WeakMap<Note[], { windows: Window[], reconstruction: Window[] }>} */
-  #heard = new WeakMap();
+  /**
+   * Responses, by the notes that were sent.
+   * @type {WeakMap<Note[], { windows: Window[], reconstruction: Window[] }>}
+   */
+  #responses = new WeakMap();
   #isShown = false;
   #timer = 0;
   #latest;
@@ -26,34 +28,37 @@ export class Listening extends EventTarget {
   constructor(app) {
     super();
     this.#app = app;
-    this.#latest = new Latest((take, signal) => this.#ask(take, signal), (error) => app.fail(error));
+    this.#latest = new LatestRequest(
+      (take, signal) => this.#ask(take, signal),
+      (error) => app.fail(error),
+    );
     app.history.addEventListener("current", () => {
       const take = app.history.current;
       if (!take) return;
-      // Undone and done again: the answer is known already.
-      if (take.edited && this.#heard.has(take.notes)) this.#take(take);
-      if (this.#isShown) this.#later(take);
+      // After undo or redo, the response is already known.
+      if (take.edited && this.#responses.has(take.notes)) this.#store(take);
+      if (this.#isShown) this.#schedule(take);
     });
   }
 
-  /** Whether the model's version is drawn into the roll. */
+  /** Whether the model's version is drawn in the piano roll. */
   get isShown() {
     return this.#isShown;
   }
 
   set isShown(value) {
     this.#isShown = value;
-    if (value && this.#app.history.current) this.#later(this.#app.history.current, 0);
+    if (value && this.#app.history.current) this.#schedule(this.#app.history.current, 0);
     this.dispatchEvent(new Event("heard"));
   }
 
   /**
-   * The notes as the model would write them, where it was asked.
+   * The model's version of the notes, if it is known.
    * @param {Take} take
    */
   ghosts(take) {
-    const heard = this.#isShown ? this.#heard.get(take.notes) : undefined;
-    return heard ? ofWindows(heard.reconstruction, this.#app.model.window_steps) : [];
+    const heard = this.#isShown ? this.#responses.get(take.notes) : undefined;
+    return heard ? notesOfWindows(heard.reconstruction, this.#app.model.window_steps) : [];
   }
 
   /**
@@ -61,17 +66,17 @@ export class Listening extends EventTarget {
    * @param {Take} take
    */
   changed(take) {
-    this.#later(take);
+    this.#schedule(take);
   }
 
   /**
    * @param {Take} take
-   * @param {number} [rest]
+   * @param {number} [delay]
    */
-  #later(take, rest = REST) {
+  #schedule(take, delay = DELAY) {
     clearTimeout(this.#timer);
-    if (this.#heard.has(take.notes)) return;
-    this.#timer = Number(setTimeout(() => this.#latest.want(take), rest));
+    if (this.#responses.has(take.notes)) return;
+    this.#timer = Number(setTimeout(() => this.#latest.send(take), delay));
   }
 
   /**
@@ -81,35 +86,46 @@ export class Listening extends EventTarget {
   async #ask(take, signal) {
     const { api, model } = this.#app;
     const { notes } = take;
-    const windows = byWindow(notes, take.n_steps, model.window_steps, Math.max(1, model.voices.length)).map((notes) => ({ notes }));
+    const windows = byWindow(
+      notes,
+      take.n_steps,
+      model.window_steps,
+      Math.max(1, model.voices.length),
+    ).map((notes) => ({ notes }));
     if (windows.length > model.limits.n_windows) return;
     /** @type {{ windows: Window[], reconstruction: Window[] }} */
-    const answer = await api.post("/encode", { windows }, signal);
-    this.#heard.set(notes, answer);
+    const response = await api.post("/encode", { windows }, signal);
+    this.#responses.set(notes, response);
     if (take.notes === notes && take.edited) {
-      this.#take(take);
-      this.#app.say(`The model hears ${this.#app.belongsText(answer.windows)}`);
+      this.#store(take);
+      this.#app.announce(`The model hears ${this.#app.stylesText(response.windows)}`);
     }
     this.dispatchEvent(new Event("heard"));
   }
 
   /**
-   * Notes down where the edited take belongs now.
+   * Stores the styles of the edited take.
    * @param {Take} take
    */
-  #take(take) {
-    const windows = this.#heard.get(take.notes)?.windows;
-    if (windows && take.windows !== windows) this.#app.history.amend(take, { windows, membership: null, copy: null });
+  #store(take) {
+    const windows = this.#responses.get(take.notes)?.windows;
+    if (windows && take.windows !== windows) {
+      this.#app.history.amend(take, { windows, membership: null, copy: null });
+    }
   }
 
-  /** Keeps the model's version of the chosen piece as a piece of its own, and plays it. */
+  /** Adds the model's version of the selected piece as a new piece, and plays it. */
   async keep() {
     const take = this.#app.history.current;
     if (!take) return;
-    if (!this.#heard.has(take.notes)) await this.#ask(take, new AbortController().signal);
-    const heard = this.#heard.get(take.notes);
-    if (!heard) throw new Error("The model takes no pieces of this length.");
-    const kept = this.#app.takeOfWindows(heard.reconstruction, `The model's version of “${take.title}”`, `${take.title}, as the model hears it`);
+    if (!this.#responses.has(take.notes)) await this.#ask(take, new AbortController().signal);
+    const heard = this.#responses.get(take.notes);
+    if (!heard) throw new Error("The model can't take pieces of this length.");
+    const kept = this.#app.takeOfWindows(
+      heard.reconstruction,
+      `The model's version of “${take.title}”`,
+      `${take.title}, as the model hears it`,
+    );
     kept.qpm = take.qpm;
     this.#app.history.add([kept]);
     await this.#app.swap(kept);

@@ -1,13 +1,13 @@
 // @ts-check
-// Small piano rolls, to know a piece by its shape.
+// Small piano rolls that show the shape of a piece.
 
 import { canvasOf } from "../dom.js";
 import { color } from "../ui/theme.js";
 
 /** @typedef {import("../types.js").Note} Note */
 
-/** The least semitones shown, so that a trill doesn't look like leaps. */
-const LEAST = 12;
+/** Minimum number of semitones shown, so that a trill doesn't look like leaps. */
+const MIN_SEMITONES = 12;
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -20,8 +20,10 @@ export function drawMini(canvas, notes, nSteps, ink = color("--note")) {
   if (!drawn || !notes.length) return;
   const { context, width, height } = drawn;
   let [lowest, highest] = [127, 0];
-  for (const { pitch } of notes) [lowest, highest] = [Math.min(lowest, pitch), Math.max(highest, pitch)];
-  const missing = Math.max(0, LEAST - (highest - lowest + 1)) / 2;
+  for (const { pitch } of notes) {
+    [lowest, highest] = [Math.min(lowest, pitch), Math.max(highest, pitch)];
+  }
+  const missing = Math.max(0, MIN_SEMITONES - (highest - lowest + 1)) / 2;
   const [top, range] = [highest + missing, highest - lowest + 1 + 2 * missing];
   const row = (height - 4) / range;
   for (const { pitch, start, end, voice } of notes) {

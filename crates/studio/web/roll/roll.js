@@ -1,5 +1,5 @@
 // @ts-check
-// The large piano roll: notes of the chosen piece, what the model makes of them, and a playhead.
+// The large piano roll: notes of the selected piece, the model's version of them, and a playhead.
 
 import { canvasOf } from "../dom.js";
 import { noteName } from "../state/notes.js";
@@ -7,33 +7,33 @@ import { color } from "../ui/theme.js";
 
 /** @typedef {import("../types.js").Note} Note */
 
-/** Pixels of the ruler above the notes and of the keys beside them. */
+/** Height of the ruler above the notes and width of the keys next to them, in pixels. */
 export const RULER = 18;
 export const KEYS = 30;
-/** The least semitones shown, and those shown beyond the notes. */
-const LEAST = 18;
-const AIR = 3;
-/** Steps shown at first, at the most. */
-const SPAN = 128;
-/** Lines nearer than this, in pixels, would be a grey area. */
-const ROOM = 6;
+/** Minimum number of semitones shown, and margin above and below the notes. */
+const MIN_SEMITONES = 18;
+const MARGIN = 3;
+/** Maximum number of steps shown initially. */
+const MAX_SPAN = 128;
+/** Lines closer than this, in pixels, would merge into gray, so they are left out. */
+const MIN_DISTANCE = 6;
 
 /**
  * @typedef {object} Scene
  * @property {Note[]} notes
  * @property {number} n_steps
- * @property {Note[]} ghosts what the model makes of them
+ * @property {Note[]} ghosts the model's version of the notes
  * @property {Note | null} selected
  * @property {number | null} cursor step of the playhead
  * @property {number} stepsPerQuarter
  * @property {number} stepsPerBar
  * @property {boolean} isDrums
- * @property {string} empty what is said where there are no notes yet
+ * @property {string} empty text shown if there are no notes
  */
 
-/** Where steps and keys are on the canvas, and the drawing. */
+/** Positions of steps and keys on the canvas, and drawing. */
 export class Roll {
-  /** The first step that is seen. */
+  /** The first visible step. */
   from = 0;
   span = 32;
   low = 55;
@@ -48,36 +48,36 @@ export class Roll {
   }
 
   /**
-   * Another piece: all of it is shown, if it isn't too long.
+   * Shows another piece: all of it, unless it is too long.
    * @param {Note[]} notes
    * @param {number} nSteps
    */
   fit(notes, nSteps) {
     this.from = 0;
-    this.span = Math.max(1, Math.min(nSteps, SPAN));
+    this.span = Math.max(1, Math.min(nSteps, MAX_SPAN));
     let [low, high] = [127, 0];
     for (const { pitch } of notes) [low, high] = [Math.min(low, pitch), Math.max(high, pitch)];
     if (low > high) [low, high] = [60, 72];
-    const missing = Math.max(0, LEAST - (high - low + 1 + 2 * AIR));
-    this.low = Math.max(0, low - AIR - Math.floor(missing / 2));
-    this.high = Math.min(127, high + AIR + Math.ceil(missing / 2));
+    const missing = Math.max(0, MIN_SEMITONES - (high - low + 1 + 2 * MARGIN));
+    this.low = Math.max(0, low - MARGIN - Math.floor(missing / 2));
+    this.high = Math.min(127, high + MARGIN + Math.ceil(missing / 2));
   }
 
   /**
-   * Makes room for a key.
+   * Makes a key visible.
    * @param {number} pitch
    */
   show(pitch) {
-    // Rows in sight stay where they are, so that the next click falls where it should.
+    // Visible rows stay in place, so that the next click hits its target.
     this.low = Math.min(this.low, pitch);
     this.high = Math.max(this.high, pitch);
   }
 
   /**
-   * Fewer steps, larger; or more.
+   * Zooms horizontally.
    * @param {number} factor
    * @param {number} nSteps
-   * @param {number} [around] step that stays in its place
+   * @param {number} [around] step that stays in place
    */
   zoom(factor, nSteps, around = this.from + this.span / 2) {
     const span = Math.min(nSteps, Math.max(8, this.span * factor));
@@ -139,11 +139,17 @@ export class Roll {
       context.font = "14px system-ui, sans-serif";
       context.textAlign = "center";
       context.textBaseline = "middle";
-      context.fillText(scene.empty, (this.width + KEYS) / 2, (this.height + RULER) / 2, this.width - KEYS - 20);
+      context.fillText(
+        scene.empty,
+        (this.width + KEYS) / 2,
+        (this.height + RULER) / 2,
+        this.width - KEYS - 20,
+      );
     }
-    if (scene.cursor !== null && scene.cursor >= this.from && scene.cursor <= this.from + this.span) {
+    const { cursor } = scene;
+    if (cursor !== null && cursor >= this.from && cursor <= this.from + this.span) {
       context.fillStyle = color("--accent");
-      context.fillRect(this.x(scene.cursor) - 1, 0, 2, this.height);
+      context.fillRect(this.x(cursor) - 1, 0, 2, this.height);
     }
   }
 
@@ -174,8 +180,9 @@ export class Roll {
     for (let step = Math.ceil(this.from); step <= end; step++) {
       const isBar = step % stepsPerBar === 0;
       const isBeat = step % stepsPerQuarter === 0;
-      const room = isBar ? stepWidth * stepsPerBar : isBeat ? stepWidth * stepsPerQuarter : stepWidth;
-      if (room < ROOM * (isBar || isBeat ? 1 : 1.6)) continue;
+      const room =
+        isBar ? stepWidth * stepsPerBar : isBeat ? stepWidth * stepsPerQuarter : stepWidth;
+      if (room < MIN_DISTANCE * (isBar || isBeat ? 1 : 1.6)) continue;
       context.fillStyle = color(isBar ? "--roll-bar" : isBeat ? "--roll-line" : "--roll-black");
       context.fillRect(this.x(step) - 0.5, isBar ? 0 : RULER, 1, this.height);
       if (isBar && room > 26 && step < n_steps) {
@@ -191,7 +198,12 @@ export class Roll {
    */
   #box({ pitch, start, end }) {
     const x = this.x(start);
-    return [x + 0.5, this.y(pitch) + 0.5, Math.max(2, this.x(end) - x - 1.5), Math.max(2, this.row - 1)];
+    return [
+      x + 0.5,
+      this.y(pitch) + 0.5,
+      Math.max(2, this.x(end) - x - 1.5),
+      Math.max(2, this.row - 1),
+    ];
   }
 
   /**
@@ -236,7 +248,9 @@ export class Roll {
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (let pitch = this.low; pitch <= this.high; pitch++) {
-      if (pitch % 12 === 0) context.fillText(noteName(pitch), KEYS - 5, this.y(pitch) + this.row / 2);
+      if (pitch % 12 === 0) {
+        context.fillText(noteName(pitch), KEYS - 5, this.y(pitch) + this.row / 2);
+      }
     }
     context.fillStyle = color("--roll-line");
     context.fillRect(KEYS - 1, 0, 1, this.height);

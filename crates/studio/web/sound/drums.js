@@ -1,17 +1,18 @@
 // @ts-check
-// Drums, synthesised: a tone that falls and filtered noise. Keys are those of General MIDI's percussion.
+// Drums, synthesized from a falling tone and filtered noise. Keys are those of General MIDI
+// percussion.
 
 /** @typedef {import("./voices.js").Sounding} Sounding */
 
 /**
  * @typedef {object} Drum
- * @property {number} tone hertz at the stroke; 0 without a tone
- * @property {number} fall share of that frequency which it falls to
- * @property {number} length seconds of the tone
- * @property {number} noise loudness of the noise beside a tone of 1
- * @property {number} hiss seconds of the noise
+ * @property {number} tone initial frequency in hertz; 0 for no tone
+ * @property {number} fall final frequency as a fraction of the initial one
+ * @property {number} length duration of the tone in seconds
+ * @property {number} noise loudness of the noise relative to the tone
+ * @property {number} hiss duration of the noise in seconds
  * @property {BiquadFilterType} filter
- * @property {number} cutoff hertz
+ * @property {number} cutoff in hertz
  * @property {number} level
  */
 
@@ -61,7 +62,7 @@ export function drumOf(key) {
 const NOISES = new WeakMap();
 
 /**
- * A second of white noise, the same each time.
+ * One second of white noise, always the same.
  * @param {BaseAudioContext} context
  */
 export function noiseOf(context) {
@@ -69,7 +70,7 @@ export function noiseOf(context) {
   if (!buffer) {
     buffer = context.createBuffer(1, context.sampleRate, context.sampleRate);
     const samples = buffer.getChannelData(0);
-    // Marsaglia's xorshift of 32 bits.
+    // Marsaglia's 32-bit xorshift.
     let state = 2463534242;
     for (let i = 0; i < samples.length; i++) {
       state ^= state << 13;
@@ -97,7 +98,7 @@ export function strike(context, out, key, when, loudness = 0.8) {
   bus.connect(out);
   /** @type {AudioScheduledSourceNode[]} */
   const sources = [];
-  const dying = (/** @type {number} */ loud, /** @type {number} */ seconds) => {
+  const decaying = (/** @type {number} */ loud, /** @type {number} */ seconds) => {
     const gain = context.createGain();
     gain.gain.setValueAtTime(0, when);
     gain.gain.setTargetAtTime(loud, when, 0.0008);
@@ -109,7 +110,7 @@ export function strike(context, out, key, when, loudness = 0.8) {
     const oscillator = context.createOscillator();
     oscillator.frequency.setValueAtTime(tone, when);
     oscillator.frequency.setTargetAtTime(tone * fall, when, length / 4);
-    oscillator.connect(dying(1, length));
+    oscillator.connect(decaying(1, length));
     oscillator.start(when);
     oscillator.stop(when + 1.4 * length);
     sources.push(oscillator);
@@ -121,7 +122,7 @@ export function strike(context, out, key, when, loudness = 0.8) {
     const pass = context.createBiquadFilter();
     pass.type = filter;
     pass.frequency.value = cutoff;
-    source.connect(pass).connect(dying(noise, hiss));
+    source.connect(pass).connect(decaying(noise, hiss));
     source.start(when, (key * 0.137) % 0.5);
     source.stop(when + 1.4 * hiss);
     sources.push(source);

@@ -1,5 +1,5 @@
 // @ts-check
-// Notes to a MIDI device, where the browser grants it.
+// Sends notes to a MIDI device, if the browser permits it.
 
 /** @typedef {import("../types.js").Note} Note */
 
@@ -8,9 +8,12 @@ const NOTE_OFF = 0x80;
 const DRUM_CHANNEL = 9;
 const VELOCITY = 88;
 
-/** One output of Web MIDI. */
+/** An output of Web MIDI. */
 export class MidiOut {
-  /** @type {Map<string, number>} notes that are on or planned, and when they end, in the page's milliseconds */
+  /**
+   * End times of sounding and scheduled notes, in milliseconds of the page.
+   * @type {Map<string, number>}
+   */
   #on = new Map();
 
   /** @param {MIDIOutput} port */
@@ -19,11 +22,13 @@ export class MidiOut {
   }
 
   /**
-   * The outputs there are; throws where the browser has no Web MIDI or the person says no.
+   * The available outputs; throws if the browser has no Web MIDI or the user denies access.
    * @returns {Promise<MIDIOutput[]>}
    */
   static async ports() {
-    if (!navigator.requestMIDIAccess) throw new Error("This browser has no Web MIDI; Chromium and Firefox do.");
+    if (!navigator.requestMIDIAccess) {
+      throw new Error("This browser does not support Web MIDI; Chromium and Firefox do.");
+    }
     const access = await navigator.requestMIDIAccess();
     return [...access.outputs.values()];
   }
@@ -44,7 +49,7 @@ export class MidiOut {
   }
 
   /**
-   * Ends what sounds.
+   * Ends all sounding notes.
    * @param {number} inSeconds from now
    */
   silence(inSeconds) {

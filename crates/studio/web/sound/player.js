@@ -1,6 +1,7 @@
 // @ts-check
-// Plays one piece at a time, looped in time. Notes are handed to the audio clock a little ahead; another piece
-// takes over at the next step, without a gap and at the same place of the loop.
+// Plays one piece at a time, as a seamless loop. Notes are scheduled on the audio clock slightly
+// ahead of time. Another piece takes over at the next step, without a gap and at the same position
+// in the loop.
 
 import { strike } from "./drums.js";
 import { Output } from "./output.js";
@@ -10,26 +11,32 @@ import { TIMBRES, sound } from "./voices.js";
 /** @typedef {import("./voices.js").Sounding} Sounding */
 /** @typedef {{ notes: Note[], n_steps: number }} Score */
 
-/** Seconds that notes are handed over ahead of time; more in a hidden page, whose timers run once a second. */
+/**
+ * Seconds by which notes are scheduled ahead; more in a hidden page, whose timers run once per
+ * second.
+ */
 const AHEAD = 0.15;
 const AHEAD_HIDDEN = 2.2;
-/** Milliseconds from one look at the score to the next. */
+/** Milliseconds between two scheduling runs. */
 const INTERVAL = 25;
 /** Seconds before the first note. */
 const LEAD = 0.05;
-/** Families of General MIDI's programs, of eight each, that are basses; keys below `LOW` sound as one, too. */
+/**
+ * General MIDI program families (of eight programs each) that are basses; keys below `LOW` sound
+ * like a bass too.
+ */
 const BASSES = [4];
 const LOW = 44;
-/** Seconds after the end in which the last notes die away. */
+/** Seconds after the end for the last notes to decay. */
 const TAIL = 0.8;
 
 /**
- * A stretch of playing: from the step `at` on (steps since playing began, over all passes) the score's step 0
- * was at `zero`.
+ * A section of playback: from step `at` on, `score` plays with its step 0 at `zero`. Both are
+ * counted from the start of playback, over all passes.
  * @typedef {{ at: number, zero: number, score: Score }} Stretch
  */
 
-/** Events: `start`, `swap` (another piece took over), `stop`, `pass` (a loop begins anew). */
+/** Events: `start`, `swap` (another piece took over), `stop`, `pass` (the loop starts again). */
 export class Player extends EventTarget {
   /** @type {AudioContext | null} */
   #context = null;
@@ -43,23 +50,26 @@ export class Player extends EventTarget {
   #stretches = [];
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer = undefined;
-  /** The next note of the score to be handed over. */
+  /** Index of the next note to schedule. */
   #next = 0;
-  /** The step, over all passes, where the score's pass began. */
+  /** Step, over all passes, at which the current pass began. */
   #zero = 0;
-  /** Steps before this one, over all passes, are handed over. */
-  #handed = 0;
-  /** The context's time at the step `#anchorStep`. */
+  /** Notes before this step, over all passes, are scheduled. */
+  #scheduledUntil = 0;
+  /** Time of the audio context at step `#anchorStep`. */
   #anchorTime = 0;
   #anchorStep = 0;
   #qpm = 120;
   #volume = 0.8;
-  #turn = 0;
+  #callId = 0;
   loop = true;
-  /** The program's own sound; off where only MIDI out is wanted. */
+  /** Whether the built-in sound is on; off to use MIDI out only. */
   isAudible = true;
   stepsPerQuarter = 4;
-  /** The model's parts: which are drums, and which basses. @type {import("../types.js").Voice[]} */
+  /**
+   * The parts of the model: which are drums, and which are basses.
+   * @type {import("../types.js").Voice[]}
+   */
   voices = [];
   /** @type {import("./midi-out.js").MidiOut | null} */
   midiOut = null;
@@ -72,7 +82,7 @@ export class Player extends EventTarget {
     return this.#output;
   }
 
-  /** What plays, as it was given. */
+  /** The score that is playing, as it was passed in. */
   get score() {
     return this.#score && this.#stretches[this.#stretches.length - 1].score;
   }
@@ -87,8 +97,10 @@ export class Player extends EventTarget {
 
   set volume(value) {
     this.#volume = Math.min(1, Math.max(0, value));
-    // Loudness is heard as a power of the gain.
-    if (this.#output && this.#context) this.#output.volume.gain.setTargetAtTime(this.#volume ** 2, this.#context.currentTime, 0.02);
+    // Perceived loudness is a power of the gain.
+    if (this.#output && this.#context) {
+      this.#output.volume.gain.setTargetAtTime(this.#volume ** 2, this.#context.currentTime, 0.02);
+    }
   }
 
   get qpm() {
@@ -118,7 +130,7 @@ export class Player extends EventTarget {
     return this.#anchorTime + (step - this.#anchorStep) * this.#secondsPerStep;
   }
 
-  /** What is heard now, and its step; `null` where nothing plays. */
+  /** The score and the step that are audible now; `null` if nothing is playing. */
   get heard() {
     if (!this.#context || !this.#score) return null;
     const step = this.#stepAt(this.#context.currentTime - (this.#context.outputLatency || 0));
@@ -127,7 +139,7 @@ export class Player extends EventTarget {
     return { score, step: Math.min(Math.max(0, step - zero), score.n_steps) };
   }
 
-  /** Makes the audio context; browsers let it run only after a click or a key. */
+  /** Creates the audio context; browsers let it run only after a user gesture. */
   async wake() {
     if (!this.#context || !this.#output) {
       this.#context = new AudioContext({ latencyHint: "interactive" });
@@ -139,29 +151,30 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Plays a score from a step on; what played before is stopped.
+   * Plays a score from a step, stopping anything else.
    * @param {Score} score
    * @param {number} [from]
    */
   async play(score, from = 0) {
     this.#silence();
-    const turn = ++this.#turn;
+    const callId = ++this.#callId;
     const { context } = await this.wake();
-    if (turn !== this.#turn) return;
+    if (callId !== this.#callId) return;
     const start = from < score.n_steps ? Math.max(0, Math.floor(from)) : 0;
     this.#anchorStep = start;
     this.#anchorTime = context.currentTime + LEAD;
     this.#stretches = [];
-    this.#handed = start;
+    this.#scheduledUntil = start;
     this.#enter(score, start, 0);
-    this.#look();
+    this.#scheduleDue();
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#look(), INTERVAL);
+    this.#timer = setInterval(() => this.#scheduleDue(), INTERVAL);
     this.dispatchEvent(new Event("start"));
   }
 
   /**
-   * Lets another score take over at the next step, at the same place of the loop; begins where nothing plays.
+   * Lets another score take over at the next step, at the same position in the loop; starts
+   * playback if nothing is playing.
    * @param {Score} score
    */
   async swap(score) {
@@ -169,17 +182,19 @@ export class Player extends EventTarget {
       await this.play(score);
       return;
     }
-    const at = Math.ceil(Math.max(this.#handed, this.#stepAt(this.#context.currentTime)) - 1e-6);
+    const at = Math.ceil(
+      Math.max(this.#scheduledUntil, this.#stepAt(this.#context.currentTime)) - 1e-6,
+    );
     const phase = (at - this.#zero) % Math.max(1, score.n_steps);
     for (const sounding of this.#sounding) sounding.cut(this.#timeOf(at));
     this.midiOut?.silence(this.#timeOf(at) - this.#context.currentTime);
-    this.#handed = at;
+    this.#scheduledUntil = at;
     this.#enter(score, at, at - phase);
     this.dispatchEvent(new Event("swap"));
   }
 
   /**
-   * Goes on at another step of the same score.
+   * Continues at another step of the same score.
    * @param {number} step
    */
   async seek(step) {
@@ -187,14 +202,14 @@ export class Player extends EventTarget {
   }
 
   stop() {
-    this.#turn++;
+    this.#callId++;
     if (!this.#score) return;
     this.#silence();
     this.dispatchEvent(new Event("stop"));
   }
 
   /**
-   * Sounds one note at once, as an editor does.
+   * Plays a single note immediately, for the editor.
    * @param {number} pitch
    */
   async touch(pitch) {
@@ -213,19 +228,22 @@ export class Player extends EventTarget {
 
   /**
    * @param {Score} score
-   * @param {number} at step over all passes from which it is heard
-   * @param {number} zero step over all passes where its step 0 is, or would have been
+   * @param {number} at step, over all passes, from which it is audible
+   * @param {number} zero step, over all passes, of its step 0
    */
   #enter(score, at, zero) {
-    this.#score = { n_steps: score.n_steps, notes: [...score.notes].sort((a, b) => a.start - b.start) };
+    this.#score = {
+      n_steps: score.n_steps,
+      notes: [...score.notes].sort((a, b) => a.start - b.start),
+    };
     this.#zero = zero;
     this.#stretches.push({ at, zero, score });
     const phase = at - zero;
     this.#next = this.#score.notes.findIndex((note) => note.start >= phase);
     if (this.#next < 0) this.#next = this.#score.notes.length;
-    // What would sound already is struck now, so that no hole is heard.
+    // Notes that would already be sounding start now, so that there is no gap.
     for (const note of this.#score.notes.slice(0, this.#next)) {
-      if (note.end > phase && !this.#partOf(note).drums) this.#hand({ ...note, start: phase });
+      if (note.end > phase && !this.#partOf(note).drums) this.#schedule({ ...note, start: phase });
     }
   }
 
@@ -235,7 +253,7 @@ export class Player extends EventTarget {
   }
 
   /** @param {Note} note */
-  #hand(note) {
+  #schedule(note) {
     const when = this.#timeOf(this.#zero + note.start);
     this.#sound(note, when, (note.end - note.start) * this.#secondsPerStep);
   }
@@ -260,8 +278,8 @@ export class Player extends EventTarget {
     this.#sounding.add(sounding);
   }
 
-  /** Hands over what is due. */
-  #look() {
+  /** Schedules all notes that are due. */
+  #scheduleDue() {
     if (!this.#context) return;
     const now = this.#context.currentTime;
     for (const sounding of this.#sounding) if (sounding.end < now) this.#sounding.delete(sounding);
@@ -271,7 +289,7 @@ export class Player extends EventTarget {
       const note = score.notes[this.#next];
       if (note && note.start < score.n_steps) {
         if (this.#zero + note.start >= horizon) break;
-        this.#hand(note);
+        this.#schedule(note);
         this.#next++;
         continue;
       }
@@ -280,13 +298,15 @@ export class Player extends EventTarget {
         if (end >= horizon) break;
         this.#zero = end;
         this.#next = 0;
-        this.#stretches.push({ at: end, zero: end, score: this.#stretches[this.#stretches.length - 1].score });
+        this.#stretches.push({
+          at: end, zero: end, score: this.#stretches[this.#stretches.length - 1].score,
+        });
         this.dispatchEvent(new Event("pass"));
       } else {
         if (now > this.#timeOf(end) + TAIL) this.stop();
         break;
       }
     }
-    this.#handed = Math.max(this.#handed, horizon);
+    this.#scheduledUntil = Math.max(this.#scheduledUntil, horizon);
   }
 }

@@ -1,35 +1,45 @@
 // @ts-check
-// The voices of the studio, synthesised: a felt-hammered piano for the melody, a pipe beside it, a round bass.
+// The voices of the studio, synthesized: a soft piano for the melody, a pipe for a second voice, a
+// round bass.
 
 /**
  * @typedef {object} Timbre
- * @property {number[]} partials loudness of the fundamental and its overtones
- * @property {number} attack seconds until it is nearly at its loudest
- * @property {number} decay seconds, as a time constant, until it has sunk to `sustain`
- * @property {number} sustain what remains while the key is held, 0 to 1
- * @property {number} release seconds until it has died away after the key
- * @property {number} bright overtones that the filter lets pass at first
- * @property {number} dark overtones that it lets pass in the end
- * @property {number} detune cents between two oscillators
- * @property {number} knock loudness of the hammer's noise, an octave and a twelfth above
+ * @property {number[]} partials amplitudes of the fundamental and its overtones
+ * @property {number} attack seconds until near the peak
+ * @property {number} decay time constant of the decay to `sustain`, in seconds
+ * @property {number} sustain level while the key is held, 0 to 1
+ * @property {number} release seconds of decay after the key is released
+ * @property {number} bright initial cutoff of the filter, as a multiple of the fundamental
+ * @property {number} dark final cutoff of the filter
+ * @property {number} detune detuning between two oscillators in cents
+ * @property {number} knock loudness of the hammer noise, at six times the fundamental
  * @property {number} level
  */
 
 /**
- * What sounds, and how to end it sooner than was said.
+ * A sounding note, and a way to end it early.
  * @typedef {object} Sounding
- * @property {number} end seconds of the context at which it is over
+ * @property {number} end time of the audio context at which it is over
  * @property {(at: number) => void} cut
  */
 
 /** @type {Record<"melody" | "second" | "bass", Timbre>} */
 export const TIMBRES = {
-  melody: { partials: [1, 0.42, 0.2, 0.13, 0.07, 0.045, 0.03, 0.02, 0.012], attack: 0.004, decay: 0.75, sustain: 0.12, release: 0.28, bright: 8, dark: 2.4, detune: 3, knock: 0.1, level: 0.7 },
-  second: { partials: [1, 0.1, 0.32, 0.04, 0.12, 0.02, 0.04], attack: 0.03, decay: 0.5, sustain: 0.7, release: 0.16, bright: 5, dark: 4, detune: 5, knock: 0, level: 0.45 },
-  bass: { partials: [1, 0.6, 0.3, 0.16, 0.08, 0.04], attack: 0.006, decay: 0.9, sustain: 0.25, release: 0.14, bright: 6, dark: 2.2, detune: 2, knock: 0.05, level: 0.9 },
+  melody: {
+    partials: [1, 0.42, 0.2, 0.13, 0.07, 0.045, 0.03, 0.02, 0.012], attack: 0.004, decay: 0.75,
+    sustain: 0.12, release: 0.28, bright: 8, dark: 2.4, detune: 3, knock: 0.1, level: 0.7,
+  },
+  second: {
+    partials: [1, 0.1, 0.32, 0.04, 0.12, 0.02, 0.04], attack: 0.03, decay: 0.5, sustain: 0.7,
+    release: 0.16, bright: 5, dark: 4, detune: 5, knock: 0, level: 0.45,
+  },
+  bass: {
+    partials: [1, 0.6, 0.3, 0.16, 0.08, 0.04], attack: 0.006, decay: 0.9, sustain: 0.25,
+    release: 0.14, bright: 6, dark: 2.2, detune: 2, knock: 0.05, level: 0.9,
+  },
 };
 
-/** Time constants after which nothing is heard. */
+/** Number of time constants after which a sound is inaudible. */
 const SILENT = 7;
 
 /** @type {WeakMap<BaseAudioContext, Map<Timbre, PeriodicWave>>} */
@@ -42,13 +52,16 @@ const WAVES = new WeakMap();
 function waveOf(context, timbre) {
   const waves = WAVES.get(context) ?? new Map();
   WAVES.set(context, waves);
-  const wave = waves.get(timbre) ?? context.createPeriodicWave(new Float32Array(timbre.partials.length + 1), Float32Array.from([0, ...timbre.partials]));
+  const wave = waves.get(timbre) ?? context.createPeriodicWave(
+    new Float32Array(timbre.partials.length + 1),
+    Float32Array.from([0, ...timbre.partials]),
+  );
   waves.set(timbre, wave);
   return wave;
 }
 
 /**
- * Frequency of a key in hertz; key 69 is 440.
+ * Frequency of a key in hertz; key 69 is 440 Hz.
  * @param {number} pitch
  */
 export function frequencyOf(pitch) {
@@ -56,13 +69,13 @@ export function frequencyOf(pitch) {
 }
 
 /**
- * Sounds a key. Every curve approaches its aim from wherever it is, so that a note can be cut at any moment
- * without a click.
+ * Plays a key. Every curve approaches its target from its current value, so a note can be cut at
+ * any moment without a click.
  * @param {BaseAudioContext} context
  * @param {AudioNode} out
  * @param {Timbre} timbre
  * @param {number} pitch
- * @param {number} when in the context's seconds
+ * @param {number} when time of the audio context, in seconds
  * @param {number} duration seconds
  * @param {number} [loudness] 0 to 1
  * @returns {Sounding}
@@ -70,10 +83,13 @@ export function frequencyOf(pitch) {
 export function sound(context, out, timbre, pitch, when, duration, loudness = 0.8) {
   const frequency = frequencyOf(pitch);
   const end = when + Math.max(0.04, duration);
-  // Low strings sound longer than high ones; high ones are heard louder.
+  // Low notes decay more slowly than high ones; high notes are perceived as louder.
   const decay = timbre.decay * Math.min(1.8, Math.max(0.45, 2 ** ((64 - pitch) / 28)));
-  // Half of it for each of the two oscillators.
-  const level = 0.5 * timbre.level * loudness * Math.min(1.15, Math.max(0.6, 2 ** ((66 - pitch) / 60)));
+  // Half for each of the two oscillators.
+  const level = 0.5 * timbre.level * loudness * Math.min(
+    1.15,
+    Math.max(0.6, 2 ** ((66 - pitch) / 60)),
+  );
   const fade = timbre.release / SILENT;
 
   const envelope = context.createGain();
@@ -86,7 +102,11 @@ export function sound(context, out, timbre, pitch, when, duration, loudness = 0.
   filter.Q.value = 0.4;
   const highest = context.sampleRate * 0.42;
   filter.frequency.setValueAtTime(Math.min(highest, frequency * timbre.bright), when);
-  filter.frequency.setTargetAtTime(Math.min(highest, frequency * timbre.dark), when + timbre.attack, decay / 2);
+  filter.frequency.setTargetAtTime(
+    Math.min(highest, frequency * timbre.dark),
+    when + timbre.attack,
+    decay / 2,
+  );
   filter.connect(envelope).connect(out);
 
   /** @type {OscillatorNode[]} */
@@ -117,7 +137,7 @@ export function sound(context, out, timbre, pitch, when, duration, loudness = 0.
     end,
     cut(at) {
       if (at >= end) return;
-      // What is planned after `at` is forgotten; before it, the curve goes on as planned.
+      // Cancels what is scheduled after `at`; before it, the curve stays as scheduled.
       envelope.gain.cancelScheduledValues(at);
       envelope.gain.setTargetAtTime(0, at, 0.012);
       for (const oscillator of oscillators) oscillator.stop(at + 0.012 * SILENT);

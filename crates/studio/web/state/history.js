@@ -1,15 +1,18 @@
 // @ts-check
-// All that was made, what is chosen of it, and what was done to it: every change can be undone and done again.
+// Everything that was made, the selection, and the edits: every change can be undone and redone.
 
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {{ label: string, undo: () => void, redo: () => void }} Step */
 
-/** Steps that can be undone. */
-const DEPTH = 200;
-/** Takes that are kept; favourites are kept beyond. */
-const KEPT = 300;
+/** Maximum number of steps that can be undone. */
+const MAX_UNDO = 200;
+/** Number of takes kept, in addition to favorites. */
+const MAX_TAKES = 300;
 
-/** Events: `change` (of the list, or of a take in it), `current` (another take is chosen, or its notes changed). */
+/**
+ * Events: `change` (of the list, or of a take in it), `current` (the selection or its notes
+ * changed).
+ */
 export class History extends EventTarget {
   /** @type {Take[]} newest first */
   #takes = [];
@@ -24,7 +27,9 @@ export class History extends EventTarget {
     return this.#takes;
   }
 
-  /** What is chosen; not always in the list, such as a window of the training music that is only listened to. */
+  /**
+   * The selected take; not always in the list, for example while listening to a training window.
+   */
   get current() {
     return this.#current;
   }
@@ -38,9 +43,9 @@ export class History extends EventTarget {
   }
 
   /**
-   * Takes up what was made; the first is chosen unless told otherwise.
+   * Adds takes; the first one is selected by default.
    * @param {Take[]} takes
-   * @param {{ choose?: boolean, before?: Take | null }} [options] `before`: what undo goes back to
+   * @param {{ choose?: boolean, before?: Take | null }} [options] `before`: what undo returns to
    */
   add(takes, { choose = true, before = this.#current } = {}) {
     if (!takes.length) return;
@@ -62,7 +67,7 @@ export class History extends EventTarget {
   }
 
   /**
-   * Changes the chosen take's notes, or another of its properties.
+   * Changes properties of a take, for example its notes.
    * @param {Take} take
    * @param {Partial<Take>} change
    * @param {string} label
@@ -79,7 +84,8 @@ export class History extends EventTarget {
   }
 
   /**
-   * Notes down what follows from an edit, such as where the model places the new notes: no step of its own.
+   * Stores a consequence of an edit, for example the new latents of the notes, without an undo
+   * step.
    * @param {Take} take
    * @param {Partial<Take>} change
    */
@@ -124,10 +130,10 @@ export class History extends EventTarget {
   }
 
   /**
-   * The take before or after the chosen one in the list.
+   * The take next to the selected one in the list.
    * @param {number} by
    */
-  neighbour(by) {
+  adjacent(by) {
     const place = this.#current ? this.#takes.indexOf(this.#current) : -1;
     return this.#takes[Math.min(this.#takes.length - 1, Math.max(0, place + by))] ?? null;
   }
@@ -136,7 +142,7 @@ export class History extends EventTarget {
   #do(step) {
     step.redo();
     this.#done.push(step);
-    if (this.#done.length > DEPTH) this.#done.shift();
+    if (this.#done.length > MAX_UNDO) this.#done.shift();
     this.#undone = [];
     this.#changed();
   }
@@ -144,7 +150,7 @@ export class History extends EventTarget {
   /** @param {Take[]} takes */
   #list(takes) {
     const fresh = takes.filter((take) => !this.#takes.includes(take));
-    this.#takes = [...fresh, ...this.#takes].filter((take, i) => i < KEPT || take.favourite);
+    this.#takes = [...fresh, ...this.#takes].filter((take, i) => i < MAX_TAKES || take.favourite);
   }
 
   /**

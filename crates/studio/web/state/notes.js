@@ -1,5 +1,6 @@
 // @ts-check
-// Edits on lists of notes: each gives a new list and leaves the old one as it was, so that undo is cheap.
+// Operations on lists of notes. Each returns a new list and leaves the old one unchanged, so that
+// undo is cheap.
 
 /** @typedef {import("../types.js").Note} Note */
 /** @typedef {import("../types.js").Take} Take */
@@ -39,7 +40,7 @@ export function replaced(notes, note, instead) {
 }
 
 /**
- * A note moved and lengthened, as far as the piece and the keys reach.
+ * Moves and lengthens a note, within the limits of the piece and the keyboard.
  * @param {Note} note
  * @param {{ steps?: number, semitones?: number, longer?: number }} by
  * @param {number} nSteps
@@ -53,11 +54,12 @@ export function changed(note, { steps = 0, semitones = 0, longer = 0 }, nSteps) 
 }
 
 /**
- * The notes of each window of a piece, each from step 0 on; a note over a border is cut there.
+ * Splits a piece into windows, each starting at step 0; notes that cross a border are shortened.
  * @param {Note[]} notes
  * @param {number} nSteps
  * @param {number} windowSteps
- * @param {number} nVoices that the model has; what a mix adds beyond is left out
+ * @param {number} nVoices number of voices of the model; further voices, which a mix adds, are
+ *   dropped
  */
 export function byWindow(notes, nSteps, windowSteps, nVoices) {
   return Array.from({ length: Math.max(1, Math.ceil(nSteps / windowSteps)) }, (_, i) => {
@@ -69,28 +71,33 @@ export function byWindow(notes, nSteps, windowSteps, nVoices) {
 }
 
 /**
- * The notes of windows, one after the other.
+ * The notes of consecutive windows.
  * @param {{ notes: Note[] }[]} windows
  * @param {number} windowSteps
  */
-export function ofWindows(windows, windowSteps) {
+export function notesOfWindows(windows, windowSteps) {
   return windows.flatMap(({ notes }, i) =>
-    notes.map((note) => ({ ...note, start: note.start + i * windowSteps, end: note.end + i * windowSteps })),
+    notes.map(
+      (note) => ({ ...note, start: note.start + i * windowSteps, end: note.end + i * windowSteps }),
+    ),
   );
 }
 
 /**
- * The mean of the memberships of windows; nothing where they don't fit each other.
+ * The mean memberships of windows; empty if they don't have equal lengths.
  * @param {{ memberships: number[] }[]} windows
  */
 export function meanMemberships(windows) {
   const n = windows[0]?.memberships.length ?? 0;
   if (!n || windows.some(({ memberships }) => memberships.length !== n)) return [];
-  return Array.from({ length: n }, (_, i) => windows.reduce((sum, { memberships }) => sum + memberships[i], 0) / windows.length);
+  return Array.from(
+    { length: n },
+    (_, i) => windows.reduce((sum, { memberships }) => sum + memberships[i], 0) / windows.length,
+  );
 }
 
 /**
- * A piece as the page holds it.
+ * Converts a piece to a take.
  * @param {Piece} piece
  * @param {string} how
  * @param {string} [title]
@@ -118,7 +125,7 @@ export function takeOf(piece, how, title) {
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 
 /**
- * A key's name, as in C4.
+ * The name of a key, for example C4.
  * @param {number} pitch
  */
 export function noteName(pitch) {

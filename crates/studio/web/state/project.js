@@ -1,5 +1,5 @@
 // @ts-check
-// Pieces as a project file, and a project file as pieces again.
+// Saves pieces as a project file, and loads project files.
 
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Model} Model */
@@ -14,7 +14,13 @@ const VERSION = 1;
  */
 export function projectText(takes, current, model) {
   const { name, version, kind, z_size } = model;
-  return JSON.stringify({ format: FORMAT, version: VERSION, model: { name, version, kind, z_size }, current: current?.id ?? null, takes });
+  return JSON.stringify({
+    format: FORMAT,
+    version: VERSION,
+    model: { name, version, kind, z_size },
+    current: current?.id ?? null,
+    takes,
+  });
 }
 
 /**
@@ -32,11 +38,14 @@ function isCount(value) {
 
 /** @param {unknown} note */
 function isNote(note) {
-  return isObject(note) && [note.pitch, note.start, note.end, note.voice].every(isCount) && Number(note.pitch) < 128 && Number(note.end) > Number(note.start);
+  if (!isObject(note)) return false;
+  const { pitch, start, end, voice } = note;
+  const areCounts = [pitch, start, end, voice].every(isCount);
+  return areCounts && Number(pitch) < 128 && Number(end) > Number(start);
 }
 
 /**
- * A list of numbers, or an empty one where there is none.
+ * Returns a list of numbers, or an empty list for anything else.
  * @param {unknown} value
  * @returns {number[]}
  */
@@ -45,30 +54,44 @@ function numbers(value) {
 }
 
 /**
- * Reads a project, and checks it: it may come from anywhere.
+ * Parses and validates a project, which may come from anywhere.
  * @param {string} text
  * @param {Model} model
- * @returns {{ takes: Take[], current: Take | null, isForeign: boolean }} foreign: made with another model, so that the latents mean nothing here
+ * @returns {{ takes: Take[], current: Take | null, isOtherModel: boolean }} whether the project was
+ *   made with another model, so that its latents are meaningless here
  */
 export function openProject(text, model) {
   let project;
   try {
     project = JSON.parse(text);
   } catch {
-    throw new Error("This is not a project: the file holds no JSON. Projects are saved by the studio's “Save” menu.");
+    throw new Error(
+      "This is not a project: the file is not JSON. Projects are saved with the “Save” menu.",
+    );
   }
   if (!isObject(project) || project.format !== FORMAT) {
-    throw new Error("This JSON file is not a project of the studio. Projects are saved by the studio's “Save” menu.");
+    throw new Error(
+      "This JSON file is not a project of the studio. Projects are saved with the “Save” menu.",
+    );
   }
   if (project.version !== VERSION) {
-    throw new Error(`This project has version ${project.version}; this studio reads version ${VERSION}.`);
+    throw new Error(
+      `This project has version ${project.version}; this studio reads version ${VERSION}.`,
+    );
   }
   const made = isObject(project.model) ? project.model : {};
-  const isForeign = made.z_size !== model.z_size || made.kind !== model.kind || made.name !== model.name || made.version !== model.version;
+  const isOtherModel = made.z_size !== model.z_size
+    || made.kind !== model.kind
+    || made.name !== model.name
+    || made.version !== model.version;
   const list = Array.isArray(project.takes) ? project.takes : [];
   const takes = list.flatMap((/** @type {unknown} */ value) => {
-    if (!isObject(value) || !Array.isArray(value.notes) || !value.notes.every(isNote) || !isCount(value.n_steps) || !value.n_steps) return [];
-    const windows = Array.isArray(value.windows) && !isForeign ? value.windows.filter((window) => isObject(window) && numbers(window.z).length === model.z_size) : [];
+    if (!isObject(value) || !isCount(value.n_steps) || !value.n_steps) return [];
+    if (!Array.isArray(value.notes) || !value.notes.every(isNote)) return [];
+    const hasLatents = (/** @type {unknown} */ window) =>
+      isObject(window) && numbers(window.z).length === model.z_size;
+    const stored = value.windows;
+    const windows = Array.isArray(stored) && !isOtherModel ? stored.filter(hasLatents) : [];
     const number = (/** @type {unknown} */ item) => (Number.isFinite(item) ? Number(item) : null);
     /** @type {Take} */
     const take = {
@@ -94,6 +117,10 @@ export function openProject(text, model) {
     };
     return [take];
   });
-  if (!takes.length) throw new Error("This project holds no piece that can be read.");
-  return { takes, current: takes.find(({ id }) => id === project.current) ?? takes[0], isForeign };
+  if (!takes.length) throw new Error("This project contains no readable pieces.");
+  return {
+    takes,
+    current: takes.find(({ id }) => id === project.current) ?? takes[0],
+    isOtherModel,
+  };
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// What the server keeps and the page knows of it: model, styles, the map; and how the dials stand.
+// The page's copy of the server's state (model, styles, map), and the settings of the dials.
 
 /** @typedef {import("../types.js").Model} Model */
 /** @typedef {import("../types.js").Style} Style */
@@ -7,12 +7,12 @@
 /** @typedef {import("../types.js").ReferenceWindow} ReferenceWindow */
 /** @typedef {import("../api.js").Api} Api */
 
-/** Bytes of a row of the map's points: x, y, style. */
+/** Bytes per row of the map points: x, y, style. */
 const ROW = 12;
-/** Milliseconds between two looks at a map that is being computed. */
+/** Milliseconds between two requests for a map that is being computed. */
 const POLL = 700;
-/** Windows that are remembered once asked for. */
-const REMEMBERED = 600;
+/** Maximum number of cached windows. */
+const MAX_CACHED = 600;
 
 /** @typedef {{ xs: Float32Array, ys: Float32Array, styles: Uint32Array }} Points */
 
@@ -26,24 +26,32 @@ export class Session extends EventTarget {
   points = { xs: new Float32Array(), ys: new Float32Array(), styles: new Uint32Array() };
   /** @type {MapData["projection"]} */
   projection = "pca";
-  /** Styles that LDA is to tell apart; all where none is named.
-   * @type {string[]} */
+  /**
+   * Names of the styles that LDA separates; empty for all.
+   * @type {string[]}
+   */
   between = [];
   dials = {
     temperature: 0.5,
     spread: 1,
     membership: 0,
-    /** Of the distance that draws usually are from a style's middle; 1.5 and more: any. */
+    /** Maximum distance from the mean of a style, relative to the usual distance; 1.5: no limit. */
     reach: 1.5,
     smoothness: 0.8,
-    /** Share of a piece's notes that may be in one part of the training music; 1: any. */
+    /**
+     * Maximum fraction of the notes of a piece copied from one part of the training music; 1: no
+     * limit.
+     */
     copied: 1,
-    /** @type {Record<string, number>} in standard deviations */
+    /**
+     * Shifts in standard deviations.
+     * @type {Record<string, number>}
+     */
     attributes: {},
   };
   /** @type {Map<number, Promise<ReferenceWindow>>} */
   #windows = new Map();
-  #mapTurn = 0;
+  #mapRequest = 0;
 
   /**
    * @param {Api} api
@@ -55,30 +63,32 @@ export class Session extends EventTarget {
     this.model = model;
   }
 
-  /** Temperature as the server takes it: nothing means the likeliest at each step. */
+  /** The temperature for the server; `null` selects the most likely notes. */
   get temperature() {
     return this.dials.temperature > 0 ? this.dials.temperature : null;
   }
 
-  /** The attributes that are turned away from their middle. */
+  /** The attributes with a nonzero shift. */
   get attributes() {
     return Object.entries(this.dials.attributes)
       .filter(([, by]) => by !== 0)
       .map(([name, by]) => ({ name, by }));
   }
 
-  /** Styles to choose from, in their order. */
+  /** The styles that are not hidden, in order. */
   get visible() {
     return this.styles.filter((style) => !style.hidden);
   }
 
   async loadStyles() {
     const styles = await this.api.get("/styles");
-    this.styles = styles.sort((/** @type {Style} */ a, /** @type {Style} */ b) => a.index - b.index);
+    this.styles = styles.sort(
+      (/** @type {Style} */ a, /** @type {Style} */ b) => a.index - b.index,
+    );
     this.dispatchEvent(new Event("styles"));
   }
 
-  /** After a change of styles: their places and those on the map have changed. */
+  /** Reloads styles and map after a change of styles. */
   async reload() {
     await this.loadStyles();
     this.between = this.between.filter((name) => this.styles.some((style) => style.name === name));
@@ -86,11 +96,11 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Asks for the map; while it is being computed, again and again.
+   * Loads a map, polling while it is being computed.
    * @param {MapData["projection"]} [projection]
    */
   async loadMap(projection = this.projection) {
-    const turn = ++this.#mapTurn;
+    const request = ++this.#mapRequest;
     const query = new URLSearchParams({ projection });
     if (projection === "lda") {
       const names = this.between.length >= 2 ? this.between : this.visible.map(({ name }) => name);
@@ -99,10 +109,10 @@ export class Session extends EventTarget {
     for (;;) {
       /** @type {MapData} */
       const map = await this.api.get(`/map?${query}`);
-      if (turn !== this.#mapTurn) return;
+      if (request !== this.#mapRequest) return;
       if (map.progress >= 1) {
         const rows = await (await this.api.send(`/map/points?${query}`)).arrayBuffer();
-        if (turn !== this.#mapTurn) return;
+        if (request !== this.#mapRequest) return;
         this.points = pointsOf(rows);
         this.map = map;
         this.projection = projection;
@@ -112,12 +122,12 @@ export class Session extends EventTarget {
       }
       this.dispatchEvent(new CustomEvent("progress", { detail: map.progress }));
       await new Promise((resolve) => setTimeout(resolve, POLL));
-      if (turn !== this.#mapTurn) return;
+      if (request !== this.#mapRequest) return;
     }
   }
 
   /**
-   * A window of the training music.
+   * Loads a window of the training music.
    * @param {number} index its row on the map
    */
   window(index) {
@@ -127,13 +137,13 @@ export class Session extends EventTarget {
       found.catch(() => this.#windows.delete(index));
       this.#windows.set(index, found);
       const oldest = this.#windows.keys().next().value;
-      if (this.#windows.size > REMEMBERED && oldest !== undefined) this.#windows.delete(oldest);
+      if (this.#windows.size > MAX_CACHED && oldest !== undefined) this.#windows.delete(oldest);
     }
     return found;
   }
 
-  /** Tells that a dial was turned. */
-  turned() {
+  /** Notifies listeners that a dial was changed. */
+  notifyDials() {
     this.dispatchEvent(new Event("dials"));
   }
 }

@@ -1,10 +1,10 @@
 // @ts-check
-// A dial: a native slider for keys and screen readers, drawn round, turned by dragging.
+// A dial: a native slider for keys and screen readers, drawn as a dial and changed by dragging.
 
 import { el } from "../dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-/** Degrees left and right of the top that a dial turns. */
+/** Range of the dial in degrees, to each side of the top. */
 const SWEEP = 135;
 /** Pixels of dragging from one end to the other. */
 const TRAVEL = 180;
@@ -16,11 +16,11 @@ const RADIUS = 20;
  * @property {number} min
  * @property {number} max
  * @property {number} step
- * @property {number} value and the one it goes back to on a double click
+ * @property {number} value initial value, restored by a double click
  * @property {(value: number) => string} text
- * @property {(value: number) => void} turned
+ * @property {(value: number) => void} onChange
  * @property {string} [hint]
- * @property {number} [origin] value from which the arc is drawn; the lowest without
+ * @property {number} [origin] value from which the arc is drawn; by default the minimum
  */
 
 /**
@@ -39,7 +39,9 @@ function onRim(degrees) {
 function arc(from, to) {
   const [a, b] = from < to ? [from, to] : [to, from];
   const [[x0, y0], [x1, y1]] = [onRim(a), onRim(b)];
-  return `M${x0.toFixed(2)} ${y0.toFixed(2)}A${RADIUS} ${RADIUS} 0 ${b - a > 180 ? 1 : 0} 1 ${x1.toFixed(2)} ${y1.toFixed(2)}`;
+  const isLarge = b - a > 180 ? 1 : 0;
+  const start = `${x0.toFixed(2)} ${y0.toFixed(2)}`;
+  return `M${start}A${RADIUS} ${RADIUS} 0 ${isLarge} 1 ${x1.toFixed(2)} ${y1.toFixed(2)}`;
 }
 
 /** @param {string} name */
@@ -49,7 +51,7 @@ function path(name) {
   return element;
 }
 
-/** A labelled dial; `root` goes into the page. */
+/** A labeled dial; `root` is its element. */
 export class Dial {
   #options;
   #input;
@@ -70,8 +72,14 @@ export class Dial {
     track.setAttribute("d", arc(-SWEEP, SWEEP));
     svg.append(track, this.#arc, this.#hand);
     const face = el("span", { class: "face" }, svg, this.#input);
-    this.root = el("label", { class: "dial", title: hint ?? "" }, face, el("span", { class: "name" }, label), this.#output);
-    this.#input.addEventListener("input", () => this.#turn());
+    this.root = el(
+      "label",
+      { class: "dial", title: hint ?? "" },
+      face,
+      el("span", { class: "name" }, label),
+      this.#output,
+    );
+    this.#input.addEventListener("input", () => this.#change());
     face.addEventListener("pointerdown", (event) => this.#drag(event, face));
     face.addEventListener("dblclick", () => this.set(value, true));
     this.#draw();
@@ -83,33 +91,36 @@ export class Dial {
 
   /**
    * @param {number} value
-   * @param {boolean} [tells]
+   * @param {boolean} [notifies]
    */
-  set(value, tells = false) {
+  set(value, notifies = false) {
     this.#input.value = String(value);
-    if (tells) this.#turn();
+    if (notifies) this.#change();
     else this.#draw();
   }
 
-  #turn() {
+  #change() {
     this.#draw();
-    this.#options.turned(this.value);
+    this.#options.onChange(this.value);
   }
 
   #draw() {
     const { min, max, text, origin = min } = this.#options;
-    const angle = (/** @type {number} */ value) => -SWEEP + (2 * SWEEP * (value - min)) / (max - min);
+    const angle = (/** @type {number} */ value) =>
+      -SWEEP + (2 * SWEEP * (value - min)) / (max - min);
     const now = angle(this.value);
     this.#arc.setAttribute("d", Math.abs(now - angle(origin)) < 0.5 ? "" : arc(angle(origin), now));
     const [x, y] = onRim(now);
-    this.#hand.setAttribute("d", `M${(26 + (x - 26) * 0.35).toFixed(2)} ${(26 + (y - 26) * 0.35).toFixed(2)}L${(26 + (x - 26) * 0.78).toFixed(2)} ${(26 + (y - 26) * 0.78).toFixed(2)}`);
+    const at = (/** @type {number} */ t) =>
+      `${(26 + (x - 26) * t).toFixed(2)} ${(26 + (y - 26) * t).toFixed(2)}`;
+    this.#hand.setAttribute("d", `M${at(0.35)}L${at(0.78)}`);
     const words = text(this.value);
     this.#output.textContent = words;
     this.#input.setAttribute("aria-valuetext", words);
   }
 
   /**
-   * Up or to the right turns it up.
+   * Dragging up or to the right increases the value.
    * @param {PointerEvent} event
    * @param {HTMLElement} face
    */
@@ -121,10 +132,10 @@ export class Dial {
     const { min, max } = this.#options;
     const [x, y, from] = [event.clientX, event.clientY, this.value];
     const move = (/** @type {PointerEvent} */ event) => {
-      const way = event.clientX - x + (y - event.clientY);
+      const distance = event.clientX - x + (y - event.clientY);
       const before = this.value;
-      this.#input.value = String(from + (way / TRAVEL) * (max - min));
-      if (this.value !== before) this.#turn();
+      this.#input.value = String(from + (distance / TRAVEL) * (max - min));
+      if (this.value !== before) this.#change();
     };
     const end = () => {
       face.removeEventListener("pointermove", move);

@@ -1,17 +1,25 @@
 // @ts-check
-// Places to drop files on, which are buttons to choose files with, too.
+// Drop zones for files, which are also buttons that open a file dialog.
 
 import { el, icon } from "../dom.js";
 
 /**
- * @param {{ text: string, label: string, accept: string, multiple?: boolean, id?: string, take: (files: File[]) => void }} options
+ * @param {object} options
+ * @param {string} options.text
+ * @param {string} options.label
+ * @param {string} options.accept
+ * @param {boolean} [options.multiple]
+ * @param {string} [options.id]
+ * @param {(files: File[]) => void} options.take
  */
 export function dropZone({ text, label, accept, multiple = false, id, take }) {
-  const input = el("input", { type: "file", accept, multiple, "aria-label": label, id, class: "spoken" });
+  const input = el("input", {
+    type: "file", accept, multiple, "aria-label": label, id, class: "spoken",
+  });
   const zone = el("label", { class: "drop" }, icon("open"), el("span", {}, text), input);
   input.addEventListener("change", () => {
     const files = [...(input.files ?? [])];
-    // The same file may be chosen again.
+    // Lets the same file be chosen again.
     input.value = "";
     if (files.length) take(files);
   });

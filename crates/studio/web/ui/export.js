@@ -1,5 +1,5 @@
 // @ts-check
-// The chosen piece as files: downloaded, or dragged out of the page.
+// Exports the selected piece: as a download, or by dragging it out of the page.
 
 import { el, fileName, icon, save } from "../dom.js";
 import { projectText } from "../state/project.js";
@@ -8,7 +8,7 @@ import { projectText } from "../state/project.js";
 /** @typedef {import("../types.js").Take} Take */
 
 /**
- * What the server needs to write a file of a piece.
+ * The fields that the server needs to export a piece.
  * @param {Take} take
  */
 function body({ title, qpm, notes }) {
@@ -20,7 +20,9 @@ function body({ title, qpm, notes }) {
  * @param {Take[]} takes
  */
 function project(app, takes) {
-  return new Blob([projectText(takes, app.history.current, app.model)], { type: "application/json" });
+  return new Blob([projectText(takes, app.history.current, app.model)], {
+    type: "application/json",
+  });
 }
 
 /**
@@ -30,26 +32,32 @@ function project(app, takes) {
 export async function download(app, kind) {
   const { current, takes } = app.history;
   if (!current) {
-    app.say("Nothing to save yet.");
+    app.announce("Nothing to save yet.");
     return;
   }
   const name = fileName(current.title);
   if (kind === "midi") save(await app.api.blob("/midi", body(current)), `${name}.mid`);
   else if (kind === "wav") save(await app.api.blob("/wav", body(current)), `${name}.wav`);
   else if (kind === "project") save(project(app, [current]), `${name}.studio.json`);
-  else save(project(app, takes.includes(current) ? takes : [current, ...takes]), "controlgen.studio.json");
-  app.say("Saved");
+  else {
+    const all = takes.includes(current) ? takes : [current, ...takes];
+    save(project(app, all), "controlgen.studio.json");
+  }
+  app.announce("Saved");
 }
 
 /**
- * A handle by which the chosen piece is dragged out as a MIDI file. A drag must begin with the file at hand, so
- * it is fetched when the pointer comes near.
+ * A handle for dragging the selected piece out as a MIDI file. The file must be available when a
+ * drag begins, so it is fetched when the pointer approaches.
  * @param {App} app
  */
 export function dragHandle(app) {
   const handle = el(
     "span",
-    { class: "handle", title: "Drag this into another program: the piece as a MIDI file", "aria-hidden": "true" },
+    {
+      class: "handle", title: "Drag into another program to insert the piece as a MIDI file",
+      "aria-hidden": "true",
+    },
     icon("grip"),
     el("span", {}, "MIDI"),
   );
@@ -62,7 +70,8 @@ export function dragHandle(app) {
     if (!blob) return;
     const bytes = new Uint8Array(await blob.arrayBuffer());
     const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-    ready = { notes: take.notes, url: `data:audio/midi;base64,${btoa(binary)}`, name: `${fileName(take.title)}.mid` };
+    const url = `data:audio/midi;base64,${btoa(binary)}`;
+    ready = { notes: take.notes, url, name: `${fileName(take.title)}.mid` };
     handle.draggable = true;
   };
   handle.addEventListener("pointerenter", prepare);

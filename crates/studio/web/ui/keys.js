@@ -1,20 +1,28 @@
 // @ts-check
-// Keys that work anywhere on the page; the map and the roll take theirs before.
+// Keys that work anywhere on the page; the map and the piano roll handle theirs first.
 
-import { the } from "../dom.js";
+import { requireElement } from "../dom.js";
 import { download } from "./export.js";
-import { favour } from "./transport.js";
+import { toggleFavorite } from "./transport.js";
 
 /** @typedef {import("../app.js").App} App */
+/**
+ * @typedef {object} Parts
+ * @property {import("../map/map.js").MapView} map
+ * @property {import("./tabs.js").Tabs} tabs
+ * @property {import("../panels/make.js").MakePanel} make
+ * @property {() => void} help
+ */
 
 /**
  * @param {App} app
- * @param {{ map: import("../map/map.js").MapView, tabs: import("./tabs.js").Tabs, make: import("../panels/make.js").MakePanel, help: () => void }} parts
+ * @param {Parts} parts
  */
 export function startKeys(app, { map, tabs, make, help }) {
-  const click = (/** @type {string} */ selector) => the(selector, HTMLButtonElement).click();
+  const click = (/** @type {string} */ selector) =>
+    requireElement(selector, HTMLButtonElement).click();
   const step = (/** @type {number} */ by) => {
-    const take = app.history.neighbour(by);
+    const take = app.history.adjacent(by);
     if (take) app.play(take);
   };
   /** @type {Record<string, () => void>} */
@@ -22,15 +30,15 @@ export function startKeys(app, { map, tabs, make, help }) {
     " ": () => app.startOrStop(),
     l: () => click("#loop"),
     g: () => make.generate(),
-    f: () => favour(app),
+    f: () => toggleFavorite(app),
     "[": () => step(-1),
     "]": () => step(1),
     s: () => app.attempt(() => download(app, "midi")),
     S: () => app.attempt(() => download(app, "wav")),
     e: () => click("#ear"),
     w: () => click("#tall"),
-    m: () => the("#map-overlay", HTMLElement).focus(),
-    r: () => the("#roll", HTMLElement).focus(),
+    m: () => requireElement("#map-overlay", HTMLElement).focus(),
+    r: () => requireElement("#roll", HTMLElement).focus(),
     v: () => (map.tool = "move"),
     d: () => (map.tool = map.tool === "draw" ? "move" : "draw"),
     t: () => click("#theme"),
@@ -38,7 +46,9 @@ export function startKeys(app, { map, tabs, make, help }) {
   };
   document.addEventListener("keydown", (event) => {
     const target = event.target instanceof Element ? event.target : document.body;
-    const isText = target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select");
+    const isText = target.matches(
+      "input:not([type=range], [type=checkbox], [type=radio]), textarea, select",
+    );
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== "z" && event.key !== "y") return;
       if (isText) return;
@@ -47,7 +57,7 @@ export function startKeys(app, { map, tabs, make, help }) {
       return;
     }
     if (event.altKey || isText || document.querySelector("dialog[open]")) return;
-    // A button under the focus is pressed by Space itself.
+    // Space activates a focused button.
     if (event.key === " " && target.closest("button, a, label, input")) return;
     const isTab = /^[1-9]$/.test(event.key) && Number(event.key) <= tabs.n;
     const act = isTab ? () => tabs.show(Number(event.key) - 1, true) : keys[event.key];
@@ -59,12 +69,14 @@ export function startKeys(app, { map, tabs, make, help }) {
 
 /**
  * @param {App} app
- * @param {boolean} again
+ * @param {boolean} isRedo
  */
-export function undo(app, again) {
+export function undo(app, isRedo) {
   const { history, player } = app;
-  const label = again ? history.redo() : history.undo();
-  app.say(label ? `${again ? "Done again" : "Undone"}: ${label}` : `Nothing to ${again ? "do again" : "undo"}`);
+  const label = isRedo ? history.redo() : history.undo();
+  app.announce(
+    label ? `${isRedo ? "Redone" : "Undone"}: ${label}` : `Nothing to ${isRedo ? "redo" : "undo"}`,
+  );
   if (label && player.isPlaying) {
     if (history.current) player.swap(history.current);
     else player.stop();

@@ -1,16 +1,16 @@
 // @ts-check
-// Where the chosen piece belongs: a band of the styles' colours, as wide as each has a share.
+// The styles of the selected piece, as a band of colors with proportional widths.
 
-import { el, fill, the } from "../dom.js";
+import { el, fill, requireElement } from "../dom.js";
 
 /** @typedef {import("../app.js").App} App */
 
 /** @param {App} app */
 export function startRibbon(app) {
-  const ribbon = the("#ribbon", HTMLElement);
+  const ribbon = requireElement("#ribbon", HTMLElement);
   const draw = () => {
     const take = app.history.current;
-    const shares = take ? app.belongs(take.windows) : [];
+    const shares = take ? app.stylesOf(take.windows) : [];
     const parts = shares.map(({ style, share }) => {
       const part = el("span", { title: `${style.name}: ${Math.round(100 * share)} %` });
       part.style.background = style.color;
@@ -18,7 +18,12 @@ export function startRibbon(app) {
       return part;
     });
     fill(ribbon, ...parts);
-    ribbon.setAttribute("aria-label", shares.length && take ? `Belongs: ${app.belongsText(take.windows, 5)}` : "No style is known for this piece");
+    ribbon.setAttribute(
+      "aria-label",
+      shares.length && take
+        ? `Styles: ${app.stylesText(take.windows, 5)}`
+        : "No style is known for this piece",
+    );
   };
   for (const event of ["change", "current"]) app.history.addEventListener(event, draw);
   app.session.addEventListener("styles", draw);

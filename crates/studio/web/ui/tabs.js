@@ -1,11 +1,11 @@
 // @ts-check
-// The side's tabs: one panel at a time, by the rules of the ARIA practices (arrows go from tab to tab).
+// The tabs of the side panels; keyboard behavior follows the ARIA Authoring Practices.
 
-import { el, fill, the } from "../dom.js";
+import { el, fill, requireElement } from "../dom.js";
 
 /** @typedef {{ id: string, name: string, root: HTMLElement }} Panel */
 
-/** Events: `open` (another panel is seen). */
+/** Events: `open` (another panel is shown). */
 export class Tabs extends EventTarget {
   /** @type {HTMLButtonElement[]} */
   #tabs = [];
@@ -17,7 +17,18 @@ export class Tabs extends EventTarget {
     super();
     this.#panels = panels;
     this.#tabs = panels.map(({ id, name }, i) =>
-      el("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}`, onclick: () => this.#click(i), onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) }, name),
+      el(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          id: `tab-${id}`,
+          "aria-controls": `panel-${id}`,
+          onclick: () => this.#click(i),
+          onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+        },
+        name,
+      ),
     );
     for (const { id, root } of panels) {
       root.id = `panel-${id}`;
@@ -26,12 +37,12 @@ export class Tabs extends EventTarget {
       root.setAttribute("aria-labelledby", `tab-${id}`);
       root.tabIndex = 0;
     }
-    fill(the("#tabs", HTMLElement), ...this.#tabs);
-    fill(the("#panels", HTMLElement), ...panels.map(({ root }) => root));
+    fill(requireElement("#tabs", HTMLElement), ...this.#tabs);
+    fill(requireElement("#panels", HTMLElement), ...panels.map(({ root }) => root));
     this.show(0);
   }
 
-  /** The panel that is seen. */
+  /** The id of the visible panel. */
   get open() {
     return this.#panels[this.#open].id;
   }
@@ -45,7 +56,9 @@ export class Tabs extends EventTarget {
    * @param {boolean} [focus]
    */
   show(which, focus = false) {
-    this.#open = typeof which === "number" ? which : this.#panels.findIndex(({ id }) => id === which);
+    this.#open = typeof which === "number"
+      ? which
+      : this.#panels.findIndex(({ id }) => id === which);
     document.body.classList.remove("side-closed");
     this.#tabs.forEach((tab, i) => {
       tab.setAttribute("aria-selected", String(i === this.#open));
@@ -57,19 +70,22 @@ export class Tabs extends EventTarget {
   }
 
   /**
-   * On a small screen a second tap makes room for the map.
+   * On a small screen, a second tap closes the panel to make room for the map.
    * @param {number} i
    */
   #click(i) {
     const isSmall = matchMedia("(max-width: 760px)").matches;
-    if (isSmall && i === this.#open && !document.body.classList.contains("side-closed")) document.body.classList.add("side-closed");
-    else this.show(i);
+    if (isSmall && i === this.#open && !document.body.classList.contains("side-closed")) {
+      document.body.classList.add("side-closed");
+    } else this.show(i);
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     const n = this.#tabs.length;
-    const to = { ArrowRight: this.#open + 1, ArrowLeft: this.#open - 1 + n, Home: 0, End: n - 1 }[event.key];
+    const to = {
+      ArrowRight: this.#open + 1, ArrowLeft: this.#open - 1 + n, Home: 0, End: n - 1,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();

@@ -1,5 +1,6 @@
 // @ts-check
-// Light and dark: the system's choice or the person's, and the style sheet's colours for what is drawn on canvases.
+// Light and dark theme, chosen by the system or the user, and the colors of the style sheet for
+// drawing on canvases.
 
 import { el } from "../dom.js";
 
@@ -17,10 +18,10 @@ const COLORS = new Map();
 let probe = null;
 
 /**
- * Something remembered from one visit to the next; nothing where the browser keeps nothing.
+ * Loads a stored setting; `null` if there is none or the browser stores nothing.
  * @param {string} key
  */
-export function remembered(key) {
+export function loadSetting(key) {
   try {
     return localStorage.getItem(key);
   } catch {
@@ -32,11 +33,11 @@ export function remembered(key) {
  * @param {string} key
  * @param {string} value
  */
-export function remember(key, value) {
+export function saveSetting(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // A browser that keeps nothing, or no more.
+    // The browser stores nothing, or its storage is full.
   }
 }
 
@@ -46,40 +47,40 @@ function changed() {
 }
 
 /**
- * Calls back when colours change.
+ * Registers a listener for changes of colors.
  * @param {() => void} listener
  */
 export function onTheme(listener) {
   LISTENERS.add(listener);
 }
 
-/** Whether dark colours are shown. */
+/** Whether the dark theme is shown. */
 export function isDark() {
   const choice = document.documentElement.dataset.theme;
   return choice === "dark" || (choice !== "light" && DARK.matches);
 }
 
-/** Whether the person asked for little motion. */
-export function isStill() {
+/** Whether the user prefers reduced motion. */
+export function prefersReducedMotion() {
   return STILL.matches;
 }
 
 /** @param {boolean} dark */
 export function setDark(dark) {
   document.documentElement.dataset.theme = dark ? "dark" : "light";
-  remember(KEY, dark ? "dark" : "light");
+  saveSetting(KEY, dark ? "dark" : "light");
   changed();
 }
 
 export function startTheme() {
-  const choice = remembered(KEY);
+  const choice = loadSetting(KEY);
   if (choice === "light" || choice === "dark") document.documentElement.dataset.theme = choice;
   DARK.addEventListener("change", changed);
 }
 
 /**
- * A colour of the style sheet as `rgb(…)`, whatever functions it was written with.
- * @param {string} name such as `--text`
+ * A color of the style sheet, resolved to `rgb(…)`.
+ * @param {string} name for example `--text`
  */
 export function color(name) {
   let found = COLORS.get(name);

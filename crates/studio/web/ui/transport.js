@@ -1,10 +1,10 @@
 // @ts-check
-// Play, stop, loop, tempo, volume; what is chosen and what can be done with it.
+// The transport: play, stop, loop, tempo, volume, and actions for the selected piece.
 
-import { el, fill, icon, iconButton, the } from "../dom.js";
+import { el, fill, icon, iconButton, requireElement } from "../dom.js";
 import { MidiOut } from "../sound/midi-out.js";
 import { download, dragHandle } from "./export.js";
-import { remember, remembered } from "./theme.js";
+import { saveSetting, loadSetting } from "./theme.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../roll/editor.js").Editor} Editor */
@@ -17,23 +17,82 @@ const VOLUME = "controlgen.volume";
  */
 export function startTransport(app, editor) {
   const { player, history } = app;
-  const play = el("button", { type: "button", id: "play", class: "round", "aria-label": "Play", title: "Play or stop (Space)", onclick: () => app.startOrStop() }, icon("play"));
-  const loop = iconButton("loop", "Loop", () => setLoop(!player.loop), { id: "loop", "aria-pressed": "true", title: "Loop (L)" });
+  const play = el(
+    "button",
+    {
+      type: "button",
+      id: "play",
+      class: "round",
+      "aria-label": "Play",
+      title: "Play or stop (Space)",
+      onclick: () => app.startOrStop(),
+    },
+    icon("play"),
+  );
+  const loop = iconButton(
+    "loop",
+    "Loop",
+    () => setLoop(!player.loop),
+    { id: "loop", "aria-pressed": "true", title: "Loop (L)" },
+  );
   const title = el("strong", { id: "now" }, "Nothing yet");
   const what = el("span", { id: "what" });
-  const star = iconButton("star", "Favourite", () => favour(app), { id: "star", "aria-pressed": "false", title: "Favourite (F)" });
-  const ear = iconButton("ear", "Show the model's version", () => (editor.listening.isShown = !editor.listening.isShown), {
+  const star = iconButton(
+    "star",
+    "Favorite",
+    () => toggleFavorite(app),
+    { id: "star", "aria-pressed": "false", title: "Favorite (F)" },
+  );
+  const toggleVersion = () => (editor.listening.isShown = !editor.listening.isShown);
+  const ear = iconButton("ear", "Show the model's version", toggleVersion, {
     id: "ear",
     "aria-pressed": "false",
-    title: "What the model makes of it (E)",
+    title: "Show the model's version (E)",
   });
-  const keep = el("button", { type: "button", id: "keep", class: "small", hidden: true, onclick: () => app.busy(keep, () => editor.listening.keep()) }, "Keep its version");
-  const tall = iconButton("tall", "Larger roll", () => setTall(), { id: "tall", "aria-pressed": "false", title: "Larger roll (W)" });
-  const tempo = el("input", { type: "number", id: "tempo", min: "20", max: "400", step: "1", value: String(Math.round(app.model.qpm)), "aria-label": "Tempo, quarter notes a minute" });
-  const saveButton = el("button", { type: "button", id: "save", class: "quiet", popovertarget: "save-menu", "aria-label": "Save", title: "Save" }, icon("save"));
-  const soundButton = el("button", { type: "button", id: "sound", class: "quiet", popovertarget: "sound-menu", "aria-label": "Sound", title: "Volume and MIDI out" }, icon("sound"));
+  const keep = el(
+    "button",
+    {
+      type: "button",
+      id: "keep",
+      class: "small",
+      hidden: true,
+      onclick: () => app.busy(keep, () => editor.listening.keep()),
+    },
+    "Keep this version",
+  );
+  const tall = iconButton(
+    "tall",
+    "Larger piano roll",
+    () => setTall(),
+    { id: "tall", "aria-pressed": "false", title: "Larger piano roll (W)" },
+  );
+  const tempo = el("input", {
+    type: "number",
+    id: "tempo",
+    min: "20",
+    max: "400",
+    step: "1",
+    value: String(Math.round(app.model.qpm)),
+    "aria-label": "Tempo, quarter notes per minute",
+  });
+  const saveButton = el(
+    "button",
+    {
+      type: "button", id: "save", class: "quiet", popovertarget: "save-menu", "aria-label": "Save",
+      title: "Save",
+    },
+    icon("save"),
+  );
+  const soundButton = el(
+    "button",
+    {
+      type: "button", id: "sound", class: "quiet", popovertarget: "sound-menu",
+      "aria-label": "Sound", title: "Volume and MIDI out",
+    },
+    icon("sound"),
+  );
   fill(
-    the("#transport", HTMLElement),
+    requireElement("#transport", HTMLElement),
     play,
     loop,
     el("div", { class: "now" }, title, what),
@@ -62,7 +121,7 @@ export function startTransport(app, editor) {
     const qpm = Math.min(400, Math.max(20, Number(tempo.value) || app.model.qpm));
     app.qpm = qpm;
     player.qpm = qpm;
-    if (history.current) history.edit(history.current, { qpm }, "the tempo");
+    if (history.current) history.edit(history.current, { qpm }, "changing the tempo");
     else tempo.value = String(qpm);
   });
   const drawPlay = () => {
@@ -75,7 +134,13 @@ export function startTransport(app, editor) {
     const take = history.current;
     title.textContent = take?.title ?? "Nothing yet";
     const facts = take
-      ? [take.how, take.seed === null ? null : `seed ${take.seed}`, take.edited ? "edited" : null, app.belongsText(take.windows, 2), copyText(take)]
+      ? [
+        take.how,
+        take.seed === null ? null : `seed ${take.seed}`,
+        take.edited ? "edited" : null,
+        app.stylesText(take.windows, 2),
+        copyText(take),
+      ]
       : ["Click a point on the map"];
     what.textContent = facts.filter(Boolean).join(" · ");
     what.title = what.textContent;
@@ -95,22 +160,35 @@ export function startTransport(app, editor) {
 
 /** @param {import("../types.js").Take} take */
 function copyText({ copy }) {
-  return copy && copy.share >= 0.5 ? `${copy.n_notes} notes as in ${copy.file}, bar ${copy.bar}` : null;
+  return copy && copy.share >= 0.5
+    ? `${copy.n_notes} notes as in ${copy.file}, bar ${copy.bar}`
+    : null;
 }
 
 /** @param {App} app */
-export function favour(app) {
+export function toggleFavorite(app) {
   const take = app.history.current;
-  if (take) app.history.edit(take, { favourite: !take.favourite }, take.favourite ? "no favourite" : "a favourite");
+  if (take) {
+    app.history.edit(
+      take,
+      { favourite: !take.favourite },
+      take.favourite ? "removing a favorite" : "favorite",
+    );
+  }
 }
 
 /** @param {App} app */
 function saveMenu(app) {
-  const item = (/** @type {"midi" | "wav" | "project" | "all"} */ kind, /** @type {string} */ text) => {
-    const button = el("button", { type: "button", "data-save": kind, onclick: () => app.busy(button, async () => {
+  const item = (
+    /** @type {"midi" | "wav" | "project" | "all"} */ kind,
+    /** @type {string} */ text
+  ) => {
+    const save = async () => {
       await download(app, kind);
       menu.hidePopover();
-    }) }, text);
+    };
+    const onclick = () => app.busy(button, save);
+    const button = el("button", { type: "button", "data-save": kind, onclick }, text);
     return button;
   };
   const menu = el(
@@ -127,21 +205,35 @@ function saveMenu(app) {
 /** @param {App} app */
 function soundMenu(app) {
   const { player } = app;
-  player.volume = Number(remembered(VOLUME) ?? 0.8);
-  const volume = el("input", { type: "range", id: "volume", min: "0", max: "1", step: "0.01", value: String(player.volume) });
+  player.volume = Number(loadSetting(VOLUME) ?? 0.8);
+  const volume = el("input", {
+    type: "range",
+    id: "volume",
+    min: "0",
+    max: "1",
+    step: "0.01",
+    value: String(player.volume),
+  });
   volume.addEventListener("input", () => {
     player.volume = Number(volume.value);
-    remember(VOLUME, volume.value);
+    saveSetting(VOLUME, volume.value);
   });
-  const ports = el("select", { id: "midi-port", "aria-label": "MIDI device" }, el("option", { value: "" }, "None"));
-  const inside = el("input", { type: "checkbox", id: "inside", checked: true });
-  inside.addEventListener("change", () => (player.isAudible = inside.checked));
+  const ports = el(
+    "select",
+    { id: "midi-port", "aria-label": "MIDI device" },
+    el("option", { value: "" }, "None"),
+  );
+  const builtIn = el("input", { type: "checkbox", id: "inside", checked: true });
+  builtIn.addEventListener("change", () => (player.isAudible = builtIn.checked));
   /** @type {MIDIOutput[]} */
   let found = [];
-  const find = el("button", { type: "button", class: "small", onclick: () => app.busy(find, async () => {
+  const findPorts = async () => {
     found = await MidiOut.ports();
-    fill(ports, el("option", { value: "" }, found.length ? "None" : "No device found"), ...found.map(({ id, name }) => el("option", { value: id }, name ?? id)));
-  }) }, "Find devices");
+    const none = el("option", { value: "" }, found.length ? "None" : "No device found");
+    fill(ports, none, ...found.map(({ id, name }) => el("option", { value: id }, name ?? id)));
+  };
+  const onfind = () => app.busy(find, findPorts);
+  const find = el("button", { type: "button", class: "small", onclick: onfind }, "Find devices");
   ports.addEventListener("change", () => {
     player.midiOut?.silence(0);
     const port = found.find(({ id }) => id === ports.value);
@@ -152,6 +244,6 @@ function soundMenu(app) {
     { id: "sound-menu", class: "popover", popover: "", role: "group", "aria-label": "Sound" },
     el("label", { class: "row" }, el("span", {}, "Volume"), volume),
     el("div", { class: "row" }, el("span", {}, "MIDI out"), ports, find),
-    el("label", { class: "row" }, inside, el("span", {}, "The studio's own sound")),
+    el("label", { class: "row" }, builtIn, el("span", {}, "Built-in sound")),
   );
 }

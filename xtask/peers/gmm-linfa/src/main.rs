@@ -1,8 +1,9 @@
-//! Seconds of an EM iteration of linfa's Gaussian mixture: `gmm-linfa DATA.npy COMPONENTS`.
+//! Seconds per EM iteration of linfa's Gaussian mixture: `gmm-linfa DATA.npy COMPONENTS`.
 //!
-//! linfa takes no start and tells no times, so two fits of a few iterations each from the same random responsibilities are
-//! timed, and their difference is divided by the difference of their iterations. (What linfa does in an iteration does
-//! not depend on the values.)
+//! linfa accepts no initial values and reports no times. So two fits from the same random
+//! responsibilities with different small numbers of iterations are timed, and the difference of
+//! their times is divided by that of their iterations. (linfa's work per iteration does not depend
+//! on the values.)
 
 use anyhow::{Context, Result, bail};
 use linfa::DatasetBase;
@@ -32,7 +33,7 @@ fn main() -> Result<()> {
             .max_n_iterations(n_iterations);
         let clock = Instant::now();
         match params.fit(&data) {
-            // It runs all iterations, and calls that a failure.
+            // It runs all iterations and reports that as a failure.
             Err(GmmError::NotConverged(_)) => Ok(clock.elapsed().as_secs_f64()),
             Ok(_) => bail!("linfa converged within {n_iterations} iterations"),
             Err(error) => bail!("linfa failed: {error}"),

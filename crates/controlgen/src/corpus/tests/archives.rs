@@ -9,26 +9,26 @@ use rawzip::{CompressionMethod, ZipArchiveWriter};
 use super::*;
 
 /// A tar archive; what `add` adds may be anything.
-fn tar(add: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
+pub(super) fn tar(add: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     add(&mut builder);
     builder.into_inner().unwrap()
 }
 
-fn member(builder: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) {
+pub(super) fn member(builder: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) {
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
     builder.append_data(&mut header, name, bytes).unwrap();
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut archive = ZipArchiveWriter::new(&mut bytes);
     for (name, data) in members {
@@ -67,7 +67,9 @@ fn an_archive_is_read_as_a_folder() {
     write(&folder.path().join("music.tar.gz"), &gzip(&tar));
     let build = |source: &str| {
         let out = folder.path().join(format!("corpus of {source}"));
-        let report = build(&options(&folder.path().join(source)), &out, &Silent).unwrap();
+        let options = options(&folder.path().join(source));
+        let options = CorpusOptions { labels: Labels::FirstFolder, ..options };
+        let report = build(&options, &out, &Silent).unwrap();
         assert_eq!((report.n_files, report.n_files_used), (301, 301), "{source}");
         (rows(&out), report.n_others)
     };

@@ -1,17 +1,17 @@
-//! What [`Dot`] is on processors that never have AVX-512-BF16: nothing, which cannot be made.
+//! [`Dot`] on processors that never have AVX-512-BF16: a type without values.
 
-use crate::ahead::Ahead;
-use crate::tile::LeftSlice;
+use crate::prefetch::Prefetch;
+use crate::tile::{LeftSlice, TileAt};
 
 /// See the module for `x86_64`.
 pub(crate) const COLUMNS: usize = 32;
 
-/// Never made.
+/// Cannot be constructed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Dot {}
 
 impl Dot {
-    /// None.
+    /// Always returns `None`.
     pub(crate) fn new() -> Option<Self> {
         None
     }
@@ -32,8 +32,8 @@ impl Dot {
         _a: impl LeftSlice<u32, ROWS>,
         _panel: &[[u32; COLUMNS]],
         _c: &mut [f32],
-        _at: [usize; 2],
-        _ahead: Ahead<'_>,
+        _at: TileAt,
+        _ahead: Prefetch<'_>,
     ) {
         match self {}
     }

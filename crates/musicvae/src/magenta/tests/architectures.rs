@@ -1,9 +1,9 @@
-//! Checkpoints of hierarchical models, trios and models under chords.
+//! Checkpoints of hierarchical models, trios and chord-conditioned models.
 
 use super::*;
 use crate::config::{ConductorConfig, Control, Cores};
 
-/// Melody, bass and drums, each with its core, under a conductor: two layers everywhere.
+/// Melody, bass and drums, each with its own core, under a conductor, with two layers everywhere.
 fn trio() -> MusicVaeConfig {
     MusicVaeConfig {
         n_classes: vec![5, 6, 512],
@@ -14,7 +14,7 @@ fn trio() -> MusicVaeConfig {
     }
 }
 
-/// Rows of our tensors, one below the other; of `name[a..b]` only those.
+/// Rows of our tensors, stacked; only the rows `a..b` for `name[a..b]`.
 fn rows(ours: &BTreeMap<String, HostTensor>, names: &[&str]) -> HostTensor {
     let mut all = HostTensor { shape: vec![], values: vec![] };
     for name in names {
@@ -38,7 +38,7 @@ fn rows(ours: &BTreeMap<String, HostTensor>, names: &[&str]) -> HostTensor {
     all
 }
 
-/// Puts Magenta's tensors together by a table: kernels with their rows, every scope with its bias.
+/// Builds Magenta's tensors from a table: kernels with their rows, every scope with its bias.
 fn by_table(model: &MusicVae, table: &[(&str, &[&str], &str)]) -> BTreeMap<String, HostTensor> {
     let ours = tensors(model);
     let mut theirs = BTreeMap::new();
@@ -130,7 +130,7 @@ fn a_hierarchical_trio_is_the_model_it_was_made_of() {
     assert_eq!(checkpoint.config().unwrap(), trio());
     assert_same(&checkpoint.model(&Device::flex()).unwrap(), &model);
 
-    // A core that is not whole is missed by name.
+    // An incomplete core is reported by name.
     fs::remove_dir_all(folder.path()).unwrap();
     fs::create_dir(folder.path()).unwrap();
     theirs.remove(&core(2, "z_to_initial_state/kernel"));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// LevelDB's mask, the other way round than the code under test.
+/// LevelDB's mask, the inverse of the code under test.
 fn masked_crc(bytes: &[u8]) -> u32 {
     let crc = crc32c::crc32c(bytes);
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
@@ -23,7 +23,7 @@ fn varint(mut value: usize) -> Vec<u8> {
     bytes
 }
 
-/// A block of pairs in which each key shares what it can with the one before.
+/// A block of pairs in which each key shares its longest common prefix with the previous one.
 fn block(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut before: &[u8] = &[];
@@ -36,7 +36,7 @@ fn block(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
         bytes.extend(value);
         before = key;
     }
-    // One restart, at the beginning.
+    // One restart point, at the beginning.
     bytes.extend(0_u32.to_le_bytes());
     bytes.extend(1_u32.to_le_bytes());
     bytes
@@ -70,7 +70,7 @@ fn table(pairs: &[(Vec<u8>, Vec<u8>)], snappy: bool) -> Vec<u8> {
     bytes
 }
 
-/// Writes a checkpoint of two data files, every other tensor in each.
+/// Writes a checkpoint with two data files and every other tensor in each.
 fn write(folder: &Path, tensors: &BTreeMap<String, HostTensor>, snappy: bool) {
     // num_shards = 2; a version with producer = 1.
     let mut pairs = vec![(Vec::new(), vec![0x08, 2, 0x1a, 2, 0x08, 1])];
@@ -87,7 +87,7 @@ fn write(folder: &Path, tensors: &BTreeMap<String, HostTensor>, snappy: bool) {
             .collect();
         let shard = &mut shards[i % 2];
         let mut entry = [vec![0x08, 1, 0x12], varint(shape.len()), shape].concat();
-        // Zeros are left out, as Protocol Buffers do.
+        // Zeros are omitted, as in Protocol Buffers.
         if i % 2 == 1 {
             entry.extend([0x18, 1]);
         }
@@ -106,7 +106,7 @@ fn write(folder: &Path, tensors: &BTreeMap<String, HostTensor>, snappy: bool) {
     }
 }
 
-/// The checkpoint of a model in training: with what only training needs.
+/// The checkpoint of a model in training, including the variables that only training needs.
 fn with_optimizer(model: &MusicVae) -> BTreeMap<String, HostTensor> {
     let mut tensors = magenta(model);
     let scalar = || HostTensor { shape: vec![], values: vec![0.9] };
@@ -140,7 +140,7 @@ fn of_several_checkpoints_one_must_be_named() {
     let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
     assert!(
         error.contains(
-            "it holds several (`model.ckpt-20.index`, `model.ckpt-7.index`), so name one"
+            "it contains several (`model.ckpt-20.index`, `model.ckpt-7.index`); name one of them"
         ),
         "{error}"
     );
@@ -161,14 +161,14 @@ fn a_tar_is_read_where_it_lies() {
     let checkpoint = Checkpoint::open(&path).unwrap();
     assert_same(&checkpoint.model(&Device::flex()).unwrap(), &model);
 
-    // The end of an archive is 1024 bytes of zeros; before it stands the end of the last file.
+    // An archive ends with 1024 bytes of zeros, after the end of the last file.
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 2048]).unwrap();
     let error = Checkpoint::open(&path).unwrap_err().to_string();
-    assert!(error.contains("checkpoint.tar holds no checkpoint"), "{error}");
+    assert!(error.contains("checkpoint.tar contains no checkpoint"), "{error}");
     fs::write(&path, [0x1f, 0x8b, 8, 0]).unwrap();
     let error = Checkpoint::open(&path).unwrap_err().to_string();
-    assert!(error.contains("compressed with gzip, so unpack it first"), "{error}");
+    assert!(error.contains("compressed with gzip; unpack it first"), "{error}");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_changed_byte_anywhere_is_found_by_a_checksum_or_is_in_no_weight() {
             fs::write(&path, &bad).unwrap();
             match load() {
                 Err(ImportError::Damaged { file, .. }) => assert_eq!(file, name, "byte {at}"),
-                // Only the zeros that fill the footer are not used.
+                // Only the zeros that pad the footer are unused.
                 Ok(_) => assert!(at >= good.len() - 48 && name.ends_with("index"), "byte {at}"),
                 Err(other) => panic!("byte {at} of {name}: {other}"),
             }
@@ -200,7 +200,7 @@ fn a_changed_byte_anywhere_is_found_by_a_checksum_or_is_in_no_weight() {
     assert_same(&load().unwrap(), &model);
 }
 
-/// A table whose index block holds any bytes, with the right checksum.
+/// A table whose index block contains arbitrary bytes, with the correct checksum.
 fn table_around(contents: &[u8], compression: u8) -> Vec<u8> {
     let mut bytes = [contents, &[compression]].concat();
     bytes.extend(masked_crc(&bytes).to_le_bytes());

@@ -1,5 +1,5 @@
-//! Magenta's own `cat-mel_2bar_small`, as far as its files can be had. The tests say so and pass
-//! where they are not at hand: `../shared/data/checkpoints` beside the repository.
+//! Magenta's own `cat-mel_2bar_small`, as far as its files are available. The tests print a message
+//! and pass if they are not: `../shared/data/checkpoints` next to the repository.
 
 use std::path::PathBuf;
 
@@ -7,24 +7,24 @@ use super::*;
 use crate::generate::{Generator, Sampling};
 use crate::seed;
 
-/// A folder of published files; none, with a word about it, where it is not at hand.
+/// A folder of published files; `None`, with a message, if it is not available.
 #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn published(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/checkpoints");
     let folder = root.join(name);
     if !folder.is_dir() {
-        println!("skipped: {} is not at hand", folder.display());
+        println!("skipped: {} is not available", folder.display());
         return None;
     }
     Some(folder)
 }
 
-/// What two independent evaluators in double precision gave for a latent.
+/// Expected values for a latent, from two independent evaluators in double precision.
 struct Golden {
     z: fn(usize) -> f64,
     /// `(layer's block, first values)` of the initial state, `c_0 h_0 c_1 h_1`.
     initial: &'static [(usize, &'static [f64])],
-    /// First logits of the first step, and of the last where they are known.
+    /// First logits of the first step, and of the last step if known.
     first_logits: [f64; 6],
     last_logits: Option<[f64; 6]>,
     tokens: &'static str,
@@ -73,7 +73,7 @@ fn the_published_decoder_gives_the_golden_vectors() {
     let decoder = checkpoint.decoder(&device).unwrap();
     let generator = Generator::new(&decoder);
     // The golden numbers have five or six decimals; sums of up to 602 products in single precision
-    // come to within 1e-4 of them after 32 steps.
+    // are within 1e-4 of them after 32 steps.
     let close = |found: f32, expected: f64, what: &str| {
         assert!((f64::from(found) - expected).abs() < 2e-4, "{what}: {found}, not {expected}");
     };
@@ -129,7 +129,7 @@ fn the_tail_shard_of_magenta_js_is_the_same_model_bit_for_bit() {
     };
     let (older, newer) = (Checkpoint::open(&older).unwrap(), Checkpoint::open(&newer).unwrap());
     let cell = "decoder/multi_rnn_cell/cell_0/lstm_cell";
-    // The shard holds the end of the kernel and all of the bias.
+    // The shard contains the end of the kernel and the whole bias.
     let bits = |checkpoint: &Checkpoint, name: &str| -> Vec<u32> {
         let tensor = checkpoint.tensors[name].read(name, &checkpoint.files).unwrap();
         tensor.values.iter().map(|value| value.to_bits()).collect()
@@ -140,7 +140,7 @@ fn the_tail_shard_of_magenta_js_is_the_same_model_bit_for_bit() {
     let shard: Vec<u32> = shard.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
     let both = [bits(&older, &kernel), bits(&older, &bias)].concat();
     assert_eq!(shard.len(), 229_466);
-    assert!(both.ends_with(&shard), "the shard is another model's");
-    // Everything else lies in shards that are not there.
+    assert!(both.ends_with(&shard), "the shard belongs to another model");
+    // Everything else is in shards that are missing.
     assert_eq!(newer.missing().unwrap().len(), 15);
 }

@@ -1,13 +1,14 @@
-//! Every backend in this build against `flex`: the same loss, the same gradients, the same training.
+//! Every backend in this build compared with `flex`: the same loss, the same gradients, the same
+//! training.
 //!
-//! `cargo test -p musicvae --features ndarray` compares two; with `tch` (see the README) three; with `wgpu`, which
-//! needs a Vulkan driver (Mesa's of software will do: `apt-get install mesa-vulkan-drivers`), four. Where libtorch
-//! finds a GPU, that is compared too.
+//! `cargo test -p musicvae --features ndarray` compares two; with `tch` (see the README) three;
+//! with `wgpu`, which needs a Vulkan driver (Mesa's software driver is sufficient:
+//! `apt-get install mesa-vulkan-drivers`), four. If libtorch finds a GPU, that is compared too.
 
 use super::*;
 use crate::device;
 
-/// A device, and by how much its results may differ.
+/// A device, and the tolerance for its results.
 struct Compared {
     name: &'static str,
     device: Device,
@@ -32,10 +33,10 @@ fn devices() -> Vec<Compared> {
 }
 
 /// All our tensors are f32. Each sum has at most a few hundred terms, whose order differs between
-/// backends, and our kernel's gate functions are exact to 4e-7.
+/// backends, and our kernel's gate functions are accurate to 4e-7.
 const TOLERANCE: f64 = 2e-5;
-/// cuDNN rounds factors to TF32's 10 bits of mantissa, 5e-4 of each, and a result has gone through
-/// several layers of products.
+/// cuDNN rounds factors to TF32's 10 bits of mantissa, a relative error of 5e-4 each, and a result
+/// has passed through several layers of products.
 #[cfg(feature = "tch")]
 const TOLERANCE_OF_TF32: f64 = 5e-3;
 
@@ -46,13 +47,13 @@ fn loss_and_gradients_are_those_of_flex() {
     }
 }
 
-/// What runs on a GPU, here on the CPU: layers of one size in one call.
+/// The GPU implementation, here on the CPU: layers of the same size in one call.
 #[cfg(feature = "tch")]
 mod in_one_call {
     use super::*;
     use crate::recurrent::fused;
 
-    /// The architectures, their layers of one size.
+    /// The architectures with layers of the same size.
     fn even_architectures() -> [MusicVaeConfig; 3] {
         architectures().map(|config| {
             let conductor = config.conductor.clone();
@@ -98,7 +99,7 @@ mod in_one_call {
         }
     }
 
-    /// Another strategy of autodiff has tensors of another type.
+    /// Another autodiff strategy has tensors of another type.
     #[test]
     fn a_device_that_saves_memory_goes_layer_by_layer() {
         let [config, ..] = even_architectures();
@@ -161,11 +162,11 @@ fn a_few_updates_end_at_the_same_loss() {
         (losses, codes)
     };
     let (expected, expected_codes) = run(&Device::flex());
-    // In TF32 eight updates drift too far apart for a bound that would tell anything.
+    // In TF32 eight updates diverge too much for any meaningful bound.
     for Compared { name, device, .. } in devices().into_iter().filter(|c| c.tolerance == TOLERANCE)
     {
-        // Adam divides by the root of the second moment, which makes small gradients' rounding as large
-        // as any: eight updates of 1e-2 stay far within this.
+        // Adam divides by the root of the second moment, which amplifies rounding errors of small
+        // gradients: eight updates of 1e-2 stay far below this bound.
         let tolerance = 1e-3;
         let (losses, codes) = run(&device);
         for (loss, expected) in losses.iter().zip(&expected) {

@@ -1,10 +1,10 @@
-//! The loop around steps: accumulated gradients, batches from a thread, evaluations on a schedule,
-//! patience, going on from another model's weights, losses that explode.
+//! The training loop: accumulated gradients, batches from a thread, scheduled evaluations,
+//! patience, starting from another model's weights, diverging losses.
 
 use super::*;
 use crate::weights::Precision;
 
-/// Hears a run, keeps its checkpoints, and stops it after some steps.
+/// Observes a run, keeps its checkpoints, and stops it after a number of steps.
 #[derive(Default)]
 struct Ear {
     steps: Vec<StepMetrics>,
@@ -56,12 +56,12 @@ fn trainer(training: TrainingConfig) -> Trainer {
     Trainer::new(config(), training, 3, &Device::flex()).unwrap()
 }
 
-/// Two batches of four, of which the second may be smaller, are one of eight: the same windows,
-/// transpositions, noise and draws, and so the same updates up to rounding.
+/// Two batches of four, the second of which may be smaller, are equivalent to one of eight: the
+/// same windows, transpositions, noise and samples, and so the same updates up to rounding.
 #[test]
 fn accumulated_gradients_are_those_of_one_large_batch() {
     let tokens = tokens();
-    // With 7 windows in all, the step's batches hold 4 and 3.
+    // With 7 windows in total, the batches of a step have 4 and 3.
     for n_windows in [10, 7] {
         let tokens = &tokens[..n_windows * 6];
         let run = |batch_size, accumulation| {
@@ -73,7 +73,7 @@ fn accumulated_gradients_are_those_of_one_large_batch() {
         let (large, large_weights) = run(8, 1);
         let (split, split_weights) = run(4, 2);
         for (a, b) in large.iter().zip(&split) {
-            // f32 sums of a few hundred terms in another order, and what 25 updates make of it.
+            // f32 sums of a few hundred terms in a different order, amplified by 25 updates.
             for (a, b) in [
                 (a.loss, b.loss),
                 (a.kl_bits, b.kl_bits),
@@ -83,7 +83,7 @@ fn accumulated_gradients_are_those_of_one_large_batch() {
                 assert!((a - b).abs() < 1e-3 * a.abs().max(0.1), "{n_windows}: {a} {b}");
             }
         }
-        // The first step has made no difference yet.
+        // The first step is not affected by this yet.
         assert!((large[0].loss - split[0].loss).abs() < 1e-5, "{:?} {:?}", large[0], split[0]);
         assert!(large[24].sampling_probability > 0.3);
         for (name, tensor) in &large_weights {
@@ -91,7 +91,7 @@ fn accumulated_gradients_are_those_of_one_large_batch() {
                 assert!((a - b).abs() < 2e-3, "{name}: {a} {b}");
             }
         }
-        // A batch of four alone is another run.
+        // A batch of four alone gives a different run.
         assert!((run(4, 1).0[24].loss - large[24].loss).abs() > 1e-2);
     }
 }
@@ -112,12 +112,12 @@ fn a_run_makes_the_steps_that_are_made_one_by_one() {
 }
 
 #[test]
-fn evaluations_and_checkpoints_have_schedules_of_their_own() {
+fn evaluations_and_checkpoints_have_separate_schedules() {
     let tokens = tokens();
     let mut ear = Ear::default();
     run(&mut trainer(training()), windows(&tokens), windows(&tokens), &plan(10), &mut ear).unwrap();
     assert_eq!(ear.evaluated_at(), [3, 6, 9, 10]);
-    // Every fourth step, the end, and wherever the score was the best so far.
+    // Every fourth step, the end, and each step with the best score so far.
     let mut expected = vec![4, 8, 10];
     let objective = training().objective;
     let mut best = f64::INFINITY;
@@ -133,13 +133,13 @@ fn evaluations_and_checkpoints_have_schedules_of_their_own() {
     assert_eq!(ear.saved_at(), expected);
 }
 
-/// At a learning rate near zero the model stays as bad as it is: scores differ by nothing that an
-/// evaluation would call better for long.
+/// With a learning rate near zero the model does not improve: scores only differ by amounts that do
+/// not count as better for long.
 #[test]
 fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     let tokens = tokens();
     let rate = LearningRateSchedule { initial: 0.05, min: 0.05, decay: 1.0 };
-    // It learns its four windows by heart and scores worse and worse on the others.
+    // It overfits its four windows and scores worse and worse on the others.
     let training = TrainingConfig { learning_rate: rate, max_transposition: 0, ..training() };
     let (learnt, heldout) = (windows(&tokens[..24]), windows(&tokens[24..]));
     let patient = Plan { patience: Some(3), ..plan(400) };
@@ -151,7 +151,7 @@ fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     assert_eq!(whole.n_steps(), best.step + 3 * 3);
     assert!(whole.n_steps() < 400);
 
-    // Broken off two steps after the best, off schedule, and resumed.
+    // Interrupted two steps after the best evaluation, off schedule, and resumed.
     let mut first = trainer(training);
     let stop_after = Some(usize::try_from(best.step).unwrap() + 2);
     let mut ear = Ear { stop_after, ..Ear::default() };
@@ -166,7 +166,7 @@ fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     assert_eq!(second.n_steps(), whole.n_steps());
     assert!(tensors(&second.model()) == tensors(&whole.model()));
 
-    // Once out of patience it stays so, and with more of it goes on.
+    // Once out of patience it stays stopped, and with more patience it continues.
     let last = ear.checkpoints.last().unwrap();
     let mut third = Trainer::resume(config(), training, 3, &device, last).unwrap();
     let mut ear = Ear::default();
@@ -216,7 +216,7 @@ fn a_loss_that_runs_away_stops_the_run_with_the_checkpoints_before_it() {
         panic!("{error}")
     };
     assert_eq!(trainer.n_steps(), step);
-    // No checkpoint was made while the loss was high: guessing costs 6 ln 8 nats.
+    // No checkpoint was saved while the loss was high: guessing costs 6 ln 8 nats.
     let limit = EXPLODED_WHILE * 6.0 * 8.0_f64.ln();
     for saved in ear.saved_at() {
         let last = &ear.steps[usize::try_from(saved).unwrap() - 1];

@@ -1,9 +1,7 @@
-//! Styles that users add, and share: `POST /styles`, `GET /styles/{name}/export`, `POST /styles/import`.
+//! Adding, exporting and importing styles: `POST /styles`, `GET /styles/{name}/export`, `POST
+//! /styles/import`.
 
-#![expect(
-    unused_qualifications,
-    reason = "the description's macro writes them around types of parameters"
-)]
+#![expect(unused_qualifications, reason = "utoipa's macro writes them around parameter types")]
 
 use std::path::{Path as FilePath, PathBuf};
 
@@ -21,41 +19,41 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Used, entry};
 use crate::Studio;
-use crate::ask::{Asked, Named};
 use crate::body::{self, Upload, UploadedFile};
-use crate::catalog::Listed;
+use crate::catalog::StyleEntry;
 use crate::error::{ApiError, Code};
 use crate::handlers::export::attachment;
 use crate::handlers::tunes::read_midi;
 use crate::limits;
+use crate::params::{PathParam, QueryParams};
 
 /// The form that adds a style.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "says what the form holds; it is read field by field")]
+#[expect(dead_code, reason = "documents the form, which is read field by field")]
 pub(crate) struct NewStyle {
-    /// The style's name.
+    /// Name of the style.
     name: String,
     /// One to ten MIDI files.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
 }
 
-/// What came of adding a style.
+/// An added style.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Added {
-    style: Listed,
+    style: StyleEntry,
     used: Vec<Used>,
     refused: Vec<RefusedUpload>,
 }
 
-/// A file that gave nothing.
+/// A file that was not used.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct RefusedUpload {
     file: String,
     why: String,
 }
 
-/// Adds a style of a few MIDI files.
+/// Adds a style from a few MIDI files.
 #[utoipa::path(
     post, path = "/styles", tag = "files",
     request_body(content = NewStyle, content_type = "multipart/form-data"),
@@ -69,19 +67,21 @@ pub(crate) async fn add(
     let name =
         name.ok_or_else(|| ApiError::invalid("the style has no name; send a field `name`"))?;
     if upload.files.is_empty() {
-        return Err(ApiError::invalid("no file was sent; send one to ten in fields named `file`"));
+        return Err(ApiError::invalid(
+            "no file was sent; send one to ten files in fields named `file`",
+        ));
     }
-    let changed = studio.change_styles(move |studio, styles, stop| {
+    let changed = studio.change_styles(move |studio, styles, cancel| {
         let folder = temporary_folder()?;
-        let written = Written::of(&upload.files, &folder)?;
-        stop.check()?;
+        let written = WrittenFiles::write(&upload.files, &folder)?;
+        cancel.check()?;
         if written.paths.is_empty() {
-            return Err(ApiError::new(Code::UnreadableMidi, in_words(&written.refused)));
+            return Err(ApiError::new(Code::UnreadableMidi, describe(&written.refused)));
         }
         let added = styles.add(&studio.model, &name, &written.paths);
         let AddReport { files, refused, .. } = added.map_err(|error| match error {
             StyleError::NothingToAdd { refused } => {
-                ApiError::new(Code::NoTune, in_words(&written.refused(refused)))
+                ApiError::new(Code::NoTune, describe(&written.refused(refused)))
             }
             other => other.into(),
         })?;
@@ -92,23 +92,24 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(Added { style: entry(&catalog, &name)?, used, refused })))
 }
 
-/// Files of an upload in a temporary folder, each in one of its own, so that equal names do no harm.
-struct Written {
+/// Uploaded files, each in a separate subfolder of a temporary folder, so that equal names don't
+/// clash.
+struct WrittenFiles {
     paths: Vec<PathBuf>,
     refused: Vec<RefusedUpload>,
 }
 
-impl Written {
-    /// Writes what is a MIDI file, and notes why others are none.
-    fn of(files: &[UploadedFile], folder: &TempDir) -> Result<Self, ApiError> {
+impl WrittenFiles {
+    /// Writes the MIDI files, and records why other files were rejected.
+    fn write(files: &[UploadedFile], folder: &TempDir) -> Result<Self, ApiError> {
         let mut written = Self { paths: Vec::new(), refused: Vec::new() };
         for (number, file) in files.iter().enumerate() {
             match read_midi(&file.bytes) {
                 Ok(_) => {
-                    let own = folder.path().join(number.to_string());
-                    let path = own.join(&file.name);
-                    let wrote =
-                        std::fs::create_dir(&own).and_then(|()| std::fs::write(&path, &file.bytes));
+                    let subfolder = folder.path().join(number.to_string());
+                    let path = subfolder.join(&file.name);
+                    let wrote = std::fs::create_dir(&subfolder)
+                        .and_then(|()| std::fs::write(&path, &file.bytes));
                     wrote.map_err(|error| ApiError::internal(&error))?;
                     written.paths.push(path);
                 }
@@ -118,20 +119,21 @@ impl Written {
         Ok(written)
     }
 
-    /// All files that gave nothing, those that the library refused among them, by their own names.
+    /// All rejected files, including those rejected by the library, under their original names.
     fn refused(&self, by_library: Vec<controlgen::style::RefusedFile>) -> Vec<RefusedUpload> {
-        let own_name = |path: &str| {
+        let original_name = |path: &str| {
             let name = FilePath::new(path).file_name();
             name.map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
         };
-        let refused = by_library
-            .into_iter()
-            .map(|refused| RefusedUpload { file: own_name(&refused.file), why: refused.reason });
+        let refused = by_library.into_iter().map(|refused| RefusedUpload {
+            file: original_name(&refused.file),
+            why: refused.reason,
+        });
         self.refused.iter().cloned().chain(refused).collect()
     }
 }
 
-fn in_words(refused: &[RefusedUpload]) -> String {
+fn describe(refused: &[RefusedUpload]) -> String {
     let files = refused.iter().map(|refused| format!("{}: {}", refused.file, refused.why));
     format!("no file can be used: {}", files.collect::<Vec<_>>().join("; "))
 }
@@ -140,15 +142,18 @@ fn temporary_folder() -> Result<TempDir, ApiError> {
     tempfile::tempdir().map_err(|error| ApiError::internal(&error))
 }
 
-/// A style as a file for another user of the same model: what `controlgen style export` writes.
+/// Exports a style as a file for other users of the same model, like `controlgen style export`.
 #[utoipa::path(
     get, path = "/styles/{name}/export", tag = "reading",
-    params(("name" = String, Path, description = "a style's name, or its number")),
-    responses((status = 200, description = "a file for `POST /styles/import`", content_type = "application/json", body = Object)),
+    params(("name" = String, Path, description = "name or number of a style")),
+    responses((
+        status = 200, description = "a file for `POST /styles/import`",
+        content_type = "application/json", body = Object
+    )),
 )]
 pub(crate) async fn export(
     State(studio): State<Studio>,
-    Named(name): Named,
+    PathParam(name): PathParam,
 ) -> Result<impl IntoResponse, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
@@ -166,15 +171,15 @@ pub(crate) async fn export(
     answer.await
 }
 
-/// The body of an import: a file of JSON, larger than other bodies may be.
-pub(crate) struct Exported(Bytes);
+/// The body of an import: a JSON file that may be larger than other bodies.
+pub(crate) struct ExportedStyle(Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Exported {
+impl<S: Send + Sync> FromRequest<S> for ExportedStyle {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !body::is_of(request.headers(), "application/json") {
-            let message = "a style is JSON, sent with `Content-Type: application/json`";
+        if !body::has_type(request.headers(), "application/json") {
+            let message = "send the style as JSON, with `Content-Type: application/json`";
             return Err(ApiError::new(Code::UnsupportedMediaType, message));
         }
         let (parts, body) = request.into_parts();
@@ -182,41 +187,41 @@ impl<S: Send + Sync> FromRequest<S> for Exported {
     }
 }
 
-/// How a style is imported.
+/// Options of an import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// Another name for it.
+    /// New name of the style.
     name: Option<String>,
 }
 
-/// Adds a style that was exported.
+/// Imports an exported style.
 #[utoipa::path(
     post, path = "/styles/import", tag = "files", params(ImportQuery),
-    request_body(content = Object, description = "what `GET /styles/{name}/export` gave"),
-    responses((status = 201, body = Listed)),
+    request_body(content = Object, description = "the result of `GET /styles/{name}/export`"),
+    responses((status = 201, body = StyleEntry)),
 )]
 pub(crate) async fn import(
     State(studio): State<Studio>,
-    Asked(query): Asked<ImportQuery>,
-    Exported(bytes): Exported,
-) -> Result<(StatusCode, Json<Listed>), ApiError> {
+    QueryParams(query): QueryParams<ImportQuery>,
+    ExportedStyle(bytes): ExportedStyle,
+) -> Result<(StatusCode, Json<StyleEntry>), ApiError> {
     let changed = studio.change_styles(move |studio, styles, _| {
         let folder = temporary_folder()?;
         let path = folder.path().join("imported.style.json");
         std::fs::write(&path, &bytes).map_err(|error| ApiError::internal(&error))?;
         let imported = styles.import(&studio.model, &path, query.name.as_deref());
-        imported.map_err(|error| refused_import(error, &path))?;
+        imported.map_err(|error| import_error(error, &path))?;
         let last = styles.all().last().map(|style| style.name.clone());
-        let name = last.ok_or_else(|| ApiError::invalid("there is no style after this"))?;
+        let name = last.ok_or_else(|| ApiError::invalid("the import added no style"))?;
         Ok((name.clone(), vec![name]))
     });
     let (name, catalog) = changed.await?;
     Ok((StatusCode::CREATED, Json(entry(&catalog, &name)?)))
 }
 
-/// Why a file is no style of this model, without the temporary folder's name.
-fn refused_import(error: StyleError, path: &FilePath) -> ApiError {
+/// Describes why a file can't be imported, without the name of the temporary folder.
+fn import_error(error: StyleError, path: &FilePath) -> ApiError {
     let damaged = matches!(
         &error,
         StyleError::Artifact(

@@ -1,4 +1,4 @@
-//! `GET /styles/{name}`: what a style sounds like.
+//! `GET /styles/{name}`: the card of a style.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,47 +9,47 @@ use utoipa::ToSchema;
 
 use super::entry;
 use crate::Studio;
-use crate::ask::Named;
-use crate::catalog::{Catalog, Listed};
+use crate::catalog::{Catalog, StyleEntry};
 use crate::error::ApiError;
+use crate::params::PathParam;
 use crate::types::{Place, Window};
 
-/// What a style sounds like.
+/// A description of a style.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StyleCard {
-    style: Listed,
-    /// In words.
+    style: StyleEntry,
+    /// Description in sentences.
     sentences: Vec<String>,
     features: Vec<FeatureValue>,
-    /// The commonest labels of its windows, where the corpus has labels.
+    /// The most frequent labels of its windows, if the corpus has labels.
     labels: Vec<LabelShare>,
     /// The most typical windows.
     examples: Vec<Example>,
-    /// Of an added style, what was used of which files.
+    /// For an added style, what was used of each file.
     #[schema(required)]
     used: Option<Vec<Used>>,
 }
 
-/// A number that tells what music is like.
+/// A measured property of the music.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FeatureValue {
     name: &'static str,
     unit: &'static str,
-    /// Its mean over the style's windows.
+    /// Its mean over the windows of the style.
     value: f64,
-    /// How far that is from the mean of all training music, in standard deviations over windows.
+    /// Distance from the mean of all training music, in standard deviations over windows.
     #[schema(required)]
     deviation: Option<f64>,
 }
 
-/// A label's share of the windows.
+/// A label's fraction of the windows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LabelShare {
     label: String,
     share: f64,
 }
 
-/// Real music of a style.
+/// A window of real music in a style.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Example {
     source: Place,
@@ -92,22 +92,22 @@ impl From<&UsedFile> for Used {
     }
 }
 
-/// What a style sounds like, with its most typical windows.
+/// Describes a style, with its most typical windows.
 #[utoipa::path(
     get, path = "/styles/{name}", tag = "reading",
-    params(("name" = String, Path, description = "a style's name, or its number")),
+    params(("name" = String, Path, description = "name or number of a style")),
     responses((status = 200, body = StyleCard)),
 )]
 pub(crate) async fn card(
     State(studio): State<Studio>,
-    Named(name): Named,
+    PathParam(name): PathParam,
 ) -> Result<Json<StyleCard>, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
-    studio.quick.run(move |_| Ok(Json(card_of(&work, &catalog, &name)?))).await
+    studio.quick.run(move |_| Ok(Json(style_card(&work, &catalog, &name)?))).await
 }
 
-fn card_of(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCard, ApiError> {
+fn style_card(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCard, ApiError> {
     let style = catalog.styles.find(name)?;
     let added = catalog.styles.added(&style.name);
     let features = style.card.iter().flat_map(|card| {
@@ -133,16 +133,16 @@ fn card_of(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCard, 
     })
 }
 
-/// What is known of a style, in words.
+/// Facts about a style, in sentences.
 fn sentences(style: &Style) -> Vec<String> {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let mut sentences = vec![match &style.added {
         Some(added) => format!(
-            "Added, of {} windows; {} of it comes from the model's own styles.",
+            "Added from {} windows; the model's own styles contribute {}.",
             added.n_windows,
             percent(added.prior_share)
         ),
-        None => format!("{} of the training windows are of it.", percent(style.share)),
+        None => format!("{} of the training windows are in this style.", percent(style.share)),
     }];
     let Some(card) = &style.card else { return sentences };
     sentences.push(if card.words.is_empty() {
@@ -153,14 +153,14 @@ fn sentences(style: &Style) -> Vec<String> {
     if let Some(minor) = card.minor {
         let keys = card.keys.iter().map(|key| format!("{} {}", key.name, percent(key.share)));
         let keys = keys.collect::<Vec<_>>().join(", ");
-        sentences.push(format!("Its commonest keys are {keys}; {} is minor.", percent(minor)));
+        sentences.push(format!("The most common keys are {keys}; {} is in minor.", percent(minor)));
     }
     sentences
 }
 
-/// The windows nearest to a style, with where they come from.
+/// The windows nearest to a style, with their sources.
 fn examples(studio: &Studio, catalog: &Catalog, style: &Style) -> Vec<Example> {
-    let known = |id| studio.reference.rows.iter().find(|row| row.window_id == id);
+    let reference = |id| studio.reference.rows.iter().find(|row| row.window_id == id);
     let (mut sources, mut tokens) = (Vec::new(), Vec::new());
     if style.is_added() {
         let examples = catalog.styles.examples(&studio.reference, style);
@@ -170,7 +170,7 @@ fn examples(studio: &Studio, catalog: &Catalog, style: &Style) -> Vec<Example> {
         }
     } else {
         for source in &style.nearest {
-            if let Some(row) = known(source.window_id) {
+            if let Some(row) = reference(source.window_id) {
                 sources.push(source);
                 tokens.push(row.tokens.clone());
             }

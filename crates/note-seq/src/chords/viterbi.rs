@@ -1,0 +1,281 @@
+//! The hidden Markov model behind chord inference: pairs of key and chord, and the likeliest path
+//! through them.
+//!
+//! A general Viterbi step over `n` states looks at `n²` transitions, 1.35 million here. These
+//! transitions have structure, though. One into another key depends on the new state alone, so that
+//! only the best score of all other keys matters. One to another chord of the same key depends on
+//! how likely either chord is in the key, and in a key there are fewer than ten such probabilities:
+//! of all chords that share one, only the best score matters (and the second best, as a chord does
+//! not change to itself). That leaves about ten candidates a state, with the very same sums.
+
+use super::infer::{N_CHORDS, N_STATES};
+
+/// Log probabilities of one state after another.
+#[derive(Debug, Clone)]
+pub(super) struct Transitions {
+    keys: Vec<Key>,
+    /// From a state to itself.
+    stay: f64,
+}
+
+/// Changes into the states of a key.
+#[derive(Debug, Clone)]
+struct Key {
+    /// For every chord, the number of its probability among the different ones of the key.
+    class_of: Vec<usize>,
+    n_classes: usize,
+    /// From any state of another key to a chord of a class, `[n_classes]`.
+    from_other_key: Vec<f64>,
+    /// To a chord of one class from another one of the second, `[n_classes, n_classes]`.
+    change: Vec<f64>,
+}
+
+/// The best scores of the chords of a class, and which chord the best is.
+#[derive(Clone, Copy)]
+struct Best {
+    score: f64,
+    chord: usize,
+    second: f64,
+}
+
+impl Transitions {
+    /// `in_key` holds the probability of every chord in every key, `[12, N_CHORDS]`.
+    pub(super) fn new(key_change: f64, chord_change: f64, in_key: &[f64]) -> Self {
+        let keys = in_key.chunks_exact(N_CHORDS).map(|row| {
+            let mut values: Vec<f64> = Vec::new();
+            let class_of: Vec<usize> = row
+                .iter()
+                .map(|p| {
+                    let known = values.iter().position(|v| v.to_bits() == p.to_bits());
+                    known.unwrap_or_else(|| {
+                        values.push(*p);
+                        values.len() - 1
+                    })
+                })
+                .collect();
+            // The old chord's share is dealt out: it is known to have changed.
+            let change = |from: f64, to: f64| {
+                ((1.0 - key_change) * (chord_change * (to + from / (N_CHORDS - 1) as f64))).ln()
+            };
+            let pairs = values.iter().flat_map(|to| values.iter().map(|from| change(*from, *to)));
+            Key {
+                change: pairs.collect(),
+                from_other_key: values.iter().map(|p| (key_change / 11.0 * p).ln()).collect(),
+                class_of,
+                n_classes: values.len(),
+            }
+        });
+        Self { keys: keys.collect(), stay: ((1.0 - key_change) * (1.0 - chord_change)).ln() }
+    }
+
+    /// The likeliest state of every frame; of equals the first.
+    ///
+    /// # Shapes
+    /// - `first`: `[N_STATES]`, scores of the first frame
+    /// - `observed`: for each later frame `[N_CHORDS]`, log-likelihoods
+    pub(super) fn path(
+        &self,
+        first: Vec<f64>,
+        observed: impl Iterator<Item = Vec<f64>>,
+    ) -> Vec<usize> {
+        // Scores stay, so that parents need to be found along the path only.
+        let mut frames = vec![first];
+        for observed in observed {
+            let next = self.step(&frames[frames.len() - 1], &observed);
+            frames.push(next);
+        }
+        let mut state = 0;
+        let last = &frames[frames.len() - 1];
+        for (candidate, score) in last.iter().enumerate() {
+            if *score > last[state] {
+                state = candidate;
+            }
+        }
+        let mut path = vec![state];
+        for scores in frames[..frames.len() - 1].iter().rev() {
+            state = self.parent(scores, state);
+            path.push(state);
+        }
+        path.reverse();
+        path
+    }
+
+    /// The scores of the next frame.
+    fn step(&self, scores: &[f64], observed: &[f64]) -> Vec<f64> {
+        let of_key: Vec<f64> = scores
+            .chunks_exact(N_CHORDS)
+            .map(|row| row.iter().fold(f64::NEG_INFINITY, |best, x| larger(best, *x)))
+            .collect();
+        let mut next = Vec::with_capacity(N_STATES);
+        let (mut classes, mut into) = (Vec::new(), Vec::new());
+        for (key, (table, row)) in self.keys.iter().zip(scores.chunks_exact(N_CHORDS)).enumerate() {
+            let others = of_key.iter().enumerate().filter(|(other, _)| *other != key);
+            let other_key = others.fold(f64::NEG_INFINITY, |best, (_, x)| larger(best, *x));
+            table.best_of_classes(row, &mut classes);
+            // What leads to a chord from any other: the same for all of a class, but for the best of
+            // it, which would have to change to itself.
+            into.clear();
+            into.extend((0..table.n_classes).map(|to| table.into(to, other_key, &classes, None)));
+            let start = next.len();
+            next.extend(row.iter().zip(&table.class_of).zip(observed).map(
+                |((score, class), observed)| larger(into[*class], score + self.stay) + observed,
+            ));
+            for (class, best) in classes.iter().enumerate() {
+                let from_others = table.into(class, other_key, &classes, Some(class));
+                next[start + best.chord] =
+                    larger(from_others, best.score + self.stay) + observed[best.chord];
+            }
+        }
+        next
+    }
+
+    /// The state that a state of the next frame was reached from; of equals the first.
+    fn parent(&self, scores: &[f64], to: usize) -> usize {
+        let (to_key, to_chord) = (to / N_CHORDS, to % N_CHORDS);
+        let table = &self.keys[to_key];
+        let to_class = table.class_of[to_chord];
+        let from_other_key = table.from_other_key[to_class];
+        let change = &table.change[to_class * table.n_classes..][..table.n_classes];
+        let (mut parent, mut best) = (0, f64::NEG_INFINITY);
+        let mut consider = |from: usize, sum: f64| {
+            if sum > best {
+                (parent, best) = (from, sum);
+            }
+        };
+        for (key, row) in scores.chunks_exact(N_CHORDS).enumerate() {
+            let first = key * N_CHORDS;
+            if key == to_key {
+                for (chord, (score, class)) in row.iter().zip(&table.class_of).enumerate() {
+                    let transition = if chord == to_chord { self.stay } else { change[*class] };
+                    consider(first + chord, score + transition);
+                }
+            } else {
+                for (chord, score) in row.iter().enumerate() {
+                    consider(first + chord, score + from_other_key);
+                }
+            }
+        }
+        parent
+    }
+}
+
+impl Key {
+    /// The best and second best score of every class; none is empty.
+    fn best_of_classes(&self, row: &[f64], classes: &mut Vec<Best>) {
+        let none = Best { score: f64::NEG_INFINITY, chord: 0, second: f64::NEG_INFINITY };
+        classes.clear();
+        classes.resize(self.n_classes, none);
+        // The first of a class stands for it until a better one comes, however low its score is.
+        for (chord, class) in self.class_of.iter().enumerate().rev() {
+            classes[*class].chord = chord;
+        }
+        for (chord, (score, class)) in row.iter().zip(&self.class_of).enumerate() {
+            let best = &mut classes[*class];
+            if *score > best.score {
+                *best = Best { score: *score, chord, second: best.score };
+            } else {
+                best.second = larger(best.second, *score);
+            }
+        }
+    }
+
+    /// The best score with which a chord of class `to` is changed to, from another key or from the
+    /// classes of this one; of class `without` the second best chord counts.
+    fn into(&self, to: usize, other_key: f64, classes: &[Best], without: Option<usize>) -> f64 {
+        let change = &self.change[to * self.n_classes..][..self.n_classes];
+        let start = other_key + self.from_other_key[to];
+        change.iter().zip(classes).enumerate().fold(start, |best, (class, (change, of_class))| {
+            let is_without = without == Some(class);
+            let from = if is_without { of_class.second } else { of_class.score };
+            larger(best, from + change)
+        })
+    }
+}
+
+/// The larger of two numbers that are both numbers: one instruction, unlike `f64::max`.
+fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chords::infer::chord_in_key;
+
+    /// Every transition by its formula, `[N_STATES, N_STATES]`.
+    fn dense(key_change: f64, chord_change: f64, in_key: &[f64]) -> Vec<f64> {
+        let probability = |from: usize, to: usize| {
+            let (p_1, p_2) = (in_key[from], in_key[to]);
+            if from / N_CHORDS != to / N_CHORDS {
+                key_change / 11.0 * p_2
+            } else if from != to {
+                (1.0 - key_change) * (chord_change * (p_2 + p_1 / (N_CHORDS - 1) as f64))
+            } else {
+                (1.0 - key_change) * (1.0 - chord_change)
+            }
+        };
+        (0..N_STATES * N_STATES).map(|i| probability(i / N_STATES, i % N_STATES).ln()).collect()
+    }
+
+    /// Viterbi as the textbooks have it: every state after every state.
+    fn plain_path(dense: &[f64], first: Vec<f64>, observed: &[Vec<f64>]) -> Vec<usize> {
+        let (mut scores, mut parents) = (first, Vec::new());
+        for observed in observed {
+            let mut best = vec![f64::NEG_INFINITY; N_STATES];
+            let mut parent = vec![0; N_STATES];
+            for (from, row) in dense.chunks_exact(N_STATES).enumerate() {
+                for (to, transition) in row.iter().enumerate() {
+                    if scores[from] + transition > best[to] {
+                        (best[to], parent[to]) = (scores[from] + transition, from);
+                    }
+                }
+            }
+            let add = |(to, best): (usize, f64)| best + observed[to % N_CHORDS];
+            scores = best.into_iter().enumerate().map(add).collect();
+            parents.push(parent);
+        }
+        let mut state = (0..N_STATES).rev().max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+        let mut path: Vec<usize> = state.into_iter().collect();
+        for parent in parents.iter().rev() {
+            state = state.map(|state| parent[state]);
+            path.extend(state);
+        }
+        path.reverse();
+        path
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// Few different likelihoods, so that scores tie all the time; the probabilities include
+        /// those at which staying is less likely than changing, and impossible changes.
+        #[test]
+        fn the_path_is_that_of_looking_at_every_transition(
+            frames in prop::collection::vec(prop::collection::vec(0_u8..4, N_CHORDS), 1..8),
+            key_change in prop::sample::select(vec![0.0, 0.001, 0.6]),
+            chord_change in prop::sample::select(vec![0.0, 0.5, 0.995]),
+        ) {
+            let in_key = chord_in_key(0.01);
+            let scaled = |frame: &Vec<u8>| {
+                frame.iter().map(|x| f64::from(*x) * 33.3).collect::<Vec<f64>>()
+            };
+            let observed: Vec<Vec<f64>> = frames.iter().map(scaled).collect();
+            let first: Vec<f64> =
+                (0..N_STATES).map(|s| in_key[s].ln() + observed[0][s % N_CHORDS]).collect();
+            let dense = dense(key_change, chord_change, &in_key);
+            let expected = plain_path(&dense, first.clone(), &observed[1..]);
+            let transitions = Transitions::new(key_change, chord_change, &in_key);
+            let found = transitions.path(first, observed[1..].iter().cloned());
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_key_has_few_different_probabilities() {
+        let transitions = Transitions::new(0.001, 0.5, &chord_in_key(0.01));
+        assert_eq!(transitions.keys.len(), 12);
+        assert!(transitions.keys.iter().all(|key| key.n_classes < 12));
+    }
+}

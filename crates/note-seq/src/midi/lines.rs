@@ -1,0 +1,257 @@
+//! Lines that a file spreads over several channels: the members of an MPE zone, the strings of a guitar.
+
+use std::collections::BTreeMap;
+
+use super::channels::Channel;
+use super::collect::{Collector, Instrument};
+use super::patches::PatchKind;
+use super::report::ReadReport;
+
+const NONE: u32 = u32::MAX;
+
+/// Fewer notes tell nothing about how channels share them.
+const MIN_NOTES: usize = 8;
+/// Of a line's notes at least one in so many goes to another channel than the note before.
+const MAX_NOTES_A_SWITCH: usize = 5;
+/// Two channels of a line sound together for at most one part in so many of the time in which it
+/// sounds: a tone rings on into the next. Voices of their own do so most of the time.
+const MIN_OVERLAP_DIVISOR: u64 = 4;
+
+/// An instrument that plays on several channels.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// All its channels, the manager's among them.
+    pub(super) channels: Vec<u32>,
+    /// The channel whose controllers count for the others too, in MPE.
+    pub(super) manager: Option<u32>,
+    /// When its notes start and on which channel, by tick.
+    pub(super) starts: Vec<(u64, u32)>,
+}
+
+/// A note in ticks, and its channel.
+type Span = (u64, u64, u32);
+
+impl Collector {
+    /// Joins instruments that play one line and numbers what is left; gives the lines by instrument.
+    ///
+    /// The members of an MPE zone are one instrument; of a zone whose channels all have a track to
+    /// themselves, on all tracks, else on each. Other channels of one track are a line if they are
+    /// neighbors with the same program, play no drums, and either all are set to one voice (controller
+    /// 126, how guitars send a channel a string) or take turns note by note and seldom sound together.
+    pub(super) fn join_lines(&mut self, report: &mut ReadReport) -> BTreeMap<u32, Line> {
+        let mut groups = self.zones();
+        let in_zone: Vec<bool> = self.instruments.iter().map(|i| self.zone(i).is_some()).collect();
+        groups.extend(self.strings(&in_zone));
+        if groups.is_empty() {
+            return BTreeMap::new();
+        }
+        // Each group's first instrument stands for all of it.
+        let mut leader: Vec<u32> = (0..).take(self.instruments.len()).collect();
+        for group in &groups {
+            for instrument in group {
+                leader[*instrument as usize] = group[0];
+            }
+        }
+        let mut number = vec![NONE; self.instruments.len()];
+        let mut kept = Vec::new();
+        for (i, instrument) in self.instruments.iter().enumerate() {
+            if leader[i] as usize == i {
+                number[i] = u32::try_from(kept.len()).unwrap_or(NONE);
+                kept.push(instrument.clone());
+            }
+        }
+        let mut lines: BTreeMap<u32, Line> = BTreeMap::new();
+        for group in &groups {
+            let mut channels: Vec<u32> =
+                group.iter().map(|i| self.instruments[*i as usize].channel).collect();
+            let manager = self.zone(&self.instruments[group[0] as usize]);
+            channels.extend(manager);
+            channels.sort_unstable();
+            channels.dedup();
+            report.notes.channels_joined += channels.len() as u64;
+            let line = Line { channels, manager, starts: Vec::new() };
+            lines.insert(number[group[0] as usize], line);
+        }
+        for note in &mut self.notes {
+            let channel = self.instruments[note.instrument as usize].channel;
+            note.instrument = number[leader[note.instrument as usize] as usize];
+            if let Some(line) = lines.get_mut(&note.instrument) {
+                line.starts.push((ticks(note.start_time), channel));
+            }
+        }
+        lines.values_mut().for_each(|line| line.starts.sort_by_key(|s| s.0));
+        self.instruments = kept;
+        lines
+    }
+
+    /// The manager channel of the zone that an instrument plays in.
+    fn zone(&self, instrument: &Instrument) -> Option<u32> {
+        if instrument.is_drum {
+            return None;
+        }
+        self.manager_of(&self.channels.list[instrument.channel as usize])
+    }
+
+    /// The manager channel of the zone that a channel is in.
+    pub(super) fn manager_of(&self, channel: &Channel) -> Option<u32> {
+        let number = self.channels.zone_of(channel)?;
+        self.channels.of_port(channel.port, number)
+    }
+
+    fn zones(&self) -> Vec<Vec<u32>> {
+        if self.channels.zones.is_empty() {
+            return Vec::new();
+        }
+        let in_zones = || {
+            self.instruments
+                .iter()
+                .zip(0..)
+                .filter_map(|(i, number)| Some((self.zone(i)?, i, number)))
+        };
+        // Zones in which some track plays on several channels.
+        let mut channel_of: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        let mut is_on_tracks: BTreeMap<u32, bool> = BTreeMap::new();
+        for (manager, i, _) in in_zones() {
+            let channel = *channel_of.entry((manager, i.track)).or_insert(i.channel);
+            *is_on_tracks.entry(manager).or_default() |= channel != i.channel;
+        }
+        let mut groups: BTreeMap<(u32, u32, u8), Vec<u32>> = BTreeMap::new();
+        for (manager, i, number) in in_zones() {
+            let track = if is_on_tracks[&manager] { i.track } else { NONE };
+            groups.entry((manager, track, i.program)).or_default().push(number);
+        }
+        groups.into_values().filter(|g| g.len() > 1).collect()
+    }
+
+    fn strings(&self, in_zone: &[bool]) -> Vec<Vec<u32>> {
+        // By track, port and program: channel number and instrument.
+        let mut parts: BTreeMap<(u32, u32, u8), Vec<(u8, u32)>> = BTreeMap::new();
+        let mut n_of: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        for i in &self.instruments {
+            *n_of.entry((i.track, i.channel)).or_default() += 1;
+        }
+        for (i, number) in self.instruments.iter().zip(0..) {
+            let channel = &self.channels.list[i.channel as usize];
+            let has_one_program = n_of[&(i.track, i.channel)] == 1;
+            if has_one_program && !i.is_drum && !in_zone[number as usize] {
+                let key = (i.track, channel.port, i.program);
+                parts.entry(key).or_default().push((channel.number, number));
+            }
+        }
+        let programs = self.only_programs();
+        let has_program = |track, port, number, program| {
+            let channel = self.channels.of_port(port, number);
+            channel.is_some_and(|c| programs.get(&(track, c)) == Some(&Some(program)))
+        };
+        let mut runs: Vec<Vec<u32>> = Vec::new();
+        for ((track, port, program), mut channels) in parts {
+            channels.sort_unstable();
+            let is_next = |a: &(u8, u32), b: &(u8, u32)| {
+                (a.0 + 1..b.0).all(|c| c == 9 || has_program(track, port, c, program))
+            };
+            let run = channels.chunk_by(is_next).filter(|run| run.len() > 1);
+            runs.extend(run.map(|run| run.iter().map(|c| c.1).collect::<Vec<u32>>()));
+        }
+        if runs.is_empty() {
+            return runs;
+        }
+        let mut run_of = vec![NONE; self.instruments.len()];
+        for (run, number) in runs.iter().zip(0..) {
+            run.iter().for_each(|i| run_of[*i as usize] = number);
+        }
+        let mut spans: Vec<Vec<Span>> = vec![Vec::new(); runs.len()];
+        for note in &self.notes {
+            if let Some(spans) = spans.get_mut(run_of[note.instrument as usize] as usize) {
+                let channel = self.instruments[note.instrument as usize].channel;
+                spans.push((ticks(note.start_time), ticks(note.end_time), channel));
+            }
+        }
+        let mut spans = spans.into_iter();
+        runs.retain_mut(|run| {
+            run.sort_unstable();
+            let is_mono = |i: &u32| {
+                let channel = self.instruments[*i as usize].channel;
+                self.channels.list[channel as usize].is_mono
+            };
+            let mut spans = spans.next().unwrap_or_default();
+            run.iter().all(is_mono) || is_one_line(&mut spans)
+        });
+        runs
+    }
+
+    /// The program that each track sets on each channel, if it sets one alone.
+    fn only_programs(&self) -> BTreeMap<(u32, u32), Option<u8>> {
+        let mut programs: BTreeMap<(u32, u32), Option<u8>> = BTreeMap::new();
+        for (channel, index) in self.channels.list.iter().zip(0..) {
+            for change in &channel.patches {
+                let PatchKind::Program(program) = change.kind else { continue };
+                let known = programs.entry((change.track, index)).or_insert(Some(program));
+                *known = known.filter(|known| *known == program);
+            }
+        }
+        programs
+    }
+}
+
+/// Whether channels take turns, and seldom sound together.
+fn is_one_line(spans: &mut [Span]) -> bool {
+    if spans.len() < MIN_NOTES {
+        return false;
+    }
+    spans.sort_unstable();
+    let n_switches = spans.windows(2).filter(|pair| pair[0].2 != pair[1].2).count();
+    if n_switches * MAX_NOTES_A_SWITCH < spans.len() {
+        return false;
+    }
+    // Ends come before starts at one tick.
+    let mut events: Vec<(u64, bool, u32)> =
+        spans.iter().flat_map(|s| [(s.0, true, s.2), (s.1, false, s.2)]).collect();
+    events.sort_unstable();
+    let mut sounding: BTreeMap<u32, u32> = BTreeMap::new();
+    let (mut any, mut several, mut last) = (0, 0, 0);
+    for (tick, is_start, channel) in events {
+        any += if sounding.is_empty() { 0 } else { tick - last };
+        several += if sounding.len() < 2 { 0 } else { tick - last };
+        last = tick;
+        if is_start {
+            *sounding.entry(channel).or_default() += 1;
+        } else if let Some(n) = sounding.get_mut(&channel) {
+            *n -= 1;
+            if *n == 0 {
+                sounding.remove(&channel);
+            }
+        }
+    }
+    several * MIN_OVERLAP_DIVISOR <= any
+}
+
+/// Times are whole ticks until the end of reading.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "these are whole ticks, below 2^53"
+)]
+pub(super) fn ticks(time: f64) -> u64 {
+    time as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight notes by turns on two channels, each `length` ticks long and ten after the one before.
+    fn turns(length: u64) -> Vec<Span> {
+        (0..8).map(|k| (10 * k, 10 * k + length, u32::try_from(k % 2).unwrap())).collect()
+    }
+
+    #[test]
+    fn channels_that_take_turns_are_a_line_and_voices_are_not() {
+        assert!(is_one_line(&mut turns(10)) && is_one_line(&mut turns(12)));
+        // Four of ten ticks sound together; then no turns, but phrases; then too few notes.
+        assert!(!is_one_line(&mut turns(14)));
+        let mut phrases: Vec<Span> =
+            (0..32).map(|k| (10 * k, 10 * k + 10, u32::try_from(k / 8 % 2).unwrap())).collect();
+        assert!(!is_one_line(&mut phrases));
+        assert!(!is_one_line(&mut turns(10)[..7]));
+    }
+}

@@ -1,0 +1,24 @@
+//! Windows of any music in any meter as lists of notes, each note a few small classes.
+//!
+//! [`NoteListConverter`] cuts a [`crate::NoteSequence`] into [`NoteList`]s,
+//! [`NoteList::to_sequence`] leads back. Which classes a note becomes is configuration:
+//! [`NoteListEncoding`].
+
+mod convert;
+mod cut;
+mod encoding;
+mod family;
+mod field;
+mod grid;
+mod list;
+mod meter;
+mod playback;
+mod stretch;
+
+pub use convert::{Assumption, NoteListConversion, NoteListConverter, NoteListWindow};
+pub use encoding::{BadNoteListEncoding, NoteListEncoding};
+pub use family::Family;
+pub use field::{Field, FieldSpec};
+pub use list::{ListNote, NoteList, NoteListError};
+pub use meter::{Meter, TICKS_PER_QUARTER, UnsupportedMeter};
+pub use playback::NoteListPlayback;

@@ -1,0 +1,224 @@
+//! Cutting a sequence into lists of notes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NoteList, NoteListEncoding, NoteListPlayback, cut, grid};
+use crate::conversion::{Dedupe, SkipReason};
+use crate::drums::DrumMap;
+use crate::key::{Key, KeyTracker};
+use crate::pitch::Program;
+use crate::sequence::NoteSequence;
+
+/// A window of a piece.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteListWindow {
+    /// The notes that start in it, transposed by [`Self::transposed`].
+    pub notes: NoteList,
+    /// The written bar in which it begins, from 0; a window that begins before an upbeat has 0,
+    /// too.
+    pub start_bar: u32,
+    /// Ticks ([`super::TICKS_PER_QUARTER`]) from the start of the music to the window; negative
+    /// before an upbeat.
+    pub start_tick: i64,
+    /// The key of the music around it, before transposing; `None` if keys are not looked for or
+    /// nothing but drums sounds.
+    pub key: Option<Key>,
+    /// Semitones that were added to bring it to C major or A minor.
+    pub transposed: i8,
+}
+
+/// What was taken for granted because the sequence does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Assumption {
+    /// There is no time signature: 4/4.
+    CommonTime,
+    /// The notes keep to no beat at the written tempo, as in a performance recorded without one:
+    /// bars are those of the written tempo, whatever the player's were.
+    WrittenTempo,
+}
+
+impl Assumption {
+    /// The assumption's stable name in `snake_case`, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CommonTime => "common_time",
+            Self::WrittenTempo => "written_tempo",
+        }
+    }
+}
+
+impl fmt::Display for Assumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The windows of a sequence, and what became of every note.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NoteListConversion {
+    /// The windows in order of time.
+    pub windows: Vec<NoteListWindow>,
+    /// Windows left out, by reason.
+    pub skipped_windows: BTreeMap<SkipReason, usize>,
+    /// Notes that are in no window, by reason.
+    pub skipped_notes: BTreeMap<SkipReason, usize>,
+    /// Notes of the sequence.
+    pub n_notes: usize,
+    /// Notes that are in some window, those merged with another among them.
+    pub n_in_windows: usize,
+    /// Notes merged with one of the same onset, pitch and family (of drums, the same step and
+    /// drum): the longest length and the loudest velocity remain.
+    pub n_merged: usize,
+    /// What was taken for granted.
+    pub assumptions: BTreeSet<Assumption>,
+    /// What lists do not say, for playing windows as the sequence sounds: its tempo of longest
+    /// duration, its mean velocity, for each family its most played program.
+    pub playback: NoteListPlayback,
+}
+
+impl NoteListConversion {
+    /// The reason for which most notes are in no window (the first in the order of [`SkipReason`]
+    /// among equals), if there are no windows; [`SkipReason::NoNotes`] for a sequence without
+    /// notes.
+    pub fn why_empty(&self) -> Option<SkipReason> {
+        if !self.windows.is_empty() {
+            return None;
+        }
+        let reasons = self.skipped_notes.iter();
+        let most = reasons.max_by_key(|(reason, n)| (**n, std::cmp::Reverse(**reason)));
+        Some(most.map_or(SkipReason::NoNotes, |(reason, _)| *reason))
+    }
+}
+
+/// Cuts a sequence into windows of notes: all instruments, in their meter, in musical time.
+///
+/// Bars follow the time signatures, 4/4 where there are none. A window is
+/// [`NoteListEncoding::n_bars`] bars of one length, every [`Self::hop_bars`] bars; the last window
+/// before a change of meter ends with the last bar. Tempo never matters: notes go from ticks to the
+/// nearest step of the grid, halves to the later one.
+///
+/// Nothing is lost at the seams: an upbeat with a signature of its own is the end of a bar of the
+/// next meter, a stretch shorter than a window is divided into equal shorter bars (one bar of 3/4
+/// between others becomes two of three eighths), a piece shorter than a window ends with silence,
+/// and bars of more than six quarters are cut ([`super::Meter::from_signature`]). What still is in
+/// no window is counted by reason, in windows and in notes.
+///
+/// # Examples
+/// ```
+/// use note_seq::{Note, NoteListConverter, NoteSequence, Pitch, Velocity};
+/// let mut sequence = NoteSequence::default();
+/// for (start_time, pitch) in [(0.0, 62), (0.5, 66), (1.0, 69), (2.0, 62), (4.0, 69)] {
+///     let (pitch, velocity) = (Pitch::new(pitch)?, Velocity::new(80)?);
+///     let end_time = start_time + 0.5;
+///     sequence.push(Note { pitch, velocity, start_time, end_time, ..Note::default() });
+/// }
+/// let conversion = NoteListConverter::poly_2bar().windows(&sequence);
+/// assert_eq!((conversion.windows.len(), conversion.n_in_windows), (2, 5)); // bars 0–1, 1–2
+/// let first = &conversion.windows[0];
+/// assert_eq!((first.transposed, first.key.map(|k| k.to_string())), (-2, Some("D major".into())));
+/// let pitches: Vec<u8> = first.notes.notes().map(|n| n.pitch.get()).collect();
+/// assert_eq!(pitches, [60, 64, 67, 60]);
+/// # Ok::<(), note_seq::OutOfRange>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NoteListConverter {
+    /// Bars, grid and fields of a window.
+    pub encoding: NoteListEncoding,
+    /// Bars from one window to the next.
+    pub hop_bars: u32,
+    /// Instruments that are taken; `None` for all.
+    pub instruments: Option<BTreeSet<u32>>,
+    /// Programs that are taken, of tones; `None` for all.
+    pub programs: Option<RangeInclusive<Program>>,
+    /// Which keys are which drums, for encodings of drums alone.
+    pub drum_map: DrumMap,
+    /// The fewest notes of a window.
+    pub min_notes: usize,
+    /// The most notes of a window.
+    pub max_notes: usize,
+    /// The most notes that start on one beat of a window.
+    pub max_notes_per_cell: usize,
+    /// Whether notes last while the sustain pedal is down ([`NoteSequence::apply_sustain`]) rather
+    /// than while their key is.
+    pub apply_sustain: bool,
+    /// Which repetitions are left out; a segment is a stretch of one meter.
+    pub dedupe: Dedupe,
+    /// How keys are found, to bring every window to C major or A minor; `None` leaves windows as
+    /// they are.
+    pub key: Option<KeyTracker>,
+    /// The most windows a sequence may give, the first ones; `None` for no bound.
+    pub max_windows: Option<usize>,
+}
+
+impl NoteListConverter {
+    /// Two bars of everything but drums every bar, in one key, repetitions left out.
+    pub fn poly_2bar() -> Self {
+        Self {
+            encoding: NoteListEncoding::POLY_2BAR,
+            hop_bars: 1,
+            instruments: None,
+            programs: None,
+            drum_map: DrumMap::MAGENTA,
+            min_notes: 1,
+            max_notes: 256,
+            max_notes_per_cell: 64,
+            apply_sustain: false,
+            dedupe: Dedupe::PerSequence,
+            key: Some(KeyTracker::default()),
+            max_windows: None,
+        }
+    }
+
+    /// Four bars of everything but drums every bar, in one key, repetitions left out.
+    pub fn poly_4bar() -> Self {
+        Self { encoding: NoteListEncoding::POLY_4BAR, max_notes: 512, ..Self::poly_2bar() }
+    }
+
+    /// Two bars of everything with drums every bar, in one key, repetitions left out.
+    pub fn all_2bar() -> Self {
+        Self { encoding: NoteListEncoding::ALL_2BAR, ..Self::poly_2bar() }
+    }
+
+    /// Two bars of drums with their timing and velocities every bar, repetitions left out.
+    pub fn drums_2bar_groove() -> Self {
+        Self { encoding: NoteListEncoding::DRUMS_2BAR_GROOVE, key: None, ..Self::poly_2bar() }
+    }
+
+    /// The windows of a sequence, and what became of every note.
+    pub fn windows(&self, sequence: &NoteSequence) -> NoteListConversion {
+        if self.apply_sustain {
+            let mut sustained = sequence.clone();
+            sustained.apply_sustain();
+            let mut conversion = self.convert(&sustained);
+            // Sustaining deletes notes struck again at their own start.
+            conversion.n_notes = sequence.notes.len();
+            let n_deleted = sequence.notes.len() - sustained.notes.len();
+            conversion.n_merged += n_deleted;
+            conversion.n_in_windows += n_deleted;
+            return conversion;
+        }
+        self.convert(sequence)
+    }
+
+    fn convert(&self, sequence: &NoteSequence) -> NoteListConversion {
+        let mut conversion = NoteListConversion {
+            windows: Vec::new(),
+            skipped_windows: BTreeMap::new(),
+            skipped_notes: BTreeMap::new(),
+            n_notes: sequence.notes.len(),
+            n_in_windows: 0,
+            n_merged: 0,
+            assumptions: BTreeSet::new(),
+            playback: NoteListPlayback::default(),
+        };
+        let grid = grid::Gridded::new(self, sequence, &mut conversion);
+        cut::cut(self, sequence, grid, &mut conversion);
+        conversion
+    }
+}

@@ -1,0 +1,312 @@
+//! The meter of a window: how long a bar is and how it divides into beats.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::event::TimeSignature;
+
+/// Ticks a quarter note: sixteenths are 3, triplet eighths 4.
+pub const TICKS_PER_QUARTER: u8 = 12;
+
+/// Ticks a sixteenth. Every bar is a whole number of them.
+pub(crate) const TICKS_PER_SIXTEENTH: u8 = 3;
+
+const SIMPLE_BEAT: u8 = TICKS_PER_QUARTER;
+const COMPOUND_BEAT: u8 = 18;
+
+/// The length of a bar and of its beats, in [`TICKS_PER_QUARTER`].
+///
+/// A bar is a whole number of sixteenths, from one (3 ticks) to 24 (six quarters, 72 ticks). The
+/// beat is a quarter (12) in simple meters and a dotted quarter (18) in compound ones, those whose
+/// bar is a multiple of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. That tells 3/4 from 6/8.
+/// Where the beat does not divide the bar, the last beat of the bar is shorter (7/8: 12, 12, 12,
+/// 6).
+///
+/// # Examples
+/// ```
+/// use note_seq::Meter;
+/// let waltz = Meter::from_signature(3, 4).unwrap();
+/// let jig = Meter::from_signature(6, 8).unwrap();
+/// assert_eq!((waltz.bar(), waltz.beat(), waltz.beats_per_bar()), (36, 12, 3));
+/// assert_eq!((jig.bar(), jig.beat(), jig.beats_per_bar()), (36, 18, 2));
+/// // Bars of more than six quarters are cut into equal parts.
+/// assert_eq!(Meter::from_signature(7, 4).unwrap().bar(), 42);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "MeterForm", into = "MeterForm")]
+pub struct Meter {
+    bar: u8,
+    beat: u8,
+}
+
+/// How a [`Meter`] is written: both numbers, unchecked.
+#[derive(Serialize, Deserialize)]
+struct MeterForm {
+    bar: u8,
+    beat: u8,
+}
+
+/// A bar and beat that no [`Meter`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "no meter has a bar of {bar} ticks and a beat of {beat} (allowed: bars of 3 to 72 ticks in \
+     steps of 3; beats of 18 for multiples of 9, of 12 for all others and for 36 and 72)"
+)]
+pub struct UnsupportedMeter {
+    /// Ticks a bar.
+    pub bar: u8,
+    /// Ticks a beat.
+    pub beat: u8,
+}
+
+/// How written bars become bars of a meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Division {
+    pub(crate) meter: Meter,
+    /// Written bars that are joined into one, because one alone is not a whole number of
+    /// sixteenths.
+    pub(crate) n_joined: u32,
+    /// Parts that a written bar is cut into, because it is longer than six quarters.
+    pub(crate) n_parts: u32,
+}
+
+impl Meter {
+    /// 4/4.
+    pub const COMMON: Self = Self { bar: 48, beat: SIMPLE_BEAT };
+    /// The shortest bar, in ticks: a sixteenth.
+    pub const MIN_BAR: u8 = TICKS_PER_SIXTEENTH;
+    /// The longest bar, in ticks: six quarters.
+    pub const MAX_BAR: u8 = 72;
+    /// The longest beat, in ticks: a dotted quarter.
+    pub const MAX_BEAT: u8 = COMPOUND_BEAT;
+    /// The number of beats in the bar that has most.
+    pub const MAX_BEATS_PER_BAR: u8 = Self::MAX_BAR / SIMPLE_BEAT;
+    /// The number of different meters: 24 lengths of a bar, two of which come with either beat.
+    pub const N_CLASSES: u16 = 26;
+
+    /// Checks the length of a bar and of a beat, in ticks.
+    ///
+    /// # Errors
+    /// [`UnsupportedMeter`] for a bar that is not 3 to 72 ticks in whole sixteenths, and for a beat
+    /// other than 18 (bars that are multiples of 9) or 12 (all other bars, and 36 and 72).
+    pub const fn new(bar: u8, beat: u8) -> Result<Self, UnsupportedMeter> {
+        let is_bar =
+            bar >= Self::MIN_BAR && bar <= Self::MAX_BAR && bar.is_multiple_of(TICKS_PER_SIXTEENTH);
+        let is_beat = match beat {
+            COMPOUND_BEAT => bar.is_multiple_of(9),
+            SIMPLE_BEAT => !bar.is_multiple_of(9) || bar.is_multiple_of(36),
+            _ => false,
+        };
+        if is_bar && is_beat { Ok(Self { bar, beat }) } else { Err(UnsupportedMeter { bar, beat }) }
+    }
+
+    /// The meter of a time signature; `None` if `numerator` or `denominator` is 0 or its bars can
+    /// be neither cut nor joined into bars of a sixteenth to six quarters.
+    ///
+    /// Longer bars are cut into equal parts: into the fewest that are whole beats and at least a
+    /// half note long, else at half (and again at half). Bars that are not a whole number of
+    /// sixteenths (7/32) are joined.
+    pub fn from_signature(numerator: u32, denominator: u32) -> Option<Self> {
+        Division::new(numerator, denominator).map(|division| division.meter)
+    }
+
+    /// Ticks a bar.
+    pub const fn bar(self) -> u8 {
+        self.bar
+    }
+
+    /// Ticks a beat; the last beat of a bar may be shorter.
+    pub const fn beat(self) -> u8 {
+        self.beat
+    }
+
+    /// Beats a bar, a shorter last one included.
+    pub const fn beats_per_bar(self) -> u8 {
+        self.bar.div_ceil(self.beat)
+    }
+
+    /// Whether the beat is a dotted quarter.
+    pub const fn is_compound(self) -> bool {
+        self.beat == COMPOUND_BEAT
+    }
+
+    /// The meter as one class of [`Self::N_CLASSES`].
+    pub const fn class(self) -> u16 {
+        match self {
+            Self { bar: 36, beat: SIMPLE_BEAT } => Self::N_CLASSES - 2,
+            Self { bar: 72, beat: SIMPLE_BEAT } => Self::N_CLASSES - 1,
+            // Widening; `u16::from` is not const.
+            Self { bar, .. } => (bar / TICKS_PER_SIXTEENTH - 1) as u16,
+        }
+    }
+
+    /// The meter of a class; `None` beyond [`Self::N_CLASSES`].
+    pub fn from_class(class: u16) -> Option<Self> {
+        match class {
+            24 => Some(Self { bar: 36, beat: SIMPLE_BEAT }),
+            25 => Some(Self { bar: 72, beat: SIMPLE_BEAT }),
+            _ => {
+                let sixteenths = u8::try_from(class).ok()?.checked_add(1)?;
+                let bar = sixteenths.checked_mul(TICKS_PER_SIXTEENTH)?;
+                let beat = if bar.is_multiple_of(9) { COMPOUND_BEAT } else { SIMPLE_BEAT };
+                Self::new(bar, beat).ok()
+            }
+        }
+    }
+
+    /// The time signature that this meter is written as, at time 0: of quarters, eighths or
+    /// sixteenths, whichever is the longest that fits.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{Meter, TimeSignature};
+    /// let signature = Meter::from_signature(12, 8).unwrap().time_signature();
+    /// assert_eq!(signature, TimeSignature { time: 0.0, numerator: 12, denominator: 8 });
+    /// ```
+    pub fn time_signature(self) -> TimeSignature {
+        let (unit, denominator) = match self.bar {
+            bar if !self.is_compound() && bar.is_multiple_of(12) => (12, 4),
+            bar if bar.is_multiple_of(6) => (6, 8),
+            _ => (TICKS_PER_SIXTEENTH, 16),
+        };
+        TimeSignature { time: 0.0, numerator: u32::from(self.bar / unit), denominator }
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::COMMON
+    }
+}
+
+impl TryFrom<MeterForm> for Meter {
+    type Error = UnsupportedMeter;
+
+    fn try_from(form: MeterForm) -> Result<Self, UnsupportedMeter> {
+        Self::new(form.bar, form.beat)
+    }
+}
+
+impl From<Meter> for MeterForm {
+    fn from(meter: Meter) -> Self {
+        Self { bar: meter.bar, beat: meter.beat }
+    }
+}
+
+impl Division {
+    /// The most sixteenths that a bar may have to be cut: MIDI's longest is 255/1, 4,080.
+    const MAX_SIXTEENTHS: u64 = 1 << 13;
+    /// The most bars that are joined: those of 1/1024.
+    const MAX_JOINED: u64 = 64;
+
+    pub(crate) fn new(numerator: u32, denominator: u32) -> Option<Self> {
+        const LONGEST: u64 = (Meter::MAX_BAR / TICKS_PER_SIXTEENTH) as u64;
+        if numerator == 0 || denominator == 0 {
+            return None;
+        }
+        let is_compound = denominator >= 8 && numerator.is_multiple_of(3);
+        let (sixteenths, denominator) = (u64::from(numerator) * 16, u64::from(denominator));
+        let divisor = gcd(sixteenths, denominator);
+        let (sixteenths, n_joined) = (sixteenths / divisor, denominator / divisor);
+        if n_joined > Self::MAX_JOINED {
+            return None;
+        }
+        let n_parts = if sixteenths <= LONGEST {
+            1
+        } else if n_joined > 1 || sixteenths > Self::MAX_SIXTEENTHS {
+            return None;
+        } else {
+            let beat = if is_compound { 6 } else { (16 / denominator).max(1) };
+            let fits = |n: &u64| sixteenths.is_multiple_of(*n) && sixteenths / n <= LONGEST;
+            let in_beats = |n: &u64| sixteenths.is_multiple_of(n * beat) && sixteenths / n >= 8;
+            let halves = (1..64).map(|power| 1_u64 << power).take_while(|n| *n <= sixteenths);
+            (2..=sixteenths)
+                .find(|n| fits(n) && in_beats(n))
+                .or_else(|| halves.into_iter().find(fits))
+                .or_else(|| (2..=sixteenths).find(fits))?
+        };
+        let bar = u8::try_from(sixteenths / n_parts).ok()? * TICKS_PER_SIXTEENTH;
+        let beat = if bar.is_multiple_of(9) && (is_compound || !bar.is_multiple_of(36)) {
+            COMPOUND_BEAT
+        } else {
+            SIMPLE_BEAT
+        };
+        Some(Self {
+            meter: Meter::new(bar, beat).ok()?,
+            n_joined: u32::try_from(n_joined).ok()?,
+            n_parts: u32::try_from(n_parts).ok()?,
+        })
+    }
+}
+
+const fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar_and_beat(numerator: u32, denominator: u32) -> Option<(u8, u8)> {
+        Meter::from_signature(numerator, denominator).map(|m| (m.bar(), m.beat()))
+    }
+
+    #[test]
+    fn common_meters_have_their_beats() {
+        for (signature, expected) in [
+            ((4, 4), (48, 12)),
+            ((2, 2), (48, 12)),
+            ((3, 4), (36, 12)),
+            ((6, 8), (36, 18)),
+            ((3, 8), (18, 18)),
+            ((9, 8), (54, 18)),
+            ((12, 8), (72, 18)),
+            ((6, 4), (72, 12)),
+            ((3, 2), (72, 12)),
+            ((5, 8), (30, 12)),
+            ((7, 8), (42, 12)),
+            ((1, 16), (3, 12)),
+        ] {
+            assert_eq!(bar_and_beat(signature.0, signature.1), Some(expected), "{signature:?}");
+        }
+    }
+
+    #[test]
+    fn long_bars_are_cut_and_fractions_of_sixteenths_joined() {
+        let division = |n, d| Division::new(n, d).map(|d| (d.meter.bar(), d.n_parts, d.n_joined));
+        assert_eq!(division(7, 4), Some((42, 2, 1)));
+        assert_eq!(division(9, 4), Some((36, 3, 1)));
+        assert_eq!(division(4, 1), Some((48, 4, 1)));
+        assert_eq!(division(13, 4), Some((39, 4, 1)));
+        assert_eq!(division(100, 4), Some((60, 20, 1)));
+        assert_eq!(division(18, 8), Some((54, 2, 1)));
+        assert_eq!(division(29, 4), Some((12, 29, 1)));
+        assert_eq!(division(7, 32), Some((21, 1, 2)));
+        assert_eq!(division(1, 64), Some((3, 1, 4)));
+        assert_eq!(division(u32::MAX, 1), None);
+        assert_eq!(division(u32::MAX, u32::MAX), Some((48, 1, 1)));
+        assert_eq!(division(1, u32::MAX), None);
+        assert_eq!((division(0, 4), division(4, 0)), (None, None));
+    }
+
+    #[test]
+    fn every_class_is_one_meter_that_reads_back_from_its_signature() {
+        let mut n_meters = 0;
+        for bar in 0..=u8::MAX {
+            for beat in 0..=u8::MAX {
+                let Ok(meter) = Meter::new(bar, beat) else { continue };
+                n_meters += 1;
+                assert_eq!(Meter::from_class(meter.class()), Some(meter));
+                let signature = meter.time_signature();
+                assert_eq!(
+                    Meter::from_signature(signature.numerator, signature.denominator),
+                    Some(meter)
+                );
+                assert!(meter.beats_per_bar() <= Meter::MAX_BEATS_PER_BAR);
+            }
+        }
+        assert_eq!(n_meters, Meter::N_CLASSES);
+        assert_eq!(Meter::from_class(Meter::N_CLASSES), None);
+        assert_eq!(Meter::from_class(u16::MAX), None);
+    }
+}
