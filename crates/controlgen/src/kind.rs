@@ -225,7 +225,8 @@ impl Kind {
                     instruments: [0, 1, DRUM_INSTRUMENT],
                     start_bar: 0,
                 };
-                trio.to_sequence(playback.qpm, converter.encoding, &converter.map).expect(VOCABULARY)
+                trio.to_sequence(playback.qpm, converter.encoding, &converter.map)
+                    .expect(VOCABULARY)
             }
             (Converter::Melody(converter) | Converter::ChordedMelody(converter), [melody, ..]) => {
                 converter.encoding.decode(melody).expect(VOCABULARY).to_sequence(playback)

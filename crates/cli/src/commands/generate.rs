@@ -14,12 +14,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{Output, Target, Writer, Written, file_name};
+use super::writing::{Output, STEPS_PER_BAR, Target, Writer, Written, file_name};
 use crate::args::{AttributeMethodArg, GenerateArgs};
 use crate::progress::note;
 
-/// Steps of a bar: four a quarter.
-const STEPS_PER_BAR: usize = 16;
 /// Bars of a piece that moves from style to style.
 const PATH_BARS: usize = 16;
 
@@ -72,6 +70,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         title: format!("New music of {}", aim.name),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: None,
     };
     let mut writer = Writer::new(&model, Some(&styles), target, ("generate", options), decoding)?;
