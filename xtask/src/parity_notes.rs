@@ -2,7 +2,7 @@
 //! `note_seq`.
 //!
 //! Each file is read by the oracle (`../shared/oracles/noteseq_oracle.py` next to the repository)
-//! and by [`note_seq::summary`] in parity mode. The comparison is exact: whether the file is read
+//! and by `oracle::summary` in parity mode. The comparison is exact: whether the file is read
 //! at all; notes in seconds to the last bit, tempos, signatures, names; quantized steps; and, for
 //! each stretch of constant tempo and meter, the melody, drum and trio windows. Then
 //! `xtask/peers/chords_groove.py` computes chords and grooves.
@@ -10,6 +10,9 @@
 //! The oracle takes most of an hour for ten thousand files. A PATH that is a file contains its
 //! saved answers, one JSON line per file, gzipped or not; they are compared without running it
 //! again.
+
+#[path = "../../crates/note-seq/tests/oracle/mod.rs"]
+mod oracle;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -343,7 +346,7 @@ pub(crate) fn compare_line(line: &str) -> anyhow::Result<(String, Outcome)> {
         (Ok(_), Some(error)) => one(format!("only Python rejects it: {error}")),
         (Err(error), None) => one(format!("only we reject it: {error}")),
         (Ok(read), None) => {
-            let found = serde_json::to_value(note_seq::summary(&read))?;
+            let found = serde_json::to_value(oracle::summary(&read))?;
             let differing = differences(&found, &expected);
             if differing.is_empty() { Outcome::Equal } else { Outcome::Mismatch(differing) }
         }

@@ -11,36 +11,32 @@ mod vectors;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use note_seq::features::Feature;
+use note_seq::window::GridNote;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::artifact::ArtifactError;
 use crate::generate::GenerateError;
-use crate::line::GridNote;
 
 pub use report::{DialReport, DialRequest, OtherAttribute, dial_report, spearman};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 
-/// Steps of a bar: four a quarter.
-const STEPS_PER_BAR: usize = 16;
-
-/// Something of a melody that a number tells.
+/// A measurable property of a melody: the features that latents can be shifted along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
-    /// Notes a bar.
+    /// [`Feature::NoteDensity`].
     Density,
-    /// Mean pitch, as a MIDI number.
+    /// [`Feature::MeanPitch`].
     Pitch,
-    /// Semitones from the lowest to the highest note.
+    /// [`Feature::PitchRange`].
     Range,
-    /// Syncopation of a bar by Longuet-Higgins and Lee: of each note how much stronger the strongest
-    /// position is that passes before the next note than the one it starts on ("The rhythmic
-    /// interpretation of monophonic music", 1984).
+    /// [`Feature::Syncopation`].
     Syncopation,
-    /// Mean size of the intervals from note to note, in semitones.
+    /// [`Feature::MeanInterval`].
     Interval,
-    /// Share of the notes in the major (or its relative minor) scale that holds the most.
+    /// [`Feature::ScaleConsistency`].
     Scale,
 }
 
@@ -143,37 +139,27 @@ impl Attribute {
         }
     }
 
-    /// What it counts.
-    pub const fn unit(self) -> &'static str {
+    /// The feature that measures it.
+    pub const fn feature(self) -> Feature {
         match self {
-            Self::Density => "notes a bar",
-            Self::Pitch => "MIDI number",
-            Self::Range => "semitones",
-            Self::Syncopation => "metrical levels a bar",
-            Self::Interval => "semitones a step",
-            Self::Scale => "share of notes",
+            Self::Density => Feature::NoteDensity,
+            Self::Pitch => Feature::MeanPitch,
+            Self::Range => Feature::PitchRange,
+            Self::Syncopation => Feature::Syncopation,
+            Self::Interval => Feature::MeanInterval,
+            Self::Scale => Feature::ScaleConsistency,
         }
     }
 
-    /// Measures it in a melody of `n_steps`; none where there are fewer than two notes.
+    /// The unit of its values.
+    pub const fn unit(self) -> &'static str {
+        self.feature().unit()
+    }
+
+    /// Measures it in a melody of `n_steps`. Returns `None` for fewer than two notes: all attributes
+    /// are learned from the same windows, and a single note has no interval.
     pub fn measure(self, notes: &[GridNote], n_steps: usize) -> Option<f64> {
-        if notes.len() < 2 || n_steps == 0 {
-            return None;
-        }
-        let n = notes.len() as f64;
-        let n_bars = n_steps as f64 / STEPS_PER_BAR as f64;
-        let pitches = || notes.iter().map(|note| note.pitch);
-        Some(match self {
-            Self::Density => n / n_bars,
-            Self::Pitch => pitches().map(f64::from).sum::<f64>() / n,
-            Self::Range => f64::from(pitches().max()? - pitches().min()?),
-            Self::Syncopation => f64::from(syncopation(notes, n_steps)) / n_bars,
-            Self::Interval => {
-                let intervals = notes.windows(2).map(|pair| (pair[1].pitch - pair[0].pitch).abs());
-                f64::from(intervals.sum::<i32>()) / (n - 1.0)
-            }
-            Self::Scale => in_scale(pitches()) as f64 / n,
-        })
+        if notes.len() < 2 { None } else { self.feature().of(notes, n_steps) }
     }
 }
 
@@ -199,48 +185,13 @@ impl FromStr for Dial {
     }
 }
 
-/// How strong a sixteenth of a bar of 4/4 is: 0 for the first, one less for each halving.
-fn strength(step: usize) -> i32 {
-    match step % STEPS_PER_BAR {
-        0 => 0,
-        8 => -1,
-        4 | 12 => -2,
-        2 | 6 | 10 | 14 => -3,
-        _ => -4,
-    }
-}
-
-fn syncopation(notes: &[GridNote], n_steps: usize) -> i32 {
-    let next = notes.iter().skip(1).map(|note| note.start).chain([n_steps]);
-    notes
-        .iter()
-        .zip(next)
-        .map(|(note, next)| {
-            let passed = (note.start + 1..next).map(strength).max();
-            passed.map_or(0, |passed| (passed - strength(note.start)).max(0))
-        })
-        .sum()
-}
-
-/// Notes in the major scale that holds the most of them.
-fn in_scale(pitches: impl Iterator<Item = i32> + Clone) -> usize {
-    const MAJOR: [bool; 12] =
-        [true, false, true, false, true, true, false, true, false, true, false, true];
-    let held = |tonic: i32| {
-        pitches
-            .clone()
-            .filter(move |p| MAJOR[usize::try_from((p - tonic).rem_euclid(12)).unwrap_or(0)])
-    };
-    (0..12).map(|tonic| held(tonic).count()).max().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::notes;
+    use note_seq::window::{Content, notes};
 
     fn measure(attribute: Attribute, tokens: &[u16]) -> Option<f64> {
-        attribute.measure(&notes(tokens), tokens.len())
+        attribute.measure(&notes(Content::Pitches, tokens), tokens.len())
     }
 
     #[test]

@@ -9,6 +9,8 @@ use note_seq::chords::ChordInference;
 use note_seq::drums::{DrumConverter, DrumExtractOptions, DrumTrack};
 use note_seq::melody::ExtractOptions;
 use note_seq::trio::{TrioConverter, TrioWindow};
+use note_seq::vocabulary::STEPS_PER_BAR;
+use note_seq::window::{Content, Track};
 use note_seq::{Conversion, Dedupe, MelodyConverter, NoteSequence, Pitch, Playback};
 use thiserror::Error;
 
@@ -110,9 +112,8 @@ impl Kind {
 
     /// The kind of window that a model of these sizes is of, whether there is one or not.
     pub fn name_for(musicvae: &MusicVaeConfig) -> String {
-        const STEPS_PER_BAR: usize = 16;
         let layout = musicvae.window();
-        let is_drums = |track: &musicvae::Track| track.content == musicvae::Content::Drums;
+        let is_drums = |track: &Track| track.content == Content::Drums;
         let what = match (layout.n_parts(), layout.tracks.iter().any(is_drums)) {
             (1, true) => "drums".to_owned(),
             (1, false) => "mel".to_owned(),

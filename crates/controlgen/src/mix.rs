@@ -5,11 +5,11 @@
 
 use gmm::{Gaussian, GaussianMixture, ModelError, Samples};
 use musicvae::seed;
+use note_seq::features::{Harmony, harmony_of_windows};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::generate::{Course, Decoding, GenerateError, LatentSampling, controls_of, encode};
-use crate::harmony::{Harmony, of_windows};
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
@@ -210,7 +210,7 @@ pub fn harmony_report(
 ) -> Result<HarmonyReport, GenerateError> {
     let layout = model.config().musicvae.window();
     let with = |other: &[Vec<u16>]| {
-        of_windows(&layout, tune.iter().map(Vec::as_slice), other.iter().map(Vec::as_slice))
+        harmony_of_windows(&layout, tune.iter().map(Vec::as_slice), other.iter().map(Vec::as_slice))
     };
     let others = styles.all().iter().filter(|style| style.name != request.style.name);
     let mut other_styles = Harmony::default();

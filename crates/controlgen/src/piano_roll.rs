@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use note_seq::Playback;
+use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text};
 
@@ -68,8 +69,6 @@ const MARGIN: f64 = 12.0;
 /// Semitones shown above and below the notes, and the least shown in all.
 const AIR: i32 = 2;
 const LEAST_RANGE: i32 = 24;
-const STEPS_PER_BEAT: usize = 4;
-const STEPS_PER_BAR: usize = 16;
 
 /// Draws rows of piano rolls. All of them share one range of pitches, so that they can be compared.
 pub fn draw(rows: &[RollRow]) -> String {
@@ -119,7 +118,7 @@ fn draw_roll(window: &Roll, lowest: i32, highest: i32, height: f64, color: &str)
         let y = f64::from(highest - pitch + 1) * SEMITONE;
         group = group.add(line(0.0, y, width, y, "#e2e2dc"));
     }
-    for step in (0..window.n_steps).step_by(STEPS_PER_BEAT).skip(1) {
+    for step in (0..window.n_steps).step_by(STEPS_PER_QUARTER).skip(1) {
         let color = if step % STEPS_PER_BAR == 0 { "#9a9a94" } else { "#e2e2dc" };
         let x = step as f64 * STEP;
         group = group.add(line(x, 0.0, x, height, color));

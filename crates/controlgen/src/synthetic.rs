@@ -12,6 +12,7 @@ use std::path::Path;
 
 use musicvae::seed;
 use note_seq::midi::{self, WriteOptions};
+use note_seq::vocabulary::STEPS_PER_BAR;
 use note_seq::{
     InstrumentInfo, Note, NoteSequence, Pitch, Program, Tempo, TimeSignature, Velocity,
 };
@@ -25,8 +26,7 @@ use rules::{STYLES, Style};
 
 pub use judge::{Verdict, judge};
 
-/// Steps of a bar: four a quarter.
-const BAR: usize = 16;
+/// Bars of a piece.
 const N_BARS: usize = 16;
 
 /// The names of the styles.
@@ -144,7 +144,7 @@ impl<'a> Composer<'a> {
                 degree = degree.clamp(-6, 8);
                 let last = bar == N_BARS - 1 && n == rhythm.len() - 1;
                 let pitch = self.pitch(if last { 0 } else { degree });
-                self.note(0, 0, pitch, 88, bar * BAR + step, *length);
+                self.note(0, 0, pitch, 88, bar * STEPS_PER_BAR + step, *length);
             }
             self.accompany(bar, root);
         }
@@ -162,13 +162,13 @@ impl<'a> Composer<'a> {
     fn accompany(&mut self, bar: usize, root: i32) {
         let bass = self.pitch(root) - 24;
         let bass = if bass < 36 { bass + 12 } else { bass };
-        self.note(1, 33, bass, 80, bar * BAR, 8);
-        self.note(1, 33, bass, 76, bar * BAR + 8, 8);
+        self.note(1, 33, bass, 80, bar * STEPS_PER_BAR, 8);
+        self.note(1, 33, bass, 76, bar * STEPS_PER_BAR + 8, 8);
         if self.style.drums {
             for beat in 0..4 {
                 let drum = if beat % 2 == 0 { 36 } else { 38 };
-                self.note(2, 0, drum, 90, bar * BAR + beat * 4, 1);
-                self.note(2, 0, 42, 70, bar * BAR + beat * 4 + 2, 1);
+                self.note(2, 0, drum, 90, bar * STEPS_PER_BAR + beat * 4, 1);
+                self.note(2, 0, 42, 70, bar * STEPS_PER_BAR + beat * 4 + 2, 1);
             }
         }
     }

@@ -84,7 +84,7 @@ impl Predictors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{Content, Track, WindowLayout};
+    use note_seq::window::{Content, Track, WindowLayout};
 
     #[test]
     fn baselines_by_hand() {

@@ -5,8 +5,8 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{Content, Track, WindowLayout};
 pub use error::ConfigError;
+use note_seq::window::{Content, Track, WindowLayout};
 pub use training::{ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 
 /// The sizes of a MusicVAE, which determine its whole architecture.

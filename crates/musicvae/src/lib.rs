@@ -51,7 +51,6 @@ mod evaluate;
 mod generate;
 mod host;
 mod init;
-mod layout;
 mod lstm;
 pub mod magenta;
 mod model;
@@ -83,9 +82,9 @@ pub use evaluate::{
     ACTIVE_VARIANCE, COLLAPSED_KL_BITS, Evaluation, PartAccuracy, active_dimensions, evaluate,
 };
 pub use generate::{Generator, Sampling, StepLogits};
-pub use layout::{Content, Track, WindowLayout};
 pub use lstm::LstmLayer;
 pub use model::{MusicVae, Posteriors};
+pub use note_seq::window::{Content, Track, WindowLayout};
 pub use optimizer::{Adam, GradientNotFinite};
 pub use posterior::Posterior;
 pub use recurrent::SymbolSteps;

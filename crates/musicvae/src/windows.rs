@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::layout::WindowLayout;
 use crate::recurrent::SymbolSteps;
+use note_seq::window::WindowLayout;
 
 /// Windows of one layout, row after row: the data that a model is trained on and encodes.
 #[derive(Clone, Copy, Debug)]
@@ -168,7 +168,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{Content, Track};
+    use note_seq::window::{Content, Track};
 
     #[test]
     fn a_batch_is_time_first_and_shifts_by_one_step() {

@@ -16,6 +16,7 @@ use crate::event::Tempo;
 use crate::melody::Playback;
 use crate::sequence::{Note, NoteSequence};
 use crate::units::{STANDARD_TICKS_PER_QUARTER, Step, StepsPerQuarter};
+use crate::vocabulary::STEPS_PER_BAR;
 
 /// How many kinds of drum there are: kick, snare, closed and open hi-hat, low, mid and high tom, crash, ride.
 pub const N_DRUM_CLASSES: usize = 9;
@@ -132,7 +133,7 @@ impl DrumTrack {
         Self {
             events,
             start_step: 0,
-            steps_per_bar: 16,
+            steps_per_bar: Step::from(STEPS_PER_BAR as u32),
             steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
         }
     }

@@ -8,8 +8,9 @@ use crate::event::Tempo;
 use crate::pitch::{Program, Velocity};
 use crate::quantized::Grid;
 use crate::sequence::{Note, NoteSequence};
+use crate::slices;
 use crate::units::{DEFAULT_QPM, Qpm, Seconds, StepsPerQuarter};
-use crate::windows;
+use crate::vocabulary::STEPS_PER_BAR;
 
 /// Numbers a step: hits, velocities and offsets of nine drums.
 pub const GROOVE_WIDTH: usize = 3 * N_DRUM_CLASSES;
@@ -17,13 +18,13 @@ pub const GROOVE_WIDTH: usize = 3 * N_DRUM_CLASSES;
 /// One step: nine hits (0 or 1), nine velocities (0 to 1), nine offsets (-1 to 1, early is positive).
 pub type GrooveStep = [f32; GROOVE_WIDTH];
 
-/// A window of a groove: what the model is fed, and what it shall give.
+/// A window of a groove: the input of a model and its target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrooveWindow {
     /// The encoder's input, changed as the converter's options say.
-    pub input: Vec<Vec<f32>>,
+    pub input: Vec<GrooveStep>,
     /// The groove as played.
-    pub output: Vec<Vec<f32>>,
+    pub output: Vec<GrooveStep>,
     /// First bar, from 0 at the start of the piece.
     pub start_bar: u32,
 }
@@ -76,7 +77,7 @@ impl GrooveConverter {
             map: DrumMap::ROLAND,
             drums_only: false,
             steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
-            steps_per_bar: 16,
+            steps_per_bar: STEPS_PER_BAR as u32,
             split_bars: Some(2),
             hop_steps: None,
             humanize: false,
@@ -101,14 +102,12 @@ impl GrooveConverter {
         let length = self.split_bars.map_or(steps.len(), |bars| bars as usize * bar);
         let hop = self.hop_steps.map_or(length, |hop| hop as usize);
         let input: Vec<GrooveStep> = steps.iter().map(|step| self.input(step)).collect();
-        for start in windows::starts(steps.len(), length, hop) {
-            let cut = |steps: &[GrooveStep]| {
-                steps[start..start + length].iter().map(|s| s.to_vec()).collect()
-            };
+        for start in slices::starts(steps.len(), length, hop) {
+            let window = start..start + length;
             let start_bar = u32::try_from(start / bar.max(1)).unwrap_or(u32::MAX);
             conversion.windows.push(GrooveWindow {
-                input: cut(&input),
-                output: cut(&steps),
+                input: input[window.clone()].to_vec(),
+                output: steps[window].to_vec(),
                 start_bar,
             });
         }
@@ -197,18 +196,17 @@ impl GrooveConverter {
     }
 
     /// Notes from a groove: a drum is struck where its hit is above 0.5, `round(127 · velocity)` loud, at
-    /// `(step − offset / 2) · step_length`, one step long, as instrument 9 at 120 quarter notes a minute. A step with
-    /// another width than 27 is passed over.
-    pub fn to_sequence(&self, groove: &[Vec<f32>]) -> NoteSequence {
+    /// `(step − offset / 2) · step_length`, one step long, as instrument 9 at 120 quarter notes per minute.
+    pub fn to_sequence(&self, groove: &[GrooveStep]) -> NoteSequence {
         self.to_sequence_at(groove, DEFAULT_QPM)
     }
 
     /// As [`Self::to_sequence`] at another tempo.
-    pub fn to_sequence_at(&self, groove: &[Vec<f32>], qpm: Qpm) -> NoteSequence {
+    pub fn to_sequence_at(&self, groove: &[GrooveStep], qpm: Qpm) -> NoteSequence {
         let step_length = 60.0 / qpm / f64::from(self.steps_per_quarter.get());
         let mut sequence =
             NoteSequence { tempos: vec![Tempo { time: 0.0, qpm }], ..NoteSequence::default() };
-        for (i, step) in groove.iter().enumerate().filter(|(_, s)| s.len() == GROOVE_WIDTH) {
+        for (i, step) in groove.iter().enumerate() {
             let (hits, rest) = step.split_at(N_DRUM_CLASSES);
             let (velocities, offsets) = rest.split_at(N_DRUM_CLASSES);
             for (class, ((hit, velocity), offset)) in

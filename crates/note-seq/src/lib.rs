@@ -17,10 +17,13 @@
 
 pub mod chords;
 pub mod drums;
+pub mod features;
 pub mod groove;
 pub mod melody;
 pub mod midi;
 pub mod trio;
+pub mod vocabulary;
+pub mod window;
 
 mod bar_map;
 mod beats;
@@ -38,14 +41,13 @@ mod quantize;
 mod quantized;
 mod segments;
 mod sequence;
+mod slices;
 mod split;
 mod statistics;
-mod summary;
 mod sustain;
 mod tempo_map;
 mod transpose;
 mod units;
-mod windows;
 
 pub use bar_map::{BarMap, BarPiece, BarPosition};
 pub use beats::Beat;
@@ -73,9 +75,6 @@ pub use quantized::{Grid, QuantizedNote, QuantizedSequence};
 pub use sequence::{Note, NoteSequence, SubsequenceInfo};
 pub use split::{PEDALS, SplitError};
 pub use statistics::Statistics;
-pub use summary::{
-    NoteRow, QuantizedRow, Summary, SummaryCounts, SummaryQuantized, SummarySegment, summary,
-};
 pub use sustain::SUSTAIN_PEDAL;
 pub use tempo_map::{TempoMap, TempoPiece};
 pub use units::{DEFAULT_QPM, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds, Step, StepsPerQuarter};

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pitch::Pitch;
 use crate::units::{Step, StepsPerQuarter};
+use crate::vocabulary::STEPS_PER_BAR;
 
 /// What happens on one step of a melody.
 #[derive(
@@ -66,7 +67,7 @@ impl Melody {
         Self {
             events,
             start_step: 0,
-            steps_per_bar: 16,
+            steps_per_bar: Step::from(STEPS_PER_BAR as u32),
             steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
             instrument: 0,
         }

@@ -29,12 +29,12 @@ pub use write::{WriteError, WriteOptions, write};
 
 use crate::sequence::NoteSequence;
 
-/// What [`read`] gives.
+/// The result of [`read`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Read {
+pub struct ReadFile {
     /// The music.
     pub sequence: NoteSequence,
-    /// What the file looked like, and everything that was repaired or left out.
+    /// A description of the file, and everything that was repaired or left out.
     pub report: ReadReport,
 }
 
@@ -58,7 +58,7 @@ pub struct Read {
 /// assert!(read.report.repairs.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiError> {
+pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<ReadFile, MidiError> {
     let found = bytes.len() as u64;
     if found > options.limits.max_bytes {
         return Err(MidiError::LimitExceeded {

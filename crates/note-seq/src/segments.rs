@@ -10,9 +10,9 @@ use crate::event::{Tempo, TimeSignature};
 use crate::quantize::{QuantizeError, quantize_to_step, snap};
 use crate::quantized::{Bars, Grid, QuantizedNote};
 use crate::sequence::{Note, NoteSequence};
+use crate::slices;
 use crate::split::{deal_states, piece_of};
 use crate::units::{Seconds, Step, StepsPerQuarter};
-use crate::windows;
 
 /// Steps for each note up to which an instrument's notes are sorted by counting.
 const MAX_STEPS_A_NOTE: usize = 64;
@@ -181,7 +181,7 @@ pub(crate) fn convert<W>(
             Err(reason) => conversion.skip(reason),
         }
     }
-    windows::cap(&mut conversion, max_windows);
+    slices::cap(&mut conversion, max_windows);
     conversion
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Mode;
+use crate::features;
 use crate::key::Key;
 use crate::pitch::Pitch;
 use crate::quantized::QuantizedSequence;
@@ -34,9 +35,6 @@ pub struct Statistics {
     pub key: Option<(u8, Mode)>,
 }
 
-/// Semitones of a major scale; natural minor is the major scale of another tonic, so these twelve are all.
-const MAJOR_SCALE: [usize; 7] = [0, 2, 4, 5, 7, 9, 11];
-
 impl NoteSequence {
     /// Describes the sequence.
     ///
@@ -56,6 +54,7 @@ impl NoteSequence {
         for note in tones() {
             counts[usize::from(note.pitch.class())] += 1;
         }
+        let weights = counts.map(|n| n as f64);
         let (max_polyphony, mean_polyphony) = polyphony(&self.notes);
         let lowest = tones().map(|n| n.pitch).min();
         let highest = tones().map(|n| n.pitch).max();
@@ -69,11 +68,11 @@ impl NoteSequence {
             },
             pitch_class_counts: counts,
             pitch_range: lowest.zip(highest),
-            pitch_class_entropy_bits: entropy_bits(&counts),
+            pitch_class_entropy_bits: features::entropy_bits(&weights),
             max_polyphony,
             mean_polyphony,
             mean_inter_onset_seconds: mean_inter_onset(&self.notes),
-            scale_consistency: scale_consistency(&counts),
+            scale_consistency: features::scale_consistency(&weights),
             key: self.find_key(),
         }
     }
@@ -89,9 +88,8 @@ impl NoteSequence {
 }
 
 impl QuantizedSequence {
-    /// How alike the rhythms of neighbouring bars are: 1 less the mean share of steps on which something starts in
-    /// one bar and not in the next (`MusPy`'s groove consistency). `None` for fewer than two bars, or bars that are no
-    /// whole number of steps.
+    /// The similarity of the rhythms of consecutive bars, see [`features::groove_consistency`]. `None`
+    /// for fewer than two bars, or if a bar is not a whole number of steps.
     pub fn groove_consistency(&self) -> Option<f64> {
         const MAX_STEPS: Step = 1 << 20;
         let bar = usize::try_from(self.whole_steps_per_bar()?).ok()?;
@@ -99,32 +97,9 @@ impl QuantizedSequence {
             return None;
         }
         let n_bars = usize::try_from(self.total_steps).ok()?.div_ceil(bar);
-        let mut has_onset = vec![false; n_bars * bar];
-        for note in &self.notes {
-            if let Some(slot) =
-                usize::try_from(note.start_step).ok().and_then(|s| has_onset.get_mut(s))
-            {
-                *slot = true;
-            }
-        }
-        let n_pairs = n_bars.checked_sub(1).filter(|n| *n > 0)?;
-        let n_different = has_onset.iter().zip(&has_onset[bar..]).filter(|(a, b)| a != b).count();
-        Some(1.0 - n_different as f64 / (n_pairs * bar) as f64)
+        let onsets = self.notes.iter().filter_map(|note| usize::try_from(note.start_step).ok());
+        features::groove_consistency(onsets, n_bars, bar)
     }
-}
-
-fn entropy_bits(counts: &[usize]) -> f64 {
-    let total = counts.iter().sum::<usize>() as f64;
-    let shares = counts.iter().filter(|n| **n > 0).map(|n| *n as f64 / total);
-    // `+ 0.0` turns the −0 of one class into 0.
-    -shares.map(|p| p * p.log2()).sum::<f64>() + 0.0
-}
-
-fn scale_consistency(counts: &[usize; 12]) -> Option<f64> {
-    let total: usize = counts.iter().sum();
-    let in_scale =
-        |tonic: usize| MAJOR_SCALE.iter().map(|s| counts[(tonic + s) % 12]).sum::<usize>();
-    (total > 0).then(|| (0..12).map(in_scale).max().unwrap_or(0) as f64 / total as f64)
 }
 
 /// Most and mean sounding notes.

@@ -1,8 +1,11 @@
 //! Conversions between tokens, notes on the grid, and sequences in seconds.
 
 use controlgen::kind::Kind;
-use musicvae::{Content, WindowLayout};
 use note_seq::drums::{DrumHits, DrumMap};
+use note_seq::vocabulary::{
+    self, FIRST_PITCH, LOWEST_PITCH, NO_EVENT, NOTE_OFF, STEPS_PER_QUARTER,
+};
+use note_seq::window::{Content, Track, WindowLayout};
 use note_seq::{
     InstrumentInfo, Note as TimedNote, NoteSequence, Pitch, Playback, Program, Tempo,
     TimeSignature, Velocity,
@@ -13,16 +16,6 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::types::Note;
 
-/// Steps per quarter note: sixteenths.
-pub(crate) const STEPS_PER_QUARTER: u32 = 4;
-/// Steps per bar of 4/4.
-pub(crate) const STEPS_PER_BAR: usize = 16;
-/// Classes of a pitched track: no event, note off, then pitches from the piano's lowest upwards.
-const NO_EVENT: u16 = 0;
-const NOTE_OFF: u16 = 1;
-const FIRST_PITCH: u16 = 2;
-/// The lowest pitch that models write.
-pub(crate) const LOWEST_PITCH: u8 = 21;
 /// Program of a trio's bass: fingered bass.
 const BASS_PROGRAM: u8 = 33;
 
@@ -39,7 +32,7 @@ pub(crate) struct Voice {
 /// them.
 pub(crate) fn voices(layout: &WindowLayout) -> Vec<Voice> {
     let parts = layout.tracks.iter().take(layout.n_parts()).enumerate();
-    let voice = |(part, track): (usize, &musicvae::Track)| Voice {
+    let voice = |(part, track): (usize, &Track)| Voice {
         drums: track.content == Content::Drums,
         program: if part == 1 { BASS_PROGRAM } else { 0 },
     };
@@ -53,7 +46,7 @@ pub(crate) fn notes<'a>(
     windows: impl IntoIterator<Item = &'a [u16]>,
 ) -> Vec<Note> {
     let playback = Playback::default();
-    let steps_per_second = f64::from(STEPS_PER_QUARTER) * playback.qpm / 60.0;
+    let steps_per_second = STEPS_PER_QUARTER as f64 * playback.qpm / 60.0;
     #[expect(clippy::cast_sign_loss, reason = "times of music are not negative")]
     let step = |seconds: f64| (seconds * steps_per_second).round() as u32;
     let drums = voices.iter().position(|voice| voice.drums).and_then(|at| u32::try_from(at).ok());
@@ -107,7 +100,7 @@ pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, 
             steps[start] = hits.label();
             continue;
         }
-        let class = pitch.checked_sub(LOWEST_PITCH).map(|above| u16::from(above) + FIRST_PITCH);
+        let class = vocabulary::token(pitch);
         let class =
             class.filter(|class| usize::from(*class) < track.n_classes).ok_or_else(|| {
                 let highest =
@@ -145,7 +138,7 @@ pub(crate) fn sequence(
     sound: Sound,
     steps_per_window: u32,
 ) -> NoteSequence {
-    let seconds_per_step = 60.0 / sound.qpm / f64::from(STEPS_PER_QUARTER);
+    let seconds_per_step = 60.0 / sound.qpm / STEPS_PER_QUARTER as f64;
     let mut sequence = NoteSequence {
         ticks_per_quarter: i32::from(note_seq::STANDARD_TICKS_PER_QUARTER),
         tempos: vec![Tempo { time: 0.0, qpm: sound.qpm }],

@@ -203,7 +203,7 @@ fn mean(
     let values: Vec<f64> = windows
         .iter()
         .filter_map(|window| {
-            let melody = controlgen::line::lines(&layout, [&window[..]]).swap_remove(0);
+            let melody = note_seq::window::lines(&layout, [&window[..]]).swap_remove(0);
             attribute.measure(&melody.notes, layout.n_steps)
         })
         .collect();

@@ -10,6 +10,7 @@ use controlgen::generate::{
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
 use controlgen::style::{Style, Styles};
+use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,11 +1,11 @@
 //! How well dials do: what the music does when they are turned, and what else moves.
 
+use note_seq::window::lines;
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors};
 use crate::evaluate::statistics;
 use crate::generate::{Decoding, controls_of};
-use crate::line::lines;
 use crate::model::Model;
 use crate::style::Reference;
 

@@ -3,14 +3,14 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
-use musicvae::WindowLayout;
+use note_seq::vocabulary::STEPS_PER_BAR;
+use note_seq::window::{GridNote, Line, WindowLayout, lines, n_notes};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::stitch::{STEPS_PER_BAR, Stitcher, Stretch};
+use super::stitch::{Stitcher, Stretch};
 use super::{CopyError, CopyMatch};
 use crate::artifact::ArtifactResult;
-use crate::line::{GridNote, Line, lines};
 use crate::table::{Split, read_windows};
 
 /// Stands after the last note of each line: no stretch of music goes on beyond it.
@@ -253,7 +253,7 @@ impl CopyIndex {
             .par_iter()
             .map(|windows| {
                 let windows = || windows.iter().map(Vec::as_slice);
-                (crate::line::n_notes(layout, windows()), self.longest(layout, windows()))
+                (n_notes(layout, windows()), self.longest(layout, windows()))
             })
             .filter(|(n_notes, _)| *n_notes >= 2)
             .collect();

@@ -1,13 +1,9 @@
 //! Training windows put together again: bars that several windows share stand once.
 
-use musicvae::WindowLayout;
+use note_seq::vocabulary::{NOTE_OFF, STEPS_PER_BAR};
+use note_seq::window::WindowLayout;
 
 use crate::table::WindowRow;
-
-/// The label of a note's end; ends before a window's first note are erased in it.
-const NOTE_OFF: u16 = 1;
-/// Steps of a bar: four a quarter.
-pub(super) const STEPS_PER_BAR: usize = 16;
 
 /// A stretch of one instrument's music, as long as the windows reach.
 #[derive(Clone, Debug, PartialEq, Eq)]

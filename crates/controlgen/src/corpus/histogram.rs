@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::{Deserialize, Serialize};
 
 use super::parts::ReadFacts;
@@ -11,7 +12,6 @@ use crate::kind::Kind;
 const QPM_PER_BIN: u32 = 10;
 /// Faster tempos count as this.
 const MAX_QPM: f64 = 400.0;
-const STEPS_PER_BAR: usize = 16;
 
 /// Counts of windows and files by what is in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use gmm::{GaussianMixture, GmmParams, Samples};
 use musicvae::seed;
+use note_seq::{Key, features};
 use rand::RngExt;
 
 use super::EvalError;
@@ -9,7 +10,7 @@ use super::clusters::{Agreement, agreement, confusion, k_means, nearest_centers}
 use super::data::{EvalData, on};
 use super::judge::thin;
 use super::logistic::LogisticRegression;
-use super::music::{key, lead};
+use super::music::lead;
 use super::projection::Plane;
 use super::report::{Chart, Figure, Section, Series};
 use super::samples::Source;
@@ -159,13 +160,12 @@ pub(super) fn labels(
         }
     }
     let classifier = LogisticRegression::fit(&rows, d, &classes, names.len(), 1.0);
+    // Windows without a note, which have no key, are a cluster, too.
+    let key = |tokens: &[u16]| features::key(&lead(&layout, tokens)).map_or(Key::N, Key::index);
     let ladder: [(&str, Vec<usize>); 4] = [
         ("random", truth.iter().map(|_| rng.random_range(0..k)).collect()),
         ("k-means", nearest_centers(&points, d, &centers)),
-        (
-            "key alone",
-            labelled.iter().map(|(i, _)| key(&lead(&layout, &heldout.rows[*i].tokens))).collect(),
-        ),
+        ("key alone", labelled.iter().map(|(i, _)| key(&heldout.rows[*i].tokens)).collect()),
         ("logistic regression on z", classifier.predict_all(&points)),
     ];
     let mut section = Section::new("labels", "Clusters and labels", LABELS_NOTE);

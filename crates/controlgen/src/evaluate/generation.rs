@@ -212,11 +212,11 @@ fn muspy(section: &mut Section, layout: &WindowLayout, first: &[Vec<u16>], sets:
         ("pitch_class_entropy", "pitch-class entropy", "bits", |m| Some(m.pitch_class_entropy)),
         ("scale_consistency", "scale consistency", "share", |m| Some(m.scale_consistency)),
         ("empty_beat_rate", "empty-beat rate", "share", |m| Some(m.empty_beat_rate)),
-        ("groove_consistency", "groove consistency (muspy's)", "share", |m| m.groove_consistency),
+        ("groove_consistency", "groove consistency", "share", |m| m.groove_consistency),
     ];
     for (key, title, unit, value) in scores {
         let of = |windows: &[Vec<u16>]| {
-            let scores = windows.iter().filter_map(|w| Muspy::of(&lead(layout, w)));
+            let scores = windows.iter().filter_map(|w| Muspy::of(&lead(layout, w), layout.n_steps));
             mean(&scores.filter_map(|m| value(&m)).collect::<Vec<_>>())
         };
         let Some(found) = of(&sets[0].windows) else { continue };

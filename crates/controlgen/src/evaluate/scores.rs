@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use musicvae::{Content, WindowLayout};
+use note_seq::window::{Content, TokenType, WindowLayout};
 
 use super::data::Side;
-use super::music::TokenType;
 use super::statistics::{Tally, bootstrap, bootstrap_of};
 
 /// Counts of one file or one window.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use note_seq::window::n_notes;
 use serde::{Deserialize, Serialize};
 
 use super::{Controls, Course, Decoding, GenerateError, LatentSampling, encode};
 use crate::copy::{CopyIndex, CopyMatch};
-use crate::line;
 use crate::model::Model;
 use crate::style::{Style, Styles};
 
@@ -230,7 +230,7 @@ impl Keep<'_> {
         let layout = model.config().musicvae.window();
         let windows = || piece.windows.iter().map(Vec::as_slice);
         if !self.degenerate {
-            match line::n_notes(&layout, windows()) {
+            match n_notes(&layout, windows()) {
                 0 => return Err(Dropped::Empty),
                 1 => return Err(Dropped::SingleNote),
                 _ => {}

@@ -1,93 +1,61 @@
-//! What the tokens of a window mean, for those who count or compare windows.
+//! The meaning of the tokens of a kind's windows.
 
-use std::ops::Range;
-
-use note_seq::MelodyEncoding;
 use note_seq::drums::{DrumHits, DrumMap};
+use note_seq::vocabulary;
+use note_seq::window::{Content, Track, WindowLayout};
 
 use super::{Converter, Kind};
 
-/// The lowest label of a note in melodies.
-const FIRST_NOTE_LABEL: u16 = 2;
-/// Roots of chords; a label above 0 is `1 + 12 · quality + root`.
-const N_ROOTS: u16 = 12;
-
-/// A stretch of a window's tokens.
-enum Part<'a> {
-    Melody(MelodyEncoding),
-    Chords,
-    Drums(&'a DrumMap),
-}
-
 impl Kind {
-    /// The parts of a window, with where their tokens stand.
-    fn parts(&self) -> Vec<(Part<'_>, Range<usize>)> {
-        let parts = match &self.converter {
-            Converter::Melody(c) => vec![Part::Melody(c.encoding)],
-            Converter::ChordedMelody(c) => vec![Part::Melody(c.encoding), Part::Chords],
-            Converter::Drums(c) => vec![Part::Drums(&c.map)],
-            Converter::Trio(c) => {
-                vec![Part::Melody(c.encoding), Part::Melody(c.encoding), Part::Drums(&c.map)]
-            }
+    /// The layout of a window.
+    pub fn layout(&self) -> WindowLayout {
+        let pitches =
+            |encoding: note_seq::MelodyEncoding| Track::pitches(encoding.n_classes().into());
+        let tracks = match &self.converter {
+            Converter::Melody(c) => vec![pitches(c.encoding)],
+            Converter::ChordedMelody(c) => vec![pitches(c.encoding), Track::CHORDS],
+            Converter::Drums(_) => vec![Track::DRUMS],
+            Converter::Trio(c) => vec![pitches(c.encoding), pitches(c.encoding), Track::DRUMS],
         };
-        let n = self.n_steps();
-        parts.into_iter().enumerate().map(|(i, part)| (part, i * n..(i + 1) * n)).collect()
+        WindowLayout { n_steps: self.n_steps(), tracks }
     }
 
-    /// Hands the MIDI pitch of every note that starts in a window to `each`; a drum's is that of its
-    /// class.
+    /// The keys of the drums of this kind.
+    fn drum_map(&self) -> &DrumMap {
+        match &self.converter {
+            Converter::Drums(c) => &c.map,
+            Converter::Trio(c) => &c.map,
+            Converter::Melody(_) | Converter::ChordedMelody(_) => &DrumMap::MAGENTA,
+        }
+    }
+
+    /// Calls `each` with the MIDI pitch of every note that starts in a window; that of a drum is the
+    /// first key of its class.
     pub fn note_starts(&self, tokens: &[u16], mut each: impl FnMut(u8)) {
-        for (part, span) in self.parts() {
-            let tokens = tokens.get(span).unwrap_or_default();
-            match part {
-                Part::Melody(encoding) => {
-                    let lowest = u16::from(encoding.lowest().get());
-                    for token in tokens.iter().filter(|token| **token >= FIRST_NOTE_LABEL) {
-                        if let Ok(pitch) = u8::try_from(token - FIRST_NOTE_LABEL + lowest) {
-                            each(pitch);
-                        }
-                    }
+        let layout = self.layout();
+        let parts = layout.tracks.iter().zip(tokens.chunks_exact(layout.n_steps));
+        for (track, tokens) in parts {
+            match track.content {
+                Content::Pitches => {
+                    let pitches = tokens.iter().filter_map(|token| vocabulary::pitch(*token));
+                    pitches.filter_map(|pitch| u8::try_from(pitch).ok()).for_each(&mut each);
                 }
-                Part::Drums(map) => {
+                Content::Drums => {
                     for hits in tokens.iter().filter_map(|t| DrumHits::from_label(*t).ok()) {
-                        hits.classes().for_each(|class| each(map.exemplar(class).get()));
+                        let keys = hits.classes().map(|class| self.drum_map().exemplar(class));
+                        keys.for_each(|key| each(key.get()));
                     }
                 }
-                Part::Chords => {}
+                Content::Chords => {}
             }
         }
     }
 
-    /// The window as it is when its lowest note is moved to the lowest pitch of the encoding, and its
-    /// chords with it: the same for every transposition of a window. Drums stay.
+    /// The window with its lowest note moved to the lowest pitch of the vocabulary, and its chords with
+    /// it: the same for every transposition of a window. Drums are unchanged.
     pub fn transposed_to_lowest(&self, tokens: &[u16]) -> Vec<u16> {
         let mut moved = tokens.to_vec();
-        let parts = self.parts();
-        let lowest = parts
-            .iter()
-            .filter(|(part, _)| matches!(part, Part::Melody(_)))
-            .flat_map(|(_, span)| tokens.get(span.clone()).unwrap_or_default())
-            .filter(|token| **token >= FIRST_NOTE_LABEL)
-            .min();
-        let Some(shift) = lowest.map(|lowest| lowest - FIRST_NOTE_LABEL) else { return moved };
-        for (part, span) in parts {
-            let tokens = moved.get_mut(span).unwrap_or_default();
-            match part {
-                Part::Melody(_) => {
-                    for token in tokens.iter_mut().filter(|token| **token >= FIRST_NOTE_LABEL) {
-                        *token -= shift;
-                    }
-                }
-                Part::Chords => {
-                    for token in tokens.iter_mut().filter(|token| **token > 0) {
-                        let (quality, root) = ((*token - 1) / N_ROOTS, (*token - 1) % N_ROOTS);
-                        let root = (root + N_ROOTS - shift % N_ROOTS) % N_ROOTS;
-                        *token = 1 + quality * N_ROOTS + root;
-                    }
-                }
-                Part::Drums(_) => {}
-            }
-        }
+        self.layout().transpose(&mut moved, i32::MIN);
         moved
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use note_seq::features::{Feature, Profile, leading, pitch_class_durations};
+use note_seq::window::lines;
 use note_seq::{Mode, Playback};
 use serde::{Deserialize, Serialize};
 
-use crate::features::{Feature, Profile, leading, pitch_classes};
 use crate::kind::Kind;
-use crate::line::lines;
 use crate::model::Model;
 
 /// Deviations from the corpus below this, in standard deviations over windows, are not worth a word.
@@ -152,7 +152,7 @@ impl Keys {
             minor += if is_minor { n } else { 0.0 };
             total += n;
             let line = leading(lines(&layout, windows));
-            let mut classes = pitch_classes(&line.notes, |note| (note.end - note.start) as f64);
+            let mut classes = pitch_class_durations(&line.notes);
             classes.rotate_left(usize::from(tonic) % 12);
             degrees.iter_mut().zip(classes).for_each(|(sum, time)| *sum += time);
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use note_seq::midi::{self, ReadOptions};
+use note_seq::vocabulary::{HIGHEST_PITCH, LOWEST_PITCH};
 use note_seq::{NoteSequence, Program, SkipReason, TimeSignature};
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,8 @@ use crate::tune::{LeftOut, left_out_bars};
 /// Semitones of an octave, by which music out of range is moved.
 const OCTAVE: i32 = 12;
 /// Pitches of the models, the piano's: music whose middle lies outside these is moved into them.
-const LOWEST: f64 = 21.0;
-const HIGHEST: f64 = 108.0;
+const LOWEST: f64 = LOWEST_PITCH as f64;
+const HIGHEST: f64 = HIGHEST_PITCH as f64;
 
 /// What was used of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

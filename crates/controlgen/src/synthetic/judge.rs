@@ -1,7 +1,10 @@
 //! Which style a window is in, by the rules it was written by: nothing is learnt.
 
+use note_seq::vocabulary::STEPS_PER_BAR;
+use note_seq::window::{Content, notes};
+
 use super::rules::{STYLES, Style};
-use super::{BAR, style_names};
+use super::style_names;
 
 /// What each rule counts for. Rhythm and scale tell most styles apart; register and motion the rest.
 const RHYTHM: f64 = 2.0;
@@ -13,9 +16,6 @@ const LOWEST_DEGREE: i32 = -6;
 const HIGHEST_DEGREE: i32 = 8;
 /// A piece's tonic lies so far from its style's, at most.
 const TRANSPOSED: i32 = 3;
-/// Tokens of a melody: nothing new, the note ends, then pitches from this one on.
-const FIRST_PITCH: u16 = 2;
-const LOWEST_PITCH: i32 = 21;
 
 /// What the judge finds.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,13 +30,8 @@ pub struct Verdict {
 /// rhythms, notes of its scale on one of its tonics and in its register, and steps that it makes. None
 /// without a note.
 pub fn judge(tokens: &[u16]) -> Option<Verdict> {
-    let pitch = |token: u16| i32::from(token - FIRST_PITCH) + LOWEST_PITCH;
-    let onsets: Vec<(usize, i32)> = tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| **token >= FIRST_PITCH)
-        .map(|(step, token)| (step, pitch(*token)))
-        .collect();
+    let notes = notes(Content::Pitches, tokens);
+    let onsets: Vec<(usize, i32)> = notes.iter().map(|note| (note.start, note.pitch)).collect();
     if onsets.is_empty() {
         return None;
     }
@@ -56,12 +51,12 @@ fn how_far(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
 /// How far the bars' onsets are those of the style's rhythms: for each bar the best rhythm's share of
 /// onsets that are in both, of those in either.
 fn rhythm(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
-    let n_bars = n_steps.div_ceil(BAR).max(1);
+    let n_bars = n_steps.div_ceil(STEPS_PER_BAR).max(1);
     let of_bar = |bar: usize| {
         let own: Vec<usize> = onsets
             .iter()
-            .filter(|(step, _)| step / BAR == bar)
-            .map(|(step, _)| step % BAR)
+            .filter(|(step, _)| step / STEPS_PER_BAR == bar)
+            .map(|(step, _)| step % STEPS_PER_BAR)
             .collect();
         let alike = |rhythm: &&[(usize, usize)]| {
             let both = rhythm.iter().filter(|(step, _)| own.contains(step)).count();
@@ -86,7 +81,8 @@ fn on_tonic(style: &Style, tonic: i32, onsets: &[(usize, i32)]) -> f64 {
     let in_register = degrees.iter().flatten().filter(inside).count();
     // Steps within a bar; the first note of a bar is near where the last one ended, by a rule of its own.
     let steps = onsets.windows(2).zip(degrees.windows(2));
-    let steps = steps.filter(|(onsets, _)| onsets[0].0 / BAR == onsets[1].0 / BAR);
+    let steps =
+        steps.filter(|(onsets, _)| onsets[0].0 / STEPS_PER_BAR == onsets[1].0 / STEPS_PER_BAR);
     let made = |(_, degrees): &(&[(usize, i32)], &[Option<i32>])| match degrees {
         [Some(a), Some(b)] => style.motion.contains(&(b - a)),
         _ => false,

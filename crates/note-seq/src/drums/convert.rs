@@ -7,8 +7,9 @@ use crate::conversion::{Conversion, Dedupe, SkipReason};
 use crate::quantized::Bars;
 use crate::segments::{Segment, bar_number, convert};
 use crate::sequence::NoteSequence;
+use crate::slices::{Cut, Seen};
 use crate::units::{Step, StepsPerQuarter};
-use crate::windows::{Cut, Seen};
+use crate::vocabulary::STEPS_PER_BAR;
 
 /// A window of a drum track.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ impl DrumConverter {
         Self {
             map: DrumMap::MAGENTA,
             steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
-            steps_per_bar: 16,
+            steps_per_bar: STEPS_PER_BAR as u32,
             slice_bars: 2,
             hop_bars: 1,
             extract: DrumExtractOptions::default(),

@@ -10,11 +10,9 @@ use crate::pitch::Program;
 use crate::quantized::{Bars, QuantizedNote};
 use crate::segments::{Segment, bar_number, convert};
 use crate::sequence::NoteSequence;
+use crate::slices::{Cut, Seen};
 use crate::units::{Step, StepsPerQuarter};
-use crate::windows::{Cut, Seen};
-
-/// The lowest label of a note; below it stand "nothing new" and "the note ends".
-const FIRST_NOTE_LABEL: u16 = 2;
+use crate::vocabulary::{FIRST_PITCH, STEPS_PER_BAR};
 
 /// A window of a melody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,7 +82,7 @@ impl MelodyConverter {
             encoding: MelodyEncoding::PIANO,
             programs: None,
             steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
-            steps_per_bar: 16,
+            steps_per_bar: STEPS_PER_BAR as u32,
             slice_bars: 16,
             hop_bars: 1,
             extract: ExtractOptions::default(),
@@ -131,7 +129,7 @@ impl MelodyConverter {
         let cut = Cut {
             length: self.steps_per_window(),
             hop: self.steps_per_bar as usize * self.hop_bars as usize,
-            first_start: FIRST_NOTE_LABEL,
+            first_start: FIRST_PITCH,
             keep_empty: self.keep_empty,
         };
         for melody in &melodies {

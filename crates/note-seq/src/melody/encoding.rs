@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::{Melody, MelodyEvent};
 use crate::pitch::Pitch;
+use crate::vocabulary::{FIRST_PITCH, HIGHEST_PITCH, LOWEST_PITCH, NO_EVENT, NOTE_OFF};
 
 /// A pitch outside the encoding's range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -41,7 +42,7 @@ pub struct MelodyEncoding {
 
 impl MelodyEncoding {
     /// The piano's range, 21 to 108: 90 classes, as in MusicVAE.
-    pub const PIANO: Self = match (Pitch::new(21), Pitch::new(108)) {
+    pub const PIANO: Self = match (Pitch::new(LOWEST_PITCH), Pitch::new(HIGHEST_PITCH)) {
         (Ok(lowest), Ok(highest)) => Self { lowest, highest },
         _ => Self { lowest: Pitch::MIN, highest: Pitch::MAX },
     };
@@ -69,7 +70,7 @@ impl MelodyEncoding {
     /// How many labels there are.
     pub const fn n_classes(self) -> u16 {
         // Widening; `u16::from` is not const.
-        (self.highest.get() - self.lowest.get()) as u16 + 3
+        (self.highest.get() - self.lowest.get()) as u16 + 1 + FIRST_PITCH
     }
 
     /// The label of an event.
@@ -78,10 +79,10 @@ impl MelodyEncoding {
     /// [`UnsupportedPitch`] for a note outside the range.
     pub fn label(self, event: MelodyEvent) -> Result<u16, UnsupportedPitch> {
         match event {
-            MelodyEvent::NoEvent => Ok(0),
-            MelodyEvent::NoteOff => Ok(1),
+            MelodyEvent::NoEvent => Ok(NO_EVENT),
+            MelodyEvent::NoteOff => Ok(NOTE_OFF),
             MelodyEvent::NoteOn(pitch) if self.contains(pitch) => {
-                Ok(u16::from(pitch.get() - self.lowest.get()) + 2)
+                Ok(u16::from(pitch.get() - self.lowest.get()) + FIRST_PITCH)
             }
             MelodyEvent::NoteOn(pitch) => {
                 Err(UnsupportedPitch { pitch, lowest: self.lowest, highest: self.highest })
@@ -92,11 +93,11 @@ impl MelodyEncoding {
     /// The event of a label, or `None` beyond the classes.
     pub fn event(self, label: u16) -> Option<MelodyEvent> {
         match label {
-            0 => Some(MelodyEvent::NoEvent),
-            1 => Some(MelodyEvent::NoteOff),
+            NO_EVENT => Some(MelodyEvent::NoEvent),
+            NOTE_OFF => Some(MelodyEvent::NoteOff),
             _ => {
-                let pitch =
-                    Pitch::try_from(i64::from(label) - 2 + i64::from(self.lowest.get())).ok()?;
+                let above = i64::from(label - FIRST_PITCH);
+                let pitch = Pitch::try_from(above + i64::from(self.lowest.get())).ok()?;
                 self.contains(pitch).then_some(MelodyEvent::NoteOn(pitch))
             }
         }

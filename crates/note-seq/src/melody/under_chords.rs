@@ -7,8 +7,8 @@ use crate::chords::ChordInference;
 use crate::conversion::{Conversion, Dedupe, SkipReason};
 use crate::segments::convert;
 use crate::sequence::NoteSequence;
+use crate::slices::Seen;
 use crate::units::Step;
-use crate::windows::Seen;
 
 /// A window of a melody, and a chord for each of its steps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! Python reads the file as one stream and compares its position with a chunk's length only between events,
 //! so this does not cut the file into chunks first. The first deviation refuses the whole file.
 
-use super::Read;
+use super::ReadFile;
 use super::bytes::Bytes;
 use super::collect::Collector;
 use super::error::MidiError;
@@ -22,7 +22,7 @@ const INEXACT_LOG2: [u8; 51] = [
     221, 232, 233, 234, 235, 236, 247, 248, 249, 250, 251,
 ];
 
-pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Read, MidiError> {
+pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<ReadFile, MidiError> {
     let mut report = ReadReport::new(ReadMode::Parity);
     let mut reader = Reader { bytes: Bytes::new(bytes, 0) };
     if bytes.get(..4) != Some(b"MThd") {
@@ -64,7 +64,7 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Read, MidiError>
             reader.invalid("the division (ticks a quarter note, not SMPTE time)", division.into())
         );
     }
-    Ok(Read { sequence, report })
+    Ok(ReadFile { sequence, report })
 }
 
 /// The tick `delta` later.

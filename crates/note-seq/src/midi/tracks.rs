@@ -1,6 +1,6 @@
 //! Lenient and strict reading: finds the header and the tracks in what may be no orderly file.
 
-use super::Read;
+use super::ReadFile;
 use super::bytes::{Bytes, find};
 use super::collect::Collector;
 use super::error::MidiError;
@@ -33,7 +33,7 @@ pub(super) fn repair(
     Ok(())
 }
 
-pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiError> {
+pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<ReadFile, MidiError> {
     let mut report = ReadReport::new(options.mode);
     let (division, mut pos) = read_header(bytes, &mut report)?;
     let mut collector =
@@ -70,7 +70,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, MidiErro
         repair(&mut report, RepairKind::TrackCount, None, 10)?;
     }
     let sequence = collector.finish(division, &mut report)?;
-    Ok(Read { sequence, report })
+    Ok(ReadFile { sequence, report })
 }
 
 /// Finds and reads the header; gives the division and where the chunks after it begin.

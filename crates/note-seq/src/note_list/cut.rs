@@ -8,7 +8,7 @@ use super::{Family, ListNote, NoteList, TICKS_PER_QUARTER};
 use crate::conversion::SkipReason;
 use crate::key::Key;
 use crate::sequence::NoteSequence;
-use crate::windows::Seen;
+use crate::slices::Seen;
 
 /// A bar in which something starts.
 struct Bar {

@@ -10,8 +10,9 @@ use crate::melody::{
 use crate::quantized::{Bars, QuantizedNote};
 use crate::segments::{Segment, bar_number, convert};
 use crate::sequence::NoteSequence;
+use crate::slices;
 use crate::units::{Step, StepsPerQuarter};
-use crate::windows;
+use crate::vocabulary::STEPS_PER_BAR;
 
 /// A window of a trio. Each part has one label a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,7 +100,7 @@ impl TrioConverter {
             encoding: MelodyEncoding::PIANO,
             map: DrumMap::MAGENTA,
             steps_per_quarter: StepsPerQuarter::SIXTEENTHS,
-            steps_per_bar: 16,
+            steps_per_bar: STEPS_PER_BAR as u32,
             slice_bars: 16,
             hop_bars: 1,
             gap_bars: 2,
@@ -236,7 +237,7 @@ impl TrioConverter {
         is_covered[n_bars - gap..].fill(tail);
         let [melody, bass, drums] = parts;
         let steps = self.steps_per_bar as usize;
-        for bar in windows::starts(n_bars, self.slice_bars as usize, self.hop_bars as usize) {
+        for bar in slices::starts(n_bars, self.slice_bars as usize, self.hop_bars as usize) {
             let end = bar + self.slice_bars as usize;
             if is_covered[bar..end].contains(&false) {
                 continue;

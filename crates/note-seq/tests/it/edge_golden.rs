@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use note_seq::midi::{self, ReadOptions};
-use note_seq::{Summary, SummaryQuantized, SummarySegment};
+
 use serde_json::{Value, json};
 
 use crate::edge_files;
 use crate::golden::shared;
+use crate::oracle::{Summary, SummaryQuantized, SummarySegment, summary};
 
 /// The answers, by the file's name. `golden/make_edge.py` made them.
 fn answers() -> BTreeMap<String, Value> {
@@ -35,7 +36,7 @@ fn steps(quantized: &SummaryQuantized, with_pitch: bool) -> Value {
     match quantized {
         SummaryQuantized::Error { error } => json!(error),
         SummaryQuantized::Steps { total_steps, notes, .. } => {
-            let row = |n: &note_seq::QuantizedRow| {
+            let row = |n: &crate::oracle::QuantizedRow| {
                 if with_pitch { json!([n.0, n.1, n.2]) } else { json!([n.1, n.2]) }
             };
             json!({ "total": total_steps, "notes": notes.iter().map(row).collect::<Vec<_>>() })
@@ -90,7 +91,7 @@ fn the_edge_cases_agree_with_python() {
         let expected =
             answers.remove(name).unwrap_or_else(|| panic!("{name} has no answer, or two files"));
         let found = match midi::read(&bytes, &ReadOptions::parity()) {
-            Ok(read) => compact(name, &note_seq::summary(&read)),
+            Ok(read) => compact(name, &summary(&read)),
             Err(_) => json!({ "file": name, "refused": true }),
         };
         for (key, expected) in expected.as_object().unwrap() {

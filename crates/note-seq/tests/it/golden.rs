@@ -49,7 +49,8 @@ fn compare(answers: &Path, folder: &Path) -> (usize, usize) {
             refused += 1;
             continue;
         }
-        let mut found = serde_json::to_value(note_seq::summary(&result.expect(&name))).unwrap();
+        let mut found =
+            serde_json::to_value(crate::oracle::summary(&result.expect(&name))).unwrap();
         rounded(&mut found);
         rounded(&mut expected);
         for (key, found) in found.as_object().unwrap() {

@@ -12,6 +12,8 @@ mod golden;
 mod musicxml;
 mod note_list_properties;
 mod note_lists;
+#[path = "../oracle/mod.rs"]
+mod oracle;
 mod properties;
 mod smf;
 mod writing;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use controlgen::copy::CopyMatch;
 use controlgen::generate::{Course, Keep, LatentSampling, PieceRequest, blend, pieces_while};
 use controlgen::style::Style;
+use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,7 +14,6 @@ use crate::Studio;
 use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::limits;
-use crate::music::STEPS_PER_BAR;
 use crate::types::{Copied, Piece, SamplingOptions};
 
 /// Default number of pieces.

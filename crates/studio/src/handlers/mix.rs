@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use controlgen::generate::encode;
-use controlgen::harmony::of_windows;
 use controlgen::mix::{MixMethod, MixRequest, mix as mix_in};
+use note_seq::features::harmony_of_windows;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -81,7 +81,7 @@ pub(crate) async fn mix(
         cancel.check()?;
         let layout = work.model.config().musicvae.window();
         let rows = |windows: &'_ [Vec<u16>]| windows.iter().map(Vec::clone).collect::<Vec<_>>();
-        let harmony = of_windows(
+        let harmony = harmony_of_windows(
             &layout,
             request.tokens.iter().map(Vec::as_slice),
             found.windows.iter().map(Vec::as_slice),

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use note_seq::vocabulary::{LOWEST_PITCH, STEPS_PER_BAR, STEPS_PER_QUARTER};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Studio;
 use crate::limits::Limits;
-use crate::music::{LOWEST_PITCH, STEPS_PER_BAR, STEPS_PER_QUARTER, Voice};
+use crate::music::Voice;
 
 /// The model, and the limits of requests.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,7 +86,7 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         active_dimensions: config.active_dimensions.clone(),
         window_steps: kind.n_steps(),
         window_bars: kind.n_steps() / STEPS_PER_BAR,
-        steps_per_quarter: STEPS_PER_QUARTER,
+        steps_per_quarter: STEPS_PER_QUARTER as u32,
         steps_per_bar: STEPS_PER_BAR,
         pitch_min,
         pitch_max,

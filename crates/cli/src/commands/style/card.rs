@@ -1,7 +1,7 @@
 //! Style cards for people.
 
-use controlgen::features::Feature;
 use controlgen::style::{AddedStyle, Card, Share, Style, UsedFile};
+use note_seq::features::Feature;
 
 use crate::output::table;
 

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use controlgen::features::Feature;
 use controlgen::style::{Share, Style, UsedFile};
+use note_seq::features::Feature;
 use serde::Serialize;
 use utoipa::ToSchema;
 

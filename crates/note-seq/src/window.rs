@@ -1,6 +1,15 @@
-//! The layout of a window: its tracks, and how each is transposed.
+//! Windows of tokens: their layout, the notes in them, and how they are transposed.
+//!
+//! A window has one token per step for each of its tracks, track after track. [`WindowLayout`] says
+//! what the tokens mean; [`lines`] converts them to notes on the grid.
 
-use note_seq::chords::Chord;
+mod line;
+
+use crate::chords::{Chord, N_TRIAD_LABELS};
+use crate::drums::N_DRUM_LABELS;
+use crate::vocabulary::{FIRST_PITCH, NO_EVENT, NOTE_OFF};
+
+pub use line::{GridNote, Line, lines, n_notes, notes};
 
 /// The contents of a model's window, track after track, all with the same number of steps.
 ///
@@ -33,13 +42,44 @@ pub enum Content {
     Chords,
 }
 
-/// The first class that is a pitch; the two below are "no event" and "note off".
-const FIRST_PITCH: u16 = 2;
+/// The effect of a token at its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenType {
+    /// A note or a set of drums starts.
+    Onset,
+    /// The sounding note ends.
+    Off,
+    /// The sounding note, or the silence, continues.
+    Hold,
+}
+
+impl TokenType {
+    /// The type of a token of a track.
+    pub fn of(content: Content, token: u16) -> Self {
+        match (content, token) {
+            (_, NO_EVENT) => Self::Hold,
+            (Content::Pitches, NOTE_OFF) => Self::Off,
+            _ => Self::Onset,
+        }
+    }
+}
+
+impl Track {
+    /// Sets of nine drums.
+    pub const DRUMS: Self = Self { n_classes: N_DRUM_LABELS as usize, content: Content::Drums };
+    /// Triads, or no chord.
+    pub const CHORDS: Self = Self { n_classes: N_TRIAD_LABELS as usize, content: Content::Chords };
+
+    /// Pitches with their two other classes, `n_classes` in all.
+    pub const fn pitches(n_classes: usize) -> Self {
+        Self { n_classes, content: Content::Pitches }
+    }
+}
 
 impl WindowLayout {
     /// Windows with a single track of pitches: a melody.
     pub fn melody(n_steps: usize, n_classes: usize) -> Self {
-        Self { n_steps, tracks: vec![Track { n_classes, content: Content::Pitches }] }
+        Self { n_steps, tracks: vec![Track::pitches(n_classes)] }
     }
 
     /// Number of tokens of a window: the steps of all tracks.
@@ -59,7 +99,7 @@ impl WindowLayout {
 
     /// The index of the first token that is not a class of its track, and that track's last class;
     /// `None` if all tokens are valid.
-    pub(crate) fn misfit(&self, tokens: &[u16]) -> Option<(usize, usize)> {
+    pub fn misfit(&self, tokens: &[u16]) -> Option<(usize, usize)> {
         let mut classes = self.tracks.iter().cycle().map(|track| track.n_classes);
         tokens.chunks(self.n_steps.max(1)).enumerate().find_map(|(n, tokens)| {
             let n_classes = classes.next()?;
@@ -76,7 +116,7 @@ impl WindowLayout {
     ///
     /// # Examples
     /// ```
-    /// use musicvae::WindowLayout;
+    /// use note_seq::window::WindowLayout;
     ///
     /// let layout = WindowLayout::melody(4, 90);
     /// let mut tokens = [41, 0, 1, 89];
@@ -128,13 +168,7 @@ mod tests {
     use super::*;
 
     fn trio_with_chords() -> WindowLayout {
-        let track = |n_classes, content| Track { n_classes, content };
-        let tracks = vec![
-            track(90, Content::Pitches),
-            track(90, Content::Pitches),
-            track(512, Content::Drums),
-            track(49, Content::Chords),
-        ];
+        let tracks = vec![Track::pitches(90), Track::pitches(90), Track::DRUMS, Track::CHORDS];
         WindowLayout { n_steps: 2, tracks }
     }
 

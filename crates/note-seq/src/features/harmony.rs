@@ -1,4 +1,4 @@
-//! How well two voices sound together.
+//! Harmony: the consonance of two voices.
 //!
 //! Two tones that sound at the same time are consonant if their interval class is 0, 3, 4 or 5: unisons,
 //! thirds, fourths, fifths, sixths and octaves. These are the classes with a positive index of tonal
@@ -6,15 +6,14 @@
 //! "Interval-class content in equally tempered pitch-class sets: common scales exhibit optimum tonal
 //! consonance", Music Perception 11, 1994).
 
-use musicvae::WindowLayout;
 use serde::{Deserialize, Serialize};
 
-use crate::line::{GridNote, lines};
+use crate::window::{GridNote, Line, WindowLayout, lines};
 
 /// Semitones of an octave.
 const OCTAVE: i32 = 12;
 
-/// How two voices go together.
+/// The consonance of two voices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harmony {
     /// Steps on which both sound.
@@ -24,12 +23,13 @@ pub struct Harmony {
 }
 
 impl Harmony {
-    /// Share of the time in which both sound that is consonant; none if they never sound together.
+    /// Fraction of the steps on which both sound that is consonant; `None` if they never sound
+    /// together.
     pub fn consonance(self) -> Option<f64> {
         (self.n_together > 0).then(|| self.n_consonant as f64 / self.n_together as f64)
     }
 
-    /// Both counts of two stretches together.
+    /// The sum of the counts of two passages.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -39,19 +39,19 @@ impl Harmony {
     }
 }
 
-/// The interval class of two pitches: semitones within an octave, in the direction in which they are
-/// fewer, 0 to 6.
+/// The interval class of two pitches: the smaller number of semitones between their pitch classes,
+/// 0 to 6.
 pub fn interval_class(a: i32, b: i32) -> i32 {
     let semitones = (a - b).rem_euclid(OCTAVE);
     semitones.min(OCTAVE - semitones)
 }
 
-/// Whether two pitches that sound together are consonant.
+/// Whether two simultaneous pitches are consonant.
 pub fn is_consonant(a: i32, b: i32) -> bool {
     matches!(interval_class(a, b), 0 | 3 | 4 | 5)
 }
 
-/// Two voices on the same grid.
+/// The consonance of two voices on the same grid.
 pub fn harmony(a: &[GridNote], b: &[GridNote]) -> Harmony {
     let mut found = Harmony::default();
     let mut others = b;
@@ -71,14 +71,14 @@ pub fn harmony(a: &[GridNote], b: &[GridNote]) -> Harmony {
     found
 }
 
-/// The first tones of two pieces, their melodies, window beside window.
-pub fn of_windows<'a>(
+/// The consonance of the first pitched parts, the melodies, of two pieces.
+pub fn harmony_of_windows<'a>(
     layout: &WindowLayout,
     a: impl IntoIterator<Item = &'a [u16]>,
     b: impl IntoIterator<Item = &'a [u16]>,
 ) -> Harmony {
     let (a, b) = (lines(layout, a), lines(layout, b));
-    let melody = |lines: &[crate::line::Line]| {
+    let melody = |lines: &[Line]| {
         lines.iter().find(|line| !line.is_drums).map(|line| line.notes.clone()).unwrap_or_default()
     };
     harmony(&melody(&a), &melody(&b))
@@ -118,7 +118,7 @@ mod tests {
         let layout = WindowLayout::melody(4, 90);
         let (c, e): (&[u16], &[u16]) = (&[41, 0, 0, 0], &[45, 0, 1, 0]);
         // The second window of the first goes on sounding.
-        let found = of_windows(&layout, [c, &[0, 0, 1, 0]], [e, e]);
+        let found = harmony_of_windows(&layout, [c, &[0, 0, 1, 0]], [e, e]);
         assert_eq!((found.n_together, found.consonance()), (4, Some(1.0)));
     }
 }

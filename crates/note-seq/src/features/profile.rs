@@ -1,40 +1,39 @@
-//! Many windows together: means and deviations of the features, and histograms.
+//! Many windows together: means and standard deviations of the features, and histograms.
 
 use std::collections::BTreeMap;
 
-use musicvae::WindowLayout;
 use serde::{Deserialize, Serialize};
 
-use super::{Feature, STEPS_PER_BAR, intervals, leading, of_line, pitch_classes};
-use crate::line::lines;
+use super::{Feature, intervals, leading, of_line, pitch_class_durations};
+use crate::vocabulary::STEPS_PER_BAR;
+use crate::window::{WindowLayout, lines};
 
-/// The largest interval that a histogram tells apart, in semitones.
+/// The largest interval with a separate bin, in semitones.
 const MAX_INTERVAL: i32 = 12;
-/// The longest note that a histogram tells apart, in steps.
+/// The longest note with a separate bin, in steps.
 const MAX_LENGTH: usize = STEPS_PER_BAR;
 
 /// Mean and standard deviation of a feature over windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The windows that have the feature.
+    /// Number of windows that have the feature.
     pub n: usize,
-    /// Their mean.
+    /// Mean.
     pub mean: f64,
-    /// Their standard deviation.
+    /// Standard deviation.
     pub std_dev: f64,
 }
 
-/// What some windows are like together. Histograms are shares that sum to 1 (or are all 0 where there is
-/// nothing to count).
+/// A description of many windows. Histograms sum to 1, or are all 0 if there is nothing to count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// The windows.
+    /// Number of windows.
     pub n_windows: usize,
-    /// Of each feature that some window has.
+    /// The features that at least one window has.
     pub features: BTreeMap<Feature, Summary>,
-    /// Time that each pitch class sounds, C first.
+    /// Durations of the pitch classes, C first.
     pub pitch_classes: Vec<f64>,
-    /// Notes that begin on each sixteenth of a bar.
+    /// Notes that start on each sixteenth of a bar.
     pub onsets: Vec<f64>,
     /// Lengths of notes, in sixteenths: 1, 2, …, 16 or more.
     pub lengths: Vec<f64>,
@@ -43,7 +42,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The profile of windows; of each its leading part counts.
+    /// The profile of the leading parts ([`leading`]) of windows.
     pub fn of<'a>(layout: &WindowLayout, windows: impl IntoIterator<Item = &'a [u16]>) -> Self {
         let mut moments = vec![Moments::default(); Feature::ALL.len()];
         let mut n_windows = 0;
@@ -61,12 +60,12 @@ impl Profile {
             }
             for note in &line.notes {
                 onsets[note.start % STEPS_PER_BAR] += 1.0;
-                lengths[(note.end - note.start).clamp(1, MAX_LENGTH) - 1] += 1.0;
+                lengths[note.n_steps().clamp(1, MAX_LENGTH) - 1] += 1.0;
             }
             if line.is_drums {
                 continue;
             }
-            let of_line = pitch_classes(&line.notes, |note| (note.end - note.start) as f64);
+            let of_line = pitch_class_durations(&line.notes);
             classes.iter_mut().zip(of_line).for_each(|(sum, time)| *sum += time);
             for interval in intervals(&line.notes) {
                 let at = interval.clamp(-MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL;
@@ -81,20 +80,21 @@ impl Profile {
                 .filter(|(_, moments)| moments.n > 0)
                 .map(|(feature, moments)| (feature, moments.summary()))
                 .collect(),
-            pitch_classes: shares(classes),
-            onsets: shares(onsets),
-            lengths: shares(lengths),
-            intervals: shares(moves),
+            pitch_classes: normalized(classes),
+            onsets: normalized(onsets),
+            lengths: normalized(lengths),
+            intervals: normalized(moves),
         }
     }
 
-    /// A feature over the windows.
+    /// Mean and standard deviation of a feature.
     pub fn feature(&self, feature: Feature) -> Summary {
         self.features.get(&feature).copied().unwrap_or_default()
     }
 
-    /// How far this profile's mean of a feature lies from another's, in that one's standard deviations;
-    /// none where either has no such windows or nothing deviates there.
+    /// The difference of a feature's mean from that of another profile, in standard deviations of
+    /// the other. Returns `None` if one has no windows with the feature, or the other's standard
+    /// deviation is 0.
     pub fn deviation(&self, feature: Feature, from: &Self) -> Option<f64> {
         let (own, other) = (self.feature(feature), from.feature(feature));
         let can = own.n > 0 && other.n > 0 && other.std_dev > 0.0;
@@ -102,8 +102,8 @@ impl Profile {
     }
 }
 
-/// Counts as shares.
-fn shares(counts: Vec<f64>) -> Vec<f64> {
+/// Scales counts to sum to 1, unless all are 0.
+fn normalized(counts: Vec<f64>) -> Vec<f64> {
     let total: f64 = counts.iter().sum();
     if total > 0.0 { counts.iter().map(|count| count / total).collect() } else { counts }
 }
@@ -133,13 +133,10 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use musicvae::{Content, Track};
+    use crate::window::Track;
 
     fn layout() -> WindowLayout {
-        WindowLayout {
-            n_steps: 16,
-            tracks: vec![Track { n_classes: 90, content: Content::Pitches }],
-        }
+        WindowLayout { n_steps: 16, tracks: vec![Track::pitches(90)] }
     }
 
     #[test]
@@ -171,6 +168,6 @@ mod tests {
     fn no_windows_have_a_profile_without_numbers() {
         let profile = Profile::of(&layout(), []);
         assert_eq!(profile.feature(Feature::MeanPitch), Summary::default());
-        assert!(profile.onsets.iter().all(|share| *share == 0.0));
+        assert!(profile.onsets.iter().all(|fraction| *fraction == 0.0));
     }
 }

@@ -1,7 +1,10 @@
-//! Everything the crate makes of MIDI files, one JSON object a line:
+//! All results of the crate for MIDI files, one JSON object per line, in the form of the Python oracle:
 //! `cargo run -p note-seq --example summary -- [--parity] FILE…`.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
+
+#[path = "../../tests/oracle/mod.rs"]
+mod oracle;
 
 use note_seq::midi::{self, ReadOptions};
 
@@ -13,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             continue;
         }
         let read = midi::read(&std::fs::read(&argument)?, &options)?;
-        println!("{}", serde_json::to_string(&note_seq::summary(&read))?);
+        println!("{}", serde_json::to_string(&oracle::summary(&read))?);
     }
     Ok(())
 }

@@ -1,63 +1,66 @@
-//! What music is like, in numbers: named features of a line of notes, and histograms of many lines.
+//! Measures of music: named features of a line of notes, histograms of many lines, and harmony.
 //!
-//! A line is a part of a window (or of several in a row) as notes on the grid of sixteenths, see
-//! [`crate::line`]. A [`Feature`] is one number of it; a [`Profile`] gathers many lines.
+//! Each measure has one definition here, which attributes, style cards, evaluation and
+//! [`crate::Statistics`] share. A line is a part of a window (or of several consecutive windows) as
+//! notes on the grid of sixteenths, see [`crate::window`]. A [`Feature`] is one number of a line; a
+//! [`Profile`] describes many lines.
 
+mod harmony;
+mod pitch;
 mod profile;
 mod rhythm;
 
-use musicvae::WindowLayout;
 use serde::{Deserialize, Serialize};
 
-use crate::line::{GridNote, Line, lines};
+use crate::vocabulary::STEPS_PER_QUARTER;
+use crate::window::{GridNote, Line, WindowLayout, lines};
 
+pub use harmony::{Harmony, harmony, harmony_of_windows, interval_class, is_consonant};
+pub use pitch::{
+    entropy_bits, intervals, key, mean_interval, pitch_class_durations, pitch_classes, pitch_range,
+    scale_consistency,
+};
 pub use profile::{Profile, Summary};
-pub use rhythm::syncopation;
+pub use rhythm::{groove_consistency, notes_per_bar, syncopation, syncopation_per_bar};
 
-/// Steps of a bar of 4/4, and of a quarter note.
-pub const STEPS_PER_BAR: usize = 16;
-/// Steps of a quarter note.
-pub const STEPS_PER_QUARTER: usize = 4;
-
-/// Semitones of a major scale; natural minor is the major scale of another tonic.
-const MAJOR_SCALE: [usize; 7] = [0, 2, 4, 5, 7, 9, 11];
-/// Intervals up to this many semitones are steps, from `LEAP` on they are leaps.
+/// The largest step and the smallest leap, in semitones.
 const STEP: i32 = 2;
 const LEAP: i32 = 5;
 
-/// A number that a line of notes has.
+/// A number that describes a line of notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
-    /// Notes that begin, a bar.
+    /// Notes per bar.
     NoteDensity,
     /// Mean MIDI number of the pitches.
     MeanPitch,
     /// Semitones from the lowest to the highest pitch.
     PitchRange,
-    /// Mean size of the intervals from note to note, in semitones.
+    /// Mean size of the intervals from note to note, in semitones; see [`mean_interval`].
     MeanInterval,
-    /// Share of the intervals that are steps, of one or two semitones.
+    /// Fraction of the intervals that are steps, of one or two semitones.
     Steps,
-    /// Share of the intervals that are leaps, of five semitones or more.
+    /// Fraction of the intervals that are leaps, of five semitones or more.
     Leaps,
-    /// Share of the intervals that repeat the pitch.
+    /// Fraction of the intervals that repeat the pitch.
     Repeats,
-    /// Share of rising intervals among those that move.
+    /// Fraction of rising intervals among those that are not repeats.
     Rising,
     /// Mean length of the notes, in quarters.
     NoteLength,
-    /// Share of the steps on which nothing sounds.
+    /// Fraction of the steps on which nothing sounds.
     Rests,
-    /// Syncopation after Longuet-Higgins and Lee (1984), a bar; see [`syncopation`].
+    /// Syncopation per bar (Longuet-Higgins and Lee 1984); see [`syncopation`].
     Syncopation,
-    /// Share of the notes that begin off the quarter beats.
+    /// Fraction of the notes that start off the quarter beats.
     OffBeat,
-    /// Entropy of the times from one beginning to the next, in bits.
+    /// Entropy of the times from one onset to the next, in bits.
     RhythmEntropy,
-    /// Entropy of the pitch classes, in bits.
+    /// Entropy of the pitch classes, each note counted once, in bits; see [`entropy_bits`].
     PitchClassEntropy,
-    /// The largest share of notes in one major scale (or its natural minor): `MusPy`'s scale consistency.
+    /// The largest fraction of notes in one major or natural minor scale; see
+    /// [`scale_consistency`].
     ScaleConsistency,
 }
 
@@ -81,8 +84,8 @@ impl Feature {
         Self::ScaleConsistency,
     ];
 
-    /// Its name, as in files and on the command line.
-    pub fn name(self) -> &'static str {
+    /// The name, as in files and on the command line.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::NoteDensity => "note-density",
             Self::MeanPitch => "mean-pitch",
@@ -102,28 +105,28 @@ impl Feature {
         }
     }
 
-    /// The feature of a name.
+    /// The feature with a name.
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|feature| feature.name() == name)
     }
 
-    /// What its numbers count.
-    pub fn unit(self) -> &'static str {
+    /// The unit of the values.
+    pub const fn unit(self) -> &'static str {
         match self {
-            Self::NoteDensity => "notes a bar",
+            Self::NoteDensity => "notes per bar",
             Self::MeanPitch => "MIDI pitch",
             Self::PitchRange | Self::MeanInterval => "semitones",
             Self::Steps | Self::Leaps | Self::Repeats => "of intervals",
             Self::Rising => "of moves",
             Self::NoteLength => "quarters",
             Self::Rests => "of the time",
-            Self::Syncopation => "a bar",
+            Self::Syncopation => "per bar",
             Self::OffBeat | Self::ScaleConsistency => "of notes",
             Self::RhythmEntropy | Self::PitchClassEntropy => "bits",
         }
     }
 
-    /// What music with much and with little of it is called.
+    /// Words for music with a high and with a low value.
     pub fn words(self) -> [&'static str; 2] {
         match self {
             Self::NoteDensity => ["busy", "sparse"],
@@ -144,45 +147,33 @@ impl Feature {
         }
     }
 
-    /// Its value for notes on `n_steps` steps, in order and one at a time; none where there are too few
-    /// notes to say.
+    /// The value for notes on `n_steps` steps, in order and without overlaps. Returns `None` if
+    /// there are too few notes.
     pub fn of(self, notes: &[GridNote], n_steps: usize) -> Option<f64> {
-        let n_bars = n_steps as f64 / STEPS_PER_BAR as f64;
         if n_steps == 0 {
             return None;
         }
         let n = notes.len() as f64;
         let some = !notes.is_empty();
-        let pitches = || notes.iter().map(|note| note.pitch);
-        let sounding = || notes.iter().map(|note| note.end - note.start).sum::<usize>() as f64;
-        let share_of_notes = |holds: &dyn Fn(&GridNote) -> bool| {
-            notes.iter().filter(|n| holds(n)).count() as f64 / n
-        };
+        let pitches = || notes.iter().map(|note| f64::from(note.pitch));
+        let sounding = || notes.iter().map(|note| note.n_steps()).sum::<usize>() as f64;
+        let note_counts = || pitch_classes(notes, |_| 1.0);
         match self {
-            Self::NoteDensity => Some(n / n_bars),
-            Self::MeanPitch => some.then(|| pitches().map(f64::from).sum::<f64>() / n),
-            Self::PitchRange => {
-                pitches().max().zip(pitches().min()).map(|(high, low)| f64::from(high - low))
-            }
-            Self::MeanInterval => mean(intervals(notes).map(|i| f64::from(i.abs()))),
-            Self::Steps => share(intervals(notes), |i| (1..=STEP).contains(&i.abs())),
-            Self::Leaps => share(intervals(notes), |i| i.abs() >= LEAP),
-            Self::Repeats => share(intervals(notes), |i| i == 0),
-            Self::Rising => share(intervals(notes).filter(|i| *i != 0), |i| i > 0),
+            Self::NoteDensity => Some(notes_per_bar(notes.len(), n_steps)),
+            Self::MeanPitch => some.then(|| pitches().sum::<f64>() / n),
+            Self::PitchRange => pitch_range(notes).map(f64::from),
+            Self::MeanInterval => mean_interval(notes),
+            Self::Steps => fraction(intervals(notes), |i| (1..=STEP).contains(&i.abs())),
+            Self::Leaps => fraction(intervals(notes), |i| i.abs() >= LEAP),
+            Self::Repeats => fraction(intervals(notes), |i| i == 0),
+            Self::Rising => fraction(intervals(notes).filter(|i| *i != 0), |i| i > 0),
             Self::NoteLength => some.then(|| sounding() / n / STEPS_PER_QUARTER as f64),
             Self::Rests => Some(1.0 - (sounding() / n_steps as f64).min(1.0)),
-            Self::Syncopation => Some(f64::from(syncopation(notes, n_steps)) / n_bars),
-            Self::OffBeat => {
-                some.then(|| share_of_notes(&|note| note.start % STEPS_PER_QUARTER != 0))
-            }
+            Self::Syncopation => Some(syncopation_per_bar(notes, n_steps)),
+            Self::OffBeat => fraction(notes.iter(), |n| n.start % STEPS_PER_QUARTER != 0),
             Self::RhythmEntropy => rhythm::inter_onset_entropy(notes),
-            Self::PitchClassEntropy => some.then(|| entropy(&pitch_classes(notes, |_| 1.0))),
-            Self::ScaleConsistency => some.then(|| {
-                let classes = pitch_classes(notes, |_| 1.0);
-                let in_scale =
-                    |tonic: usize| MAJOR_SCALE.iter().map(|s| classes[(tonic + s) % 12]).sum();
-                (0..12).map(in_scale).fold(0.0, f64::max) / n
-            }),
+            Self::PitchClassEntropy => some.then(|| entropy_bits(&note_counts())),
+            Self::ScaleConsistency => scale_consistency(&note_counts()),
         }
     }
 }
@@ -193,25 +184,25 @@ impl std::fmt::Display for Feature {
     }
 }
 
-/// The features of a window's leading part, in the order of [`Feature::ALL`]: the first pitched one, or,
-/// where there is none, the drums, of which pitches mean nothing.
+/// The features of a window's leading part ([`leading`]), in the order of [`Feature::ALL`].
 pub fn of_window(layout: &WindowLayout, window: &[u16]) -> Vec<Option<f64>> {
     let line = leading(lines(layout, [window]));
     of_line(&line, layout.n_steps)
 }
 
-/// The features of a line over `n_steps`, in the order of [`Feature::ALL`].
+/// The features of a line of `n_steps`, in the order of [`Feature::ALL`]; drums have none that
+/// depend on pitch.
 pub fn of_line(line: &Line, n_steps: usize) -> Vec<Option<f64>> {
     Feature::ALL
         .into_iter()
         .map(|feature| {
-            let has = !(line.is_drums && feature.is_of_pitch());
+            let has = !(line.is_drums && feature.needs_pitch());
             if has { feature.of(&line.notes, n_steps) } else { None }
         })
         .collect()
 }
 
-/// The first pitched line, or else the first.
+/// The first pitched line, or else the first line.
 pub fn leading(mut lines: Vec<Line>) -> Line {
     let at = lines.iter().position(|line| !line.is_drums).unwrap_or(0);
     if lines.is_empty() {
@@ -221,8 +212,8 @@ pub fn leading(mut lines: Vec<Line>) -> Line {
 }
 
 impl Feature {
-    /// Whether it is of pitches, which drums don't have.
-    fn is_of_pitch(self) -> bool {
+    /// Whether the feature depends on pitches, which drums don't have.
+    fn needs_pitch(self) -> bool {
         !matches!(
             self,
             Self::NoteDensity
@@ -235,40 +226,19 @@ impl Feature {
     }
 }
 
-/// Semitones from each note to the next.
-pub fn intervals(notes: &[GridNote]) -> impl Iterator<Item = i32> {
-    notes.windows(2).map(|pair| pair[1].pitch - pair[0].pitch)
-}
-
-/// How much each pitch class has of a weight of the notes, C first.
-pub fn pitch_classes(notes: &[GridNote], weight: impl Fn(&GridNote) -> f64) -> [f64; 12] {
-    let mut classes = [0.0; 12];
-    for note in notes {
-        classes[usize::try_from(note.pitch.rem_euclid(12)).expect("0 to 11")] += weight(note);
-    }
-    classes
-}
-
-/// Entropy of shares that need not sum to 1, in bits.
-fn entropy(counts: &[f64]) -> f64 {
-    let total: f64 = counts.iter().sum();
-    // `+ 0.0` turns the −0 of one class into 0.
-    -counts.iter().filter(|c| **c > 0.0).map(|c| c / total * (c / total).log2()).sum::<f64>() + 0.0
-}
-
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
     (n > 0.0).then(|| sum / n)
 }
 
-fn share<T>(values: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> Option<f64> {
+fn fraction<T>(values: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> Option<f64> {
     mean(values.map(|value| f64::from(u8::from(holds(value)))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use musicvae::{Content, Track};
+    use crate::window::Track;
 
     fn notes(spans: &[(usize, usize, i32)]) -> Vec<GridNote> {
         spans
@@ -306,7 +276,7 @@ mod tests {
     #[test]
     fn chromatic_notes_are_not_of_one_scale() {
         let bar = notes(&[(0, 1, 60), (1, 2, 61), (2, 3, 62), (3, 4, 63), (4, 5, 64)]);
-        // A major scale holds three of C, C#, D, D#, E: G's neighbours C, D, E, for example.
+        // A major scale holds three of C, C#, D, D#, E: G's neighbors C, D, E, for example.
         assert_eq!(Feature::ScaleConsistency.of(&bar, 16), Some(0.6));
     }
 
@@ -333,8 +303,7 @@ mod tests {
 
     #[test]
     fn of_a_trio_the_melody_counts_and_drums_have_no_pitch() {
-        let track = |n_classes, content| Track { n_classes, content };
-        let (melody, drums) = (track(90, Content::Pitches), track(512, Content::Drums));
+        let (melody, drums) = (Track::pitches(90), Track::DRUMS);
         let layout = WindowLayout { n_steps: 16, tracks: vec![drums, melody] };
         let mut window = vec![0; 32];
         (window[0], window[4], window[16]) = (1, 2, 41);

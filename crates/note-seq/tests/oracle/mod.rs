@@ -1,69 +1,67 @@
-//! One file in one object: everything that Python's `note_seq` and Magenta's converters make of it.
-//!
-//! The keys are those of the project's Python oracle, so that a program can compare the two.
+//! A file as the JSON object that the Python oracle prints: the results of `note_seq` and of Magenta's
+//! converters. The tests, the example `summary` and `cargo xtask parity notes` share this file.
 
 use serde::{Deserialize, Serialize};
 
-use crate::drums::DrumConverter;
-use crate::midi::Read;
-use crate::quantize::QuantizeError;
-use crate::quantized::QuantizedSequence;
-use crate::sequence::NoteSequence;
-use crate::trio::TrioConverter;
-use crate::units::{Seconds, Step, StepsPerQuarter};
-use crate::{Conversion, MelodyConverter};
+use note_seq::drums::DrumConverter;
+use note_seq::midi::ReadFile;
+use note_seq::trio::TrioConverter;
+use note_seq::{
+    Conversion, MelodyConverter, NoteSequence, QuantizeError, QuantizedSequence, Seconds, Step,
+    StepsPerQuarter,
+};
 
 /// Pitch, start and end in seconds, velocity, program, drums (0 or 1), instrument.
-pub type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
+pub(crate) type NoteRow = (u8, Seconds, Seconds, u8, u8, u8, u32);
 
 /// Pitch, first step, step after the last, velocity, program, drums (0 or 1), instrument.
-pub type QuantizedRow = (u8, Step, Step, u8, u8, u8, u32);
+pub(crate) type QuantizedRow = (u8, Step, Step, u8, u8, u8, u32);
 
-/// What [`summary`] gives. Times are in seconds.
+/// The result of [`summary`]. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Resolution.
-    pub ticks_per_quarter: i32,
+    pub(crate) ticks_per_quarter: i32,
     /// End of the last note.
-    pub total_time: Seconds,
-    /// Time and quarter notes a minute.
-    pub tempos: Vec<(Seconds, f64)>,
+    pub(crate) total_time: Seconds,
+    /// Time and quarter notes per minute.
+    pub(crate) tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
-    pub time_signatures: Vec<(Seconds, u32, u32)>,
+    pub(crate) time_signatures: Vec<(Seconds, u32, u32)>,
     /// Time, pitch class of the tonic, mode (0 major, 1 minor).
-    pub key_signatures: Vec<(Seconds, u8, u8)>,
+    pub(crate) key_signatures: Vec<(Seconds, u8, u8)>,
     /// Names by instrument number.
-    pub instrument_names: std::collections::BTreeMap<u32, String>,
+    pub(crate) instrument_names: std::collections::BTreeMap<u32, String>,
     /// All notes.
-    pub notes: Vec<NoteRow>,
+    pub(crate) notes: Vec<NoteRow>,
     /// How many of each.
-    pub counts: SummaryCounts,
+    pub(crate) counts: SummaryCounts,
     /// The whole sequence on the grid of sixteenths, or why not.
-    pub quantized: SummaryQuantized,
-    /// The stretches of constant tempo and metre.
-    pub segments: Vec<SummarySegment>,
+    pub(crate) quantized: SummaryQuantized,
+    /// The stretches of constant tempo and meter.
+    pub(crate) segments: Vec<SummarySegment>,
 }
 
 /// Sizes of lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SummaryCounts {
+pub(crate) struct SummaryCounts {
     /// Notes.
-    pub notes: usize,
+    pub(crate) notes: usize,
     /// Control changes.
-    pub control_changes: usize,
+    pub(crate) control_changes: usize,
     /// Pitch bends.
-    pub pitch_bends: usize,
+    pub(crate) pitch_bends: usize,
 }
 
 /// A quantized sequence, or the name of the error class that Python raises.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum SummaryQuantized {
+pub(crate) enum SummaryQuantized {
     /// It can be quantized.
     Steps {
         /// Length in steps.
         total_steps: Step,
-        /// Steps a bar; left out for the whole file.
+        /// Steps per bar; left out for the whole file.
         #[serde(skip_serializing_if = "Option::is_none")]
         steps_per_bar: Option<f64>,
         /// All notes.
@@ -76,45 +74,35 @@ pub enum SummaryQuantized {
     },
 }
 
-/// A stretch of constant tempo and metre. The windows are sorted lists of labels.
+/// A stretch of constant tempo and meter. The windows are sorted lists of labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SummarySegment {
+pub(crate) struct SummarySegment {
     /// Where it begins in the file.
-    pub start: Seconds,
+    pub(crate) start: Seconds,
     /// Its length up to its last note's end.
-    pub total_time: Seconds,
+    pub(crate) total_time: Seconds,
     /// How many notes begin in it.
-    pub notes: usize,
-    /// Time and quarter notes a minute.
-    pub tempos: Vec<(Seconds, f64)>,
+    pub(crate) notes: usize,
+    /// Time and quarter notes per minute.
+    pub(crate) tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
-    pub time_signatures: Vec<(Seconds, u32, u32)>,
+    pub(crate) time_signatures: Vec<(Seconds, u32, u32)>,
     /// The stretch on the grid of sixteenths, or why not.
-    pub quantized: SummaryQuantized,
+    pub(crate) quantized: SummaryQuantized,
     /// Two-bar melodies of programs 0 to 31.
-    pub mel2: Vec<Vec<u16>>,
+    pub(crate) mel2: Vec<Vec<u16>>,
     /// Sixteen-bar melodies of all programs.
-    pub mel16: Vec<Vec<u16>>,
+    pub(crate) mel16: Vec<Vec<u16>>,
     /// Two-bar drums.
-    pub drums2: Vec<Vec<u16>>,
+    pub(crate) drums2: Vec<Vec<u16>>,
     /// Sixteen-bar drums.
-    pub drums16: Vec<Vec<u16>>,
+    pub(crate) drums16: Vec<Vec<u16>>,
     /// Sixteen-bar trios: melody, bass and drums. Repetitions stay.
-    pub trio16: Vec<[Vec<u16>; 3]>,
+    pub(crate) trio16: Vec<[Vec<u16>; 3]>,
 }
 
 /// Everything the oracle prints of a file that could be read.
-///
-/// # Examples
-/// ```
-/// use note_seq::midi::{self, ReadOptions};
-/// let bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x0c\0\x90\x3c\x64\x60\x80\x3c\x40\0\xff\x2f\0";
-/// let read = midi::read(bytes, &ReadOptions::parity())?;
-/// let summary = note_seq::summary(&read);
-/// assert_eq!(summary.notes, [(60, 0.0, 0.5, 100, 0, 0, 0)]);
-/// # Ok::<(), midi::MidiError>(())
-/// ```
-pub fn summary(read: &Read) -> Summary {
+pub(crate) fn summary(read: &ReadFile) -> Summary {
     let sequence = &read.sequence;
     Summary {
         ticks_per_quarter: sequence.ticks_per_quarter,
@@ -220,5 +208,7 @@ fn python_class(error: &QuantizeError) -> &'static str {
         QuantizeError::MultipleTimeSignatures { .. } => "MultipleTimeSignatureError",
         QuantizeError::BadTimeSignature { .. } => "BadTimeSignatureError",
         QuantizeError::NegativeTime { .. } => "NegativeTimeError",
+        // An error that Python doesn't have differs from all of its classes.
+        _ => "UnknownError",
     }
 }

@@ -1,0 +1,119 @@
+//! Rhythm: density, syncopation, groove, and the variety of the times between notes.
+
+use std::collections::BTreeMap;
+
+use super::entropy_bits;
+use crate::vocabulary::STEPS_PER_BAR;
+use crate::window::GridNote;
+
+/// The number of notes per bar, of notes that start within `n_steps`.
+pub fn notes_per_bar(n_notes: usize, n_steps: usize) -> f64 {
+    n_notes as f64 * STEPS_PER_BAR as f64 / n_steps as f64
+}
+
+/// Metrical weight of a step in a bar of 4/4: 0 on the first beat, -1 on the third, -2 on the others,
+/// -3 on eighths, -4 on sixteenths.
+fn weight(step: usize) -> i32 {
+    match step % STEPS_PER_BAR {
+        0 => 0,
+        8 => -1,
+        4 | 12 => -2,
+        odd if odd % 2 == 1 => -4,
+        _ => -3,
+    }
+}
+
+/// Syncopation after Longuet-Higgins and Lee ("The rhythmic interpretation of monophonic music",
+/// 1984), summed over `n_steps` of 4/4.
+///
+/// A note is syncopated if the strongest step before the next note starts (a step on which it is
+/// held, or on which nothing sounds) is stronger than its first step. It adds the difference of the
+/// two metrical weights, 1 to 4.
+///
+/// # Examples
+/// ```
+/// use note_seq::features::syncopation;
+/// use note_seq::window::GridNote;
+/// let note = |start, end| GridNote { start, end, pitch: 60 };
+/// // Quarters on the beat, and the same an eighth too early.
+/// assert_eq!(syncopation(&[note(0, 4), note(4, 8), note(8, 12)], 12), 0);
+/// assert_eq!(syncopation(&[note(2, 6), note(6, 10)], 12), 1 + 2);
+/// ```
+pub fn syncopation(notes: &[GridNote], n_steps: usize) -> i32 {
+    let next = notes.iter().skip(1).map(|note| note.start).chain([n_steps]);
+    notes
+        .iter()
+        .zip(next)
+        .map(|(note, next)| {
+            // No step is stronger than the first of a bar, so a bar is far enough.
+            let until = next.min(note.start + STEPS_PER_BAR + 1);
+            let strongest = (note.start + 1..until).map(weight).max();
+            strongest.map_or(0, |strongest| (strongest - weight(note.start)).max(0))
+        })
+        .sum()
+}
+
+/// [`syncopation`] per bar.
+pub fn syncopation_per_bar(notes: &[GridNote], n_steps: usize) -> f64 {
+    f64::from(syncopation(notes, n_steps)) * STEPS_PER_BAR as f64 / n_steps as f64
+}
+
+/// The similarity of the rhythms of consecutive bars: 1 minus the mean fraction of steps on which a
+/// note starts in one bar and not in the next. Returns `None` for fewer than two bars.
+///
+/// This is groove consistency of `MusPy` 0.5 (`metrics.py`) except for the number of bars, which
+/// `MusPy` takes from the end of the last note: `end / bar + 1`. It therefore adds an empty bar to
+/// music that ends exactly with a bar, and compares it with the last one. Here, `n_bars` is the
+/// number of bars that the music has, so that all windows of one length are measured alike. Notes
+/// that start later are not counted.
+///
+/// # Examples
+/// ```
+/// use note_seq::features::groove_consistency;
+/// // The second bar lacks the onset on step 8.
+/// assert_eq!(groove_consistency([0, 8, 16], 2, 16), Some(1.0 - 1.0 / 16.0));
+/// ```
+pub fn groove_consistency(
+    onsets: impl IntoIterator<Item = usize>,
+    n_bars: usize,
+    steps_per_bar: usize,
+) -> Option<f64> {
+    let n_pairs = n_bars.checked_sub(1).filter(|n| *n > 0 && steps_per_bar > 0)?;
+    let mut has_onset = vec![false; n_bars * steps_per_bar];
+    for onset in onsets {
+        if let Some(slot) = has_onset.get_mut(onset) {
+            *slot = true;
+        }
+    }
+    let pairs = has_onset.iter().zip(&has_onset[steps_per_bar..]);
+    let n_different = pairs.filter(|(a, b)| a != b).count();
+    Some(1.0 - n_different as f64 / (n_pairs * steps_per_bar) as f64)
+}
+
+/// Entropy of the times from one onset to the next, in bits; `None` for fewer than two notes.
+pub(super) fn inter_onset_entropy(notes: &[GridNote]) -> Option<f64> {
+    let mut counts = BTreeMap::<usize, f64>::new();
+    for pair in notes.windows(2) {
+        *counts.entry(pair[1].start - pair[0].start).or_default() += 1.0;
+    }
+    (!counts.is_empty()).then(|| entropy_bits(&counts.into_values().collect::<Vec<f64>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syncopations_count_by_how_much_stronger_the_skipped_beat_is() {
+        let note = |start, end| GridNote { start, end, pitch: 60 };
+        // From the last sixteenth over the bar line: 0 - (-4); from the fourth beat over it: 0 - (-2).
+        assert_eq!(syncopation(&[note(15, 18)], 32), 4);
+        assert_eq!(syncopation(&[note(12, 20)], 32), 2);
+        // A note before a rest counts as well.
+        assert_eq!(syncopation(&[note(3, 4), note(5, 6)], 8), 2 + 1);
+        // Nothing is stronger than the first beat, and what goes on to the end skips no more.
+        assert_eq!(syncopation(&[note(0, 32)], 32), 0);
+        assert_eq!(syncopation(&[note(31, 32)], 32), 0);
+        assert_eq!(syncopation(&[], 32), 0);
+    }
+}
