@@ -36,6 +36,7 @@ fn a_model_is_measured_beside_its_baselines() {
         "control.reencode.accuracy",
         "control.judge.ratio",
         "control.few_shot.n90",
+        "labels.ami",
         "labels.nmi",
         "generation.overlap.wins",
         "generation.fd_latent",
@@ -44,6 +45,16 @@ fn a_model_is_measured_beside_its_baselines() {
         "control.speed.generate_ms",
     ] {
         assert!(figure(&report, key)["value"].is_f64(), "{key}");
+    }
+    // No interval excludes its own value.
+    for section in report["sections"].as_array().unwrap() {
+        for figure in section["figures"].as_array().unwrap() {
+            let ends = [0, 1].map(|end| figure["interval"][end].as_f64());
+            let ([Some(low), Some(high)], value) = (ends, figure["value"].as_f64().unwrap()) else {
+                continue;
+            };
+            assert!(low <= value && value <= high, "{figure}");
+        }
     }
     // The page is self-contained.
     let page = String::from_utf8(dir.read("eval/eval.html")).unwrap();

@@ -40,6 +40,68 @@ fn doctor_says_what_is_wrong_and_fails() {
     assert!(run.stdout.contains("abacus, not usable"), "{}", run.stdout);
 }
 
+/// Names of tracks and files come from others; a terminal would obey what stands in them.
+#[test]
+fn control_characters_of_files_are_escaped() {
+    let dir = TestDir::new();
+    dir.model();
+    let mut music = controlgen::synthetic::piece(0, 3, 0);
+    music.instrument_infos[0].name =
+        "Lead\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{9b}31m\nerror".to_owned();
+    let bytes = note_seq::midi::write(&music, &note_seq::midi::WriteOptions::default()).unwrap();
+    dir.write("evil\u{1b}[31m.mid", &bytes);
+    let obeyed = |text: &str| text.chars().any(|c| c.is_control() && c != '\n');
+    for line in
+        ["inspect", "reconstruct", "style add mine", "render --svg -o out", "inspect --json"]
+    {
+        let mut command = dir.command(line);
+        command.arg("evil\u{1b}[31m.mid");
+        if line.starts_with("reconstruct") || line.starts_with("style") {
+            command.args(["--model", "run/model"]);
+        }
+        if line == "reconstruct" {
+            command.args(["-o", "out"]);
+        }
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{said:?}");
+        assert!(!obeyed(&said[0]) && !obeyed(&said[1]), "{line}: {said:?}");
+        assert!(said.concat().contains("1b"), "{line}: {said:?}");
+    }
+    // Nor do errors.
+    let output = dir.command("inspekt\u{1b}[31m").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!obeyed(&String::from_utf8(output.stderr).unwrap()));
+    let output = dir.command("inspect").arg("no\u{1b}[31m\n.mid").output().unwrap();
+    assert!(!obeyed(&String::from_utf8(output.stdout).unwrap()));
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_told_by_what_is_allowed() {
+    let dir = TestDir::new();
+    dir.model();
+    for (line, allowed) in [
+        ("presets --threads 65535", "1..=1024"),
+        ("presets --threads -1", "1..=1024"),
+        ("generate --style 0 -o x --seed -1", "0 to 18446744073709551615"),
+        ("generate --style 0 -o x -n -3", "1..=100000"),
+        ("generate --style 0 -o x --qpm -90", "4 to 1000"),
+    ] {
+        let run = dir.run(line);
+        assert_eq!(run.code, Some(2), "{line}");
+        assert!(run.stderr.contains(allowed), "{line}: {}", run.stderr);
+        assert!(!run.stderr.contains("tip:"), "{line}: {}", run.stderr);
+    }
+    let model = "--model run/model -o x";
+    dir.fails(&format!("generate --style 0 --temperature -1 {model}"), &["temperature is -1"]);
+    let tune = "midi/reel/reel-000.mid";
+    dir.fails(&format!("similar {tune} --distance -0.5 {model}"), &["distance is -0.5; 0 to 10"]);
+    dir.fails(&format!("mix {tune} --style 0 --strength -1e-3 {model}"), &["strength is -0.001"]);
+    dir.fails("corpus build midi -o y --heldout -0.1", &["-0.1"]);
+    // A negative dial is a value like another.
+    dir.ok(&format!("attribute apply {tune} --attribute pitch:-1 {model}"));
+}
+
 #[test]
 fn man_pages_and_completions_are_written() {
     let dir = TestDir::new();

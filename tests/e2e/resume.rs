@@ -82,10 +82,37 @@ fn a_killed_run_goes_on_to_the_same_digits() {
     assert!(goes[1]["machine"]["n_cores"].as_u64().unwrap() >= 1);
 }
 
-/// Ctrl-C ends a run cleanly: with a model of the steps so far, and a checkpoint to resume from.
+/// Ctrl-C, a service manager and a terminal that closes end a run in good order: a model of the
+/// steps so far, and a checkpoint to go on from.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_a_model_and_goes_on() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        interrupt(signal);
+    }
+}
+
+/// Under `nohup` a run outlives its terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_under_nohup_goes_on_when_its_terminal_closes() {
+    let dir = TestDir::new();
+    dir.corpus();
+    let line = "train --corpus corpus --checkpoint-every 2 --seed 4 -o run --steps 8";
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_controlgen")).args(line.split_whitespace());
+    command.current_dir(dir.path("")).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    wait_for(&dir.path("run/checkpoints/step-00000002"));
+    Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(dir.path("run/checkpoints/step-00000008").exists());
+}
+
+#[cfg(unix)]
+fn interrupt(signal: &str) {
     let dir = TestDir::new();
     dir.corpus();
     let options = "--corpus corpus --checkpoint-every 2 --seed 4 -o run";
@@ -93,11 +120,11 @@ fn an_interrupted_run_leaves_a_model_and_goes_on() {
     interrupted.stdout(Stdio::null()).stderr(Stdio::piped());
     let child = interrupted.spawn().unwrap();
     wait_for(&dir.path("run/checkpoints/step-00000002"));
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{stderr}");
+    assert!(output.status.success(), "{signal}: {stderr}");
     assert!(stderr.contains("go on with `--resume`"), "{stderr}");
     assert!(dir.path("run/model/weights.safetensors").exists());
     let n_steps = || losses(&dir, "run").iter().filter(|line| line.contains("beta")).count();

@@ -60,6 +60,39 @@ fn styles_can_be_clusters_of_pieces() {
     dir.json("generate --model run/model --style 0 -n 2 -o out");
 }
 
+/// Latents say nothing to another model, and nothing of other windows.
+#[test]
+fn latents_of_another_corpus_or_model_are_refused() {
+    let dir = TestDir::new();
+    dir.model();
+    dir.ok("corpus synthesize -o other --styles reel,skank --pieces 4 --seed 9");
+    dir.ok("corpus build other -o others --heldout 0.2");
+    dir.ok("encode --model run/model --corpus others -o latents");
+    let fit = "fit --model run/model -k 2 --n-init 1 --resamples 0 --corpus corpus --latents";
+    let styles = dir.read("run/model/styles.json");
+    dir.fails(
+        &format!("{fit} latents"),
+        &["latents does not hold the latents of the corpus's windows"],
+    );
+    dir.fails(
+        "eval --model run/model --corpus corpus --latents latents -o x",
+        &["does not hold the latents of the corpus's windows", "controlgen encode"],
+    );
+    dir.ok("train --corpus corpus -o second --steps 20 --seed 3");
+    dir.ok("encode --model second/model --corpus corpus -o second/latents");
+    dir.fails(&format!("{fit} second/latents"), &["does not hold the latents of the model"]);
+    // Nor are they taken where the folder does not say whose they are.
+    std::fs::remove_file(dir.path("second/latents/report.json")).unwrap();
+    dir.fails(&format!("{fit} second/latents"), &["does not hold the latents of the model"]);
+    dir.fails(
+        "eval --model run/model --corpus corpus --latents second/latents -o x",
+        &["does not hold the latents of the model"],
+    );
+    assert_eq!(dir.read("run/model/styles.json"), styles);
+    std::fs::remove_file(dir.path("run/latents/report.json")).unwrap();
+    dir.ok(&format!("{fit} run/latents"));
+}
+
 #[test]
 fn a_model_of_half_the_size_is_encoded_and_fitted_again() {
     let dir = TestDir::new();

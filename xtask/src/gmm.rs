@@ -1,7 +1,9 @@
 //! `cargo xtask parity gmm` and `cargo xtask bench gmm`: the mixture crate beside scikit-learn and linfa.
 
 pub(crate) mod bench;
+mod default_fit;
 mod growth;
+pub(crate) mod optima;
 pub(crate) mod parity;
 
 use crate::process;

@@ -80,6 +80,8 @@ enum Parity {
     },
     /// Compare `gmm` with scikit-learn, after 1, 5 and 20 iterations from the same start
     Gmm(gmm::Peer),
+    /// Likelihoods that default fits of `gmm` and of scikit-learn reach, with many seeds
+    GmmOptima(gmm::optima::Optima),
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +114,7 @@ fn main() -> anyhow::Result<()> {
             parity_notes::run(&dirs, python, oracle_only)
         }
         Task::Parity(Parity::Gmm(peer)) => gmm::parity::run(&peer),
+        Task::Parity(Parity::GmmOptima(optima)) => gmm::optima::run(&optima),
         Task::Bench(Bench::Gmm { peer, growth }) => gmm::bench::run(&peer, growth),
         Task::Bench(Bench::All(args)) => bench_all::run(&args),
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),

@@ -14,7 +14,7 @@ mod train;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use controlgen::kind::Kind;
 
 pub(crate) use control::{
@@ -28,7 +28,9 @@ pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use studio::StudioArgs;
-pub(crate) use style::{CriterionArg, FitArgs, LatentsOfArg, StyleCommand, StylesArgs};
+pub(crate) use style::{
+    CriterionArg, FitArgs, LatentsOfArg, StyleChange, StyleCommand, StylesArgs,
+};
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 
 /// The way from MIDI files to new music, at the end of the program's help.
@@ -46,6 +48,9 @@ pub(crate) const DEFAULT_TEMPERATURE: f32 = 0.5;
 
 /// The heading of [`Global`] options in every command's help.
 const GLOBAL: &str = "Options of every command";
+
+/// How many threads there can be: more than any machine has processors for this work, and each takes memory.
+const THREADS: std::ops::RangeInclusive<i64> = 1..=1024;
 
 /// Finds styles in MIDI files without labels and writes new music of them.
 #[derive(Debug, Parser)]
@@ -66,8 +71,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, default_value = "flex", value_name = "DEVICE")]
     pub(crate) device: String,
     /// Threads to use [default: all processors]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(THREADS))]
     pub(crate) threads: Option<u16>,
+    /// Overwrite files, too, that this program did not write, or that were changed since
+    #[arg(long, global = true)]
+    pub(crate) force: bool,
     /// Print the result as one JSON object
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -77,6 +85,34 @@ pub(crate) struct Global {
     /// Say more; twice, everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Cli {
+    /// What can be typed. A negative number after an option is its value, so that what is wrong
+    /// with it is told by who knows what is allowed.
+    pub(crate) fn definition() -> clap::Command {
+        with_negative_numbers(Self::command())
+    }
+
+    /// What was typed; a wrong use ends the program with exit code 2.
+    pub(crate) fn typed() -> Self {
+        let matches = Self::definition().try_get_matches();
+        let typed = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        typed.unwrap_or_else(|error| crate::output::wrong_use(&error))
+    }
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let is_option = arg.get_long().is_some() || arg.get_short().is_some();
+            if is_option && arg.get_action().takes_values() && !arg.is_allow_hyphen_values_set() {
+                arg.allow_negative_numbers(true)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(with_negative_numbers)
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,7 +200,7 @@ pub(crate) struct DecodingArgs {
     #[arg(long, value_name = "T", default_value_t = DEFAULT_TEMPERATURE)]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
     pub(crate) seed: u64,
 }
 
@@ -175,7 +211,7 @@ pub(crate) struct RedecodingArgs {
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f32>,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
     pub(crate) seed: u64,
 }
 

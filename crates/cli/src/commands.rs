@@ -22,6 +22,7 @@ mod writing;
 use std::path::Path;
 
 use controlgen::model::Model;
+use controlgen::overwrite::Overwrite;
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
@@ -32,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) show: Show,
     pub(crate) stages: Stages,
+    /// Which files outputs may take the place of.
+    pub(crate) overwrite: Overwrite,
     device: String,
 }
 
@@ -42,6 +45,7 @@ impl Context {
             output: Output::new(global.json),
             show,
             stages: Stages::new(show),
+            overwrite: if global.force { Overwrite::Any } else { Overwrite::Own },
             device: global.device.clone(),
         }
     }

@@ -4,13 +4,12 @@ mod about;
 mod args;
 mod commands;
 mod embedded;
+mod interrupt;
 mod output;
 mod progress;
 mod resolve;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use args::Cli;
 
@@ -21,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // A wrong use ends here, with exit code 2.
-    let cli = Cli::parse();
+    let cli = Cli::typed();
     output::init_logging(cli.global.verbose, cli.global.quiet);
     match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,

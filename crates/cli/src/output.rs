@@ -1,5 +1,11 @@
 //! All that is printed: results to standard output, the rest to standard error.
+//!
+//! Names of files, tracks and styles come from others. Printed as they are, they could clear the
+//! screen, rename the window, fill the clipboard or feign another line: every line is [`printable`]
+//! before it is printed.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
@@ -38,13 +44,22 @@ impl Output {
             if let Some(object) = value.as_object_mut() {
                 object.insert("run".to_owned(), self.run_facts());
             }
-            serde_json::to_writer(&mut out, &value)?;
-            writeln!(out)?;
+            writeln!(out, "{}", printable_json(&serde_json::to_string(&value)?))?;
         } else {
             for line in human() {
-                writeln!(out, "{line}")?;
+                writeln!(out, "{}", printable(&line))?;
             }
         }
+        Ok(out.flush()?)
+    }
+
+    /// Prints a result whose text is the program's own, of many lines.
+    pub(crate) fn text<T: Serialize>(&self, value: &T, text: &str) -> anyhow::Result<()> {
+        if self.json {
+            return self.result(value, Vec::new);
+        }
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", text.trim_end())?;
         Ok(out.flush()?)
     }
 }
@@ -57,9 +72,58 @@ fn peak_memory_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Whether a terminal does something else with a character than show it: control characters, line
+/// separators, and marks that turn the direction of writing.
+fn is_control(c: char) -> bool {
+    let turning = ['\u{200e}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    c.is_control() || turning.iter().any(|range| range.contains(&c))
+}
+
+/// A line as it can be printed: control characters as `\u{1b}`, line ends as `\n`.
+pub(crate) fn printable(line: &str) -> Cow<'_, str> {
+    if !line.contains(is_control) {
+        return Cow::Borrowed(line);
+    }
+    let mut text = String::with_capacity(line.len() + 8);
+    for c in line.chars() {
+        if is_control(c) { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    Cow::Owned(text)
+}
+
+/// JSON as it can be printed: its own escapes, where it leaves control characters as they are.
+fn printable_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_control) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        // All of them are below 2^16: one escape each.
+        if is_control(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
 /// Prints an error with its causes on one line.
 pub(crate) fn error(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(&format!("{error:#}")));
+}
+
+/// Prints what is wrong with what was typed, or the help that was asked for, and ends the program.
+pub(crate) fn wrong_use(error: &clap::Error) -> ! {
+    let text = error.render().to_string();
+    if text.lines().any(|line| line.contains(is_control)) {
+        // Without colors: what was typed has something like them in it.
+        for line in text.lines() {
+            let _ = writeln!(std::io::stderr(), "{}", printable(line));
+        }
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }
 
 /// Whether an error only says that nobody reads on, as in `controlgen … | head`.
@@ -92,6 +156,9 @@ pub(crate) fn init_logging(verbose: u8, quiet: bool) {
 
 /// A table with columns as wide as they need to be; the first row is its head.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    // As wide as what is printed.
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -113,6 +180,23 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [vec!["a".to_owned(), "bb".to_owned()], vec!["ccc".to_owned(), "é".to_owned()]];
         assert_eq!(table(&rows), ["a    bb", "ccc  é"]);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(printable("späte Lieder 曲"), "späte Lieder 曲");
+        let name = "Lead\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\nerror: no\u{202e}dim.";
+        let shown = "Lead\\u{1b}[2J\\u{1b}]0;owned\\u{7}\\u{9b}31m\\nerror: no\\u{202e}dim.";
+        assert_eq!(printable(name), shown);
+        assert_eq!(printable(shown), shown);
+        let json = serde_json::to_string(&serde_json::json!({ "name": name })).unwrap();
+        let printed = printable_json(&json);
+        assert!(!printed.contains(is_control), "{printed}");
+        let again: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(again["name"], name);
+        // Columns are as wide as what is printed.
+        let rows = [["a\u{1b}", "b"], ["c", "d"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows), ["a\\u{1b}  b", "c       d"]);
     }
 
     #[test]

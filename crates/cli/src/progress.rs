@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use controlgen::progress::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output::printable;
+
 pub(crate) use training::{Training, collapse_warning};
 
 /// Time between two lines where there is no terminal.
@@ -35,7 +37,7 @@ impl Show {
 
 /// Prints a line to standard error.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
 
 fn bar(total: u64, unit: &str) -> ProgressBar {

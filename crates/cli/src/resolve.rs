@@ -106,6 +106,11 @@ pub(crate) fn dial(text: &str) -> Result<Dial, String> {
     text.parse().map_err(|error: AttributeError| error.to_string())
 }
 
+/// The seed of all draws.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("0 to {} are allowed", u64::MAX))
+}
+
 /// Steps of a way, or along the side of a grid.
 pub(crate) fn steps(text: &str) -> Result<usize, String> {
     match text.parse() {

@@ -96,6 +96,27 @@ pub enum ArtifactError {
         /// What stands there.
         path: PathBuf,
     },
+    /// Latents of other windows, or by another model.
+    #[error(
+        "{} does not hold the latents of {of}; make them again with `controlgen encode`",
+        latents.display()
+    )]
+    OtherLatents {
+        /// The latents folder.
+        latents: PathBuf,
+        /// What they are not of.
+        of: &'static str,
+    },
+    /// A file of another program stands where output is to go, or one that was changed since this
+    /// program wrote it.
+    #[error(
+        "{} is there already, and this program did not write it as it is; it was left alone, so \
+         give another place, or `--force` to overwrite it", path.display()
+    )]
+    NotOwn {
+        /// The file.
+        path: PathBuf,
+    },
     /// A folder has none of the files it should have.
     #[error("{} has no {what}; {remedy}", path.display())]
     Missing {

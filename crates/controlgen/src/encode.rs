@@ -1,15 +1,19 @@
 //! From windows to latents.
 
+mod origin;
+
 use std::path::Path;
 
 use musicvae::{Posteriors, Windows};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, write_folder};
+use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
 use crate::corpus::CorpusReport;
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::table::{LatentRow, LatentsWriter, Split, WindowRow, read_windows};
+
+pub use origin::{LatentsReport, check_latents};
 
 /// Windows encoded at once.
 const WINDOWS_PER_CHUNK: usize = 1 << 13;
@@ -23,7 +27,8 @@ pub struct EncodeReport {
     pub n_heldout: usize,
 }
 
-/// Encodes every window of a corpus folder into a latents folder `out`.
+/// Encodes every window of a corpus folder into a latents folder `out`, with a report of whose
+/// latents they are.
 ///
 /// # Errors
 /// Where the corpus can't be read or is not of the model's kind, or `out` is there already.
@@ -46,6 +51,9 @@ pub fn encode_corpus(
         progress.begin("encoding", "windows", corpus_report.n_windows() as u64);
         read_windows(corpus, |row| encoder.push(row))?;
         let report = encoder.finish()?;
+        let EncodeReport { n_train, n_heldout } = report;
+        let model_hash = model.hash().to_owned();
+        LatentsReport { model_hash, n_train, n_heldout }.save(&folder.join(origin::FILE))?;
         progress.end();
         Ok(report)
     })

@@ -8,7 +8,7 @@
 //! | ELBO, KL, active units | `reconstruction` | Burda et al. 2016 for active units |
 //! | distribution features, overlapping area, divergence | [`music`], [`density`], [`distribution`] | Yang and Lerch 2020 (mgeval); muspy 0.5 |
 //! | Fréchet distance, named by its space | [`frechet`] | Dowson and Landau 1982 |
-//! | NMI, ARI, V-measure, purity, k-means | [`clusters`] | scikit-learn's definitions |
+//! | AMI, NMI, ARI, V-measure, purity, k-means | [`clusters`] | scikit-learn; Vinh et al. 2010 |
 //! | the judge of styles, and its features | [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
 //! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
 //! | re-encoding, few files | `discovery`, `few_shot` | |
@@ -53,7 +53,7 @@ use data::EvalData;
 
 pub use diff::{Change, Difference, diff};
 pub use report::{Better, Chart, EvalReport, Figure, Section};
-pub use view::{html, markdown, write_report};
+pub use view::{check_report, html, markdown, write_report};
 
 /// Why there are no figures.
 #[derive(Debug, Error)]
@@ -76,15 +76,6 @@ pub enum EvalError {
     NoTrain {
         /// The corpus.
         corpus: PathBuf,
-    },
-    /// The latents are of another corpus.
-    #[error(
-        "{} does not hold the corpus's windows; make them anew with `controlgen encode`, or leave out \
-         `--latents`", latents.display()
-    )]
-    OtherLatents {
-        /// The latents folder.
-        latents: PathBuf,
     },
     /// Music can't be generated.
     #[error(transparent)]
@@ -165,6 +156,26 @@ impl EvalRequest {
 /// Pairs of windows that are interpolated.
 const PAIRS: usize = 200;
 
+/// A part of an evaluation, and the sections that it gives.
+type Part<'a> = Box<dyn FnOnce() -> Result<Vec<Section>, EvalError> + 'a>;
+
+/// Measures all parts; those sections are kept that have something to show.
+fn measure(parts: Vec<Part<'_>>, progress: &dyn Progress) -> Result<Vec<Section>, EvalError> {
+    progress.begin("measuring", "parts", parts.len() as u64);
+    let mut sections = Vec::new();
+    for part in parts {
+        let found = part()?.into_iter();
+        sections.extend(found.filter(|s| !s.figures.is_empty() || !s.charts.is_empty()));
+        progress.advance(1);
+    }
+    progress.end();
+    Ok(sections)
+}
+
+fn some(section: Option<Section>) -> Result<Vec<Section>, EvalError> {
+    Ok(section.into_iter().collect())
+}
+
 /// Evaluates a model on a corpus. What needs styles is left out of the report for a model without a
 /// mixture, what needs labels for a corpus without.
 ///
@@ -181,38 +192,40 @@ pub fn evaluate(
     let styles = if has_styles { Some(Styles::load(model)?) } else { None };
     let mixture = styles.as_ref().map(Styles::mixture);
     let (temperature, seed) = (request.temperature, request.seed);
-    progress.begin("measuring", "sections", 11);
-    let mut sections = Vec::new();
-    let done = |sections: &mut Vec<Section>, found: Option<Section>| {
-        sections.extend(
-            found.filter(|section| !section.figures.is_empty() || !section.charts.is_empty()),
-        );
-        progress.advance(1);
-    };
+    let (data, corpus) = (&data, &request.corpus);
+    let mut parts: Vec<Part<'_>> = Vec::new();
     if request.scope == Scope::All {
-        done(&mut sections, Some(reconstruction::section(model, &data, seed)));
+        parts.push(Box::new(move || Ok(vec![reconstruction::section(model, data, seed)])));
     }
     if let Some(mixture) = mixture {
         let k = request.k.min(data.train.rows.len());
-        let found = discovery::reencode(model, mixture, &data, k, temperature, seed)?;
-        done(&mut sections, Some(found));
+        parts.push(Box::new(move || {
+            Ok(vec![discovery::reencode(model, mixture, data, k, temperature, seed)?])
+        }));
         let n_resamples = request.n_resamples;
-        let found = few_shot::sections(model, mixture, &data, n_resamples, temperature, seed)?;
-        found.into_iter().for_each(|section| done(&mut sections, Some(section)));
+        parts.push(Box::new(move || {
+            few_shot::sections(model, mixture, data, n_resamples, temperature, seed)
+        }));
     }
     if let Some(styles) = &styles {
-        done(&mut sections, discovery::labels(model, styles, &data, seed)?);
+        parts.push(Box::new(move || some(discovery::labels(model, styles, data, seed)?)));
     }
-    done(&mut sections, generation::section(model, mixture, &data, temperature, seed)?);
-    done(&mut sections, interpolation::section(model, &data, PAIRS, seed));
-    done(&mut sections, steering::attributes(model, seed)?);
-    let found = steering::copies(model, &request.corpus, mixture, &data, temperature, seed)?;
-    done(&mut sections, Some(found));
+    parts.push(Box::new(move || {
+        some(generation::section(model, mixture, data, temperature, seed)?)
+    }));
+    parts.push(Box::new(move || some(interpolation::section(model, data, PAIRS, seed))));
+    parts.push(Box::new(move || some(steering::attributes(model, seed)?)));
+    parts.push(Box::new(move || {
+        Ok(vec![steering::copies(model, corpus, mixture, data, temperature, seed)?])
+    }));
     if let Some(mixture) = mixture {
-        done(&mut sections, Some(steering::speed(model, mixture, &data, temperature, seed)?));
+        parts.push(Box::new(move || {
+            Ok(vec![steering::speed(model, mixture, data, temperature, seed)?])
+        }));
     }
-    done(&mut sections, discovery::map(model, mixture, &data)?);
-    progress.end();
+    parts.push(Box::new(move || some(discovery::map(model, mixture, data)?)));
+
+    let sections = measure(parts, progress)?;
     Ok(EvalReport {
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         model_hash: model.hash().to_owned(),
@@ -225,4 +238,51 @@ pub fn evaluate(
         n_files: data.n_files(),
         sections,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// What a progress bar is told: its end, and how far it came.
+    #[derive(Default)]
+    struct Told(Mutex<(u64, u64)>);
+
+    impl Progress for Told {
+        fn begin(&self, _: &str, _: &str, total: u64) {
+            *self.0.lock().unwrap() = (total, 0);
+        }
+
+        fn advance(&self, n: u64) {
+            self.0.lock().unwrap().1 += n;
+        }
+
+        fn end(&self) {}
+    }
+
+    #[test]
+    fn progress_reaches_its_end_however_many_parts_there_are() {
+        let section = |key: &str| {
+            let mut section = Section::new(key, key, "");
+            section.push(Figure::new(key, key, 1.0, "", 1));
+            section
+        };
+        for n in [1_u64, 3, 12] {
+            let told = Told::default();
+            let parts: Vec<Part<'_>> = (0..n)
+                .map(|i| -> Part<'_> {
+                    Box::new(move || match i {
+                        0 => Ok(vec![section("a"), section("b"), Section::new("empty", "", "")]),
+                        1 => some(None),
+                        _ => some(Some(section("c"))),
+                    })
+                })
+                .collect();
+            let sections = measure(parts, &told).unwrap();
+            assert_eq!(*told.0.lock().unwrap(), (n, n));
+            assert_eq!(sections.len() as u64, 2 + n.saturating_sub(2));
+        }
+    }
 }

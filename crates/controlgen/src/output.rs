@@ -9,12 +9,14 @@ pub use sound::Sound;
 
 use std::path::{Path, PathBuf};
 
-use note_seq::NoteSequence;
 use note_seq::midi::{self, WriteOptions};
+use note_seq::{NoteSequence, Playback};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
+use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::copy::CopyMatch;
+use crate::kind::Kind;
+use crate::overwrite::Overwrite;
 
 /// The JSON file beside a generated MIDI file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,22 +71,45 @@ impl JsonFormat for Sidecar {
     const VERSION: u32 = 1;
 }
 
+/// Windows one after the other, as music that ends where the last of them ends, so that it can be
+/// looped.
+///
+/// # Panics
+/// If a token is not of the kind's vocabulary; models of this kind write no other.
+pub fn music<'a>(
+    kind: &Kind,
+    windows: impl IntoIterator<Item = &'a [u16]>,
+    playback: &Playback,
+) -> NoteSequence {
+    /// Sixteenths.
+    const STEPS_PER_QUARTER: f64 = 4.0;
+    let mut n_windows = 0;
+    let mut music = kind.to_sequence(windows.into_iter().inspect(|_| n_windows += 1), playback);
+    let n_steps = (n_windows * kind.n_steps()) as f64;
+    music.total_time = music.total_time.max(n_steps * 60.0 / (STEPS_PER_QUARTER * playback.qpm));
+    music
+}
+
 /// Writes `FOLDER/NAME.mid` and `FOLDER/NAME.json`; returns the first.
 ///
 /// # Errors
-/// Where a file can't be written. Neither is half-written then.
+/// Where a file can't be written, or is another program's and must stay. Neither is half-written
+/// then.
 pub fn write_output(
     folder: &Path,
     name: &str,
     sequence: &NoteSequence,
     sidecar: &Sidecar,
+    overwrite: Overwrite,
 ) -> ArtifactResult<PathBuf> {
     let path = folder.join(format!("{name}.mid"));
     let bytes = midi::write(sequence, &WriteOptions::default()).map_err(|error| {
         let source = std::io::Error::other(error);
         ArtifactError::Io { action: "write", path: path.clone(), source }
     })?;
-    write_atomic(&path, &bytes)?;
-    sidecar.save(&folder.join(format!("{name}.json")))?;
+    let json = folder.join(format!("{name}.json"));
+    overwrite.check(&path)?;
+    overwrite.write(&json, sidecar.to_json().as_bytes())?;
+    overwrite.write(&path, &bytes)?;
     Ok(path)
 }

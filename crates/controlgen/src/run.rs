@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::artifact::{ArtifactError, ArtifactResult};
+use crate::overwrite::Overwrite;
+
 /// A folder with corpus, latents, model, checkpoints and samples of one run.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -12,6 +15,22 @@ impl RunFolder {
     /// The run folder at `root`, whether or not it is there yet.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
+    }
+
+    /// Refuses a folder in which a run that begins would write over what no run has written.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Exists`].
+    pub(crate) fn check_new(&self) -> ArtifactResult<()> {
+        let is_run = Overwrite::Own.check(&self.config()).is_ok();
+        if is_run && self.config().exists() {
+            return Ok(());
+        }
+        let written = [self.config(), self.metrics(), self.curves(), self.model()];
+        match written.into_iter().find(|path| path.exists()) {
+            Some(path) => Err(ArtifactError::Exists { path }),
+            None => Ok(()),
+        }
     }
 
     /// The folder itself.
@@ -52,5 +71,25 @@ impl RunFolder {
     /// How training went, as a picture.
     pub fn curves(&self) -> PathBuf {
         self.root.join("curves.svg")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_begins_where_nothing_or_a_run_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::new(folder.path());
+        run.check_new().unwrap();
+        std::fs::create_dir(run.corpus()).unwrap();
+        run.check_new().unwrap();
+        std::fs::write(run.curves(), b"a user's").unwrap();
+        assert!(matches!(run.check_new(), Err(ArtifactError::Exists { .. })));
+        std::fs::write(run.config(), br#"{"format": "controlgen.run", "version": 1}"#).unwrap();
+        run.check_new().unwrap();
+        std::fs::write(run.config(), b"{}").unwrap();
+        assert!(run.check_new().unwrap_err().to_string().contains("config.json"));
     }
 }

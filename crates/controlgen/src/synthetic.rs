@@ -20,7 +20,8 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::artifact::{ArtifactError, ArtifactResult, create_folder, write_atomic};
+use crate::artifact::{ArtifactError, ArtifactResult, create_folder};
+use crate::overwrite::Overwrite;
 use rules::{STYLES, Style};
 
 pub use judge::{Verdict, judge};
@@ -57,6 +58,23 @@ pub fn write_corpus(
     n_pieces: u64,
     seed: u64,
 ) -> ArtifactResult<()> {
+    write_corpus_with(folder, styles, n_pieces, seed, Overwrite::default())
+}
+
+/// As [`write_corpus`], with what may be overwritten.
+///
+/// # Errors
+/// As [`write_corpus`]; [`ArtifactError::NotOwn`].
+///
+/// # Panics
+/// As [`write_corpus`].
+pub fn write_corpus_with(
+    folder: &Path,
+    styles: &[usize],
+    n_pieces: u64,
+    seed: u64,
+    overwrite: Overwrite,
+) -> ArtifactResult<()> {
     for style_idx in styles.iter().copied() {
         let name = STYLES[style_idx].name;
         let style = folder.join(name);
@@ -69,7 +87,7 @@ pub fn write_corpus(
                     path: path.clone(),
                     source: std::io::Error::other(error),
                 })?;
-            write_atomic(&path, &bytes)?;
+            overwrite.write(&path, &bytes)?;
         }
     }
     Ok(())

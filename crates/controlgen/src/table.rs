@@ -24,7 +24,7 @@ use crate::artifact::{ArtifactError, ArtifactResult, io, write_atomic};
 
 pub use latents::{LatentRow, Latents, LatentsWriter, read_latents};
 pub use reference::{ReferenceRow, read_reference, write_reference};
-pub use windows::{Split, WindowRow, WindowsWriter, read_windows};
+pub use windows::{CorpusHash, Split, WindowRow, WindowsWriter, read_windows};
 
 /// Rows in a shard: some tens of megabytes in memory.
 const ROWS_PER_SHARD: usize = 1 << 18;

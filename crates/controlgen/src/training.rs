@@ -25,7 +25,7 @@ use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
 use crate::corpus::CorpusReport;
 use crate::model::{ModelConfig, TrainingSummary};
 use crate::run::RunFolder;
-use crate::table::{Split, read_windows};
+use crate::table::{CorpusHash, Split, read_windows};
 use checkpoints::Checkpoints;
 pub use error::TrainingError;
 pub use machine::Machine;
@@ -122,18 +122,16 @@ pub(crate) struct CorpusTokens {
 impl CorpusTokens {
     pub(crate) fn read(corpus: &Path) -> ArtifactResult<Self> {
         let (mut train, mut heldout) = (Vec::new(), Vec::new());
-        let mut hasher = blake3::Hasher::new();
+        let mut hash = CorpusHash::default();
         read_windows(corpus, |row| {
-            hasher.update(&row.window_id.to_le_bytes());
-            hasher.update(row.split.name().as_bytes());
+            hash.add(&row);
             match row.split {
                 Split::Train => train.extend(row.tokens),
                 Split::Heldout if !row.seen => heldout.extend(row.tokens),
                 Split::Heldout => {}
             }
         })?;
-        let hash = hasher.finalize().to_hex()[..16].to_owned();
-        Ok(Self { train, heldout, hash })
+        Ok(Self { train, heldout, hash: hash.finish() })
     }
 }
 
@@ -270,10 +268,13 @@ fn start(
     match (checkpoints.latest()?, request.resume) {
         (Some(_), false) => Err(TrainingError::RunExists { checkpoints: folder() }),
         (None, true) => Err(TrainingError::NothingToResume { checkpoints: folder() }),
-        (None, false) => Ok(match &setup.from {
-            None => Trainer::new(model, training, seed, device)?,
-            Some(from) => Trainer::from_weights(model, training, seed, device, &from.weights)?,
-        }),
+        (None, false) => {
+            request.run.check_new()?;
+            Ok(match &setup.from {
+                None => Trainer::new(model, training, seed, device)?,
+                Some(from) => Trainer::from_weights(model, training, seed, device, &from.weights)?,
+            })
+        }
         (Some(n_steps), true) => {
             record::check_origin(request)?;
             checkpoints.remove_unfinished()?;

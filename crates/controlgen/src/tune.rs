@@ -1,13 +1,16 @@
 //! A MIDI file of a user's: its tune as windows of a model.
 //!
-//! Any file will do: tempo changes are evened out, the most melodic track is picked (or the one asked
-//! for), of chords its upper line, octaves bring it into the model's range, it begins with the first
-//! bar that has a note, silence fills up its last window. Where nothing fits, each track is listed with
-//! what speaks against it.
+//! Any file will do: tempo changes are evened out, the most melodic track is picked (or the one
+//! asked for), of chords its upper line, octaves bring it into the model's range, it begins with
+//! the first bar that has a note, an upbeat gets rest before it, silence fills up its last window.
+//! What is left out is counted by reason, with its bars. Where nothing fits, each track is listed
+//! with what speaks against it.
 
 mod choose;
 mod melodic;
-mod prepare;
+pub(crate) mod metre;
+pub(crate) mod prepare;
+mod usage;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,8 @@ use crate::kind::{Kind, Window};
 
 pub use choose::{Candidate, Choice};
 pub use melodic::MelodicScore;
+pub(crate) use usage::left_out_bars;
+pub use usage::{LeftOut, LeftOutReason, Usage};
 
 /// How a tune is taken from a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub struct Tune {
     pub transposed: i32,
     /// Why that track, and what else there was; none for kinds that take all tracks.
     pub choice: Option<Choice>,
+    /// Which notes of those instruments the windows hold, and why the others are left out.
+    pub usage: Usage,
     /// What a user should know: notes left out, a metre that does not fit.
     pub warnings: Vec<String>,
 }
@@ -204,6 +211,7 @@ impl Tune {
             windows: found.windows,
             transposed: found.transposed,
             choice: found.choice,
+            usage: found.usage,
             warnings: found.warnings,
         })
     }

@@ -8,7 +8,7 @@ mod common;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use common::{Table, numbers, peak_kib};
+use common::{Shape, Table, numbers, peak_kib};
 use gmm::{CovarianceType, Covariances, Fit, GaussianMixture, GmmParams, Init, Real, Samples};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -50,31 +50,10 @@ struct Arguments {
     no_params: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Shape {
-    Full,
-    Tied,
-    Diag,
-    Spherical,
-    LowRank,
-}
-
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum DType {
     Float32,
     Float64,
-}
-
-impl Shape {
-    fn covariance_type(self, rank: usize) -> CovarianceType {
-        match self {
-            Self::Full => CovarianceType::Full,
-            Self::Tied => CovarianceType::Tied,
-            Self::Diag => CovarianceType::Diag,
-            Self::Spherical => CovarianceType::Spherical,
-            Self::LowRank => CovarianceType::LowRank(rank),
-        }
-    }
 }
 
 fn main() -> Result<()> {

@@ -28,7 +28,8 @@ pub enum WeightPrior {
 ///
 /// The posterior is factorised into responsibilities, weights, and a normal–Wishart distribution of each component's mean
 /// and precision (Bishop, PRML, section 10.2; Blei & Jordan 2006 for the Dirichlet process). Names, defaults and
-/// arithmetic follow scikit-learn's `BayesianGaussianMixture`, except that the k-means start runs on whitened data.
+/// arithmetic follow scikit-learn's `BayesianGaussianMixture`, except for the start: responsibilities under the mixture
+/// that [`Init::ShortRuns`] finds.
 ///
 /// # Examples
 /// ```

@@ -1,21 +1,25 @@
 //! The EM loop: starts, iterations, and the choice between starts.
 
 mod bounds;
+mod em_run;
 mod m_step;
 mod pass;
+mod search;
 mod shares;
 mod start;
 mod sums;
+mod tied;
 pub(crate) mod variational;
 
 use crate::density::BlockDensity;
+use crate::model::find_too_large;
 use crate::observe::Progress;
 use crate::params::{ParamError, Values};
-use crate::report::{Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
+use crate::report::{FailedStart, Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
 use crate::stats::Moments;
-use crate::{CovarianceType, GaussianMixture, Real, Samples};
+use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples};
 use bounds::Drift;
-use m_step::MStep;
+use em_run::EmRun;
 pub(crate) use m_step::factored;
 use pass::Workspace;
 pub(crate) use start::SharedStarts;
@@ -93,6 +97,14 @@ pub enum FitError {
         /// The regularisation in force.
         reg_covar: f64,
     },
+    /// The covariance of all samples is not positive definite, so that no start can measure distances by it.
+    #[error(
+        "the covariance of all samples is singular; drop columns that depend on others, or raise `reg_covar` (now {reg_covar:e})"
+    )]
+    SingularMetric {
+        /// The regularisation in force.
+        reg_covar: f64,
+    },
     /// Some samples have no density under any component, so the likelihood is not finite.
     #[error(
         "the likelihood of iteration {iteration} is {bound}; the data span too many orders of magnitude, rescale them"
@@ -111,6 +123,23 @@ pub enum FitError {
         /// The iteration, counted from 1.
         iteration: usize,
     },
+}
+
+impl FitError {
+    /// Whether another start of the same fit may do better.
+    fn is_of_the_start(&self) -> bool {
+        matches!(self, Self::Singular { .. } | Self::NotFinite { .. })
+    }
+
+    /// What keeps parameters from being a mixture, as a failure of the fit that found them.
+    fn of_model(error: &ModelError, reg_covar: f64) -> Self {
+        match error {
+            ModelError::NotPositiveDefinite { component } => {
+                Self::Singular { component: *component, reg_covar }
+            }
+            _ => Self::SingularMetric { reg_covar },
+        }
+    }
 }
 
 /// What one start came to.
@@ -140,8 +169,9 @@ pub(crate) fn fit<T: Real>(
     let mut times = FitTimes::default();
     let mut starts = Vec::with_capacity(values.n_init);
     let mut best: Option<(usize, Run)> = None;
+    let (mut failed_starts, mut first_failure) = (Vec::new(), None);
     for start in 0..values.n_init {
-        let run = run_start(
+        let run = match run_start(
             values,
             samples,
             seed,
@@ -151,7 +181,15 @@ pub(crate) fn fit<T: Real>(
             &mut workspace,
             &mut times,
             observe,
-        )?;
+        ) {
+            Ok(run) => run,
+            Err(error) if error.is_of_the_start() => {
+                failed_starts.push(FailedStart { start, reason: error.to_string() });
+                first_failure = first_failure.or(Some(error));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         starts.push(StartReport {
             score: run.score,
             first_bound: run.lower_bounds[0],
@@ -162,9 +200,11 @@ pub(crate) fn fit<T: Real>(
             best = Some((start, run));
         }
     }
-    let (best_init, run) = best.expect("`n_init` has been checked to be at least 1");
-    let n = samples.total_weight();
-    let log_likelihood = run.score * n;
+    let Some((best_init, run)) = best else {
+        return Err(first_failure.expect("`n_init` is at least 1, so some start has failed"));
+    };
+    let effective = samples.effective_size();
+    let log_likelihood = run.score * samples.total_weight();
     let n_parameters = run.model.n_parameters();
     let report = FitReport {
         n_samples: samples.n_samples(),
@@ -179,8 +219,9 @@ pub(crate) fn fit<T: Real>(
         starts,
         score: run.score,
         log_likelihood,
-        bic: -2.0 * log_likelihood + n_parameters as f64 * n.ln(),
-        aic: -2.0 * log_likelihood + 2.0 * n_parameters as f64,
+        bic: -2.0 * run.score * effective + n_parameters as f64 * effective.ln(),
+        aic: -2.0 * run.score * effective + 2.0 * n_parameters as f64,
+        failed_starts,
         repairs: run.repairs,
         prior_shares: run.prior_shares,
         times,
@@ -201,36 +242,15 @@ fn run_start<T: Real>(
     observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
 ) -> Result<Run, FitError> {
     let clock = Instant::now();
-    workspace.reset();
-    let mut m_step = MStep::new(values, background, samples.total_weight());
     let at = Start { values, seed, index: start, background, shared };
-    let mut model = at.model(samples, workspace, &mut m_step)?;
+    let mut em = EmRun::new(values, background, samples, workspace);
+    at.begin(samples, &mut em)?;
     times.start += clock.elapsed();
     let clock = Instant::now();
-    let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
     let mut converged = false;
-    let mut drift = Drift::unknown(values.n_components);
-    let mut spare = None;
     for iteration in 1..=values.max_iter {
-        let (weights, means) = (model.weights(), model.means());
-        let density = BlockDensity::<T>::in_place_of(spare.take(), weights, means, model.factors());
-        let totals = workspace.expectation(samples, &density, &drift, means);
-        spare = Some(density);
-        let bound = totals.log_likelihood / samples.total_weight();
-        if !bound.is_finite() {
-            return Err(FitError::NotFinite { iteration, bound });
-        }
-        let previous = lower_bounds.last().copied();
-        lower_bounds.push(bound);
-        let updated = m_step.update(
-            workspace.moments(),
-            samples,
-            Some(&model),
-            totals.worst_row,
-            iteration,
-        )?;
-        drift = Drift::between(&model, &updated);
-        m_step.recycle(std::mem::replace(&mut model, updated));
+        let previous = (iteration > 1).then_some(em.bound());
+        let bound = em.step()?;
         let change = previous.map(|previous| bound - previous);
         converged = change.is_some_and(|change| change.abs() < values.tol);
         let progress = Progress {
@@ -252,15 +272,9 @@ fn run_start<T: Real>(
         }
     }
     times.iterations += clock.elapsed();
+    let (model, lower_bounds, prior_shares, repairs) = em.finish();
     let score = model.score(samples).expect("the mixture was fitted to these samples");
-    Ok(Run {
-        model,
-        lower_bounds,
-        converged,
-        score,
-        prior_shares: m_step.prior_shares(),
-        repairs: m_step.into_repairs(),
-    })
+    Ok(Run { model, lower_bounds, converged, score, repairs, prior_shares })
 }
 
 /// Moments of one E step, and the log likelihood.
@@ -301,16 +315,8 @@ fn check_size<T: Real>(values: &Values, samples: &Samples<'_, T>) -> Result<(), 
     if n_samples < n_components {
         return Err(FitError::TooFewSamples { n_samples, n_components });
     }
-    // A sum of 1e8 squares still fits: f64 reaches 1e308, f32 reaches 3e38.
-    let limit = if size_of::<T>() == size_of::<f32>() { 1e15 } else { 1e140 };
-    let bound = T::from_f64(limit);
-    match samples.data().iter().position(|x| *x > bound || *x < -bound) {
-        Some(at) => Err(FitError::TooLarge {
-            row: at / samples.n_features(),
-            column: at % samples.n_features(),
-            value: samples.data()[at].to_f64(),
-            limit,
-        }),
+    match find_too_large(samples) {
+        Some((row, column, value, limit)) => Err(FitError::TooLarge { row, column, value, limit }),
         None => Ok(()),
     }
 }

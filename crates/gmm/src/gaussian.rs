@@ -26,15 +26,19 @@ impl Gaussian {
     /// Makes a Gaussian from its mean `[D]` and its covariance, dense row-major `[D, D]`.
     ///
     /// # Errors
-    /// [`ModelError`] when a shape is wrong or the covariance is not positive definite.
-    pub fn new(mean: Vec<f64>, covariance: Vec<f64>) -> Result<Self, ModelError> {
+    /// [`ModelError`] when a shape is wrong, a value is not finite, or the covariance is not symmetric and positive
+    /// definite.
+    pub fn new(mean: Vec<f64>, mut covariance: Vec<f64>) -> Result<Self, ModelError> {
         let d = mean.len();
         if covariance.len() != d * d || d == 0 {
             let (found, expected) = (covariance.len(), d * d);
             return Err(ModelError::Length { what: "covariances", found, expected });
         }
-        let factor = linalg::cholesky(&covariance, d)
-            .map_err(|_| ModelError::NotPositiveDefinite { component: 0 })?;
+        crate::model::expect_values("means", &mean, f64::is_finite)?;
+        crate::model::expect_values("covariances", &covariance, f64::is_finite)?;
+        crate::model::symmetrize(&mut covariance, d)?;
+        let factor =
+            linalg::cholesky(&covariance, d).map_err(|_| ModelError::SingularCovariance)?;
         Ok(Self { mean, covariance, factor })
     }
 
@@ -131,27 +135,58 @@ impl Gaussian {
         self.expect_same_features(other)?;
         let d = self.mean.len();
         let trace = |m: &[f64]| (0..d).map(|i| m[i * d + i]).sum::<f64>();
-        let root = linalg::symmetric_power(&self.covariance, d, 0.5)?;
-        let cross = linalg::sandwich(&root, &other.covariance, d);
-        let cross = linalg::symmetric_power(&cross, d, 0.5)?;
+        let (_, overlaps) = linalg::right_singular(&self.product(other), d);
         let moved: f64 = self.mean.iter().zip(&other.mean).map(|(a, b)| (a - b).powi(2)).sum();
-        let spread = trace(&self.covariance) + trace(&other.covariance) - 2.0 * trace(&cross);
+        let spread =
+            trace(&self.covariance) + trace(&other.covariance) - 2.0 * overlaps.iter().sum::<f64>();
         Ok((moved + spread.max(0.0)).sqrt())
     }
 
-    /// Optimal transport map to another Gaussian: `M = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½`.
+    /// Optimal transport map to another Gaussian: `M = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½`, which is
+    /// `L₁⁻ᵀ (L₁ᵀ Σ₂ L₁)^½ L₁⁻¹` as well: Cholesky factors keep their digits where features differ in scale, roots of the
+    /// whole matrices do not.
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
     pub fn transport_to(&self, other: &Self) -> Result<TransportMap, ModelError> {
         self.expect_same_features(other)?;
-        let d = self.mean.len();
-        let root = linalg::symmetric_power(&self.covariance, d, 0.5)?;
-        let inverse_root = linalg::symmetric_power(&self.covariance, d, -0.5)?;
-        let cross = linalg::sandwich(&root, &other.covariance, d);
-        let cross = linalg::symmetric_power(&cross, d, 0.5)?;
-        let matrix = linalg::sandwich(&inverse_root, &cross, d);
+        let matrix = self.transport_matrix(other);
+        if matrix.iter().any(|value| !value.is_finite()) {
+            return Err(ModelError::SingularCovariance);
+        }
         Ok(TransportMap { from: self.mean.clone(), to: other.mean.clone(), matrix })
+    }
+
+    /// `L₂ᵀ L₁`, whose singular values are those of `Σ₂^½ Σ₁^½`.
+    fn product(&self, other: &Self) -> Vec<f64> {
+        let d = self.mean.len();
+        let transposed =
+            |m: &[f64]| -> Vec<f64> { (0..d * d).map(|at| m[at % d * d + at / d]).collect() };
+        let mut product = vec![0.0; d * d];
+        let (a, b) = (transposed(&other.factor), transposed(&self.factor));
+        linalg::times_transposed(&mut product, &a, &b, d);
+        product
+    }
+
+    /// The matrix of the transport: with `L₂ᵀ L₁ = U S Vᵀ` it is `W S Wᵀ` for `W = L₁⁻ᵀ V`.
+    fn transport_matrix(&self, other: &Self) -> Vec<f64> {
+        let d = self.mean.len();
+        let (vectors, values) = linalg::right_singular(&self.product(other), d);
+        let inverse = linalg::invert_lower(&self.factor, d);
+        // Rows of `vectors` are those of Vᵀ, so that this is Vᵀ L₁⁻¹ = Wᵀ.
+        let transposed: Vec<f64> = (0..d * d).map(|at| inverse[at % d * d + at / d]).collect();
+        let mut w = vec![0.0; d * d];
+        linalg::times_transposed(&mut w, &vectors, &transposed, d);
+        let mut matrix = vec![0.0; d * d];
+        for (row, value) in w.chunks(d).zip(values) {
+            for i in 0..d {
+                for j in 0..=i {
+                    matrix[i * d + j] += value * row[i] * row[j];
+                }
+            }
+        }
+        linalg::mirror_lower(&mut matrix, d);
+        matrix
     }
 
     fn expect_same_features(&self, other: &Self) -> Result<(), ModelError> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod kmeans;
 pub(crate) mod oversampling;
+pub(crate) mod view;
 
 use crate::GaussianMixture;
 
@@ -11,9 +12,15 @@ use crate::GaussianMixture;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Init {
+    /// Short runs of EM, of which the likeliest goes on (emEM, Biernacki et al. 2003). They start from k-means in the
+    /// samples' own units, in units of each feature's deviation, and whitened, and from random rows.
+    ///
+    /// Up to some thousand rows, up to 16 runs on all of them compete until one is left. With more, runs on a subset find
+    /// out which view shows most, and the k-means of that view, over all rows, is the start.
+    #[default]
+    ShortRuns,
     /// k-means from k-means++ centres, on at most 16,384 rows (beyond 32 components 512 to 1,024 a component); each row belongs to
     /// its nearest centre.
-    #[default]
     KMeans,
     /// k-means from k-means‖ centres (Bahmani et al. 2012), on all rows: for many rows with clusters so small that a
     /// subset may miss them. Sixteen passes over the data at most.

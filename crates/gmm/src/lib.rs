@@ -66,6 +66,8 @@ pub use observe::Progress;
 pub use params::{GmmParams, ParamError, ValidParams};
 pub use prior::{Prior, Shrinkage};
 pub use real::Real;
-pub use report::{Fit, FitReport, FitTimes, PriorShare, Repair, RepairAction, StartReport};
+pub use report::{
+    FailedStart, Fit, FitReport, FitTimes, PriorShare, Repair, RepairAction, StartReport,
+};
 pub use samples::{Samples, SamplesError};
 pub use sufficient::{StepwiseEm, SufficientStats};

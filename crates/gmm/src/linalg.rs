@@ -74,6 +74,19 @@ pub(crate) fn times_lower_transposed<T: Real>(y: &mut [T], z: &[T], lower: &[T],
     );
 }
 
+/// `out = a · bᵀ` for row-major `a` and `b` of rows of `d` values.
+pub(crate) fn times_transposed(out: &mut [f64], a: &[f64], b: &[f64], d: usize) {
+    let (rows, columns) = (a.len() / d, b.len() / d);
+    faer::linalg::matmul::matmul(
+        MatMut::from_row_major_slice_mut(out, rows, columns),
+        Accum::Replace,
+        MatRef::from_row_major_slice(a, rows, d),
+        MatRef::from_row_major_slice(b, columns, d).transpose(),
+        1.0,
+        Par::Seq,
+    );
+}
+
 /// Adds the lower triangle of `zᵀ z` to `gram` (`[d, d]`); above the diagonal nothing is touched.
 pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
     let rows = z.len() / d;
@@ -91,33 +104,77 @@ pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
     );
 }
 
-/// `matrix^power` of a symmetric positive semi-definite matrix, by its eigenvalues.
-pub(crate) fn symmetric_power(
-    matrix: &[f64],
-    d: usize,
-    power: f64,
-) -> Result<Vec<f64>, NotPositiveDefinite> {
-    let (values, vectors) = symmetric_eigen(matrix, d)?;
-    let largest = values.iter().copied().fold(0.0, f64::max);
-    let scaled = |v: f64| {
-        // What rounding leaves of a zero eigenvalue must not be raised to a negative power.
-        let v = v.max(0.0);
-        if power < 0.0 && v <= largest * 1e-15 { f64::NAN } else { v.powf(power) }
-    };
-    let powers: Vec<f64> = values.into_iter().map(scaled).collect();
-    if powers.iter().any(|v| v.is_nan()) {
-        return Err(NotPositiveDefinite);
-    }
-    let mut out = vec![0.0; d * d];
+/// Right singular vectors, as rows, and singular values of a square row-major matrix, by one-sided Jacobi rotations
+/// (Hestenes 1958): columns of very different scale keep their relative accuracy (Demmel & Veselić 1992), which an
+/// eigenvalue decomposition of the product with its transpose loses.
+pub(crate) fn right_singular(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
+    // Columns as rows, so that a rotation walks along memory.
+    let mut columns: Vec<f64> = (0..d * d).map(|at| matrix[at % d * d + at / d]).collect();
+    let mut vectors = vec![0.0; d * d];
     for i in 0..d {
-        for j in 0..=i {
-            let terms =
-                powers.iter().enumerate().map(|(e, p)| p * vectors[i * d + e] * vectors[j * d + e]);
-            out[i * d + j] = terms.sum();
+        vectors[i * d + i] = 1.0;
+    }
+    if let Some(rotated) = by_eigenvectors(&columns, d) {
+        (columns, vectors) = rotated;
+    }
+    for _ in 0..MAX_SWEEPS {
+        let mut is_settled = true;
+        for p in 0..d {
+            for q in p + 1..d {
+                let (head, tail) = columns.split_at(q * d);
+                let (a, b) = (&head[p * d..(p + 1) * d], &tail[..d]);
+                let (aa, bb, ab) = (dot(a, a), dot(b, b), dot(a, b));
+                if ab.abs() <= 1e-15 * (aa * bb).sqrt() || ab == 0.0 {
+                    continue;
+                }
+                is_settled = false;
+                let zeta = (bb - aa) / (2.0 * ab);
+                let t = zeta.signum() / (zeta.abs() + zeta.hypot(1.0));
+                let cosine = t.hypot(1.0).recip();
+                rotate(&mut columns, p, q, d, cosine, cosine * t);
+                rotate(&mut vectors, p, q, d, cosine, cosine * t);
+            }
+        }
+        if is_settled {
+            break;
         }
     }
-    mirror_lower(&mut out, d);
-    Ok(out)
+    let values = columns.chunks(d).map(|column| dot(column, column).sqrt()).collect();
+    (vectors, values)
+}
+
+/// Sweeps of rotations at most; half a dozen are usual.
+const MAX_SWEEPS: usize = 40;
+
+/// Columns (as rows) already turned by the eigenvectors of their products, which leaves the rotations little to do;
+/// `None` if columns differ so much in scale that these would mix up the small ones.
+fn by_eigenvectors(columns: &[f64], d: usize) -> Option<(Vec<f64>, Vec<f64>)> {
+    let lengths = || columns.chunks(d).map(|column| dot(column, column));
+    let (least, most) = (lengths().fold(f64::INFINITY, f64::min), lengths().fold(0.0, f64::max));
+    if least < 1e-8 * most || d < 4 {
+        return None;
+    }
+    let mut products = vec![0.0; d * d];
+    times_transposed(&mut products, columns, columns, d);
+    let (_, vectors) = symmetric_eigen(&products, d).ok()?;
+    // Eigenvectors are columns: their transpose times the columns.
+    let vectors: Vec<f64> = (0..d * d).map(|at| vectors[at % d * d + at / d]).collect();
+    let transposed: Vec<f64> = (0..d * d).map(|at| columns[at % d * d + at / d]).collect();
+    let mut turned = vec![0.0; d * d];
+    times_transposed(&mut turned, &vectors, &transposed, d);
+    Some((turned, vectors))
+}
+
+/// Turns rows `p` and `q` of a matrix of rows of `d` values.
+fn rotate(rows: &mut [f64], p: usize, q: usize, d: usize, cosine: f64, sine: f64) {
+    let (head, tail) = rows.split_at_mut(q * d);
+    for (a, b) in head[p * d..(p + 1) * d].iter_mut().zip(&mut tail[..d]) {
+        (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// Eigenvalues in rising order, and eigenvectors as the columns of a row-major matrix.

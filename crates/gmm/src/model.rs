@@ -15,7 +15,7 @@ pub use adaptation::Adapted;
 pub use form::{FORMAT, FormatError, VERSION};
 pub use sampling::Draws;
 pub use scoring::Responsibilities;
-pub(crate) use scoring::weighted;
+pub(crate) use scoring::{expect_magnitudes, find_too_large, weighted};
 
 /// A mixture of `K` Gaussians in `D` dimensions: `p(x) = Σ_k w_k N(x | μ_k, Σ_k)`.
 ///
@@ -73,6 +73,49 @@ pub enum ModelError {
         /// The component, counted from 0.
         component: usize,
     },
+    /// A covariance that belongs to no component has no Cholesky factor.
+    #[error("the covariance is not positive definite")]
+    SingularCovariance,
+    /// A covariance is not symmetric.
+    #[error(
+        "the {what} are not symmetric: row {row}, column {column} of matrix {matrix} is {value}, and across the diagonal it is {mirrored}"
+    )]
+    NotSymmetric {
+        /// Which array.
+        what: &'static str,
+        /// Which matrix of it, counted from 0.
+        matrix: usize,
+        /// Row, counted from 0.
+        row: usize,
+        /// Column, counted from 0.
+        column: usize,
+        /// The value found there.
+        value: f64,
+        /// The value found across the diagonal.
+        mirrored: f64,
+    },
+    /// Low-rank covariances without a factor, or with more than can be counted.
+    #[error(
+        "the rank of the covariances is {rank}; it must be 1 or more (without factors, covariances are diagonal)"
+    )]
+    Rank {
+        /// The rank found.
+        rank: usize,
+    },
+    /// A value of the samples is so large that its square overflows.
+    #[error(
+        "row {row}, column {column} of the samples is {value}; squares overflow beyond {limit:e}, rescale the data"
+    )]
+    TooLarge {
+        /// Row, counted from 0.
+        row: usize,
+        /// Column, counted from 0.
+        column: usize,
+        /// The value found.
+        value: f64,
+        /// Largest magnitude allowed.
+        limit: f64,
+    },
     /// Samples have another number of features than the mixture.
     #[error("the samples have {found} features where the mixture has {expected}")]
     FeatureMismatch {
@@ -103,7 +146,7 @@ pub enum ModelError {
 
 impl From<crate::linalg::NotPositiveDefinite> for ModelError {
     fn from(_: crate::linalg::NotPositiveDefinite) -> Self {
-        Self::NotPositiveDefinite { component: 0 }
+        Self::SingularCovariance
     }
 }
 
@@ -111,14 +154,14 @@ impl GaussianMixture {
     /// Builds a mixture from its parameters, without a fit.
     ///
     /// The number of components is the number of weights; weights are divided by their sum, which must be 1 up to
-    /// rounding. Of symmetric matrices the lower triangle is read.
+    /// rounding. Matrices must be symmetric up to rounding; then their lower triangle holds.
     ///
     /// # Shapes
     /// - `weights`: `[K]`; `means`: `[K, D]`, row-major; `covariances`: see [`Covariances`]
     ///
     /// # Errors
     /// [`ModelError`] when a shape is wrong, a value is not finite, the weights do not sum to 1 or a covariance is
-    /// not positive definite.
+    /// not symmetric and positive definite.
     ///
     /// # Examples
     /// ```
@@ -134,7 +177,7 @@ impl GaussianMixture {
     pub fn from_parameters(
         weights: Vec<f64>,
         means: Vec<f64>,
-        covariances: Covariances,
+        mut covariances: Covariances,
     ) -> Result<Self, ModelError> {
         let k = weights.len();
         if k == 0 {
@@ -142,10 +185,19 @@ impl GaussianMixture {
         }
         let d = (means.len() / k).max(1);
         expect_len("means", means.len(), k * d)?;
+        if let Covariances::LowRank { rank, .. } = &covariances {
+            let n_values = rank.checked_add(1).and_then(|width| width.checked_mul(k * d));
+            if *rank == 0 || n_values.is_none() {
+                return Err(ModelError::Rank { rank: *rank });
+            }
+        }
         expect_len("covariances", covariances.as_slice().len(), covariances.expected_len(k, d))?;
         expect_values("weights", &weights, |w| w.is_finite() && w >= 0.0)?;
         expect_values("means", &means, f64::is_finite)?;
         expect_values("covariances", covariances.as_slice(), f64::is_finite)?;
+        if let Covariances::Full(matrices) | Covariances::Tied(matrices) = &mut covariances {
+            symmetrize(matrices, d)?;
+        }
         let total: f64 = weights.iter().sum();
         if (total - 1.0).abs() > 1e-6 {
             return Err(ModelError::WeightSum { total });
@@ -256,11 +308,38 @@ impl GaussianMixture {
     }
 }
 
+/// Copies the lower triangle of every matrix onto the upper one, if they agree up to rounding.
+pub(crate) fn symmetrize(matrices: &mut [f64], d: usize) -> Result<(), ModelError> {
+    for (matrix, values) in matrices.chunks_mut(d * d).enumerate() {
+        for row in 0..d {
+            for column in 0..row {
+                let (value, mirrored) = (values[row * d + column], values[column * d + row]);
+                // Off the diagonal, values are at most the root of what stands on it.
+                let scale = (values[row * d + row] * values[column * d + column]).abs().sqrt();
+                let largest = scale.max(value.abs()).max(mirrored.abs());
+                if (value - mirrored).abs() > 1e-6 * largest {
+                    let what = "covariances";
+                    return Err(ModelError::NotSymmetric {
+                        what,
+                        matrix,
+                        row,
+                        column,
+                        value,
+                        mirrored,
+                    });
+                }
+                values[column * d + row] = value;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn expect_len(what: &'static str, found: usize, expected: usize) -> Result<(), ModelError> {
     if found == expected { Ok(()) } else { Err(ModelError::Length { what, found, expected }) }
 }
 
-fn expect_values(
+pub(crate) fn expect_values(
     what: &'static str,
     values: &[f64],
     allowed: impl Fn(f64) -> bool,

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// Parameters of a fit, not yet checked.
 ///
-/// Names and defaults follow scikit-learn's `GaussianMixture`, except that the k-means start runs on whitened data.
+/// Names and defaults follow scikit-learn's `GaussianMixture`, except for the start: see [`Init::ShortRuns`].
 ///
 /// # Examples
 /// ```
@@ -115,7 +115,7 @@ pub enum ParamError {
 
 impl GmmParams {
     /// Defaults for `n_components`: full covariances, `reg_covar` 1e-6, `tol` 1e-3, `max_iter` 100, `n_init` 1,
-    /// k-means on whitened data.
+    /// [`Init::ShortRuns`].
     pub fn new(n_components: usize) -> Self {
         Self {
             values: Values {
@@ -125,7 +125,7 @@ impl GmmParams {
                 tol: 1e-3,
                 max_iter: 100,
                 n_init: 1,
-                init: Init::KMeans,
+                init: Init::ShortRuns,
                 whiten: true,
                 prior: None,
                 shrinkage: None,
@@ -182,7 +182,8 @@ impl GmmParams {
         self
     }
 
-    /// Sets whether k-means starts run on whitened data (the default), which makes them independent of units.
+    /// Sets whether k-means starts run on whitened data (the default), which makes them independent of units. Without,
+    /// [`Init::ShortRuns`] looks at the samples' own units only.
     #[must_use]
     pub fn whiten(mut self, whiten: bool) -> Self {
         self.values.whiten = whiten;

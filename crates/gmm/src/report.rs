@@ -39,11 +39,15 @@ pub struct FitReport {
     pub best_init: usize,
     /// All starts, in order.
     pub starts: Vec<StartReport>,
+    /// Starts that failed while others did not; they are missing from `starts`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_starts: Vec<FailedStart>,
     /// Mean log likelihood of the fitted mixture, in nats per sample.
     pub score: f64,
     /// Total log likelihood of the fitted mixture, in nats.
     pub log_likelihood: f64,
-    /// Bayesian information criterion; lower is better.
+    /// Bayesian information criterion over the [effective size](crate::Samples::effective_size) of the samples; lower is
+    /// better.
     pub bic: f64,
     /// Akaike's information criterion; lower is better.
     pub aic: f64,
@@ -68,6 +72,15 @@ pub struct StartReport {
     pub n_iter: usize,
     /// Whether it met `tol` within `max_iter`.
     pub converged: bool,
+}
+
+/// A start that failed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FailedStart {
+    /// Which one, counted from 0.
+    pub start: usize,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// How much of a component did not come from the samples, from 0 (nothing) to 1 (all).

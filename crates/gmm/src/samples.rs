@@ -112,7 +112,8 @@ impl<'a, T: Real> Samples<'a, T> {
 
     /// Gives each row a weight, read as "this row occurs `weight` times".
     ///
-    /// Likelihoods, BIC and component weights count a row `weight` times; a row of weight zero has no influence.
+    /// Likelihoods and component weights count a row `weight` times; a row of weight zero has no influence. Criteria
+    /// such as BIC count [`effective_size`](Self::effective_size) samples, so that they hold for weights of any scale.
     ///
     /// # Errors
     /// [`SamplesError`] when the count is wrong, a weight is negative or not finite, or all are zero.
@@ -159,6 +160,21 @@ impl<'a, T: Real> Samples<'a, T> {
     /// Sum of the weights: the number of rows unless weights were given.
     pub fn total_weight(&self) -> f64 {
         self.total_weight
+    }
+
+    /// How many samples there are, as far as weights tell: their sum, or Kish's effective number `(Σ w)² / Σ w²` where
+    /// that is larger.
+    ///
+    /// Weights that count how often a row occurs sum to the number of samples. Weights that are shares (summing to 1,
+    /// say) leave that number open; the effective number does not depend on their scale. What needs a number of samples
+    /// (BIC, the unbiased covariance) takes this one.
+    pub fn effective_size(&self) -> f64 {
+        let Some(weights) = self.weights else { return self.total_weight };
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        // In units of the largest, so that no square overflows.
+        let sum: f64 = weights.iter().map(|w| w / largest).sum();
+        let squares: f64 = weights.iter().map(|w| (w / largest).powi(2)).sum();
+        self.total_weight.max(sum * sum / squares)
     }
 
     /// Number of rows.

@@ -2,7 +2,7 @@
 
 mod criteria;
 
-pub use criteria::{adjusted_rand_index, elbow, silhouette};
+pub use criteria::{adjusted_rand_index, elbow, silhouette, weighted_silhouette};
 
 use crate::em::{FitError, SharedStarts};
 use crate::observe::Progress;
@@ -85,6 +85,20 @@ pub struct Curve {
     pub chosen: usize,
     /// One entry per covariance type and number of components, in that order.
     pub curve: Vec<Candidate>,
+    /// Entries that could not be fitted, and why; the others stand without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedCandidate>,
+}
+
+/// An entry of a sweep that could not be fitted.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FailedCandidate {
+    /// Number of components.
+    pub n_components: usize,
+    /// Shape of the covariances.
+    pub covariance_type: CovarianceType,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// One entry of a sweep.
@@ -106,7 +120,7 @@ pub struct Candidate {
     pub aic: f64,
     /// Integrated completed likelihood; lower is better.
     pub icl: f64,
-    /// Mean over samples of `1 - r₂ / r₁`; see [`silhouette`].
+    /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`].
     pub silhouette: f64,
     /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with [`Sweep::folds`].
     pub held_out: Option<f64>,
@@ -135,7 +149,7 @@ pub enum SelectError {
         /// Largest number of components asked for.
         n_components: usize,
     },
-    /// A fit failed.
+    /// A fit was cancelled, or every fit failed: this one first.
     #[error("the fit of {n_components} components failed")]
     Fit {
         /// Number of components.
@@ -182,7 +196,8 @@ impl Sweep {
         self
     }
 
-    /// Sets the number of folds of [`Criterion::HeldOut`] (5); row `i` is held out of fold `i mod folds`.
+    /// Sets the number of folds of [`Criterion::HeldOut`] (5). Rows are dealt to them in an order shuffled by the seed, so
+    /// that rows which follow a pattern do not all fall into one.
     #[must_use]
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = folds.max(2);
@@ -208,10 +223,15 @@ impl Sweep {
         }
         let (n, d) = (samples.n_samples(), samples.n_features());
         let folds = self.folds.min(n);
+        let mut fold_of = vec![0; n];
+        let order = rand::seq::index::sample(&mut stream(seed, Purpose::Folds, 0), n, n);
+        for (at, row) in order.iter().enumerate() {
+            fold_of[row] = at % folds;
+        }
         let (mut total, mut weight) = (0.0, 0.0);
         for fold in 0..folds {
             let pick = |held: bool| {
-                let rows = (0..n).filter(|row| (row % folds == fold) == held);
+                let rows = (0..n).filter(|row| (fold_of[*row] == fold) == held);
                 rows.fold((Vec::new(), Vec::new()), |(mut data, mut weights), row| {
                     data.extend_from_slice(samples.row(row));
                     weights.push(samples.weight(row));
@@ -252,7 +272,8 @@ impl Sweep {
     /// result: each entry is what [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
     ///
     /// # Errors
-    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or a fit fails or is cancelled.
+    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is cancelled, or all its fits
+    /// fail. A fit that fails beside others that do not is left out and told in [`Curve::failed`].
     pub fn run_observed<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -281,6 +302,7 @@ impl Sweep {
         let n_at_once = (ROWS_AT_ONCE / n_samples).clamp(1, rayon::current_num_threads());
         let mut curve = Vec::with_capacity(types.len() * self.n_components.len());
         let mut best: Option<(usize, Fit)> = None;
+        let (mut failed, mut first_failure) = (Vec::new(), None);
         for covariance_type in types {
             let (mut least, mut n_worse) = (f64::INFINITY, 0);
             // Beyond the entry that ends the curve, what ran at the same time is dropped.
@@ -288,7 +310,14 @@ impl Sweep {
                 let entries: Vec<_> =
                     together.par_iter().map(|k| runner.entry(*k, covariance_type)).collect();
                 for entry in entries {
-                    let (candidate, fit) = entry?;
+                    let (candidate, fit) = match entry {
+                        Ok(entry) => entry,
+                        Err(error) => {
+                            failed.push(error.as_entry()?);
+                            first_failure = first_failure.or(Some(error));
+                            continue;
+                        }
+                    };
                     let value = candidate.value(self.criterion);
                     let lowest = best.as_ref().map(|(at, _): &(usize, Fit)| {
                         let kept: &Candidate = &curve[*at];
@@ -306,7 +335,8 @@ impl Sweep {
                 }
             }
         }
-        let (mut chosen, mut best) = best.ok_or(SelectError::Empty)?;
+        let (mut chosen, mut best) =
+            best.ok_or_else(|| first_failure.unwrap_or(SelectError::Empty))?;
         if self.criterion == Criterion::Elbow {
             let at_elbow = at_elbow(&curve).unwrap_or(chosen);
             if at_elbow != chosen {
@@ -315,13 +345,31 @@ impl Sweep {
                 best = runner.entry(n_components, covariance_type)?.1;
             }
         }
-        Ok(Selection { best, selection: Curve { criterion: self.criterion, chosen, curve } })
+        let selection = Curve { criterion: self.criterion, chosen, curve, failed };
+        Ok(Selection { best, selection })
+    }
+}
+
+impl SelectError {
+    /// The failure as an entry of the report; a sweep that was cancelled has none, and ends.
+    fn as_entry(&self) -> Result<FailedCandidate, Self> {
+        match self {
+            Self::Fit { source: FitError::Cancelled { .. } | FitError::Params(_), .. }
+            | Self::Empty
+            | Self::TooFewSamples { .. } => Err(self.clone()),
+            Self::Fit { n_components, covariance_type, source } => Ok(FailedCandidate {
+                n_components: *n_components,
+                covariance_type: *covariance_type,
+                reason: source.to_string(),
+            }),
+        }
     }
 }
 
 /// Of the elbows of all covariance types the entry with the lowest BIC.
 fn at_elbow(curve: &[Candidate]) -> Option<usize> {
-    let whole = Curve { criterion: Criterion::Elbow, chosen: 0, curve: curve.to_vec() };
+    let (criterion, entries) = (Criterion::Elbow, curve.to_vec());
+    let whole = Curve { criterion, chosen: 0, curve: entries, failed: Vec::new() };
     let is_elbow = |at: &usize| {
         let entry = &curve[*at];
         match whole.elbow(entry.covariance_type) {
@@ -399,13 +447,17 @@ pub fn stability<T: Real>(
         let mut labels = Vec::with_capacity(2);
         for half in [&order[..n / 2], &order[n / 2..]] {
             let data: Vec<T> = half.iter().flat_map(|row| samples.row(*row)).copied().collect();
+            let weights: Vec<f64> = half.iter().map(|row| samples.weight(*row)).collect();
             let few = FitError::TooFewSamples { n_samples: half.len(), n_components: 1 };
-            let half = Samples::new(&data, half.len(), d).map_err(|_| few)?;
+            let half = Samples::new(&data, half.len(), d)
+                .and_then(|half| half.with_weights(&weights))
+                .map_err(|_| few)?;
             let fit = params.clone().fit(&half, seed)?;
             // The features match, so there are always labels.
             labels.push(fit.model.predict(samples).unwrap_or_default());
         }
-        sum += adjusted_rand_index(&labels[0], &labels[1]);
+        let weight = |row: usize| samples.weight(row);
+        sum += criteria::weighted_rand_index(&labels[0], &labels[1], weight);
     }
     Ok(sum / n_resamples.max(1) as f64)
 }
@@ -415,7 +467,11 @@ impl Candidate {
         let report = &fit.report;
         let responsibilities =
             fit.model.predict_proba(samples).expect("the mixture was fitted to these samples");
-        let icl = report.bic - 2.0 * criteria::hard_log_posterior(&responsibilities);
+        let weight = |row: usize| samples.weight(row);
+        // Counted like the likelihood in BIC.
+        let scale = samples.effective_size() / samples.total_weight();
+        let certainty = criteria::hard_log_posterior(&responsibilities, weight);
+        let icl = report.bic - 2.0 * scale * certainty;
         Self {
             n_components: report.n_components,
             covariance_type: report.covariance_type,
@@ -425,7 +481,7 @@ impl Candidate {
             bic: report.bic,
             aic: report.aic,
             icl,
-            silhouette: silhouette(&responsibilities),
+            silhouette: weighted_silhouette(&responsibilities, weight),
             held_out,
             n_iter: report.n_iter,
             converged: report.converged,

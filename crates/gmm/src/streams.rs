@@ -13,6 +13,10 @@ pub(crate) enum Purpose {
     Subset = 2,
     /// Halves of the samples for stability.
     Resample = 3,
+    /// Short runs of EM in the default start, numbered through all starts.
+    ShortRun = 4,
+    /// The order in which rows are dealt to folds.
+    Folds = 5,
 }
 
 /// The generator of `purpose` number `index` under `seed`.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const FORMAT: &str = "gmm.stats";
 /// Version of the serialised form.
 const VERSION: u64 = 1;
+/// A component that holds less than this share of the samples has lost them.
+const STARVED: f64 = 1e-12;
 
 /// Responsibilities' moments of some samples under one mixture: all that the M step needs of them.
 ///
@@ -32,7 +34,7 @@ impl SufficientStats {
     /// E step: the statistics of `samples` under `model`.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// [`ModelError::FeatureMismatch`], and [`ModelError::TooLarge`] for values whose squares overflow.
     pub fn collect<T: Real>(
         model: &GaussianMixture,
         samples: &Samples<'_, T>,
@@ -41,6 +43,7 @@ impl SufficientStats {
         if found != expected {
             return Err(ModelError::FeatureMismatch { found, expected });
         }
+        crate::model::expect_magnitudes(samples)?;
         let collected = em::moments(model, samples);
         Ok(Self {
             format: FORMAT.to_owned(),
@@ -77,11 +80,12 @@ impl SufficientStats {
 
     /// M step: the mixture that maximises the expected log likelihood, with `reg_covar` on the diagonals.
     ///
-    /// A component that holds less than 1e-8 of an average sample keeps the parameters it has in `previous`, with weight
-    /// next to nothing.
+    /// A component that holds less than a share of 1e-12 of the samples keeps the parameters it has in `previous`, with
+    /// weight next to nothing. How the sums are scaled makes no difference.
     ///
     /// # Errors
-    /// [`ModelError`] when shapes differ or a covariance is not positive definite.
+    /// [`ModelError`] when shapes differ, the sums are negative, not finite or zero (as after a
+    /// [`scale`](Self::scale) by such a factor), or a covariance is not positive definite.
     pub fn maximise(
         &self,
         reg_covar: f64,
@@ -93,7 +97,21 @@ impl SufficientStats {
             let (found, expected) = (k, previous.n_components());
             return Err(ModelError::Length { what: "statistics", found, expected });
         }
-        let floor = 1e-8;
+        let counted = self.components.iter().map(|m| m.count).chain([self.total_weight]);
+        if let Some((index, value)) =
+            counted.enumerate().find(|(_, value)| !(value.is_finite() && *value >= 0.0))
+        {
+            return Err(ModelError::BadValue { what: "weights of the statistics", index, value });
+        }
+        let held: f64 = self.components.iter().map(|m| m.count).sum();
+        if held <= 0.0 {
+            return Err(ModelError::BadValue {
+                what: "weights of the statistics",
+                index: self.components.len(),
+                value: held,
+            });
+        }
+        let floor = STARVED * held;
         let alive: Vec<bool> = self.components.iter().map(|m| m.count > floor).collect();
         let counts = || self.components.iter().map(|m| m.count.max(f64::MIN_POSITIVE));
         let total: f64 = counts().sum();
@@ -164,10 +182,17 @@ impl SufficientStats {
     /// [`FormatError`] when they are not those that this build writes.
     pub fn check_format(&self) -> Result<(), FormatError> {
         if self.format != FORMAT {
-            return Err(FormatError::NotAMixture { found: self.format.clone() });
+            return Err(FormatError::NotStatistics {
+                found: self.format.clone(),
+                expected: FORMAT,
+            });
         }
         if self.version != VERSION {
-            return Err(FormatError::UnknownVersion { found: self.version.to_string() });
+            return Err(FormatError::UnknownStatistics {
+                found: self.version,
+                expected: FORMAT,
+                version: VERSION,
+            });
         }
         Ok(())
     }

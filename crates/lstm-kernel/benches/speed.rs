@@ -42,6 +42,7 @@ fn passes(c: &mut Criterion) {
                 initial: &initial,
                 steps: STEPS,
                 batch: BATCH,
+                batch_sizes: None,
                 hidden,
                 reverse: false,
             };

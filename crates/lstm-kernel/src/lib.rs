@@ -4,6 +4,7 @@
 //! This crate has no tensors, no autodiff and no model; `musicvae` provides those. Its modules are
 //! - [`functions`]: the gate functions on SIMD registers, with their documented error;
 //! - [`packed`]: a matrix packed once for many products;
+//! - [`dense`]: products over all rows of a batch, for layers next to an LSTM;
 //! - [`memory`]: buffers that are reused from one pass to the next;
 //! - [`lstm`]: the forward and backward passes over a whole sequence.
 //!
@@ -13,6 +14,7 @@
 //! All code is safe except for one private module, `instructions`, which calls instructions that
 //! `pulp` does not provide and documents the invariants they rely on.
 
+pub mod dense;
 pub mod functions;
 mod instructions;
 pub mod lstm;

@@ -8,6 +8,9 @@
 //! h_t = tanh(c_t) sigmoid(o)
 //! ```
 //!
+//! Sequences may have different lengths: [`Pass::batch_sizes`] is the number of sequences that have
+//! each step, and nothing is stored or computed for the others.
+//!
 //! The batch is split over threads, and each task runs through all steps independently, so that no
 //! thread waits for another inside the time loop. `x_t W_x` is a sum of table rows if the input is
 //! symbols, and a product with packed weights if it is vectors.
@@ -16,6 +19,8 @@ mod backward;
 mod forward;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use pulp::Simd;
 use rayon::prelude::*;
@@ -53,6 +58,9 @@ pub enum Source<'a> {
 }
 
 /// The inputs of a pass: `T` steps, `B` sequences, `H` units; all arrays are row-major, time first.
+///
+/// With [`Pass::batch_sizes`], `[T, B, width]` means the rows of all steps one after the other,
+/// where the number of rows of each step is its batch size.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
     /// The input of the gates in addition to the state.
@@ -67,6 +75,10 @@ pub struct Pass<'a> {
     pub steps: usize,
     /// `B`.
     pub batch: usize,
+    /// For sequences of different lengths, sorted from the longest to the shortest: the number of
+    /// sequences that have each step, `T` numbers that start with `B` and never increase (PyTorch's
+    /// `PackedSequence.batch_sizes`). `None` if every sequence has every step.
+    pub batch_sizes: Option<&'a [usize]>,
     /// `H`.
     pub hidden: usize,
     /// Whether to read from the last step to the first.
@@ -121,7 +133,7 @@ impl Pass<'_> {
     }
 
     /// Columns `block` of `[c_0 | h_0]` for a range of rows, contiguous.
-    fn initial_block(&self, rows: std::ops::Range<usize>, block: usize) -> Vec<f32> {
+    fn initial_block(&self, rows: Range<usize>, block: usize) -> Vec<f32> {
         let h = self.hidden;
         self.initial[rows.start * 2 * h..rows.end * 2 * h]
             .chunks_exact(2 * h)
@@ -131,16 +143,72 @@ impl Pass<'_> {
     }
 }
 
-/// Splits a `[T, B, width]` buffer into one list of step slices per task.
-fn by_task(values: &mut [f32], batch: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
-    let n_tasks = batch.div_ceil(ROWS_PER_TASK);
-    let mut tasks: Vec<Vec<&mut [f32]>> = (0..n_tasks).map(|_| Vec::new()).collect();
-    for step in values.chunks_exact_mut(batch * width) {
-        for (task, rows) in tasks.iter_mut().zip(step.chunks_mut(ROWS_PER_TASK * width)) {
-            task.push(rows);
-        }
+/// The rows of each step in a `[T, B, width]` buffer.
+struct Rows {
+    /// First row of each step, then the number of rows.
+    firsts: Vec<usize>,
+    batch: usize,
+}
+
+impl Rows {
+    /// # Panics
+    /// If the batch sizes break the rules of [`Pass::batch_sizes`].
+    fn new(pass: &Pass<'_>) -> Self {
+        let (steps, batch) = (pass.steps, pass.batch);
+        let Some(sizes) = pass.batch_sizes else {
+            return Self { firsts: (0..=steps).map(|t| t * batch).collect(), batch };
+        };
+        assert_eq!(
+            (sizes.len(), sizes.first().copied().unwrap_or(batch)),
+            (steps, batch),
+            "there must be one batch size per step, and the first is the batch"
+        );
+        assert!(
+            sizes.is_sorted_by(|a, b| a >= b),
+            "sequences must be sorted from the longest to the shortest"
+        );
+        let mut firsts = vec![0];
+        firsts.extend(sizes.iter().scan(0, |sum, size| {
+            *sum += size;
+            Some(*sum)
+        }));
+        Self { firsts, batch }
     }
-    tasks
+
+    /// One step that all sequences have.
+    fn one_step(batch: usize) -> Self {
+        Self { firsts: vec![0, batch], batch }
+    }
+
+    /// Number of rows of all steps.
+    fn total(&self) -> usize {
+        self.firsts.last().copied().unwrap_or(0)
+    }
+
+    /// The rows of step `t` of those sequences in `of_batch` that have this step.
+    fn at(&self, t: usize, of_batch: &Range<usize>) -> Range<usize> {
+        let (first, end) = (self.firsts[t], self.firsts[t + 1]);
+        (first + of_batch.start).min(end)..(first + of_batch.end).min(end)
+    }
+
+    /// The sequences of each task.
+    fn tasks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let batch = self.batch;
+        (0..batch).step_by(ROWS_PER_TASK).map(move |first| first..batch.min(first + ROWS_PER_TASK))
+    }
+
+    /// Splits a `[T, B, width]` buffer into one list of step slices per task.
+    fn by_task<'a>(&self, mut values: &'a mut [f32], width: usize) -> Vec<Vec<&'a mut [f32]>> {
+        let mut tasks: Vec<Vec<&mut [f32]>> = self.tasks().map(|_| Vec::new()).collect();
+        for t in 0..self.firsts.len() - 1 {
+            for (task, rows) in tasks.iter_mut().zip(self.tasks()) {
+                let (rows, rest) = values.split_at_mut(self.at(t, &rows).len() * width);
+                task.push(rows);
+                values = rest;
+            }
+        }
+        tasks
+    }
 }
 
 /// `n` zeros, written by all threads: a tensor of all steps is too large for any cache.

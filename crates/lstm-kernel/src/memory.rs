@@ -83,20 +83,30 @@ pub(crate) fn spoil() {
 /// [`release`] is called. It starts at a cache line boundary.
 pub struct Buffer<T = f32> {
     words: Words,
+    len: usize,
     values: PhantomData<T>,
 }
 
+/// The length of the memory of a buffer of `len` values. It is rounded up, because lengths that
+/// change from step to step would rarely find a kept buffer of exactly the same length. At most an
+/// eighth of the memory is unused.
+fn capacity(len: usize) -> usize {
+    len.next_multiple_of((len.next_power_of_two() / 16).max(1))
+}
+
 impl<T: Pod> Buffer<T> {
-    /// A buffer of `len` values: those of an earlier buffer of the same length, or zeros. Each
+    /// A buffer of `len` values: those of an earlier buffer of a similar length, or zeros. Each
     /// value must be written before it is read.
     pub(crate) fn unset(len: usize) -> Self {
         const { assert!(size_of::<T>() == size_of::<u32>(), "values must be 32 bits wide") };
         if len == 0 {
-            return Self { words: AVec::new(64), values: PhantomData };
+            return Self { words: AVec::new(64), len, values: PhantomData };
         }
+        let capacity = capacity(len);
         // Buffers that have waited too long are freed after the lock is released.
-        let (words, _old) = Store::lock().take(len);
-        Self { words: words.unwrap_or_else(|| avec![[64]| 0; len]), values: PhantomData }
+        let (words, _old) = Store::lock().take(capacity);
+        let words = words.unwrap_or_else(|| avec![[64]| 0; capacity]);
+        Self { words, len, values: PhantomData }
     }
 }
 
@@ -104,13 +114,13 @@ impl<T: Pod> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        bytemuck::cast_slice(&self.words)
+        bytemuck::cast_slice(&self.words[..self.len])
     }
 }
 
 impl<T: Pod> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        bytemuck::cast_slice_mut(&mut self.words)
+        bytemuck::cast_slice_mut(&mut self.words[..self.len])
     }
 }
 
@@ -125,7 +135,7 @@ impl<T> Drop for Buffer<T> {
 
 impl<T> Debug for Buffer<T> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Buffer of {}", self.words.len())
+        write!(formatter, "Buffer of {}", self.len)
     }
 }
 

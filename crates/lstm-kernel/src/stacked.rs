@@ -42,12 +42,9 @@ pub(crate) enum Stacked {
 }
 
 /// The sizes of a task's stack.
-#[derive(Clone, Copy)]
 pub(crate) struct StackShape {
-    /// Time steps.
-    pub(crate) n_steps: usize,
-    /// Rows of the batch per step.
-    pub(crate) rows_per_step: usize,
+    /// Rows of the batch in each step, in reading order.
+    pub(crate) rows_per_step: Vec<usize>,
     /// Columns of a row of gate gradients.
     pub(crate) n_gates: usize,
     /// Columns of the inputs of the two products.
@@ -60,8 +57,10 @@ pub(crate) struct Stack<T> {
     gates: Blocks<T>,
     /// The inputs of the two products, in strips as wide as a tile has rows.
     inputs: [Blocks<T>; 2],
-    /// Rows of the batch per step.
-    rows_per_step: usize,
+    /// Rows of the batch in each step, in reading order.
+    rows_per_step: Vec<usize>,
+    /// First stored row of each step.
+    firsts: Vec<usize>,
 }
 
 /// Rows cut into pieces of columns, `[block][piece][row of the block][column of the piece]`, so
@@ -128,13 +127,28 @@ impl<T: Pod> Blocks<T> {
 impl<T: Pod> Stack<T> {
     /// Allocates space for a shape, with `rows_per_word` rows in each stored row.
     fn new<S: Simd>(shape: StackShape, rows_per_word: usize) -> Self {
-        let StackShape { n_steps, rows_per_step, n_gates, input_widths } = shape;
+        let StackShape { rows_per_step, n_gates, input_widths } = shape;
         let (panel, strip) = tile_shape::<S>();
-        // If the number of rows is odd, the last row of a step is paired with zeros.
-        let n_rows = n_steps * rows_per_step.div_ceil(rows_per_word);
+        let mut n_rows = 0;
+        let mut firsts = Vec::with_capacity(rows_per_step.len());
+        for rows in &rows_per_step {
+            firsts.push(n_rows);
+            // If the number of rows is odd, the last row of a step is paired with zeros.
+            n_rows += rows.div_ceil(rows_per_word);
+        }
         let in_block = INNER_BLOCK / rows_per_word;
         let inputs = input_widths.map(|width| Blocks::new(n_rows, in_block, width, strip));
-        Self { gates: Blocks::new(n_rows, in_block, n_gates, panel), inputs, rows_per_step }
+        let gates = Blocks::new(n_rows, in_block, n_gates, panel);
+        Self { gates, inputs, rows_per_step, firsts }
+    }
+}
+
+impl<T> Stack<T> {
+    /// The step of each stored row, and the first of the `rows_per_word` rows of the batch in it.
+    fn steps_and_rows(&self, rows_per_word: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.rows_per_step.iter().enumerate().flat_map(move |(step, rows)| {
+            (0..*rows).step_by(rows_per_word).map(move |first| (step, first))
+        })
     }
 }
 
@@ -153,9 +167,9 @@ impl Stacked {
 pub(crate) fn stack_gates<S: Simd>(to: &mut Stacked, step: usize, values: &[f32], n: usize) {
     let (panel, _) = tile_shape::<S>();
     match to {
-        Stacked::F32(to) => to.gates.put(panel, step * (values.len() / n), values, n),
-        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
-            to.gates.put(dot::COLUMNS, at, words, n);
+        Stacked::F32(to) => to.gates.put(panel, to.firsts[step], values, n),
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, |pair, words| {
+            to.gates.put(dot::COLUMNS, to.firsts[step] + pair, words, n);
         }),
     }
 }
@@ -171,29 +185,21 @@ pub(crate) fn stack_input<S: Simd>(
 ) {
     let (_, strip) = tile_shape::<S>();
     match to {
-        Stacked::F32(to) => to.inputs[which].put(strip, step * (values.len() / n), values, n),
-        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, step, |at, words| {
-            to.inputs[which].put(strip, at, words, n);
+        Stacked::F32(to) => to.inputs[which].put(strip, to.firsts[step], values, n),
+        Stacked::Pairs(to, dot) => for_each_pair(*dot, values, n, |pair, words| {
+            to.inputs[which].put(strip, to.firsts[step] + pair, words, n);
         }),
     }
 }
 
-/// Calls `with` with the words of each pair of rows of a step and with the index of the pair among
-/// all steps.
+/// Calls `with` with the index and the words of each pair of rows of a step.
 #[inline(always)]
-fn for_each_pair(
-    dot: Dot,
-    values: &[f32],
-    n: usize,
-    step: usize,
-    mut with: impl FnMut(usize, &[u32]),
-) {
-    let n_pairs = (values.len() / n).div_ceil(2);
+fn for_each_pair(dot: Dot, values: &[f32], n: usize, mut with: impl FnMut(usize, &[u32])) {
     let (mut words, nothing) = (vec![0; n], vec![0.0; n]);
     for (pair, rows) in values.chunks(2 * n).enumerate() {
         let (first, second) = rows.split_at(n);
         dot.pair_rows(first, if second.is_empty() { &nothing } else { second }, &mut words);
-        with(step * n_pairs + pair, &words);
+        with(pair, &words);
     }
 }
 
@@ -345,19 +351,17 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
         for (task, stack) in stacks.iter().enumerate() {
             match stack {
                 Stacked::F32(stack) => {
-                    for (at, gates) in rows_of_panel(&stack.gates, p, panel) {
-                        for id in
-                            ids(symbols(task, at / stack.rows_per_step, at % stack.rows_per_step))
-                        {
+                    let rows = rows_of_panel(&stack.gates, p, panel);
+                    for ((step, row), gates) in stack.steps_and_rows(1).zip(rows) {
+                        for id in ids(symbols(task, step, row)) {
                             add(simd, &mut sums[id * panel..][..panel], gates);
                         }
                     }
                 }
                 Stacked::Pairs(stack, _) => {
-                    let n_pairs = stack.rows_per_step.div_ceil(2);
-                    for (at, words) in rows_of_panel(&stack.gates, p, panel) {
-                        let (step, first) = (at / n_pairs, 2 * (at % n_pairs));
-                        for row in first..stack.rows_per_step.min(first + 2) {
+                    let rows = rows_of_panel(&stack.gates, p, panel);
+                    for ((step, first), words) in stack.steps_and_rows(2).zip(rows) {
+                        for row in first..stack.rows_per_step[step].min(first + 2) {
                             for id in ids(symbols(task, step, row)) {
                                 let sums = &mut sums[id * panel..][..panel];
                                 add_halves(simd, sums, words, row > first);
@@ -371,16 +375,15 @@ impl<'a, F: Fn(usize, usize, usize) -> &'a [i32]> WithSimd for TablePanel<'_, F>
     }
 }
 
-/// The rows of a panel in all blocks, with their indices.
+/// The rows of a panel in all blocks.
 fn rows_of_panel<T: Pod>(
     gates: &Blocks<T>,
     p: usize,
     columns: usize,
-) -> impl Iterator<Item = (usize, &[T])> {
-    let rows = gates.blocks().flat_map(move |block| {
+) -> impl Iterator<Item = &[T]> {
+    gates.blocks().flat_map(move |block| {
         gates.pieces(&block, columns, p).take(1).flat_map(move |rows| rows.chunks_exact(columns))
-    });
-    rows.enumerate()
+    })
 }
 
 /// Adds the lower or upper halves of words, which are bfloat16.

@@ -61,15 +61,23 @@ impl Elbo {
 
     /// The loss to minimize, `[1]`.
     pub fn loss(&self, beta: f64, free_bits: FreeBits) -> Tensor<1> {
-        let free_nats = free_bits.bits() * std::f64::consts::LN_2;
-        let cost = match free_bits {
-            FreeBits::PerSequence(_) => relu(self.kl().sub_scalar(free_nats)).mean(),
-            FreeBits::PerDimension { .. } => {
-                let mean = self.kl_by_dimension.clone().mean_dim(0);
-                relu(mean.sub_scalar(free_nats)).sum()
-            }
-        };
+        let cost = kl_cost(&self.kl_by_dimension, free_bits);
         self.reconstruction.clone().mean() + cost.mul_scalar(beta)
+    }
+}
+
+/// The cost of the KL term of a batch, `[1]`, given the KL divergence of each dimension, `[B, Z]`.
+pub(crate) fn kl_cost(by_dimension: &Tensor<2>, free_bits: FreeBits) -> Tensor<1> {
+    let free_nats = free_bits.bits() * std::f64::consts::LN_2;
+    match free_bits {
+        FreeBits::PerSequence(_) => {
+            let kl = by_dimension.clone().sum_dim(1).squeeze_dim::<1>(1);
+            relu(kl.sub_scalar(free_nats)).mean()
+        }
+        FreeBits::PerDimension { .. } => {
+            let mean = by_dimension.clone().mean_dim(0);
+            relu(mean.sub_scalar(free_nats)).sum()
+        }
     }
 }
 

@@ -114,7 +114,7 @@ fn drum_roll(classes: &SymbolSteps, n_drums: usize) -> SymbolSteps {
 }
 
 /// `ln(1 + e^x)` as `max(x, 0) + ln(1 + e^-|x|)`, which never overflows.
-fn softplus(x: Tensor<2>) -> Tensor<2> {
+pub(crate) fn softplus(x: Tensor<2>) -> Tensor<2> {
     relu(x.clone()) + x.abs().neg().exp().log1p()
 }
 

@@ -249,7 +249,7 @@ fn score_on_device(
 }
 
 /// One sample from each posterior.
-fn sample(posteriors: &Posteriors, z_size: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn sample(posteriors: &Posteriors, z_size: usize, seed: u64) -> Vec<f32> {
     let rows = posteriors.mean.chunks_exact(z_size).zip(posteriors.std_dev.chunks_exact(z_size));
     rows.enumerate()
         .flat_map(|(i, (mean, std_dev))| {
@@ -262,7 +262,7 @@ fn sample(posteriors: &Posteriors, z_size: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-fn mean_kl_nats(posteriors: &Posteriors, n: usize) -> f64 {
+pub(crate) fn mean_kl_nats(posteriors: &Posteriors, n: usize) -> f64 {
     let term = |(m, s): (&f32, &f32)| {
         let (m, s) = (f64::from(*m), f64::from(*s).max(1e-20));
         0.5 * (s * s + m * m - 1.0 - 2.0 * s.ln())
@@ -292,7 +292,7 @@ pub fn active_dimensions(mean: &[f32], z_size: usize) -> Vec<usize> {
 }
 
 /// Mean of the given columns of `values` `[n, Z]`; `None` for no columns or rows.
-fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
+pub(crate) fn mean_over(values: &[f32], z_size: usize, columns: &[usize]) -> Option<f64> {
     let n = values.len().checked_div(z_size)? * columns.len();
     let rows = values.chunks_exact(z_size);
     let sum: f64 = rows.flat_map(|row| columns.iter().map(|c| f64::from(row[*c]))).sum();

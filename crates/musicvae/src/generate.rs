@@ -6,10 +6,9 @@
 //! evaluation. On other devices, `by_tensors` serves the latter two.
 
 mod by_tensors;
-mod packed;
+pub(crate) mod packed;
 
 use lstm_kernel::ROWS_PER_TASK;
-use lstm_kernel::packed::add_product;
 use pulp::{Arch, Simd, WithSimd};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -18,7 +17,7 @@ use crate::decoder::{Core, Decoder};
 use crate::recurrent::SymbolSteps;
 use crate::sampling::{argmax, categorical};
 pub(crate) use by_tensors::{Draws, sample_by_tensors};
-use packed::{PackedCore, PackedStack, fill_rows};
+use packed::{PackedCore, PackedStack};
 
 /// How a class is chosen from logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -202,8 +201,7 @@ impl<T, F: Fn(&mut T, StepLogits<'_>) -> usize> WithSimd for Decoding<'_, T, F> 
                 let controls = control.iter().skip(step).step_by(n_steps);
                 let rows = previous.chunks_exact(n_parts);
                 let top = core.advance(simd, state, rows, controls);
-                fill_rows(&mut logits, &core.output.bias, n);
-                add_product(simd, top, &core.output.kernel, &mut logits);
+                core.output.forward(simd, top, n, &mut logits);
                 let rows = logits.chunks_exact(core.output.bias.len());
                 for (row, ((state, previous), mut logits)) in
                     states.iter_mut().zip(previous.chunks_exact_mut(n_parts)).zip(rows).enumerate()

@@ -54,6 +54,10 @@ impl Initializer {
     }
 
     pub(crate) fn zeros(&mut self, n: usize, device: &Device) -> Param<Tensor<1>> {
-        self.draw([n], device, |_| 0.0)
+        self.constant(n, 0.0, device)
+    }
+
+    pub(crate) fn constant(&mut self, n: usize, value: f32, device: &Device) -> Param<Tensor<1>> {
+        self.draw([n], device, |_| value)
     }
 }

@@ -28,8 +28,9 @@ mod torch;
 use std::sync::Arc;
 
 use burn::backend::Dispatch;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor, TensorData};
 
+use crate::device;
 use extension::LstmOps;
 use lstm_kernel::packed::Precision;
 pub use symbols::SymbolSteps;
@@ -81,13 +82,20 @@ pub(crate) struct PassOptions {
 
 /// Runs an LSTM over symbols; each adds its row of `table` `[V, 4H]` to the gates.
 ///
-/// Returns every `h_t`, `[T, B, H]`, at index `t`, or only the last one.
+/// Returns every `h_t`, `[T, B, H]`, at index `t`, or only the last one. For packed sequences,
+/// returns `[1, n, H]` in the order of their ids; `last_only` is not allowed then.
 pub(crate) fn lstm_over_symbols(
     symbols: Arc<SymbolSteps>,
     table: Tensor<2>,
     constant: Option<ConstantInputs>,
     inputs: LstmInputs,
 ) -> Tensor<3> {
+    if symbols.batch_sizes().is_some() {
+        assert!(!inputs.options.last_only, "packed sequences must return all steps");
+        if !device::is_cpu(&table.device()) {
+            return over_padded_symbols(&symbols, table, constant, inputs);
+        }
+    }
     let table = table.into_dispatch();
     let LstmInputs { bias, recurrent, initial, options } = inputs;
     let [bias, recurrent, initial] =
@@ -109,6 +117,23 @@ pub(crate) fn lstm_over_symbols(
             )
         }
     })
+}
+
+/// Reads packed sequences on devices other than the CPU, whose LSTMs don't support them: pads them
+/// with empty steps and drops the outputs of these steps.
+fn over_padded_symbols(
+    symbols: &SymbolSteps,
+    table: Tensor<2>,
+    constant: Option<ConstantInputs>,
+    inputs: LstmInputs,
+) -> Tensor<3> {
+    assert!(!inputs.options.reverse, "padded sequences can't be read in reverse");
+    let (padded, places) = symbols.padded();
+    let n = places.len();
+    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [n]), &table.device());
+    let outputs = lstm_over_symbols(Arc::new(padded), table, constant, inputs);
+    let [steps, batch, hidden] = outputs.dims();
+    outputs.reshape([steps * batch, hidden]).select(0, places).unsqueeze()
 }
 
 /// Runs an LSTM over vectors: `values` `[T, B, D]` with `weights` `[D, 4H]`.

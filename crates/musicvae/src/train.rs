@@ -14,22 +14,18 @@ mod explosion;
 mod order;
 mod pipeline;
 mod run;
+mod trainable;
 
 use std::time::Duration;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use lstm_kernel::packed::Precision;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, MusicVaeConfig, RecurrentPrecision, TrainingConfig};
-use crate::device;
-use crate::evaluate::{Evaluation, evaluate};
-use crate::model::{MusicVae, host};
+use crate::config::{MusicVaeConfig, RecurrentPrecision, TrainingConfig};
+use crate::model::host;
 use crate::optimizer::{Adam, GradientSum};
 use crate::weights;
-use crate::windows::Windows;
-use note_seq::window::Content;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError};
 pub use error::TrainError;
@@ -37,6 +33,7 @@ use explosion::Watch;
 pub use explosion::{EXPLODED_AT_ONCE, EXPLODED_STEPS, EXPLODED_WHILE};
 use pipeline::{Prepared, Preparer};
 pub use run::{Plan, RunReport, StepTimes, StopReason, TrainObserver, run};
+pub use trainable::{Corpus, StepSettings, Terms, Trainable};
 
 /// Metrics of one training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +44,9 @@ pub struct StepMetrics {
     pub loss: f64,
     /// Reconstruction term, in nats per window.
     pub reconstruction_nats: f64,
+    /// The part of each field of a note in it; empty if windows are not lists of notes.
+    #[serde(default, skip_serializing_if = "FieldNats::is_empty")]
+    pub fields: FieldNats,
     /// KL term before hinge and weight, in bits per window.
     pub kl_bits: f64,
     /// Weight of the KL term.
@@ -59,13 +59,54 @@ pub struct StepMetrics {
     pub gradient_norm: f64,
 }
 
-/// A model in training.
-pub struct Trainer {
-    config: MusicVaeConfig,
+/// Nats per window of each field of a note, in the encoding's order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<f64>", into = "Vec<f64>")]
+pub struct FieldNats {
+    nats: [f64; MAX_FIELDS],
+    n_fields: usize,
+}
+
+/// Maximum number of fields of a note.
+const MAX_FIELDS: usize = 8;
+
+impl FieldNats {
+    /// The values, in the encoding's order of fields.
+    pub fn as_slice(&self) -> &[f64] {
+        &self.nats[..self.n_fields]
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    fn is_empty(&self) -> bool {
+        self.n_fields == 0
+    }
+}
+
+impl From<Vec<f64>> for FieldNats {
+    /// Takes the first eight numbers; notes have fewer fields.
+    fn from(from: Vec<f64>) -> Self {
+        let mut nats = [0.0; MAX_FIELDS];
+        for (to, from) in nats.iter_mut().zip(&from) {
+            *to = *from;
+        }
+        Self { nats, n_fields: from.len().min(MAX_FIELDS) }
+    }
+}
+
+impl From<FieldNats> for Vec<f64> {
+    fn from(from: FieldNats) -> Self {
+        from.as_slice().to_vec()
+    }
+}
+
+/// A model in training. Its configuration determines the kind of model; the default is
+/// [`crate::MusicVae`].
+pub struct Trainer<C: Trainable = MusicVaeConfig> {
+    config: C,
     training: TrainingConfig,
     seed: u64,
     device: Device,
-    model: MusicVae,
+    model: C::Model,
     adam: Adam,
     step: u64,
     elapsed: Duration,
@@ -80,39 +121,23 @@ pub struct Trainer {
     preparer: Preparer,
 }
 
-impl Trainer {
-    /// A new model of a configuration.
+/// A new model of a configuration.
+impl<C: Trainable> Trainer<C> {
     ///
     /// # Errors
     /// [`TrainError::Config`] if a size or a setting is not allowed.
     pub fn new(
-        config: MusicVaeConfig,
+        config: C,
         training: TrainingConfig,
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        config.validate()?;
-        training.validate()?;
-        let precision = match training.recurrent_precision {
-            RecurrentPrecision::F32 => Precision::F32,
-            RecurrentPrecision::Bf16 if device::has_bf16(device) => Precision::Bf16,
-            RecurrentPrecision::Bf16 => return Err(ConfigError::Bf16.into()),
-        };
-        let has_pitches =
-            config.window().tracks.iter().any(|track| track.content == Content::Pitches);
-        if !has_pitches && training.max_transposition > 0 {
-            let found = f64::from(training.max_transposition);
-            return Err(ConfigError::Range {
-                field: "max_transposition",
-                found,
-                allowed: "0, because drums have no pitch,",
-            }
-            .into());
-        }
+        config.check(&training)?;
+        training.recurrent_precision.check(device)?;
         let device = device.clone().autodiff();
-        let model = MusicVae::init(&config, seed, &device)?.with_precision(precision);
-        let watch = Watch::new(&config);
-        let preparer = Preparer::new(&config, training, seed);
+        let model = C::with_precision(config.init(seed, &device)?, training.recurrent_precision);
+        let watch = Watch::new(config.guess_nats());
+        let preparer = Preparer::new(config.z_size(), training, seed);
         Ok(Self {
             config,
             training,
@@ -137,7 +162,7 @@ impl Trainer {
     /// Like [`Trainer::new`]; [`TrainError::Weights`] if the safetensors file is damaged or belongs
     /// to another configuration.
     pub fn from_weights(
-        config: MusicVaeConfig,
+        config: C,
         training: TrainingConfig,
         seed: u64,
         device: &Device,
@@ -164,8 +189,8 @@ impl Trainer {
     }
 
     /// The model for use, without autodiff.
-    pub fn model(&self) -> MusicVae {
-        self.model.valid().with_precision(Precision::F32)
+    pub fn model(&self) -> C::Model {
+        C::with_precision(self.model.valid(), RecurrentPrecision::F32)
     }
 
     /// Makes one update on the next batch of `windows`.
@@ -173,16 +198,16 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::NoWindows`]; [`TrainError::NotFinite`] and [`TrainError::Exploded`], with the
     /// model unchanged.
-    pub fn step(&mut self, windows: Windows<'_>) -> Result<StepMetrics, TrainError> {
-        if windows.is_empty() {
+    pub fn step(&mut self, windows: C::Windows<'_>) -> Result<StepMetrics, TrainError> {
+        if C::n_windows(windows) == 0 {
             return Err(TrainError::NoWindows);
         }
-        let prepared = self.preparer.prepare(self.step, windows);
+        let prepared = self.preparer.prepare::<C>(self.step, windows);
         self.step_on(prepared)
     }
 
     /// Makes one update on the input prepared for this step.
-    fn step_on(&mut self, prepared: Prepared) -> Result<StepMetrics, TrainError> {
+    fn step_on(&mut self, prepared: Prepared<C::Batch>) -> Result<StepMetrics, TrainError> {
         let step = self.step;
         assert_eq!(prepared.step, step, "batches must be in the order of steps");
         let scheduled = step.saturating_add(self.training.schedule_start);
@@ -192,26 +217,35 @@ impl Trainer {
         let n_sequences = prepared.n_sequences();
         let n_parts = prepared.parts.len();
         let (mut loss, mut kl_bits, mut reconstruction_nats) = (0.0, 0.0, 0.0);
+        let mut fields = Vec::new();
         let mut sum = GradientSum::default();
         let mut model = self.model.clone();
         for part in prepared.parts {
-            let batch = part.batch;
             // Weight of this batch in the mean over all sequences of the step.
-            let share = batch.len() as f64 / n_sequences as f64;
-            let noise = TensorData::new(part.noise, [batch.len(), self.config.z_size]);
+            let share = part.n_sequences as f64 / n_sequences as f64;
+            let noise = TensorData::new(part.noise, [part.n_sequences, self.config.z_size()]);
             let noise = Tensor::from_data(noise, &self.device);
-            let first = part.first_sequence;
-            let elbo = self.model.elbo(&batch, noise, |z| {
-                self.decoder_inputs(&batch, z, sampling_probability, first)
-            });
-            let mut of_part = elbo.loss(beta, objective.free_bits);
+            let settings = StepSettings {
+                training: &self.training,
+                seed: self.seed,
+                step,
+                beta,
+                sampling_probability,
+                first_window: part.first_sequence,
+            };
+            let terms = self.config.terms(&self.model, &part.batch, noise, &settings);
+            let mut of_part = terms.loss;
             if n_parts > 1 {
                 of_part = of_part.mul_scalar(share);
             }
             let mut gradients = of_part.backward();
             loss += f64::from(host(of_part.inner())[0]);
-            kl_bits += share * mean(&host(elbo.kl().inner())) / std::f64::consts::LN_2;
-            reconstruction_nats += share * mean(&host(elbo.reconstruction.inner()));
+            kl_bits += share * mean(&host(terms.kl.inner())) / std::f64::consts::LN_2;
+            reconstruction_nats += share * mean(&host(terms.reconstruction.inner()));
+            fields.resize(terms.fields.len(), 0.0);
+            for (sum, field) in fields.iter_mut().zip(terms.fields) {
+                *sum += share * mean(&host(field.inner()));
+            }
             if !loss.is_finite() {
                 return Err(TrainError::NotFinite { step, what: "loss" });
             }
@@ -229,6 +263,7 @@ impl Trainer {
             step,
             loss,
             reconstruction_nats,
+            fields: fields.into(),
             kl_bits,
             beta,
             learning_rate,
@@ -239,11 +274,11 @@ impl Trainer {
 
     /// Scores the model and remembers whether it is the best so far; `None` if there are no
     /// windows.
-    pub fn evaluate(&mut self, windows: Windows<'_>) -> Option<Evaluation> {
+    pub fn evaluate(&mut self, windows: C::Windows<'_>) -> Option<C::Evaluation> {
         self.evaluated_at = Some(self.step);
-        let evaluation = evaluate(&self.model(), windows, self.seed)?;
-        let is_sound = self.watch.see_score(self.step, evaluation.negative_elbo_nats());
-        let nats = evaluation.objective_nats(&self.training.objective);
+        let evaluation = self.config.evaluate(&self.model(), windows, self.seed)?;
+        let is_sound = self.watch.see_score(self.step, C::negative_elbo_nats(&evaluation));
+        let nats = C::objective_nats(&evaluation, &self.training.objective);
         if is_sound && self.best.is_none_or(|best| nats < best.objective_nats) {
             self.best = Some(Best { step: self.step, objective_nats: nats });
             self.n_since_best = 0;

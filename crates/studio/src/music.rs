@@ -130,12 +130,13 @@ pub(crate) struct Sound {
     pub(crate) velocity: Velocity,
 }
 
-/// Converts notes on the grid to a sequence with a tempo and one instrument per voice.
+/// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends with a window.
 pub(crate) fn sequence(
     voices: &[Voice],
     notes: &[Note],
     title: &str,
     sound: Sound,
+    steps_per_window: u32,
 ) -> NoteSequence {
     let seconds_per_step = 60.0 / sound.qpm / STEPS_PER_QUARTER as f64;
     let mut sequence = NoteSequence {
@@ -158,6 +159,10 @@ pub(crate) fn sequence(
             is_drum: voice.drums,
         });
     }
+    // Whole windows, so that the file can be looped.
+    let end = notes.iter().map(|note| note.end).max().unwrap_or(0);
+    let n_steps = f64::from(end.next_multiple_of(steps_per_window.max(1)));
+    sequence.total_time = sequence.total_time.max(n_steps * seconds_per_step);
     let first = sequence.notes.iter().map(|note| note.instrument).min();
     sequence.instrument_infos.extend(
         first
@@ -224,9 +229,10 @@ mod tests {
         let voices = voices(&layout("mel-2bar"));
         let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
-        let made = sequence(&voices, &given, "both", sound);
+        let made = sequence(&voices, &given, "both", sound, 32);
         let step = 60.0 / 90.0 / 4.0;
-        assert!((made.total_time - 8.0 * step).abs() < 1e-12);
+        // A window, though the last note ends before.
+        assert!((made.total_time - 32.0 * step).abs() < 1e-12);
         assert_eq!((made.instruments(), made.tempos[0].qpm), (vec![0, 1], 90.0));
     }
 }

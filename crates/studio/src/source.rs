@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use controlgen::artifact::ArtifactError;
 use controlgen::corpus::CorpusReport;
+use controlgen::encode::check_latents;
 use controlgen::model::Model;
 use controlgen::progress::Progress;
 use controlgen::style::Reference;
@@ -95,8 +96,9 @@ impl Source {
         }
         match latents {
             Some(folder) => {
-                let rows = read_latents(folder, model.z_size())?.rows;
-                Ok(Self::joined(kept, rows))
+                let latents = read_latents(folder, model.z_size())?;
+                check_latents(model, corpus, folder, &latents)?;
+                Ok(Self::joined(kept, latents.rows))
             }
             None => {
                 Ok(Self::encoded(model, kept.into_iter().map(|(_, row)| row).collect(), progress))

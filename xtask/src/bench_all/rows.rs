@@ -43,11 +43,18 @@ impl Row {
 
 pub(super) fn gmm_row(value: &Value) -> Option<Row> {
     let peer_name = value["peer_name"].as_str()?;
-    let (problem, dtype) = (value["problem"].as_str()?, value["dtype"].as_str()?);
-    let is_main = peer_name == "scikit-learn" && dtype == "float64";
+    let problem = value["problem"].as_str()?;
+    // Whole fits are timed in one type only.
+    let (work, is_main) = match value["dtype"].as_str() {
+        Some(dtype) => (
+            format!("EM iteration, {problem}, {dtype}"),
+            peer_name == "scikit-learn" && dtype == "float64",
+        ),
+        None => (format!("default fit, {problem}"), true),
+    };
     Some(Row {
         area: "gmm".to_owned(),
-        work: format!("EM iteration, {problem}, {dtype}"),
+        work,
         unit: "s".to_owned(),
         more_is_better: false,
         threads: value["threads"].as_str()?.parse().ok(),

@@ -5,7 +5,7 @@
 //! components that hold nothing of a row, so that later iterations are quicker: [`ITERATIONS`] are a common fit.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, build_example, growth, median};
+use super::{Peer, answer, build_example, default_fit, growth, median};
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -108,6 +108,7 @@ pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
             }
         }
     }
+    rows.extend(default_fit::run(peer)?);
     if with_growth {
         rows.extend(growth::run(peer, &fit)?);
     }

@@ -69,6 +69,6 @@ pub(crate) struct MeasureArgs {
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
     pub(crate) seed: u64,
 }

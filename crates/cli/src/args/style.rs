@@ -58,7 +58,7 @@ pub(crate) struct FitArgs {
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub(crate) resamples: u16,
     /// The seed of every start
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
     pub(crate) seed: u64,
 }
 
@@ -128,6 +128,13 @@ pub(crate) enum StyleCommand {
         #[command(flatten)]
         of: StylesArgs,
     },
+    #[command(flatten)]
+    Change(StyleChange),
+}
+
+/// Changes of the list of styles, and what is handed on of it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StyleChange {
     /// Remove styles that were added
     Remove {
         /// Their names or numbers

@@ -47,7 +47,7 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     pub(crate) resume: bool,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
     pub(crate) seed: u64,
 }
 

@@ -123,6 +123,8 @@ struct Turned {
     written: super::writing::Written,
     /// Attributes of the tune and of what it became, mean over the windows.
     measured: Vec<Measured>,
+    /// What was taken of the tune.
+    tune: serde_json::Value,
 }
 
 /// An attribute before and after.
@@ -164,6 +166,7 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
         title: format!("{}, turned", stem(&args.tune)),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: Some(&tune),
     };
     let command = ("attribute apply", options);
@@ -177,7 +180,7 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
     let output = Output { name, windows: turned, sidecar };
     let written = writer.write_music(output, &music, &[("original", &original)])?;
     writer.finish()?;
-    let turned = Turned { written, measured };
+    let turned = Turned { written, measured, tune: tune_options(&tune) };
     context.output.result(&turned, || {
         let number = |n: Option<f64>| n.map_or("-".to_owned(), |n| format!("{n:.2}"));
         let mut lines = vec![turned.written.line()];
@@ -185,6 +188,7 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
             let (name, unit) = (m.attribute.name(), m.attribute.unit());
             format!("{name}: {} before, {} after ({unit})", number(m.before), number(m.after))
         }));
+        lines.push(format!("of the tune, {}", tune.usage.in_words()));
         lines
     })
 }

@@ -32,7 +32,8 @@ pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<(
             let styles: Vec<&str> = all.iter().filter(asked).copied().collect();
             let places: Vec<usize> =
                 (0..all.len()).filter(|place| styles.contains(&all[*place])).collect();
-            synthetic::write_corpus(&args.out, &places, args.pieces, args.seed)?;
+            let (n, seed) = (args.pieces, args.seed);
+            synthetic::write_corpus_with(&args.out, &places, n, seed, context.overwrite)?;
             context.output.result(&styles, || {
                 let names = styles.join(", ");
                 let out = args.out.display();

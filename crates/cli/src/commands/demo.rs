@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use controlgen::artifact::write_atomic;
 use controlgen::copy::CopyIndex;
 use controlgen::generate::{
     Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, decode_all, encode, pieces, way,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
-use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound};
+use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
 use controlgen::style::{Style, StyleFolders, Styles};
 use controlgen::synthetic;
 use controlgen::tune::{Tune, TuneOptions};
@@ -88,7 +87,7 @@ impl Desk<'_> {
     }
 
     fn music(&self, windows: &[Vec<u16>]) -> NoteSequence {
-        self.model.kind().to_sequence(windows.iter().map(Vec::as_slice), &self.playback)
+        music(self.model.kind(), windows.iter().map(Vec::as_slice), &self.playback)
     }
 
     fn write(
@@ -164,11 +163,13 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let formats = Formats { wav: true, html: true, ..Formats::default() };
     let mut desk = Desk {
         model: &model,
-        batch: Batch::new(&folder, "What controlgen does", formats, Sound::default()),
+        batch: Batch::new(&folder, "What controlgen does", formats, Sound::default())
+            .overwriting(context.overwrite),
         seed: args.seed,
         n_files: 0,
         playback: Playback::default(),
     };
+    desk.batch.check()?;
     desk.batch.text(format!(
         "Model {}: trained on unlabelled music, which fell into {} styles by itself. Every piece here \
          was written just now, with seed {}.",
@@ -191,7 +192,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     }
     lap("new music of the largest styles");
 
-    let tunes = write_tunes(&folder, args.seed)?;
+    let tunes = write_tunes(context, &folder, args.seed)?;
     let report = styles.add(&model, ADDED, &tunes)?;
     let added = styles.find(ADDED)?.clone();
     desk.batch.group("A style of three tunes".to_owned());
@@ -213,8 +214,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     if let Some(style) = largest.first() {
         desk.batch.group("Mixed into a tune".to_owned());
         desk.batch.text(format!(
-            "The first tune moved into {}, further each time; beside it the tune itself, to be heard \
-             together.",
+            "The first tune (its first {} of {} windows) moved into {}, further each time; next to it \
+             the tune itself, to be heard together.",
+            windows.len(),
+            tune.windows.len(),
             style.name
         ));
         mixes(&mut desk, &styles, style, windows)?;
@@ -241,12 +244,12 @@ fn free_folder() -> PathBuf {
 }
 
 /// Three tunes of one kind by our own rules.
-fn write_tunes(folder: &Path, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
+fn write_tunes(context: &Context, folder: &Path, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for number in 0..3 {
         let tune = synthetic::piece(0, seed, number);
         let path = folder.join("tunes").join(format!("tune-{}.mid", number + 1));
-        write_atomic(&path, &midi::write(&tune, &WriteOptions::default())?)?;
+        context.overwrite.write(&path, &midi::write(&tune, &WriteOptions::default())?)?;
         paths.push(path);
     }
     Ok(paths)

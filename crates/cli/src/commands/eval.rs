@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use controlgen::artifact::JsonFormat;
 use controlgen::evaluate::{
-    Change, Difference, EvalReport, EvalRequest, Scope, diff, evaluate, write_report,
+    Change, Difference, EvalReport, EvalRequest, Scope, check_report, diff, evaluate, write_report,
 };
 use controlgen::kind::Kind;
 use controlgen::synthetic;
@@ -45,8 +45,9 @@ fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Resul
         temperature: args.temperature,
         seed: args.seed,
     };
+    check_report(&args.out, context.overwrite)?;
     let report = evaluate(&model, &request, &context.stages)?;
-    write_report(&report, model.kind(), &args.out)?;
+    write_report(&report, model.kind(), &args.out, context.overwrite)?;
     context.output.result(&report, || lines(&report, &args.out))
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{Output, Target, Writer, Written, file_name};
+use super::writing::{Output, STEPS_PER_BAR, Target, Writer, Written, file_name};
 use crate::args::{AttributeMethodArg, GenerateArgs};
 use crate::progress::note;
 
@@ -71,6 +71,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         title: format!("New music of {}", aim.name),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: None,
     };
     let mut writer = Writer::new(&model, Some(&styles), target, ("generate", options), decoding)?;

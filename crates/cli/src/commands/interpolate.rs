@@ -12,8 +12,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{Output, Target, Writer, Written, read_tune, rows, stem, tune_options};
+use super::writing::{
+    Output, STEPS_PER_BAR, Target, Writer, Written, read_tune, rows, stem, tune_options,
+};
 use crate::args::{InterpolateArgs, ReconstructArgs};
+use crate::progress::{Show, note};
 
 /// A tune that was written back.
 #[derive(Serialize)]
@@ -22,6 +25,8 @@ struct WrittenBack {
     written: Written,
     /// Share of steps that are the same.
     accuracy: f64,
+    /// What was taken of the tune.
+    tune: serde_json::Value,
 }
 
 pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
@@ -36,6 +41,7 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
         title: name.clone(),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: Some(&tune),
     };
     let mut writer = Writer::new(&model, styles.as_ref(), target, command, decoding)?
@@ -50,7 +56,8 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
     let output = Output { name, windows: reconstruction.windows, sidecar };
     let written = writer.write_music(output, &music, &[("original", &original)])?;
     writer.finish()?;
-    let back = WrittenBack { written, accuracy: reconstruction.accuracy };
+    let accuracy = reconstruction.accuracy;
+    let back = WrittenBack { written, accuracy, tune: tune_options(&tune) };
     context.output.result(&back, || {
         let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
         let names = match tune.instrument_names.as_slice() {
@@ -58,13 +65,21 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
             names => names.join(", "),
         };
         vec![format!(
-            "{}: {} windows of instrument {} ({names}), {:.1} % of steps the same",
+            "{}: {} windows of instrument {} ({names}), {}, {:.1} % of steps the same",
             back.written.file.display(),
             tune.windows.len(),
             numbers.join(", "),
+            tune.usage.in_words(),
             100.0 * back.accuracy,
         )]
     })
+}
+
+/// An end of a way.
+struct End {
+    z: Vec<f32>,
+    /// What a user should know of the tune it is of.
+    warnings: Vec<String>,
 }
 
 /// The latent at an end of a way: a style's mean, or a tune's first window.
@@ -72,7 +87,7 @@ fn end(
     context: &Context,
     (model, styles): (&Model, Option<&Styles>),
     text: &str,
-) -> anyhow::Result<Vec<f32>> {
+) -> anyhow::Result<End> {
     if let Some(name) = text.strip_prefix("style:") {
         let styles = styles.context("the model has no styles; fit them with `controlgen fit`")?;
         let style = styles.find(name)?;
@@ -81,11 +96,26 @@ fn end(
         for (dimension, value) in model.config().active_dimensions.iter().zip(moments.mean()) {
             z[*dimension] = *value as f32;
         }
-        return Ok(z);
+        return Ok(End { z, warnings: Vec::new() });
     }
     let tune = read_tune(context, Path::new(text), model, TuneOptions::default())?;
     let first = tune.windows.first().context("a tune has at least one window")?;
-    Ok(library::encode(model, std::slice::from_ref(&first.tokens)))
+    let mut warnings = tune.warnings.clone();
+    if let [first, _, ..] = tune.windows.as_slice() {
+        let n_bars = model.kind().n_steps() / STEPS_PER_BAR;
+        let only = format!(
+            "an end is one window: the first of {} was taken, {n_bars} bars from bar {} on",
+            tune.windows.len(),
+            first.start_bar + 1,
+        );
+        if context.show != Show::Nothing {
+            note(&format!("{}: {only}", tune.source));
+        }
+        warnings.push(only);
+    }
+    let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", tune.source));
+    let z = library::encode(model, std::slice::from_ref(&first.tokens));
+    Ok(End { z, warnings: warnings.collect() })
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
@@ -93,10 +123,12 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let decoding = Decoding::from(&args.decoding);
     let is_grid = !args.corners.is_empty();
     let names = if is_grid { &args.corners } else { &args.ends };
-    let ends: Vec<Vec<f32>> = names
+    let found: Vec<End> = names
         .iter()
         .map(|name| end(context, (&model, styles.as_ref()), name))
         .collect::<Result<_, _>>()?;
+    let warnings: Vec<String> = found.iter().flat_map(|end| end.warnings.clone()).collect();
+    let ends: Vec<Vec<f32>> = found.into_iter().map(|end| end.z).collect();
     let control = library::control(&model, 1, args.chords.as_deref(), decoding.seed)?;
     let joining = args.joining.into();
     let latents = match &ends[..] {
@@ -116,6 +148,7 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         title: format!("Between {}", names.join(", ")),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: None,
     };
     let mut writer =
@@ -127,7 +160,8 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         } else {
             format!("interpolation-{index:03}")
         };
-        let sidecar = Sidecar { index, z: vec![z.clone()], ..writer.sidecar() };
+        let z = vec![z.clone()];
+        let sidecar = Sidecar { index, z, warnings: warnings.clone(), ..writer.sidecar() };
         written.push(writer.write(Output { name, windows: vec![tokens.clone()], sidecar })?);
     }
     // Each way as one piece, to listen to: the whole of it, or a row of the grid.
@@ -135,7 +169,8 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         let name =
             if is_grid { format!("grid-row-{number:02}") } else { "interpolation".to_owned() };
         let z = stops.iter().map(|at| at.z.clone()).collect();
-        let sidecar = Sidecar { index: written.len(), z, ..writer.sidecar() };
+        let (index, warnings) = (written.len(), warnings.clone());
+        let sidecar = Sidecar { index, z, warnings, ..writer.sidecar() };
         let windows = stops.iter().map(|at| at.tokens.clone()).collect();
         written.push(writer.write(Output { name, windows, sidecar })?);
     }

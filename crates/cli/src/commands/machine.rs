@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::CommandFactory;
 use clap_mangen::Man;
-use controlgen::artifact::write_atomic;
 use serde::Serialize;
 
 use super::Context;
@@ -19,10 +17,10 @@ struct Completions {
 
 pub(super) fn completions(context: &Context, args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "controlgen", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::definition(), "controlgen", &mut script);
     let script = String::from_utf8(script).context("the completions are no text")?;
     let answer = Completions { shell: args.shell.to_string(), script };
-    context.output.result(&answer, || vec![answer.script.trim_end().to_owned()])
+    context.output.text(&answer, &answer.script)
 }
 
 #[derive(Serialize)]
@@ -33,13 +31,13 @@ struct Pages {
 }
 
 pub(super) fn man(context: &Context, args: &ManArgs) -> anyhow::Result<()> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = Cli::definition().disable_help_subcommand(true);
     // Gives each command its full name, such as `controlgen corpus build`, and the global options.
     program.build();
     let mut pages = Vec::new();
     collect(program, &mut pages)?;
     for (name, page) in &pages {
-        write_atomic(&args.out.join(name), page)?;
+        context.overwrite.write(&args.out.join(name), page)?;
     }
     let pages = pages.into_iter().map(|(name, _)| name).collect();
     let answer = Pages { folder: args.out.clone(), pages };
@@ -65,12 +63,12 @@ mod tests {
 
     #[test]
     fn the_arguments_make_sense() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
     }
 
     #[test]
     fn every_command_has_a_page() {
-        let mut program = Cli::command().disable_help_subcommand(true);
+        let mut program = Cli::definition().disable_help_subcommand(true);
         program.build();
         let mut pages = Vec::new();
         collect(program, &mut pages).unwrap();
@@ -91,7 +89,7 @@ mod tests {
         use clap_complete::Shell::{Bash, Elvish, Fish, PowerShell, Zsh};
         for shell in [Bash, Elvish, Fish, PowerShell, Zsh] {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "controlgen", &mut script);
+            clap_complete::generate(shell, &mut Cli::definition(), "controlgen", &mut script);
             let script = String::from_utf8(script).unwrap();
             assert!(script.contains("interpolate") && script.contains("doctor"), "{shell}");
         }

@@ -25,6 +25,8 @@ struct WrittenMix {
     membership_before: f64,
     membership_after: f64,
     harmony: HarmonyReport,
+    /// What was taken of the tune.
+    tune: serde_json::Value,
 }
 
 pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
@@ -51,6 +53,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
         title: format!("{} mixed into {}", style.name, stem(&args.tune)),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: Some(&tune),
     };
     let mut writer = Writer::new(&model, Some(&styles), target, ("mix", options), decoding)?
@@ -85,6 +88,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
         membership_before: mixed.membership_before,
         membership_after: mixed.membership_after,
         harmony,
+        tune: tune_options(&tune),
     };
     context.output.result(&written, || {
         let share =
@@ -103,6 +107,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
                 share(written.harmony.other_styles),
                 share(written.harmony.unrelated),
             ),
+            format!("of the tune, {}", tune.usage.in_words()),
         ]
     })
 }
@@ -131,6 +136,7 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
         title: format!("Like {}", stem(&args.tune)),
         formats: &args.formats,
         playback: &args.playback,
+        overwrite: context.overwrite,
         tune: Some(&tune),
     };
     let mut writer = Writer::new(&model, Some(&styles), target, ("similar", options), decoding)?

@@ -1,6 +1,5 @@
 //! `controlgen render`: MIDI files as sound, pictures and pages.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -39,14 +38,13 @@ pub(super) fn run(context: &Context, args: &RenderArgs) -> anyhow::Result<()> {
         [one] => super::writing::stem(one),
         many => format!("{} MIDI files", many.len()),
     };
-    let mut batch =
-        Batch::new(&args.out, title, Formats::from(&args.formats), Sound::from(&args.playback));
-    let mut taken = BTreeSet::new();
+    let (formats, sound) = (Formats::from(&args.formats), Sound::from(&args.playback));
+    let mut batch = Batch::new(&args.out, title, formats, sound).overwriting(context.overwrite);
+    batch.check()?;
     let mut files = Vec::new();
     for file in &args.files {
-        let name = free_name(&super::writing::stem(file), &mut taken);
-        let (name, error) = match render(&mut batch, &name, file) {
-            Ok(()) => (Some(name), None),
+        let (name, error) = match render(&mut batch, &super::writing::stem(file), file) {
+            Ok(name) => (Some(name), None),
             Err(error) => (None, Some(format!("{error:#}"))),
         };
         files.push(Rendered { file: file.clone(), name, error });
@@ -71,7 +69,8 @@ pub(super) fn run(context: &Context, args: &RenderArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn render(batch: &mut Batch, name: &str, file: &Path) -> anyhow::Result<()> {
+/// Renders a file; returns the name that its outputs have.
+fn render(batch: &mut Batch, name: &str, file: &Path) -> anyhow::Result<String> {
     let bytes = if file == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -89,25 +88,5 @@ fn render(batch: &mut Batch, name: &str, file: &Path) -> anyhow::Result<()> {
         ("seconds", format!("{:.1}", music.total_time)),
         ("tempo", format!("{qpm:.0}")),
     ];
-    batch.render_only(name, &music, &fields)?;
-    Ok(())
-}
-
-/// The name, or the name with a number where another file has it already.
-fn free_name(stem: &str, taken: &mut BTreeSet<String>) -> String {
-    let numbered = (2_u64..).map(|n| format!("{stem}-{n}"));
-    let mut names = std::iter::once(stem.to_owned()).chain(numbered);
-    names.find(|name| taken.insert(name.clone())).expect("numbers don't end")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_files_get_one_name() {
-        let mut taken = BTreeSet::new();
-        let names = ["a", "b", "a", "a-2", "a"].map(|stem| free_name(stem, &mut taken));
-        assert_eq!(names, ["a", "b", "a-2", "a-2-2", "a-3"]);
-    }
+    Ok(batch.render_only(name, &music, &fields)?)
 }

@@ -1,7 +1,6 @@
 //! `controlgen studio`.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -9,6 +8,7 @@ use studio::{API_VERSION, MAX_POINTS, Shutdown, Source, Studio, StudioOptions};
 
 use super::Context;
 use crate::args::StudioArgs;
+use crate::interrupt;
 use crate::progress::{Show, note};
 
 /// Where the page is if nothing else is there: `MUSE` on a telephone's keys.
@@ -63,7 +63,8 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
         address,
     };
     let shutdown = Shutdown::new();
-    stop_on_interrupt(shutdown.clone())?;
+    let on_signal = shutdown.clone();
+    interrupt::on_first(move || on_signal.now())?;
     context.output.result(&serving, || vec![serving.address.clone()])?;
     if context.show != Show::Nothing {
         note("the studio is at the address above, for this machine only; Ctrl-C stops it");
@@ -96,18 +97,6 @@ fn model_name(folder: &std::path::Path) -> String {
         (Some(own), _) => own,
         (None, _) => folder.display().to_string(),
     }
-}
-
-/// Ctrl-C stops the studio; the second time, at once.
-fn stop_on_interrupt(shutdown: Shutdown) -> anyhow::Result<()> {
-    let heard = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if heard.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        shutdown.now();
-    })?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ mod edit;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use controlgen::artifact::write_atomic;
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
 use controlgen::generate::{Decoding, FallBack, controls_of, encode, fall_back, generate};
 use controlgen::model::Model;
+use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
 use controlgen::style::{
     FitFacts, FitRequest, Reference, SkippedStyle, Style, StyleFolders, Styles, fit as fit_styles,
@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()
             show(context, &styles, &of, &pictures)
         }
         StyleCommand::Add { name, files, of } => edit::add(context, &of, &name, &files),
-        other => edit::run(context, other),
+        StyleCommand::Change(change) => edit::run(context, change),
     }
 }
 
@@ -225,17 +225,21 @@ fn show(
     } else {
         names.iter().map(|name| styles.find(name)).collect::<Result<_, _>>()?
     };
-    if let Some(picture) = &pictures.picture {
-        draw_picture(&model, &styles, &chosen, picture, pictures)?;
+    if let Some(path) = &pictures.picture {
+        context.overwrite.check(path)?;
+        let picture = picture(&model, &styles, &chosen, pictures)?;
+        context.overwrite.write(path, picture.as_bytes())?;
     }
     let mut thumbnails = Vec::new();
     if let Some(folder) = &pictures.thumbnails {
         let reference = Reference::load(&model)?;
+        let mut names = Names::of_folder(folder);
         for style in &chosen {
             let examples = styles.examples(&reference, style);
             let row = row(&model, style.name.clone(), examples, styles.color(style));
-            let path = folder.join(format!("{}.svg", super::writing::file_name(&style.name)));
-            write_atomic(&path, draw(&[row]).as_bytes())?;
+            let name = names.free(&super::writing::file_name(&style.name));
+            let path = folder.join(format!("{name}.svg"));
+            context.overwrite.write(&path, draw(&[row]).as_bytes())?;
             thumbnails.push(path);
         }
     }
@@ -250,13 +254,12 @@ fn show(
 }
 
 /// Real windows, the same again, and new windows of styles.
-fn draw_picture(
+fn picture(
     model: &Model,
     styles: &Styles,
     chosen: &[&Style],
-    path: &Path,
     Pictures { n, decoding, .. }: &Pictures,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     let reference = Reference::load(model)?;
     // Real windows from all over the corpus.
     let every = (reference.rows.len() / (*n).max(1)).max(1);
@@ -275,8 +278,7 @@ fn draw_picture(
         let caption = format!("new, of {}", style.name);
         picture.push(row(model, caption, windows, styles.color(style)));
     }
-    write_atomic(path, draw(&picture).as_bytes())?;
-    Ok(())
+    Ok(draw(&picture))
 }
 
 fn row(

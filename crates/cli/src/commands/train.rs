@@ -11,6 +11,7 @@ use musicvae::train::{Plan, StopReason};
 
 use super::Context;
 use crate::args::TrainArgs;
+use crate::interrupt;
 use crate::output::table;
 use crate::progress::{Training, collapse_warning, note};
 
@@ -18,11 +19,9 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     let request = request(context, args)?;
     let stop = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if heard.swap(true, Ordering::Relaxed) {
-            // The second time, at once; the last checkpoint is good.
-            std::process::exit(130);
-        }
+    // The second time the program ends at once; the last checkpoint is good.
+    interrupt::on_first(move || {
+        heard.store(true, Ordering::Relaxed);
         note("finishing the step and writing a checkpoint; again to stop at once");
     })?;
     let n_sequences = request.setup.training.sequences_per_update();

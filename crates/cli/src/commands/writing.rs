@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use controlgen::copy::CopyIndex;
 use controlgen::generate::{Decoding, encode};
 use controlgen::model::Model;
-use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound};
+use controlgen::names::shortened;
+use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
+use controlgen::overwrite::Overwrite;
 use controlgen::style::Styles;
 use controlgen::tune::{Tune, TuneOptions};
 use note_seq::{NoteSequence, Playback};
@@ -16,6 +18,9 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::args::{FormatArgs, PlaybackArgs, TuneArgs};
 use crate::progress::note;
+
+/// Steps of a bar: four a quarter.
+pub(super) const STEPS_PER_BAR: usize = 16;
 
 /// One written piece.
 #[derive(Serialize)]
@@ -67,6 +72,7 @@ pub(super) struct Target<'a> {
     pub(super) title: String,
     pub(super) formats: &'a FormatArgs,
     pub(super) playback: &'a PlaybackArgs,
+    pub(super) overwrite: Overwrite,
     /// The tune that pieces come from: they take its tempo where none is asked for.
     pub(super) tune: Option<&'a Tune>,
 }
@@ -101,7 +107,9 @@ impl<'a> Writer<'a> {
         options["qpm"] = playback.qpm.into();
         options["programs"] = json!(sound.programs);
         options["velocity"] = json!(sound.velocity);
-        let batch = Batch::new(target.out, target.title, Formats::from(target.formats), sound);
+        let batch = Batch::new(target.out, target.title, Formats::from(target.formats), sound)
+            .overwriting(target.overwrite);
+        batch.check()?;
         let index = CopyIndex::of_model(model)?;
         let shared = Sidecar {
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -150,7 +158,7 @@ impl<'a> Writer<'a> {
     /// Windows as music, moved as asked.
     pub(super) fn music(&self, windows: &[Vec<u16>], playback: &Playback) -> NoteSequence {
         let windows = windows.iter().map(Vec::as_slice);
-        let mut music = self.model.kind().to_sequence(windows, playback);
+        let mut music = music(self.model.kind(), windows, playback);
         music.transpose(self.transpose);
         music
     }
@@ -215,7 +223,12 @@ fn most_probable(shares: &[f64]) -> Option<usize> {
     shares.iter().position(|p| *p >= best)
 }
 
-/// Reads a tune, and says on standard error which track it is and what was done to it.
+/// The most bytes of a file's name that a style's name or a tune's takes: blends of many styles
+/// have long ones.
+const MAX_PART: usize = 60;
+
+/// Reads a tune, and says on standard error which track it is, what was done to it and which notes
+/// are used.
 pub(super) fn read_tune(
     context: &Context,
     path: &Path,
@@ -230,6 +243,13 @@ pub(super) fn read_tune(
         for warning in &tune.warnings {
             note(&format!("{}: {warning}", tune.source));
         }
+        note(&format!(
+            "{}: {}, in {} windows of {} bars",
+            tune.source,
+            tune.usage.in_words(),
+            tune.windows.len(),
+            model.kind().n_steps() / STEPS_PER_BAR,
+        ));
     }
     Ok(tune)
 }
@@ -241,19 +261,21 @@ pub(super) fn tune_options(tune: &Tune) -> Value {
         "instruments": tune.instruments,
         "choice": tune.choice.as_ref().map(controlgen::tune::Choice::in_words),
         "n_windows": tune.windows.len(),
+        "usage": tune.usage,
+        "changes": tune.warnings,
     })
 }
 
 /// A style's name as part of a file's name.
 pub(super) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };
-    name.chars().map(plain).collect()
+    shortened(&name.chars().map(plain).collect::<String>(), MAX_PART)
 }
 
 /// The name of what comes from a tune.
 pub(super) fn stem(path: &Path) -> String {
     match path.file_stem() {
-        Some(stem) if path != Path::new("-") => stem.to_string_lossy().into_owned(),
+        Some(stem) if path != Path::new("-") => shortened(&stem.to_string_lossy(), MAX_PART),
         _ => "tune".to_owned(),
     }
 }

@@ -60,7 +60,7 @@ impl Panel {
     /// Prints a line above the panel.
     pub(super) fn print(&self, line: &str) {
         // Standard error is gone if this fails, and the panel with it.
-        let _ = self.lines.println(line);
+        let _ = self.lines.println(crate::output::printable(line));
     }
 }
 

@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 /// nats:
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// Normalised mutual information, `2 I(C; K) / (H(C) + H(K))`.
+    /// Normalised mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, the more so
+    /// the fewer things there are for each pair of class and cluster; see [`Agreement::ami`].
     pub nmi: f64,
+    /// Mutual information adjusted for chance (Vinh, Epps and Bailey 2010), `(I - E) / ((H(C) +
+    /// H(K)) / 2 - E)`, with `E` the expectation of `I` over random clusters of the same sizes: 0
+    /// by chance.
+    pub ami: f64,
     /// Rand index adjusted for chance (Hubert and Arabie 1985): 0 by chance.
     pub ari: f64,
     /// V-measure (Rosenberg and Hirschberg 2007): the harmonic mean of homogeneity
@@ -53,6 +58,15 @@ pub fn agreement(labels: &[usize], clusters: &[usize]) -> Option<Agreement> {
     };
     let both = h_labels + h_clusters;
     let nmi = if both > 0.0 { (2.0 * mutual / both).min(1.0) } else { 1.0 };
+    let expected = expected_mutual_information(&rows, &columns);
+    let adjusted = 0.5 * both - expected;
+    // Where all is one class and one cluster, or each thing is both by itself, nothing can be said
+    // of chance.
+    let ami = if adjusted > 1e-12 {
+        (mutual - expected) / adjusted
+    } else {
+        f64::from(mutual >= 0.5 * both)
+    };
     let pairs = |counts: &[f64]| -> f64 { counts.iter().map(|c| c * (c - 1.0) / 2.0).sum() };
     let (in_both, in_rows, in_columns) = (pairs(&counts.concat()), pairs(&rows), pairs(&columns));
     let chance = in_rows * in_columns / (n * (n - 1.0) / 2.0).max(1.0);
@@ -61,7 +75,39 @@ pub fn agreement(labels: &[usize], clusters: &[usize]) -> Option<Agreement> {
     let purity =
         (0..n_columns).map(|k| counts.iter().map(|row| row[k]).fold(0.0, f64::max)).sum::<f64>()
             / n;
-    Some(Agreement { nmi, ari, v_measure, homogeneity, completeness, purity })
+    Some(Agreement { nmi, ami, ari, v_measure, homogeneity, completeness, purity })
+}
+
+/// The mutual information, in nats, of two random partitions with these sizes, on average: the
+/// hypergeometric model (Vinh, Epps and Bailey 2010, eq. 24a).
+fn expected_mutual_information(rows: &[f64], columns: &[f64]) -> f64 {
+    let whole = super::statistics::whole;
+    let n = whole(rows.iter().sum());
+    // ln k! for all k.
+    let ln_factorial: Vec<f64> = std::iter::once(0.0)
+        .chain((1..=n).scan(0.0, |sum, k| {
+            *sum += (k as f64).ln();
+            Some(*sum)
+        }))
+        .collect();
+    let mut expected = 0.0;
+    for a in rows.iter().copied().map(whole) {
+        for b in columns.iter().copied().map(whole) {
+            let fixed =
+                ln_factorial[a] + ln_factorial[b] + ln_factorial[n - a] + ln_factorial[n - b]
+                    - ln_factorial[n];
+            for both in (a + b).saturating_sub(n).max(1)..=a.min(b) {
+                let varies = ln_factorial[both]
+                    + ln_factorial[a - both]
+                    + ln_factorial[b - both]
+                    + ln_factorial[n + both - a - b];
+                let share = both as f64 / n as f64;
+                let ratio = n as f64 * both as f64 / (a as f64 * b as f64);
+                expected += share * ratio.ln() * (fixed - varies).exp();
+            }
+        }
+    }
+    expected
 }
 
 /// Counts of pairs, `[classes of a][classes of b]`.
@@ -163,13 +209,14 @@ mod tests {
 
     #[test]
     fn agreement_is_scikit_learns() {
-        // normalized_mutual_info_score, adjusted_rand_score, homogeneity_completeness_v_measure of
-        // y, c below; scikit-learn 1.9.1
+        // normalized_mutual_info_score, adjusted_mutual_info_score, adjusted_rand_score,
+        // homogeneity_completeness_v_measure of y, c below; scikit-learn 1.9.1
         let y = [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 0, 1];
         let c = [0, 0, 1, 1, 1, 1, 2, 2, 0, 2, 0, 3];
         let found = agreement(&y, &c).unwrap();
         let expected = [
             (found.nmi, 0.606_978_999_945_060_5),
+            (found.ami, 0.451_653_051_395_547_23),
             (found.ari, 0.395_604_395_604_395_6),
             (found.homogeneity, 0.658_760_328_571_390_2),
             (found.completeness, 0.562_744_888_197_985_1),
@@ -191,6 +238,31 @@ mod tests {
         assert!(one.nmi.abs() < 1e-12 && one.ari.abs() < 1e-12);
         assert!((one.purity - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(agreement(&y, &[0]), None);
+        assert!((same.ami - 1.0).abs() < 1e-12 && one.ami.abs() < 1e-12);
+        // Each thing by itself tells nothing either; pairs that cross are worse than chance
+        // (scikit-learn: -0.5).
+        assert!(agreement(&y, &[0, 1, 2, 3, 4, 5]).unwrap().ami.abs() < 1e-12);
+        assert!((agreement(&[0, 1, 0, 1], &[0, 0, 1, 1]).unwrap().ami + 0.5).abs() < 1e-12);
+        assert!((agreement(&[0; 3], &[0; 3]).unwrap().ami - 1.0).abs() < 1e-12);
+    }
+
+    /// Clusters drawn at random agree with labels by chance alone: AMI says so, NMI does not.
+    #[test]
+    fn by_chance_ami_is_0_and_nmi_is_not() {
+        let mut rng = seed::stream(2, "chance", 0);
+        let labels: Vec<usize> = (0..120).map(|i| i % 8).collect();
+        let draws: Vec<Agreement> = (0..200)
+            .map(|_| {
+                let clusters: Vec<usize> = labels.iter().map(|_| rng.random_range(0..8)).collect();
+                agreement(&labels, &clusters).unwrap()
+            })
+            .collect();
+        let mean = |of: fn(&Agreement) -> f64| draws.iter().map(of).sum::<f64>() / 200.0;
+        let ami = mean(|a| a.ami);
+        // Five standard errors of the mean.
+        let variance = draws.iter().map(|a| (a.ami - ami).powi(2)).sum::<f64>() / 199.0;
+        assert!(ami.abs() < 5.0 * (variance / 200.0).sqrt(), "{ami}");
+        assert!(mean(|a| a.nmi) > 0.08, "{}", mean(|a| a.nmi));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::EvalError;
 use super::statistics::Tally;
 use crate::artifact::{ArtifactError, JsonFormat};
 use crate::corpus::CorpusReport;
+use crate::encode::check_latents;
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::table::{Split, WindowRow, read_latents, read_windows};
+use crate::table::{CorpusHash, Split, WindowRow, read_latents, read_windows};
 
 /// Windows with their posteriors.
 #[derive(Clone, Debug, Default)]
@@ -90,10 +91,9 @@ impl EvalData {
         let every_heldout = n_unseen.div_ceil(n_heldout.max(1)).max(1);
         let (mut train, mut heldout) = (Side::default(), Side::default());
         let (mut at_train, mut at_heldout) = (0, 0);
-        let mut hasher = blake3::Hasher::new();
+        let mut hash = CorpusHash::default();
         read_windows(corpus, |row| {
-            hasher.update(&row.window_id.to_le_bytes());
-            hasher.update(row.split.name().as_bytes());
+            hash.add(&row);
             let (side, at, every) = match row.split {
                 Split::Train => (&mut train, &mut at_train, every_train),
                 Split::Heldout if !row.seen => (&mut heldout, &mut at_heldout, every_heldout),
@@ -111,7 +111,7 @@ impl EvalData {
             return Err(EvalError::NoTrain { corpus: corpus.to_owned() });
         }
         if let Some(folder) = latents {
-            look_up(model, folder, [&mut train, &mut heldout])?;
+            look_up(model, corpus, folder, [&mut train, &mut heldout])?;
         } else {
             progress.begin("encoding", "windows", (train.rows.len() + heldout.rows.len()) as u64);
             for side in [&mut train, &mut heldout] {
@@ -119,8 +119,7 @@ impl EvalData {
             }
             progress.end();
         }
-        let corpus_hash = hasher.finalize().to_hex()[..16].to_owned();
-        Ok(Self { train, heldout, corpus_hash })
+        Ok(Self { train, heldout, corpus_hash: hash.finish() })
     }
 
     /// Pieces among the held-out windows.
@@ -154,17 +153,21 @@ fn encode_side(
 }
 
 /// Takes posteriors from a latents folder.
-fn look_up(model: &Model, folder: &Path, sides: [&mut Side; 2]) -> Result<(), EvalError> {
+fn look_up(
+    model: &Model,
+    corpus: &Path,
+    folder: &Path,
+    sides: [&mut Side; 2],
+) -> Result<(), EvalError> {
     let latents = read_latents(folder, model.z_size())?;
+    check_latents(model, corpus, folder, &latents)?;
     let mut by_id = BTreeMap::new();
     for row in &latents.rows {
         by_id.entry(row.window_id).or_insert(row);
     }
     for side in sides {
         for row in &side.rows {
-            let Some(latent) = by_id.get(&row.window_id) else {
-                return Err(EvalError::OtherLatents { latents: folder.to_owned() });
-            };
+            let latent = by_id.get(&row.window_id).expect("checked: all windows have latents");
             side.mu.extend_from_slice(&latent.mu);
             side.sigma.extend_from_slice(&latent.sigma);
         }

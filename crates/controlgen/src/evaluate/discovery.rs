@@ -14,7 +14,7 @@ use super::music::lead;
 use super::projection::Plane;
 use super::report::{Chart, Figure, Section, Series};
 use super::samples::Source;
-use super::statistics::{Tally, bootstrap, bootstrap_of};
+use super::statistics::{Tally, bootstrap, jackknife_of};
 use crate::generate::encode;
 use crate::model::Model;
 use crate::style::{Style, Styles};
@@ -104,11 +104,14 @@ fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
         .collect()
 }
 
-const LABELS_NOTE: &str = "Styles (each a component of the mixture, or several) beside the corpus's labels, on \
-labelled held-out windows: normalised mutual information 2 I / (H + H), the Rand index adjusted for chance, V-measure, \
-purity. The ladder: random clusters, k-means of as many clusters on the same latents, clusters by key alone (Krumhansl's \
-profiles; the usual confounder), the styles, and a logistic regression trained on the labels and the same latents (the \
-ceiling: it sees the labels, the others don't).";
+const LABELS_NOTE: &str = "Styles (each a component of the mixture, or several) next to the \
+corpus's labels, on labelled held-out windows: mutual information adjusted for chance (Vinh et al. \
+2010; 0 by chance), the same only normalised, 2 I / (H + H), as the paper gives it (above 0 by \
+chance, the more so on few windows), the Rand index adjusted for chance, V-measure, purity. \
+Intervals are by jackknife over files. The ladder: random clusters, k-means of as many clusters on \
+the same latents, clusters by key alone (Krumhansl's profiles; the usual confounder), the styles, \
+and a logistic regression trained on the labels and the same latents (the ceiling: it sees the \
+labels, the others don't).";
 
 /// The section on clusters and labels; none with fewer than two labels on both sides of the split.
 ///
@@ -166,7 +169,8 @@ pub(super) fn labels(
         ("logistic regression on z", classifier.predict_all(&points)),
     ];
     let mut section = Section::new("labels", "Clusters and labels", LABELS_NOTE);
-    let measures: [(&str, &str, fn(&Agreement) -> f64); 4] = [
+    let measures: [(&str, &str, fn(&Agreement) -> f64); 5] = [
+        ("ami", "adjusted mutual information", |a| a.ami),
         ("nmi", "normalised mutual information", |a| a.nmi),
         ("ari", "adjusted Rand index", |a| a.ari),
         ("v_measure", "V-measure", |a| a.v_measure),
@@ -175,11 +179,15 @@ pub(super) fn labels(
     let files = by_file(data, &labelled, &truth, &found);
     for (key, title, value) in measures {
         let Some(own) = agreement(&truth, &found) else { continue };
-        let interval = bootstrap_of(&files, seed, |drawn| {
+        // A bootstrap would draw files more than once, and copies agree: its interval would lie
+        // above the value.
+        let interval = jackknife_of(&files, |drawn| {
             let (truth, found): (Vec<usize>, Vec<usize>) =
                 drawn.iter().copied().flatten().copied().unzip();
             agreement(&truth, &found).map(|a| value(&a))
         });
+        // None of these measures is above 1.
+        let interval = interval.map(|[low, high]| [low, high.min(1.0)]);
         let mut figure = Figure::new(&format!("labels.{key}"), title, value(&own), "", truth.len())
             .interval(interval);
         for (name, clusters) in &ladder {

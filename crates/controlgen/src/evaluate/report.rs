@@ -105,7 +105,8 @@ pub struct Figure {
     pub title: String,
     /// The figure.
     pub value: f64,
-    /// Its 95 % bootstrap interval over files; none where one file, or no repetition, gives none.
+    /// Its 95 % interval over files, by bootstrap, or by jackknife where a bootstrap is biased;
+    /// none where one file, or no repetition, gives none.
     pub interval: Option<[f64; 2]>,
     /// Of how many windows, files or resamples.
     pub n: usize,

@@ -7,8 +7,9 @@ mod text;
 use std::path::Path;
 
 use super::report::{Better, EvalReport, Figure};
-use crate::artifact::{ArtifactResult, JsonFormat, write_atomic};
+use crate::artifact::{ArtifactResult, JsonFormat};
 use crate::kind::Kind;
+use crate::overwrite::Overwrite;
 
 pub use page::html;
 pub use text::markdown;
@@ -26,7 +27,7 @@ const HEADLINE: [&str; 16] = [
     "control.judge.generated",
     "control.judge.ratio",
     "control.few_shot.n90",
-    "labels.nmi",
+    "labels.ami",
     "generation.overlap.mean",
     "generation.overlap.wins",
     "generation.fd_latent",
@@ -88,12 +89,29 @@ fn subject(report: &EvalReport) -> String {
 /// Writes `eval.json`, `eval.md` and `eval.html` into a folder.
 ///
 /// # Errors
-/// Where a file can't be written.
-pub fn write_report(report: &EvalReport, kind: &Kind, folder: &Path) -> ArtifactResult<()> {
-    report.save(&folder.join("eval.json"))?;
-    write_atomic(&folder.join("eval.md"), markdown(report).as_bytes())?;
-    write_atomic(&folder.join("eval.html"), html(report, kind).as_bytes())
+/// Where a file can't be written, or is another program's and must stay; none is written then.
+pub fn write_report(
+    report: &EvalReport,
+    kind: &Kind,
+    folder: &Path,
+    overwrite: Overwrite,
+) -> ArtifactResult<()> {
+    check_report(folder, overwrite)?;
+    overwrite.write(&folder.join(FILES[0]), report.to_json().as_bytes())?;
+    overwrite.write(&folder.join(FILES[1]), markdown(report).as_bytes())?;
+    overwrite.write(&folder.join(FILES[2]), html(report, kind).as_bytes())
 }
+
+/// Whether [`write_report`] may write its files, before all is measured.
+///
+/// # Errors
+/// [`crate::artifact::ArtifactError::NotOwn`].
+pub fn check_report(folder: &Path, overwrite: Overwrite) -> ArtifactResult<()> {
+    FILES.iter().try_for_each(|file| overwrite.check(&folder.join(file)))
+}
+
+/// The files of a report.
+const FILES: [&str; 3] = ["eval.json", "eval.md", "eval.html"];
 
 #[cfg(test)]
 mod tests {

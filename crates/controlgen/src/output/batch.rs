@@ -10,7 +10,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Sidecar, Sound, write_output};
-use crate::artifact::{ArtifactError, ArtifactResult, write_atomic};
+use crate::artifact::{ArtifactError, ArtifactResult};
+use crate::names::Names;
+use crate::overwrite::Overwrite;
 
 /// What is written besides MIDI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct Batch {
     folder: PathBuf,
     formats: Formats,
     sound: Sound,
+    overwrite: Overwrite,
+    /// Names that pieces can have.
+    names: Names,
     sheet: Sheet,
     n_left_out: usize,
     /// Pieces that are to be played, which takes longest: all of them side by side, at the end.
@@ -48,16 +53,45 @@ const MAX_WAITING: usize = 256;
 const PNG_SCALE: f64 = 2.0;
 
 impl Batch {
-    /// Nothing is written yet.
+    /// Nothing is written yet. Files of other programs stay; [`Self::overwriting`] changes that.
     pub fn new(folder: &Path, title: impl Into<String>, formats: Formats, sound: Sound) -> Self {
         Self {
             folder: folder.to_owned(),
             formats,
             sound,
+            overwrite: Overwrite::default(),
+            names: Names::of_folder(folder),
             sheet: Sheet::new(title),
             n_left_out: 0,
             to_play: Vec::new(),
         }
+    }
+
+    /// The same with what may be overwritten.
+    #[must_use]
+    pub fn overwriting(self, overwrite: Overwrite) -> Self {
+        Self { overwrite, ..self }
+    }
+
+    /// Whether the files that a command writes in the end may be written, before it works for them.
+    ///
+    /// # Errors
+    /// [`ArtifactError::NotOwn`].
+    pub fn check(&self) -> ArtifactResult<()> {
+        if self.formats.html { self.overwrite.check(&self.folder.join(PAGE)) } else { Ok(()) }
+    }
+
+    /// The name that a piece gets, once all its files may be written.
+    fn name(&mut self, name: &str, endings: &[&str]) -> ArtifactResult<String> {
+        self.check()?;
+        let name = self.names.free(name);
+        let Formats { svg, png, wav, .. } = self.formats;
+        let asked = [(svg, "svg"), (png, "png"), (wav, "wav")];
+        let asked = asked.iter().filter(|(asked, _)| *asked).map(|(_, ending)| ending);
+        for ending in endings.iter().chain(asked) {
+            self.overwrite.check(&self.path(&name, ending))?;
+        }
+        Ok(name)
     }
 
     /// Begins a group on the page.
@@ -75,7 +109,8 @@ impl Batch {
         self.sheet = change(sheet);
     }
 
-    /// Writes a piece: `NAME.mid`, `NAME.json` and what else was asked for; returns the first.
+    /// Writes a piece: `NAME.mid`, `NAME.json` and what else was asked for; returns the first. The
+    /// name is made fit for every file system ([`crate::names`]).
     ///
     /// # Errors
     /// Where a file can't be made or written.
@@ -102,7 +137,8 @@ impl Batch {
     ) -> ArtifactResult<PathBuf> {
         let mut sequence = sequence.clone();
         self.sound.apply(&mut sequence);
-        let midi = write_output(&self.folder, name, &sequence, sidecar)?;
+        let name = &self.name(name, &["mid", "json"])?;
+        let midi = write_output(&self.folder, name, &sequence, sidecar, self.overwrite)?;
         self.render(name, &sequence)?;
         if self.formats.html {
             let mut entry = facts(Entry::new(name), sidecar);
@@ -116,7 +152,8 @@ impl Batch {
         Ok(midi)
     }
 
-    /// Renders a piece that has its MIDI file elsewhere: all that was asked for, but no MIDI and no JSON.
+    /// Renders a piece that has its MIDI file elsewhere: all that was asked for, but no MIDI and no
+    /// JSON. Returns the name that its files have.
     ///
     /// # Errors
     /// Where a file can't be made or written.
@@ -125,17 +162,18 @@ impl Batch {
         name: &str,
         sequence: &NoteSequence,
         fields: &[(&str, String)],
-    ) -> ArtifactResult<()> {
+    ) -> ArtifactResult<String> {
         let mut sequence = sequence.clone();
         self.sound.apply(&mut sequence);
-        self.render(name, &sequence)?;
+        let name = self.name(name, &[])?;
+        self.render(&name, &sequence)?;
         if self.formats.html {
-            let entry = fields.iter().fold(Entry::new(name), |e, (n, v)| e.field(*n, v));
+            let entry = fields.iter().fold(Entry::new(&name), |e, (n, v)| e.field(*n, v));
             let page = self.folder.join(PAGE);
             let entry = entry.take("", &sequence).map_err(|error| failed(&page, error))?;
             self.show(entry);
         }
-        Ok(())
+        Ok(name)
     }
 
     fn show(&mut self, entry: Entry) {
@@ -152,12 +190,12 @@ impl Batch {
         if svg || png {
             let picture = piano_roll(sequence, &RollOptions::default());
             if svg {
-                write_atomic(&self.path(name, "svg"), picture.to_svg().as_bytes())?;
+                self.overwrite.write(&self.path(name, "svg"), picture.to_svg().as_bytes())?;
             }
             if png {
                 let path = self.path(name, "png");
                 let bytes = picture.to_png(PNG_SCALE).map_err(|error| failed(&path, error))?;
-                write_atomic(&path, &bytes)?;
+                self.overwrite.write(&path, &bytes)?;
             }
         }
         if self.formats.wav {
@@ -177,9 +215,10 @@ impl Batch {
 
     /// Plays what waits for it.
     fn play(&mut self) -> ArtifactResult<()> {
+        let overwrite = self.overwrite;
         std::mem::take(&mut self.to_play).into_par_iter().try_for_each(|(path, sequence)| {
             let bytes = wav(&sequence, &SoundOptions::default());
-            write_atomic(&path, &bytes.map_err(|error| failed(&path, error))?)
+            overwrite.write(&path, &bytes.map_err(|error| failed(&path, error))?)
         })
     }
 
@@ -200,7 +239,7 @@ impl Batch {
             self.change(|sheet| sheet.group("And more").text(text));
         }
         let page = self.folder.join(PAGE);
-        write_atomic(&page, self.sheet.to_html().as_bytes())?;
+        self.overwrite.write(&page, self.sheet.to_html().as_bytes())?;
         Ok(Some(page))
     }
 }
@@ -309,6 +348,37 @@ mod tests {
         batch.write("one", &synthetic::piece(1, 3, 0), &sidecar(Vec::new())).unwrap();
         assert_eq!(batch.finish().unwrap(), None);
         assert_eq!(names(folder.path()), ["one.json", "one.mid"]);
+    }
+
+    #[test]
+    fn files_of_others_stay_and_nothing_of_the_piece_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let piece = synthetic::piece(1, 3, 0);
+        let formats = Formats { svg: true, html: true, ..Formats::default() };
+        let batch = || Batch::new(folder.path(), "t", formats, Sound::default());
+        for file in ["index.html", "one.svg", "one.mid", "one.json"] {
+            let path = folder.path().join(file);
+            std::fs::write(&path, b"a user's").unwrap();
+            let mut refused = batch();
+            assert!(refused.write("one", &piece, &sidecar(Vec::new())).is_err(), "{file}");
+            assert_eq!(
+                (names(folder.path()), refused.check().is_err()),
+                (vec![file.to_owned()], file == "index.html")
+            );
+            assert_eq!(std::fs::read(&path).unwrap(), b"a user's");
+            std::fs::remove_file(&path).unwrap();
+        }
+        // What it wrote itself it writes again, here under other names where only the case differs.
+        for _ in 0..2 {
+            let mut batch = batch();
+            batch.write("one", &piece, &sidecar(Vec::new())).unwrap();
+            batch.write("One", &piece, &sidecar(Vec::new())).unwrap();
+            batch.finish().unwrap();
+        }
+        let expected = "One-2.json One-2.mid One-2.svg index.html one.json one.mid one.svg";
+        assert_eq!(names(folder.path()).join(" "), expected);
+        std::fs::write(folder.path().join("one.mid"), b"a user's").unwrap();
+        batch().overwriting(Overwrite::Any).write("one", &piece, &sidecar(Vec::new())).unwrap();
     }
 
     #[test]

@@ -45,14 +45,54 @@ impl Sound {
             }
             note.velocity = self.velocity.unwrap_or(note.velocity);
         }
+        // Pedals, volumes and bends are of an instrument with its program: they go with its notes.
+        for change in sequence.control_changes.iter_mut().filter(|change| !change.is_drum) {
+            change.program = program_of(change.instrument).unwrap_or(change.program);
+        }
+        for bend in sequence.pitch_bends.iter_mut().filter(|bend| !bend.is_drum) {
+            bend.program = program_of(bend.instrument).unwrap_or(bend.program);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use note_seq::{Note, Tempo};
+    use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+    use note_seq::{ControlChange, Note, PitchBend, Tempo};
 
     use super::*;
+
+    #[test]
+    fn pedal_volume_and_bends_stay_under_another_program() {
+        let mut music = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
+        let instrument = 3;
+        let velocity = Velocity::saturating(80);
+        music.push(Note { instrument, velocity, end_time: 1.0, ..Note::default() });
+        for (control_number, control_value) in [(64, 127), (7, 33)] {
+            music.control_changes.push(ControlChange {
+                control_number,
+                control_value,
+                instrument,
+                ..ControlChange::default()
+            });
+        }
+        music.pitch_bends.push(PitchBend {
+            time: 0.5,
+            bend: 4000,
+            instrument,
+            ..PitchBend::default()
+        });
+        let sound = Sound { programs: vec![Program::saturating(4)], ..Sound::default() };
+        sound.apply(&mut music);
+        // As a player gets it.
+        let bytes = write(&music, &WriteOptions::default()).unwrap();
+        let played = read(&bytes, &ReadOptions::strict()).unwrap().sequence;
+        assert_eq!(played.notes[0].program.get(), 4);
+        let controls: Vec<_> =
+            played.control_changes.iter().map(|c| (c.control_number, c.control_value)).collect();
+        assert_eq!(controls, [(64, 127), (7, 33)]);
+        assert_eq!(played.pitch_bends.len(), 1);
+    }
 
     #[test]
     fn what_is_given_takes_the_place_of_the_music_s_own() {

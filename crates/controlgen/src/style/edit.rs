@@ -8,6 +8,7 @@ use super::files::StylesFile;
 use super::{AddedStyle, Reference, Style, StyleError, Styles};
 use crate::artifact::{JsonFormat, io};
 use crate::model::Model;
+use crate::overwrite::Overwrite;
 
 /// The longest name of a style, in characters.
 const MAX_NAME: usize = 64;
@@ -39,7 +40,7 @@ impl Styles {
         if self.all[at].name == name {
             return Ok(());
         }
-        self.expect_free(name)?;
+        self.expect_free_beside(name, Some(at))?;
         let old = std::mem::replace(&mut self.all[at].name, name.to_owned());
         let Some(mut kept) = self.added.remove(&old) else { return self.save() };
         let path = kept.path.clone();
@@ -179,12 +180,14 @@ impl Styles {
     /// discovered one with its distribution.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], or where the file can't be written.
+    /// [`StyleError::Unknown`], or where the file can't be written or is another program's and must
+    /// stay.
     pub fn export(
         &self,
         model: &Model,
         style: &str,
         path: &Path,
+        overwrite: Overwrite,
     ) -> Result<AddedStyle, StyleError> {
         let style = self.find(style)?;
         let exported = match self.added.get(&style.name) {
@@ -203,7 +206,7 @@ impl Styles {
                 distribution: self.distribution(style),
             },
         };
-        exported.save(path)?;
+        overwrite.write(path, exported.to_json().as_bytes())?;
         Ok(exported)
     }
 
@@ -237,12 +240,20 @@ impl Styles {
         Ok(self.all.iter().position(|style| style.name == *found).expect("it was found"))
     }
 
-    /// That no style has a name yet.
+    /// That no style has a name yet, nor one that differs by case alone: file systems that ignore
+    /// case would take their files for one.
     pub(super) fn expect_free(&self, name: &str) -> Result<(), StyleError> {
-        if self.all.iter().any(|style| style.name == name) {
-            return Err(StyleError::Taken { name: name.to_owned() });
+        self.expect_free_beside(name, None)
+    }
+
+    /// The same, with the style at a place left out of account, which is to get the name.
+    fn expect_free_beside(&self, name: &str, but: Option<usize>) -> Result<(), StyleError> {
+        let lower = name.to_lowercase();
+        let others = self.all.iter().enumerate().filter(|(at, _)| Some(*at) != but);
+        match others.map(|(_, style)| &style.name).find(|other| other.to_lowercase() == lower) {
+            Some(taken) => Err(StyleError::Taken { name: taken.clone() }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes an added style and keeps it.

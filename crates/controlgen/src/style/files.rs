@@ -9,6 +9,7 @@ use super::fit::FitFacts;
 use super::{AddedStyle, Style};
 use crate::artifact::{ArtifactResult, JsonFormat, io};
 use crate::model::Model;
+use crate::names::Names;
 
 /// The list's file, in any of the folders.
 const LIST: &str = "styles.json";
@@ -118,7 +119,9 @@ impl StyleFolders {
     /// Writes an added style; returns where.
     pub(super) fn save_added(&self, style: &AddedStyle) -> ArtifactResult<PathBuf> {
         let save = |folder: &Path| {
-            let path = folder.join(format!("{}{ENDING}", style.name));
+            // A file that stands there already is of another model, or its name differs by case.
+            let name = Names::of_folder(folder).new_in_folder(&style.name);
+            let path = folder.join(format!("{name}{ENDING}"));
             style.save(&path).map(|()| path)
         };
         match &self.user {

@@ -16,6 +16,7 @@ use super::files::{StylesFile, fingerprint};
 use super::reference::Reference;
 use super::{Style, StyleError, chart};
 use crate::artifact::{JsonFormat, write_atomic};
+use crate::encode::check_latents;
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::table::{LatentRow, Latents, Split, read_latents};
@@ -135,6 +136,7 @@ pub fn fit(
         return Err(StyleError::NoActiveDimension);
     }
     let latents = read_latents(&request.latents, model.z_size())?;
+    check_latents(model, &request.corpus, &request.latents, &latents)?;
     let values = training_values(&latents, active, request);
     let samples = Samples::new(&values, values.len() / active.len(), active.len())?;
 

@@ -9,6 +9,9 @@ use note_seq::{NoteSequence, Program, SkipReason, TimeSignature};
 use serde::{Deserialize, Serialize};
 
 use crate::kind::{Kind, Window};
+use crate::tune::metre::Bars;
+use crate::tune::prepare::at_one_tempo;
+use crate::tune::{LeftOut, left_out_bars};
 
 /// Semitones of an octave, by which music out of range is moved.
 const OCTAVE: i32 = 12;
@@ -27,6 +30,13 @@ pub struct UsedFile {
     pub changes: Vec<Change>,
     /// What was left out, by reason, as the corpus counts it.
     pub left_out: BTreeMap<String, usize>,
+    /// Bars of another metre that were left out, with the notes that begin in them. Empty in files
+    /// of earlier programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out_bars: Vec<LeftOut>,
+    /// What was done to bars so that they fit, in words. Empty in files of earlier programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bars: Vec<String>,
 }
 
 /// What was used of a track, or of a set of tracks for a kind of several parts.
@@ -97,37 +107,50 @@ pub(super) fn read(path: &Path, kind: &Kind) -> Result<Piece, String> {
     })
 }
 
-/// A sequence's windows: as it is, or with changes where it has none otherwise.
-fn of_sequence(mut sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
+/// A sequence's windows: as it is, or with changes where it has none otherwise. Tempo says nothing
+/// on a grid of note values, and bars are laid out as those of a tune are.
+fn of_sequence(sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
+    let mut source = at_one_tempo(&sequence);
     let mut changes = Vec::new();
     loop {
-        let conversion = kind.windows(&sequence);
+        let bars = Bars::of(&source);
+        let laid = bars.as_ref().map_or_else(|| source.clone(), |bars| bars.lay_out(&source));
+        let bars = bars.unwrap_or_else(|| Bars::as_they_are(&source));
+        let conversion = kind.windows(&laid);
         if !conversion.windows.is_empty() {
             let left_out = conversion.skipped.iter().map(|(why, n)| (why.name().to_owned(), *n));
+            let mut windows = conversion.windows;
+            for window in &mut windows {
+                window.start_bar = bars.source_bar(window.start_bar);
+            }
             let used = UsedFile {
                 file: name.to_owned(),
-                tracks: tracks(&sequence, &conversion.windows),
+                tracks: tracks(&laid, &windows),
                 changes,
                 left_out: left_out.collect(),
+                left_out_bars: left_out_bars(&bars, &source),
+                bars: bars.changes,
             };
-            return Ok(Piece { windows: conversion.windows, used });
+            return Ok(Piece { windows, used });
         }
         let refused = |reason: SkipReason| conversion.skipped.contains_key(&reason);
-        let metre = refused(SkipReason::WrongBarLength) || refused(SkipReason::BadTimeSignature);
+        let metre = refused(SkipReason::WrongBarLength)
+            || refused(SkipReason::BadTimeSignature)
+            || bars.leaves_out();
         if metre && !changes.contains(&Change::CutAsFourFour) {
-            sequence.time_signatures = vec![TimeSignature::default()];
+            source.time_signatures = vec![TimeSignature::default()];
             changes.push(Change::CutAsFourFour);
         } else if refused(SkipReason::ProgramNotAllowed) && !changes.contains(&Change::AnyProgram) {
-            for note in sequence.notes.iter_mut().filter(|note| !note.is_drum) {
+            for note in source.notes.iter_mut().filter(|note| !note.is_drum) {
                 note.program = Program::default();
             }
             changes.push(Change::AnyProgram);
         } else if let (true, Some(semitones)) = (
             refused(SkipReason::PitchOutOfRange)
                 && !changes.iter().any(|change| matches!(change, Change::Moved(_))),
-            into_range(&sequence),
+            into_range(&source),
         ) {
-            sequence.transpose(semitones);
+            source.transpose(semitones);
             changes.push(Change::Moved(semitones));
         } else {
             return Err(conversion.why_empty().unwrap_or(SkipReason::NoNotes));
@@ -182,6 +205,40 @@ mod tests {
         assert_eq!((melody.names.as_slice(), melody.first_bar), (&["melody".to_owned()][..], 0));
         let n: usize = piece.used.tracks.iter().map(|track| track.n_windows).sum();
         assert_eq!(n, piece.windows.len());
+    }
+
+    #[test]
+    fn tempo_changes_do_not_matter_and_bars_of_another_metre_are_named() {
+        let plain = piece();
+        let mut slower = plain.clone();
+        // From bar 5 on at half the tempo.
+        let qpm = slower.tempos[0].qpm;
+        let bar = 240.0 / qpm;
+        let at = |time: f64| if time > 4.0 * bar { 2.0 * time - 4.0 * bar } else { time };
+        slower.tempos.push(note_seq::Tempo { time: 4.0 * bar, qpm: qpm / 2.0 });
+        for note in &mut slower.notes {
+            (note.start_time, note.end_time) = (at(note.start_time), at(note.end_time));
+        }
+        slower.total_time = at(slower.total_time);
+        slower.ticks_per_quarter = 480;
+        let of = |sequence| of_sequence(sequence, "x", &Kind::mel_2bar()).unwrap();
+        let (plain_piece, slower_piece) = (of(plain.clone()), of(slower));
+        assert_eq!(plain_piece.windows, slower_piece.windows);
+        assert_eq!(plain_piece.used.left_out_bars, []);
+
+        let mut odd = plain;
+        let metre =
+            |at: f64, numerator| TimeSignature { time: at * bar, numerator, denominator: 4 };
+        odd.time_signatures = vec![metre(0.0, 4), metre(4.0, 3), metre(7.0, 4)];
+        let n_notes =
+            odd.notes.iter().filter(|n| (4.0 * bar..7.0 * bar).contains(&n.start_time)).count();
+        let used = of(odd).used;
+        let expected = LeftOut {
+            reason: crate::tune::LeftOutReason::Metre(3, 4),
+            n_notes,
+            bars: vec![[4, 7]],
+        };
+        assert_eq!(used.left_out_bars, [expected]);
     }
 
     #[test]

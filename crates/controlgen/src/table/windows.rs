@@ -96,6 +96,27 @@ pub fn read_windows(folder: &Path, mut each: impl FnMut(WindowRow)) -> ArtifactR
     })
 }
 
+/// The hash of a corpus: of its windows, and on which side of the split each is. What is trained or
+/// measured on it says so by this hash.
+///
+/// The first 16 hexadecimal digits of the BLAKE3 hash of each window's id (little endian) and the
+/// name of its split, in the table's order.
+#[derive(Clone, Debug, Default)]
+pub struct CorpusHash(blake3::Hasher);
+
+impl CorpusHash {
+    /// Adds the table's next window.
+    pub fn add(&mut self, row: &WindowRow) {
+        self.0.update(&row.window_id.to_le_bytes());
+        self.0.update(row.split.name().as_bytes());
+    }
+
+    /// The hash of all windows.
+    pub fn finish(&self) -> String {
+        self.0.finalize().to_hex()[..16].to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ROWS_PER_BATCH;
@@ -128,6 +149,32 @@ mod tests {
         let mut found = Vec::new();
         read_windows(folder.path(), |row| found.push(row)).unwrap();
         assert!(found == rows);
+    }
+
+    #[test]
+    fn a_corpus_is_known_by_its_windows_and_their_sides() {
+        let row = |window_id, split| WindowRow {
+            window_id,
+            tokens: Vec::new(),
+            file: String::new(),
+            file_hash: [0; 16],
+            group: String::new(),
+            split,
+            seen: false,
+            track: 0,
+            start_bar: 0,
+            transposed: 0,
+            label: None,
+        };
+        let of = |rows: &[WindowRow]| {
+            let mut hash = CorpusHash::default();
+            rows.iter().for_each(|row| hash.add(row));
+            hash.finish()
+        };
+        let rows = [row(1, Split::Train), row(2, Split::Heldout)];
+        let bytes = b"\x01\0\0\0\0\0\0\0train\x02\0\0\0\0\0\0\0heldout";
+        assert_eq!(of(&rows), blake3::hash(bytes).to_hex()[..16]);
+        assert_ne!(of(&rows), of(&[row(1, Split::Heldout), row(2, Split::Train)]));
     }
 
     #[test]

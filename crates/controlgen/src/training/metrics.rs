@@ -159,6 +159,7 @@ pub(super) fn step_metrics(step: u64) -> StepMetrics {
         step,
         loss: 100.0 / (step + 1) as f64,
         reconstruction_nats: 90.0 / (step + 1) as f64,
+        fields: musicvae::train::FieldNats::default(),
         kl_bits: 3.5,
         beta: 0.25,
         learning_rate: 0.001,

@@ -4,7 +4,9 @@ use note_seq::{Note, NoteSequence, Pitch, SkipReason};
 use serde::{Deserialize, Serialize};
 
 use super::melodic::{MelodicScore, is_polyphonic};
-use super::prepare::{fitted, octaves_into, skyline};
+use super::metre::Bars;
+use super::prepare::{first_qpm, fitted, octaves_into, skyline, without};
+use super::usage::{Count, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
 use crate::kind::{Kind, Window};
 
@@ -76,13 +78,56 @@ pub(super) struct Found {
     pub(super) windows: Vec<Window>,
     pub(super) transposed: i32,
     pub(super) choice: Option<Choice>,
+    pub(super) usage: Usage,
     pub(super) warnings: Vec<String>,
+}
+
+/// Music whose bars are laid out for windows, and what it was before.
+#[derive(Clone, Copy)]
+struct Laid<'a> {
+    /// Laid out.
+    sequence: &'a NoteSequence,
+    /// At one tempo, with all its bars.
+    source: &'a NoteSequence,
+    bars: &'a Bars,
+}
+
+impl Laid<'_> {
+    /// Counts which notes that `is_of` answers true for the windows hold, and gives the windows the
+    /// bars that they come from in the file.
+    fn count(
+        &self,
+        mut count: Count,
+        kind: &Kind,
+        windows: &mut [Window],
+        notes: &[Note],
+        is_of: impl Fn(&Note) -> bool,
+    ) -> Usage {
+        count.other_metres(self.bars, &self.source.notes, is_of);
+        count.windows(kind, self.bars, windows, notes, first_qpm(self.sequence));
+        for window in windows {
+            window.start_bar = self.bars.source_bar(window.start_bar);
+        }
+        count.usage()
+    }
+
+    /// What was done to bars, what was done to notes, and what was left out, for users.
+    fn warnings(&self, mut done: Vec<String>, usage: &Usage) -> Vec<String> {
+        let mut warnings = self.bars.changes.clone();
+        warnings.append(&mut done);
+        let told = [LeftOutReason::LowerVoice, LeftOutReason::Range];
+        let rest = usage.left_out.iter().filter(|left| !told.contains(&left.reason));
+        warnings.extend(rest.map(ToString::to_string));
+        warnings
+    }
 }
 
 /// A track made to fit.
 struct Track {
     candidate: Candidate,
     line: Vec<Note>,
+    /// Notes that are not in the line.
+    dropped: Vec<(LeftOutReason, Note)>,
     transposed: i32,
     warnings: Vec<String>,
 }
@@ -109,27 +154,42 @@ pub(super) fn melody(
     {
         return Err(NoTune::NoSuchTrack { track, tracks: tracks(sequence) });
     }
-    match melody_in(sequence, kind, range, options) {
-        Err(NoTune::Refused(refused)) if is_of_metre(&refused) => {
-            // No stretch in four quarters: the bars are left out of account.
-            let mut bare = sequence.clone();
-            let metre = metres(sequence);
-            bare.time_signatures.clear();
-            let mut found =
-                melody_in(&bare, kind, range, options).map_err(|_| NoTune::Refused(refused))?;
-            found.warnings.push(format!(
-                "its metre is {metre}; it was cut every four quarters, so windows don't begin with \
-                 its bars"
-            ));
-            Ok(found)
+    let Some(bars) = Bars::of(sequence).filter(|bars| !bars.leaves_out_most(sequence)) else {
+        return cut_in_quarters(sequence, kind, range, options);
+    };
+    let laid = bars.lay_out(sequence);
+    let laid = Laid { sequence: &laid, source: sequence, bars: &bars };
+    match melody_in(laid, kind, range, options) {
+        // What is left out may be what has the tune.
+        Err(NoTune::Refused(refused)) if bars.leaves_out() => {
+            cut_in_quarters(sequence, kind, range, options).map_err(|_| NoTune::Refused(refused))
         }
         found => found,
     }
 }
 
-fn is_of_metre(refused: &[Refused]) -> bool {
-    let metre = [SkipReason::WrongBarLength, SkipReason::BadTimeSignature];
-    refused.iter().any(|refused| metre.contains(&refused.reason))
+/// The most melodic track, where little or nothing of the music has bars of four quarters: the bars
+/// are left out of account.
+fn cut_in_quarters(
+    sequence: &NoteSequence,
+    kind: &Kind,
+    range: (Pitch, Pitch),
+    options: TuneOptions,
+) -> Result<Found, NoTune> {
+    let mut bare = sequence.clone();
+    bare.time_signatures.clear();
+    let bars = Bars::as_they_are(sequence);
+    let laid = Laid { sequence: &bare, source: sequence, bars: &bars };
+    let mut found = melody_in(laid, kind, range, options)?;
+    let metre = metres(sequence);
+    found.warnings.insert(
+        0,
+        format!(
+            "its metre is {metre}; it was cut every four quarters, so windows don't begin with \
+             its bars"
+        ),
+    );
+    Ok(found)
 }
 
 /// The metres of a sequence, as `3/4, 6/8`.
@@ -145,11 +205,12 @@ fn metres(sequence: &NoteSequence) -> String {
 }
 
 fn melody_in(
-    sequence: &NoteSequence,
+    laid: Laid<'_>,
     kind: &Kind,
     range: (Pitch, Pitch),
     options: TuneOptions,
 ) -> Result<Found, NoTune> {
+    let sequence = laid.sequence;
     let mut refused: Vec<Refused> = Vec::new();
     let mut fitting: Vec<Track> = Vec::new();
     let mut others: Vec<Candidate> = Vec::new();
@@ -193,19 +254,27 @@ fn melody_in(
     let of_it = |w: &Window| w.instruments == [instrument];
     let conversion = kind.windows_in_a_row(&prepared);
     let why_empty = conversion.skipped.keys().next_back().copied();
-    let windows: Vec<Window> = conversion.windows.into_iter().filter(of_it).collect();
+    let mut windows: Vec<Window> = conversion.windows.into_iter().filter(of_it).collect();
     if windows.is_empty() {
         let reason = why_empty.unwrap_or(SkipReason::NoChords);
         let track = taken.candidate.label();
         return Err(NoTune::Refused(vec![Refused { track, reason }]));
     }
+    let mut count = Count::default();
+    for (reason, note) in taken.dropped {
+        count.leave_out(reason, laid.bars.source_bar_of_note(note.start_time));
+    }
+    let is_of = |note: &Note| note.instrument == instrument && !note.is_drum;
+    let usage = laid.count(count, kind, &mut windows, &taken.line, is_of);
+    let warnings = laid.warnings(taken.warnings, &usage);
     let candidates = std::iter::once(taken.candidate).chain(others).collect();
     Ok(Found {
         instruments: vec![instrument],
         windows,
         transposed: taken.transposed,
         choice: Some(Choice { asked: options.track.is_some(), candidates }),
-        warnings: taken.warnings,
+        usage,
+        warnings,
     })
 }
 
@@ -225,7 +294,7 @@ fn track(
     };
     let name = sequence.instrument_name(instrument);
     let score = MelodicScore::new(&tones, name, sequence);
-    let mut warnings = Vec::new();
+    let (mut warnings, mut dropped) = (Vec::new(), Vec::new());
     let line = if is_polyphonic(&score) {
         let line = skyline(&tones);
         warnings.push(format!(
@@ -233,17 +302,21 @@ fn track(
             line.len(),
             tones.len()
         ));
+        let lower = without(&tones, &line);
+        dropped.extend(lower.into_iter().map(|note| (LeftOutReason::LowerVoice, note)));
         line
     } else {
         tones.clone()
     };
     let transposed = octaves_into(&line, range);
-    let (line, n_dropped) = fitted(&line, transposed, range);
+    let (line, outside) = fitted(&line, transposed, range);
     if transposed != 0 {
         warnings.push(format!("it was moved by {transposed} semitones to fit the model's range"));
     }
-    if n_dropped > 0 {
-        warnings.push(format!("{n_dropped} notes outside of the model's range were left out"));
+    if !outside.is_empty() {
+        let n = outside.len();
+        warnings.push(format!("{n} notes outside of the model's range were left out"));
+        dropped.extend(outside.into_iter().map(|note| (LeftOutReason::Range, note)));
     }
     let mut candidate = Candidate {
         instrument,
@@ -263,7 +336,7 @@ fn track(
             candidate.refused = Some(reason);
             Err((reason, Some(candidate)))
         }
-        None => Ok(Track { candidate, line, transposed, warnings }),
+        None => Ok(Track { candidate, line, dropped, transposed, warnings }),
     }
 }
 
@@ -276,13 +349,28 @@ pub(super) fn all_tracks(
     if options.track.is_some() {
         return Err(NoTune::AllTracks);
     }
-    let conversion = kind.windows_in_a_row(sequence);
+    let source = sequence;
+    let bars = Bars::of(source);
+    let sequence = bars.as_ref().map_or_else(|| source.clone(), |bars| bars.lay_out(source));
+    let bars = bars.unwrap_or_else(|| Bars::as_they_are(source));
+    let conversion = kind.windows_in_a_row(&sequence);
     let Some(instruments) = busiest(&conversion.windows) else {
         let reason = conversion.why_empty().unwrap_or(SkipReason::NoNotes);
         return Err(NoTune::Refused(vec![Refused { track: "the file".to_owned(), reason }]));
     };
-    let windows = conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
-    Ok(Found { instruments, windows, transposed: 0, choice: None, warnings: Vec::new() })
+    let mut windows: Vec<Window> =
+        conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
+    // Windows of one part are of drums, whatever their instruments.
+    let is_of_drums = kind.n_tokens() == kind.n_steps();
+    let is_of = |note: &Note| {
+        if is_of_drums { note.is_drum } else { instruments.contains(&note.instrument) }
+    };
+    let notes: Vec<Note> =
+        sequence.notes.iter().filter(|n| n.velocity.get() > 0 && is_of(n)).copied().collect();
+    let laid = Laid { sequence: &sequence, source, bars: &bars };
+    let usage = laid.count(Count::default(), kind, &mut windows, &notes, is_of);
+    let warnings = laid.warnings(Vec::new(), &usage);
+    Ok(Found { instruments, windows, transposed: 0, choice: None, usage, warnings })
 }
 
 /// The instruments with the most windows, the first of equals.

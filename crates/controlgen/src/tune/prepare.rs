@@ -1,6 +1,7 @@
 //! Making a user's music fit a window: one tempo, one line, the range of the model.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use note_seq::{DEFAULT_QPM, Note, NoteSequence, Pitch, Program, Tempo};
 
@@ -9,7 +10,7 @@ const OCTAVE: i32 = 12;
 
 /// The same music at one tempo, its first: on a grid of note values tempo changes say nothing, and a
 /// window may then lie across them.
-pub(super) fn at_one_tempo(sequence: &NoteSequence) -> NoteSequence {
+pub(crate) fn at_one_tempo(sequence: &NoteSequence) -> NoteSequence {
     let mut even = sequence.clone();
     if sequence.tempos.len() < 2 {
         return even;
@@ -80,20 +81,37 @@ pub(super) fn octaves_into(notes: &[Note], (lowest, highest): (Pitch, Pitch)) ->
 }
 
 /// A line as the model takes it: moved by `semitones`, without notes outside of the range, and of a
-/// program that every kind of window takes. Returns it with the number of notes left out.
+/// program that every kind of window takes. Returns it with the notes left out.
 pub(super) fn fitted(
     notes: &[Note],
     semitones: i32,
     (lowest, highest): (Pitch, Pitch),
-) -> (Vec<Note>, usize) {
-    let moved = notes.iter().filter_map(|note| {
-        let pitch = note.pitch.transposed(semitones)?;
-        let inside = (lowest..=highest).contains(&pitch);
-        inside.then_some(Note { pitch, program: Program::MIN, ..*note })
-    });
-    let kept: Vec<Note> = moved.collect();
-    let n_dropped = notes.len() - kept.len();
-    (kept, n_dropped)
+) -> (Vec<Note>, Vec<Note>) {
+    let (mut kept, mut dropped) = (Vec::with_capacity(notes.len()), Vec::new());
+    for note in notes {
+        match note.pitch.transposed(semitones).filter(|p| (lowest..=highest).contains(p)) {
+            Some(pitch) => kept.push(Note { pitch, program: Program::MIN, ..*note }),
+            None => dropped.push(*note),
+        }
+    }
+    (kept, dropped)
+}
+
+/// The notes of `all` that are not among `kept`, by their beginnings and pitches.
+pub(super) fn without(all: &[Note], kept: &[Note]) -> Vec<Note> {
+    let key = |note: &Note| (note.start_time.to_bits(), note.pitch);
+    let mut n_kept = BTreeMap::<_, usize>::new();
+    for note in kept {
+        *n_kept.entry(key(note)).or_default() += 1;
+    }
+    let mut is_gone = |note: &&Note| match n_kept.get_mut(&key(note)) {
+        Some(n) if *n > 0 => {
+            *n -= 1;
+            false
+        }
+        _ => true,
+    };
+    all.iter().filter(|note| is_gone(note)).copied().collect()
 }
 
 #[cfg(test)]
@@ -148,7 +166,8 @@ mod tests {
         let wide = [note(0, 0.0, 1.0), note(100, 1.0, 2.0), note(101, 2.0, 3.0)];
         let shift = octaves_into(&wide, range);
         assert_eq!(shift, 0);
-        assert_eq!(fitted(&wide, shift, range).1, 1);
+        assert_eq!(fitted(&wide, shift, range).1, [wide[0]]);
+        assert_eq!(without(&wide, &wide[1..]), [wide[0]]);
     }
 
     proptest! {

@@ -118,12 +118,116 @@ fn another_metre_is_cut_in_quarters_with_a_warning() {
     let found = tune(&waltz).unwrap();
     assert_eq!(found.windows.len(), 3);
     assert!(found.warnings[0].starts_with("its metre is 3/4; it was cut every four"));
-    // Where some stretch is in 4/4, that one is taken, and no warning is needed.
+    assert_eq!((found.usage.n_used, found.usage.n_notes), (24, 24));
+    // Bars of the file: a window of eight quarters begins on quarter 8, which is in the third bar.
+    assert_eq!(found.windows.iter().map(|w| w.start_bar).collect::<Vec<_>>(), [0, 2, 5]);
+    // An upbeat that the file has in 4/4 changes nothing of that.
+    let mut waltz = quarters(25);
+    let metre = |time, numerator| TimeSignature { time, numerator, denominator: 4 };
+    waltz.time_signatures = vec![metre(0.0, 4), metre(0.5, 3)];
+    assert_eq!(tune(&waltz).unwrap().usage.n_used, 25);
+    // Where most of it is in 4/4, that is taken, and the rest is named.
     let mut mixed = quarters(32);
     mixed.time_signatures.push(TimeSignature { time: 0.0, numerator: 3, denominator: 4 });
     mixed.time_signatures.push(TimeSignature { time: 6.0, numerator: 4, denominator: 4 });
     let found = tune(&mixed).unwrap();
-    assert_eq!((found.windows.len(), found.warnings.len()), (3, 0));
+    assert_eq!((found.windows.len(), found.usage.n_used), (3, 20));
+    let left = "12 notes in bars 1 to 4 left out: windows have bars of four quarters, and these \
+                are of 3/4";
+    assert_eq!(found.warnings, [left]);
+}
+
+/// Upbeats written as bars of their own, bars of another metre, and changes of tempo: no note goes
+/// without a word.
+#[test]
+fn every_note_is_used_or_named() {
+    let metre = |quarter: f64, numerator, denominator| TimeSignature {
+        time: 0.5 * quarter,
+        numerator,
+        denominator,
+    };
+    // An upbeat of one quarter, four bars, a bar of 2/4, four bars, two bars of 5/4.
+    let mut song = quarters(1 + 16 + 2 + 16 + 10);
+    let metres = [
+        metre(0.0, 1, 4),
+        metre(1.0, 4, 4),
+        metre(17.0, 2, 4),
+        metre(19.0, 4, 4),
+        metre(35.0, 5, 4),
+    ];
+    song.time_signatures.extend(metres);
+    let found = tune(&song).unwrap();
+    assert_eq!((found.usage.n_used, found.usage.n_notes), (35, 45));
+    let left = LeftOut { reason: LeftOutReason::Metre(5, 4), n_notes: 10, bars: vec![[10, 11]] };
+    assert_eq!(found.usage.left_out, [left]);
+    assert_eq!(found.usage.in_words(), "35 of 45 notes are used");
+    assert_eq!(
+        found.warnings[..2],
+        [
+            "bar 1 is an upbeat of 1 quarter note: rest comes before it",
+            "bar 6 is of 2/4: rest after it fills a bar of four quarters"
+        ]
+    );
+    assert!(found.warnings[2].starts_with("10 notes in bars 11 to 12 left out"));
+    // The upbeat lies on the fourth quarter, before the first bar line.
+    let onsets: Vec<usize> = (0..32).filter(|i| found.windows[0].tokens[*i] > 1).collect();
+    assert_eq!(onsets, [12, 16, 20, 24, 28]);
+    let bars: Vec<u32> = found.windows.iter().map(|w| w.start_bar).collect();
+    assert_eq!(bars, [0, 2, 4, 6, 8]);
+
+    // A tempo for every quarter changes nothing of it.
+    let map = song.clone();
+    let mut rubato = song.clone();
+    rubato.ticks_per_quarter = 480;
+    let mut times = vec![0.0];
+    for quarter in 0..46 {
+        let qpm = 90.0 + f64::from(quarter % 7) * 10.0;
+        let time = times[quarter as usize];
+        rubato.tempos.push(Tempo { time, qpm });
+        times.push(time + 60.0 / qpm);
+    }
+    let at = |seconds: f64| times[(seconds * 2.0).round() as usize];
+    for (note, plain) in rubato.notes.iter_mut().zip(&map.notes) {
+        (note.start_time, note.end_time) = (at(plain.start_time), at(plain.end_time));
+    }
+    for (signature, plain) in rubato.time_signatures.iter_mut().zip(&map.time_signatures) {
+        signature.time = at(plain.time);
+    }
+    rubato.total_time = at(map.total_time);
+    let moved = tune(&rubato).unwrap();
+    assert_eq!((moved.windows, moved.usage), (found.windows, found.usage));
+}
+
+#[test]
+fn notes_lost_to_the_grid_and_rests_are_named() {
+    let mut song = quarters(8);
+    // A grace note on the same sixteenth, and after a rest of four bars another window.
+    song.push(note(74, 1.0, 1.03));
+    song.push(note(60, 16.0, 17.0));
+    let found = tune(&song).unwrap();
+    assert_eq!((found.usage.n_used, found.usage.n_notes), (9, 10));
+    let reasons: Vec<_> = found.usage.left_out.iter().map(|l| (&l.reason, l.n_notes)).collect();
+    assert_eq!(reasons, [(&LeftOutReason::SameStep, 1), (&LeftOutReason::Rest, 0)]);
+    assert_eq!(found.usage.left_out[1].bars, [[2, 7]]);
+    let drums = synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
+    let found = Tune::of_sequence(&drums, &Kind::find("drums-2bar").unwrap(), "x").unwrap();
+    assert_eq!((found.usage.n_used, found.usage.n_notes), (drums.notes.len(), drums.notes.len()));
+}
+
+/// The cases of tunes that lost their upbeats.
+#[test]
+#[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn upbeats_of_files_are_used() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cases"));
+    if !folder.exists() {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    }
+    for name in ["pickup.mid", "pickup38.mid"] {
+        let found = Tune::read(&folder.join(name), &Kind::mel_2bar()).unwrap();
+        assert_eq!(found.usage.n_used, found.usage.n_notes, "{name}");
+        assert!(found.warnings[0].contains("upbeat"), "{name}: {:?}", found.warnings);
+    }
 }
 
 #[test]

@@ -1,9 +1,34 @@
-//! Reading tables of numbers, shared by the examples.
+//! Tables of numbers and shapes of covariances, shared by the examples.
 #![allow(dead_code, clippy::missing_panics_doc, reason = "each example uses its share of this")]
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use gmm::CovarianceType;
 use serde_json::Value;
 use std::path::Path;
+
+/// Shapes of covariances, as arguments name them.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Shape {
+    Full,
+    Tied,
+    Diag,
+    Spherical,
+    LowRank,
+}
+
+impl Shape {
+    /// The type; low-rank covariances have `rank` factors.
+    pub(crate) fn covariance_type(self, rank: usize) -> CovarianceType {
+        match self {
+            Self::Full => CovarianceType::Full,
+            Self::Tied => CovarianceType::Tied,
+            Self::Diag => CovarianceType::Diag,
+            Self::Spherical => CovarianceType::Spherical,
+            Self::LowRank => CovarianceType::LowRank(rank),
+        }
+    }
+}
 
 /// A table of numbers, row-major.
 pub(crate) struct Table {

@@ -1,12 +1,12 @@
 //! The M step: parameters from moments, and the repair of components that have none.
 
 use super::FitError;
+use super::pass::Statistics;
 use super::start::Background;
 use crate::density::{Factors, SingularComponent};
 use crate::params::Values;
 use crate::prior::Prior;
 use crate::report::{PriorShare, Repair, RepairAction};
-use crate::stats::Moments;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, factor};
 use rayon::prelude::*;
 
@@ -42,6 +42,11 @@ impl<'a> MStep<'a> {
         }
     }
 
+    /// The mean of all samples, once per component.
+    pub(super) fn everywhere(&self) -> Vec<f64> {
+        self.background.mean.repeat(self.values.n_components)
+    }
+
     /// Takes a mixture that is no longer needed: matrices of the next update go into its memory.
     pub(super) fn recycle(&mut self, model: GaussianMixture) {
         self.spare = Some(model);
@@ -62,13 +67,13 @@ impl<'a> MStep<'a> {
     /// A component that has lost all its rows is moved to `worst_row`, with the covariance of all samples.
     pub(super) fn update<T: Real>(
         &mut self,
-        moments: &[Moments],
+        statistics: &Statistics<'_>,
         samples: &Samples<'_, T>,
         previous: Option<&GaussianMixture>,
         worst_row: usize,
         iteration: usize,
     ) -> Result<GaussianMixture, FitError> {
-        let d = samples.n_features();
+        let (d, moments) = (samples.n_features(), statistics.moments);
         let floor = STARVED * self.total_weight / samples.n_samples() as f64;
         let mut weights: Vec<f64> = moments.iter().map(|m| m.count / self.total_weight).collect();
         let mut means = Vec::with_capacity(moments.len() * d);
@@ -111,8 +116,8 @@ impl<'a> MStep<'a> {
         }
         let (spare, factors) = self.spare.take().map(GaussianMixture::into_parts).unzip();
         let covariances = match &self.values.prior {
-            Some(prior) => self.posterior_covariances(moments, prior),
-            None => self.covariances(moments, &starved, d, spare),
+            Some(prior) => self.posterior_covariances(statistics, prior),
+            None => self.covariances(statistics, &starved, d, spare),
         };
         let covariances = match self.values.covariance_type {
             CovarianceType::LowRank(rank) => {
@@ -165,13 +170,13 @@ impl<'a> MStep<'a> {
     /// Covariances of all components, in the memory of others; starved ones get that of all samples.
     fn covariances(
         &mut self,
-        moments: &[Moments],
+        statistics: &Statistics<'_>,
         starved: &[bool],
         d: usize,
         spare: Option<Covariances>,
     ) -> Covariances {
         let reg = self.values.reg_covar;
-        let pooled = &self.background.covariance;
+        let (moments, pooled) = (statistics.moments, &self.background.covariance);
         self.prior_shares.clear();
         let variances = |k: usize| -> Vec<f64> {
             if starved[k] { pooled.variances() } else { moments[k].variances() }
@@ -202,7 +207,7 @@ impl<'a> MStep<'a> {
                 Covariances::Full(all)
             }
             CovarianceType::Tied => {
-                let mut within = self.background.within(moments);
+                let mut within = statistics.pooled();
                 add_to_diagonal(&mut within, d, reg);
                 Covariances::Tied(within)
             }
@@ -218,7 +223,8 @@ impl<'a> MStep<'a> {
     }
 
     /// Modes of the covariances under the prior; see [`Prior`] for the formulas.
-    fn posterior_covariances(&mut self, moments: &[Moments], prior: &Prior) -> Covariances {
+    fn posterior_covariances(&mut self, statistics: &Statistics<'_>, prior: &Prior) -> Covariances {
+        let moments = statistics.moments;
         let (d, reg) = (prior.n_features(), self.values.reg_covar);
         let diagonal =
             matches!(self.values.covariance_type, CovarianceType::Diag | CovarianceType::Spherical);
@@ -268,7 +274,7 @@ impl<'a> MStep<'a> {
                 all.map(|k| variances(k).iter().sum::<f64>() / d as f64).collect(),
             ),
             CovarianceType::Tied => {
-                let mut sum = self.background.within(moments);
+                let mut sum = statistics.pooled();
                 let n: f64 = moments.iter().map(|m| m.count).sum();
                 let own = prior.covariance_strength + d as f64 + 2.0;
                 for (at, value) in sum.iter_mut().enumerate() {

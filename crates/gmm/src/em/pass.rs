@@ -9,6 +9,7 @@
 use super::bounds::{BlockBounds, BlockScratch, Drift, expectation};
 use super::shares::Shares;
 use super::sums::{Centers, ChunkSums};
+use super::tied::Within;
 use crate::density::{BLOCK_ROWS, BlockDensity};
 use crate::model::weighted;
 use crate::stats::{Accumulator, Moments};
@@ -47,6 +48,23 @@ pub(super) struct Workspace<T> {
     accumulators: Vec<Accumulator<T>>,
     centers: Centers<T>,
     moments: Vec<Moments>,
+    /// The scatter within all components together; for tied covariances only.
+    within: Option<Within>,
+}
+
+/// What the M step needs of one pass.
+pub(super) struct Statistics<'a> {
+    /// One per component.
+    pub(super) moments: &'a [Moments],
+    /// The covariance within all components together, `[D, D]`; only for tied covariances.
+    pub(super) within: Option<Vec<f64>>,
+}
+
+impl Statistics<'_> {
+    /// The covariance within all components of a fit with tied covariances.
+    pub(super) fn pooled(&self) -> Vec<f64> {
+        self.within.clone().expect("a pass with tied covariances takes the scatter within them")
+    }
 }
 
 /// Sums of one chunk.
@@ -125,12 +143,19 @@ impl<T: Real> Workspace<T> {
             accumulators: (0..n_accumulators).map(|_| Accumulator::new(d)).collect(),
             centers: Centers::new(),
             moments: vec![Moments::new(covariance_type, d); n_components],
+            within: (covariance_type == CovarianceType::Tied).then(|| Within::new(n_components, d)),
         }
     }
 
     /// Moments of the last pass, one per component.
     pub(super) fn moments(&self) -> &[Moments] {
         &self.moments
+    }
+
+    /// What the M step needs of the last pass.
+    pub(super) fn statistics(&self) -> Statistics<'_> {
+        let within = self.within.as_ref().map(|within| within.covariance(&self.moments));
+        Statistics { moments: &self.moments, within }
     }
 
     /// Forgets what is known of the rows from earlier iterations.
@@ -191,6 +216,24 @@ impl<T: Real> Workspace<T> {
         })
     }
 
+    /// Moments of components that `label(row)` tells.
+    pub(super) fn labelled(
+        &mut self,
+        samples: &Samples<'_, T>,
+        centers: &[f64],
+        label: impl Fn(usize) -> usize + Sync,
+    ) -> PassTotals {
+        let d = samples.n_features();
+        let origin: Vec<T> = centers[..d].iter().map(|c| T::from_f64(*c)).collect();
+        self.run(samples, centers, &origin, |first_row, rows, _, shares, scratch| {
+            shares.clear();
+            for row in 0..rows.len() / d {
+                shares.push(label(first_row + row), row as u32, 1.0);
+            }
+            scratch.log_likelihoods.fill(0.0);
+        })
+    }
+
     /// Moments of given responsibilities; `of(row, component)` tells them.
     pub(super) fn given(
         &mut self,
@@ -228,6 +271,9 @@ impl<T: Real> Workspace<T> {
         for (k, moments) in self.moments.iter_mut().enumerate() {
             moments.center.copy_from_slice(self.centers.of(k));
             moments.clear();
+        }
+        if let Some(within) = &mut self.within {
+            within.clear();
         }
         self.blocks.clear();
         if self.slots.is_empty() {
@@ -276,6 +322,9 @@ impl<T: Real> Workspace<T> {
             let slots = &self.slots[..n_chunks];
             for slot in slots {
                 self.blocks.extend(&slot.blocks);
+                if let (Some(total), Some(within)) = (&mut self.within, slot.sums.within()) {
+                    total.add(within);
+                }
             }
             self.moments.par_iter_mut().enumerate().for_each(|(k, total)| {
                 for slot in slots {

@@ -1,32 +1,40 @@
 //! Starts of EM, and the background they and the repairs draw on: mean and covariance of all samples.
 
 use super::FitError;
-use super::m_step::MStep;
+use super::bounds::Drift;
+use super::em_run::EmRun;
 use super::pass::{PassTotals, Workspace};
+use super::search;
 use crate::density::{BlockDensity, Factors};
+use crate::init::kmeans::Points;
+use crate::init::view::View;
 use crate::init::{Init, kmeans, oversampling};
 use crate::params::Values;
-use crate::stats::{Accumulator, Moments};
+use crate::stats::Accumulator;
 use crate::streams::{Purpose, stream};
-use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, linalg};
+use crate::{Covariances, Real, Samples};
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
+use std::borrow::BorrowMut;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up to a power of two,
 /// where that is more).
 const SUBSET_ROWS: usize = 16_384;
 
+/// Runs of k-means from different centers, of which the tightest is kept.
+const N_KMEANS: usize = 3;
+
 /// Mean and covariance of (a fixed subset of) all samples, and the subset itself.
 pub(super) struct Background {
     pub(super) mean: Vec<f64>,
     pub(super) covariance: Pooled,
-    /// Moments of all samples around `mean`; only tied covariances need them.
-    total: OnceLock<Moments>,
-    /// The subset, row-major.
+    /// The subset, row-major, in random order: each part of it from the first row on is a random subset too.
     rows: Vec<f64>,
+    /// Their weights, all positive.
+    weights: Vec<f64>,
 }
 
 /// Covariance of the background, as much of it as the fit needs.
@@ -69,63 +77,29 @@ impl Pooled {
 impl Background {
     fn new<T: Real>(n_rows: usize, samples: &Samples<'_, T>, seed: u64) -> Self {
         let (n, d) = (samples.n_samples(), samples.n_features());
-        let mut chosen: Vec<usize> = if n_rows == n {
-            (0..n).collect()
-        } else {
-            index::sample(&mut stream(seed, Purpose::Subset, 0), n, n_rows).into_vec()
-        };
-        chosen.sort_unstable();
-        let mut rows = Vec::with_capacity(n_rows * d);
-        for row in &chosen {
-            rows.extend(samples.row(*row).iter().map(|x| x.to_f64()));
+        let weighty: Vec<usize> = (0..n).filter(|row| samples.weight(*row) > 0.0).collect();
+        let n_rows = n_rows.min(weighty.len());
+        let order = index::sample(&mut stream(seed, Purpose::Subset, 0), weighty.len(), n_rows);
+        let (mut rows, mut weights) = (Vec::with_capacity(n_rows * d), Vec::with_capacity(n_rows));
+        for row in order.iter().map(|at| weighty[at]) {
+            rows.extend(samples.row(row).iter().map(|x| x.to_f64()));
+            weights.push(samples.weight(row));
         }
-        let weights: Vec<f64> = chosen.iter().map(|row| samples.weight(*row)).collect();
         let mut accumulator = Accumulator::<f64>::new(d);
         accumulator.reset(&rows[..d]);
         accumulator.add_all(&rows, |row| weights[row]);
-        let moments = accumulator.finish();
-        if moments.count <= 0.0 {
-            // Every weight in the subset is zero: any background serves, the fit itself sees all rows.
-            accumulator.reset(&rows[..d]);
-            accumulator.add_all(&rows, |_| 1.0);
-        }
         let moments = accumulator.finish();
         let mean = moments.mean();
         let mut matrix = moments.covariance();
         for j in 0..d {
             matrix[j * d + j] = matrix[j * d + j].max(0.0);
         }
-        Self { mean, covariance: Pooled { matrix, d }, total: OnceLock::new(), rows }
+        Self { mean, covariance: Pooled { matrix, d }, rows, weights }
     }
 
-    fn ensure_total<T: Real>(&self, samples: &Samples<'_, T>) {
-        self.total.get_or_init(|| {
-            let mut total = Accumulator::<T>::new(self.mean.len());
-            total.reset(&self.mean);
-            total.add_all(samples.data(), |row| samples.weight(row));
-            total.finish().clone()
-        });
-    }
-
-    /// Covariance within components: that of all samples less that between the components' means.
-    pub(super) fn within(&self, moments: &[Moments]) -> Vec<f64> {
-        let total = self.total.get().expect("tied fits keep the moments of all samples");
-        let d = self.mean.len();
-        let mut within = total.second.clone();
-        for component in moments.iter().filter(|m| m.count > 0.0) {
-            let shift: Vec<f64> =
-                component.mean().iter().zip(&total.center).map(|(m, c)| m - c).collect();
-            for i in 0..d {
-                for j in 0..=i {
-                    within[i * d + j] -= component.count * shift[i] * shift[j];
-                }
-            }
-        }
-        for value in &mut within {
-            *value /= total.count;
-        }
-        linalg::mirror_lower(&mut within, d);
-        within
+    /// The subset (`[n, D]`), and the weights of its rows.
+    pub(super) fn rows(&self) -> (&[f64], &[f64]) {
+        (&self.rows, &self.weights)
     }
 }
 
@@ -152,9 +126,6 @@ impl SharedStarts {
         let n_rows = samples.n_samples().min(wanted);
         let made = || Ok(Background::new(n_rows, samples, seed));
         let Ok(background) = look_up::<_, _, Infallible>(&self.backgrounds, n_rows, made);
-        if values.covariance_type == CovarianceType::Tied {
-            background.ensure_total(samples);
-        }
         background
     }
 }
@@ -177,6 +148,7 @@ fn look_up<K: Ord, V, E>(
 }
 
 /// One start of a fit.
+#[derive(Clone, Copy)]
 pub(super) struct Start<'a> {
     pub(super) values: &'a Values,
     pub(super) seed: u64,
@@ -187,47 +159,58 @@ pub(super) struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// The starting mixture.
-    pub(super) fn model<T: Real>(
+    /// Gives a run of EM its start.
+    pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
         &self,
         samples: &Samples<'_, T>,
-        workspace: &mut Workspace<T>,
-        m_step: &mut MStep<'_>,
-    ) -> Result<GaussianMixture, FitError> {
+        em: &mut EmRun<'_, T, W>,
+    ) -> Result<(), FitError> {
         let values = self.values;
         let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
-        if let Init::Model(model) = &values.init {
-            expect("components", model.n_components(), k)?;
-            expect("features", model.n_features(), d)?;
-            if model.covariance_type() != values.covariance_type {
-                return Err(FitError::BadStart {
-                    what: "as covariance type",
-                    found: format!("{:?}", model.covariance_type()),
-                    expected: format!("{:?}", values.covariance_type),
-                });
+        match &values.init {
+            Init::Model(model) => {
+                expect("components", model.n_components(), k)?;
+                expect("features", model.n_features(), d)?;
+                if model.covariance_type() != values.covariance_type {
+                    return Err(FitError::BadStart {
+                        what: "as covariance type",
+                        found: format!("{:?}", model.covariance_type()),
+                        expected: format!("{:?}", values.covariance_type),
+                    });
+                }
+                em.start_at_model(model.as_ref().clone());
+                Ok(())
             }
-            return Ok(model.as_ref().clone());
+            Init::ShortRuns => search::begin(self, samples, em),
+            Init::Random => {
+                let mut means = Vec::with_capacity(k * d);
+                // Rows without weight count only where there are no others left.
+                let (mut rows, without): (Vec<usize>, Vec<usize>) =
+                    (0..n).partition(|row| samples.weight(*row) > 0.0);
+                if rows.len() < k {
+                    rows.extend(without);
+                }
+                for at in index::sample(&mut self.stream(), rows.len(), k) {
+                    means.extend(samples.row(rows[at]).iter().map(|x| x.to_f64()));
+                }
+                em.start_at_means(&means)
+            }
+            _ => {
+                em.start_at_responsibilities(|workspace| self.responsibilities(samples, workspace))
+            }
         }
-        if let Some(totals) = self.responsibilities(samples, workspace)? {
-            return m_step.update(workspace.moments(), samples, None, totals.worst_row, 0);
-        }
-        let mut means = Vec::with_capacity(k * d);
-        for row in index::sample(&mut self.stream(), n, k) {
-            means.extend(samples.row(row).iter().map(|x| x.to_f64()));
-        }
-        m_step.everywhere_alike(&means)
     }
 
     fn stream(&self) -> ChaCha8Rng {
         stream(self.seed, Purpose::Start, u32::try_from(self.index).unwrap_or(u32::MAX))
     }
 
-    /// Leaves the moments of the starting responsibilities in the workspace; none where the start is made otherwise.
+    /// Leaves the moments of the starting responsibilities in the workspace.
     pub(super) fn responsibilities<T: Real>(
         &self,
         samples: &Samples<'_, T>,
         workspace: &mut Workspace<T>,
-    ) -> Result<Option<PassTotals>, FitError> {
+    ) -> Result<PassTotals, FitError> {
         let values = self.values;
         let (n, k, d) = (samples.n_samples(), values.n_components, samples.n_features());
         let everywhere = self.background.mean.repeat(k);
@@ -269,13 +252,27 @@ impl Start<'_> {
                 }
                 workspace.given(samples, &everywhere, |row, component| given[row * k + component])
             }
-            Init::Random | Init::Model(_) => return Ok(None),
+            Init::ShortRuns => {
+                let mut em = EmRun::new(values, self.background, samples, &mut *workspace);
+                search::begin(self, samples, &mut em)?;
+                let model = em.into_model();
+                let (weights, means) = (model.weights(), model.means());
+                let density = BlockDensity::<T>::new(weights, means, model.factors());
+                workspace.expectation(samples, &density, &Drift::unknown(k), means)
+            }
+            Init::Random | Init::Model(_) => {
+                return Err(FitError::BadStart {
+                    what: "as its start",
+                    found: "no responsibilities".to_owned(),
+                    expected: "k-means, k-means++, labels or responsibilities".to_owned(),
+                });
+            }
         };
-        Ok(Some(totals))
+        Ok(totals)
     }
 
     /// The covariance under which k-means measures distances.
-    fn metric(&self) -> Vec<f64> {
+    pub(super) fn metric(&self) -> Vec<f64> {
         let d = self.background.mean.len();
         if !self.values.whiten {
             return identity(d);
@@ -295,13 +292,33 @@ impl Start<'_> {
         Ok(match self.values.init {
             Init::KMeansParallel => oversampling::centers(samples, metric, k, &mut rng)
                 .ok_or_else(|| self.singular_metric())?,
-            Init::KMeansPlusPlus => kmeans::centers(rows, metric, d, k, 0, &mut rng),
-            _ => kmeans::centers(rows, metric, d, k, kmeans::MAX_ITER, &mut rng),
+            Init::KMeansPlusPlus => {
+                let seeds = self.points(metric).plus_plus(k, &mut rng);
+                seeds.iter().flat_map(|row| &rows[row * d..(row + 1) * d]).copied().collect()
+            }
+            _ => {
+                let points = self.points(metric);
+                let runs = (0..N_KMEANS).map(|_| {
+                    let seeds = points.plus_plus(k, &mut rng);
+                    (points.lloyd(&seeds, kmeans::MAX_ITER), seeds)
+                });
+                let best = runs.reduce(|a, b| if b.0.inertia < a.0.inertia { b } else { a });
+                let (clusters, seeds) = best.expect("there is more than one run");
+                let seeds: Vec<f64> =
+                    seeds.iter().flat_map(|row| &rows[row * d..(row + 1) * d]).copied().collect();
+                kmeans::cluster_means(rows, &self.background.weights, &clusters.labels, &seeds, d)
+            }
         })
     }
 
+    /// The subset under the distances of `metric`.
+    fn points(&self, metric: &[f64]) -> Points {
+        let (rows, weights) = self.background.rows();
+        Points::new(rows, weights, &View::whitened(&self.background.mean, metric))
+    }
+
     fn singular_metric(&self) -> FitError {
-        FitError::Singular { component: 0, reg_covar: self.values.reg_covar }
+        FitError::SingularMetric { reg_covar: self.values.reg_covar }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::bounds::BlockScratch;
 use super::shares::Shares;
+use super::tied::WithinSums;
 use crate::density::BLOCK_ROWS;
 use crate::kernels::diagonal::{self, MomentSums, spread};
 use crate::kernels::tiles::Aligned;
@@ -60,6 +61,8 @@ pub(super) enum ChunkSums<T> {
         sums: MomentSums<T>,
         /// Responsibilities of a block in the samples' type.
         rounded: Vec<T>,
+        /// The scatter within all components together; for tied covariances only.
+        within: Option<Box<WithinSums<T>>>,
     },
 }
 
@@ -73,6 +76,8 @@ impl<T: Real> ChunkSums<T> {
                 counts: vec![0.0; n_components],
                 sums: MomentSums::new(n_components, d),
                 rounded: Vec::new(),
+                within: (covariance_type == CovarianceType::Tied)
+                    .then(|| Box::new(WithinSums::new(n_components, d))),
             },
         }
     }
@@ -83,7 +88,11 @@ impl<T: Real> ChunkSums<T> {
             CovarianceType::Full => Accumulator::<T>::bytes(d),
             _ => (2 * d + BLOCK_ROWS) * size_of::<T>(),
         };
-        n_components * each
+        let shared = match covariance_type {
+            CovarianceType::Tied => WithinSums::<T>::bytes(n_components, d),
+            _ => 0,
+        };
+        n_components * each + shared
     }
 
     /// Forgets all rows and takes moments around `centers` from now on.
@@ -94,9 +103,12 @@ impl<T: Real> ChunkSums<T> {
                     accumulator.reset(centers.of(k));
                 }
             }
-            Self::Diagonal { counts, sums, .. } => {
+            Self::Diagonal { counts, sums, within, .. } => {
                 counts.fill(0.0);
                 sums.clear();
+                if let Some(within) = within {
+                    within.clear();
+                }
             }
         }
     }
@@ -116,7 +128,10 @@ impl<T: Real> ChunkSums<T> {
                     accumulator.add(rows, listed, values);
                 }
             }
-            Self::Diagonal { counts, sums, rounded } => {
+            Self::Diagonal { counts, sums, rounded, within } => {
+                if let Some(within) = within {
+                    within.add(rows, shares, &centers.wide);
+                }
                 let (lists, values) = shares.lists();
                 rounded.resize(values.len(), T::from_f64(0.0));
                 for (count, (first, end)) in counts.iter_mut().zip(lists.spans) {
@@ -134,10 +149,25 @@ impl<T: Real> ChunkSums<T> {
 
     /// Ends a chunk: everything added is in the sums.
     pub(super) fn finish(&mut self) {
-        if let Self::Full(accumulators) = self {
-            for accumulator in accumulators {
-                accumulator.finish();
+        match self {
+            Self::Full(accumulators) => {
+                for accumulator in accumulators {
+                    accumulator.finish();
+                }
             }
+            Self::Diagonal { within, .. } => {
+                if let Some(within) = within {
+                    within.finish();
+                }
+            }
+        }
+    }
+
+    /// The scatter within all components of this chunk, where it is taken.
+    pub(super) fn within(&self) -> Option<&WithinSums<T>> {
+        match self {
+            Self::Diagonal { within, .. } => within.as_deref(),
+            Self::Full(_) => None,
         }
     }
 

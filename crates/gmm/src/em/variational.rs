@@ -1,13 +1,13 @@
 //! Variational inference: the E and M steps of the Bayesian mixture, after scikit-learn's `BayesianGaussianMixture`.
 
 use super::bounds::Drift;
-use super::pass::Workspace;
+use super::pass::{Statistics, Workspace};
 use super::start::{Background, SharedStarts, Start};
 use super::{FitError, check_size};
 use crate::bayes::{BayesianFit, Settings, WeightPrior};
 use crate::density::BlockDensity;
 use crate::params::Values;
-use crate::stats::{Accumulator, Moments};
+use crate::stats::Accumulator;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
 use statrs::function::beta::ln_beta;
 use statrs::function::gamma::{digamma, ln_gamma};
@@ -46,16 +46,9 @@ pub(crate) fn fit<T: Real>(
     let background = shared.background(values, samples, seed);
     let mut workspace = Workspace::new(values.n_components, samples, values.covariance_type);
     let start = Start { values, seed, index: 0, background: &background, shared: &shared };
-    let started = start.responsibilities(samples, &mut workspace)?;
-    if started.is_none() {
-        return Err(FitError::BadStart {
-            what: "as its start",
-            found: "no responsibilities".to_owned(),
-            expected: "k-means, k-means++, labels or responsibilities".to_owned(),
-        });
-    }
+    start.responsibilities(samples, &mut workspace)?;
     let prior = Prior::new(values, settings, samples, &background);
-    let mut posterior = prior.update(values, workspace.moments(), &background)?;
+    let mut posterior = prior.update(values, &workspace.statistics())?;
     let mut drift = Drift::unknown(values.n_components);
     let mut lower_bounds: Vec<f64> = Vec::with_capacity(values.max_iter);
     let mut converged = false;
@@ -64,7 +57,7 @@ pub(crate) fn fit<T: Real>(
         let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors())
             .with_log_weighted_norm(posterior.expected_norms(prior.process));
         let totals = workspace.entropies(samples, &density, &drift, model.means());
-        let next = prior.update(values, workspace.moments(), &background)?;
+        let next = prior.update(values, &workspace.statistics())?;
         let bound = totals.log_likelihood + next.bound(prior.process);
         if !bound.is_finite() {
             return Err(FitError::NotFinite { iteration, bound });
@@ -99,9 +92,10 @@ impl Prior {
         all.reset(&background.mean);
         all.add_all(samples.data(), |row| samples.weight(row));
         let moments = all.finish();
-        // The unbiased covariance of all samples; of a single one nothing is known, so its biased one, zero, it is.
-        let unbiased = moments.count / (moments.count - 1.0).max(f64::MIN_POSITIVE);
-        let unbiased = if moments.count > 1.0 { unbiased } else { 1.0 };
+        // The unbiased covariance of all samples; that of a single one, zero, stays as it is. What weights that sum to 1
+        // leave open, the effective number tells.
+        let n = samples.effective_size();
+        let unbiased = if n > 1.0 + 1e-9 { n / (n - 1.0) } else { 1.0 };
         let dense: Vec<f64> = moments.covariance().iter().map(|v| v * unbiased).collect();
         let variances: Vec<f64> = (0..d).map(|j| dense[j * d + j]).collect();
         let scatter = match values.covariance_type {
@@ -125,12 +119,8 @@ impl Prior {
 
     /// The posterior given responsibilities (Bishop, PRML, Eq. 10.58 and 10.60–10.63), covariances being the inverse
     /// of the expected precisions.
-    fn update(
-        &self,
-        values: &Values,
-        moments: &[Moments],
-        background: &Background,
-    ) -> Result<Posterior, FitError> {
+    fn update(&self, values: &Values, statistics: &Statistics<'_>) -> Result<Posterior, FitError> {
+        let moments = statistics.moments;
         let (d, k, reg) = (self.mean.len(), moments.len(), values.reg_covar);
         let counts: Vec<f64> = moments.iter().map(|m| m.count + 10.0 * f64::EPSILON).collect();
         let beta: Vec<f64> = counts.iter().map(|n| self.mean_precision + n).collect();
@@ -174,7 +164,7 @@ impl Prior {
                 let total: f64 = counts.iter().sum();
                 let share = total / k as f64;
                 degrees = vec![self.degrees + share; k];
-                let mut sum = background.within(moments);
+                let mut sum = statistics.pooled();
                 for i in 0..d {
                     sum[i * d + i] += reg;
                 }
@@ -213,7 +203,7 @@ impl Prior {
         let concentrations = self.concentrations(&counts);
         let weights = expected_weights(self.process, &concentrations);
         let model = GaussianMixture::from_valid(weights, means, covariances)
-            .map_err(|_| FitError::Singular { component: 0, reg_covar: reg })?;
+            .map_err(|error| FitError::of_model(&error, reg))?;
         Ok(Posterior { model, concentrations, mean_precision: beta, degrees })
     }
 

@@ -4,7 +4,7 @@ use super::Gaussian;
 use crate::linalg;
 use crate::model::ModelError;
 
-/// Change of the covariance, relative to its largest value, at which it is settled.
+/// Change of a covariance, relative to the deviations of its two features, at which it is settled.
 const TOLERANCE: f64 = 1e-12;
 /// Steps after which it is taken as it is; a dozen are usual.
 const MAX_STEPS: usize = 200;
@@ -57,29 +57,27 @@ impl Gaussian {
             sum
         };
         let mean = sum(|part| &part.mean);
-        let mut covariance = sum(|part| &part.covariance);
+        let mut at = Self::new(mean.clone(), sum(|part| &part.covariance))?;
         for _ in 0..MAX_STEPS {
-            let root = linalg::symmetric_power(&covariance, d, 0.5)?;
-            let inverse_root = linalg::symmetric_power(&covariance, d, -0.5)?;
-            let mut middle = vec![0.0; d * d];
+            // S <- T S T for the mean T of the transports from S to all parts, which is equation 4.2.
+            let mut step = vec![0.0; d * d];
             for (weight, part) in &weighted {
-                let cross = linalg::sandwich(&root, &part.covariance, d);
-                let cross = linalg::symmetric_power(&cross, d, 0.5)?;
-                middle.iter_mut().zip(cross).for_each(|(sum, value)| *sum += weight * value);
+                let own = at.transport_matrix(part);
+                step.iter_mut().zip(own).for_each(|(sum, value)| *sum += weight * value);
             }
-            // S <- S^-½ middle² S^-½.
-            let square = linalg::symmetric_power(&middle, d, 2.0)?;
-            let next = linalg::sandwich(&inverse_root, &square, d);
-            let largest = next.iter().fold(0.0_f64, |largest, v| largest.max(v.abs()));
-            let moved = next.iter().zip(&covariance).map(|(a, b)| (a - b).abs());
-            let is_settled = moved.fold(0.0, f64::max) <= TOLERANCE * largest;
-            covariance = next;
-            linalg::mirror_lower(&mut covariance, d);
+            let mut next = linalg::sandwich(&step, &at.covariance, d);
+            linalg::mirror_lower(&mut next, d);
+            let before = &at.covariance;
+            let scale = |i: usize, j: usize| (before[i * d + i] * before[j * d + j]).sqrt();
+            // Each value in units of its own features.
+            let is_settled =
+                (0..d * d).all(|n| (next[n] - before[n]).abs() <= TOLERANCE * scale(n / d, n % d));
+            at = Self::new(mean.clone(), next)?;
             if is_settled {
                 break;
             }
         }
-        Self::new(mean, covariance)
+        Ok(at)
     }
 }
 

@@ -1,123 +1,284 @@
-//! k-means with k-means++ centres, on data whitened by a metric (Arthur & Vassilvitskii 2007; Lloyd 1982).
+//! k-means with k-means++ centers (Arthur & Vassilvitskii 2007; Lloyd 1982) on weighted points.
 
-use crate::linalg;
+use super::view::View;
+use crate::{Real, Samples, linalg};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
 /// Lloyd iterations at most; EM refines what is left.
 pub(crate) const MAX_ITER: usize = 50;
-
-/// Runs from different centres, of which the tightest is kept: cheap beside EM, and EM rarely leaves a bad start.
-const N_RUNS: usize = 3;
-
+/// A fall of the inertia below this share ends Lloyd's iterations.
+const TOLERANCE: f64 = 1e-4;
 /// Rows that one task handles.
 const TASK_ROWS: usize = 256;
+/// Rows whose sums one task of a pass over all samples adds up.
+const GROUP_ROWS: usize = 64 * TASK_ROWS;
+/// Features from which on distances come from a matrix product, which is quicker than differences by then.
+const PRODUCT_FEATURES: usize = 6;
+/// Rows among which k-means++ looks for centers, at most, or this many per center where that is more.
+const SEED_ROWS: usize = 4096;
+const SEED_ROWS_PER_CENTER: usize = 64;
 
-/// Means, `[K, D]` in the data's own coordinates, of `k` clusters of `rows` under the Mahalanobis distance of `metric`.
-///
-/// With `max_iter` 0 these are the k-means++ centres themselves, which are rows.
-pub(crate) fn centers<R: Rng + ?Sized>(
-    rows: &[f64],
-    metric: &[f64],
+/// Weighted rows in the coordinates of a [`View`], about zero.
+#[derive(Debug)]
+pub(crate) struct Points {
+    rows: Vec<f64>,
+    weights: Vec<f64>,
     d: usize,
-    k: usize,
-    max_iter: usize,
-    rng: &mut R,
-) -> Vec<f64> {
-    let whitened = whiten(rows, metric, d);
-    let n_runs = if max_iter == 0 { 1 } else { N_RUNS };
-    let runs = (0..n_runs).map(|_| run(rows, &whitened, d, k, max_iter, rng));
-    let best = runs.reduce(|best, run| if run.inertia < best.inertia { run } else { best });
-    best.map_or_else(Vec::new, |best| best.centers)
 }
 
-/// Centres in the data's own coordinates and the sum of squared distances to them.
-struct Run {
-    centers: Vec<f64>,
+/// What one k-means came to.
+#[derive(Debug)]
+pub(crate) struct Clusters {
+    /// Cluster of each row.
+    pub(crate) labels: Vec<u32>,
+    /// Their centers, `[K, D]`, in the coordinates of the points.
+    pub(crate) centers: Vec<f64>,
+    /// Weighted sum of squared distances.
+    pub(crate) inertia: f64,
+}
+
+/// A row's nearest center and the squared distance to it.
+type Nearest = (u32, f64);
+
+impl Points {
+    /// `rows` (`[n, D]`) as `view` shows them.
+    pub(crate) fn new(rows: &[f64], weights: &[f64], view: &View) -> Self {
+        let d = view.n_features();
+        Self { rows: view.apply(rows), weights: weights.to_vec(), d }
+    }
+
+    pub(crate) fn n_rows(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn row(&self, row: usize) -> &[f64] {
+        &self.rows[row * self.d..(row + 1) * self.d]
+    }
+
+    /// Rows chosen as centers: each with probability proportional to its weighted squared distance from the nearest
+    /// chosen so far, the best of a few candidates each time.
+    pub(crate) fn plus_plus<R: Rng + ?Sized>(&self, k: usize, rng: &mut R) -> Vec<usize> {
+        // Rows are in random order: the first are a sample.
+        let n_pool = self.n_rows().min(SEED_ROWS.max(SEED_ROWS_PER_CENTER * k));
+        let weights = &self.weights[..n_pool];
+        let n_candidates = 2 + k.ilog2() as usize;
+        let first = pick(weights, rng.random::<f64>() * weights.iter().sum::<f64>());
+        let mut chosen = vec![first];
+        let mut nearest = vec![f64::INFINITY; n_pool];
+        self.lower_to(&mut nearest, first);
+        while chosen.len() < k {
+            let potentials: Vec<f64> = nearest.iter().zip(weights).map(|(d, w)| d * w).collect();
+            let total: f64 = potentials.iter().sum();
+            let candidates: Vec<usize> = (0..n_candidates)
+                .map(|_| {
+                    if total > 0.0 && total.is_finite() {
+                        pick(&potentials, rng.random::<f64>() * total)
+                    } else {
+                        rng.random_range(0..n_pool)
+                    }
+                })
+                .collect();
+            let tried = candidates.par_iter().map(|candidate| {
+                let mut lowered = nearest.clone();
+                self.lower_to(&mut lowered, *candidate);
+                let left: f64 = lowered.iter().zip(weights).map(|(d, w)| d * w).sum();
+                (left, *candidate, lowered)
+            });
+            let tried: Vec<_> = tried.collect();
+            let best =
+                tried.into_iter().reduce(|best, tried| if tried.0 < best.0 { tried } else { best });
+            if let Some((_, candidate, lowered)) = best {
+                chosen.push(candidate);
+                nearest = lowered;
+            }
+        }
+        chosen
+    }
+
+    /// Lowers the distance of each of the first rows to that from row `center`, where this is nearer.
+    fn lower_to(&self, nearest: &mut [f64], center: usize) {
+        let center = self.row(center);
+        for (nearest, row) in nearest.iter_mut().zip(self.rows.chunks(self.d)) {
+            *nearest = nearest.min(squared_distance(row, center));
+        }
+    }
+
+    /// Lloyd's iterations from rows as centers; at least one assignment.
+    pub(crate) fn lloyd(&self, seeds: &[usize], max_iter: usize) -> Clusters {
+        let (k, d) = (seeds.len(), self.d);
+        let mut centers: Vec<f64> = seeds.iter().flat_map(|row| self.row(*row)).copied().collect();
+        let mut labels = vec![u32::MAX; self.n_rows()];
+        let mut inertia = f64::INFINITY;
+        for iteration in 0..=max_iter {
+            let nearest = self.assign(&centers);
+            let changed = nearest.iter().zip(&labels).any(|((label, _), before)| label != before);
+            for (label, (nearest, _)) in labels.iter_mut().zip(&nearest) {
+                *label = *nearest;
+            }
+            let before = inertia;
+            inertia = nearest.iter().zip(&self.weights).map(|((_, d), w)| d * w).sum();
+            self.refill_empty(&mut labels, &nearest, k);
+            if iteration == max_iter || !changed || inertia >= before * (1.0 - TOLERANCE) {
+                break;
+            }
+            centers = cluster_means(&self.rows, &self.weights, &labels, &centers, d);
+        }
+        Clusters { labels, centers, inertia }
+    }
+
+    /// Nearest center of each row and the squared distance to it.
+    fn assign(&self, centers: &[f64]) -> Vec<Nearest> {
+        let centers = Centers::new(centers, self.d);
+        let mut all = vec![(0, f64::INFINITY); self.n_rows()];
+        let tasks = all.par_chunks_mut(TASK_ROWS).zip(self.rows.par_chunks(TASK_ROWS * self.d));
+        tasks.for_each_init(Vec::new, |products, (nearest, rows)| {
+            centers.nearest(rows, nearest, products);
+        });
+        all
+    }
+
+    /// Gives each empty cluster the row that lies farthest from its own center.
+    fn refill_empty(&self, labels: &mut [u32], nearest: &[Nearest], k: usize) {
+        let mut sizes = vec![0_usize; k];
+        for (label, weight) in labels.iter().zip(&self.weights) {
+            sizes[*label as usize] += usize::from(*weight > 0.0);
+        }
+        if sizes.iter().all(|size| *size > 0) {
+            return;
+        }
+        let mut by_distance: Vec<usize> =
+            (0..labels.len()).filter(|row| self.weights[*row] > 0.0).collect();
+        by_distance.sort_by(|a, b| nearest[*b].1.total_cmp(&nearest[*a].1));
+        let mut farthest = by_distance.into_iter();
+        for (empty, label) in (0..k).zip(0_u32..) {
+            if sizes[empty] == 0
+                && let Some(row) = farthest.find(|row| sizes[labels[*row] as usize] > 1)
+            {
+                sizes[labels[row] as usize] -= 1;
+                sizes[empty] = 1;
+                labels[row] = label;
+            }
+        }
+    }
+}
+
+/// Centers, and what their distances from many rows at once need.
+struct Centers<'a> {
+    values: &'a [f64],
+    half_norms: Vec<f64>,
+    d: usize,
+}
+
+impl<'a> Centers<'a> {
+    fn new(values: &'a [f64], d: usize) -> Self {
+        let half_norm = |c: &[f64]| 0.5 * squared_norm(c);
+        Self { values, half_norms: values.chunks(d).map(half_norm).collect(), d }
+    }
+
+    /// The nearest center of each row, and the squared distance to it.
+    fn nearest(&self, rows: &[f64], nearest: &mut [Nearest], products: &mut Vec<f64>) {
+        let (d, k) = (self.d, self.half_norms.len());
+        if d < PRODUCT_FEATURES {
+            for (nearest, row) in nearest.iter_mut().zip(rows.chunks(d)) {
+                *nearest = (0, f64::INFINITY);
+                for (label, center) in (0_u32..).zip(self.values.chunks(d)) {
+                    let distance = squared_distance(row, center);
+                    if distance < nearest.1 {
+                        *nearest = (label, distance);
+                    }
+                }
+            }
+            return;
+        }
+        products.resize(nearest.len() * k, 0.0);
+        linalg::times_transposed(products, rows, self.values, d);
+        let rows = rows.chunks(d).zip(products.chunks(k));
+        for (nearest, (row, products)) in nearest.iter_mut().zip(rows) {
+            let mut least = (0, f64::INFINITY);
+            for (label, (product, half)) in (0_u32..).zip(products.iter().zip(&self.half_norms)) {
+                let value = half - product;
+                if value < least.1 {
+                    least = (label, value);
+                }
+            }
+            // |x - c|² = |x|² + 2 (½ |c|² - x · c).
+            let norm = squared_norm(row);
+            *nearest = (least.0, (norm + 2.0 * least.1).max(0.0));
+        }
+    }
+}
+
+/// Sums over the rows of some tasks.
+struct Sums {
+    rows: Vec<f64>,
+    weights: Vec<f64>,
     inertia: f64,
 }
 
-/// One k-means, from new k-means++ centres.
-fn run<R: Rng + ?Sized>(
-    rows: &[f64],
-    whitened: &[f64],
-    d: usize,
-    k: usize,
+/// Lloyd's iterations over all samples as `view` shows them, from `centers` there; the cluster of each row.
+///
+/// Rows are mapped anew in each pass, so that nothing of the samples' size is kept but the labels.
+pub(crate) fn lloyd_over_all<T: Real>(
+    samples: &Samples<'_, T>,
+    view: &View,
+    mut centers: Vec<f64>,
     max_iter: usize,
-    rng: &mut R,
-) -> Run {
-    let seeds = plus_plus(whitened, d, k, rng);
-    if max_iter == 0 {
-        let centers = seeds.iter().flat_map(|row| &rows[row * d..(row + 1) * d]).copied().collect();
-        return Run { centers, inertia: 0.0 };
-    }
-    let mut centers: Vec<f64> =
-        seeds.iter().flat_map(|row| &whitened[row * d..(row + 1) * d]).copied().collect();
-    let mut labels = vec![0; rows.len() / d];
-    let mut inertia = f64::INFINITY;
-    for iteration in 0..max_iter {
-        let nearest = assign(whitened, &centers, d);
-        let changed = nearest.iter().zip(&labels).any(|((label, _), before)| label != before);
-        for (label, (nearest, _)) in labels.iter_mut().zip(&nearest) {
-            *label = *nearest;
-        }
-        inertia = nearest.iter().map(|(_, distance)| distance).sum();
-        refill_empty(&mut labels, &nearest, k);
-        if iteration > 0 && !changed {
+) -> Vec<u32> {
+    let d = samples.n_features();
+    let mut labels = vec![0_u32; samples.n_samples()];
+    let mut before = f64::INFINITY;
+    for iteration in 0..=max_iter {
+        let own = Centers::new(&centers, d);
+        let groups = labels.par_chunks_mut(GROUP_ROWS);
+        let groups = groups.zip(samples.data().par_chunks(GROUP_ROWS * d)).enumerate();
+        let sums = groups.map(|(group, (labels, rows))| {
+            let mut sums = Sums {
+                rows: vec![0.0; own.values.len()],
+                weights: vec![0.0; own.half_norms.len()],
+                inertia: 0.0,
+            };
+            let mut nearest = vec![(0, f64::INFINITY); TASK_ROWS];
+            let (mut products, mut wide) = (Vec::new(), Vec::new());
+            let mut at = group * GROUP_ROWS;
+            for (labels, rows) in labels.chunks_mut(TASK_ROWS).zip(rows.chunks(TASK_ROWS * d)) {
+                wide.clear();
+                wide.extend(rows.iter().map(|x| x.to_f64()));
+                let rows = view.apply(&wide);
+                let nearest = &mut nearest[..labels.len()];
+                own.nearest(&rows, nearest, &mut products);
+                for ((label, (own, distance)), row) in
+                    labels.iter_mut().zip(nearest.iter()).zip(rows.chunks(d))
+                {
+                    *label = *own;
+                    let (weight, k) = (samples.weight(at), *own as usize);
+                    sums.inertia += weight * distance;
+                    sums.weights[k] += weight;
+                    let total = &mut sums.rows[k * d..(k + 1) * d];
+                    total.iter_mut().zip(row).for_each(|(total, x)| *total += weight * x);
+                    at += 1;
+                }
+            }
+            sums
+        });
+        // Group by group, in order.
+        let sums: Vec<Sums> = sums.collect();
+        let inertia: f64 = sums.iter().map(|s| s.inertia).sum();
+        if iteration == max_iter || inertia >= before * (1.0 - TOLERANCE) {
             break;
         }
-        centers = cluster_means(whitened, &labels, &centers, d);
-    }
-    // The mean of a cluster's rows is its centre, taken back to the data's own coordinates.
-    let fallback: Vec<f64> =
-        seeds.iter().flat_map(|row| &rows[row * d..(row + 1) * d]).copied().collect();
-    Run { centers: cluster_means(rows, &labels, &fallback, d), inertia }
-}
-
-/// `L⁻¹ x` of every row for `metric = L Lᵀ`: Euclidean distances of these are Mahalanobis distances of those.
-fn whiten(rows: &[f64], metric: &[f64], d: usize) -> Vec<f64> {
-    let Ok(factor) = linalg::cholesky(metric, d) else {
-        return rows.to_vec();
-    };
-    let inverse = linalg::invert_lower(&factor, d);
-    let mut whitened = vec![0.0; rows.len()];
-    whitened
-        .par_chunks_mut(TASK_ROWS * d)
-        .zip(rows.par_chunks(TASK_ROWS * d))
-        .for_each(|(out, rows)| linalg::times_lower_transposed(out, rows, &inverse, d));
-    whitened
-}
-
-/// Rows chosen as centres: each with probability proportional to its squared distance from the nearest chosen so far,
-/// the best of a few candidates each time.
-fn plus_plus<R: Rng + ?Sized>(rows: &[f64], d: usize, k: usize, rng: &mut R) -> Vec<usize> {
-    let n = rows.len() / d;
-    let n_candidates = 2 + k.ilog2() as usize;
-    let mut chosen = vec![rng.random_range(0..n)];
-    let mut nearest = vec![f64::INFINITY; n];
-    lower_to(&mut nearest, rows, chosen[0], d);
-    while chosen.len() < k {
-        let total: f64 = nearest.iter().sum();
-        let mut best: Option<(f64, usize, Vec<f64>)> = None;
-        for _ in 0..n_candidates {
-            let row = if total > 0.0 && total.is_finite() {
-                pick(&nearest, rng.random::<f64>() * total)
-            } else {
-                rng.random_range(0..n)
-            };
-            let mut lowered = nearest.clone();
-            lower_to(&mut lowered, rows, row, d);
-            let potential: f64 = lowered.iter().sum();
-            if best.as_ref().is_none_or(|(lowest, ..)| potential < *lowest) {
-                best = Some((potential, row, lowered));
+        before = inertia;
+        for (k, center) in centers.chunks_mut(d).enumerate() {
+            let weight: f64 = sums.iter().map(|s| s.weights[k]).sum();
+            // An empty cluster keeps its center.
+            if weight > 0.0 {
+                for (j, center) in center.iter_mut().enumerate() {
+                    *center = sums.iter().map(|s| s.rows[k * d + j]).sum::<f64>() / weight;
+                }
             }
         }
-        if let Some((_, row, lowered)) = best {
-            chosen.push(row);
-            nearest = lowered;
-        }
     }
-    chosen
+    labels
 }
 
 /// Index at which the running sum of `weights` passes `target`.
@@ -132,74 +293,68 @@ pub(super) fn pick(weights: &[f64], target: f64) -> usize {
     weights.iter().rposition(|w| *w > 0.0).unwrap_or(0)
 }
 
-/// Lowers each row's distance to that from row `center`, where this is nearer.
-fn lower_to(nearest: &mut [f64], rows: &[f64], center: usize, d: usize) {
-    let center = &rows[center * d..(center + 1) * d];
-    nearest.par_chunks_mut(TASK_ROWS).zip(rows.par_chunks(TASK_ROWS * d)).for_each(
-        |(nearest, rows)| {
-            for (nearest, row) in nearest.iter_mut().zip(rows.chunks(d)) {
-                *nearest = nearest.min(squared_distance(row, center));
+/// Weighted mean of each cluster's rows, added up in order; an empty cluster keeps its center.
+pub(crate) fn cluster_means(
+    rows: &[f64],
+    weights: &[f64],
+    labels: &[u32],
+    before: &[f64],
+    d: usize,
+) -> Vec<f64> {
+    // A fixed number of parts, so that the sums do not depend on the number of threads.
+    let part = (rows.len() / d).div_ceil(16).max(TASK_ROWS);
+    let parts =
+        rows.par_chunks(part * d).zip(labels.par_chunks(part)).zip(weights.par_chunks(part));
+    let parts: Vec<(Vec<f64>, Vec<f64>)> = parts
+        .map(|((rows, labels), weights)| {
+            let mut sums = vec![0.0; before.len()];
+            let mut sizes = vec![0.0; before.len() / d];
+            for ((row, label), weight) in rows.chunks(d).zip(labels).zip(weights) {
+                let label = *label as usize;
+                sizes[label] += weight;
+                let sums = &mut sums[label * d..(label + 1) * d];
+                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * x);
             }
-        },
-    );
-}
-
-/// Nearest centre of each row and the squared distance to it.
-fn assign(rows: &[f64], centers: &[f64], d: usize) -> Vec<(usize, f64)> {
-    rows.par_chunks(d)
-        .with_min_len(TASK_ROWS)
-        .map(|row| {
-            let distances = centers.chunks(d).map(|center| squared_distance(row, center));
-            distances.enumerate().fold((0, f64::INFINITY), |best, (label, distance)| {
-                if distance < best.1 { (label, distance) } else { best }
-            })
+            (sums, sizes)
         })
-        .collect()
-}
-
-/// Gives each empty cluster the row that lies farthest from its own centre.
-fn refill_empty(labels: &mut [usize], nearest: &[(usize, f64)], k: usize) {
-    let mut sizes = vec![0_usize; k];
-    for label in labels.iter() {
-        sizes[*label] += 1;
-    }
-    if sizes.iter().all(|size| *size > 0) {
-        return;
-    }
-    let mut by_distance: Vec<usize> = (0..labels.len()).collect();
-    by_distance.sort_by(|a, b| nearest[*b].1.total_cmp(&nearest[*a].1));
-    let mut farthest = by_distance.into_iter();
-    for empty in 0..k {
-        if sizes[empty] == 0
-            && let Some(row) = farthest.find(|row| sizes[labels[*row]] > 1)
-        {
-            sizes[labels[row]] -= 1;
-            sizes[empty] = 1;
-            labels[row] = empty;
-        }
-    }
-}
-
-/// Mean of each cluster's rows, added up in order; an empty cluster keeps its centre.
-fn cluster_means(rows: &[f64], labels: &[usize], before: &[f64], d: usize) -> Vec<f64> {
-    let mut means = vec![0.0; before.len()];
-    means.par_chunks_mut(d).enumerate().for_each(|(cluster, mean)| {
-        let mut size = 0_usize;
-        for (row, _) in rows.chunks(d).zip(labels).filter(|(_, label)| **label == cluster) {
-            size += 1;
-            mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-        }
-        if size == 0 {
-            mean.copy_from_slice(&before[cluster * d..(cluster + 1) * d]);
-        } else {
-            for sum in mean {
-                *sum /= size as f64;
-            }
-        }
+        .collect();
+    let zero = (vec![0.0; before.len()], vec![0.0; before.len() / d]);
+    let (mut means, sizes) = parts.into_iter().fold(zero, |mut total, part| {
+        total.0.iter_mut().zip(part.0).for_each(|(total, sum)| *total += sum);
+        total.1.iter_mut().zip(part.1).for_each(|(total, size)| *total += size);
+        total
     });
+    for ((mean, before), size) in means.chunks_mut(d).zip(before.chunks(d)).zip(sizes) {
+        if size > 0.0 {
+            mean.iter_mut().for_each(|sum| *sum /= size);
+        } else {
+            mean.copy_from_slice(before);
+        }
+    }
     means
 }
 
+/// `|a - b|²`, in eight sums side by side, which a compiler may put into vector registers.
 pub(super) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += (a - b) * (a - b);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b) * (a - b)).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+/// `|a|²`, likewise.
+fn squared_norm(a: &[f64]) -> f64 {
+    let (a, rest) = a.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for a in a {
+        for (sum, a) in sums.iter_mut().zip(a) {
+            *sum += a * a;
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|a| a * a).sum::<f64>()
 }

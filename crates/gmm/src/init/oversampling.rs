@@ -196,7 +196,9 @@ fn candidates<T: Real, R: Rng + ?Sized>(
 ) -> (Vec<f64>, Vec<f64>) {
     let (n, d) = (whitened.samples.n_samples(), whitened.d());
     let seed = rng.random();
-    let mut candidates = whitened.task(rng.random_range(0..n), 1);
+    let all: Vec<f64> = (0..n).map(|row| whitened.samples.weight(row)).collect();
+    let first = pick(&all, rng.random::<f64>() * whitened.samples.total_weight());
+    let mut candidates = whitened.task(first, 1);
     let mut nearest = vec![Nearest { center: 0, distance: f64::INFINITY }; n];
     whitened.lower(&mut nearest, &candidates, 0);
     for round in 0..ROUNDS {

@@ -57,6 +57,7 @@ impl GaussianMixture {
         if samples.n_features() != d {
             return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
         }
+        super::expect_magnitudes(samples)?;
         for (index, value) in relevances.into_iter().enumerate() {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(ModelError::BadValue { what: "relevance", index, value });

@@ -21,6 +21,24 @@ pub enum FormatError {
         /// The value found, as JSON.
         found: String,
     },
+    /// The field `format` of statistics names something else.
+    #[error("these are no statistics of a mixture: their `format` is {found}, not {expected}")]
+    NotStatistics {
+        /// The value found.
+        found: String,
+        /// The value needed.
+        expected: &'static str,
+    },
+    /// Statistics written by another version of the format.
+    #[error("version {found} of {expected} is unknown; this build reads version {version}")]
+    UnknownStatistics {
+        /// The version found.
+        found: u64,
+        /// The name of the format.
+        expected: &'static str,
+        /// The version that this build reads.
+        version: u64,
+    },
     /// Written by another version of the format.
     #[error("version {found} of \"{FORMAT}\" is unknown; this build reads version {VERSION}")]
     UnknownVersion {
@@ -129,7 +147,7 @@ impl TryFrom<Value> for GaussianMixture {
                 .map(|v| Covariances::Full(v.concat())),
             (CovarianceType::LowRank(rank), Nested::Matrices(v)) => v
                 .into_iter()
-                .map(|own| flatten(&own, rank + 1))
+                .map(|own| flatten(&own, rank.saturating_add(1)))
                 .collect::<Option<Vec<_>>>()
                 .map(|v| Covariances::LowRank { rank, values: v.concat() }),
             (CovarianceType::Tied, Nested::Matrix(v)) => flatten(&v, d).map(Covariances::Tied),

@@ -237,7 +237,9 @@ impl GaussianMixture {
     pub fn without(&self, component: usize) -> Result<Self, ModelError> {
         self.expect_component(component)?;
         let d = self.n_features();
-        let left: f64 = 1.0 - self.weights()[component];
+        // The sum of the others, not what is missing to 1: that cancels where the component has nearly everything.
+        let others = self.weights().iter().enumerate().filter(|(k, _)| *k != component);
+        let left: f64 = others.map(|(_, weight)| weight).sum();
         if self.n_components() == 1 || left <= 0.0 {
             return Err(ModelError::NoComponents);
         }

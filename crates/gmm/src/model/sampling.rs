@@ -175,7 +175,8 @@ fn truncated_chi(share: f64, d: usize, radius: f64) -> f64 {
     // Beyond √d + 40 nothing is left to cut off.
     let radius = radius.min((d as f64).sqrt() + 40.0);
     let cdf = |r: f64| if r > 0.0 { gamma_lr(half, 0.5 * r * r) } else { 0.0 };
-    let target = share * cdf(radius);
+    // Squares below this underflow, which the cumulative distribution does not take.
+    let target = if radius < 1e-100 { 0.0 } else { share * cdf(radius) };
     if target < f64::MIN_POSITIVE {
         // So far inside that the density is flat: only the volume, which grows with the d-th power, decides.
         return radius * share.powf(1.0 / d as f64);

@@ -121,21 +121,69 @@ impl GaussianMixture {
 
     /// Bayesian information criterion, `-2 ln L + p ln n`: lower is better.
     ///
-    /// `p` is [`n_parameters`](Self::n_parameters), `n` the total weight of the samples.
+    /// `p` is [`n_parameters`](Self::n_parameters), `n` the [effective size](Samples::effective_size) of the samples, and
+    /// `ln L` the mean log likelihood times `n`.
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
     pub fn bic<T: Real>(&self, samples: &Samples<'_, T>) -> Result<f64, ModelError> {
-        let n = samples.total_weight();
-        Ok(-2.0 * self.log_likelihood(samples)? + self.n_parameters() as f64 * n.ln())
+        let n = samples.effective_size();
+        Ok(-2.0 * self.score(samples)? * n + self.n_parameters() as f64 * n.ln())
     }
 
-    /// Akaike's information criterion, `-2 ln L + 2 p`: lower is better.
+    /// Akaike's information criterion, `-2 ln L + 2 p`: lower is better. `ln L` as in [`bic`](Self::bic).
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
     pub fn aic<T: Real>(&self, samples: &Samples<'_, T>) -> Result<f64, ModelError> {
-        Ok(-2.0 * self.log_likelihood(samples)? + 2.0 * self.n_parameters() as f64)
+        Ok(-2.0 * self.score(samples)? * samples.effective_size()
+            + 2.0 * self.n_parameters() as f64)
+    }
+
+    /// Responsibilities of a row so far away that its squared distances overflow the samples' type: `write(k, r)` gets
+    /// each, and the log density is returned (minus infinity where it overflows `f64` too).
+    ///
+    /// Distances are taken in `f64`, of the row in units of its largest difference from a mean; that far out, a
+    /// difference of distances decides wholly.
+    fn far_row<T: Real>(&self, row: &[T], mut write: impl FnMut(usize, f64)) -> f64 {
+        let row: Vec<f64> = row.iter().map(|x| x.to_f64()).collect();
+        // A quarter of each, so that a difference of two of the largest numbers is one.
+        let scale = (0..self.n_components())
+            .flat_map(|k| row.iter().zip(self.mean(k)))
+            .map(|(x, m)| (0.25 * x - 0.25 * m).abs())
+            .fold(f64::MIN_POSITIVE, f64::max);
+        let length = |k: usize| {
+            let scaled: Vec<f64> =
+                row.iter().zip(self.mean(k)).map(|(x, m)| x / scale - m / scale).collect();
+            self.factors().length(k, &scaled)
+        };
+        let lengths: Vec<f64> = (0..self.n_components())
+            .map(|k| if self.weights()[k] > 0.0 { length(k) } else { f64::INFINITY })
+            .collect();
+        let log_joint = |k: usize| {
+            let distance = lengths[k] * scale;
+            self.weights()[k].ln() + self.factors().log_norm()[k] - 0.5 * distance * distance
+        };
+        let joint: Vec<f64> = (0..lengths.len()).map(log_joint).collect();
+        let largest = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // So far out, the direction decides between components that are as wide there: `|z - u|² = |z|² - 2 z·u + |u|²`,
+        // with `4 z·u = |z + u|² - |z - u|²`.
+        let toward = |k: usize| {
+            let mean = self.mean(k);
+            let largest = mean.iter().fold(f64::MIN_POSITIVE, |most, m| most.max(m.abs()));
+            let moved = |sign: f64| {
+                let pairs = row.iter().zip(mean);
+                let sum: Vec<f64> = pairs.map(|(x, m)| x / scale + sign * m / largest).collect();
+                self.factors().length(k, &sum).powi(2)
+            };
+            (moved(1.0) - moved(-1.0)) * largest
+        };
+        let least = lengths.iter().copied().fold(f64::INFINITY, f64::min);
+        let ties = (0..lengths.len()).filter(|k| lengths[*k] <= least * (1.0 + 1e-12));
+        let nearest = ties.reduce(|best, k| if toward(k) > toward(best) { k } else { best });
+        let nearest = nearest.unwrap_or(0);
+        (0..lengths.len()).for_each(|k| write(k, f64::from(u8::from(k == nearest))));
+        largest
     }
 
     /// Calls `write(responsibilities, log densities, out)` for every block of rows, in parallel; `out` is the block's
@@ -160,10 +208,41 @@ impl GaussianMixture {
                     let log_likelihoods = &mut log_likelihoods[..rows.len() / d];
                     density.log_joint(rows, block, scratch);
                     normalise(block, log_likelihoods, scratch);
+                    let far = log_likelihoods.iter_mut().zip(rows.chunks(d)).enumerate();
+                    for (at, (log_likelihood, row)) in far {
+                        // Not a number: infinite distances were subtracted from each other.
+                        if !log_likelihood.is_finite() {
+                            *log_likelihood = self.far_row(row, |k, r| {
+                                block[k * BLOCK_ROWS + at] = r;
+                            });
+                        }
+                    }
                     write(block, log_likelihoods, out);
                 },
             );
         Ok(())
+    }
+}
+
+/// The first value of the samples whose square, added up, may overflow: its row, column and value, and the limit.
+pub(crate) fn find_too_large<T: Real>(
+    samples: &Samples<'_, T>,
+) -> Option<(usize, usize, f64, f64)> {
+    // A sum of 1e8 squares still fits: f64 reaches 1e308, f32 reaches 3e38.
+    let limit = if size_of::<T>() == size_of::<f32>() { 1e15 } else { 1e140 };
+    let bound = T::from_f64(limit);
+    let at = samples.data().iter().position(|x| *x > bound || *x < -bound)?;
+    let d = samples.n_features();
+    Some((at / d, at % d, samples.data()[at].to_f64(), limit))
+}
+
+/// Refuses samples whose squares may overflow.
+pub(crate) fn expect_magnitudes<T: Real>(samples: &Samples<'_, T>) -> Result<(), ModelError> {
+    match find_too_large(samples) {
+        Some((row, column, value, limit)) => {
+            Err(ModelError::TooLarge { row, column, value, limit })
+        }
+        None => Ok(()),
     }
 }
 

@@ -3,20 +3,36 @@
 use crate::model::Responsibilities;
 use std::collections::BTreeMap;
 
-/// `Σ_n ln max_k r_nk`: 0 when every row belongs wholly to one component, negative otherwise.
-pub(super) fn hard_log_posterior(responsibilities: &Responsibilities) -> f64 {
-    responsibilities.rows().map(|row| largest_two(row).0.max(f64::MIN_POSITIVE).ln()).sum()
+/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 when every row belongs wholly to one component, negative
+/// otherwise.
+pub(super) fn hard_log_posterior(
+    responsibilities: &Responsibilities,
+    weight: impl Fn(usize) -> f64,
+) -> f64 {
+    let rows = responsibilities.rows().enumerate();
+    rows.map(|(n, row)| weight(n) * largest_two(row).0.max(f64::MIN_POSITIVE).ln()).sum()
 }
 
 /// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when every sample is
 /// clearly of one component, 0 when none is. A single component has no silhouette and gets 0.
+///
+/// Every sample counts once; [`weighted_silhouette`] counts them by weight.
 pub fn silhouette(responsibilities: &Responsibilities) -> f64 {
-    let (sum, n) = responsibilities.rows().fold((0.0, 0_usize), |(sum, n), row| {
+    weighted_silhouette(responsibilities, |_| 1.0)
+}
+
+/// [`silhouette`] with sample `n` counted `weight(n)` times; 0 if all weights are 0.
+pub fn weighted_silhouette(
+    responsibilities: &Responsibilities,
+    weight: impl Fn(usize) -> f64,
+) -> f64 {
+    let rows = responsibilities.rows().enumerate();
+    let (sum, total) = rows.fold((0.0, 0.0), |(sum, total), (n, row)| {
         let (first, second) = largest_two(row);
         let value = if row.len() > 1 && first > 0.0 { 1.0 - second / first } else { 0.0 };
-        (sum + value, n + 1)
+        (sum + weight(n) * value, total + weight(n))
     });
-    sum / n.max(1) as f64
+    if total > 0.0 { sum / total } else { 0.0 }
 }
 
 fn largest_two(row: &[f64]) -> (f64, f64) {
@@ -59,19 +75,28 @@ pub fn elbow(x: &[f64], y: &[f64]) -> Option<usize> {
 /// # Panics
 /// If the labellings have different lengths.
 pub fn adjusted_rand_index(a: &[usize], b: &[usize]) -> f64 {
+    weighted_rand_index(a, b, |_| 1.0)
+}
+
+/// [`adjusted_rand_index`] with sample `n` counted `weight(n)` times.
+///
+/// # Panics
+/// If the labellings have different lengths.
+pub(super) fn weighted_rand_index(a: &[usize], b: &[usize], weight: impl Fn(usize) -> f64) -> f64 {
     assert_eq!(a.len(), b.len(), "labels of the same samples");
+    let total: f64 = (0..a.len()).map(&weight).sum();
     let pairs = |n: f64| n * (n - 1.0) / 2.0;
     let mut joint: BTreeMap<(usize, usize), f64> = BTreeMap::new();
     let (mut rows, mut columns): (BTreeMap<usize, f64>, BTreeMap<usize, f64>) = Default::default();
-    for (a, b) in a.iter().zip(b) {
-        *joint.entry((*a, *b)).or_default() += 1.0;
-        *rows.entry(*a).or_default() += 1.0;
-        *columns.entry(*b).or_default() += 1.0;
+    for (n, (a, b)) in a.iter().zip(b).enumerate() {
+        *joint.entry((*a, *b)).or_default() += weight(n);
+        *rows.entry(*a).or_default() += weight(n);
+        *columns.entry(*b).or_default() += weight(n);
     }
     let together: f64 = joint.values().map(|n| pairs(*n)).sum();
     let (in_a, in_b): (f64, f64) =
         (rows.values().map(|n| pairs(*n)).sum(), columns.values().map(|n| pairs(*n)).sum());
-    let expected = in_a * in_b / pairs(a.len() as f64).max(1.0);
+    let expected = in_a * in_b / pairs(total).max(1.0);
     let most = 0.5 * (in_a + in_b);
     if most > expected { (together - expected) / (most - expected) } else { 1.0 }
 }

@@ -9,6 +9,7 @@
 mod bad_input;
 mod bayesian;
 mod determinism;
+mod extremes;
 mod few_samples;
 mod form;
 mod geometry;
@@ -20,3 +21,4 @@ mod selection;
 mod sklearn_parity;
 mod streaming;
 mod support;
+mod weights;

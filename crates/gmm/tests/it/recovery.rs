@@ -1,6 +1,7 @@
 //! Known mixtures are found again, and what is drawn has the moments it should.
 
 use crate::support::clusters;
+use gmm::select::Sweep;
 use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -72,7 +73,7 @@ fn draws_follow_the_weights() {
 fn whitening_finds_clusters_that_a_wide_axis_hides() {
     // Four clusters on two axes, and a third axis of noise 30 times as wide.
     let n = 2_000;
-    let mut found = [0, 0];
+    let mut found = [0, 0, 0];
     for seed in 0..10 {
         let mut data = clusters(n, 3, 1, 0.0, 100 + seed);
         for (i, row) in data.chunks_mut(3).enumerate() {
@@ -81,9 +82,15 @@ fn whitening_finds_clusters_that_a_wide_axis_hides() {
             row[2] *= 30.0;
         }
         let samples = Samples::new(&data, n, 3).unwrap();
-        for (count, whiten) in found.iter_mut().zip([false, true]) {
-            let params = GmmParams::new(4).covariance_type(CovarianceType::Full);
-            let fit = params.whiten(whiten).max_iter(10).fit(&samples, seed).unwrap();
+        let params = || GmmParams::new(4).covariance_type(CovarianceType::Full).max_iter(10);
+        let kinds = [
+            params().init(Init::KMeans).whiten(false),
+            params().init(Init::KMeans),
+            // The default, which looks at both.
+            params(),
+        ];
+        for (count, params) in found.iter_mut().zip(kinds) {
+            let fit = params.fit(&samples, seed).unwrap();
             let labels = fit.model.predict(&samples).unwrap();
             let pure = (0..4).all(|cell| {
                 let of_cell: Vec<usize> =
@@ -95,6 +102,53 @@ fn whitening_finds_clusters_that_a_wide_axis_hides() {
     }
     assert!(found[1] >= 9, "whitened starts found the clusters in {} of 10 seeds", found[1]);
     assert!(found[1] > found[0], "whitened {} of 10, raw {} of 10", found[1], found[0]);
+    assert_eq!(found[2], 10, "the default start");
+}
+
+#[test]
+fn the_default_start_finds_clusters_that_make_up_an_axis() {
+    // Three clusters along the first of two axes: whitening by the variance that they make up themselves hides them.
+    let n = 600;
+    for gap in [8.0, 25.0, 100.0] {
+        let mut data = clusters(n, 2, 1, 0.0, 41);
+        for (i, row) in data.chunks_mut(2).enumerate() {
+            row[0] += gap * (i % 3) as f64;
+        }
+        let samples = Samples::new(&data, n, 2).unwrap();
+        for covariance_type in [
+            CovarianceType::Full,
+            CovarianceType::Tied,
+            CovarianceType::Diag,
+            CovarianceType::Spherical,
+        ] {
+            for seed in 0..20 {
+                let params = GmmParams::new(3).covariance_type(covariance_type);
+                let labels = params.fit(&samples, seed).unwrap().model.predict(&samples).unwrap();
+                // At a gap of 8, a row in 30,000 lies beyond the middle between two clusters.
+                let wrong = (0..n).filter(|i| labels[*i] != labels[i % 3]).count();
+                assert!(wrong <= 1, "{covariance_type:?}, gap {gap}, seed {seed}: {wrong} wrong");
+            }
+        }
+        let params = GmmParams::new(1).covariance_type(CovarianceType::Diag);
+        for seed in 0..5 {
+            let chosen = Sweep::new(1..=6).params(params.clone()).run(&samples, seed).unwrap();
+            assert_eq!(chosen.best.model.n_components(), 3, "gap {gap}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn the_default_start_works_on_a_subset_of_many_rows() {
+    // 40,000 rows of eight clusters: the runs see a part of them, the fit all.
+    let (n, k) = (40_000, 8);
+    let data = clusters(n, 3, k, 12.0, 77);
+    let samples = Samples::new(&data, n, 3).unwrap();
+    let fits: Vec<f64> =
+        (0..5).map(|seed| GmmParams::new(k).fit(&samples, seed).unwrap().report.score).collect();
+    let best = fits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for score in &fits {
+        assert!(best - score < 1e-3, "{fits:?}");
+    }
 }
 
 #[test]

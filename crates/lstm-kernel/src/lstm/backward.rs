@@ -1,9 +1,12 @@
 //! The backward pass: all steps of a group of sequences in one task, then the weight gradients.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Gradients, Pass, Source, TraceRef, by_task, zeros};
+use super::{Gradients, Pass, Rows, Source, TraceRef, zeros};
 use crate::ROWS_PER_TASK;
 use crate::functions::{load, store, tanh};
 use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
@@ -44,6 +47,7 @@ impl WithSimd for Backward<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Gradients {
         let Self { pass, trace, output_gradient, arithmetic } = self;
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
+        let rows = &Rows::new(pass);
         let (panel, _) = tile_shape::<S>();
         let pack = |values, n| {
             Unpacked { values, k: 4 * hidden, n, transposed: true }.pack(panel, arithmetic)
@@ -58,11 +62,10 @@ impl WithSimd for Backward<'_> {
         };
         let mut initial = zeros(batch * 2 * hidden);
         let mut context = zeros(batch * 4 * hidden);
-        let mut values = zeros(steps * batch * n_inputs);
-        let n_tasks = batch.div_ceil(ROWS_PER_TASK);
+        let mut values = zeros(rows.total() * n_inputs);
         let steps_of_values = match input {
-            Some(_) if n_inputs > 0 => by_task(&mut values, batch, n_inputs),
-            _ => (0..n_tasks).map(|_| Vec::new()).collect(),
+            Some(_) if n_inputs > 0 => rows.by_task(&mut values, n_inputs),
+            _ => rows.tasks().map(|_| Vec::new()).collect(),
         };
         let stacks: Vec<Stacked> = initial
             .par_chunks_mut(ROWS_PER_TASK * 2 * hidden)
@@ -74,6 +77,7 @@ impl WithSimd for Backward<'_> {
                 let (recurrent, input) = (&recurrent, input.as_ref());
                 simd.vectorize(Task {
                     pass,
+                    rows,
                     arithmetic,
                     trace,
                     output_gradient,
@@ -94,7 +98,7 @@ impl WithSimd for Backward<'_> {
                 let n_symbols = table.len() / (4 * hidden);
                 let symbols = |task: usize, step: usize, row: usize| {
                     let t = if pass.reverse { steps - 1 - step } else { step };
-                    &ids[(t * batch + task * ROWS_PER_TASK + row) * slots..][..slots]
+                    &ids[(rows.firsts[t] + task * ROWS_PER_TASK + row) * slots..][..slots]
                 };
                 (None, table_gradient(simd, &stacks, 4 * hidden, n_symbols, symbols))
             }
@@ -107,6 +111,7 @@ impl WithSimd for Backward<'_> {
 /// A group of sequences of a backward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
+    rows: &'a Rows,
     arithmetic: Arithmetic,
     trace: TraceRef<'a>,
     output_gradient: &'a [f32],
@@ -129,32 +134,34 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) -> Stacked {
         let (pass, width) = (self.pass, self.pass.hidden);
-        let rows = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
-        let at = |t: usize, width: usize| {
-            (t * pass.batch + rows.start) * width..(t * pass.batch + rows.end) * width
-        };
-        let first_cell = pass.initial_block(rows.clone(), 0);
-        let first_output = pass.initial_block(rows.clone(), 1);
-        let mut d_cell = vec![0.0; rows.len() * width];
-        let mut d_output = vec![0.0; rows.len() * width];
-        let mut d_gates = vec![0.0; rows.len() * 4 * width];
+        let sequences = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
+        let first_cell = pass.initial_block(sequences.clone(), 0);
+        let first_output = pass.initial_block(sequences.clone(), 1);
+        let mut d_cell = vec![0.0; sequences.len() * width];
+        let mut d_output = vec![0.0; sequences.len() * width];
+        let mut d_gates = vec![0.0; sequences.len() * 4 * width];
         let n_inputs = self.input.map_or(0, PackedMatrix::n);
         let shape = StackShape {
-            n_steps: pass.steps,
-            rows_per_step: rows.len(),
+            rows_per_step: pass.order().map(|t| self.rows.at(t, &sequences).len()).collect(),
             n_gates: 4 * width,
             input_widths: [width, n_inputs],
         };
         let mut stacked = Stacked::new::<S>(self.arithmetic, shape);
         for (order, t) in pass.order().enumerate().collect::<Vec<_>>().into_iter().rev() {
-            let (cells_before, outputs_before) = match pass.before(t) {
-                Some(t) => (&self.trace.cells[at(t, width)], &self.trace.outputs[at(t, width)]),
-                None => (&first_cell[..], &first_output[..]),
-            };
-            let activations = &self.trace.gates[at(t, 4 * width)];
-            let cells = &self.trace.cells[at(t, width)];
-            let output_gradient = &self.output_gradient[at(t, width)];
-            for row in 0..rows.len() {
+            let rows = self.rows.at(t, &sequences);
+            let n = rows.len();
+            if n == 0 {
+                continue;
+            }
+            let at = |width: usize| rows.start * width..rows.end * width;
+            let before = pass.before(t).map_or(0..0, |t| self.rows.at(t, &sequences));
+            let cells_before = state_before(self.trace.cells, &first_cell, &before, n, width);
+            let outputs_before = state_before(self.trace.outputs, &first_output, &before, n, width);
+            let activations = &self.trace.gates[at(4 * width)];
+            let cells = &self.trace.cells[at(width)];
+            let output_gradient = &self.output_gradient[at(width)];
+            let (d_gates, d_output) = (&mut d_gates[..n * 4 * width], &mut d_output[..n * width]);
+            for row in 0..n {
                 let (one, four) =
                     (row * width..(row + 1) * width, row * 4 * width..(row + 1) * 4 * width);
                 let inputs = RowInputs {
@@ -167,15 +174,14 @@ impl WithSimd for Task<'_> {
                 let d_context = &mut self.context[four.clone()];
                 step_back(simd, inputs, &mut d_cell[one], &mut d_gates[four], d_context);
             }
-            stack_gates::<S>(&mut stacked, order, &d_gates, 4 * width);
-            stack_input::<S>(&mut stacked, 0, order, outputs_before, width);
+            stack_gates::<S>(&mut stacked, order, d_gates, 4 * width);
+            stack_input::<S>(&mut stacked, 0, order, &outputs_before, width);
             if let (Source::Vectors { values, .. }, Some(input)) = (pass.source, self.input) {
-                let values = &values[at(t, n_inputs)];
-                stack_input::<S>(&mut stacked, 1, order, values, n_inputs);
-                add_product(simd, &d_gates, input, &mut *self.values[t]);
+                stack_input::<S>(&mut stacked, 1, order, &values[at(n_inputs)], n_inputs);
+                add_product(simd, d_gates, input, &mut *self.values[t]);
             }
             d_output.fill(0.0);
-            add_product(simd, &d_gates, self.recurrent, &mut d_output);
+            add_product(simd, d_gates, self.recurrent, d_output);
         }
         let states = d_cell.chunks_exact(width).zip(d_output.chunks_exact(width));
         for (initial, (d_cell, d_output)) in self.initial.chunks_exact_mut(2 * width).zip(states) {
@@ -183,6 +189,24 @@ impl WithSimd for Task<'_> {
             initial[width..].copy_from_slice(d_output);
         }
         stacked
+    }
+}
+
+/// The states of `n` sequences before a step: from the rows `before` of the states in `kept`, and
+/// from the initial states for sequences that did not have the step before.
+fn state_before<'a>(
+    kept: &'a [f32],
+    initial: &'a [f32],
+    before: &Range<usize>,
+    n: usize,
+    width: usize,
+) -> Cow<'a, [f32]> {
+    let n_kept = before.len().min(n);
+    let kept = &kept[before.start * width..][..n_kept * width];
+    match n_kept {
+        0 => Cow::Borrowed(&initial[..n * width]),
+        n_kept if n_kept == n => Cow::Borrowed(kept),
+        _ => Cow::Owned([kept, &initial[n_kept * width..n * width]].concat()),
     }
 }
 
@@ -214,7 +238,7 @@ fn step_back<S: Simd>(
     let RowInputs { activations, cell, cell_before, d_output_later, d_output_loss } = inputs;
     let width = d_cell.len();
     let (lanes, one) = (S::F32_LANES, simd.splat_f32s(1.0));
-    let load = |values: &[f32], at: std::ops::Range<usize>| load(simd, &values[at]);
+    let load = |values: &[f32], at: Range<usize>| load(simd, &values[at]);
     for start in (0..width).step_by(lanes) {
         let end = (start + lanes).min(width);
         let gate = |n: usize| load(activations, n * width + start..n * width + end);

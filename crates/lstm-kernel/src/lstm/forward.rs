@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Pass, Source, Trace, by_task, step, zeros};
+use super::{Pass, Rows, Source, Trace, step, zeros};
 use crate::ROWS_PER_TASK;
 use crate::functions::{add, copy};
 use crate::memory::Buffer;
@@ -64,20 +64,20 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Trace {
         let Self { pass, arithmetic } = self;
-        let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
+        let (rows, hidden) = (&Rows::new(pass), pass.hidden);
         let weights = &Packed::new::<S>(pass, arithmetic);
-        let mut outputs = zeros(steps * batch * hidden);
-        let mut cells = Buffer::unset(steps * batch * hidden);
-        let mut gates = Buffer::unset(steps * batch * 4 * hidden);
-        by_task(&mut gates, batch, 4 * hidden)
+        let mut outputs = zeros(rows.total() * hidden);
+        let mut cells = Buffer::unset(rows.total() * hidden);
+        let mut gates = Buffer::unset(rows.total() * 4 * hidden);
+        rows.by_task(&mut gates, 4 * hidden)
             .into_par_iter()
-            .zip(by_task(&mut outputs, batch, hidden))
-            .zip(by_task(&mut cells, batch, hidden))
+            .zip(rows.by_task(&mut outputs, hidden))
+            .zip(rows.by_task(&mut cells, hidden))
             .enumerate()
             .for_each(|(task, ((gates, outputs), cells))| {
                 let first = task * ROWS_PER_TASK;
                 let kept = Some(Kept { gates, cells });
-                simd.vectorize(Task { pass, weights, first, outputs, kept });
+                simd.vectorize(Task { pass, rows, weights, first, outputs, kept });
             });
         Trace { outputs, gates, cells }
     }
@@ -96,14 +96,15 @@ impl WithSimd for Outputs<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { pass, arithmetic, last_only } = self;
-        let (batch, hidden) = (pass.batch, pass.hidden);
+        let (rows, hidden) = (&Rows::new(pass), pass.hidden);
         let weights = &Packed::new::<S>(pass, arithmetic);
-        let steps = if last_only { 1 } else { pass.steps };
-        let mut outputs = zeros(steps * batch * hidden);
-        by_task(&mut outputs, batch, hidden).into_par_iter().enumerate().for_each(
+        let one_step = Rows::one_step(pass.batch);
+        let wanted = if last_only { &one_step } else { rows };
+        let mut outputs = zeros(wanted.total() * hidden);
+        wanted.by_task(&mut outputs, hidden).into_par_iter().enumerate().for_each(
             |(task, outputs)| {
                 let first = task * ROWS_PER_TASK;
-                simd.vectorize(Task { pass, weights, first, outputs, kept: None });
+                simd.vectorize(Task { pass, rows, weights, first, outputs, kept: None });
             },
         );
         outputs
@@ -113,6 +114,7 @@ impl WithSimd for Outputs<'_> {
 /// A group of sequences of a forward pass, through all steps.
 struct Task<'a> {
     pass: &'a Pass<'a>,
+    rows: &'a Rows,
     weights: &'a Packed,
     first: usize,
     /// Outputs of every step, or only of the step that is read last.
@@ -132,18 +134,26 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let (pass, width) = (self.pass, self.pass.hidden);
-        let rows = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
-        let mut cell = pass.initial_block(rows.clone(), 0);
-        let mut output = pass.initial_block(rows.clone(), 1);
-        let context = &pass.context[rows.start * 4 * width..rows.end * 4 * width];
+        let sequences = self.first..(self.first + ROWS_PER_TASK).min(pass.batch);
+        let mut cell = pass.initial_block(sequences.clone(), 0);
+        let mut output = pass.initial_block(sequences.clone(), 1);
+        let context = &pass.context[sequences.start * 4 * width..sequences.end * 4 * width];
         // Computed here and copied to the trace afterwards: this buffer stays in the second-level
         // cache, while the rows of the trace come from main memory.
         let mut gates = vec![0.0; context.len()];
         for t in pass.order() {
-            copy(&mut gates, context);
+            let rows = self.rows.at(t, &sequences);
+            // Only the first sequences have this step; the states of the others don't change.
+            let n = rows.len();
+            if n == 0 {
+                continue;
+            }
+            let gates = &mut gates[..n * 4 * width];
+            let (cell, output) = (&mut cell[..n * width], &mut output[..n * width]);
+            copy(gates, &context[..n * 4 * width]);
             match pass.source {
                 Source::Symbols { ids, slots, table } => {
-                    let ids = &ids[(t * pass.batch + rows.start) * slots..][..rows.len() * slots];
+                    let ids = &ids[rows.start * slots..rows.end * slots];
                     let rows = ids.chunks_exact(slots).zip(gates.chunks_exact_mut(4 * width));
                     for (ids, gates) in rows {
                         for id in ids.iter().filter_map(|id| usize::try_from(*id).ok()) {
@@ -154,12 +164,11 @@ impl WithSimd for Task<'_> {
                 Source::Vectors { values, .. } => {
                     if let Some(input) = &self.weights.input {
                         let n = input.k();
-                        let values = &values[(t * pass.batch + rows.start) * n..][..rows.len() * n];
-                        add_product(simd, values, input, &mut gates);
+                        add_product(simd, &values[rows.start * n..rows.end * n], input, gates);
                     }
                 }
             }
-            add_product(simd, &output, &self.weights.recurrent, &mut gates);
+            add_product(simd, output, &self.weights.recurrent, gates);
             for ((gates, cell), output) in gates
                 .chunks_exact_mut(4 * width)
                 .zip(cell.chunks_exact_mut(width))
@@ -168,12 +177,12 @@ impl WithSimd for Task<'_> {
                 step(simd, gates, cell, output);
             }
             if let Some(kept) = &mut self.kept {
-                copy(kept.gates[t], &gates);
-                copy(kept.cells[t], &cell);
+                copy(kept.gates[t], gates);
+                copy(kept.cells[t], cell);
             }
             // If only the last step is wanted, each step overwrites the previous one.
             let place = if self.outputs.len() == pass.steps { t } else { 0 };
-            copy(self.outputs[place], &output);
+            copy(&mut self.outputs[place][..n * width], output);
         }
     }
 }

@@ -9,9 +9,10 @@ use super::*;
 use crate::packed::{Arithmetic, Precision};
 
 /// Shapes and values of one pass.
+#[derive(Clone)]
 struct Case {
-    steps: usize,
-    batch: usize,
+    /// Number of sequences that have each step.
+    sizes: Vec<usize>,
     hidden: usize,
     n_inputs: usize,
     slots: usize,
@@ -27,6 +28,12 @@ struct Case {
 
 impl Case {
     fn new([steps, batch, hidden]: [usize; 3], n_inputs: usize, slots: usize) -> Self {
+        Self::of_lengths(vec![batch; steps], hidden, n_inputs, slots)
+    }
+
+    /// Sequences of different lengths.
+    fn of_lengths(sizes: Vec<usize>, hidden: usize, n_inputs: usize, slots: usize) -> Self {
+        let (batch, n_rows) = (sizes[0], sizes.iter().sum::<usize>());
         let mut state = 7_u32;
         let mut draw = |n: usize, scale: f32| -> Vec<f32> {
             let next = |_| {
@@ -38,23 +45,40 @@ impl Case {
         // Keeps pre-activations near one for any width.
         let scale = 1.0 / (hidden as f32).sqrt();
         Self {
-            values: draw(steps * batch * n_inputs, 1.0),
+            values: draw(n_rows * n_inputs, 1.0),
             weights: draw(n_inputs * 4 * hidden, 0.5),
             context: draw(batch * 4 * hidden, 0.5),
             recurrent: draw(hidden * 4 * hidden, scale),
             initial: draw(batch * 2 * hidden, 1.0),
-            output_gradient: draw(steps * batch * hidden, 1.0),
+            output_gradient: draw(n_rows * hidden, 1.0),
             // Every fifth slot adds nothing.
-            ids: (0..steps * batch * slots)
+            ids: (0..n_rows * slots)
                 .map(|i| if i % 5 == 4 { -1 } else { i32::try_from(i * 7 % n_inputs).unwrap() })
                 .collect(),
-            steps,
-            batch,
+            sizes,
             hidden,
             n_inputs,
             slots,
             reverse: false,
         }
+    }
+
+    fn steps(&self) -> usize {
+        self.sizes.len()
+    }
+
+    fn batch(&self) -> usize {
+        self.sizes[0]
+    }
+
+    /// Number of steps of a sequence.
+    fn length(&self, row: usize) -> usize {
+        self.sizes.iter().filter(|size| **size > row).count()
+    }
+
+    /// The index of a step of a sequence among the rows of all steps.
+    fn place(&self, t: usize, row: usize) -> usize {
+        self.sizes[..t].iter().sum::<usize>() + row
     }
 
     fn pass(&self, vectors: bool) -> Pass<'_> {
@@ -68,8 +92,9 @@ impl Case {
             context: &self.context,
             recurrent: &self.recurrent,
             initial: &self.initial,
-            steps: self.steps,
-            batch: self.batch,
+            steps: self.steps(),
+            batch: self.batch(),
+            batch_sizes: (self.sizes[self.steps() - 1] < self.batch()).then_some(&self.sizes),
             hidden: self.hidden,
             reverse: self.reverse,
         }
@@ -100,23 +125,23 @@ impl Case {
 
     /// The outputs by the formula in the module's documentation, one number at a time.
     fn reference(&self, vectors: bool) -> Vec<f64> {
-        let (b, h, d) = (self.batch, self.hidden, self.n_inputs);
+        let (b, h, d) = (self.batch(), self.hidden, self.n_inputs);
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let mut outputs = vec![0.0; self.steps * b * h];
+        let mut outputs = vec![0.0; self.output_gradient.len()];
         for row in 0..b {
             let state = |n: usize| f64::from(self.initial[row * 2 * h + n]);
             let (mut c, mut out): (Vec<f64>, Vec<f64>) =
                 (0..h).map(|n| (state(n), state(h + n))).unzip();
-            for order in 0..self.steps {
-                let t = if self.reverse { self.steps - 1 - order } else { order };
+            let length = self.length(row);
+            for order in 0..length {
+                let t = if self.reverse { length - 1 - order } else { order };
+                let place = self.place(t, row);
                 let gate = |n: usize| -> f64 {
                     let weight = |k: usize| f64::from(self.weights[k * 4 * h + n]);
                     let input: f64 = if vectors {
-                        (0..d)
-                            .map(|k| f64::from(self.values[(t * b + row) * d + k]) * weight(k))
-                            .sum()
+                        (0..d).map(|k| f64::from(self.values[place * d + k]) * weight(k)).sum()
                     } else {
-                        let ids = &self.ids[(t * b + row) * self.slots..][..self.slots];
+                        let ids = &self.ids[place * self.slots..][..self.slots];
                         ids.iter().filter_map(|id| usize::try_from(*id).ok()).map(weight).sum()
                     };
                     let recurrent = |k: usize| out[k] * f64::from(self.recurrent[k * 4 * h + n]);
@@ -129,7 +154,7 @@ impl Case {
                     c[n] = i * j + c[n] * sigmoid(gates[2 * h + n] + f64::from(FORGET_BIAS));
                     out[n] = c[n].tanh() * sigmoid(gates[3 * h + n]);
                 }
-                outputs[(t * b + row) * h..][..h].copy_from_slice(&out);
+                outputs[place * h..][..h].copy_from_slice(&out);
             }
         }
         outputs
@@ -179,12 +204,16 @@ fn bits(results: &Results) -> Vec<Vec<u32>> {
 
 /// Widths that are not multiples of any register, batches of more than one task, inner indices of
 /// more than one block (`4 * 70 > 256`), and stacks of several blocks, one of which ends within a
-/// step (60 steps of 5 rows).
+/// step (60 steps of 5 rows). Then sequences of different lengths in both directions, where one
+/// step has a single sequence, and one task has no sequences in some steps.
 fn cases() -> Vec<Case> {
     let mut reversed = Case::new([3, 33, 70], 9, 2);
     reversed.reverse = true;
     let long = Case::new([60, 37, 5], 7, 2);
-    vec![Case::new([1, 1, 1], 1, 1), Case::new([4, 37, 19], 300, 1), reversed, long]
+    let lengths = || Case::of_lengths(vec![70, 45, 45, 33, 32, 7, 1], 18, 11, 2);
+    let backwards = Case { reverse: true, ..lengths() };
+    let fixed = [Case::new([1, 1, 1], 1, 1), Case::new([4, 37, 19], 300, 1), reversed, long];
+    fixed.into_iter().chain([lengths(), backwards]).collect()
 }
 
 #[test]
@@ -218,8 +247,8 @@ fn every_instruction_set_agrees_with_a_plain_loop_and_with_the_others() {
 #[test]
 fn outputs_alone_are_the_same_bits() {
     for case in cases() {
-        let last = if case.reverse { 0 } else { case.steps - 1 };
-        let n = case.batch * case.hidden;
+        let last = |row| if case.reverse { 0 } else { case.length(row) - 1 };
+        let places: Vec<usize> = (0..case.batch()).map(|r| case.place(last(r), r)).collect();
         for (vectors, arithmetic) in [
             (false, Arithmetic::F32),
             (true, Arithmetic::F32),
@@ -228,7 +257,9 @@ fn outputs_alone_are_the_same_bits() {
             for (set, results) in on_every_instruction_set(&case, vectors, arithmetic) {
                 let found = |what| &results.iter().find(|(name, _)| *name == what).unwrap().1;
                 assert_eq!(found("only outputs"), found("outputs"), "{set}");
-                assert_eq!(found("only the last"), &found("outputs")[last * n..][..n], "{set}");
+                let rows = places.iter().map(|at| &found("outputs")[at * case.hidden..]);
+                let last: Vec<f32> = rows.flat_map(|row| &row[..case.hidden]).copied().collect();
+                assert_eq!(*found("only the last"), last, "{set}");
             }
         }
     }
@@ -247,9 +278,12 @@ fn gradients_are_the_slopes_of_the_loss() {
             _ => &mut case.initial,
         }
     }
-    for (vectors, reverse) in [(false, false), (false, true), (true, false), (true, true)] {
-        let mut case = Case::new([3, 34, 5], 4, 2);
-        case.reverse = reverse;
+    let fixed = || Case::new([3, 34, 5], 4, 2);
+    let lengths = || Case::of_lengths(vec![34, 33, 6, 6], 5, 4, 2);
+    let cases = [false, true]
+        .into_iter()
+        .flat_map(|reverse| [Case { reverse, ..fixed() }, Case { reverse, ..lengths() }]);
+    for (mut case, vectors) in cases.flat_map(|case| [(case.clone(), false), (case, true)]) {
         for (set, results) in on_every_instruction_set(&case, vectors, Arithmetic::F32) {
             for (what, (name, gradient)) in results.iter().enumerate().take(8).skip(3) {
                 for at in (0..gradient.len()).step_by(gradient.len() / 12 + 1) {
@@ -296,9 +330,12 @@ fn what_enters_at_every_step_has_the_gradient_of_the_context() {
 #[test]
 fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
     let quickest = Arithmetic::quickest(Precision::Bf16);
-    let case = Case::new([60, 37, 5], 7, 2);
+    let fixed = Case::new([60, 37, 5], 7, 2);
+    let lengths = Case::of_lengths(vec![70, 45, 45, 33, 32, 7, 1], 18, 11, 2);
     for arithmetic in [Arithmetic::F32, Arithmetic::Rounded, quickest] {
-        for vectors in [false, true] {
+        for (case, vectors) in
+            [(&fixed, false), (&fixed, true), (&lengths, false), (&lengths, true)]
+        {
             let run = || {
                 let all = on_every_instruction_set(&case, vectors, arithmetic);
                 all.iter().map(|(_, results)| bits(results)).collect::<Vec<_>>()

@@ -59,6 +59,17 @@ pub enum ConfigError {
         /// Number of steps of a window.
         n_steps: usize,
     },
+    /// A model over note lists has a different number of heads than the encoding has fields.
+    #[error(
+        "`head_sizes` has {found} sizes; the encoding has {expected} fields after the onset, and \
+         each needs one"
+    )]
+    Heads {
+        /// Number of sizes found.
+        found: usize,
+        /// Number of fields after the onset.
+        expected: usize,
+    },
     /// A setting is out of range.
     #[error("`{field}` is {found}; {allowed} is allowed")]
     Range {
@@ -69,4 +80,15 @@ pub enum ConfigError {
         /// The allowed range.
         allowed: &'static str,
     },
+}
+
+impl ConfigError {
+    /// A transposition of windows without pitches.
+    pub(crate) fn no_pitches(max_transposition: u8) -> Self {
+        Self::Range {
+            field: "max_transposition",
+            found: f64::from(max_transposition),
+            allowed: "0, because drums have no pitch,",
+        }
+    }
 }

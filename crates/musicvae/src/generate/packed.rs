@@ -12,16 +12,23 @@ use crate::dense::Dense;
 use crate::lstm::LstmLayer;
 use crate::model::host;
 
-pub(super) struct PackedDense {
-    pub(super) kernel: PackedMatrix,
-    pub(super) bias: Vec<f32>,
+pub(crate) struct PackedDense {
+    pub(crate) kernel: PackedMatrix,
+    pub(crate) bias: Vec<f32>,
 }
 
 impl PackedDense {
-    fn new(dense: &Dense) -> Self {
+    pub(crate) fn new(dense: &Dense) -> Self {
         let [n_inputs, n_outputs] = dense.kernel.val().dims();
         let kernel = PackedMatrix::new(&host(dense.kernel.val()), n_inputs, n_outputs);
         Self { kernel, bias: host(dense.bias.val()) }
+    }
+
+    /// Sets `y` to `x · kernel + bias` for `n` rows.
+    #[inline(always)]
+    pub(crate) fn forward<S: Simd>(&self, simd: S, x: &[f32], n: usize, y: &mut Vec<f32>) {
+        fill_rows(y, &self.bias, n);
+        add_product(simd, x, &self.kernel, y);
     }
 }
 
@@ -197,7 +204,7 @@ impl PackedCore {
 }
 
 /// Sets `values` to `n` copies of `row`.
-pub(super) fn fill_rows(values: &mut Vec<f32>, row: &[f32], n: usize) {
+pub(crate) fn fill_rows(values: &mut Vec<f32>, row: &[f32], n: usize) {
     values.clear();
     for _ in 0..n {
         values.extend_from_slice(row);

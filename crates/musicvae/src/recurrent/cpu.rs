@@ -30,6 +30,8 @@ struct HostCall<B: HostBackend> {
     options: PassOptions,
     /// `[T, B, H]`.
     shape: [usize; 3],
+    /// The shape of the outputs: the same, or `[1, n, H]` for packed sequences.
+    outputs: [usize; 3],
 }
 
 impl<B: HostBackend> HostCall<B> {
@@ -44,7 +46,14 @@ impl<B: HostBackend> HostCall<B> {
                 ([shape[0], shape[1], hidden], Some(B::values(values.clone())), weights.clone())
             }
         };
+        let outputs = match &call.source {
+            Source::Symbols { symbols, .. } if symbols.batch_sizes().is_some() => {
+                [1, symbols.n_rows(), hidden]
+            }
+            _ => shape,
+        };
         Self {
+            outputs,
             input,
             weights: B::values(weights),
             context: B::values(call.context()),
@@ -68,6 +77,10 @@ impl<B: HostBackend> HostCall<B> {
             },
         };
         let [steps, batch, hidden] = self.shape;
+        let batch_sizes = match &self.source {
+            Source::Symbols { symbols, .. } => symbols.batch_sizes(),
+            Source::Vectors { .. } => None,
+        };
         lstm::Pass {
             source,
             context: self.context.as_ref(),
@@ -75,6 +88,7 @@ impl<B: HostBackend> HostCall<B> {
             initial: self.initial.as_ref(),
             steps,
             batch,
+            batch_sizes,
             hidden,
             reverse: self.options.reverse,
         }
@@ -98,7 +112,7 @@ pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
     let host = HostCall::<B>::new(call);
     let PassOptions { last_only, precision, .. } = host.options;
     let outputs = lstm::outputs_with(&host.pass(), precision, last_only);
-    let [steps, batch, hidden] = host.shape;
+    let [steps, batch, hidden] = host.outputs;
     let steps = if last_only { 1 } else { steps };
     B::float_from_data(TensorData::new(outputs, [steps, batch, hidden]), &device)
 }
@@ -108,8 +122,7 @@ pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, Hos
     let device = call.recurrent.device();
     let host = HostCall::<B>::new(call.clone());
     let trace = lstm::forward_with(&host.pass(), host.options.precision);
-    let [steps, batch, hidden] = host.shape;
-    let outputs = TensorData::new(trace.outputs, [steps, batch, hidden]);
+    let outputs = TensorData::new(trace.outputs, host.outputs);
     let trace: HostTrace<B> = HostTrace {
         outputs: B::float_from_data(outputs, &device),
         gates: Arc::new(trace.gates),

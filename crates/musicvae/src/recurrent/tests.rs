@@ -343,3 +343,50 @@ fn the_same_bits_on_any_number_of_threads() {
     assert_eq!(one, run(2));
     assert_eq!(one, run(7));
 }
+
+/// Sequences of different lengths: our kernel reads only their steps, other devices read padded
+/// ones.
+#[test]
+fn packed_sequences_are_padded_ones_without_their_padding() {
+    let device = Device::flex().autodiff();
+    let ids = vec![0, 1, 2, 3, 1, 2, 0, 3, 3];
+    let symbols = Arc::new(SymbolSteps::packed(ids, vec![4, 3, 1, 1], 1));
+    let value = |n: usize, k: usize| -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 + k * 11) as f32).sin()).collect()
+    };
+    let matrix = |rows: usize, columns: usize, k| {
+        let data = TensorData::new(value(rows * columns, k), [rows, columns]);
+        Tensor::<2>::from_data(data, &device).require_grad()
+    };
+    let mut all = Vec::new();
+    for padded in [false, true] {
+        let (table, recurrent, initial) = (matrix(4, 12, 1), matrix(3, 12, 2), matrix(4, 6, 3));
+        let (values, weights) = (matrix(4, 2, 4), matrix(2, 12, 5));
+        let bias = Tensor::<1>::from_data(TensorData::new(value(12, 6), [12]), &device);
+        let inputs = LstmInputs {
+            bias: bias.require_grad(),
+            recurrent: recurrent.clone(),
+            initial: initial.clone(),
+            options: PassOptions::default(),
+        };
+        let constant = Some(ConstantInputs { values: values.clone(), weights: weights.clone() });
+        let outputs = if padded {
+            over_padded_symbols(&symbols, table.clone(), constant, inputs)
+        } else {
+            lstm_over_symbols(Arc::clone(&symbols), table.clone(), constant, inputs)
+        };
+        assert_eq!(outputs.dims(), [1, 9, 3]);
+        let weights_of_loss = TensorData::new(value(27, 7), [1, 9, 3]);
+        let weighted = outputs.clone() * Tensor::from_data(weights_of_loss, &device);
+        let gradients = weighted.sum().backward();
+        let found = [table, recurrent, initial, values, weights]
+            .map(|tensor| host(tensor.grad(&gradients).unwrap()));
+        all.push((host(outputs), found));
+    }
+    let (packed, padded) = (&all[0], &all[1]);
+    let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+    assert!(near(&packed.0, &padded.0));
+    for (packed, padded) in packed.1.iter().zip(&padded.1) {
+        assert!(near(packed, padded), "{packed:?} {padded:?}");
+    }
+}

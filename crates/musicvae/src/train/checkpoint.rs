@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{TrainError, Trainer};
-use crate::config::{MusicVaeConfig, TrainingConfig};
+use super::{TrainError, Trainable, Trainer};
+use crate::config::TrainingConfig;
 use crate::optimizer::Adam;
 use crate::weights::{self, Precision, WeightsError};
 
@@ -81,7 +81,7 @@ pub enum CheckpointError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct State {
+struct State<C> {
     format: String,
     version: u32,
     step: u64,
@@ -95,7 +95,7 @@ struct State {
     /// Number of consecutive steps, up to this one, whose loss was suspiciously high.
     #[serde(default)]
     n_high_losses: u64,
-    model: MusicVaeConfig,
+    model: C,
     training: TrainingConfig,
 }
 
@@ -115,7 +115,7 @@ struct Header {
     version: u32,
 }
 
-impl Trainer {
+impl<C: Trainable> Trainer<C> {
     /// The state of the run. The state of random streams consists of seed and step only.
     pub fn checkpoint(&self) -> Checkpoint {
         let state = State {
@@ -137,7 +137,7 @@ impl Trainer {
         Checkpoint {
             n_steps: self.step,
             is_best: self.best.is_none_or(|best| best.step == self.step),
-            weights: self.model().to_safetensors(Precision::F32),
+            weights: weights::write(&weights::tensors(&self.model()), Precision::F32),
             optimizer: weights::write(&self.adam.to_tensors(), Precision::F32),
             state: serde_json::to_string_pretty(&state).expect("plain numbers and names"),
         }
@@ -148,7 +148,7 @@ impl Trainer {
     /// # Errors
     /// If a file is damaged, or the checkpoint belongs to a run with other settings.
     pub fn resume(
-        config: MusicVaeConfig,
+        config: C,
         training: TrainingConfig,
         seed: u64,
         device: &Device,
@@ -162,7 +162,7 @@ impl Trainer {
                 version: header.version,
             });
         }
-        let state: State =
+        let state: State<C> =
             serde_json::from_str(&checkpoint.state).map_err(CheckpointError::State)?;
         for (same, what) in [
             (state.model == config, "model"),

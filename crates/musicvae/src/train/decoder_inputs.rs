@@ -11,38 +11,38 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::Trainer;
+use super::StepSettings;
 use crate::decoder::Decoder;
 use crate::device;
 use crate::generate::{Draws, Generator, sample_by_tensors};
-use crate::model::host;
+use crate::model::{MusicVae, host};
 use crate::recurrent::SymbolSteps;
 use crate::sampling::categorical_at;
 use crate::seed;
 use crate::windows::Batch;
 
-impl Trainer {
+/// Makes the decoder inputs of a batch, some of which are the model's own samples.
+pub(super) struct OwnDraws<'a> {
+    pub(super) model: &'a MusicVae,
+    pub(super) batch: &'a Batch,
+    pub(super) settings: &'a StepSettings<'a>,
+}
+
+impl OwnDraws<'_> {
     /// The decoder's inputs: the true symbols delayed by one step, some of them replaced by the
     /// model's own samples at temperature 1.
-    ///
-    /// `first` is the index in the step of the batch's first sequence.
-    pub(super) fn decoder_inputs(
-        &self,
-        batch: &Batch,
-        z: &Tensor<2>,
-        probability: f64,
-        first: usize,
-    ) -> Arc<SymbolSteps> {
+    pub(super) fn decoder_inputs(&self, z: &Tensor<2>) -> Arc<SymbolSteps> {
+        let (decoder, batch) = (&self.model.decoder, self.batch);
         let forced = batch.shifted();
-        if probability <= 0.0 {
+        if self.settings.sampling_probability <= 0.0 {
             return forced;
         }
-        let draws = self.draws(batch, probability, first);
+        let draws = self.draws();
         let z = z.clone().inner();
-        let classes = if device::is_cpu(&self.device) {
-            sampled_on_host(&self.model.decoder, batch, &host(z), &draws)
+        let classes = if device::is_cpu(&z.device()) {
+            sampled_on_host(decoder, batch, &host(z), &draws)
         } else {
-            sample_by_tensors(&self.model.decoder.valid(), batch, z, &draws)
+            sample_by_tensors(&decoder.valid(), batch, z, &draws)
         };
         // Delayed by one step, as under teacher forcing.
         let width = batch.len() * forced.slots();
@@ -52,16 +52,18 @@ impl Trainer {
     }
 
     /// Random numbers from a separate stream for each sequence.
-    fn draws(&self, batch: &Batch, probability: f64, first: usize) -> Draws {
-        let [steps, n, n_parts] = shape(batch);
-        let n_sequences = self.training.sequences_per_update() as u64;
+    fn draws(&self) -> Draws {
+        let StepSettings { training, seed, step, sampling_probability, first_window, .. } =
+            *self.settings;
+        let [steps, n, n_parts] = shape(self.batch);
+        let n_sequences = training.sequences_per_update() as u64;
         let mut uniform = vec![None; steps * n * n_parts];
         for b in 0..n {
-            let stream = self.step * n_sequences + (first + b) as u64;
-            let mut rng = seed::stream(self.seed, "scheduled sampling", stream);
+            let stream = step * n_sequences + (first_window + b) as u64;
+            let mut rng = seed::stream(seed, "scheduled sampling", stream);
             for step in 0..steps {
                 for draw in &mut uniform[(step * n + b) * n_parts..][..n_parts] {
-                    *draw = rng.random_bool(probability).then(|| rng.random());
+                    *draw = rng.random_bool(sampling_probability).then(|| rng.random());
                 }
             }
         }
@@ -101,6 +103,7 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     use super::*;
+    use crate::train::Trainer;
     use crate::train::tests::{architectures, spread, training, windows_of};
     use crate::weights::replace;
 
@@ -117,7 +120,17 @@ mod tests {
             trainer.model = replace(trainer.model, spread).unwrap();
             let decoder = trainer.model.decoder.valid();
             let z: Vec<f32> = (0..7 * config.z_size).map(|i| (i as f32).sin()).collect();
-            let draws = trainer.draws(&batch, 0.6, 0);
+            let training = training();
+            let settings = StepSettings {
+                training: &training,
+                seed: 5,
+                step: 0,
+                beta: 0.0,
+                sampling_probability: 0.6,
+                first_window: 0,
+            };
+            let model = &trainer.model;
+            let draws = OwnDraws { model, batch: &batch, settings: &settings }.draws();
             let n = batch.parts().ids().len();
             let n_own = (0..n).filter(|at| draws.at(*at).is_some()).count() as f64;
             let n = n as f64;

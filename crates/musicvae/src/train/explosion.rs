@@ -7,7 +7,6 @@
 //! gradients are clipped, never zeroed.
 
 use super::TrainError;
-use crate::config::MusicVaeConfig;
 
 /// Multiple of the guessing loss that is tolerated for a few steps.
 pub const EXPLODED_WHILE: f64 = 2.0;
@@ -30,9 +29,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(config: &MusicVaeConfig) -> Self {
-        let nats = config.n_classes.iter().map(|n| (*n as f64).ln()).sum::<f64>();
-        Self { guess: nats * config.n_steps as f64, n_above: 0, beyond_at: None }
+    /// `guess` is the loss of guessing uniformly among all classes, in nats per window.
+    pub(super) fn new(guess: f64) -> Self {
+        Self { guess, n_above: 0, beyond_at: None }
     }
 
     /// Whether the last loss, or the score after `n_steps` steps, was too high for a checkpoint.
@@ -65,10 +64,12 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MusicVaeConfig;
+    use crate::train::Trainable;
 
     /// Guessing costs 6 · ln 8 = 12.48 nats; twice that is 24.95, a hundred times 1247.7.
     fn watch() -> Watch {
-        Watch::new(&MusicVaeConfig::flat(8, 6, 4, &[5], &[6]))
+        Watch::new(MusicVaeConfig::flat(8, 6, 4, &[5], &[6]).guess_nats())
     }
 
     #[test]

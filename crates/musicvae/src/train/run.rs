@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checkpoint, StepMetrics, TrainError, Trainer};
-use crate::evaluate::Evaluation;
-use crate::windows::Windows;
+use super::{Checkpoint, StepMetrics, TrainError, Trainable, Trainer};
+use crate::config::MusicVaeConfig;
 
 /// When [`run`] stops, evaluates and saves. Steps and time count from the first start of the run,
 /// also after a resume.
@@ -75,12 +74,12 @@ pub struct StepTimes {
 }
 
 /// Receives the events of a training run, stores its checkpoints, and may stop it.
-pub trait TrainObserver {
+pub trait TrainObserver<C: Trainable = MusicVaeConfig> {
     /// Called after each step.
     fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes);
 
     /// Called when the held-out windows have been scored after `n_steps` steps.
-    fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation);
+    fn on_evaluation(&mut self, n_steps: u64, evaluation: &C::Evaluation);
 
     /// Called with each checkpoint to be stored.
     ///
@@ -102,21 +101,21 @@ pub trait TrainObserver {
 ///
 /// # Errors
 /// See [`TrainError`]; the last checkpoint stays valid.
-pub fn run(
-    trainer: &mut Trainer,
-    train: Windows<'_>,
-    heldout: Windows<'_>,
+pub fn run<C: Trainable>(
+    trainer: &mut Trainer<C>,
+    train: C::Windows<'_>,
+    heldout: C::Windows<'_>,
     plan: &Plan,
-    observer: &mut impl TrainObserver,
+    observer: &mut impl TrainObserver<C>,
 ) -> Result<RunReport, TrainError> {
-    if train.is_empty() {
+    if C::n_windows(train) == 0 {
         return Err(TrainError::NoWindows);
     }
     let start = Instant::now();
     let before = trainer.elapsed;
     let (mut in_steps, mut waited) = (Duration::ZERO, Duration::ZERO);
     let report = std::thread::scope(|scope| {
-        let batches = trainer.preparer.clone().start(scope, trainer.step, train);
+        let batches = trainer.preparer.clone().start::<C>(scope, trainer.step, train);
         loop {
             let mut reason = plan.is_over(trainer, observer.stop_requested());
             let best = evaluate_if_due(trainer, heldout, plan, reason.is_some(), observer);
@@ -153,12 +152,12 @@ pub fn run(
 
 /// Scores the held-out windows if an evaluation is due; returns whether the score is the best so
 /// far.
-fn evaluate_if_due(
-    trainer: &mut Trainer,
-    heldout: Windows<'_>,
+fn evaluate_if_due<C: Trainable>(
+    trainer: &mut Trainer<C>,
+    heldout: C::Windows<'_>,
     plan: &Plan,
     is_over: bool,
-    observer: &mut impl TrainObserver,
+    observer: &mut impl TrainObserver<C>,
 ) -> bool {
     let is_due = is_due(trainer.step, plan.evaluate_every);
     if !(is_over || is_due) || trainer.evaluated_at == Some(trainer.step) {
@@ -181,7 +180,11 @@ fn is_due(step: u64, every: u64) -> bool {
 
 impl Plan {
     /// The reason to stop now, if any, apart from patience.
-    fn is_over(&self, trainer: &Trainer, stop_requested: bool) -> Option<StopReason> {
+    fn is_over<C: Trainable>(
+        &self,
+        trainer: &Trainer<C>,
+        stop_requested: bool,
+    ) -> Option<StopReason> {
         if self.max_steps.is_some_and(|max| trainer.step >= max) {
             Some(StopReason::Steps)
         } else if self.max_time.is_some_and(|max| trainer.elapsed >= max) {
@@ -191,7 +194,7 @@ impl Plan {
         }
     }
 
-    fn is_out_of_patience(&self, trainer: &Trainer) -> bool {
+    fn is_out_of_patience<C: Trainable>(&self, trainer: &Trainer<C>) -> bool {
         self.patience.is_some_and(|patience| trainer.n_since_best >= patience.max(1))
     }
 }

@@ -7,16 +7,17 @@ mod going_on;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use super::decoder_inputs::OwnDraws;
 use super::*;
 use crate::decoder::DecoderInputs;
 use crate::recurrent::SymbolSteps;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use crate::seed;
 use crate::weights::{HostTensor, replace, tensors};
-use crate::windows::Batch;
+use crate::windows::{Batch, Windows};
 use crate::{
-    ConductorConfig, Control, Cores, EncoderInput, FreeBits, Generator, ObjectiveConfig, Sampling,
-    WindowLayout,
+    ConductorConfig, ConfigError, Control, Cores, EncoderInput, Evaluation, FreeBits, Generator,
+    MusicVae, ObjectiveConfig, Sampling, WindowLayout, evaluate,
 };
 
 /// Every kind of layer: two encoder layers, two decoder layers.
@@ -407,9 +408,21 @@ fn scheduled_sampling_puts_own_draws_in_their_place_only() {
     let batch = Batch::new((0..4).map(|i| all.get(i)), all.layout());
     let z = Tensor::<2>::zeros([4, 4], &Device::flex().autodiff());
     let forced = batch.shifted();
-    assert_eq!(trainer.decoder_inputs(&batch, &z, 0.0, 0), forced);
-    let half = trainer.decoder_inputs(&batch, &z, 0.5, 0);
-    let own = trainer.decoder_inputs(&batch, &z, 1.0, 0);
+    let inputs = |sampling_probability| {
+        let settings = StepSettings {
+            training: &training(),
+            seed: 3,
+            step: 0,
+            beta: 0.0,
+            sampling_probability,
+            first_window: 0,
+        };
+        let model = &trainer.model;
+        OwnDraws { model, batch: &batch, settings: &settings }.decoder_inputs(&z)
+    };
+    assert_eq!(inputs(0.0), forced);
+    let half = inputs(0.5);
+    let own = inputs(1.0);
     let same =
         |a: &Arc<SymbolSteps>| a.ids().iter().zip(forced.ids()).filter(|(a, b)| a == b).count();
     // The first step has no input; a sample equals the true class one time in eight.

@@ -90,6 +90,8 @@ pub enum WriteError {
 /// Notes of velocity 0 are silent and left out (the format reads them as offs); if no note of the sequence has a
 /// velocity, all get 80. Controllers and bends of instruments without notes are left out. Overlapping notes of one
 /// pitch in one instrument end together at the first end when read back: a limit of the format.
+/// Every track ends at the sequence's `total_time` if nothing in it is later, so that music that ends with a rest can
+/// be looped.
 ///
 /// Every sequence that was read can be written, unless it has more than 65,534 parts.
 ///
@@ -106,6 +108,8 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
         .filter(|ticks| (1..0x8000).contains(ticks))
         .ok_or(WriteError::BadResolution { ticks_per_quarter: asked })?;
     let clock = Clock::new(sequence, ticks_per_quarter)?;
+    // A length that no file can hold is no reason to refuse notes that it can hold.
+    let end = clock.tick(sequence.total_time).unwrap_or(0);
     let (places, parts) = parts(sequence, &clock)?;
     let n_ports = places.values().map(|p| p.port + 1).max().unwrap_or_default();
     let devices: Vec<String> = (0..n_ports).map(|port| format!("Port {}", port + 1)).collect();
@@ -114,7 +118,7 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
         names.entry(info.instrument).or_insert(&info.name);
     }
     let mut file = File::new(ticks_per_quarter);
-    file.push(&in_order(conductor(sequence, &clock)?))?;
+    file.push(&in_order(conductor(sequence, &clock)?, end))?;
     for (part, mut events) in parts {
         if n_ports > 1 {
             events.extend(port_events(places[&part].port, &devices));
@@ -123,7 +127,7 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
             let name = MetaMessage::TrackName(name.as_bytes());
             events.push(Timed::meta(0, Order::Heading, name));
         }
-        file.push(&in_order(events))?;
+        file.push(&in_order(events, end))?;
     }
     file.finish()
 }
@@ -392,8 +396,8 @@ fn parts<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Parts<'a>, Wri
     Ok((places, parts))
 }
 
-/// A track's events with the ticks between them, the track's end last.
-fn in_order(mut events: Vec<Timed<'_>>) -> Vec<TrackEvent<'_>> {
+/// A track's events with the ticks between them; the track's end comes last, not before the tick `end`.
+fn in_order(mut events: Vec<Timed<'_>>, end: u64) -> Vec<TrackEvent<'_>> {
     events.sort_by_key(|event| (event.tick, event.order));
     let mut track = Vec::with_capacity(events.len() + 1);
     let mut before = 0;
@@ -408,7 +412,8 @@ fn in_order(mut events: Vec<Timed<'_>>) -> Vec<TrackEvent<'_>> {
         track.push(TrackEvent { delta, kind });
         before = tick;
     }
-    let end = TrackEventKind::Meta(MetaMessage::EndOfTrack);
-    track.push(TrackEvent { delta: u28::new(0), kind: end });
+    let rest = u32::try_from(end.saturating_sub(before)).ok().and_then(u28::try_from);
+    let kind = TrackEventKind::Meta(MetaMessage::EndOfTrack);
+    track.push(TrackEvent { delta: rest.unwrap_or_default(), kind });
     track
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use controlgen::names::file_name;
 use note_render::sound::{self, SoundOptions};
 use note_seq::midi::{self, WriteOptions};
 use note_seq::{NoteSequence, Program, Velocity};
@@ -66,7 +67,7 @@ pub(crate) fn checked_qpm(qpm: Option<f64>) -> Result<f64, ApiError> {
 pub(crate) fn attachment(name: &str, extension: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_ ".contains(c) { c } else { '_' };
     let name: String = name.trim().chars().map(plain).take(NAME_CHARS).collect();
-    let name = if name.is_empty() { "piece" } else { &name };
+    let name = if name.is_empty() { "piece".to_owned() } else { file_name(&name) };
     format!("attachment; filename=\"{name}.{extension}\"")
 }
 
@@ -107,7 +108,8 @@ impl ExportRequest {
             ApiError::invalid(format!("the velocity must be 1 to 127, not {velocity}"))
         })?;
         let sound = Sound { qpm: checked_qpm(self.qpm)?, program, velocity };
-        Ok(music::sequence(&studio.voices, &self.notes, &self.title, sound))
+        let n_steps = u32::try_from(studio.model.kind().n_steps()).unwrap_or(u32::MAX);
+        Ok(music::sequence(&studio.voices, &self.notes, &self.title, sound, n_steps))
     }
 }
 
@@ -178,5 +180,6 @@ mod tests {
             "attachment; filename=\"_.._ä.mid\"".replace("..", "__").replace('ä', "_")
         );
         assert_eq!(name(""), "attachment; filename=\"piece.mid\"");
+        assert_eq!(name("CON"), "attachment; filename=\"_CON.mid\"");
     }
 }

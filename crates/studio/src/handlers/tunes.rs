@@ -107,9 +107,7 @@ pub(crate) async fn tunes(
             })?;
         cancel.check()?;
         let mut changes = tune.warnings.clone();
-        if tune.transposed != 0 {
-            changes.push(format!("it was transposed by {:+} semitones", tune.transposed));
-        }
+        changes.push(tune.usage.in_words());
         if tune.windows.len() > limits::N_WINDOWS {
             let (n, max) = (tune.windows.len(), limits::N_WINDOWS);
             changes.push(format!("only the first {max} of its {n} windows were used"));

@@ -133,7 +133,7 @@ export class MixPanel {
         typeof track === "number" ? `track ${track}` : track;
       const reasons = tune.refused.map(({ track, why }) => `${trackName(track)} (${why})`);
       const refused = reasons.length ? `Not used: ${reasons.join("; ")}.` : "";
-      this.#setTune(take, [tune.why, ...tune.changes, refused].filter(Boolean).join(" "));
+      this.#setTune(take, [tune.why, ...tune.changes, refused].filter(Boolean).join("; "));
       this.#app.history.add([take]);
       this.#request();
     });

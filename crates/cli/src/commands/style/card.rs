@@ -165,6 +165,8 @@ pub(super) fn used_lines(used: &UsedFile) -> Vec<String> {
     if !changes.is_empty() {
         lines.push(format!("            {}: {}", used.file, changes.join("; ")));
     }
+    let bars = used.bars.iter().cloned().chain(used.left_out_bars.iter().map(ToString::to_string));
+    lines.extend(bars.map(|text| format!("            {}: {text}", used.file)));
     if !used.left_out.is_empty() {
         let left_out = used.left_out.iter().map(|(why, n)| format!("{n} {why}"));
         let left_out = left_out.collect::<Vec<_>>().join(", ");

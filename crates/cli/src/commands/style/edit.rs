@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::bail;
 use controlgen::style::AddReport;
 use serde::Serialize;
 
 use super::super::Context;
 use super::{card, load};
-use crate::args::{StyleCommand, StylesArgs};
+use crate::args::{StyleChange, StylesArgs};
 
 /// A change for programs.
 #[derive(Serialize)]
@@ -59,35 +58,32 @@ pub(super) fn add(
 }
 
 /// All other changes.
-pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
+pub(super) fn run(context: &Context, command: StyleChange) -> anyhow::Result<()> {
     let changed = match command {
-        StyleCommand::Rename { style, name, of } => {
+        StyleChange::Rename { style, name, of } => {
             let (_, mut styles) = load(context, &of)?;
             styles.rename(&style, &name)?;
             Changed { done: "renamed", styles: vec![name], file: None }
         }
-        StyleCommand::Merge { styles: names, name, of } => {
+        StyleChange::Merge { styles: names, name, of } => {
             let (model, mut styles) = load(context, &of)?;
             let merged = styles.merge(&model, &names, name.as_deref())?;
             Changed { done: "merged", styles: vec![merged.name.clone()], file: None }
         }
-        StyleCommand::Split { style, of } => {
+        StyleChange::Split { style, of } => {
             let (model, mut styles) = load(context, &of)?;
             let parts = styles.split(&model, &style)?;
             Changed { done: "split", styles: parts, file: None }
         }
-        StyleCommand::Hide { styles, of } => set_hidden(context, &of, &styles, true)?,
-        StyleCommand::Unhide { styles, of } => set_hidden(context, &of, &styles, false)?,
-        StyleCommand::Remove { styles, of } => remove(context, &of, &styles)?,
-        StyleCommand::Export { style, out, of } => export(context, &of, &style, &out)?,
-        StyleCommand::Import { file, name, of } => {
+        StyleChange::Hide { styles, of } => set_hidden(context, &of, &styles, true)?,
+        StyleChange::Unhide { styles, of } => set_hidden(context, &of, &styles, false)?,
+        StyleChange::Remove { styles, of } => remove(context, &of, &styles)?,
+        StyleChange::Export { style, out, of } => export(context, &of, &style, &out)?,
+        StyleChange::Import { file, name, of } => {
             let (model, mut styles) = load(context, &of)?;
             let path = styles.import(&model, &file, name.as_deref())?;
             let last = styles.all().last().map(|style| style.name.clone());
             Changed { done: "imported", styles: last.into_iter().collect(), file: Some(path) }
-        }
-        StyleCommand::List { .. } | StyleCommand::Show { .. } | StyleCommand::Add { .. } => {
-            bail!("this command changes nothing here")
         }
     };
     context.output.result(&changed, || {
@@ -125,7 +121,7 @@ fn remove(context: &Context, of: &StylesArgs, names: &[String]) -> anyhow::Resul
 
 fn export(context: &Context, of: &StylesArgs, style: &str, out: &Path) -> anyhow::Result<Changed> {
     let (model, styles) = load(context, of)?;
-    let exported = styles.export(&model, style, out)?;
+    let exported = styles.export(&model, style, out, context.overwrite)?;
     Ok(Changed { done: "exported", styles: vec![exported.name], file: Some(out.to_owned()) })
 }
 

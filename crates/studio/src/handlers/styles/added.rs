@@ -11,6 +11,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use controlgen::artifact::ArtifactError;
+use controlgen::overwrite::Overwrite;
 use controlgen::style::{AddReport, StyleError};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -159,7 +160,7 @@ pub(crate) async fn export(
     let answer = studio.heavy.run(move |_| {
         let folder = temporary_folder()?;
         let path = folder.path().join("exported.style.json");
-        let style = catalog.styles.export(&work.model, &name, &path)?;
+        let style = catalog.styles.export(&work.model, &name, &path, Overwrite::Own)?;
         let bytes = std::fs::read(&path).map_err(|error| ApiError::internal(&error))?;
         let headers = [
             (header::CONTENT_TYPE, "application/json".to_owned()),

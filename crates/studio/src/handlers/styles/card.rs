@@ -60,7 +60,7 @@ pub(crate) struct Example {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Used {
     file: String,
-    /// The tracks and bars used, and any changes made.
+    /// Which tracks and bars, what was changed, and which bars were left out.
     sentence: String,
     n_windows: usize,
 }
@@ -82,8 +82,10 @@ impl From<&UsedFile> for Used {
         };
         let tracks: Vec<String> = used.tracks.iter().map(track).collect();
         let mut sentence = tracks.join("; ");
-        for change in &used.changes {
-            sentence.push_str(&format!("; {change}"));
+        let changes = used.changes.iter().map(ToString::to_string);
+        let left_out = used.left_out_bars.iter().map(ToString::to_string);
+        for what in changes.chain(used.bars.iter().cloned()).chain(left_out) {
+            sentence.push_str(&format!("; {what}"));
         }
         let n_windows = used.tracks.iter().map(|track| track.n_windows).sum();
         Self { file: used.file.clone(), sentence, n_windows }

@@ -1,0 +1,91 @@
+//! Whether latents are those of a corpus's windows by a model.
+
+use std::path::Path;
+
+use musicvae::Windows;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
+use crate::model::Model;
+use crate::table::{Latents, Split, WindowRow, read_windows};
+
+/// Windows that are encoded again where a folder does not say whose latents it holds.
+const TRIED: usize = 16;
+/// How far two encodings of a window by one model may lie apart, in standard deviations of its
+/// posterior. Backends and instruction sets round differently, which makes thousandths; latents of
+/// other models lie several deviations apart.
+const MAX_DEVIATION: f64 = 0.1;
+
+/// `report.json` of a latents folder: what it holds, and of which model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatentsReport {
+    /// The hash of the model that encoded the windows.
+    pub model_hash: String,
+    /// Windows to learn from.
+    pub n_train: usize,
+    /// Windows held out.
+    pub n_heldout: usize,
+}
+
+impl JsonFormat for LatentsReport {
+    const FORMAT: &'static str = "controlgen.latents";
+    const VERSION: u32 = 1;
+}
+
+/// The report's file.
+pub(super) const FILE: &str = "report.json";
+
+/// Refuses latents that are not of all of a corpus's windows, or not of a model. A folder without a
+/// report, such as one of an earlier program, is tried by encoding some of the windows again.
+///
+/// # Errors
+/// [`ArtifactError::OtherLatents`]; or where the corpus can't be read.
+pub fn check_latents(
+    model: &Model,
+    corpus: &Path,
+    folder: &Path,
+    latents: &Latents,
+) -> ArtifactResult<()> {
+    let other = |of| ArtifactError::OtherLatents { latents: folder.to_owned(), of };
+    let report = folder.join(FILE);
+    let is_told = report.exists();
+    if is_told && LatentsReport::load(&report)?.model_hash != model.hash() {
+        return Err(other("the model"));
+    }
+    let mut windows: Vec<(u64, Split)> = Vec::with_capacity(latents.rows.len());
+    let mut tried: Vec<WindowRow> = Vec::new();
+    let every = (latents.rows.len() / TRIED).max(1);
+    read_windows(corpus, |row| {
+        let is_tried = !is_told && windows.len().is_multiple_of(every) && tried.len() < TRIED;
+        windows.push((row.window_id, row.split));
+        if is_tried {
+            tried.push(row);
+        }
+    })?;
+    let mut encoded: Vec<(u64, Split)> =
+        latents.rows.iter().map(|row| (row.window_id, row.split)).collect();
+    // Folders of many machines may have another order.
+    windows.sort_unstable();
+    encoded.sort_unstable();
+    if windows != encoded {
+        return Err(other("the corpus's windows"));
+    }
+    if is_told || are_of(model, latents, &tried) { Ok(()) } else { Err(other("the model")) }
+}
+
+/// Whether a model encodes windows as latents have them.
+fn are_of(model: &Model, latents: &Latents, tried: &[WindowRow]) -> bool {
+    let layout = model.config().musicvae.window();
+    tried.iter().all(|row| {
+        let Ok(windows) = Windows::new(&row.tokens, &layout) else { return false };
+        let again = model.weights().encode_windows(windows, |_| ()).mean;
+        let Some(latent) = latents.rows.iter().find(|l| l.window_id == row.window_id) else {
+            return false;
+        };
+        let pairs = again.iter().zip(&latent.mu).zip(&latent.sigma);
+        let squares = pairs.map(|((again, mu), sigma)| {
+            (f64::from(again - mu) / f64::from(*sigma).max(f64::EPSILON)).powi(2)
+        });
+        (squares.sum::<f64>() / latent.mu.len().max(1) as f64).sqrt() <= MAX_DEVIATION
+    })
+}

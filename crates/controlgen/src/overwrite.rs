@@ -1,0 +1,309 @@
+//! What may be overwritten: files that this program wrote, as they were written. Others stay unless
+//! the user says otherwise.
+//!
+//! Every output that a user names, or whose folder a user names, goes through [`Overwrite::write`].
+//! Its files carry a seal, `controlgen:` and the first 16 hexadecimal digits of the BLAKE3 hash of
+//! the rest, in a place of their format that readers pass over: a comment, a chunk, a meta event.
+//! So the folder needs no list of what was written, and a file that somebody changed later is not
+//! taken for the program's. JSON says by its `format` what it is, and gives way to the same format
+//! only.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::artifact::{ArtifactError, ArtifactResult, read, write_atomic};
+
+/// Whether files of others are overwritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Only files that this program wrote.
+    #[default]
+    Own,
+    /// All files.
+    Any,
+}
+
+impl Overwrite {
+    /// Writes a file whole or not at all, with the program's seal where its format has a place for
+    /// one.
+    ///
+    /// # Errors
+    /// [`ArtifactError::NotOwn`] if another program's file stands there and must stay;
+    /// [`ArtifactError::Io`].
+    pub fn write(self, path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
+        self.check(path)?;
+        match Seal::of(path) {
+            Some(seal) => write_atomic(path, &seal.put(bytes)),
+            None if self == Self::Own && exists(path) && format(&read(path)?) != format(bytes) => {
+                Err(ArtifactError::NotOwn { path: path.to_owned() })
+            }
+            None => write_atomic(path, bytes),
+        }
+    }
+
+    /// Whether [`Self::write`] may write a file, without writing it: for those who would work long
+    /// for it.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn check(self, path: &Path) -> ArtifactResult<()> {
+        if self == Self::Any || !exists(path) {
+            return Ok(());
+        }
+        let found = read(path)?;
+        let own = match Seal::of(path) {
+            Some(seal) => seal.is_on(&found),
+            None => format(&found).is_some(),
+        };
+        if own { Ok(()) } else { Err(ArtifactError::NotOwn { path: path.to_owned() }) }
+    }
+}
+
+/// Whether something stands there, be it a link to nothing.
+fn exists(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// The format that a JSON file of this program names; `None` for files of others.
+fn format(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Header {
+        format: String,
+    }
+    let header: Header = serde_json::from_slice(bytes).ok()?;
+    header.format.starts_with("controlgen.").then_some(header.format)
+}
+
+/// How the seal begins; the hash follows.
+const NAME: &str = "controlgen:";
+/// Hexadecimal digits of the hash.
+const DIGITS: usize = 16;
+/// Bytes of a seal's text.
+const TEXT: usize = NAME.len() + DIGITS;
+
+/// Where a format has place for a text that readers pass over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seal {
+    /// A line at the end, between these.
+    Line(&'static str, &'static str),
+    /// A chunk `tEXt` with the keyword `Software` before the last one.
+    Png,
+    /// A list `INFO` with a chunk `ISFT` (software) at the end.
+    Wav,
+    /// A sequencer-specific event at the beginning of the first track. Its first byte is that of
+    /// noncommercial use.
+    Midi,
+}
+
+/// Header and length of the first track: what comes before its events in a file that we write.
+const MIDI_EVENTS_AT: usize = 22;
+/// Time, type, length and manufacturer of the event that holds a MIDI file's seal.
+const MIDI_EVENT: [u8; 5] = [0, 0xff, 0x7f, TEXT as u8 + 1, 0x7d];
+/// A PNG's last chunk: its length (0), its name and checksum.
+const PNG_END: usize = 12;
+/// The keyword of a PNG's seal.
+const PNG_KEYWORD: &[u8] = b"tEXtSoftware\0";
+
+impl Seal {
+    /// How a file of this name is sealed; none for formats that have no place for a seal, or need
+    /// none.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "html" | "svg" | "md" => Some(Self::Line("<!-- ", " -->\n")),
+            "png" => Some(Self::Png),
+            "wav" => Some(Self::Wav),
+            "mid" => Some(Self::Midi),
+            // A section of the manual.
+            "1" => Some(Self::Line(".\\\" ", "\n")),
+            _ => None,
+        }
+    }
+
+    /// A file with its seal. What is too short to be of the format has none.
+    fn put(self, plain: &[u8]) -> Vec<u8> {
+        let digest = blake3::hash(plain).to_hex();
+        let text = format!("{NAME}{}", &digest[..DIGITS]);
+        let text = text.as_bytes();
+        let mut bytes = plain.to_vec();
+        match self {
+            Self::Line(before, after) => {
+                bytes.extend([before.as_bytes(), text, after.as_bytes()].concat());
+            }
+            Self::Png if plain.len() > PNG_END => {
+                let mut chunk = [PNG_KEYWORD, text].concat();
+                let length = (chunk.len() - 4) as u32;
+                chunk.extend(crc32(&chunk).to_be_bytes());
+                let at = plain.len() - PNG_END;
+                bytes.splice(at..at, length.to_be_bytes().into_iter().chain(chunk));
+            }
+            Self::Wav if plain.len() > 8 => {
+                // A text of a RIFF chunk ends with 0.
+                let text = [text, &[0]].concat();
+                let size = |n: usize| (n as u32).to_le_bytes();
+                bytes.extend(
+                    [&b"LIST"[..], &size(12 + text.len()), b"INFOISFT", &size(text.len())].concat(),
+                );
+                bytes.extend(text);
+                let riff = size(bytes.len() - 8);
+                bytes[4..8].copy_from_slice(&riff);
+            }
+            Self::Midi if plain.len() > MIDI_EVENTS_AT => {
+                let event = [&MIDI_EVENT[..], text].concat();
+                add_to_length(&mut bytes, event.len() as u32);
+                bytes.splice(MIDI_EVENTS_AT..MIDI_EVENTS_AT, event);
+            }
+            Self::Png | Self::Wav | Self::Midi => {}
+        }
+        bytes
+    }
+
+    /// A file without its seal, if it may have one.
+    fn take(self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let without = |at: usize, n: usize| {
+            let rest = sealed.get(at.checked_add(n)?..)?;
+            Some([sealed.get(..at)?, rest].concat())
+        };
+        match self {
+            Self::Line(before, after) => {
+                let n = before.len() + TEXT + after.len();
+                without(sealed.len().checked_sub(n)?, n)
+            }
+            Self::Png => {
+                let n = 4 + PNG_KEYWORD.len() + TEXT + 4;
+                without(sealed.len().checked_sub(n + PNG_END)?, n)
+            }
+            Self::Wav => {
+                let n = 20 + TEXT + 1;
+                let mut plain = without(sealed.len().checked_sub(n)?, n)?;
+                let riff = plain.len().checked_sub(8)? as u32;
+                plain.get_mut(4..8)?.copy_from_slice(&riff.to_le_bytes());
+                Some(plain)
+            }
+            Self::Midi => {
+                let n = MIDI_EVENT.len() + TEXT;
+                let mut plain = without(MIDI_EVENTS_AT, n)?;
+                add_to_length(&mut plain, (n as u32).wrapping_neg());
+                Some(plain)
+            }
+        }
+    }
+
+    /// Whether a file is as it was sealed.
+    fn is_on(self, bytes: &[u8]) -> bool {
+        self.take(bytes).is_some_and(|plain| self.put(&plain) == bytes)
+    }
+}
+
+/// Adds to the length of a MIDI file's first track.
+fn add_to_length(bytes: &mut [u8], n: u32) {
+    if let Some(field) = bytes.get_mut(MIDI_EVENTS_AT - 4..MIDI_EVENTS_AT) {
+        let length = field.iter().fold(0_u32, |length, byte| length << 8 | u32::from(*byte));
+        field.copy_from_slice(&length.wrapping_add(n).to_be_bytes());
+    }
+}
+
+/// The checksum of PNG's chunks (ISO 3309, polynomial 0xEDB88320).
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use note_render::picture::{RollOptions, piano_roll};
+    use note_render::sound::{SoundOptions, wav};
+    use note_seq::midi::{self, ReadOptions, WriteOptions};
+
+    use super::*;
+    use crate::synthetic;
+
+    /// One file of each format that has a seal.
+    fn files() -> Vec<(&'static str, Vec<u8>)> {
+        let music = synthetic::piece(1, 3, 0);
+        let short = music.with_notes(|note| note.end_time < 1.0);
+        let picture = piano_roll(&music, &RollOptions::default());
+        let wav = wav(&short, &SoundOptions::default()).unwrap();
+        vec![
+            ("a.mid", midi::write(&music, &WriteOptions::default()).unwrap()),
+            ("a.wav", wav),
+            ("a.png", picture.to_png(1.0).unwrap()),
+            ("a.svg", picture.to_svg().into_bytes()),
+            ("a.html", b"<!DOCTYPE html><html></html>".to_vec()),
+            ("a.1", b".TH a 1\n".to_vec()),
+        ]
+    }
+
+    #[test]
+    fn own_files_are_written_again_and_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files() {
+            let path = folder.path().join(name);
+            // Of another program.
+            std::fs::write(&path, &bytes).unwrap();
+            let refused = Overwrite::Own.write(&path, &bytes).unwrap_err();
+            assert!(matches!(&refused, ArtifactError::NotOwn { .. }), "{name}: {refused}");
+            assert!(refused.to_string().contains("--force"), "{refused}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}");
+            Overwrite::Any.write(&path, &bytes).unwrap();
+            // Now the program's.
+            Overwrite::Own.write(&path, &bytes).unwrap();
+            let sealed = std::fs::read(&path).unwrap();
+            assert_eq!(Seal::of(&path).unwrap().take(&sealed).unwrap(), bytes, "{name}");
+            // Changed by a user.
+            let mut changed = sealed.clone();
+            let middle = changed.len() / 2;
+            changed[middle] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(Overwrite::Own.check(&path).is_err(), "{name}");
+            std::fs::write(&path, b"").unwrap();
+            assert!(Overwrite::Own.check(&path).is_err(), "{name}: an empty file");
+        }
+    }
+
+    #[test]
+    fn readers_pass_over_the_seal() {
+        for (name, bytes) in files() {
+            let sealed = Seal::of(Path::new(name)).unwrap().put(&bytes);
+            match name {
+                "a.mid" => {
+                    let read = |bytes: &[u8]| midi::read(bytes, &ReadOptions::strict()).unwrap();
+                    assert_eq!(read(&sealed).sequence, read(&bytes).sequence);
+                }
+                "a.wav" => {
+                    let chunk = sealed.len() - 48;
+                    assert_eq!(&sealed[chunk..chunk + 4], b"LIST");
+                    let size = u32::from_le_bytes(sealed[4..8].try_into().unwrap());
+                    assert_eq!(size as usize, sealed.len() - 8);
+                    assert_eq!(sealed.len() % 2, 0, "chunks begin on even bytes");
+                }
+                "a.png" => {
+                    // CRC-32 of the ASCII digits 1 to 9 is its check value.
+                    assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+                    assert_eq!(&sealed[sealed.len() - 8..], &bytes[bytes.len() - 8..]);
+                }
+                _ => assert!(sealed.starts_with(&bytes)),
+            }
+        }
+    }
+
+    #[test]
+    fn json_gives_way_to_its_own_format_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let of = |format: &str| format!(r#"{{"format": "{format}", "version": 1}}"#).into_bytes();
+        Overwrite::Own.write(&path, &of("controlgen.style")).unwrap();
+        Overwrite::Own.write(&path, &of("controlgen.style")).unwrap();
+        assert!(Overwrite::Own.write(&path, &of("controlgen.output")).is_err());
+        std::fs::write(&path, b"{}").unwrap();
+        assert!(Overwrite::Own.write(&path, &of("controlgen.style")).is_err());
+        Overwrite::Any.write(&path, &of("controlgen.style")).unwrap();
+        // A link to nothing is somebody's, too, and so is a folder.
+        std::fs::create_dir(folder.path().join("f.json")).unwrap();
+        assert!(Overwrite::Own.write(&folder.path().join("f.json"), b"{}").is_err());
+    }
+}

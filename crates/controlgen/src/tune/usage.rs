@@ -1,0 +1,283 @@
+//! Which notes of a file its windows hold, and why the others are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use note_seq::drums::DrumMap;
+use note_seq::{Note, NoteSequence, Playback, quantize_to_step};
+use serde::{Deserialize, Serialize};
+
+use super::metre::Bars;
+use crate::kind::{Kind, Window};
+
+/// Bars that are listed for people before the rest is summed up.
+const LISTED: usize = 4;
+
+/// Why notes of a tune are in none of its windows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LeftOutReason {
+    /// Their bars are of a metre that windows don't have.
+    Metre(u32, u32),
+    /// They lie below the upper line of a track that is played in chords.
+    LowerVoice,
+    /// The model has no such pitch.
+    Range,
+    /// Another note of the part begins on the same sixteenth.
+    SameStep,
+    /// The model has no such drum.
+    UnknownDrum,
+    /// No window was made of their bars.
+    NoWindow,
+    /// Nothing begins there: a rest as long as a window.
+    Rest,
+}
+
+impl fmt::Display for LeftOutReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metre(numerator, denominator) => {
+                write!(
+                    f,
+                    "windows have bars of four quarters, and these are of {numerator}/{denominator}"
+                )
+            }
+            Self::LowerVoice => f.write_str("below the upper line"),
+            Self::Range => f.write_str("outside of the model's range"),
+            Self::SameStep => f.write_str("another note begins on the same sixteenth"),
+            Self::UnknownDrum => f.write_str("the model has no such drum"),
+            Self::NoWindow => f.write_str("these bars give no window"),
+            Self::Rest => f.write_str("a rest as long as a window"),
+        }
+    }
+}
+
+/// What was left out of a tune for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Why.
+    pub reason: LeftOutReason,
+    /// Notes; 0 for a rest.
+    pub n_notes: usize,
+    /// Stretches of the file's bars it lies in, first and last bar of each, counted from 0.
+    pub bars: Vec<[u32; 2]>,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let notes = match self.n_notes {
+            0 => String::new(),
+            1 => "1 note in ".to_owned(),
+            n => format!("{n} notes in "),
+        };
+        write!(f, "{notes}{} left out: {}", bars_in_words(&self.bars), self.reason)
+    }
+}
+
+/// Stretches of bars for people, who count from 1.
+fn bars_in_words(bars: &[[u32; 2]]) -> String {
+    let stretch = |[first, last]: &[u32; 2]| match (first.saturating_add(1), last.saturating_add(1))
+    {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first} to {last}"),
+    };
+    let listed: Vec<String> = bars.iter().take(LISTED).map(stretch).collect();
+    let one = matches!(bars, [[first, last]] if first == last);
+    let more = match bars.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        n => format!(" and {n} more stretches"),
+    };
+    format!("{} {}{more}", if one { "bar" } else { "bars" }, listed.join(", "))
+}
+
+/// Which notes of a tune's tracks its windows hold. Every note is either used or counted with its
+/// reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Notes of the tracks that were taken.
+    pub n_notes: usize,
+    /// Notes that begin in a window.
+    pub n_used: usize,
+    /// The others.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Usage {
+    /// How many notes are used, in a few words.
+    pub fn in_words(&self) -> String {
+        match (self.n_used, self.n_notes) {
+            (1, 1) => "its note is used".to_owned(),
+            (used, all) if used == all => format!("all {all} notes are used"),
+            (used, all) => format!("{used} of {all} notes are used"),
+        }
+    }
+}
+
+/// Counts notes by reason.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    n_used: usize,
+    /// Notes and their bars.
+    reasons: BTreeMap<LeftOutReason, (usize, BTreeSet<u32>)>,
+}
+
+impl Count {
+    /// Leaves out a note of a bar of the file.
+    pub(super) fn leave_out(&mut self, reason: LeftOutReason, bar: u32) {
+        let (n, bars) = self.reasons.entry(reason).or_default();
+        *n += 1;
+        bars.insert(bar);
+    }
+
+    /// Leaves out those of a sequence's notes that bars of another metre hold.
+    pub(super) fn other_metres(
+        &mut self,
+        bars: &Bars,
+        notes: &[Note],
+        is_of: impl Fn(&Note) -> bool,
+    ) {
+        for note in notes.iter().filter(|n| n.velocity.get() > 0 && is_of(n)) {
+            if let Some((numerator, denominator)) = bars.left_out(note.start_time) {
+                let reason = LeftOutReason::Metre(numerator, denominator);
+                self.leave_out(reason, bars.bar_at(note.start_time));
+            }
+        }
+    }
+
+    /// Counts the notes that windows hold. `notes` are the laid-out ones, at one tempo, and the
+    /// bars of `windows` are those of the laid-out music.
+    pub(super) fn windows(
+        &mut self,
+        kind: &Kind,
+        bars: &Bars,
+        windows: &[Window],
+        notes: &[Note],
+        qpm: f64,
+    ) {
+        let steps_per_second = STEPS_PER_QUARTER * qpm / 60.0;
+        let n_steps = i64::try_from(kind.n_steps()).unwrap_or(i64::MAX);
+        let mut starts = BTreeMap::<(i64, u32, u8), usize>::new();
+        for window in windows {
+            let playback = Playback::default();
+            let steps_per_second = STEPS_PER_QUARTER * playback.qpm / 60.0;
+            let first = i64::from(window.start_bar) * STEPS_PER_BAR;
+            for note in kind.to_sequence([window.tokens.as_slice()], &playback).notes {
+                let step = first + quantize_to_step(note.start_time, steps_per_second);
+                *starts.entry((step, part_of(window, &note), pitch_of(&note))).or_default() += 1;
+            }
+        }
+        let firsts: BTreeSet<i64> = windows.iter().map(|w| i64::from(w.start_bar)).collect();
+        let n_bars = n_steps / STEPS_PER_BAR;
+        let is_covered = |step: i64| {
+            let bar = step.div_euclid(STEPS_PER_BAR);
+            firsts.range(bar.saturating_sub(n_bars - 1)..=bar).next().is_some()
+        };
+        let mut lost = BTreeSet::new();
+        for note in notes {
+            let step = quantize_to_step(note.start_time, steps_per_second);
+            let bar = bars.source_bar_of_note(note.start_time);
+            let instrument = if note.is_drum { DRUMS } else { note.instrument };
+            match starts.get_mut(&(step, instrument, pitch_of(note))) {
+                Some(n) if *n > 0 => {
+                    // Strokes of one class at once are one stroke.
+                    if !note.is_drum {
+                        *n -= 1;
+                    }
+                    self.n_used += 1;
+                }
+                _ if note.is_drum && DrumMap::MAGENTA.class(note.pitch).is_none() => {
+                    self.leave_out(LeftOutReason::UnknownDrum, bar);
+                }
+                _ if is_covered(step) => self.leave_out(LeftOutReason::SameStep, bar),
+                _ => {
+                    lost.insert(step.div_euclid(STEPS_PER_BAR));
+                    self.leave_out(LeftOutReason::NoWindow, bar);
+                }
+            }
+        }
+        for (before, after) in firsts.iter().zip(firsts.iter().skip(1)) {
+            let between = before + n_bars..*after;
+            if between.is_empty() || lost.range(between.clone()).next().is_some() {
+                continue;
+            }
+            let (_, rests) = self.reasons.entry(LeftOutReason::Rest).or_default();
+            rests.extend(
+                between.filter_map(|bar| u32::try_from(bar).ok()).map(|bar| bars.source_bar(bar)),
+            );
+        }
+    }
+
+    pub(super) fn usage(self) -> Usage {
+        let left = |(reason, (n_notes, bars)): (_, (usize, BTreeSet<u32>))| LeftOut {
+            reason,
+            n_notes,
+            bars: stretches(&bars),
+        };
+        let n_left: usize = self.reasons.values().map(|(n, _)| n).sum();
+        Usage {
+            n_notes: self.n_used + n_left,
+            n_used: self.n_used,
+            left_out: self.reasons.into_iter().map(left).collect(),
+        }
+    }
+}
+
+/// Bars of another metre that are left out of a sequence, with the notes that begin in them.
+pub(crate) fn left_out_bars(bars: &Bars, sequence: &NoteSequence) -> Vec<LeftOut> {
+    let mut count = Count::default();
+    count.other_metres(bars, &sequence.notes, |_| true);
+    count.usage().left_out
+}
+
+/// Sixteenths.
+const STEPS_PER_QUARTER: f64 = 4.0;
+const STEPS_PER_BAR: i64 = 16;
+/// What stands for the instruments of drums, which may be many.
+const DRUMS: u32 = u32::MAX;
+
+/// The instrument in the file that a note of a window comes from.
+fn part_of(window: &Window, note: &Note) -> u32 {
+    if note.is_drum {
+        return DRUMS;
+    }
+    let part = usize::try_from(note.instrument).unwrap_or(usize::MAX);
+    window.instruments.get(part).copied().unwrap_or(note.instrument)
+}
+
+/// The pitch; of a drum, that which stands for its class.
+fn pitch_of(note: &Note) -> u8 {
+    let map = DrumMap::MAGENTA;
+    let class = map.class(note.pitch).filter(|_| note.is_drum);
+    class.map_or(note.pitch, |class| map.exemplar(class)).get()
+}
+
+/// Bars that follow one another as stretches.
+fn stretches(bars: &BTreeSet<u32>) -> Vec<[u32; 2]> {
+    let mut stretches: Vec<[u32; 2]> = Vec::new();
+    for bar in bars.iter().copied() {
+        match stretches.last_mut() {
+            Some([_, last]) if last.saturating_add(1) == bar => *last = bar,
+            _ => stretches.push([bar, bar]),
+        }
+    }
+    stretches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_told_as_stretches_from_1() {
+        let bars: BTreeSet<u32> = [0, 1, 2, 4, 6, 8, 9, 11].into();
+        let stretches = stretches(&bars);
+        assert_eq!(stretches, [[0, 2], [4, 4], [6, 6], [8, 9], [11, 11]]);
+        assert_eq!(bars_in_words(&stretches), "bars 1 to 3, 5, 7, 9 to 10 and 1 more stretches");
+        let left = LeftOut { reason: LeftOutReason::Metre(5, 8), n_notes: 3, bars: vec![[9, 9]] };
+        assert_eq!(
+            left.to_string(),
+            "3 notes in bar 10 left out: windows have bars of four quarters, and these are of 5/8"
+        );
+    }
+}
