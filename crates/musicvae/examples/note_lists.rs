@@ -139,7 +139,9 @@ fn main() -> anyhow::Result<()> {
         write(&out.join("weights.safetensors"), &trained.to_safetensors(Precision::F16))?;
     }
     if let Some(evaluation) = evaluate_note_lists(&model, &trained, &last, args.seed) {
-        line(&json!({ "f1_best": evaluation.best.note_f1, "f1_sampled": evaluation.sampled.note_f1 }));
+        line(
+            &json!({ "f1_best": evaluation.best.note_f1, "f1_sampled": evaluation.sampled.note_f1 }),
+        );
         line(&json!(evaluation));
     }
     for (name, windows) in by_corpus {
@@ -331,7 +333,12 @@ fn time_decoding(config: &NoteListVaeConfig, model: &NoteListVae, lists: &[NoteL
     let one = |i: usize| {
         let began = Instant::now();
         let rng = &mut [seed::stream(1, "time", i as u64)];
-        drop(generator.decode(&z[i * config.z_size..][..config.z_size], &meters[i..=i], sampling, rng));
+        drop(generator.decode(
+            &z[i * config.z_size..][..config.z_size],
+            &meters[i..=i],
+            sampling,
+            rng,
+        ));
         began.elapsed().as_secs_f64() * 1e3
     };
     let mut each: Vec<f64> = (0..lists.len().min(200)).map(one).collect();

@@ -101,7 +101,8 @@ impl<B: Backend> Backward<B, 2> for HostBackward {
         let shapes = [a.shape(), b.shape()];
         let (a, b, gradient) = (values::<B>(a), values::<B>(b), values::<B>(gradient));
         let found = operation.backward([slice(&a), slice(&b)], &kept, slice(&gradient));
-        for (parent, (gradient, shape)) in ops.parents.into_iter().zip(found.into_iter().zip(shapes))
+        for (parent, (gradient, shape)) in
+            ops.parents.into_iter().zip(found.into_iter().zip(shapes))
         {
             if let Some(node) = parent {
                 let gradient = TensorData::new(gradient, shape);

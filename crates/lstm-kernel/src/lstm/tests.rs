@@ -139,9 +139,7 @@ impl Case {
                 let gate = |n: usize| -> f64 {
                     let weight = |k: usize| f64::from(self.weights[k * 4 * h + n]);
                     let input: f64 = if vectors {
-                        (0..d)
-                            .map(|k| f64::from(self.values[place * d + k]) * weight(k))
-                            .sum()
+                        (0..d).map(|k| f64::from(self.values[place * d + k]) * weight(k)).sum()
                     } else {
                         let ids = &self.ids[place * self.slots..][..self.slots];
                         ids.iter().filter_map(|id| usize::try_from(*id).ok()).map(weight).sum()
@@ -279,9 +277,9 @@ fn gradients_are_the_slopes_of_the_loss() {
     }
     let fixed = || Case::new([3, 34, 5], 4, 2);
     let lengths = || Case::of_lengths(vec![34, 33, 6, 6], 5, 4, 2);
-    let cases = [false, true].into_iter().flat_map(|reverse| {
-        [Case { reverse, ..fixed() }, Case { reverse, ..lengths() }]
-    });
+    let cases = [false, true]
+        .into_iter()
+        .flat_map(|reverse| [Case { reverse, ..fixed() }, Case { reverse, ..lengths() }]);
     for (mut case, vectors) in cases.flat_map(|case| [(case.clone(), false), (case, true)]) {
         for (set, results) in on_every_instruction_set(&case, vectors, Arithmetic::F32) {
             for (what, (name, gradient)) in results.iter().enumerate().take(8).skip(3) {
@@ -332,7 +330,8 @@ fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
     let fixed = Case::new([60, 37, 5], 7, 2);
     let lengths = Case::of_lengths(vec![70, 45, 45, 33, 32, 7, 1], 18, 11, 2);
     for arithmetic in [Arithmetic::F32, Arithmetic::Rounded, quickest] {
-        for (case, vectors) in [(&fixed, false), (&fixed, true), (&lengths, false), (&lengths, true)]
+        for (case, vectors) in
+            [(&fixed, false), (&fixed, true), (&lengths, false), (&lengths, true)]
         {
             let run = || {
                 let all = on_every_instruction_set(&case, vectors, arithmetic);

@@ -167,8 +167,10 @@ impl NoteListBatch {
         let mut cells: Vec<CellList> = Vec::new();
         for (window, list) in lists.iter().enumerate() {
             let of_window = cells_of(list).into_iter().enumerate();
-            cells.extend(of_window.map(|(cell, (len, notes))| {
-                CellList { cell: cell * n_windows + window, len, notes }
+            cells.extend(of_window.map(|(cell, (len, notes))| CellList {
+                cell: cell * n_windows + window,
+                len,
+                notes,
             }));
         }
         // Stable, so that the order depends on the windows alone.
@@ -187,10 +189,8 @@ impl NoteListBatch {
     ) -> Self {
         let order = ListOrder::new(encoding);
         let n_fields = n_classes.len();
-        let firsts: Vec<usize> = n_classes
-            .iter()
-            .scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)))
-            .collect();
+        let firsts: Vec<usize> =
+            n_classes.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n))).collect();
         let start = id(n_classes.iter().sum());
         let symbols = |note: &[u16]| -> Vec<i32> {
             note.iter().zip(&firsts).map(|(class, first)| id(first + usize::from(*class))).collect()

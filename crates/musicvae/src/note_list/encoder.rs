@@ -1,8 +1,8 @@
 //! Notes to a posterior.
 
 use burn::module::{Module, Param};
-use burn::tensor::{IndexingUpdateOp, Tensor};
 use burn::tensor::Device;
+use burn::tensor::{IndexingUpdateOp, Tensor};
 
 use super::batch::{N_METERS, NoteListBatch};
 use super::config::NoteListVaeConfig;

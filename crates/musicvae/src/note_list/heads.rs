@@ -78,7 +78,9 @@ impl FieldHeads {
         let operation = Arc::new(Heads { sizes, batch: Arc::clone(batch) });
         let nats = host::run(operation, states, self.in_a_row().unsqueeze());
         let nats = nats.div_scalar(batch.n_windows as f64);
-        (0..n_fields).map(|field| nats.clone().slice_dim(1, field..field + 1).reshape([1])).collect()
+        (0..n_fields)
+            .map(|field| nats.clone().slice_dim(1, field..field + 1).reshape([1]))
+            .collect()
     }
 
     /// All weights in a row, in the order of [`HeadSizes`].

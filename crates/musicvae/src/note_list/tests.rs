@@ -123,10 +123,8 @@ fn a_batch_holds_each_note_once_where_it_belongs() {
     let notes = [row(0, 60), row(25, 64), row(25, 67)].concat();
     let two_four = Meter::from_signature(2, 4).unwrap();
     let jig = Meter::from_signature(6, 8).unwrap();
-    let lists = [
-        NoteList::new(POLY, two_four, notes).unwrap(),
-        NoteList::new(POLY, jig, vec![]).unwrap(),
-    ];
+    let lists =
+        [NoteList::new(POLY, two_four, notes).unwrap(), NoteList::new(POLY, jig, vec![]).unwrap()];
     let batch = NoteListBatch::new(&lists);
     assert_eq!((batch.len(), batch.n_notes()), (2, 3));
     // Four cells each; `cell * 2 + window`, the longest list first.
@@ -354,8 +352,7 @@ fn the_greedy_window_is_the_more_probable_one() {
 #[test]
 fn a_resumed_run_is_the_unbroken_run_to_the_last_bit() {
     let lists = lists(POLY, 30);
-    let corpora =
-        [Corpus { windows: 0..10, weight: 1.0 }, Corpus { windows: 10..30, weight: 0.5 }];
+    let corpora = [Corpus { windows: 0..10, weight: 1.0 }, Corpus { windows: 10..30, weight: 0.5 }];
     let windows = NoteListWindows::new(&lists, POLY).unwrap().with_corpora(&corpora).unwrap();
     let device = Device::flex();
     let training = TrainingConfig { max_transposition: 3, ..training() };

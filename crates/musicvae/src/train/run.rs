@@ -179,7 +179,11 @@ fn is_due(step: u64, every: u64) -> bool {
 
 impl Plan {
     /// Why to stop now, patience apart.
-    fn is_over<C: Trainable>(&self, trainer: &Trainer<C>, stop_requested: bool) -> Option<StopReason> {
+    fn is_over<C: Trainable>(
+        &self,
+        trainer: &Trainer<C>,
+        stop_requested: bool,
+    ) -> Option<StopReason> {
         if self.max_steps.is_some_and(|max| trainer.step >= max) {
             Some(StopReason::Steps)
         } else if self.max_time.is_some_and(|max| trainer.elapsed >= max) {

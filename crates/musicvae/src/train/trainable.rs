@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::decoder_inputs::OwnDraws;
-use crate::config::{ConfigError, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
+use crate::config::{
+    ConfigError, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, TrainingConfig,
+};
 use crate::device;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::layout::Content;
@@ -19,7 +21,9 @@ use crate::model::MusicVae;
 use crate::windows::{Batch, Windows};
 
 /// The configuration of a model that can be trained: which model, on which windows, by which loss.
-pub trait Trainable: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync {
+pub trait Trainable:
+    Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync
+{
     /// The model.
     type Model: Module;
     /// What it is trained on and scored by.
@@ -159,7 +163,8 @@ impl Trainable for MusicVaeConfig {
     fn check(&self, training: &TrainingConfig) -> Result<(), ConfigError> {
         self.validate()?;
         training.validate()?;
-        let has_pitches = self.window().tracks.iter().any(|track| track.content == Content::Pitches);
+        let has_pitches =
+            self.window().tracks.iter().any(|track| track.content == Content::Pitches);
         if !has_pitches && training.max_transposition > 0 {
             return Err(ConfigError::no_pitches(training.max_transposition));
         }

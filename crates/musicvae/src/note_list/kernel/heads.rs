@@ -90,11 +90,7 @@ pub(in crate::note_list) struct Heads {
 const UNITS: usize = 0;
 
 impl HostOperation for Heads {
-    fn forward(
-        &self,
-        [states, weights]: [&[f32]; 2],
-        _keep: bool,
-    ) -> (Vec<f32>, [usize; 2], Kept) {
+    fn forward(&self, [states, weights]: [&[f32]; 2], _keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
         Arch::new().dispatch(Forward { heads: self, states, weights })
     }
 
@@ -113,9 +109,11 @@ impl Heads {
     fn states_of_notes(&self, states: &[f32]) -> Vec<f32> {
         let width = self.sizes.state;
         let mut notes = vec![0.0; self.batch.n_notes() * width];
-        notes.par_chunks_mut(width).with_min_len(64).zip(&self.batch.note_rows).for_each(
-            |(to, row)| copy(to, &states[index(*row) * width..][..width]),
-        );
+        notes
+            .par_chunks_mut(width)
+            .with_min_len(64)
+            .zip(&self.batch.note_rows)
+            .for_each(|(to, row)| copy(to, &states[index(*row) * width..][..width]));
         notes
     }
 
@@ -369,11 +367,8 @@ impl WithSimd for Back<'_> {
             .collect();
 
         let positions = sizes.positions();
-        let back = PackedMatrix::transposed(
-            &weights[places.position_kernel.clone()],
-            width,
-            positions,
-        );
+        let back =
+            PackedMatrix::transposed(&weights[places.position_kernel.clone()], width, positions);
         let mut of_states = vec![0.0; states.len()];
         lstm_kernel::dense::add_large_product(&logits[0], &back, &mut of_states);
         let kernel = transposed_product(states, &logits[0], [width, positions]);
@@ -405,7 +400,14 @@ impl WithSimd for Back<'_> {
                 let before = &kept[UNITS][first * all..][..units.len()];
                 let logits = &logits;
                 simd.vectorize(NotesBack {
-                    logits, kernels, hidden, first, before, units, after, of_notes,
+                    logits,
+                    kernels,
+                    hidden,
+                    first,
+                    before,
+                    units,
+                    after,
+                    of_notes,
                 });
             });
         let of_hidden = transposed_product(&notes, &units, [width, all]);
