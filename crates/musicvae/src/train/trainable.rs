@@ -16,9 +16,9 @@ use crate::config::{
 };
 use crate::device;
 use crate::evaluate::{Evaluation, evaluate};
-use crate::layout::Content;
 use crate::model::MusicVae;
 use crate::windows::{Batch, Windows};
+use note_seq::window::Content;
 
 /// The configuration of a model that can be trained: determines the model, its windows and its
 /// loss.
