@@ -82,7 +82,7 @@ pub fn music<'a>(
     playback: &Playback,
 ) -> NoteSequence {
     /// Sixteenths.
-    const STEPS_PER_QUARTER: f64 = 4.0;
+    const STEPS_PER_QUARTER: f64 = note_seq::vocabulary::STEPS_PER_QUARTER as f64;
     let mut n_windows = 0;
     let mut music = kind.to_sequence(windows.into_iter().inspect(|_| n_windows += 1), playback);
     let n_steps = (n_windows * kind.n_steps()) as f64;

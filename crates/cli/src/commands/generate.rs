@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{Output, STEPS_PER_BAR, Target, Writer, Written, file_name};
+use super::writing::{Output, Target, Writer, Written, file_name};
 use crate::args::{AttributeMethodArg, GenerateArgs};
 use crate::progress::note;
 

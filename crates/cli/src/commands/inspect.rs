@@ -1,5 +1,9 @@
 //! `controlgen inspect`: what is in MIDI files.
 
+// The JSON of a file is that of the Python oracle, which only tests and this command need.
+#[path = "../../../note-seq/tests/oracle/mod.rs"]
+mod oracle;
+
 use std::path::Path;
 
 use note_seq::midi::{self, ReadOptions};
@@ -25,7 +29,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file as one JSON object with the keys of Python's oracle, and for people.
+/// A file as a JSON object in the form of the Python oracle, and as lines for people.
 fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<String>) {
     let failed = |error: String| {
         let lines = vec![format!("{}: {error}", file.display())];
@@ -39,7 +43,7 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
         Ok(read) => read,
         Err(error) => return failed(error.to_string()),
     };
-    let mut value = json!(note_seq::summary(&read));
+    let mut value = json!(oracle::summary(&read));
     value["file"] = json!(path_text::of(file));
     let sequence = &read.sequence;
     let conversion = kind.windows(sequence);

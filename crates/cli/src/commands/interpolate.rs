@@ -8,13 +8,12 @@ use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Styles;
 use controlgen::tune::TuneOptions;
+use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{
-    Output, STEPS_PER_BAR, Target, Writer, Written, read_tune, rows, stem, tune_options,
-};
+use super::writing::{Output, Target, Writer, Written, read_tune, rows, stem, tune_options};
 use crate::args::{InterpolateArgs, ReconstructArgs};
 use crate::progress::{Show, note};
 

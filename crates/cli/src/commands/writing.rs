@@ -11,6 +11,7 @@ use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
 use controlgen::overwrite::Overwrite;
 use controlgen::style::Styles;
 use controlgen::tune::{Tune, TuneOptions};
+use note_seq::vocabulary::STEPS_PER_BAR;
 use note_seq::{NoteSequence, Playback};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,9 +19,6 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::args::{FormatArgs, PlaybackArgs, TuneArgs};
 use crate::progress::note;
-
-/// Steps of a bar: four a quarter.
-pub(super) const STEPS_PER_BAR: usize = 16;
 
 /// One written piece.
 #[derive(Serialize)]
