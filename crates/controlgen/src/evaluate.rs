@@ -172,10 +172,6 @@ fn measure(parts: Vec<Part<'_>>, progress: &dyn Progress) -> Result<Vec<Section>
     Ok(sections)
 }
 
-fn some(section: Option<Section>) -> Result<Vec<Section>, EvalError> {
-    Ok(section.into_iter().collect())
-}
-
 /// Evaluates a model on a corpus. What needs styles is left out of the report for a model without a
 /// mixture, what needs labels for a corpus without.
 ///
@@ -208,13 +204,17 @@ pub fn evaluate(
         }));
     }
     if let Some(styles) = &styles {
-        parts.push(Box::new(move || some(discovery::labels(model, styles, data, seed)?)));
+        parts.push(Box::new(move || {
+            Ok(discovery::labels(model, styles, data, seed)?.into_iter().collect())
+        }));
     }
     parts.push(Box::new(move || {
-        some(generation::section(model, mixture, data, temperature, seed)?)
+        Ok(generation::section(model, mixture, data, temperature, seed)?.into_iter().collect())
     }));
-    parts.push(Box::new(move || some(interpolation::section(model, data, PAIRS, seed))));
-    parts.push(Box::new(move || some(steering::attributes(model, seed)?)));
+    parts.push(Box::new(move || {
+        Ok(interpolation::section(model, data, PAIRS, seed).into_iter().collect())
+    }));
+    parts.push(Box::new(move || Ok(steering::attributes(model, seed)?.into_iter().collect())));
     parts.push(Box::new(move || {
         Ok(vec![steering::copies(model, corpus, mixture, data, temperature, seed)?])
     }));
@@ -223,7 +223,7 @@ pub fn evaluate(
             Ok(vec![steering::speed(model, mixture, data, temperature, seed)?])
         }));
     }
-    parts.push(Box::new(move || some(discovery::map(model, mixture, data)?)));
+    parts.push(Box::new(move || Ok(discovery::map(model, mixture, data)?.into_iter().collect())));
 
     let sections = measure(parts, progress)?;
     Ok(EvalReport {

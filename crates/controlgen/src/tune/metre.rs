@@ -93,14 +93,13 @@ impl Bars {
         }
         let last = bars.sections.len() - 1;
         let mut next = 0.0;
-        for at in 0..bars.sections.len() {
-            let section = &mut bars.sections[at];
+        for (at, (section, has_notes)) in bars.sections.iter_mut().zip(has_notes).enumerate() {
             let bar = section.first_bar.saturating_add(1);
             let (numerator, denominator) = section.metre;
             if at == 0 && last > 0 && section.length() < BAR - ROUNDING {
                 section.placed = Some(BAR - section.length());
                 next = BAR;
-                if has_notes[at] {
+                if has_notes {
                     let length = quarters(section.length());
                     bars.changes
                         .push(format!("bar 1 is an upbeat of {length}: rest comes before it"));
@@ -110,7 +109,7 @@ impl Bars {
                 let begun = f64::from(section.n_bars()) * BAR;
                 let missing = begun - section.length();
                 next += begun;
-                if missing > ROUNDING && at < last && has_notes[at] {
+                if missing > ROUNDING && at < last && has_notes {
                     let cut = section.first_bar.saturating_add(section.n_bars());
                     bars.changes.push(format!(
                         "bar {cut} ends after {}, where the metre changes: rest fills it up",
@@ -120,7 +119,7 @@ impl Bars {
             } else if section.is_short_bar() {
                 section.placed = Some(next);
                 next += BAR;
-                if has_notes[at] {
+                if has_notes {
                     bars.changes.push(format!(
                         "bar {bar} is of {numerator}/{denominator}: rest after it fills a bar of \
                          four quarters"
@@ -189,7 +188,7 @@ impl Bars {
 
     fn source_bar_at(&self, quarters: f64) -> u32 {
         let placed = || self.sections.iter().filter_map(|s| Some((s, s.placed?)));
-        let found = placed().filter(|(_, at)| *at <= quarters).last().or_else(|| placed().next());
+        let found = placed().rfind(|(_, at)| *at <= quarters).or_else(|| placed().next());
         found.map_or(0, |(section, at)| section.bar_at(section.start + (quarters - at).max(0.0)))
     }
 

@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 use zip::write::SimpleFileOptions;
 
-use crate::fetch::archive::unpack;
-use crate::fetch::hashes::hex;
-use crate::fetch::manifest::Packing;
-use crate::fetch::names::SkipReason;
-use crate::fetch::unpack::{Contents, Limits};
+use crate::archive::unpack;
+use crate::hashes::hex;
+use crate::manifest::Packing;
+use crate::names::SkipReason;
+use crate::unpack::{Contents, Limits};
 
 const LIMITS: Limits = Limits { entries: 100, bytes: 1 << 20 };
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::server::{Server, announced, good, send};
-use crate::fetch::download::{Downloaded, RetryPolicy, Wanted, download};
-use crate::fetch::hashes::{Expected, FileHashes};
-use crate::fetch::transfer::Network;
+use crate::download::{Downloaded, RetryPolicy, Wanted, download};
+use crate::hashes::{Expected, FileHashes};
+use crate::transfer::Network;
 
 /// 200 kB without repetition, so that a misplaced part is noticed.
 pub(super) fn content() -> Vec<u8> {

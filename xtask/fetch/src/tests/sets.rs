@@ -8,15 +8,15 @@ use std::time::Duration;
 use super::archives::{TarGz, files_below, zip_of};
 use super::faults::retry;
 use super::server::{Request, Server, good, send};
-use crate::fetch::fetch;
-use crate::fetch::hashes::FileHashes;
-use crate::fetch::list;
-use crate::fetch::manifest::{DataSet, Manifest, Terms};
-use crate::fetch::obtain::Fetcher;
-use crate::fetch::source::Mirror;
-use crate::fetch::store::{STAMP, Stamp, Store};
-use crate::fetch::transfer::Network;
+use crate::fetch;
+use crate::hashes::FileHashes;
+use crate::list;
+use crate::manifest::{DataSet, Manifest, Terms};
+use crate::obtain::Fetcher;
 use crate::process::root;
+use crate::source::Mirror;
+use crate::store::{STAMP, Stamp, Store};
+use crate::transfer::Network;
 
 fn manifest(sets: &str) -> Manifest {
     let head = "format = \"controlgen.datasets\"\nversion = 1\n";
