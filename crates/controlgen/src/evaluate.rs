@@ -275,8 +275,8 @@ mod tests {
                 .map(|i| -> Part<'_> {
                     Box::new(move || match i {
                         0 => Ok(vec![section("a"), section("b"), Section::new("empty", "", "")]),
-                        1 => some(None),
-                        _ => some(Some(section("c"))),
+                        1 => Ok(Vec::new()),
+                        _ => Ok(vec![section("c")]),
                     })
                 })
                 .collect();

@@ -1,4 +1,4 @@
-//! The OpenAPI description of the API, generated from its types.
+//! The `OpenAPI` description of the API, generated from its types.
 
 use axum::http::StatusCode;
 use utoipa::OpenApi;
