@@ -4,7 +4,7 @@ mod card;
 mod edit;
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;

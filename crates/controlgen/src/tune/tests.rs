@@ -180,13 +180,16 @@ fn every_note_is_used_or_named() {
     let mut rubato = song.clone();
     rubato.ticks_per_quarter = 480;
     let mut times = vec![0.0];
-    for quarter in 0..46 {
+    for quarter in 0..46_u8 {
         let qpm = 90.0 + f64::from(quarter % 7) * 10.0;
-        let time = times[quarter as usize];
+        let time = times[usize::from(quarter)];
         rubato.tempos.push(Tempo { time, qpm });
         times.push(time + 60.0 / qpm);
     }
-    let at = |seconds: f64| times[(seconds * 2.0).round() as usize];
+    let at = |seconds: f64| {
+        let quarter = (0..46_u8).find(|quarter| (f64::from(*quarter) - seconds * 2.0).abs() < 0.5);
+        times[usize::from(quarter.unwrap())]
+    };
     for (note, plain) in rubato.notes.iter_mut().zip(&map.notes) {
         (note.start_time, note.end_time) = (at(plain.start_time), at(plain.end_time));
     }
