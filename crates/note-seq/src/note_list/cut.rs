@@ -30,7 +30,7 @@ pub(super) fn cut(
 ) {
     let mut bars = bars(&grid.notes);
     find_keys(converter, sequence, &grid, &mut bars);
-    let mut seen = Seen::new(converter.dedupe);
+    let mut seen = Seen::new(converter.dedupe, sequence.notes.len());
     for of_stretch in bars.chunk_by(|a, b| a.stretch == b.stretch) {
         seen.begin_segment();
         for start in starts(converter, &grid, of_stretch) {
