@@ -189,7 +189,7 @@ impl TempoMap {
 
     /// A reader of ticks that mostly lie on the piece of the one before: no search then.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor { map: self, piece: self.pieces[0], end: self.end_of(0) }
+        Cursor { map: self, piece: self.pieces[0], start: 0.0, end: self.end_of(0) }
     }
 
     /// The piece that a tick lies on.
@@ -197,9 +197,9 @@ impl TempoMap {
         self.pieces.partition_point(|p| p.tick <= tick).max(1) - 1
     }
 
-    /// The first tick after a piece.
-    fn end_of(&self, at: usize) -> u64 {
-        self.pieces.get(at + 1).map_or(u64::MAX, |next| next.tick)
+    /// The first tick after a piece, infinite for the last one.
+    fn end_of(&self, at: usize) -> f64 {
+        self.pieces.get(at + 1).map_or(f64::INFINITY, |next| ticks_f64(next.tick))
     }
 
     fn piece_at(&self, seconds: Seconds) -> &TempoPiece {
@@ -213,22 +213,31 @@ impl TempoMap {
 pub(crate) struct Cursor<'a> {
     map: &'a TempoMap,
     piece: TempoPiece,
+    /// The tick at which the piece starts.
+    start: f64,
     /// The first tick after the piece.
-    end: u64,
+    end: f64,
 }
 
 impl Cursor<'_> {
     #[inline]
     pub(crate) fn seconds(&mut self, tick: u64) -> Seconds {
-        if tick < self.piece.tick || tick >= self.end {
-            self.seek(tick);
-        }
-        on_piece(&self.piece, tick)
+        self.seconds_at(ticks_f64(tick))
     }
 
-    fn seek(&mut self, tick: u64) {
-        let at = self.map.index_at(tick);
+    /// Time of a whole number of ticks below 2^53, the same as [`TempoMap::seconds`] returns.
+    #[inline]
+    pub(crate) fn seconds_at(&mut self, ticks: f64) -> Seconds {
+        if ticks < self.start || ticks >= self.end {
+            self.seek(ticks);
+        }
+        self.piece.seconds + self.piece.seconds_per_tick * (ticks - self.start)
+    }
+
+    fn seek(&mut self, ticks: f64) {
+        let at = self.map.index_at(round_to_tick(ticks));
         self.piece = self.map.pieces[at];
+        self.start = ticks_f64(self.piece.tick);
         self.end = self.map.end_of(at);
     }
 }

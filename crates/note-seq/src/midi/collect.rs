@@ -259,7 +259,7 @@ impl Collector {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_on(
         &mut self,
         tick: u64,
@@ -269,12 +269,9 @@ impl Collector {
         report: &mut ReadReport,
     ) -> Result<(), MidiError> {
         let found = (self.notes.len() + self.pairing.n_open()) as u64 + 1;
-        if found > self.limits.max_notes {
-            return Err(MidiError::LimitExceeded {
-                what: "notes",
-                found,
-                limit: self.limits.max_notes,
-            });
+        let limit = self.limits.max_notes;
+        if found > limit {
+            return Err(MidiError::LimitExceeded { what: "notes", found, limit });
         }
         let index = if self.is_parity() { channel.into() } else { self.channels.index(channel) };
         let program = self.track.programs[usize::from(channel & 15)];
@@ -284,7 +281,7 @@ impl Collector {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_off(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
         // Most offs end one note.
         if let Some((start, voice)) = self.pairing.off_single(channel, pitch, tick) {
@@ -305,6 +302,7 @@ impl Collector {
         }
     }
 
+    #[cold]
     fn note_off_any(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
         let mut ended = Vec::new();
         let closed = self.pairing.off(channel, pitch, tick, |start, voice| {
@@ -367,6 +365,7 @@ impl Collector {
         number
     }
 
+    #[cold]
     fn new_instrument(&mut self, channel: u32, program: u8) -> u32 {
         let (number, controls) = if self.is_parity() {
             #[expect(clippy::cast_possible_truncation, reason = "in parity reading 0 to 15")]

@@ -202,22 +202,19 @@ impl Collector {
     }
 }
 
-/// Orders notes by instrument, keeping the order in which they ended, and turns their ticks into seconds.
-fn timed_notes(notes: Vec<Note>, n_instruments: usize, map: &TempoMap) -> Vec<Note> {
-    let mut notes = by_instrument(notes, n_instruments);
+/// Orders notes by instrument, keeping the order in which they ended, and converts their times from
+/// ticks to seconds.
+fn timed_notes(mut notes: Vec<Note>, n_instruments: usize, map: &TempoMap) -> Vec<Note> {
     let (mut starts, mut ends) = (map.cursor(), map.cursor());
-    for note in &mut notes {
-        note.start_time = starts.seconds(ticks(note.start_time));
-        note.end_time = ends.seconds(ticks(note.end_time));
-    }
-    notes
-}
-
-/// Counts, then puts each note where its instrument's next one goes: instruments are few, notes many.
-fn by_instrument(notes: Vec<Note>, n_instruments: usize) -> Vec<Note> {
+    let mut in_seconds = |note: &mut Note| {
+        note.start_time = starts.seconds_at(note.start_time);
+        note.end_time = ends.seconds_at(note.end_time);
+    };
     if notes.is_sorted_by_key(|n| n.instrument) {
+        notes.iter_mut().for_each(in_seconds);
         return notes;
     }
+    // A counting sort, because instruments are few and notes are many.
     let mut next = vec![0; n_instruments + 1];
     for note in &notes {
         next[note.instrument as usize + 1] += 1;
@@ -226,7 +223,8 @@ fn by_instrument(notes: Vec<Note>, n_instruments: usize) -> Vec<Note> {
         next[i] += next[i - 1];
     }
     let mut ordered = vec![Note::default(); notes.len()];
-    for note in notes {
+    for mut note in notes {
+        in_seconds(&mut note);
         let place = &mut next[note.instrument as usize];
         ordered[*place] = note;
         *place += 1;

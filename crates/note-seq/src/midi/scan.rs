@@ -128,6 +128,7 @@ impl<'a> Scan<'a, '_> {
         rest.take(rest.remaining()).is_some_and(|rest| rest.iter().all(|b| *b == 0))
     }
 
+    #[inline(never)]
     fn event(&mut self) -> Result<Scanned<'a>, MidiError> {
         let at = self.bytes.pos();
         let Some(first) = self.bytes.peek() else { return Ok(Scanned::CutOff) };
