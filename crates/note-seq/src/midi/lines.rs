@@ -1,4 +1,5 @@
-//! Lines that a file spreads over several channels: the members of an MPE zone, the strings of a guitar.
+//! Lines that a file spreads over several channels: the members of an MPE zone, the strings of a
+//! guitar.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,12 @@ use super::report::ReadReport;
 
 const NONE: u32 = u32::MAX;
 
-/// Fewer notes tell nothing about how channels share them.
+/// Minimum number of notes for a decision about channels.
 const MIN_NOTES: usize = 8;
-/// Of a line's notes at least one in so many goes to another channel than the note before.
+/// In a line, at least one note in `MAX_NOTES_A_SWITCH` is on another channel than the note before.
 const MAX_NOTES_A_SWITCH: usize = 5;
-/// Two channels of a line sound together for at most one part in so many of the time in which it
-/// sounds: a tone rings on into the next. Voices of their own do so most of the time.
+/// Several channels of a line sound together for at most one part in `MIN_OVERLAP_DIVISOR` of its
+/// sounding time, when a note rings on into the next. Separate voices do so most of the time.
 const MIN_OVERLAP_DIVISOR: u64 = 4;
 
 /// An instrument that plays on several channels.
@@ -32,12 +33,14 @@ pub(super) struct Line {
 type Span = (u64, u64, u32);
 
 impl Collector {
-    /// Joins instruments that play one line and numbers what is left; gives the lines by instrument.
+    /// Joins instruments that play one line, renumbers the rest, and returns the lines by
+    /// instrument.
     ///
     /// The members of an MPE zone are one instrument; of a zone whose channels all have a track to
     /// themselves, on all tracks, else on each. Other channels of one track are a line if they are
-    /// neighbors with the same program, play no drums, and either all are set to one voice (controller
-    /// 126, how guitars send a channel a string) or take turns note by note and seldom sound together.
+    /// neighbors with the same program, play no drums, and either all are set to one voice
+    /// (controller 126, how guitars send a channel a string) or alternate note by note and rarely
+    /// sound together.
     pub(super) fn join_lines(&mut self, report: &mut ReadReport) -> BTreeMap<u32, Line> {
         let mut groups = self.zones();
         let in_zone: Vec<bool> = self.instruments.iter().map(|i| self.zone(i).is_some()).collect();
@@ -45,7 +48,7 @@ impl Collector {
         if groups.is_empty() {
             return BTreeMap::new();
         }
-        // Each group's first instrument stands for all of it.
+        // The first instrument of each group represents the group.
         let mut leader: Vec<u32> = (0..).take(self.instruments.len()).collect();
         for group in &groups {
             for instrument in group {
@@ -262,7 +265,7 @@ fn overlap(spans: &[Span]) -> u64 {
     n_ticks
 }
 
-/// Whether at least one note in [`MAX_NOTES_A_SWITCH`] is on another channel than the one before.
+/// Whether at least one note in [`MAX_NOTES_A_SWITCH`] is on another channel than the previous one.
 fn take_turns(spans: &mut [Span]) -> bool {
     spans.sort_unstable();
     let n_switches = spans.windows(2).filter(|pair| pair[0].2 != pair[1].2).count();
@@ -283,7 +286,8 @@ pub(super) fn ticks(time: f64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Eight notes by turns on two channels, each `length` ticks long and ten after the one before.
+    /// Eight notes alternately on two channels, each `length` ticks long and ten after the previous
+    /// one.
     fn turns(length: u64) -> Vec<Span> {
         (0..8).map(|k| (10 * k, 10 * k + length, u32::try_from(k % 2).unwrap())).collect()
     }
@@ -299,7 +303,8 @@ mod tests {
         assert!(!is_one_line(&mut turns(10)[..7]));
     }
 
-    /// Between the bounds that the time by channel gives: three channels, of which two sound together.
+    /// Between the bounds that the time by channel gives: three channels, of which two sound
+    /// together.
     #[test]
     fn the_overlap_of_three_channels_is_that_of_two_or_more() {
         // Each round: channel 0 for 10 ticks, channel 1 for 10, channel 2 with both for `both`.
