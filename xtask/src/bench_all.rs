@@ -212,7 +212,7 @@ fn notes(args: &BenchAll, file: &Path) -> Result<Vec<Row>> {
     process::cargo(&["bench", "--package", "note-seq", "--bench", "peers"], &environment)?;
     let row = |value: &Value| {
         let (set, work) = (value["set"].as_str()?, value["work"].as_str()?);
-        let (work, peer) = work.split_once(", beside ").unwrap_or((work, ""));
+        let (work, peer) = work.split_once(", compared with ").unwrap_or((work, ""));
         // Goals: reading compared with symusic, windows compared with `note_seq`.
         let goal = match (peer, work) {
             ("symusic", _) => Some(1.0),

@@ -1,6 +1,6 @@
-//! Reading, quantizing and each encoding by itself, in memory, on a piece made here.
+//! Times reading, quantizing and each encoding separately, in memory, on a generated piece.
 //!
-//! `cargo bench -p note-seq --bench speed`. Beside other tools: `--bench peers`.
+//! `cargo bench -p note-seq --bench speed`. Compared with other tools: `--bench peers`.
 
 use std::hint::black_box;
 

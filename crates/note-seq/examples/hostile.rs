@@ -1,7 +1,9 @@
-//! Memory and time that files take, each in a process of its own: reading in every mode and what programs do next.
+//! Memory and time that files take, each in a separate process: reading in every mode and typical
+//! use of the result.
 //!
-//! `cargo run --release -p note-seq --example hostile -- PATH…` (folders are searched; Linux only). Fails if a file
-//! takes more than 100 times its size and 50 MB, or more than 2 s of a processor a megabyte and 0.1 s.
+//! `cargo run --release -p note-seq --example hostile -- PATH…` (folders are searched; Linux only).
+//! Fails if a file takes more than 100 times its size and 50 MB, or more than 2 s of a processor a
+//! megabyte and 0.1 s.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
@@ -109,7 +111,7 @@ fn one(path: &Path) -> Result<(), Box<dyn Error>> {
             use_sequence(&read.sequence);
         }
     }
-    // Time on a processor, whatever else the machine does; nothing here waits.
+    // Processor time, which does not depend on other programs; nothing here waits.
     let on_processor = std::fs::read_to_string("/proc/self/schedstat")?;
     let nanoseconds =
         on_processor.split_whitespace().next().ok_or("no time in /proc/self/schedstat")?;
@@ -122,7 +124,7 @@ fn one(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What programs do with a sequence that was read.
+/// Typical use of a sequence that was read.
 fn use_sequence(sequence: &NoteSequence) {
     let grid = StepsPerQuarter::SIXTEENTHS;
     std::hint::black_box(sequence.statistics());

@@ -1,6 +1,6 @@
 //! How often the key found for a window is that of the key signature, one table a folder: `cargo
 //! run --release -p note-seq --example keys -- [--in KEY] DIR…`, where `--in KEY` says that the
-//! music of the folders after it is in this key, whatever its signatures say.
+//! music of the folders after it is in this key, regardless of its key signatures.
 //!
 //! A major key and its relative minor count as the same: both are transposed alike.
 

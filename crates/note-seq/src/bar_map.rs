@@ -1,30 +1,30 @@
-//! Quarters ⇄ bars: where bars begin, through every change of metre.
+//! Conversion between quarter notes and bars through every change of meter.
 
 use crate::event::TimeSignature;
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 
-/// One stretch of constant metre.
+/// A section of constant meter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BarPiece {
-    /// Quarter notes from the start of the music to the stretch.
+    /// Quarter notes from the start of the music to the section.
     pub quarters: f64,
     /// Number of its first bar, from 0.
     pub bar: u32,
-    /// Beats a bar.
+    /// Beats per bar.
     pub beats_per_bar: u32,
-    /// Quarter notes a beat: `4 / denominator`.
+    /// Quarter notes per beat: `4 / denominator`.
     pub quarters_per_beat: f64,
 }
 
 impl BarPiece {
-    /// Quarter notes a bar.
+    /// Quarter notes per bar.
     pub fn quarters_per_bar(&self) -> f64 {
         self.quarters_per_beat * f64::from(self.beats_per_bar)
     }
 }
 
-/// A place in the metre.
+/// A position in the meter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BarPosition {
     /// The bar, from 0.
@@ -35,11 +35,11 @@ pub struct BarPosition {
     pub quarters: f64,
 }
 
-/// Where bars and beats stand, in quarter notes from the start.
+/// The positions of bars and beats, in quarter notes from the start.
 ///
-/// A change of metre begins a new bar where it stands, so the bar before it may be short. Before the first signature
-/// the metre is 4/4. With [`TempoMap`], which goes between quarter notes, ticks and seconds, every unit leads to every
-/// other.
+/// A change of meter starts a new bar at its position, so the bar before it may be short. Before
+/// the first signature the meter is 4/4. Together with [`TempoMap`], which converts between quarter
+/// notes, ticks and seconds, every unit can be converted to every other.
 ///
 /// # Examples
 /// ```
@@ -59,33 +59,34 @@ pub struct BarMap {
     pieces: Vec<BarPiece>,
 }
 
-/// A change within a millionth of a quarter note after a bar line is taken to stand on it: times are rounded.
+/// A change within a millionth of a quarter note after a bar line counts as on it, because times
+/// are rounded.
 const ROUNDING_QUARTERS: f64 = 1e-6;
 
 impl BarMap {
-    /// The map of metres whose times are on `tempos`. Signatures of 0 beats or with a denominator of 0 are left out;
-    /// of several at one time the last counts.
+    /// The map of the meters whose times refer to `tempos`. Signatures of 0 beats or with a
+    /// denominator of 0 are left out; if several have the same time, the last one counts.
     pub fn new(time_signatures: &[TimeSignature], tempos: &TempoMap) -> Self {
-        let mut metres: Vec<&TimeSignature> =
+        let mut meters: Vec<&TimeSignature> =
             time_signatures.iter().filter(|t| t.numerator > 0 && t.denominator > 0).collect();
-        metres.sort_by(|a, b| a.time.total_cmp(&b.time));
+        meters.sort_by(|a, b| a.time.total_cmp(&b.time));
         let mut pieces = vec![piece(0.0, 0, &TimeSignature::default())];
-        for metre in metres {
-            let quarters = tempos.quarters(metre.time.max(0.0)).max(0.0);
+        for meter in meters {
+            let quarters = tempos.quarters(meter.time.max(0.0)).max(0.0);
             let last = pieces[pieces.len() - 1];
             if quarters - last.quarters < ROUNDING_QUARTERS {
                 pieces.pop();
-                pieces.push(piece(last.quarters, last.bar, metre));
+                pieces.push(piece(last.quarters, last.bar, meter));
             } else {
                 let n_bars =
                     (quarters - last.quarters - ROUNDING_QUARTERS) / last.quarters_per_bar();
-                pieces.push(piece(quarters, last.bar.saturating_add(whole(n_bars.ceil())), metre));
+                pieces.push(piece(quarters, last.bar.saturating_add(whole(n_bars.ceil())), meter));
             }
         }
         Self { pieces }
     }
 
-    /// The stretches of constant metre, in order; never empty.
+    /// The sections of constant meter, in order; never empty.
     pub fn pieces(&self) -> &[BarPiece] {
         &self.pieces
     }
@@ -95,7 +96,7 @@ impl BarMap {
         self.quarters(BarPosition { bar, beat: 0, quarters: 0.0 })
     }
 
-    /// Quarter notes from the start of the music to a place in the metre.
+    /// Quarter notes from the start of the music to a position in the meter.
     pub fn quarters(&self, position: BarPosition) -> f64 {
         let piece = &self.pieces[self.pieces.partition_point(|p| p.bar <= position.bar).max(1) - 1];
         let n_bars = f64::from(position.bar - piece.bar);
@@ -103,7 +104,8 @@ impl BarMap {
         piece.quarters + n_beats * piece.quarters_per_beat + position.quarters
     }
 
-    /// The place in the metre after so many quarter notes; that of the start for negative numbers.
+    /// The position in the meter `quarters` quarter notes after the start; the start for negative
+    /// numbers.
     pub fn position(&self, quarters: f64) -> BarPosition {
         let quarters = quarters.max(0.0);
         let piece =
@@ -118,9 +120,9 @@ impl BarMap {
     }
 }
 
-fn piece(quarters: f64, bar: u32, metre: &TimeSignature) -> BarPiece {
-    let quarters_per_beat = 4.0 / f64::from(metre.denominator);
-    BarPiece { quarters, bar, beats_per_bar: metre.numerator, quarters_per_beat }
+fn piece(quarters: f64, bar: u32, meter: &TimeSignature) -> BarPiece {
+    let quarters_per_beat = 4.0 / f64::from(meter.denominator);
+    BarPiece { quarters, bar, beats_per_bar: meter.numerator, quarters_per_beat }
 }
 
 #[expect(
@@ -144,14 +146,15 @@ mod tests {
     use super::*;
     use crate::Tempo;
 
-    fn metre(time: f64, numerator: u32, denominator: u32) -> TimeSignature {
+    fn meter(time: f64, numerator: u32, denominator: u32) -> TimeSignature {
         TimeSignature { time, numerator, denominator }
     }
 
     #[test]
     fn bars_begin_at_changes_and_positions_lead_back() {
-        // 6/8 after five quarters (a bar and a quarter of 4/4), 7/32 nine quarters later: three bars of 6/8.
-        let map = BarMap::new(&[metre(2.5, 6, 8), metre(7.0, 7, 32)], &TempoMap::new(480));
+        // 6/8 after five quarters (a bar and a quarter of 4/4), 7/32 nine quarters later: three
+        // bars of 6/8.
+        let map = BarMap::new(&[meter(2.5, 6, 8), meter(7.0, 7, 32)], &TempoMap::new(480));
         let starts: Vec<f64> = (0..8).map(|bar| map.quarters_at_bar(bar)).collect();
         assert_eq!(starts, [0.0, 4.0, 5.0, 8.0, 11.0, 14.0, 14.875, 15.75]);
         let position = map.position(9.75);
@@ -170,7 +173,7 @@ mod tests {
             vec![Tempo { time: 0.0, qpm: 97.3 }, Tempo { time: 60.0 / 97.3 * 6.0, qpm: 41.0 }];
         let tempos = sequence.tempo_map();
         let time = tempos.seconds_at_quarters(12.0);
-        sequence.time_signatures = vec![metre(0.0, 3, 4), metre(time, 0, 4), metre(time, 2, 2)];
+        sequence.time_signatures = vec![meter(0.0, 3, 4), meter(time, 0, 4), meter(time, 2, 2)];
         let bars = sequence.bar_map();
         assert_eq!(bars.pieces().len(), 2);
         assert_eq!(

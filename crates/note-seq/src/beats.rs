@@ -1,9 +1,9 @@
-//! Beats and downbeats, through every change of tempo and metre.
+//! Beats and downbeats, through every change of tempo and meter.
 
 use crate::sequence::NoteSequence;
 use crate::units::Seconds;
 
-/// A beat of the metre in force.
+/// A beat of the current meter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Beat {
     /// Seconds.
@@ -14,14 +14,14 @@ pub struct Beat {
     pub beat: u32,
 }
 
-/// The most beats that are given: thirty-six hours at 120 a minute.
+/// Maximum number of beats returned: thirty-six hours at 120 beats per minute.
 const MAX_BEATS: usize = 1 << 18;
 
 impl NoteSequence {
     /// Every beat up to the end of the music, by [`Self::tempo_map`] and [`Self::bar_map`].
     ///
-    /// A beat is `4 / denominator` quarter notes; a change of metre begins a new bar where it stands. At most 2^18
-    /// beats are given.
+    /// A beat is `4 / denominator` quarter notes; a change of meter starts a new bar at its
+    /// position. At most 2^18 beats are returned.
     ///
     /// # Examples
     /// ```
@@ -35,21 +35,21 @@ impl NoteSequence {
     pub fn beats(&self) -> Vec<Beat> {
         let (tempos, bars) = (self.tempo_map(), self.bar_map());
         let mut beats = Vec::new();
-        for (i, metre) in bars.pieces().iter().enumerate() {
+        for (i, meter) in bars.pieces().iter().enumerate() {
             let next = bars.pieces().get(i + 1);
             let end = next.map_or(f64::INFINITY, |next| tempos.seconds_at_quarters(next.quarters));
             let end = end.min(self.total_time);
             for n_beats in 0..u32::MAX {
-                let quarters = metre.quarters + f64::from(n_beats) * metre.quarters_per_beat;
+                let quarters = meter.quarters + f64::from(n_beats) * meter.quarters_per_beat;
                 let time = tempos.seconds_at_quarters(quarters);
-                // Half a millisecond before the end is the end, not a beat: times are rounded.
+                // Half a millisecond before the end counts as the end, because times are rounded.
                 if time >= end - 5e-4 || beats.len() >= MAX_BEATS {
                     break;
                 }
                 beats.push(Beat {
                     time,
-                    bar: metre.bar.saturating_add(n_beats / metre.beats_per_bar),
-                    beat: n_beats % metre.beats_per_bar,
+                    bar: meter.bar.saturating_add(n_beats / meter.beats_per_bar),
+                    beat: n_beats % meter.beats_per_bar,
                 });
             }
         }
@@ -71,7 +71,7 @@ mod tests {
     fn tempo_changes_inside_a_beat_and_metre_changes_are_followed() {
         let mut s = NoteSequence::default();
         s.push(Note { end_time: 4.0, ..Note::default() });
-        // Half a beat at 120, then 60 quarters a minute: the second beat comes at 0.25 + 0.5.
+        // Half a beat at 120, then 60 quarters per minute: the second beat comes at 0.25 + 0.5.
         s.tempos = vec![Tempo { time: 0.25, qpm: 60.0 }];
         s.time_signatures = vec![TimeSignature { time: 1.75, numerator: 6, denominator: 8 }];
         let beats: Vec<_> = s.beats().iter().map(|b| (b.time, b.bar, b.beat)).collect();

@@ -13,7 +13,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How many classes the triad encoding has: none, then twelve each of major, minor, augmented, diminished.
+/// Number of classes of the triad encoding: no chord, then twelve each of major, minor, augmented,
+/// diminished.
 pub const N_TRIAD_LABELS: u16 = 49;
 
 /// The symbol of no chord.
@@ -22,7 +23,7 @@ pub const NO_CHORD: &str = "N.C.";
 const PITCH_CLASS_NAMES: [&str; 12] =
     ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 
-/// The kind of a chord: what stands on its root.
+/// The kind of a chord: its intervals above the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChordKind {
@@ -57,7 +58,7 @@ impl ChordKind {
         Self::HalfDiminished,
     ];
 
-    /// What follows the root in a symbol.
+    /// The part of a symbol after the root.
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::Major => "",
@@ -114,10 +115,11 @@ pub struct Chord {
     kind: ChordKind,
 }
 
-/// A symbol that is none of the chords known here.
+/// A symbol that is not a known chord.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "chord symbol {symbol:?} is not known (needed: a root from C to B with # or b, then nothing, m, +, dim, 7, maj7, \
+    "chord symbol {symbol:?} is not known (needed: a root from C to \
+     B with # or b, then nothing, m, +, dim, 7, maj7, \
          m7 or m7b5)"
 )]
 pub struct UnknownChord {
@@ -153,8 +155,8 @@ impl Chord {
         Self { root: u8::try_from(root).unwrap_or_default(), kind: self.kind }
     }
 
-    /// The class of its triad: 1–12 major from C, 13–24 minor, 25–36 augmented, 37–48 diminished. A seventh is left
-    /// away. (0 is no chord.)
+    /// The class of its triad: 1–12 major from C, 13–24 minor, 25–36 augmented, 37–48 diminished. A
+    /// seventh is ignored. (0 means no chord.)
     pub fn triad_label(self) -> u16 {
         1 + 12 * self.kind.triad() + u16::from(self.root)
     }
@@ -236,7 +238,7 @@ mod tests {
         }
     }
 
-    /// The labels that Python's `TriadChordOneHotEncoding` gives for chords on E flat.
+    /// The labels that Python's `TriadChordOneHotEncoding` returns for chords on E flat.
     #[test]
     fn sevenths_count_as_their_triads() {
         let labels = ChordKind::ALL.map(|kind| Chord::new(3, kind).triad_label());

@@ -1,4 +1,5 @@
-//! What converting a sequence to model windows gives: the windows, and why anything gave none.
+//! The result of converting a sequence to model windows: the windows, and why other parts gave
+//! none.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,64 +8,66 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantize::QuantizeError;
 
-/// Why something gave no window. What is counted stands with each reason.
+/// Why something gave no window. Each reason documents what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// The sequence has no notes. Counted once a sequence.
+    /// The sequence has no notes. Counted once per sequence.
     NoNotes,
-    /// A bar has another number of steps than the encoding needs (3/4, 6/8, 2/4 …). Counts segments, the
-    /// stretches between changes of tempo or metre.
+    /// A bar does not have the number of steps that the encoding needs (3/4, 6/8, 2/4 …). Counts
+    /// segments, which lie between changes of tempo or meter.
     WrongBarLength,
-    /// The metre is 0/4 or its denominator no power of two. Counts segments.
+    /// The meter is 0/4 or its denominator is not a power of two. Counts segments.
     BadTimeSignature,
-    /// Something lies before time 0. Counts segments.
+    /// A note or event is before time 0. Counts segments.
     NegativeTime,
-    /// Tempo or metre changes within what must be one segment. Counts segments.
+    /// Tempo or meter changes within music that must be one segment. Counts segments.
     TimeChange,
-    /// The instrument plays drums, and tones are wanted. Counts instruments within segments.
+    /// The instrument plays drums, and pitched notes are required. Counts instruments within
+    /// segments.
     Drums,
-    /// There are no drums, and drums are wanted. Counts segments.
+    /// There are no drums, and drums are required. Counts segments.
     NoDrums,
-    /// The instrument's program is not asked for. Counts instruments within segments.
+    /// The instrument's program is not selected. Counts instruments within segments.
     ProgramNotAllowed,
-    /// Every note of the instrument is too high or too low. Counts instruments within segments; of note
-    /// lists, the notes (and windows of nothing else) that transposing takes out of 0 to 127.
+    /// Every note of the instrument is too high or too low. Counts instruments within segments; of
+    /// note lists, the notes (and windows of nothing else) that transposing takes out of 0 to 127.
     PitchOutOfRange,
-    /// Every note of the instrument has velocity 0. Counts instruments within segments; of note lists,
-    /// notes.
+    /// Every note of the instrument has velocity 0. Counts instruments within segments; of note
+    /// lists, notes.
     Silent,
     /// A melody or drum track is shorter than a window. Counts tracks.
     TooShort,
-    /// Nothing starts within the window, and such windows are not asked for. Counts windows.
+    /// No note starts within the window, and such windows are not requested. Counts windows.
     EmptyWindow,
     /// The same window occurred before. Counts windows.
     Duplicate,
-    /// The cap on windows was reached. Counts windows; trios not looked at any more count once each.
+    /// The cap on windows was reached. Counts windows; each trio that was not examined counts once.
     OverCap,
     /// Melody, bass or drums are missing from a trio. Counts segments.
     MissingPart,
     /// No stretch of the window's length has all parts of a trio playing. Counts segments.
     PartsDoNotMeet,
-    /// The drum map does not know the pitch. Counts segments none of whose drums it knows; in grooves, notes.
+    /// The pitch is not in the drum map. Counts segments without any mapped drum; in grooves,
+    /// notes.
     UnknownDrum,
-    /// The music is longer than the converter takes. Counts segments; of note lists, notes after 2^40
-    /// ticks.
+    /// The music is longer than the converter accepts. Counts segments; of note lists, notes after
+    /// 2^40 ticks.
     TooLong,
-    /// Chords are wanted and cannot be inferred, because the stretch is too long. Counts windows.
+    /// Chords are required and cannot be inferred, because the section is too long. Counts windows.
     NoChords,
-    /// The note is not a drum, and drums are wanted. Counts notes.
+    /// The note is not a drum, and drums are required. Counts notes.
     NotADrum,
-    /// The instrument is not asked for. Counts notes.
+    /// The instrument is not selected. Counts notes.
     InstrumentNotAllowed,
-    /// Fewer notes start in the window than it needs. Counts windows, and notes.
+    /// Fewer notes start in the window than the minimum. Counts windows, and notes.
     TooFewNotes,
-    /// More notes start in the window than it may hold. Counts windows, and notes.
+    /// More notes start in the window than the maximum. Counts windows, and notes.
     TooManyNotes,
-    /// More notes start on one beat of the window than it may hold. Counts windows, and notes.
+    /// More notes start on one beat of the window than the maximum. Counts windows, and notes.
     TooManyNotesInBeat,
-    /// The note lies between two windows, whose hop is longer than they are. Counts notes.
+    /// The note lies between two windows, because the hop is longer than a window. Counts notes.
     BetweenWindows,
 }
 
@@ -120,12 +123,12 @@ impl From<&QuantizeError> for SkipReason {
     }
 }
 
-/// Windows, and a count of what gave none by reason.
+/// Windows, and counts by reason of what gave none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion<W> {
     /// The windows, in order of segment, instrument and bar.
     pub windows: Vec<W>,
-    /// What gave no window; never empty when there are no windows.
+    /// Counts of what gave no window; never empty if there are no windows.
     pub skipped: BTreeMap<SkipReason, usize>,
 }
 
@@ -144,7 +147,8 @@ impl<W> Conversion<W> {
         }
     }
 
-    /// The commonest reason, where there are no windows (the first in the order of [`SkipReason`] among equals).
+    /// The most frequent reason if there are no windows (among equals, the first in the order of
+    /// [`SkipReason`]).
     pub fn why_empty(&self) -> Option<SkipReason> {
         if !self.windows.is_empty() {
             return None;
@@ -160,9 +164,10 @@ impl<W> Conversion<W> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dedupe {
-    /// None: every window stays.
+    /// None: every window is kept.
     Off,
-    /// Those that occurred before in the same segment, between two changes of tempo or metre: Magenta's rule.
+    /// Those that occurred before in the same segment, between two changes of tempo or meter, as in
+    /// Magenta.
     #[default]
     PerSegment,
     /// Those that occurred before in the sequence.

@@ -1,4 +1,5 @@
-//! Drum tracks: which of nine drums is struck on each step, the 512-class encoding, windows for the models.
+//! Drum tracks: which of nine drums is struck on each step, the 512-class encoding, windows for the
+//! models.
 
 mod convert;
 mod extract;
@@ -18,10 +19,11 @@ use crate::sequence::{Note, NoteSequence};
 use crate::units::{STANDARD_TICKS_PER_QUARTER, Step, StepsPerQuarter};
 use crate::vocabulary::STEPS_PER_BAR;
 
-/// How many kinds of drum there are: kick, snare, closed and open hi-hat, low, mid and high tom, crash, ride.
+/// Number of kinds of drum: kick, snare, closed and open hi-hat, low, mid and high tom, crash,
+/// ride.
 pub const N_DRUM_CLASSES: usize = 9;
 
-/// How many labels a step of drums has: every set of the nine, `2^9`.
+/// Number of labels of a step of drums: every subset of the nine, `2^9`.
 pub const N_DRUM_LABELS: u16 = 1 << N_DRUM_CLASSES;
 
 /// The set of drums struck on one step.
@@ -35,7 +37,7 @@ pub struct DrumHits(u16);
 
 /// A label beyond the 512 sets of nine drums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("drum label {label} means nothing (allowed: 0 to 511)")]
+#[error("drum label {label} is not known (allowed: 0 to 511)")]
 pub struct UnknownDrumLabel {
     /// The label found.
     pub label: u16,
@@ -75,7 +77,8 @@ impl DrumHits {
         self.0 == 0
     }
 
-    /// The input form of MusicVAE's drum models: one number for each drum, then 1 where nothing is struck.
+    /// The input form of MusicVAE's drum models: one number for each drum, then 1 if nothing is
+    /// struck.
     ///
     /// # Shapes
     /// - result: `[10]`, zeros and ones
@@ -103,7 +106,7 @@ impl TryFrom<u16> for DrumHits {
     }
 }
 
-/// Drums on a grid, one set a step.
+/// Drums on a grid, one set per step.
 ///
 /// # Examples
 /// ```
@@ -117,18 +120,18 @@ impl TryFrom<u16> for DrumHits {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrumTrack {
-    /// One set a step.
+    /// One set per step.
     pub events: Vec<DrumHits>,
-    /// The step of the sequence on which the first event stands; the first of a bar.
+    /// The step of the sequence at which the first event is; the first of a bar.
     pub start_step: Step,
-    /// Steps a bar.
+    /// Steps per bar.
     pub steps_per_bar: Step,
-    /// Steps a quarter note.
+    /// Steps per quarter note.
     pub steps_per_quarter: StepsPerQuarter,
 }
 
 impl DrumTrack {
-    /// A track in 4/4 at 4 steps a quarter note that starts at step 0.
+    /// A track in 4/4 at 4 steps per quarter note that starts at step 0.
     pub fn new(events: Vec<DrumHits>) -> Self {
         Self {
             events,

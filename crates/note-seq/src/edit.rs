@@ -7,7 +7,8 @@ use crate::split::SplitError;
 use crate::units::{DEFAULT_QPM, Seconds};
 
 impl NoteSequence {
-    /// Applies `change` to every time but the ends of notes and `total_time`, which [`Self::map_times`] adds.
+    /// Applies `change` to every time but the ends of notes and `total_time`, which
+    /// [`Self::map_times`] adds.
     fn map_event_times(&mut self, change: impl Fn(Seconds) -> Seconds) {
         let times = (self.tempos.iter_mut().map(|t| &mut t.time))
             .chain(self.time_signatures.iter_mut().map(|t| &mut t.time))
@@ -35,8 +36,8 @@ impl NoteSequence {
         self.subsequence_info = None;
     }
 
-    /// Makes everything last `factor` times as long and the tempos slower by as much: steps relative to the tempo
-    /// stay what they were. `factor` must be positive and finite.
+    /// Multiplies all durations by `factor` and divides the tempos by it, so that steps relative to
+    /// the tempo stay the same. `factor` must be positive and finite.
     pub fn stretch(&mut self, factor: f64) {
         self.map_times(|time| time * factor);
         for tempo in &mut self.tempos {
@@ -47,8 +48,8 @@ impl NoteSequence {
         }
     }
 
-    /// Keeps the notes that begin at `start` or later and before `end`, cut at `end`; nothing moves, and nothing
-    /// but notes and `total_time` changes.
+    /// Keeps the notes that begin at `start` or later and before `end`, cut at `end`. Nothing
+    /// moves, and only notes and `total_time` change.
     pub fn trim(&mut self, start: Seconds, end: Seconds) {
         self.notes.retain(|n| n.start_time >= start && n.start_time < end);
         for note in &mut self.notes {
@@ -57,7 +58,8 @@ impl NoteSequence {
         self.total_time = self.total_time.min(end);
     }
 
-    /// The piece from `start` to `end`, shifted to begin at 0; see [`Self::split_at`] for what it holds.
+    /// The piece from `start` to `end`, shifted to begin at 0; see [`Self::split_at`] for its
+    /// contents.
     ///
     /// # Errors
     /// [`SplitError`].
@@ -66,8 +68,8 @@ impl NoteSequence {
         pieces.pop().ok_or(SplitError::TooFewTimes { n_times: 2 })
     }
 
-    /// Cuts every `hop` seconds; the last piece may be shorter. With `skip_inside_notes` a cut that a note sounds
-    /// across is left out.
+    /// Cuts every `hop` seconds; the last piece may be shorter. With `skip_inside_notes` a cut that
+    /// a note sounds across is left out.
     ///
     /// # Errors
     /// [`SplitError::Unsorted`] if `hop` is not above 0; [`SplitError::TooManyPieces`].
@@ -108,7 +110,8 @@ impl NoteSequence {
         }
     }
 
-    /// Cuts where a note begins after more than `gap` seconds of silence. Python's default gap is 3 s.
+    /// Cuts where a note begins after more than `gap` seconds of silence. Python's default gap is 3
+    /// s.
     #[must_use]
     pub fn split_on_silence(&self, gap: Seconds) -> Vec<NoteSequence> {
         let mut by_start: Vec<&Note> = self.notes.iter().collect();
@@ -128,15 +131,16 @@ impl NoteSequence {
         self.split_at(&cuts).unwrap_or_default()
     }
 
-    /// One after another: each begins where the music before it ends (`total_time`). Tempos, signatures and texts
-    /// that only repeat what is in force are left out; the first resolution counts.
+    /// Concatenates sequences: each begins where the previous one it ends (`total_time`). Tempos,
+    /// signatures and texts that only repeat the current ones are left out; the first resolution
+    /// counts.
     #[must_use]
     pub fn concatenate(sequences: &[NoteSequence]) -> NoteSequence {
         let mut joined = NoteSequence::default();
         for (i, next) in sequences.iter().enumerate() {
             let mut next = next.clone();
             if i > 0 {
-                // What was in force at the seam must not leak into a piece that relies on the defaults.
+                // The state at the seam must not leak into a piece that relies on the defaults.
                 if next.tempos.iter().all(|t| t.time > 0.0) {
                     next.tempos.insert(0, crate::Tempo { time: 0.0, qpm: DEFAULT_QPM });
                 }
@@ -151,7 +155,8 @@ impl NoteSequence {
         joined
     }
 
-    /// All at once: every list is put together. Instrument numbers are kept, so give each sequence its own first.
+    /// Merges sequences that play simultaneously: their lists are joined. Instrument numbers are
+    /// kept, so make them distinct first.
     #[must_use]
     pub fn merge(sequences: &[NoteSequence]) -> NoteSequence {
         let mut merged = NoteSequence::default();
@@ -179,7 +184,7 @@ impl NoteSequence {
         self.instrument_infos.extend(new.filter(|i| !known.contains(&i.instrument)));
     }
 
-    /// Sorts tempos, signatures and keys and drops those that only repeat what is in force.
+    /// Sorts tempos, signatures and keys and drops those that only repeat the current one.
     pub fn remove_redundant(&mut self) {
         self.tempos.sort_by(|a, b| a.time.total_cmp(&b.time));
         self.tempos.dedup_by(|later, earlier| later.qpm.to_bits() == earlier.qpm.to_bits());
@@ -192,8 +197,8 @@ impl NoteSequence {
             .dedup_by(|later, earlier| (later.key, later.mode) == (earlier.key, earlier.mode));
     }
 
-    /// Drops notes that equal another in pitch, start, instrument and kind (drum or tone), keeping the longest of
-    /// them; returns how many were dropped.
+    /// Drops notes that equal another in pitch, start, instrument and kind (drum or tone), keeping
+    /// the longest of them; returns how many were dropped.
     pub fn dedupe_notes(&mut self) -> usize {
         let before = self.notes.len();
         let key = |n: &Note| (n.start_time.to_bits(), n.pitch, n.instrument, n.is_drum);

@@ -5,12 +5,13 @@ use crate::sequence::NoteSequence;
 use crate::units::{Qpm, Seconds};
 
 impl NoteSequence {
-    /// Gives the music one tempo, `qpm` quarter notes a minute, and moves all that has a time
-    /// accordingly: `t ↦ 60 · q(t) / qpm`, where `q(t)` is the number of quarter notes before `t` by
-    /// [`Self::tempo_map`], on the nearest tick of the map.
+    /// Gives the music one tempo, `qpm` quarter notes per minute, and moves all that has a time
+    /// accordingly: `t ↦ 60 · q(t) / qpm`, where `q(t)` is the number of quarter notes before `t`
+    /// by [`Self::tempo_map`], on the nearest tick of the map.
     ///
-    /// What lies before time 0 keeps its time, so that it is still found to do so. Where music was
-    /// cut from ([`Self::subsequence_info`]) is forgotten, since those times were of the old tempo.
+    /// Events before time 0 keep their time, so that they are still recognized as such. Where music
+    /// was cut from ([`Self::subsequence_info`]) is forgotten, since those times were of the old
+    /// tempo.
     ///
     /// # Examples
     /// ```

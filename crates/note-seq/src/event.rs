@@ -1,4 +1,4 @@
-//! What surrounds the notes: tempos, signatures, controllers, texts, names.
+//! Everything except notes: tempos, signatures, controllers, texts, names.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,19 +13,19 @@ pub struct Tempo {
     /// Seconds.
     #[serde(skip_serializing_if = "is_default")]
     pub time: Seconds,
-    /// Quarter notes a minute.
+    /// Quarter notes per minute.
     #[serde(skip_serializing_if = "is_default")]
     pub qpm: Qpm,
 }
 
-/// A metre that holds from `time` on.
+/// A meter that applies from `time` on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TimeSignature {
     /// Seconds.
     #[serde(skip_serializing_if = "is_default")]
     pub time: Seconds,
-    /// Beats a bar.
+    /// Beats per bar.
     #[serde(skip_serializing_if = "is_default")]
     pub numerator: u32,
     /// The beat as a fraction of a whole note; a power of two in MIDI.
@@ -34,7 +34,7 @@ pub struct TimeSignature {
 }
 
 impl TimeSignature {
-    /// Quarter notes a bar: `4 / denominator · numerator`, in this order of operations.
+    /// Quarter notes per bar: `4 / denominator · numerator`, in this order of operations.
     ///
     /// Infinite for a denominator of 0, which quantizing refuses.
     pub fn quarters_per_bar(&self) -> f64 {
@@ -59,7 +59,8 @@ pub enum Mode {
     Major,
     /// Natural minor.
     Minor,
-    /// Another mode, or none said: JSON of other modes is read as this. MIDI files have none; it is written as major.
+    /// Another mode or an unspecified one: other modes in JSON are read as this. MIDI files have no
+    /// such mode; it is written as major.
     #[serde(other)]
     NotSpecified,
 }
@@ -80,8 +81,8 @@ pub struct KeySignature {
 }
 
 impl KeySignature {
-    /// Sharps in front of the staff, flats as negative numbers: -5 to 6. Of the keys that sound alike the one with
-    /// fewer signs; keys that are neither major nor minor count as major.
+    /// Sharps in front of the staff, flats as negative numbers: -5 to 6. Of the keys that sound
+    /// alike the one with fewer signs; keys that are neither major nor minor count as major.
     ///
     /// # Examples
     /// ```
@@ -98,7 +99,8 @@ impl KeySignature {
     }
 }
 
-/// Keys in JSON are the proto's names, `C` to `B`; its other spellings and plain numbers are read too.
+/// Keys in JSON are the proto's names, `C` to `B`; its other spellings and plain numbers are read
+/// too.
 mod key_name {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
@@ -177,7 +179,7 @@ pub struct PitchBend {
     pub is_drum: bool,
 }
 
-/// What a text at a moment means.
+/// The meaning of a text.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -190,10 +192,10 @@ pub enum TextKind {
     ChordSymbol,
     /// A beat.
     Beat,
-    /// A syllable sung (MIDI meta event 5). The proto has no word for it: written as `UNKNOWN`.
+    /// A syllable sung (MIDI meta event 5). The proto has no value for it: written as `UNKNOWN`.
     #[serde(rename(serialize = "UNKNOWN"))]
     Lyric,
-    /// A rehearsal mark (MIDI meta event 6). The proto has no word for it: written as `UNKNOWN`.
+    /// A rehearsal mark (MIDI meta event 6). The proto has no value for it: written as `UNKNOWN`.
     #[serde(rename(serialize = "UNKNOWN"))]
     Marker,
 }
@@ -208,7 +210,7 @@ pub struct TextAnnotation {
     /// The text.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
-    /// What it means.
+    /// Its meaning.
     #[serde(
         alias = "annotation_type",
         rename = "annotationType",

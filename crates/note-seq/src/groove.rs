@@ -1,4 +1,5 @@
-//! Grooves: hits, velocities and timing offsets of nine drums on a grid, as Magenta's groove converter makes them.
+//! Grooves: hits, velocities and timing offsets of nine drums on a grid, as Magenta's groove
+//! converter makes them.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +16,11 @@ use crate::vocabulary::STEPS_PER_BAR;
 /// Numbers a step: hits, velocities and offsets of nine drums.
 pub const GROOVE_WIDTH: usize = 3 * N_DRUM_CLASSES;
 
-/// One step: nine hits (0 or 1), nine velocities (0 to 1), nine offsets (-1 to 1, early is positive).
+/// One step: nine hits (0 or 1), nine velocities (0 to 1), nine offsets (-1 to 1, early is
+/// positive).
 pub type GrooveStep = [f32; GROOVE_WIDTH];
 
-/// A window of a groove: the input of a model and its target.
+/// A window of a groove: the model's input and target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrooveWindow {
     /// The encoder's input, changed as the converter's options say.
@@ -31,9 +33,9 @@ pub struct GrooveWindow {
 
 /// Cuts a sequence's drums into grooves.
 ///
-/// On every step the loudest note of each drum counts: `hit = 1`, `velocity / 127`,
-/// `offset = 2 · (step · step_length − start) / step_length`. The groove reaches to the end of the bar of the last
-/// start. A sequence whose tempo or metre changes gives nothing: split it first if it may.
+/// On every step the loudest note of each drum counts: `hit = 1`, `velocity / 127`, `offset = 2 ·
+/// (step · step_length − start) / step_length`. The groove reaches to the end of the bar of the
+/// last start. A sequence whose tempo or meter changes gives no windows, so split it first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -46,7 +48,7 @@ pub struct GrooveConverter {
     pub drums_only: bool,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps a bar must have.
+    /// Steps per bar must have.
     pub steps_per_bar: u32,
     /// Length of a window in bars; `None` for the whole groove in one.
     pub split_bars: Option<u32>,
@@ -62,16 +64,16 @@ pub struct GrooveConverter {
     pub add_instruments: Vec<u8>,
 }
 
-/// The longest groove, 4,096 bars of sixteenths: a single note says how long it is, and a step takes over
-/// 500 bytes.
+/// The longest groove, 4,096 bars of sixteenths: a single note says how long it is, and a step
+/// takes over 500 bytes.
 const MAX_STEPS: usize = 1 << 16;
 
-/// The drum that taps are given as: open hi-hat.
+/// The drum that represents taps: open hi-hat.
 const TAP_CLASS: usize = 3;
 
 impl GrooveConverter {
-    /// Two bars without overlap, Roland's drum map, input as played: the data of Magenta's `groovae_2bar_*` models
-    /// before their changes to the input.
+    /// Two bars without overlap, Roland's drum map, input as played: the data of Magenta's
+    /// `groovae_2bar_*` models before their changes to the input.
     pub fn groovae_2bar() -> Self {
         Self {
             map: DrumMap::ROLAND,
@@ -87,8 +89,8 @@ impl GrooveConverter {
         }
     }
 
-    /// The windows of a sequence, and what gave none. Notes whose key the map does not know are left out and
-    /// counted (Magenta's converter stops at them).
+    /// The windows of a sequence, and counts of what gave none. Notes whose key is not in the map
+    /// are left out and counted (Magenta's converter stops at them).
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<GrooveWindow> {
         let mut conversion = Conversion::new();
         let steps = match self.steps(sequence, &mut conversion) {
@@ -195,8 +197,9 @@ impl GrooveConverter {
         input
     }
 
-    /// Notes from a groove: a drum is struck where its hit is above 0.5, `round(127 · velocity)` loud, at
-    /// `(step − offset / 2) · step_length`, one step long, as instrument 9 at 120 quarter notes per minute.
+    /// Notes from a groove: a drum is struck if its hit is above 0.5, `round(127 · velocity)` loud,
+    /// at `(step − offset / 2) · step_length`, one step long, as instrument 9 at 120 quarter notes
+    /// per minute.
     pub fn to_sequence(&self, groove: &[GrooveStep]) -> NoteSequence {
         self.to_sequence_at(groove, DEFAULT_QPM)
     }

@@ -53,7 +53,7 @@ impl Key {
         Self { tonic: tonic % 12, is_minor }
     }
 
-    /// The key of a key signature; major unless it says minor.
+    /// The key of a key signature; major unless it is minor.
     pub fn from_signature(signature: &KeySignature) -> Self {
         Self::new(signature.key, signature.mode == Mode::Minor)
     }

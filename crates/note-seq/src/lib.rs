@@ -1,19 +1,21 @@
-//! Note sequences: MIDI in and out, tempo maps, quantizing, and the token encodings of music models.
+//! Note sequences: MIDI in and out, tempo maps, quantizing, and the token encodings of music
+//! models.
 //!
-//! Bytes become a [`NoteSequence`] (notes in seconds) by [`midi::read`]; [`NoteSequence::quantize`] puts it on a
-//! grid ([`QuantizedSequence`]); [`melody::extract`] finds monophonic lines in that, and a
-//! [`MelodyConverter`] does all of it and cuts the lines into windows of class labels. Every step goes back:
-//! labels to [`Melody`], melody to sequence, sequence to bytes.
+//! Bytes become a [`NoteSequence`] (notes in seconds) by [`midi::read`]; [`NoteSequence::quantize`]
+//! puts it on a grid ([`QuantizedSequence`]); [`melody::extract`] finds monophonic lines in that,
+//! and a [`MelodyConverter`] does all of it and cuts the lines into windows of class labels. Every
+//! step can be reversed: labels to [`Melody`], melody to sequence, sequence to bytes.
 //!
-//! The data model is Magenta's `NoteSequence`. [`midi::ReadMode::Parity`] and the quantizing and encodings agree
-//! with Python's `note_seq` and Magenta's MusicVAE converters to the last bit; the default reading mode reads far
-//! more files and reports what it repaired.
+//! The data model is Magenta's `NoteSequence`. [`midi::ReadMode::Parity`] and the quantizing and
+//! encodings agree with Python's `note_seq` and Magenta's MusicVAE converters to the last bit; the
+//! default reading mode reads far more files and reports what it repaired.
 //!
-//! The crate knows no files, no threads and no tensors: bytes and values in, values out. Bad input never
-//! panics.
+//! The crate does not use files, threads or tensors: bytes and values in, values out. Bad input
+//! never panics.
 //!
 //! # Units
-//! Times are `f64` [`Seconds`]; tempo is [`Qpm`], quarter notes a minute; grid positions are [`Step`]s from 0.
+//! Times are `f64` [`Seconds`]; tempo is [`Qpm`], quarter notes per minute; grid positions are
+//! [`Step`]s from 0.
 
 pub mod chords;
 pub mod drums;

@@ -1,4 +1,5 @@
-//! Monophonic melodies: extraction from quantized sequences, the 90-class encoding, windows for the models.
+//! Monophonic melodies: extraction from quantized sequences, the 90-class encoding, windows for the
+//! models.
 
 mod convert;
 mod encoding;
@@ -19,18 +20,18 @@ use crate::pitch::Pitch;
 use crate::units::{Step, StepsPerQuarter};
 use crate::vocabulary::STEPS_PER_BAR;
 
-/// What happens on one step of a melody.
+/// The event on one step of a melody.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum MelodyEvent {
-    /// Nothing new: what sounds goes on, and so does silence.
+    /// No event: the current note or silence continues.
     #[default]
     NoEvent,
     /// The sounding note ends.
     NoteOff,
-    /// A note starts, ending the one before.
+    /// A note starts, ending the previous one.
     NoteOn(Pitch),
 }
 
@@ -48,21 +49,22 @@ pub enum MelodyEvent {
 pub struct Melody {
     /// One event a step.
     pub events: Vec<MelodyEvent>,
-    /// The step of the sequence on which the first event stands; the first of a bar.
+    /// The step of the sequence at which the first event is; the first of a bar.
     pub start_step: Step,
-    /// Steps a bar.
+    /// Steps per bar.
     pub steps_per_bar: Step,
-    /// Steps a quarter note.
+    /// Steps per quarter note.
     pub steps_per_quarter: StepsPerQuarter,
     /// The instrument it was taken from.
     pub instrument: u32,
 }
 
 impl Melody {
-    /// The most steps a melody may have: 2^24, over two days of sixteenths at 120 quarter notes a minute.
+    /// The most steps a melody may have: 2^24, over two days of sixteenths at 120 quarter notes per
+    /// minute.
     pub const MAX_STEPS: Step = 1 << 24;
 
-    /// A melody in 4/4 at 4 steps a quarter note that starts at step 0.
+    /// A melody in 4/4 at 4 steps per quarter note that starts at step 0.
     pub fn new(events: Vec<MelodyEvent>) -> Self {
         Self {
             events,
@@ -78,13 +80,13 @@ impl Melody {
         self.start_step + Step::try_from(self.events.len()).unwrap_or(Step::MAX - self.start_step)
     }
 
-    /// Puts the events of `next` after this melody's: windows laid end to end. A note still sounding goes on
-    /// until `next` says otherwise.
+    /// Appends the events of `next`, to join windows. A note that is still sounding continues until
+    /// `next` ends it.
     pub fn append(&mut self, next: &Melody) {
         self.events.extend_from_slice(&next.events);
     }
 
-    /// Erases every note-off before the first note, where nothing sounds that it could end.
+    /// Erases every note-off before the first note, where no note sounds that it could end.
     pub fn erase_leading_offs(&mut self) {
         let first = self.events.iter().position(|e| matches!(e, MelodyEvent::NoteOn(_)));
         let n_leading = first.unwrap_or(self.events.len());

@@ -1,8 +1,8 @@
 //! Standard MIDI files: bytes to [`crate::NoteSequence`] and back.
 //!
-//! The reader scans events itself instead of standing on a parser crate: its three modes need control over
-//! exactly what such crates decide on their own (running status after meta events, damaged events, chunk
-//! lengths that lie, what a reader that must refuse the same files as Python refuses).
+//! The reader scans events itself instead of using a parser crate: its three modes need control
+//! over exactly the decisions that such crates make internally (running status after meta events,
+//! damaged events, wrong chunk lengths, and which files to reject in order to match Python).
 
 mod bytes;
 mod channels;
@@ -34,7 +34,7 @@ use crate::sequence::NoteSequence;
 pub struct ReadFile {
     /// The music.
     pub sequence: NoteSequence,
-    /// A description of the file, and everything that was repaired or left out.
+    /// The structure of the file, and everything that was repaired or left out.
     pub report: ReadReport,
 }
 
@@ -42,16 +42,17 @@ pub struct ReadFile {
 ///
 /// # Errors
 /// [`MidiError::LimitExceeded`] (ticks: in parity reading only). Otherwise, by mode:
-/// - [`ReadMode::Lenient`]: only where no track can be found ([`MidiError::NotMidi`]).
-/// - [`ReadMode::Parity`]: wherever Python's `note_seq` refuses the file.
-/// - [`ReadMode::Strict`]: at the first thing that lenient reading would repair.
+/// - [`ReadMode::Lenient`]: only if no track can be found ([`MidiError::NotMidi`]).
+/// - [`ReadMode::Parity`]: if Python's `note_seq` rejects the file.
+/// - [`ReadMode::Strict`]: at the first problem that lenient reading would repair.
 ///
 /// # Examples
 /// ```
 /// use note_seq::midi::{self, ReadOptions, WriteOptions};
 /// use note_seq::{Note, NoteSequence, Pitch, Velocity};
 /// let mut sequence = NoteSequence::default();
-/// sequence.push(Note { pitch: Pitch::new(60)?, velocity: Velocity::new(80)?, end_time: 0.5, ..Note::default() });
+/// let (pitch, velocity) = (Pitch::new(60)?, Velocity::new(80)?);
+/// sequence.push(Note { pitch, velocity, end_time: 0.5, ..Note::default() });
 /// let bytes = midi::write(&sequence, &WriteOptions::default())?;
 /// let read = midi::read(&bytes, &ReadOptions::default())?;
 /// assert_eq!(read.sequence.notes, sequence.notes);

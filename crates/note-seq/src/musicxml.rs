@@ -15,23 +15,23 @@ use crate::melody::{Melody, MelodyEvent};
 use crate::pitch::Pitch;
 use crate::units::{DEFAULT_QPM, Qpm, StepsPerQuarter};
 
-/// What a melody does not say of itself.
+/// Properties that a melody does not contain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MusicXmlOptions {
-    /// The work's title; none is written where it is empty.
+    /// The work's title; not written if it is empty.
     pub title: String,
     /// Name of the part.
     pub part_name: String,
-    /// Tempo in quarter notes a minute.
+    /// Tempo in quarter notes per minute.
     pub qpm: Qpm,
-    /// Metre. Its bar must be the melody's.
+    /// The meter. Its bar must be as long as the melody's.
     pub time_signature: TimeSignature,
     /// Key; flats are written in keys with flats, sharps in all others.
     pub key_signature: KeySignature,
 }
 
 impl Default for MusicXmlOptions {
-    /// 120 quarter notes a minute, 4/4, C major.
+    /// 120 quarter notes per minute, 4/4, C major.
     fn default() -> Self {
         Self {
             title: String::new(),
@@ -47,27 +47,29 @@ impl Default for MusicXmlOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MusicXmlError {
-    /// The metre's bar is not the melody's.
+    /// The meter's bar is not as long as the melody's.
     #[error(
-        "a bar of {numerator}/{denominator} has not the melody's {steps_per_bar} steps at {steps_per_quarter} a quarter"
+        "a bar of {numerator}/{denominator} does not have the melody's {steps_per_bar} steps at \
+         {steps_per_quarter} per quarter"
     )]
     WrongBarLength {
-        /// Beats a bar.
+        /// Beats per bar.
         numerator: u32,
         /// Beat unit.
         denominator: u32,
-        /// The melody's steps a bar.
+        /// The melody's steps per bar.
         steps_per_bar: i64,
-        /// The melody's steps a quarter note.
+        /// The melody's steps per quarter note.
         steps_per_quarter: u16,
     },
     /// No note value lasts one step.
     #[error(
-        "{steps_per_quarter} steps a quarter have no note values (allowed: powers of 2 to 256, and three times those \
+        "{steps_per_quarter} steps per quarter have no note values (allowed: powers of 2 to 256, \
+         and three times those \
              to 96)"
     )]
     UnsupportedGrid {
-        /// Steps a quarter note.
+        /// Steps per quarter note.
         steps_per_quarter: u16,
     },
     /// MusicXML's octaves begin at 0.
@@ -83,15 +85,15 @@ pub enum MusicXmlError {
 struct Piece {
     pitch: Option<Pitch>,
     n_steps: u32,
-    /// Whether the same note went on before, and goes on after.
+    /// Whether the note is tied to the previous piece, and to the next one.
     ties: [bool; 2],
 }
 
 impl Melody {
     /// The melody as a MusicXML 4.0 document, partwise, from its first bar to the end of its last.
     ///
-    /// A note that does not fit one note value, or goes over a bar line, is written as several, tied. Below middle C the
-    /// clef is the bass clef, by the median of the notes.
+    /// A note that does not fit one note value, or crosses a bar line, is written as several tied
+    /// notes. Below middle C the clef is the bass clef, by the median of the notes.
     ///
     /// # Errors
     /// [`MusicXmlError`].
@@ -99,18 +101,19 @@ impl Melody {
     /// # Examples
     /// ```
     /// use note_seq::{MelodyEncoding, MusicXmlOptions};
-    /// let melody = MelodyEncoding::PIANO.decode(&[41, 0, 0, 0, 1, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0])?;
+    /// let labels = [41, 0, 0, 0, 1, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0];
+    /// let melody = MelodyEncoding::PIANO.decode(&labels)?;
     /// let document = melody.to_musicxml(&MusicXmlOptions::default())?;
     /// assert!(document.contains("<step>C</step>") && document.contains("<rest/>"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_musicxml(&self, options: &MusicXmlOptions) -> Result<String, MusicXmlError> {
-        let metre = options.time_signature;
+        let meter = options.time_signature;
         let steps_per_quarter = self.steps_per_quarter.get();
-        if metre.quarters_per_bar() * f64::from(steps_per_quarter) != self.steps_per_bar as f64 {
+        if meter.quarters_per_bar() * f64::from(steps_per_quarter) != self.steps_per_bar as f64 {
             return Err(MusicXmlError::WrongBarLength {
-                numerator: metre.numerator,
-                denominator: metre.denominator,
+                numerator: meter.numerator,
+                denominator: meter.denominator,
                 steps_per_bar: self.steps_per_bar,
                 steps_per_quarter,
             });
@@ -159,7 +162,7 @@ impl Melody {
                     }
                 }
             }
-            // What the first piece goes on with, the bar before ended with.
+            // The note that the first piece continues is the last one of the bar before.
             if pieces.first().is_some_and(|piece| piece.ties[0])
                 && let Some(last) = bars.last_mut().and_then(|bar: &mut Vec<Piece>| bar.last_mut())
             {

@@ -1,4 +1,4 @@
-//! Piano rolls: what sounds, starts and how loud, frame by frame.
+//! Piano rolls: sounding notes, onsets and velocities, frame by frame.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -11,10 +11,10 @@ use crate::units::Seconds;
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum PianoRollError {
-    /// The frame rate is no positive number.
-    #[error("{frames_per_second} frames a second cannot be (needed: a positive number)")]
+    /// The frame rate is not a positive number.
+    #[error("{frames_per_second} frames per second are not possible (needed: a positive number)")]
     BadRate {
-        /// The rate asked for.
+        /// The requested rate.
         frames_per_second: f64,
     },
     /// The roll would have more than [`PianoRoll::MAX_FRAMES`] frames.
@@ -23,7 +23,7 @@ pub enum PianoRollError {
         PianoRoll::MAX_FRAMES
     )]
     TooLong {
-        /// How many there would be.
+        /// Their number.
         n_frames: f64,
     },
 }
@@ -36,7 +36,7 @@ pub enum PianoRollError {
 pub struct PianoRoll {
     /// Frames.
     pub n_frames: usize,
-    /// Frames a second.
+    /// Frames per second.
     pub frames_per_second: f64,
     /// Whether the pitch sounds in the frame.
     pub active: Vec<bool>,
@@ -47,7 +47,7 @@ pub struct PianoRoll {
 }
 
 impl PianoRoll {
-    /// The most frames: 2^20, almost three hours at 100 frames a second.
+    /// Maximum number of frames: 2^20, almost three hours at 100 frames per second.
     pub const MAX_FRAMES: usize = 1 << 20;
 
     /// Whether a pitch sounds in a frame.
@@ -57,10 +57,11 @@ impl PianoRoll {
 }
 
 impl NoteSequence {
-    /// The roll of all notes for which `keep` answers true, `floor(total_time · frames_per_second + 1)` frames long.
+    /// The roll of all notes for which `keep` returns `true`, `floor(total_time · frames_per_second
+    /// + 1)` frames long.
     ///
-    /// A note fills the frames from `floor(start · rate)` to before `ceil(end · rate)`, at least one, as in Python's
-    /// `sequence_to_pianoroll` with its defaults.
+    /// A note fills the frames from `floor(start · rate)` to before `ceil(end · rate)`, at least
+    /// one, as in Python's `sequence_to_pianoroll` with its defaults.
     ///
     /// # Errors
     /// [`PianoRollError`].
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn frames_by_hand() {
         let mut s = NoteSequence::default();
-        // At 4 frames a second: frames 0–1, then frame 2 alone (shorter than a frame).
+        // At 4 frames per second: frames 0–1, then frame 2 alone (shorter than a frame).
         for (pitch, velocity, start_time, end_time) in [(60, 90, 0.1, 0.4), (62, 70, 0.55, 0.6)] {
             let (pitch, velocity) = (Pitch::new(pitch).unwrap(), Velocity::new(velocity).unwrap());
             s.push(Note { pitch, velocity, start_time, end_time, ..Note::default() });

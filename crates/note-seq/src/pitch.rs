@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{kind} {value} is out of range (allowed: 0 to 127)")]
 pub struct OutOfRange {
-    /// What was being made: `"pitch"`, `"velocity"` or `"program"`.
+    /// The kind of value: `"pitch"`, `"velocity"` or `"program"`.
     pub kind: &'static str,
     /// The number found.
     pub value: i64,
@@ -30,7 +30,7 @@ macro_rules! seven_bit {
             /// Checks that `value` is 0 to 127.
             ///
             /// # Errors
-            /// [`OutOfRange`] for anything above 127; this is the only way it fails.
+            /// [`OutOfRange`] for any value outside 0 to 127; there is no other error.
             pub const fn new(value: u8) -> Result<Self, OutOfRange> {
                 if value < 128 {
                     Ok(Self(value))
@@ -111,8 +111,8 @@ impl Pitch {
 }
 
 impl Program {
-    /// Whether General MIDI gives this program no definite pitch: 96–103 (synth effects) and 112–127
-    /// (percussive and sound effects). Chord and melody inference leave such notes out.
+    /// Whether this program has no definite pitch in General MIDI: 96–103 (synth effects) and
+    /// 112–127 (percussive and sound effects). Chord and melody inference leave such notes out.
     pub const fn is_unpitched(self) -> bool {
         matches!(self.0, 96..=103 | 112..=127)
     }

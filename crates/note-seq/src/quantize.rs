@@ -1,4 +1,4 @@
-//! Quantizing: seconds to steps, with the rounding that Python's `note_seq` has.
+//! Quantizing: seconds to steps, with the rounding of Python's `note_seq`.
 //!
 //! [`exact`] rounds the ticks that the seconds came from instead.
 
@@ -17,7 +17,8 @@ use crate::units::{DEFAULT_QPM, Qpm, Seconds, Step, StepsPerQuarter};
 pub enum QuantizeError {
     /// The tempo changes.
     #[error(
-        "the tempo changes from {first} to {second} quarter notes a minute at {at} s; split the sequence \
+        "the tempo changes from {first} to {second} quarter notes per minute at {at} s; split \
+         the sequence \
              with `split_on_time_changes` first"
     )]
     MultipleTempos {
@@ -28,7 +29,7 @@ pub enum QuantizeError {
         /// When, in seconds.
         at: Seconds,
     },
-    /// The metre changes.
+    /// The meter changes.
     #[error("the time signature changes from {}/{} to {}/{} at {at} s; split the sequence with \
              `split_on_time_changes` first", first.0, first.1, second.0, second.1)]
     MultipleTimeSignatures {
@@ -41,16 +42,17 @@ pub enum QuantizeError {
     },
     /// A numerator of 0, or a denominator that is not a power of two.
     #[error(
-        "time signature {numerator}/{denominator} cannot be quantized (needed: a numerator above 0 and a \
+        "time signature {numerator}/{denominator} cannot be quantized (needed: a \
+         numerator above 0 and a \
              denominator that is a power of 2)"
     )]
     BadTimeSignature {
-        /// Beats a bar.
+        /// Beats per bar.
         numerator: u32,
         /// Beat unit.
         denominator: u32,
     },
-    /// A note or event lies before time 0 (by half a step or more).
+    /// A note or event is before time 0 (by half a step or more).
     #[error(
         "a note or event lies at {seconds} s; times must not be negative, shift the sequence first"
     )]
@@ -58,9 +60,10 @@ pub enum QuantizeError {
         /// The time found, in seconds.
         seconds: Seconds,
     },
-    /// The steps a second are not a positive finite number.
+    /// The steps per second are not a positive finite number.
     #[error(
-        "{steps_per_second} steps a second is no grid; tempo and resolution must be positive and finite"
+        "{steps_per_second} steps per second are not a grid; tempo and resolution must be positive \
+         and finite"
     )]
     BadGrid {
         /// The number found.
@@ -68,7 +71,7 @@ pub enum QuantizeError {
     },
     /// Exact quantizing needs the ticks that the times came from.
     #[error(
-        "exact quantizing needs a resolution of 1 to 32767 ticks a quarter note, the sequence has \
+        "exact quantizing needs a resolution of 1 to 32767 ticks per quarter note, the sequence has \
              {ticks_per_quarter}; set `ticks_per_quarter`, or use `quantize`"
     )]
     NoTicks {
@@ -79,8 +82,9 @@ pub enum QuantizeError {
 
 /// The step nearest to a time: `trunc(seconds · steps_per_second + 0.5)`.
 ///
-/// Truncation is toward zero, so half a step before 0 still gives 0, as in `note_seq.quantize_to_step`. Halves
-/// go up; whether a computed time lands on a half is decided by the `f64` arithmetic before it.
+/// Truncation is toward zero, so half a step before 0 still gives 0, as in
+/// `note_seq.quantize_to_step`. Halves go up; whether a computed time lands on a half is decided by
+/// the `f64` arithmetic before it.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the cast truncates toward zero and saturates, as wanted"
@@ -90,16 +94,18 @@ pub fn quantize_to_step(seconds: Seconds, steps_per_second: f64) -> Step {
 }
 
 impl NoteSequence {
-    /// Snaps every note to a grid of `steps_per_quarter` steps a quarter note, relative to the tempo.
+    /// Snaps every note to a grid of `steps_per_quarter` steps per quarter note, relative to the
+    /// tempo.
     ///
     /// A note whose ends fall on one step is made one step long. Bit-compatible with Python's
-    /// `quantize_note_sequence`: where a time lies halfway between two steps, rounding errors of its `f64` arithmetic
-    /// decide. [`Self::quantize_ticks`] is exact there.
+    /// `quantize_note_sequence`: if a time is halfway between two steps, rounding errors of its
+    /// `f64` arithmetic decide. [`Self::quantize_ticks`] is exact there.
     ///
     /// # Errors
-    /// [`QuantizeError::MultipleTempos`] and [`QuantizeError::MultipleTimeSignatures`] where either changes
-    /// (a first one that is not at time 0 changes from 120 or 4/4), [`QuantizeError::BadTimeSignature`],
-    /// [`QuantizeError::NegativeTime`], [`QuantizeError::BadGrid`].
+    /// [`QuantizeError::MultipleTempos`] and [`QuantizeError::MultipleTimeSignatures`] if either
+    /// changes (a first one that is not at time 0 changes from 120 or 4/4),
+    /// [`QuantizeError::BadTimeSignature`], [`QuantizeError::NegativeTime`],
+    /// [`QuantizeError::BadGrid`].
     pub fn quantize(
         &self,
         steps_per_quarter: StepsPerQuarter,
@@ -109,7 +115,7 @@ impl NoteSequence {
         quantize_on(self, grid, |seconds| quantize_to_step(seconds, steps_per_second))
     }
 
-    /// Snaps every note to a grid of `steps_per_second`, whatever the tempos and signatures.
+    /// Snaps every note to a grid of `steps_per_second`, regardless of tempos and signatures.
     ///
     /// # Errors
     /// [`QuantizeError::NegativeTime`], [`QuantizeError::BadGrid`].
@@ -123,7 +129,7 @@ impl NoteSequence {
 }
 
 impl Grid {
-    /// The grid relative to the one tempo and metre that these lists must hold.
+    /// The grid relative to the single tempo and meter that these lists must contain.
     pub(crate) fn of(
         tempos: &[Tempo],
         time_signatures: &[TimeSignature],
@@ -144,7 +150,7 @@ impl Grid {
     }
 }
 
-/// Puts a note on the steps that `to_step` gives for its times, at least one step long.
+/// Puts a note on the steps that `to_step` returns for its times, at least one step long.
 #[inline]
 pub(crate) fn snap(
     note: &Note,
@@ -189,7 +195,7 @@ fn quantize_on(
     Ok(QuantizedSequence { grid, notes, total_steps: total_steps.max(0) })
 }
 
-/// The one time signature of a sequence, 4/4 where there is none.
+/// The only time signature of a sequence, 4/4 by default.
 fn single_time_signature(all: &[TimeSignature]) -> Result<TimeSignature, QuantizeError> {
     let pair = |t: &TimeSignature| (t.numerator, t.denominator);
     let mut by_time: Vec<&TimeSignature> = all.iter().collect();
@@ -221,7 +227,7 @@ fn single_time_signature(all: &[TimeSignature]) -> Result<TimeSignature, Quantiz
     Ok(TimeSignature { time: 0.0, ..*stored })
 }
 
-/// The one tempo of a sequence, 120 where there is none.
+/// The only tempo of a sequence, 120 by default.
 #[expect(
     clippy::float_cmp,
     reason = "equal tempos are the same number: they come from the same integer"

@@ -7,27 +7,27 @@ use crate::pitch::{Pitch, Program, Velocity};
 use crate::sequence::{Note, NoteSequence};
 use crate::units::{Qpm, Step, StepsPerQuarter};
 
-/// The grid that a quantized sequence stands on.
+/// The grid of a quantized sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grid {
     /// Steps are fractions of a quarter note.
     Relative {
-        /// Steps a quarter note.
+        /// Steps per quarter note.
         steps_per_quarter: StepsPerQuarter,
-        /// The sequence's one tempo, in quarter notes a minute.
+        /// The sequence's only tempo, in quarter notes per minute.
         qpm: Qpm,
-        /// The sequence's one metre.
+        /// The sequence's only meter.
         time_signature: TimeSignature,
     },
-    /// Steps are fractions of a second; tempo and metre play no part.
+    /// Steps are fractions of a second; tempo and meter do not matter.
     Absolute {
-        /// Steps a second.
+        /// Steps per second.
         steps_per_second: f64,
     },
 }
 
-/// Steps a bar, where bars have whole numbers of them, and steps a quarter note.
+/// Steps per bar, if that is a whole number, and steps per quarter note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bars {
     pub(crate) steps_per_bar: Step,
@@ -35,7 +35,7 @@ pub(crate) struct Bars {
 }
 
 impl Grid {
-    /// Steps a second.
+    /// Steps per second.
     pub fn steps_per_second(&self) -> f64 {
         match *self {
             Self::Relative { steps_per_quarter, qpm, .. } => {
@@ -45,8 +45,8 @@ impl Grid {
         }
     }
 
-    /// Steps a bar, `steps_per_quarter · (4 / denominator · numerator)`: not always a whole number (7/32 gives
-    /// 3.5 at 4 steps a quarter). `None` on an absolute grid.
+    /// Steps per bar, `steps_per_quarter · (4 / denominator · numerator)`: not always a whole
+    /// number (7/32 gives 3.5 at 4 steps per quarter). `None` on an absolute grid.
     pub fn steps_per_bar(&self) -> Option<f64> {
         match self {
             Self::Relative { steps_per_quarter, time_signature, .. } => {
@@ -56,7 +56,7 @@ impl Grid {
         }
     }
 
-    /// Steps a quarter note; `None` on an absolute grid.
+    /// Steps per quarter note; `None` on an absolute grid.
     pub fn steps_per_quarter(&self) -> Option<StepsPerQuarter> {
         match self {
             Self::Relative { steps_per_quarter, .. } => Some(*steps_per_quarter),
@@ -86,7 +86,7 @@ pub struct QuantizedNote {
     pub start_step: Step,
     /// The step after the last. Above `start_step` for every note that did not end before it began.
     pub end_step: Step,
-    /// Which part plays it.
+    /// The part that plays it.
     pub instrument: u32,
     /// General MIDI program.
     pub program: Program,
@@ -97,31 +97,31 @@ pub struct QuantizedNote {
 /// Notes on a grid. Made by [`crate::NoteSequence::quantize`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedSequence {
-    /// What a step is.
+    /// The definition of a step.
     pub grid: Grid,
     /// The notes, in the order of the sequence they came from.
     pub notes: Vec<QuantizedNote>,
-    /// Length in steps: the quantized `total_time`, or the largest note end where that is later.
+    /// Length in steps: the quantized `total_time`, or the largest note end if that is later.
     pub total_steps: Step,
 }
 
 impl QuantizedSequence {
-    /// Steps a bar, which is not always a whole number; see [`Grid::steps_per_bar`].
+    /// Steps per bar, which is not always a whole number; see [`Grid::steps_per_bar`].
     pub fn steps_per_bar(&self) -> Option<f64> {
         self.grid.steps_per_bar()
     }
 
-    /// Steps a bar where that is a whole number above 0.
+    /// Steps per bar if that is a whole number above 0.
     pub fn whole_steps_per_bar(&self) -> Option<Step> {
         self.grid.bars().map(|bars| bars.steps_per_bar)
     }
 
-    /// Steps a quarter note; `None` on an absolute grid.
+    /// Steps per quarter note; `None` on an absolute grid.
     pub fn steps_per_quarter(&self) -> Option<StepsPerQuarter> {
         self.grid.steps_per_quarter()
     }
 
-    /// The notes back in seconds: step `s` stands at `s / steps_per_second`. Tempo and metre are written.
+    /// The notes in seconds: step `s` is at `s / steps_per_second`. Tempo and meter are set.
     pub fn to_sequence(&self) -> NoteSequence {
         let mut sequence = NoteSequence::default();
         if let Grid::Relative { qpm, time_signature, .. } = self.grid {

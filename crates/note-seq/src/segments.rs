@@ -1,7 +1,9 @@
-//! The stretches of constant tempo and metre that windows are taken from, with their place in the piece.
+//! The stretches of constant tempo and meter that windows are taken from, with their position in
+//! the piece.
 //!
-//! The same stretches as [`NoteSequence::split_on_time_changes`] gives, and the same steps as quantizing them, but
-//! of the notes only: names, controllers and texts are not copied for what becomes windows of labels.
+//! The same stretches as from [`NoteSequence::split_on_time_changes`], and the same steps as from
+//! quantizing them, but only of the notes: names, controllers and texts are not copied, because
+//! windows of labels do not need them.
 
 use std::cmp::{Ordering, Reverse};
 
@@ -20,9 +22,9 @@ const MAX_STEPS_A_NOTE: usize = 64;
 /// A quantized stretch.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    /// Its grid, or why it has none.
+    /// Its grid, or the reason why it has none.
     grid: Result<Grid, QuantizeError>,
-    /// Steps a second on that grid.
+    /// Steps per second on that grid.
     steps_per_second: f64,
     /// Its notes, in the order of the sequence.
     notes: Vec<Snapped>,
@@ -34,7 +36,7 @@ pub(crate) struct Segment {
     pub(crate) index: usize,
 }
 
-/// A note on the grid, and when it started before.
+/// A note on the grid, and its original start.
 #[derive(Debug, Clone, Copy)]
 struct Snapped {
     note: QuantizedNote,
@@ -42,17 +44,17 @@ struct Snapped {
 }
 
 impl Snapped {
-    /// By step; on one step from high to low, and of equals the one that really started first.
+    /// By step; on one step from high to low, then by original start.
     fn order(a: &Self, b: &Self) -> Ordering {
         let key = |n: &Self| (n.note.start_step, Reverse(n.note.pitch));
         key(a).cmp(&key(b)).then_with(|| a.start_time.total_cmp(&b.start_time))
     }
 }
 
-/// Sorts notes by `order`, which looks at their steps first; equal ones stay as they stand.
+/// Sorts notes by `order`, which compares their steps first; the sort is stable.
 ///
-/// Notes come in the order in which they end, so neighbours lie a few steps apart: counting them by step beats
-/// comparing them, whose outcome no processor can guess.
+/// Notes are ordered by end, so neighbors are a few steps apart: counting them by step is faster
+/// than comparing them, because the comparisons are unpredictable branches.
 fn sort_by_step(
     notes: &mut [u32],
     step_of: impl Fn(u32) -> Step,
@@ -65,7 +67,7 @@ fn sort_by_step(
     if n_slots / MAX_STEPS_A_NOTE >= notes.len() {
         return notes.sort_by(order);
     }
-    // Where the notes of each step go: after all those of earlier steps.
+    // The position of the notes of each step: after all those of earlier steps.
     let mut ends = vec![0_u32; n_slots + 2];
     for note in &*notes {
         ends[slot(*note) + 1] += 1;
@@ -94,11 +96,11 @@ impl Segment {
         self.notes.iter().map(|n| &n.note)
     }
 
-    /// The notes that `keep` answers true for, as melodies are extracted from them: by instrument and start, from
-    /// high to low, and of equals the one that really started first.
+    /// The notes for which `keep` returns `true`, as melodies are extracted from them: by
+    /// instrument and start, from high to low, then by original start.
     pub(crate) fn in_order(&self, keep: impl Fn(&QuantizedNote) -> bool) -> Vec<QuantizedNote> {
-        // Indices are smaller than notes: what is held at a time decides whether memory goes back to the system
-        // after every file, which costs more than the sorting.
+        // Indices are smaller than notes: the peak of memory decides whether it is returned to the
+        // system after every file, which costs more than the sorting.
         let mut kept: Vec<u32> = Vec::with_capacity(self.notes.len());
         kept.extend((0_u32..).zip(&self.notes).filter(|(_, n)| keep(&n.note)).map(|(i, _)| i));
         let instrument = |i: &u32| self.notes[*i as usize].note.instrument;
@@ -109,7 +111,7 @@ impl Segment {
             let order = |a: &u32, b: &u32| {
                 Snapped::order(&self.notes[*a as usize], &self.notes[*b as usize])
             };
-            // A line that never overlaps itself is in order already.
+            // A line that never overlaps itself is already sorted.
             if !part.is_sorted_by(|a, b| order(a, b).is_le()) {
                 sort_by_step(part, |i| self.notes[i as usize].note.start_step, order);
             }
@@ -117,7 +119,7 @@ impl Segment {
         kept.into_iter().map(|i| self.notes[i as usize].note).collect()
     }
 
-    /// The stretch's bars, if they have so many steps.
+    /// The stretch's bars, if they have `steps_per_bar` steps.
     fn bars_of(&self, steps_per_bar: u32) -> Result<Bars, SkipReason> {
         let grid = self.grid.as_ref().map_err(SkipReason::from)?;
         grid.bars()
@@ -143,7 +145,8 @@ impl Segment {
         }
     }
 
-    /// Bars begun in the stretch, which is `seconds` long; a rounding error past a bar line begins none.
+    /// Number of bars begun in the stretch, which is `seconds` long; a rounding error past a bar
+    /// line does not begin one.
     fn n_bars(&self, seconds: Seconds) -> u32 {
         const ROUNDING_BARS: f64 = 1e-6;
         let n_bars = self.grid.as_ref().map_or(0.0, |grid| {
@@ -160,8 +163,8 @@ impl Segment {
     }
 }
 
-/// Takes every stretch whose bar has `steps_per_bar` steps to `take`, counts the others by reason, and keeps the
-/// first `max_windows`.
+/// Takes every stretch whose bar has `steps_per_bar` steps to `take`, counts the others by reason,
+/// and keeps the first `max_windows`.
 pub(crate) fn convert<W>(
     sequence: &NoteSequence,
     steps_per_quarter: StepsPerQuarter,
@@ -185,21 +188,21 @@ pub(crate) fn convert<W>(
     conversion
 }
 
-/// Splits where tempo or metre changes and quantizes every stretch.
+/// Splits where tempo or meter changes and quantizes every stretch.
 ///
-/// Bars are counted over all stretches: each earlier one counts with its bars begun in its own metre (the bar
-/// grid starts anew at a change), whether or not it gives windows.
+/// Bars are counted over all stretches: each earlier one counts with the bars begun in its meter
+/// (the bar grid restarts at a change), whether or not it gives windows.
 fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<Segment> {
     let cuts = sequence.time_change_cuts();
-    // Start and end are the least, but for a sequence that has no length.
+    // At least the start and the end are given, except for a sequence of no length.
     let n_segments = cuts.len() - 1;
-    let mut metres: Vec<Vec<TimeSignature>> = vec![Vec::new(); n_segments];
+    let mut meters: Vec<Vec<TimeSignature>> = vec![Vec::new(); n_segments];
     deal_states(
         &sequence.time_signatures,
         &cuts,
         |t| t.time,
         |i, t, time| {
-            metres[i].push(TimeSignature { time, ..t });
+            meters[i].push(TimeSignature { time, ..t });
         },
     );
     let mut tempos: Vec<Vec<Tempo>> = vec![Vec::new(); n_segments];
@@ -211,10 +214,10 @@ fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<
             tempos[i].push(Tempo { time, ..t });
         },
     );
-    let mut segments: Vec<Segment> = (metres.iter().zip(&tempos))
+    let mut segments: Vec<Segment> = (meters.iter().zip(&tempos))
         .enumerate()
-        .map(|(index, (metres, tempos))| {
-            let grid = Grid::of(tempos, metres, steps_per_quarter);
+        .map(|(index, (meters, tempos))| {
+            let grid = Grid::of(tempos, meters, steps_per_quarter);
             Segment {
                 steps_per_second: grid.as_ref().map_or(0.0, Grid::steps_per_second),
                 grid,
@@ -227,7 +230,7 @@ fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<
         .collect();
     let mut last = 0;
     for note in &sequence.notes {
-        // Most notes lie in the stretch of the note before.
+        // Most notes are in the same stretch as the note before.
         let is_same = n_segments > 0 && (cuts[last]..cuts[last + 1]).contains(&note.start_time);
         if !is_same {
             let Some(i) = piece_of(&cuts, note.start_time) else { continue };
@@ -254,12 +257,12 @@ pub(crate) fn bar_number(first_bar: u32, step_in_segment: Step, steps_per_bar: S
 mod tests {
     use super::*;
 
-    /// What sorting by comparison gives: steps, then the second key, then the place.
+    /// The result of sorting by comparison: steps, then the second key, then the position.
     #[test]
     fn counting_sorts_as_comparing_does() {
         // The last spread has too few notes for its steps, so that comparing takes over.
         for (n, spread) in [(0_u32, 1_u64), (1, 1), (200, 7), (200, 400), (50, 1_000_000)] {
-            // Steps that wander, below zero too, and many equal keys.
+            // Irregular steps, also below zero, and many equal keys.
             let step = |i: u32| {
                 let scrambled = (u64::from(i) * 2_654_435_761) % 1_000_003;
                 Step::try_from(scrambled % spread).unwrap_or_default() - 3

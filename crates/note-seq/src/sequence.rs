@@ -1,8 +1,8 @@
-//! [`NoteSequence`]: notes and what surrounds them, timed in seconds.
+//! [`NoteSequence`]: notes and related events, timed in seconds.
 //!
-//! The fields carry the names of Magenta's `NoteSequence` protocol buffer, and the serde form is that
-//! message's JSON form: camelCase names, fields that hold their default left out. Reading takes camelCase
-//! and the proto's own `snake_case` names and passes over fields this crate does not know.
+//! The fields carry the names of Magenta's `NoteSequence` protocol buffer, and the serde form is
+//! that message's JSON form: camelCase names, fields that hold their default left out. Reading
+//! takes camelCase and the proto's own `snake_case` names and ignores unknown fields.
 
 mod json;
 
@@ -21,7 +21,7 @@ pub struct Note {
     /// Key number.
     #[serde(skip_serializing_if = "is_default")]
     pub pitch: Pitch,
-    /// Loudness, 0 to 127; extraction of melodies passes over notes of velocity 0.
+    /// Loudness, 0 to 127; extraction of melodies skips notes of velocity 0.
     #[serde(skip_serializing_if = "is_default")]
     pub velocity: Velocity,
     /// Start in seconds.
@@ -30,7 +30,7 @@ pub struct Note {
     /// End in seconds.
     #[serde(alias = "end_time", skip_serializing_if = "is_default")]
     pub end_time: Seconds,
-    /// Which part plays it. Numbers need not be contiguous; one number should mean one program.
+    /// The part that plays it. Numbers need not be contiguous; one number should mean one program.
     #[serde(skip_serializing_if = "is_default")]
     pub instrument: u32,
     /// General MIDI program.
@@ -43,8 +43,8 @@ pub struct Note {
 
 /// Notes in seconds with their tempos, signatures and controllers.
 ///
-/// No list is guaranteed to be sorted. A sequence without tempo is at 120 quarter notes a minute, one
-/// without time signature is in 4/4.
+/// No list is guaranteed to be sorted. A sequence without tempo is at 120 quarter notes per minute,
+/// one without time signature is in 4/4.
 ///
 /// # Examples
 /// ```
@@ -59,8 +59,9 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "json::Message")]
 pub struct NoteSequence {
-    /// Resolution of the MIDI file it came from, in ticks a quarter note; 0 where there is none. (Signed as
-    /// in the proto: parity reading reports the raw header field, which is negative for SMPTE time.)
+    /// Resolution of the MIDI file it came from, in ticks per quarter note; 0 if there is none.
+    /// (Signed as in the proto: parity reading reports the raw header field, which is negative for
+    /// SMPTE time.)
     #[serde(skip_serializing_if = "is_default")]
     pub ticks_per_quarter: i32,
     /// The notes.
@@ -72,7 +73,7 @@ pub struct NoteSequence {
     /// Tempo changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tempos: Vec<Tempo>,
-    /// Changes of metre.
+    /// Changes of meter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub time_signatures: Vec<TimeSignature>,
     /// Changes of key.
@@ -90,12 +91,12 @@ pub struct NoteSequence {
     /// Names of instruments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instrument_infos: Vec<InstrumentInfo>,
-    /// Where this was cut from, if it was.
+    /// The origin of a sequence that was cut from another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subsequence_info: Option<SubsequenceInfo>,
 }
 
-/// Where a cut piece stood in the sequence it was cut from.
+/// The position of a piece in the sequence that it was cut from.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SubsequenceInfo {
@@ -121,12 +122,13 @@ impl NoteSequence {
         numbers.into_iter().collect()
     }
 
-    /// The name of an instrument, where it has one.
+    /// The name of an instrument, if it has one.
     pub fn instrument_name(&self, instrument: u32) -> Option<&str> {
         self.instrument_infos.iter().find(|i| i.instrument == instrument).map(|i| i.name.as_str())
     }
 
-    /// A copy of everything but the notes, and of the notes for which `keep` answers true. `total_time` stays.
+    /// A copy of everything except the notes, and of the notes for which `keep` returns `true`.
+    /// `total_time` does not change.
     #[must_use]
     pub fn with_notes(&self, keep: impl FnMut(&Note) -> bool) -> Self {
         let mut keep = keep;

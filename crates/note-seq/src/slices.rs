@@ -13,11 +13,12 @@ pub(crate) fn starts(n_steps: usize, length: usize, hop: usize) -> impl Iterator
 /// How a line of labels is cut into windows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
-    /// Steps a window.
+    /// Steps per window.
     pub(crate) length: usize,
     /// Steps from one window to the next.
     pub(crate) hop: usize,
-    /// Labels below it start nothing: those before a window's first start become 0, as what they end is not there.
+    /// Labels below it start nothing: those before a window's first start become 0, as what they
+    /// end is not there.
     pub(crate) first_start: u16,
     /// Whether windows in which nothing starts are kept.
     pub(crate) keep_empty: bool,
@@ -55,9 +56,9 @@ impl Cut {
     }
 }
 
-/// All windows of a sequence together may have this many labels for each of its notes, and [`FREE_LABELS`]
-/// (131,072 windows of two bars, 16,384 of sixteen). Music has fewer; a file of long notes could ask for
-/// thousands of windows a note.
+/// All windows of a sequence together may have this many labels for each of its notes, and
+/// [`FREE_LABELS`] (131,072 windows of two bars, 16,384 of sixteen). Music has fewer; a file of
+/// long notes could ask for thousands of windows per note.
 const LABELS_A_NOTE: usize = 32;
 const FREE_LABELS: usize = 1 << 22;
 
@@ -71,13 +72,13 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// For a sequence of so many notes.
+    /// For a sequence of `n_notes` notes.
     pub(crate) fn new(dedupe: Dedupe, n_notes: usize) -> Self {
         let room = n_notes.saturating_mul(LABELS_A_NOTE).saturating_add(FREE_LABELS);
         Self { dedupe, windows: BTreeSet::new(), room }
     }
 
-    /// Takes room for a window of so many labels, if there is any left.
+    /// Reserves room for a window of `n_labels` labels; returns whether there was enough left.
     pub(crate) fn has_room(&mut self, n_labels: usize) -> bool {
         let left = self.room.checked_sub(n_labels);
         self.room = left.unwrap_or(self.room);

@@ -16,23 +16,23 @@ pub const PEDALS: [u8; 3] = [64, 66, 67];
 #[non_exhaustive]
 pub enum SplitError {
     /// A piece would have no end.
-    #[error("{n_times} times given; needed are at least a start and an end")]
+    #[error("{n_times} times are too few (needed: at least a start and an end)")]
     TooFewTimes {
-        /// How many times were given.
+        /// The number of times given.
         n_times: usize,
     },
     /// The times are not sorted (or one is not a number).
     #[error("times must ascend, but {earlier} s is followed by {later} s")]
     Unsorted {
-        /// The time that stands first, in seconds.
+        /// The first of the two times, in seconds.
         earlier: Seconds,
         /// The time after it, in seconds.
         later: Seconds,
     },
-    /// A piece would begin where the music is over.
+    /// A piece would begin after the end of the music.
     #[error("a piece cannot begin at {start} s: the sequence ends at {total_time} s")]
     PastEnd {
-        /// The start asked for, in seconds.
+        /// The requested start, in seconds.
         start: Seconds,
         /// The sequence's end, in seconds.
         total_time: Seconds,
@@ -40,18 +40,19 @@ pub enum SplitError {
     /// There would be more than 65,536 pieces.
     #[error("cutting so often gives {n_pieces} pieces (allowed: 65,536); use a longer hop")]
     TooManyPieces {
-        /// How many there would be.
+        /// Their number.
         n_pieces: f64,
     },
 }
 
 impl NoteSequence {
-    /// Cuts where tempo or metre changes; every piece has one of each, so every piece can be quantized.
+    /// Cuts where tempo or meter changes; every piece has one of each, so every piece can be
+    /// quantized.
     ///
-    /// The values in force at the start are 120 and 4/4; changes at or after the end of the music are left
-    /// out, and of two changes at one time the last wins. A sequence without notes gives no pieces. See
-    /// [`Self::split_at`] for what a piece holds. The bar grid of a piece begins at its cut, so a change in
-    /// mid-bar moves the bar lines.
+    /// The values in force at the start are 120 and 4/4; changes at or after the end of the music
+    /// are left out, and of two changes at one time the last one counts. A sequence without notes
+    /// gives no pieces. See [`Self::split_at`] for the contents of a piece. The bar grid of a piece
+    /// begins at its cut, so a change in mid-bar moves the bar lines.
     ///
     /// # Examples
     /// ```
@@ -75,25 +76,25 @@ impl NoteSequence {
     #[expect(clippy::float_cmp, reason = "equal tempos are the same number, as in Python")]
     pub(crate) fn time_change_cuts(&self) -> Vec<Seconds> {
         enum Change {
-            Metre(u32, u32),
+            Meter(u32, u32),
             Tempo(f64),
         }
-        let metres = self
+        let meters = self
             .time_signatures
             .iter()
-            .map(|t| (t.time, Change::Metre(t.numerator, t.denominator)));
+            .map(|t| (t.time, Change::Meter(t.numerator, t.denominator)));
         let tempos = self.tempos.iter().map(|t| (t.time, Change::Tempo(t.qpm)));
         let mut changes: Vec<(Seconds, Change)> =
-            metres.chain(tempos).filter(|(time, _)| *time < self.total_time).collect();
+            meters.chain(tempos).filter(|(time, _)| *time < self.total_time).collect();
         changes.sort_by(|a, b| a.0.total_cmp(&b.0));
 
-        let (mut metre, mut qpm) = ((4, 4), DEFAULT_QPM);
+        let (mut meter, mut qpm) = ((4, 4), DEFAULT_QPM);
         let mut cuts = vec![0.0];
         let mut last_cut = 0.0;
         for (time, change) in changes {
             let changed = match change {
-                Change::Metre(numerator, denominator) => {
-                    std::mem::replace(&mut metre, (numerator, denominator))
+                Change::Meter(numerator, denominator) => {
+                    std::mem::replace(&mut meter, (numerator, denominator))
                         != (numerator, denominator)
                 }
                 Change::Tempo(tempo) => std::mem::replace(&mut qpm, tempo) != tempo,
@@ -111,11 +112,12 @@ impl NoteSequence {
 
     /// Cuts at `times` (ascending): one piece from each to the next, shifted to begin at 0.
     ///
-    /// A note belongs to the piece it starts in and is cut at that piece's end; a note that sounds across a
-    /// cut is not continued. Tempo, metre, key and chord symbol in force at the cut are placed at 0; a change
-    /// exactly at the end belongs to the next piece. Of the controllers only the [`PEDALS`] are kept, with
-    /// their state carried over; pitch bends and texts other than chords and beats are dropped. A piece has the
-    /// pedals and names of the instruments that play in it. `total_time` of a piece is its largest note end.
+    /// A note belongs to the piece it starts in and is cut at that piece's end; a note that sounds
+    /// across a cut is not continued. The current tempo, meter, key and chord symbol at the cut are
+    /// placed at 0; a change exactly at the end belongs to the next piece. Of the controllers only
+    /// the [`PEDALS`] are kept, with their state carried over; pitch bends and texts other than
+    /// chords and beats are dropped. A piece has the pedals and names of the instruments that play
+    /// in it. `total_time` of a piece is its largest note end.
     ///
     /// # Errors
     /// [`SplitError::TooFewTimes`], [`SplitError::Unsorted`], [`SplitError::PastEnd`].
@@ -141,7 +143,8 @@ impl NoteSequence {
             })
             .collect();
         self.deal_notes(times, &mut pieces);
-        // What a piece gets besides is bounded by its notes: pieces times instruments could be a lot.
+        // The other events of a piece are bounded by its notes, because pieces times instruments
+        // could be many.
         let players: Vec<Vec<u32>> = pieces.iter().map(NoteSequence::instruments).collect();
         self.deal_names(&players, &mut pieces);
         deal_states(
@@ -253,8 +256,8 @@ pub(crate) fn piece_of(times: &[Seconds], time: Seconds) -> Option<usize> {
     (1..times.len()).contains(&next).then(|| next - 1)
 }
 
-/// Deals out values that hold until the next one: for each piece first the value in force, at 0, then those
-/// strictly inside.
+/// Deals out values that hold until the next one: for each piece first the value in force, at 0,
+/// then those strictly inside.
 pub(crate) fn deal_states<T: Clone>(
     events: &[T],
     times: &[Seconds],

@@ -10,7 +10,7 @@ use crate::units::Seconds;
 /// The controller number of the sustain pedal.
 pub const SUSTAIN_PEDAL: u8 = 64;
 
-/// What happens at a moment, in the order in which simultaneous events count.
+/// The kinds of events, in the order in which simultaneous ones are processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     PedalDown(u32),
@@ -34,9 +34,10 @@ impl NoteSequence {
     /// Lengthens notes by the sustain pedal (controller 64, down from 64 on), as Python's
     /// `apply_sustain_control_changes` does; reading never does it by itself.
     ///
-    /// Under the pedal of its instrument a note lasts until the pedal goes up or its pitch is struck again; a note
-    /// struck again at its own start is deleted. Notes still held at the end last until the last event, which then
-    /// is `total_time`. Drums are left as they are, and so are the controllers.
+    /// Under the pedal of its instrument a note lasts until the pedal goes up or its pitch is
+    /// struck again; a note struck again at its own start is deleted. Notes still held at the end
+    /// last until the last event, which then is `total_time`. Drums are left as they are, and so
+    /// are the controllers.
     pub fn apply_sustain(&mut self) {
         let mut events: Vec<(Seconds, Event)> = Vec::new();
         for (i, note) in self.notes.iter().enumerate().filter(|(_, n)| !n.is_drum) {
@@ -97,7 +98,7 @@ impl NoteSequence {
                         }
                     }
                     sounding.insert((pitch, new));
-                    // A note whose end lies before its start has had its off.
+                    // A note whose end is before its start was already ended.
                     if is_off[new] {
                         held.entry(instrument).or_default().push(new);
                     }

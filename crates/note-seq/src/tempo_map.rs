@@ -4,8 +4,9 @@ use crate::event::Tempo;
 use crate::sequence::NoteSequence;
 use crate::units::{DEFAULT_QPM, Qpm, Seconds};
 
-/// Resolution of the map of a sequence that has none, in ticks a quarter note: all halves, thirds, fifths, sevenths
-/// and elevenths of common notes lie on ticks, and no time is more than 9 µs from one at 120 quarter notes a minute.
+/// Resolution of the map of a sequence that has none, in ticks per quarter note: all halves,
+/// thirds, fifths, sevenths and elevenths of common notes lie on ticks, and no time is more than 9
+/// µs from one at 120 quarter notes per minute.
 const FINE_TICKS_PER_QUARTER: u16 = 27_720;
 
 /// One stretch of constant tempo.
@@ -22,8 +23,8 @@ pub struct TempoPiece {
 /// A piecewise linear map between ticks and seconds.
 ///
 /// `seconds(t) = base_i + s_i · (t − t_i)` with `base_{i+1} = base_i + s_i · (t_{i+1} − t_i)` and
-/// `s = 60 / ((6·10⁷ / µs) · ticks_per_quarter)`, in `f64` and exactly this order of operations: Python's
-/// `pretty_midi` computes the same, so the numbers agree to the last bit.
+/// `s = 60 / ((6·10⁷ / µs) · ticks_per_quarter)`, in `f64` and exactly this order of operations:
+/// Python's `pretty_midi` computes the same, so the numbers agree to the last bit.
 ///
 /// # Examples
 /// ```
@@ -42,10 +43,11 @@ pub struct TempoMap {
 }
 
 impl NoteSequence {
-    /// Ticks ⇄ seconds ⇄ quarter notes of this sequence, at its own resolution (27,720 ticks a quarter note if it has
-    /// none). Together with [`Self::bar_map`] that leads to bars and beats.
+    /// Ticks ⇄ seconds ⇄ quarter notes of this sequence, at its own resolution (27,720 ticks per
+    /// quarter note if it has none). Together with [`Self::bar_map`] that leads to bars and beats.
     ///
-    /// A tempo change that lies on no tick is placed on the nearest. Tempos that are not positive are left out.
+    /// A tempo change between two ticks is placed on the nearest. Tempos that are not positive are
+    /// left out.
     ///
     /// # Examples
     /// ```
@@ -71,13 +73,13 @@ impl NoteSequence {
 }
 
 impl TempoMap {
-    /// 120 quarter notes a minute throughout, at `ticks_per_quarter` (which must not be 0).
+    /// 120 quarter notes per minute throughout, at `ticks_per_quarter` (which must not be 0).
     pub fn new(ticks_per_quarter: u16) -> Self {
         Self::with_resolution(f64::from(ticks_per_quarter))
     }
 
-    /// As [`Self::new`] for resolutions that no MIDI header can hold (a negative one gives negative times, as
-    /// in Python).
+    /// Like [`Self::new`], for resolutions that a MIDI header cannot hold (a negative one gives
+    /// negative times, as in Python).
     pub(crate) fn with_resolution(ticks_per_quarter: f64) -> Self {
         let seconds_per_tick = 60.0 / (DEFAULT_QPM * ticks_per_quarter);
         Self {
@@ -95,7 +97,8 @@ impl TempoMap {
         }
     }
 
-    /// Adds a change to `microseconds_per_quarter` (not 0) at `tick`, which must not come before the last change.
+    /// Adds a change to `microseconds_per_quarter` (not 0) at `tick`, which must not come before
+    /// the last change.
     ///
     /// A change at tick 0 replaces the whole map; one that repeats the tempo in force is left out.
     pub fn push(&mut self, tick: u64, microseconds_per_quarter: u32) {
@@ -108,7 +111,7 @@ impl TempoMap {
         let first = TempoPiece { tick: 0, seconds: 0.0, seconds_per_tick };
         match self.pieces.last() {
             Some(last) if tick > 0 => {
-                // Bit equality is meant: a repeated tempo gives the very same number.
+                // Bit equality is intended: a repeated tempo gives the same number.
                 if last.seconds_per_tick.to_bits() != seconds_per_tick.to_bits() {
                     let seconds =
                         last.seconds + last.seconds_per_tick * ticks_f64(tick - last.tick);
@@ -139,7 +142,7 @@ impl TempoMap {
         &self.pieces
     }
 
-    /// Tempo of a piece in quarter notes a minute: `60 / (seconds_per_tick · ticks_per_quarter)`.
+    /// Tempo of a piece in quarter notes per minute: `60 / (seconds_per_tick · ticks_per_quarter)`.
     pub fn qpm(&self, piece: &TempoPiece) -> Qpm {
         60.0 / (piece.seconds_per_tick * self.ticks_per_quarter)
     }
@@ -157,7 +160,7 @@ impl TempoMap {
         piece.tick.saturating_add(ticks)
     }
 
-    /// Ticks a quarter note.
+    /// Ticks per quarter note.
     pub fn ticks_per_quarter(&self) -> f64 {
         self.ticks_per_quarter
     }
@@ -187,19 +190,19 @@ impl TempoMap {
         piece.seconds + piece.seconds_per_tick * (ticks - ticks_f64(piece.tick))
     }
 
-    /// A reader of ticks that mostly lie on the piece of the one before: no search then.
+    /// A reader of ticks that mostly lie on the piece of the previous one: no search then.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor { map: self, piece: self.pieces[0], end: self.end_of(0) }
+        Cursor { map: self, piece: self.pieces[0], start: 0.0, end: self.end_of(0) }
     }
 
-    /// The piece that a tick lies on.
+    /// The index of the piece that contains a tick.
     fn index_at(&self, tick: u64) -> usize {
         self.pieces.partition_point(|p| p.tick <= tick).max(1) - 1
     }
 
-    /// The first tick after a piece.
-    fn end_of(&self, at: usize) -> u64 {
-        self.pieces.get(at + 1).map_or(u64::MAX, |next| next.tick)
+    /// The first tick after a piece, infinite for the last one.
+    fn end_of(&self, at: usize) -> f64 {
+        self.pieces.get(at + 1).map_or(f64::INFINITY, |next| ticks_f64(next.tick))
     }
 
     fn piece_at(&self, seconds: Seconds) -> &TempoPiece {
@@ -213,22 +216,31 @@ impl TempoMap {
 pub(crate) struct Cursor<'a> {
     map: &'a TempoMap,
     piece: TempoPiece,
+    /// The tick at which the piece starts.
+    start: f64,
     /// The first tick after the piece.
-    end: u64,
+    end: f64,
 }
 
 impl Cursor<'_> {
     #[inline]
     pub(crate) fn seconds(&mut self, tick: u64) -> Seconds {
-        if tick < self.piece.tick || tick >= self.end {
-            self.seek(tick);
-        }
-        on_piece(&self.piece, tick)
+        self.seconds_at(ticks_f64(tick))
     }
 
-    fn seek(&mut self, tick: u64) {
-        let at = self.map.index_at(tick);
+    /// Time of a whole number of ticks below 2^53, the same as [`TempoMap::seconds`] returns.
+    #[inline]
+    pub(crate) fn seconds_at(&mut self, ticks: f64) -> Seconds {
+        if ticks < self.start || ticks >= self.end {
+            self.seek(ticks);
+        }
+        self.piece.seconds + self.piece.seconds_per_tick * (ticks - self.start)
+    }
+
+    fn seek(&mut self, ticks: f64) {
+        let at = self.map.index_at(round_to_tick(ticks));
         self.piece = self.map.pieces[at];
+        self.start = ticks_f64(self.piece.tick);
         self.end = self.map.end_of(at);
     }
 }
@@ -295,7 +307,8 @@ mod tests {
         for tick in (0..9000).step_by(7) {
             let seconds = map.seconds(tick);
             assert_eq!(map.tick(seconds), tick);
-            // Ticks and quarters differ by one division and one subtraction each: a few units in the last place.
+            // Ticks and quarters differ by one division and one subtraction each: a few units in
+            // the last place.
             assert!((map.quarters(seconds) - ticks_f64(tick) / 480.0).abs() < 1e-9);
             assert!((map.seconds_at_quarters(ticks_f64(tick) / 480.0) - seconds).abs() < 1e-9);
         }

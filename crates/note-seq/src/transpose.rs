@@ -9,9 +9,9 @@ use crate::units::Seconds;
 impl NoteSequence {
     /// Moves every tone by `semitones`; returns how many notes left 0 to 127 and were deleted.
     ///
-    /// Drums stay where they are. Key signatures turn with the music, `total_time` becomes the largest note
-    /// end that remains, and chord symbols turn too; those that are not known here, whose text would now be wrong,
-    /// are removed.
+    /// Drums are not transposed. Key signatures are transposed with the music, `total_time` becomes
+    /// the largest note end that remains, and chord symbols are transposed too; unknown ones, whose
+    /// text would now be wrong, are removed.
     pub fn transpose(&mut self, semitones: i32) -> usize {
         self.transpose_within(semitones, Pitch::MIN, Pitch::MAX)
     }

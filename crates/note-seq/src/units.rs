@@ -5,19 +5,20 @@ use crate::pitch::Velocity;
 /// Time in seconds from the start of the sequence.
 pub type Seconds = f64;
 
-/// Tempo in quarter notes a minute.
+/// Tempo in quarter notes per minute.
 pub type Qpm = f64;
 
-/// A position on the quantized grid, counted from 0. Never negative in a [`crate::QuantizedSequence`].
+/// A position on the quantized grid, counted from 0. Never negative in a
+/// [`crate::QuantizedSequence`].
 pub type Step = i64;
 
-/// Tempo where a sequence gives none, in quarter notes a minute.
+/// Tempo where a sequence gives none, in quarter notes per minute.
 pub const DEFAULT_QPM: Qpm = 120.0;
 
 /// Velocity of notes that have none and of those that are made from labels.
 pub(crate) const DEFAULT_VELOCITY: Velocity = Velocity::saturating(80);
 
-/// Resolution of written MIDI files where a sequence gives none, in ticks a quarter note.
+/// Resolution of written MIDI files where a sequence gives none, in ticks per quarter note.
 pub const STANDARD_TICKS_PER_QUARTER: u16 = 220;
 
 /// The number of steps that one quarter note is divided into.
@@ -35,10 +36,11 @@ pub const STANDARD_TICKS_PER_QUARTER: u16 = 220;
 pub struct StepsPerQuarter(std::num::NonZeroU16);
 
 impl StepsPerQuarter {
-    /// Four steps a quarter note: the grid of sixteenths that the melody, drum and trio models use.
+    /// Four steps per quarter note: the grid of sixteenths that the melody, drum and trio models
+    /// use.
     pub const SIXTEENTHS: Self = Self(std::num::NonZeroU16::MIN.saturating_add(3));
 
-    /// A grid of `steps` steps a quarter note; `None` for 0.
+    /// A grid of `steps` steps per quarter note; `None` for 0.
     pub const fn new(steps: u16) -> Option<Self> {
         match std::num::NonZeroU16::new(steps) {
             Some(steps) => Some(Self(steps)),
@@ -46,12 +48,12 @@ impl StepsPerQuarter {
         }
     }
 
-    /// Steps a quarter note.
+    /// Steps per quarter note.
     pub const fn get(self) -> u16 {
         self.0.get()
     }
 
-    /// Steps a second at `qpm`: `steps_per_quarter · qpm / 60`, in this order of operations.
+    /// Steps per second at `qpm`: `steps_per_quarter · qpm / 60`, in this order of operations.
     pub fn steps_per_second(self, qpm: Qpm) -> f64 {
         f64::from(self.get()) * qpm / 60.0
     }

@@ -1,9 +1,10 @@
 //! Side by side with symusic (C++), `note_seq` with Magenta's encodings (Python), mido and midly.
 //!
-//! `NOTE_SEQ_PYTHON=…/bin/python cargo bench -p note-seq --bench peers`: files a second, one thread, bytes in memory, by
-//! turns, for every data set under `../shared/data` (another folder: `NOTE_SEQ_BENCH_DIR`; some of the sets:
-//! `NOTE_SEQ_BENCH_SETS=a,b`; the rows as JSON, too: `NOTE_SEQ_BENCH_JSON=FILE`). With `-- nasty`: for every class of
-//! defect under `nasty-midi`, how many files give notes.
+//! `NOTE_SEQ_PYTHON=…/bin/python cargo bench -p note-seq --bench peers`: files per second, one
+//! thread, bytes in memory, alternately, for every data set under `../shared/data` (another folder:
+//! `NOTE_SEQ_BENCH_DIR`; some of the sets: `NOTE_SEQ_BENCH_SETS=a,b`; the rows as JSON, too:
+//! `NOTE_SEQ_BENCH_JSON=FILE`). With `-- nasty`: for every class of defect under `nasty-midi`, the
+//! number of files that yield notes.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may stop")]
 
@@ -21,12 +22,12 @@ use note_seq::{MelodyConverter, NoteSequence, StepsPerQuarter};
 use python::Python;
 use serde_json::{Value, json};
 
-/// That of the program `controlgen`. The system's gives memory back after every file and fetches it again page by page,
-/// which takes a third more time where files are small.
+/// The allocator of the program `controlgen`. The system's allocator returns memory after every
+/// file and fetches it again page by page, which takes a third more time for small files.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Of each data set at most so many files.
+/// Maximum number of files per data set.
 const N_FILES: usize = 200;
 /// How often ours and symusic take turns.
 const N_ROUNDS: usize = 7;
@@ -64,7 +65,8 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// Ours and a peer by turns: prints median files a second of both, and their ratio.
+/// Runs our reader and a peer alternately and prints median files a second of both, and their
+/// ratio.
 fn row(
     name: &str,
     n_files: usize,
@@ -96,11 +98,13 @@ fn compare(data: &[Vec<u8>], mut python: Option<Python>) -> Vec<Value> {
     let n_files = data.len();
     let mut ask = |command| python.as_mut().and_then(|python| python.files_per_second(command));
     let read = || seconds(data, |b| lenient(b).map_or(0, |s| s.notes.len()));
-    let symusic =
-        row("read to seconds, beside symusic", n_files, N_ROUNDS, read, || ask("symusic_read"));
-    let reading = row("read to seconds, beside note_seq", n_files, N_SLOW_ROUNDS, read, || {
-        ask("note_seq_read")
+    let symusic = row("read to seconds, compared with symusic", n_files, N_ROUNDS, read, || {
+        ask("symusic_read")
     });
+    let reading =
+        row("read to seconds, compared with note_seq", n_files, N_SLOW_ROUNDS, read, || {
+            ask("note_seq_read")
+        });
     let pieces: Vec<Vec<NoteSequence>> =
         (data.iter().filter_map(|b| lenient(b))).map(|s| s.split_on_time_changes()).collect();
     let quantize = || {
@@ -108,15 +112,19 @@ fn compare(data: &[Vec<u8>], mut python: Option<Python>) -> Vec<Value> {
             |p: &NoteSequence| p.quantize(StepsPerQuarter::SIXTEENTHS).map_or(0, |q| q.notes.len());
         seconds(&pieces, |pieces| pieces.iter().map(n_notes).sum())
     };
-    let quantizing = row("quantize, beside note_seq", n_files, N_SLOW_ROUNDS, quantize, || {
-        ask("note_seq_quantize")
-    });
+    let quantizing =
+        row("quantize, compared with note_seq", n_files, N_SLOW_ROUNDS, quantize, || {
+            ask("note_seq_quantize")
+        });
     let mel2 = MelodyConverter::mel_2bar();
     let melodies = || seconds(data, |b| lenient(b).map_or(0, |s| mel2.windows(&s).windows.len()));
-    let melodies =
-        row("read + 2-bar melodies, beside note_seq", n_files, N_SLOW_ROUNDS, melodies, || {
-            ask("note_seq_melodies")
-        });
+    let melodies = row(
+        "read + 2-bar melodies, compared with note_seq",
+        n_files,
+        N_SLOW_ROUNDS,
+        melodies,
+        || ask("note_seq_melodies"),
+    );
     let mel16 = MelodyConverter::mel_16bar();
     let (drums2, drums16) = (DrumConverter::drums_2bar(), DrumConverter::drums_16bar());
     let trio16 = TrioConverter::trio_16bar();
@@ -132,7 +140,7 @@ fn compare(data: &[Vec<u8>], mut python: Option<Python>) -> Vec<Value> {
         })
     };
     let encodings = row(
-        "read + all five encodings, beside note_seq",
+        "read + all five encodings, compared with note_seq",
         n_files,
         N_SLOW_ROUNDS,
         encodings,

@@ -1,4 +1,4 @@
-//! Which reader gets notes from which broken files.
+//! The broken files that each reader can read notes from.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ fn class(file: &Path) -> String {
     after("Invalid").or_else(|| after("nasty-midi")).unwrap_or_default()
 }
 
-/// Notes that midly finds: note-ons in the events before what it cannot read.
+/// Number of notes that midly finds: note-ons in the events before the first one that it cannot
+/// read.
 fn by_midly(bytes: &[u8]) -> i64 {
     use midly::{MidiMessage::NoteOn, TrackEventKind::Midi};
     midly::Smf::parse(bytes).map_or(-1, |smf| {
@@ -29,7 +30,7 @@ fn by_midly(bytes: &[u8]) -> i64 {
     })
 }
 
-/// Prints, for each class, how many files give notes.
+/// Prints, for each class, the number of files that yield notes.
 pub(crate) fn table(files: &[PathBuf], python: Option<Python>) {
     let counts = python.map(|mut python| python.ask("counts"));
     let mut classes: BTreeMap<String, (usize, [usize; 5])> = BTreeMap::new();

@@ -13,7 +13,7 @@ import warnings
 warnings.filterwarnings('ignore')
 sys.path.insert(0, sys.argv[1])
 
-# note_seq is slow: it gets every so many of the files.
+# note_seq is slow, so it reads only one of EVERY files.
 EVERY = 10
 
 

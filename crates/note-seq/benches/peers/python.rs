@@ -1,4 +1,4 @@
-//! The Python process that peers run in: started once, asked by turns.
+//! The Python process that peers run in: started once, queried alternately.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -32,7 +32,7 @@ impl Python {
         Self { child, commands: Some(commands), answers }
     }
 
-    /// The answer to a command; null where a package is not installed.
+    /// The answer to a command; null if a package is not installed.
     pub(crate) fn ask(&mut self, command: &str) -> Value {
         let commands = self.commands.as_mut().unwrap();
         writeln!(commands, "{command}").unwrap();

@@ -1,4 +1,5 @@
-//! Any bytes, in every mode: no panic, bounded memory and time, and what comes out can be used as programs do.
+//! Reads arbitrary bytes in every mode: no panic, bounded memory and time, and the result can be
+//! used.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,11 +1,11 @@
-//! What was read can be written, and what was written is in order and reads as itself from then on.
+//! A sequence that was read can be written, and the written file is valid and reads back unchanged.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use note_seq::midi::{self, ReadLimits, ReadOptions, WriteError, WriteOptions};
 
 fuzz_target!(|bytes: &[u8]| {
-    // Short of the limit that what is written must be read within.
+    // Below the default limit, because the written file must be readable within it.
     let limits = ReadLimits { max_ticks: 9_000_000_000, ..ReadLimits::default() };
     let Ok(first) = midi::read(bytes, &ReadOptions { limits, ..ReadOptions::lenient() }) else {
         return;

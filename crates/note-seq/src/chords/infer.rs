@@ -1,4 +1,5 @@
-//! Chord inference by Viterbi search over pairs of key and chord, as Python's `infer_chords_for_sequence` does it.
+//! Chord inference by Viterbi search over pairs of key and chord, as Python's
+//! `infer_chords_for_sequence` does it.
 
 use thiserror::Error;
 
@@ -23,20 +24,22 @@ pub enum ChordError {
     /// The sequence cannot be quantized.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
-    /// There is no default number of chords a bar for the metre.
+    /// There is no default number of chords per bar for the meter.
     #[error(
-        "there is no usual number of chords a bar in {numerator}/{denominator} (known: 2/2, 2/4, 3/4, 4/4, 6/8); \
+        "there is no default number of chords per bar in {numerator}/{denominator} (known: 2/2, \
+         2/4, 3/4, 4/4, 6/8); \
              set `chords_per_bar`"
     )]
     UncommonTimeSignature {
-        /// Beats a bar.
+        /// Beats per bar.
         numerator: u32,
         /// Beat unit.
         denominator: u32,
     },
     /// A chord would not last a whole number of steps.
     #[error(
-        "a chord would last {steps} steps, which is no whole number above 0; choose another `chords_per_bar`"
+        "a chord would last {steps} steps, which is not a whole number above 0; choose another \
+         `chords_per_bar`"
     )]
     NonIntegerStepsPerChord {
         /// Steps a chord.
@@ -51,16 +54,17 @@ pub enum ChordError {
         ChordInference::MAX_CHORDS
     )]
     TooLong {
-        /// How many there would be.
+        /// Their number.
         n_chords: f64,
     },
 }
 
 /// Infers chords.
 ///
-/// The states are 12 major keys × (no chord + 12 roots × 8 kinds). A frame's observation is the unit vector of how
-/// long each pitch class sounds in it (drums and unpitched programs left out); its log-likelihood under a chord is
-/// `concentration · ⟨observation, unit vector of the chord⟩`. Defaults are those of Python.
+/// The states are 12 major keys × (no chord + 12 roots × 8 kinds). A frame's observation is the
+/// unit vector of how long each pitch class sounds in it (drums and unpitched programs left out);
+/// its log-likelihood under a chord is `concentration · ⟨observation, unit vector of the chord⟩`.
+/// Defaults are those of Python.
 ///
 /// # Examples
 /// ```
@@ -71,11 +75,14 @@ pub enum ChordError {
 ///     let start_time = bar as f64 * 2.0;
 ///     for pitch in pitches {
 ///         let pitch = Pitch::new(*pitch)?;
-///         sequence.push(Note { pitch, start_time, end_time: start_time + 2.0, ..Note::default() });
+///         let end_time = start_time + 2.0;
+///         sequence.push(Note { pitch, start_time, end_time, ..Note::default() });
 ///     }
 /// }
-/// let progression = ChordInference::default().infer(&sequence, StepsPerQuarter::SIXTEENTHS, None)?;
-/// let symbols: Vec<_> = progression.to_annotations().into_iter().map(|t| (t.time, t.text)).collect();
+/// let grid = StepsPerQuarter::SIXTEENTHS;
+/// let progression = ChordInference::default().infer(&sequence, grid, None)?;
+/// let texts = progression.to_annotations().into_iter();
+/// let symbols: Vec<_> = texts.map(|t| (t.time, t.text)).collect();
 /// assert_eq!(symbols, [(0.0, "C".to_owned()), (2.0, "Am".to_owned())]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -97,21 +104,22 @@ impl ChordInference {
     /// The most chords that [`Self::infer`] infers at once, as in Python.
     pub const MAX_CHORDS: usize = 1000;
     /// The most chords of one stretch that windows lie in: over an hour of 4/4 at 120 quarter notes
-    /// a minute. What is held of them while they are inferred is 38 MB then.
+    /// per minute. Inference then takes 38 MB of memory.
     pub(crate) const MAX_CHORDS_OF_WINDOWS: usize = 4096;
 
-    /// With the probabilities that the key and that the chord changes from one frame to the next, that a pitch of a
-    /// chord lies outside the key, and the concentration of pitches around the chord's.
+    /// With the probabilities that the key and that the chord changes from one frame to the next,
+    /// that a pitch of a chord lies outside the key, and the concentration of pitches around the
+    /// chord's.
     pub fn new(key_change: f64, chord_change: f64, out_of_key: f64, concentration: f64) -> Self {
         let in_key = chord_in_key(out_of_key);
         let transitions = Transitions::new(key_change, chord_change, &in_key);
         Self { concentration, chord_in_key: in_key.iter().map(|p| p.ln()).collect(), transitions }
     }
 
-    /// Infers `chords_per_bar` chords a bar (default: 2 in 4/4 and 6/8, 1 in 2/2, 2/4 and 3/4).
+    /// Infers `chords_per_bar` chords per bar (default: 2 in 4/4 and 6/8, 1 in 2/2, 2/4 and 3/4).
     ///
     /// # Errors
-    /// [`ChordError`]. The sequence must have one tempo and one metre.
+    /// [`ChordError`]. The sequence must have one tempo and one meter.
     pub fn infer(
         &self,
         sequence: &NoteSequence,
@@ -121,7 +129,7 @@ impl ChordInference {
         self.infer_up_to(Self::MAX_CHORDS, sequence, steps_per_quarter, chords_per_bar)
     }
 
-    /// As [`Self::infer`], but of music that may have so many chords.
+    /// Like [`Self::infer`], but with a given maximum number of chords.
     pub(crate) fn infer_up_to(
         &self,
         max_chords: usize,
@@ -210,8 +218,8 @@ fn chord_of(index: usize) -> Chord {
     Chord::new(root, ChordKind::ALL[index % ChordKind::ALL.len()])
 }
 
-/// Probability of every chord in every key: `Π` over its pitches of `1 − out_of_key` in the key and `out_of_key`
-/// outside, made to sum to 1.
+/// Probability of every chord in every key: `Π` over its pitches of `1 − out_of_key` in the key and
+/// `out_of_key` outside, made to sum to 1.
 pub(super) fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     let mut table = Vec::with_capacity(N_STATES);
     for key in 0..12 {
@@ -231,15 +239,16 @@ pub(super) fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     table
 }
 
-/// A chord's unit vector over pitch classes: the number that stands at each of its pitches, and those
-/// in ascending order.
+/// A chord's unit vector over pitch classes: the value at each of its pitches, and those in
+/// ascending order.
 fn unit_vector(chord: Chord) -> (f64, Vec<u8>) {
     let mut pitches: Vec<u8> = chord.pitch_classes().collect();
     pitches.sort_unstable();
     (1.0 / (pitches.len() as f64).sqrt(), pitches)
 }
 
-/// For every frame the unit vector of how long each pitch class sounds in it; zero for silent frames.
+/// For every frame the unit vector of how long each pitch class sounds in it; zero for silent
+/// frames.
 fn pitch_vectors(
     sequence: &NoteSequence,
     seconds_per_frame: Seconds,

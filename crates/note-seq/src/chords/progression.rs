@@ -15,7 +15,7 @@ pub struct ChordAt {
     pub step: Step,
     /// Pitch class of the major key found with it, 0 for C.
     pub key: u8,
-    /// The chord; `None` where there is none.
+    /// The chord; `None` for no chord.
     pub chord: Option<Chord>,
 }
 
@@ -27,7 +27,7 @@ pub struct ChordProgression {
 }
 
 impl ChordProgression {
-    /// The triad labels of the steps from `start` to before `end`, 0 where there is no chord yet.
+    /// The triad labels of the steps from `start` to before `end`, 0 before the first chord.
     ///
     /// # Shapes
     /// - result: `[end − start]`, labels 0 to 48

@@ -53,7 +53,8 @@ impl Transitions {
                     })
                 })
                 .collect();
-            // The old chord's share is dealt out: it is known to have changed.
+            // The old chord's probability is distributed over the others, because the chord is
+            // known to have changed.
             let change = |from: f64, to: f64| {
                 ((1.0 - key_change) * (chord_change * (to + from / (N_CHORDS - 1) as f64))).ln()
             };
@@ -112,8 +113,8 @@ impl Transitions {
             let others = of_key.iter().enumerate().filter(|(other, _)| *other != key);
             let other_key = others.fold(f64::NEG_INFINITY, |best, (_, x)| larger(best, *x));
             table.best_of_classes(row, &mut classes);
-            // What leads to a chord from any other: the same for all of a class, but for the best of
-            // it, which would have to change to itself.
+            // The best transition to a chord from any other: the same for the whole class, except
+            // for the best of it, which would have to change to itself.
             into.clear();
             into.extend((0..table.n_classes).map(|to| table.into(to, other_key, &classes, None)));
             let start = next.len();
@@ -165,7 +166,8 @@ impl Key {
         let none = Best { score: f64::NEG_INFINITY, chord: 0, second: f64::NEG_INFINITY };
         classes.clear();
         classes.resize(self.n_classes, none);
-        // The first of a class stands for it until a better one comes, however low its score is.
+        // The first state of a class represents it until a better one is found, even if its score
+        // is low.
         for (chord, class) in self.class_of.iter().enumerate().rev() {
             classes[*class].chord = chord;
         }

@@ -16,19 +16,21 @@ use crate::vocabulary::STEPS_PER_BAR;
 pub struct DrumWindow {
     /// One label a step, 0 to 511; [`super::DrumHits::roll`] of a label is the model's input form.
     pub tokens: Vec<u16>,
-    /// First bar, from 0 at the start of the piece, counted as in [`crate::MelodyWindow::start_bar`].
+    /// First bar, from 0 at the start of the piece, counted as in
+    /// [`crate::MelodyWindow::start_bar`].
     pub start_bar: u32,
 }
 
-/// Cuts a sequence's drums into windows of labels: split where tempo or metre changes, quantize, refuse stretches
-/// whose bar has not 16 steps, [`super::extract`], windows of `slice_bars` every `hop_bars`, leave out repetitions.
+/// Cuts a sequence's drums into windows of labels: split where tempo or meter changes, quantize,
+/// reject sections whose bar has not 16 steps, [`super::extract`], windows of `slice_bars` every
+/// `hop_bars`, leave out repetitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DrumConverter {
     /// Which keys are which drums.
     pub map: DrumMap,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps a bar must have; stretches in other metres are left out.
+    /// Steps that a bar must have; sections in other meters are left out.
     pub steps_per_bar: u32,
     /// Length of a window in bars.
     pub slice_bars: u32,
@@ -40,7 +42,7 @@ pub struct DrumConverter {
     pub dedupe: Dedupe,
     /// Whether windows without a hit are kept, as Magenta keeps them.
     pub keep_empty: bool,
-    /// The most windows a sequence may give, the first ones; `None` for no bound.
+    /// Maximum number of windows per sequence (the first ones are kept); `None` for no limit.
     pub max_windows: Option<usize>,
 }
 
@@ -65,12 +67,12 @@ impl DrumConverter {
         Self { slice_bars: 16, ..Self::drums_2bar() }
     }
 
-    /// Steps a window.
+    /// Steps per window.
     pub fn steps_per_window(&self) -> usize {
         self.slice_bars as usize * self.steps_per_bar as usize
     }
 
-    /// The windows of a sequence, and what gave none.
+    /// The windows of a sequence, and counts of what gave none.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<DrumWindow> {
         let mut seen = Seen::new(self.dedupe, sequence.notes.len());
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);

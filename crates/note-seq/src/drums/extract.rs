@@ -10,19 +10,20 @@ use crate::units::Step;
 /// How drum tracks are extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DrumExtractOptions {
-    /// A track ends where nothing is struck for at least this many bars; `None` for never.
+    /// Minimum number of silent bars that ends a track; `None` to never end it.
     pub gap_bars: Option<f64>,
     /// Lengthen the last bar to a whole one.
     pub pad_end: bool,
-    /// Where the end is padded, lengthen to a multiple of so many bars: 1, or a window's, so that no bar is lost.
+    /// If the end is padded, lengthen to a multiple of this number of bars: 1, or a window's, so
+    /// that no bar is lost.
     pub pad_bars: u32,
-    /// Cut longer tracks at this many bars; what is cut off is not searched again. `None` for no bound but
-    /// [`Melody::MAX_STEPS`].
+    /// Cut longer tracks at this number of bars; the rest is not searched again. `None` for no
+    /// limit but [`Melody::MAX_STEPS`].
     pub max_bars: Option<u32>,
 }
 
 impl Default for DrumExtractOptions {
-    /// What MusicVAE uses: a gap of one bar, whole bars, at most 100 of them.
+    /// The settings of MusicVAE: a gap of one bar, whole bars, at most 100 of them.
     fn default() -> Self {
         Self { gap_bars: Some(1.0), pad_end: true, pad_bars: 1, max_bars: Some(100) }
     }
@@ -30,13 +31,13 @@ impl Default for DrumExtractOptions {
 
 /// Every drum track of a sequence, all drum notes of all instruments together.
 ///
-/// Keys that the map does not know and notes of velocity 0 are passed over, and ends do not count. A track begins
-/// at the bar line at or before its first hit and ends before a hit that comes `gap_bars` or more after the step
-/// that follows the last one.
+/// Keys that are not in the map and notes of velocity 0 are skipped, and ends do not count. A track
+/// begins at the bar line at or before its first hit and ends before a hit that comes `gap_bars` or
+/// more after the step that follows the last one.
 ///
 /// # Errors
-/// [`ExtractError::AbsoluteGrid`], [`ExtractError::NonIntegerStepsPerBar`], [`ExtractError::TooLong`] (whose
-/// instrument is then 0).
+/// [`ExtractError::AbsoluteGrid`], [`ExtractError::NonIntegerStepsPerBar`],
+/// [`ExtractError::TooLong`] (whose instrument is then 0).
 pub fn extract(
     sequence: &QuantizedSequence,
     map: &DrumMap,
@@ -98,7 +99,7 @@ pub(crate) fn extract_notes<'a>(
     Ok(tracks)
 }
 
-/// What is struck on each step on which something is, steps ascending.
+/// The drums of each step that has any, in ascending order of steps.
 fn hits<'a>(
     notes: impl Iterator<Item = &'a QuantizedNote>,
     map: &DrumMap,

@@ -47,8 +47,8 @@ impl DrumMap {
         &[51, 53, 59, 82],
     ]);
 
-    /// The map of magenta-js, with which the published models were trained: key 43 is a high tom, 52 a ride, and
-    /// 22 and 26 are unknown.
+    /// The map of magenta-js, with which the published models were trained: key 43 is a high tom,
+    /// 52 a ride, and 22 and 26 are unknown.
     pub const MAGENTA_JS: Self = map([
         &[36, 35],
         &[38, 27, 28, 31, 32, 33, 34, 37, 39, 40, 56, 65, 66, 75, 85],
@@ -74,7 +74,7 @@ impl DrumMap {
         &[51, 53, 59],
     ]);
 
-    /// The class of a key, or `None` if the map does not know it.
+    /// The class of a key, or `None` if it is not in the map.
     pub fn class(&self, pitch: Pitch) -> Option<u8> {
         Some(self.classes[usize::from(pitch.get())]).filter(|class| *class != UNKNOWN)
     }

@@ -1,4 +1,4 @@
-//! The key of every bar of a piece, by what surrounds it.
+//! The key of every bar of a piece, estimated from its context.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ use super::{Key, KeyProfile};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KeyTracker {
-    /// What belongs to a key.
+    /// The evidence for a key.
     pub profile: KeyProfile,
     /// Weight of a bar compared with its neighbor nearer to the scored one, 0 to 1.
     pub decay: f64,
@@ -56,9 +56,9 @@ impl Default for KeyTracker {
 }
 
 impl KeyTracker {
-    /// The key of every bar, from how long each pitch class sounds in it and what its key signature
-    /// says, if there is one. `None` for all bars if nothing sounds in any; a silent bar has the
-    /// key of the music around it. Bars beyond the length of the shorter list are left out.
+    /// The key of every bar, from the sounding time of each pitch class and the key signature, if
+    /// there is one. `None` for all bars if nothing sounds in any; a silent bar has the key of the
+    /// music around it. Bars beyond the length of the shorter list are left out.
     pub fn keys(&self, bars: &[[f64; 12]], signatures: &[Option<Key>]) -> Vec<Option<Key>> {
         let n_bars = bars.len().min(signatures.len());
         if n_bars == 0 || !bars[..n_bars].iter().flatten().any(|d| *d > 0.0) {

@@ -21,21 +21,22 @@ pub struct MelodyWindow {
     pub tokens: Vec<u16>,
     /// The instrument number in the sequence it came from.
     pub instrument: u32,
-    /// First bar, from 0 at the start of the piece. Where tempo or metre change the bar grid starts anew, and
-    /// every stretch before counts with the bars begun in it.
+    /// First bar, from 0 at the start of the piece. Where tempo or meter changes, the bar grid
+    /// restarts, and every stretch before counts with the bars begun in it.
     pub start_bar: u32,
 }
 
 /// Cuts a sequence's melodies into windows of labels.
 ///
-/// Split where tempo or metre changes; drop notes of other programs or pitches; quantize; refuse stretches whose
-/// bar has not 16 steps; [`super::extract`]; windows of `slice_bars`, every `hop_bars`; erase offs before a window's
-/// first note; leave out repetitions.
+/// Split where tempo or meter changes; drop notes of other programs or pitches; quantize; reject
+/// sections whose bar has not 16 steps; [`super::extract`]; windows of `slice_bars`, every
+/// `hop_bars`; erase offs before a window's first note; leave out repetitions.
 ///
 /// # Examples
 /// ```
 /// use note_seq::{Melody, MelodyConverter, MelodyEncoding, Playback};
-/// let tokens: Vec<u16> = (0..64).map(|step| if step % 4 == 0 { 41 + step / 4 } else { 0 }).collect();
+/// let label = |step| if step % 4 == 0 { 41 + step / 4 } else { 0 };
+/// let tokens: Vec<u16> = (0..64).map(label).collect();
 /// let sequence = MelodyEncoding::PIANO.decode(&tokens)?.to_sequence(&Playback::default());
 /// let conversion = MelodyConverter::mel_2bar().windows(&sequence);
 /// assert_eq!(conversion.windows.len(), 3); // bars 0–1, 1–2, 2–3
@@ -50,7 +51,7 @@ pub struct MelodyConverter {
     pub programs: Option<RangeInclusive<Program>>,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps a bar must have; stretches in other metres are left out.
+    /// Steps that a bar must have; sections in other meters are left out.
     pub steps_per_bar: u32,
     /// Length of a window in bars.
     pub slice_bars: u32,
@@ -62,13 +63,14 @@ pub struct MelodyConverter {
     pub dedupe: Dedupe,
     /// Whether windows in which no note starts are kept, as Magenta keeps them.
     pub keep_empty: bool,
-    /// The most windows a sequence may give, the first ones; `None` for no bound. (Magenta keeps 5, chosen at
-    /// random or by the order of Python's hashes.)
+    /// Maximum number of windows per sequence (the first ones are kept); `None` for no limit.
+    /// (Magenta keeps 5, chosen at random or by the order of Python's hashes.)
     pub max_windows: Option<usize>,
 }
 
 impl MelodyConverter {
-    /// Two bars, hop one bar, programs 0 to 31: the data of Magenta's `cat-mel_2bar_*` models, without its cap.
+    /// Two bars, hop one bar, programs 0 to 31: the data of Magenta's `cat-mel_2bar_*` models,
+    /// without its cap.
     pub fn mel_2bar() -> Self {
         Self {
             programs: Some(Program::MIN..=Program::saturating(31)),
@@ -76,7 +78,8 @@ impl MelodyConverter {
         }
     }
 
-    /// Sixteen bars, hop one bar, all programs: the data of Magenta's `*-mel_16bar` models, without its cap.
+    /// Sixteen bars, hop one bar, all programs: the data of Magenta's `*-mel_16bar` models, without
+    /// its cap.
     pub fn mel_16bar() -> Self {
         Self {
             encoding: MelodyEncoding::PIANO,
@@ -99,12 +102,12 @@ impl MelodyConverter {
         self
     }
 
-    /// Steps a window.
+    /// Steps per window.
     pub fn steps_per_window(&self) -> usize {
         self.slice_bars as usize * self.steps_per_bar as usize
     }
 
-    /// The windows of a sequence, and what gave none.
+    /// The windows of a sequence, and counts of what gave none.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<MelodyWindow> {
         let mut seen = Seen::new(self.dedupe, sequence.notes.len());
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
@@ -172,7 +175,7 @@ impl MelodyConverter {
         }
         instruments.sort_unstable();
         for part in instruments.chunk_by(|a, b| a.0 == b.0) {
-            // The reason that came closest to a melody stands last.
+            // The reason that came closest to a melody is last.
             let Some((instrument, reason)) = part.last() else { continue };
             if melodies.binary_search_by_key(instrument, |m| m.instrument).is_err() {
                 conversion.skip(*reason);
@@ -180,8 +183,8 @@ impl MelodyConverter {
         }
     }
 
-    /// Why a note would be no part of a melody. Of an instrument's notes the largest reason is its own: the reasons
-    /// ascend in the order in which a note is looked at.
+    /// Why a note would be no part of a melody. Of an instrument's notes the largest reason is its
+    /// own: the reasons ascend in the order in which a note is looked at.
     fn reason_against(&self, note: &QuantizedNote) -> SkipReason {
         if note.is_drum {
             SkipReason::Drums

@@ -10,21 +10,24 @@ use crate::units::Step;
 /// How melodies are extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ExtractOptions {
-    /// A melody ends where at least this many bars are silent; `None` for never.
+    /// Minimum number of silent bars that ends a melody; `None` to never end it.
     pub gap_bars: Option<f64>,
-    /// Take the highest of notes that start together; otherwise a chord is an [`ExtractError::Polyphonic`].
+    /// Take the highest of notes that start together; otherwise a chord is an
+    /// [`ExtractError::Polyphonic`].
     pub ignore_polyphonic: bool,
     /// Lengthen the last bar to a whole one.
     pub pad_end: bool,
-    /// Where the end is padded, lengthen to a multiple of so many bars: 1, or a window's, so that no bar is lost.
+    /// If the end is padded, lengthen to a multiple of this number of bars: 1, or a window's, so
+    /// that no bar is lost.
     pub pad_bars: u32,
-    /// Cut longer melodies at this many bars; what is cut off is not searched again. `None` for no bound but
-    /// [`Melody::MAX_STEPS`].
+    /// Cut longer melodies at this number of bars; the rest is not searched again. `None` for no
+    /// limit but [`Melody::MAX_STEPS`].
     pub max_bars: Option<u32>,
 }
 
 impl Default for ExtractOptions {
-    /// What MusicVAE uses: a gap of one bar, the highest of a chord, whole bars, at most 100 of them.
+    /// The settings of MusicVAE: a gap of one bar, the highest of a chord, whole bars, at most 100
+    /// of them.
     fn default() -> Self {
         Self {
             gap_bars: Some(1.0),
@@ -41,9 +44,9 @@ impl Default for ExtractOptions {
 #[non_exhaustive]
 pub enum ExtractError {
     /// A bar is not a whole number of steps.
-    #[error("a bar has {steps_per_bar} steps, which is no whole number; use a finer grid")]
+    #[error("a bar has {steps_per_bar} steps, which is not a whole number; use a finer grid")]
     NonIntegerStepsPerBar {
-        /// Steps a bar.
+        /// Steps per bar.
         steps_per_bar: f64,
     },
     /// The grid has no bars.
@@ -51,7 +54,8 @@ pub enum ExtractError {
     AbsoluteGrid,
     /// Notes start together and `ignore_polyphonic` is off.
     #[error(
-        "instrument {instrument} plays a chord on step {step}; set `ignore_polyphonic` to take its top note"
+        "instrument {instrument} plays a chord on step {step}; set `ignore_polyphonic` to \
+         take its top note"
     )]
     Polyphonic {
         /// The instrument.
@@ -74,11 +78,11 @@ pub enum ExtractError {
 
 /// Every melody of every instrument, instruments ascending.
 ///
-/// For each instrument in turn, and again from the bar after each melody found: notes sorted by start and then
-/// from high to low; the melody begins at the bar line at or before the first of them; drums and notes of
-/// velocity 0 are passed over; of notes that start together the highest stays; a later note cuts an earlier
-/// one; the melody ends before a note that starts `gap_bars` or more after the last note's end. The final off
-/// is left away; padding puts it back.
+/// For each instrument in turn, and again from the bar after each melody found: notes sorted by
+/// start and then from high to low; the melody begins at the bar line at or before the first of
+/// them; drums and notes of velocity 0 are skipped; of notes that start together the highest stays;
+/// a later note cuts an earlier one; the melody ends before a note that starts `gap_bars` or more
+/// after the last note's end. The final off is left away; padding puts it back.
 ///
 /// # Errors
 /// [`ExtractError`].
@@ -136,7 +140,8 @@ fn extract_instrument(
         let start_step = first.start_step - (first.start_step - search_start) % bar;
         placed.clear();
         for note in rest {
-            // A note that ends before it starts can only come from hand-made sequences; Python stops at it.
+            // A note that ends before it starts can only come from hand-made sequences; Python
+            // stops at it.
             if note.is_drum || note.velocity.get() == 0 || note.end_step <= note.start_step {
                 continue;
             }
@@ -180,7 +185,8 @@ fn extract_instrument(
     }
 }
 
-/// The first `n_steps` events of a line. Starts ascend; a note ends at the next one's start at the latest.
+/// The first `n_steps` events of a line. Starts ascend; a note ends at the next one's start at the
+/// latest.
 fn render(placed: &[Placed], n_steps: Step) -> Vec<MelodyEvent> {
     let n_steps = usize::try_from(n_steps).unwrap_or_default();
     let mut events = vec![MelodyEvent::NoEvent; n_steps];

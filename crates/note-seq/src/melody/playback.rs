@@ -11,7 +11,7 @@ use crate::units::{DEFAULT_QPM, DEFAULT_VELOCITY, Qpm, STANDARD_TICKS_PER_QUARTE
 /// How events without loudness, sound and tempo are made into notes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Playback {
-    /// Tempo in quarter notes a minute.
+    /// Tempo in quarter notes per minute.
     pub qpm: Qpm,
     /// Velocity of every note.
     pub velocity: Velocity,
@@ -22,7 +22,8 @@ pub struct Playback {
 }
 
 impl Default for Playback {
-    /// What MusicVAE's converters use: 120 quarter notes a minute, velocity 80, program 0, instrument 0.
+    /// The settings of MusicVAE's converters: 120 quarter notes per minute, velocity 80, program 0,
+    /// instrument 0.
     fn default() -> Self {
         Self { qpm: DEFAULT_QPM, velocity: DEFAULT_VELOCITY, program: Program::MIN, instrument: 0 }
     }
@@ -43,16 +44,17 @@ impl Playback {
 impl Melody {
     /// Notes in seconds: each from its start to the next start, the next off, or the melody's end.
     ///
-    /// Step `s` stands at `s · 60 / qpm / steps_per_quarter`, counted with `start_step`. The resolution is
-    /// [`STANDARD_TICKS_PER_QUARTER`]; the tempo is written, and 4/4 where a bar is four quarters. `total_time`
-    /// is the last note's end.
+    /// Step `s` is at `s · 60 / qpm / steps_per_quarter` seconds, including `start_step`. The
+    /// resolution is [`STANDARD_TICKS_PER_QUARTER`]; the tempo is written, and 4/4 if a bar is four
+    /// quarters. `total_time` is the last note's end.
     ///
     /// # Examples
     /// ```
     /// use note_seq::{MelodyEncoding, Playback};
     /// let melody = MelodyEncoding::PIANO.decode(&[41, 0, 0, 0, 1, 0, 43, 0])?;
     /// let sequence = melody.to_sequence(&Playback::default());
-    /// let spans: Vec<_> = sequence.notes.iter().map(|n| (n.pitch.get(), n.start_time, n.end_time)).collect();
+    /// let notes = sequence.notes.iter();
+    /// let spans: Vec<_> = notes.map(|n| (n.pitch.get(), n.start_time, n.end_time)).collect();
     /// assert_eq!(spans, [(60, 0.0, 0.5), (62, 0.75, 1.0)]);
     /// # Ok::<(), note_seq::UnknownLabel>(())
     /// ```

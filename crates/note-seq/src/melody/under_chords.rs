@@ -20,9 +20,10 @@ pub struct ChordedMelodyWindow {
 }
 
 impl MelodyConverter {
-    /// The windows of a sequence with their chords, which are inferred from all that sounds: two a bar.
+    /// The windows of a sequence with their chords, which are inferred from all that sounds: two a
+    /// bar.
     ///
-    /// A window is a repetition where melody and chords are.
+    /// A window is a repetition if both its melody and its chords are.
     ///
     /// # Examples
     /// ```
@@ -34,12 +35,14 @@ impl MelodyConverter {
     ///     for (instrument, pitch) in (0..).zip(pitches) {
     ///         let (pitch, start_time) = (Pitch::new(*pitch)?, bar as f64 * 2.0);
     ///         let end_time = start_time + 2.0;
-    ///         let note = Note { pitch, velocity, start_time, end_time, instrument, ..Note::default() };
+    ///         let note =
+    ///             Note { pitch, velocity, start_time, end_time, instrument, ..Note::default() };
     ///         sequence.push(note);
     ///     }
     /// }
     /// let inference = ChordInference::default();
-    /// let windows = MelodyConverter::mel_2bar().windows_under_chords(&sequence, &inference).windows;
+    /// let converter = MelodyConverter::mel_2bar();
+    /// let windows = converter.windows_under_chords(&sequence, &inference).windows;
     /// // C major (label 1) for a bar, then A minor (13 + 9).
     /// assert_eq!((windows[0].chords[0], windows[0].chords[31]), (1, 22));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

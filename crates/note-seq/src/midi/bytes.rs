@@ -51,8 +51,8 @@ impl<'a> Bytes<'a> {
         self.take(4)?.try_into().ok().map(u32::from_be_bytes)
     }
 
-    /// A number of variable length, of any number of bytes; what does not fit 64 bits becomes the largest
-    /// number. With it comes the number of bytes.
+    /// A variable-length number of any number of bytes, and that number of bytes. A value that does
+    /// not fit into 64 bits becomes the largest one.
     #[inline]
     pub(super) fn variable(&mut self) -> Option<(u64, usize)> {
         let first = self.byte()?;
@@ -78,13 +78,13 @@ impl<'a> Bytes<'a> {
 pub(super) struct Message {
     pub(super) delta: u32,
     pub(super) status: u8,
-    /// The second is 0 where the message has one.
+    /// The second byte is 0 if the message has only one.
     pub(super) data: [u8; 2],
 }
 
 impl Bytes<'_> {
-    /// Takes a delta time of at most four bytes and a channel message that is in order, as most events are.
-    /// Where anything else stands, or the end is near, nothing is taken.
+    /// Takes a delta time of at most four bytes and a valid channel message, like most events.
+    /// Takes nothing if anything else follows or the end is near.
     #[inline]
     pub(super) fn message(&mut self, running_status: Option<u8>) -> Option<Message> {
         // The longest: four bytes of time, a status, two of data.
@@ -116,7 +116,7 @@ impl Bytes<'_> {
     }
 }
 
-/// Where `needle` first occurs in `haystack`, from `from` on.
+/// The position of the first `needle` in `haystack` from `from` on.
 pub(super) fn find(haystack: &[u8], needle: [u8; 4], from: usize) -> Option<usize> {
     let rest = haystack.get(from..)?;
     rest.windows(4).position(|w| *w == needle).map(|at| at + from)
@@ -152,7 +152,8 @@ mod tests {
         assert_eq!(take(&[5, 0xc3, 7, 0x90, 0, 0, 0], None), Some((5, 0xc3, [7, 0], 3)));
         let longest = [0xff, 0xff, 0xff, 0x7f, 0x80, 1, 2];
         assert_eq!(take(&longest, None), Some((0x0fff_ffff, 0x80, [1, 2], 7)));
-        // No status in force; five bytes of time; a meta event; data bytes too large; too near the end.
+        // No status in force; five bytes of time; a meta event; data bytes too large; too near the
+        // end.
         assert_eq!(take(&[0, 60, 100, 0, 0, 0, 0], None), None);
         assert_eq!(take(&[0x80, 0x80, 0x80, 0x80, 0, 0x90, 0, 0], None), None);
         assert_eq!(take(&[0, 0xff, 0x2f, 0, 0, 0, 0], Some(0x90)), None);

@@ -1,7 +1,7 @@
-//! Channels and ports: what is said to a channel on any track, kept until all tracks are read.
+//! Channels and ports: the messages of a channel on any track, kept until all tracks are read.
 //!
-//! A channel is one of 16 on a port. Controllers, bends, programs and the end of all notes act on
-//! every note of the channel, whatever track they stand on.
+//! A port has 16 channels. Controllers, bends, programs and all-notes-off messages act on every
+//! note of the channel, regardless of their track.
 
 use std::collections::BTreeMap;
 
@@ -27,15 +27,15 @@ pub(super) struct Channel {
     pub(super) controls: Controls,
     /// Ticks at which all its notes end.
     pub(super) note_ends: Vec<u64>,
-    /// Whether it was last told to play one voice (controller 126).
+    /// Whether its last mode message selected one voice (controller 126).
     pub(super) is_mono: bool,
-    /// Semitones that the largest bend means, if it says so.
+    /// Semitones of the largest bend, if a message sets them.
     pub(super) bend_range: Option<u8>,
     /// The registered parameter that data entry sets.
     parameter: (u8, u8),
 }
 
-/// All channels of a file, and where the current track's events go.
+/// All channels of a file, and the destination of the current track's events.
 #[derive(Debug)]
 pub(super) struct Channels {
     pub(super) list: Vec<Channel>,
@@ -44,7 +44,7 @@ pub(super) struct Channels {
     ports: BTreeMap<(u32, u8, u32), u32>,
     /// Number of each device name; 0 for none.
     devices: BTreeMap<Vec<u8>, u32>,
-    /// Resets of the sound system: port, tick, what it became.
+    /// Resets of the sound system: port, tick, new system.
     pub(super) resets: Vec<(u32, u64, System)>,
     /// Channels of an MPE zone, by port and the zone's manager channel (0 or 15).
     pub(super) zones: BTreeMap<(u32, u8), u8>,
@@ -58,7 +58,7 @@ pub(super) struct Channels {
 }
 
 impl Channels {
-    /// `are_tracks_songs`: the tracks are songs of their own (format 2), which share no channel.
+    /// `are_tracks_songs`: the tracks are separate songs (format 2), which do not share channels.
     pub(super) fn new(are_tracks_songs: bool) -> Self {
         Self {
             list: Vec::new(),
@@ -83,13 +83,13 @@ impl Channels {
         self.select_port();
     }
 
-    /// Events of the track go to another port from here on.
+    /// Sends the following events of the track to another port.
     pub(super) fn set_port(&mut self, port: u8) {
         self.port_event = port;
         self.select_port();
     }
 
-    /// Events of the track go to another device from here on.
+    /// Sends the following events of the track to another device.
     pub(super) fn set_device(&mut self, name: &[u8]) {
         self.device = if let Some(number) = self.devices.get(name) {
             *number
@@ -144,7 +144,7 @@ impl Channels {
         &mut self.list[index as usize]
     }
 
-    /// The index of a channel of any port, if anything was said to it.
+    /// The index of a channel of any port, if it received any message.
     pub(super) fn of_port(&self, port: u32, number: u8) -> Option<u32> {
         self.by_number.get(&(port, number)).copied()
     }

@@ -15,7 +15,8 @@ use crate::sequence::Note;
 use crate::tempo_map::ticks_f64;
 
 const NONE: u32 = u32::MAX;
-/// Room for notes is not made for more than these before they are there: a file's size may lie.
+/// Maximum number of notes to reserve memory for in advance, because a large file need not contain
+/// notes.
 const MAX_NOTES_FORESEEN: usize = 1 << 16;
 
 /// Controllers of one channel, shared by all its instruments.
@@ -25,7 +26,7 @@ pub(super) struct Controls {
     pub(super) bends: Vec<(u64, i16)>,
 }
 
-/// A part as it is known while tracks are read: what a channel plays with one program on one track.
+/// A part while tracks are read: the notes of a channel with one program on one track.
 #[derive(Debug, Clone)]
 pub(super) struct Instrument {
     pub(super) program: u8,
@@ -44,14 +45,14 @@ pub(super) struct Instrument {
 struct Track {
     index: u32,
     name: Vec<u8>,
-    /// Where the name stands among all names, once an instrument needs it.
+    /// Index of the name among all names, once an instrument needs it.
     name_index: u32,
     programs: [u8; 16],
     /// Instrument number by channel and program.
     instruments: Vec<u32>,
-    /// The same by the channel among those of all ports.
+    /// The same by index of the channel among those of all ports.
     by_channel: BTreeMap<(u32, u8), u32>,
-    /// Parity reading: controllers that no instrument had when they came.
+    /// Parity reading: controllers that preceded their instrument.
     controls: [u32; 16],
 }
 
@@ -66,7 +67,7 @@ pub(super) struct Collector {
     track: Track,
     /// Times are ticks until [`Collector::finish`].
     pub(super) notes: Vec<Note>,
-    /// Which of them nothing ended.
+    /// Indices of the notes without an end.
     pub(super) unended: Vec<u32>,
     pub(super) instruments: Vec<Instrument>,
     pub(super) names: Vec<String>,
@@ -81,14 +82,15 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// For a file of `n_bytes`, whose tracks may be songs of their own.
+    /// For a file of `n_bytes`, whose tracks may be separate songs.
     pub(super) fn new(
         mode: ReadMode,
         limits: ReadLimits,
         n_bytes: usize,
         are_tracks_songs: bool,
     ) -> Self {
-        // A note takes seven or eight bytes of most files; memory that is not needed is never touched.
+        // A note takes seven or eight bytes in most files; memory that is not needed is never
+        // touched.
         let n_notes = (n_bytes / 8).min(MAX_NOTES_FORESEEN);
         Self {
             mode,
@@ -122,7 +124,7 @@ impl Collector {
         self.mode == ReadMode::Parity
     }
 
-    /// Of how many bytes the file is.
+    /// Size of the file in bytes.
     pub(super) fn n_bytes(&self) -> usize {
         self.n_bytes
     }
@@ -153,7 +155,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Takes a channel message that is in order.
+    /// Processes a valid channel message.
     #[inline]
     pub(super) fn message(
         &mut self,
@@ -175,14 +177,14 @@ impl Collector {
         }
     }
 
-    /// Takes an event at an absolute tick.
+    /// Processes an event at an absolute tick.
     pub(super) fn event(
         &mut self,
         tick: u64,
         event: Event<'_>,
         report: &mut ReadReport,
     ) -> Result<(), MidiError> {
-        // Python looks for these on the first track only; players obey them anywhere.
+        // Python reads these on the first track only; players obey them anywhere.
         let on_time_track = self.track.index == 0 || !self.is_parity();
         match event {
             Event::NoteOn { channel, pitch, velocity } => {
@@ -236,7 +238,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Ends a track whose last event stands at `tick`.
+    /// Ends a track whose last event is at `tick`.
     pub(super) fn end_track(&mut self, tick: u64, report: &mut ReadReport) {
         if self.is_parity() {
             report.notes.unended += self.pairing.n_open() as u64;
@@ -253,13 +255,13 @@ impl Collector {
                 report.notes.unended += 1;
                 continue;
             }
-            // Whether a controller ends it is known when all tracks are read.
+            // Whether a controller ends it is only known after all tracks are read.
             self.unended.push(u32::try_from(self.notes.len()).unwrap_or(NONE));
             self.add_note(voice, pitch, start, tick.max(start + 1));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_on(
         &mut self,
         tick: u64,
@@ -269,12 +271,9 @@ impl Collector {
         report: &mut ReadReport,
     ) -> Result<(), MidiError> {
         let found = (self.notes.len() + self.pairing.n_open()) as u64 + 1;
-        if found > self.limits.max_notes {
-            return Err(MidiError::LimitExceeded {
-                what: "notes",
-                found,
-                limit: self.limits.max_notes,
-            });
+        let limit = self.limits.max_notes;
+        if found > limit {
+            return Err(MidiError::LimitExceeded { what: "notes", found, limit });
         }
         let index = if self.is_parity() { channel.into() } else { self.channels.index(channel) };
         let program = self.track.programs[usize::from(channel & 15)];
@@ -284,7 +283,7 @@ impl Collector {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_off(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
         // Most offs end one note.
         if let Some((start, voice)) = self.pairing.off_single(channel, pitch, tick) {
@@ -305,6 +304,7 @@ impl Collector {
         }
     }
 
+    #[cold]
     fn note_off_any(&mut self, tick: u64, channel: u8, pitch: u8, report: &mut ReadReport) {
         let mut ended = Vec::new();
         let closed = self.pairing.off(channel, pitch, tick, |start, voice| {
@@ -323,7 +323,7 @@ impl Collector {
                 report.notes.empty_dropped += n_notes;
             }
             Closed::Empty { n_notes, voice } => {
-                // Players strike it; of several at one tick one is heard.
+                // Players sound it; of several at one tick only one is heard.
                 let kept = if channel & 15 == DRUM_CHANNEL {
                     &mut report.notes.empty_drums_kept
                 } else {
@@ -355,7 +355,7 @@ impl Collector {
     fn instrument(&mut self, channel: u32, program: u8) -> u32 {
         let slot = (channel as usize & 15) * 128 + usize::from(program & 127);
         let number = self.track.instruments[slot];
-        // Channels of other ports may stand in one slot.
+        // Channels of other ports may use the same slot.
         if number != NONE && self.instruments[number as usize].channel == channel {
             return number;
         }
@@ -367,6 +367,7 @@ impl Collector {
         number
     }
 
+    #[cold]
     fn new_instrument(&mut self, channel: u32, program: u8) -> u32 {
         let (number, controls) = if self.is_parity() {
             #[expect(clippy::cast_possible_truncation, reason = "in parity reading 0 to 15")]
@@ -390,7 +391,7 @@ impl Collector {
         instrument
     }
 
-    /// Where the track's name stands among all names; instruments share it.
+    /// Index of the track's name among all names; its instruments share it.
     fn name_index(&mut self) -> u32 {
         if self.track.name_index == NONE {
             let decode = if self.is_parity() { decode_latin1 } else { decode_text };
@@ -401,8 +402,9 @@ impl Collector {
         self.track.name_index
     }
 
-    /// Parity reading: the list a controller event goes to, that of the current program's instrument if it
-    /// is there; events before it wait in the channel's list, which later instruments share.
+    /// Parity reading: the list for a controller event, which is that of the current program's
+    /// instrument if it exists; earlier events wait in the channel's list, which later instruments
+    /// share.
     fn controls_of(&mut self, channel: u8) -> u32 {
         let program = self.track.programs[usize::from(channel)];
         let instrument = self.track.instruments[usize::from(channel) * 128 + usize::from(program)];
@@ -426,7 +428,7 @@ impl Collector {
     }
 }
 
-/// UTF-8 where the bytes are that, else Latin-1.
+/// Decodes UTF-8 if the bytes are valid, else Latin-1.
 fn decode_text(bytes: &[u8]) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| decode_latin1(bytes), str::to_owned)
 }

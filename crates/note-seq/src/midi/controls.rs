@@ -1,4 +1,5 @@
-//! Controllers and bends find their instruments: all of a channel get what the channel got.
+//! Assigns controllers and bends to instruments: all instruments of a channel get those of the
+//! channel.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +14,25 @@ use crate::pitch::Program;
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 
-/// Stands among the bends where controller 121 resets them; no bend has this value.
+/// Marks a reset by controller 121 among the bends; no bend has this value.
 pub(super) const RESET: i16 = i16::MIN;
 
-/// All instruments together may get this many times the controllers and bends of the file, and
-/// [`FREE_COPIES`]: their number is that of the instruments of each channel times its controllers.
+/// All instruments together may get `MAX_COPIES` times the controllers and bends of the file plus
+/// [`FREE_COPIES`]. The full number would be that of the instruments of each channel times its
+/// controllers.
 const MAX_COPIES: usize = 2;
 const FREE_COPIES: usize = 3 << 17;
 
-/// Controllers that controller 121 resets, and to what (MIDI Manufacturers Association, RP-015).
+/// Controllers that controller 121 resets, and their values after it (MIDI Manufacturers
+/// Association, RP-015).
 const RESETS: [(u8, u8); 8] =
     [(1, 0), (11, 127), (64, 0), (65, 0), (66, 0), (67, 0), (68, 0), (69, 0)];
 
-/// Controllers that sound on every note of a channel, so that a line over several channels takes
-/// those of the channel that it is on.
+/// Controllers that affect every note of a channel, so that a line over several channels takes
+/// those of its current channel.
 const FOLLOWED: [u8; 11] = [1, 7, 10, 11, 64, 65, 66, 67, 68, 69, 74];
 
-/// Semitones of the largest bend where nothing is said: of a channel, of a member of an MPE zone.
+/// Default semitones of the largest bend: of a channel, and of a member of an MPE zone.
 const BEND_RANGE: u8 = 2;
 const MEMBER_BEND_RANGE: u8 = 48;
 
@@ -38,7 +41,8 @@ impl Controls {
         self.changes.len() + self.bends.len()
     }
 
-    /// By tick; what a reset (controller 121) changes is said by controllers and bends of its own.
+    /// Sorts by tick and adds explicit controllers and bends for what a reset (controller 121)
+    /// changes.
     pub(super) fn put_in_order(&mut self) {
         self.changes.sort_by_key(|c| c.0);
         self.bends.sort_by_key(|b| b.0);
@@ -73,7 +77,7 @@ impl Controls {
 }
 
 impl Collector {
-    /// Gives every instrument the controllers and bends of its channel, as far as there is room.
+    /// Gives every instrument the controllers and bends of its channel, up to the limit.
     pub(super) fn place_controls(
         &self,
         lines: &BTreeMap<u32, Line>,
@@ -184,7 +188,7 @@ impl Line {
             channel: *channel,
         });
         events.extend(starts);
-        // At one tick a note takes what its channel was told there, wherever it stands.
+        // At one tick, a note takes all messages of its channel, even those that follow it.
         events.sort_by_key(|e| (e.tick, e.kind == Kind::Start));
         let mut state = Follower::new(self.manager, self.starts.first().map(|s| s.1));
         for event in events {
@@ -209,7 +213,7 @@ enum Kind {
     Start,
 }
 
-/// Where a line is, and what it was told last.
+/// The current channel of a line and its last values.
 struct Follower {
     manager: Option<u32>,
     on: Option<u32>,
@@ -243,7 +247,7 @@ impl Follower {
             Kind::Start => {
                 self.on = Some(channel);
                 for number in FOLLOWED {
-                    // A pedal that was never touched is up.
+                    // A pedal without messages is up.
                     let untouched = if matches!(number, 64..=69) { Some(0) } else { None };
                     let value = self.values.get(&(channel, number)).copied().or(untouched);
                     let before = self.told.get(&number).copied().or(untouched);
@@ -277,7 +281,8 @@ impl Follower {
 mod tests {
     use super::*;
 
-    /// Pedal down and bent, then reset twice: the first takes both back, the second has nothing to do.
+    /// Pedal down and bent, then reset twice: the first reset undoes both, the second has no
+    /// effect.
     #[test]
     fn a_reset_lifts_the_pedal_and_unbends() {
         let mut controls = Controls {

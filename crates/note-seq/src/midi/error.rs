@@ -19,10 +19,11 @@ pub enum MidiError {
     },
     /// A bound of [`super::ReadLimits`] was passed.
     #[error(
-        "the file has {found} {what}, the limit is {limit}; raise `ReadLimits` if you trust the file"
+        "the file has {found} {what}, but the limit is {limit}; raise `ReadLimits` if you trust \
+         the file"
     )]
     LimitExceeded {
-        /// What there is too much of: `bytes`, `ticks`, `events`, `notes` or `tracks`.
+        /// The exceeded quantity: `bytes`, `ticks`, `events`, `notes` or `tracks`.
         what: &'static str,
         /// How much was found.
         found: u64,
@@ -31,25 +32,26 @@ pub enum MidiError {
     },
     /// The data end in the middle of something (parity reading).
     #[error(
-        "the file ends at byte {offset} in the middle of {what}; lenient reading takes what is there"
+        "the file ends at byte {offset} in the middle of {what}; lenient reading reads the \
+         rest"
     )]
     UnexpectedEnd {
-        /// What was being read.
+        /// The element that was being read.
         what: &'static str,
-        /// Where the data end.
+        /// Offset of the end of the data.
         offset: usize,
     },
-    /// Something is not what it must be (parity reading).
-    #[error("{what} at byte {offset} is {found}; lenient reading would step over it")]
+    /// A value is not allowed (parity reading).
+    #[error("{what} at byte {offset} is {found}; lenient reading would skip it")]
     Invalid {
-        /// What was being read, with what is allowed.
+        /// The value that was being read, and its allowed range.
         what: &'static str,
         /// The number found.
         found: i64,
-        /// Where it stands.
+        /// Its offset in bytes.
         offset: usize,
     },
     /// Strict reading met something that lenient reading would repair.
-    #[error("the file is not in order: {0}; lenient reading would go on")]
+    #[error("the file needs a repair: {0}; lenient reading would continue")]
     NeedsRepair(Repair),
 }

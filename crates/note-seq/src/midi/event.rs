@@ -1,8 +1,8 @@
-//! Events of a track, reduced to what a sequence keeps.
+//! Events of a track, reduced to the data that a sequence stores.
 
 use crate::event::{Mode, TextKind};
 
-/// An event of a track, reduced to what the sequence keeps. Numbers are already checked to be in range.
+/// An event of a track, reduced to the data that the sequence stores. Values are already checked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Event<'a> {
     NoteOn {
@@ -39,25 +39,26 @@ pub(super) enum Event<'a> {
         mode: Mode,
     },
     TrackName(&'a [u8]),
-    /// The track's events go to this port.
+    /// Sends the track's events to this port.
     Port(u8),
-    /// The track's events go to the device of this name.
+    /// Sends the track's events to the device of this name.
     Device(&'a [u8]),
     /// Data without F0.
     SystemExclusive(&'a [u8]),
     Text(TextKind, &'a [u8]),
 }
 
-/// How long a tick is.
+/// The duration of a tick.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Division {
-    /// Ticks a quarter note; negative only in parity reading.
+    /// Ticks per quarter note; negative only in parity reading.
     Metrical(i16),
     /// SMPTE time.
     SecondsPerTick(f64),
 }
 
-/// The event of a channel message with checked data bytes; `None` for what the sequence does not keep.
+/// The event of a channel message with checked data bytes; `None` for messages that the sequence
+/// does not store.
 pub(super) fn channel_event(status: u8, data: [u8; 2]) -> Option<Event<'static>> {
     let channel = status & 15;
     let [first, second] = data;

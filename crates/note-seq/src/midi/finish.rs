@@ -1,4 +1,4 @@
-//! The end of reading: ticks become seconds, and everything finds its place in the sequence.
+//! The last stage of reading: converts ticks to seconds and fills the sequence.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use crate::pitch::Program;
 use crate::sequence::{Note, NoteSequence};
 use crate::tempo_map::{TempoMap, ticks_f64};
 
-/// Names of all instruments together may take this many bytes for each byte of the file, and
-/// [`FREE_NAME_BYTES`]: every instrument of a track has a copy of its name (parity reading, which cuts
-/// none).
+/// Names of all instruments together may take `MAX_NAME_BYTES_A_BYTE` bytes per byte of the file
+/// plus [`FREE_NAME_BYTES`], because every instrument of a track has a copy of its name (in parity
+/// reading, which does not shorten names).
 const MAX_NAME_BYTES_A_BYTE: usize = 16;
 const FREE_NAME_BYTES: usize = 1 << 20;
 
 impl Collector {
-    /// Turns ticks into seconds and puts everything in its place.
+    /// Converts ticks to seconds and fills the sequence.
     pub(super) fn finish(
         mut self,
         division: Division,
@@ -48,7 +48,7 @@ impl Collector {
         }
         let mut lines = BTreeMap::new();
         if !self.is_parity() {
-            // Some programs repeat the metre in every track.
+            // Some programs repeat the time signature in every track.
             self.time_signatures.sort_by_key(|t| t.0);
             self.time_signatures.dedup();
             self.key_signatures.sort_by_key(|k| k.0);
@@ -109,7 +109,7 @@ impl Collector {
             .collect())
     }
 
-    /// Ends notes where a controller ends all notes of their channel, whatever track it stands on.
+    /// Ends notes at controllers that end all notes of their channel, on any track.
     fn end_notes(&mut self, report: &mut ReadReport) {
         report.notes.unended += self.unended.len() as u64;
         if self.channels.list.iter().all(|c| c.note_ends.is_empty()) {
@@ -130,8 +130,8 @@ impl Collector {
         }
     }
 
-    /// Gives notes the program that their channel has when they start, by whatever track, and makes
-    /// drums of those on channels that a bank or message turns into drums.
+    /// Gives notes the program that their channel has when they start, set by any track, and marks
+    /// those as drums whose channel a bank or message turns into a drum channel.
     fn set_patches(&mut self, report: &mut ReadReport) {
         let timelines = self.timelines();
         let own: Vec<&Timeline> = (self.channels.list.iter().enumerate())
@@ -157,7 +157,7 @@ impl Collector {
         for note in &mut self.notes {
             let old = &self.instruments[note.instrument as usize];
             let (program, is_drum) = if is_decided[note.instrument as usize] {
-                // What a zone's manager plays is not the member's own, even if their track is one.
+                // The program of a zone's manager is not the member's, even on the same track.
                 let is_member = self.channels.list[old.channel as usize].patches.is_empty();
                 let track = if is_member { u32::MAX } else { old.track };
                 timeline(old).at(ticks(note.start_time), track, old.program)
@@ -168,7 +168,7 @@ impl Collector {
             let usual = channel.number == DRUM_CHANNEL && self.channels.zone_of(channel).is_none();
             report.notes.drums_by_bank += u64::from(is_drum != usual);
             let key = (old.track, old.channel, program, is_drum);
-            // Most notes are of the same instrument as the one before.
+            // Most notes have the same instrument as the note before.
             let number = match last {
                 Some((known, number)) if known == key => number,
                 _ => *numbers.entry(key).or_insert_with(|| {
@@ -193,7 +193,7 @@ impl Collector {
         (self.channels.list.iter())
             .map(|channel| {
                 let resets = resets.get(&channel.port).map_or(&[][..], Vec::as_slice);
-                // In an MPE zone channel 10 is one of the line's.
+                // In an MPE zone, channel 10 is a member like any other.
                 let has_drums =
                     channel.number == DRUM_CHANNEL && self.channels.zone_of(channel).is_none();
                 Timeline::new(has_drums, &channel.patches, resets)
@@ -202,22 +202,19 @@ impl Collector {
     }
 }
 
-/// Orders notes by instrument, keeping the order in which they ended, and turns their ticks into seconds.
-fn timed_notes(notes: Vec<Note>, n_instruments: usize, map: &TempoMap) -> Vec<Note> {
-    let mut notes = by_instrument(notes, n_instruments);
+/// Orders notes by instrument, keeping the order in which they ended, and converts their times from
+/// ticks to seconds.
+fn timed_notes(mut notes: Vec<Note>, n_instruments: usize, map: &TempoMap) -> Vec<Note> {
     let (mut starts, mut ends) = (map.cursor(), map.cursor());
-    for note in &mut notes {
-        note.start_time = starts.seconds(ticks(note.start_time));
-        note.end_time = ends.seconds(ticks(note.end_time));
-    }
-    notes
-}
-
-/// Counts, then puts each note where its instrument's next one goes: instruments are few, notes many.
-fn by_instrument(notes: Vec<Note>, n_instruments: usize) -> Vec<Note> {
+    let mut in_seconds = |note: &mut Note| {
+        note.start_time = starts.seconds_at(note.start_time);
+        note.end_time = ends.seconds_at(note.end_time);
+    };
     if notes.is_sorted_by_key(|n| n.instrument) {
+        notes.iter_mut().for_each(in_seconds);
         return notes;
     }
+    // A counting sort, because instruments are few and notes are many.
     let mut next = vec![0; n_instruments + 1];
     for note in &notes {
         next[note.instrument as usize + 1] += 1;
@@ -226,7 +223,8 @@ fn by_instrument(notes: Vec<Note>, n_instruments: usize) -> Vec<Note> {
         next[i] += next[i - 1];
     }
     let mut ordered = vec![Note::default(); notes.len()];
-    for note in notes {
+    for mut note in notes {
+        in_seconds(&mut note);
         let place = &mut next[note.instrument as usize];
         ordered[*place] = note;
         *place += 1;

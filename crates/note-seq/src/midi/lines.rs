@@ -1,4 +1,5 @@
-//! Lines that a file spreads over several channels: the members of an MPE zone, the strings of a guitar.
+//! Lines that a file spreads over several channels: the members of an MPE zone, the strings of a
+//! guitar.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,12 @@ use super::report::ReadReport;
 
 const NONE: u32 = u32::MAX;
 
-/// Fewer notes tell nothing about how channels share them.
+/// Minimum number of notes for a decision about channels.
 const MIN_NOTES: usize = 8;
-/// Of a line's notes at least one in so many goes to another channel than the note before.
+/// In a line, at least one note in `MAX_NOTES_A_SWITCH` is on another channel than the note before.
 const MAX_NOTES_A_SWITCH: usize = 5;
-/// Two channels of a line sound together for at most one part in so many of the time in which it
-/// sounds: a tone rings on into the next. Voices of their own do so most of the time.
+/// Several channels of a line sound together for at most one part in `MIN_OVERLAP_DIVISOR` of its
+/// sounding time, when a note rings on into the next. Separate voices do so most of the time.
 const MIN_OVERLAP_DIVISOR: u64 = 4;
 
 /// An instrument that plays on several channels.
@@ -32,12 +33,14 @@ pub(super) struct Line {
 type Span = (u64, u64, u32);
 
 impl Collector {
-    /// Joins instruments that play one line and numbers what is left; gives the lines by instrument.
+    /// Joins instruments that play one line, renumbers the rest, and returns the lines by
+    /// instrument.
     ///
     /// The members of an MPE zone are one instrument; of a zone whose channels all have a track to
     /// themselves, on all tracks, else on each. Other channels of one track are a line if they are
-    /// neighbors with the same program, play no drums, and either all are set to one voice (controller
-    /// 126, how guitars send a channel a string) or take turns note by note and seldom sound together.
+    /// neighbors with the same program, play no drums, and either all are set to one voice
+    /// (controller 126, how guitars send a channel a string) or alternate note by note and rarely
+    /// sound together.
     pub(super) fn join_lines(&mut self, report: &mut ReadReport) -> BTreeMap<u32, Line> {
         let mut groups = self.zones();
         let in_zone: Vec<bool> = self.instruments.iter().map(|i| self.zone(i).is_some()).collect();
@@ -45,7 +48,7 @@ impl Collector {
         if groups.is_empty() {
             return BTreeMap::new();
         }
-        // Each group's first instrument stands for all of it.
+        // The first instrument of each group represents the group.
         let mut leader: Vec<u32> = (0..).take(self.instruments.len()).collect();
         for group in &groups {
             for instrument in group {
@@ -193,25 +196,62 @@ impl Collector {
     }
 }
 
-/// Whether channels take turns, and seldom sound together.
+/// Whether channels take turns and rarely sound together.
 fn is_one_line(spans: &mut [Span]) -> bool {
     if spans.len() < MIN_NOTES {
         return false;
     }
-    spans.sort_unstable();
-    let n_switches = spans.windows(2).filter(|pair| pair[0].2 != pair[1].2).count();
-    if n_switches * MAX_NOTES_A_SWITCH < spans.len() {
+    // Notes arrive in the order in which they end, so this sort is a single pass as a rule.
+    spans.sort_by_key(|s| s.1);
+    rarely_overlap(spans) && take_turns(spans)
+}
+
+/// Whether several channels sound during at most one part in [`MIN_OVERLAP_DIVISOR`] of the time
+/// in which any does. `spans` are ordered by end.
+fn rarely_overlap(spans: &[Span]) -> bool {
+    let any = covered(spans.iter());
+    let mut channels: Vec<u32> = spans.iter().map(|s| s.2).collect();
+    channels.sort_unstable();
+    channels.dedup();
+    // The time in which two channels sound counts twice here, that of three, three times.
+    let by_channel: u64 =
+        channels.iter().map(|c| covered(spans.iter().filter(|s| s.2 == *c))).sum();
+    let most = by_channel - any;
+    if most * MIN_OVERLAP_DIVISOR <= any {
+        return true;
+    }
+    let n_more = (channels.len() as u64).saturating_sub(1).max(1);
+    if most.div_ceil(n_more) * MIN_OVERLAP_DIVISOR > any {
         return false;
     }
-    // Ends come before starts at one tick.
+    // Only with three channels or more do these bounds leave a gap.
+    overlap(spans) * MIN_OVERLAP_DIVISOR <= any
+}
+
+/// The number of ticks in which at least one note sounds, given notes ordered by end.
+fn covered<'a>(spans: impl DoubleEndedIterator<Item = &'a Span>) -> u64 {
+    let mut first = u64::MAX;
+    let mut n_ticks = 0;
+    for (start, end, _) in spans.rev() {
+        // Of what lies after `first`, everything up to the end of this note is covered already.
+        if *start < first {
+            n_ticks += (*end).min(first) - start;
+            first = *start;
+        }
+    }
+    n_ticks
+}
+
+/// The number of ticks in which at least two channels sound.
+fn overlap(spans: &[Span]) -> u64 {
+    // At one tick, ends come before starts.
     let mut events: Vec<(u64, bool, u32)> =
         spans.iter().flat_map(|s| [(s.0, true, s.2), (s.1, false, s.2)]).collect();
     events.sort_unstable();
     let mut sounding: BTreeMap<u32, u32> = BTreeMap::new();
-    let (mut any, mut several, mut last) = (0, 0, 0);
+    let (mut n_ticks, mut last) = (0, 0);
     for (tick, is_start, channel) in events {
-        any += if sounding.is_empty() { 0 } else { tick - last };
-        several += if sounding.len() < 2 { 0 } else { tick - last };
+        n_ticks += if sounding.len() < 2 { 0 } else { tick - last };
         last = tick;
         if is_start {
             *sounding.entry(channel).or_default() += 1;
@@ -222,7 +262,14 @@ fn is_one_line(spans: &mut [Span]) -> bool {
             }
         }
     }
-    several * MIN_OVERLAP_DIVISOR <= any
+    n_ticks
+}
+
+/// Whether at least one note in [`MAX_NOTES_A_SWITCH`] is on another channel than the previous one.
+fn take_turns(spans: &mut [Span]) -> bool {
+    spans.sort_unstable();
+    let n_switches = spans.windows(2).filter(|pair| pair[0].2 != pair[1].2).count();
+    n_switches * MAX_NOTES_A_SWITCH >= spans.len()
 }
 
 /// Times are whole ticks until the end of reading.
@@ -239,7 +286,8 @@ pub(super) fn ticks(time: f64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Eight notes by turns on two channels, each `length` ticks long and ten after the one before.
+    /// Eight notes alternately on two channels, each `length` ticks long and ten after the previous
+    /// one.
     fn turns(length: u64) -> Vec<Span> {
         (0..8).map(|k| (10 * k, 10 * k + length, u32::try_from(k % 2).unwrap())).collect()
     }
@@ -253,5 +301,35 @@ mod tests {
             (0..32).map(|k| (10 * k, 10 * k + 10, u32::try_from(k / 8 % 2).unwrap())).collect();
         assert!(!is_one_line(&mut phrases));
         assert!(!is_one_line(&mut turns(10)[..7]));
+    }
+
+    /// Between the bounds that the time by channel gives: three channels, of which two sound
+    /// together.
+    #[test]
+    fn the_overlap_of_three_channels_is_that_of_two_or_more() {
+        // Each round: channel 0 for 10 ticks, channel 1 for 10, channel 2 with both for `both`.
+        let rounds = |both: u64| -> Vec<Span> {
+            (0..6)
+                .flat_map(|k| {
+                    let at = 30 * k;
+                    [(at, at + 10, 0), (at + 10, at + 20, 1), (at + 20 - both, at + 30, 2)]
+                })
+                .collect()
+        };
+        for both in [0, 1, 7, 8, 12] {
+            let mut spans = rounds(both);
+            spans.sort_by_key(|s| s.1);
+            assert_eq!((covered(spans.iter()), overlap(&spans)), (180, 6 * both));
+            assert_eq!(is_one_line(&mut spans), both * MIN_OVERLAP_DIVISOR <= 30, "{both}");
+        }
+        // Three at once count once: 6 of 28 ticks, although the channels take 12 more than that.
+        let mut spans: Vec<Span> = (0..6)
+            .flat_map(|k| {
+                let at = 28 * k;
+                [(at, at + 14, 0), (at + 8, at + 14, 1), (at + 8, at + 28, 2)]
+            })
+            .collect();
+        assert_eq!((covered(spans.iter()), overlap(&spans)), (6 * 28, 6 * 6));
+        assert!(is_one_line(&mut spans));
     }
 }

@@ -2,29 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What to do about files that are not in order.
+/// How to treat invalid files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadMode {
-    /// Read what can be read, as players do, and report every repair.
+    /// Read as much as possible, as players do, and report every repair.
     #[default]
     Lenient,
-    /// Accept and refuse exactly what Python's `note_seq` does, with the same numbers to the last bit: tempo
-    /// and signatures from the first track only, lyrics and markers left out.
+    /// Accept and reject exactly the same files as Python's `note_seq`, with bit-identical numbers:
+    /// tempo and signatures from the first track only, lyrics and markers left out.
     Parity,
     /// Refuse everything that lenient reading would repair.
     Strict,
 }
 
-/// Bounds on what is read, against hostile and broken files.
+/// Limits for reading, against hostile and broken files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadLimits {
     /// Largest file, in bytes. Default 256 MiB.
     pub max_bytes: u64,
-    /// Largest tick. Default 10^10, where Python's `note_seq` draws the line too. Lenient reading drops what a track
-    /// holds beyond it; the other modes refuse the file.
+    /// Largest tick. Default 10^10, the same limit as in Python's `note_seq`. Lenient reading drops
+    /// the events that a track holds beyond it; the other modes refuse the file.
     pub max_ticks: u64,
-    /// Most events of all tracks together, whatever they are. Default 100 million.
+    /// Maximum number of events of all tracks together, of any kind. Default 100 million.
     pub max_events: u64,
     /// Most notes. Default 10 million.
     pub max_notes: u64,
@@ -47,9 +47,9 @@ impl Default for ReadLimits {
 /// Options of [`crate::midi::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReadOptions {
-    /// What to do about files that are not in order.
+    /// How to treat invalid files.
     pub mode: ReadMode,
-    /// Bounds on what is read.
+    /// Limits for reading.
     pub limits: ReadLimits,
 }
 

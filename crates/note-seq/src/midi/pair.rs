@@ -1,8 +1,8 @@
 //! Pairs note-on with note-off events, by the rules of Python's `pretty_midi`.
 //!
-//! A key is (channel, pitch) within one track. An off closes every open note of its key that began on an
-//! earlier tick, oldest first. Open notes that began on the off's own tick stay open if an older one was
-//! closed; otherwise they have no length and are given up.
+//! A key is (channel, pitch) within one track. A note-off closes every open note of its key that
+//! began on an earlier tick, oldest first. Open notes that began on the same tick stay open if an
+//! older one was closed; otherwise they have no length and are dropped.
 
 const N_KEYS: usize = 16 * 128;
 const NONE: u32 = u32::MAX;
@@ -15,7 +15,7 @@ struct Open {
     next: u32,
 }
 
-/// What an open note keeps from its start.
+/// The properties of an open note that are fixed at its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Voice {
     pub(super) velocity: u8,
@@ -35,14 +35,14 @@ pub(super) struct Pairing {
     n_open: usize,
 }
 
-/// What an off did.
+/// The effect of a note-off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closed {
     /// Nothing was open.
     Nothing,
     /// This many notes ended.
     Notes(usize),
-    /// Only notes of no length were open: they were given up.
+    /// Only notes of no length were open; they were dropped.
     Empty {
         /// How many.
         n_notes: u64,
@@ -70,7 +70,7 @@ impl Pairing {
         self.n_open
     }
 
-    /// Opens a note; answers whether its key was open already.
+    /// Opens a note and returns whether its key was already open.
     #[inline]
     pub(super) fn on(&mut self, channel: u8, pitch: u8, tick: u64, voice: Voice) -> bool {
         let open = Open { tick, voice, next: NONE };
@@ -96,7 +96,8 @@ impl Pairing {
         was_open
     }
 
-    /// Closes the only note of a key, if there is exactly one and it has a length; gives its start and voice.
+    /// Closes the only note of a key, if there is exactly one and it has a length; returns its
+    /// start and voice.
     #[inline]
     pub(super) fn off_single(&mut self, channel: u8, pitch: u8, tick: u64) -> Option<(u64, Voice)> {
         let ends = &mut self.ends[key(channel, pitch)];
@@ -146,7 +147,7 @@ impl Pairing {
         Closed::Empty { n_notes, voice }
     }
 
-    /// Hands out every open note, key by key: pitch, start, voice.
+    /// Emits every open note, key by key: pitch, start, voice.
     pub(super) fn drain(&mut self, mut emit: impl FnMut(u8, u64, Voice)) {
         for key in 0..N_KEYS {
             let mut at = self.ends[key].0;

@@ -1,7 +1,8 @@
-//! Reading as Python does: the event grammar of `mido` 1.3.3 and the checks of `pretty_midi` 0.2.11.
+//! Reading as Python does: the event grammar of `mido` 1.3.3 and the checks of `pretty_midi`
+//! 0.2.11.
 //!
-//! Python reads the file as one stream and compares its position with a chunk's length only between events,
-//! so this does not cut the file into chunks first. The first deviation refuses the whole file.
+//! Python reads the file as one stream and compares its position with a chunk's length only between
+//! events, so this does not cut the file into chunks first. The first error rejects the whole file.
 
 use super::ReadFile;
 use super::bytes::Bytes;
@@ -14,8 +15,8 @@ use super::report::ReadReport;
 /// `mido` refuses longer sysex and meta events.
 const MAX_EVENT_BYTES: u64 = 1_000_000;
 
-/// Exponents `d` for which Python's `math.log(2 ** d, 2)` is not the whole number `d`, which `mido` takes for a
-/// denominator that is no power of two.
+/// Exponents `d` for which Python's `math.log(2 ** d, 2)` is not the whole number `d`, which `mido`
+/// takes for a denominator that is not a power of two.
 const INEXACT_LOG2: [u8; 51] = [
     29, 31, 39, 47, 51, 55, 58, 59, 62, 78, 93, 94, 95, 101, 102, 109, 110, 116, 117, 118, 124,
     125, 141, 156, 171, 179, 186, 187, 188, 189, 190, 201, 202, 203, 204, 205, 217, 218, 219, 220,
@@ -139,7 +140,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What `pretty_midi` refuses on the first track.
+    /// The errors that make `pretty_midi` reject the first track.
     fn check_first_track(
         &self,
         event: Event<'_>,

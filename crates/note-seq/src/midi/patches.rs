@@ -1,8 +1,8 @@
-//! What a channel plays when: its program, and whether that is a drum kit.
+//! The sound of a channel over time: its program, and whether that is a drum kit.
 
 use super::sysex::System;
 
-/// The channel of drums where nothing else is said, counted from 0.
+/// The default drum channel, counted from 0.
 pub(super) const DRUM_CHANNEL: u8 = 9;
 
 /// Banks (controller 0) that hold drum kits: GM2's, XG's of effects, XG's of kits.
@@ -11,7 +11,7 @@ const GM2_MELODY: u8 = 121;
 const XG_EFFECTS: u8 = 126;
 const XG_DRUMS: u8 = 127;
 
-/// Something said about what a channel plays.
+/// A message that affects the sound of a channel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PatchChange {
     pub(super) tick: u64,
@@ -28,7 +28,7 @@ pub(super) enum PatchKind {
     Rhythm(bool),
 }
 
-/// What a channel plays from a tick on.
+/// The sound of a channel from a tick on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patch {
     tick: u64,
@@ -39,14 +39,15 @@ pub(super) struct Patch {
     is_program: bool,
 }
 
-/// What a channel plays over time, by tick and then by track; at most one entry for a track and tick.
+/// The sound of a channel over time, by tick and then by track; at most one entry per track and
+/// tick.
 #[derive(Debug)]
 pub(super) struct Timeline {
     entries: Vec<Patch>,
     is_drum_at_first: bool,
-    /// The only track that says anything, if there is just one.
+    /// The track that sends all messages, if there is only one.
     only_track: Option<u32>,
-    /// Whether anything but the channel's number decides what are drums.
+    /// Whether anything other than the channel's number decides which notes are drums.
     has_drum_changes: bool,
 }
 
@@ -64,7 +65,7 @@ impl Timeline {
         let mut program = 0;
         let mut entries: Vec<Patch> = Vec::with_capacity(sorted.len());
         for change in sorted {
-            // At one tick a reset comes first: what stands next to it is the setup after it.
+            // At one tick, a reset comes first, because messages next to it are the setup after it.
             while let Some((_, system)) = resets.next_if(|r| r.0 <= change.tick) {
                 state = State { system: *system, bank: None, rhythm: None };
             }
@@ -94,21 +95,22 @@ impl Timeline {
         }
     }
 
-    /// Whether another track than `track`, or anything but programs, decides what its notes play.
+    /// Whether a track other than `track`, or anything other than programs, decides the sound of
+    /// its notes.
     pub(super) fn decides_for(&self, track: u32) -> bool {
         self.has_drum_changes
             || (!self.entries.is_empty() && self.only_track.is_none_or(|only| only != track))
     }
 
-    /// What a note of `track` plays that begins at `tick`, before which its own track set
-    /// `own_program`: the latest that any track said. Of several tracks that speak at one tick the
-    /// note's own counts, else the last in the file.
+    /// The sound of a note of `track` that begins at `tick`, before which its own track set
+    /// `own_program`: the latest one that any track set. If several tracks set it at the same tick,
+    /// the note's own track counts, else the last one in the file.
     pub(super) fn at(&self, tick: u64, track: u32, own_program: u8) -> (u8, bool) {
         let before = &self.entries[..self.entries.partition_point(|e| e.tick <= tick)];
         let Some(last) = before.last() else { return (own_program, self.is_drum_at_first) };
         let own = before.binary_search_by_key(&(last.tick, track), |e| (e.tick, e.track));
         let entry = own.map_or(last, |at| &before[at]);
-        // A program that its own track sets on the note's tick may stand after the note.
+        // A program that the same track sets on the note's tick may follow the note.
         let stands_after = own.is_ok() && entry.tick == tick && entry.is_program;
         if stands_after && entry.program != own_program {
             let at = own.unwrap_or_default();
@@ -119,7 +121,7 @@ impl Timeline {
     }
 }
 
-/// What decides whether a channel plays drums.
+/// The state that decides whether a channel plays drums.
 struct State {
     system: System,
     bank: Option<u8>,
@@ -135,8 +137,9 @@ impl State {
             (System::Gm | System::Gm2, Some(GM2_DRUMS))
             | (System::Gm | System::Xg, Some(XG_EFFECTS | XG_DRUMS)) => true,
             (System::Gm | System::Gm2, Some(GM2_MELODY)) => false,
-            // In GS, banks are variations of one sound; rhythm parts have their own message. Another
-            // bank leaves the usual channel its drums: many files say bank 0 there and mean a kit.
+            // In GS, banks are variations of one sound; rhythm parts have their own message. Other
+            // banks do not change the default channel, because many files select bank 0 there and
+            // mean a kit.
             _ => is_drum_at_first,
         }
     }
@@ -166,7 +169,7 @@ mod tests {
         assert!(timeline.decides_for(1) && timeline.decides_for(9));
         assert_eq!([1, 2, 9].map(|track| timeline.at(95, track, 5).0), [5, 8, 8]);
         assert_eq!(timeline.at(96, 1, 5), (40, false));
-        // On the tick of the own track's change: as the track stands at the note.
+        // On the tick of a change by the same track: the program set before the note.
         assert_eq!([timeline.at(0, 1, 0).0, timeline.at(0, 1, 5).0], [0, 5]);
         let own = Timeline::new(false, &[change(0, 1, Program(5))], &[]);
         assert!(!own.decides_for(1) && own.decides_for(0));

@@ -1,4 +1,4 @@
-//! What reading met: the file's shape, repairs, notes left out.
+//! The report of reading: the file's structure, repairs, notes left out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,19 +12,19 @@ use super::options::ReadMode;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RepairKind {
-    /// Bytes stand before the header (a RIFF wrapper, another container, or junk): passed over.
+    /// There are bytes before the header (a RIFF wrapper, another container, or junk): skipped.
     BytesBeforeHeader,
-    /// There is no header: 480 ticks a quarter note assumed.
+    /// There is no header: 480 ticks per quarter note assumed.
     NoHeader,
-    /// The header is shorter than six bytes or cut off: what is missing was assumed.
+    /// The header is shorter than six bytes or truncated: defaults replaced the missing values.
     BadHeader,
     /// The format is none of 0, 1, 2: read as 1.
     UnknownFormat,
-    /// The division is 0: 480 ticks a quarter note assumed.
+    /// The division is 0: 480 ticks per quarter note assumed.
     ZeroDivision,
     /// The header announces another number of tracks than there are: all that are there were read.
     TrackCount,
-    /// A chunk that is no track stands among the tracks: passed over.
+    /// A chunk among the tracks is not a track: skipped.
     UnknownChunk,
     /// A chunk's length is wrong: the track's real end was looked for.
     ChunkLength,
@@ -37,16 +37,16 @@ pub enum RepairKind {
     SharedControls,
     /// The track has no end-of-track event.
     NoEndOfTrack,
-    /// Something stands after the end-of-track event: passed over, as players do. How much is in
+    /// There are bytes after the end-of-track event: skipped, as players do. Their number is in
     /// [`ReadReport::bytes_after_end`].
     EventsAfterEndOfTrack,
-    /// Running status goes on after a meta or system event, which cancels it: continued.
+    /// Running status is used after a meta or system event, which cancels it: continued.
     RunningStatusKept,
-    /// A data byte without any status before it: passed over.
+    /// A data byte without any status before it: skipped.
     StrayDataByte,
     /// A data byte above 127: taken as 127.
     DataByteTooLarge,
-    /// A status byte that does not belong in a file: passed over.
+    /// A status byte that does not belong in a file: skipped.
     UnknownStatus,
     /// A number of variable length has more than four bytes: read.
     LongVariableNumber,
@@ -56,7 +56,8 @@ pub enum RepairKind {
     BadMetaEvent,
     /// The track ends in the middle of an event: the event was dropped.
     CutOff,
-    /// A delta time leads beyond [`super::ReadLimits::max_ticks`]: the rest of the track was dropped.
+    /// A delta time leads beyond [`super::ReadLimits::max_ticks`]: the rest of the track was
+    /// dropped.
     AbsurdTime,
 }
 
@@ -99,11 +100,11 @@ impl fmt::Display for RepairKind {
 /// One repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
-    /// What was wrong.
+    /// The problem.
     pub kind: RepairKind,
     /// The track, counted from 0; `None` outside tracks.
     pub track: Option<u32>,
-    /// Where in the file, in bytes from its start.
+    /// Offset in the file, in bytes from its start.
     pub offset: u64,
 }
 
@@ -114,7 +115,7 @@ impl fmt::Display for Repair {
     }
 }
 
-/// What became of notes whose on and off events do not pair up, and of channels that share.
+/// Counts of notes whose on and off events do not pair up, and of shared channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NoteCounts {
     /// Offs without a sounding note: ignored.
@@ -138,22 +139,24 @@ pub struct NoteCounts {
     /// Control changes and pitch bends that instruments did not get, because copies for all that
     /// share a channel would outgrow the file.
     pub controls_not_shared: u64,
-    /// Channels that were joined with others to one line: members of an MPE zone, or the strings of a
-    /// guitar (lenient and strict reading).
+    /// Channels that were joined with others to one line: members of an MPE zone, or the strings of
+    /// a guitar (lenient and strict reading).
     pub channels_joined: u64,
     /// Notes that play drums on another channel than 10, by a bank or message of XG, GS or GM2, or
     /// tones on channel 10 (lenient and strict reading).
     pub drums_by_bank: u64,
 }
 
-/// What reading met.
+/// The report of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadReport {
     /// How it was read.
     pub mode: ReadMode,
-    /// The header's format number (0 one track, 1 parallel tracks, 2 songs), read as if in parallel.
+    /// The header's format number (0 one track, 1 parallel tracks, 2 songs), read as if in
+    /// parallel.
     pub format: u16,
-    /// The header's division as it stands: ticks a quarter note, or SMPTE time if the top bit is set.
+    /// The header's division, unchanged: ticks per quarter note, or SMPTE time if the top bit is
+    /// set.
     pub division: u16,
     /// Tracks the header announces.
     pub n_tracks_declared: u16,
@@ -163,14 +166,14 @@ pub struct ReadReport {
     pub repairs: Vec<Repair>,
     /// All repairs, counted by kind.
     pub repair_counts: BTreeMap<RepairKind, u64>,
-    /// Bytes that stand after the end of their tracks and were passed over.
+    /// Number of bytes skipped after the end of their tracks.
     pub bytes_after_end: u64,
-    /// What became of notes that are not plain pairs of on and off.
+    /// Counts of notes that are not plain pairs of on and off.
     pub notes: NoteCounts,
 }
 
 impl ReadReport {
-    /// How many repairs are listed one by one; all are counted.
+    /// Number of repairs listed one by one; all are counted.
     pub const MAX_DETAILED: usize = 256;
 
     pub(crate) fn new(mode: ReadMode) -> Self {

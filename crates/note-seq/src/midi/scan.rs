@@ -1,7 +1,7 @@
 //! Lenient and strict scanning of one track's events.
 //!
-//! Damage is stepped over: an event is passed over by its own length where that is known, and a byte that
-//! cannot begin an event is passed over alone.
+//! Damage is skipped: a damaged event by its length if that is known, otherwise only the byte that
+//! cannot begin an event.
 
 use super::bytes::{Bytes, Message};
 use super::collect::Collector;
@@ -48,7 +48,7 @@ pub(super) fn track(
             continue;
         }
         if scan.is_ended {
-            // Players stop here. What follows is padding, or what an earlier, longer version left.
+            // Players stop here. The rest is padding, or a remainder of an earlier, longer version.
             if !scan.rest_is_zero() {
                 scan.report.bytes_after_end += scan.bytes.remaining() as u64;
                 scan.repair(RepairKind::EventsAfterEndOfTrack, at)?;
@@ -89,7 +89,7 @@ pub(super) fn track(
 
 enum Scanned<'a> {
     Event(Event<'a>),
-    /// An event that the sequence does not keep, or damage stepped over.
+    /// An event that the sequence does not store, or skipped damage.
     Nothing,
     /// The track ended in the middle of the event.
     CutOff,
@@ -106,7 +106,8 @@ struct Scan<'a, 'r> {
 }
 
 impl<'a> Scan<'a, '_> {
-    /// A message with nothing to repair, as most events are; nothing is taken where anything else stands.
+    /// Takes a message without anything to repair, like most events; takes nothing if anything else
+    /// follows.
     #[inline]
     fn orderly_message(&mut self) -> Option<Message> {
         if self.is_ended {
@@ -128,6 +129,7 @@ impl<'a> Scan<'a, '_> {
         rest.take(rest.remaining()).is_some_and(|rest| rest.iter().all(|b| *b == 0))
     }
 
+    #[inline(never)]
     fn event(&mut self) -> Result<Scanned<'a>, MidiError> {
         let at = self.bytes.pos();
         let Some(first) = self.bytes.peek() else { return Ok(Scanned::CutOff) };
@@ -158,8 +160,8 @@ impl<'a> Scan<'a, '_> {
                     0xff => self.meta(),
                     0xf0 | 0xf7 => self.sysex(),
                     _ => {
-                        // System common and real-time messages have no place in a file; their data bytes do not
-                        // either, but they are there.
+                        // System common and real-time messages are not allowed in a file, but some
+                        // files contain them and their data bytes.
                         self.repair(RepairKind::UnknownStatus, at)?;
                         let n_data = match first {
                             0xf2 => 2,
@@ -181,7 +183,7 @@ impl<'a> Scan<'a, '_> {
         let at = self.bytes.pos();
         let n_data = if matches!(status, 0xc0..=0xdf) { 1 } else { 2 };
         let Some(found) = self.bytes.take(n_data) else {
-            // Nothing that follows can be read either.
+            // Nothing after it can be read either.
             self.bytes.take(self.bytes.remaining());
             return Ok(Scanned::CutOff);
         };
@@ -190,7 +192,7 @@ impl<'a> Scan<'a, '_> {
         if data.iter().any(|b| *b > 127) {
             self.repair(RepairKind::DataByteTooLarge, at)?;
             if data[0] > 127 && matches!(status, 0x80..=0xaf) {
-                // A key beyond the keyboard is no note.
+                // A key above 127 is not a note.
                 return Ok(Scanned::Nothing);
             }
             data = data.map(|b| b.min(127));
@@ -198,7 +200,7 @@ impl<'a> Scan<'a, '_> {
         Ok(channel_event(status, data).map_or(Scanned::Nothing, Scanned::Event))
     }
 
-    /// The data of an event that says its own length.
+    /// The data of an event that states its length.
     fn data(&mut self, known: Option<usize>) -> Result<Option<&'a [u8]>, MidiError> {
         let at = self.bytes.pos();
         let Some((length, n_bytes)) = self.bytes.variable() else { return Ok(None) };
@@ -219,9 +221,10 @@ impl<'a> Scan<'a, '_> {
             .map_or(Scanned::CutOff, |data| Scanned::Event(Event::SystemExclusive(data))))
     }
 
-    /// A name, cut at the length that is kept: every instrument of a track has a copy of it.
+    /// Cuts a name at the maximum length, because every instrument of a track has a copy of it.
     fn short(&mut self, name: &'a [u8], at: usize) -> Result<&'a [u8], MidiError> {
-        // What is not UTF-8 is read as Latin-1, whose upper half takes two bytes a character.
+        // Names that are not UTF-8 are read as Latin-1, whose upper half takes two bytes per
+        // character in UTF-8.
         let is_utf8 = std::str::from_utf8(name).is_ok();
         let mut n_bytes = 0;
         let end = name.iter().position(|byte| {
@@ -240,7 +243,7 @@ impl<'a> Scan<'a, '_> {
     fn meta(&mut self) -> Result<Scanned<'a>, MidiError> {
         let at = self.bytes.pos();
         let Some(kind) = self.bytes.byte() else { return Ok(Scanned::CutOff) };
-        // What the length must be, for lengths that cannot be.
+        // The correct length, for events with an impossible one.
         let known = match kind {
             0x2f => Some(0),
             0x51 => Some(3),

@@ -3,7 +3,7 @@
 /// A family of sound modules, by the message that switches it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum System {
-    /// General MIDI, or none that is known.
+    /// General MIDI, or an unknown system.
     Gm,
     /// General MIDI 2.
     Gm2,
@@ -30,8 +30,9 @@ pub(super) enum Message {
 impl Message {
     /// Recognizes a message by its data, without F0 and with or without F7.
     ///
-    /// Sources: General MIDI 1 and 2 System On (universal non-real-time, sub-ID 09), the Roland SC-88
-    /// manual (GS Reset, "Use for Rhythm Part"), the Yamaha XG specification (XG System On, "Part Mode").
+    /// Sources: General MIDI 1 and 2 System On (universal non-real-time, sub-ID 09), the Roland
+    /// SC-88 manual (GS Reset, "Use for Rhythm Part"), the Yamaha XG specification (XG System On,
+    /// "Part Mode").
     pub(super) fn of(data: &[u8]) -> Option<Self> {
         match data.strip_suffix(&[0xf7]).unwrap_or(data) {
             [0x7e, _, 0x09, 0x01 | 0x02] => Some(Self::Reset(System::Gm)),

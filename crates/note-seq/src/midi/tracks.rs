@@ -1,4 +1,4 @@
-//! Lenient and strict reading: finds the header and the tracks in what may be no orderly file.
+//! Lenient and strict reading: finds the header and the tracks in a file that may be damaged.
 
 use super::ReadFile;
 use super::bytes::{Bytes, find};
@@ -9,13 +9,13 @@ use super::options::{ReadMode, ReadOptions};
 use super::report::{ReadReport, Repair, RepairKind};
 use super::scan;
 
-/// Ticks a quarter note where a file does not say: the commonest resolution.
+/// Ticks per quarter note if a file does not state them: the most frequent resolution.
 const ASSUMED_TICKS_PER_QUARTER: i16 = 480;
 
-/// What the chunk of a track is called.
+/// The identifier of a track chunk.
 const TRACK_ID: [u8; 4] = *b"MTrk";
 
-/// Notes a repair, or refuses it in strict reading.
+/// Records a repair, or returns an error in strict reading.
 pub(super) fn repair(
     report: &mut ReadReport,
     kind: RepairKind,
@@ -73,7 +73,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<ReadFile, Midi
     Ok(ReadFile { sequence, report })
 }
 
-/// Finds and reads the header; gives the division and where the chunks after it begin.
+/// Finds and reads the header; returns the division and the offset of the next chunk.
 fn read_header(bytes: &[u8], report: &mut ReadReport) -> Result<(Division, usize), MidiError> {
     let assumed = Division::Metrical(ASSUMED_TICKS_PER_QUARTER);
     let Some(at) = find(bytes, *b"MThd", 0) else {
@@ -92,7 +92,7 @@ fn read_header(bytes: &[u8], report: &mut ReadReport) -> Result<(Division, usize
     let length = header.u32().unwrap_or(0);
     let start = header.pos();
     let (format, n_tracks, division) = (header.u16(), header.u16(), header.u16());
-    // A header that another chunk follows too early, or that is cut off, is not to be believed.
+    // A header that is truncated, or that another chunk follows too early, cannot be trusted.
     let next = find(bytes, TRACK_ID, at + 4).unwrap_or(bytes.len());
     if length < 6 || division.is_none() || next < start + 6 {
         repair(report, RepairKind::BadHeader, None, at)?;
@@ -116,7 +116,7 @@ fn read_header(bytes: &[u8], report: &mut ReadReport) -> Result<(Division, usize
                     repair(report, RepairKind::ZeroDivision, None, start + 4)?;
                     assumed
                 }
-                // 29 stands for 30 frames with drop: 30000/1001 a second.
+                // 29 means 30 frames with drop: 30000/1001 per second.
                 (29, ticks) => Division::SecondsPerTick(1001.0 / (30000.0 * f64::from(ticks))),
                 (frames, ticks) => {
                     Division::SecondsPerTick(1.0 / (f64::from(frames) * f64::from(ticks)))
@@ -140,13 +140,13 @@ struct Chunk {
     end: usize,
 }
 
-/// Four printable characters where a chunk could begin.
+/// Returns four printable characters if a chunk could begin at `at`.
 fn chunk_id(bytes: &[u8], at: usize) -> Option<&[u8]> {
     bytes.get(at..at + 4).filter(|id| id.iter().all(|b| b.is_ascii_graphic() || *b == b' '))
 }
 
-/// Whether a chunk is a track under another name: `mTrk`, or in a file without any `MTrk` a name that
-/// only the end of its data tells to be a track's.
+/// Whether a chunk is a track under another name: `mTrk`, or, in a file without any `MTrk`, any
+/// name if the data end like a track.
 fn is_misnamed_track(
     bytes: &[u8],
     pos: usize,
@@ -161,7 +161,7 @@ fn is_misnamed_track(
     })
 }
 
-/// The next track from `pos` on, whatever stands before it.
+/// The next track from `pos` on, after skipping anything else.
 fn next_track(
     bytes: &[u8],
     pos: usize,
@@ -206,8 +206,8 @@ fn next_track(
     }
 }
 
-/// Where a track ends: at its declared end if another chunk or the end of the file follows there, else before
-/// the next track or at the end of the file.
+/// The end of a track: its declared end if another chunk or the end of the file follows there, else
+/// the start of the next track or the end of the file.
 fn track_end(
     bytes: &[u8],
     start: usize,

@@ -14,8 +14,8 @@ use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 use crate::units::{DEFAULT_QPM, DEFAULT_VELOCITY, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds};
 
-/// No time is written that is this many ticks or more from the start: lenient reading drops what lies
-/// beyond 10^10. A little more, since times in seconds are rounded.
+/// Times must be below this number of ticks, because lenient reading drops events beyond 10^10. A
+/// little more than that, since times in seconds are rounded.
 const MAX_TICKS: u64 = 10_000_000_000 + (1 << 20);
 /// The longest time between two events, 2^28 − 1 ticks.
 const MAX_DELTA: u28 = u28::max_value();
@@ -23,8 +23,8 @@ const MAX_DELTA: u28 = u28::max_value();
 /// Options of [`write()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WriteOptions {
-    /// Resolution in ticks a quarter note, 1 to 32,767. `None` takes the sequence's own, or
-    /// [`STANDARD_TICKS_PER_QUARTER`] where it has none.
+    /// Resolution in ticks per quarter note, 1 to 32,767. `None` takes the sequence's own, or
+    /// [`STANDARD_TICKS_PER_QUARTER`] if it has none.
     pub ticks_per_quarter: Option<u16>,
 }
 
@@ -33,34 +33,36 @@ pub struct WriteOptions {
 #[non_exhaustive]
 pub enum WriteError {
     /// The resolution does not fit the header.
-    #[error("{ticks_per_quarter} ticks a quarter note cannot be written (allowed: 1 to 32767)")]
+    #[error("{ticks_per_quarter} ticks per quarter note cannot be written (allowed: 1 to 32767)")]
     BadResolution {
-        /// The resolution asked for.
+        /// The requested resolution.
         ticks_per_quarter: i64,
     },
     /// The tempo does not fit a tempo event.
     #[error(
-        "a tempo of {qpm} quarter notes a minute cannot be written (allowed: 3.576279 to 60,000,000)"
+        "a tempo of {qpm} quarter notes per minute cannot be written (allowed: 3.576279 to \
+         60,000,000)"
     )]
     BadTempo {
         /// The tempo found.
         qpm: Qpm,
     },
-    /// The metre does not fit a time signature event.
+    /// The meter does not fit into a time signature event.
     #[error(
-        "time signature {numerator}/{denominator} cannot be written (needed: a numerator of 1 to 255 and a \
+        "time signature {numerator}/{denominator} cannot be written (needed: a \
+         numerator of 1 to 255 and a \
              denominator that is a power of 2)"
     )]
     BadTimeSignature {
-        /// Beats a bar.
+        /// Beats per bar.
         numerator: u32,
         /// Beat unit.
         denominator: u32,
     },
     /// A time that a file cannot hold.
     #[error(
-        "a time of {seconds} s cannot be written (needed: a finite time from 0 on, of at most 10^10 ticks); \
-             remove what lies there, or write fewer ticks a quarter note"
+        "a time of {seconds} s cannot be written (needed: a finite time of at least 0 and at most \
+         10^10 ticks); remove the events there, or write fewer ticks per quarter note"
     )]
     BadTime {
         /// The time found, in seconds.
@@ -69,34 +71,37 @@ pub enum WriteError {
     /// More tracks than the header can announce.
     #[error("{n_tracks} tracks cannot be written (allowed: 65535); merge instruments first")]
     TooManyTracks {
-        /// How many there would be.
+        /// Their number.
         n_tracks: usize,
     },
-    /// More bytes than the format's lengths can tell.
+    /// More bytes than the format's length fields can express.
     #[error(
-        "a text or a track is too long to be written (allowed: 2^28 - 1 bytes of text, 2^32 - 1 of a track)"
+        "a text or a track is too long to be written (allowed: 2^28 - 1 bytes of \
+         text, 2^32 - 1 of a track)"
     )]
     TooLong,
 }
 
 /// Writes a sequence as a file of format 1.
 ///
-/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program, drums),
-/// ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks take the remaining
-/// fifteen channels in turn. If these do not suffice, tracks go to further ports (meta event 21, from the 129th on
-/// with a device name, meta event 09): no two parts with settings of their own share a channel. Times are
-/// rounded to ticks on the sequence's own tempo map; at one tick offs come before ons. A note of less than a tick
-/// becomes one tick long. Gaps longer than an event can tell are bridged by empty sequencer-specific events.
-/// Notes of velocity 0 are silent and left out (the format reads them as offs); if no note of the sequence has a
-/// velocity, all get 80. Controllers and bends of instruments without notes are left out. Overlapping notes of one
-/// pitch in one instrument end together at the first end when read back: a limit of the format.
-/// Every track ends at the sequence's `total_time` if nothing in it is later, so that music that ends with a rest can
-/// be looped.
+/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program,
+/// drums), ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks
+/// take the remaining fifteen channels in turn. If these do not suffice, tracks go to further ports
+/// (meta event 21, from the 129th on with a device name, meta event 09): no two parts with
+/// different settings share a channel. Times are rounded to ticks on the sequence's own tempo map;
+/// at one tick offs come before ons. A note of less than a tick becomes one tick long. Gaps longer
+/// than the maximum delta time are bridged by empty sequencer-specific events. Notes of velocity 0
+/// are silent and left out (the format reads them as offs); if no note of the sequence has a
+/// velocity, all get 80. Controllers and bends of instruments without notes are left out.
+/// Overlapping notes of one pitch in one instrument end together at the first end when read back: a
+/// limit of the format.
+/// Every track ends at the sequence's `total_time` if nothing in it is later, so that music that
+/// ends with a rest can be looped.
 ///
 /// Every sequence that was read can be written, unless it has more than 65,534 parts.
 ///
 /// # Errors
-/// [`WriteError`]: what the format cannot hold.
+/// [`WriteError`] for values that the format cannot hold.
 pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>, WriteError> {
     let asked = match (options.ticks_per_quarter, sequence.ticks_per_quarter) {
         (Some(ticks), _) => i64::from(ticks),
@@ -132,7 +137,8 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
     file.finish()
 }
 
-/// The bytes of a file, track by track: events take ten times the room of their bytes, so no two tracks' are held.
+/// The bytes of a file, track by track: events take ten times the memory of their bytes, so only
+/// those of one track are held at a time.
 struct File {
     header: Header,
     bytes: Vec<u8>,
@@ -140,7 +146,7 @@ struct File {
 }
 
 impl File {
-    /// Bytes of a header chunk, and where it says how many tracks there are.
+    /// Number of bytes of a header chunk, and the position of the number of tracks in it.
     const HEADER_BYTES: usize = 14;
     const N_TRACKS: std::ops::Range<usize> = 10..12;
 
@@ -175,10 +181,10 @@ struct Timed<'a> {
     kind: TrackEventKind<'a>,
 }
 
-/// What comes first at one tick.
+/// The order of events at one tick.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
-    /// The port, before anything is said on it.
+    /// The port, before all events that go to it.
     Port,
     /// Names and signatures.
     Heading,
@@ -211,7 +217,8 @@ impl Clock {
     fn new(sequence: &NoteSequence, ticks_per_quarter: u16) -> Result<Self, WriteError> {
         let mut sorted = sequence.tempos.clone();
         sorted.sort_by(|a, b| a.time.total_cmp(&b.time));
-        // The nominal tempo, not the rounded one that is written, places events: a grid stays a grid.
+        // The nominal tempo, not the rounded one that is written, places events: a grid stays a
+        // grid.
         let mut map = TempoMap::new(ticks_per_quarter);
         let mut tempos = Vec::with_capacity(sorted.len());
         for tempo in sorted {
@@ -290,15 +297,16 @@ fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<
 /// Instrument, drums, program.
 type Part = (u32, bool, u8);
 
-/// Where a part is played.
+/// The port and channel of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     port: usize,
     channel: u4,
 }
 
-/// A place for each part: the tenth channel for drums, the others in turn, and as many ports as that takes. Kits
-/// of one program without controllers share a place, as nothing is set there that differs.
+/// A place for each part: the tenth channel for drums, the others in turn, and the necessary number
+/// of ports. Kits of one program without controllers share a place, because their settings are the
+/// same.
 fn places(parts: &BTreeMap<Part, bool>) -> BTreeMap<Part, Place> {
     const N_MELODIC: usize = 15;
     let (mut n_melodic, mut n_drums) = (0, 0);
@@ -325,7 +333,7 @@ fn places(parts: &BTreeMap<Part, bool>) -> BTreeMap<Part, Place> {
         .collect()
 }
 
-/// What sends a track to a port.
+/// The events that send a track to a port.
 fn port_events(port: usize, devices: &[String]) -> impl Iterator<Item = Timed<'_>> {
     // A port event has seven bits.
     let number = u8::try_from(port.min(127)).unwrap_or_default();

@@ -10,7 +10,7 @@ pub(super) struct Value {
     /// MusicXML's name of it.
     pub(super) name: &'static str,
     pub(super) n_dots: u8,
-    /// Whether it lasts two thirds of what its name says.
+    /// Whether it lasts two thirds of its nominal duration.
     pub(super) is_triplet: bool,
 }
 
@@ -21,8 +21,8 @@ const NAMES: [&str; 10] =
 /// How many quarters the first of [`NAMES`] lasts.
 const LONGEST_QUARTERS: u32 = 8;
 
-/// The fewest note values that last so many steps together, longest first; `None` if the grid is finer than note
-/// values go or divides a quarter by other primes than 2 and, once, 3.
+/// The fewest note values that last `n_steps` steps together, longest first; `None` if the grid is
+/// finer than the shortest note value or divides a quarter by primes other than 2 and, once, 3.
 pub(super) fn values(n_steps: u32, steps_per_quarter: StepsPerQuarter) -> Option<Vec<Value>> {
     let known = known_values(u32::from(steps_per_quarter.get()));
     let mut values = Vec::new();
@@ -39,7 +39,8 @@ pub(super) fn values(n_steps: u32, steps_per_quarter: StepsPerQuarter) -> Option
 fn known_values(steps_per_quarter: u32) -> Vec<Value> {
     let mut known = Vec::new();
     for (halvings, name) in (0_u32..).zip(NAMES) {
-        // Thirds, dots and the value itself in sixths and quarters of steps: all whole numbers of twelfths.
+        // Thirds, dots and the value itself in sixths and quarters of steps: all whole numbers of
+        // twelfths.
         let twelfths = (12 * LONGEST_QUARTERS * steps_per_quarter) >> halvings;
         if twelfths << halvings != 12 * LONGEST_QUARTERS * steps_per_quarter {
             break;

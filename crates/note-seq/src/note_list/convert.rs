@@ -31,7 +31,7 @@ pub struct NoteListWindow {
     pub transposed: i8,
 }
 
-/// What was taken for granted because the sequence does not say it.
+/// Assumptions about properties that the sequence does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -39,7 +39,7 @@ pub enum Assumption {
     /// There is no time signature: 4/4.
     CommonTime,
     /// The notes keep to no beat at the written tempo, as in a performance recorded without one:
-    /// bars are those of the written tempo, whatever the player's were.
+    /// bars are those of the written tempo, not those of the player.
     WrittenTempo,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Assumption {
     }
 }
 
-/// The windows of a sequence, and what became of every note.
+/// The windows of a sequence, and the outcome for every note.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NoteListConversion {
     /// The windows in order of time.
@@ -75,10 +75,10 @@ pub struct NoteListConversion {
     /// Notes merged with one of the same onset, pitch and family (of drums, the same step and
     /// drum): the longest length and the loudest velocity remain.
     pub n_merged: usize,
-    /// What was taken for granted.
+    /// The assumptions made.
     pub assumptions: BTreeSet<Assumption>,
-    /// What lists do not say, for playing windows as the sequence sounds: its tempo of longest
-    /// duration, its mean velocity, for each family its most played program.
+    /// Properties that lists do not contain, to play windows like the sequence: its tempo of
+    /// longest duration, its mean velocity, for each family its most played program.
     pub playback: NoteListPlayback,
 }
 
@@ -98,12 +98,12 @@ impl NoteListConversion {
 
 /// Cuts a sequence into windows of notes: all instruments, in their meter, in musical time.
 ///
-/// Bars follow the time signatures, 4/4 where there are none. A window is
-/// [`NoteListEncoding::n_bars`] bars of one length, every [`Self::hop_bars`] bars; the last window
-/// before a change of meter ends with the last bar. Tempo never matters: notes go from ticks to the
-/// nearest step of the grid, halves to the later one.
+/// Bars follow the time signatures, 4/4 by default. A window is [`NoteListEncoding::n_bars`] bars
+/// of one length, every [`Self::hop_bars`] bars; the last window before a change of meter ends with
+/// the last bar. Tempo never matters: notes go from ticks to the nearest step of the grid, halves
+/// to the later one.
 ///
-/// Nothing is lost at the seams: an upbeat with a signature of its own is the end of a bar of the
+/// Nothing is lost at the seams: an upbeat with a separate signature is the end of a bar of the
 /// next meter, a stretch shorter than a window is divided into equal shorter bars (one bar of 3/4
 /// between others becomes two of three eighths), a piece shorter than a window ends with silence,
 /// and bars of more than six quarters are cut ([`super::Meter::from_signature`]). What still is in
@@ -152,7 +152,7 @@ pub struct NoteListConverter {
     /// How keys are found, to bring every window to C major or A minor; `None` leaves windows as
     /// they are.
     pub key: Option<KeyTracker>,
-    /// The most windows a sequence may give, the first ones; `None` for no bound.
+    /// Maximum number of windows per sequence (the first ones are kept); `None` for no limit.
     pub max_windows: Option<usize>,
 }
 
@@ -190,7 +190,7 @@ impl NoteListConverter {
         Self { encoding: NoteListEncoding::DRUMS_2BAR_GROOVE, key: None, ..Self::poly_2bar() }
     }
 
-    /// The windows of a sequence, and what became of every note.
+    /// The windows of a sequence, and the outcome for every note.
     pub fn windows(&self, sequence: &NoteSequence) -> NoteListConversion {
         if self.apply_sustain {
             let mut sustained = sequence.clone();

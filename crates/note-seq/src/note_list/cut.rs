@@ -21,7 +21,7 @@ struct Bar {
     sounding: f64,
 }
 
-/// Cuts the notes into windows and counts what is in none.
+/// Cuts the notes into windows and counts the notes in none.
 pub(super) fn cut(
     converter: &NoteListConverter,
     sequence: &NoteSequence,
@@ -59,7 +59,7 @@ fn bars(notes: &[GridNote]) -> Vec<Bar> {
     bars
 }
 
-/// Finds the key of every bar, if keys are asked for.
+/// Finds the key of every bar, if keys are requested.
 fn find_keys(
     converter: &NoteListConverter,
     sequence: &NoteSequence,

@@ -48,7 +48,7 @@ struct EncodingForm {
 
 /// An encoding that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("this is no encoding of note lists: {0}")]
+#[error("this is not an encoding of note lists: {0}")]
 pub struct BadNoteListEncoding(String);
 
 const PAD: FieldSpec = FieldSpec::new(Field::Onset, 0);
@@ -161,7 +161,7 @@ impl NoteListEncoding {
         self.n_fields as usize
     }
 
-    /// Where a field stands among [`Self::fields`]; `None` if notes do not have it.
+    /// Index of a field in [`Self::fields`]; `None` if notes do not have it.
     pub fn index_of(&self, field: Field) -> Option<usize> {
         self.fields().iter().position(|f| f.field == field)
     }

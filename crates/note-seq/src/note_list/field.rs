@@ -7,7 +7,7 @@ use crate::drums::DrumMap;
 use crate::pitch::{Pitch, Velocity};
 
 /// Lengths of notes in ticks, one for each class: from a tick to four bars of six quarters, each
-/// about a third longer than the one before.
+/// about a third longer than the previous one.
 pub(super) const DURATIONS: [u16; 20] =
     [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 30, 36, 48, 60, 72, 96, 144, 192, 288];
 
@@ -106,7 +106,7 @@ fn middle(level: u16, n_levels: u16) -> Velocity {
     Velocity::saturating(u8::try_from(velocity).unwrap_or(u8::MAX))
 }
 
-/// The class of a note's field that is nearest to what the note has.
+/// The class of a field that is nearest to the note's value.
 pub(super) fn class(spec: FieldSpec, note: &ListNote) -> u16 {
     let n = spec.n_classes;
     match spec.field {
@@ -126,7 +126,7 @@ pub(super) fn class(spec: FieldSpec, note: &ListNote) -> u16 {
     }
 }
 
-/// Gives a note what a class of a field means.
+/// Sets a field of a note to the value of a class.
 pub(super) fn set(note: &mut ListNote, spec: FieldSpec, class: u16) {
     let n = spec.n_classes;
     match spec.field {

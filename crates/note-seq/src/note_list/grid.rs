@@ -28,7 +28,7 @@ pub(super) struct GridNote {
     /// Ticks.
     pub(super) duration: u16,
     pub(super) velocity: Velocity,
-    /// Notes that this one stands for.
+    /// Number of notes that this one represents.
     pub(super) n_notes: usize,
     /// Why it is in no window; `None` once it is in one.
     pub(super) lost: Option<SkipReason>,
@@ -118,7 +118,7 @@ impl Gridded {
             let step = (position + units / 2).div_euclid(units).max(first_step);
             let offset = position.saturating_sub(step.saturating_mul(units));
             let bar = step.div_euclid(steps_per_bar);
-            // What rounds past the last bar begins the next stretch.
+            // A note that is rounded past the last bar begins the next stretch.
             if bar >= stretch.end_bar && index + 1 < stretches.list.len() {
                 index += 1;
                 continue;
@@ -163,7 +163,7 @@ impl Gridded {
     }
 }
 
-/// Units that offsets are counted in: one step where there are no offsets.
+/// Units of offsets: one step if there are no offsets.
 pub(super) fn units_per_step(converter: &NoteListConverter) -> i64 {
     let fields = converter.encoding.fields().iter();
     fields.filter(|f| f.field == Field::Offset).map(|f| i64::from(f.n_classes)).sum::<i64>().max(1)
@@ -239,7 +239,7 @@ impl BeatGrid {
     }
 }
 
-/// What plays, for [`NoteListConversion::playback`].
+/// The sounds, for [`NoteListConversion::playback`].
 #[derive(Debug, Default)]
 struct Sounds {
     ticks: BTreeMap<(Family, Program), u64>,

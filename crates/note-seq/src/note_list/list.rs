@@ -13,14 +13,14 @@ pub struct ListNote {
     pub onset: u16,
     /// How far it starts after its step, as a fraction of a step: −0.5 to 0.5, early is negative.
     pub offset: f32,
-    /// What plays it.
+    /// The family of instruments that plays it.
     pub family: Family,
     /// MIDI pitch; of a drum its percussion key.
     pub pitch: Pitch,
     /// How long it lasts, in ticks ([`super::TICKS_PER_QUARTER`]); it may last past the window's
     /// end.
     pub duration: u16,
-    /// Velocity; `None` where the music has no dynamics.
+    /// Velocity; `None` if the music has no dynamics.
     pub velocity: Option<Velocity>,
 }
 
@@ -51,9 +51,10 @@ pub enum NoteListError {
         /// The number of classes allowed.
         n_classes: u16,
     },
-    /// A note does not come after the one before it.
+    /// A note does not come after the previous one it.
     #[error(
-        "note {note} does not come after note {} (allowed: notes sorted by onset, pitch and family, \
+        "note {note} does not come after note {} (allowed: notes sorted by onset, pitch and \
+         family, \
          none of them twice)",
         note - 1
     )]
@@ -115,7 +116,7 @@ impl NoteList {
         Ok(Self { encoding, meter, tokens })
     }
 
-    /// A list of tokens in any order, as a model gives them, and the number of notes left out
+    /// A list of tokens in any order, as a model generates them, and the number of notes left out
     /// because they repeat the onset, pitch and family of one before them.
     ///
     /// # Errors
@@ -149,7 +150,7 @@ impl NoteList {
         Self::sorted(encoding, meter, &tokens).map(|(list, _)| list)
     }
 
-    /// What the classes mean.
+    /// The meaning of the classes.
     pub const fn encoding(&self) -> NoteListEncoding {
         self.encoding
     }
@@ -201,7 +202,7 @@ impl NoteList {
                 row[pitch] = u16::try_from(target).ok().filter(|p| *p < 128)?;
             }
         }
-        // Where drums and tones start together, their order may have changed.
+        // If drums and tones start together, their order may have changed.
         Self::sorted(self.encoding, self.meter, &moved.tokens).ok().map(|(list, _)| list)
     }
 }

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::event::TimeSignature;
 
-/// Ticks a quarter note: sixteenths are 3, triplet eighths 4.
+/// Ticks per quarter note: sixteenths are 3, triplet eighths 4.
 pub const TICKS_PER_QUARTER: u8 = 12;
 
 /// Ticks a sixteenth. Every bar is a whole number of them.
@@ -18,9 +18,9 @@ const COMPOUND_BEAT: u8 = 18;
 ///
 /// A bar is a whole number of sixteenths, from one (3 ticks) to 24 (six quarters, 72 ticks). The
 /// beat is a quarter (12) in simple meters and a dotted quarter (18) in compound ones, those whose
-/// bar is a multiple of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. That tells 3/4 from 6/8.
-/// Where the beat does not divide the bar, the last beat of the bar is shorter (7/8: 12, 12, 12,
-/// 6).
+/// bar is a multiple of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. This distinguishes 3/4
+/// from 6/8. Where the beat does not divide the bar, the last beat of the bar is shorter (7/8: 12,
+/// 12, 12, 6).
 ///
 /// # Examples
 /// ```
@@ -53,9 +53,9 @@ struct MeterForm {
      steps of 3; beats of 18 for multiples of 9, of 12 for all others and for 36 and 72)"
 )]
 pub struct UnsupportedMeter {
-    /// Ticks a bar.
+    /// Ticks per bar.
     pub bar: u8,
-    /// Ticks a beat.
+    /// Ticks per beat.
     pub beat: u8,
 }
 
@@ -110,17 +110,17 @@ impl Meter {
         Division::new(numerator, denominator).map(|division| division.meter)
     }
 
-    /// Ticks a bar.
+    /// Ticks per bar.
     pub const fn bar(self) -> u8 {
         self.bar
     }
 
-    /// Ticks a beat; the last beat of a bar may be shorter.
+    /// Ticks per beat; the last beat of a bar may be shorter.
     pub const fn beat(self) -> u8 {
         self.beat
     }
 
-    /// Beats a bar, a shorter last one included.
+    /// Beats per bar, a shorter last one included.
     pub const fn beats_per_bar(self) -> u8 {
         self.bar.div_ceil(self.beat)
     }

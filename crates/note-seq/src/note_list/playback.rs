@@ -11,13 +11,13 @@ use crate::units::{DEFAULT_QPM, Qpm};
 /// Instrument number of drums, as in [`crate::Playback::drums`].
 const DRUM_INSTRUMENT: u32 = 9;
 
-/// Ticks a quarter note of the sequences: every tick of every grid lies on one of them.
+/// Ticks per quarter note of the sequences: every tick of every grid lies on one of them.
 const RESOLUTION: i32 = 480;
 
-/// What a list of notes does not say: tempo, loudness, sounds, key.
+/// Properties that a list of notes does not contain: tempo, loudness, sounds, key.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct NoteListPlayback {
-    /// Tempo in quarter notes a minute.
+    /// Tempo in quarter notes per minute.
     pub qpm: Qpm,
     /// Velocity of notes without dynamics.
     pub velocity: Velocity,
@@ -30,7 +30,7 @@ pub struct NoteListPlayback {
 }
 
 impl Default for NoteListPlayback {
-    /// 120 quarter notes a minute, velocity 80, each family's [`Family::default_program`], as
+    /// 120 quarter notes per minute, velocity 80, each family's [`Family::default_program`], as
     /// written.
     fn default() -> Self {
         Self {
@@ -53,14 +53,14 @@ impl NoteList {
     /// Notes in seconds, with tempo and time signature. A family is an instrument (0 to 5 in the
     /// order of [`Family::TONAL`], drums 9).
     ///
-    /// Tick `t` is at `t · 60 / qpm / 12` seconds, the resolution is 480 ticks a quarter note.
+    /// Tick `t` is at `t · 60 / qpm / 12` seconds, the resolution is 480 ticks per quarter note.
     /// Notes last their duration class's length even past the end of the window; drums without
     /// durations last a step. A drum played before the first step starts at 0.
     pub fn to_sequence(&self, playback: &NoteListPlayback) -> NoteSequence {
         Self::join([self], playback)
     }
 
-    /// Windows laid end to end as one sequence; a change of meter is written where it happens.
+    /// Joins windows to one sequence, with a time signature at every change of meter.
     pub fn join<'a>(
         lists: impl IntoIterator<Item = &'a Self>,
         playback: &NoteListPlayback,
@@ -106,7 +106,7 @@ impl NoteList {
     }
 }
 
-/// The pitch `semitones` higher, octaves nearer where that is out of range.
+/// The pitch `semitones` higher, moved by octaves if that is out of range.
 fn moved(pitch: crate::Pitch, semitones: i8) -> crate::Pitch {
     let mut target = i64::from(pitch.get()) + i64::from(semitones);
     while target < 0 {

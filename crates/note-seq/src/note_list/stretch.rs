@@ -91,7 +91,7 @@ impl Stretches {
         if rest == 0 && n >= window {
             return self.list.push(Stretch { end_bar: n, ..whole });
         }
-        // What is left over at the end, with as few of the bars before as make it divide.
+        // The remainder at the end, together with the fewest preceding bars that make it divisible.
         let split = (0..=n.min(window)).find_map(|k| {
             let is_kept = n - k >= window || k == n;
             let meter = divided(rest + k * bar, window, meter).filter(|_| is_kept)?;
@@ -119,7 +119,7 @@ impl Stretches {
         }
     }
 
-    /// An upbeat has a signature of its own in many files: its notes are the end of a bar of the
+    /// In many files, an upbeat has a separate signature: its notes are the end of a bar of the
     /// next.
     fn take_upbeat(&mut self) {
         let [first, second, ..] = self.list.as_slice() else { return };
@@ -218,7 +218,7 @@ fn signatures(sequence: &NoteSequence, tempos: &TempoMap) -> (Vec<Signature>, bo
 }
 
 impl Signature {
-    /// Whether `next` says again, on a bar line, what this one says.
+    /// Whether `next` repeats this one on a bar line.
     fn goes_on_at(&self, next: &Self, ticks_per_quarter: i64) -> bool {
         let bar = i128::from(ticks_per_quarter) * 4 * i128::from(self.numerator);
         let length = i128::from(next.tick - self.tick) * i128::from(self.denominator);

@@ -1,8 +1,8 @@
 //! Quantizing in whole numbers: from the ticks that the times came from, without a rounding error.
 //!
-//! Times in seconds are `f64`, and a time halfway between two steps may come out a little before or after the
-//! half. Here each time is first taken back to its tick, which is certain for times read from a file, and all
-//! that follows is integer arithmetic: halves always go up.
+//! Times in seconds are `f64`, and a time halfway between two steps may come out a little before or
+//! after the half. Here each time is first taken back to its tick, which is certain for times read
+//! from a file, and all that follows is integer arithmetic: halves always go up.
 
 use std::num::NonZeroU32;
 
@@ -13,7 +13,8 @@ use crate::tempo_map::TempoMap;
 use crate::units::{Qpm, Seconds, Step, StepsPerQuarter};
 
 impl NoteSequence {
-    /// As [`Self::quantize`], but exact: `step = ⌊tick · steps_per_quarter / ticks_per_quarter + ½⌋`.
+    /// As [`Self::quantize`], but exact: `step = ⌊tick · steps_per_quarter / ticks_per_quarter +
+    /// ½⌋`.
     ///
     /// Times that lie on no tick of the sequence's resolution are moved to the nearest first.
     ///
@@ -45,11 +46,12 @@ impl NoteSequence {
         })
     }
 
-    /// As [`Self::quantize_absolute`], but exact, through all tempos: the time of a tick is the sum of its microseconds
-    /// a quarter note, as a file holds them.
+    /// As [`Self::quantize_absolute`], but exact, through all tempos: the time of a tick is the sum
+    /// of its microseconds a quarter note, as a file holds them.
     ///
     /// # Errors
-    /// [`QuantizeError::NegativeTime`], and [`QuantizeError::NoTicks`] for a sequence without a resolution.
+    /// [`QuantizeError::NegativeTime`], and [`QuantizeError::NoTicks`] for a sequence without a
+    /// resolution.
     pub fn quantize_absolute_ticks(
         &self,
         steps_per_second: NonZeroU32,

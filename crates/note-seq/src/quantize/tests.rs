@@ -17,7 +17,7 @@ fn sequence(notes: &[Note]) -> NoteSequence {
 
 #[test]
 fn halves_go_up_and_truncation_is_toward_zero() {
-    // 8 steps a second: 1/16 s is half a step.
+    // 8 steps per second: 1/16 s is half a step.
     for (seconds, step) in
         [(0.0, 0), (0.0625, 1), (0.0624, 0), (0.1875, 2), (-0.01, 0), (-0.0624, 0), (-0.2, -1)]
     {

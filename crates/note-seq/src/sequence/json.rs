@@ -12,9 +12,9 @@ use crate::units::{DEFAULT_VELOCITY, Seconds};
 
 /// The message, quantized or not.
 ///
-/// A note that has steps and no times (what magenta-js makes of a quantized sequence) gets the times of its steps,
-/// and so do texts and controllers. Where no note has a velocity, all get 80: such a sequence is not silence, but was
-/// written without.
+/// A note that has steps and no times (as in quantized sequences of magenta-js) gets the times of
+/// its steps, and so do texts and controllers. If no note has a velocity, all get 80: such a
+/// sequence is not silent, but was written without.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Message {
@@ -102,7 +102,7 @@ impl TryFrom<StepsForm> for Steps {
         match form {
             StepsForm::Number(steps) => Ok(Self(steps)),
             StepsForm::Text(text) => (text.parse().map(Self))
-                .map_err(|_| format!("step {text:?} is no whole number of 64 bits")),
+                .map_err(|_| format!("step {text:?} is not a whole number of 64 bits")),
         }
     }
 }
@@ -169,9 +169,9 @@ impl TryFrom<Message> for NoteSequence {
 
 /// Steps to seconds.
 enum StepClock {
-    /// Steps a quarter note, on the sequence's tempos.
+    /// Steps per quarter note, on the sequence's tempos.
     Relative(f64, crate::TempoMap),
-    /// Steps a second.
+    /// Steps per second.
     Absolute(f64),
 }
 
@@ -215,7 +215,7 @@ mod tests {
         Ok(sequence.notes.iter().map(|n| (n.start_time, n.end_time, n.velocity.get())).collect())
     }
 
-    /// Sixteenths at 60 quarter notes a minute are a quarter of a second long.
+    /// Sixteenths at 60 quarter notes per minute are a quarter of a second long.
     #[test]
     fn steps_of_magenta_js_become_times() {
         let json = r#"{"notes":[{"pitch":60,"quantizedStartStep":0,"quantizedEndStep":"4"},
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(spans(&both), Ok(vec![(1.0, 2.0, 1)]));
     }
 
-    /// One note that is loud tells that the others are meant to be silent.
+    /// One note with a velocity means that the others are meant to be silent.
     #[test]
     fn velocities_are_given_where_there_are_none_at_all() {
         assert_eq!(spans(r#"{"notes":[{"endTime":1},{"endTime":2}]}"#).unwrap()[1].2, 80);

@@ -1,4 +1,4 @@
-//! Cuts by hand: what goes to which piece.
+//! Hand-computed cuts: the contents of each piece.
 
 use super::*;
 use crate::{Note, Tempo, TimeSignature};

@@ -17,7 +17,8 @@ use crate::vocabulary::STEPS_PER_BAR;
 /// A window of a trio. Each part has one label a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrioWindow {
-    /// Melody labels, 0 to 89. Unlike a melody window's they may begin with the off of a note from before.
+    /// Melody labels, 0 to 89. Unlike a melody window's they may begin with the off of a note from
+    /// before.
     pub melody: Vec<u16>,
     /// Bass labels, 0 to 89.
     pub bass: Vec<u16>,
@@ -25,16 +26,18 @@ pub struct TrioWindow {
     pub drums: Vec<u16>,
     /// Instrument numbers of melody, bass and drums.
     pub instruments: [u32; 3],
-    /// First bar, from 0 at the start of the piece, counted as in [`crate::MelodyWindow::start_bar`].
+    /// First bar, from 0 at the start of the piece, counted as in
+    /// [`crate::MelodyWindow::start_bar`].
     pub start_bar: u32,
 }
 
 /// Finds trios.
 ///
-/// An instrument is a melody if its programs are 0 to 31, a bass if they are 32 to 39, drums if its notes are; one
-/// of mixed kinds is left out. A bar is covered where a note of the instrument sounds in it or within `gap_bars`
-/// of it; the first and last `gap_bars` bars count as covered if any of the three plays in any of them. Every
-/// window all of whose bars are covered by all three is given, for every melody, bass and drums.
+/// An instrument is a melody if its programs are 0 to 31, a bass if they are 32 to 39, drums if its
+/// notes are; one of mixed kinds is left out. A bar is covered if a note of the instrument sounds
+/// in it or within `gap_bars` of it; the first and last `gap_bars` bars count as covered if any of
+/// the three plays in any of them. Every window all of whose bars are covered by all three is
+/// given, for every melody, bass and drums.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrioConverter {
     /// Pitches of melody and bass, and their labels.
@@ -43,7 +46,7 @@ pub struct TrioConverter {
     pub map: DrumMap,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps a bar must have; stretches in other metres are left out.
+    /// Steps that a bar must have; sections in other meters are left out.
     pub steps_per_bar: u32,
     /// Length of a window in bars.
     pub slice_bars: u32,
@@ -53,7 +56,8 @@ pub struct TrioConverter {
     pub gap_bars: u32,
     /// Bars of a stretch that are looked at, from its start.
     pub max_bars: u32,
-    /// The most windows a sequence may give, the first ones; `None` for no bound but [`Self::MAX_WINDOWS`].
+    /// The most windows a sequence may give, the first ones; `None` for no bound but
+    /// [`Self::MAX_WINDOWS`].
     pub max_windows: Option<usize>,
 }
 
@@ -87,14 +91,16 @@ impl Role {
 }
 
 impl TrioConverter {
-    /// Once a sequence has given so many windows (25 MB of labels of sixteen bars), no further trio is looked at: the number of
-    /// trios is the product of the numbers of melodies, basses and drums, which a small file can make huge.
+    /// After this number of windows of a sequence (25 MB of labels of sixteen bars), no further
+    /// trio is looked at: the number of trios is the product of the numbers of melodies, basses and
+    /// drums, which a small file can make huge.
     pub const MAX_WINDOWS: usize = 1 << 14;
 
     /// The most trios of a sequence that are looked at, in all its stretches together.
     pub const MAX_TRIOS: usize = 1 << 16;
 
-    /// Sixteen bars, hop one bar, gaps of two bars: the data of Magenta's `*-trio_16bar` models, without its cap.
+    /// Sixteen bars, hop one bar, gaps of two bars: the data of Magenta's `*-trio_16bar` models,
+    /// without its cap.
     pub fn trio_16bar() -> Self {
         Self {
             encoding: MelodyEncoding::PIANO,
@@ -109,7 +115,7 @@ impl TrioConverter {
         }
     }
 
-    /// The windows of a sequence, and what gave none. Repetitions stay, as in Magenta.
+    /// The windows of a sequence, and counts of what gave none. Repetitions stay, as in Magenta.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<TrioWindow> {
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
         let mut n_trios = 0;
@@ -172,7 +178,8 @@ impl TrioConverter {
         }
     }
 
-    /// One instrument's melody labels over the whole stretch, or `None` if it plays nothing that has a label.
+    /// One instrument's melody labels over the whole stretch, or `None` if it plays nothing that
+    /// has a label.
     fn line(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
         let in_range: Vec<QuantizedNote> =
             notes.iter().filter(|n| self.encoding.contains(n.pitch)).copied().collect();
@@ -190,7 +197,8 @@ impl TrioConverter {
         Some(labels)
     }
 
-    /// One instrument's drum labels over the whole stretch, or `None` if it strikes nothing that the map knows.
+    /// One instrument's drum labels over the whole stretch, or `None` if it strikes nothing that
+    /// the map knows.
     fn drums(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
         let max_bars = Some(self.max_bars);
         let options =
@@ -254,7 +262,7 @@ impl TrioConverter {
     }
 }
 
-/// Instrument numbers from this one on are passed over, as in Magenta.
+/// Instrument numbers from this one on are skipped, as in Magenta.
 const N_INSTRUMENTS: usize = 128;
 
 /// The role of every instrument number.
@@ -284,8 +292,9 @@ fn spread(start: Step, labels: impl Iterator<Item = u16>, n_steps: usize) -> (Ve
 }
 
 impl TrioWindow {
-    /// Notes in seconds: melody as instrument 0, bass as instrument 1 with program 33, drums as instrument 9, all at
-    /// `qpm` with velocity 80. `encoding` and `map` are those of the converter that made the window.
+    /// Notes in seconds: melody as instrument 0, bass as instrument 1 with program 33, drums as
+    /// instrument 9, all at `qpm` with velocity 80. `encoding` and `map` are those of the converter
+    /// that made the window.
     ///
     /// # Errors
     /// [`UnknownLabel`] for labels beyond a part's classes (those of `encoding`, 512 for drums).
@@ -362,7 +371,8 @@ mod tests {
         assert_eq!((n_windows % 16, n_trios), (0, 42 * 42 * 42));
     }
 
-    /// A trio of low parts in an encoding from C1 on: decoded by the piano's, C4 would come back as A4.
+    /// A trio of low parts in an encoding from C1 on: decoded by the piano's, C4 would come back as
+    /// A4.
     #[test]
     fn windows_are_decoded_by_their_own_encoding() {
         let encoding = MelodyEncoding::new(Pitch::saturating(24), Pitch::saturating(84));

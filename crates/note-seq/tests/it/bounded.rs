@@ -1,4 +1,5 @@
-//! What a small file may cost: nothing is copied for every instrument, track or stretch without a bound.
+//! The cost of a small file: nothing is copied for every instrument, track or stretch without a
+//! bound.
 
 use note_seq::midi::{self, MidiError, ReadOptions, RepairKind, WriteOptions};
 use note_seq::{
@@ -36,7 +37,8 @@ fn a_long_name_is_cut_once_and_the_cut_is_told() {
     assert!(midi::read(&short, &ReadOptions::parity()).is_ok());
 }
 
-/// Latin-1 takes twice the room when it is read: what was cut must not be too long when it is written.
+/// Latin-1 takes twice the room when it is read: what was cut must not be too long when it is
+/// written.
 #[test]
 fn a_cut_name_is_written_within_the_limit() {
     let bytes = crowd(vec![meta(0, 3, &[0xe9; 150])]);
@@ -91,8 +93,8 @@ fn pieces_have_only_the_names_and_pedals_of_those_who_play() {
     }
 }
 
-/// 1,200 lines of a note and, fifteen bars later, two more: of sixteen windows a line, each different, there is room
-/// for a part.
+/// 1,200 lines of a note and, fifteen bars later, two more: of sixteen windows a line, each
+/// different, there is room for a part.
 #[test]
 fn windows_are_bounded_by_the_notes() {
     let mut sequence = NoteSequence::default();

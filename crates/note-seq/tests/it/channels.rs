@@ -1,5 +1,5 @@
-//! What is said to a channel acts on all its notes, whatever track it stands on; lines over several channels are one
-//! instrument; drums are where a file says so.
+//! Messages of a channel act on all its notes, regardless of their track; lines over several
+//! channels are one instrument; drums are where a file says so.
 
 use note_seq::midi::{self, NoteCounts, ReadOptions, RepairKind};
 use note_seq::{MelodyConverter, NoteSequence};
@@ -71,7 +71,8 @@ fn a_pedal_on_another_track_holds_the_notes_of_its_channel_and_port() {
     assert_eq!(sustained(1), [(60, 1.0, 0), (48, 1.0, 0), (60, 1.0, 0)]);
 }
 
-/// The same channel on two ports, by port events and by device names; songs of format 2 share nothing either.
+/// The same channel on two ports, by port events and by device names; songs of format 2 share
+/// nothing either.
 #[test]
 fn ports_have_programs_of_their_own() {
     let bass = |select: Timed| track([vec![select], notes(0, &[(40, 0, QUARTER)])].concat());
@@ -199,8 +200,8 @@ fn voices_stay_apart() {
         let spans: Vec<_> = (0..16).map(|k| (pitch, k * QUARTER, (k + 1) * QUARTER)).collect();
         notes(c, &spans)
     };
-    // Four voices of one piano; voices that answer each other in phrases; a line over far channels, over two
-    // programs, over two tracks.
+    // Four voices of one piano; voices that answer each other in phrases; a line over far channels,
+    // over two programs, over two tracks.
     let quartet = track((0..4).flat_map(voice).collect());
     let phrases = track(line(|k| u8::try_from(k / 8 % 2).unwrap()));
     let far = track(line(|k| if k.is_multiple_of(2) { 1 } else { 4 }));
@@ -225,7 +226,7 @@ fn drums_are_where_banks_and_messages_put_them() {
         system_exclusive(0, &[0x41, 0x10, 0x42, 0x12, 0x40, 0x10 | part, 0x15, value, 0, 0xf7])
     };
     let drums = |setup: Vec<Timed>, channel: u8| {
-        // The setup stands on a track of its own.
+        // The setup stands on a track .
         let (sequence, counts) = read(&file(&[track(setup), track(middle_c(channel))]));
         let is_drum = sequence.notes[0].is_drum;
         assert_eq!(counts.drums_by_bank, u64::from(is_drum != (channel == 9)));
@@ -243,7 +244,8 @@ fn drums_are_where_banks_and_messages_put_them() {
     assert!(drums(bank(&GM2, 10, 120), 10) && !drums(bank(&GM2, 9, 121), 9));
     assert!(drums(vec![system_exclusive(0, &GS), gs_part(10, 1)], 10));
     assert!(!drums(vec![system_exclusive(0, &GS), gs_part(0, 0)], 9));
-    // In GS a bank is a variation; a bank needs a program to count; and without anything channel 10 has drums.
+    // In GS a bank is a variation; a bank needs a program to count; and without anything channel 10
+    // has drums.
     assert!(!drums(bank(&GS, 10, 127), 10) && !drums(vec![control(0, 10, 0, 127)], 10));
     assert!(drums(bank(&XG, 9, 0), 9) && !drums(bank(&XG, 10, 0), 10));
     let bytes = file(&[track([bank(&XG, 10, 127), middle_c(10)].concat())]);

@@ -1,4 +1,4 @@
-//! Lenient reading of files that are not in order, made here byte by byte.
+//! Lenient reading of invalid files, built here byte by byte.
 
 use note_seq::midi::{self, MidiError, ReadLimits, ReadOptions, RepairKind};
 use note_seq::{MelodyConverter, SkipReason};
@@ -95,7 +95,7 @@ fn tempo_and_metre_count_on_any_track() {
 
 #[test]
 fn smpte_time_needs_no_tempo() {
-    // 25 frames of 40 ticks: 1000 ticks a second.
+    // 25 frames of 40 ticks: 1000 ticks per second.
     let bytes = [header(1, 1, 0xe728), chunk(*b"MTrk", &track(notes(0, &[(60, 500, 1500)])), None)]
         .concat();
     assert_eq!(lenient(&bytes), (vec![(60, 0.5, 1.5)], vec![]));

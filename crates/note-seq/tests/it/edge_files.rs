@@ -36,7 +36,7 @@ fn plain(spans: &[(u8, u32, u32)]) -> Vec<u8> {
     single(notes(0, spans))
 }
 
-/// 120 quarter notes a minute, 4/4.
+/// 120 quarter notes per minute, 4/4.
 fn opening() -> Vec<Timed> {
     vec![tempo(0, 500_000), signature(0, 4, 2)]
 }
@@ -276,7 +276,8 @@ fn containers() -> Vec<Named> {
 
 fn damage() -> Vec<Named> {
     let q = QUARTER;
-    // Note-on, then something that cancels running status, then the note's end without a status byte.
+    // Note-on, then something that cancels running status, then the note's end without a status
+    // byte.
     let continued = |between: &[u8]| {
         let end = [&variable(q)[..], &[60, 0], &END].concat();
         file(&[[&events(vec![on(0, 0, 60, 100)])[..], between, &end].concat()])

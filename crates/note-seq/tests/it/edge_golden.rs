@@ -1,4 +1,5 @@
-//! The edge cases beside Python's answers: read or refused, notes to the last bit, steps, windows of every kind.
+//! The edge cases compared with Python's results: read or refused, notes to the last bit, steps,
+//! windows of every kind.
 
 use std::collections::BTreeMap;
 
@@ -102,8 +103,8 @@ fn the_edge_cases_agree_with_python() {
     assert!(answers.is_empty(), "no file for {answers:?}");
 }
 
-/// Lenient reading refuses none of them, and finds no fewer notes than Python; but Python reads on after the end of
-/// a track.
+/// Lenient reading refuses none of them, and finds no fewer notes than Python; but Python reads on
+/// after the end of a track.
 #[test]
 fn lenient_reading_takes_every_edge_case() {
     for (name, bytes) in edge_files::all() {
@@ -116,7 +117,7 @@ fn lenient_reading_takes_every_edge_case() {
     }
 }
 
-/// Where the hand-made files are at hand, ours are those.
+/// Our files are the hand-made ones, if those are available.
 #[test]
 fn the_edge_files_are_the_ones_python_was_asked_about() {
     let Some(folder) = shared("data/edge-midi") else { return };

@@ -113,14 +113,14 @@ proptest! {
         ]),
         key in 0_u8..12,
     ) {
-        let metre = TimeSignature { time: 0.0, numerator, denominator };
+        let meter = TimeSignature { time: 0.0, numerator, denominator };
         let mut melody = MelodyEncoding::PIANO.decode(&labels).unwrap();
         let bar = usize::from(steps_per_quarter) * 4 * numerator as usize / denominator as usize;
         melody.steps_per_quarter = StepsPerQuarter::new(steps_per_quarter).unwrap();
         melody.steps_per_bar = i64::try_from(bar).unwrap();
         let options = MusicXmlOptions {
             title: "a < b & c".to_owned(),
-            time_signature: metre,
+            time_signature: meter,
             key_signature: KeySignature { time: 0.0, key, mode: Mode::Major },
             ..MusicXmlOptions::default()
         };

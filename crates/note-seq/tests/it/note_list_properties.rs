@@ -89,7 +89,8 @@ fn hostile() -> impl Strategy<Value = NoteSequence> {
 }
 
 proptest! {
-    /// What the classes can hold comes back exactly: every class of every field in every meter.
+    /// Values that the classes can represent are restored exactly: every class of every field in
+    /// every meter.
     #[test]
     fn lists_come_back_from_sequences(list in list(), qpm in 20.0..400.0_f64) {
         // A silent window first: the first hit of a groove may be early.

@@ -10,8 +10,8 @@ use note_seq::{
     Velocity,
 };
 
-/// A sequence at 120 quarter notes a minute (a quarter is half a second) of `(pitch, quarters from
-/// the start, quarters long)`, with signatures after quarters.
+/// A sequence at 120 quarter notes per minute (a quarter is half a second) of `(pitch, quarters
+/// from the start, quarters long)`, with signatures after quarters.
 fn sequence(notes: &[(u8, f64, f64)], signatures: &[(f64, u32, u32)]) -> NoteSequence {
     let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
     for (pitch, start, length) in notes {

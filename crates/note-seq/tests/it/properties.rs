@@ -10,8 +10,8 @@ use note_seq::{
 };
 use proptest::prelude::*;
 
-/// A sequence whose times lie on the ticks of its own tempo map, as a file can hold it: instruments are numbered
-/// in the order of the tracks, and no two notes of one pitch overlap.
+/// A sequence whose times lie on the ticks of its tempo map, as a file can hold it: instruments
+/// are numbered in the order of the tracks, and no two notes of one pitch overlap.
 fn file_sequence() -> impl Strategy<Value = NoteSequence> {
     let tempos = prop::collection::vec((0_u64..20_000, 100_000_u32..2_000_000), 0..4);
     let parts = prop::collection::vec(
@@ -185,8 +185,8 @@ proptest! {
         }
     }
 
-    /// Exact quantizing beside whole-number arithmetic on the ticks that the times were made from; rounding as Python
-    /// does differs by a step at most, and only where a time lies halfway.
+    /// Exact quantizing compared with whole-number arithmetic on the ticks that the times were made
+    /// from; rounding as Python does differs by a step at most, and only where a time lies halfway.
     #[test]
     fn exact_steps_are_those_of_the_ticks(
         resolution in prop::sample::select(vec![96_u16, 120, 220, 480, 960]),
@@ -253,7 +253,8 @@ proptest! {
         prop_assert_eq!(&clean[first_note..], &labels[first_note..]);
     }
 
-    /// Notes made from labels are found again: labels to notes to steps to labels, from the first bar with a note.
+    /// Notes made from labels are found again: labels to notes to steps to labels, from the first
+    /// bar with a note.
     #[test]
     fn labels_survive_the_way_over_seconds(
         labels in prop::collection::vec(prop_oneof![3 => Just(0_u16), 1 => Just(1), 3 => 2_u16..90], 32),

@@ -1,6 +1,6 @@
 //! Bytes of Standard MIDI files for tests, event by event.
 
-/// Ticks a quarter note of every file made here; a sixteenth is 24, a bar of 4/4 is 384.
+/// Ticks per quarter note of every file made here; a sixteenth is 24, a bar of 4/4 is 384.
 pub(crate) const QUARTER: u32 = 96;
 pub(crate) const SIXTEENTH: u32 = QUARTER / 4;
 pub(crate) const BAR: u32 = QUARTER * 4;

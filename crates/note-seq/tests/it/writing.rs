@@ -1,4 +1,5 @@
-//! Writing what is not plain: more parts than channels, long gaps, notes without velocity, whatever was read.
+//! Writing what is not plain: more parts than channels, long gaps, notes without velocity, whatever
+//! was read.
 
 use note_seq::midi::{self, ReadOptions, WriteError, WriteOptions};
 use note_seq::{ControlChange, Note, NoteSequence, Pitch, Program, Velocity};
@@ -47,7 +48,8 @@ fn places(bytes: &[u8]) -> Vec<(String, u8, u8)> {
     places
 }
 
-/// 2,000 parts with a program each, some of them drums: no channel of a port gets two programs, and all come back.
+/// 2,000 parts with a program each, some of them drums: no channel of a port gets two programs, and
+/// all come back.
 #[test]
 fn no_two_programs_share_a_channel() {
     for n_parts in [15_u32, 16, 40, 2000] {
@@ -134,7 +136,8 @@ fn notes_without_velocity_are_written_aloud() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Damaged files: what lenient reading makes of them can be written, and from then on stays as it is.
+    /// Damaged files: what lenient reading makes of them can be written, and from then on stays as
+    /// it is.
     #[test]
     fn what_was_read_can_be_written(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
