@@ -7,7 +7,8 @@ use crate::ROWS_PER_TASK;
 use crate::packed::{Arithmetic, INNER_BLOCK, PackedMatrix, add_product};
 use crate::stacked::{Stacked, add_weight_gradients, stack_gates, stack_input};
 
-/// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, on all threads; the same bits at any number of them.
+/// `c += a · b` with `a` of `[m, k]` and `c` of `[m, n]`, on all threads; the same bits at any
+/// number of them.
 ///
 /// # Panics
 /// If the lengths don't fit.
@@ -29,8 +30,9 @@ pub fn add_large_product(a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
     }
 }
 
-/// `aᵀ · b`, `[k, n]`, of `a` `[m, k]` and `b` `[m, n]`: the gradient of weights by which the rows of `a` were multiplied,
-/// given that of the products. On all threads; the same bits at any number of them.
+/// `aᵀ · b`, `[k, n]`, of `a` `[m, k]` and `b` `[m, n]`: the gradient of weights by which the rows
+/// of `a` were multiplied, given that of the products. On all threads; the same bits at any number
+/// of them.
 ///
 /// # Panics
 /// If the lengths don't fit.

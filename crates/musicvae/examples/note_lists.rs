@@ -1,6 +1,7 @@
 //! Trains a model over note lists on folders of MIDI files, and says how well it writes them back.
 //!
-//! One JSON line every 250 steps and for each evaluation, as the peer in PyTorch that its speed is compared with.
+//! One JSON line every 250 steps and for each evaluation, as the peer in PyTorch that its speed is
+//! compared with.
 //!
 //! ```sh
 //! cargo run --release -p musicvae --example note_lists -- FOLDER… --minutes 20 --key --out RUN
@@ -55,7 +56,8 @@ struct Args {
     /// Adam's first learning rate; the preset's if not given.
     #[arg(long)]
     rate: Option<f64>,
-    /// Steps after which the learning rate is at 2 %; the preset's if not given. A run that goes on needs the same.
+    /// Steps after which the learning rate is at 2 %; the preset's if not given. A run that goes on
+    /// needs the same.
     #[arg(long)]
     steps: Option<f64>,
     /// Stop after this many steps.

@@ -1,7 +1,8 @@
 //! Operations over host memory with a backward pass written by hand, as nodes of burn's graph.
 //!
-//! What tensor operations would do in many passes over memory, each on one thread, such an operation does in one, on
-//! all. There is one hook into burn for all of them: an operation takes two tensors and gives one.
+//! What tensor operations would do in many passes over memory, each on one thread, such an
+//! operation does in one, on all. There is one hook into burn for all of them: an operation takes
+//! two tensors and gives one.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use burn::tensor::{Tensor, TensorData};
 
 /// An operation of two tensors, row-major.
 pub(crate) trait HostOperation: Debug + Send + Sync {
-    /// The result and its shape, and, if they are asked for, what the backward pass needs besides the inputs.
+    /// The result and its shape, and, if they are asked for, what the backward pass needs besides
+    /// the inputs.
     fn forward(&self, inputs: [&[f32]; 2], keep: bool) -> (Vec<f32>, [usize; 2], Kept);
 
     /// The gradients of both inputs, given that of the result.

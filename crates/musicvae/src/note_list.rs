@@ -1,7 +1,7 @@
 //! A VAE over windows of any music as lists of notes ([`note_seq::NoteList`]).
 //!
-//! A window divides into *cells*, one for each beat of its meter, and each cell holds a short list of notes, each a
-//! class for each field of the encoding (position in the cell, family, pitch, …).
+//! A window divides into *cells*, one for each beat of its meter, and each cell holds a short list
+//! of notes, each a class for each field of the encoding (position in the cell, family, pitch, …).
 //!
 //! ```text
 //! encoder   notes of a cell ──embed, add up──▶ cell ──both ways over cells──▶ summary ─┐
@@ -10,10 +10,11 @@
 //! decoder   list of a cell ◀──one field after the other── cell ◀──both ways── plan ◀── z
 //! ```
 //!
-//! Nothing recurrent stands between a note and z but the few steps over cells: the notes of a cell enter as a set, and
-//! every cell has its own linear map into the posterior and out of z. The lists of all cells are decoded side by side.
-//! Sets of notes are Zaheer et al., "Deep Sets" (2017, arXiv:1703.06114); the conductor is MusicVAE's (Roberts et al.
-//! 2018), reading both ways because nothing that is decoded feeds back into it.
+//! Nothing recurrent stands between a note and z but the few steps over cells: the notes of a cell
+//! enter as a set, and every cell has its own linear map into the posterior and out of z. The lists
+//! of all cells are decoded side by side. Sets of notes are Zaheer et al., "Deep Sets" (2017,
+//! arXiv:1703.06114); the conductor is MusicVAE's (Roberts et al. 2018), reading both ways because
+//! nothing that is decoded feeds back into it.
 //!
 //! | letter | is |
 //! |---|---|

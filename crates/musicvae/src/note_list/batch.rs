@@ -50,8 +50,9 @@ impl<'a> NoteListWindows<'a> {
         }
     }
 
-    /// The same windows, drawn in training by corpus and weight: a small corpus is heard more often than its share of
-    /// windows says, and a large one less. A power of their number below 1 is a usual weight.
+    /// The same windows, drawn in training by corpus and weight: a small corpus is heard more often
+    /// than its share of windows says, and a large one less. A power of their number below 1 is a
+    /// usual weight.
     ///
     /// # Errors
     /// If a corpus has no windows or no weight.
@@ -92,7 +93,8 @@ impl<'a> NoteListWindows<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Targets {
     pub(super) classes: Vec<i32>,
-    /// The classes possible, for each target. The onset's last class, the end of the list, always is one.
+    /// The classes possible, for each target. The onset's last class, the end of the list, always
+    /// is one.
     pub(super) allowed: Vec<Range<usize>>,
 }
 
@@ -103,8 +105,8 @@ impl Targets {
     }
 }
 
-/// Some windows, in the order the model reads: the lists of all cells step by step, from the longest list to the
-/// shortest.
+/// Some windows, in the order the model reads: the lists of all cells step by step, from the
+/// longest list to the shortest.
 #[derive(Clone, Debug)]
 pub struct NoteListBatch {
     pub(super) n_windows: usize,

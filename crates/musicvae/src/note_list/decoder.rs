@@ -18,9 +18,10 @@ use crate::recurrent::ConstantInputs;
 
 /// Writes the notes of every cell, from a latent.
 ///
-/// One linear map gives each cell its plan; an LSTM over the plans (with the meter's row added) reads them both ways.
-/// Both together, constant within a cell, drive the LSTM that writes the cell's list: each step reads the classes of the
-/// note before, or that the list starts, and [`FieldHeads`] give the classes of the next.
+/// One linear map gives each cell its plan; an LSTM over the plans (with the meter's row added)
+/// reads them both ways. Both together, constant within a cell, drive the LSTM that writes the
+/// cell's list: each step reads the classes of the note before, or that the list starts, and
+/// [`FieldHeads`] give the classes of the next.
 #[derive(Module, Debug)]
 pub struct NoteListDecoder {
     /// `[Z, C · plan_size]`.
@@ -31,7 +32,8 @@ pub struct NoteListDecoder {
     pub conductor: BidirectionalLayer,
     /// `[2 · conductor_size + plan_size, 4 · list_size]`: the cell's part of the gates.
     pub cell: Param<Tensor<2>>,
-    /// Writes a list; its symbols are the classes of each field, one field after the other, and the start.
+    /// Writes a list; its symbols are the classes of each field, one field after the other, and the
+    /// start.
     pub list: LstmLayer,
     /// State to classes.
     pub heads: FieldHeads,
@@ -52,7 +54,8 @@ impl NoteListDecoder {
         let n_cells = config.n_cells();
         let mut layer = || LstmLayer::init(plan_size, 0, conductor_size, init, device);
         let conductor = BidirectionalLayer { forward: layer(), backward: layer() };
-        // A note is a few rows of the table, not one of all its symbols: rows are as large as those of a small one.
+        // A note is a few rows of the table, not one of all its symbols: rows are as large as those
+        // of a small one.
         let list = LstmLayer::init(n_symbols, cell_size, list_size, init, device);
         let table = init.normal([n_symbols, 4 * list_size], 0.3, device);
         Self {

@@ -12,8 +12,8 @@ use crate::elbo::{FreeBits, kl_cost};
 /// Nats per window.
 #[derive(Clone, Debug)]
 pub struct NoteListElbo {
-    /// `-Σ ln p(class | classes before it, z)` of each field, summed over notes (of the onset over ends, too), in the
-    /// mean over windows: `[1]` each.
+    /// `-Σ ln p(class | classes before it, z)` of each field, summed over notes (of the onset over
+    /// ends, too), in the mean over windows: `[1]` each.
     pub fields: Vec<Tensor<1>>,
     /// `KL(q(z_d | x) || N(0, 1))`, `[B, Z]`.
     pub kl_by_dimension: Tensor<2>,

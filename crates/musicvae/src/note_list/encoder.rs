@@ -16,10 +16,12 @@ use crate::posterior::Posterior;
 /// Added to a variance before its root.
 const EPSILON: f64 = 1e-5;
 
-/// Where standard deviations start, before their softplus: at 0.13, so that z says something from the first step on.
+/// Where standard deviations start, before their softplus: at 0.13, so that z says something from
+/// the first step on.
 const STD_DEV_BIAS: f32 = -2.0;
 
-/// `(x - mean(x)) / std(x) · scale + shift` over the last dimension (Ba et al. 2016, arXiv:1607.06450).
+/// `(x - mean(x)) / std(x) · scale + shift` over the last dimension (Ba et al. 2016,
+/// arXiv:1607.06450).
 #[derive(Module, Debug)]
 pub struct LayerNorm {
     /// `[n]`, 1 at first.
@@ -44,9 +46,10 @@ impl LayerNorm {
 /// Encodes windows into posteriors.
 ///
 /// With `e(note)` the sum of its classes' rows of `notes`, a cell is
-/// `x = layer_norm(W Σ silu(e(note)) + meter)`: the second layer of what each note goes through is linear, so it comes
-/// after the sum. An LSTM reads the cells both ways; `x` and its outputs at each cell become `summary_size` numbers by
-/// one map, and those of all cells the posterior by another: `mean` directly, `std_dev` through a softplus.
+/// `x = layer_norm(W Σ silu(e(note)) + meter)`: the second layer of what each note goes through is
+/// linear, so it comes after the sum. An LSTM reads the cells both ways; `x` and its outputs at
+/// each cell become `summary_size` numbers by one map, and those of all cells the posterior by
+/// another: `mean` directly, `std_dev` through a softplus.
 #[derive(Module, Debug)]
 pub struct NoteListEncoder {
     /// `[Σ classes, note_size]`: rows of each field's classes, one field after the other.

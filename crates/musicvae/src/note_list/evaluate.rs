@@ -27,7 +27,8 @@ const SCORE_BATCH: usize = 128;
 pub struct NoteListEvaluation {
     /// Windows scored.
     pub n_windows: usize,
-    /// Reconstruction loss given the true classes before each, for one sample of each posterior, in nats per window.
+    /// Reconstruction loss given the true classes before each, for one sample of each posterior, in
+    /// nats per window.
     pub reconstruction_nats: f64,
     /// Of it, that of each field, by name.
     pub field_nats: BTreeMap<String, f64>,
@@ -39,14 +40,16 @@ pub struct NoteListEvaluation {
     pub sampled: NoteListScore,
     /// Latent dimensions with variance of the posterior mean above [`crate::ACTIVE_VARIANCE`].
     pub active_units: usize,
-    /// Mean standard deviation of the posterior over windows and active units; none without active units.
+    /// Mean standard deviation of the posterior over windows and active units; none without active
+    /// units.
     pub active_std_dev: Option<f64>,
 }
 
 /// How much of some windows was written back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoteListScore {
-    /// `2 tp / (notes + notes written)`, where a true positive is a pair of onset and pitch (or drum) that both have.
+    /// `2 tp / (notes + notes written)`, where a true positive is a pair of onset and pitch (or
+    /// drum) that both have.
     pub note_f1: f64,
     /// `tp / notes written`.
     pub note_precision: f64,

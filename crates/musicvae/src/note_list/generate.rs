@@ -1,4 +1,5 @@
-//! Decoding on the CPU without autodiff: weights laid out once, the lists of all cells side by side.
+//! Decoding on the CPU without autodiff: weights laid out once, the lists of all cells side by
+//! side.
 
 use lstm_kernel::functions::{add, copy};
 use lstm_kernel::lstm::step;
@@ -67,7 +68,8 @@ impl PackedLayer {
         }
     }
 
-    /// Reads `n` sequences of steps, each a `[n, n_inputs]`; `out` hears of each step's outputs `[n, H]`.
+    /// Reads `n` sequences of steps, each a `[n, n_inputs]`; `out` hears of each step's outputs
+    /// `[n, H]`.
     #[inline(always)]
     fn run<'a, S: Simd>(
         &self,
@@ -148,7 +150,8 @@ impl NoteListGenerator {
 
     /// Decodes latents `z` `[n, Z]` into windows of some meters.
     ///
-    /// Window `i` takes its draws from `rngs[i]` alone, so that its result does not depend on the others.
+    /// Window `i` takes its draws from `rngs[i]` alone, so that its result does not depend on the
+    /// others.
     ///
     /// # Panics
     /// If there are not as many rows of `z`, meters and generators.

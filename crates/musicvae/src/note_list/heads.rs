@@ -15,8 +15,8 @@ use crate::{device, host};
 
 /// Classes of all fields of a note, given the state `h` of its list.
 ///
-/// The position, or that the list ends, follows from `h` alone: `h W + b`. Each further field knows those before it:
-/// `silu(h A + Σ rows of the classes before) W + b`.
+/// The position, or that the list ends, follows from `h` alone: `h W + b`. Each further field knows
+/// those before it: `silu(h A + Σ rows of the classes before) W + b`.
 #[derive(Module, Debug)]
 pub struct FieldHeads {
     /// `[list_size, positions + 1]`: the last class is the end.
@@ -57,7 +57,8 @@ impl FieldHeads {
         }
     }
 
-    /// The cross entropy of each field given the states `[R, list_size]`, `[1]` each, in nats per window.
+    /// The cross entropy of each field given the states `[R, list_size]`, `[1]` each, in nats per
+    /// window.
     pub(super) fn cross_entropies(
         &self,
         states: Tensor<2>,

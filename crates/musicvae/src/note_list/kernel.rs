@@ -18,7 +18,8 @@ pub(super) fn silu<S: Simd>(simd: S, values: &mut [f32]) {
     }
 }
 
-/// Multiplies `gradient` with the slope of [`silu`] at `x`: `s (1 + x (1 - s))` with `s = sigmoid(x)`.
+/// Multiplies `gradient` with the slope of [`silu`] at `x`: `s (1 + x (1 - s))` with `s =
+/// sigmoid(x)`.
 #[inline(always)]
 fn silu_back<S: Simd>(simd: S, x: &[f32], gradient: &mut [f32]) {
     let one = simd.splat_f32s(1.0);

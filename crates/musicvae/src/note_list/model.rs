@@ -22,7 +22,8 @@ const ENCODE_BATCH: usize = 256;
 
 /// A VAE over note lists, see the [module](super).
 ///
-/// The tensors' names in a weights file are the paths of these fields, such as `decoder.list.recurrent`.
+/// The tensors' names in a weights file are the paths of these fields, such as
+/// `decoder.list.recurrent`.
 #[derive(Module, Debug)]
 pub struct NoteListVae {
     /// Window to posterior.

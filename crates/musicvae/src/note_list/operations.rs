@@ -15,7 +15,8 @@ pub(super) fn indices(values: &[i32], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }
 
-/// `Σ silu(Σ rows of table)` over the notes of each list, the rows those of a note's classes: `[U, W]`.
+/// `Σ silu(Σ rows of table)` over the notes of each list, the rows those of a note's classes: `[U,
+/// W]`.
 pub(super) fn note_sets(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
     let (device, n_lists) = (table.device(), batch.cells.len());
     if device::is_host(&device) {
@@ -32,8 +33,8 @@ pub(super) fn note_sets_by_tensors(table: Tensor<2>, batch: &NoteListBatch) -> T
     sum_by_list(notes, &batch.lists, batch.cells.len())
 }
 
-/// `silu(base + Σ rows of table)`: `base` `[N, M]` may be none, the rows of `table` `[V, M]` are those of the first
-/// `slots` symbols of each note.
+/// `silu(base + Σ rows of table)`: `base` `[N, M]` may be none, the rows of `table` `[V, M]` are
+/// those of the first `slots` symbols of each note.
 pub(super) fn silu_of_symbols(
     base: Option<Tensor<2>>,
     table: Tensor<2>,
@@ -56,8 +57,8 @@ fn sum_by_list(values: Tensor<2>, lists: &[i32], n_lists: usize) -> Tensor<2> {
     Tensor::zeros([n_lists, width], &device).select_assign(0, lists, values, IndexingUpdateOp::Add)
 }
 
-/// The cross entropy of `logits` `[n, V]` among the classes that are possible, summed: `[1]`, in nats. Of classes with
-/// an end the last is always possible.
+/// The cross entropy of `logits` `[n, V]` among the classes that are possible, summed: `[1]`, in
+/// nats. Of classes with an end the last is always possible.
 pub(super) fn cross_entropy(logits: Tensor<2>, targets: &Targets, has_end: bool) -> Tensor<1> {
     let (device, [n, n_classes]) = (logits.device(), logits.dims());
     // Far below any logit, and still a number.

@@ -1,5 +1,5 @@
-//! Which classes a note can have after the one before it in the same cell: lists are sorted by onset, then pitch (or
-//! drum), then family, and no two notes are alike in these three.
+//! Which classes a note can have after the one before it in the same cell: lists are sorted by
+//! onset, then pitch (or drum), then family, and no two notes are alike in these three.
 
 use std::ops::Range;
 
@@ -21,13 +21,15 @@ impl ListOrder {
         Self { key, family: place(Field::Family) }
     }
 
-    /// The positions that a note can have in a cell of some positions, after the note before it there.
+    /// The positions that a note can have in a cell of some positions, after the note before it
+    /// there.
     pub(super) fn positions(previous: Option<&[u16]>, cell_len: usize) -> Range<usize> {
         previous.map_or(0, |note| usize::from(note[0]))..cell_len
     }
 
-    /// The classes of `field`, one behind the position, that a note can have whose classes before that field are
-    /// `known`, after the note before it in the same cell. Empty if there is no such note.
+    /// The classes of `field`, one behind the position, that a note can have whose classes before
+    /// that field are `known`, after the note before it in the same cell. Empty if there is no such
+    /// note.
     pub(super) fn classes(
         self,
         field: usize,

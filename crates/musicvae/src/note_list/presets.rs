@@ -34,8 +34,8 @@ pub fn find(name: &str) -> Option<NoteListPreset> {
 
 /// Settings that only batch and length of a run change.
 ///
-/// The weight of the KL term is where draws from a mixture sound like music: with 0.1 a third more notes come back in
-/// reconstructions, and draws lose half of their consonance.
+/// The weight of the KL term is where draws from a mixture sound like music: with 0.1 a third more
+/// notes come back in reconstructions, and draws lose half of their consonance.
 fn training(batch_size: usize, n_steps: f64) -> TrainingConfig {
     let (initial, min) = (2e-3, 4e-5);
     TrainingConfig {

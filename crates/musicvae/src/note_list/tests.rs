@@ -1,5 +1,5 @@
-//! Learning checks: both ways of computing against each other and against finite differences, windows learned by heart,
-//! going on from a checkpoint, the same bits on any number of threads.
+//! Learning checks: both ways of computing against each other and against finite differences,
+//! windows learned by heart, going on from a checkpoint, the same bits on any number of threads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -118,7 +118,8 @@ fn assert_near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
 
 #[test]
 fn a_batch_holds_each_note_once_where_it_belongs() {
-    // Two windows: 2/4 with C4 on its first beat and E4, G4 on its third, and a bar of 6/8 twice without a note.
+    // Two windows: 2/4 with C4 on its first beat and E4, G4 on its third, and a bar of 6/8 twice
+    // without a note.
     let row = |onset, pitch| [onset, 0, pitch, 7, 0];
     let notes = [row(0, 60), row(25, 64), row(25, 67)].concat();
     let two_four = Meter::from_signature(2, 4).unwrap();
@@ -226,8 +227,8 @@ fn every_weight_has_the_gradient_of_finite_differences() {
                 let above = at(center + epsilon);
                 let slope = (above - at(center - epsilon)) / (2.0 * f64::from(epsilon));
                 let found = f64::from(gradient[i]);
-                // A loss near 150, exact to 1e-5: 1e-5 / 1e-2 = 1e-3 in the quotient; the rest is the curvature's
-                // share, of the order of epsilon².
+                // A loss near 150, exact to 1e-5: 1e-5 / 1e-2 = 1e-3 in the quotient; the rest is
+                // the curvature's share, of the order of epsilon².
                 let tolerance = 5e-3 + 1e-2 * found.abs();
                 assert!((found - slope).abs() < tolerance, "{name}[{i}]: {found} {slope}");
             }
@@ -275,7 +276,8 @@ fn ten_windows_are_learned_by_heart_and_written_back() {
         let windows = NoteListWindows::new(&lists, encoding).unwrap();
         let mut trainer = Trainer::new(large(encoding), training(), 1, &Device::flex()).unwrap();
         let first = trainer.step(windows).unwrap();
-        // Guessing costs the logarithm of the classes possible; each note of these has about ten nats.
+        // Guessing costs the logarithm of the classes possible; each note of these has about ten
+        // nats.
         let by_field: f64 = first.fields.as_slice().iter().sum();
         assert_eq!(first.fields.as_slice().len(), encoding.n_fields());
         assert!((by_field - first.reconstruction_nats).abs() < 1e-3 * by_field, "{first:?}");
@@ -321,8 +323,9 @@ fn what_is_written_is_a_list_whatever_the_weights_and_depends_on_its_own_latent_
     }
 }
 
-/// The decoder that is trained and the one that generates are written apart: what the latter takes for the most
-/// probable has, for the former, a greater probability than anything drawn at a high temperature.
+/// The decoder that is trained and the one that generates are written apart: what the latter takes
+/// for the most probable has, for the former, a greater probability than anything drawn at a high
+/// temperature.
 #[test]
 fn the_greedy_window_is_the_more_probable_one() {
     let config = config(POLY);

@@ -48,7 +48,8 @@ pub trait Trainable:
     /// Dimensions of the latent space, `Z`.
     fn z_size(&self) -> usize;
 
-    /// What guessing among all classes alike costs, in nats per window: the measure of an explosion.
+    /// What guessing among all classes alike costs, in nats per window: the measure of an
+    /// explosion.
     fn guess_nats(&self) -> f64;
 
     /// The number of windows.

@@ -12,11 +12,12 @@ use crate::recurrent::SymbolSteps;
 
 /// Lists that one task adds up. The longest come first, so tasks are small.
 const LISTS_PER_TASK: usize = 16;
-/// Columns of the table whose gradient one task adds up: its part of the table stays in the second cache.
+/// Columns of the table whose gradient one task adds up: its part of the table stays in the second
+/// cache.
 const COLUMNS_PER_TASK: usize = 64;
 
-/// Adds up the notes of each list: the first input is the table `[V, W]`, the second is not read; the result is
-/// `[n_lists, W]`.
+/// Adds up the notes of each list: the first input is the table `[V, W]`, the second is not read;
+/// the result is `[n_lists, W]`.
 #[derive(Debug)]
 pub(in crate::note_list) struct NoteSets {
     /// `[N, F]`, packed: the notes of all lists, step by step.
