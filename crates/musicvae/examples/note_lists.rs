@@ -123,17 +123,16 @@ fn main() -> anyhow::Result<()> {
     line(&json!({ "read_seconds": began.elapsed().as_secs() }));
     let device = musicvae::device::parse("flex")?;
     let last = some(&heldout, args.scored, args.seed);
-    let trained = match &args.evaluate {
-        Some(path) => NoteListVae::from_safetensors(&model, &std::fs::read(path)?, &device)?,
-        None => {
-            let mut trainer = start(&args, &model, training, &device)?;
-            line(&json!({ "weights": trainer.model().n_weights() }));
-            let windows = NoteListWindows::new(&train, model.encoding)?.with_corpora(&drawn)?;
-            let few = some(&heldout, 500, args.seed);
-            let few = NoteListWindows::new(&few, model.encoding)?;
-            teach(&args, &mut trainer, windows, few)?;
-            trainer.model()
-        }
+    let trained = if let Some(path) = &args.evaluate {
+        NoteListVae::from_safetensors(&model, &std::fs::read(path)?, &device)?
+    } else {
+        let mut trainer = start(&args, &model, training, &device)?;
+        line(&json!({ "weights": trainer.model().n_weights() }));
+        let windows = NoteListWindows::new(&train, model.encoding)?.with_corpora(&drawn)?;
+        let few = some(&heldout, 500, args.seed);
+        let few = NoteListWindows::new(&few, model.encoding)?;
+        teach(&args, &mut trainer, windows, few)?;
+        trainer.model()
     };
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out)?;

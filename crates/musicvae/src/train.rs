@@ -76,7 +76,6 @@ impl FieldNats {
         &self.nats[..self.n_fields]
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
     fn is_empty(&self) -> bool {
         self.n_fields == 0
     }

@@ -150,8 +150,9 @@ impl WithSimd for Task<'_> {
             }
             let at = |width: usize| rows.start * width..rows.end * width;
             let before = pass.before(t).map(|t| self.rows.at(t, &sequences));
-            let cells_before = state_before(self.trace.cells, &first_cell, &before, n, width);
-            let outputs_before = state_before(self.trace.outputs, &first_output, &before, n, width);
+            let cells_before =
+                state_before(self.trace.cells, &first_cell, before.clone(), n, width);
+            let outputs_before = state_before(self.trace.outputs, &first_output, before, n, width);
             let activations = &self.trace.gates[at(4 * width)];
             let cells = &self.trace.cells[at(width)];
             let output_gradient = &self.output_gradient[at(width)];
@@ -192,11 +193,11 @@ impl WithSimd for Task<'_> {
 fn state_before<'a>(
     kept: &'a [f32],
     initial: &'a [f32],
-    before: &Option<Range<usize>>,
+    before: Option<Range<usize>>,
     n: usize,
     width: usize,
 ) -> Cow<'a, [f32]> {
-    let rows = before.clone().unwrap_or(0..0);
+    let rows = before.unwrap_or(0..0);
     let n_kept = rows.len().min(n);
     let kept = &kept[rows.start * width..][..n_kept * width];
     match n_kept {

@@ -334,7 +334,7 @@ fn what_earlier_passes_left_in_their_buffers_changes_nothing() {
             [(&fixed, false), (&fixed, true), (&lengths, false), (&lengths, true)]
         {
             let run = || {
-                let all = on_every_instruction_set(&case, vectors, arithmetic);
+                let all = on_every_instruction_set(case, vectors, arithmetic);
                 all.iter().map(|(_, results)| bits(results)).collect::<Vec<_>>()
             };
             let first = run();

@@ -11,14 +11,14 @@ use rayon::prelude::*;
 const HELD_OUT: u32 = 20;
 
 /// The windows of a folder.
-pub struct Corpus {
-    pub name: String,
-    pub train: Vec<NoteList>,
-    pub heldout: Vec<NoteList>,
+pub(crate) struct Corpus {
+    pub(crate) name: String,
+    pub(crate) train: Vec<NoteList>,
+    pub(crate) heldout: Vec<NoteList>,
 }
 
 /// The windows of each folder, one every `stride` bars; whole files are held out, by their names.
-pub fn read(
+pub(crate) fn read(
     folders: &[PathBuf],
     encoding: NoteListEncoding,
     stride: usize,

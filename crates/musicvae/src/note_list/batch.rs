@@ -207,12 +207,11 @@ impl NoteListBatch {
             let first_row = positions.classes.len();
             for (at, cell) in cells.iter().take(batch_sizes[step]).enumerate() {
                 let previous = step.checked_sub(1).map(|step| &cell.notes[step][..]);
-                match previous {
-                    Some(note) => inputs.extend(symbols(note)),
-                    None => {
-                        inputs.push(start);
-                        inputs.extend(std::iter::repeat_n(SymbolSteps::NONE, n_fields - 1));
-                    }
+                if let Some(note) = previous {
+                    inputs.extend(symbols(note));
+                } else {
+                    inputs.push(start);
+                    inputs.extend(std::iter::repeat_n(SymbolSteps::NONE, n_fields - 1));
                 }
                 let possible = ListOrder::positions(previous, cell.len);
                 let Some(note) = cell.notes.get(step) else {

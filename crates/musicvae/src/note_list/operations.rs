@@ -57,12 +57,13 @@ fn sum_by_list(values: Tensor<2>, lists: &[i32], n_lists: usize) -> Tensor<2> {
     Tensor::zeros([n_lists, width], &device).select_assign(0, lists, values, IndexingUpdateOp::Add)
 }
 
+/// Far below any logit, and still a number.
+const IMPOSSIBLE: f32 = -1e9;
+
 /// The cross entropy of `logits` `[n, V]` among the classes that are possible, summed: `[1]`, in
 /// nats. Of classes with an end the last is always possible.
 pub(super) fn cross_entropy(logits: Tensor<2>, targets: &Targets, has_end: bool) -> Tensor<1> {
     let (device, [n, n_classes]) = (logits.device(), logits.dims());
-    // Far below any logit, and still a number.
-    const IMPOSSIBLE: f32 = -1e9;
     let mut mask = vec![IMPOSSIBLE; n * n_classes];
     for (row, allowed) in mask.chunks_exact_mut(n_classes).zip(&targets.allowed) {
         row[allowed.clone()].fill(0.0);

@@ -16,8 +16,8 @@ use crate::seed;
 use crate::weights::{HostTensor, replace, tensors};
 use crate::windows::{Batch, Windows};
 use crate::{
-    ConductorConfig, ConfigError, Control, Cores, EncoderInput, Evaluation, FreeBits, Generator,
-    MusicVae, ObjectiveConfig, Sampling, WindowLayout, evaluate,
+    ConductorConfig, Control, Cores, EncoderInput, Evaluation, FreeBits, Generator, MusicVae,
+    ObjectiveConfig, Sampling, WindowLayout,
 };
 
 /// Every kind of layer: two encoder layers, two decoder layers.
