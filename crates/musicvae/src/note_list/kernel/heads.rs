@@ -4,6 +4,9 @@
 mod backward;
 mod forward;
 
+mod backward;
+mod forward;
+
 use std::ops::Range;
 use std::sync::Arc;
 
