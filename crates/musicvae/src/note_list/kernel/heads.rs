@@ -4,9 +4,6 @@
 mod backward;
 mod forward;
 
-mod backward;
-mod forward;
-
 use std::ops::Range;
 use std::sync::Arc;
 
