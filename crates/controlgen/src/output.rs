@@ -113,3 +113,31 @@ pub fn write_output(
     overwrite.write(&path, &bytes)?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn music_ends_with_its_last_window_and_so_does_its_file() {
+        let kind = Kind::mel_2bar();
+        // A quarter note at the beginning of the second window, then rest; and nothing at all.
+        let (silent, mut short) = ([0_u16; 32], [0_u16; 32]);
+        (short[0], short[4]) = (41, 1);
+        // 220 ticks a quarter note: 16 of them are 3520 ticks (27 · 128 + 64), and from the end of
+        // the ninth on 1540 (12 · 128 + 4) are left.
+        let cases = [
+            (vec![&silent[..], &silent[..]], [0x9b, 0x40, 0xff, 0x2f, 0x00]),
+            (vec![&silent[..], &short[..]], [0x8c, 0x04, 0xff, 0x2f, 0x00]),
+        ];
+        for (windows, end) in cases {
+            let playback = Playback { qpm: 90.0, ..Playback::default() };
+            let music = music(&kind, windows, &playback);
+            // Four bars of four quarters.
+            assert!((music.total_time - 16.0 * 60.0 / 90.0).abs() < 1e-9);
+            assert_eq!(music.ticks_per_quarter, 220);
+            let bytes = midi::write(&music, &WriteOptions::default()).unwrap();
+            assert!(bytes.ends_with(&end), "{:x?}", &bytes[bytes.len() - 8..]);
+        }
+    }
+}

@@ -157,7 +157,10 @@ impl<'a> Writer<'a> {
     pub(super) fn music(&self, windows: &[Vec<u16>], playback: &Playback) -> NoteSequence {
         let windows = windows.iter().map(Vec::as_slice);
         let mut music = music(self.model.kind(), windows, playback);
+        // Notes may go, but the music ends where its last window does.
+        let end = music.total_time;
         music.transpose(self.transpose);
+        music.total_time = end;
         music
     }
 
