@@ -1,6 +1,6 @@
 //! Windows of notes from folders of MIDI files, and the outcome for every note, one table per
-//! folder: `cargo run --release -p note-seq --example note_lists -- [--4bar | --all | --drums]
-//! DIR…`.
+//! folder:
+//! `cargo run --release -p note-seq --example note_lists -- [--4bar | --all | --drums] DIR…`.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 

@@ -1,5 +1,5 @@
-//! Reads a damaged MIDI file, prints what was repaired, and writes a valid file: `cargo run -p
-//! note-seq --example repair -- IN.mid OUT.mid`.
+//! Reads a damaged MIDI file, prints what was repaired, and writes a valid file:
+//! `cargo run -p note-seq --example repair -- IN.mid OUT.mid`.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 

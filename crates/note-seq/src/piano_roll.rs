@@ -57,8 +57,8 @@ impl PianoRoll {
 }
 
 impl NoteSequence {
-    /// The roll of all notes for which `keep` returns `true`, `floor(total_time · frames_per_second
-    /// + 1)` frames long.
+    /// The roll of all notes for which `keep` returns `true`. Its length in frames is
+    /// `floor(total_time · frames_per_second + 1)`.
     ///
     /// A note fills the frames from `floor(start · rate)` to before `ceil(end · rate)`, at least
     /// one, as in Python's `sequence_to_pianoroll` with its defaults.

@@ -35,7 +35,7 @@ pub struct MelodyWindow {
 /// # Examples
 /// ```
 /// use note_seq::{Melody, MelodyConverter, MelodyEncoding, Playback};
-/// let label = |step| if step % 4 == 0 { 41 + step / 4 } else { 0 };
+/// let label = |step: u16| if step % 4 == 0 { 41 + step / 4 } else { 0 };
 /// let tokens: Vec<u16> = (0..64).map(label).collect();
 /// let sequence = MelodyEncoding::PIANO.decode(&tokens)?.to_sequence(&Playback::default());
 /// let conversion = MelodyConverter::mel_2bar().windows(&sequence);
