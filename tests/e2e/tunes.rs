@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::TestDir;
 
-/// Quarters of one pitch after another at 120 a minute, with metres at these quarters.
+/// Quarters of one pitch after another at 120 a minute, with meters at these quarters.
 fn quarters(n: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
     let like = synthetic::piece(0, 3, 0).notes[0];
     let mut music = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };

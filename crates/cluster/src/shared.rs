@@ -1,4 +1,4 @@
-//! What a process loads once and shares between its tasks: models, and the mixtures of EM steps.
+//! Values that a process loads once and shares between its tasks: models and mixtures of EM steps.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

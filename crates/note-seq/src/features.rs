@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn features_of_a_bar_by_hand() {
-        // C4 a quarter, D4 an eighth, D4 an eighth, a quarter's rest, A4 (seven semitones up) a quarter.
+        // C4 a quarter, D4 an eighth, D4 an eighth, a quarter's rest, A4 (seven semitones up) a
+        // quarter.
         let bar = notes(&[(0, 4, 60), (4, 6, 62), (6, 8, 62), (12, 16, 69)]);
         let close = |feature: Feature, expected: f64| {
             let found = feature.of(&bar, 16).unwrap();

@@ -1,4 +1,5 @@
-//! Statistics of a sequence: pitches, density, polyphony, range, inter-onset times, entropy, consistency, key.
+//! Statistics of a sequence: pitches, density, polyphony, range, inter-onset times, entropy,
+//! consistency, key.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,8 @@ pub struct Statistics {
     pub mean_polyphony: f64,
     /// Mean time from one start to the next later one, in seconds, drums included.
     pub mean_inter_onset_seconds: Option<f64>,
-    /// The largest share of notes that one major or natural minor scale holds (`MusPy`'s scale consistency).
+    /// The largest share of notes that one major or natural minor scale holds (`MusPy`'s scale
+    /// consistency).
     pub scale_consistency: Option<f64>,
     /// Tonic and mode that fit best by Krumhansl and Kessler's profiles.
     pub key: Option<(u8, Mode)>,
@@ -43,9 +45,9 @@ impl NoteSequence {
     /// use note_seq::{MelodyEncoding, Mode, Playback};
     /// let scale = MelodyEncoding::PIANO.decode(&[41, 43, 45, 46, 48, 50, 52, 53])?;
     /// let statistics = scale.to_sequence(&Playback::default()).statistics();
-    /// assert_eq!(statistics.pitch_range.map(|(low, high)| (low.get(), high.get())), Some((60, 72)));
-    /// assert_eq!(statistics.scale_consistency, Some(1.0));
-    /// assert_eq!(statistics.key, Some((0, Mode::Major)));
+    /// assert_eq!(statistics.pitch_range.map(|(low, high)| (low.get(), high.get())), Some((60,
+    /// 72))); assert_eq!(statistics.scale_consistency, Some(1.0)); assert_eq!(statistics.key,
+    /// Some((0, Mode::Major)));
     /// # Ok::<(), note_seq::UnknownLabel>(())
     /// ```
     pub fn statistics(&self) -> Statistics {
@@ -77,7 +79,8 @@ impl NoteSequence {
         }
     }
 
-    /// The tonic and mode that fit best how long each pitch class sounds: [`Key::find`]; `None` without tones.
+    /// The tonic and mode that fit best how long each pitch class sounds: [`Key::find`]; `None`
+    /// without tones.
     pub fn find_key(&self) -> Option<(u8, Mode)> {
         let mut seconds = [0.0; 12];
         for note in self.notes.iter().filter(|n| !n.is_drum) {
@@ -88,8 +91,8 @@ impl NoteSequence {
 }
 
 impl QuantizedSequence {
-    /// The similarity of the rhythms of consecutive bars, see [`features::groove_consistency`]. `None`
-    /// for fewer than two bars, or if a bar is not a whole number of steps.
+    /// The similarity of the rhythms of consecutive bars, see [`features::groove_consistency`].
+    /// `None` for fewer than two bars, or if a bar is not a whole number of steps.
     pub fn groove_consistency(&self) -> Option<f64> {
         const MAX_STEPS: Step = 1 << 20;
         let bar = usize::try_from(self.whole_steps_per_bar()?).ok()?;
@@ -146,7 +149,8 @@ mod tests {
         s
     }
 
-    /// C for 2 s; E from 1 to 2 s; C an octave up from 3 to 4 s: 4 note-seconds in 3 s of sound, starts 0, 1, 3.
+    /// C for 2 s; E from 1 to 2 s; C an octave up from 3 to 4 s: 4 note-seconds in 3 s of sound,
+    /// starts 0, 1, 3.
     #[test]
     fn numbers_by_hand() {
         let s = sequence(&[(60, 0.0, 2.0), (64, 1.0, 2.0), (72, 3.0, 4.0)]).statistics();

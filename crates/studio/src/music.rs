@@ -130,7 +130,8 @@ pub(crate) struct Sound {
     pub(crate) velocity: Velocity,
 }
 
-/// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends with a window.
+/// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends with
+/// a window.
 pub(crate) fn sequence(
     voices: &[Voice],
     notes: &[Note],

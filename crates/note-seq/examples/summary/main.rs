@@ -1,4 +1,5 @@
-//! All results of the crate for MIDI files, one JSON object per line, in the form of the Python oracle:
+//! All results of the crate for MIDI files, one JSON object per line, in the form of the Python
+//! oracle:
 //! `cargo run -p note-seq --example summary -- [--parity] FILE…`.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]

@@ -1,10 +1,10 @@
 //! Harmony: the consonance of two voices.
 //!
-//! Two tones that sound at the same time are consonant if their interval class is 0, 3, 4 or 5: unisons,
-//! thirds, fourths, fifths, sixths and octaves. These are the classes with a positive index of tonal
-//! consonance, 3: 0.594, 4: 0.386, 5: 1.240, against 1: -1.428, 2: -0.582, 6: -0.453 (Huron,
-//! "Interval-class content in equally tempered pitch-class sets: common scales exhibit optimum tonal
-//! consonance", Music Perception 11, 1994).
+//! Two tones that sound at the same time are consonant if their interval class is 0, 3, 4 or 5:
+//! unisons, thirds, fourths, fifths, sixths and octaves. These are the classes with a positive
+//! index of tonal consonance, 3: 0.594, 4: 0.386, 5: 1.240, against 1: -1.428, 2: -0.582, 6: -0.453
+//! (Huron, "Interval-class content in equally tempered pitch-class sets: common scales exhibit
+//! optimum tonal consonance", Music Perception 11, 1994).
 
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn time_together_is_counted_in_steps() {
         let a = [note(0, 4, 60), note(4, 8, 62), note(12, 16, 64)];
-        // Third for 2 steps, second for 2; fourth over 62 for 3; nothing under 64 but a tritone for 1.
+        // Third for 2 steps, second for 2; fourth over 62 for 3; nothing under 64 but a tritone for
+        // 1.
         let b = [note(0, 2, 64), note(2, 5, 62), note(5, 8, 67), note(15, 20, 70)];
         let found = harmony(&a, &b);
         // 62 over 62 on step 4 is a unison.

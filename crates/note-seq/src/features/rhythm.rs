@@ -11,7 +11,8 @@ pub fn notes_per_bar(n_notes: usize, n_steps: usize) -> f64 {
     n_notes as f64 * STEPS_PER_BAR as f64 / n_steps as f64
 }
 
-/// Metrical weight of a step in a bar of 4/4: 0 on the first beat, -1 on the third, -2 on the others,
+/// Metrical weight of a step in a bar of 4/4: 0 on the first beat, -1 on the third, -2 on the
+/// others,
 /// -3 on eighths, -4 on sixteenths.
 fn weight(step: usize) -> i32 {
     match step % STEPS_PER_BAR {
@@ -64,9 +65,9 @@ pub fn syncopation_per_bar(notes: &[GridNote], n_steps: usize) -> f64 {
 /// This is groove consistency of `MusPy` 0.5 (`metrics.py`) except for the number of bars, which
 /// `MusPy` takes from the end of the last note: `end / bar + 1`. It therefore adds an empty bar to
 /// music that ends exactly with a bar, and compares it with the last one. Here, `n_bars` is the
-/// number of bars that the music has, so that all windows of one length are measured alike: the mean
-/// of 3,864 two-bar windows of 150 songs, 89% of which end with the bar, is 0.896 instead of 0.792.
-/// Notes that start later are not counted.
+/// number of bars that the music has, so that all windows of one length are measured alike: the
+/// mean of 3,864 two-bar windows of 150 songs, 89% of which end with the bar, is 0.896 instead of
+/// 0.792. Notes that start later are not counted.
 ///
 /// # Examples
 /// ```
@@ -107,7 +108,8 @@ mod tests {
     #[test]
     fn syncopations_count_by_how_much_stronger_the_skipped_beat_is() {
         let note = |start, end| GridNote { start, end, pitch: 60 };
-        // From the last sixteenth over the bar line: 0 - (-4); from the fourth beat over it: 0 - (-2).
+        // From the last sixteenth over the bar line: 0 - (-4); from the fourth beat over it: 0 -
+        // (-2).
         assert_eq!(syncopation(&[note(15, 18)], 32), 4);
         assert_eq!(syncopation(&[note(12, 20)], 32), 2);
         // A note before a rest counts as well.

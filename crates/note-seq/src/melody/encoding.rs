@@ -33,7 +33,8 @@ pub struct UnknownLabel {
 
 /// The one-hot alphabet of a melody over a range of pitches.
 ///
-/// Labels: 0 = [`MelodyEvent::NoEvent`], 1 = [`MelodyEvent::NoteOff`], `2 + (pitch − lowest)` = the note starts.
+/// Labels: 0 = [`MelodyEvent::NoEvent`], 1 = [`MelodyEvent::NoteOff`], `2 + (pitch − lowest)` = the
+/// note starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MelodyEncoding {
     lowest: Pitch,
@@ -113,8 +114,8 @@ impl MelodyEncoding {
 
     /// A melody from labels, starting at step 0 in 4/4 at 4 steps a quarter note.
     ///
-    /// Offs before the first note are erased, as everywhere in melodies: nothing sounds that they could end. (A
-    /// melody so cleaned decodes and encodes to itself.)
+    /// Offs before the first note are erased, as everywhere in melodies: nothing sounds that they
+    /// could end. (A melody so cleaned decodes and encodes to itself.)
     ///
     /// # Errors
     /// [`UnknownLabel`] for the first label beyond [`Self::n_classes`].

@@ -404,7 +404,8 @@ fn parts<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Parts<'a>, Wri
     Ok((places, parts))
 }
 
-/// A track's events with the ticks between them; the track's end comes last, not before the tick `end`.
+/// A track's events with the ticks between them; the track's end comes last, not before the tick
+/// `end`.
 fn in_order(mut events: Vec<Timed<'_>>, end: u64) -> Vec<TrackEvent<'_>> {
     events.sort_by_key(|event| (event.tick, event.order));
     let mut track = Vec::with_capacity(events.len() + 1);

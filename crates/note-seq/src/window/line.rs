@@ -67,8 +67,8 @@ pub fn lines<'a>(layout: &WindowLayout, windows: impl IntoIterator<Item = &'a [u
         .collect()
 }
 
-/// The notes of one track. A note of a pitched track lasts until the next one, a note-off or the end;
-/// a set of drums lasts one step.
+/// The notes of one track. A note of a pitched track lasts until the next one, a note-off or the
+/// end; a set of drums lasts one step.
 pub fn notes(content: Content, tokens: &[u16]) -> Vec<GridNote> {
     let mut notes = Vec::<GridNote>::new();
     let mut is_sounding = false;

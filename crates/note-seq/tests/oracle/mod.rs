@@ -1,5 +1,6 @@
-//! A file as the JSON object that the Python oracle prints: the results of `note_seq` and of Magenta's
-//! converters. The tests, the example `summary` and `cargo xtask parity notes` share this file.
+//! A file as the JSON object that the Python oracle prints: the results of `note_seq` and of
+//! Magenta's converters. The tests, the example `summary` and `cargo xtask parity notes` share this
+//! file.
 
 use serde::{Deserialize, Serialize};
 
