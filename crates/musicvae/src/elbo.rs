@@ -1,8 +1,7 @@
 //! The evidence lower bound.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{log_softmax, relu};
-use burn::tensor::{Int, TensorData};
+use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
 /// Number of bits of KL that are free of cost.
@@ -79,20 +78,6 @@ pub(crate) fn kl_cost(by_dimension: &Tensor<2>, free_bits: FreeBits) -> Tensor<1
             relu(mean.sub_scalar(free_nats)).sum()
         }
     }
-}
-
-/// Cross-entropy of each sequence: `-Σ_t ln softmax(logits_t)[target_t]`.
-///
-/// # Shapes
-/// - `logits`: `[T * B, V]`, time first; `targets`: `T * B` classes; the result: `[B]`.
-/// # Units
-/// Nats.
-pub(crate) fn cross_entropy(logits: Tensor<2>, targets: &[i32], batch: usize) -> Tensor<1> {
-    let steps = targets.len() / batch;
-    let data = TensorData::new(targets.to_vec(), [targets.len(), 1]);
-    let targets = Tensor::<2, Int>::from_data(data, &logits.device());
-    let chosen = log_softmax(logits, 1).gather(1, targets);
-    chosen.reshape([steps, batch]).sum_dim(0).squeeze_dim::<1>(0).neg()
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -42,6 +42,7 @@
 mod baselines;
 mod conductor;
 pub mod config;
+mod cross_entropy;
 mod decoder;
 mod dense;
 pub mod device;
@@ -62,6 +63,7 @@ mod recurrent;
 pub mod sampling;
 pub mod schedule;
 pub mod seed;
+mod softmax;
 mod stack;
 mod torch;
 pub mod train;

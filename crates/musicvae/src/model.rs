@@ -6,9 +6,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{ConfigError, MusicVaeConfig};
+use crate::cross_entropy::cross_entropy;
 use crate::decoder::{Decoder, DecoderInputs};
 use crate::device;
-use crate::elbo::{Elbo, cross_entropy};
+use crate::elbo::Elbo;
 use crate::encoder::Encoder;
 use crate::init::Initializer;
 use crate::posterior::Posterior;

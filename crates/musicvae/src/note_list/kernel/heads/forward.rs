@@ -1,8 +1,6 @@
 //! The forward pass of all heads: probabilities of the classes and cross-entropies.
 
-use std::ops::Range;
-
-use lstm_kernel::functions::{add, copy, exp, load, store};
+use lstm_kernel::functions::{add, copy};
 use lstm_kernel::packed::{PackedMatrix, add_product};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -11,35 +9,7 @@ use super::{Heads, ROWS, by_chunk, index};
 use crate::host::Kept;
 use crate::note_list::batch::Targets;
 use crate::note_list::kernel::silu;
-
-/// Replaces a row of logits by its `softmax` over the possible classes; returns the cross-entropy
-/// of the target.
-#[inline(always)]
-fn softmax<S: Simd>(
-    simd: S,
-    row: &mut [f32],
-    allowed: &Range<usize>,
-    has_end: bool,
-    target: usize,
-) -> f64 {
-    let end = if has_end { row.len() - 1 } else { row.len() };
-    let (classes, ends) = row.split_at_mut(end);
-    classes[..allowed.start].fill(0.0);
-    classes[allowed.end..].fill(0.0);
-    let possible = &mut classes[allowed.clone()];
-    let max = possible.iter().chain(ends.iter()).copied().fold(f32::NEG_INFINITY, f32::max);
-    let logit = if target < end { possible[target - allowed.start] } else { ends[0] };
-    let top = simd.splat_f32s(max);
-    for part in possible.chunks_mut(S::F32_LANES).chain(ends.chunks_mut(S::F32_LANES)) {
-        let x = simd.sub_f32s(load(simd, part), top);
-        store(simd, part, exp(simd, x));
-    }
-    let total: f32 = possible.iter().chain(ends.iter()).sum();
-    for p in possible.iter_mut().chain(ends) {
-        *p /= total;
-    }
-    f64::from(total).ln() - f64::from(logit - max)
-}
+use crate::softmax::softmax;
 
 pub(super) struct Forward<'a> {
     pub(super) heads: &'a Heads,
