@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(again["name"], name);
         // Columns are as wide as what is printed.
         let rows = [["a\u{1b}", "b"], ["c", "d"]].map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(table(&rows), ["a\\u{1b}  b", "c       d"]);
+        assert_eq!(table(&rows), ["a\\u{1b}  b", "c        d"]);
     }
 
     #[test]
