@@ -56,14 +56,21 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     let dropped: u64 =
         strict["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert!(strict["n_attempts"].as_u64().unwrap() >= 3 + dropped);
-    // Lines in this style always have two consecutive notes that occur in the training music.
-    dir.fails(
-        "generate --model run/model --style 1 -n 2 --max-copy 0 --max-attempts 6 -o none",
-        &["none of 6 attempts was kept", "that copy training music"],
-    );
+    // Of the two styles at least one writes lines in which two consecutive notes always occur in
+    // the training music, too; the other may write single notes.
+    let refused = (0..2).filter(|style| {
+        let run = dir.run(&format!(
+            "generate --model run/model --style {style} -n 2 --max-copy 0 --max-attempts 6 -o none"
+        ));
+        let texts = ["none of 6 attempts was kept", "that copy training music"];
+        let refused = run.code == Some(1) && texts.iter().all(|text| run.stderr.contains(text));
+        assert!(!refused || !dir.path("none").exists());
+        let _ = std::fs::remove_dir_all(dir.path("none"));
+        refused
+    });
+    assert_ne!(refused.count(), 0);
     dir.fails(&format!("{line} --latent-temperature 9"), &["latent temperature is 9; 0 to 4"]);
     dir.fails(&format!("{line} --truncate 0"), &["truncation radius is 0"]);
-    assert!(!dir.path("none").exists());
 
     std::fs::remove_file(dir.path("run/model/copy.index")).unwrap();
     dir.fails(&format!("{line} --max-copy 9"), &["no `copy.index`", "copy-index --model"]);
