@@ -1,6 +1,7 @@
 //! Choice of the number of components and of the covariance shape: a sweep, its curve and its best fit.
 
 mod criteria;
+mod runner;
 mod stability;
 
 pub use criteria::{adjusted_rand_index, elbow, silhouette, weighted_silhouette};
@@ -13,9 +14,10 @@ use crate::report::Fit;
 use crate::streams::{Purpose, stream};
 use crate::{CovarianceType, Real, Samples};
 use rayon::prelude::*;
+use runner::Runner;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use thiserror::Error;
 
 /// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one fit does not, and a
@@ -380,40 +382,6 @@ fn at_elbow(curve: &[Candidate]) -> Option<usize> {
         }
     };
     (0..curve.len()).filter(is_elbow).min_by(|a, b| curve[*a].bic.total_cmp(&curve[*b].bic))
-}
-
-type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + Send + 'a;
-
-/// What all fits of a running sweep use.
-struct Runner<'a, T> {
-    sweep: &'a Sweep,
-    samples: &'a Samples<'a, T>,
-    seed: u64,
-    starts: SharedStarts,
-    observe: Mutex<&'a mut Observer<'a>>,
-}
-
-impl<T: Real> Runner<'_, T> {
-    /// One entry of the curve.
-    fn entry(
-        &self,
-        n_components: usize,
-        covariance_type: CovarianceType,
-    ) -> Result<(Candidate, Fit), SelectError> {
-        let params = self.sweep.params.clone();
-        let params = params.n_components(n_components).covariance_type(covariance_type);
-        let failed = |source| SelectError::Fit { n_components, covariance_type, source };
-        let mut observe = |progress: &Progress| {
-            let mut observe = self.observe.lock().unwrap_or_else(PoisonError::into_inner);
-            observe(progress)
-        };
-        let valid = params.clone().check().map_err(|error| failed(error.into()))?;
-        let fit = valid
-            .fit_sharing(self.samples, self.seed, &self.starts, &mut observe)
-            .map_err(failed)?;
-        let held_out = self.sweep.held_out(&params, self.samples, self.seed).map_err(failed)?;
-        Ok((Candidate::of(&fit, self.samples, held_out), fit))
-    }
 }
 
 impl Curve {

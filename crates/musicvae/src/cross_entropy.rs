@@ -14,8 +14,8 @@ use crate::softmax::softmax;
 /// Number of rows per task.
 const ROWS: usize = 64;
 
-/// Returns the cross-entropy of `targets` under `logits` `[T * B, V]`, summed over the steps of each
-/// of `batch` sequences: `[B]`, in nats.
+/// Returns the cross-entropy of `targets` under `logits` `[T * B, V]`, summed over the steps of
+/// each of `batch` sequences: `[B]`, in nats.
 pub(crate) fn cross_entropy(logits: Tensor<2>, targets: &[i32], batch: usize) -> Tensor<1> {
     let device = logits.device();
     if device::is_host(&device) {

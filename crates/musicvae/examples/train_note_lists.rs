@@ -4,7 +4,7 @@
 //! model that its speed is compared with.
 //!
 //! ```sh
-//! cargo run --release -p musicvae --example note_lists -- FOLDER… --minutes 20 --key --out RUN
+//! cargo run --release -p musicvae --example train_note_lists -- FOLDER… --minutes 20 --key --out RUN
 //! ```
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
@@ -26,7 +26,7 @@ use note_seq::NoteList;
 use rand::seq::SliceRandom;
 use serde_json::json;
 
-#[path = "note_lists/corpus.rs"]
+#[path = "train_note_lists/corpus.rs"]
 mod corpus;
 
 #[global_allocator]
