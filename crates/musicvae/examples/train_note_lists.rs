@@ -4,7 +4,8 @@
 //! model that its speed is compared with.
 //!
 //! ```sh
-//! cargo run --release -p musicvae --example train_note_lists -- FOLDER… --minutes 20 --key --out RUN
+//! cargo run --release -p musicvae --example train_note_lists -- \
+//!   FOLDER… --minutes 20 --key --out RUN
 //! ```
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
