@@ -45,9 +45,10 @@ impl NoteSequence {
     /// use note_seq::{MelodyEncoding, Mode, Playback};
     /// let scale = MelodyEncoding::PIANO.decode(&[41, 43, 45, 46, 48, 50, 52, 53])?;
     /// let statistics = scale.to_sequence(&Playback::default()).statistics();
-    /// assert_eq!(statistics.pitch_range.map(|(low, high)| (low.get(), high.get())), Some((60,
-    /// 72))); assert_eq!(statistics.scale_consistency, Some(1.0)); assert_eq!(statistics.key,
-    /// Some((0, Mode::Major)));
+    /// let range = statistics.pitch_range.map(|(low, high)| (low.get(), high.get()));
+    /// assert_eq!(range, Some((60, 72)));
+    /// assert_eq!(statistics.scale_consistency, Some(1.0));
+    /// assert_eq!(statistics.key, Some((0, Mode::Major)));
     /// # Ok::<(), note_seq::UnknownLabel>(())
     /// ```
     pub fn statistics(&self) -> Statistics {
