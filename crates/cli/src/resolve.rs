@@ -16,7 +16,7 @@ use musicvae::schedule::{BetaSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
-use note_seq::{Playback, Program, Velocity};
+use note_seq::{Key, Meter, NoteListPlayback, Program, Velocity};
 
 use crate::args::{
     CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, LatentsOfArg, ModeArg,
@@ -274,12 +274,32 @@ impl From<&RedecodingArgs> for Decoding {
     }
 }
 
-impl From<&PlaybackArgs> for Playback {
+impl From<&PlaybackArgs> for NoteListPlayback {
     /// For new music: what is not given is as MusicVAE's converters write it.
     fn from(playback: &PlaybackArgs) -> Self {
         let usual = Self::default();
         Self { qpm: playback.qpm.unwrap_or(usual.qpm), ..usual }
     }
+}
+
+/// A key, for an argument.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn key(text: &str) -> Result<Key, String> {
+    text.parse().map_err(|error: note_seq::UnknownKey| error.to_string())
+}
+
+/// A meter, for an argument: `6/8`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn meter(text: &str) -> Result<Meter, String> {
+    let parts = text.split_once('/');
+    let number = |part: &str| part.trim().parse::<u32>().ok();
+    parts
+        .and_then(|(above, below)| Meter::from_signature(number(above)?, number(below)?))
+        .ok_or_else(|| format!("{text:?} is not a meter (allowed: 4/4, 3/4, 6/8 and the like)"))
 }
 
 impl From<&PlaybackArgs> for Sound {
@@ -301,10 +321,10 @@ impl From<&FormatArgs> for Formats {
 
 impl PlaybackArgs {
     /// As asked for, at the tempo of a tune where none is asked for.
-    pub(crate) fn of_tune(&self, tune: &Tune) -> Playback {
+    pub(crate) fn of_tune(&self, tune: &Tune) -> NoteListPlayback {
         // A tempo that MIDI can't hold is no tempo of a file.
         let own = tune.qpm.clamp(4.0, 1000.0);
-        Playback { qpm: self.qpm.unwrap_or(own), ..Playback::from(self) }
+        NoteListPlayback { qpm: self.qpm.unwrap_or(own), ..tune.playback }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use musicvae::{NetworkConfig, Scores};
+
 use crate::model::ModelConfig;
 use crate::training::Origin;
 
@@ -45,38 +47,57 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
              them.",
         );
     }
-    let sizes = &config.musicvae;
-    let _ = write!(
+    card.push_str("\n| | |\n|---|---|\n");
+    let _ = match &config.network {
+        NetworkConfig::Steps(sizes) => write!(
+            card,
+            "| steps a window, classes | {}, {:?} |\n\
+             | encoder, decoder units | {:?}, {:?} |\n",
+            sizes.n_steps, sizes.n_classes, sizes.encoder_sizes, sizes.decoder_sizes,
+        ),
+        NetworkConfig::Notes(sizes) => {
+            let fields = sizes.encoding.fields().iter();
+            let fields: Vec<String> =
+                fields.map(|field| format!("{} {}", field.name(), field.n_classes)).collect();
+            write!(
+                card,
+                "| bars a window, classes of a note | {}, {} |\n\
+                 | units of encoder, conductor, lists | {}, {}, {} |\n",
+                sizes.encoding.n_bars(),
+                fields.join(", "),
+                sizes.encoder_size,
+                sizes.conductor_size,
+                sizes.list_size,
+            )
+        }
+    };
+    let _ = writeln!(
         card,
-        "\n| | |\n|---|---|\n\
-         | steps a window, classes | {}, {:?} |\n\
-         | encoder, decoder units | {:?}, {:?} |\n\
-         | latent dimensions, active | {}, {} |\n",
-        sizes.n_steps,
-        sizes.n_classes,
-        sizes.encoder_sizes,
-        sizes.decoder_sizes,
-        sizes.z_size,
+        "| latent dimensions, active | {}, {} |",
+        config.network.z_size(),
         config.active_dimensions.len(),
     );
     let training = config.training.as_ref();
     if let Some(heldout) = training.and_then(|training| training.heldout.as_ref()) {
+        let (best, active_std_dev) = match heldout {
+            Scores::Steps(scores) => ("accuracy, teacher-forced", scores.active_std_dev),
+            Scores::Notes(scores) => ("note F1, posterior mean", scores.active_std_dev),
+        };
         let _ = write!(
             card,
             "| held-out windows | {} |\n\
-             | accuracy, teacher-forced | {:.3} |\n\
-             | accuracy, sampled at temperature 1 | {:.3} |\n\
+             | {best} | {:.3} |\n\
+             | {}, sampled at temperature 1 | {:.3} |\n\
              | reconstruction, nats a window | {:.2} |\n\
              | KL, bits a window | {:.1} |\n\
              | mean standard deviation of active dimensions | {} |\n",
-            heldout.n_windows,
-            heldout.teacher_forced_accuracy,
-            heldout.sampled_accuracy,
-            heldout.reconstruction_nats,
-            heldout.kl_bits,
-            heldout
-                .active_std_dev
-                .map_or_else(|| "none is active".to_owned(), |s| format!("{s:.2}")),
+            heldout.n_windows(),
+            heldout.best(),
+            heldout.measure(),
+            heldout.sampled(),
+            heldout.reconstruction_nats(),
+            heldout.kl_bits(),
+            active_std_dev.map_or_else(|| "none is active".to_owned(), |s| format!("{s:.2}")),
         );
         if heldout.is_collapsed() {
             card.push_str(

@@ -4,7 +4,7 @@ mod origin;
 
 use std::path::Path;
 
-use musicvae::{Posteriors, Windows};
+use musicvae::Posteriors;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
@@ -59,22 +59,20 @@ pub fn encode_corpus(
     })
 }
 
-/// Encodes windows that stand one after the other; `progress` hears how many are done.
+/// Encodes windows of a corpus; calls `progress` with the number of windows encoded so far.
 ///
 /// # Errors
-/// Where the tokens are none of the model's windows.
-pub fn encode_tokens(
+/// If the tokens are not windows of the model's form.
+pub fn encode_windows<W: AsRef<[u16]>>(
     model: &Model,
-    tokens: &[u16],
+    windows: &[W],
     progress: impl FnMut(usize),
 ) -> ArtifactResult<Posteriors> {
-    let layout = model.config().musicvae.window();
-    let windows = Windows::new(tokens, &layout).map_err(|error| ArtifactError::Json {
+    model.network().encode(windows, progress).map_err(|error| ArtifactError::Json {
         path: "windows".into(),
         format: "controlgen.corpus",
         source: serde::de::Error::custom(error),
-    })?;
-    Ok(model.weights().encode_windows(windows, progress))
+    })
 }
 
 /// Collects windows and encodes them in chunks of a fixed size.
@@ -100,10 +98,11 @@ impl Encoder<'_> {
 
     fn flush(&mut self) -> ArtifactResult<()> {
         let z_size = self.model.z_size();
-        let rows = std::mem::take(&mut self.waiting);
-        let tokens: Vec<u16> = rows.iter().flat_map(|row| row.tokens.iter().copied()).collect();
+        let mut rows = std::mem::take(&mut self.waiting);
+        let windows: Vec<Vec<u16>> =
+            rows.iter_mut().map(|row| std::mem::take(&mut row.tokens)).collect();
         let mut done = 0;
-        let posteriors = encode_tokens(self.model, &tokens, |n| {
+        let posteriors = encode_windows(self.model, &windows, |n| {
             self.progress.advance((n - done) as u64);
             done = n;
         })?;

@@ -4,14 +4,19 @@ mod course;
 mod pieces;
 mod way;
 
-use musicvae::{Sampling, Windows, seed};
+use musicvae::note_list::NoteListScore;
+use musicvae::{Sampling, seed};
+use note_seq::window::WindowForm;
+use note_seq::{Meter, NoteList};
 use rand::RngExt;
+use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::artifact::ArtifactError;
 use crate::latent::sample_style;
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
+use crate::table::ReferenceRow;
 use crate::tune::Tune;
 
 pub use course::{Course, LatentSampling, blend};
@@ -38,6 +43,12 @@ pub enum GenerateError {
     Temperature {
         /// What it was.
         found: f32,
+    },
+    /// A meter for a model of a fixed one.
+    #[error("a meter is given, and windows of `{kind}` are in 4/4; leave it out")]
+    Meter {
+        /// The model's kind.
+        kind: &'static str,
     },
     /// Chords for a model that takes none.
     #[error("chords are given, and a model of `{kind}` takes none; leave them out")]
@@ -102,8 +113,8 @@ impl Decoding {
         }
     }
 
-    /// Decodes latents `[n, Z]` under a control `[n, n_steps]` (empty for a model without one); window
-    /// `i` takes its draws from stream `i`.
+    /// Decodes latents `[n, Z]` under a control `[n, C]` (see [`WindowForm::n_control`]); window `i`
+    /// takes its draws from stream `i`.
     pub fn decode(self, model: &Model, z: &[f32], control: &[u16]) -> Vec<Vec<u16>> {
         self.decode_from(model, 0, z, control)
     }
@@ -120,79 +131,166 @@ impl Decoding {
         let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
         let mut rngs: Vec<_> =
             (first..first + n).map(|i| seed::stream(self.seed, "decode", i)).collect();
-        let n_steps = model.config().musicvae.n_steps;
-        model.generator().decode_controlled(z, control, n_steps, sampling, &mut rngs)
+        model.network().decode(z, control, sampling, &mut rngs)
     }
 }
 
-/// The controls of new windows: chords spread evenly over each window, or, where none are given, those
-/// of real windows of the model's reference ("no chord" if it holds none). Nothing for a model without.
+/// What a user asks of the control of new windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ControlRequest<'a> {
+    /// Chords, spread evenly over each window; for models under chords.
+    pub chords: Option<&'a [u16]>,
+    /// The meter; for models of note lists.
+    pub meter: Option<Meter>,
+}
+
+/// The controls of new windows: those asked for, or those of real windows of the model's reference
+/// ("no chord", 4/4 if it holds none). Nothing for a model without.
 #[derive(Clone, Debug)]
 pub struct Controls {
-    /// Controls to take from, `[n_steps]` each; none for a model without.
-    known: Vec<Vec<u16>>,
+    z_size: usize,
+    n_control: usize,
+    source: ControlSource,
+}
+
+#[derive(Clone, Debug)]
+enum ControlSource {
+    /// One for all windows, `[C]`; empty for a model without.
+    Fixed(Vec<u16>),
+    /// Drawn from those of real windows.
+    Drawn(Vec<Vec<u16>>),
+    /// That of the real windows with the nearest latents: a meter can't be chosen apart from the
+    /// music, as a waltz in 4/4 is none.
+    Nearest {
+        /// Dimensions that carry information.
+        active: Vec<usize>,
+        /// Latents of real windows, on these dimensions.
+        points: Vec<f32>,
+        /// Their controls, `[n, C]`.
+        controls: Vec<u16>,
+    },
 }
 
 impl Controls {
     /// Reads what is needed.
     ///
     /// # Errors
-    /// [`GenerateError::Chords`] for chords that the model does not take; [`GenerateError::Artifact`]
-    /// where the reference can't be read.
-    pub fn new(model: &Model, chords: Option<&[u16]>) -> Result<Self, GenerateError> {
-        let layout = model.config().musicvae.window();
-        let known = match (layout.has_control(), chords) {
-            (false, None) => Vec::new(),
-            (false, Some(_)) => return Err(GenerateError::Chords { kind: model.kind().name }),
-            (true, Some(chords)) => {
-                let at = |step| step * chords.len() / layout.n_steps;
+    /// [`GenerateError::Chords`] and [`GenerateError::Meter`] for what the model does not take;
+    /// [`GenerateError::Artifact`] where the reference can't be read.
+    pub fn new(model: &Model, request: ControlRequest<'_>) -> Result<Self, GenerateError> {
+        let form = model.form();
+        let n_control = form.n_control();
+        let has_meter = form.encoding().is_some();
+        if request.chords.is_some() && (n_control == 0 || has_meter) {
+            return Err(GenerateError::Chords { kind: model.kind().name });
+        }
+        if request.meter.is_some() && !has_meter {
+            return Err(GenerateError::Meter { kind: model.kind().name });
+        }
+        let source = match request {
+            _ if n_control == 0 => ControlSource::Fixed(Vec::new()),
+            ControlRequest { meter: Some(meter), .. } => ControlSource::Fixed(vec![meter.class()]),
+            ControlRequest { chords: Some(chords), .. } => {
+                let at = |step| step * chords.len() / n_control;
                 let chord = |step| chords.get(at(step)).copied().unwrap_or(0);
-                vec![(0..layout.n_steps).map(chord).collect()]
+                ControlSource::Fixed((0..n_control).map(chord).collect())
             }
-            (true, None) => {
+            ControlRequest { .. } => {
                 let rows = Reference::load(model)?.rows;
-                let of = |tokens: &[u16]| controls_of(model, std::iter::once(tokens));
-                let known: Vec<_> = rows.iter().map(|row| of(&row.tokens)).collect();
-                if known.is_empty() { vec![vec![0; layout.n_steps]] } else { known }
+                if rows.is_empty() {
+                    let none = if has_meter { Meter::COMMON.class() } else { 0 };
+                    ControlSource::Fixed(vec![none; n_control])
+                } else if has_meter {
+                    let active = model.config().active_dimensions.clone();
+                    let point = |row: &ReferenceRow| -> Vec<f32> {
+                        active.iter().map(|dimension| row.mu[*dimension]).collect()
+                    };
+                    ControlSource::Nearest {
+                        points: rows.iter().flat_map(point).collect(),
+                        controls: rows
+                            .iter()
+                            .flat_map(|r| form.control(&r.tokens))
+                            .copied()
+                            .collect(),
+                        active,
+                    }
+                } else {
+                    let control = |row: &ReferenceRow| form.control(&row.tokens).to_vec();
+                    ControlSource::Drawn(rows.iter().map(control).collect())
+                }
             }
         };
-        Ok(Self { known })
+        Ok(Self { z_size: model.z_size(), n_control, source })
     }
 
-    /// The controls of `n` windows, numbered from `first` on, `[n, n_steps]`; each depends on the seed
-    /// and its number alone. Empty for a model without.
-    pub fn of(&self, first: u64, n: usize, seed: u64) -> Vec<u16> {
-        let numbers = first..first + n as u64;
-        let draw = |number| {
-            let mut rng = seed::stream(seed, "chords", number);
-            &self.known[rng.random_range(0..self.known.len())]
-        };
-        match self.known.as_slice() {
-            [] => Vec::new(),
-            [only] => only.repeat(n),
-            _ => numbers.flat_map(draw).copied().collect(),
+    /// The controls of windows with latents `[n, Z]`, numbered from `first` on, `[n, C]`. Each
+    /// depends on the seed, its number and its latents alone. All `n_windows` windows of a piece
+    /// have the same meter. Empty for a model without controls.
+    pub fn of(&self, first: u64, z: &[f32], n_windows: usize, seed: u64) -> Vec<u16> {
+        let n = z.len() / self.z_size.max(1);
+        match &self.source {
+            ControlSource::Fixed(control) => control.repeat(n),
+            ControlSource::Drawn(known) => {
+                let draw = |number| {
+                    let mut rng = seed::stream(seed, "chords", number);
+                    &known[rng.random_range(0..known.len())]
+                };
+                (first..first + n as u64).flat_map(draw).copied().collect()
+            }
+            ControlSource::Nearest { active, points, controls } => {
+                let piece = |z: &[f32]| {
+                    let windows = z.chunks_exact(self.z_size);
+                    let n = windows.len();
+                    let votes = windows.map(|z| {
+                        let row = nearest(active, points, z);
+                        &controls[row * self.n_control..][..self.n_control]
+                    });
+                    most_frequent(votes).repeat(n)
+                };
+                z.par_chunks(self.z_size * n_windows.max(1)).flat_map_iter(piece).collect()
+            }
         }
     }
 }
 
-/// The control of `n` windows, `[n, n_steps]`; see [`Controls`].
+/// The row of `points` that is nearest to a latent.
+fn nearest(active: &[usize], points: &[f32], z: &[f32]) -> usize {
+    let point: Vec<f32> = active.iter().map(|dimension| z[*dimension]).collect();
+    let distance =
+        |row: &[f32]| -> f32 { row.iter().zip(&point).map(|(a, b)| (a - b) * (a - b)).sum() };
+    let distances = points.chunks_exact(active.len().max(1)).map(distance);
+    distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(row, _)| row)
+}
+
+/// The most frequent of some controls, of equals the first.
+fn most_frequent<'a>(votes: impl Iterator<Item = &'a [u16]>) -> &'a [u16] {
+    let mut counts: Vec<(&[u16], usize)> = Vec::new();
+    for vote in votes {
+        match counts.iter_mut().find(|(known, _)| *known == vote) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((vote, 1)),
+        }
+    }
+    counts.iter().rev().max_by_key(|(_, n)| *n).map_or(&[], |(vote, _)| vote)
+}
+
+/// The control of windows with latents `[n, Z]` that make one piece, `[n, C]`; see [`Controls`].
 ///
 /// # Errors
 /// Those of [`Controls::new`].
 pub fn control(
     model: &Model,
-    n: usize,
-    chords: Option<&[u16]>,
+    z: &[f32],
+    request: ControlRequest<'_>,
     seed: u64,
 ) -> Result<Vec<u16>, GenerateError> {
-    Ok(Controls::new(model, chords)?.of(0, n, seed))
+    let n_windows = z.len() / model.z_size().max(1);
+    Ok(Controls::new(model, request)?.of(0, z, n_windows, seed))
 }
 
-/// The controls of whole windows, `[n, n_steps]`.
+/// The controls of whole windows, `[n, C]`.
 pub fn controls_of<'a>(model: &Model, windows: impl Iterator<Item = &'a [u16]>) -> Vec<u16> {
-    let layout = model.config().musicvae.window();
-    let first = layout.n_parts() * layout.n_steps;
-    windows.flat_map(|window| &window[first..]).copied().collect()
+    windows.flat_map(|window| model.form().control(window)).copied().collect()
 }
 
 /// A generated window.
@@ -228,7 +326,8 @@ impl Generated {
     }
 }
 
-/// Draws `n` windows of a style, under chords if the model takes them (see [`control`]); number `i`
+/// Draws `n` windows of a style, under chords or in a meter if the model takes them (see
+/// [`Controls`]); number `i`
 /// depends on the seed and `i` alone.
 ///
 /// # Errors
@@ -238,13 +337,14 @@ pub fn generate(
     styles: &Styles,
     style: &Style,
     n: usize,
-    chords: Option<&[u16]>,
+    request: ControlRequest<'_>,
     decoding: Decoding,
 ) -> Result<Vec<Generated>, GenerateError> {
     let decoding = decoding.check()?;
-    let control = control(model, n, chords, decoding.seed)?;
     let active = &model.config().active_dimensions;
     let z = sample_style(&styles.distribution(style), active, model.z_size(), n, decoding.seed);
+    // Each window is a piece.
+    let control = Controls::new(model, request)?.of(0, &z, 1, decoding.seed);
     let windows = decoding.decode(model, &z, &control);
     let again = encode(model, &windows);
     let memberships = styles.memberships(model, &again);
@@ -264,10 +364,8 @@ pub fn generate(
 
 /// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
 pub fn encode(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
-    let layout = model.config().musicvae.window();
-    let tokens: Vec<u16> = windows.concat();
-    let windows = Windows::new(&tokens, &layout).expect("windows of the model's own kind");
-    model.weights().encode_windows(windows, |_| ()).mean
+    let posteriors = model.network().encode(windows, |_| ());
+    posteriors.expect("windows of the model's own kind").mean
 }
 
 /// A tune as the model writes it back from its posterior means.
@@ -277,7 +375,7 @@ pub struct Reconstruction {
     pub windows: Vec<Vec<u16>>,
     /// Their latents, `[n, Z]`.
     pub z: Vec<f32>,
-    /// Share of steps that are the same, over all parts.
+    /// Share of steps that are the same, over all parts; of note lists, the F1 of the notes.
     pub accuracy: f64,
 }
 
@@ -295,15 +393,31 @@ pub fn reconstruct(
     let z = encode(model, &originals);
     let control = controls_of(model, originals.iter().map(Vec::as_slice));
     let windows = decoding.decode(model, &z, &control);
-    let layout = model.config().musicvae.window();
-    let written = layout.n_parts() * layout.n_steps;
-    let of_parts = |windows: &'_ [Vec<u16>]| -> Vec<u16> {
-        windows.iter().flat_map(|window| &window[..written]).copied().collect()
-    };
-    let (found, wanted) = (of_parts(&windows), of_parts(&originals));
-    let pairs = || found.iter().zip(&wanted);
-    let accuracy = pairs().filter(|(a, b)| a == b).count() as f64 / pairs().count().max(1) as f64;
+    let accuracy = likeness(model.form(), &originals, &windows);
     Ok(Reconstruction { windows, z, accuracy })
+}
+
+/// How much of some windows others hold: the share of steps that are the same, over all parts; of
+/// note lists, the F1 of notes with the same onset and pitch.
+pub fn likeness(form: &WindowForm, originals: &[Vec<u16>], windows: &[Vec<u16>]) -> f64 {
+    match form {
+        WindowForm::Steps(layout) => {
+            let written = layout.n_parts() * layout.n_steps;
+            let of_parts = |windows: &'_ [Vec<u16>]| -> Vec<u16> {
+                windows.iter().flat_map(|window| &window[..written]).copied().collect()
+            };
+            let (found, wanted) = (of_parts(windows), of_parts(originals));
+            let same = found.iter().zip(&wanted).filter(|(a, b)| a == b).count();
+            same as f64 / wanted.len().max(1) as f64
+        }
+        WindowForm::Notes(encoding) => {
+            let lists = |windows: &[Vec<u16>]| -> Vec<NoteList> {
+                let list = |row: &Vec<u16>| NoteList::from_row(*encoding, row);
+                windows.iter().map(|row| list(row).expect("windows of the model's kind")).collect()
+            };
+            NoteListScore::of(lists(originals).iter(), &lists(windows)).note_f1
+        }
+    }
 }
 
 /// How often new music of a style, encoded again, falls back into that style's component.
@@ -331,7 +445,8 @@ pub fn fall_back(
 ) -> Result<FallBack, GenerateError> {
     let mut by_style = Vec::new();
     for style in styles.all() {
-        let generated = generate(model, styles, style, n_per_style, None, decoding)?;
+        let generated =
+            generate(model, styles, style, n_per_style, ControlRequest::default(), decoding)?;
         let own = generated.iter().filter(|g| g.falls_into(style)).count();
         by_style.push(own as f64 / n_per_style.max(1) as f64);
     }

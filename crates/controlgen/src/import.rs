@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 #[cfg(doc)]
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::magenta::{Checkpoint, Form, ImportError};
-use musicvae::{Device, MusicVae, MusicVaeConfig, Precision, Windows, active_dimensions};
+use musicvae::{Device, MusicVaeConfig, Network, Precision, Windows, active_dimensions};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -13,7 +13,7 @@ use crate::artifact::{ArtifactError, JsonFormat, write_atomic, write_folder};
 use crate::corpus::CorpusReport;
 use crate::kind::{Kind, UnknownKind};
 use crate::model::{Model, ModelConfig, WEIGHTS};
-use crate::training::{ACTIVITY_TOKENS, CorpusTokens, every_nth};
+use crate::training::{ACTIVITY_TOKENS, CorpusRows, every_nth};
 
 /// Where an imported model comes from; part of its `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,16 +154,14 @@ pub fn import_magenta(
                 expected: kind.name.to_owned(),
             });
         }
-        let tokens = CorpusTokens::read(corpus)?;
+        let rows = CorpusRows::read(corpus, report.roots.len())?;
         let layout = musicvae.window();
-        let windows = |tokens| {
-            Windows::new(tokens, &layout)
-                .map_err(|_| ArtifactError::Column { path: corpus.clone(), column: "tokens" })
-        };
-        let sample = every_nth(windows(&tokens.train)?, ACTIVITY_TOKENS);
-        let posteriors = weights.encode_windows(windows(&sample)?, |_| ());
+        let sample = every_nth(&rows.train, ACTIVITY_TOKENS).concat();
+        let sample = Windows::new(&sample, &layout)
+            .map_err(|_| ArtifactError::Column { path: corpus.clone(), column: "tokens" })?;
+        let posteriors = weights.encode_windows(sample, |_| ());
         active = active_dimensions(&posteriors.mean, musicvae.z_size);
-        summary.corpus_hash = Some(tokens.hash);
+        summary.corpus_hash = Some(rows.hash);
     }
     let outcome = ImportOutcome {
         model: request.out.clone(),
@@ -173,7 +171,7 @@ pub fn import_magenta(
     };
     let config = ModelConfig {
         kind: kind.name.to_owned(),
-        musicvae,
+        network: musicvae.into(),
         active_dimensions: active,
         training: None,
         imported: Some(summary),
@@ -197,7 +195,11 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
     if file.exists() {
         return Err(ArtifactError::Exists { path: file.to_owned() });
     }
-    write_atomic(file, &model.weights().to_torch_safetensors(Precision::F32))
+    let (weights, _) = model
+        .network()
+        .of_steps()
+        .ok_or_else(|| ArtifactError::NoTorch { kind: model.kind().name.to_owned() })?;
+    write_atomic(file, &weights.to_torch_safetensors(Precision::F32))
 }
 
 /// Writes a model with its weights in half precision: a folder of its own, without styles, as its latents differ a
@@ -208,9 +210,9 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
 /// half precision (65,504); [`ArtifactError::Io`].
 pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactError> {
     let config = model.config();
-    let bytes = model.weights().to_safetensors(Precision::F16);
+    let bytes = model.network().to_safetensors(Precision::F16);
     // What can't be read back is not written.
-    MusicVae::from_safetensors(&config.musicvae, &bytes, device)
+    Network::from_safetensors(&config.network, &bytes, device)
         .map_err(|source| ArtifactError::Weights { path: model.folder().join(WEIGHTS), source })?;
     write_folder(out, |folder| {
         write_atomic(&folder.join(WEIGHTS), &bytes)?;
@@ -285,7 +287,8 @@ mod tests {
 
         let file = folder.path().join("torch.safetensors");
         export_torch(&model, &file).unwrap();
-        assert_eq!(fs::read(&file).unwrap(), model.weights().to_torch_safetensors(Precision::F32));
+        let (weights, _) = model.network().of_steps().unwrap();
+        assert_eq!(fs::read(&file).unwrap(), weights.to_torch_safetensors(Precision::F32));
         assert!(matches!(export_torch(&model, &file), Err(ArtifactError::Exists { .. })));
 
         let out = folder.path().join("half");
@@ -294,7 +297,7 @@ mod tests {
         let bytes = |folder: &Path| fs::metadata(folder.join(WEIGHTS)).unwrap().len();
         assert!(bytes(&out) < bytes(model.folder()));
         // Every weight is the whole model's, rounded.
-        let rounded = |model: &Model| model.weights().to_safetensors(Precision::F16);
+        let rounded = |model: &Model| model.network().to_safetensors(Precision::F16);
         assert_eq!(rounded(&half), rounded(&model));
         assert!(matches!(halve(&model, &out, &device), Err(ArtifactError::Exists { .. })));
     }

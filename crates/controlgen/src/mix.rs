@@ -208,9 +208,12 @@ pub fn harmony_report(
     mixed: &Mixed,
     request: &MixRequest<'_>,
 ) -> Result<HarmonyReport, GenerateError> {
-    let layout = model.config().musicvae.window();
     let with = |other: &[Vec<u16>]| {
-        harmony_of_windows(&layout, tune.iter().map(Vec::as_slice), other.iter().map(Vec::as_slice))
+        harmony_of_windows(
+            model.form(),
+            tune.iter().map(Vec::as_slice),
+            other.iter().map(Vec::as_slice),
+        )
     };
     let others = styles.all().iter().filter(|style| style.name != request.style.name);
     let mut other_styles = Harmony::default();

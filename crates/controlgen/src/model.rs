@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use musicvae::{
-    Baselines, Device, Evaluation, Generator, MusicVae, MusicVaeConfig, TrainingConfig,
-};
+use musicvae::{Baselines, Device, Network, NetworkConfig, Scores, TrainingConfig};
+use note_seq::window::WindowForm;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,8 +17,9 @@ use crate::training::Origin;
 pub struct ModelConfig {
     /// What the model is of: `mel-2bar`.
     pub kind: String,
-    /// Sizes.
-    pub musicvae: MusicVaeConfig,
+    /// Sizes: the field `musicvae` or `note_list_vae`.
+    #[serde(flatten)]
+    pub network: NetworkConfig,
     /// Latent dimensions that carry information; mixtures are fitted on these, in this order.
     pub active_dimensions: Vec<usize>,
     /// How it was trained; none if it was imported.
@@ -51,7 +51,7 @@ pub struct TrainingSummary {
     /// Training settings.
     pub config: TrainingConfig,
     /// Figures on the held-out windows that are not in train; none if there are no such windows.
-    pub heldout: Option<Evaluation>,
+    pub heldout: Option<Scores>,
     /// What predictors without a model reach on the same windows.
     pub baselines: Option<Baselines>,
 }
@@ -69,8 +69,7 @@ pub struct Model {
     folder: PathBuf,
     config: ModelConfig,
     kind: Kind,
-    weights: MusicVae,
-    generator: Generator,
+    network: Network,
     hash: String,
 }
 
@@ -94,8 +93,8 @@ impl Model {
             format: ModelConfig::FORMAT,
             source: serde::de::Error::custom(error),
         })?;
-        let n_active = config.active_dimensions.iter().filter(|d| **d < config.musicvae.z_size);
-        if n_active.count() != config.active_dimensions.len() {
+        let z_size = config.network.z_size();
+        if config.active_dimensions.iter().any(|dimension| *dimension >= z_size) {
             return Err(ArtifactError::Json {
                 path: config_path.clone(),
                 format: ModelConfig::FORMAT,
@@ -104,11 +103,10 @@ impl Model {
         }
         let path = folder.join(WEIGHTS);
         let bytes = read(&path)?;
-        let weights = MusicVae::from_safetensors(&config.musicvae, &bytes, device)
+        let network = Network::from_safetensors(&config.network, &bytes, device)
             .map_err(|source| ArtifactError::Weights { path, source })?;
         let hash = hash(&bytes, &read(&config_path)?);
-        let generator = Generator::new(&weights.decoder);
-        Ok(Self { folder: folder.to_owned(), config, kind, weights, generator, hash })
+        Ok(Self { folder: folder.to_owned(), config, kind, network, hash })
     }
 
     /// Where it was loaded from.
@@ -127,13 +125,13 @@ impl Model {
     }
 
     /// The network.
-    pub fn weights(&self) -> &MusicVae {
-        &self.weights
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
-    /// The network's decoder, ready to generate.
-    pub fn generator(&self) -> &Generator {
-        &self.generator
+    /// What the tokens of its windows mean.
+    pub fn form(&self) -> &WindowForm {
+        self.network.form()
     }
 
     /// First 16 hexadecimal digits of the SHA-256 of weights and configuration.
@@ -143,7 +141,7 @@ impl Model {
 
     /// Dimensions of its latent space.
     pub fn z_size(&self) -> usize {
-        self.config.musicvae.z_size
+        self.config.network.z_size()
     }
 }
 

@@ -10,7 +10,7 @@ pub use sound::Sound;
 use std::path::{Path, PathBuf};
 
 use note_seq::midi::{self, WriteOptions};
-use note_seq::{NoteSequence, Playback};
+use note_seq::{NoteListPlayback, NoteSequence};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
@@ -79,13 +79,14 @@ impl JsonFormat for Sidecar {
 pub fn music<'a>(
     kind: &Kind,
     windows: impl IntoIterator<Item = &'a [u16]>,
-    playback: &Playback,
+    playback: &NoteListPlayback,
 ) -> NoteSequence {
     /// Sixteenths.
     const STEPS_PER_QUARTER: f64 = note_seq::vocabulary::STEPS_PER_QUARTER as f64;
-    let mut n_windows = 0;
-    let mut music = kind.to_sequence(windows.into_iter().inspect(|_| n_windows += 1), playback);
-    let n_steps = (n_windows * kind.n_steps()) as f64;
+    let (form, mut n_steps) = (kind.form(), 0);
+    let windows = windows.into_iter().inspect(|window| n_steps += form.n_sixteenths(window));
+    let mut music = kind.to_sequence(windows, playback);
+    let n_steps = n_steps as f64;
     music.total_time = music.total_time.max(n_steps * 60.0 / (STEPS_PER_QUARTER * playback.qpm));
     music
 }
@@ -131,7 +132,7 @@ mod tests {
             (vec![&silent[..], &short[..]], [0x8c, 0x04, 0xff, 0x2f, 0x00]),
         ];
         for (windows, end) in cases {
-            let playback = Playback { qpm: 90.0, ..Playback::default() };
+            let playback = NoteListPlayback { qpm: 90.0, ..NoteListPlayback::default() };
             let music = music(&kind, windows, &playback);
             // Four bars of four quarters.
             assert!((music.total_time - 16.0 * 60.0 / 90.0).abs() < 1e-9);

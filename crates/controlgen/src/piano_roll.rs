@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use note_seq::Playback;
+use note_seq::NoteListPlayback;
 use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text};
@@ -43,7 +43,7 @@ impl Roll {
     /// # Panics
     /// If a token is not of the kind's vocabulary.
     pub fn new(kind: &Kind, tokens: &[u16]) -> Self {
-        let playback = Playback::default();
+        let playback = NoteListPlayback::default();
         // A step is a sixteenth.
         let steps_per_second = 4.0 * playback.qpm / 60.0;
         let notes = kind.to_sequence([tokens], &playback).notes;
@@ -57,7 +57,7 @@ impl Roll {
                 (true, _) => 0.35,
             },
         });
-        Self { n_steps: kind.n_steps(), notes: notes.collect() }
+        Self { n_steps: kind.form().n_sixteenths(tokens), notes: notes.collect() }
     }
 }
 

@@ -102,6 +102,11 @@ fn list(item: DataType, length: usize) -> DataType {
     DataType::FixedSizeList(Arc::new(Field::new("item", item, false)), length)
 }
 
+/// Lists of any length.
+fn any_list(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new("item", item, false)))
+}
+
 /// Writes record batches to shards of a bounded size.
 struct ShardWriter {
     folder: PathBuf,

@@ -8,6 +8,7 @@ mod metrics;
 mod record;
 mod setup;
 mod tensorboard;
+mod windows;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,16 +17,13 @@ use musicvae::train::{
     Checkpoint, Plan, RunReport, StepMetrics, StepTimes, StopReason, TrainError, TrainObserver,
     Trainer,
 };
-use musicvae::{
-    Baselines, Device, Evaluation, MusicVae, Windows, active_dimensions, baselines, evaluate,
-};
+use musicvae::{Baselines, Device, Network, NetworkConfig, Scores, active_dimensions};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
 use crate::corpus::CorpusReport;
 use crate::model::{ModelConfig, TrainingSummary};
 use crate::run::RunFolder;
-use crate::table::{CorpusHash, Split, read_windows};
 use checkpoints::Checkpoints;
 pub use error::TrainingError;
 pub use machine::Machine;
@@ -33,6 +31,8 @@ use metrics::{EvaluationPoint, History, MetricsFile, StepPoint};
 pub use record::{Go, RunConfig};
 pub use setup::{DEFAULT_PRESET, Origin, Parent, TrainSetup};
 use tensorboard::EventFile;
+use windows::TrainedOnRows;
+pub(crate) use windows::{CorpusRows, every_nth};
 
 /// Tokens of held-out music scored on the way: 2,048 windows of two bars of melody.
 const EVALUATION_TOKENS: usize = 1 << 16;
@@ -72,7 +72,7 @@ pub trait TrainProgress {
     fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes);
 
     /// The held-out windows were scored, after `n_steps` steps.
-    fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation);
+    fn on_evaluation(&mut self, n_steps: u64, scores: &Scores);
 
     /// Asked after each step; `true` stops with a checkpoint.
     fn stop_requested(&self) -> bool {
@@ -106,41 +106,29 @@ pub struct TrainOutcome {
     /// Dimensions that carry information.
     pub n_active: usize,
     /// Figures on the held-out windows.
-    pub heldout: Option<Evaluation>,
+    pub heldout: Option<Scores>,
     /// What needs no model.
     pub baselines: Option<Baselines>,
-}
-
-/// The windows of a corpus in memory, side by side.
-pub(crate) struct CorpusTokens {
-    pub(crate) train: Vec<u16>,
-    /// Without those that are in train.
-    pub(crate) heldout: Vec<u16>,
-    pub(crate) hash: String,
-}
-
-impl CorpusTokens {
-    pub(crate) fn read(corpus: &Path) -> ArtifactResult<Self> {
-        let (mut train, mut heldout) = (Vec::new(), Vec::new());
-        let mut hash = CorpusHash::default();
-        read_windows(corpus, |row| {
-            hash.add(&row);
-            match row.split {
-                Split::Train => train.extend(row.tokens),
-                Split::Heldout if !row.seen => heldout.extend(row.tokens),
-                Split::Heldout => {}
-            }
-        })?;
-        Ok(Self { train, heldout, hash: hash.finish() })
-    }
 }
 
 /// Trains a model, or goes on training it, and writes its folder from the best weights.
 ///
 /// # Errors
 /// See [`TrainingError`]; checkpoints written until then stay good.
-#[expect(clippy::too_many_lines, reason = "the run from top to bottom, step after step")]
 pub fn train(
+    request: &TrainRequest,
+    device: &Device,
+    progress: &mut impl TrainProgress,
+) -> Result<TrainOutcome, TrainingError> {
+    match &request.setup.model {
+        NetworkConfig::Steps(config) => train_as(config, request, device, progress),
+        NetworkConfig::Notes(config) => train_as(config, request, device, progress),
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "the run from top to bottom, step after step")]
+fn train_as<C: TrainedOnRows>(
+    config: &C,
     request: &TrainRequest,
     device: &Device,
     progress: &mut impl TrainProgress,
@@ -156,25 +144,26 @@ pub fn train(
             expected: setup.kind.clone(),
         });
     }
-    let tokens = CorpusTokens::read(&request.corpus)?;
-    let layout = setup.model.window();
-    let windows = |tokens| {
-        Windows::new(tokens, &layout)
+    let rows = CorpusRows::read(&request.corpus, report.roots.len())?;
+    let store = |rows: &[Vec<u16>]| {
+        config
+            .store(rows)
             .map_err(|source| TrainingError::Windows { corpus: request.corpus.clone(), source })
     };
-    let (train, heldout) = (windows(&tokens.train)?, windows(&tokens.heldout)?);
-    let some_heldout = every_nth(heldout, EVALUATION_TOKENS);
-    let some_heldout = windows(&some_heldout)?;
+    let (train, heldout) = (store(&rows.train)?, store(&rows.heldout)?);
+    let (train, heldout) = (C::windows(&train, &rows.corpora), C::windows(&heldout, &[]));
+    let some_heldout = store(&every_nth(&rows.heldout, EVALUATION_TOKENS))?;
+    let some_heldout = C::windows(&some_heldout, &[]);
 
     let checkpoints = Checkpoints::new(request.run.checkpoints(), request.keep_last);
-    let mut trainer = start(request, device, &checkpoints)?;
+    let mut trainer = start(config, request, device, &checkpoints)?;
     if let Some(best) = trainer.best() {
         checkpoints.name_best(best.step)?;
     }
-    record::write(request, &tokens.hash, trainer.n_steps())?;
+    record::write(request, &rows.hash, trainer.n_steps())?;
     let (metrics, history) = MetricsFile::open(&request.run.metrics(), trainer.n_steps())?;
     let events = EventFile::begin(request.run.root(), &history, trainer.elapsed())?;
-    progress.on_start(trainer.n_steps(), train.len(), heldout.len());
+    progress.on_start(trainer.n_steps(), rows.train.len(), rows.heldout.len());
     let curves = request.run.curves();
     let elapsed = trainer.elapsed();
     let mut observer = Observer {
@@ -207,25 +196,26 @@ pub fn train(
     let last = checkpoints.latest()?.unwrap_or(trainer.n_steps());
     let (best_step, weights) = checkpoints.best_weights(last)?;
     let path = checkpoints.folder(best_step).join("weights.safetensors");
-    let model = MusicVae::from_safetensors(&setup.model, &weights, device)
+    let network = Network::from_safetensors(&setup.model, &weights, device)
         .map_err(|source| ArtifactError::Weights { path, source })?;
-    let sample = every_nth(train, ACTIVITY_TOKENS);
-    let posteriors = model.encode_windows(windows(&sample)?, |_| ());
-    let active = active_dimensions(&posteriors.mean, setup.model.z_size);
-    let scored = every_nth(heldout, FINAL_EVALUATION_TOKENS);
+    let damaged = |source| TrainingError::Windows { corpus: request.corpus.clone(), source };
+    let sample = every_nth(&rows.train, ACTIVITY_TOKENS);
+    let posteriors = network.encode(&sample, |_| ()).map_err(damaged)?;
+    let active = active_dimensions(&posteriors.mean, setup.model.z_size());
+    let scored = every_nth(&rows.heldout, FINAL_EVALUATION_TOKENS);
     let summary = TrainingSummary {
         preset: setup.preset.clone(),
         from: setup.from.as_ref().map(|from| from.origin.clone()),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: request.seed,
-        corpus_hash: tokens.hash.clone(),
-        n_train_windows: train.len(),
+        corpus_hash: rows.hash.clone(),
+        n_train_windows: rows.train.len(),
         n_steps: best_step,
         config: setup.training,
-        heldout: evaluate(&model, windows(&scored)?, request.seed),
-        baselines: baselines(train, heldout),
+        heldout: network.evaluate(&scored, request.seed).map_err(damaged)?,
+        baselines: C::baselines(train, heldout),
     };
-    let sequences = setup.training.sequences_per_update().min(train.len());
+    let sequences = setup.training.sequences_per_update().min(rows.train.len());
     let outcome = TrainOutcome {
         model: request.run.model(),
         n_steps: trainer.n_steps(),
@@ -235,14 +225,14 @@ pub fn train(
         sequences_per_second: steps_per_second * sequences as f64,
         wait_share: run.wait_share(),
         curves,
-        n_heldout_windows: heldout.len(),
+        n_heldout_windows: rows.heldout.len(),
         n_active: active.len(),
         heldout: summary.heldout.clone(),
         baselines: summary.baselines,
     };
     let config = ModelConfig {
         kind: setup.kind.clone(),
-        musicvae: setup.model.clone(),
+        network: setup.model.clone(),
         active_dimensions: active,
         training: Some(summary),
         imported: None,
@@ -257,13 +247,14 @@ pub fn train(
 }
 
 /// A fresh trainer, one that begins with another model's weights, or one that goes on.
-fn start(
+fn start<C: TrainedOnRows>(
+    config: &C,
     request: &TrainRequest,
     device: &Device,
     checkpoints: &Checkpoints,
-) -> Result<Trainer, TrainingError> {
+) -> Result<Trainer<C>, TrainingError> {
     let setup = &request.setup;
-    let (model, training, seed) = (setup.model.clone(), setup.training, request.seed);
+    let (model, training, seed) = (config.clone(), setup.training, request.seed);
     let folder = || request.run.checkpoints();
     match (checkpoints.latest()?, request.resume) {
         (Some(_), false) => Err(TrainingError::RunExists { checkpoints: folder() }),
@@ -284,12 +275,6 @@ fn start(
             })
         }
     }
-}
-
-/// Windows of at most `most` tokens in all, spread evenly; one at least, if there is any.
-pub(crate) fn every_nth(windows: Windows<'_>, most: usize) -> Vec<u16> {
-    let every = (windows.len() * windows.layout().n_tokens()).div_ceil(most).max(1);
-    windows.iter().step_by(every).flatten().copied().collect()
 }
 
 /// Writes a model folder's own three files. Others in it, such as a mixture of older weights, go.
@@ -326,7 +311,7 @@ impl<P> Observer<'_, P> {
     }
 }
 
-impl<P: TrainProgress> TrainObserver for Observer<'_, P> {
+impl<C: TrainedOnRows, P: TrainProgress> TrainObserver<C> for Observer<'_, P> {
     fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes) {
         self.elapsed = times.elapsed;
         self.metrics.step(metrics, times);
@@ -336,12 +321,12 @@ impl<P: TrainProgress> TrainObserver for Observer<'_, P> {
         self.progress.on_step(metrics, times);
     }
 
-    fn on_evaluation(&mut self, step: u64, evaluation: &Evaluation) {
-        self.metrics.evaluation(step, evaluation);
-        self.events.evaluation(step, evaluation, self.elapsed);
-        let evaluation = evaluation.clone();
-        self.progress.on_evaluation(step, &evaluation);
-        self.history.evaluations.push(EvaluationPoint { step, evaluation });
+    fn on_evaluation(&mut self, step: u64, evaluation: &C::Evaluation) {
+        let scores: Scores = evaluation.clone().into();
+        self.metrics.evaluation(step, &scores);
+        self.events.evaluation(step, &scores, self.elapsed);
+        self.progress.on_evaluation(step, &scores);
+        self.history.evaluations.push(EvaluationPoint { step, scores });
     }
 
     fn on_checkpoint(

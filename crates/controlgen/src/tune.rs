@@ -11,12 +11,13 @@ mod melodic;
 pub(crate) mod metre;
 pub(crate) mod prepare;
 mod usage;
+mod whole;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use note_seq::midi::{self, MidiError, ReadOptions};
-use note_seq::{NoteSequence, SkipReason};
+use note_seq::{NoteListPlayback, NoteSequence, SkipReason};
 use thiserror::Error;
 
 use crate::kind::{Kind, Window};
@@ -38,7 +39,7 @@ pub struct TuneOptions {
 pub struct Tune {
     /// Where it came from.
     pub source: String,
-    /// The instruments that were taken, one for each part.
+    /// The instruments that were taken: one for each part, or all that have notes in it.
     pub instruments: Vec<u32>,
     /// Their names in the file, of those that have one.
     pub instrument_names: Vec<String>,
@@ -54,6 +55,9 @@ pub struct Tune {
     pub usage: Usage,
     /// What a user should know: notes left out, a metre that does not fit.
     pub warnings: Vec<String>,
+    /// How music of it is played like it: its tempo, its loudness and, where windows hold several
+    /// instruments, their programs.
+    pub playback: NoteListPlayback,
 }
 
 /// A track that gives no window.
@@ -200,6 +204,7 @@ impl Tune {
         let even = prepare::at_one_tempo(sequence);
         let found = match kind.melody_range() {
             Some(range) => choose::melody(&even, kind, range, options)?,
+            None if kind.form().encoding().is_some() => whole::all_voices(sequence, kind, options)?,
             None => choose::all_tracks(&even, kind, options)?,
         };
         let name = |instrument: &u32| sequence.instrument_name(*instrument).map(ToOwned::to_owned);
@@ -213,12 +218,25 @@ impl Tune {
             choice: found.choice,
             usage: found.usage,
             warnings: found.warnings,
+            playback: NoteListPlayback { qpm: prepare::first_qpm(sequence), ..found.playback },
         })
     }
 
     /// Tokens of all windows, one after the other.
     pub fn tokens(&self) -> Vec<u16> {
         self.windows.iter().flat_map(|window| window.tokens.iter().copied()).collect()
+    }
+
+    /// Windows made from those of the tune, one for each of them, in the keys of the tune: moved
+    /// back by what the tune's windows were moved to bring them to the common key.
+    pub fn in_own_key(&self, kind: &Kind, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
+        let form = kind.form();
+        let moved = |(window, own): (&Vec<u16>, &Window)| {
+            let mut window = window.clone();
+            form.transpose(&mut window, -i32::from(own.transposed));
+            window
+        };
+        windows.iter().zip(self.windows.iter().cycle()).map(moved).collect()
     }
 
     /// The windows' tokens.

@@ -55,6 +55,7 @@ mod init;
 mod lstm;
 pub mod magenta;
 mod model;
+mod network;
 pub mod note_list;
 mod optimizer;
 mod posterior;
@@ -86,6 +87,7 @@ pub use evaluate::{
 pub use generate::{Generator, Sampling, StepLogits};
 pub use lstm::LstmLayer;
 pub use model::{MusicVae, Posteriors};
+pub use network::{Network, NetworkConfig, Scores};
 pub use note_seq::window::{Content, Track, WindowLayout};
 pub use optimizer::{Adam, GradientNotFinite};
 pub use posterior::Posterior;

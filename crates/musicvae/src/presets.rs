@@ -13,6 +13,8 @@ mod melody;
 mod sixteen_bars;
 
 use crate::config::{MusicVaeConfig, TrainingConfig};
+use crate::network::NetworkConfig;
+use crate::note_list;
 use crate::schedule::ScheduledSampling;
 
 /// The decoder only reads the true classes, as in Magenta's 16-bar models.
@@ -20,7 +22,7 @@ const NO_SAMPLING: ScheduledSampling = ScheduledSampling::Constant { probability
 
 /// A named configuration of model and training.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Preset {
+pub struct Preset<M = MusicVaeConfig> {
     /// The name that users give; Magenta's own for its configurations.
     pub name: &'static str,
     /// One line for a list.
@@ -28,12 +30,31 @@ pub struct Preset {
     /// The kind of music, which is part of the model folder's name (`mel-2bar`).
     pub kind: &'static str,
     /// Sizes.
-    pub model: MusicVaeConfig,
+    pub model: M,
     /// Training settings.
     pub training: TrainingConfig,
 }
 
-/// Every preset, by name.
+impl<M: Into<NetworkConfig>> Preset<M> {
+    /// The same preset for a model of either form.
+    fn of_any_form(self) -> Preset<NetworkConfig> {
+        let Self { name, summary, kind, model, training } = self;
+        Preset { name, summary, kind, model: model.into(), training }
+    }
+}
+
+/// The presets of both forms of window: those over note lists, then [`all`].
+pub fn of_any_form() -> Vec<Preset<NetworkConfig>> {
+    let of_notes = note_list::presets::all().into_iter().map(Preset::of_any_form);
+    of_notes.chain(all().into_iter().map(Preset::of_any_form)).collect()
+}
+
+/// The preset of either form with a name, if there is one.
+pub fn find_of_any_form(name: &str) -> Option<Preset<NetworkConfig>> {
+    of_any_form().into_iter().find(|preset| preset.name == name)
+}
+
+/// Every preset over steps, by name.
 pub fn all() -> Vec<Preset> {
     vec![
         melody::cat_mel_2bar_small(),
@@ -60,7 +81,7 @@ pub fn all() -> Vec<Preset> {
     ]
 }
 
-/// The preset with a name, if there is one.
+/// The preset over steps with a name, if there is one.
 pub fn find(name: &str) -> Option<Preset> {
     all().into_iter().find(|preset| preset.name == name)
 }

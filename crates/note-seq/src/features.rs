@@ -13,7 +13,7 @@ mod rhythm;
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::STEPS_PER_QUARTER;
-use crate::window::{GridNote, Line, WindowLayout, lines};
+use crate::window::{GridNote, Line, WindowForm};
 
 pub use harmony::{Harmony, harmony, harmony_of_windows, interval_class, is_consonant};
 pub use pitch::{
@@ -185,9 +185,11 @@ impl std::fmt::Display for Feature {
 }
 
 /// The features of a window's leading part ([`leading`]), in the order of [`Feature::ALL`].
-pub fn of_window(layout: &WindowLayout, window: &[u16]) -> Vec<Option<f64>> {
-    let line = leading(lines(layout, [window]));
-    of_line(&line, layout.n_steps)
+///
+/// # Panics
+/// If the tokens are not a window of the form.
+pub fn of_window(form: &WindowForm, window: &[u16]) -> Vec<Option<f64>> {
+    of_line(&form.lead(window), form.n_sixteenths(window))
 }
 
 /// The features of a line of `n_steps`, in the order of [`Feature::ALL`]; drums have none that
@@ -238,7 +240,7 @@ fn fraction<T>(values: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Track;
+    use crate::window::{Track, WindowLayout};
 
     fn notes(spans: &[(usize, usize, i32)]) -> Vec<GridNote> {
         spans
@@ -305,14 +307,14 @@ mod tests {
     #[test]
     fn of_a_trio_the_melody_counts_and_drums_have_no_pitch() {
         let (melody, drums) = (Track::pitches(90), Track::DRUMS);
-        let layout = WindowLayout { n_steps: 16, tracks: vec![drums, melody] };
+        let form = WindowForm::Steps(WindowLayout { n_steps: 16, tracks: vec![drums, melody] });
         let mut window = vec![0; 32];
         (window[0], window[4], window[16]) = (1, 2, 41);
-        let of_melody = of_window(&layout, &window);
+        let of_melody = of_window(&form, &window);
         assert_eq!(of_melody[Feature::MeanPitch as usize], Some(60.0));
         assert_eq!(of_melody[Feature::NoteDensity as usize], Some(1.0));
-        let layout = WindowLayout { n_steps: 16, tracks: vec![drums] };
-        let of_drums = of_window(&layout, &window[..16]);
+        let form = WindowForm::Steps(WindowLayout { n_steps: 16, tracks: vec![drums] });
+        let of_drums = of_window(&form, &window[..16]);
         assert_eq!(of_drums[Feature::MeanPitch as usize], None);
         assert_eq!(of_drums[Feature::NoteDensity as usize], Some(2.0));
     }

@@ -1,14 +1,17 @@
 //! Windows of tokens: their layout, the notes in them, and how they are transposed.
 //!
 //! A window has one token per step for each of its tracks, track after track. [`WindowLayout`] says
-//! what the tokens mean; [`lines`] converts them to notes on the grid.
+//! what the tokens mean; [`lines`] converts them to notes on the grid. Windows of note lists are
+//! rows of tokens, too ([`crate::NoteList::to_row`]); [`WindowForm`] is either of both.
 
+mod form;
 mod line;
 
 use crate::chords::{Chord, N_TRIAD_LABELS};
 use crate::drums::N_DRUM_LABELS;
 use crate::vocabulary::{FIRST_PITCH, NO_EVENT, NOTE_OFF};
 
+pub use form::{WindowForm, WindowFormError, notes_of_lists, outer_lines};
 pub use line::{GridNote, Line, lines, n_notes, notes};
 
 /// The contents of a model's window, track after track, all with the same number of steps.

@@ -5,10 +5,11 @@ use note_seq::drums::{DrumHits, DrumMap};
 use note_seq::vocabulary::{
     self, FIRST_PITCH, LOWEST_PITCH, NO_EVENT, NOTE_OFF, STEPS_PER_QUARTER,
 };
-use note_seq::window::{Content, Track, WindowLayout};
+use note_seq::window::{Content, Track, WindowForm, WindowLayout};
 use note_seq::{
-    InstrumentInfo, Note as TimedNote, NoteSequence, Pitch, Playback, Program, Tempo,
-    TimeSignature, Velocity,
+    Family, InstrumentInfo, ListNote, Meter, Note as TimedNote, NoteList, NoteListEncoding,
+    NoteListPlayback, NoteSequence, Pitch, Program, TICKS_PER_QUARTER, Tempo, TimeSignature,
+    Velocity,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,14 +30,40 @@ pub(crate) struct Voice {
 }
 
 /// The parts of a model's windows. Music with more voices, for example a tune and its mix, repeats
-/// them.
-pub(crate) fn voices(layout: &WindowLayout) -> Vec<Voice> {
-    let parts = layout.tracks.iter().take(layout.n_parts()).enumerate();
-    let voice = |(part, track): (usize, &Track)| Voice {
-        drums: track.content == Content::Drums,
-        program: if part == 1 { BASS_PROGRAM } else { 0 },
-    };
-    parts.map(voice).collect()
+/// them. Of lists of notes, each family of instruments is a voice.
+pub(crate) fn voices(form: &WindowForm) -> Vec<Voice> {
+    match form {
+        WindowForm::Steps(layout) => {
+            let parts = layout.tracks.iter().take(layout.n_parts()).enumerate();
+            let voice = |(part, track): (usize, &Track)| Voice {
+                drums: track.content == Content::Drums,
+                program: if part == 1 { BASS_PROGRAM } else { 0 },
+            };
+            parts.map(voice).collect()
+        }
+        WindowForm::Notes(encoding) => {
+            let tones = Family::TONAL.into_iter().filter(|_| encoding.has_tones());
+            let drums = [Family::Drums].into_iter().filter(|_| encoding.has_drums());
+            let voice = |family: Family| Voice {
+                drums: family == Family::Drums,
+                program: family.default_program().get(),
+            };
+            tones.chain(drums).map(voice).collect()
+        }
+    }
+}
+
+/// Grid steps per quarter note: sixteenths, or the ticks of lists of notes.
+pub(crate) fn steps_per_quarter(form: &WindowForm) -> usize {
+    match form {
+        WindowForm::Steps(_) => STEPS_PER_QUARTER,
+        WindowForm::Notes(_) => TICKS_PER_QUARTER.into(),
+    }
+}
+
+/// Grid steps of a window.
+pub(crate) fn n_steps(form: &WindowForm, window: &[u16]) -> usize {
+    form.n_sixteenths(window) * steps_per_quarter(form) / STEPS_PER_QUARTER
 }
 
 /// The notes of consecutive windows, sorted by start.
@@ -45,8 +72,8 @@ pub(crate) fn notes<'a>(
     voices: &[Voice],
     windows: impl IntoIterator<Item = &'a [u16]>,
 ) -> Vec<Note> {
-    let playback = Playback::default();
-    let steps_per_second = STEPS_PER_QUARTER as f64 * playback.qpm / 60.0;
+    let playback = NoteListPlayback::default();
+    let steps_per_second = steps_per_quarter(&kind.form()) as f64 * playback.qpm / 60.0;
     #[expect(clippy::cast_sign_loss, reason = "times of music are not negative")]
     let step = |seconds: f64| (seconds * steps_per_second).round() as u32;
     let drums = voices.iter().position(|voice| voice.drums).and_then(|at| u32::try_from(at).ok());
@@ -65,12 +92,45 @@ pub(crate) fn notes<'a>(
     notes
 }
 
-/// Encodes notes as tokens of one window. Each pitched part is monophonic: a note ends where the
-/// next one begins. Control tracks get "no event".
+/// Encodes notes as tokens of one window.
 ///
 /// # Errors
 /// [`crate::error::Code::Invalid`] for notes that the model can't represent.
-pub(crate) fn tokens(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+pub(crate) fn tokens(form: &WindowForm, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+    match form {
+        WindowForm::Steps(layout) => tokens_of_steps(layout, notes),
+        WindowForm::Notes(encoding) => tokens_of_list(*encoding, notes),
+    }
+}
+
+/// Encodes notes as a list of notes in 4/4, without dynamics.
+fn tokens_of_list(encoding: NoteListEncoding, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+    let ticks_per_step = u32::from(encoding.ticks_per_step());
+    let voices = voices(&WindowForm::Notes(encoding));
+    let note = |note: &Note| {
+        let voice = usize::try_from(note.voice).ok().filter(|voice| *voice < voices.len());
+        let voice = voice.ok_or_else(|| {
+            let n = voices.len();
+            ApiError::invalid(format!("a note has voice {}; voices must be below {n}", note.voice))
+        })?;
+        let short = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
+        Ok(ListNote {
+            onset: short(note.start / ticks_per_step),
+            offset: (note.start % ticks_per_step) as f32 / ticks_per_step as f32,
+            family: if voices[voice].drums { Family::Drums } else { Family::TONAL[voice] },
+            pitch: Pitch::saturating(note.pitch),
+            duration: short(note.end.saturating_sub(note.start)),
+            velocity: None,
+        })
+    };
+    let notes: Vec<ListNote> = notes.iter().map(note).collect::<Result<_, ApiError>>()?;
+    let list = NoteList::from_notes(encoding, Meter::COMMON, notes);
+    list.map(|list| list.to_row()).map_err(|error| ApiError::invalid(error.to_string()))
+}
+
+/// Encodes notes as one token per step. Each pitched part is monophonic: a note ends where the next
+/// one begins. Control tracks get "no event".
+fn tokens_of_steps(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
     let mut tokens = vec![NO_EVENT; layout.n_tokens()];
     let mut ordered = notes.to_vec();
     ordered.sort();
@@ -130,6 +190,24 @@ pub(crate) struct Sound {
     pub(crate) velocity: Velocity,
 }
 
+/// The grid that notes are on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid {
+    pub(crate) steps_per_quarter: u32,
+    /// A piece ends on a multiple of this: a window, or a quarter where windows differ in length.
+    pub(crate) loop_steps: u32,
+}
+
+impl Grid {
+    /// The grid of a kind's windows.
+    pub(crate) fn new(kind: &Kind) -> Self {
+        let form = kind.form();
+        let steps_per_quarter = u32::try_from(steps_per_quarter(&form)).unwrap_or(u32::MAX);
+        let n_steps = form.layout().and_then(|layout| u32::try_from(layout.n_steps).ok());
+        Self { steps_per_quarter, loop_steps: n_steps.unwrap_or(steps_per_quarter) }
+    }
+}
+
 /// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends with
 /// a window.
 pub(crate) fn sequence(
@@ -137,9 +215,9 @@ pub(crate) fn sequence(
     notes: &[Note],
     title: &str,
     sound: Sound,
-    steps_per_window: u32,
+    grid: Grid,
 ) -> NoteSequence {
-    let seconds_per_step = 60.0 / sound.qpm / STEPS_PER_QUARTER as f64;
+    let seconds_per_step = 60.0 / sound.qpm / f64::from(grid.steps_per_quarter);
     let mut sequence = NoteSequence {
         ticks_per_quarter: i32::from(note_seq::STANDARD_TICKS_PER_QUARTER),
         tempos: vec![Tempo { time: 0.0, qpm: sound.qpm }],
@@ -162,7 +240,7 @@ pub(crate) fn sequence(
     }
     // Whole windows, so that the file can be looped.
     let end = notes.iter().map(|note| note.end).max().unwrap_or(0);
-    let n_steps = f64::from(end.next_multiple_of(steps_per_window.max(1)));
+    let n_steps = f64::from(end.next_multiple_of(grid.loop_steps.max(1)));
     sequence.total_time = sequence.total_time.max(n_steps * seconds_per_step);
     let first = sequence.notes.iter().map(|note| note.instrument).min();
     sequence.instrument_infos.extend(
@@ -178,9 +256,8 @@ mod tests {
     use super::*;
     use controlgen::kind::Kind;
 
-    fn layout(name: &str) -> WindowLayout {
-        let preset = musicvae::presets::all().into_iter().find(|p| p.kind == name).unwrap();
-        preset.model.window()
+    fn layout(name: &str) -> WindowForm {
+        Kind::find(name).unwrap().form()
     }
 
     fn note(start: u32, end: u32, pitch: u8, voice: u32) -> Note {
@@ -194,6 +271,7 @@ mod tests {
             ("drums-2bar", vec![note(0, 1, 36, 0), note(0, 1, 42, 0), note(31, 32, 38, 0)]),
             ("trio-16bar", vec![note(0, 4, 72, 0), note(0, 256, 40, 1), note(4, 5, 36, 2)]),
             ("mel-2bar-chords", vec![note(0, 32, 60, 0)]),
+            ("poly-2bar", vec![note(0, 12, 48, 2), note(0, 4, 72, 0), note(8, 12, 74, 3)]),
         ] {
             let layout = layout(kind);
             let tokens = tokens(&layout, &given).unwrap();
@@ -230,7 +308,7 @@ mod tests {
         let voices = voices(&layout("mel-2bar"));
         let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
-        let made = sequence(&voices, &given, "both", sound, 32);
+        let made = sequence(&voices, &given, "both", sound, Grid::new(&Kind::mel_2bar()));
         let step = 60.0 / 90.0 / 4.0;
         // A window, though the last note ends before.
         assert!((made.total_time - 32.0 * step).abs() < 1e-12);

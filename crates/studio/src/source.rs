@@ -11,7 +11,6 @@ use controlgen::model::Model;
 use controlgen::progress::Progress;
 use controlgen::style::Reference;
 use controlgen::table::{LatentRow, WindowRow, read_latents, read_windows};
-use musicvae::Windows;
 
 /// Maximum number of points; more can't be distinguished on a screen.
 pub const MAX_POINTS: usize = 100_000;
@@ -82,10 +81,9 @@ impl Source {
         let mut kept: Vec<(u64, SourceRow)> = Vec::new();
         let mut number = 0_usize;
         let mut fits = true;
-        let layout = model.config().musicvae.window();
         read_windows(corpus, |WindowRow { window_id, file, start_bar, tokens, .. }| {
             if number.is_multiple_of(every) {
-                fits &= tokens.len() == layout.n_tokens() && Windows::new(&tokens, &layout).is_ok();
+                fits &= model.form().check(&tokens).is_ok();
                 let file = names.keep(file);
                 kept.push((window_id, SourceRow { file, start_bar, tokens }));
             }
@@ -121,14 +119,12 @@ impl Source {
     }
 
     fn encoded(model: &Model, rows: Vec<SourceRow>, progress: &dyn Progress) -> Self {
-        let layout = model.config().musicvae.window();
         let mut mu = Vec::with_capacity(rows.len() * model.z_size());
         progress.begin("encoding", "windows", rows.len() as u64);
         for chunk in rows.chunks(PER_CHUNK) {
-            let tokens: Vec<u16> =
-                chunk.iter().flat_map(|row| row.tokens.iter().copied()).collect();
-            let windows = Windows::new(&tokens, &layout).expect("checked when they were read");
-            mu.extend(model.weights().encode_windows(windows, |_| ()).mean);
+            let windows: Vec<&[u16]> = chunk.iter().map(|row| row.tokens.as_slice()).collect();
+            let posteriors = model.network().encode(&windows, |_| ());
+            mu.extend(posteriors.expect("checked when they were read").mean);
             progress.advance(chunk.len() as u64);
         }
         progress.end();

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use controlgen::artifact::ArtifactError;
 use controlgen::attribute::{AttributeError, AttributeVectors};
 use controlgen::copy::{CopyError, CopyIndex};
-use controlgen::generate::{Controls, Decoding, GenerateError};
+use controlgen::generate::{ControlRequest, Controls, Decoding, GenerateError};
 use controlgen::model::Model;
 use controlgen::style::{Reference, Style, Styles};
 use thiserror::Error;
@@ -132,8 +132,8 @@ impl Studio {
         let n_threads = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self(Arc::new(Inner {
             name: options.name,
-            voices: music::voices(&model.config().musicvae.window()),
-            controls: Controls::new(&model, None)?,
+            voices: music::voices(model.form()),
+            controls: Controls::new(&model, ControlRequest::default())?,
             reference,
             source,
             index,
@@ -217,9 +217,17 @@ impl Studio {
         &self.model.config().active_dimensions
     }
 
-    /// Controls for new windows, numbered from 0; empty if the model has none.
-    pub(crate) fn control(&self, n: usize, seed: u64) -> Vec<u16> {
-        self.controls.of(0, n, seed)
+    /// The control of separate windows with latents `[n, Z]`; empty if the model has none.
+    pub(crate) fn control(&self, z: &[f32], seed: u64) -> Vec<u16> {
+        self.controls.of(0, z, 1, seed)
+    }
+
+    /// The control of a piece with latents `[n, Z]`: that of its first window for all of them, so
+    /// that only the latents change along it. Empty if the model has none.
+    pub(crate) fn control_of_piece(&self, z: &[f32], seed: u64) -> Vec<u16> {
+        let z_size = self.model.z_size().max(1);
+        let first = &z[..z_size.min(z.len())];
+        self.controls.of(0, first, 1, seed).repeat(z.len() / z_size)
     }
 
     /// Decodes latents `[n, Z]` with controls, until canceled.
@@ -234,13 +242,14 @@ impl Studio {
         cancel: &CancelToken,
     ) -> Result<Vec<Vec<u16>>, ApiError> {
         let z_size = self.model.z_size();
-        let n_steps = self.model.config().musicvae.n_steps;
+        let n_control = self.model.form().n_control();
         let mut windows = Vec::with_capacity(z.len() / z_size.max(1));
         for (batch, z) in z.chunks(WINDOWS_PER_BATCH * z_size).enumerate() {
             cancel.check()?;
             let first = batch * WINDOWS_PER_BATCH;
             let n = z.len() / z_size;
-            let control = control.get(first * n_steps..(first + n) * n_steps).unwrap_or_default();
+            let of_batch = first * n_control..(first + n) * n_control;
+            let control = control.get(of_batch).unwrap_or_default();
             windows.extend(decoding.decode_from(&self.model, first as u64, z, control));
         }
         Ok(windows)
@@ -281,7 +290,7 @@ impl Studio {
     ) -> Piece {
         Piece {
             title,
-            n_steps: tokens.len() * self.model.kind().n_steps(),
+            n_steps: tokens.iter().map(|window| music::n_steps(self.model.form(), window)).sum(),
             qpm: note_seq::DEFAULT_QPM,
             notes: self.notes(&tokens),
             windows: self.windows(catalog, tokens, z),
@@ -349,17 +358,11 @@ impl Studio {
     /// Checks that windows fit the model, and that there are not too many.
     pub(crate) fn check_windows(&self, windows: &[Vec<u16>]) -> Result<(), ApiError> {
         check_n_windows(windows.len())?;
-        let layout = self.model.config().musicvae.window();
-        for window in windows {
-            if window.len() != layout.n_tokens() {
-                let (found, expected) = (window.len(), layout.n_tokens());
-                let message = format!("a window must have {expected} tokens, not {found}");
-                return Err(ApiError::invalid(message));
-            }
-            musicvae::Windows::new(window, &layout)
-                .map_err(|error| ApiError::invalid(error.to_string()))?;
-        }
-        Ok(())
+        let form = self.model.form();
+        windows.iter().try_for_each(|window| {
+            form.check(window)
+                .map_err(|error| ApiError::invalid(format!("this is not a window: {error}")))
+        })
     }
 
     /// The folder of the model.

@@ -35,6 +35,10 @@ pub(crate) struct GenerateArgs {
     /// [default: those of real windows]
     #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
     pub(crate) chords: Option<Arc<[u16]>>,
+    /// Meter of new music, such as 3/4 or 6/8; only for models of every meter [default: that of the
+    /// most similar real music]
+    #[arg(long, value_name = "METER", value_parser = crate::resolve::meter)]
+    pub(crate) meter: Option<note_seq::Meter>,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
     #[command(flatten)]
@@ -136,6 +140,10 @@ pub(crate) struct InterpolateArgs {
     /// [default: those of real windows]
     #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
     pub(crate) chords: Option<Arc<[u16]>>,
+    /// Meter of new music, such as 3/4 or 6/8; only for models of every meter [default: that of the
+    /// most similar real music]
+    #[arg(long, value_name = "METER", value_parser = crate::resolve::meter)]
+    pub(crate) meter: Option<note_seq::Meter>,
     /// The folder to write to
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,

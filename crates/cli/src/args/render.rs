@@ -15,6 +15,10 @@ pub(crate) struct PlaybackArgs {
     /// [default: the part's own, which is 0 for a melody]
     #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) program: Vec<u8>,
+    /// Key of new music, such as D or "E minor"; only for models whose music is in one key
+    /// [default: C major or A minor; of a given tune, its own]
+    #[arg(long, value_name = "KEY", value_parser = crate::resolve::key)]
+    pub(crate) key: Option<note_seq::Key>,
     /// Velocity of every note, 1 to 127 [default: 80; of a given tune, its own]
     #[arg(long, value_name = "V", value_parser = clap::value_parser!(u8).range(1..=127))]
     pub(crate) velocity: Option<u8>,

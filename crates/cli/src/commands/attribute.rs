@@ -199,13 +199,10 @@ fn mean(
     attribute: controlgen::attribute::Attribute,
     windows: &[Vec<u16>],
 ) -> Option<f64> {
-    let layout = model.config().musicvae.window();
+    let form = model.form();
     let values: Vec<f64> = windows
         .iter()
-        .filter_map(|window| {
-            let melody = note_seq::window::lines(&layout, [&window[..]]).swap_remove(0);
-            attribute.measure(&melody.notes, layout.n_steps)
-        })
+        .filter_map(|window| attribute.measure(&form.lead(window).notes, form.n_sixteenths(window)))
         .collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }

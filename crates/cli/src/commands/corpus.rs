@@ -83,6 +83,19 @@ fn lines(report: &CorpusReport) -> Vec<String> {
             report.n_heldout_seen,
         ),
     ];
+    if let Some(notes) = &report.notes {
+        let mut line =
+            format!("{:.1} % of {} notes stand in windows", 100.0 * notes.share(), notes.n_notes);
+        let reasons: Vec<String> =
+            notes.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        if !reasons.is_empty() {
+            line += &format!("; the others: {}", reasons.join(", "));
+        }
+        lines.push(line);
+        for (assumption, n) in &notes.assumed {
+            lines.push(format!("assumed of {n} files: {assumption}"));
+        }
+    }
     let mut pieces = format!("{} pieces", report.n_groups);
     if report.n_near_duplicates > 0 {
         pieces += &format!("; {} files have a near-duplicate", report.n_near_duplicates);

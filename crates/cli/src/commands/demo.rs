@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use controlgen::copy::CopyIndex;
 use controlgen::generate::{
-    Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, decode_all, encode, pieces, way,
+    ControlRequest, Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, control,
+    decode_all, encode, pieces, way,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
@@ -14,7 +15,7 @@ use controlgen::style::{Style, StyleFolders, Styles};
 use controlgen::synthetic;
 use controlgen::tune::{Tune, TuneOptions};
 use note_seq::midi::{self, WriteOptions};
-use note_seq::{NoteSequence, Playback};
+use note_seq::{NoteListPlayback, NoteSequence};
 use serde::Serialize;
 use serde_json::json;
 
@@ -62,7 +63,7 @@ struct Desk<'a> {
     batch: Batch,
     seed: u64,
     n_files: usize,
-    playback: Playback,
+    playback: NoteListPlayback,
 }
 
 impl Desk<'_> {
@@ -118,7 +119,7 @@ impl Desk<'_> {
             sampling: LatentSampling::default(),
             shift: None,
             decoding: Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: self.seed },
-            chords: None,
+            control: ControlRequest::default(),
             keep: Keep { index, ..Keep::default() },
             max_attempts: None,
         };
@@ -167,7 +168,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
             .overwriting(context.overwrite),
         seed: args.seed,
         n_files: 0,
-        playback: Playback::default(),
+        playback: NoteListPlayback::default(),
     };
     desk.batch.check()?;
     desk.batch.text(format!(
@@ -306,7 +307,7 @@ fn between(
         to[*dimension] = *value as f32;
     }
     let decoding = Decoding { temperature: None, seed: desk.seed };
-    let control = controlgen::generate::control(model, 1, None, desk.seed)?;
+    let control = control(model, &from, ControlRequest::default(), desk.seed)?;
     let stops = decode_all(model, way(&[from, to], STEPS, Joining::Slerp)?, &control, decoding)?;
     let (z, tokens): (Vec<Vec<f32>>, Vec<Vec<u16>>) =
         stops.into_iter().map(|stop| (stop.z, stop.tokens)).unzip();

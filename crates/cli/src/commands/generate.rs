@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use controlgen::attribute::{AttributeVectors, Dial};
 use controlgen::generate::{
-    Course, Decoding, Dropped, Keep, LatentSampling, PieceRequest, Pieces, blend, pieces,
+    ControlRequest, Course, Decoding, Dropped, Keep, LatentSampling, PieceRequest, Pieces, blend,
+    pieces,
 };
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
 use controlgen::style::{Style, Styles};
-use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::Serialize;
 use serde_json::json;
 
@@ -55,8 +55,9 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
     let options = json!({
         "style": aim.name,
         "n": n,
-        "bars": aim.n_windows * model.kind().n_steps() / STEPS_PER_BAR,
+        "bars": aim.n_windows * model.kind().n_bars(),
         "chords": args.chords.as_deref(),
+        "meter": args.meter.map(|meter| meter.time_signature()),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
         "smoothness": sampling.smoothness,
@@ -83,7 +84,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         sampling,
         shift: shift.as_deref(),
         decoding,
-        chords: args.chords.as_deref(),
+        control: ControlRequest { chords: args.chords.as_deref(), meter: args.meter },
         keep: Keep {
             degenerate: args.keep.keep_empty,
             min_membership: args.keep.min_membership,
@@ -142,7 +143,7 @@ fn write(
 
 /// What `--style` or `--path` and `--bars` ask for.
 fn aim<'a>(model: &Model, styles: &'a Styles, args: &GenerateArgs) -> anyhow::Result<Aim<'a>> {
-    let bars_per_window = model.kind().n_steps() / STEPS_PER_BAR;
+    let bars_per_window = model.kind().n_bars();
     let windows = |bars: usize| {
         if bars.is_multiple_of(bars_per_window) {
             return Ok(bars / bars_per_window);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::InspectArgs;
-use controlgen::kind::Kind;
+use controlgen::kind::{Kind, Window};
 use controlgen::path_text;
 
 pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
@@ -69,8 +69,8 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
         let program = first.program.get();
         let what = if first.is_drum { "drums".to_owned() } else { format!("program {program}") };
         let name = sequence.instrument_name(instrument).unwrap_or("without a name");
-        let windows =
-            conversion.windows.iter().filter(|w| w.instruments.contains(&instrument)).count();
+        let of_it = |w: &&Window| w.instruments.is_empty() || w.instruments.contains(&instrument);
+        let windows = conversion.windows.iter().filter(of_it).count();
         lines.push(format!(
             "  instrument {instrument} ({name}): {what}, {} notes, {windows} windows",
             notes().count()

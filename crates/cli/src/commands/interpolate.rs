@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use controlgen::generate::{self as library, Decoding, Waypoint};
+use controlgen::generate::{self as library, ControlRequest, Decoding, Waypoint};
 use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Styles;
 use controlgen::tune::TuneOptions;
-use note_seq::vocabulary::STEPS_PER_BAR;
+use note_seq::window::WindowForm;
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ use crate::progress::{Show, note};
 struct WrittenBack {
     #[serde(flatten)]
     written: Written,
-    /// Share of steps that are the same.
+    /// Share of steps that are the same; of note lists, the F1 of the notes.
     accuracy: f64,
     /// What was taken of the tune.
     tune: serde_json::Value,
@@ -63,8 +63,12 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
             [] => "without a name".to_owned(),
             names => names.join(", "),
         };
+        let likeness = match model.form() {
+            WindowForm::Steps(_) => "of steps the same",
+            WindowForm::Notes(_) => "F1 of notes",
+        };
         vec![format!(
-            "{}: {} windows of instrument {} ({names}), {}, {:.1} % of steps the same",
+            "{}: {} windows of instrument {} ({names}), {}, {:.1} % {likeness}",
             back.written.file.display(),
             tune.windows.len(),
             numbers.join(", "),
@@ -101,7 +105,7 @@ fn end(
     let first = tune.windows.first().context("a tune has at least one window")?;
     let mut warnings = tune.warnings.clone();
     if let [first, _, ..] = tune.windows.as_slice() {
-        let n_bars = model.kind().n_steps() / STEPS_PER_BAR;
+        let n_bars = model.kind().n_bars();
         let only = format!(
             "an end is one window: the first of {} was taken, {n_bars} bars from bar {} on",
             tune.windows.len(),
@@ -128,7 +132,8 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         .collect::<Result<_, _>>()?;
     let warnings: Vec<String> = found.iter().flat_map(|end| end.warnings.clone()).collect();
     let ends: Vec<Vec<f32>> = found.into_iter().map(|end| end.z).collect();
-    let control = library::control(&model, 1, args.chords.as_deref(), decoding.seed)?;
+    let request = ControlRequest { chords: args.chords.as_deref(), meter: args.meter };
+    let control = library::control(&model, &ends[0], request, decoding.seed)?;
     let joining = args.joining.into();
     let latents = match &ends[..] {
         [a, b, c, d] if is_grid => library::grid([a, b, c, d], args.size, joining)?,
@@ -139,6 +144,7 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         "ends": names,
         "joining": joining,
         "chords": args.chords.as_deref(),
+        "meter": args.meter.map(|meter| meter.time_signature()),
     });
     let row = if is_grid { args.size } else { stops.len() };
     options[if is_grid { "size" } else { "steps" }] = row.into();

@@ -6,7 +6,8 @@ use controlgen::output::Sidecar;
 use controlgen::similar::similar as variations;
 use controlgen::style::Reference;
 use controlgen::tune::TuneOptions;
-use note_seq::{NoteSequence, Playback, Program};
+use note_seq::window::WindowForm;
+use note_seq::{NoteListPlayback, NoteSequence, Program};
 use serde::Serialize;
 
 use super::Context;
@@ -78,7 +79,13 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
     let original = writer.music(&windows, writer.playback());
     let music = writer.music(&mixed.windows, writer.playback());
     let alone = writer.write_music(output(name.clone(), 0), &music, &[("original", &original)])?;
-    let voice = Playback { program: Program::saturating(args.voice_program), ..*writer.playback() };
+    let program = Program::saturating(args.voice_program);
+    // A mix of several instruments keeps them.
+    let programs = match model.form() {
+        WindowForm::Steps(_) => [program; 6],
+        WindowForm::Notes(_) => writer.playback().programs,
+    };
+    let voice = NoteListPlayback { programs, ..*writer.playback() };
     let together = duet(original, writer.music(&mixed.windows, &voice));
     let duet = writer.write_music(output(format!("{name}-duet"), 1), &together, &[])?;
     writer.finish()?;

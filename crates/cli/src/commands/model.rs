@@ -27,12 +27,13 @@ struct PresetRow {
     name: &'static str,
     kind: &'static str,
     summary: &'static str,
-    model: musicvae::MusicVaeConfig,
+    #[serde(flatten)]
+    model: musicvae::NetworkConfig,
     training: musicvae::TrainingConfig,
 }
 
 pub(super) fn presets(context: &Context) -> anyhow::Result<()> {
-    let rows: Vec<PresetRow> = named::all()
+    let rows: Vec<PresetRow> = named::of_any_form()
         .into_iter()
         .map(|preset| PresetRow {
             name: preset.name,

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
-use controlgen::generate::{Decoding, FallBack, controls_of, encode, fall_back, generate};
+use controlgen::generate::{
+    ControlRequest, Decoding, FallBack, controls_of, encode, fall_back, generate,
+};
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
@@ -273,7 +275,8 @@ fn picture(
         row(model, "the same, encoded and decoded".to_owned(), reconstructed, "#777777".into()),
     ];
     for style in chosen {
-        let generated = generate(model, styles, style, *n, None, decoding.into())?;
+        let generated =
+            generate(model, styles, style, *n, ControlRequest::default(), decoding.into())?;
         let windows = generated.into_iter().map(|window| window.tokens).collect();
         let caption = format!("new, of {}", style.name);
         picture.push(row(model, caption, windows, styles.color(style)));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use controlgen::run::RunFolder;
 use controlgen::training::{TrainOutcome, TrainRequest, TrainSetup, train as train_model};
+use musicvae::Scores;
 use musicvae::train::{Plan, StopReason};
 
 use super::Context;
@@ -100,25 +101,29 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
             outcome.curves.display(),
         ),
     ];
-    if let (Some(heldout), Some(baselines)) = (&outcome.heldout, &outcome.baselines) {
+    if let Some(heldout) = &outcome.heldout {
         let row = |name: &str, a: f64, b: Option<f64>| {
             let b = b.map_or_else(String::new, |b| format!("{b:.3}"));
             vec![name.to_owned(), format!("{a:.3}"), b]
         };
         let head = vec![
-            format!("accuracy on {} held-out windows", heldout.n_windows),
-            "teacher-forced".to_owned(),
+            format!("{} on {} held-out windows", heldout.measure(), heldout.n_windows()),
+            match heldout {
+                Scores::Steps(_) => "teacher-forced".to_owned(),
+                Scores::Notes(_) => "posterior mean".to_owned(),
+            },
             "sampled at T = 1".to_owned(),
         ];
-        lines.extend(table(&[
-            head,
-            row("model", heldout.teacher_forced_accuracy, Some(heldout.sampled_accuracy)),
-            row("bigram", baselines.bigram_accuracy, None),
-            row("commonest token", baselines.most_frequent_accuracy, None),
-        ]));
+        let mut rows = vec![head, row("model", heldout.best(), Some(heldout.sampled()))];
+        if let Some(baselines) = &outcome.baselines {
+            rows.push(row("bigram", baselines.bigram_accuracy, None));
+            rows.push(row("commonest token", baselines.most_frequent_accuracy, None));
+        }
+        lines.extend(table(&rows));
         lines.push(format!(
             "reconstruction {:.2} nats, KL {:.1} bits a window",
-            heldout.reconstruction_nats, heldout.kl_bits
+            heldout.reconstruction_nats(),
+            heldout.kl_bits()
         ));
         lines.extend(collapse_warning(heldout));
     }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use controlgen::copy::CopyIndex;
 use controlgen::generate::{Decoding, encode};
 use controlgen::model::Model;
@@ -11,8 +12,7 @@ use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
 use controlgen::overwrite::Overwrite;
 use controlgen::style::Styles;
 use controlgen::tune::{Tune, TuneOptions};
-use note_seq::vocabulary::STEPS_PER_BAR;
-use note_seq::{NoteSequence, Playback};
+use note_seq::{NoteListPlayback, NoteSequence};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ pub(super) struct Target<'a> {
     pub(super) formats: &'a FormatArgs,
     pub(super) playback: &'a PlaybackArgs,
     pub(super) overwrite: Overwrite,
-    /// The tune that pieces come from: they take its tempo where none is asked for.
+    /// The tune that pieces come from: they take its tempo and its key where none is asked for.
     pub(super) tune: Option<&'a Tune>,
 }
 
@@ -80,10 +80,13 @@ pub(super) struct Writer<'a> {
     model: &'a Model,
     styles: Option<&'a Styles>,
     index: Option<CopyIndex>,
-    playback: Playback,
+    playback: NoteListPlayback,
     batch: Batch,
     /// Semitones that pieces are moved by when they are written.
     transpose: i32,
+    /// Semitones that each window of the tune was moved by to bring it to the common key; pieces
+    /// move back with it. Empty if they go to one key, or have none.
+    moved: Vec<i8>,
     shared: Sidecar,
 }
 
@@ -98,13 +101,29 @@ impl<'a> Writer<'a> {
     ) -> anyhow::Result<Self> {
         let playback = match target.tune {
             Some(tune) => target.playback.of_tune(tune),
-            None => Playback::from(target.playback),
+            None => NoteListPlayback::from(target.playback),
         };
+        let key = target.playback.key;
+        if key.is_some() && !model.kind().is_in_one_key() {
+            bail!(
+                "`--key` moves music out of the common key, which windows of `{}` don't have; \
+                 leave it out",
+                model.kind().name
+            );
+        }
+        let moved = match (target.tune, key) {
+            (Some(tune), None) => tune.windows.iter().map(|window| window.transposed).collect(),
+            _ => Vec::new(),
+        };
+        let transpose = key.map_or(0, |key| -i32::from(key.semitones_to_common()));
         let sound = Sound::from(target.playback);
         let mut options = options;
         options["qpm"] = playback.qpm.into();
         options["programs"] = json!(sound.programs);
         options["velocity"] = json!(sound.velocity);
+        if let Some(key) = key {
+            options["key"] = key.to_string().into();
+        }
         let batch = Batch::new(target.out, target.title, Formats::from(target.formats), sound)
             .overwriting(target.overwrite);
         batch.check()?;
@@ -126,7 +145,7 @@ impl<'a> Writer<'a> {
             copy: None,
             warnings: Vec::new(),
         };
-        Ok(Self { model, styles, index, playback, batch, transpose: 0, shared })
+        Ok(Self { model, styles, index, playback, batch, transpose, moved, shared })
     }
 
     /// Moves what is written by some semitones, as `--transpose-back` asks.
@@ -149,14 +168,18 @@ impl<'a> Writer<'a> {
     }
 
     /// How music sounds.
-    pub(super) fn playback(&self) -> &Playback {
+    pub(super) fn playback(&self) -> &NoteListPlayback {
         &self.playback
     }
 
     /// Windows as music, moved as asked.
-    pub(super) fn music(&self, windows: &[Vec<u16>], playback: &Playback) -> NoteSequence {
-        let windows = windows.iter().map(Vec::as_slice);
-        let mut music = music(self.model.kind(), windows, playback);
+    pub(super) fn music(&self, windows: &[Vec<u16>], playback: &NoteListPlayback) -> NoteSequence {
+        let form = self.model.form();
+        let mut windows = windows.to_vec();
+        for (window, moved) in windows.iter_mut().zip(self.moved.iter().cycle()) {
+            form.transpose(window, -i32::from(*moved));
+        }
+        let mut music = music(self.model.kind(), windows.iter().map(Vec::as_slice), playback);
         // Notes may go, but the music ends where its last window does.
         let end = music.total_time;
         music.transpose(self.transpose);
@@ -190,8 +213,8 @@ impl<'a> Writer<'a> {
         }
         match (&self.index, &sidecar.copy) {
             (Some(index), None) => {
-                let layout = self.model.config().musicvae.window();
-                let longest = index.longest(&layout, windows.iter().map(Vec::as_slice));
+                let windows = windows.iter().map(Vec::as_slice);
+                let longest = index.longest(self.model.form(), windows);
                 sidecar.copy = Some(CopyCheck { longest });
             }
             (None, None) => sidecar.warnings.push(
@@ -249,7 +272,7 @@ pub(super) fn read_tune(
             tune.source,
             tune.usage.in_words(),
             tune.windows.len(),
-            model.kind().n_steps() / STEPS_PER_BAR,
+            model.kind().n_bars(),
         ));
     }
     Ok(tune)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use controlgen::training::TrainProgress;
-use musicvae::Evaluation;
+use musicvae::Scores;
 use musicvae::train::{Plan, StepMetrics, StepTimes};
 
 use super::panel::{Panel, duration, sparkline};
@@ -94,13 +94,14 @@ impl Training {
 }
 
 /// What to tell of a posterior that collapsed.
-pub(crate) fn collapse_warning(evaluation: &Evaluation) -> Option<String> {
-    evaluation.is_collapsed().then(|| {
+pub(crate) fn collapse_warning(scores: &Scores) -> Option<String> {
+    scores.is_collapsed().then(|| {
         format!(
             "warning: latents hardly differ from window to window ({:.1} bits, {} active units), so \
              no styles can be found in them; if that stays so, train with a lower `--beta`, more \
              `--free-bits`, or a `--beta-warmup`",
-            evaluation.kl_bits, evaluation.active_units,
+            scores.kl_bits(),
+            scores.active_units(),
         )
     })
 }
@@ -149,37 +150,36 @@ impl TrainProgress for Training {
         }
     }
 
-    fn on_evaluation(&mut self, n_steps: u64, evaluation: &Evaluation) {
-        let nats = evaluation.negative_elbo_nats();
+    fn on_evaluation(&mut self, n_steps: u64, scores: &Scores) {
+        let nats = scores.negative_elbo_nats();
         let is_lowest = self.heldout.iter().all(|before| nats < *before);
         self.heldout.push(nats);
-        let warning = collapse_warning(evaluation);
+        let warning = collapse_warning(scores);
         if let Some(panel) = &self.panel {
             panel.heldout(format!(
-                "{}  {nats:.2} nats after step {n_steps}{}; accuracy {:.3}, sampled {:.3}; KL {:.1} \
+                "{}  {nats:.2} nats after step {n_steps}{}; {} {:.3}, sampled {:.3}; KL {:.1} \
                  bits, {} active units",
                 sparkline(&self.heldout),
                 if is_lowest { ", the lowest so far" } else { "" },
-                evaluation.teacher_forced_accuracy,
-                evaluation.sampled_accuracy,
-                evaluation.kl_bits,
-                evaluation.active_units,
+                scores.measure(),
+                scores.best(),
+                scores.sampled(),
+                scores.kl_bits(),
+                scores.active_units(),
             ));
             if let Some(warning) = warning {
                 panel.print(&warning);
             }
         } else if self.show == Show::Lines {
             note(&format!(
-                "after step {n_steps}, held out: accuracy {:.3} teacher-forced, {:.3} sampled; \
-                 reconstruction {:.2} nats, KL {:.1} bits, {} active units{}",
-                evaluation.teacher_forced_accuracy,
-                evaluation.sampled_accuracy,
-                evaluation.reconstruction_nats,
-                evaluation.kl_bits,
-                evaluation.active_units,
-                evaluation
-                    .active_std_dev
-                    .map_or_else(String::new, |s| format!(" (mean standard deviation {s:.2})")),
+                "after step {n_steps}, held out: {} {:.3} at best, {:.3} sampled; \
+                 reconstruction {:.2} nats, KL {:.1} bits, {} active units",
+                scores.measure(),
+                scores.best(),
+                scores.sampled(),
+                scores.reconstruction_nats(),
+                scores.kl_bits(),
+                scores.active_units(),
             ));
             if let Some(warning) = warning {
                 note(&warning);

@@ -1,6 +1,5 @@
 //! How well dials do: what the music does when they are turned, and what else moves.
 
-use note_seq::window::lines;
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors};
@@ -73,7 +72,7 @@ pub fn dial_report(
 ) -> Result<DialReport, AttributeError> {
     let decoding = request.decoding.check()?;
     let direction = vectors.get(request.attribute)?.direction(request.method);
-    let layout = model.config().musicvae.window();
+    let form = model.form();
     let active = &model.config().active_dimensions;
     let every = (reference.rows.len() / request.n.max(1)).max(1);
     let rows: Vec<_> = reference.rows.iter().step_by(every).take(request.n).collect();
@@ -96,9 +95,9 @@ pub fn dial_report(
     let measured: Vec<Option<Vec<f64>>> = windows
         .iter()
         .map(|window| {
-            let melody = lines(&layout, [&window[..]]).swap_remove(0);
+            let (lead, n_steps) = (form.lead(window), form.n_sixteenths(window));
             let value = |v: &super::AttributeVector| {
-                let found = v.attribute.measure(&melody.notes, layout.n_steps)?;
+                let found = v.attribute.measure(&lead.notes, n_steps)?;
                 Some((found - v.mean) / v.std_dev)
             };
             vectors.vectors.iter().map(value).collect()

@@ -1,7 +1,6 @@
 //! `attributes.json`: directions in latent space, learnt from a model's reference windows.
 
 use gmm::Gaussian;
-use note_seq::window::lines;
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, Dial};
@@ -93,15 +92,15 @@ impl AttributeVectors {
     /// [`AttributeError`]: for kinds without a melody, for too few windows, or where a file can't be
     /// read or written.
     pub fn learn(model: &Model, reference: &Reference) -> Result<Self, AttributeError> {
-        let layout = model.config().musicvae.window();
-        if model.kind().melody_range().is_none() && layout.n_parts() == 1 {
+        let form = model.form();
+        if model.kind().is_of_drums() {
             return Err(AttributeError::NoMelody { kind: model.kind().name });
         }
         let active = &model.config().active_dimensions;
         let (mut points, mut values) = (Vec::new(), Vec::new());
         for row in &reference.rows {
-            let melody = lines(&layout, [&row.tokens[..]]).swap_remove(0);
-            let measured = Attribute::ALL.map(|a| a.measure(&melody.notes, layout.n_steps));
+            let (lead, n_steps) = (form.lead(&row.tokens), form.n_sixteenths(&row.tokens));
+            let measured = Attribute::ALL.map(|a| a.measure(&lead.notes, n_steps));
             // All of them need two notes and no more.
             if measured.iter().all(Option::is_some) {
                 points.push(active.iter().map(|d| f64::from(row.mu[*d])).collect::<Vec<f64>>());

@@ -7,14 +7,12 @@
 //! | head | `CGCOPYIX`, version |
 //! | kind | length, UTF-8 |
 //! | files | count; of each length, UTF-8 |
-//! | lines | count; of each start, file, first bar, first step, part |
+//! | lines | count; of each start, file, first bar, first step, steps a bar, part |
 //! | symbols | count, symbols |
 //! | order | count, positions |
 //! | check | BLAKE3 of all before, 32 bytes |
 
 use std::path::Path;
-
-use musicvae::WindowLayout;
 
 use super::index::{CopyIndex, END, LineRow};
 use super::{CopyError, FILE};
@@ -22,7 +20,8 @@ use crate::artifact::{read, write_atomic};
 use crate::model::Model;
 
 const MAGIC: &[u8; 8] = b"CGCOPYIX";
-const VERSION: u32 = 1;
+/// The version written; version 1 is read, too.
+const VERSION: u32 = 2;
 /// Bytes of the check at the end.
 const CHECK: usize = 32;
 
@@ -32,8 +31,7 @@ impl CopyIndex {
     /// # Errors
     /// See [`CopyIndex::build`]; what stood there stays then.
     pub fn make(corpus: &Path, model: &Model) -> Result<Self, CopyError> {
-        let layout: WindowLayout = model.config().musicvae.window();
-        let index = Self::build(corpus, model.kind().name, &layout)?;
+        let index = Self::build(corpus, model.kind().name, model.form())?;
         index.save(&model.folder().join(FILE))?;
         Ok(index)
     }
@@ -77,7 +75,7 @@ impl CopyIndex {
         let damaged = |what| CopyError::Damaged { path: path.to_owned(), what };
         let mut reader = Reader { rest };
         let found = reader.number().ok_or_else(|| damaged("cut short"))?;
-        if found != VERSION {
+        if !(1..=VERSION).contains(&found) {
             return Err(CopyError::Version { path: owned(), found, expected: VERSION });
         }
         let n = bytes.len().checked_sub(CHECK).ok_or_else(|| damaged("cut short"))?;
@@ -88,7 +86,7 @@ impl CopyIndex {
             .rest
             .get(..reader.rest.len().saturating_sub(CHECK))
             .ok_or_else(|| damaged("cut short"))?;
-        let index = reader.index().ok_or_else(|| damaged("its parts have other lengths"))?;
+        let index = reader.index(found).ok_or_else(|| damaged("its parts have other lengths"))?;
         if index.is_sound() { Ok(index) } else { Err(damaged("its numbers point nowhere")) }
     }
 
@@ -108,8 +106,9 @@ impl CopyIndex {
         }
         bytes.extend(small(self.lines.len()));
         for line in &self.lines {
-            let LineRow { start, file, start_bar, first_step, part } = *line;
-            bytes.extend([start, file, start_bar, first_step, part].map(u32::to_le_bytes).concat());
+            let LineRow { start, file, start_bar, first_step, steps_per_bar, part } = *line;
+            let numbers = [start, file, start_bar, first_step, steps_per_bar, part];
+            bytes.extend(numbers.map(u32::to_le_bytes).concat());
         }
         for numbers in [&self.symbols, &self.order] {
             bytes.extend(small(numbers.len()));
@@ -170,7 +169,7 @@ impl<'a> Reader<'a> {
         Some(bytes.chunks_exact(4).map(number).collect())
     }
 
-    fn index(&mut self) -> Option<CopyIndex> {
+    fn index(&mut self, version: u32) -> Option<CopyIndex> {
         let kind = self.text()?;
         let n_files = self.count()?;
         // No memory is reserved for what a count only promises.
@@ -179,15 +178,18 @@ impl<'a> Reader<'a> {
             files.push(self.text()?);
         }
         let n_lines = self.count()?;
-        let lines = self.numbers(n_lines.checked_mul(5)?)?;
+        // Version 1 knew bars of 16 steps only, and did not say so.
+        let n_numbers = if version == 1 { 5 } else { 6 };
+        let lines = self.numbers(n_lines.checked_mul(n_numbers)?)?;
         let line = |n: &[u32]| LineRow {
             start: n[0],
             file: n[1],
             start_bar: n[2],
             first_step: n[3],
-            part: n[4],
+            steps_per_bar: if version == 1 { 16 } else { n[4] },
+            part: n[n_numbers - 1],
         };
-        let lines = lines.chunks_exact(5).map(line).collect();
+        let lines = lines.chunks_exact(n_numbers).map(line).collect();
         let n_symbols = self.count()?;
         let symbols = self.numbers(n_symbols)?;
         let n_order = self.count()?;
@@ -201,7 +203,14 @@ mod tests {
     use super::*;
 
     fn index() -> CopyIndex {
-        let row = |start, file| LineRow { start, file, start_bar: 2, first_step: 1, part: 0 };
+        let row = |start, file| LineRow {
+            start,
+            file,
+            start_bar: 2,
+            first_step: 1,
+            steps_per_bar: 16,
+            part: 0,
+        };
         CopyIndex {
             kind: "mel-2bar".to_owned(),
             files: vec!["a.mid".to_owned(), "ö/b.mid".to_owned()],
@@ -242,7 +251,7 @@ mod tests {
         let mut newer = whole.clone();
         newer[8] = 9;
         let error = load(&newer).unwrap_err().to_string();
-        assert!(error.contains("copy index of version 9; this program reads version 1"), "{error}");
+        assert!(error.contains("copy index of version 9; this program reads version 2"), "{error}");
         // A right checksum over numbers that point nowhere.
         let mut hostile = index();
         hostile.order[1] = 2;

@@ -3,8 +3,7 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
-use note_seq::vocabulary::STEPS_PER_BAR;
-use note_seq::window::{GridNote, Line, WindowLayout, lines, n_notes};
+use note_seq::window::{GridNote, Line, WindowForm};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +47,8 @@ pub(super) struct LineRow {
     pub(super) start_bar: u32,
     /// The step of that bar on which its first note starts.
     pub(super) first_step: u32,
+    /// Steps of a bar.
+    pub(super) steps_per_bar: u32,
     /// The part of the windows it is.
     pub(super) part: u32,
 }
@@ -99,39 +100,37 @@ fn n_notes_of(n: usize, is_drums: bool) -> usize {
 }
 
 impl CopyIndex {
-    /// Indexes the training windows of a corpus of a kind, whose windows hold what `layout` says.
+    /// Indexes the training windows of a corpus of a kind, whose windows are of a form.
     ///
     /// # Errors
     /// Where the corpus can't be read, or has more notes than 32 bits count.
-    pub fn build(corpus: &Path, kind: &str, layout: &WindowLayout) -> Result<Self, CopyError> {
+    pub fn build(corpus: &Path, kind: &str, form: &WindowForm) -> Result<Self, CopyError> {
         let mut index = Self { kind: kind.to_owned(), ..Self::default() };
-        index.collect(corpus, layout)?;
+        index.collect(corpus, form)?;
         index.sort()?;
         Ok(index)
     }
 
-    fn collect(&mut self, corpus: &Path, layout: &WindowLayout) -> ArtifactResult<()> {
-        let mut stitcher = Stitcher::new(layout);
+    fn collect(&mut self, corpus: &Path, form: &WindowForm) -> ArtifactResult<()> {
+        let mut stitcher = Stitcher::new(form);
         read_windows(corpus, |row| {
-            let fits = row.split == Split::Train && row.tokens.len() == layout.n_tokens();
+            let fits = row.split == Split::Train && form.check(&row.tokens).is_ok();
             if fits && let Some(stretch) = stitcher.push(row) {
-                self.push(stretch, layout);
+                self.push(stretch);
             }
         })?;
         if let Some(stretch) = stitcher.finish() {
-            self.push(stretch, layout);
+            self.push(stretch);
         }
         Ok(())
     }
 
-    fn push(&mut self, stretch: Stretch, layout: &WindowLayout) {
+    fn push(&mut self, stretch: Stretch) {
         // Files come one after the other.
         if self.files.last() != Some(&stretch.file) {
             self.files.push(stretch.file);
         }
-        let n_steps = stretch.parts.first().map_or(0, Vec::len);
-        let whole = WindowLayout { n_steps, tracks: layout.tracks.clone() };
-        for line in lines(&whole, [&stretch.parts.concat()[..]]) {
+        for line in stretch.lines {
             let (symbols, Some(first)) = (symbols(&line), line.notes.first()) else { continue };
             if symbols.is_empty() {
                 continue;
@@ -143,6 +142,7 @@ impl CopyIndex {
                 file: small(self.files.len() - 1),
                 start_bar: stretch.start_bar,
                 first_step: small(first.start),
+                steps_per_bar: small(stretch.steps_per_bar),
                 part: small(line.part),
             });
             self.symbols.extend(symbols);
@@ -188,11 +188,11 @@ impl CopyIndex {
     /// of equals the first.
     pub fn longest<'a>(
         &self,
-        layout: &WindowLayout,
+        form: &WindowForm,
         windows: impl IntoIterator<Item = &'a [u16]>,
     ) -> Option<CopyMatch> {
         let mut best: Option<(usize, CopyMatch)> = None;
-        for line in lines(layout, windows) {
+        for line in form.lines(windows) {
             let query = symbols(&line);
             for start in 0..query.len() {
                 let n = best.as_ref().map_or(0, |(n, _)| *n);
@@ -242,18 +242,18 @@ impl CopyIndex {
             part: line.part,
             at_step: line.notes[start].start,
             file: self.files[row.file as usize].clone(),
-            start_bar: row.start_bar + step / STEPS_PER_BAR as u32,
+            start_bar: row.start_bar + step / row.steps_per_bar.max(1),
             n_places,
         }
     }
 
     /// The longest matches of many pieces, each a window or several in a row, side by side.
-    pub fn survey(&self, layout: &WindowLayout, pieces: &[Vec<Vec<u16>>]) -> Survey {
+    pub fn survey(&self, form: &WindowForm, pieces: &[Vec<Vec<u16>>]) -> Survey {
         let found: Vec<(usize, Option<CopyMatch>)> = pieces
             .par_iter()
             .map(|windows| {
                 let windows = || windows.iter().map(Vec::as_slice);
-                (n_notes(layout, windows()), self.longest(layout, windows()))
+                (form.n_notes(windows()), self.longest(form, windows()))
             })
             .filter(|(n_notes, _)| *n_notes >= 2)
             .collect();
@@ -285,13 +285,16 @@ fn suffix(symbols: &[u32], at: u32) -> &[u32] {
 
 #[cfg(test)]
 mod tests {
+    use note_seq::window::WindowLayout;
+
     use super::*;
     use crate::table::{WindowRow, WindowsWriter};
     use proptest::prelude::*;
 
     pub(in crate::copy) fn corpus(rows: &[(&str, u32, Vec<u16>)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = WindowsWriter::new(folder.path(), 32);
+        let mut writer =
+            WindowsWriter::new(folder.path(), &WindowForm::Steps(WindowLayout::melody(32, 600)));
         for (file, start_bar, tokens) in rows {
             writer
                 .push(WindowRow {
@@ -327,7 +330,7 @@ mod tests {
         let a = line(&[40, 42, 44, 45, 47, 49, 51, 52, 40, 52, 41, 50, 43, 48, 44, 47]);
         let b = line(&[60, 59, 57, 60, 61, 62, 60, 55, 54, 53, 52, 51, 50, 49, 48, 47]);
         let folder = corpus(&[("x.mid", 3, a.clone()), ("y.mid", 0, b)]);
-        let layout = WindowLayout::melody(32, 90);
+        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
         let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
         assert_eq!((index.n_notes(), index.n_files()), (32, 2));
         // The last seven notes of the first window, five semitones up, after something else.
@@ -369,7 +372,7 @@ mod tests {
             .map(|bar| ("t.mid", bar as u32, tune[bar * 16..bar * 16 + 32].to_vec()))
             .collect();
         let folder = corpus(&rows);
-        let layout = WindowLayout::melody(32, 90);
+        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
         let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
         assert_eq!(index.n_notes(), 32);
         let found = index.longest(&layout, [&tune[..32], &tune[32..]]).unwrap();
@@ -386,9 +389,9 @@ mod tests {
             let rows: Vec<(&str, u32, Vec<u16>)> =
                 known.iter().enumerate().map(|(i, t)| ("f", 10 * i as u32, t.clone())).collect();
             let folder = corpus(&rows);
-            let layout = WindowLayout::melody(32, 90);
+            let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
             let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
-            let of = |tokens: &Vec<u16>| symbols(&lines(&layout, [&tokens[..]])[0]);
+            let of = |tokens: &Vec<u16>| symbols(&layout.lines([&tokens[..]])[0]);
             let query = of(&own);
             let mut expected = 0;
             for text in known.iter().map(of) {

@@ -1,72 +1,166 @@
 //! Training windows put together again: bars that several windows share stand once.
 
+use note_seq::NoteList;
 use note_seq::vocabulary::{NOTE_OFF, STEPS_PER_BAR};
-use note_seq::window::WindowLayout;
+use note_seq::window::{
+    GridNote, Line, WindowForm, WindowLayout, lines, notes_of_lists, outer_lines,
+};
 
 use crate::table::WindowRow;
 
-/// A stretch of one instrument's music, as long as the windows reach.
+/// A stretch of one instrument's music, or of all instruments', as long as the windows reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stretch {
     /// The file it stands in.
     pub(super) file: String,
-    /// Its instrument.
-    track: i16,
     /// Its first bar there.
     pub(super) start_bar: u32,
+    /// Steps of a bar of its lines.
+    pub(super) steps_per_bar: usize,
+    /// Its lines.
+    pub(super) lines: Vec<Line>,
+}
+
+/// A stretch that may go on.
+struct Open {
+    file: String,
+    track: i16,
+    start_bar: u32,
+    music: Music,
+}
+
+enum Music {
     /// Tokens of each part.
-    pub(super) parts: Vec<Vec<u16>>,
+    Steps(Vec<Vec<u16>>),
+    Notes {
+        notes: Vec<GridNote>,
+        steps_per_bar: usize,
+        n_steps: usize,
+        /// Semitones that were added to the notes.
+        transposed: i8,
+    },
 }
 
 /// Joins windows that follow each other in a table.
 pub(super) struct Stitcher<'a> {
-    layout: &'a WindowLayout,
-    current: Option<Stretch>,
+    form: &'a WindowForm,
+    current: Option<Open>,
 }
 
 impl<'a> Stitcher<'a> {
-    pub(super) fn new(layout: &'a WindowLayout) -> Self {
-        Self { layout, current: None }
+    pub(super) fn new(form: &'a WindowForm) -> Self {
+        Self { form, current: None }
     }
 
     /// Takes the next window; gives back the stretch that it does not belong to, if one ends.
+    ///
+    /// # Panics
+    /// If the window is not of the form.
     pub(super) fn push(&mut self, row: WindowRow) -> Option<Stretch> {
-        if let Some(stretch) = &mut self.current
-            && join(stretch, &row, self.layout)
+        let music = self.music(&row);
+        if let Some(open) = &mut self.current
+            && (open.file.as_str(), open.track) == (row.file.as_str(), row.track)
+            && let Some(n_bars) = row.start_bar.checked_sub(open.start_bar)
+            && open.music.join(&music, usize::try_from(n_bars).unwrap_or(usize::MAX))
         {
             return None;
         }
-        let n_steps = self.layout.n_steps;
-        let parts = row.tokens.chunks_exact(n_steps).take(self.layout.n_parts());
-        self.current.replace(Stretch {
-            file: row.file,
-            track: row.track,
-            start_bar: row.start_bar,
-            parts: parts.map(<[u16]>::to_vec).collect(),
-        })
+        let WindowRow { file, track, start_bar, .. } = row;
+        let ended = self.current.replace(Open { file, track, start_bar, music });
+        ended.map(|open| self.close(open))
     }
 
     /// The last stretch.
-    pub(super) fn finish(self) -> Option<Stretch> {
-        self.current
+    pub(super) fn finish(mut self) -> Option<Stretch> {
+        self.current.take().map(|open| self.close(open))
+    }
+
+    fn music(&self, row: &WindowRow) -> Music {
+        match self.form {
+            WindowForm::Steps(layout) => {
+                let parts = row.tokens.chunks_exact(layout.n_steps).take(layout.n_parts());
+                Music::Steps(parts.map(<[u16]>::to_vec).collect())
+            }
+            WindowForm::Notes(encoding) => {
+                let list = NoteList::from_row(*encoding, &row.tokens);
+                let list = list.expect("a window of this form");
+                Music::Notes {
+                    notes: notes_of_lists([&list]),
+                    steps_per_bar: list.meter().bar().into(),
+                    n_steps: encoding.n_ticks(list.meter()).into(),
+                    transposed: row.transposed,
+                }
+            }
+        }
+    }
+
+    fn close(&self, open: Open) -> Stretch {
+        let (steps_per_bar, lines) = match (open.music, self.form) {
+            (Music::Steps(parts), WindowForm::Steps(layout)) => {
+                let n_steps = parts.first().map_or(0, Vec::len);
+                let whole = WindowLayout { n_steps, tracks: layout.tracks.clone() };
+                (STEPS_PER_BAR, lines(&whole, [&parts.concat()[..]]))
+            }
+            (Music::Notes { notes, steps_per_bar, .. }, WindowForm::Notes(encoding)) => {
+                let lines = if encoding.has_tones() {
+                    outer_lines(&notes)
+                } else {
+                    vec![Line { part: 0, is_drums: true, notes }]
+                };
+                (steps_per_bar, lines)
+            }
+            _ => unreachable!("music of the stitcher's own form"),
+        };
+        Stretch { file: open.file, start_bar: open.start_bar, steps_per_bar, lines }
     }
 }
 
-/// Appends what a window has beyond a stretch, if it continues it.
-fn join(stretch: &mut Stretch, row: &WindowRow, layout: &WindowLayout) -> bool {
-    if (stretch.file.as_str(), stretch.track) != (row.file.as_str(), row.track) {
-        return false;
+impl Music {
+    /// Appends what a window that begins `n_bars` later has beyond it, if it continues it.
+    fn join(&mut self, window: &Self, n_bars: usize) -> bool {
+        match (self, window) {
+            (Self::Steps(parts), Self::Steps(window)) => join_steps(parts, window, n_bars),
+            (
+                Self::Notes { notes, steps_per_bar, n_steps, transposed },
+                Self::Notes { notes: new, steps_per_bar: bar, n_steps: n_new, transposed: by },
+            ) => {
+                let start = n_bars.saturating_mul(*bar);
+                if steps_per_bar != bar || start > *n_steps || start + n_new <= *n_steps {
+                    return false;
+                }
+                // A window in another key is brought to the key of the stretch.
+                let moved = i32::from(*transposed) - i32::from(*by);
+                let moved = |note: &GridNote| GridNote {
+                    start: start + note.start,
+                    end: start + note.end,
+                    pitch: note.pitch + moved,
+                };
+                let shared = notes.partition_point(|note| note.start < start);
+                let n_shared = notes.len() - shared;
+                let same = new.len() >= n_shared
+                    && new[..n_shared].iter().map(moved).eq(notes[shared..].iter().copied())
+                    && new.get(n_shared).is_none_or(|note| start + note.start >= *n_steps);
+                if same {
+                    notes.extend(new[n_shared..].iter().map(moved));
+                    *n_steps = start + n_new;
+                }
+                same
+            }
+            _ => false,
+        }
     }
-    let n_stretch = stretch.parts.first().map_or(0, Vec::len);
-    let Some(bars) = row.start_bar.checked_sub(stretch.start_bar) else { return false };
-    let start = usize::try_from(bars).unwrap_or(usize::MAX).saturating_mul(STEPS_PER_BAR);
+}
+
+fn join_steps(parts: &mut [Vec<u16>], window: &[Vec<u16>], n_bars: usize) -> bool {
+    let n_stretch = parts.first().map_or(0, Vec::len);
+    let n_steps = window.first().map_or(0, Vec::len);
+    let start = n_bars.saturating_mul(STEPS_PER_BAR);
     // It begins within the stretch or right after it, and ends after it.
-    if start > n_stretch || start + layout.n_steps <= n_stretch {
+    if start > n_stretch || start + n_steps <= n_stretch {
         return false;
     }
     let n_shared = n_stretch - start;
-    let windows = || row.tokens.chunks_exact(layout.n_steps).take(layout.n_parts());
-    let same = stretch.parts.iter().zip(windows()).all(|(part, window)| {
+    let same = parts.iter().zip(window).all(|(part, window)| {
         let first = window.iter().position(|token| *token > NOTE_OFF).unwrap_or(window.len());
         let pairs = part[start..].iter().zip(window);
         pairs.enumerate().all(|(step, (known, new))| {
@@ -74,7 +168,7 @@ fn join(stretch: &mut Stretch, row: &WindowRow, layout: &WindowLayout) -> bool {
         })
     });
     if same {
-        for (part, window) in stretch.parts.iter_mut().zip(windows()) {
+        for (part, window) in parts.iter_mut().zip(window) {
             part.extend_from_slice(&window[n_shared..]);
         }
     }
@@ -83,6 +177,8 @@ fn join(stretch: &mut Stretch, row: &WindowRow, layout: &WindowLayout) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use note_seq::window::Content;
+
     use super::*;
     use crate::table::Split;
 
@@ -104,9 +200,9 @@ mod tests {
 
     #[test]
     fn windows_of_one_line_give_the_line_back_and_others_begin_anew() {
-        let layout = WindowLayout::melody(32, 90);
+        let form = WindowForm::Steps(WindowLayout::melody(32, 90));
         let line: Vec<u16> = (0..80).map(|i| if i % 5 == 0 { 40 + i / 5 } else { i % 2 }).collect();
-        let mut stitcher = Stitcher::new(&layout);
+        let mut stitcher = Stitcher::new(&form);
         for bar in [0, 1, 3] {
             let mut tokens = line[bar * 16..bar * 16 + 32].to_vec();
             // As windows are cut: ends before the first note are erased.
@@ -118,11 +214,13 @@ mod tests {
         let stretch = stitcher.push(row("b", 12, &line[..32])).unwrap();
         assert_eq!((stretch.file.as_str(), stretch.start_bar), ("a", 7));
         // The seam without overlap may have lost an end before the next note.
-        assert_eq!(stretch.parts[0].len(), 80);
-        assert_eq!(stretch.parts[0][..48], line[..48]);
+        let notes = |tokens: &[u16]| note_seq::window::notes(Content::Pitches, tokens);
+        let starts = |notes: &[GridNote]| notes.iter().map(|n| n.start).collect::<Vec<_>>();
+        assert_eq!(starts(&stretch.lines[0].notes), starts(&notes(&line)));
+        assert_eq!(stretch.lines[0].notes[..9], notes(&line)[..9]);
         // Other music at the same place is no continuation.
         let other = stitcher.push(row("b", 13, &line[3..35])).unwrap();
-        assert_eq!(other.parts[0], line[..32]);
+        assert_eq!(other.lines[0].notes, notes(&line[..32]));
         assert_eq!(stitcher.finish().unwrap().start_bar, 13);
     }
 }

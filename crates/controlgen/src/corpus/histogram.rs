@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::{Deserialize, Serialize};
 
 use super::parts::ReadFacts;
@@ -58,7 +57,7 @@ impl Histograms {
             n_notes += 1;
             *self.pitch.entry(pitch).or_default() += 1;
         });
-        let n_bars = u32::try_from(kind.n_steps() / STEPS_PER_BAR).unwrap_or(1).max(1);
+        let n_bars = u32::try_from(kind.n_bars()).unwrap_or(1).max(1);
         *self.density.entry((n_notes + n_bars / 2) / n_bars).or_default() += 1;
     }
 }
@@ -72,6 +71,7 @@ mod tests {
             file_hash: [0; 16],
             n_bytes: 0,
             skipped: BTreeMap::new(),
+            notes: None,
             why_empty: None,
             n_repairs: 0,
             qpm,

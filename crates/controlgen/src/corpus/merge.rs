@@ -217,7 +217,7 @@ impl Parts<'_> {
     ) -> Result<(), CorpusError> {
         let kind = &self.options.kind;
         let mut counts = WindowCounts::default();
-        let mut writer = WindowsWriter::new(out, kind.n_tokens());
+        let mut writer = WindowsWriter::new(out, &kind.form());
         let mut windows = parts::windows(self.folder, self.totals.n_chunks);
         let mut window = 0_u64;
         for (index, facts) in self.facts().enumerate() {
@@ -299,7 +299,7 @@ pub(super) fn row(
         seen,
         track: part.track,
         start_bar: part.start_bar,
-        transposed: 0,
+        transposed: part.transposed,
         label: facts.label.clone(),
     }
 }

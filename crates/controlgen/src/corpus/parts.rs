@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::listing::Listed;
 use super::{GroupRule, MidiFile};
 use crate::artifact::{ArtifactError, ArtifactResult, io};
+use crate::kind::NoteUse;
 
 /// Quick: a part is read three times at most.
 const ZSTD_LEVEL: i32 = 1;
@@ -63,6 +64,8 @@ pub(super) struct ReadFacts {
     pub(super) file_hash: [u8; 16],
     pub(super) n_bytes: u64,
     pub(super) skipped: BTreeMap<SkipReason, usize>,
+    /// What became of its notes, for kinds that count them.
+    pub(super) notes: Option<NoteUse>,
     pub(super) why_empty: Option<SkipReason>,
     pub(super) n_repairs: u64,
     /// The tempo that holds longest, in quarter notes a minute.
@@ -80,6 +83,7 @@ pub(super) struct PartWindow {
     pub(super) tokens: Vec<u16>,
     pub(super) track: i16,
     pub(super) start_bar: u32,
+    pub(super) transposed: i8,
 }
 
 /// Writes records to a file that takes its name when it is whole.
@@ -265,6 +269,7 @@ mod tests {
             tokens: vec![i as u16; 32],
             track: i as i16 - 1,
             start_bar: 70_000,
+            transposed: -3,
         });
         let skipped = BTreeMap::from([(SkipReason::Drums, 3)]);
         let facts = FileFacts {
@@ -276,6 +281,7 @@ mod tests {
                 file_hash: [7; 16],
                 n_bytes: 1 << 40,
                 skipped,
+                notes: Some(NoteUse { n_notes: 9, n_in_windows: 7, ..NoteUse::default() }),
                 why_empty: None,
                 n_repairs: 2,
                 qpm: 119.5,

@@ -23,6 +23,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const DEFAULT_QPM: f64 = 120.0;
 /// A file has no more metres in the report; more are damage.
 const MAX_METRES: usize = 16;
+/// The `track` of a window that holds all instruments at once.
+const ALL_INSTRUMENTS: i16 = -1;
 
 /// Reads files as the options say.
 pub(super) struct FileReader<'a> {
@@ -79,24 +81,25 @@ impl FileReader<'_> {
                 return (refused(reason, error.to_string()), Vec::new());
             }
         };
-        let mut conversion = self.options.kind.windows(&read.sequence);
-        let why_empty = conversion.why_empty();
+        let mut cut = self.options.kind.windows(&read.sequence);
+        let why_empty = cut.why_empty();
         let mut file_hash = [0; 16];
         file_hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
         if let Some(max) = self.options.max_windows_per_file {
-            let n_over = self.draw(&mut conversion.windows, max, file_hash);
+            let n_over = self.draw(&mut cut.windows, max, file_hash);
             if n_over > 0 {
-                *conversion.skipped.entry(SkipReason::OverCap).or_default() += n_over;
+                *cut.skipped.entry(SkipReason::OverCap).or_default() += n_over;
             }
         }
-        let windows = conversion.windows.into_iter().map(|window| PartWindow {
+        let windows = cut.windows.into_iter().map(|window| PartWindow {
             window_id: self.options.kind.window_id(&window.tokens),
             // Of several parts the first, the melody.
-            track: window
-                .instruments
-                .first()
-                .map_or(i16::MAX, |i| i16::try_from(*i).unwrap_or(i16::MAX)),
+            track: match window.instruments.first() {
+                Some(instrument) => i16::try_from(*instrument).unwrap_or(i16::MAX),
+                None => ALL_INSTRUMENTS,
+            },
             start_bar: window.start_bar,
+            transposed: window.transposed,
             tokens: window.tokens,
         });
         let is_compared = self.options.near_duplicates || self.options.group == GroupRule::Stem;
@@ -104,7 +107,8 @@ impl FileReader<'_> {
         let facts = ReadFacts {
             file_hash,
             n_bytes: bytes.len() as u64,
-            skipped: conversion.skipped,
+            skipped: cut.skipped,
+            notes: cut.notes,
             why_empty,
             n_repairs: read.report.n_repairs(),
             qpm: main_tempo(&read.sequence),

@@ -11,7 +11,7 @@ use super::parts::{FileFacts, Outcome};
 use super::unused::Unused;
 use super::{CorpusOptions, GroupRule, Labels, SameWindow};
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
-use crate::kind::Kind;
+use crate::kind::{Kind, NoteUse};
 use crate::table::{Split, WindowRow};
 
 /// The file in a corpus folder.
@@ -63,6 +63,9 @@ pub struct CorpusReport {
     /// Parts of used and unused files that gave nothing, by reason (see `note_seq::SkipReason` for
     /// what each counts).
     pub parts_skipped: BTreeMap<SkipReason, usize>,
+    /// What became of the notes of the files that could be read, for kinds that count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<NoteUse>,
     /// Windows that stood in the same side of the split already.
     pub n_repeated: usize,
     /// Windows to learn from.
@@ -232,6 +235,7 @@ impl CorpusReport {
             n_files_repaired: 0,
             n_repairs: 0,
             parts_skipped: BTreeMap::new(),
+            notes: None,
             n_repeated: 0,
             n_train: 0,
             n_heldout: 0,
@@ -306,6 +310,9 @@ impl CorpusReport {
             Outcome::Read(read) => {
                 for (reason, n) in &read.skipped {
                     *self.parts_skipped.entry(*reason).or_default() += n;
+                }
+                if let Some(notes) = &read.notes {
+                    self.notes.get_or_insert_default().add(notes);
                 }
                 self.n_bytes += read.n_bytes;
                 self.n_files_repaired += usize::from(read.n_repairs > 0);

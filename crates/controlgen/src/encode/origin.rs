@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use musicvae::Windows;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
@@ -75,14 +74,12 @@ pub fn check_latents(
 
 /// Whether a model encodes windows as latents have them.
 fn are_of(model: &Model, latents: &Latents, tried: &[WindowRow]) -> bool {
-    let layout = model.config().musicvae.window();
     tried.iter().all(|row| {
-        let Ok(windows) = Windows::new(&row.tokens, &layout) else { return false };
-        let again = model.weights().encode_windows(windows, |_| ()).mean;
+        let Ok(again) = model.network().encode(&[&row.tokens], |_| ()) else { return false };
         let Some(latent) = latents.rows.iter().find(|l| l.window_id == row.window_id) else {
             return false;
         };
-        let pairs = again.iter().zip(&latent.mu).zip(&latent.sigma);
+        let pairs = again.mean.iter().zip(&latent.mu).zip(&latent.sigma);
         let squares = pairs.map(|((again, mu), sigma)| {
             (f64::from(again - mu) / f64::from(*sigma).max(f64::EPSILON)).powi(2)
         });

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use musicvae::Windows;
-
 use super::EvalError;
 use super::statistics::Tally;
 use crate::artifact::{ArtifactError, JsonFormat};
@@ -136,18 +134,17 @@ fn encode_side(
     side: &mut Side,
     progress: &dyn Progress,
 ) -> Result<(), EvalError> {
-    let layout = model.config().musicvae.window();
-    let tokens: Vec<u16> = side.windows().flatten().copied().collect();
-    let windows = Windows::new(&tokens, &layout).map_err(|error| ArtifactError::Json {
+    let windows: Vec<&[u16]> = side.windows().collect();
+    let mut done = 0;
+    let posteriors = model.network().encode(&windows, |n| {
+        progress.advance((n - done) as u64);
+        done = n;
+    });
+    let posteriors = posteriors.map_err(|error| ArtifactError::Json {
         path: corpus.to_owned(),
         format: CorpusReport::FORMAT,
         source: serde::de::Error::custom(error),
     })?;
-    let mut done = 0;
-    let posteriors = model.weights().encode_windows(windows, |n| {
-        progress.advance((n - done) as u64);
-        done = n;
-    });
     (side.mu, side.sigma) = (posteriors.mean, posteriors.std_dev);
     Ok(())
 }

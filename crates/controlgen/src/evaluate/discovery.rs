@@ -10,7 +10,6 @@ use super::clusters::{Agreement, agreement, confusion, k_means, nearest_centers}
 use super::data::{EvalData, on};
 use super::judge::thin;
 use super::logistic::LogisticRegression;
-use super::music::lead;
 use super::projection::Plane;
 use super::report::{Chart, Figure, Section, Series};
 use super::samples::Source;
@@ -150,7 +149,7 @@ pub(super) fn labels(
     let found: Vec<usize> = components.into_iter().map(|component| style_of[component]).collect();
     let centers = k_means(&fitting_values(model, data, FITTED), d, k, seed);
     let mut rng = seed::stream(seed, "random clusters", 0);
-    let layout = model.config().musicvae.window();
+    let form = model.form();
     // As many training windows of each label as FITTED allows.
     let (mut rows, mut classes) = (Vec::new(), Vec::new());
     for (label, places) in in_train.values().enumerate() {
@@ -161,7 +160,7 @@ pub(super) fn labels(
     }
     let classifier = LogisticRegression::fit(&rows, d, &classes, names.len(), 1.0);
     // Windows without a note, which have no key, are a cluster, too.
-    let key = |tokens: &[u16]| features::key(&lead(&layout, tokens)).map_or(Key::N, Key::index);
+    let key = |tokens: &[u16]| features::key(&form.lead(tokens).notes).map_or(Key::N, Key::index);
     let ladder: [(&str, Vec<usize>); 4] = [
         ("random", truth.iter().map(|_| rng.random_range(0..k)).collect()),
         ("k-means", nearest_centers(&points, d, &centers)),

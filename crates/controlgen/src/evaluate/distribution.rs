@@ -1,11 +1,11 @@
 //! Sets of music beside each other: do they vary alike?
 
-use musicvae::WindowLayout;
+use note_seq::window::WindowForm;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::density::overlap;
-use super::music::{MGEVAL_NAMES, lead, mgeval};
+use super::music::{MGEVAL_NAMES, mgeval};
 use super::statistics::mean;
 
 /// One feature of two sets.
@@ -27,9 +27,9 @@ pub struct FeatureSet {
 }
 
 impl FeatureSet {
-    /// Features of each window's first part.
-    pub fn of<'a>(layout: &WindowLayout, windows: impl IntoIterator<Item = &'a [u16]>) -> Self {
-        let features = |window: &[u16]| mgeval(&lead(layout, window), layout.n_steps);
+    /// Features of each window's leading line.
+    pub fn of<'a>(form: &WindowForm, windows: impl IntoIterator<Item = &'a [u16]>) -> Self {
+        let features = |window: &[u16]| mgeval(&form.lead(window).notes, form.n_sixteenths(window));
         Self { rows: windows.into_iter().map(features).collect() }
     }
 
@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn music_of_one_style_overlaps_more_than_music_of_two() {
-        let (kind, layout) = (Kind::mel_2bar(), WindowLayout::melody(32, 90));
+        let kind = Kind::mel_2bar();
+        let layout = kind.form();
         let set = |style: usize, seed: u64| {
             let windows: Vec<Vec<u16>> = (0..12)
                 .flat_map(|i| kind.windows(&synthetic::piece(style, seed, i)).windows)

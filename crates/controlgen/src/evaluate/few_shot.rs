@@ -166,8 +166,7 @@ pub(super) fn sections(
     temperature: f32,
     seed: u64,
 ) -> Result<Vec<Section>, EvalError> {
-    let layout = model.config().musicvae.window();
-    let Some(judge) = Judge::learn(&layout, &data.train, &data.heldout, MOST_LABELS) else {
+    let Some(judge) = Judge::learn(model.form(), &data.train, &data.heldout, MOST_LABELS) else {
         return Ok(Vec::new());
     };
     let bench = Bench { model, population, data, judge: &judge, temperature, seed };

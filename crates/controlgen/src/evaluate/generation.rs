@@ -1,13 +1,13 @@
 //! New music beside real music that was held out: do their distributions agree?
 
 use gmm::GaussianMixture;
-use musicvae::WindowLayout;
+use note_seq::window::WindowForm;
 
 use super::EvalError;
 use super::data::{EvalData, on};
 use super::distribution::{FeatureOverlap, FeatureSet, mean_area};
 use super::frechet::{frechet_distance, in_units_of};
-use super::music::{MGEVAL_NAMES, Muspy, description, lead};
+use super::music::{MGEVAL_NAMES, Muspy, description};
 use super::report::{Better, Figure, Rolls, Section};
 use super::samples::Source;
 use super::statistics::mean;
@@ -39,7 +39,7 @@ struct Compared {
 
 /// The real windows that others are compared with.
 struct Real {
-    layout: WindowLayout,
+    form: WindowForm,
     features: FeatureSet,
     latents: Vec<f64>,
     descriptions: Vec<f64>,
@@ -48,17 +48,17 @@ struct Real {
 
 impl Real {
     fn of(model: &Model, windows: &[Vec<u16>]) -> Self {
-        let layout = model.config().musicvae.window();
-        let features = FeatureSet::of(&layout, windows.iter().map(Vec::as_slice));
-        let descriptions = windows.iter().flat_map(|w| description(&layout, w)).collect();
+        let form = model.form().clone();
+        let features = FeatureSet::of(&form, windows.iter().map(Vec::as_slice));
+        let descriptions = windows.iter().flat_map(|w| description(&form, w)).collect();
         let latents = active_latents(model, windows);
-        Self { layout, features, latents, descriptions, n: windows.len() }
+        Self { form, features, latents, descriptions, n: windows.len() }
     }
 
     fn compare(&self, model: &Model, name: &'static str, windows: Vec<Vec<u16>>) -> Compared {
-        let set = FeatureSet::of(&self.layout, windows.iter().map(Vec::as_slice));
+        let set = FeatureSet::of(&self.form, windows.iter().map(Vec::as_slice));
         let descriptions: Vec<f64> =
-            windows.iter().flat_map(|w| description(&self.layout, w)).collect();
+            windows.iter().flat_map(|w| description(&self.form, w)).collect();
         let d = self.descriptions.len() / self.n.max(1);
         let n_active = model.config().active_dimensions.len();
         let scaled = |rows: &[f64]| in_units_of(&self.descriptions, rows, d);
@@ -124,7 +124,7 @@ pub(super) fn section(
     let mut section = Section::new("generation", "New music beside real music", NOTE);
     overlaps(&mut section, &sets, &ceiling, n);
     distances(&mut section, &sets, &ceiling, n);
-    muspy(&mut section, &real.layout, &first, &sets);
+    muspy(&mut section, &real.form, &first, &sets);
     for set in std::iter::once(&ceiling).chain(&sets) {
         let caption = if set.name == "real" {
             "real, held out".to_owned()
@@ -206,7 +206,7 @@ fn distances(section: &mut Section, sets: &[Compared], ceiling: &Compared, n: us
 }
 
 /// The scores of muspy: they describe, and belong near those of real music.
-fn muspy(section: &mut Section, layout: &WindowLayout, first: &[Vec<u16>], sets: &[Compared]) {
+fn muspy(section: &mut Section, form: &WindowForm, first: &[Vec<u16>], sets: &[Compared]) {
     let scores: [(&str, &str, &str, fn(&Muspy) -> Option<f64>); 5] = [
         ("pitch_entropy", "pitch entropy", "bits", |m| Some(m.pitch_entropy)),
         ("pitch_class_entropy", "pitch-class entropy", "bits", |m| Some(m.pitch_class_entropy)),
@@ -216,7 +216,8 @@ fn muspy(section: &mut Section, layout: &WindowLayout, first: &[Vec<u16>], sets:
     ];
     for (key, title, unit, value) in scores {
         let of = |windows: &[Vec<u16>]| {
-            let scores = windows.iter().filter_map(|w| Muspy::of(&lead(layout, w), layout.n_steps));
+            let muspy = |w: &Vec<u16>| Muspy::of(&form.lead(w).notes, form.n_sixteenths(w));
+            let scores = windows.iter().filter_map(muspy);
             mean(&scores.filter_map(|m| value(&m)).collect::<Vec<_>>())
         };
         let Some(found) = of(&sets[0].windows) else { continue };

@@ -60,7 +60,8 @@ pub(super) fn section(
     seed: u64,
 ) -> Option<Section> {
     let side = &data.heldout;
-    let layout = model.config().musicvae.window();
+    // Ways are measured on steps, which lists of notes don't have.
+    let layout = model.form().layout()?;
     let (n, z_size, n_steps) = (side.rows.len(), model.z_size(), layout.n_steps);
     // Partners lie half the set apart: of different files wherever there are two.
     let pairs: Vec<(usize, usize)> = (0..n / 2)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use musicvae::WindowLayout;
+use note_seq::window::WindowForm;
 
 use super::data::Side;
 use super::logistic::LogisticRegression;
@@ -18,7 +18,7 @@ const LEAST_HELDOUT: usize = 20;
 
 /// Labels that can be judged, and the judge.
 pub struct Judge {
-    layout: WindowLayout,
+    form: WindowForm,
     /// Names of the labels, in the order of the classes.
     pub labels: Vec<String>,
     /// Training windows of each label, by their places.
@@ -31,7 +31,7 @@ pub struct Judge {
 impl Judge {
     /// Learns the (at most `most`) labels with the most training windows, from real windows only; split
     /// by file as the corpus is. None with fewer than two labels.
-    pub fn learn(layout: &WindowLayout, train: &Side, heldout: &Side, most: usize) -> Option<Self> {
+    pub fn learn(form: &WindowForm, train: &Side, heldout: &Side, most: usize) -> Option<Self> {
         let (in_train, in_heldout) = (train.by_label(), heldout.by_label());
         let n_files = |places: &[usize]| {
             let files = places.iter().map(|i| train.rows[*i].group.as_str());
@@ -53,14 +53,14 @@ impl Judge {
         let (mut rows, mut classes) = (Vec::new(), Vec::new());
         for (class, (_, places, _)) in usable.iter().enumerate() {
             for place in thin(places, WINDOWS_PER_LABEL) {
-                rows.extend(description(layout, &train.rows[place].tokens));
+                rows.extend(description(form, &train.rows[place].tokens));
                 classes.push(class);
             }
         }
         let n_features = rows.len() / classes.len();
         let classifier = LogisticRegression::fit(&rows, n_features, &classes, usable.len(), C);
         Some(Self {
-            layout: layout.clone(),
+            form: form.clone(),
             labels: usable.iter().map(|(label, _, _)| (*label).to_owned()).collect(),
             train: usable.iter().map(|(_, train, _)| (*train).clone()).collect(),
             heldout: usable.iter().map(|(_, _, heldout)| (*heldout).clone()).collect(),
@@ -70,12 +70,12 @@ impl Judge {
 
     /// The label a window sounds most like.
     pub fn judge(&self, window: &[u16]) -> usize {
-        self.classifier.predict(&description(&self.layout, window))
+        self.classifier.predict(&description(&self.form, window))
     }
 
     /// Probability of each label.
     pub fn probabilities(&self, window: &[u16]) -> Vec<f64> {
-        self.classifier.predict_proba(&description(&self.layout, window))
+        self.classifier.predict_proba(&description(&self.form, window))
     }
 
     /// Training windows of a label by piece, pieces in the order of their names.
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_judge_tells_styles_apart_in_pieces_it_never_saw() {
-        let layout = WindowLayout::melody(32, 90);
+        let layout = Kind::mel_2bar().form();
         let (train, heldout) = (side(Split::Train, 1, 4, 12), side(Split::Heldout, 2, 4, 4));
         let judge = Judge::learn(&layout, &train, &heldout, 10).unwrap();
         assert_eq!(judge.labels.len(), 4);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn labels_with_hardly_any_music_are_not_judged() {
-        let layout = WindowLayout::melody(32, 90);
+        let layout = Kind::mel_2bar().form();
         let (few, heldout) = (side(Split::Train, 1, 4, 2), side(Split::Heldout, 2, 4, 4));
         assert!(Judge::learn(&layout, &few, &heldout, 10).is_none());
     }

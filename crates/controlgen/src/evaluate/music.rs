@@ -7,12 +7,7 @@ use note_seq::features::{
     scale_consistency,
 };
 use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
-use note_seq::window::{Content, GridNote, WindowLayout, notes};
-
-/// The notes of a window's first part, its melody (or its drums).
-pub fn lead(layout: &WindowLayout, window: &[u16]) -> Vec<GridNote> {
-    notes(layout.tracks[0].content, &window[..layout.n_steps])
-}
+use note_seq::window::{GridNote, WindowForm};
 
 /// The nine features of mgeval (Yang and Lerch 2020; its `core.py`), which are compared between sets
 /// of music, with the names that people read.
@@ -135,19 +130,24 @@ fn groove(notes: &[GridNote], n_steps: usize) -> Option<f64> {
     groove_consistency(onsets, n_steps / STEPS_PER_BAR, STEPS_PER_BAR)
 }
 
-/// The judge's description of a window: for each pitched part counts, register, contour, pitch
-/// classes, intervals, note values and places of onsets; for drums how often each drum stands at each
-/// place of the bar. Nothing of it comes from a model.
-pub fn description(layout: &WindowLayout, window: &[u16]) -> Vec<f64> {
-    let parts =
-        layout.tracks.iter().take(layout.n_parts()).zip(window.chunks_exact(layout.n_steps));
-    parts
-        .flat_map(|(track, tokens)| {
-            let notes = notes(track.content, tokens);
-            match track.content {
-                Content::Drums => drum_description(&notes),
-                _ => line_description(&notes, layout.n_steps),
-            }
+/// The judge's description of a window: for each pitched part (of lists of notes, for their highest
+/// and their lowest line) counts, register, contour, pitch classes, intervals, note values and
+/// places of onsets; for drums how often each drum stands at each place of the bar. Nothing of it
+/// comes from a model.
+pub fn description(form: &WindowForm, window: &[u16]) -> Vec<f64> {
+    let n_steps = form.n_sixteenths(window);
+    let mut lines = form.lines_in_sixteenths([window]);
+    if let (WindowForm::Notes(encoding), [top]) = (form, &lines[..])
+        && encoding.has_tones()
+    {
+        // A single line is its own bass.
+        lines.push(top.clone());
+    }
+    lines
+        .iter()
+        .flat_map(|line| match line.is_drums {
+            true => drum_description(&line.notes),
+            false => line_description(&line.notes, n_steps),
         })
         .collect()
 }
@@ -210,6 +210,8 @@ fn line_description(notes: &[GridNote], n_steps: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use note_seq::window::{Content, WindowLayout, notes};
+
     use super::*;
 
     /// Two bars that end a step before their end.
@@ -290,7 +292,7 @@ mod tests {
 
     #[test]
     fn descriptions_have_one_length_for_each_layout() {
-        let layout = WindowLayout::melody(32, 90);
+        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
         let (full, empty) = (description(&layout, &TOKENS), description(&layout, &[0; 32]));
         assert_eq!(full.len(), empty.len());
         assert!(full.iter().chain(&empty).all(|value| value.is_finite()));

@@ -1,7 +1,9 @@
 //! Windows encoded and decoded again: accuracy, likelihood, and how much the latents carry.
 
-use musicvae::{ACTIVE_VARIANCE, Windows, baselines, seed};
-use note_seq::Playback;
+mod lists;
+
+use musicvae::{ACTIVE_VARIANCE, Generator, Windows, baselines, seed};
+use note_seq::NoteListPlayback;
 use note_seq::midi::{self, ReadOptions, WriteOptions};
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -55,15 +57,20 @@ fn draw_latents(side: &Side, n: usize, seed: u64, from_prior: bool) -> Vec<f32> 
 }
 
 /// Decodes with the true tokens entered.
-fn teacher_forced<'a>(model: &Model, side: &'a Side, z: &[f32]) -> Vec<Forced<'a>> {
-    let layout = model.config().musicvae.window();
+fn teacher_forced<'a>(
+    model: &Model,
+    generator: &Generator,
+    side: &'a Side,
+    z: &[f32],
+) -> Vec<Forced<'a>> {
+    let layout = model.form().layout().expect("a model over steps has a layout");
     let written = layout.n_parts() * layout.n_steps;
     let control = controls_of(model, side.windows());
     let mut states: Vec<Forced<'_>> = side
         .windows()
         .map(|target| Forced { target, found: vec![0; written], nats: 0.0 })
         .collect();
-    model.generator().run(z, &control, layout.n_steps, &mut states, |state, asked| {
+    generator.run(z, &control, layout.n_steps, &mut states, |state, asked| {
         let at = asked.part * layout.n_steps + asked.step;
         let target = usize::from(state.target[at]);
         state.nats -= log_probability(asked.logits, target);
@@ -97,7 +104,7 @@ fn decode(
 fn through_midi(model: &Model, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
     let kind = model.kind();
     let again = |window: &Vec<u16>| -> Option<Vec<u16>> {
-        let sequence = kind.to_sequence([window.as_slice()], &Playback::default());
+        let sequence = kind.to_sequence([window.as_slice()], &NoteListPlayback::default());
         let bytes = midi::write(&sequence, &WriteOptions::default()).ok()?;
         let read = midi::read(&bytes, &ReadOptions::default()).ok()?;
         let windows = kind.windows_in_a_row(&read.sequence).windows;
@@ -108,9 +115,16 @@ fn through_midi(model: &Model, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
 
 /// The section on reconstruction and likelihood.
 pub(super) fn section(model: &Model, data: &EvalData, seed: u64) -> Section {
+    match model.network().of_steps() {
+        Some((_, generator)) => of_steps(model, generator, data, seed),
+        None => lists::section(model, data, seed),
+    }
+}
+
+fn of_steps(model: &Model, generator: &Generator, data: &EvalData, seed: u64) -> Section {
     let mut section = Section::new("reconstruction", "Reconstruction", NOTE);
     let side = &data.heldout;
-    let layout = model.config().musicvae.window();
+    let layout = model.form().layout().expect("a model over steps has a layout");
     let n = side.rows.len();
     let z = draw_latents(side, n, seed, false);
     let z_prior = draw_latents(side, n, seed, true);
@@ -118,14 +132,16 @@ pub(super) fn section(model: &Model, data: &EvalData, seed: u64) -> Section {
         let scores: Vec<Scores> = windows
             .iter()
             .zip(side.windows())
-            .map(|(found, target)| Scores::window(&layout, found, target))
+            .map(|(found, target)| Scores::window(layout, found, target))
             .collect();
         FileScores::of(side, &scores)
     };
-    let forced = teacher_forced(model, side, &z);
+    let forced = teacher_forced(model, generator, side, &z);
     let forced_windows: Vec<Vec<u16>> = forced.iter().map(|state| state.found.clone()).collect();
-    let forced_prior: Vec<Vec<u16>> =
-        teacher_forced(model, side, &z_prior).into_iter().map(|state| state.found).collect();
+    let forced_prior: Vec<Vec<u16>> = teacher_forced(model, generator, side, &z_prior)
+        .into_iter()
+        .map(|state| state.found)
+        .collect();
     let greedy = decode(model, side, &side.mu, None, seed);
     // Another real window, half the set away: of another file wherever there are two.
     let others: Vec<Vec<u16>> = (0..n).map(|i| side.rows[(i + n / 2) % n].tokens.clone()).collect();
@@ -138,7 +154,7 @@ pub(super) fn section(model: &Model, data: &EvalData, seed: u64) -> Section {
     let others = score(&others);
     let tokens: Vec<u16> = data.train.windows().flatten().copied().collect();
     let heldout: Vec<u16> = side.windows().flatten().copied().collect();
-    let counted = match (Windows::new(&tokens, &layout), Windows::new(&heldout, &layout)) {
+    let counted = match (Windows::new(&tokens, layout), Windows::new(&heldout, layout)) {
         (Ok(train), Ok(heldout)) => baselines(train, heldout),
         _ => None,
     };
@@ -172,7 +188,7 @@ pub(super) fn section(model: &Model, data: &EvalData, seed: u64) -> Section {
     let accuracies: Vec<f64> = greedy
         .iter()
         .zip(side.windows())
-        .map(|(found, target)| Scores::window(&layout, found, target).get("accuracy"))
+        .map(|(found, target)| Scores::window(layout, found, target).get("accuracy"))
         .map(|tally| tally.sum / tally.of.max(1.0))
         .collect();
     section.charts.push(distribution(&accuracies));
@@ -182,7 +198,7 @@ pub(super) fn section(model: &Model, data: &EvalData, seed: u64) -> Section {
 
 /// Evidence lower bound, KL and active units.
 fn likelihood(section: &mut Section, model: &Model, side: &Side, forced: &[Forced<'_>], seed: u64) {
-    let layout = model.config().musicvae.window();
+    let layout = model.form().layout().expect("a model over steps has a layout");
     let (n, z_size) = (side.rows.len(), model.z_size());
     let steps = (layout.n_parts() * layout.n_steps) as f64;
     let bits = |nats: f64| nats / steps / std::f64::consts::LN_2;

@@ -5,7 +5,7 @@ use musicvae::seed;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-use crate::generate::{Controls, Decoding, GenerateError};
+use crate::generate::{ControlRequest, Controls, Decoding, GenerateError};
 use crate::latent::sample_style;
 use crate::model::Model;
 
@@ -76,7 +76,7 @@ impl Source<'_> {
         }
     }
 
-    /// `n` windows at a temperature, under chords of real music if the model takes any.
+    /// `n` windows at a temperature, under chords or in the meter of real music if the model takes any.
     ///
     /// # Errors
     /// [`GenerateError`]: a temperature out of range, or a reference that can't be read.
@@ -88,7 +88,8 @@ impl Source<'_> {
         seed: u64,
     ) -> Result<Vec<Vec<u16>>, GenerateError> {
         let decoding = Decoding { temperature: Some(temperature), seed }.check()?;
-        let control = Controls::new(model, None)?.of(0, n, seed);
-        Ok(decoding.decode(model, &self.draw(model, n, seed), &control))
+        let z = self.draw(model, n, seed);
+        let control = Controls::new(model, ControlRequest::default())?.of(0, &z, 1, seed);
+        Ok(decoding.decode(model, &z, &control))
     }
 }

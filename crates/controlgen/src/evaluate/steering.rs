@@ -97,12 +97,11 @@ pub(super) fn copies(
 ) -> Result<Section, EvalError> {
     let index = match CopyIndex::of_model(model)? {
         Some(index) => index,
-        None => CopyIndex::build(corpus, model.kind().name, &model.config().musicvae.window())?,
+        None => CopyIndex::build(corpus, model.kind().name, model.form())?,
     };
-    let layout = model.config().musicvae.window();
     let alone = |windows: Vec<Vec<u16>>| -> Survey {
         let pieces: Vec<Vec<Vec<u16>>> = windows.into_iter().map(|window| vec![window]).collect();
-        index.survey(&layout, &pieces)
+        index.survey(model.form(), &pieces)
     };
     let all: Vec<usize> = (0..data.heldout.rows.len()).collect();
     let real = thin(&all, COPIED).into_iter().map(|i| data.heldout.rows[i].tokens.clone());

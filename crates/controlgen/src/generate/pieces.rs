@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use note_seq::window::n_notes;
 use serde::{Deserialize, Serialize};
 
-use super::{Controls, Course, Decoding, GenerateError, LatentSampling, encode};
+use super::{ControlRequest, Controls, Course, Decoding, GenerateError, LatentSampling, encode};
 use crate::copy::{CopyIndex, CopyMatch};
 use crate::model::Model;
 use crate::style::{Style, Styles};
@@ -33,8 +32,8 @@ pub struct PieceRequest<'a> {
     pub shift: Option<&'a [f64]>,
     /// How latents become tokens.
     pub decoding: Decoding,
-    /// Chords, spread evenly over each window; none for those of real music.
-    pub chords: Option<&'a [u16]>,
+    /// Chords or meter, where the model takes any.
+    pub control: ControlRequest<'a>,
     /// What is kept.
     pub keep: Keep<'a>,
     /// The most attempts; none for 20 a piece and 100 more.
@@ -136,7 +135,7 @@ pub fn pieces_while(
 ) -> Result<Pieces, GenerateError> {
     let (decoding, sampling) = (request.decoding.check()?, request.sampling.check()?);
     request.check()?;
-    let controls = Controls::new(model, request.chords)?;
+    let controls = Controls::new(model, request.control)?;
     let max_attempts =
         request.max_attempts.unwrap_or(ATTEMPTS_PER_PIECE * request.n + MORE_ATTEMPTS);
     let n_windows = request.n_windows.max(1);
@@ -171,7 +170,7 @@ pub fn pieces_while(
             }
         }
         let first_window = (first * n_windows) as u64;
-        let control = controls.of(first_window, n * n_windows, decoding.seed);
+        let control = controls.of(first_window, &z, n_windows, decoding.seed);
         let windows = decoding.decode_from(model, first_window, &z, &control);
         let again = encode(model, &windows);
         let memberships = memberships(model, styles, request.aims, &again);
@@ -227,10 +226,10 @@ impl PieceRequest<'_> {
 impl Keep<'_> {
     /// Looks for copies, and says why a piece is not kept.
     fn check(&self, model: &Model, piece: Piece) -> Result<Piece, Dropped> {
-        let layout = model.config().musicvae.window();
+        let form = model.form();
         let windows = || piece.windows.iter().map(Vec::as_slice);
         if !self.degenerate {
-            match n_notes(&layout, windows()) {
+            match form.n_notes(windows()) {
                 0 => return Err(Dropped::Empty),
                 1 => return Err(Dropped::SingleNote),
                 _ => {}
@@ -239,7 +238,7 @@ impl Keep<'_> {
         if self.min_membership.is_some_and(|least| piece.membership < least) {
             return Err(Dropped::LowMembership);
         }
-        let copy = self.index.and_then(|index| index.longest(&layout, windows()));
+        let copy = self.index.and_then(|index| index.longest(form, windows()));
         let n_copied = copy.as_ref().map_or(0, |copy| copy.n_notes);
         let of_notes = copy.as_ref().map_or(1, |copy| copy.of_notes.max(1));
         let share = n_copied as f64 / of_notes as f64;

@@ -1,23 +1,60 @@
 //! The meaning of the tokens of a kind's windows.
 
+use note_seq::NoteList;
 use note_seq::drums::{DrumHits, DrumMap};
-use note_seq::vocabulary;
-use note_seq::window::{Content, Track, WindowLayout};
+use note_seq::vocabulary::{self, STEPS_PER_BAR};
+use note_seq::window::{Content, Track, WindowForm, WindowLayout};
 
 use super::{Converter, Kind};
 
 impl Kind {
-    /// The layout of a window.
-    pub fn layout(&self) -> WindowLayout {
+    /// What the tokens of a window mean.
+    pub fn form(&self) -> WindowForm {
+        match &self.converter {
+            Converter::Notes(c) => WindowForm::Notes(c.encoding),
+            _ => WindowForm::Steps(self.layout().expect("windows that are not lists")),
+        }
+    }
+
+    /// The layout of windows with one token per step; `None` for lists of notes.
+    pub(super) fn layout(&self) -> Option<WindowLayout> {
         let pitches =
             |encoding: note_seq::MelodyEncoding| Track::pitches(encoding.n_classes().into());
-        let tracks = match &self.converter {
-            Converter::Melody(c) => vec![pitches(c.encoding)],
-            Converter::ChordedMelody(c) => vec![pitches(c.encoding), Track::CHORDS],
-            Converter::Drums(_) => vec![Track::DRUMS],
-            Converter::Trio(c) => vec![pitches(c.encoding), pitches(c.encoding), Track::DRUMS],
+        let (n_steps, tracks) = match &self.converter {
+            Converter::Melody(c) => (c.steps_per_window(), vec![pitches(c.encoding)]),
+            Converter::ChordedMelody(c) => {
+                (c.steps_per_window(), vec![pitches(c.encoding), Track::CHORDS])
+            }
+            Converter::Drums(c) => (c.steps_per_window(), vec![Track::DRUMS]),
+            Converter::Trio(c) => {
+                let n_steps = c.slice_bars as usize * c.steps_per_bar as usize;
+                (n_steps, vec![pitches(c.encoding), pitches(c.encoding), Track::DRUMS])
+            }
+            Converter::Notes(_) => return None,
         };
-        WindowLayout { n_steps: self.n_steps(), tracks }
+        Some(WindowLayout { n_steps, tracks })
+    }
+
+    /// Bars of a window.
+    pub fn n_bars(&self) -> usize {
+        match (&self.converter, self.layout()) {
+            (Converter::Notes(c), _) => c.encoding.n_bars().into(),
+            (_, layout) => layout.map_or(0, |layout| layout.n_steps / STEPS_PER_BAR),
+        }
+    }
+
+    /// Whether windows hold nothing but drums.
+    pub fn is_of_drums(&self) -> bool {
+        match &self.converter {
+            Converter::Drums(_) => true,
+            Converter::Notes(c) => !c.encoding.has_tones(),
+            _ => false,
+        }
+    }
+
+    /// Whether windows are in a common key, and music of them can be moved to any other.
+    pub fn is_in_one_key(&self) -> bool {
+        matches!(&self.converter, Converter::Notes(c) if c.key.is_some())
     }
 
     /// The keys of the drums of this kind.
@@ -25,6 +62,7 @@ impl Kind {
         match &self.converter {
             Converter::Drums(c) => &c.map,
             Converter::Trio(c) => &c.map,
+            Converter::Notes(c) => &c.drum_map,
             Converter::Melody(_) | Converter::ChordedMelody(_) => &DrumMap::MAGENTA,
         }
     }
@@ -32,7 +70,15 @@ impl Kind {
     /// Calls `each` with the MIDI pitch of every note that starts in a window; that of a drum is the
     /// first key of its class.
     pub fn note_starts(&self, tokens: &[u16], mut each: impl FnMut(u8)) {
-        let layout = self.layout();
+        let layout = match self.form() {
+            WindowForm::Steps(layout) => layout,
+            WindowForm::Notes(encoding) => {
+                if let Ok(list) = NoteList::from_row(encoding, tokens) {
+                    list.notes().for_each(|note| each(note.pitch.get()));
+                }
+                return;
+            }
+        };
         let parts = layout.tracks.iter().zip(tokens.chunks_exact(layout.n_steps));
         for (track, tokens) in parts {
             match track.content {
@@ -55,7 +101,7 @@ impl Kind {
     /// it: the same for every transposition of a window. Drums are unchanged.
     pub fn transposed_to_lowest(&self, tokens: &[u16]) -> Vec<u16> {
         let mut moved = tokens.to_vec();
-        self.layout().transpose(&mut moved, i32::MIN);
+        self.form().transpose(&mut moved, i32::MIN);
         moved
     }
 }

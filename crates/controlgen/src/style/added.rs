@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use gmm::{GaussianMixture, Samples};
-use musicvae::Windows;
 use serde::{Deserialize, Serialize};
 
 use super::card::CardWindow;
@@ -82,11 +81,7 @@ impl AddedStyle {
                 expected: model.hash().to_owned(),
             });
         }
-        let layout = model.config().musicvae.window();
-        let fits = |tokens: &Vec<u16>| {
-            tokens.len() == layout.n_tokens() && Windows::new(tokens, &layout).is_ok()
-        };
-        if !style.examples.iter().all(fits) {
+        if !style.examples.iter().all(|tokens| model.form().check(tokens).is_ok()) {
             let source = serde::de::Error::custom("examples that are no windows of the model");
             let path = path.to_owned();
             return Err(ArtifactError::Json { path, format: Self::FORMAT, source }.into());

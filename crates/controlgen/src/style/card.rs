@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use note_seq::features::{Feature, Profile, leading, pitch_class_durations};
-use note_seq::window::lines;
-use note_seq::{Mode, Playback};
+use note_seq::{Mode, NoteListPlayback};
 use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
@@ -71,9 +70,8 @@ pub(super) struct Corpus {
 impl Corpus {
     /// All windows there are.
     pub(super) fn of(model: &Model, windows: &[CardWindow<'_>]) -> Self {
-        let layout = model.config().musicvae.window();
         Self {
-            profile: Profile::of(&layout, windows.iter().map(|w| w.tokens)),
+            profile: Profile::of(model.form(), windows.iter().map(|w| w.tokens)),
             labels: shares(windows.iter().filter_map(|w| w.label)),
         }
     }
@@ -82,8 +80,7 @@ impl Corpus {
 impl Card {
     /// The card of some windows beside all others.
     pub(super) fn of(model: &Model, windows: &[CardWindow<'_>], corpus: &Corpus) -> Self {
-        let layout = model.config().musicvae.window();
-        let profile = Profile::of(&layout, windows.iter().map(|w| w.tokens));
+        let profile = Profile::of(model.form(), windows.iter().map(|w| w.tokens));
         let deviations: BTreeMap<Feature, f64> = Feature::ALL
             .into_iter()
             .filter_map(|f| profile.deviation(f, &corpus.profile).map(|away| (f, away)))
@@ -130,7 +127,6 @@ struct Keys {
 impl Keys {
     /// A key for each file: two bars alone say too little.
     fn of(kind: &Kind, model: &Model, windows: &[CardWindow<'_>]) -> Self {
-        let layout = model.config().musicvae.window();
         let mut files = BTreeMap::<&str, Vec<&[u16]>>::new();
         for window in windows {
             files.entry(window.file).or_default().push(window.tokens);
@@ -139,7 +135,7 @@ impl Keys {
         let (mut minor, mut total) = (0.0, 0.0);
         let mut degrees = vec![0.0; 12];
         for windows in files.into_values() {
-            let music = kind.to_sequence(windows.iter().copied(), &Playback::default());
+            let music = kind.to_sequence(windows.iter().copied(), &NoteListPlayback::default());
             let Some((tonic, mode)) = music.find_key() else { continue };
             let n = windows.len() as f64;
             let is_minor = mode == Mode::Minor;
@@ -151,7 +147,7 @@ impl Keys {
             *counts.entry(name).or_default() += n;
             minor += if is_minor { n } else { 0.0 };
             total += n;
-            let line = leading(lines(&layout, windows));
+            let line = leading(model.form().lines_in_sixteenths(windows));
             let mut classes = pitch_class_durations(&line.notes);
             classes.rotate_left(usize::from(tonic) % 12);
             degrees.iter_mut().zip(classes).for_each(|(sum, time)| *sum += time);

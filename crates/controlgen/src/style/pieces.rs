@@ -110,6 +110,9 @@ pub(super) fn read(path: &Path, kind: &Kind) -> Result<Piece, String> {
 /// A sequence's windows: as it is, or with changes where it has none otherwise. Tempo says nothing
 /// on a grid of note values, and bars are laid out as those of a tune are.
 fn of_sequence(sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
+    if kind.form().encoding().is_some() {
+        return all_voices(&sequence, name, kind);
+    }
     let mut source = at_one_tempo(&sequence);
     let mut changes = Vec::new();
     loop {
@@ -156,6 +159,36 @@ fn of_sequence(sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece,
             return Err(conversion.why_empty().unwrap_or(SkipReason::NoNotes));
         }
     }
+}
+
+/// All voices of a sequence in their meter: nothing has to be changed for windows of lists.
+fn all_voices(sequence: &NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
+    let cut = kind.windows(sequence);
+    if let Some(reason) = cut.why_empty() {
+        return Err(reason);
+    }
+    let instruments = sequence.instruments();
+    let bars = || cut.windows.iter().map(|window| window.start_bar);
+    let track = UsedTrack {
+        names: instruments
+            .iter()
+            .filter_map(|instrument| sequence.instrument_name(*instrument).map(str::to_owned))
+            .collect(),
+        instruments,
+        n_windows: cut.windows.len(),
+        first_bar: bars().min().unwrap_or(0),
+        last_bar: bars().max().unwrap_or(0),
+    };
+    let left_out = cut.skipped.iter().map(|(why, n)| (why.name().to_owned(), *n));
+    let used = UsedFile {
+        file: name.to_owned(),
+        tracks: vec![track],
+        changes: Vec::new(),
+        left_out: left_out.collect(),
+        left_out_bars: Vec::new(),
+        bars: Vec::new(),
+    };
+    Ok(Piece { windows: cut.windows, used })
 }
 
 /// Whole octaves, in semitones, that bring the middle of the music into the models' range; none if it is

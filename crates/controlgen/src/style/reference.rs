@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use musicvae::Windows;
-
 use crate::artifact::{ArtifactError, ArtifactResult};
 use crate::model::Model;
 use crate::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
@@ -33,7 +31,7 @@ impl Reference {
         let every = train.len().div_ceil(MAX_ROWS).max(1);
         let (mut rows, mut n) = (Vec::new(), 0);
         read_windows(corpus, |row| {
-            if row.split != Split::Train || row.tokens.len() != model.kind().n_tokens() {
+            if row.split != Split::Train || model.form().check(&row.tokens).is_err() {
                 return;
             }
             if let Some(mu) = train.get(&row.window_id) {
@@ -65,15 +63,11 @@ impl Reference {
     pub fn load(model: &Model) -> ArtifactResult<Self> {
         let path = model.folder().join(FILE);
         let rows = read_reference(&path)?;
-        let sizes = &model.config().musicvae;
-        let layout = sizes.window();
-        let fits = |row: &ReferenceRow| {
-            row.tokens.len() == layout.n_tokens() && Windows::new(&row.tokens, &layout).is_ok()
-        };
+        let fits = |row: &ReferenceRow| model.form().check(&row.tokens).is_ok();
         if !rows.iter().all(fits) {
             return Err(ArtifactError::Column { path, column: "tokens" });
         }
-        if rows.iter().any(|row| row.mu.len() != sizes.z_size) {
+        if rows.iter().any(|row| row.mu.len() != model.z_size()) {
             return Err(ArtifactError::Column { path, column: "mu" });
         }
         Ok(Self { rows })
@@ -81,11 +75,7 @@ impl Reference {
 
     /// Writes a model folder's `reference.parquet`.
     pub(super) fn save(&self, model: &Model) -> ArtifactResult<()> {
-        let sizes = &model.config().musicvae;
-        write_reference(
-            &model.folder().join(FILE),
-            [sizes.window().n_tokens(), sizes.z_size],
-            &self.rows,
-        )
+        let path = model.folder().join(FILE);
+        write_reference(&path, model.form(), model.z_size(), &self.rows)
     }
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use arrow_schema::DataType;
+use note_seq::window::WindowForm;
 use serde::{Deserialize, Serialize};
 
-use super::{list, read_file, schema, write_file};
+use super::{any_list, list, read_file, schema, write_file};
 use crate::artifact::ArtifactResult;
 
 /// A training window with its latent.
@@ -20,13 +21,13 @@ pub struct ReferenceRow {
     /// Its label, if it has one; files of earlier programs have no such column.
     #[serde(default)]
     pub label: Option<String>,
-    /// One token a step.
+    /// Its tokens, see [`super::WindowRow::tokens`].
     pub tokens: Vec<u16>,
     /// Posterior mean, `[Z]`.
     pub mu: Vec<f32>,
 }
 
-/// Writes a file of windows of `n_steps` tokens and `z_size` dimensions.
+/// Writes a file of windows of a form and `z_size` dimensions.
 ///
 /// # Errors
 /// Where the file can't be written; what stood there before stays then.
@@ -35,15 +36,20 @@ pub struct ReferenceRow {
 /// If a row has other sizes.
 pub fn write_reference(
     path: &Path,
-    [n_steps, z_size]: [usize; 2],
+    form: &WindowForm,
+    z_size: usize,
     rows: &[ReferenceRow],
 ) -> ArtifactResult<()> {
+    let tokens = match form.n_tokens() {
+        Some(n_tokens) => list(DataType::UInt16, n_tokens),
+        None => any_list(DataType::UInt16),
+    };
     let columns = [
         ("window_id", DataType::UInt64),
         ("file", DataType::Utf8),
         ("start_bar", DataType::UInt32),
         ("label", DataType::Utf8),
-        ("tokens", list(DataType::UInt16, n_steps)),
+        ("tokens", tokens),
         ("mu", list(DataType::Float32, z_size)),
     ];
     write_file(path, &schema(&columns, &["label"]), rows)
@@ -87,7 +93,8 @@ mod tests {
             mu: vec![0.5],
         };
         let rows = [row(Some("waltz")), row(None)];
-        write_reference(&path, [2, 1], &rows).unwrap();
+        let form = WindowForm::Steps(note_seq::window::WindowLayout::melody(2, 90));
+        write_reference(&path, &form, 1, &rows).unwrap();
         assert_eq!(read_reference(&path).unwrap(), rows);
 
         let columns = [

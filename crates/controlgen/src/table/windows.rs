@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use arrow_schema::DataType;
+use note_seq::window::WindowForm;
 use serde::{Deserialize, Serialize};
 
-use super::{TableRow, TableWriter, list, read_rows, schema};
+use super::{TableRow, TableWriter, any_list, list, read_rows, schema};
 use crate::artifact::ArtifactResult;
 
 /// Which side of the split a window is on.
@@ -33,7 +34,8 @@ impl Split {
 pub struct WindowRow {
     /// First 8 bytes (little endian) of the BLAKE3 hash of kind and tokens.
     pub window_id: u64,
-    /// One token a step.
+    /// One token a step, track after track; or a meter and a list of notes
+    /// ([`note_seq::NoteList::to_row`]).
     pub tokens: Vec<u16>,
     /// The file's path, relative to the corpus root.
     pub file: String,
@@ -46,11 +48,11 @@ pub struct WindowRow {
     pub split: Split,
     /// Held-out, but also in train: left out of scores.
     pub seen: bool,
-    /// The instrument it comes from.
+    /// The instrument it comes from; -1 for all instruments of the piece.
     pub track: i16,
     /// Its first bar, from 0.
     pub start_bar: u32,
-    /// Semitones it was moved by.
+    /// Semitones that were added to bring it to the common key; 0 for kinds that have none.
     pub transposed: i8,
     /// A label, for evaluation only.
     pub label: Option<String>,
@@ -66,11 +68,15 @@ impl TableRow for WindowRow {
 pub type WindowsWriter = TableWriter<WindowRow>;
 
 impl WindowsWriter {
-    /// A writer of windows of `n_steps` tokens.
-    pub fn new(folder: &Path, n_steps: usize) -> Self {
+    /// A writer of windows of this form.
+    pub fn new(folder: &Path, form: &WindowForm) -> Self {
+        let tokens = match form.n_tokens() {
+            Some(n_tokens) => list(DataType::UInt16, n_tokens),
+            None => any_list(DataType::UInt16),
+        };
         let columns = [
             ("window_id", DataType::UInt64),
-            ("tokens", list(DataType::UInt16, n_steps)),
+            ("tokens", tokens),
             ("file", DataType::Utf8),
             ("file_hash", DataType::FixedSizeBinary(16)),
             ("group", DataType::Utf8),
@@ -141,7 +147,8 @@ mod tests {
                 label: (i % 2 == 0).then(|| "waltz".to_owned()),
             })
             .collect();
-        let mut writer = WindowsWriter::new(folder.path(), 4);
+        let form = WindowForm::Steps(note_seq::window::WindowLayout::melody(4, 128));
+        let mut writer = WindowsWriter::new(folder.path(), &form);
         for row in &rows {
             writer.push(row.clone()).unwrap();
         }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use musicvae::WindowsError;
 use musicvae::presets;
 use musicvae::train::{CheckpointError, TrainError};
+use note_seq::window::WindowFormError;
 use thiserror::Error;
 
 use crate::artifact::ArtifactError;
@@ -15,7 +15,7 @@ use crate::artifact::ArtifactError;
 pub enum TrainingError {
     /// No preset has that name.
     #[error("unknown preset `{name}`; {} are known",
-        presets::all().iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "))]
+        presets::of_any_form().iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "))]
     UnknownPreset {
         /// What was asked for.
         name: String,
@@ -38,7 +38,7 @@ pub enum TrainingError {
         /// The corpus folder.
         corpus: PathBuf,
         /// What is wrong.
-        source: WindowsError,
+        source: WindowFormError,
     },
     /// There is a run already.
     #[error(

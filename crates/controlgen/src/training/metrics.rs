@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use musicvae::Evaluation;
+use musicvae::Scores;
 use musicvae::train::{StepMetrics, StepTimes};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ enum Line<'a> {
         /// Whether the posterior collapsed.
         is_collapsed: bool,
         #[serde(flatten)]
-        evaluation: &'a Evaluation,
+        scores: &'a Scores,
     },
 }
 
@@ -54,7 +54,7 @@ pub(super) struct StepPoint {
 pub(super) struct EvaluationPoint {
     pub(super) step: u64,
     #[serde(flatten)]
-    pub(super) evaluation: Evaluation,
+    pub(super) scores: Scores,
 }
 
 /// All that a run has written to its metrics file, of this go and those before.
@@ -115,9 +115,9 @@ impl MetricsFile {
         });
     }
 
-    pub(super) fn evaluation(&mut self, step: u64, evaluation: &Evaluation) {
-        let is_collapsed = evaluation.is_collapsed();
-        self.line(&Line::Evaluation { step, is_collapsed, evaluation });
+    pub(super) fn evaluation(&mut self, step: u64, scores: &Scores) {
+        let is_collapsed = scores.is_collapsed();
+        self.line(&Line::Evaluation { step, is_collapsed, scores });
     }
 
     fn line(&mut self, line: &Line<'_>) {
@@ -170,8 +170,8 @@ pub(super) fn step_metrics(step: u64) -> StepMetrics {
 
 /// Figures for tests.
 #[cfg(test)]
-pub(super) fn heldout() -> Evaluation {
-    Evaluation {
+pub(super) fn heldout() -> Scores {
+    Scores::Steps(musicvae::Evaluation {
         n_windows: 7,
         reconstruction_nats: 40.0,
         kl_bits: 12.5,
@@ -180,7 +180,7 @@ pub(super) fn heldout() -> Evaluation {
         parts: Vec::new(),
         active_units: 3,
         active_std_dev: Some(0.5),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -217,6 +217,6 @@ mod tests {
         assert!(text.contains("\"step_secs\":0.25,\"wait_share\":0.5"), "{text}");
         let (_, history) = MetricsFile::open(&path, 1).unwrap();
         assert_eq!(history.steps, [StepPoint { elapsed_secs: 1.5, metrics }]);
-        assert_eq!(history.evaluations, [EvaluationPoint { step: 1, evaluation }]);
+        assert_eq!(history.evaluations, [EvaluationPoint { step: 1, scores: evaluation }]);
     }
 }

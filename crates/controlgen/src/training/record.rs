@@ -17,8 +17,9 @@ pub struct RunConfig {
     /// The model that it began with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Origin>,
-    /// Sizes.
-    pub musicvae: musicvae::MusicVaeConfig,
+    /// Sizes: the field `musicvae` or `note_list_vae`.
+    #[serde(flatten)]
+    pub network: musicvae::NetworkConfig,
     /// Training settings.
     pub training: musicvae::TrainingConfig,
     /// The seed of every draw.
@@ -78,7 +79,7 @@ pub(super) fn write(request: &TrainRequest, corpus_hash: &str, n_steps: u64) -> 
         preset: setup.preset.clone(),
         kind: setup.kind.clone(),
         from: setup.from.as_ref().map(|from| from.origin.clone()),
-        musicvae: setup.model.clone(),
+        network: setup.model.clone(),
         training: setup.training,
         seed: request.seed,
         corpus_hash: corpus_hash.to_owned(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use musicvae::presets::{self, Preset};
-use musicvae::{Device, MusicVaeConfig, TrainingConfig};
+use musicvae::{Device, NetworkConfig, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingError;
@@ -12,7 +12,7 @@ use crate::model::{Model, ModelConfig};
 use crate::run::RunFolder;
 
 /// The preset where none is named and no model is given.
-pub const DEFAULT_PRESET: &str = "cat-mel_2bar_tiny";
+pub const DEFAULT_PRESET: &str = "poly_2bar_tiny";
 
 /// Where schedules stand for a model that was imported: at their end. Published models were trained
 /// for hundreds of thousands of steps, and don't say how many.
@@ -26,7 +26,7 @@ pub struct TrainSetup {
     /// What the model is of: `mel-2bar`.
     pub kind: String,
     /// Sizes.
-    pub model: MusicVaeConfig,
+    pub model: NetworkConfig,
     /// Training settings, to be changed before training at will.
     pub training: TrainingConfig,
     /// The model to go on from, if any.
@@ -84,7 +84,7 @@ impl TrainSetup {
         device: &Device,
     ) -> Result<Self, TrainingError> {
         let named = |name: &str| {
-            presets::find(name)
+            presets::find_of_any_form(name)
                 .ok_or_else(|| TrainingError::UnknownPreset { name: name.to_owned() })
         };
         let Some(folder) = from else {
@@ -127,7 +127,7 @@ impl TrainSetup {
         Ok(Self {
             preset: name,
             kind: config.kind.clone(),
-            model: config.musicvae.clone(),
+            model: config.network.clone(),
             training,
             from: Some(Parent { origin, folder: folder.to_owned(), weights }),
         })
@@ -152,8 +152,8 @@ fn own_settings(
     if let Some(training) = &config.training {
         return Ok((training.preset.clone(), training.config));
     }
-    let of_kind = || presets::all().into_iter().filter(|preset| preset.kind == config.kind);
-    let preset = of_kind().find(|preset| preset.model == config.musicvae).or(of_kind().next());
+    let of_kind = || presets::of_any_form().into_iter().filter(|preset| preset.kind == config.kind);
+    let preset = of_kind().find(|preset| preset.model == config.network).or(of_kind().next());
     let preset = preset.ok_or_else(|| TrainingError::NoSettings {
         model: folder.to_owned(),
         kind: config.kind.clone(),
@@ -162,16 +162,26 @@ fn own_settings(
 }
 
 /// Refuses a preset of another kind or of other sizes than a model, and says in what they differ.
-fn check_sizes(folder: &Path, config: &ModelConfig, preset: &Preset) -> Result<(), TrainingError> {
+fn check_sizes(
+    folder: &Path,
+    config: &ModelConfig,
+    preset: &Preset<NetworkConfig>,
+) -> Result<(), TrainingError> {
     let mut differences = Vec::new();
     if config.kind != preset.kind {
         differences.push(format!("it is of `{}`, the preset of `{}`", config.kind, preset.kind));
     }
-    let fields = |model: &MusicVaeConfig| match serde_json::to_value(model) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => unreachable!("a configuration is an object"),
+    let fields = |model: &NetworkConfig| {
+        let value = match model {
+            NetworkConfig::Steps(config) => serde_json::to_value(config),
+            NetworkConfig::Notes(config) => serde_json::to_value(config),
+        };
+        match value {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => unreachable!("a configuration is an object"),
+        }
     };
-    let (own, other) = (fields(&config.musicvae), fields(&preset.model));
+    let (own, other) = (fields(&config.network), fields(&preset.model));
     for name in own.keys().chain(other.keys().filter(|name| !own.contains_key(*name))) {
         let text = |value: Option<&serde_json::Value>| {
             value.map_or_else(|| "none".to_owned(), ToString::to_string)

@@ -16,7 +16,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use musicvae::Evaluation;
+use musicvae::Scores;
 use musicvae::train::StepMetrics;
 
 use super::metrics::History;
@@ -65,13 +65,13 @@ impl EventFile {
         let mut last = 0.0;
         for point in &history.steps {
             while let Some(e) = evaluations.next_if(|e| e.step <= point.metrics.step) {
-                bytes.extend(evaluation_event(began + last, e.step, &e.evaluation));
+                bytes.extend(evaluation_event(began + last, e.step, &e.scores));
             }
             last = point.elapsed_secs;
             bytes.extend(step_event(began + last, &point.metrics));
         }
         for e in evaluations {
-            bytes.extend(evaluation_event(began + last, e.step, &e.evaluation));
+            bytes.extend(evaluation_event(began + last, e.step, &e.scores));
         }
         write_atomic(&path, &bytes)?;
         for old in old {
@@ -85,8 +85,8 @@ impl EventFile {
         self.write(&step_event(self.began + elapsed.as_secs_f64(), metrics));
     }
 
-    pub(super) fn evaluation(&mut self, step: u64, evaluation: &Evaluation, elapsed: Duration) {
-        self.write(&evaluation_event(self.began + elapsed.as_secs_f64(), step, evaluation));
+    pub(super) fn evaluation(&mut self, step: u64, scores: &Scores, elapsed: Duration) {
+        self.write(&evaluation_event(self.began + elapsed.as_secs_f64(), step, scores));
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -121,14 +121,18 @@ fn step_event(wall_time: f64, metrics: &StepMetrics) -> Vec<u8> {
     record(&scalars_event(wall_time, metrics.step, &scalars))
 }
 
-fn evaluation_event(wall_time: f64, step: u64, evaluation: &Evaluation) -> Vec<u8> {
+fn evaluation_event(wall_time: f64, step: u64, scores: &Scores) -> Vec<u8> {
+    let (best, sampled) = match scores {
+        Scores::Steps(_) => ("heldout/teacher_forced_accuracy", "heldout/sampled_accuracy"),
+        Scores::Notes(_) => ("heldout/note_f1", "heldout/sampled_note_f1"),
+    };
     let scalars = [
-        ("heldout/negative_elbo_nats", evaluation.negative_elbo_nats()),
-        ("heldout/reconstruction_nats", evaluation.reconstruction_nats),
-        ("heldout/kl_bits", evaluation.kl_bits),
-        ("heldout/teacher_forced_accuracy", evaluation.teacher_forced_accuracy),
-        ("heldout/sampled_accuracy", evaluation.sampled_accuracy),
-        ("heldout/active_units", evaluation.active_units as f64),
+        ("heldout/negative_elbo_nats", scores.negative_elbo_nats()),
+        ("heldout/reconstruction_nats", scores.reconstruction_nats()),
+        ("heldout/kl_bits", scores.kl_bits()),
+        (best, scores.best()),
+        (sampled, scores.sampled()),
+        ("heldout/active_units", scores.active_units() as f64),
     ];
     record(&scalars_event(wall_time, step, &scalars))
 }
@@ -276,7 +280,7 @@ mod tests {
 
         let history = History {
             steps: vec![StepPoint { elapsed_secs: 3.0, metrics: step_metrics(0) }],
-            evaluations: vec![EvaluationPoint { step: 1, evaluation: heldout() }],
+            evaluations: vec![EvaluationPoint { step: 1, scores: heldout() }],
         };
         let mut second = EventFile::begin(folder.path(), &history, elapsed).unwrap();
         second.step(&step_metrics(1), elapsed * 2);

@@ -1,6 +1,6 @@
 //! Which track of a file is its tune.
 
-use note_seq::{Note, NoteSequence, Pitch, SkipReason};
+use note_seq::{Note, NoteListPlayback, NoteSequence, Pitch, SkipReason};
 use serde::{Deserialize, Serialize};
 
 use super::melodic::{MelodicScore, is_polyphonic};
@@ -80,6 +80,7 @@ pub(super) struct Found {
     pub(super) choice: Option<Choice>,
     pub(super) usage: Usage,
     pub(super) warnings: Vec<String>,
+    pub(super) playback: NoteListPlayback,
 }
 
 /// Music whose bars are laid out for windows, and what it was before.
@@ -133,7 +134,7 @@ struct Track {
 }
 
 /// All tracks in words.
-fn tracks(sequence: &NoteSequence) -> Vec<String> {
+pub(super) fn tracks(sequence: &NoteSequence) -> Vec<String> {
     let of = |instrument: u32| {
         let first = sequence.notes.iter().find(|note| note.instrument == instrument);
         let (program, is_drum) = first.map_or((0, false), |n| (n.program.get(), n.is_drum));
@@ -275,6 +276,7 @@ fn melody_in(
         choice: Some(Choice { asked: options.track.is_some(), candidates }),
         usage,
         warnings,
+        playback: NoteListPlayback::default(),
     })
 }
 
@@ -361,7 +363,7 @@ pub(super) fn all_tracks(
     let mut windows: Vec<Window> =
         conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
     // Windows of one part are of drums, whatever their instruments.
-    let is_of_drums = kind.n_tokens() == kind.n_steps();
+    let is_of_drums = kind.is_of_drums();
     let is_of = |note: &Note| {
         if is_of_drums { note.is_drum } else { instruments.contains(&note.instrument) }
     };
@@ -370,7 +372,8 @@ pub(super) fn all_tracks(
     let laid = Laid { sequence: &sequence, source, bars: &bars };
     let usage = laid.count(Count::default(), kind, &mut windows, &notes, is_of);
     let warnings = laid.warnings(Vec::new(), &usage);
-    Ok(Found { instruments, windows, transposed: 0, choice: None, usage, warnings })
+    let playback = NoteListPlayback::default();
+    Ok(Found { instruments, windows, transposed: 0, choice: None, usage, warnings, playback })
 }
 
 /// The instruments with the most windows, the first of equals.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use note_seq::drums::DrumMap;
-use note_seq::{Note, NoteSequence, Playback, quantize_to_step};
+use note_seq::{Note, NoteListPlayback, NoteSequence, SkipReason, quantize_to_step};
 use serde::{Deserialize, Serialize};
 
 use super::metre::Bars;
@@ -32,6 +32,10 @@ pub enum LeftOutReason {
     NoWindow,
     /// Nothing begins there: a rest as long as a window.
     Rest,
+    /// They are drums, which windows of this kind don't hold.
+    Drums,
+    /// Another reason, see [`SkipReason`].
+    Other(SkipReason),
 }
 
 impl fmt::Display for LeftOutReason {
@@ -49,6 +53,8 @@ impl fmt::Display for LeftOutReason {
             Self::UnknownDrum => f.write_str("the model has no such drum"),
             Self::NoWindow => f.write_str("these bars give no window"),
             Self::Rest => f.write_str("a rest as long as a window"),
+            Self::Drums => f.write_str("windows hold everything but drums"),
+            Self::Other(reason) => f.write_str(super::in_words(*reason)),
         }
     }
 }
@@ -68,10 +74,12 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let notes = match self.n_notes {
             0 => String::new(),
-            1 => "1 note in ".to_owned(),
-            n => format!("{n} notes in "),
+            1 => "1 note".to_owned(),
+            n => format!("{n} notes"),
         };
-        write!(f, "{notes}{} left out: {}", bars_in_words(&self.bars), self.reason)
+        let bars = if self.bars.is_empty() { String::new() } else { bars_in_words(&self.bars) };
+        let within = if notes.is_empty() || bars.is_empty() { "" } else { " in " };
+        write!(f, "{notes}{within}{bars} left out: {}", self.reason)
     }
 }
 
@@ -156,10 +164,10 @@ impl Count {
         qpm: f64,
     ) {
         let steps_per_second = STEPS_PER_QUARTER * qpm / 60.0;
-        let n_steps = i64::try_from(kind.n_steps()).unwrap_or(i64::MAX);
+        let n_bars = i64::try_from(kind.n_bars()).unwrap_or(i64::MAX);
         let mut starts = BTreeMap::<(i64, u32, u8), usize>::new();
         for window in windows {
-            let playback = Playback::default();
+            let playback = NoteListPlayback::default();
             let steps_per_second = STEPS_PER_QUARTER * playback.qpm / 60.0;
             let first = i64::from(window.start_bar) * STEPS_PER_BAR;
             for note in kind.to_sequence([window.tokens.as_slice()], &playback).notes {
@@ -168,7 +176,6 @@ impl Count {
             }
         }
         let firsts: BTreeSet<i64> = windows.iter().map(|w| i64::from(w.start_bar)).collect();
-        let n_bars = n_steps / STEPS_PER_BAR;
         let is_covered = |step: i64| {
             let bar = step.div_euclid(STEPS_PER_BAR);
             firsts.range(bar.saturating_sub(n_bars - 1)..=bar).next().is_some()

@@ -5,22 +5,11 @@ use note_seq::NoteListEncoding;
 use super::config::NoteListVaeConfig;
 use crate::config::{ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use crate::elbo::FreeBits;
+use crate::presets::Preset;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 
-/// A named configuration of model and training.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NoteListPreset {
-    /// The name that users pass.
-    pub name: &'static str,
-    /// One line for a list of presets.
-    pub summary: &'static str,
-    /// The kind of model; part of the name of the model folder (`poly-2bar`).
-    pub kind: &'static str,
-    /// Sizes.
-    pub model: NoteListVaeConfig,
-    /// Training settings.
-    pub training: TrainingConfig,
-}
+/// A named configuration of a model over note lists.
+pub type NoteListPreset = Preset<NoteListVaeConfig>;
 
 /// Every preset, by name.
 pub fn all() -> Vec<NoteListPreset> {
@@ -57,7 +46,7 @@ fn training(batch_size: usize, n_steps: f64) -> TrainingConfig {
 }
 
 fn poly_2bar_compact() -> NoteListPreset {
-    NoteListPreset {
+    Preset {
         name: "poly_2bar_compact",
         summary: "two bars of any music but drums, for an hour or two on a CPU",
         kind: "poly-2bar",
@@ -78,7 +67,7 @@ fn poly_2bar_compact() -> NoteListPreset {
 }
 
 fn poly_2bar() -> NoteListPreset {
-    NoteListPreset {
+    Preset {
         name: "poly_2bar",
         summary: "two bars of any music but drums, for a GPU",
         kind: "poly-2bar",
@@ -99,7 +88,7 @@ fn poly_2bar() -> NoteListPreset {
 }
 
 fn poly_2bar_tiny() -> NoteListPreset {
-    NoteListPreset {
+    Preset {
         name: "poly_2bar_tiny",
         summary: "two bars of any music but drums, for trials of some minutes",
         kind: "poly-2bar",
@@ -120,7 +109,7 @@ fn poly_2bar_tiny() -> NoteListPreset {
 }
 
 fn drums_2bar_groove_compact() -> NoteListPreset {
-    NoteListPreset {
+    Preset {
         name: "drums_2bar_groove_compact",
         summary: "two bars of drums with their velocities and timing, for half an hour on a CPU",
         kind: "drums-2bar-groove",

@@ -8,7 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::window::{GridNote, Line, WindowLayout, lines};
+use crate::note_list::NoteList;
+use crate::window::{GridNote, Line, WindowForm, notes_of_lists};
 
 /// Semitones of an octave.
 const OCTAVE: i32 = 12;
@@ -71,22 +72,38 @@ pub fn harmony(a: &[GridNote], b: &[GridNote]) -> Harmony {
     found
 }
 
-/// The consonance of the first pitched parts, the melodies, of two pieces.
+/// The consonance of two pieces: of the first pitched parts of windows of steps, the melodies; of
+/// lists of notes, of the highest line of the first with all notes of the second.
+///
+/// # Panics
+/// If the tokens are not windows of the form.
 pub fn harmony_of_windows<'a>(
-    layout: &WindowLayout,
+    form: &WindowForm,
     a: impl IntoIterator<Item = &'a [u16]>,
     b: impl IntoIterator<Item = &'a [u16]>,
 ) -> Harmony {
-    let (a, b) = (lines(layout, a), lines(layout, b));
-    let melody = |lines: &[Line]| {
-        lines.iter().find(|line| !line.is_drums).map(|line| line.notes.clone()).unwrap_or_default()
+    let melody = |lines: Vec<Line>| {
+        lines.into_iter().find(|line| !line.is_drums).map(|line| line.notes).unwrap_or_default()
     };
-    harmony(&melody(&a), &melody(&b))
+    let melody_of_a = melody(form.lines(a));
+    match form {
+        WindowForm::Steps(_) => harmony(&melody_of_a, &melody(form.lines(b))),
+        WindowForm::Notes(encoding) => {
+            let list = |row| NoteList::from_row(*encoding, row).expect("a window of this form");
+            let lists: Vec<NoteList> = b.into_iter().map(list).collect();
+            let all = notes_of_lists(&lists);
+            let of_note = |note: &GridNote| harmony(&melody_of_a, std::slice::from_ref(note));
+            all.iter().map(of_note).fold(Harmony::default(), Harmony::and)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::NoteListEncoding;
+    use crate::window::WindowLayout;
 
     fn note(start: usize, end: usize, pitch: i32) -> GridNote {
         GridNote { start, end, pitch }
@@ -116,10 +133,21 @@ mod tests {
 
     #[test]
     fn melodies_of_windows_are_set_beside_each_other() {
-        let layout = WindowLayout::melody(4, 90);
+        let form = WindowForm::Steps(WindowLayout::melody(4, 90));
         let (c, e): (&[u16], &[u16]) = (&[41, 0, 0, 0], &[45, 0, 1, 0]);
         // The second window of the first goes on sounding.
-        let found = harmony_of_windows(&layout, [c, &[0, 0, 1, 0]], [e, e]);
+        let found = harmony_of_windows(&form, [c, &[0, 0, 1, 0]], [e, e]);
         assert_eq!((found.n_together, found.consonance()), (4, Some(1.0)));
+    }
+
+    #[test]
+    fn the_top_line_of_lists_is_set_against_all_voices() {
+        let form = WindowForm::Notes(NoteListEncoding::POLY_2BAR);
+        // E5 over C5 for a quarter (class 7) against C4, F4 and G4 for a quarter: under E a sixth,
+        // a seventh and a sixth.
+        let tune = [15, 0, 0, 72, 7, 0, 0, 0, 76, 7, 0];
+        let other = [15, 0, 0, 60, 7, 0, 0, 0, 65, 7, 0, 0, 0, 67, 7, 0];
+        let found = harmony_of_windows(&form, [&tune[..]], [&other[..]]);
+        assert_eq!(found, Harmony { n_together: 36, n_consonant: 24 });
     }
 }

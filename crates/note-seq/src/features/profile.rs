@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Feature, intervals, leading, of_line, pitch_class_durations};
+use super::{Feature, intervals, of_line, pitch_class_durations};
 use crate::vocabulary::STEPS_PER_BAR;
-use crate::window::{WindowLayout, lines};
+use crate::window::WindowForm;
 
 /// The largest interval with a separate bin, in semitones.
 const MAX_INTERVAL: i32 = 12;
@@ -43,7 +43,7 @@ pub struct Profile {
 
 impl Profile {
     /// The profile of the leading parts ([`leading`]) of windows.
-    pub fn of<'a>(layout: &WindowLayout, windows: impl IntoIterator<Item = &'a [u16]>) -> Self {
+    pub fn of<'a>(form: &WindowForm, windows: impl IntoIterator<Item = &'a [u16]>) -> Self {
         let mut moments = vec![Moments::default(); Feature::ALL.len()];
         let mut n_windows = 0;
         let mut classes = vec![0.0; 12];
@@ -52,8 +52,8 @@ impl Profile {
         let mut moves = vec![0.0; 2 * MAX_INTERVAL as usize + 1];
         for window in windows {
             n_windows += 1;
-            let line = leading(lines(layout, [window]));
-            for (moments, value) in moments.iter_mut().zip(of_line(&line, layout.n_steps)) {
+            let (line, n_steps) = (form.lead(window), form.n_sixteenths(window));
+            for (moments, value) in moments.iter_mut().zip(of_line(&line, n_steps)) {
                 if let Some(value) = value {
                     moments.push(value);
                 }
@@ -133,10 +133,10 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Track;
+    use crate::window::{Track, WindowLayout};
 
-    fn layout() -> WindowLayout {
-        WindowLayout { n_steps: 16, tracks: vec![Track::pitches(90)] }
+    fn layout() -> WindowForm {
+        WindowForm::Steps(WindowLayout { n_steps: 16, tracks: vec![Track::pitches(90)] })
     }
 
     #[test]

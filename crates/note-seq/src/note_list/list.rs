@@ -27,6 +27,16 @@ pub struct ListNote {
 /// Tokens that are no list of notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoteListError {
+    /// A row does not begin with the class of a meter.
+    #[error(
+        "a row begins with {} where the class of a meter is expected (allowed: 0 to {})",
+        found.map_or_else(|| "nothing".to_owned(), |class| class.to_string()),
+        Meter::N_CLASSES - 1
+    )]
+    Meter {
+        /// The first token, if there is one.
+        found: Option<u16>,
+    },
     /// The tokens are not a whole number of notes.
     #[error("{found} tokens are not a whole number of notes of {n_fields} fields")]
     Length {
@@ -170,6 +180,32 @@ impl NoteList {
         self.tokens
     }
 
+    /// The window as one row of tokens: the class of its meter, then the classes of its notes.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{Meter, NoteList, NoteListEncoding};
+    /// let encoding = NoteListEncoding::POLY_2BAR;
+    /// let list = NoteList::new(encoding, Meter::COMMON, vec![0, 0, 60, 7, 0])?;
+    /// assert_eq!(list.to_row(), [15, 0, 0, 60, 7, 0]);
+    /// assert_eq!(NoteList::from_row(encoding, &list.to_row())?, list);
+    /// # Ok::<(), note_seq::NoteListError>(())
+    /// ```
+    pub fn to_row(&self) -> Vec<u16> {
+        std::iter::once(self.meter.class()).chain(self.tokens.iter().copied()).collect()
+    }
+
+    /// The window of a row of tokens, see [`Self::to_row`].
+    ///
+    /// # Errors
+    /// [`NoteListError`] for tokens that are not a meter followed by notes of this encoding, in
+    /// order.
+    pub fn from_row(encoding: NoteListEncoding, row: &[u16]) -> Result<Self, NoteListError> {
+        let found = row.first().copied();
+        let meter = found.and_then(Meter::from_class).ok_or(NoteListError::Meter { found })?;
+        Self::new(encoding, meter, row[1..].to_vec())
+    }
+
     /// The number of notes.
     pub fn len(&self) -> usize {
         self.tokens.len() / self.encoding.n_fields()
@@ -204,6 +240,22 @@ impl NoteList {
         }
         // If drums and tones start together, their order may have changed.
         Self::sorted(self.encoding, self.meter, &moved.tokens).ok().map(|(list, _)| list)
+    }
+
+    /// The list `semitones` higher, or by less if a note would leave 0 to 127, and the number of
+    /// semitones it was transposed by.
+    #[must_use]
+    pub fn transposed_within(&self, semitones: i32) -> (Self, i32) {
+        if !self.encoding.has_tones() {
+            return (self.clone(), 0);
+        }
+        let tones = self.notes().filter(|note| note.family != Family::Drums);
+        let (lowest, highest) = tones.fold((127, 0), |(lowest, highest), note| {
+            let pitch = i32::from(note.pitch.get());
+            (pitch.min(lowest), pitch.max(highest))
+        });
+        let by = if lowest > highest { 0 } else { semitones.clamp(-lowest, 127 - highest) };
+        (self.transposed(by).expect("every note stays within 0 to 127"), by)
     }
 }
 

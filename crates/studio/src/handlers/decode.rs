@@ -50,7 +50,7 @@ pub(super) async fn decoded(
     let catalog = studio.catalog();
     let work = studio.clone();
     let answer = studio.quick.run(move |cancel| {
-        let control = work.control(z.len() / work.model.z_size(), decoding.seed);
+        let control = work.control(&z, decoding.seed);
         let tokens = work.decode(decoding, &z, &control, cancel)?;
         Ok(Json(Windows { windows: work.windows(&catalog, tokens, &z) }))
     });
@@ -93,10 +93,9 @@ pub(crate) async fn encode(
     JsonBody(request): JsonBody<EncodeRequest>,
 ) -> Result<Json<Encoded>, ApiError> {
     check_n_windows(request.windows.len())?;
-    let layout = studio.model.config().musicvae.window();
     let tokens = |music| match music {
         Music::Tokens(tokens) => Ok(tokens),
-        Music::Notes(notes) => music::tokens(&layout, &notes),
+        Music::Notes(notes) => music::tokens(studio.model.form(), &notes),
     };
     let windows: Vec<Vec<u16>> =
         request.windows.into_iter().map(tokens).collect::<Result<_, _>>()?;

@@ -108,8 +108,8 @@ impl ExportRequest {
             ApiError::invalid(format!("the velocity must be 1 to 127, not {velocity}"))
         })?;
         let sound = Sound { qpm: checked_qpm(self.qpm)?, program, velocity };
-        let n_steps = u32::try_from(studio.model.kind().n_steps()).unwrap_or(u32::MAX);
-        Ok(music::sequence(&studio.voices, &self.notes, &self.title, sound, n_steps))
+        let grid = music::Grid::new(studio.model.kind());
+        Ok(music::sequence(&studio.voices, &self.notes, &self.title, sound, grid))
     }
 }
 

@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use controlgen::copy::CopyMatch;
-use controlgen::generate::{Course, Keep, LatentSampling, PieceRequest, blend, pieces_while};
+use controlgen::generate::{
+    ControlRequest, Course, Keep, LatentSampling, PieceRequest, blend, pieces_while,
+};
 use controlgen::style::Style;
-use note_seq::vocabulary::STEPS_PER_BAR;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -102,7 +103,7 @@ impl GenerateRequest {
                 format!("the number of pieces must be 1 to {}, not {n}", limits::N_PIECES);
             return Err(ApiError::invalid(message));
         }
-        let per_window = (studio.model.kind().n_steps() / STEPS_PER_BAR).max(1);
+        let per_window = studio.model.kind().n_bars().max(1);
         let bars = self.bars.unwrap_or(per_window);
         // A single window may be longer than the limit.
         if bars == 0 || bars > limits::N_BARS.max(per_window) || !bars.is_multiple_of(per_window) {
@@ -174,7 +175,7 @@ pub(crate) async fn generate(
             sampling,
             shift: shift.as_deref(),
             decoding,
-            chords: None,
+            control: ControlRequest::default(),
             keep: Keep {
                 degenerate: false,
                 min_membership: request.min_membership,

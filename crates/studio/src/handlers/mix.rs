@@ -79,10 +79,9 @@ pub(crate) async fn mix(
         let mix_request = MixRequest { style, strength: request.strength, method, decoding };
         let found = mix_in(&work.model, &catalog.styles, &request.tokens, &mix_request)?;
         cancel.check()?;
-        let layout = work.model.config().musicvae.window();
         let rows = |windows: &'_ [Vec<u16>]| windows.iter().map(Vec::clone).collect::<Vec<_>>();
         let harmony = harmony_of_windows(
-            &layout,
+            work.model.form(),
             request.tokens.iter().map(Vec::as_slice),
             found.windows.iter().map(Vec::as_slice),
         );

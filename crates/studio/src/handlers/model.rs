@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use note_seq::vocabulary::{LOWEST_PITCH, STEPS_PER_BAR, STEPS_PER_QUARTER};
+use note_seq::vocabulary::LOWEST_PITCH;
+use note_seq::window::WindowLayout;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Studio;
 use crate::limits::Limits;
-use crate::music::Voice;
+use crate::music::{self, Voice};
 
 /// The model, and the limits of requests.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,20 +63,22 @@ pub(crate) struct AttributeInfo {
     usual: [f64; 2],
 }
 
+/// Quarters of a bar on the page's grid, which is in 4/4.
+const QUARTERS_PER_BAR: usize = 4;
+
 /// Returns the model, and the limits of requests.
 #[utoipa::path(get, path = "/model", tag = "reading", responses((status = 200, body = ModelInfo)))]
 pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
     let config = studio.model.config();
     let kind = studio.model.kind();
-    let classes = config.musicvae.window().tracks.first().map_or(0, |track| track.n_classes);
+    let form = studio.model.form();
+    let n_classes = |layout: &WindowLayout| layout.tracks.first().map_or(0, |t| t.n_classes);
+    let classes = form.layout().map_or(0, n_classes);
     let range = kind.melody_range().map(|(lowest, highest)| [lowest.get(), highest.get()]);
     let highest =
         u8::try_from(usize::from(LOWEST_PITCH) + classes.saturating_sub(3)).unwrap_or(127);
-    let pitches = if studio.voices.first().is_some_and(|voice| voice.drums) {
-        [0, 127]
-    } else {
-        [LOWEST_PITCH, highest.min(127)]
-    };
+    let has_all = studio.voices.first().is_some_and(|voice| voice.drums) || form.layout().is_none();
+    let pitches = if has_all { [0, 127] } else { [LOWEST_PITCH, highest.min(127)] };
     let [pitch_min, pitch_max] = range.unwrap_or(pitches);
     let vectors = studio.attributes.iter().flat_map(|attributes| &attributes.vectors);
     Json(ModelInfo {
@@ -84,10 +87,10 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         kind: kind.name,
         z_size: studio.model.z_size(),
         active_dimensions: config.active_dimensions.clone(),
-        window_steps: kind.n_steps(),
-        window_bars: kind.n_steps() / STEPS_PER_BAR,
-        steps_per_quarter: STEPS_PER_QUARTER as u32,
-        steps_per_bar: STEPS_PER_BAR,
+        window_steps: kind.n_bars() * music::steps_per_quarter(form) * QUARTERS_PER_BAR,
+        window_bars: kind.n_bars(),
+        steps_per_quarter: music::steps_per_quarter(form) as u32,
+        steps_per_bar: music::steps_per_quarter(form) * QUARTERS_PER_BAR,
         pitch_min,
         pitch_max,
         drums: studio.voices.iter().any(|voice| voice.drums),

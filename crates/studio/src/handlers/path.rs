@@ -70,7 +70,7 @@ pub(crate) async fn path(
     let answer = studio.heavy.run(move |cancel| {
         let ends = latents(&work, &request.points)?;
         let z = way(&ends, request.n_windows, request.joining.into())?.concat();
-        let control = work.control(1, decoding.seed).repeat(request.n_windows);
+        let control = work.control_of_piece(&z, decoding.seed);
         let tokens = work.decode(decoding, &z, &control, cancel)?;
         let title = format!("Path of {} windows", request.n_windows);
         Ok(Json(Piece {
@@ -128,8 +128,9 @@ pub(crate) async fn grid(
         let corners = latents(&work, &request.corners)?;
         let [a, b, c, d] = [0, 1, 2, 3].map(|corner| corners[corner].as_slice());
         let latents = grid_of([a, b, c, d], n, Joining::default())?;
-        let control = work.control(1, decoding.seed).repeat(n * n);
-        let tokens = work.decode(decoding, &latents.concat(), &control, cancel)?;
+        let z = latents.concat();
+        let control = work.control_of_piece(&z, decoding.seed);
+        let tokens = work.decode(decoding, &z, &control, cancel)?;
         let cell = |(at, (tokens, z)): (usize, (Vec<u16>, Vec<f32>))| Piece {
             seed: Some(decoding.seed),
             temperature: decoding.temperature,

@@ -81,7 +81,7 @@ pub(crate) async fn similar(
             Anchor::Tokens(windows) => {
                 controls_of(&work.model, windows.iter().map(Vec::as_slice)).repeat(n)
             }
-            _ => work.control(1, decoding.seed).repeat(n),
+            _ => work.control_of_piece(&z, decoding.seed),
         };
         let tokens = work.decode(decoding, &z, &control, cancel)?;
         let pieces = tokens.chunks(per_piece.max(1)).zip(z.chunks_exact(from.len().max(1)));

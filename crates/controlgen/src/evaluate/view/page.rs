@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use note_seq::{Note, Playback};
+use note_seq::{Note, NoteListPlayback};
 
 use super::super::report::{EvalReport, Figure, Rolls, Section};
 use super::chart::{self, escape};
@@ -91,10 +91,11 @@ fn table(figures: &[&Figure]) -> String {
 /// Piano rolls of windows of the kind's length, with a button for each that plays it.
 fn of_rolls(rolls: &Rolls, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> String {
     let color = if rolls.caption.contains("real") { "#333333" } else { STYLE_COLORS[0] };
-    let windows = || rolls.windows.iter().filter(|window| window.len() == kind.n_tokens());
+    let form = kind.form();
+    let windows = || rolls.windows.iter().filter(|window| form.check(window).is_ok());
     let mut buttons = String::new();
     for (n, window) in windows().enumerate() {
-        let notes = kind.to_sequence([window.as_slice()], &Playback::default()).notes;
+        let notes = kind.to_sequence([window.as_slice()], &NoteListPlayback::default()).notes;
         let take = takes.len();
         let played = |note: &Note| (note.start_time, note.end_time, note.pitch.get(), note.is_drum);
         takes.push(notes.iter().map(played).collect());

@@ -1,0 +1,131 @@
+//! The windows of a corpus in memory, and what training needs to know of each form of model.
+
+use std::path::Path;
+
+use musicvae::note_list::{NoteListVaeConfig, NoteListWindows};
+use musicvae::train::{Corpus, Trainable};
+use musicvae::{Baselines, MusicVaeConfig, Scores, WindowLayout, Windows, baselines};
+use note_seq::NoteList;
+use note_seq::window::WindowFormError;
+
+use crate::artifact::ArtifactResult;
+use crate::table::{CorpusHash, Split, read_windows};
+
+/// Exponent of the number of windows of a corpus in how often training draws from it. Below 1, so
+/// that a small corpus is heard more often than its size alone would have it.
+const BALANCE: f64 = 0.6;
+
+/// The windows of a corpus folder.
+pub(crate) struct CorpusRows {
+    pub(crate) train: Vec<Vec<u16>>,
+    /// Without those that are in train.
+    pub(crate) heldout: Vec<Vec<u16>>,
+    pub(crate) hash: String,
+    /// How often windows are drawn of each part of `train`, if the folder was built of several
+    /// roots.
+    pub(crate) corpora: Vec<Corpus>,
+}
+
+impl CorpusRows {
+    /// Reads a corpus folder that was built of `n_roots` roots.
+    pub(crate) fn read(corpus: &Path, n_roots: usize) -> ArtifactResult<Self> {
+        let (mut train, mut heldout) = (Vec::new(), Vec::new());
+        let mut hash = CorpusHash::default();
+        let mut roots: Vec<(String, usize)> = Vec::new();
+        read_windows(corpus, |row| {
+            hash.add(&row);
+            match row.split {
+                Split::Train => {
+                    let root = row.file.split('/').next().unwrap_or_default();
+                    if roots.last().is_none_or(|(last, _)| last != root) {
+                        roots.push((root.to_owned(), train.len()));
+                    }
+                    train.push(row.tokens);
+                }
+                Split::Heldout if !row.seen => heldout.push(row.tokens),
+                Split::Heldout => {}
+            }
+        })?;
+        let ends = roots.iter().skip(1).map(|(_, start)| *start).chain([train.len()]);
+        let ranges = roots.iter().zip(ends).map(|((_, start), end)| *start..end);
+        let corpora = ranges.map(|windows| {
+            let weight = (windows.len() as f64).powf(BALANCE);
+            Corpus { windows, weight }
+        });
+        // Of a single root the first component of a name is one of its folders.
+        let corpora = if n_roots > 1 { corpora.collect() } else { Vec::new() };
+        Ok(Self { train, heldout, hash: hash.finish(), corpora })
+    }
+}
+
+/// Windows of at most `most` tokens in all, spread evenly; one at least, if there is any.
+pub(crate) fn every_nth(windows: &[Vec<u16>], most: usize) -> Vec<Vec<u16>> {
+    let n_tokens: usize = windows.iter().map(Vec::len).sum();
+    let every = n_tokens.div_ceil(most).max(1);
+    windows.iter().step_by(every).cloned().collect()
+}
+
+/// A configuration whose models are trained on the windows of a corpus folder.
+pub(super) trait TrainedOnRows: Trainable<Evaluation: Into<Scores>> {
+    /// Windows as the model reads them.
+    type Stored;
+
+    /// Checks windows and brings them to the form that the model reads.
+    fn store(&self, rows: &[Vec<u16>]) -> Result<Self::Stored, WindowFormError>;
+
+    /// The windows to train on, drawn by corpus if there are several and the model supports it.
+    fn windows<'a>(stored: &'a Self::Stored, corpora: &'a [Corpus]) -> Self::Windows<'a>;
+
+    /// What predictors without a model reach.
+    fn baselines(train: Self::Windows<'_>, heldout: Self::Windows<'_>) -> Option<Baselines>;
+}
+
+/// Windows of steps, row after row.
+pub(super) struct Steps {
+    tokens: Vec<u16>,
+    layout: WindowLayout,
+}
+
+impl TrainedOnRows for MusicVaeConfig {
+    type Stored = Steps;
+
+    fn store(&self, rows: &[Vec<u16>]) -> Result<Steps, WindowFormError> {
+        let form = note_seq::window::WindowForm::Steps(self.window());
+        rows.iter().try_for_each(|row| form.check(row))?;
+        Ok(Steps { tokens: rows.concat(), layout: self.window() })
+    }
+
+    fn windows<'a>(stored: &'a Steps, _: &'a [Corpus]) -> Windows<'a> {
+        Windows::new(&stored.tokens, &stored.layout).expect("every row was checked")
+    }
+
+    fn baselines(train: Windows<'_>, heldout: Windows<'_>) -> Option<Baselines> {
+        baselines(train, heldout)
+    }
+}
+
+/// Windows that are lists of notes.
+pub(super) struct Lists {
+    lists: Vec<NoteList>,
+    encoding: note_seq::NoteListEncoding,
+}
+
+impl TrainedOnRows for NoteListVaeConfig {
+    type Stored = Lists;
+
+    fn store(&self, rows: &[Vec<u16>]) -> Result<Lists, WindowFormError> {
+        let list = |row: &Vec<u16>| Ok(NoteList::from_row(self.encoding, row)?);
+        let lists: Result<_, WindowFormError> = rows.iter().map(list).collect();
+        Ok(Lists { lists: lists?, encoding: self.encoding })
+    }
+
+    fn windows<'a>(stored: &'a Lists, corpora: &'a [Corpus]) -> NoteListWindows<'a> {
+        let windows = NoteListWindows::new(&stored.lists, stored.encoding);
+        let windows = windows.and_then(|windows| windows.with_corpora(corpora));
+        windows.expect("lists of the model's encoding, in corpora that are not empty")
+    }
+
+    fn baselines(_: NoteListWindows<'_>, _: NoteListWindows<'_>) -> Option<Baselines> {
+        None
+    }
+}
