@@ -4,14 +4,14 @@ mod origin;
 
 use std::path::Path;
 
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
+use corpus::progress::Progress;
+use corpus::table::{LatentRow, LatentsWriter, Split, WindowRow, read_windows};
 use musicvae::Posteriors;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
-use crate::corpus::CorpusReport;
 use crate::model::Model;
-use crate::progress::Progress;
-use crate::table::{LatentRow, LatentsWriter, Split, WindowRow, read_windows};
 
 pub use origin::{LatentsReport, check_latents};
 
@@ -59,11 +59,11 @@ pub fn encode_corpus(
     })
 }
 
-/// Encodes windows of a corpus; calls `progress` with the number of windows encoded so far.
+/// Posteriors of windows of a corpus; calls `progress` with the number of windows encoded so far.
 ///
 /// # Errors
 /// If the tokens are not windows of the model's form.
-pub fn encode_windows<W: AsRef<[u16]>>(
+pub fn posteriors<W: AsRef<[u16]>>(
     model: &Model,
     windows: &[W],
     progress: impl FnMut(usize),
@@ -73,6 +73,15 @@ pub fn encode_windows<W: AsRef<[u16]>>(
         format: "controlgen.corpus",
         source: serde::de::Error::custom(error),
     })
+}
+
+/// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
+///
+/// # Panics
+/// If the tokens are not windows of the model's form.
+pub fn encode_windows(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
+    let posteriors = model.network().encode(windows, |_| ());
+    posteriors.expect("windows of the model's own kind").mean
 }
 
 /// Collects windows and encodes them in chunks of a fixed size.
@@ -102,7 +111,7 @@ impl Encoder<'_> {
         let windows: Vec<Vec<u16>> =
             rows.iter_mut().map(|row| std::mem::take(&mut row.tokens)).collect();
         let mut done = 0;
-        let posteriors = encode_windows(self.model, &windows, |n| {
+        let posteriors = posteriors(self.model, &windows, |n| {
             self.progress.advance((n - done) as u64);
             done = n;
         })?;

@@ -4,6 +4,8 @@ mod course;
 mod pieces;
 mod way;
 
+use corpus::artifact::ArtifactError;
+use corpus::table::ReferenceRow;
 use musicvae::note_list::NoteListScore;
 use musicvae::{Sampling, seed};
 use note_seq::window::WindowForm;
@@ -12,11 +14,10 @@ use rand::RngExt;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::artifact::ArtifactError;
+use crate::encode::encode_windows;
 use crate::latent::sample_style;
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
-use crate::table::ReferenceRow;
 use crate::tune::Tune;
 
 pub use course::{Course, LatentSampling, blend};
@@ -346,7 +347,7 @@ pub fn generate(
     // Each window is a piece.
     let control = Controls::new(model, request)?.of(0, &z, 1, decoding.seed);
     let windows = decoding.decode(model, &z, &control);
-    let again = encode(model, &windows);
+    let again = encode_windows(model, &windows);
     let memberships = styles.memberships(model, &again);
     let in_style = styles.membership(model, &again, style);
     Ok(windows
@@ -360,12 +361,6 @@ pub fn generate(
             in_style,
         })
         .collect())
-}
-
-/// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
-pub fn encode(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
-    let posteriors = model.network().encode(windows, |_| ());
-    posteriors.expect("windows of the model's own kind").mean
 }
 
 /// A tune as the model writes it back from its posterior means.
@@ -390,7 +385,7 @@ pub fn reconstruct(
 ) -> Result<Reconstruction, GenerateError> {
     let decoding = decoding.check()?;
     let originals: Vec<Vec<u16>> = tune.windows.iter().map(|w| w.tokens.clone()).collect();
-    let z = encode(model, &originals);
+    let z = encode_windows(model, &originals);
     let control = controls_of(model, originals.iter().map(Vec::as_slice));
     let windows = decoding.decode(model, &z, &control);
     let accuracy = likeness(model.form(), &originals, &windows);

@@ -13,6 +13,9 @@ mod windows;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
+use corpus::table::CorpusRows;
 use musicvae::train::{
     Checkpoint, Plan, RunReport, StepMetrics, StepTimes, StopReason, TrainError, TrainObserver,
     Trainer,
@@ -20,8 +23,6 @@ use musicvae::train::{
 use musicvae::{Baselines, Device, Network, NetworkConfig, Scores, active_dimensions};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
-use crate::corpus::CorpusReport;
 use crate::model::{ModelConfig, TrainingSummary};
 use crate::run::RunFolder;
 use checkpoints::Checkpoints;
@@ -29,10 +30,10 @@ pub use error::TrainingError;
 pub use machine::Machine;
 use metrics::{EvaluationPoint, History, MetricsFile, StepPoint};
 pub use record::{Go, RunConfig};
-pub use setup::{DEFAULT_PRESET, Origin, Parent, TrainSetup};
+pub use setup::{DEFAULT_PRESET, Parent, TrainSetup};
 use tensorboard::EventFile;
 use windows::TrainedOnRows;
-pub(crate) use windows::{CorpusRows, every_nth};
+pub(crate) use windows::every_nth;
 
 /// Tokens of held-out music scored on the way: 2,048 windows of two bars of melody.
 const EVALUATION_TOKENS: usize = 1 << 16;
@@ -84,7 +85,7 @@ pub trait TrainProgress {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutcome {
     /// The model's folder.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
     /// Steps made.
     pub n_steps: u64,
@@ -99,7 +100,7 @@ pub struct TrainOutcome {
     /// Share of the steps' time, in this go, spent waiting for data.
     pub wait_share: f64,
     /// The curves' picture.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub curves: PathBuf,
     /// Held-out windows, without those that are in train.
     pub n_heldout_windows: usize,
@@ -145,13 +146,14 @@ fn train_as<C: TrainedOnRows>(
         });
     }
     let rows = CorpusRows::read(&request.corpus, report.roots.len())?;
+    let corpora = windows::drawn(&rows.roots);
     let store = |rows: &[Vec<u16>]| {
         config
             .store(rows)
             .map_err(|source| TrainingError::Windows { corpus: request.corpus.clone(), source })
     };
     let (train, heldout) = (store(&rows.train)?, store(&rows.heldout)?);
-    let (train, heldout) = (C::windows(&train, &rows.corpora), C::windows(&heldout, &[]));
+    let (train, heldout) = (C::windows(&train, &corpora), C::windows(&heldout, &[]));
     let some_heldout = store(&every_nth(&rows.heldout, EVALUATION_TOKENS))?;
     let some_heldout = C::windows(&some_heldout, &[]);
 
@@ -197,7 +199,7 @@ fn train_as<C: TrainedOnRows>(
     let (best_step, weights) = checkpoints.best_weights(last)?;
     let path = checkpoints.folder(best_step).join("weights.safetensors");
     let network = Network::from_safetensors(&setup.model, &weights, device)
-        .map_err(|source| ArtifactError::Weights { path, source })?;
+        .map_err(|source| ArtifactError::weights(&path, source))?;
     let damaged = |source| TrainingError::Windows { corpus: request.corpus.clone(), source };
     let sample = every_nth(&rows.train, ACTIVITY_TOKENS);
     let posteriors = network.encode(&sample, |_| ()).map_err(damaged)?;
@@ -282,7 +284,7 @@ fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactR
     for stale in ["mixture.json", "styles.json", "reference.parquet"] {
         let path = folder.join(stale);
         if path.exists() {
-            std::fs::remove_file(&path).map_err(crate::artifact::io("remove", &path))?;
+            std::fs::remove_file(&path).map_err(corpus::artifact::io("remove", &path))?;
         }
     }
     write_atomic(&folder.join("weights.safetensors"), weights)?;

@@ -16,11 +16,10 @@ mod whole;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use corpus::kind::{Kind, Window};
 use note_seq::midi::{self, MidiError, ReadOptions};
 use note_seq::{NoteListPlayback, NoteSequence, SkipReason};
 use thiserror::Error;
-
-use crate::kind::{Kind, Window};
 
 pub use choose::{Candidate, Choice};
 pub use melodic::MelodicScore;

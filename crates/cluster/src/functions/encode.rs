@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use controlgen::encode::encode_tokens;
+use controlgen::encode::posteriors;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, StructArray,
 };
@@ -74,17 +74,12 @@ fn parse(spec: &ScalarValue) -> Result<ModelSpec> {
 }
 
 fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
-    let Some(list) = tokens.as_fixed_size_list_opt() else {
-        return exec_err!("windows must be fixed-size lists, not {}", tokens.data_type());
-    };
-    let Some(values) = list.values().as_primitive_opt::<UInt16Type>() else {
-        return exec_err!("tokens must be u16, not {}", list.values().data_type());
-    };
-    let (mean, std_dev) = if list.is_empty() {
+    let windows = windows(tokens)?;
+    let (mean, std_dev) = if windows.is_empty() {
         (Vec::new(), Vec::new())
     } else {
         let model = shared::model(spec).map_err(external)?;
-        let posteriors = encode_tokens(&model, values.values(), |_| ()).map_err(external)?;
+        let posteriors = posteriors(&model, &windows, |_| ()).map_err(external)?;
         (posteriors.mean, posteriors.std_dev)
     };
     let fields = fields(spec.z_size)?;
@@ -101,6 +96,23 @@ fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(StructArray::try_new(fields, columns, None)?)
+}
+
+/// The tokens of each row, of lists of one length or of any length.
+fn windows(tokens: &ArrayRef) -> Result<Vec<Vec<u16>>> {
+    let rows: Vec<ArrayRef> = match (tokens.as_fixed_size_list_opt(), tokens.as_list_opt::<i32>()) {
+        (Some(list), _) => list.iter().flatten().collect(),
+        (_, Some(list)) => list.iter().flatten().collect(),
+        (None, None) => {
+            return exec_err!("windows must be lists, not {}", tokens.data_type());
+        }
+    };
+    rows.iter()
+        .map(|row| match row.as_primitive_opt::<UInt16Type>() {
+            Some(values) => Ok(values.values().to_vec()),
+            None => exec_err!("tokens must be u16, not {}", row.data_type()),
+        })
+        .collect()
 }
 
 /// The fields of a posterior.

@@ -7,10 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use controlgen::artifact::ArtifactError;
-use controlgen::corpus::WindowCounts;
-use controlgen::kind::Kind;
-use controlgen::table::{LatentRow, LatentsWriter, Split, WindowRow, WindowsWriter};
+use corpus::WindowCounts;
+use corpus::artifact::ArtifactError;
+use corpus::kind::Kind;
+use corpus::table::{LatentRow, LatentsWriter, Split, WindowRow, WindowsWriter};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result, exec_err};
@@ -120,7 +120,7 @@ pub(super) fn write_windows(
     let work = async move {
         let kind = Kind::find(&kind).map_err(external)?;
         let mut task = Task::new(&folder)?;
-        let mut writer = WindowsWriter::new(&task.written.folder, kind.n_tokens());
+        let mut writer = WindowsWriter::new(&task.written.folder, &kind.form());
         while let Some(batch) = input.try_next().await? {
             for row in kept(&batch)? {
                 task.count(row.window_id);

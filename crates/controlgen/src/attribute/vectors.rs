@@ -1,10 +1,10 @@
 //! `attributes.json`: directions in latent space, learnt from a model's reference windows.
 
+use corpus::artifact::JsonFormat;
 use gmm::Gaussian;
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, Dial};
-use crate::artifact::JsonFormat;
 use crate::model::Model;
 use crate::style::Reference;
 

@@ -16,8 +16,8 @@ use std::path::Path;
 
 use super::index::{CopyIndex, END, LineRow};
 use super::{CopyError, FILE};
-use crate::artifact::{read, write_atomic};
 use crate::model::Model;
+use corpus::artifact::{read, write_atomic};
 
 const MAGIC: &[u8; 8] = b"CGCOPYIX";
 /// The version written; version 1 is read, too.

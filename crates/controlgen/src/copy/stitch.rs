@@ -1,12 +1,11 @@
 //! Training windows put together again: bars that several windows share stand once.
 
+use corpus::table::WindowRow;
 use note_seq::NoteList;
 use note_seq::vocabulary::{NOTE_OFF, STEPS_PER_BAR};
 use note_seq::window::{
     GridNote, Line, WindowForm, WindowLayout, lines, notes_of_lists, outer_lines,
 };
-
-use crate::table::WindowRow;
 
 /// A stretch of one instrument's music, or of all instruments', as long as the windows reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,10 +176,10 @@ fn join_steps(parts: &mut [Vec<u16>], window: &[Vec<u16>], n_bars: usize) -> boo
 
 #[cfg(test)]
 mod tests {
+    use corpus::table::Split;
     use note_seq::window::Content;
 
     use super::*;
-    use crate::table::Split;
 
     fn row(file: &str, start_bar: u32, tokens: &[u16]) -> WindowRow {
         WindowRow {

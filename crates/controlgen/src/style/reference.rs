@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::artifact::{ArtifactError, ArtifactResult};
+use corpus::artifact::{ArtifactError, ArtifactResult};
+use corpus::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
+
 use crate::model::Model;
-use crate::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
 
 /// The file in a model folder.
 const FILE: &str = "reference.parquet";

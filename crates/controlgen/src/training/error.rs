@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
+use corpus::artifact::ArtifactError;
 use musicvae::presets;
 use musicvae::train::{CheckpointError, TrainError};
 use note_seq::window::WindowFormError;
 use thiserror::Error;
-
-use crate::artifact::ArtifactError;
 
 /// Why there is no trained model.
 #[derive(Debug, Error)]

@@ -1,6 +1,6 @@
-//! The windows of a corpus in memory, and what training needs to know of each form of model.
+//! What training needs to know of each form of model.
 
-use std::path::Path;
+use std::ops::Range;
 
 use musicvae::note_list::{NoteListVaeConfig, NoteListWindows};
 use musicvae::train::{Corpus, Trainable};
@@ -8,54 +8,15 @@ use musicvae::{Baselines, MusicVaeConfig, Scores, WindowLayout, Windows, baselin
 use note_seq::NoteList;
 use note_seq::window::WindowFormError;
 
-use crate::artifact::ArtifactResult;
-use crate::table::{CorpusHash, Split, read_windows};
-
 /// Exponent of the number of windows of a corpus in how often training draws from it. Below 1, so
 /// that a small corpus is heard more often than its size alone would have it.
 const BALANCE: f64 = 0.6;
 
-/// The windows of a corpus folder.
-pub(crate) struct CorpusRows {
-    pub(crate) train: Vec<Vec<u16>>,
-    /// Without those that are in train.
-    pub(crate) heldout: Vec<Vec<u16>>,
-    pub(crate) hash: String,
-    /// How often windows are drawn of each part of `train`, if the folder was built of several
-    /// roots.
-    pub(crate) corpora: Vec<Corpus>,
-}
-
-impl CorpusRows {
-    /// Reads a corpus folder that was built of `n_roots` roots.
-    pub(crate) fn read(corpus: &Path, n_roots: usize) -> ArtifactResult<Self> {
-        let (mut train, mut heldout) = (Vec::new(), Vec::new());
-        let mut hash = CorpusHash::default();
-        let mut roots: Vec<(String, usize)> = Vec::new();
-        read_windows(corpus, |row| {
-            hash.add(&row);
-            match row.split {
-                Split::Train => {
-                    let root = row.file.split('/').next().unwrap_or_default();
-                    if roots.last().is_none_or(|(last, _)| last != root) {
-                        roots.push((root.to_owned(), train.len()));
-                    }
-                    train.push(row.tokens);
-                }
-                Split::Heldout if !row.seen => heldout.push(row.tokens),
-                Split::Heldout => {}
-            }
-        })?;
-        let ends = roots.iter().skip(1).map(|(_, start)| *start).chain([train.len()]);
-        let ranges = roots.iter().zip(ends).map(|((_, start), end)| *start..end);
-        let corpora = ranges.map(|windows| {
-            let weight = (windows.len() as f64).powf(BALANCE);
-            Corpus { windows, weight }
-        });
-        // Of a single root the first component of a name is one of its folders.
-        let corpora = if n_roots > 1 { corpora.collect() } else { Vec::new() };
-        Ok(Self { train, heldout, hash: hash.finish(), corpora })
-    }
+/// How often training draws from each part of a corpus: the number of its windows to the power of
+/// [`BALANCE`].
+pub(super) fn drawn(roots: &[Range<usize>]) -> Vec<Corpus> {
+    let weight = |windows: &Range<usize>| (windows.len() as f64).powf(BALANCE);
+    roots.iter().map(|root| Corpus { windows: root.clone(), weight: weight(root) }).collect()
 }
 
 /// Windows of at most `most` tokens in all, spread evenly; one at least, if there is any.

@@ -1,11 +1,11 @@
 //! A tune with all its voices, in its meter: for windows that are lists of notes.
 
+use corpus::kind::{Kind, NoteUse};
 use note_seq::{Assumption, NoteSequence, SkipReason};
 
 use super::choose::{Found, tracks};
 use super::usage::{LeftOut, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
-use crate::kind::{Kind, NoteUse};
 
 /// Takes all instruments, or the one asked for.
 pub(super) fn all_voices(

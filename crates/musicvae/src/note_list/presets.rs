@@ -13,7 +13,15 @@ pub type NoteListPreset = Preset<NoteListVaeConfig>;
 
 /// Every preset, by name.
 pub fn all() -> Vec<NoteListPreset> {
-    vec![poly_2bar_compact(), poly_2bar(), poly_2bar_tiny(), drums_2bar_groove_compact()]
+    vec![
+        poly_2bar_compact(),
+        poly_2bar(),
+        poly_2bar_tiny(),
+        poly_4bar_compact(),
+        all_2bar_compact(),
+        drums_2bar_groove_compact(),
+        drums_2bar_groove_tiny(),
+    ]
 }
 
 /// The preset with this name, if there is one.
@@ -105,6 +113,49 @@ fn poly_2bar_tiny() -> NoteListPreset {
             head_sizes: vec![32, 128, 64, 32],
         },
         training: training(64, 3_000.0),
+    }
+}
+
+fn poly_4bar_compact() -> NoteListPreset {
+    let Preset { model, training, .. } = poly_2bar_compact();
+    Preset {
+        name: "poly_4bar_compact",
+        summary: "four bars of any music but drums, for some hours on a CPU",
+        kind: "poly-4bar",
+        model: NoteListVaeConfig { encoding: NoteListEncoding::POLY_4BAR, ..model },
+        training,
+    }
+}
+
+fn all_2bar_compact() -> NoteListPreset {
+    let Preset { model, training, .. } = poly_2bar_compact();
+    Preset {
+        name: "all_2bar_compact",
+        summary: "two bars of any music with its drums, for an hour or two on a CPU",
+        kind: "all-2bar",
+        model: NoteListVaeConfig { encoding: NoteListEncoding::ALL_2BAR, ..model },
+        training,
+    }
+}
+
+fn drums_2bar_groove_tiny() -> NoteListPreset {
+    Preset {
+        name: "drums_2bar_groove_tiny",
+        summary: "two bars of drums with their velocities and timing, for trials of some minutes",
+        kind: "drums-2bar-groove",
+        model: NoteListVaeConfig {
+            encoding: NoteListEncoding::DRUMS_2BAR_GROOVE,
+            z_size: 64,
+            note_size: 128,
+            cell_size: 96,
+            encoder_size: 64,
+            summary_size: 32,
+            plan_size: 48,
+            conductor_size: 64,
+            list_size: 96,
+            head_sizes: vec![48, 48, 32],
+        },
+        training: training(64, 2_000.0),
     }
 }
 
