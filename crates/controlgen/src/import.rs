@@ -305,7 +305,7 @@ mod tests {
         assert!(
             text.contains(
                 "it has [90] classes and windows of 64 steps: unknown kind of window `mel-4bar`; \
-                 known are mel-2bar, "
+                 known are poly-2bar, "
             ),
             "{text}"
         );

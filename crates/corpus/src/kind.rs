@@ -540,10 +540,12 @@ mod tests {
         let wild = at_tempos(&|beat| 60.0 + f64::from(beat * 37 % 100));
         for name in Kind::NAMES {
             let kind = Kind::find(name).unwrap();
-            let expected = kind.windows(&piece);
-            assert_eq!(kind.windows(&slow), expected, "{name}");
-            assert_eq!(kind.windows(&wild), expected, "{name}");
-            assert_eq!(kind.windows_in_a_row(&wild), kind.windows_in_a_row(&piece), "{name}");
+            let found = |cut: Cut| (cut.windows, cut.skipped, cut.notes);
+            let expected = found(kind.windows(&piece));
+            assert!(found(kind.windows(&slow)) == expected, "{name}");
+            assert!(found(kind.windows(&wild)) == expected, "{name}");
+            let in_a_row = found(kind.windows_in_a_row(&piece));
+            assert!(found(kind.windows_in_a_row(&wild)) == in_a_row, "{name}");
         }
     }
 

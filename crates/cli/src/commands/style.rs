@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
+use controlgen::encode::encode_windows;
 use controlgen::generate::{ControlRequest, Decoding, FallBack, controls_of, fall_back, generate};
 use controlgen::model::Model;
 use controlgen::names::Names;
