@@ -20,12 +20,15 @@ pub use pitch::{
     entropy_bits, intervals, key, mean_interval, pitch_class_durations, pitch_classes, pitch_range,
     scale_consistency,
 };
+pub(crate) use profile::Moments;
 pub use profile::{Profile, Summary};
-pub use rhythm::{groove_consistency, notes_per_bar, syncopation, syncopation_per_bar};
+pub use rhythm::{
+    groove_consistency, notes_per_bar, syncopation, syncopation_in, syncopation_per_bar,
+};
 
 /// The largest step and the smallest leap, in semitones.
-const STEP: i32 = 2;
-const LEAP: i32 = 5;
+pub(crate) const STEP: i32 = 2;
+pub(crate) const LEAP: i32 = 5;
 
 /// A number that describes a line of notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -228,12 +231,15 @@ impl Feature {
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
     (n > 0.0).then(|| sum / n)
 }
 
-fn fraction<T>(values: impl Iterator<Item = T>, holds: impl Fn(T) -> bool) -> Option<f64> {
+pub(crate) fn fraction<T>(
+    values: impl Iterator<Item = T>,
+    holds: impl Fn(T) -> bool,
+) -> Option<f64> {
     mean(values.map(|value| f64::from(u8::from(holds(value)))))
 }
 

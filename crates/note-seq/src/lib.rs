@@ -23,6 +23,7 @@ pub mod features;
 pub mod groove;
 pub mod melody;
 pub mod midi;
+pub mod texture;
 pub mod trio;
 pub mod vocabulary;
 pub mod window;

@@ -20,5 +20,6 @@ pub use encoding::{BadNoteListEncoding, NoteListEncoding};
 pub use family::Family;
 pub use field::{Field, FieldSpec};
 pub use list::{ListNote, NoteList, NoteListError};
+pub(crate) use meter::TICKS_PER_SIXTEENTH;
 pub use meter::{Meter, TICKS_PER_QUARTER, UnsupportedMeter};
 pub use playback::NoteListPlayback;

@@ -110,21 +110,21 @@ fn normalized(counts: Vec<f64>) -> Vec<f64> {
 
 /// Mean and variance by Welford's updates.
 #[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    n: usize,
+pub(crate) struct Moments {
+    pub(crate) n: usize,
     mean: f64,
     squares: f64,
 }
 
 impl Moments {
-    fn push(&mut self, value: f64) {
+    pub(crate) fn push(&mut self, value: f64) {
         self.n += 1;
         let before = value - self.mean;
         self.mean += before / self.n as f64;
         self.squares += before * (value - self.mean);
     }
 
-    fn summary(self) -> Summary {
+    pub(crate) fn summary(self) -> Summary {
         let variance = self.squares / self.n.max(1) as f64;
         Summary { n: self.n, mean: self.mean, std_dev: variance.max(0.0).sqrt() }
     }

@@ -3,25 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::entropy_bits;
+use crate::note_list::{Meter, TICKS_PER_SIXTEENTH};
 use crate::vocabulary::STEPS_PER_BAR;
 use crate::window::GridNote;
+
+/// Ticks per sixteenth.
+const TICKS: u32 = TICKS_PER_SIXTEENTH as u32;
 
 /// The number of notes per bar, of notes that start within `n_steps`.
 pub fn notes_per_bar(n_notes: usize, n_steps: usize) -> f64 {
     n_notes as f64 * STEPS_PER_BAR as f64 / n_steps as f64
-}
-
-/// Metrical weight of a step in a bar of 4/4: 0 on the first beat, -1 on the third, -2 on the
-/// others,
-/// -3 on eighths, -4 on sixteenths.
-fn weight(step: usize) -> i32 {
-    match step % STEPS_PER_BAR {
-        0 => 0,
-        8 => -1,
-        4 | 12 => -2,
-        odd if odd % 2 == 1 => -4,
-        _ => -3,
-    }
 }
 
 /// Syncopation after Longuet-Higgins and Lee ("The rhythmic interpretation of monophonic music",
@@ -41,17 +32,37 @@ fn weight(step: usize) -> i32 {
 /// assert_eq!(syncopation(&[note(2, 6), note(6, 10)], 12), 1 + 2);
 /// ```
 pub fn syncopation(notes: &[GridNote], n_steps: usize) -> i32 {
-    let next = notes.iter().skip(1).map(|note| note.start).chain([n_steps]);
-    notes
-        .iter()
-        .zip(next)
-        .map(|(note, next)| {
-            // No step is stronger than the first of a bar, so a bar is far enough.
-            let until = next.min(note.start + STEPS_PER_BAR + 1);
-            let strongest = (note.start + 1..until).map(weight).max();
-            strongest.map_or(0, |strongest| (strongest - weight(note.start)).max(0))
-        })
-        .sum()
+    let ticks = |step: usize| u32::try_from(step).unwrap_or(u32::MAX).saturating_mul(TICKS);
+    syncopation_in(Meter::COMMON, notes.iter().map(|note| ticks(note.start)), ticks(n_steps))
+}
+
+/// Syncopation of a rhythm in any meter: [`syncopation`] with the weights of [`Meter::weight`].
+/// Onsets are in ticks from a bar line, ascending; the rhythm lasts `n_ticks`. A note skips the
+/// sixteenths after its onset, and not the triplets.
+///
+/// # Examples
+/// ```
+/// use note_seq::{Meter, features::syncopation_in};
+/// let jig = Meter::from_signature(6, 8).unwrap();
+/// // Eighths 1, 3, 4 and 6 of a bar, then an eighth before the second beat, held over it.
+/// assert_eq!(syncopation_in(jig, [0, 12, 18, 30], 36), 0);
+/// assert_eq!(syncopation_in(jig, [0, 12], 36), 1);
+/// ```
+pub fn syncopation_in(meter: Meter, onsets: impl IntoIterator<Item = u32>, n_ticks: u32) -> i32 {
+    let syncopation = |onset: u32, next: u32| {
+        // No tick is stronger than the first of a bar, so a bar is far enough.
+        let until = next.min(onset.saturating_add(u32::from(meter.bar()) + 1));
+        let first = (onset / TICKS + 1) * TICKS;
+        let skipped = (first..until).step_by(TICKS as usize).map(|tick| meter.weight(tick));
+        let strongest = skipped.max().unwrap_or(i8::MIN);
+        i32::from(strongest.saturating_sub(meter.weight(onset)).max(0))
+    };
+    let (mut sum, mut last) = (0, None);
+    for onset in onsets {
+        sum += last.map_or(0, |last| syncopation(last, onset));
+        last = Some(onset);
+    }
+    sum + last.map_or(0, |last| syncopation(last, n_ticks))
 }
 
 /// [`syncopation`] per bar.
@@ -103,7 +114,44 @@ pub(super) fn inter_onset_entropy(notes: &[GridNote]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The weights of 4/4 as a table, and the sum over sixteenths as its definition says.
+    fn by_table(onsets: &[usize], n_steps: usize) -> i32 {
+        const WEIGHTS: [i32; 16] = [0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4];
+        let next = onsets.iter().skip(1).copied().chain([n_steps]);
+        let skips = onsets.iter().zip(next).map(|(onset, next)| {
+            let skipped = (onset + 1..next).map(|step| WEIGHTS[step % 16]);
+            (skipped.max().unwrap_or(i32::MIN).saturating_sub(WEIGHTS[onset % 16])).max(0)
+        });
+        skips.sum()
+    }
+
+    proptest! {
+        #[test]
+        fn in_common_time_the_levels_are_those_of_the_table(has in prop::collection::vec(any::<bool>(), 48)) {
+            let onsets: Vec<usize> = (0..48).filter(|step| has[*step]).collect();
+            let notes: Vec<GridNote> = onsets
+                .iter()
+                .map(|start| GridNote { start: *start, end: start + 1, pitch: 60 })
+                .collect();
+            prop_assert_eq!(syncopation(&notes, 48), by_table(&onsets, 48));
+        }
+    }
+
+    #[test]
+    fn triplets_are_even_and_held_ones_are_not() {
+        let waltz = Meter::from_signature(3, 4).unwrap();
+        assert_eq!(syncopation_in(waltz, [0, 4, 8, 12, 16, 20, 24, 28, 32], 36), 0);
+        // The last triplet of the first beat is held over the second: −1 − (−2).
+        assert_eq!(syncopation_in(waltz, [0, 4, 8, 24], 36), 1);
+        // Two against three: the second of two equal parts of a bar of 3/4 skips the third beat.
+        assert_eq!(syncopation_in(waltz, [0, 18], 36), 1);
+        let jig = Meter::from_signature(6, 8).unwrap();
+        assert_eq!(syncopation_in(jig, [0, 18], 36), 0);
+    }
 
     #[test]
     fn syncopations_count_by_how_much_stronger_the_skipped_beat_is() {

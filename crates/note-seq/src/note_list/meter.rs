@@ -1,5 +1,8 @@
 //! The meter of a window: how long a bar is and how it divides into beats.
 
+use std::fmt;
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -125,6 +128,77 @@ impl Meter {
         self.bar.div_ceil(self.beat)
     }
 
+    /// First tick of every beat of a bar, and the tick after its last.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::Meter;
+    /// let meter = Meter::from_signature(7, 8).unwrap();
+    /// assert_eq!(meter.beats().collect::<Vec<_>>(), [0..12, 12..24, 24..36, 36..42]);
+    /// ```
+    pub fn beats(self) -> impl ExactSizeIterator<Item = Range<u8>> {
+        let start = move |beat: u8| (beat * self.beat).min(self.bar);
+        (0..self.beats_per_bar()).map(move |beat| start(beat)..start(beat + 1))
+    }
+
+    /// Metrical weight of a tick, counted from a bar line: 0 for the first beat of a bar, one less
+    /// for each level of the meter below.
+    ///
+    /// The levels are bars, half bars (of an even number of four beats or more), beats, eighths
+    /// (dotted eighths in bars of 9 or 15 sixteenths), sixteenths: the hierarchy of
+    /// Longuet-Higgins and Lee (1984) for any meter. In 4/4 the first beat weighs 0, the third −1,
+    /// the others −2, eighths −3, sixteenths −4; in 6/8 the second beat weighs −1, eighths −2.
+    /// Triplets weigh as much as what they divide a beat (or, in compound meters, an eighth) into:
+    /// triplet eighths as eighths. All other ticks are one level below sixteenths.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::Meter;
+    /// let weights = |meter: Meter, ticks: [u32; 4]| ticks.map(|tick| meter.weight(tick));
+    /// assert_eq!(weights(Meter::COMMON, [0, 24, 12, 6]), [0, -1, -2, -3]);
+    /// let jig = Meter::from_signature(6, 8).unwrap();
+    /// assert_eq!(weights(jig, [36, 18, 6, 12]), [0, -1, -2, -2]);
+    /// ```
+    pub fn weight(self, tick: u32) -> i8 {
+        let tick = tick % u32::from(self.bar);
+        let (mut weight, mut of_division) = (0, 0);
+        for period in self.levels() {
+            if tick.is_multiple_of(period.into()) {
+                return weight;
+            }
+            if period >= self.division() {
+                of_division = weight;
+            }
+            weight -= 1;
+        }
+        let has_triplets = !self.is_compound() && self.bar >= SIMPLE_BEAT;
+        match (tick % 12, tick % 6) {
+            (4 | 8, _) if has_triplets => of_division,
+            (_, 2 | 4) if self.bar >= 6 => weight + 1,
+            _ => weight,
+        }
+    }
+
+    /// The periods of the meter's levels in ticks, longest first.
+    fn levels(self) -> impl Iterator<Item = u8> {
+        let n_beats = self.beats_per_bar();
+        let has_halves = n_beats >= 4 && n_beats % 2 == 0 && self.bar.is_multiple_of(self.beat);
+        let half = if has_halves { self.bar / 2 } else { self.bar };
+        let mut last = u8::MAX;
+        [self.bar, half, self.beat, self.division(), TICKS_PER_SIXTEENTH].into_iter().filter(
+            move |period| {
+                let is_shorter = *period < last && *period <= self.bar;
+                last = if is_shorter { *period } else { last };
+                is_shorter
+            },
+        )
+    }
+
+    /// The level between beats and sixteenths, in ticks.
+    const fn division(self) -> u8 {
+        if self.is_compound() && !self.bar.is_multiple_of(COMPOUND_BEAT) { 9 } else { 6 }
+    }
+
     /// Whether the beat is a dotted quarter.
     pub const fn is_compound(self) -> bool {
         self.beat == COMPOUND_BEAT
@@ -170,6 +244,14 @@ impl Meter {
             _ => (TICKS_PER_SIXTEENTH, 16),
         };
         TimeSignature { time: 0.0, numerator: u32::from(self.bar / unit), denominator }
+    }
+}
+
+/// As a time signature, [`Meter::time_signature`]: "3/4".
+impl fmt::Display for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signature = self.time_signature();
+        f.pad(&format!("{}/{}", signature.numerator, signature.denominator))
     }
 }
 
@@ -269,6 +351,38 @@ mod tests {
         ] {
             assert_eq!(bar_and_beat(signature.0, signature.1), Some(expected), "{signature:?}");
         }
+    }
+
+    #[test]
+    fn weights_follow_the_levels_of_the_meter() {
+        let weights = |numerator, denominator, step: usize| -> Vec<i8> {
+            let meter = Meter::from_signature(numerator, denominator).unwrap();
+            (0..u32::from(meter.bar())).step_by(step).map(|tick| meter.weight(tick)).collect()
+        };
+        let common = [0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4];
+        assert_eq!(weights(4, 4, 3), common);
+        assert_eq!(weights(3, 4, 6), [0, -2, -1, -2, -1, -2]);
+        assert_eq!(weights(6, 8, 3), [0, -3, -2, -3, -2, -3, -1, -3, -2, -3, -2, -3]);
+        assert_eq!(weights(12, 8, 6), [0, -3, -3, -2, -3, -3, -1, -3, -3, -2, -3, -3]);
+        assert_eq!(weights(6, 4, 12), [0, -2, -2, -1, -2, -2]);
+        assert_eq!(weights(7, 8, 6), [0, -2, -1, -2, -1, -2, -1]);
+        assert_eq!(weights(3, 8, 3), [0, -2, -1, -2, -1, -2]);
+        assert_eq!(weights(9, 16, 3), [0, -3, -3, -2, -3, -3, -1, -3, -3]);
+        assert_eq!(weights(1, 16, 1), [0, -1, -1]);
+        // Every tick of a beat of 3/4: triplet eighths weigh −2, triplet sixteenths −3, the rest
+        // −4.
+        let ticks = &weights(3, 4, 1)[..12];
+        assert_eq!(ticks, [0, -4, -3, -3, -2, -4, -2, -4, -2, -3, -3, -4]);
+        assert_eq!(weights(6, 8, 1)[..6], [0, -4, -3, -3, -3, -4]);
+    }
+
+    #[test]
+    fn names_are_time_signatures() {
+        let name = |n, d| Meter::from_signature(n, d).map(|meter| meter.to_string());
+        assert_eq!(name(3, 4).as_deref(), Some("3/4"));
+        assert_eq!(name(6, 8).as_deref(), Some("6/8"));
+        assert_eq!(name(2, 2).as_deref(), Some("4/4"));
+        assert_eq!(format!("{:>6}", Meter::COMMON), "   4/4");
     }
 
     #[test]
