@@ -12,7 +12,7 @@ fn folders_and_files_that_give_no_corpus() {
     dir.write("bad/cut.mid", b"MThd\0\0\0\x06\0\x01\0\x01\x01\xe0MTrk\0\0");
     dir.fails(
         "corpus build bad -o corpus",
-        &["no window of `mel-2bar` in 2 MIDI files", "1 not_midi", "4/4"],
+        &["no window of `poly-2bar` in 2 MIDI files", "1 not_midi", "a note that is not a drum"],
     );
     dir.corpus();
     dir.fails("corpus build midi -o corpus", &["corpus exists already", "nothing was changed"]);

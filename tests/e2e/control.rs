@@ -121,7 +121,7 @@ fn longer_pieces_blends_and_ways_through_styles() {
 #[test]
 fn a_style_is_mixed_into_a_tune_and_the_second_voice_keeps_its_time() {
     let dir = TestDir::new();
-    dir.model();
+    dir.melody_model();
     let line = format!("mix {TUNE} --model run/model --style 1 -o out");
     let mixed = dir.json(&format!("{line} --strength 0.6"));
     assert_eq!(
@@ -224,7 +224,7 @@ fn attributes_are_learnt_listed_and_turned() {
 #[test]
 fn any_midi_will_do_for_a_tune() {
     let dir = TestDir::new();
-    dir.model();
+    dir.melody_model();
     let save = |name: &str, sequence: &NoteSequence| {
         dir.write(name, &write(sequence, &WriteOptions::default()).unwrap());
     };

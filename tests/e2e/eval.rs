@@ -16,7 +16,7 @@ fn figure<'a>(report: &'a Value, key: &str) -> &'a Value {
 #[test]
 fn a_model_is_measured_beside_its_baselines() {
     let dir = TestDir::new();
-    dir.model();
+    dir.melody_model();
     let report = dir.json(&format!("{EVAL} eval"));
     assert_eq!(names(&dir.path("eval")), ["eval.html", "eval.json", "eval.md"]);
     let accuracy = figure(&report, "reconstruction.forced.accuracy");

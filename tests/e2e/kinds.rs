@@ -79,5 +79,5 @@ fn melodies_are_written_under_chords() {
     // A model without chords accepts none.
     dir.model();
     let line = "generate --model run/model --style 0 --chords C -o none";
-    dir.fails(line, &["chords are given, and a model of `mel-2bar` takes none; leave them out"]);
+    dir.fails(line, &["chords are given, and a model of `poly-2bar` takes none; leave them out"]);
 }

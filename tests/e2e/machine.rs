@@ -17,13 +17,13 @@ fn doctor_looks_into_a_model() {
     dir.model();
     let found = dir.json("doctor --model run/model --threads 1");
     assert_eq!(found["model"]["found"], true);
-    assert_eq!(found["model"]["kind"], "mel-2bar");
+    assert_eq!(found["model"]["kind"], "poly-2bar");
     assert_eq!(found["model"]["n_styles"], 2);
     assert_eq!(found["threads"]["used"], 1);
     assert!(found["build"]["backends"].as_array().unwrap().iter().any(|name| name == "flex"));
     assert_eq!(found["problems"].as_array().unwrap().len(), 0);
     let text = dir.ok("doctor --model run/model");
-    assert!(text.contains("mel-2bar") && text.contains("2 styles"), "{text}");
+    assert!(text.contains("poly-2bar") && text.contains("2 styles"), "{text}");
 }
 
 #[test]

@@ -23,3 +23,4 @@ mod styles;
 mod support;
 mod training;
 mod tunes;
+mod voices;

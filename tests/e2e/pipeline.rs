@@ -41,7 +41,7 @@ fn midi_in_new_music_of_a_style_out() {
     assert_eq!(sidecar["format"], "controlgen.output");
     assert_eq!((&sidecar["seed"], &sidecar["index"]), (&7.into(), &1.into()));
     assert_eq!(sidecar["component"], 0);
-    assert_eq!(sidecar["z"][0].as_array().unwrap().len(), 64);
+    assert_eq!(sidecar["z"][0].as_array().unwrap().len(), 96);
     let membership = sidecar["membership"].as_array().unwrap();
     let total: f64 = membership.iter().map(|p| p.as_f64().unwrap()).sum();
     assert!((total - 1.0).abs() < 1e-9);

@@ -33,7 +33,7 @@ fn midi_files_are_rendered_and_damaged_ones_are_left_out() {
 #[test]
 fn new_music_comes_with_sound_and_a_page() {
     let dir = TestDir::new();
-    dir.model();
+    dir.melody_model();
     let line = "generate --model run/model --style 0 -n 2 --seed 7 -o out --wav --html --program 73 \
                 --velocity 101 --qpm 100";
     dir.ok(line);

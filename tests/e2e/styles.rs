@@ -28,7 +28,7 @@ fn a_fit_says_how_it_chose_and_what_styles_sound_like() {
     let label = &card["labels"][0];
     assert!(["blues", "hymn", "reel", "toccata"].contains(&label["name"].as_str().unwrap()));
     let text = dir.ok("style show 0 --model run/model --thumbnails out");
-    for part in ["sounds", "keys", "onsets", "note-density", "labels", "nearest"] {
+    for part in ["sounds", "keys", "onsets", "notes-per-beat", "labels", "nearest"] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
     assert_eq!(names(&dir.path("out")), ["style-0.svg"]);

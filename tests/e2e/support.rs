@@ -86,23 +86,41 @@ impl TestDir {
 
     /// Builds a corpus of synthetic music in `corpus`.
     pub(crate) fn corpus(&self) {
+        self.corpus_of("poly-2bar");
+    }
+
+    fn corpus_of(&self, kind: &str) {
         self.ok("corpus synthesize -o midi --styles hymn,reel,blues,toccata --pieces 6 --seed 1");
-        self.ok("corpus build midi -o corpus --heldout 0.2 --label-folders");
+        self.ok(&format!(
+            "corpus build midi -o corpus --kind {kind} --heldout 0.2 --label-folders"
+        ));
     }
 
     /// A corpus and a model of a few steps with two styles, in `run`: built once, and copied for
     /// each test.
     pub(crate) fn model(&self) {
         static MADE: OnceLock<TestDir> = OnceLock::new();
-        let made = MADE.get_or_init(|| {
-            let made = Self::new();
-            made.corpus();
-            made.ok(&format!("train --corpus corpus -o run --steps {STEPS} --seed 2"));
-            made.ok("encode --model run/model --corpus corpus -o run/latents");
-            made.ok("fit --model run/model --corpus corpus --latents run/latents -k 2 --covariance diag");
-            made
-        });
+        let made = MADE.get_or_init(|| Self::with_model("poly-2bar", "poly_2bar_tiny"));
         copy(made.folder.path(), self.folder.path());
+    }
+
+    /// The same of melodies.
+    pub(crate) fn melody_model(&self) {
+        static MADE: OnceLock<TestDir> = OnceLock::new();
+        let made = MADE.get_or_init(|| Self::with_model("mel-2bar", "cat-mel_2bar_tiny"));
+        copy(made.folder.path(), self.folder.path());
+    }
+
+    fn with_model(kind: &str, preset: &str) -> Self {
+        let made = Self::new();
+        made.corpus_of(kind);
+        let train = format!("train --corpus corpus --preset {preset} -o run --steps {STEPS}");
+        made.ok(&format!("{train} --seed 2"));
+        made.ok("encode --model run/model --corpus corpus -o run/latents");
+        made.ok(
+            "fit --model run/model --corpus corpus --latents run/latents -k 2 --covariance diag",
+        );
+        made
     }
 }
 

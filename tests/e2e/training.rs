@@ -69,12 +69,12 @@ fn a_model_goes_on_only_where_it_fits() {
     let dir = TestDir::new();
     dir.model();
     dir.fails(
-        "train --corpus corpus --from run/model --preset cat-mel_2bar_small -o new --steps 1",
-        &["run/model can't go on as preset `cat-mel_2bar_small`", "its `encoder_sizes` is"],
+        "train --corpus corpus --from run/model --preset poly_2bar_compact -o new --steps 1",
+        &["run/model can't go on as preset `poly_2bar_compact`", "its `encoder_size` is"],
     );
     dir.fails(
         "train --corpus corpus --from run/model --preset cat-drums_2bar_tiny -o new --steps 1",
-        &["it is of `mel-2bar`, the preset of `drums-2bar`"],
+        &["it is of `poly-2bar`, the preset of `drums-2bar`"],
     );
     dir.fails(
         "train --corpus corpus --from run -o new --steps 1",

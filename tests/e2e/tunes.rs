@@ -34,7 +34,7 @@ fn sidecar(dir: &TestDir, name: &str) -> Value {
 #[test]
 fn no_note_of_a_tune_is_left_out_without_a_word() {
     let dir = TestDir::new();
-    dir.model();
+    dir.melody_model();
     let bytes = |music: &NoteSequence| write(music, &WriteOptions::default()).unwrap();
     let upbeat = quarters(33, &[(0.0, 1, 4), (1.0, 4, 4)]);
     let short_bar = quarters(34, &[(0.0, 4, 4), (16.0, 2, 4), (18.0, 4, 4)]);

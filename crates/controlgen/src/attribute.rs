@@ -1,4 +1,4 @@
-//! What can be turned up and down in a piece: density, pitch, range, syncopation, intervals, scale.
+//! What can be turned up and down in a piece: density, pitch, range, syncopation and more.
 //!
 //! An attribute is measured on the notes ([`Attribute::measure`]); a direction in latent space that
 //! changes it is learnt from the model's reference windows ([`AttributeVectors::learn`]) and added to
@@ -13,7 +13,9 @@ use std::str::FromStr;
 
 use corpus::artifact::ArtifactError;
 use note_seq::features::Feature;
-use note_seq::window::GridNote;
+use note_seq::texture::{Passage, TextureFeature};
+use note_seq::window::WindowForm;
+use note_seq::{NoteList, NoteListEncoding};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,22 +24,41 @@ use crate::generate::GenerateError;
 pub use report::{DialReport, DialRequest, OtherAttribute, dial_report};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 
-/// A measurable property of a melody: the features that latents can be shifted along.
+/// A measurable property of music: the features that latents can be shifted along.
+///
+/// Which feature measures it depends on the form of the windows: that of a melody
+/// ([`Attribute::feature`]), or that of all voices or of drums ([`Attribute::texture`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
-    /// [`Feature::NoteDensity`].
+    /// How many notes there are.
     Density,
-    /// [`Feature::MeanPitch`].
+    /// How high they are.
     Pitch,
-    /// [`Feature::PitchRange`].
+    /// From the lowest to the highest note.
     Range,
-    /// [`Feature::Syncopation`].
+    /// How syncopated the rhythm is.
     Syncopation,
-    /// [`Feature::MeanInterval`].
+    /// How far a melody moves from note to note.
     Interval,
-    /// [`Feature::ScaleConsistency`].
+    /// How much of the music is in one scale.
     Scale,
+    /// How many tones sound together.
+    Polyphony,
+    /// How far apart they are.
+    Spread,
+    /// How consonant they are.
+    Consonance,
+    /// How often the chord changes.
+    Chords,
+    /// How long notes are.
+    Length,
+    /// How loud they are.
+    Loudness,
+    /// How uneven eighths are.
+    Swing,
+    /// How late drums are played.
+    Timing,
 }
 
 /// A user's wish: an attribute turned up or down, in deviations of the training music.
@@ -124,8 +145,22 @@ pub enum AttributeError {
 
 impl Attribute {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Density, Self::Pitch, Self::Range, Self::Syncopation, Self::Interval, Self::Scale];
+    pub const ALL: [Self; 14] = [
+        Self::Density,
+        Self::Pitch,
+        Self::Range,
+        Self::Syncopation,
+        Self::Interval,
+        Self::Scale,
+        Self::Polyphony,
+        Self::Spread,
+        Self::Consonance,
+        Self::Chords,
+        Self::Length,
+        Self::Loudness,
+        Self::Swing,
+        Self::Timing,
+    ];
 
     /// Its name, as users type it.
     pub const fn name(self) -> &'static str {
@@ -136,30 +171,105 @@ impl Attribute {
             Self::Syncopation => "syncopation",
             Self::Interval => "interval",
             Self::Scale => "scale",
+            Self::Polyphony => "polyphony",
+            Self::Spread => "spread",
+            Self::Consonance => "consonance",
+            Self::Chords => "chords",
+            Self::Length => "length",
+            Self::Loudness => "loudness",
+            Self::Swing => "swing",
+            Self::Timing => "timing",
         }
     }
 
-    /// The feature that measures it.
-    pub const fn feature(self) -> Feature {
-        match self {
+    /// The feature of a melody that measures it; `None` if a melody has no such property.
+    pub const fn feature(self) -> Option<Feature> {
+        Some(match self {
             Self::Density => Feature::NoteDensity,
             Self::Pitch => Feature::MeanPitch,
             Self::Range => Feature::PitchRange,
             Self::Syncopation => Feature::Syncopation,
             Self::Interval => Feature::MeanInterval,
             Self::Scale => Feature::ScaleConsistency,
+            _ => return None,
+        })
+    }
+
+    /// The feature of lists of notes of an encoding that measures it; `None` if such lists have no
+    /// such property.
+    pub fn texture(self, encoding: NoteListEncoding) -> Option<TextureFeature> {
+        let feature = match (encoding.has_tones(), self) {
+            (true, Self::Density) => TextureFeature::NotesPerBeat,
+            (true, Self::Pitch) => TextureFeature::MeanPitch,
+            (true, Self::Range) => TextureFeature::Range,
+            (true, Self::Syncopation) => TextureFeature::Syncopation,
+            (true, Self::Scale) => TextureFeature::Scale,
+            (true, Self::Polyphony) => TextureFeature::Polyphony,
+            (true, Self::Spread) => TextureFeature::Spread,
+            (true, Self::Consonance) => TextureFeature::Consonance,
+            (true, Self::Chords) => TextureFeature::ChordChanges,
+            (true, Self::Length) => TextureFeature::NoteLength,
+            (true, Self::Loudness) => TextureFeature::Velocity,
+            (false, Self::Density) => TextureFeature::DrumHits,
+            (false, Self::Syncopation) => TextureFeature::DrumSyncopation,
+            (false, Self::Loudness) => TextureFeature::DrumVelocity,
+            (false, Self::Swing) => TextureFeature::DrumSwing,
+            (false, Self::Timing) => TextureFeature::DrumTiming,
+            _ => return None,
+        };
+        Some(feature)
+    }
+
+    /// Those that windows of a form have.
+    pub fn of_form(form: &WindowForm) -> Vec<Self> {
+        let has = |attribute: &Self| match form {
+            WindowForm::Steps(_) => attribute.feature().is_some(),
+            WindowForm::Notes(encoding) => attribute.texture(*encoding).is_some(),
+        };
+        Self::ALL.into_iter().filter(has).collect()
+    }
+
+    /// The unit of its values in windows of a form.
+    pub fn unit(self, form: &WindowForm) -> &'static str {
+        match form {
+            WindowForm::Steps(_) => self.feature().map_or("", Feature::unit),
+            WindowForm::Notes(encoding) => self.texture(*encoding).map_or("", TextureFeature::unit),
         }
     }
 
-    /// The unit of its values.
-    pub const fn unit(self) -> &'static str {
-        self.feature().unit()
+    /// Measures it in a window. Returns `None` if the window lacks it, and for melodies of fewer
+    /// than two notes: all their attributes are learned from the same windows, and a single note
+    /// has no interval.
+    ///
+    /// # Panics
+    /// If the tokens are not a window of the form.
+    pub fn measure(self, form: &WindowForm, window: &[u16]) -> Option<f64> {
+        measure_all(&[self], form, window)[0]
     }
+}
 
-    /// Measures it in a melody of `n_steps`. Returns `None` for fewer than two notes: all attributes
-    /// are learned from the same windows, and a single note has no interval.
-    pub fn measure(self, notes: &[GridNote], n_steps: usize) -> Option<f64> {
-        if notes.len() < 2 { None } else { self.feature().of(notes, n_steps) }
+/// Measures some attributes in a window, see [`Attribute::measure`].
+///
+/// # Panics
+/// If the tokens are not a window of the form.
+pub fn measure_all(
+    attributes: &[Attribute],
+    form: &WindowForm,
+    window: &[u16],
+) -> Vec<Option<f64>> {
+    match form {
+        WindowForm::Steps(layout) => {
+            let notes = form.lead(window).notes;
+            let of = |attribute: &Attribute| attribute.feature()?.of(&notes, layout.n_steps);
+            let is_enough = notes.len() >= 2;
+            attributes.iter().map(|a| if is_enough { of(a) } else { None }).collect()
+        }
+        WindowForm::Notes(encoding) => {
+            let list = NoteList::from_row(*encoding, window).expect("a window of the form");
+            let passage = Passage::from(&list);
+            let of = |attribute: &Attribute| attribute.texture(*encoding)?.of(&passage);
+            attributes.iter().map(of).collect()
+        }
     }
 }
 
@@ -188,10 +298,30 @@ impl FromStr for Dial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use note_seq::window::{Content, notes};
+    use note_seq::window::WindowLayout;
 
     fn measure(attribute: Attribute, tokens: &[u16]) -> Option<f64> {
-        attribute.measure(&notes(Content::Pitches, tokens), tokens.len())
+        let form = WindowForm::Steps(WindowLayout::melody(tokens.len(), 90));
+        attribute.measure(&form, tokens)
+    }
+
+    #[test]
+    fn lists_of_notes_have_attributes_of_their_texture() {
+        let form = WindowForm::Notes(NoteListEncoding::POLY_2BAR);
+        // In 4/4: C4 E4 G4 C5 together for a quarter (class 7), then D4 alone on beat 3.
+        let row =
+            [15, 0, 0, 60, 7, 0, 0, 0, 64, 7, 0, 0, 0, 67, 7, 0, 0, 0, 72, 7, 0, 24, 0, 62, 7, 0];
+        let of = |attribute: Attribute| attribute.measure(&form, &row);
+        assert_eq!(of(Attribute::Density), Some(5.0 / 8.0));
+        assert_eq!(of(Attribute::Polyphony), Some(2.5));
+        assert_eq!(of(Attribute::Range), Some(12.0));
+        // All six pairs are consonant; nothing is said of loudness.
+        assert_eq!(of(Attribute::Consonance), Some(1.0));
+        assert_eq!((of(Attribute::Loudness), of(Attribute::Timing)), (None, None));
+        let drums = WindowForm::Notes(NoteListEncoding::DRUMS_2BAR_GROOVE);
+        let names: Vec<&str> =
+            Attribute::of_form(&drums).into_iter().map(Attribute::name).collect();
+        assert_eq!(names, ["density", "syncopation", "loudness", "swing", "timing"]);
     }
 
     #[test]
@@ -229,10 +359,11 @@ mod tests {
     fn dials_are_a_name_and_a_number() {
         let dial: Dial = "density:+1.5".parse().unwrap();
         assert_eq!(dial, Dial { attribute: Attribute::Density, by: 1.5 });
-        let error = "loudness:1".parse::<Dial>().unwrap_err().to_string();
+        let error = "sadness:1".parse::<Dial>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "no attribute `loudness`; there are density, pitch, range, syncopation, interval, scale"
+            "no attribute `sadness`; there are density, pitch, range, syncopation, interval, scale, \
+             polyphony, spread, consonance, chords, length, loudness, swing, timing"
         );
         for bad in ["density", "density:much", "density:nan", "density:99"] {
             assert!(matches!(bad.parse::<Dial>(), Err(AttributeError::Dial { .. })), "{bad}");

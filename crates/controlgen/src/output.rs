@@ -86,8 +86,12 @@ pub fn music<'a>(
     let (form, mut n_steps) = (kind.form(), 0);
     let windows = windows.into_iter().inspect(|window| n_steps += form.n_sixteenths(window));
     let mut music = kind.to_sequence(windows, playback);
-    let n_steps = n_steps as f64;
-    music.total_time = music.total_time.max(n_steps * 60.0 / (STEPS_PER_QUARTER * playback.qpm));
+    let end = n_steps as f64 * 60.0 / (STEPS_PER_QUARTER * playback.qpm);
+    // Notes of lists may last past the end of their window; the last window is the end of all.
+    for note in &mut music.notes {
+        note.end_time = note.end_time.min(end);
+    }
+    music.total_time = end;
     music
 }
 

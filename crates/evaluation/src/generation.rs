@@ -1,10 +1,12 @@
 //! New music beside real music that was held out: do their distributions agree?
 
+mod texture;
+
 use controlgen::encode::encode_windows;
 use controlgen::generate::GenerateError;
 use controlgen::model::Model;
 use corpus::table::WindowRow;
-use gmm::GaussianMixture;
+use gmm::{Covariances, GaussianMixture};
 use note_seq::window::WindowForm;
 
 use super::EvalError;
@@ -119,6 +121,18 @@ pub(super) fn section(
     if let Some(mixture) = mixture {
         sets.push(real.compare(model, "mixture", draw(&Source::Mixture(mixture))?));
     }
+    let one = match mixture {
+        Some(mixture) if real.form.encoding().is_some() => {
+            let moments = mixture.moments()?;
+            let (mean, covariance) = (moments.mean().to_vec(), moments.covariance().to_vec());
+            let covariances = Covariances::Full(covariance);
+            Some(GaussianMixture::from_parameters(vec![1.0], mean, covariances)?)
+        }
+        _ => None,
+    };
+    if let Some(one) = &one {
+        sets.push(real.compare(model, "one Gaussian", draw(&Source::Mixture(one))?));
+    }
     sets.push(real.compare(model, "prior", draw(&Source::Prior)?));
     sets.push(real.compare(model, "mean ± deviation", draw(&naive)?));
     let ceiling = real.compare(model, "real", second);
@@ -126,6 +140,11 @@ pub(super) fn section(
     overlaps(&mut section, &sets, &ceiling, n);
     distances(&mut section, &sets, &ceiling, n);
     muspy(&mut section, &real.form, &first, &sets);
+    if let Some(encoding) = real.form.encoding() {
+        let all = sets.iter().chain([&ceiling]);
+        let all: Vec<_> = all.map(|set| (set.name, set.windows.as_slice())).collect();
+        texture::figures(&mut section, encoding, &first, &all);
+    }
     for set in std::iter::once(&ceiling).chain(&sets) {
         let caption = if set.name == "real" {
             "real, held out".to_owned()

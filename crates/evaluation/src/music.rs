@@ -1,13 +1,15 @@
 //! The features of mgeval and muspy, and those of the judge, composed of the measures of
 //! [`note_seq::features`].
 
+use note_seq::NoteList;
 use note_seq::drums::N_DRUM_CLASSES;
 use note_seq::features::{
     self, entropy_bits, groove_consistency, mean_interval, pitch_class_durations, pitch_classes,
     scale_consistency,
 };
+use note_seq::texture::Texture;
 use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
-use note_seq::window::{GridNote, WindowForm};
+use note_seq::window::{GridNote, Line, WindowForm};
 
 /// The nine features of mgeval (Yang and Lerch 2020; its `core.py`), which are compared between sets
 /// of music, with the names that people read.
@@ -131,7 +133,7 @@ fn groove(notes: &[GridNote], n_steps: usize) -> Option<f64> {
 }
 
 /// The judge's description of a window: for each pitched part (of lists of notes, for their highest
-/// and their lowest line) counts, register, contour, pitch classes, intervals, note values and
+/// and their lowest line, and the features of their texture) counts, register, contour, pitch classes, intervals, note values and
 /// places of onsets; for drums how often each drum stands at each place of the bar. Nothing of it
 /// comes from a model.
 pub fn description(form: &WindowForm, window: &[u16]) -> Vec<f64> {
@@ -143,13 +145,23 @@ pub fn description(form: &WindowForm, window: &[u16]) -> Vec<f64> {
         // A single line is its own bass.
         lines.push(top.clone());
     }
-    lines
-        .iter()
-        .flat_map(|line| match line.is_drums {
-            true => drum_description(&line.notes),
-            false => line_description(&line.notes, n_steps),
-        })
-        .collect()
+    let of_line = |line: &Line| {
+        if line.is_drums {
+            drum_description(&line.notes)
+        } else {
+            line_description(&line.notes, n_steps)
+        }
+    };
+    let mut description: Vec<f64> = lines.iter().flat_map(of_line).collect();
+    if let WindowForm::Notes(encoding) = form {
+        let list = NoteList::from_row(*encoding, window).expect("a window of the form");
+        let texture = Texture::from(&list);
+        description.extend(texture.values().iter().map(|value| value.unwrap_or(0.0)));
+        // Presence apart from the value, as 0 is a value, too.
+        description.extend(texture.values().iter().map(|value| f64::from(value.is_some())));
+        description.push(f64::from(texture.meter().bar()));
+    }
+    description
 }
 
 fn drum_description(notes: &[GridNote]) -> Vec<f64> {

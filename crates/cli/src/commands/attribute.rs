@@ -11,6 +11,7 @@ use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Reference;
 use controlgen::tune::TuneOptions;
+use note_seq::window::WindowForm;
 use serde::Serialize;
 use serde_json::json;
 
@@ -29,7 +30,7 @@ pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Resul
         AttributeCommand::Learn { model } => {
             let model = Model::load(&model, &context.device()?)?;
             let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?)?;
-            context.output.result(&learnt, || lines(&learnt))
+            context.output.result(&learnt, || lines(&learnt, model.form()))
         }
         AttributeCommand::Apply(args) => apply(context, &args),
     }
@@ -64,20 +65,20 @@ fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyho
     }
     let list = List { attributes, checks };
     context.output.result(&list, || {
-        let mut lines = lines(&list.attributes);
+        let mut lines = lines(&list.attributes, model.form());
         lines.extend(check_lines(&list.checks));
         lines
     })
 }
 
 /// Attributes as a table for people.
-fn lines(attributes: &AttributeVectors) -> Vec<String> {
+fn lines(attributes: &AttributeVectors, form: &WindowForm) -> Vec<String> {
     let head = ["attribute", "counts", "mean", "deviation", "told by latents"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(attributes.vectors.iter().map(|v| {
         vec![
             v.attribute.name().to_owned(),
-            v.attribute.unit().to_owned(),
+            v.attribute.unit(form).to_owned(),
             format!("{:.2}", v.mean),
             format!("{:.2}", v.std_dev),
             format!("{:.0} %", 100.0 * v.r_squared),
@@ -185,7 +186,7 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
         let number = |n: Option<f64>| n.map_or("-".to_owned(), |n| format!("{n:.2}"));
         let mut lines = vec![turned.written.line()];
         lines.extend(turned.measured.iter().map(|m| {
-            let (name, unit) = (m.attribute.name(), m.attribute.unit());
+            let (name, unit) = (m.attribute.name(), m.attribute.unit(model.form()));
             format!("{name}: {} before, {} after ({unit})", number(m.before), number(m.after))
         }));
         lines.push(format!("of the tune, {}", tune.usage.in_words()));
@@ -200,9 +201,7 @@ fn mean(
     windows: &[Vec<u16>],
 ) -> Option<f64> {
     let form = model.form();
-    let values: Vec<f64> = windows
-        .iter()
-        .filter_map(|window| attribute.measure(&form.lead(window).notes, form.n_sixteenths(window)))
-        .collect();
+    let values: Vec<f64> =
+        windows.iter().filter_map(|window| attribute.measure(form, window)).collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors};
+use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors, measure_all};
 use crate::correlation;
 use crate::generate::{Decoding, controls_of};
 use crate::model::Model;
@@ -95,12 +95,19 @@ pub fn dial_report(
     let measured: Vec<Option<Vec<f64>>> = windows
         .iter()
         .map(|window| {
-            let (lead, n_steps) = (form.lead(window), form.n_sixteenths(window));
-            let value = |v: &super::AttributeVector| {
-                let found = v.attribute.measure(&lead.notes, n_steps)?;
-                Some((found - v.mean) / v.std_dev)
+            let attributes: Vec<Attribute> = vectors.vectors.iter().map(|v| v.attribute).collect();
+            let found = measure_all(&attributes, form, window);
+            let is_missing = |(v, found): (&super::AttributeVector, &Option<f64>)| {
+                v.attribute == request.attribute && found.is_none()
             };
-            vectors.vectors.iter().map(value).collect()
+            if vectors.vectors.iter().zip(&found).any(is_missing) {
+                return None;
+            }
+            // Another attribute that is missing counts as at its mean.
+            let value = |(v, found): (&super::AttributeVector, Option<f64>)| {
+                found.map_or(0.0, |found| (found - v.mean) / v.std_dev)
+            };
+            Some(vectors.vectors.iter().zip(found).map(value).collect())
         })
         .collect();
     let of = |at: usize| Along::new(&measured, request.dials, at);

@@ -4,7 +4,7 @@ use corpus::artifact::JsonFormat;
 use gmm::Gaussian;
 use serde::{Deserialize, Serialize};
 
-use super::{Attribute, AttributeError, Dial};
+use super::{Attribute, AttributeError, Dial, measure_all};
 use crate::model::Model;
 use crate::style::Reference;
 
@@ -93,39 +93,56 @@ impl AttributeVectors {
     /// read or written.
     pub fn learn(model: &Model, reference: &Reference) -> Result<Self, AttributeError> {
         let form = model.form();
-        if model.kind().is_of_drums() {
+        if form.layout().is_some() && model.kind().is_of_drums() {
             return Err(AttributeError::NoMelody { kind: model.kind().name });
         }
+        let attributes = Attribute::of_form(form);
         let active = &model.config().active_dimensions;
         let (mut points, mut values) = (Vec::new(), Vec::new());
         for row in &reference.rows {
-            let (lead, n_steps) = (form.lead(&row.tokens), form.n_sixteenths(&row.tokens));
-            let measured = Attribute::ALL.map(|a| a.measure(&lead.notes, n_steps));
-            // All of them need two notes and no more.
-            if measured.iter().all(Option::is_some) {
+            // All attributes of a melody need two notes and no more; of many voices some may be
+            // missing, such as the loudness of music without dynamics.
+            if form.n_notes([&row.tokens[..]]) >= 2 {
                 points.push(active.iter().map(|d| f64::from(row.mu[*d])).collect::<Vec<f64>>());
-                values.push(measured.map(Option::unwrap_or_default));
+                values.push(measure_all(&attributes, form, &row.tokens));
             }
         }
-        let mut learnt = Self::of(&points, &values)?;
+        let mut learnt = Self::of(&attributes, &points, &values)?;
         model.hash().clone_into(&mut learnt.model_hash);
         learnt.save(&model.folder().join(FILE))?;
         Ok(learnt)
     }
 
-    /// Learns from points and the attributes measured there, in the order of [`Attribute::ALL`].
-    fn of(points: &[Vec<f64>], values: &[[f64; 6]]) -> Result<Self, AttributeError> {
+    /// Learns from points and the attributes measured there. Where one is missing, its mean stands
+    /// for it.
+    fn of(
+        attributes: &[Attribute],
+        points: &[Vec<f64>],
+        values: &[Vec<Option<f64>>],
+    ) -> Result<Self, AttributeError> {
         let n = points.len();
         if n < FEWEST {
             return Err(AttributeError::TooFew { found: n, needed: FEWEST });
         }
-        let columns: Vec<Vec<f64>> =
-            (0..Attribute::ALL.len()).map(|a| values.iter().map(|v| v[a]).collect()).collect();
-        let moments: Vec<(f64, f64)> = columns.iter().map(|column| mean_and_std(column)).collect();
+        let column = |at: usize| -> Vec<f64> {
+            let known: Vec<f64> = values.iter().filter_map(|values| values[at]).collect();
+            let mean = mean_and_std(&known).0;
+            values.iter().map(|values| values[at].unwrap_or(mean)).collect()
+        };
+        let columns: Vec<Vec<f64>> = (0..attributes.len()).map(column).collect();
+        let known = |at: usize| values.iter().filter_map(|values| values[at]).collect::<Vec<f64>>();
+        let moments: Vec<(f64, f64)> =
+            (0..attributes.len()).map(|at| mean_and_std(&known(at))).collect();
         let mut unlearnt = Vec::new();
         let mut used = Vec::new();
-        for (at, attribute) in Attribute::ALL.into_iter().enumerate() {
-            let quartiles = quartiles(&columns[at]);
+        for (at, attribute) in attributes.iter().copied().enumerate() {
+            let known = known(at);
+            if known.len() < FEWEST {
+                let why = format!("{} of its windows have it, {FEWEST} are needed", known.len());
+                unlearnt.push(Unlearnt { attribute, why });
+                continue;
+            }
+            let quartiles = quartiles(&known);
             if moments[at].1 <= 1e-9 * moments[at].0.abs().max(1.0) || quartiles[0] >= quartiles[1]
             {
                 let why = format!("all its windows have {:.2}", quartiles[0]);
@@ -323,7 +340,7 @@ mod tests {
 
     /// Latents of four dimensions in which density is the first, and pitch the sum of the second and half
     /// of density; the rest is noise. Syncopation never changes.
-    fn made(n: usize) -> (Vec<Vec<f64>>, Vec<[f64; 6]>) {
+    fn made(n: usize) -> (Vec<Vec<f64>>, Vec<Vec<Option<f64>>>) {
         let mut rng = seed::stream(3, "test", 0);
         let mut normal = || -> f64 { rng.sample(StandardNormal) };
         (0..n)
@@ -331,7 +348,9 @@ mod tests {
                 let x: Vec<f64> = (0..4).map(|_| normal()).collect();
                 let (density, pitch) = (x[0], x[1] + 0.5 * x[0]);
                 let noise = [normal(), normal(), normal()];
-                (x, [8.0 + 2.0 * density, 60.0 + 5.0 * pitch, noise[0], 1.0, noise[1], noise[2]])
+                let values =
+                    [8.0 + 2.0 * density, 60.0 + 5.0 * pitch, noise[0], 1.0, noise[1], noise[2]];
+                (x, values.map(Some).to_vec())
             })
             .unzip()
     }
@@ -339,7 +358,7 @@ mod tests {
     #[test]
     fn directions_change_an_attribute_by_one_deviation_and_regression_leaves_others() {
         let (points, values) = made(4000);
-        let learnt = AttributeVectors::of(&points, &values).unwrap();
+        let learnt = AttributeVectors::of(&Attribute::ALL[..6], &points, &values).unwrap();
         let density = learnt.get(Attribute::Density).unwrap();
         assert!((density.mean - 8.0).abs() < 0.2 && (density.std_dev - 2.0).abs() < 0.1);
         assert!(density.r_squared > 0.99, "{}", density.r_squared);
@@ -376,13 +395,14 @@ mod tests {
     #[test]
     fn what_never_changes_is_not_learnt_and_said_so() {
         let (points, values) = made(400);
-        let learnt = AttributeVectors::of(&points, &values).unwrap();
+        let learnt = AttributeVectors::of(&Attribute::ALL[..6], &points, &values).unwrap();
         let error = learnt.get(Attribute::Syncopation).unwrap_err().to_string();
         assert_eq!(
             error,
             "`syncopation` could not be learnt from this model's music: all its windows have 1.00"
         );
-        let few = AttributeVectors::of(&points[..9], &values[..9]).unwrap_err();
+        let few =
+            AttributeVectors::of(&Attribute::ALL[..6], &points[..9], &values[..9]).unwrap_err();
         assert!(few.to_string().contains("has 9 windows of two notes or more"), "{few}");
     }
 }

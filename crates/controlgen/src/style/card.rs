@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use corpus::kind::Kind;
 use note_seq::features::{Feature, Profile, leading, pitch_class_durations};
-use note_seq::{Mode, NoteListPlayback};
+use note_seq::texture::{Texture, TextureProfile};
+use note_seq::{Mode, NoteList, NoteListPlayback};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
@@ -25,8 +27,11 @@ const TONICS: [&str; 12] = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A"
 pub struct Card {
     /// What is most unlike the corpus, in words, the plainest first.
     pub words: Vec<String>,
-    /// Features and histograms.
+    /// Features and histograms of the leading line.
     pub profile: Profile,
+    /// Features of all voices, where windows have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texture: Option<TextureProfile>,
     /// How far each feature's mean lies from the corpus's, in the corpus's standard deviations over
     /// windows.
     pub deviations: BTreeMap<Feature, f64>,
@@ -64,6 +69,7 @@ pub(super) struct CardWindow<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Corpus {
     profile: Profile,
+    texture: Option<TextureProfile>,
     labels: BTreeMap<String, f64>,
 }
 
@@ -72,6 +78,7 @@ impl Corpus {
     pub(super) fn of(model: &Model, windows: &[CardWindow<'_>]) -> Self {
         Self {
             profile: Profile::of(model.form(), windows.iter().map(|w| w.tokens)),
+            texture: texture(model, windows),
             labels: shares(windows.iter().filter_map(|w| w.label)),
         }
     }
@@ -90,10 +97,28 @@ impl Card {
             label.in_corpus = corpus.labels.get(&label.name).copied();
         }
         let Keys { keys, minor, degrees } = Keys::of(model.kind(), model, windows);
-        let mut words = words(&deviations);
-        words.extend(mode_word(minor).map(str::to_owned));
-        Self { words, profile, deviations, keys, minor, degrees, labels }
+        let texture = texture(model, windows);
+        let words = match &texture {
+            Some(texture) => texture.words(corpus.texture.as_ref()),
+            None => {
+                let mut words = words(&deviations);
+                words.extend(mode_word(minor).map(str::to_owned));
+                words
+            }
+        };
+        Self { words, profile, texture, deviations, keys, minor, degrees, labels }
     }
+}
+
+/// The profile of all voices of some windows; `None` for windows of steps.
+fn texture(model: &Model, windows: &[CardWindow<'_>]) -> Option<TextureProfile> {
+    let encoding = model.form().encoding()?;
+    let of = |window: &CardWindow<'_>| {
+        let list = NoteList::from_row(encoding, window.tokens);
+        Texture::from(&list.expect("windows of the model's kind"))
+    };
+    let textures: Vec<Texture> = windows.par_iter().map(of).collect();
+    Some(TextureProfile::of(&textures))
 }
 
 /// What deviates most, in words.

@@ -162,7 +162,10 @@ fn check_sizes(
         }
     };
     let (own, other) = (fields(&config.network), fields(&preset.model));
-    for name in own.keys().chain(other.keys().filter(|name| !own.contains_key(*name))) {
+    let names = own.keys().chain(other.keys().filter(|name| !own.contains_key(*name)));
+    // Sizes of other kinds of model say nothing.
+    let is_same_kind = differences.is_empty();
+    for name in names.filter(|_| is_same_kind) {
         let text = |value: Option<&serde_json::Value>| {
             value.map_or_else(|| "none".to_owned(), ToString::to_string)
         };

@@ -50,9 +50,10 @@ fn usage(sequence: &NoteSequence, notes: &NoteUse) -> Usage {
     let n_others = sequence.notes.len().saturating_sub(count(notes.n_notes));
     if n_others > 0 {
         let has_drums = sequence.notes.iter().any(|note| note.is_drum);
-        let reason = match has_drums {
-            true => LeftOutReason::Drums,
-            false => LeftOutReason::Other(SkipReason::NotADrum),
+        let reason = if has_drums && !sequence.notes.iter().all(|note| note.is_drum) {
+            LeftOutReason::Drums
+        } else {
+            LeftOutReason::Other(SkipReason::NotADrum)
         };
         left_out.push(left(reason, n_others));
     }

@@ -102,7 +102,7 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         attributes: vectors
             .map(|vector| AttributeInfo {
                 name: vector.attribute.name(),
-                what: vector.attribute.unit(),
+                what: vector.attribute.unit(form),
                 sd: vector.std_dev,
                 usual: vector.quartiles,
             })

@@ -91,6 +91,14 @@ fn card_lines(card: &Card) -> Vec<String> {
         lines.push(format!("  labels    {}", shares(&card.labels)));
     }
     let mut rows = Vec::new();
+    if let Some(texture) = &card.texture {
+        for (feature, summary) in &texture.features {
+            let value = format!("{:.2} {}", summary.mean, feature.unit());
+            rows.push(vec![String::new(), feature.to_string(), value, String::new()]);
+        }
+        lines.extend(table(&rows));
+        return lines;
+    }
     for feature in Feature::ALL {
         let summary = card.profile.feature(feature);
         if summary.n == 0 {

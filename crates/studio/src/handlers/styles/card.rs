@@ -110,7 +110,16 @@ pub(crate) async fn card(
 fn style_card(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCard, ApiError> {
     let style = catalog.styles.find(name)?;
     let added = catalog.styles.added(&style.name);
-    let features = style.card.iter().flat_map(|card| {
+    let textures = style.card.iter().filter_map(|card| card.texture.as_ref()).flat_map(|texture| {
+        texture.features.iter().map(|(feature, summary)| FeatureValue {
+            name: feature.name(),
+            unit: feature.unit(),
+            value: summary.mean,
+            deviation: None,
+        })
+    });
+    let of_lines = style.card.iter().filter(|card| card.texture.is_none());
+    let features = of_lines.flat_map(|card| {
         Feature::ALL.into_iter().filter_map(|feature| {
             let summary = card.profile.feature(feature);
             (summary.n > 0).then(|| FeatureValue {
@@ -125,7 +134,7 @@ fn style_card(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCar
     let label = |label: &Share| LabelShare { label: label.name.clone(), share: label.share };
     Ok(StyleCard {
         sentences: sentences(style),
-        features: features.collect(),
+        features: features.chain(textures).collect(),
         labels: labels.map(label).collect(),
         examples: examples(studio, catalog, style),
         used: added.map(|added| added.files.iter().map(Used::from).collect()),

@@ -1,0 +1,153 @@
+//! Music of many voices, in any meter and key.
+
+use std::collections::BTreeSet;
+
+use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+use note_seq::{Note, NoteSequence, Pitch, Program, TimeSignature, Velocity};
+use serde_json::Value;
+
+use crate::support::TestDir;
+
+fn music(dir: &TestDir, name: &str) -> NoteSequence {
+    read(&dir.read(name), &ReadOptions::strict()).unwrap().sequence
+}
+
+fn sidecar(dir: &TestDir, name: &str) -> Value {
+    serde_json::from_slice(&dir.read(name)).unwrap()
+}
+
+/// A waltz in E flat major: strings over a bass and chords of a piano, with a drum on every bar.
+fn waltz(n_bars: u32) -> NoteSequence {
+    let time_signatures = vec![TimeSignature { time: 0.0, numerator: 3, denominator: 4 }];
+    let mut waltz = NoteSequence { time_signatures, ..NoteSequence::default() };
+    let mut push = |pitch: u8, beat: u32, length: u32, (instrument, program): (u32, u8)| {
+        waltz.push(Note {
+            pitch: Pitch::new(pitch).unwrap(),
+            velocity: Velocity::new(if instrument == 0 { 90 } else { 60 }).unwrap(),
+            start_time: f64::from(beat) * 0.5,
+            end_time: f64::from(beat + length) * 0.5,
+            instrument,
+            program: Program::saturating(program),
+            is_drum: instrument == 9,
+        });
+    };
+    for bar in 0..n_bars {
+        let (root, third) = [(51, 4), (56, 4), (58, 4), (51, 4)][bar as usize % 4];
+        push(root + 24, 3 * bar, 2, (0, 40));
+        push(root + 24 + third, 3 * bar + 2, 1, (0, 40));
+        push(root - 12, 3 * bar, 1, (1, 0));
+        for beat in [1, 2] {
+            for above in [0, third, 7] {
+                push(root + above, 3 * bar + beat, 1, (1, 0));
+            }
+        }
+        push(36, 3 * bar, 1, (9, 0));
+    }
+    waltz
+}
+
+#[test]
+fn a_tune_keeps_its_voices_its_meter_and_its_key() {
+    let dir = TestDir::new();
+    dir.model();
+    dir.write("waltz.mid", &write(&waltz(8), &WriteOptions::default()).unwrap());
+    let run = dir.run("reconstruct waltz.mid --model run/model -o out");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let said = "8 notes left out: windows hold everything but drums";
+    assert!(run.stderr.contains(said) && run.stderr.contains("72 of 80 notes"), "{}", run.stderr);
+    let of = sidecar(&dir, "out/waltz-reconstruction.json");
+    assert!(of["warnings"].to_string().contains(said), "{of}");
+    assert_eq!(of["options"]["n_windows"], 4);
+    let back = music(&dir, "out/waltz-reconstruction.mid");
+    let meter = &back.time_signatures[0];
+    assert_eq!((meter.numerator, meter.denominator, back.time_signatures.len()), (3, 4, 1));
+    assert!((back.total_time - 12.0).abs() < 1e-6, "{}", back.total_time);
+
+    // With nothing of the style mixed in, it is the same music.
+    dir.ok("mix waltz.mid --style 1 --strength 0 --model run/model -o mix --seed 1");
+    dir.ok("reconstruct waltz.mid --model run/model --temperature 0.5 --seed 1 -o same");
+    let mixed = music(&dir, "mix/waltz-mix-style-1.mid");
+    assert_eq!(mixed.notes, music(&dir, "same/waltz-reconstruction.mid").notes);
+
+    // Another key moves it as a whole.
+    let key = "reconstruct waltz.mid --model run/model --key";
+    dir.ok(&format!("{key} C -o c"));
+    dir.ok(&format!("{key} D -o d"));
+    let pitches = |folder: &str| -> Vec<i32> {
+        let music = music(&dir, &format!("{folder}/waltz-reconstruction.mid"));
+        music.notes.iter().map(|note| i32::from(note.pitch.get())).collect()
+    };
+    let moved: BTreeSet<i32> = pitches("c").iter().zip(pitches("d")).map(|(c, d)| d - c).collect();
+    assert_eq!(moved, BTreeSet::from([2]));
+    let run = dir.run(&format!("{key} H -o h"));
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("is not a key"), "{}", run.stderr);
+}
+
+#[test]
+fn new_music_is_in_the_meter_asked_for() {
+    let dir = TestDir::new();
+    dir.model();
+    let line = "generate --model run/model --style 0 -n 2 --bars 4 --seed 3";
+    dir.ok(&format!("{line} --meter 6/8 -o jig"));
+    let jig = music(&dir, "jig/style-0-seed3-000.mid");
+    let meter = &jig.time_signatures[0];
+    assert_eq!((meter.numerator, meter.denominator), (6, 8));
+    // Four bars of three quarters at 120.
+    assert!((jig.total_time - 6.0).abs() < 1e-6, "{}", jig.total_time);
+    // Without one, that of the music that it was learned from.
+    dir.ok(&format!("{line} -o usual"));
+    assert_eq!(music(&dir, "usual/style-0-seed3-000.mid").time_signatures[0].numerator, 4);
+    assert_eq!(dir.run(&format!("{line} --meter 4 -o x")).code, Some(2));
+
+    dir.melody_model();
+    dir.fails(&format!("{line} --meter 3/4 -o x"), &["windows of `mel-2bar` are in 4/4"]);
+    dir.fails(&format!("{line} --key D -o x"), &["`--key`", "`mel-2bar`"]);
+}
+
+#[test]
+fn a_corpus_says_what_became_of_every_note() {
+    let dir = TestDir::new();
+    dir.write("midi/waltz.mid", &write(&waltz(8), &WriteOptions::default()).unwrap());
+    let mut unmetered = waltz(4);
+    unmetered.time_signatures.clear();
+    dir.write("midi/unmetered.mid", &write(&unmetered, &WriteOptions::default()).unwrap());
+    let report = dir.json("corpus build midi -o corpus --heldout 0 --group file");
+    let notes = &report["notes"];
+    assert_eq!((&notes["n_notes"], &notes["n_in_windows"]), (&108.into(), &108.into()));
+    assert_eq!(notes["assumed"], serde_json::json!({ "common_time": 1 }));
+    let text = dir.ok("corpus report corpus");
+    assert!(text.contains("100.0 % of 108 notes stand in windows"), "{text}");
+    // Drums with their timing are a kind of their own.
+    let report = dir.json("corpus build midi -o drums --kind drums-2bar-groove --heldout 0");
+    assert_eq!(report["notes"]["n_in_windows"], 12);
+}
+
+#[test]
+fn a_model_of_many_voices_is_measured_by_notes_meters_and_texture() {
+    let dir = TestDir::new();
+    dir.model();
+    let report = dir.json(
+        "eval --model run/model --corpus corpus --latents run/latents --windows 200 \
+         --resamples 2 -k 2 -o eval",
+    );
+    let sections = report["sections"].as_array().unwrap().iter();
+    let figures: Vec<&Value> =
+        sections.flat_map(|section| section["figures"].as_array().unwrap()).collect();
+    let value = |key: &str| {
+        let figure = figures.iter().find(|figure| figure["key"] == key);
+        figure.unwrap_or_else(|| panic!("no {key}"))["value"].as_f64().unwrap()
+    };
+    for key in [
+        "reconstruction.best.note_f1",
+        "reconstruction.sampled.note_f1",
+        "reconstruction.best.family",
+        "control.reencode.accuracy",
+        "control.judge.ratio",
+        "generation.texture.consonance",
+        "control.copies.share_whole",
+    ] {
+        assert!(value(key).is_finite(), "{key}");
+    }
+    assert!((0.0..=1.0).contains(&value("reconstruction.best.note_f1")));
+}
