@@ -15,9 +15,9 @@
 //! ```
 //! use note_seq::texture::{Passage, Pattern, Texture, TextureFeature, TextureProfile};
 //! use note_seq::{Meter, NoteList, NoteListEncoding};
-//! // A bar of a waltz, twice: C3, then E4 and G4 on the second and third beats.
+//! // A bar of a waltz, twice: C3, then C4 and E4 on the second and third beats.
 //! let mut tokens = Vec::new();
-//! for (onset, pitch) in [(0, 48), (12, 64), (12, 67), (24, 64), (24, 67)] {
+//! for (onset, pitch) in [(0, 48), (12, 60), (12, 64), (24, 60), (24, 64)] {
 //!     for bar in [0, 36] {
 //!         tokens.extend([bar + onset, 0, pitch, 7, 0]);
 //!     }

@@ -16,19 +16,22 @@ pub enum Pattern {
     Drums,
     /// Bass notes and after-beats in every bar ([`F::BassThenChords`] at 1). Waltz, march, polka.
     OomPah,
-    /// Low, high, middle, high: half of the moments or more are [`F::Alberti`].
+    /// Winds alone that repeat notes (0.15 or more of [`F::TopRepeats`]) and hardly step (at most
+    /// 0.2 of [`F::TopSteps`]) on at most four pitch classes, not below a mean velocity of 64.
+    Fanfare,
+    /// Low, high, middle, high: three quarters of the moments or more are [`F::Alberti`].
     AlbertiBass,
     /// Half of the moments or more are [`F::BrokenChords`].
     BrokenChords,
-    /// Winds alone in leaps (0.2 or more of [`F::TopLeaps`]; 0.6 together with
-    /// [`F::TopRepeats`]) through the tones of few chords ([`F::ChordTones`] at 0.9 or more), not
-    /// below a mean velocity of 64.
-    Fanfare,
     /// One voice ([`F::Voices`]) that is none of these.
     SingleLine,
     /// A held or repeated lowest tone: [`F::Pedal`] at 0.9 or more, at most three voices, the bass
     /// struck at most every other beat, the top line once a beat or more often.
     Drone,
+    /// A bass that moves with nearly every beat of a simple meter (0.85 to 1.3 notes a beat, 0.85
+    /// or more of them on beats), mostly below F sharp 3 (54), at most a fifth of its intervals
+    /// repeated notes and at least 0.3 steps, and often alone ([`F::Together`] at most 0.6).
+    WalkingBass,
     /// Three voices or more that move together ([`F::Homophony`] at 0.6 or more) in long notes: two
     /// beats or more on average.
     SustainedChords,
@@ -40,10 +43,6 @@ pub enum Pattern {
     MelodyOverChords,
     /// Three voices or more that move together otherwise.
     BlockChords,
-    /// A bass that moves with nearly every beat of a simple meter (0.85 to 1.3 notes a beat, 0.85
-    /// or more of them on beats), mostly below F3 (54), at most a fifth of its intervals repeated
-    /// notes and at least 0.3 steps.
-    WalkingBass,
     /// Two voices, nine tenths or more of whose tones start together ([`F::Homophony`]).
     TwoInParallel,
     /// Two voices, the upper of which has at least twice as many notes.
@@ -65,20 +64,21 @@ impl Pattern {
             && value(F::BassOnBeat) >= 0.85
             && value(F::BassPitch) < 54.0
             && value(F::BassRepeats) <= 0.2
-            && value(F::BassSteps) >= 0.3;
+            && value(F::BassSteps) >= 0.3
+            && value(F::Together) <= 0.6;
         let rules = [
             (Self::Drums, voices == 0.0 && value(F::DrumHits) > 0.0),
             (Self::OomPah, value(F::BassThenChords) >= 1.0),
-            (Self::AlbertiBass, value(F::Alberti) >= 0.5),
-            (Self::BrokenChords, value(F::BrokenChords) >= 0.5),
             (
                 Self::Fanfare,
                 is_winds
-                    && value(F::TopLeaps) >= 0.2
-                    && value(F::TopLeaps) + value(F::TopRepeats) >= 0.6
-                    && value(F::ChordTones) >= 0.9
+                    && value(F::TopRepeats) >= 0.15
+                    && value(F::TopSteps) <= 0.2
+                    && value(F::PitchClasses) <= 4.0
                     && texture.get(F::Velocity).is_none_or(|velocity| velocity >= 64.0),
             ),
+            (Self::AlbertiBass, value(F::Alberti) >= 0.75),
+            (Self::BrokenChords, value(F::BrokenChords) >= 0.5),
             (Self::SingleLine, voices == 1.0),
             (
                 Self::Drone,
@@ -87,6 +87,7 @@ impl Pattern {
                     && value(F::BassRate) <= 0.5
                     && value(F::TopRate) >= 1.0,
             ),
+            (Self::WalkingBass, voices >= 2.0 && is_walking),
             (Self::SustainedChords, moves_together && value(F::NoteLength) >= 2.0),
             (
                 Self::Chorale,
@@ -99,7 +100,6 @@ impl Pattern {
                 voices >= 3.0 && value(F::BlockChords) >= 0.6 && value(F::MelodyApart) >= 0.4,
             ),
             (Self::BlockChords, moves_together),
-            (Self::WalkingBass, voices >= 2.0 && is_walking),
             (Self::TwoInParallel, voices == 2.0 && value(F::Homophony) >= 0.9),
             (Self::MelodyOverBass, voices == 2.0 && value(F::TopRate) >= 2.0 * value(F::BassRate)),
             (Self::Counterpoint, voices >= 2.0),

@@ -16,4 +16,5 @@ mod note_lists;
 mod oracle;
 mod properties;
 mod smf;
+mod textures;
 mod writing;
