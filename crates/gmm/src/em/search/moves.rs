@@ -29,9 +29,8 @@ pub(super) struct Move {
     /// Estimated change of the log likelihood of all samples.
     pub(super) gain: f64,
     /// The groups that become one, under the number of the first.
-    pub(super) merged: (usize, usize),
-    /// The group that loses `rows`, which get the number of the second merged group.
-    pub(super) split: usize,
+    merged: (usize, usize),
+    /// The rows that leave their group and get the number of the second merged group.
     rows: Vec<usize>,
 }
 
@@ -80,7 +79,7 @@ pub(super) fn moves(
         for merge in others.take(2) {
             let gain = split.gain - merge.loss;
             let rows = split.rows.clone();
-            moves.push(Move { gain, merged: merge.pair, split: group, rows });
+            moves.push(Move { gain, merged: merge.pair, rows });
         }
     }
     moves.sort_by(|a, b| b.gain.total_cmp(&a.gain));
@@ -293,4 +292,71 @@ fn moments_of(
         }
     }
     moments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GmmParams;
+    use crate::em::start::SharedStarts;
+    use crate::params::Values;
+
+    /// Three groups of ten rows around 0, 10 and 20.
+    fn rows() -> Vec<f64> {
+        (0..30).map(|i| f64::from(i / 10 * 10) + 0.1 * f64::from(i % 10)).collect()
+    }
+
+    fn of(covariance_type: CovarianceType, labels: &[usize]) -> Vec<Move> {
+        let rows = rows();
+        let samples = Samples::new(&rows, 30, 1).unwrap();
+        let params = GmmParams::new(3).covariance_type(covariance_type).reg_covar(0.0);
+        let values: &Values = &params.check().unwrap().values;
+        let shared = SharedStarts::default();
+        let background = shared.background(values, &samples, 0);
+        let start = Start { values, seed: 0, index: 0, background: &background, shared: &shared };
+        let points = [Points::new(&rows, &[1.0; 30], &View::raw(&[0.0]))];
+        moves(&start, 0, &samples, &points, labels)
+    }
+
+    /// `n ln n - n/2 ln σ²` of consecutive values 0.1 apart, `n` of them.
+    fn value(n: f64) -> f64 {
+        n * n.ln() - 0.5 * n * (0.01 * (n * n - 1.0) / 12.0).ln()
+    }
+
+    #[test]
+    fn the_first_move_puts_a_misplaced_component_right() {
+        // The first group is cut in halves, the other two are together.
+        let labels = (0..30).map(|i| if i < 5 { 0 } else { 2 - usize::from(i < 10) });
+        let labels: Vec<usize> = labels.collect();
+        for covariance_type in [CovarianceType::Full, CovarianceType::Diag] {
+            let first = &of(covariance_type, &labels)[0];
+            assert_eq!(first.merged, (0, 1), "{covariance_type:?}");
+            let moved = first.apply(&labels);
+            assert!(moved[..10].iter().all(|label| *label == 0));
+            assert!(moved[10..20].iter().all(|label| *label == moved[10]));
+            assert!(moved[20..].iter().all(|label| *label == moved[20]));
+            assert!(moved[10] != moved[20] && moved[10] != 0 && moved[20] != 0);
+            // The joint group of 20 has the variance within, 0.0825, plus 5² between.
+            let joint = 20.0 * 20.0_f64.ln() - 10.0 * 25.0825_f64.ln();
+            let gain = 2.0 * value(10.0) - joint - (2.0 * value(5.0) - value(10.0));
+            assert!((first.gain - gain).abs() < 1e-9 * gain, "{} {gain}", first.gain);
+        }
+        for covariance_type in [CovarianceType::Tied, CovarianceType::Spherical] {
+            let first = &of(covariance_type, &labels)[0];
+            assert_eq!(first.merged, (0, 1), "{covariance_type:?}");
+        }
+    }
+
+    #[test]
+    fn no_move_gains_where_every_component_is_in_its_place() {
+        let labels: Vec<usize> = (0..30).map(|i| i / 10).collect();
+        for covariance_type in [
+            CovarianceType::Full,
+            CovarianceType::Tied,
+            CovarianceType::Diag,
+            CovarianceType::Spherical,
+        ] {
+            assert!(of(covariance_type, &labels).iter().all(|m| m.gain < 0.0));
+        }
+    }
 }
