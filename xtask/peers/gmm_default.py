@@ -3,6 +3,7 @@
 
   gmm_default.py DATA.npy K COVARIANCE SEED
   gmm_default.py make latents|overlapping FILE.npy
+  gmm_default.py take LATENTS.parquet FILE.npy    the first 20,300 latents that `controlgen encode` wrote; needs pyarrow
 
 Prints one JSON object: wall and processor seconds, the iterations, and the mean log likelihood. Threads:
 OPENBLAS_NUM_THREADS and OMP_NUM_THREADS, set by the caller.
@@ -36,6 +37,14 @@ def make(name):
 
 if sys.argv[1] == "make":
     np.save(sys.argv[3], make(sys.argv[2]))
+    print("{}")
+    sys.exit()
+if sys.argv[1] == "take":
+    import pyarrow.parquet
+
+    means = pyarrow.parquet.read_table(sys.argv[2], columns=["mu"]).column("mu").combine_chunks()
+    rows = means.flatten().to_numpy().reshape(len(means), -1)[:20_300]
+    np.save(sys.argv[3], rows.astype(np.float64))
     print("{}")
     sys.exit()
 data, k, covariance, seed = sys.argv[1:5]

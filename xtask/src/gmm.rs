@@ -1,4 +1,5 @@
-//! `cargo xtask parity gmm` and `cargo xtask bench gmm`: the mixture crate beside scikit-learn and linfa.
+//! `cargo xtask parity gmm` and `cargo xtask bench gmm`: the mixture crate compared with scikit-learn
+//! and linfa.
 
 pub(crate) mod bench;
 mod default_fit;
@@ -25,6 +26,16 @@ pub(crate) struct Peer {
     /// Problems wanted, by their letter [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Latents that `controlgen encode` wrote, for the default fits [default: `latents_X.npy` of the
+    /// problems, or random numbers of the same shape]
+    #[arg(long, value_name = "FILE.parquet")]
+    latents: Option<PathBuf>,
+    /// Alternations of the default fits
+    #[arg(long, default_value_t = 3)]
+    turns: usize,
+    /// Use this build of the example `optima` [default: build it]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Write the rows as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -64,6 +75,11 @@ pub(crate) fn answer(command: &mut Command) -> Result<Value> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The example `optima`: the given program, or a new build.
+fn optima_program(given: Option<&PathBuf>) -> Result<PathBuf> {
+    given.map_or_else(|| build_example("optima"), |program| Ok(program.clone()))
 }
 
 /// All numbers of nested arrays, in order.

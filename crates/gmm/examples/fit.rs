@@ -8,7 +8,7 @@ mod common;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use common::{Shape, Table, numbers, peak_kib};
+use common::{Shape, Table, cpu_seconds, numbers, peak_kib};
 use gmm::{CovarianceType, Covariances, Fit, GaussianMixture, GmmParams, Init, Real, Samples};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -131,16 +131,6 @@ fn read_start(path: &PathBuf, covariance_type: CovarianceType) -> Result<Gaussia
             other => bail!("a start of type {other:?} cannot be read"),
         },
     )?)
-}
-
-/// Processor time of all threads so far, where the system tells it; 0 elsewhere.
-fn cpu_seconds() -> f64 {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
-    let used = |task: std::fs::DirEntry| -> Option<f64> {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    tasks.filter_map(|task| used(task.ok()?)).sum::<f64>() * 1e-9
 }
 
 /// The fit as one JSON object.

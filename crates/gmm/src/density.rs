@@ -5,6 +5,7 @@ mod block;
 use crate::Covariances;
 use crate::factor::Woodbury;
 use crate::linalg::{self, NotPositiveDefinite};
+use crate::parallel::grain;
 use rayon::prelude::*;
 
 pub(crate) use block::{BLOCK_ROWS, BlockDensity, DensityScratch, normalise};
@@ -64,6 +65,7 @@ impl Factors {
                 let each = inverses.par_chunks_mut(d * d).zip(matrices.par_chunks(d * d));
                 let factored: Vec<Result<f64, _>> = each
                     .with_max_len(1)
+                    .with_min_len(grain(d * d * d))
                     .map(|(inverse, matrix)| inverse_factor(matrix, d, inverse))
                     .collect();
                 // The first that fails is named, whichever failed first.

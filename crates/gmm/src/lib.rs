@@ -44,6 +44,7 @@ mod kernels;
 mod linalg;
 mod model;
 mod observe;
+mod parallel;
 mod params;
 mod prior;
 mod real;

@@ -31,7 +31,7 @@ pub struct GmmParams {
 /// Parameters that have been checked; only these can fit.
 #[derive(Clone, Debug)]
 pub struct ValidParams {
-    values: Values,
+    pub(crate) values: Values,
 }
 
 /// The parameters themselves.

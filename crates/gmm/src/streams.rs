@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     ShortRun = 4,
     /// The order in which rows are dealt to folds.
     Folds = 5,
+    /// Splits of components in the default start, numbered by start, round and component.
+    Split = 6,
 }
 
 /// The generator of `purpose` number `index` under `seed`.

@@ -110,9 +110,19 @@ pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// The most memory that the process has held, in KiB, where the system tells it.
+/// Peak memory of the process in KiB; `None` if the system doesn't report it.
 pub(crate) fn peak_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Processor time of all threads so far in seconds; 0 if the system doesn't report it.
+pub(crate) fn cpu_seconds() -> f64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
+    let used = |task: std::fs::DirEntry| -> Option<f64> {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    tasks.filter_map(|task| used(task.ok()?)).sum::<f64>() * 1e-9
 }

@@ -8,6 +8,7 @@ use crate::kernels::diagonal::{self, Lists, Scales};
 use crate::kernels::tiles::{Aligned, TiledRows};
 use crate::kernels::triangular::{self, PanelScratch, TiledLower};
 use crate::kernels::{exponential, low_rank};
+use crate::parallel::grain;
 use rayon::prelude::*;
 
 /// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of a common L2.
@@ -121,6 +122,7 @@ impl<T: Real> BlockDensity<T> {
             };
             tiled.resize_with(lowers.len() / (d * d), TiledLower::empty);
             let each = tiled.par_iter_mut().zip(lowers.par_chunks(d * d));
+            let each = each.with_min_len(grain(d * d));
             each.for_each(|(tiled, lower)| tiled.set(lower, d));
             Shape::Triangular { means: cast(&relative), lowers: tiled }
         };

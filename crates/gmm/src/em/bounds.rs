@@ -12,6 +12,7 @@ use super::shares::Shares;
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::kernels::exponential::exponentials;
 use crate::kernels::tiles::TiledRows;
+use crate::parallel::grain;
 use crate::stats::NEGLIGIBLE;
 use crate::{Covariances, GaussianMixture, Real, linalg};
 use rayon::prelude::*;
@@ -83,7 +84,14 @@ impl Drift {
             let shift = new.factors().length(k, &moved);
             ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
         };
-        Self { steps: (0..old.n_components()).into_par_iter().with_max_len(1).map(step).collect() }
+        // A few Cholesky factors each for dense covariances, a pass over the values for others.
+        let operations = match new.covariances() {
+            Covariances::Full(_) | Covariances::LowRank { .. } => 2 * d * d * d,
+            Covariances::Tied(_) => d * d,
+            _ => 8 * d,
+        };
+        let steps = (0..old.n_components()).into_par_iter().with_max_len(1);
+        Self { steps: steps.with_min_len(grain(operations)).map(step).collect() }
     }
 }
 

@@ -128,6 +128,12 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         model.score(samples).expect("samples of the same features")
     }
 
+    /// The component that each of other samples most likely belongs to.
+    pub(super) fn labels(&self, samples: &Samples<'_, T>) -> Vec<usize> {
+        let model = self.model.as_ref().expect("a run is given a start before it is used");
+        model.predict(samples).expect("samples of the same features")
+    }
+
     pub(super) fn into_model(self) -> GaussianMixture {
         self.model.expect("a run is given a start before it ends")
     }

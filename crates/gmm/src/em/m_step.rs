@@ -4,6 +4,7 @@ use super::FitError;
 use super::pass::Statistics;
 use super::start::Background;
 use crate::density::{Factors, SingularComponent};
+use crate::parallel::grain;
 use crate::params::Values;
 use crate::prior::Prior;
 use crate::report::{PriorShare, Repair, RepairAction};
@@ -189,6 +190,7 @@ impl<'a> MStep<'a> {
                 };
                 all.resize(moments.len() * d * d, 0.0);
                 let each = all.par_chunks_mut(d * d).zip(moments).zip(starved);
+                let each = each.with_min_len(grain(4 * d * d));
                 let shares = each.map(|((own, component), starved)| {
                     if *starved {
                         own.copy_from_slice(&pooled.dense());
@@ -363,6 +365,7 @@ pub(crate) fn factored(
     let fitted: Result<Vec<Vec<f64>>, usize> = full
         .as_slice()
         .par_chunks(d * d)
+        .with_min_len(grain(8 * rank * d * d))
         .enumerate()
         .map(|(k, scatter)| factor::fit(scatter, d, rank, floor, before(k)).map_err(|_| k))
         .collect();

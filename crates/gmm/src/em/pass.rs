@@ -12,6 +12,7 @@ use super::sums::{Centers, ChunkSums};
 use super::tied::Within;
 use crate::density::{BLOCK_ROWS, BlockDensity};
 use crate::model::weighted;
+use crate::parallel::grain;
 use crate::stats::{Accumulator, Moments};
 use crate::{CovarianceType, Real, Samples};
 use rayon::prelude::*;
@@ -160,7 +161,9 @@ impl<T: Real> Workspace<T> {
 
     /// Forgets what is known of the rows from earlier iterations.
     pub(super) fn reset(&mut self) {
-        self.bounds.par_iter_mut().for_each(BlockBounds::reset);
+        let operations = self.block_rows * self.moments.len();
+        let bounds = self.bounds.par_iter_mut().with_min_len(grain(operations));
+        bounds.for_each(BlockBounds::reset);
     }
 
     /// E step under `density`, and the moments of its responsibilities around `centers` (`[K, D]`); `drift` tells how
@@ -326,7 +329,9 @@ impl<T: Real> Workspace<T> {
                     total.add(within);
                 }
             }
-            self.moments.par_iter_mut().enumerate().for_each(|(k, total)| {
+            let operations = n_chunks * self.moments.first().map_or(0, |m| m.second.len());
+            let moments = self.moments.par_iter_mut().with_min_len(grain(operations));
+            moments.enumerate().for_each(|(k, total)| {
                 for slot in slots {
                     slot.sums.add_to(k, total);
                 }

@@ -1,12 +1,17 @@
-//! The default start: short runs of EM from several views of the samples, of which the likeliest go on.
+//! The default start: short runs of EM from several views of the samples; the best one continues.
 //!
-//! Short runs that compete by likelihood are emEM (Biernacki, Celeux & Govaert, *Choosing starting values for the EM
-//! algorithm*, 2003); dropping the worse half after each round is successive halving (Jamieson & Talwalkar 2016). k-means
-//! in one view of the data misses what that [`View`] hides, so the runs start in all of them, and some at random rows.
+//! Short runs that compete by likelihood are emEM (Biernacki, Celeux & Govaert, *Choosing starting
+//! values for the EM algorithm*, 2003); dropping the worse half after each round is successive halving
+//! (Jamieson & Talwalkar 2016). k-means in one view of the data misses what that [`View`] hides, so
+//! the runs start in all of them, and some at random rows. The winner then competes with mixtures that
+//! split-and-merge [moves] make of it.
 //!
-//! With few rows, all of them are used, and many runs compete to the end. With many rows, a few runs on a subset find out
-//! which view shows most, by the likelihood of rows that they have not seen; the start is the k-means of that view, taken
-//! on to all rows. (The run itself would be no start: on a subset it fits its rows too closely.)
+//! If there are few rows, all of them are used. If there are many, a few runs on a subset find the view
+//! that shows most, judged by the likelihood of rows that they have not seen; the start is the k-means
+//! of that view, continued on all rows. (The run itself would be a poor start, because it fits the rows
+//! of its subset too closely.)
+
+mod moves;
 
 use super::FitError;
 use super::em_run::EmRun;
@@ -14,37 +19,39 @@ use super::pass::Workspace;
 use super::start::Start;
 use crate::init::kmeans::{Points, lloyd_over_all};
 use crate::init::view::View;
+use crate::parallel::grain;
 use crate::streams::{Purpose, stream};
 use crate::{CovarianceType, Real, Samples};
+use moves::{Move, moves};
 use rand::seq::index;
 use rayon::prelude::*;
 use std::borrow::BorrowMut;
 
-/// Rows up to which all of them are used at once, and as many runs as there may be.
+/// Maximum number of rows with which the effort is not limited.
 const FEW_ROWS: usize = 2048;
-/// Rows per component that runs need at least, so that what they learn holds for all rows.
+/// Minimum number of rows per component in a run, so that its result holds for all rows.
 const ROWS_PER_COMPONENT: usize = 128;
-/// The same with full covariances, for each feature.
+/// The same per component and feature, for full covariances.
 const ROWS_PER_FEATURE: usize = 6;
-/// Runs at least (one in each view) and at most.
+/// Minimum number of runs (one in each view) and maximum.
 const RUNS: (usize, usize) = (3, 16);
-/// Iterations of the first round where runs are many, and where they are few because iterations are dear.
-const FIRST_ROUND: (usize, usize) = (8, 4);
-/// Iterations of all samples that the runs on a subset may cost together, roughly.
+/// Cost of the runs on a subset, in iterations over all samples, roughly.
 const COST: usize = 2;
 /// Lloyd iterations of a run's start.
 const LLOYD: usize = 10;
-/// A run that gains less than this in an iteration, in nats per sample, has come to rest.
+/// A run that gains less than this in an iteration, in nats per sample, has converged.
 const AT_REST: f64 = 1e-5;
 /// Runs whose likelihoods differ by less than this, in nats per sample, are at the same optimum.
 const SAME: f64 = 1e-4;
-/// Lloyd iterations over all rows, where the runs saw a subset only.
+/// Lloyd iterations over all rows, if the runs only saw a subset.
 const LLOYD_OVER_ALL: usize = 20;
+/// Estimated loss, in nats per sample, up to which a move is tried: EM may gain more than that.
+const MAX_LOSS: f64 = 1.0;
 
-/// A run of EM on a subset, which has its own working space.
+/// A run of EM on a subset, with its own workspace.
 type Em<'a> = EmRun<'a, f64, Workspace<f64>>;
 
-/// A run, the view that its k-means was in, and the centers it found there.
+/// A run, the view of its k-means, and the centers found there.
 struct Run<'a> {
     em: Em<'a>,
     view: usize,
@@ -62,12 +69,16 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     let plan = Plan::new(start, samples.n_samples(), weights.len(), d);
     let first = subset(rows, weights, plan.n_rows, d);
     let views = views(start);
-    let runs = first_round(start, &first, &views, &plan)?;
+    let own_weights = &weights[..plan.n_rows];
+    let points = views.par_iter().map(|view| Points::new(first.data(), own_weights, view));
+    let points: Vec<Points> = points.collect();
+    let runs = first_round(start, &first, &points, &plan)?;
     if plan.is_whole {
-        em.start_at_model(knockout(runs, plan.n_iter)?.into_model());
+        let best = knockout(runs, plan.effort.n_iter)?;
+        em.start_at_model(improve(start, &first, &points, &plan.effort, best)?.into_model());
         return Ok(());
     }
-    // The likelihood of a run's own rows flatters those that fit them too closely.
+    // The likelihood of a run's own rows favors runs that fit them too closely.
     let n_unseen = plan.n_rows.min(weights.len() - plan.n_rows).max(1);
     let (rows, weights) =
         (&rows[(weights.len() - n_unseen) * d..], &weights[weights.len() - n_unseen..]);
@@ -91,14 +102,32 @@ fn views(start: &Start<'_>) -> Vec<View> {
     views
 }
 
-/// How many runs there are, on how many rows, and for how long.
+/// Number of runs, and the rows they use.
 struct Plan {
     n_rows: usize,
     /// Whether these are all rows, or enough of them to count as all.
     is_whole: bool,
     n_runs: usize,
-    /// Iterations of the first round.
+    effort: Effort,
+}
+
+/// How long runs and moves are followed.
+struct Effort {
+    /// Iterations of a run's first round.
     n_iter: usize,
+    /// Maximum number of rounds of moves.
+    n_rounds: u32,
+    /// Moves in a round.
+    n_moves: usize,
+    /// Maximum number of iterations after the best move of a round.
+    max_iter: usize,
+}
+
+impl Effort {
+    /// For few rows.
+    const LARGE: Self = Self { n_iter: 8, n_rounds: 10, n_moves: 4, max_iter: 40 };
+    /// For many rows, where an iteration takes long.
+    const SMALL: Self = Self { n_iter: 4, n_rounds: 3, n_moves: 3, max_iter: 8 };
 }
 
 impl Plan {
@@ -111,34 +140,34 @@ impl Plan {
             _ => ROWS_PER_COMPONENT,
         };
         let mut n_rows = FEW_ROWS.max(per_component * start.values.n_components);
-        // Half of the rows or more: then all of them.
+        // At least half of the rows: then all of them.
         let is_whole = 2 * n_rows >= n_known;
         if is_whole {
             n_rows = n_known;
         }
-        // A run costs some 10 iterations, those of its k-means and of later rounds included.
+        // A run costs about 10 iterations, including its k-means and later rounds.
         let affordable =
             if is_whole { RUNS.1 * FEW_ROWS / n_rows } else { COST * n_samples / (8 * n_rows) };
         let n_runs = affordable.clamp(RUNS.0, RUNS.1);
-        let n_iter = if is_whole && n_runs > RUNS.0 { FIRST_ROUND.0 } else { FIRST_ROUND.1 };
-        Self { n_rows, is_whole, n_runs, n_iter }
+        let effort = if is_whole && n_runs > RUNS.0 { Effort::LARGE } else { Effort::SMALL };
+        Self { n_rows, is_whole, n_runs, effort }
     }
 }
 
 /// All runs after their first iterations, in order; those that fail are left out, unless all do.
+/// `points` are the samples in each view.
 fn first_round<'a>(
     start: &Start<'a>,
     samples: &'a Samples<'a>,
-    views: &[View],
+    points: &[Points],
     plan: &Plan,
 ) -> Result<Vec<Run<'a>>, FitError> {
-    let weights = samples.weights().unwrap_or_default();
-    let points: Vec<Points> =
-        views.par_iter().map(|view| Points::new(samples.data(), weights, view)).collect();
     let k = start.values.n_components;
-    // The views take turns; with all rows at hand, after the last of them it is the turn of random rows.
-    let n_kinds = views.len() + usize::from(plan.is_whole);
-    let runs = (0..plan.n_runs).into_par_iter().with_max_len(1).map(|index| {
+    // The views take turns; if all rows are used, random rows have a turn after the last view.
+    let n_kinds = points.len() + usize::from(plan.is_whole);
+    let n_iter = plan.effort.n_iter;
+    let runs = (0..plan.n_runs).into_par_iter().with_max_len(1);
+    let runs = runs.with_min_len(grain(operations(start, samples, n_iter))).map(|index| {
         let mut rng = stream(start.seed, Purpose::ShortRun, run_index(start.index, index));
         let mut em = new_em(start, samples);
         let view = index % n_kinds;
@@ -152,17 +181,17 @@ fn first_round<'a>(
             em.start_at_means(&means)?;
             means
         };
-        climb(&mut em, plan.n_iter)?;
+        climb(&mut em, n_iter)?;
         Ok(Run { em, view, centers })
     });
     sound(runs.collect())
 }
 
-/// Lets the runs compete: after each round the better half of those at different optima goes on for twice as many
-/// iterations, until one is left.
+/// Lets the runs compete: after each round the better half of those at different optima continues for
+/// twice as many iterations, until one is left.
 fn knockout(mut runs: Vec<Run<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitError> {
     loop {
-        // Runs without degenerate components first, if there are any. Stable: of equal ones the first.
+        // Runs without degenerate components come first. Stable: of equal ones the first.
         runs.sort_by(|a, b| {
             let sound = a.em.is_degenerate().cmp(&b.em.is_degenerate());
             sound.then(b.em.bound().total_cmp(&a.em.bound()))
@@ -189,7 +218,44 @@ fn knockout(mut runs: Vec<Run<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitErro
     }
 }
 
-/// Goes on until `n_iter` iterations are made, or the run is at rest.
+/// Lets split-and-merge moves compete with the best run, until none of them is better.
+fn improve<'a>(
+    start: &Start<'a>,
+    samples: &'a Samples<'a>,
+    points: &[Points],
+    effort: &Effort,
+    mut best: Em<'a>,
+) -> Result<Em<'a>, FitError> {
+    for round in 0..effort.n_rounds {
+        let labels = best.labels(samples);
+        let mut moves = moves(start, round, samples, points, &labels);
+        moves.retain(|m| m.gain > -MAX_LOSS * samples.total_weight());
+        moves.truncate(effort.n_moves);
+        let cost = grain(operations(start, samples, effort.n_iter));
+        let runs = moves.par_iter().with_max_len(1).with_min_len(cost).map(|m: &Move| {
+            let mut em = new_em(start, samples);
+            em.start_at_labels(&m.apply(&labels))?;
+            climb(&mut em, effort.n_iter)?;
+            Ok(Run { em, view: 0, centers: Vec::new() })
+        });
+        // A failed move is not a failed start: the best run so far stays.
+        let Ok(runs) = sound(runs.collect()) else { break };
+        if runs.is_empty() {
+            break;
+        }
+        let Ok(mut next) = knockout(runs, effort.n_iter) else { break };
+        if climb(&mut next, effort.max_iter).is_err()
+            || next.is_degenerate()
+            || next.bound() < best.bound() + SAME
+        {
+            break;
+        }
+        best = next;
+    }
+    Ok(best)
+}
+
+/// Continues until `n_iter` iterations are done, or the run has converged.
 fn climb(em: &mut Em<'_>, n_iter: usize) -> Result<(), FitError> {
     while em.n_iter() < n_iter {
         let before = em.bound();
@@ -200,7 +266,7 @@ fn climb(em: &mut Em<'_>, n_iter: usize) -> Result<(), FitError> {
     Ok(())
 }
 
-/// The runs that have not failed; if all have, why the first did.
+/// The runs that have not failed; if all have, the error of the first.
 fn sound(runs: Vec<Result<Run<'_>, FitError>>) -> Result<Vec<Run<'_>>, FitError> {
     let mut failed = None;
     let mut left = Vec::with_capacity(runs.len());
@@ -223,7 +289,18 @@ fn new_em<'a>(start: &Start<'a>, samples: &'a Samples<'a>) -> Em<'a> {
     EmRun::new(values, start.background, samples, workspace)
 }
 
-/// The first `n_rows` rows of those that starts look at, which are in random order.
+/// Rough number of floating-point operations of `n_iter` iterations.
+fn operations(start: &Start<'_>, samples: &Samples<'_>, n_iter: usize) -> usize {
+    let (k, d) = (start.values.n_components, samples.n_features());
+    let per_pair = match start.values.covariance_type {
+        CovarianceType::Full | CovarianceType::LowRank(_) | CovarianceType::Tied => 2 * d * d,
+        _ => 8 * d,
+    };
+    // An exponential and its bookkeeping take some 20.
+    n_iter * samples.n_samples() * k * (per_pair + 20)
+}
+
+/// The first `n_rows` of the rows that starts use, which are in random order.
 fn subset<'a>(rows: &'a [f64], weights: &'a [f64], n_rows: usize, d: usize) -> Samples<'a> {
     let samples = Samples::new(&rows[..n_rows * d], n_rows, d).expect("rows of checked samples");
     samples.with_weights(&weights[..n_rows]).expect("rows of positive weight")

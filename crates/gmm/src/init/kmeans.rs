@@ -1,6 +1,7 @@
 //! k-means with k-means++ centers (Arthur & Vassilvitskii 2007; Lloyd 1982) on weighted points.
 
 use super::view::View;
+use crate::parallel::grain;
 use crate::{Real, Samples, linalg};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
@@ -48,6 +49,15 @@ impl Points {
         Self { rows: view.apply(rows), weights: weights.to_vec(), d }
     }
 
+    /// Some of the rows.
+    pub(crate) fn subset(&self, rows: &[usize]) -> Self {
+        Self {
+            rows: rows.iter().flat_map(|row| self.row(*row)).copied().collect(),
+            weights: rows.iter().map(|row| self.weights[*row]).collect(),
+            d: self.d,
+        }
+    }
+
     pub(crate) fn n_rows(&self) -> usize {
         self.weights.len()
     }
@@ -79,7 +89,8 @@ impl Points {
                     }
                 })
                 .collect();
-            let tried = candidates.par_iter().map(|candidate| {
+            let tried = candidates.par_iter().with_min_len(grain(3 * n_pool * self.d));
+            let tried = tried.map(|candidate| {
                 let mut lowered = nearest.clone();
                 self.lower_to(&mut lowered, *candidate);
                 let left: f64 = lowered.iter().zip(weights).map(|(d, w)| d * w).sum();
@@ -132,6 +143,7 @@ impl Points {
         let centers = Centers::new(centers, self.d);
         let mut all = vec![(0, f64::INFINITY); self.n_rows()];
         let tasks = all.par_chunks_mut(TASK_ROWS).zip(self.rows.par_chunks(TASK_ROWS * self.d));
+        let tasks = tasks.with_min_len(grain(2 * TASK_ROWS * centers.values.len()));
         tasks.for_each_init(Vec::new, |products, (nearest, rows)| {
             centers.nearest(rows, nearest, products);
         });
@@ -305,6 +317,7 @@ pub(crate) fn cluster_means(
     let part = (rows.len() / d).div_ceil(16).max(TASK_ROWS);
     let parts =
         rows.par_chunks(part * d).zip(labels.par_chunks(part)).zip(weights.par_chunks(part));
+    let parts = parts.with_min_len(grain(2 * part * d));
     let parts: Vec<(Vec<f64>, Vec<f64>)> = parts
         .map(|((rows, labels), weights)| {
             let mut sums = vec![0.0; before.len()];

@@ -1,6 +1,7 @@
 //! [`View`]: the coordinates in which a start measures distances.
 
 use crate::linalg;
+use crate::parallel::grain;
 use rayon::prelude::*;
 
 /// Rows that one task handles.
@@ -58,6 +59,11 @@ impl View {
         let d = self.center.len();
         let mut out = vec![0.0; rows.len()];
         let tasks = out.par_chunks_mut(TASK_ROWS * d).zip(rows.par_chunks(TASK_ROWS * d));
+        let operations = match self.map {
+            Map::Whitened(_) => d * d,
+            _ => 2 * d,
+        };
+        let tasks = tasks.with_min_len(grain(TASK_ROWS * operations));
         tasks.for_each_init(Vec::new, |centered, (out, rows)| {
             let differences = rows.iter().zip(self.center.iter().cycle()).map(|(x, c)| x - c);
             match &self.map {

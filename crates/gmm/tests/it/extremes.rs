@@ -258,3 +258,34 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
         assert!((found / wanted - 1.0).abs() < 1e-6, "{i}: {found} {wanted}");
     }
 }
+
+/// Twenty rows 1 apart, and two equal ones far away: a component that has only those has no variance.
+fn rows_and_a_repeated_one() -> Vec<f64> {
+    (0..20).map(f64::from).chain([40.0, 40.0]).collect()
+}
+
+#[test]
+fn a_start_that_fails_does_not_fail_the_others() {
+    let rows = rows_and_a_repeated_one();
+    let samples = Samples::new(&rows, rows.len(), 1).unwrap();
+    let params = GmmParams::new(2).init(Init::KMeansPlusPlus).reg_covar(0.0).max_iter(2).n_init(10);
+    let fit = params.fit(&samples, 1).unwrap();
+    let failed: Vec<usize> = fit.report.failed_starts.iter().map(|f| f.start).collect();
+    assert!(!failed.is_empty(), "no start gave a component the repeated rows alone");
+    assert!(!failed.contains(&fit.report.best_init), "{failed:?}");
+    assert_eq!(failed.len() + fit.report.starts.len(), 10);
+    for failure in &fit.report.failed_starts {
+        assert!(failure.reason.contains("singular covariance"), "{}", failure.reason);
+    }
+    let best = fit.report.starts.iter().map(|start| start.score).fold(f64::MIN, f64::max);
+    assert!((fit.report.score - best).abs() < f64::EPSILON * best.abs());
+}
+
+#[test]
+fn if_all_starts_fail_the_error_is_that_of_the_first() {
+    let rows = rows_and_a_repeated_one();
+    let samples = Samples::new(&rows, rows.len(), 1).unwrap();
+    let labels = (0..22).map(|row| usize::from(row >= 20)).collect();
+    let error = GmmParams::new(2).init(Init::Labels(labels)).reg_covar(0.0).fit(&samples, 1);
+    assert!(matches!(error, Err(gmm::FitError::Singular { component: 1, .. })), "{error:?}");
+}

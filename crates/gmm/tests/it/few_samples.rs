@@ -82,6 +82,8 @@ fn few_rows_of_many_features() {
     for (name, score) in
         [("map", map), ("oas", oas), ("ledoit-wolf", ledoit_wolf), ("adapted", adapted)]
     {
+        let truth = held_out(&many.only(&[3]).unwrap());
+        eprintln!("{name}: {score} plain {plain} truth {truth}");
         assert!(score > plain + 5.0, "{name}: {score}, plain diagonal {plain}");
     }
     let prior = Prior::from_samples(&few, 2).unwrap();

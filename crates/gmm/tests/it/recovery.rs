@@ -194,3 +194,15 @@ fn the_bound_never_falls() {
         assert!(fit.report.score >= fit.report.lower_bounds[59] - 1e-12);
     }
 }
+
+#[test]
+fn the_default_start_beats_the_best_of_many_k_means() {
+    // Thirty clusters that touch: k-means puts two centers in some and none in others.
+    let data = clusters(900, 2, 30, 12.0, 77);
+    let samples = Samples::new(&data, 900, 2).unwrap();
+    for seed in 0..3 {
+        let default = GmmParams::new(30).fit(&samples, seed).unwrap().report.score;
+        let others = GmmParams::new(30).init(Init::KMeans).n_init(16).fit(&samples, seed).unwrap();
+        assert!(default > others.report.score + 5e-3, "{default} {}", others.report.score);
+    }
+}
