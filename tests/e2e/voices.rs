@@ -106,6 +106,36 @@ fn new_music_is_in_the_meter_asked_for() {
 }
 
 #[test]
+fn a_melody_gets_an_accompaniment_of_a_style() {
+    let dir = TestDir::new();
+    dir.model();
+    let melody = waltz(8).with_notes(|note| note.instrument == 0);
+    dir.write("melody.mid", &write(&melody, &WriteOptions::default()).unwrap());
+    let line = "accompany melody.mid --style 0 --tries 6 -n 2 --model run/model";
+    let written = dir.json(&format!("{line} -o out"));
+    let fit = &written[0]["fit"];
+    for share in ["consonance", "unchosen", "unrelated", "membership"] {
+        assert!((0.0..=1.0).contains(&fit[share].as_f64().unwrap()), "{share}: {fit}");
+    }
+    assert!(fit["consonance"].as_f64() >= fit["unchosen"].as_f64(), "{fit}");
+    let music = music(&dir, "out/melody-accompanied-style-0-000.mid");
+    // The melody is there, on its own instrument, and nothing else is above it.
+    let is_melody = |note: &&Note| note.instrument == 0;
+    let starts = |notes: &[Note]| -> Vec<(u64, u8)> {
+        notes.iter().map(|n| ((n.start_time * 1000.0).round() as u64, n.pitch.get())).collect()
+    };
+    let own: Vec<Note> = music.notes.iter().filter(is_melody).copied().collect();
+    assert_eq!(starts(&own), starts(&melody.notes));
+    let lowest = own.iter().map(|note| note.pitch).min().unwrap();
+    let highest = own.iter().map(|note| note.pitch).max().unwrap();
+    let others: Vec<&Note> = music.notes.iter().filter(|note| note.instrument != 0).collect();
+    assert!(!others.is_empty() && others.iter().all(|note| note.pitch < highest), "{lowest:?}");
+
+    dir.melody_model();
+    dir.fails(&format!("{line} -o x"), &["windows of `mel-2bar` have no accompaniment"]);
+}
+
+#[test]
 fn a_corpus_says_what_became_of_every_note() {
     let dir = TestDir::new();
     dir.write("midi/waltz.mid", &write(&waltz(8), &WriteOptions::default()).unwrap());

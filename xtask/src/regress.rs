@@ -23,6 +23,9 @@ const BASELINE: &str = "tests/baseline.json";
 /// The run: pieces of each style, training steps, components.
 const STYLES: &str = "hymn,reel,blues,toccata,fanfare,lullaby,habanera,drift";
 const PIECES: &str = "12";
+/// Melodies, as the baseline has more figures of them.
+const KIND: &str = "mel-2bar";
+const PRESET: &str = "cat-mel_2bar_tiny";
 const STEPS: &str = "400";
 /// Small batches with a high learning rate: within a minute the model has learned enough to be
 /// affected by a fault.
@@ -214,9 +217,11 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
     step(synthesize)?;
     let (corpus, run) = (path("corpus"), path("run"));
     let mut build = args!["corpus", "build", path("midi"), "-o", &corpus, "--label-folders"];
+    build.extend(args!["--kind", KIND]);
     build.extend(args!["--heldout", "0.2"]);
     step(build)?;
     let mut train = args!["train", "--corpus", &corpus, "-o", &run, "--steps", STEPS];
+    train.extend(args!["--preset", PRESET]);
     train.extend(args!["--batch-size", BATCH, "--learning-rate", LEARNING_RATE, "--seed", &seed]);
     train.extend(args!["--beta", BETA, "--beta-warmup", "0"]);
     step(train)?;

@@ -22,7 +22,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, num_args = 1.., value_name = "DIR")]
     midi: Vec<PathBuf>,
     /// A named configuration, see `controlgen presets`
-    #[arg(long, default_value = "cat-mel_2bar_tiny")]
+    #[arg(long, default_value = "poly_2bar_tiny")]
     preset: String,
     /// Stop training after this many minutes [default: 2, if no steps are given]
     #[arg(long)]
@@ -78,7 +78,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<()> {
     let corpus = if args.resume && path("corpus").exists() {
         step(args!["corpus", "report", path("corpus")])?
     } else {
-        let mut build = args!["corpus", "build", "-o", path("corpus")];
+        let presets = step(args!["presets"])?;
+        let mut presets = presets.as_array().into_iter().flatten();
+        let preset = presets.find(|preset| preset["name"] == args.preset.as_str());
+        let preset = preset.with_context(|| format!("no preset is named {}", args.preset))?;
+        let kind = preset["kind"].as_str().context("a preset has a kind")?;
+        let mut build = args!["corpus", "build", "-o", path("corpus"), "--kind", kind];
         if args.midi.is_empty() {
             build.push("--label-folders".into());
         }

@@ -18,8 +18,8 @@ use ::corpus::kind::Kind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use control::{
-    AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, SimilarArgs,
-    TuneArgs,
+    AccompanyArgs, AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs,
+    MixArgs, SimilarArgs, TuneArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
@@ -137,6 +137,8 @@ pub(crate) enum Command {
     Interpolate(InterpolateArgs),
     /// Mix a style into a tune, and write it as a second voice, too
     Mix(MixArgs),
+    /// Write an accompaniment of a style under a melody
+    Accompany(AccompanyArgs),
     /// Write variations of a tune at a given distance
     Similar(SimilarArgs),
     /// Learn, list and turn what can be turned: density, pitch, range, syncopation, intervals, scale

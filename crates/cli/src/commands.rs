@@ -1,5 +1,6 @@
 //! The commands: each calls the library and says what came of it.
 
+mod accompany;
 mod attribute;
 mod cluster;
 mod copy_index;
@@ -83,6 +84,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reconstruct(args) => interpolate::reconstruct(&context, &args),
         Command::Interpolate(args) => interpolate::interpolate(&context, &args),
         Command::Mix(args) => mix::mix(&context, &args),
+        Command::Accompany(args) => accompany::accompany(&context, &args),
         Command::Similar(args) => mix::similar(&context, &args),
         Command::Attribute(command) => attribute::run(&context, command),
         Command::CopyIndex(args) => copy_index::run(&context, &args),

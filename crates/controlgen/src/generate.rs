@@ -45,6 +45,15 @@ pub enum GenerateError {
         /// What it was.
         found: f32,
     },
+    /// An accompaniment by a model that has no voices for one.
+    #[error(
+        "windows of `{kind}` have no accompaniment; give a model of many voices, such as one of \
+         `poly-2bar`"
+    )]
+    OneVoice {
+        /// The model's kind.
+        kind: &'static str,
+    },
     /// A meter for a model of a fixed one.
     #[error("a meter is given, and windows of `{kind}` are in 4/4; leave it out")]
     Meter {

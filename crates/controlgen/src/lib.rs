@@ -19,6 +19,7 @@
 //!
 //! It knows no terminal: work that takes long reports to a [`corpus::progress::Progress`].
 
+pub mod accompany;
 pub mod attribute;
 mod card;
 pub mod copy;

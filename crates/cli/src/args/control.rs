@@ -58,6 +58,35 @@ pub(crate) struct MixArgs {
     pub(crate) playback: PlaybackArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct AccompanyArgs {
+    /// A MIDI file with a melody, or `-` for standard input
+    pub(crate) tune: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
+    /// The style of the accompaniment, by name or number
+    #[arg(long, value_name = "STYLE")]
+    pub(crate) style: String,
+    /// Instrument that has the melody, as `controlgen inspect` numbers them [default: all of them]
+    #[arg(long, value_name = "INSTRUMENT")]
+    pub(crate) track: Option<u32>,
+    /// How many accompaniments
+    #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) n: u32,
+    /// Courses through the style that are tried for each; more take longer and fit better
+    #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) tries: u32,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) decoding: DecodingArgs,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
+}
+
 /// By what way a tune moves into a style.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum MixMethodArg {

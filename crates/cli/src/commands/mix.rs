@@ -120,7 +120,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
 }
 
 /// Two pieces at once, the second one's tones on instruments of their own.
-fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
+pub(super) fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
     let n_taken = first.instruments().last().map_or(0, |last| last + 1);
     for note in &mut second.notes {
         note.instrument += n_taken;

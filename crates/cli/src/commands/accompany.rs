@@ -1,0 +1,88 @@
+//! `controlgen accompany`.
+
+use controlgen::accompany::{AccompanimentFit, AccompanyRequest, accompany as accompany_melody};
+use controlgen::generate::Decoding;
+use controlgen::output::Sidecar;
+use controlgen::style::Reference;
+use controlgen::tune::TuneOptions;
+use serde::Serialize;
+
+use super::Context;
+use super::loading::load;
+use super::mix::duet;
+use super::writing::{
+    Output, Target, Writer, Written, file_name, read_tune, rows, stem, tune_options,
+};
+use crate::args::AccompanyArgs;
+
+/// A melody with an accompaniment.
+#[derive(Serialize)]
+struct WrittenAccompaniment {
+    #[serde(flatten)]
+    written: Written,
+    fit: AccompanimentFit,
+}
+
+pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Result<()> {
+    let (model, styles) = load(context, &args.of)?;
+    let style = styles.find(&args.style)?;
+    let tune = read_tune(context, &args.tune, &model, TuneOptions { track: args.track })?;
+    let melody = tune.window_tokens();
+    let reference = Reference::load(&model)?;
+    let decoding = Decoding::from(&args.decoding);
+    let mut options = tune_options(&tune);
+    options["style"] = style.name.clone().into();
+    options["tries"] = args.tries.into();
+    let target = Target {
+        out: &args.out,
+        title: format!("{} accompanied by {}", stem(&args.tune), style.name),
+        formats: &args.formats,
+        playback: &args.playback,
+        overwrite: context.overwrite,
+        tune: Some(&tune),
+    };
+    let mut writer = Writer::new(&model, Some(&styles), target, ("accompany", options), decoding)?;
+    let original = writer.music(&melody, writer.playback());
+    let mut written = Vec::new();
+    for index in 0..args.n {
+        // Each accompaniment has draws of its own.
+        let decoding = Decoding { seed: decoding.seed.wrapping_add(u64::from(index)), ..decoding };
+        let n_courses = usize::try_from(args.tries)?;
+        let request = AccompanyRequest { style, n_courses, decoding };
+        let found = accompany_melody(&model, &styles, &reference, &melody, &request)?;
+        let mut sidecar = Sidecar {
+            index: usize::try_from(index)?,
+            seed: decoding.seed,
+            style: Some(style.name.clone()),
+            component: style.component(),
+            z: rows(&found.z, model.z_size()),
+            style_membership: Some(found.fit.membership),
+            warnings: tune.warnings.clone(),
+            ..writer.sidecar()
+        };
+        sidecar.options["fit"] = serde_json::to_value(found.fit)?;
+        let alone = writer.music(&found.windows, writer.playback());
+        let music = duet(original.clone(), alone);
+        let style_name = file_name(&style.name);
+        let name = format!("{}-accompanied-{style_name}-{index:03}", stem(&args.tune));
+        let output = Output { name, windows: found.windows, sidecar };
+        let piece = writer.write_music(output, &music, &[("the melody", &original)])?;
+        written.push(WrittenAccompaniment { written: piece, fit: found.fit });
+    }
+    writer.finish()?;
+    context.output.result(&written, || written.iter().map(line).collect())
+}
+
+fn line(piece: &WrittenAccompaniment) -> String {
+    let share =
+        |share: Option<f64>| share.map_or("-".to_owned(), |s| format!("{:.1} %", 100.0 * s));
+    let fit = &piece.fit;
+    format!(
+        "{}  consonant with the melody {} of the time together; without a choice {}, unrelated \
+         music {}",
+        piece.written.line(),
+        share(fit.consonance),
+        share(fit.unchosen),
+        share(fit.unrelated),
+    )
+}

@@ -1,0 +1,338 @@
+//! New accompaniments of a style under a given melody.
+//!
+//! A model of many voices does not know which of its notes are the melody, so the accompaniment is
+//! chosen, not computed: of several courses through the style each window is decoded, the notes
+//! that would cover the melody are left out, and a path through the windows is found that is
+//! consonant with the melody, has as many notes as the style, belongs to it when it is encoded again
+//! together with the melody, and seldom leaves its course.
+
+use musicvae::seed;
+use note_seq::features::{Harmony, harmony};
+use note_seq::window::{GridNote, notes_of_lists, outer_lines};
+use note_seq::{Family, ListNote, NoteList, NoteListEncoding};
+use rand::RngExt;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::encode::encode_windows;
+use crate::generate::{Course, Decoding, GenerateError, LatentSampling, controls_of};
+use crate::mix::{nearest_component, points, put, transported};
+use crate::model::Model;
+use crate::style::{Reference, Style, Styles};
+
+/// How much each of the parts of a score counts. One for each, as all of them lie between 0 and 1;
+/// leaving a course costs less than a good harmony gains.
+const CONSONANCE: f64 = 1.0;
+const MEMBERSHIP: f64 = 1.0;
+const DENSITY: f64 = 0.5;
+const CHANGE: f64 = 0.25;
+/// How far the melody itself moves into the style, in courses that begin with it.
+const STRENGTHS: [f64; 2] = [0.7, 1.0];
+/// Unrelated real windows that are set against each of the melody's.
+const UNRELATED: usize = 32;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct AccompanyRequest<'a> {
+    /// The style of the accompaniment.
+    pub style: &'a Style,
+    /// Courses that are tried; more take longer and fit better.
+    pub n_courses: usize,
+    /// How latents become tokens.
+    pub decoding: Decoding,
+}
+
+/// A melody with an accompaniment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accompanied {
+    /// The accompaniment alone, a window for each of the melody's.
+    pub windows: Vec<Vec<u16>>,
+    /// The latents that it was decoded from, `[n, Z]`.
+    pub z: Vec<f32>,
+    /// How well it fits.
+    pub fit: AccompanimentFit,
+}
+
+/// How well an accompaniment fits its melody, next to what chance gives.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccompanimentFit {
+    /// Share of the time that melody and accompaniment sound together in which they are consonant.
+    pub consonance: Option<f64>,
+    /// The same of the first course alone, without a choice.
+    pub unchosen: Option<f64>,
+    /// The same of unrelated real windows under the melody.
+    pub unrelated: Option<f64>,
+    /// How surely melody and accompaniment together belong to the style, mean over the windows.
+    pub membership: f64,
+}
+
+/// A window of a course.
+struct Candidate {
+    notes: Vec<ListNote>,
+    harmony: Harmony,
+    z: Vec<f32>,
+    /// Of melody and accompaniment together.
+    membership: f64,
+    score: f64,
+}
+
+/// Writes an accompaniment of a style under the windows of a melody.
+///
+/// # Errors
+/// [`GenerateError::OneVoice`] for a model of single lines or of drums; for a temperature out of
+/// range.
+pub fn accompany(
+    model: &Model,
+    styles: &Styles,
+    reference: &Reference,
+    melody: &[Vec<u16>],
+    request: &AccompanyRequest<'_>,
+) -> Result<Accompanied, GenerateError> {
+    let decoding = request.decoding.check()?;
+    let encoding = model.form().encoding().filter(NoteListEncoding::has_tones);
+    let encoding = encoding.ok_or(GenerateError::OneVoice { kind: model.kind().name })?;
+    let n_courses = request.n_courses.max(1);
+    let melodies: Vec<NoteList> = melody.iter().map(|row| list(encoding, row)).collect();
+    let z = courses(model, styles, melody, request)?;
+    let control = controls_of(model, melody.iter().map(Vec::as_slice)).repeat(n_courses);
+    let decoded = decoding.decode(model, &z, &control);
+    let parts: Vec<Vec<ListNote>> = decoded
+        .par_iter()
+        .enumerate()
+        .map(|(i, row)| under(&melodies[i % melody.len()], &list(encoding, row)))
+        .collect();
+    let together: Vec<Vec<u16>> = parts
+        .iter()
+        .enumerate()
+        .map(|(i, notes)| joined(&melodies[i % melody.len()], notes).to_row())
+        .collect();
+    let again = encode_windows(model, &together);
+    let memberships = styles.membership(model, &again, request.style);
+    let density = density(reference, encoding, styles, request.style);
+    let mut candidates = Vec::with_capacity(parts.len());
+    for (i, notes) in parts.into_iter().enumerate() {
+        let melody = &melodies[i % melodies.len()];
+        let harmony = harmony_under(melody, &notes);
+        let n_beats = encoding.n_cells(melody.meter()) as f64;
+        let thin = (notes.len() as f64 / n_beats / density.max(f64::MIN_POSITIVE)).min(1.0);
+        let score = CONSONANCE * harmony.consonance().unwrap_or(0.0)
+            + MEMBERSHIP * memberships[i]
+            + DENSITY * thin;
+        let z = z[i * model.z_size()..][..model.z_size()].to_vec();
+        candidates.push(Candidate { notes, harmony, z, membership: memberships[i], score });
+    }
+    let path = best_path(&candidates, n_courses, melodies.len());
+    let first = candidates[..melodies.len()].iter().map(|c| c.harmony);
+    let unchosen = first.fold(Harmony::default(), Harmony::and).consonance();
+    let chosen =
+        || path.iter().enumerate().map(|(t, course)| &candidates[course * melodies.len() + t]);
+    let harmony = chosen().map(|c| c.harmony).fold(Harmony::default(), Harmony::and);
+    let accompaniments = chosen().zip(&melodies).map(|(candidate, melody)| {
+        let notes = candidate.notes.iter().copied();
+        NoteList::from_notes(encoding, melody.meter(), notes).expect("notes of this meter").to_row()
+    });
+    Ok(Accompanied {
+        windows: accompaniments.collect(),
+        z: chosen().flat_map(|candidate| candidate.z.iter().copied()).collect(),
+        fit: AccompanimentFit {
+            consonance: harmony.consonance(),
+            unchosen,
+            unrelated: unrelated(reference, &melodies, decoding.seed),
+            membership: chosen().map(|c| c.membership).sum::<f64>() / melodies.len().max(1) as f64,
+        },
+    })
+}
+
+fn list(encoding: NoteListEncoding, row: &[u16]) -> NoteList {
+    NoteList::from_row(encoding, row).expect("windows of the model's own kind")
+}
+
+/// The latents of all courses, `[courses, windows, Z]`: draws of the style, and every third one the
+/// melody itself moved into it, with a little of chance.
+fn courses(
+    model: &Model,
+    styles: &Styles,
+    melody: &[Vec<u16>],
+    request: &AccompanyRequest<'_>,
+) -> Result<Vec<f32>, GenerateError> {
+    let (active, z_size) = (&model.config().active_dimensions, model.z_size());
+    let target = styles.distribution(request.style);
+    let course = Course::held(&target)?;
+    let (sampling, seed) = (LatentSampling::default(), request.decoding.seed);
+    let before = encode_windows(model, melody);
+    let own = points(&before, active, z_size);
+    let from = styles.mixture().component(nearest_component(styles.mixture(), &own)?)?;
+    let to = target.moments()?;
+    let mut z = Vec::with_capacity(request.n_courses * before.len());
+    for index in 0..request.n_courses.max(1) as u64 {
+        let drawn = course.latents(active, z_size, melody.len(), sampling, [seed, index])?;
+        if index % 3 != 2 {
+            z.extend(drawn);
+            continue;
+        }
+        let strength = STRENGTHS[(index / 3) as usize % STRENGTHS.len()];
+        let moved = transported(&own, &from, &to, strength)?;
+        // Half-way to the draw, so that no two courses are the same.
+        let drawn = points(&drawn, active, z_size);
+        let between = moved.iter().zip(&drawn).map(|(a, b)| {
+            a.iter().zip(b).map(|(a, b)| f64::midpoint(*a, *b)).collect::<Vec<f64>>()
+        });
+        let mut own = before.clone();
+        put(&mut own, &between.collect::<Vec<_>>(), active, z_size);
+        z.extend(own);
+    }
+    Ok(z)
+}
+
+/// The notes of a window that lie under a melody: lower than what the melody plays at the time, or,
+/// while it rests, than its lowest note.
+fn under(melody: &NoteList, window: &NoteList) -> Vec<ListNote> {
+    let lowest = melody.notes().map(|note| note.pitch).min();
+    let covers = |note: &ListNote| {
+        let (start, end) = (note.onset, note.onset.saturating_add(note.duration.max(1)));
+        let at_once = melody.notes().filter(|other| {
+            other.onset < end && start < other.onset.saturating_add(other.duration.max(1))
+        });
+        match at_once.map(|other| other.pitch).min().or(lowest) {
+            Some(limit) => note.pitch >= limit,
+            None => false,
+        }
+    };
+    window.notes().filter(|note| note.family != Family::Drums && !covers(note)).collect()
+}
+
+/// Melody and accompaniment as one window.
+fn joined(melody: &NoteList, notes: &[ListNote]) -> NoteList {
+    let all = melody.notes().chain(notes.iter().copied());
+    NoteList::from_notes(melody.encoding(), melody.meter(), all).expect("notes of this meter")
+}
+
+fn harmony_under(melody: &NoteList, notes: &[ListNote]) -> Harmony {
+    let lines = outer_lines(&notes_of_lists([melody]));
+    let top = lines.first().map(|line| line.notes.as_slice()).unwrap_or_default();
+    let grid = notes.iter().map(|note| GridNote {
+        start: note.onset.into(),
+        end: usize::from(note.onset) + usize::from(note.duration.max(1)),
+        pitch: note.pitch.get().into(),
+    });
+    grid.map(|note| harmony(top, &[note])).fold(Harmony::default(), Harmony::and)
+}
+
+/// Notes a beat of the real windows of a style, without those of their highest line.
+fn density(
+    reference: &Reference,
+    encoding: NoteListEncoding,
+    styles: &Styles,
+    style: &Style,
+) -> f64 {
+    let (mut n_notes, mut n_beats) = (0_usize, 0_usize);
+    for row in styles.examples(reference, style) {
+        let list = list(encoding, &row);
+        let lines = outer_lines(&notes_of_lists([&list]));
+        n_notes += list.len() - lines.first().map_or(0, |line| line.notes.len());
+        n_beats += encoding.n_cells(list.meter());
+    }
+    n_notes as f64 / n_beats.max(1) as f64
+}
+
+/// The path through the windows, a course for each, with the largest sum of scores; each change of
+/// course costs [`CHANGE`].
+fn best_path(candidates: &[Candidate], n_courses: usize, n_windows: usize) -> Vec<usize> {
+    let score = |course: usize, window: usize| candidates[course * n_windows + window].score;
+    let mut sums: Vec<f64> = (0..n_courses).map(|course| score(course, 0)).collect();
+    let mut from: Vec<Vec<usize>> = Vec::new();
+    // Of equals the first.
+    let best = |sums: &[f64]| {
+        (0..sums.len()).rev().max_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap_or(0)
+    };
+    for window in 1..n_windows {
+        let leader = best(&sums);
+        let steps = (0..n_courses).map(|course| {
+            let stay = sums[course];
+            let come = sums[leader] - CHANGE;
+            if stay >= come { (course, stay) } else { (leader, come) }
+        });
+        let steps: Vec<(usize, f64)> = steps.collect();
+        sums = steps.iter().enumerate().map(|(c, (_, sum))| sum + score(c, window)).collect();
+        from.push(steps.into_iter().map(|(course, _)| course).collect());
+    }
+    let mut path = vec![best(&sums)];
+    for from in from.iter().rev() {
+        let next = *path.last().expect("it has its end");
+        path.push(from[next]);
+    }
+    path.reverse();
+    path
+}
+
+/// The consonance of real windows under the melody that have nothing to do with it.
+fn unrelated(reference: &Reference, melodies: &[NoteList], seed: u64) -> Option<f64> {
+    let mut rng = seed::stream(seed, "unrelated", 0);
+    let mut found = Harmony::default();
+    for melody in melodies {
+        let of_meter: Vec<NoteList> = reference
+            .rows
+            .iter()
+            .filter(|row| row.tokens.first() == Some(&melody.meter().class()))
+            .map(|row| list(melody.encoding(), &row.tokens))
+            .collect();
+        for _ in 0..UNRELATED.min(of_meter.len()) {
+            let other = &of_meter[rng.random_range(0..of_meter.len())];
+            found = found.and(harmony_under(melody, &under(melody, other)));
+        }
+    }
+    found.consonance()
+}
+
+#[cfg(test)]
+mod tests {
+    use note_seq::{Meter, Pitch};
+
+    use super::*;
+
+    fn note(onset: u16, pitch: u8, duration: u16) -> ListNote {
+        let pitch = Pitch::new(pitch).unwrap();
+        ListNote { onset, pitch, duration, ..ListNote::default() }
+    }
+
+    fn window(notes: &[ListNote]) -> NoteList {
+        let notes = notes.iter().copied();
+        NoteList::from_notes(NoteListEncoding::POLY_2BAR, Meter::COMMON, notes).unwrap()
+    }
+
+    #[test]
+    fn an_accompaniment_stays_under_its_melody() {
+        // C5 for a half note, then rest until G4 in the second bar.
+        let melody = window(&[note(0, 72, 24), note(48, 67, 12)]);
+        let other = window(&[
+            note(0, 48, 24),
+            note(0, 76, 12),
+            note(12, 71, 12),
+            note(30, 69, 6),
+            note(30, 64, 6),
+            note(48, 67, 12),
+        ]);
+        let kept: Vec<u8> = under(&melody, &other).iter().map(|n| n.pitch.get()).collect();
+        // While it rests, what is below its lowest note, G4.
+        assert_eq!(kept, [48, 71, 64]);
+        // C3 under C5 for 24 ticks, B4 under it for 12.
+        let found = harmony_under(&melody, &under(&melody, &other));
+        assert_eq!((found.n_together, found.n_consonant), (36, 24));
+    }
+
+    #[test]
+    fn a_path_leaves_its_course_only_where_it_gains() {
+        let candidate = |score: f64| Candidate {
+            notes: Vec::new(),
+            harmony: Harmony::default(),
+            z: Vec::new(),
+            membership: 0.0,
+            score,
+        };
+        // Two courses of three windows: the second is a little better in the middle, then much.
+        let of = |scores: [f64; 6]| best_path(&scores.map(candidate), 2, 3);
+        assert_eq!(of([1.0, 1.0, 1.0, 0.5, 1.2, 0.5]), [0, 0, 0]);
+        assert_eq!(of([1.0, 1.0, 1.0, 0.5, 2.0, 0.5]), [0, 1, 0]);
+        assert_eq!(of([1.0, 1.0, 1.0, 0.5, 1.2, 2.0]), [0, 1, 1]);
+    }
+}
