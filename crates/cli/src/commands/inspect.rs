@@ -1,12 +1,11 @@
 //! `controlgen inspect`: what is in MIDI files.
 
-// The JSON of a file is that of the Python oracle, which only tests and this command need.
-#[path = "../../../note-seq/tests/oracle/mod.rs"]
-mod oracle;
-
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use note_seq::midi::{self, ReadOptions};
+use note_seq::midi::{self, ReadOptions, Repair};
+use note_seq::{NoteSequence, SkipReason};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -29,7 +28,35 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file as a JSON object in the form of the Python oracle, and as lines for people.
+/// What is in a file, and what a kind of window can use of it.
+#[derive(Serialize)]
+struct Inspection<'a> {
+    file: String,
+    /// Everything that was read, as the JSON of Magenta's `NoteSequence`.
+    sequence: &'a NoteSequence,
+    /// What was damaged and how it was read nevertheless.
+    repairs: &'a [Repair],
+    /// The kind of window.
+    kind: &'a str,
+    n_windows: usize,
+    /// Why there are no more windows: how many of what were left out.
+    skipped: &'a BTreeMap<SkipReason, usize>,
+    instruments: Vec<Instrument<'a>>,
+}
+
+/// A part of a file.
+#[derive(Serialize)]
+struct Instrument<'a> {
+    /// Its number, for `--instrument`.
+    instrument: u32,
+    name: Option<&'a str>,
+    program: u8,
+    is_drum: bool,
+    n_notes: usize,
+    n_windows: usize,
+}
+
+/// A file as a JSON object, an [`Inspection`] or an error, and as lines for people.
 fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<String>) {
     let failed = |error: String| {
         let lines = vec![format!("{}: {error}", file.display())];
@@ -43,10 +70,31 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
         Ok(read) => read,
         Err(error) => return failed(error.to_string()),
     };
-    let mut value = json!(oracle::summary(&read));
-    value["file"] = json!(path_text::of(file));
     let sequence = &read.sequence;
     let conversion = kind.windows(sequence);
+    let instrument = |instrument: u32| {
+        let notes = || sequence.notes.iter().filter(|note| note.instrument == instrument);
+        let first = notes().next()?;
+        // A window that names no instruments is of all of them.
+        let has = |all: &[u32]| all.is_empty() || all.contains(&instrument);
+        Some(Instrument {
+            instrument,
+            name: sequence.instrument_name(instrument),
+            program: first.program.get(),
+            is_drum: first.is_drum,
+            n_notes: notes().count(),
+            n_windows: conversion.windows.iter().filter(|w| has(&w.instruments)).count(),
+        })
+    };
+    let inspection = Inspection {
+        file: path_text::of(file),
+        sequence,
+        repairs: &read.report.repairs,
+        kind: kind.name,
+        n_windows: conversion.windows.len(),
+        skipped: &conversion.skipped,
+        instruments: sequence.instruments().into_iter().filter_map(instrument).collect(),
+    };
     let tempos: Vec<String> = sequence.tempos.iter().map(|t| format!("{:.1}", t.qpm)).collect();
     let signatures: Vec<String> = sequence
         .time_signatures
@@ -63,17 +111,12 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
         conversion.windows.len(),
         kind.name,
     )];
-    for instrument in sequence.instruments() {
-        let notes = || sequence.notes.iter().filter(|n| n.instrument == instrument);
-        let Some(first) = notes().next() else { continue };
-        let program = first.program.get();
-        let what = if first.is_drum { "drums".to_owned() } else { format!("program {program}") };
-        let name = sequence.instrument_name(instrument).unwrap_or("without a name");
-        let of_it = |w: &&Window| w.instruments.is_empty() || w.instruments.contains(&instrument);
-        let windows = conversion.windows.iter().filter(of_it).count();
+    for part in &inspection.instruments {
+        let Instrument { instrument, program, n_notes, n_windows, .. } = part;
+        let what = if part.is_drum { "drums".to_owned() } else { format!("program {program}") };
+        let name = part.name.unwrap_or("without a name");
         lines.push(format!(
-            "  instrument {instrument} ({name}): {what}, {} notes, {windows} windows",
-            notes().count()
+            "  instrument {instrument} ({name}): {what}, {n_notes} notes, {n_windows} windows",
         ));
     }
     for (reason, n) in &conversion.skipped {
@@ -82,7 +125,7 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
     for repair in &read.report.repairs {
         lines.push(format!("  repaired: {repair}"));
     }
-    (value, lines)
+    (json!(inspection), lines)
 }
 
 /// The first few of a list.

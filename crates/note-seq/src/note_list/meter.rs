@@ -182,7 +182,8 @@ impl Meter {
     /// The periods of the meter's levels in ticks, longest first.
     fn levels(self) -> impl Iterator<Item = u8> {
         let n_beats = self.beats_per_bar();
-        let has_halves = n_beats >= 4 && n_beats % 2 == 0 && self.bar.is_multiple_of(self.beat);
+        let has_halves =
+            n_beats >= 4 && n_beats.is_multiple_of(2) && self.bar.is_multiple_of(self.beat);
         let half = if has_halves { self.bar / 2 } else { self.bar };
         let mut last = u8::MAX;
         [self.bar, half, self.beat, self.division(), TICKS_PER_SIXTEENTH].into_iter().filter(

@@ -76,15 +76,12 @@ pub(super) fn scale(passage: &Passage) -> Option<f64> {
 pub(super) fn consonance(passage: &Passage) -> Option<f64> {
     let n_pairs = |slice: &Slice| f64::from(slice.pitches.len() * (slice.pitches.len() - 1) / 2);
     let n_consonant = |slice: &Slice| {
-        let classes = slice.pitches.classes();
+        let classes = (0..12).zip(slice.pitches.classes());
         let mut n = 0;
-        for (low, of_low) in (0..).zip(classes).filter(|(_, n)| *n > 0) {
+        for (i, (low, of_low)) in classes.clone().enumerate().filter(|(_, (_, n))| *n > 0) {
             n += of_low * (of_low - 1) / 2;
-            let higher = (0..).zip(classes).skip(low as usize + 1);
-            n += higher
-                .filter(|(high, _)| is_consonant(low, *high))
-                .map(|(_, m)| of_low * m)
-                .sum::<u32>();
+            let higher = classes.clone().skip(i + 1).filter(|(high, _)| is_consonant(low, *high));
+            n += of_low * higher.map(|(_, of_high)| of_high).sum::<u32>();
         }
         f64::from(n)
     };
