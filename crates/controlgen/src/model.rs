@@ -9,6 +9,8 @@ use corpus::kind::Kind;
 use musicvae::{Device, Generator, MusicVae};
 use sha2::{Digest, Sha256};
 
+use crate::latent::LatentSpace;
+
 pub use config::{ImportSummary, ModelConfig, Origin, TrainingSummary};
 
 /// The file of a model folder that holds the weights.
@@ -21,6 +23,7 @@ pub struct Model {
     kind: Kind,
     weights: MusicVae,
     generator: Generator,
+    latent_space: LatentSpace,
     hash: String,
 }
 
@@ -44,21 +47,22 @@ impl Model {
             format: ModelConfig::FORMAT,
             source: serde::de::Error::custom(error),
         })?;
-        let n_active = config.active_dimensions.iter().filter(|d| **d < config.musicvae.z_size);
-        if n_active.count() != config.active_dimensions.len() {
-            return Err(ArtifactError::Json {
+        let active = config.active_dimensions.clone();
+        let latent_space = LatentSpace::new(config.musicvae.z_size, active).ok_or_else(|| {
+            ArtifactError::Json {
                 path: config_path.clone(),
                 format: ModelConfig::FORMAT,
                 source: serde::de::Error::custom("an active dimension beyond the latent space"),
-            });
-        }
+            }
+        })?;
         let path = folder.join(WEIGHTS);
         let bytes = read(&path)?;
         let weights = MusicVae::from_safetensors(&config.musicvae, &bytes, device)
             .map_err(|source| ArtifactError::weights(&path, source))?;
         let hash = hash(&bytes, &read(&config_path)?);
         let generator = Generator::new(&weights.decoder);
-        Ok(Self { folder: folder.to_owned(), config, kind, weights, generator, hash })
+        let folder = folder.to_owned();
+        Ok(Self { folder, config, kind, weights, generator, latent_space, hash })
     }
 
     /// Where it was loaded from.
@@ -91,9 +95,14 @@ impl Model {
         &self.hash
     }
 
-    /// Dimensions of its latent space.
+    /// Its latent space.
+    pub fn latent_space(&self) -> &LatentSpace {
+        &self.latent_space
+    }
+
+    /// Number of dimensions of its latent space.
     pub fn z_size(&self) -> usize {
-        self.config.musicvae.z_size
+        self.latent_space.z_size()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Windows encoded and decoded again: accuracy, likelihood, and how much the latents carry.
 
 use controlgen::generate::{Decoding, controls_of};
+use controlgen::latent::LatentSpace;
 use controlgen::model::Model;
 use musicvae::{ACTIVE_VARIANCE, Windows, baselines, seed};
 use note_seq::Playback;
@@ -9,7 +10,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-use super::data::{EvalData, Side};
+use super::data::{EvalData, Partition};
 use super::report::{Better, Chart, Figure, Rolls, Section, Series};
 use super::scores::{FileScores, Scores};
 use super::statistics::bootstrap;
@@ -42,7 +43,7 @@ struct Forced<'a> {
 }
 
 /// Draws one latent of each posterior; or of the prior where there is no posterior.
-fn draw_latents(side: &Side, n: usize, seed: u64, from_prior: bool) -> Vec<f32> {
+fn draw_latents(side: &Partition, n: usize, seed: u64, from_prior: bool) -> Vec<f32> {
     let z_size = side.mu.len() / n.max(1);
     let purpose = if from_prior { "eval prior" } else { "eval posterior" };
     (0..n)
@@ -55,7 +56,7 @@ fn draw_latents(side: &Side, n: usize, seed: u64, from_prior: bool) -> Vec<f32> 
 }
 
 /// Decodes with the true tokens entered.
-fn teacher_forced<'a>(model: &Model, side: &'a Side, z: &[f32]) -> Vec<Forced<'a>> {
+fn teacher_forced<'a>(model: &Model, side: &'a Partition, z: &[f32]) -> Vec<Forced<'a>> {
     let layout = model.config().musicvae.window();
     let written = layout.n_parts() * layout.n_steps;
     let control = controls_of(model, side.windows());
@@ -83,7 +84,7 @@ fn log_probability(logits: &[f32], target: usize) -> f64 {
 /// Decodes latents under the windows' own control, as every command does.
 fn decode(
     model: &Model,
-    side: &Side,
+    side: &Partition,
     z: &[f32],
     temperature: Option<f32>,
     seed: u64,
@@ -181,7 +182,13 @@ pub(super) fn section(model: &Model, data: &EvalData, seed: u64) -> Section {
 }
 
 /// Evidence lower bound, KL and active units.
-fn likelihood(section: &mut Section, model: &Model, side: &Side, forced: &[Forced<'_>], seed: u64) {
+fn likelihood(
+    section: &mut Section,
+    model: &Model,
+    side: &Partition,
+    forced: &[Forced<'_>],
+    seed: u64,
+) {
     let layout = model.config().musicvae.window();
     let (n, z_size) = (side.rows.len(), model.z_size());
     let steps = (layout.n_parts() * layout.n_steps) as f64;
@@ -218,18 +225,15 @@ fn likelihood(section: &mut Section, model: &Model, side: &Side, forced: &[Force
         *figure = figure.clone().beside("any token evenly", evenly);
     }
     let active = musicvae::active_dimensions(&side.mu, z_size);
+    let space = LatentSpace::new(z_size, active).expect("dimensions of the space");
     let title = format!("active units: variance of mu above {ACTIVE_VARIANCE}");
     section.push(
-        Figure::new("likelihood.active_units", &title, active.len() as f64, "dimensions", n)
+        Figure::new("likelihood.active_units", &title, space.n_active() as f64, "dimensions", n)
             .better(Better::Neither)
             .beside("of", z_size as f64),
     );
-    let sum: f64 = side
-        .sigma
-        .chunks_exact(z_size)
-        .flat_map(|row| active.iter().map(|d| f64::from(row[*d])))
-        .sum();
-    let mean = sum / (n * active.len()) as f64;
+    let sum: f64 = space.project_all(&side.sigma).iter().sum();
+    let mean = sum / (n * space.n_active()) as f64;
     section.push(
         Figure::new("likelihood.active_std_dev", "mean sigma of active units", mean, "", n)
             .better(Better::Neither)
@@ -264,7 +268,7 @@ fn distribution(accuracies: &[f64]) -> Chart {
 }
 
 /// Some real windows and what became of them; then the worst.
-fn show(section: &mut Section, side: &Side, greedy: &[Vec<u16>], accuracies: &[f64]) {
+fn show(section: &mut Section, side: &Partition, greedy: &[Vec<u16>], accuracies: &[f64]) {
     let n = side.rows.len();
     let spread: Vec<usize> = (0..SHOWN.min(n)).map(|i| i * n / SHOWN.min(n)).collect();
     let mut worst: Vec<usize> = (0..n).collect();

@@ -97,14 +97,14 @@ impl AttributeVectors {
         if model.kind().melody_range().is_none() && layout.n_parts() == 1 {
             return Err(AttributeError::NoMelody { kind: model.kind().name });
         }
-        let active = &model.config().active_dimensions;
+        let space = model.latent_space();
         let (mut points, mut values) = (Vec::new(), Vec::new());
         for row in &reference.rows {
             let melody = lines(&layout, [&row.tokens[..]]).swap_remove(0);
             let measured = Attribute::ALL.map(|a| a.measure(&melody.notes, layout.n_steps));
             // All of them need two notes and no more.
             if measured.iter().all(Option::is_some) {
-                points.push(active.iter().map(|d| f64::from(row.mu[*d])).collect::<Vec<f64>>());
+                points.push(space.project(&row.mu));
                 values.push(measured.map(Option::unwrap_or_default));
             }
         }
@@ -206,7 +206,7 @@ impl AttributeVectors {
             return Err(AttributeError::Missing { folder: model.folder().to_owned() });
         }
         let found = <Self as JsonFormat>::load(&path)?;
-        let d = model.config().active_dimensions.len();
+        let d = model.latent_space().n_active();
         let fits = |v: &AttributeVector| v.quartile.len() == d && v.regression.len() == d;
         if found.model_hash != model.hash() || !found.vectors.iter().all(fits) {
             return Err(AttributeError::Foreign { path, found: found.model_hash });
