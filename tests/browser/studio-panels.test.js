@@ -61,7 +61,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     const again = await page.evaluate(() => document.studio.app.history.takes.slice(0, 4).map(({ seed, notes, n_steps }) => ({ seed, notes, n_steps })));
     assert.deepEqual(again, first, "the same seed gives the same music");
     await page.locator("#panel-make .chip").nth(2).click();
-    await page.locator("#panel-make .shares input").nth(1).fill("0.8");
+    await page.locator("#panel-make .weights input").nth(1).fill("0.8");
     await page.locator("#generate").click();
     await page.waitForFunction(() => document.studio.app.history.takes.length === 12);
     // A dial is turned by keys, and what plays is turned with it.
@@ -85,7 +85,7 @@ test("bounds of what is drawn, and variations of what was chosen", async () => {
   const body = (await asked).postDataJSON();
   const root = await page.evaluate(() => Math.sqrt(document.studio.app.model.active_dimensions.length));
   assert.ok(Math.abs(body.truncate - 0.8 * root) < 1e-9);
-  assert.deepEqual([body.smoothness, body.max_copy], [0.3, 0.9]);
+  assert.deepEqual([body.smoothness, body.max_copy_fraction], [0.3, 0.9]);
   await untilHeard(page);
   const n = await page.evaluate(() => document.studio.app.history.takes.length);
   const base = await page.evaluate(() => document.studio.app.history.current?.title);

@@ -40,7 +40,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     let dir = TestDir::new();
     dir.model();
     let line = "generate --model run/model --style 0 -n 3 --temperature 1 -o out";
-    let strict = dir.json(&format!("{line} --max-copy 4 --min-membership 0.05"));
+    let strict = dir.json(&format!("{line} --max-copy-notes 4 --min-membership 0.05"));
     let pieces = strict["pieces"].as_array().unwrap();
     assert_eq!(pieces.len(), 3);
     for piece in pieces {
@@ -50,7 +50,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
         let file = piece["file"].as_str().unwrap();
         assert!(music(&dir, file).notes.len() >= 2);
         let sidecar = sidecar(&dir, &file.replace(".mid", ".json"));
-        assert_eq!(sidecar["options"]["max_copy"], 4);
+        assert_eq!(sidecar["options"]["max_copy_notes"], 4);
         assert!(sidecar["attempt"].as_u64().unwrap() < strict["n_attempts"].as_u64().unwrap());
     }
     let dropped: u64 =
@@ -60,7 +60,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     // the training music, too; the other may write single notes.
     let refused = (0..2).filter(|style| {
         let run = dir.run(&format!(
-            "generate --model run/model --style {style} -n 2 --max-copy 0 --max-attempts 6 -o none"
+            "generate --model run/model --style {style} -n 2 --max-copy-notes 0 --max-attempts 6 -o none"
         ));
         let texts = ["none of 6 attempts was kept", "that copy training music"];
         let refused = run.code == Some(1) && texts.iter().all(|text| run.stderr.contains(text));
@@ -73,7 +73,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     dir.fails(&format!("{line} --truncate 0"), &["truncation radius is 0"]);
 
     std::fs::remove_file(dir.path("run/model/copy.index")).unwrap();
-    dir.fails(&format!("{line} --max-copy 9"), &["no `copy.index`", "copy-index --model"]);
+    dir.fails(&format!("{line} --max-copy-notes 9"), &["no `copy.index`", "copy-index --model"]);
     dir.ok("generate --model run/model --style 0 -n 1 -o unchecked");
     let unchecked = sidecar(&dir, "unchecked/style-0-seed0-000.json");
     assert!(unchecked["copy"].is_null());
@@ -81,7 +81,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     let made = dir.json("copy-index --model run/model --corpus corpus");
     assert_eq!(made["n_files"], 18);
     dir.write("run/model/copy.index", &dir.read("run/model/copy.index")[..999]);
-    dir.fails(&format!("{line} --max-copy 9"), &["copy.index is damaged", "checksum"]);
+    dir.fails(&format!("{line} --max-copy-notes 9"), &["copy.index is damaged", "checksum"]);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_style_is_mixed_into_a_tune_and_the_second_voice_keeps_its_time() {
 
     // With strength 0 it is the reconstructed tune, for any style and method.
     dir.ok(&format!("reconstruct {TUNE} --model run/model --temperature 0.5 -o back"));
-    dir.ok(&format!("{line} --strength 0 --method line"));
+    dir.ok(&format!("{line} --strength 0 --method interpolate"));
     let back = music(&dir, "back/reel-000-reconstruction.mid");
     let none = music(&dir, "out/reel-000-mix-style-1.mid");
     assert_eq!(back.notes, none.notes);
@@ -164,15 +164,14 @@ fn grids_ways_and_variations() {
     let files = names(&dir.path("grid"));
     assert_eq!(files.iter().filter(|name| name.contains(".mid")).count(), 9 + 3);
     assert!(files.contains(&"grid-02-01.mid".to_owned()), "{files:?}");
-    let way =
-        "interpolate style:0 style:1 style:0 --steps 5 --joining lerp --model run/model -o way";
+    let way = "interpolate style:0 style:1 style:0 --steps 5 --interpolation lerp --model run/model -o way";
     dir.ok(way);
     let z = |i: usize| sidecar(&dir, &format!("way/interpolation-{i:03}.json"))["z"].clone();
     assert_eq!((z(0), z(1)), (z(4), z(3)));
     assert_eq!(dir.run("interpolate style:0 --model run/model -o x").code, Some(2));
     dir.fails(
         "interpolate style:0 style:1 style:0 --steps 2 --model run/model -o x",
-        &["a way of 2 steps; it needs at least 3"],
+        &["a path of 2 windows; it needs at least 3"],
     );
 
     let line = format!("similar {TUNE} --model run/model -n 2 --seed 4");

@@ -241,14 +241,14 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
     // the evaluation's own sampling.
     let mut check = args!["style", "list", "--model", &own, "--styles", path("no-styles")];
     check.extend(args!["--check", "40"]);
-    let fall_back = step(check)?["fall_back"]["share"].as_f64();
+    let accuracy = step(check)?["reencoding"]["accuracy"].as_f64();
     let mut eval = args!["eval", "--model", &own, "--corpus", &corpus, "-o", path("own")];
     eval.extend(args!["-k", OWN_K, "--windows", "400", "--resamples", "1", "--seed", &seed]);
     let eval = step(eval)?;
     figures.extend(
         OWN_FIGURES.iter().filter_map(|key| Some((format!("{OF_OWN}.{key}"), figure(&eval, key)?))),
     );
-    figures.extend(fall_back.map(|share| (format!("{OF_OWN}.generate.falls_back"), share)));
+    figures.extend(accuracy.map(|found| (format!("{OF_OWN}.generate.falls_back"), found)));
     Ok(figures)
 }
 

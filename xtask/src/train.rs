@@ -166,7 +166,7 @@ fn table(report: &Value, out: &Path) -> Vec<String> {
     };
     let (corpus, train, fit) = (&report["corpus"], &report["train"], &report["fit"]);
     let (heldout, baselines) = (&train["heldout"], &train["baselines"]);
-    let fall_back = &report["styles"]["fall_back"];
+    let reencoding = &report["styles"]["reencoding"];
     let skipped: Vec<String> = corpus["files_skipped"]
         .as_object()
         .into_iter()
@@ -218,7 +218,7 @@ fn table(report: &Value, out: &Path) -> Vec<String> {
         ),
         (
             "re-encoded into its style, by chance",
-            format!("{}, {}", figure(&fall_back["share"], 3), figure(&fall_back["chance"], 3)),
+            format!("{}, {}", figure(&reencoding["accuracy"], 3), figure(&reencoding["chance"], 3)),
         ),
     ];
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);

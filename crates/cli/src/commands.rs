@@ -22,7 +22,7 @@ mod style;
 mod train;
 mod writing;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::corpus::overwrite::Overwrite;
 use controlgen::model::Model;
@@ -55,11 +55,12 @@ impl Context {
 
     /// The model of a folder, or the one in the program.
     pub(crate) fn model(&self, folder: Option<&Path>) -> anyhow::Result<Model> {
-        let device = self.device()?;
-        match folder {
-            Some(folder) => Ok(Model::load(folder, &device)?),
-            None => Ok(Model::load(&crate::embedded::model_folder()?, &device)?),
-        }
+        Ok(Model::load(&Self::model_folder(folder)?, &self.device()?)?)
+    }
+
+    /// A model folder, or that of the model in the program.
+    pub(crate) fn model_folder(folder: Option<&Path>) -> anyhow::Result<PathBuf> {
+        folder.map_or_else(crate::embedded::model_folder, |folder| Ok(folder.to_owned()))
     }
 
     /// The device that `--device` names.

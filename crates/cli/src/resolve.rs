@@ -78,23 +78,23 @@ pub(crate) fn chords(text: &str) -> Result<Arc<[u16]>, String> {
     }
 }
 
-/// A style and its share of a blend.
+/// A style and its weight in a blend.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StyleShare {
+pub(crate) struct StyleWeight {
     pub(crate) name: String,
-    pub(crate) share: f64,
+    pub(crate) weight: f64,
 }
 
-/// `NAME`, or `NAME:SHARE,NAME:SHARE`. A name may hold colons, but not one before a number.
-pub(crate) fn blend(text: &str) -> Result<Arc<[StyleShare]>, String> {
+/// `NAME`, or `NAME:WEIGHT,NAME:WEIGHT`. A name may hold colons, but not one before a number.
+pub(crate) fn blend(text: &str) -> Result<Arc<[StyleWeight]>, String> {
     let part = |text: &str| {
-        let whole = || Ok(StyleShare { name: text.to_owned(), share: 1.0 });
-        let Some((name, share)) = text.rsplit_once(':') else { return whole() };
-        match share.trim().parse::<f64>() {
-            Ok(share) if share > 0.0 && share.is_finite() => {
-                Ok(StyleShare { name: name.trim().to_owned(), share })
+        let whole = || Ok(StyleWeight { name: text.to_owned(), weight: 1.0 });
+        let Some((name, weight)) = text.rsplit_once(':') else { return whole() };
+        match weight.trim().parse::<f64>() {
+            Ok(weight) if weight > 0.0 && weight.is_finite() => {
+                Ok(StyleWeight { name: name.trim().to_owned(), weight })
             }
-            Ok(share) => Err(format!("the share of `{name}` is {share}; above 0 is allowed")),
+            Ok(weight) => Err(format!("the weight of `{name}` is {weight}; above 0 is allowed")),
             Err(_) => whole(),
         }
     };
@@ -111,7 +111,7 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("0 to {} are allowed", u64::MAX))
 }
 
-/// Steps of a way, or along the side of a grid.
+/// Steps of an interpolation, or along the side of a grid.
 pub(crate) fn steps(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (2..=1000).contains(&n) => Ok(n),
@@ -351,12 +351,12 @@ mod tests {
     }
 
     #[test]
-    fn a_blend_is_names_with_shares() {
-        let share = |name: &str, share| StyleShare { name: name.to_owned(), share };
-        assert_eq!(*blend("3").unwrap(), [share("3", 1.0)]);
-        assert_eq!(*blend("slow:airs").unwrap(), [share("slow:airs", 1.0)]);
-        assert_eq!(*blend("a:0.7, b:0.3").unwrap(), [share("a", 0.7), share("b", 0.3)]);
-        assert!(blend("a:0,b:1").unwrap_err().contains("share of `a` is 0"));
+    fn a_blend_is_names_with_weights() {
+        let weight = |name: &str, weight| StyleWeight { name: name.to_owned(), weight };
+        assert_eq!(*blend("3").unwrap(), [weight("3", 1.0)]);
+        assert_eq!(*blend("slow:airs").unwrap(), [weight("slow:airs", 1.0)]);
+        assert_eq!(*blend("a:0.7, b:0.3").unwrap(), [weight("a", 0.7), weight("b", 0.3)]);
+        assert!(blend("a:0,b:1").unwrap_err().contains("weight of `a` is 0"));
     }
 
     #[test]

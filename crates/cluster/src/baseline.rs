@@ -64,19 +64,15 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Baseline> {
 
 fn fit(job: &Job) -> anyhow::Result<EmStep> {
     let fit = &job.plan.fit;
-    let d = job.active_dimensions.len();
+    let space = job.latent_space().context("an active dimension is outside the latent space")?;
+    let d = space.n_active();
     let latents = read_latents(&job.latents(), job.z_size)?;
     let mut train: Vec<&LatentRow> =
         latents.rows.iter().filter(|row| row.split == Split::Train).collect();
     if train.is_empty() {
         bail!("there are no training windows");
     }
-    let chosen = |rows: &[&LatentRow]| -> Vec<f64> {
-        let dimensions = |row: &LatentRow| {
-            job.active_dimensions.iter().map(|d| f64::from(row.mu[*d])).collect::<Vec<f64>>()
-        };
-        rows.iter().flat_map(|row| dimensions(row)).collect()
-    };
+    let chosen = |rows: &[&LatentRow]| space.project_rows(rows.iter().map(|row| row.mu.as_slice()));
     let all = chosen(&train);
     train.sort_by_key(|row| row.window_id);
     train.truncate(fit.n_start_windows);

@@ -211,6 +211,9 @@ pub fn initial_step(job: &Job, values: &[f64]) -> Result<EmStep, FitError> {
 
 /// The active dimensions of the latents, row by row.
 fn active_values(rows: &[RecordBatch], job: &Job) -> Result<Vec<f64>, DataFusionError> {
+    let Some(space) = job.latent_space() else {
+        return exec_err!("an active dimension is outside the latent space");
+    };
     let mut values = Vec::new();
     for batch in rows {
         let list = batch.column_by_name("mu").and_then(|column| column.as_fixed_size_list_opt());
@@ -218,9 +221,7 @@ fn active_values(rows: &[RecordBatch], job: &Job) -> Result<Vec<f64>, DataFusion
         else {
             return exec_err!("latents are lists of f32");
         };
-        for row in latents.values().chunks_exact(job.z_size) {
-            values.extend(job.active_dimensions.iter().map(|d| f64::from(row[*d])));
-        }
+        values.extend(space.project_all(latents.values()));
     }
     Ok(values)
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use controlgen::latent::LatentSpace;
 use controlgen::model::{Model, ModelConfig};
 use corpus::artifact::{ArtifactError, JsonFormat};
 use corpus::kind::Kind;
@@ -268,6 +269,11 @@ impl Job {
         }
         job.save(&path)?;
         Ok(job)
+    }
+
+    /// The latent space of its model; `None` if an active dimension is outside of it.
+    pub fn latent_space(&self) -> Option<LatentSpace> {
+        LatentSpace::new(self.z_size, self.active_dimensions.clone())
     }
 
     /// Reads the job of a results folder.

@@ -15,8 +15,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::encode::encode_windows;
-use crate::generate::{Course, Decoding, GenerateError, LatentSampling, controls_of};
-use crate::mix::{nearest_component, points, put, transported};
+use crate::generate::{Decoding, GenerateError, LatentPath, LatentSampling, controls_of};
+use crate::mix::{nearest_component, transported};
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
@@ -155,17 +155,17 @@ fn courses(
     melody: &[Vec<u16>],
     request: &AccompanyRequest<'_>,
 ) -> Result<Vec<f32>, GenerateError> {
-    let (active, z_size) = (&model.config().active_dimensions, model.z_size());
+    let space = model.latent_space();
     let target = styles.distribution(request.style);
-    let course = Course::held(&target)?;
+    let path = LatentPath::stationary(&target)?;
     let (sampling, seed) = (LatentSampling::default(), request.decoding.seed);
     let before = encode_windows(model, melody);
-    let own = points(&before, active, z_size);
+    let own = space.project_all(&before);
     let from = styles.mixture().component(nearest_component(styles.mixture(), &own)?)?;
     let to = target.moments()?;
     let mut z = Vec::with_capacity(request.n_courses * before.len());
     for index in 0..request.n_courses.max(1) as u64 {
-        let drawn = course.latents(active, z_size, melody.len(), sampling, [seed, index])?;
+        let drawn = path.latents(space, melody.len(), sampling, seed, index)?;
         if index % 3 != 2 {
             z.extend(drawn);
             continue;
@@ -173,12 +173,11 @@ fn courses(
         let strength = STRENGTHS[(index / 3) as usize % STRENGTHS.len()];
         let moved = transported(&own, &from, &to, strength)?;
         // Half-way to the draw, so that no two courses are the same.
-        let drawn = points(&drawn, active, z_size);
-        let between = moved.iter().zip(&drawn).map(|(a, b)| {
-            a.iter().zip(b).map(|(a, b)| f64::midpoint(*a, *b)).collect::<Vec<f64>>()
-        });
+        let drawn = space.project_all(&drawn);
+        let between: Vec<f64> =
+            moved.iter().zip(&drawn).map(|(a, b)| f64::midpoint(*a, *b)).collect();
         let mut own = before.clone();
-        put(&mut own, &between.collect::<Vec<_>>(), active, z_size);
+        space.embed_all(&between, &mut own);
         z.extend(own);
     }
     Ok(z)

@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use crate::generate::GenerateError;
 
-pub use report::{DialReport, DialRequest, OtherAttribute, dial_report};
+pub use report::{DIALS, DialReport, DialRequest, OtherAttribute, dial_report};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 
 /// A measurable property of music: the features that latents can be shifted along.

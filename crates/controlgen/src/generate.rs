@@ -1,8 +1,10 @@
-//! New music: from a style, from a tune's own latents, from the way between two.
+//! New music: of a style, from the latents of a tune, along a path between latents.
 
-mod course;
+mod interpolation;
+mod latent_path;
 mod pieces;
-mod way;
+mod reencoding;
+mod target;
 
 use corpus::artifact::ArtifactError;
 use corpus::table::ReferenceRow;
@@ -15,19 +17,25 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::encode::encode_windows;
-use crate::latent::sample_style;
 use crate::model::Model;
-use crate::style::{Reference, Style, Styles};
+use crate::style::{Reference, StyleError};
 use crate::tune::Tune;
 
-pub use course::{Course, LatentSampling, blend};
-pub use pieces::{Dropped, Keep, Piece, PieceRequest, Pieces, memberships, pieces, pieces_while};
-pub use way::{Joining, Waypoint, decode_all, grid, interpolate, way};
+pub use interpolation::{Decoded, Interpolation, decode_all, grid, interpolate};
+pub use latent_path::{LatentPath, LatentSampling, blend};
+pub use pieces::{
+    Dropped, Piece, PieceFilter, PieceRequest, Pieces, memberships, pieces, pieces_while,
+};
+pub use reencoding::{ReencodingAccuracy, reencoding_accuracy};
+pub use target::Target;
+
+/// Windows decoded between two checks of whether to go on.
+const WINDOWS_PER_CHECK: usize = 64;
 
 /// How latents become tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decoding {
-    /// Temperature of the draws; none for the most probable token each.
+    /// Sampling temperature; `None` for the most probable tokens.
     pub temperature: Option<f32>,
     /// The seed of every draw.
     pub seed: u64,
@@ -37,9 +45,10 @@ pub struct Decoding {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GenerateError {
-    /// A temperature that divides by nothing.
+    /// A temperature out of range.
     #[error(
-        "the temperature is {found}; above 0 and at most 10 is allowed (0.1 is careful, 1 is as learnt)"
+        "the temperature is {found}; above 0 and at most 10 is allowed (0.1 is conservative, 1 \
+         follows the model)"
     )]
     Temperature {
         /// What it was.
@@ -69,8 +78,8 @@ pub enum GenerateError {
     /// The chords of real windows can't be read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// A way of too few steps.
-    #[error("a way of {found} steps; it needs at least {needed}")]
+    /// A path of too few windows.
+    #[error("a path of {found} windows; it needs at least {needed}")]
     Steps {
         /// What it was.
         found: usize,
@@ -104,9 +113,23 @@ pub enum GenerateError {
         /// How many were dropped and why.
         dropped: String,
     },
-    /// Styles can't be joined.
-    #[error("these styles can't be joined: {0}")]
+    /// Styles can't be combined.
+    #[error("these styles can't be combined: {0}")]
     Model(#[from] gmm::ModelError),
+    /// A style is not found.
+    #[error(transparent)]
+    Style(#[from] StyleError),
+    /// A length that is not a multiple of the model's windows.
+    #[error("pieces of {found} bars can't be made of windows of {n_bars} bars")]
+    Bars {
+        /// The length asked for, in bars.
+        found: usize,
+        /// Bars of a window.
+        n_bars: usize,
+    },
+    /// The caller stopped the work.
+    #[error("stopped")]
+    Stopped,
 }
 
 impl Decoding {
@@ -129,7 +152,34 @@ impl Decoding {
         self.decode_from(model, 0, z, control)
     }
 
-    /// As [`Decoding::decode`], for windows that are numbered from `first` on.
+    /// Like [`Decoding::decode`], but stops early when `go_on` returns `false` (checked before each
+    /// batch of windows).
+    ///
+    /// # Errors
+    /// [`GenerateError::Stopped`].
+    pub fn decode_while(
+        self,
+        model: &Model,
+        z: &[f32],
+        control: &[u16],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Vec<Vec<u16>>, GenerateError> {
+        let z_size = model.z_size();
+        let n_control = model.form().n_control();
+        let mut windows = Vec::with_capacity(z.len() / z_size.max(1));
+        for (batch, z) in z.chunks((WINDOWS_PER_CHECK * z_size).max(1)).enumerate() {
+            if !go_on() {
+                return Err(GenerateError::Stopped);
+            }
+            let first = batch * WINDOWS_PER_CHECK;
+            let of_batch = first * n_control..(first + z.len() / z_size) * n_control;
+            let control = control.get(of_batch).unwrap_or_default();
+            windows.extend(self.decode_from(model, first as u64, z, control));
+        }
+        Ok(windows)
+    }
+
+    /// Like [`Decoding::decode`], for windows that are numbered from `first`.
     pub fn decode_from(
         self,
         model: &Model,
@@ -303,75 +353,6 @@ pub fn controls_of<'a>(model: &Model, windows: impl Iterator<Item = &'a [u16]>) 
     windows.flat_map(|window| model.form().control(window)).copied().collect()
 }
 
-/// A generated window.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Generated {
-    /// One token a step, track after track.
-    pub tokens: Vec<u16>,
-    /// The latent it was decoded from, `[Z]`.
-    pub z: Vec<f32>,
-    /// Probability of each component after encoding it again.
-    pub membership: Vec<f64>,
-    /// How surely it belongs to the style it was asked of; see [`Styles::membership`].
-    pub in_style: f64,
-}
-
-impl Generated {
-    /// The component it falls into after encoding it again.
-    pub fn component(&self) -> Option<usize> {
-        let best = self.membership.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        self.membership.iter().position(|p| *p >= best)
-    }
-
-    /// Whether it falls back into its style: no component of the mixture that is not the style's own is
-    /// more probable.
-    pub fn falls_into(&self, style: &Style) -> bool {
-        match self.component() {
-            Some(component) if style.components.is_empty() => {
-                self.in_style >= (1.0 - self.in_style) * self.membership[component]
-            }
-            Some(component) => style.components.contains(&component),
-            None => false,
-        }
-    }
-}
-
-/// Draws `n` windows of a style, under chords or in a meter if the model takes them (see
-/// [`Controls`]); number `i`
-/// depends on the seed and `i` alone.
-///
-/// # Errors
-/// [`GenerateError::Temperature`], and those of [`control`].
-pub fn generate(
-    model: &Model,
-    styles: &Styles,
-    style: &Style,
-    n: usize,
-    request: ControlRequest<'_>,
-    decoding: Decoding,
-) -> Result<Vec<Generated>, GenerateError> {
-    let decoding = decoding.check()?;
-    let active = &model.config().active_dimensions;
-    let z = sample_style(&styles.distribution(style), active, model.z_size(), n, decoding.seed);
-    // Each window is a piece.
-    let control = Controls::new(model, request)?.of(0, &z, 1, decoding.seed);
-    let windows = decoding.decode(model, &z, &control);
-    let again = encode_windows(model, &windows);
-    let memberships = styles.memberships(model, &again);
-    let in_style = styles.membership(model, &again, style);
-    Ok(windows
-        .into_iter()
-        .zip(z.chunks_exact(model.z_size()))
-        .zip(memberships.into_iter().zip(in_style))
-        .map(|((tokens, z), (membership, in_style))| Generated {
-            tokens,
-            z: z.to_vec(),
-            membership,
-            in_style,
-        })
-        .collect())
-}
-
 /// A tune as the model writes it back from its posterior means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reconstruction {
@@ -422,39 +403,4 @@ pub fn likeness(form: &WindowForm, originals: &[Vec<u16>], windows: &[Vec<u16>])
             NoteListScore::of(lists(originals).iter(), &lists(windows)).note_f1
         }
     }
-}
-
-/// How often new music of a style, encoded again, falls back into that style's component.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct FallBack {
-    /// Windows drawn of each style.
-    pub n_per_style: usize,
-    /// Share that fell back, for each style.
-    pub by_style: Vec<f64>,
-    /// Share over all styles.
-    pub share: f64,
-    /// What drawing a component blindly would reach: one in the number of styles.
-    pub chance: f64,
-}
-
-/// Draws windows of every style and encodes them again.
-///
-/// # Errors
-/// [`GenerateError::Temperature`].
-pub fn fall_back(
-    model: &Model,
-    styles: &Styles,
-    n_per_style: usize,
-    decoding: Decoding,
-) -> Result<FallBack, GenerateError> {
-    let mut by_style = Vec::new();
-    for style in styles.all() {
-        let generated =
-            generate(model, styles, style, n_per_style, ControlRequest::default(), decoding)?;
-        let own = generated.iter().filter(|g| g.falls_into(style)).count();
-        by_style.push(own as f64 / n_per_style.max(1) as f64);
-    }
-    let n_styles = by_style.len().max(1) as f64;
-    let share = by_style.iter().sum::<f64>() / n_styles;
-    Ok(FallBack { n_per_style, by_style, share, chance: 1.0 / n_styles })
 }

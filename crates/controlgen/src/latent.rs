@@ -1,42 +1,136 @@
-//! Latent vectors: drawing them from a style, and moving between them.
+//! Latent vectors: the space they are in, and interpolation between them.
 
-use gmm::GaussianMixture;
-use musicvae::seed;
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-/// Latents of a style: active dimensions from its distribution, the others, which carry nothing, from
-/// the prior `N(0, 1)`.
+/// The latent space of a model, and which of its dimensions carry information.
 ///
-/// Latent number `i` of the result depends on `seed` and `i` alone. Returns `[n, Z]`.
-pub fn sample_style(
-    distribution: &GaussianMixture,
-    active: &[usize],
+/// Mixtures and attributes are defined on the active dimensions only; the others are independent of
+/// the music, so that the decoder may receive anything the prior `N(0, 1)` gives there.
+///
+/// # Examples
+/// ```
+/// # use controlgen::latent::LatentSpace;
+/// let space = LatentSpace::new(3, vec![2, 0]).expect("dimensions of the space");
+/// let mut z = [1.0, 2.0, 3.0];
+/// assert_eq!(space.project(&z), [3.0, 1.0]);
+/// space.embed(&[30.0, 10.0], &mut z);
+/// assert_eq!(z, [10.0, 2.0, 30.0]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatentSpace {
     z_size: usize,
-    n: usize,
-    seed: u64,
-) -> Vec<f32> {
-    let mut latents = Vec::with_capacity(n * z_size);
-    for index in 0..n as u64 {
-        let mut rng = seed::stream(seed, "latent", index);
-        let mut z: Vec<f32> = (0..z_size).map(|_| rng.sample(StandardNormal)).collect();
-        let point = distribution.sample(1, &mut rng).points;
-        for (dimension, value) in active.iter().zip(point) {
-            z[*dimension] = value as f32;
-        }
-        latents.extend(z);
-    }
-    latents
+    active: Vec<usize>,
 }
 
-/// Vectors nearer to one direction than this (in radians) are joined by a straight line.
+impl LatentSpace {
+    /// A space of `z_size` dimensions, of which `active` carry information, in this order. Returns
+    /// `None` if an active dimension is outside the space.
+    pub fn new(z_size: usize, active: Vec<usize>) -> Option<Self> {
+        active.iter().all(|d| *d < z_size).then_some(Self { z_size, active })
+    }
+
+    /// Number of dimensions, `Z`.
+    pub fn z_size(&self) -> usize {
+        self.z_size
+    }
+
+    /// Number of active dimensions, `D`.
+    pub fn n_active(&self) -> usize {
+        self.active.len()
+    }
+
+    /// The active dimensions.
+    pub fn active(&self) -> &[usize] {
+        &self.active
+    }
+
+    /// The rows of latents `[n, Z]`.
+    pub fn rows<'a>(&self, latents: &'a [f32]) -> std::slice::ChunksExact<'a, f32> {
+        latents.chunks_exact(self.z_size.max(1))
+    }
+
+    /// The active dimensions of a latent, `[D]`.
+    ///
+    /// # Panics
+    /// If the latent is not of this space.
+    pub fn project(&self, z: &[f32]) -> Vec<f64> {
+        self.active.iter().map(|d| f64::from(z[*d])).collect()
+    }
+
+    /// The active dimensions of latents `[n, Z]`: `[n, D]`, row by row.
+    pub fn project_all(&self, latents: &[f32]) -> Vec<f64> {
+        self.rows(latents).flat_map(|z| self.active.iter().map(|d| f64::from(z[*d]))).collect()
+    }
+
+    /// The active dimensions `[n, D]` of some latents, one slice each.
+    pub fn project_rows<'a>(&self, latents: impl IntoIterator<Item = &'a [f32]>) -> Vec<f64> {
+        let row = |z: &'a [f32]| self.active.iter().map(|d| f64::from(z[*d]));
+        latents.into_iter().flat_map(row).collect()
+    }
+
+    /// Sets the active dimensions of a latent to `point`, `[D]`.
+    ///
+    /// # Panics
+    /// If the latent is not of this space.
+    pub fn embed(&self, point: &[f64], z: &mut [f32]) {
+        for (dimension, value) in self.active.iter().zip(point) {
+            z[*dimension] = *value as f32;
+        }
+    }
+
+    /// Sets the active dimensions of latents `[n, Z]` to points `[n, D]`.
+    pub fn embed_all(&self, points: &[f64], latents: &mut [f32]) {
+        let points = points.chunks_exact(self.n_active().max(1));
+        for (z, point) in latents.chunks_exact_mut(self.z_size.max(1)).zip(points) {
+            self.embed(point, z);
+        }
+    }
+
+    /// The latent of a point `[D]` whose inactive dimensions are 0, the mean of the prior.
+    pub fn latent(&self, point: &[f64]) -> Vec<f32> {
+        let mut z = vec![0.0; self.z_size];
+        self.embed(point, &mut z);
+        z
+    }
+
+    /// Adds `by`, `[D]`, to the active dimensions of latents `[n, Z]`.
+    pub fn shift(&self, by: &[f64], latents: &mut [f32]) {
+        for z in latents.chunks_exact_mut(self.z_size.max(1)) {
+            for (dimension, by) in self.active.iter().zip(by) {
+                z[*dimension] += *by as f32;
+            }
+        }
+    }
+
+    /// Draws the inactive dimensions of a latent from the prior `N(0, 1)`.
+    ///
+    /// A number is drawn for every dimension, so that the stream does not depend on which dimensions
+    /// are active.
+    pub fn sample_inactive(&self, rng: &mut impl Rng, z: &mut [f32]) {
+        for (dimension, value) in z.iter_mut().enumerate() {
+            let drawn: f32 = rng.sample(StandardNormal);
+            if !self.active.contains(&dimension) {
+                *value = drawn;
+            }
+        }
+    }
+}
+
+/// The index of the largest value, the first of equals; `None` for no values or NaN alone.
+pub fn argmax(values: &[f64]) -> Option<usize> {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    values.iter().position(|value| *value >= largest)
+}
+
+/// Below this angle (in radians), interpolation is linear.
 const SMALL_ANGLE: f64 = 1e-4;
 
 /// Spherical interpolation, as in Magenta's `TrainedModel.interpolate`: with `ω` the angle between
 /// `a` and `b`, `(sin((1 - t) ω) a + sin(t ω) b) / sin ω`.
 ///
-/// Where the angle is near 0 or π, or a vector is 0, the sphere gives no path: a straight line does
-/// then.
+/// If the angle is near 0 or π, or a vector is 0, the path on the sphere is undefined, and the
+/// interpolation is linear.
 ///
 /// # Examples
 /// ```
@@ -58,7 +152,7 @@ pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| (from * f64::from(*a) + to * f64::from(*b)) as f32).collect()
 }
 
-/// A straight line: `(1 - t) a + t b`.
+/// Linear interpolation: `(1 - t) a + t b`.
 pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     let point = |(a, b): (&f32, &f32)| ((1.0 - t) * f64::from(*a) + t * f64::from(*b)) as f32;
     a.iter().zip(b).map(point).collect()
@@ -67,34 +161,46 @@ pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gmm::Covariances;
     use proptest::prelude::*;
 
     #[test]
-    fn inactive_dimensions_come_from_the_prior_and_active_ones_from_the_component() {
-        let covariances = Covariances::Diag(vec![1e-4, 1e-4, 1.0, 1.0]);
-        let mixture = GaussianMixture::from_parameters(
-            vec![0.5, 0.5],
-            vec![5.0, -7.0, 0.0, 0.0],
-            covariances,
-        )
-        .unwrap();
+    fn active_dimensions_are_projected_and_embedded() {
+        let space = LatentSpace::new(3, vec![2, 0]).unwrap();
+        let mut z = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert_eq!(space.project_all(&z), [3.0, 1.0, 6.0, 4.0]);
+        assert_eq!(space.project_rows(space.rows(&z)), space.project_all(&z));
+        space.embed_all(&[30.0, 10.0, 60.0, 40.0], &mut z);
+        assert_eq!(z, [10.0, 2.0, 30.0, 40.0, 5.0, 60.0]);
+        space.shift(&[-1.0, 1.0], &mut z);
+        assert_eq!(z, [11.0, 2.0, 29.0, 41.0, 5.0, 59.0]);
+        assert_eq!(space.latent(&[3.0, 1.0]), [1.0, 0.0, 3.0]);
+        assert_eq!(LatentSpace::new(3, vec![3]), None);
+    }
+
+    #[test]
+    fn inactive_dimensions_are_drawn_from_the_prior_whichever_they_are() {
+        let draw = |active: Vec<usize>, z: &mut [f32]| {
+            let mut rng = musicvae::seed::stream(1, "test", 0);
+            LatentSpace::new(3, active).unwrap().sample_inactive(&mut rng, z);
+        };
+        let (mut all, mut one) = ([9.0; 3], [9.0; 3]);
+        draw(Vec::new(), &mut all);
+        draw(vec![1], &mut one);
+        assert_eq!(one, [all[0], 9.0, all[2]]);
+        let space = LatentSpace::new(1, Vec::new()).unwrap();
+        let mut rng = musicvae::seed::stream(2, "test", 0);
         let n = 2000;
-        let style = mixture.only(&[0]).unwrap();
-        let z = sample_style(&style, &[3, 1], 4, n, 9);
-        for row in z.chunks_exact(4) {
-            // Six standard deviations of 0.01.
-            assert!((row[3] - 5.0).abs() < 0.06 && (row[1] + 7.0).abs() < 0.06, "{row:?}");
-        }
-        for dimension in [0, 2] {
-            let values = || z[dimension..].iter().step_by(4).map(|v| f64::from(*v));
-            let mean = values().sum::<f64>() / n as f64;
-            let variance = values().map(|v| v * v).sum::<f64>() / n as f64;
-            // Five standard errors: 5 / sqrt(2000) and 5 sqrt(2 / 2000).
-            assert!(mean.abs() < 0.12 && (variance - 1.0).abs() < 0.16, "{mean} {variance}");
-        }
-        let again = sample_style(&style, &[3, 1], 4, 5, 9);
-        assert_eq!(again, z[..20]);
+        let mut z = [0.0];
+        let values: Vec<f64> = (0..n)
+            .map(|_| {
+                space.sample_inactive(&mut rng, &mut z);
+                f64::from(z[0])
+            })
+            .collect();
+        let mean = values.iter().sum::<f64>() / f64::from(n);
+        let variance = values.iter().map(|v| v * v).sum::<f64>() / f64::from(n);
+        // Five standard errors: 5 / sqrt(2000) and 5 sqrt(2 / 2000).
+        assert!(mean.abs() < 0.12 && (variance - 1.0).abs() < 0.16, "{mean} {variance}");
     }
 
     proptest! {

@@ -13,7 +13,7 @@
 //! | fit | [`style::fit`] | model and latents | the model's styles |
 //! | generate | [`generate::pieces`] | a model with styles | windows |
 //! | mix | [`mix::mix`] | a tune and a style | windows |
-//! | vary | [`similar::similar`], [`generate::way`] | tunes | windows |
+//! | vary | [`similar::similar`], [`generate::interpolate`] | tunes | windows |
 //! | turn | [`attribute::AttributeVectors`] | a model's reference | directions in latent space |
 //! | check | [`copy::CopyIndex`] | a corpus folder, windows | matches with training music |
 //!
@@ -34,6 +34,7 @@ pub mod names;
 pub mod output;
 pub mod piano_roll;
 pub mod run;
+pub mod session;
 pub mod similar;
 pub mod style;
 pub mod style_color;

@@ -1,7 +1,7 @@
-//! Mixing a style into a tune: the authors' demo.
+//! Mixing a style into a tune: the demo of the paper's authors.
 //!
-//! The latents of a tune's windows move a part of the way into a style, and decode to a tune of its
-//! own that keeps some of the first: to be heard alone, or as a second voice beside the original.
+//! The latents of a tune's windows move some distance toward a style and are decoded to a new tune
+//! that keeps some of the first, to be played alone or as a second voice with the original.
 
 use gmm::{Gaussian, GaussianMixture, ModelError, Samples};
 use musicvae::seed;
@@ -10,35 +10,36 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::encode::encode_windows;
-use crate::generate::{Course, Decoding, GenerateError, LatentSampling, controls_of};
+use crate::generate::{Decoding, GenerateError, LatentPath, LatentSampling, controls_of};
+use crate::latent::argmax;
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
-/// Styles beside the one asked for whose harmony is measured, at most.
+/// Maximum number of other styles whose harmony is measured for comparison.
 const OTHER_STYLES: usize = 8;
-/// Unrelated real windows that are set beside each of the tune's.
+/// Number of unrelated real windows that each window of the tune is compared with.
 const UNRELATED: usize = 32;
 
-/// How a latent moves into a style.
+/// How a latent moves toward a style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MixMethod {
-    /// Along the optimal transport from the tune's own style to the other: what is usual in the one
-    /// becomes what is usual in the other, and what is special stays special. Without chance.
+    /// Along the optimal transport from the tune's nearest component to the style, which maps the
+    /// mean to the mean and keeps what is special about the tune. Deterministic.
     #[default]
     Transport,
-    /// In a straight line to a draw of the style, another for each window.
-    Line,
+    /// Linear interpolation to samples of the style, one for each window.
+    Interpolate,
 }
 
-/// What is mixed in, and how.
+/// The style to mix in, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct MixRequest<'a> {
     /// The style.
     pub style: &'a Style,
-    /// How far: 0 stays with the tune, 1 arrives in the style.
+    /// 0 is the tune, 1 the style.
     pub strength: f64,
-    /// By what way.
+    /// The path of the latents.
     pub method: MixMethod,
     /// How latents become tokens.
     pub decoding: Decoding,
@@ -51,26 +52,26 @@ pub struct Mixed {
     pub windows: Vec<Vec<u16>>,
     /// Their latents, `[n, Z]`.
     pub z: Vec<f32>,
-    /// The component of the mixture that the tune is most probably of: where the transport begins.
+    /// The tune's nearest component, where the transport begins.
     pub from: usize,
-    /// How surely the tune itself belongs to the style, mean over its windows.
+    /// Membership of the tune in the style, mean over its windows.
     pub membership_before: f64,
-    /// The same of the mix, encoded again.
+    /// Membership of the mix after encoding it again.
     pub membership_after: f64,
     /// The probability of each component after encoding the mix again, mean over its windows.
     pub components: Vec<f64>,
 }
 
-/// How well the mix sounds together with the tune, beside what chance and other styles give.
+/// How well the mix sounds together with the tune, compared with other styles and chance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HarmonyReport {
     /// The mix and the tune.
     pub mix: Harmony,
-    /// The share of it that is consonant; none where they never sound together.
+    /// Fraction of the common time that is consonant; `None` if they never sound together.
     pub consonance: Option<f64>,
-    /// The same tune with each of some other styles mixed in equally, all together.
+    /// The same for other styles mixed in with equal strength, all together.
     pub other_styles: Option<f64>,
-    /// Unrelated windows of the training music beside the tune.
+    /// The same for unrelated windows of the training music.
     pub unrelated: Option<f64>,
 }
 
@@ -95,10 +96,24 @@ pub fn mix(
     tune: &[Vec<u16>],
     request: &MixRequest<'_>,
 ) -> Result<Mixed, GenerateError> {
+    mix_while(model, styles, tune, request, &|| true)
+}
+
+/// Like [`mix`], but stops early when `go_on` returns `false` (checked before each batch of windows).
+///
+/// # Errors
+/// Those of [`mix`]; [`GenerateError::Stopped`].
+pub fn mix_while(
+    model: &Model,
+    styles: &Styles,
+    tune: &[Vec<u16>],
+    request: &MixRequest<'_>,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Mixed, GenerateError> {
     request.check()?;
+    let space = model.latent_space();
     let before = encode_windows(model, tune);
-    let active = &model.config().active_dimensions;
-    let points = points(&before, active, model.z_size());
+    let points = space.project_all(&before);
     let from = nearest_component(styles.mixture(), &points)?;
     let target = styles.distribution(request.style);
     let moved = match request.method {
@@ -106,98 +121,67 @@ pub fn mix(
             let from = styles.mixture().component(from)?;
             transported(&points, &from, &target.moments()?, request.strength)?
         }
-        MixMethod::Line => {
-            let course = Course::held(&target)?;
-            let sampling = LatentSampling::default();
-            let seed = [request.decoding.seed, 0];
-            let ends = course.latents(active, model.z_size(), tune.len(), sampling, seed)?;
-            let ends = self::points(&ends, active, model.z_size());
+        MixMethod::Interpolate => {
+            let path = LatentPath::stationary(&target)?;
+            let (sampling, seed) = (LatentSampling::default(), request.decoding.seed);
+            let ends = space.project_all(&path.latents(space, tune.len(), sampling, seed, 0)?);
             let t = request.strength;
-            let between = |(a, b): (&Vec<f64>, &Vec<f64>)| {
-                a.iter().zip(b).map(|(a, b)| (1.0 - t) * a + t * b).collect()
-            };
-            points.iter().zip(&ends).map(between).collect()
+            points.iter().zip(&ends).map(|(a, b)| (1.0 - t) * a + t * b).collect()
         }
     };
     let mut z = before.clone();
-    put(&mut z, &moved, active, model.z_size());
+    space.embed_all(&moved, &mut z);
     let control = controls_of(model, tune.iter().map(Vec::as_slice));
-    let windows = request.decoding.decode(model, &z, &control);
+    let windows = request.decoding.decode_while(model, &z, &control, go_on)?;
     let again = encode_windows(model, &windows);
     let mean = |latents: &[f32]| {
         let all = styles.membership(model, latents, request.style);
         all.iter().sum::<f64>() / all.len().max(1) as f64
     };
-    let rows = styles.memberships(model, &again);
-    let mut components = vec![0.0; styles.mixture().n_components()];
-    for row in &rows {
-        components.iter_mut().zip(row).for_each(|(sum, p)| *sum += p / rows.len() as f64);
-    }
     Ok(Mixed {
         membership_before: mean(&before),
         membership_after: mean(&again),
-        components,
+        components: styles.mean_responsibilities(model, &again),
         windows,
         z,
         from,
     })
 }
 
-/// Active dimensions of latents `[n, Z]`, a row each.
-pub(crate) fn points(latents: &[f32], active: &[usize], z_size: usize) -> Vec<Vec<f64>> {
-    latents
-        .chunks_exact(z_size.max(1))
-        .map(|z| active.iter().map(|d| f64::from(z[*d])).collect())
-        .collect()
-}
-
-/// Puts rows of active dimensions into latents `[n, Z]`.
-pub(crate) fn put(latents: &mut [f32], points: &[Vec<f64>], active: &[usize], z_size: usize) {
-    for (z, point) in latents.chunks_exact_mut(z_size.max(1)).zip(points) {
-        for (dimension, value) in active.iter().zip(point) {
-            z[*dimension] = *value as f32;
-        }
-    }
-}
-
-/// The component that points are most probably of, all together: the largest mean responsibility.
+/// The component with the largest mean responsibility for points `[n, D]`, the first of equals.
 ///
 /// # Errors
-/// [`ModelError::FeatureMismatch`].
-pub fn nearest_component(
-    mixture: &GaussianMixture,
-    points: &[Vec<f64>],
-) -> Result<usize, ModelError> {
-    let values = points.concat();
-    let Ok(samples) = Samples::new(&values, points.len(), mixture.n_features()) else {
-        let (found, expected) = (points.first().map_or(0, Vec::len), mixture.n_features());
-        return Err(ModelError::FeatureMismatch { found, expected });
+/// [`ModelError::FeatureMismatch`] if there is no point, or one of other dimensions.
+pub fn nearest_component(mixture: &GaussianMixture, points: &[f64]) -> Result<usize, ModelError> {
+    let d = mixture.n_features();
+    let Ok(samples) = Samples::new(points, points.len() / d.max(1), d) else {
+        return Err(ModelError::FeatureMismatch { found: points.len(), expected: d });
     };
-    let shares = mixture.predict_proba(&samples)?;
+    let responsibilities = mixture.predict_proba(&samples)?;
     let mut sums = vec![0.0; mixture.n_components()];
-    for row in shares.rows() {
+    for row in responsibilities.rows() {
         sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
     }
-    let best = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Ok(sums.iter().position(|sum| *sum >= best).unwrap_or(0))
+    Ok(argmax(&sums).unwrap_or(0))
 }
 
-/// Points after a share of their way from one Gaussian to another.
+/// Points `[n, D]` after a fraction of their path from one Gaussian to another.
 ///
 /// # Errors
-/// [`ModelError`] where the dimensions differ.
+/// [`ModelError`] if the dimensions differ.
 pub fn transported(
-    points: &[Vec<f64>],
+    points: &[f64],
     from: &Gaussian,
     to: &Gaussian,
     strength: f64,
-) -> Result<Vec<Vec<f64>>, ModelError> {
+) -> Result<Vec<f64>, ModelError> {
     let map = from.transport_to(to)?;
-    Ok(points.iter().map(|point| map.apply_partly(point, strength)).collect())
+    let rows = points.chunks_exact(from.mean().len().max(1));
+    Ok(rows.flat_map(|point| map.apply_partly(point, strength)).collect())
 }
 
-/// Measures how well a mix goes with its tune: beside mixes with up to 8 other styles, and beside
-/// windows of the training music drawn at random, 32 for each of the tune's.
+/// Measures how well a mix goes with its tune, compared with mixes of up to 8 other styles and with
+/// random windows of the training music, 32 for each window of the tune.
 ///
 /// # Errors
 /// See [`mix`].
@@ -251,19 +235,19 @@ mod tests {
     use gmm::Covariances;
 
     #[test]
-    fn transport_keeps_what_is_special_and_a_share_of_it_goes_a_share_of_the_way() {
+    fn transport_keeps_deviations_and_part_of_it_goes_part_of_the_path() {
         let from = Gaussian::new(vec![0.0, 0.0], vec![1.0, 0.0, 0.0, 4.0]).unwrap();
         let to = Gaussian::new(vec![10.0, -10.0], vec![9.0, 0.0, 0.0, 1.0]).unwrap();
-        let points = [vec![1.0, 2.0], vec![0.0, 0.0]];
+        let points = [1.0, 2.0, 0.0, 0.0];
         let moved = transported(&points, &from, &to, 1.0).unwrap();
         let near = |found: &[f64], wanted: [f64; 2]| {
             assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
         };
         // One deviation above the mean in both stays one deviation above the mean.
-        near(&moved[0], [13.0, -9.0]);
-        near(&moved[1], [10.0, -10.0]);
-        near(&transported(&points, &from, &to, 0.25).unwrap()[0], [4.0, -0.75]);
-        near(&transported(&points, &from, &to, 0.0).unwrap()[0], [1.0, 2.0]);
+        near(&moved[..2], [13.0, -9.0]);
+        near(&moved[2..], [10.0, -10.0]);
+        near(&transported(&points, &from, &to, 0.25).unwrap()[..2], [4.0, -0.75]);
+        near(&transported(&points, &from, &to, 0.0).unwrap()[..2], [1.0, 2.0]);
     }
 
     #[test]
@@ -274,18 +258,8 @@ mod tests {
             Covariances::Spherical(vec![1.0, 1.0]),
         )
         .unwrap();
-        let points = |values: &[f64]| values.iter().map(|v| vec![*v]).collect::<Vec<_>>();
-        assert_eq!(nearest_component(&mixture, &points(&[-3.0, 2.5, 3.0])), Ok(1));
-        assert_eq!(nearest_component(&mixture, &points(&[-3.0])), Ok(0));
-        assert!(nearest_component(&mixture, &[vec![0.0, 1.0]]).is_err());
-    }
-
-    #[test]
-    fn active_dimensions_are_taken_and_put_back() {
-        let mut z = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        let rows = points(&z, &[2, 0], 3);
-        assert_eq!(rows, [[3.0, 1.0], [6.0, 4.0]]);
-        put(&mut z, &[vec![30.0, 10.0], vec![60.0, 40.0]], &[2, 0], 3);
-        assert_eq!(z, [10.0, 2.0, 30.0, 40.0, 5.0, 60.0]);
+        assert_eq!(nearest_component(&mixture, &[-3.0, 2.5, 3.0]), Ok(1));
+        assert_eq!(nearest_component(&mixture, &[-3.0]), Ok(0));
+        assert!(nearest_component(&mixture, &[]).is_err());
     }
 }

@@ -10,6 +10,8 @@ use musicvae::{Device, Network};
 use note_seq::window::WindowForm;
 use sha2::{Digest, Sha256};
 
+use crate::latent::LatentSpace;
+
 pub use config::{ImportSummary, ModelConfig, Origin, TrainingSummary};
 
 /// The file of a model folder that holds the weights.
@@ -21,6 +23,7 @@ pub struct Model {
     config: ModelConfig,
     kind: Kind,
     network: Network,
+    latent_space: LatentSpace,
     hash: String,
 }
 
@@ -44,20 +47,21 @@ impl Model {
             format: ModelConfig::FORMAT,
             source: serde::de::Error::custom(error),
         })?;
-        let z_size = config.network.z_size();
-        if config.active_dimensions.iter().any(|dimension| *dimension >= z_size) {
-            return Err(ArtifactError::Json {
+        let active = config.active_dimensions.clone();
+        let latent_space = LatentSpace::new(config.network.z_size(), active).ok_or_else(|| {
+            ArtifactError::Json {
                 path: config_path.clone(),
                 format: ModelConfig::FORMAT,
                 source: serde::de::Error::custom("an active dimension beyond the latent space"),
-            });
-        }
+            }
+        })?;
         let path = folder.join(WEIGHTS);
         let bytes = read(&path)?;
         let network = Network::from_safetensors(&config.network, &bytes, device)
             .map_err(|source| ArtifactError::weights(&path, source))?;
         let hash = hash(&bytes, &read(&config_path)?);
-        Ok(Self { folder: folder.to_owned(), config, kind, network, hash })
+        let folder = folder.to_owned();
+        Ok(Self { folder, config, kind, network, latent_space, hash })
     }
 
     /// Where it was loaded from.
@@ -90,9 +94,14 @@ impl Model {
         &self.hash
     }
 
-    /// Dimensions of its latent space.
+    /// Its latent space.
+    pub fn latent_space(&self) -> &LatentSpace {
+        &self.latent_space
+    }
+
+    /// Number of dimensions of its latent space.
     pub fn z_size(&self) -> usize {
-        self.config.network.z_size()
+        self.latent_space.z_size()
     }
 }
 

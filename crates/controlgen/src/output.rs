@@ -17,6 +17,8 @@ use note_seq::{NoteListPlayback, NoteSequence};
 use serde::{Deserialize, Serialize};
 
 use crate::copy::CopyMatch;
+use crate::generate::Decoding;
+use crate::model::Model;
 
 /// The JSON file beside a generated MIDI file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,34 @@ pub struct Sidecar {
     pub copy: Option<CopyCheck>,
     /// What a user should know.
     pub warnings: Vec<String>,
+}
+
+impl Sidecar {
+    /// The sidecar of a command's first output, with what all its outputs share.
+    pub fn new(
+        model: &Model,
+        command: &str,
+        options: serde_json::Value,
+        decoding: Decoding,
+    ) -> Self {
+        Self {
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model_hash: model.hash().to_owned(),
+            command: command.to_owned(),
+            options,
+            seed: decoding.seed,
+            index: 0,
+            style: None,
+            component: None,
+            z: Vec::new(),
+            temperature: decoding.temperature,
+            membership: None,
+            style_membership: None,
+            attempt: None,
+            copy: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// A search for copies of training music.

@@ -1,12 +1,12 @@
-//! Variations of a tune at a distance that is given.
+//! Variations of a tune at a given distance.
 //!
-//! Distances are counted in deviations of all the model's music, per dimension: with the mean `μ` and
+//! Distances are in standard deviations of all the model's music, per dimension: with the mean `μ` and
 //! the covariance `Σ` of the whole mixture, `√((x' - x)ᵀ Σ⁻¹ (x' - x) / D)`. Two unrelated pieces are
 //! about `√2` apart.
 //!
-//! A variation lies at exactly that distance in a random direction, and as far from `μ` as the tune: it
-//! is as usual, or as special, as the tune itself. Only where the distance asked for is larger than the
-//! sphere about `μ` through the tune, it goes straight out.
+//! A variation lies at exactly that distance in a random direction, and as far from `μ` as the tune:
+//! it is as typical of the music as the tune itself. If the distance is larger than the diameter of
+//! the sphere around `μ` through the tune, it lies outward in a straight line.
 
 use gmm::Gaussian;
 use musicvae::seed;
@@ -15,25 +15,22 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::encode::encode_windows;
-use crate::generate::{Decoding, GenerateError, controls_of};
-use crate::mix::{points, put};
+use crate::generate::{Decoding, GenerateError};
 use crate::model::Model;
 
-/// The largest distance that makes sense: music beyond is nowhere.
-const MAX_DISTANCE: f64 = 10.0;
+/// Maximum distance; beyond it the prior has almost no mass.
+pub const MAX_DISTANCE: f64 = 10.0;
 
 /// A variation of a tune.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variation {
     /// Its windows, one for each of the tune's.
     pub windows: Vec<Vec<u16>>,
-    /// Their latents, `[n, Z]`.
+    /// Their latents, `[n_windows, Z]`.
     pub z: Vec<f32>,
-    /// How far the variation, encoded again, is from the tune: mean over its windows.
-    pub distance_again: f64,
 }
 
-/// The distance of two points.
+/// The distance of two points, see the module.
 pub fn distance(all: &Gaussian, a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (all.standardized(a), all.standardized(b));
     let squares: f64 = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum();
@@ -48,7 +45,7 @@ pub fn point_at(all: &Gaussian, point: &[f64], distance: f64, rng: &mut ChaCha8R
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let radius = dot(&at, &at).sqrt();
     let moved: Vec<f64> = if at.len() > 1 && radius > 0.0 && step < 2.0 * radius {
-        // Turned by the angle whose chord is the step, in the plane of the point and the direction.
+        // Rotate by the angle whose chord is the step, in the plane of the point and the direction.
         let along = dot(&direction, &at) / (radius * radius);
         let across: Vec<f64> = direction.iter().zip(&at).map(|(d, a)| d - along * a).collect();
         let length = dot(&across, &across).sqrt().max(f64::MIN_POSITIVE);
@@ -57,61 +54,83 @@ pub fn point_at(all: &Gaussian, point: &[f64], distance: f64, rng: &mut ChaCha8R
         at.iter().zip(&across).map(|(a, c)| angle.cos() * a + scale * c).collect()
     } else {
         let length = dot(&direction, &direction).sqrt().max(f64::MIN_POSITIVE);
-        // Outwards, where there is an outside.
+        // Outward, away from the mean.
         let sign = if dot(&direction, &at) < 0.0 { -1.0 } else { 1.0 };
         at.iter().zip(&direction).map(|(a, d)| a + sign * step / length * d).collect()
     };
     all.from_standardized(&moved)
 }
 
-/// Makes `n` variations of the windows of a tune; number `i` depends on the seed and `i` alone. All
-/// windows of one variation move in the same direction of chance, so that they still belong together.
+/// The music to vary, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct SimilarRequest<'a> {
+    /// Latents of consecutive windows, `[n_windows, Z]`.
+    pub latents: &'a [f32],
+    /// The controls of these windows, `[n_windows, n_steps]`; empty for a model without.
+    pub control: &'a [u16],
+    /// The distance, see the module.
+    pub distance: f64,
+    /// Number of variations.
+    pub n: usize,
+    /// How latents become tokens.
+    pub decoding: Decoding,
+}
+
+/// Varies music; `all` is the mean and covariance of the whole mixture. Variation number `i` depends
+/// on the seed and `i` alone. All windows of a variation move in the same random direction, so that
+/// they still belong together.
 ///
 /// # Errors
 /// [`GenerateError`]: for a distance or temperature out of range.
 pub fn similar(
     model: &Model,
     all: &Gaussian,
-    tune: &[Vec<u16>],
-    distance: f64,
-    n: usize,
-    decoding: Decoding,
+    request: &SimilarRequest<'_>,
 ) -> Result<Vec<Variation>, GenerateError> {
+    similar_while(model, all, request, &|| true)
+}
+
+/// Like [`similar`], but stops early when `go_on` returns `false` (checked before each batch of
+/// windows).
+///
+/// # Errors
+/// Those of [`similar`]; [`GenerateError::Stopped`].
+pub fn similar_while(
+    model: &Model,
+    all: &Gaussian,
+    request: &SimilarRequest<'_>,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Vec<Variation>, GenerateError> {
+    let SimilarRequest { latents, control, distance, n, decoding } = *request;
     let decoding = decoding.check()?;
     if !(0.0..=MAX_DISTANCE).contains(&distance) {
         let (what, allowed) = ("distance", "0 to 10 is allowed (unrelated pieces are 1.4 apart)");
         return Err(GenerateError::Setting { what, found: distance, allowed });
     }
-    let active = &model.config().active_dimensions;
-    let before = encode_windows(model, tune);
-    let from = points(&before, active, model.z_size());
-    let mut z = Vec::with_capacity(n * before.len());
-    for index in 0..n as u64 {
-        let moved: Vec<Vec<f64>> = from
-            .iter()
-            .map(|point| {
-                let mut rng = seed::stream(decoding.seed, "similar", index);
-                point_at(all, point, distance, &mut rng)
-            })
-            .collect();
-        let mut own = before.clone();
-        put(&mut own, &moved, active, model.z_size());
-        z.extend(own);
+    let space = model.latent_space();
+    let mut z = latents.repeat(n);
+    for (index, variation) in (0..).zip(z.chunks_exact_mut(latents.len().max(1))) {
+        for z in variation.chunks_exact_mut(space.z_size()) {
+            let mut rng = seed::stream(decoding.seed, "similar", index);
+            space.embed(&point_at(all, &space.project(z), distance, &mut rng), z);
+        }
     }
-    let control = controls_of(model, tune.iter().map(Vec::as_slice)).repeat(n);
-    let windows = decoding.decode(model, &z, &control);
-    let again = points(&encode_windows(model, &windows), active, model.z_size());
-    let per_tune = tune.len().max(1);
-    Ok(windows
-        .chunks(per_tune)
-        .zip(z.chunks(before.len().max(1)))
-        .zip(again.chunks(per_tune))
-        .map(|((windows, z), again)| {
-            let far = again.iter().zip(&from).map(|(a, b)| self::distance(all, a, b)).sum::<f64>();
-            let distance_again = far / per_tune as f64;
-            Variation { windows: windows.to_vec(), z: z.to_vec(), distance_again }
-        })
+    let windows = decoding.decode_while(model, &z, &control.repeat(n), go_on)?;
+    let n_windows = space.rows(latents).len().max(1);
+    let variations = windows.chunks(n_windows).zip(z.chunks(latents.len().max(1)));
+    Ok(variations
+        .map(|(windows, z)| Variation { windows: windows.to_vec(), z: z.to_vec() })
         .collect())
+}
+
+/// The distance of windows, encoded again, from the latents `[n_windows, Z]` that they vary: mean
+/// over the windows.
+pub fn distance_again(model: &Model, all: &Gaussian, latents: &[f32], windows: &[Vec<u16>]) -> f64 {
+    let space = model.latent_space();
+    let again = encode_windows(model, windows);
+    let pairs = space.rows(&again).zip(space.rows(latents));
+    let sum: f64 = pairs.map(|(a, b)| distance(all, &space.project(a), &space.project(b))).sum();
+    sum / windows.len().max(1) as f64
 }
 
 #[cfg(test)]

@@ -92,20 +92,33 @@ impl Styles {
     /// # Errors
     /// As for [`Styles::load`].
     pub fn load_from(model: &Model, folders: StyleFolders) -> Result<Self, StyleError> {
+        Self::load_if_any(model, folders)?.ok_or_else(|| Self::missing(model))
+    }
+
+    /// The error of a model without styles.
+    pub(crate) fn missing(model: &Model) -> StyleError {
+        StyleError::Artifact(ArtifactError::Missing {
+            path: model.folder().to_owned(),
+            what: "`mixture.json`",
+            remedy: "fit one with `controlgen fit`",
+        })
+    }
+
+    /// Like [`Styles::load_from`]; `None` for a model without a mixture.
+    ///
+    /// # Errors
+    /// If a file of the model is damaged, or belongs to another model.
+    pub fn load_if_any(model: &Model, folders: StyleFolders) -> Result<Option<Self>, StyleError> {
         let path = model.folder().join("mixture.json");
         if !path.exists() {
-            return Err(StyleError::Artifact(ArtifactError::Missing {
-                path: model.folder().to_owned(),
-                what: "`mixture.json`",
-                remedy: "fit one with `controlgen fit`",
-            }));
+            return Ok(None);
         }
         let bytes = read(&path)?;
         let selection: Selection = serde_json::from_slice(&bytes).map_err(|source| {
             ArtifactError::Json { path: path.clone(), format: gmm::FORMAT, source }
         })?;
         let mixture = selection.best.model.clone();
-        let expected = model.config().active_dimensions.len();
+        let expected = model.latent_space().n_active();
         if mixture.n_features() != expected {
             return Err(StyleError::Dimensions { path, found: mixture.n_features(), expected });
         }
@@ -145,7 +158,7 @@ impl Styles {
                 }
             }
         }
-        Ok(loaded)
+        Ok(Some(loaded))
     }
 
     /// The mixture, on the model's active dimensions.
@@ -224,11 +237,24 @@ impl Styles {
         }
     }
 
-    /// Responsibilities of every component of the mixture for latents on the model's active dimensions.
+    /// The latent of a style's mean, `[Z]`; inactive dimensions are 0, the mean of the prior.
+    ///
+    /// # Errors
+    /// [`ModelError`] if rounding leaves no covariance.
+    pub fn mean_latent(&self, model: &Model, style: &Style) -> Result<Vec<f32>, ModelError> {
+        Ok(model.latent_space().latent(self.distribution(style).moments()?.mean()))
+    }
+
+    /// Mean [`Styles::memberships`] of latents `[n, Z]`, `[K]`.
+    pub fn mean_responsibilities(&self, model: &Model, mu: &[f32]) -> Vec<f64> {
+        mean_of_rows(&self.memberships(model, mu))
+    }
+
+    /// Responsibilities of every component of the mixture for latents.
     ///
     /// `mu` is `[n, Z]`; the result is a row for each latent.
     pub fn memberships(&self, model: &Model, mu: &[f32]) -> Vec<Vec<f64>> {
-        let values = active_values(model, mu);
+        let values = model.latent_space().project_all(mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
         let Ok(responsibilities) = self.mixture.predict_proba(&samples) else {
             return Vec::new();
@@ -253,7 +279,7 @@ impl Styles {
             let of_style = |row: &Vec<f64>| style.components.iter().map(|k| row[*k]).sum();
             return self.memberships(model, mu).iter().map(of_style).collect();
         }
-        let values = active_values(model, mu);
+        let values = model.latent_space().project_all(mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
         let noise = self.facts.as_ref().map(|facts| facts.posterior_variances.as_slice());
         membership_of_added(&self.distribution(style), &self.mixture, noise, &samples)
@@ -281,17 +307,18 @@ fn membership_of_added(
     Ok(own.iter().zip(others).map(share).collect())
 }
 
-/// Active dimensions of latents `[n, Z]`.
-fn active_values(model: &Model, mu: &[f32]) -> Vec<f64> {
-    let active = &model.config().active_dimensions;
-    mu.chunks_exact(model.z_size())
-        .flat_map(|row| active.iter().map(|d| f64::from(row[*d])))
-        .collect()
+/// The mean of some rows; empty for none.
+pub(crate) fn mean_of_rows(rows: &[Vec<f64>]) -> Vec<f64> {
+    let mut mean = vec![0.0; rows.first().map_or(0, Vec::len)];
+    for row in rows {
+        mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value / rows.len() as f64);
+    }
+    mean
 }
 
-/// Active dimensions as samples; none where there are none.
+/// Points `[n, D]` as samples; `None` if there are none.
 fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
-    let n_features = model.config().active_dimensions.len();
+    let n_features = model.latent_space().n_active();
     Samples::new(values, values.len() / n_features.max(1), n_features).ok()
 }
 

@@ -1,4 +1,4 @@
-//! What an evaluation looks at: windows of both sides of the split, with their latents.
+//! The data of an evaluation: windows of both sides of the split, with their latents.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use super::EvalError;
 use super::statistics::Tally;
 use controlgen::encode::check_latents;
+use controlgen::latent::LatentSpace;
 use controlgen::model::Model;
 use corpus::CorpusReport;
 use corpus::artifact::{ArtifactError, JsonFormat};
@@ -14,7 +15,7 @@ use corpus::table::{CorpusHash, Split, WindowRow, read_latents, read_windows};
 
 /// Windows with their posteriors.
 #[derive(Clone, Debug, Default)]
-pub struct Side {
+pub struct Partition {
     /// The windows, in the corpus's order.
     pub rows: Vec<WindowRow>,
     /// Posterior means, `[n, Z]`.
@@ -23,15 +24,25 @@ pub struct Side {
     pub sigma: Vec<f32>,
 }
 
-impl Side {
+impl Partition {
     /// Tokens of each window.
     pub fn windows(&self) -> impl Iterator<Item = &[u16]> {
         self.rows.iter().map(|row| row.tokens.as_slice())
     }
 
-    /// Means on some dimensions, `[n, dimensions]`.
-    pub fn means_on(&self, dimensions: &[usize], z_size: usize) -> Vec<f64> {
-        on(&self.mu, dimensions, z_size)
+    /// Active dimensions of the means, `[n, D]`.
+    pub fn points(&self, space: &LatentSpace) -> Vec<f64> {
+        space.project_all(&self.mu)
+    }
+
+    /// Active dimensions of the means of some windows, by their places in [`Partition::rows`].
+    pub fn points_at(
+        &self,
+        space: &LatentSpace,
+        places: impl IntoIterator<Item = usize>,
+    ) -> Vec<f64> {
+        let z_size = space.z_size();
+        space.project_rows(places.into_iter().map(|i| &self.mu[i * z_size..][..z_size]))
     }
 
     /// Sums a value of each window by its file, which is what intervals are over.
@@ -43,7 +54,7 @@ impl Side {
         files.into_values().collect()
     }
 
-    /// Windows of each label, by their places in [`Side::rows`].
+    /// Windows of each label, by their places in [`Partition::rows`].
     pub fn by_label(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut labels = BTreeMap::<&str, Vec<usize>>::new();
         for (at, row) in self.rows.iter().enumerate() {
@@ -55,17 +66,12 @@ impl Side {
     }
 }
 
-/// Some columns of `[n, z_size]`.
-pub fn on(mu: &[f32], dimensions: &[usize], z_size: usize) -> Vec<f64> {
-    mu.chunks_exact(z_size).flat_map(|row| dimensions.iter().map(|d| f64::from(row[*d]))).collect()
-}
-
 /// Everything that figures are computed from.
 pub struct EvalData {
     /// Training windows, spread evenly over the corpus.
-    pub train: Side,
+    pub train: Partition,
     /// Held-out windows that are not in train, spread evenly.
-    pub heldout: Side,
+    pub heldout: Partition,
     /// Hash of the whole corpus's windows and split.
     pub corpus_hash: String,
 }
@@ -87,7 +93,7 @@ impl EvalData {
         let every_train = report.n_train.div_ceil(n_train.max(1)).max(1);
         let n_unseen = report.n_heldout.saturating_sub(report.n_heldout_seen);
         let every_heldout = n_unseen.div_ceil(n_heldout.max(1)).max(1);
-        let (mut train, mut heldout) = (Side::default(), Side::default());
+        let (mut train, mut heldout) = (Partition::default(), Partition::default());
         let (mut at_train, mut at_heldout) = (0, 0);
         let mut hash = CorpusHash::default();
         read_windows(corpus, |row| {
@@ -131,7 +137,7 @@ impl EvalData {
 fn encode_side(
     model: &Model,
     corpus: &Path,
-    side: &mut Side,
+    side: &mut Partition,
     progress: &dyn Progress,
 ) -> Result<(), EvalError> {
     let windows: Vec<&[u16]> = side.windows().collect();
@@ -154,7 +160,7 @@ fn look_up(
     model: &Model,
     corpus: &Path,
     folder: &Path,
-    sides: [&mut Side; 2],
+    sides: [&mut Partition; 2],
 ) -> Result<(), EvalError> {
     let latents = read_latents(folder, model.z_size())?;
     check_latents(model, corpus, folder, &latents)?;

@@ -10,7 +10,7 @@ use rand::RngExt;
 
 use super::EvalError;
 use super::clusters::{Agreement, agreement, confusion, k_means, nearest_centers};
-use super::data::{EvalData, on};
+use super::data::EvalData;
 use super::judge::thin;
 use super::logistic::LogisticRegression;
 use super::projection::Plane;
@@ -53,7 +53,7 @@ pub(super) fn reencode(
         own
     } else {
         let values = fitting_values(model, data, MIXTURE_FITTED);
-        let n_active = model.config().active_dimensions.len();
+        let n_active = model.latent_space().n_active();
         let samples = Samples::new(&values, values.len() / n_active.max(1), n_active)?;
         let params = GmmParams::new(k).covariance_type(own.covariance_type()).n_init(2);
         fitted = params.fit(&samples, seed)?.model;
@@ -66,8 +66,7 @@ pub(super) fn reencode(
         let source = Source::Component(mixture, component);
         let seed = seed.wrapping_add(1 + component as u64);
         let windows = source.windows(model, DRAWN, temperature, seed)?;
-        let latents =
-            on(&encode_windows(model, &windows), &model.config().active_dimensions, model.z_size());
+        let latents = model.latent_space().project_all(&encode_windows(model, &windows));
         let samples = Samples::new(&latents, DRAWN, mixture.n_features())?;
         for label in mixture.predict(&samples)? {
             drawn.push(component);
@@ -94,13 +93,8 @@ pub(super) fn reencode(
 
 /// Active means of some training windows, spread evenly.
 fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
-    let active = &model.config().active_dimensions;
     let all: Vec<usize> = (0..data.train.rows.len()).collect();
-    thin(&all, most)
-        .into_iter()
-        .flat_map(|i| active.iter().map(move |d| (i, *d)))
-        .map(|(i, d)| f64::from(data.train.mu[i * model.z_size() + d]))
-        .collect()
+    data.train.points_at(model.latent_space(), thin(&all, most))
 }
 
 const LABELS_NOTE: &str = "Styles (each a component of the mixture, or several) next to the \
@@ -122,7 +116,7 @@ pub(super) fn labels(
     data: &EvalData,
     seed: u64,
 ) -> Result<Option<Section>, EvalError> {
-    let (active, z_size) = (&model.config().active_dimensions, model.z_size());
+    let space = model.latent_space();
     let in_train = data.train.by_label();
     let names: Vec<&str> = in_train.keys().copied().collect();
     let class = |label: &Option<String>| {
@@ -140,9 +134,8 @@ pub(super) fn labels(
     if names.len() < 2 || different.len() < 2 {
         return Ok(None);
     }
-    let d = active.len();
-    let point = |i: usize| active.iter().map(move |dim| f64::from(heldout.mu[i * z_size + dim]));
-    let points: Vec<f64> = labelled.iter().flat_map(|(i, _)| point(*i)).collect();
+    let d = space.n_active();
+    let points = heldout.points_at(space, labelled.iter().map(|(i, _)| *i));
     let style_of = styles_of_components(styles);
     let k = style_of.iter().max().map_or(0, |last| last + 1);
     let components = styles.mixture().predict(&Samples::new(&points, labelled.len(), d)?)?;
@@ -153,10 +146,9 @@ pub(super) fn labels(
     // As many training windows of each label as FITTED allows.
     let (mut rows, mut classes) = (Vec::new(), Vec::new());
     for (label, places) in in_train.values().enumerate() {
-        for i in thin(places, FITTED / names.len()) {
-            rows.extend(active.iter().map(|dim| f64::from(data.train.mu[i * z_size + dim])));
-            classes.push(label);
-        }
+        let places = thin(places, FITTED / names.len());
+        classes.extend(places.iter().map(|_| label));
+        rows.extend(data.train.points_at(space, places));
     }
     let classifier = LogisticRegression::fit(&rows, d, &classes, names.len(), 1.0);
     // Windows without a note, which have no key, are a cluster, too.
@@ -249,12 +241,12 @@ pub(super) fn map(
     mixture: Option<&GaussianMixture>,
     data: &EvalData,
 ) -> Result<Option<Section>, EvalError> {
-    let (active, z_size) = (&model.config().active_dimensions, model.z_size());
-    let points = data.heldout.means_on(active, z_size);
-    let Some(plane) = Plane::of(&points, active.len()) else { return Ok(None) };
+    let (space, d) = (model.latent_space(), model.latent_space().n_active());
+    let points = data.heldout.points(space);
+    let Some(plane) = Plane::of(&points, d) else { return Ok(None) };
     let all: Vec<usize> = (0..data.heldout.rows.len()).collect();
     let shown = thin(&all, MAPPED);
-    let place = |i: usize| plane.place(&points[i * active.len()..][..active.len()]);
+    let place = |i: usize| plane.place(&points[i * d..][..d]);
     let note = format!(
         "Held-out windows on the plane of the first two principal components of their active latents, \
          which hold {:.0} % and {:.0} % of the variance. What lies together here need not lie together in \
@@ -272,7 +264,7 @@ pub(super) fn map(
         });
     };
     if let Some(mixture) = mixture {
-        let samples = Samples::new(&points, data.heldout.rows.len(), active.len())?;
+        let samples = Samples::new(&points, data.heldout.rows.len(), d)?;
         let labels = mixture.predict(&samples)?;
         add("By component", labels.iter().map(|k| format!("component {k}")).collect());
     }

@@ -58,7 +58,7 @@ impl Method {
         (Self::Prior, "prior", "prior"),
     ];
 
-    /// Windows of a style made of rows `[n, d]`; none where this many rows make none.
+    /// Windows generated from a style fitted to `rows`, `[n, d]`; `None` if there are too few rows.
     fn windows(
         self,
         model: &Model,
@@ -92,8 +92,8 @@ impl Method {
     }
 }
 
-/// Everything that a style is made and judged with.
-struct Bench<'a> {
+/// The model, the data and the judge of few-shot styles.
+struct FewShotSetup<'a> {
     model: &'a Model,
     population: &'a GaussianMixture,
     data: &'a EvalData,
@@ -102,15 +102,10 @@ struct Bench<'a> {
     seed: u64,
 }
 
-impl Bench<'_> {
+impl FewShotSetup<'_> {
     /// Active latents of some training windows.
     fn rows(&self, places: impl IntoIterator<Item = usize>) -> Vec<f64> {
-        let (active, z_size) = (&self.model.config().active_dimensions, self.model.z_size());
-        let mu = &self.data.train.mu;
-        places
-            .into_iter()
-            .flat_map(|i| active.iter().map(move |d| f64::from(mu[i * z_size + d])))
-            .collect()
+        self.data.train.points_at(self.model.latent_space(), places)
     }
 
     /// The scores of all methods for a label's style of `n` of its files, drawn without replacement.
@@ -169,12 +164,12 @@ pub(super) fn sections(
     let Some(judge) = Judge::learn(model.form(), &data.train, &data.heldout, MOST_LABELS) else {
         return Ok(Vec::new());
     };
-    let bench = Bench { model, population, data, judge: &judge, temperature, seed };
-    Ok(vec![judged(&bench)?, curve(&bench, n_resamples)?])
+    let setup = FewShotSetup { model, population, data, judge: &judge, temperature, seed };
+    Ok(vec![judged(&setup)?, curve(&setup, n_resamples)?])
 }
 
-fn judged(bench: &Bench<'_>) -> Result<Section, EvalError> {
-    let (judge, data, seed) = (bench.judge, bench.data, bench.seed);
+fn judged(setup: &FewShotSetup<'_>) -> Result<Section, EvalError> {
+    let (judge, data, seed) = (setup.judge, setup.data, setup.seed);
     let mut section = Section::new("judge", "Control, judged independently", JUDGE_NOTE);
     // Each file of each label: its windows, and the right answers among them, scaled so that labels count
     // alike.
@@ -195,11 +190,11 @@ fn judged(bench: &Bench<'_>) -> Result<Section, EvalError> {
     let (mut asked, mut heard) = (Vec::new(), Vec::new());
     let mut drawn = Vec::new();
     for label in 0..judge.labels.len() {
-        let rows = bench.rows(judge.train[label].iter().copied());
+        let rows = setup.rows(judge.train[label].iter().copied());
         let seed = seed.wrapping_add(1 + label as u64);
         let method = Method::Added;
         let Some(windows) =
-            method.windows(bench.model, bench.population, &rows, DRAWN, bench.temperature, seed)?
+            method.windows(setup.model, setup.population, &rows, DRAWN, setup.temperature, seed)?
         else {
             continue;
         };
@@ -240,11 +235,11 @@ fn judged(bench: &Bench<'_>) -> Result<Section, EvalError> {
 /// Scores of one method at one number of files: the mean over labels, for each resample.
 type Point = Vec<f64>;
 
-fn curve(bench: &Bench<'_>, n_resamples: usize) -> Result<Section, EvalError> {
-    let judge = bench.judge;
+fn curve(setup: &FewShotSetup<'_>, n_resamples: usize) -> Result<Section, EvalError> {
+    let judge = setup.judge;
     let mut section = Section::new("few_shot", "Few files", CURVE_NOTE);
     let files: Vec<Vec<Vec<usize>>> =
-        (0..judge.labels.len()).map(|label| judge.files_of(&bench.data.train, label)).collect();
+        (0..judge.labels.len()).map(|label| judge.files_of(&setup.data.train, label)).collect();
     // As far as every label has files, so that a point is of the same labels as the next.
     let most = files.iter().map(Vec::len).min().unwrap_or(0);
     let mut numbers: Vec<usize> = FILES.into_iter().filter(|n| *n < most).collect();
@@ -256,7 +251,7 @@ fn curve(bench: &Bench<'_>, n_resamples: usize) -> Result<Section, EvalError> {
             let scores: Vec<[Option<f64>; 4]> = files
                 .par_iter()
                 .enumerate()
-                .map(|(label, files)| bench.scores(label, files, *n, draw + label as u64))
+                .map(|(label, files)| setup.scores(label, files, *n, draw + label as u64))
                 .collect::<Result<_, _>>()?;
             for method in 0..Method::ALL.len() {
                 let of_labels: Vec<f64> = scores.iter().filter_map(|of| of[method]).collect();

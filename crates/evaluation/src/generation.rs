@@ -10,7 +10,7 @@ use gmm::{Covariances, GaussianMixture};
 use note_seq::window::WindowForm;
 
 use super::EvalError;
-use super::data::{EvalData, on};
+use super::data::EvalData;
 use super::distribution::{FeatureOverlap, FeatureSet, mean_area};
 use super::frechet::{frechet_distance, in_units_of};
 use super::music::{MGEVAL_NAMES, Muspy, description};
@@ -63,7 +63,7 @@ impl Real {
         let descriptions: Vec<f64> =
             windows.iter().flat_map(|w| description(&self.form, w)).collect();
         let d = self.descriptions.len() / self.n.max(1);
-        let n_active = model.config().active_dimensions.len();
+        let n_active = model.latent_space().n_active();
         let scaled = |rows: &[f64]| in_units_of(&self.descriptions, rows, d);
         Compared {
             name,
@@ -77,7 +77,7 @@ impl Real {
 }
 
 fn active_latents(model: &Model, windows: &[Vec<u16>]) -> Vec<f64> {
-    on(&encode_windows(model, windows), &model.config().active_dimensions, model.z_size())
+    model.latent_space().project_all(&encode_windows(model, windows))
 }
 
 /// Deals rows into two halves by file, the bit of the hash of its group; each at most so many.
@@ -109,14 +109,14 @@ pub(super) fn section(
     if first.len() < 2 || second.len() < 2 {
         return Ok(None);
     }
-    let active = &model.config().active_dimensions;
+    let space = model.latent_space();
     let real = Real::of(model, &first);
     let n = second.len();
     let draw = |source: &Source<'_>| -> Result<Vec<Vec<u16>>, GenerateError> {
         source.windows(model, n, temperature, seed)
     };
-    let means = data.train.means_on(active, model.z_size());
-    let naive = Source::mean_deviation(&means, active.len());
+    let means = data.train.points(space);
+    let naive = Source::mean_deviation(&means, space.n_active());
     let mut sets = Vec::new();
     if let Some(mixture) = mixture {
         sets.push(real.compare(model, "mixture", draw(&Source::Mixture(mixture))?));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use note_seq::window::WindowForm;
 
-use super::data::Side;
+use super::data::Partition;
 use super::logistic::LogisticRegression;
 use super::music::description;
 
@@ -31,7 +31,12 @@ pub struct Judge {
 impl Judge {
     /// Learns the (at most `most`) labels with the most training windows, from real windows only; split
     /// by file as the corpus is. None with fewer than two labels.
-    pub fn learn(form: &WindowForm, train: &Side, heldout: &Side, most: usize) -> Option<Self> {
+    pub fn learn(
+        form: &WindowForm,
+        train: &Partition,
+        heldout: &Partition,
+        most: usize,
+    ) -> Option<Self> {
         let (in_train, in_heldout) = (train.by_label(), heldout.by_label());
         let n_files = |places: &[usize]| {
             let files = places.iter().map(|i| train.rows[*i].group.as_str());
@@ -79,7 +84,7 @@ impl Judge {
     }
 
     /// Training windows of a label by piece, pieces in the order of their names.
-    pub fn files_of(&self, train: &Side, label: usize) -> Vec<Vec<usize>> {
+    pub fn files_of(&self, train: &Partition, label: usize) -> Vec<Vec<usize>> {
         let mut files = BTreeMap::<&str, Vec<usize>>::new();
         for place in &self.train[label] {
             files.entry(&train.rows[*place].group).or_default().push(*place);
@@ -103,7 +108,7 @@ mod tests {
     use super::*;
 
     /// Windows of made-up pieces in the first styles, as a side of a split.
-    pub(crate) fn side(split: Split, seed: u64, n_styles: usize, n_pieces: u64) -> Side {
+    pub(crate) fn side(split: Split, seed: u64, n_styles: usize, n_pieces: u64) -> Partition {
         let kind = Kind::mel_2bar();
         let mut rows = Vec::new();
         for (style, name) in synthetic::style_names().into_iter().enumerate().take(n_styles) {
@@ -125,7 +130,7 @@ mod tests {
                 }
             }
         }
-        Side { rows, ..Side::default() }
+        Partition { rows, ..Partition::default() }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod lists;
 
 use controlgen::generate::{Decoding, controls_of};
+use controlgen::latent::LatentSpace;
 use controlgen::model::Model;
 use musicvae::{ACTIVE_VARIANCE, Generator, Windows, baselines, seed};
 use note_seq::NoteListPlayback;
@@ -11,7 +12,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-use super::data::{EvalData, Side};
+use super::data::{EvalData, Partition};
 use super::report::{Better, Chart, Figure, Rolls, Section, Series};
 use super::scores::{FileScores, Scores};
 use super::statistics::bootstrap;
@@ -44,7 +45,7 @@ struct Forced<'a> {
 }
 
 /// Draws one latent of each posterior; or of the prior where there is no posterior.
-fn draw_latents(side: &Side, n: usize, seed: u64, from_prior: bool) -> Vec<f32> {
+fn draw_latents(side: &Partition, n: usize, seed: u64, from_prior: bool) -> Vec<f32> {
     let z_size = side.mu.len() / n.max(1);
     let purpose = if from_prior { "eval prior" } else { "eval posterior" };
     (0..n)
@@ -60,7 +61,7 @@ fn draw_latents(side: &Side, n: usize, seed: u64, from_prior: bool) -> Vec<f32> 
 fn teacher_forced<'a>(
     model: &Model,
     generator: &Generator,
-    side: &'a Side,
+    side: &'a Partition,
     z: &[f32],
 ) -> Vec<Forced<'a>> {
     let layout = model.form().layout().expect("a model over steps has a layout");
@@ -90,7 +91,7 @@ fn log_probability(logits: &[f32], target: usize) -> f64 {
 /// Decodes latents under the windows' own control, as every command does.
 fn decode(
     model: &Model,
-    side: &Side,
+    side: &Partition,
     z: &[f32],
     temperature: Option<f32>,
     seed: u64,
@@ -197,7 +198,13 @@ fn of_steps(model: &Model, generator: &Generator, data: &EvalData, seed: u64) ->
 }
 
 /// Evidence lower bound, KL and active units.
-fn likelihood(section: &mut Section, model: &Model, side: &Side, forced: &[Forced<'_>], seed: u64) {
+fn likelihood(
+    section: &mut Section,
+    model: &Model,
+    side: &Partition,
+    forced: &[Forced<'_>],
+    seed: u64,
+) {
     let layout = model.form().layout().expect("a model over steps has a layout");
     let (n, z_size) = (side.rows.len(), model.z_size());
     let steps = (layout.n_parts() * layout.n_steps) as f64;
@@ -234,18 +241,15 @@ fn likelihood(section: &mut Section, model: &Model, side: &Side, forced: &[Force
         *figure = figure.clone().beside("any token evenly", evenly);
     }
     let active = musicvae::active_dimensions(&side.mu, z_size);
+    let space = LatentSpace::new(z_size, active).expect("dimensions of the space");
     let title = format!("active units: variance of mu above {ACTIVE_VARIANCE}");
     section.push(
-        Figure::new("likelihood.active_units", &title, active.len() as f64, "dimensions", n)
+        Figure::new("likelihood.active_units", &title, space.n_active() as f64, "dimensions", n)
             .better(Better::Neither)
             .beside("of", z_size as f64),
     );
-    let sum: f64 = side
-        .sigma
-        .chunks_exact(z_size)
-        .flat_map(|row| active.iter().map(|d| f64::from(row[*d])))
-        .sum();
-    let mean = sum / (n * active.len()) as f64;
+    let sum: f64 = space.project_all(&side.sigma).iter().sum();
+    let mean = sum / (n * space.n_active()) as f64;
     section.push(
         Figure::new("likelihood.active_std_dev", "mean sigma of active units", mean, "", n)
             .better(Better::Neither)
@@ -280,7 +284,7 @@ fn distribution(accuracies: &[f64]) -> Chart {
 }
 
 /// Some real windows and what became of them; then the worst.
-fn show(section: &mut Section, side: &Side, greedy: &[Vec<u16>], accuracies: &[f64]) {
+fn show(section: &mut Section, side: &Partition, greedy: &[Vec<u16>], accuracies: &[f64]) {
     let n = side.rows.len();
     let spread: Vec<usize> = (0..SHOWN.min(n)).map(|i| i * n / SHOWN.min(n)).collect();
     let mut worst: Vec<usize> = (0..n).collect();

@@ -1,14 +1,17 @@
-//! Where new music comes from: the mixture, the prior, or the naive ways that it is measured against.
+//! Sources of new music: the mixture, the prior, and the naive baselines.
 
-use controlgen::generate::{ControlRequest, Controls, Decoding, GenerateError};
-use controlgen::latent::sample_style;
+use controlgen::generate::{
+    ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling,
+};
+use controlgen::latent::LatentSpace;
 use controlgen::model::Model;
 use gmm::GaussianMixture;
 use musicvae::seed;
-use rand::{Rng, RngExt};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-/// A way of drawing latents.
+/// A distribution of latents.
 #[derive(Clone, Debug)]
 pub enum Source<'a> {
     /// A mixture on the active dimensions; the others from the prior.
@@ -17,8 +20,8 @@ pub enum Source<'a> {
     Component(&'a GaussianMixture, usize),
     /// The prior, `N(0, I)`.
     Prior,
-    /// The naive VAE's way: each active dimension drawn evenly from within one deviation of the mean
-    /// over given latents, `mean ± 1 deviation`; the others from the prior.
+    /// The baseline of a plain VAE: each active dimension uniform within one standard deviation of the
+    /// mean of given latents; the others from the prior.
     MeanDeviation {
         /// Mean of each active dimension.
         mean: Vec<f64>,
@@ -40,38 +43,26 @@ impl Source<'_> {
     }
 
     /// `n` latents, `[n, Z]`; number `i` depends on the seed and `i` alone.
-    pub fn draw(&self, model: &Model, n: usize, seed: u64) -> Vec<f32> {
-        let active = &model.config().active_dimensions;
-        let of = |mixture: &GaussianMixture| sample_style(mixture, active, model.z_size(), n, seed);
+    ///
+    /// # Errors
+    /// [`gmm::ModelError`] for a component that the mixture does not have.
+    pub fn draw(&self, model: &Model, n: usize, seed: u64) -> Result<Vec<f32>, gmm::ModelError> {
+        let space = model.latent_space();
+        let of = |mixture: &GaussianMixture| -> Result<Vec<f32>, gmm::ModelError> {
+            let path = LatentPath::stationary(mixture)?;
+            let draw = |i| path.latents(space, 1, LatentSampling::default(), seed, i);
+            Ok((0..n as u64).map(draw).collect::<Result<Vec<_>, _>>()?.concat())
+        };
         match self {
             // As `generate` draws them.
-            Self::Mixture(mixture) => return of(mixture),
-            Self::Component(mixture, component) => {
-                return of(&mixture.only(&[*component]).expect("a component of the mixture"));
-            }
-            Self::Prior | Self::MeanDeviation { .. } => {}
-        }
-        let mut latents = Vec::with_capacity(n * model.z_size());
-        for index in 0..n as u64 {
-            let mut rng = seed::stream(seed, "eval latent", index);
-            let mut z: Vec<f32> = (0..model.z_size()).map(|_| rng.sample(StandardNormal)).collect();
-            for (dimension, value) in active.iter().zip(self.point(&mut rng)) {
-                z[*dimension] = value as f32;
-            }
-            latents.extend(z);
-        }
-        latents
-    }
-
-    /// Values of the active dimensions; none for those that stay as the prior has them.
-    fn point(&self, rng: &mut impl Rng) -> Vec<f64> {
-        match self {
-            Self::MeanDeviation { mean, deviation } => mean
-                .iter()
-                .zip(deviation)
-                .map(|(m, s)| m + s * (2.0 * rng.random::<f64>() - 1.0))
-                .collect(),
-            _ => Vec::new(),
+            Self::Mixture(mixture) => of(mixture),
+            Self::Component(mixture, component) => of(&mixture.only(&[*component])?),
+            Self::Prior => Ok(from_prior(space, n, seed, |_, _| ())),
+            Self::MeanDeviation { mean, deviation } => Ok(from_prior(space, n, seed, |rng, z| {
+                let uniform = |(m, s)| m + s * (2.0 * rng.random::<f64>() - 1.0);
+                let point: Vec<f64> = mean.iter().zip(deviation).map(uniform).collect();
+                space.embed(&point, z);
+            })),
         }
     }
 
@@ -87,8 +78,24 @@ impl Source<'_> {
         seed: u64,
     ) -> Result<Vec<Vec<u16>>, GenerateError> {
         let decoding = Decoding { temperature: Some(temperature), seed }.check()?;
-        let z = self.draw(model, n, seed);
+        let z = self.draw(model, n, seed)?;
         let control = Controls::new(model, ControlRequest::default())?.of(0, &z, 1, seed);
         Ok(decoding.decode(model, &z, &control))
     }
+}
+
+/// `n` latents of the prior, `[n, Z]`, each changed by `change`.
+fn from_prior(
+    space: &LatentSpace,
+    n: usize,
+    seed: u64,
+    change: impl Fn(&mut ChaCha8Rng, &mut [f32]),
+) -> Vec<f32> {
+    let mut latents = vec![0.0; n * space.z_size()];
+    for (index, z) in (0..).zip(latents.chunks_exact_mut(space.z_size().max(1))) {
+        let mut rng = seed::stream(seed, "eval latent", index);
+        z.iter_mut().for_each(|value| *value = rng.sample(StandardNormal));
+        change(&mut rng, z);
+    }
+    latents
 }

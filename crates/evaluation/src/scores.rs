@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use note_seq::window::{Content, TokenType, WindowLayout};
 
-use super::data::Side;
+use super::data::Partition;
 use super::statistics::{Tally, bootstrap, bootstrap_of};
 
 /// Counts of one file or one window.
@@ -89,7 +89,7 @@ pub struct FileScores {
 
 impl FileScores {
     /// Puts the scores of a side's windows together by file.
-    pub fn of(side: &Side, windows: &[Scores]) -> Self {
+    pub fn of(side: &Partition, windows: &[Scores]) -> Self {
         let mut files = BTreeMap::<&str, Scores>::new();
         for (row, scores) in side.rows.iter().zip(windows) {
             files.entry(&row.group).or_default().merge(scores);

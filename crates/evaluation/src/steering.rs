@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use controlgen::attribute::{
-    AttributeError, AttributeMethod, AttributeVectors, DialRequest, dial_report,
+    AttributeError, AttributeMethod, AttributeVectors, DIALS, DialRequest, dial_report,
 };
 use controlgen::copy::{CopyIndex, Survey};
 use controlgen::encode::encode_windows;
@@ -20,8 +20,7 @@ use super::report::{Better, Chart, Figure, Section, Series};
 use super::samples::Source;
 use super::statistics::{mean, quantile};
 
-/// Positions of each dial, in deviations, and windows that it is turned on.
-const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
+/// Windows that each dial is turned on.
 const TURNED: usize = 100;
 /// Windows whose copies are looked for.
 const COPIED: usize = 500;
@@ -160,9 +159,9 @@ pub(super) fn speed(
     let rows = data.train.rows.iter().filter(|row| five.contains(&row.group.as_str()));
     let windows: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
     let start = Instant::now();
-    let active = &model.config().active_dimensions;
-    let latents = super::data::on(&encode_windows(model, &windows), active, model.z_size());
-    let style = Samples::new(&latents, windows.len(), active.len())
+    let space = model.latent_space();
+    let latents = space.project_all(&encode_windows(model, &windows));
+    let style = Samples::new(&latents, windows.len(), space.n_active())
         .ok()
         .and_then(|samples| estimate(mixture, &samples).ok());
     let seconds = start.elapsed().as_secs_f64();

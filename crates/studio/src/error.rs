@@ -150,6 +150,7 @@ impl From<GenerateError> for ApiError {
     fn from(error: GenerateError) -> Self {
         match error {
             GenerateError::Artifact(_) => Self::internal(&error),
+            GenerateError::Style(error) => Self::from(error),
             GenerateError::NothingKept { .. } => Self::new(Code::NothingKept, error.to_string()),
             _ => Self::invalid(error.to_string()),
         }

@@ -8,6 +8,7 @@ mod eigen;
 mod ellipse;
 mod projected;
 
+use controlgen::latent::LatentSpace;
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -138,15 +139,10 @@ impl Projection2d {
     }
 
     /// The inverse mapping to all dimensions of the latent space; inactive dimensions are 0.
-    pub(crate) fn inverse(&self, active: &[usize], z_size: usize) -> Inverse {
-        let spread = |values: &[f64]| {
-            let mut all = vec![0.0; z_size];
-            active.iter().zip(values).for_each(|(at, value)| all[*at] = *value as f32);
-            all
-        };
+    pub(crate) fn inverse(&self, space: &LatentSpace) -> Inverse {
         Inverse {
-            mean: spread(&self.mean),
-            axes: self.axes.iter().map(|axis| spread(axis)).collect(),
+            mean: space.latent(&self.mean),
+            axes: self.axes.iter().map(|axis| space.latent(axis)).collect(),
         }
     }
 }
@@ -295,7 +291,7 @@ mod tests {
         assert_eq!((center, found.style), ([2.0, 3.0], 3));
         assert!((axes[0] - 3.0).abs() < 1e-12 && (axes[1] - 2.0).abs() < 1e-12, "{found:?}");
         assert!((found.angle.abs() - std::f64::consts::FRAC_PI_2).abs() < 1e-12, "{found:?}");
-        let inverse = plane.inverse(&[2, 0], 4);
+        let inverse = plane.inverse(&LatentSpace::new(4, vec![2, 0]).unwrap());
         assert_eq!(inverse.mean, [2.0, 0.0, 1.0, 0.0]);
         assert_eq!(inverse.axes[0], [1.0, 0.0, 0.0, 0.0]);
     }

@@ -15,7 +15,8 @@ use crate::assets;
 use crate::error::{ApiError, Code};
 use crate::guard::{Guard, guard};
 use crate::handlers::{
-    attributes, decode, export, generate, map, mix, model, path, similar, styles, tunes, windows,
+    attributes, decode, export, generate, interpolate, map, mix, model, similar, styles, tunes,
+    windows,
 };
 use crate::openapi::{Description, with_errors};
 
@@ -45,8 +46,8 @@ fn api() -> OpenApiRouter<Studio> {
         .routes(routes!(decode::decode))
         .routes(routes!(decode::encode))
         .routes(routes!(generate::generate))
-        .routes(routes!(path::path))
-        .routes(routes!(path::grid))
+        .routes(routes!(interpolate::interpolate))
+        .routes(routes!(interpolate::grid))
         .routes(routes!(mix::mix))
         .routes(routes!(similar::similar))
         .routes(routes!(attributes::attributes))

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use controlgen::attribute::{AttributeError, AttributeVectors};
-use controlgen::copy::{CopyError, CopyIndex};
+use controlgen::attribute::AttributeVectors;
+use controlgen::copy::CopyIndex;
 use controlgen::generate::{ControlRequest, Controls, Decoding, GenerateError};
 use controlgen::model::Model;
-use controlgen::style::{Reference, Style, Styles};
-use corpus::artifact::ArtifactError;
+use controlgen::session::{Session, SessionError, SessionParts};
+use controlgen::style::{Reference, Styles};
 use thiserror::Error;
 
 use crate::assets::Assets;
@@ -23,8 +23,6 @@ use crate::source::Source;
 use crate::types::{Anchor, Note, Piece, SamplingOptions, Window};
 use crate::work::{CancelToken, WorkerPool};
 
-/// Windows decoded between two checks for cancellation.
-const WINDOWS_PER_BATCH: usize = 64;
 /// Maximum number of short jobs, and of long jobs, that wait.
 const MAX_QUICK_WAITING: usize = 48;
 const MAX_HEAVY_WAITING: usize = 4;
@@ -49,13 +47,7 @@ pub struct StudioOptions {
 pub enum StudioError {
     /// A file of the model can't be read.
     #[error(transparent)]
-    Artifact(#[from] ArtifactError),
-    /// The copy index can't be used.
-    #[error(transparent)]
-    Copy(#[from] CopyError),
-    /// The attributes can't be used.
-    #[error(transparent)]
-    Attribute(#[from] AttributeError),
+    Session(#[from] SessionError),
     /// The chords of real windows can't be read.
     #[error(transparent)]
     Generate(#[from] GenerateError),
@@ -80,7 +72,7 @@ pub struct Inner {
     pub(crate) reference: Reference,
     /// The windows of the map.
     pub(crate) source: Source,
-    pub(crate) index: Option<CopyIndex>,
+    pub(crate) copy_index: Option<CopyIndex>,
     pub(crate) attributes: Option<AttributeVectors>,
     pub(crate) neighbors: Neighbors,
     pub(crate) quick: WorkerPool,
@@ -108,28 +100,22 @@ impl std::fmt::Debug for Studio {
 }
 
 impl Studio {
-    /// Creates a studio for a model and its styles. The map shows `source` or, by default, the
-    /// reference windows of the model folder.
+    /// Creates a studio for an open model. The map shows `source` or, by default, the reference
+    /// windows of the model folder.
     ///
     /// # Errors
     /// [`StudioError`] if a file of the model can't be read, or there is nothing to show.
     pub fn new(
-        model: Model,
-        styles: Styles,
+        session: Session,
         source: Option<Source>,
         options: StudioOptions,
     ) -> Result<Self, StudioError> {
-        let reference = Reference::load(&model)?;
+        let SessionParts { model, styles, attributes, copy_index, reference } =
+            session.into_parts()?;
         let source = source.unwrap_or_else(|| Source::from_reference(&reference));
         if source.rows.is_empty() {
             return Err(StudioError::NoWindows);
         }
-        let attributes = match AttributeVectors::load(&model) {
-            Ok(attributes) => Some(attributes),
-            Err(AttributeError::Missing { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let index = CopyIndex::of_model(&model)?;
         let n_threads = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self(Arc::new(Inner {
             name: options.name,
@@ -137,7 +123,7 @@ impl Studio {
             controls: Controls::new(&model, ControlRequest::default())?,
             reference,
             source,
-            index,
+            copy_index,
             attributes,
             neighbors: Neighbors::default(),
             quick: WorkerPool::new("quick", n_threads.max(2), MAX_QUICK_WAITING)?,
@@ -202,20 +188,15 @@ impl Studio {
     /// The PCA projection of the map.
     pub(crate) fn principal(&self) -> &Projection2d {
         get_or_compute(&self.principal, || {
-            let rows: Vec<f64> = self.active_rows().into_iter().map(f64::from).collect();
-            Projection2d::principal(&rows, self.active().len())
+            let space = self.model.latent_space();
+            Projection2d::principal(&space.project_all(&self.source.mu), space.n_active())
         })
     }
 
     /// The active dimensions of the windows on the map, `[n, D]`.
     pub(crate) fn active_rows(&self) -> Vec<f32> {
-        let rows = self.source.mu.chunks_exact(self.model.z_size().max(1));
-        rows.flat_map(|row| self.active().iter().map(|d| row[*d])).collect()
-    }
-
-    /// The dimensions that carry information.
-    pub(crate) fn active(&self) -> &[usize] {
-        &self.model.config().active_dimensions
+        let points = self.model.latent_space().project_all(&self.source.mu);
+        points.into_iter().map(|value| value as f32).collect()
     }
 
     /// The control of separate windows with latents `[n, Z]`; empty if the model has none.
@@ -242,18 +223,9 @@ impl Studio {
         control: &[u16],
         cancel: &CancelToken,
     ) -> Result<Vec<Vec<u16>>, ApiError> {
-        let z_size = self.model.z_size();
-        let n_control = self.model.form().n_control();
-        let mut windows = Vec::with_capacity(z.len() / z_size.max(1));
-        for (batch, z) in z.chunks(WINDOWS_PER_BATCH * z_size).enumerate() {
-            cancel.check()?;
-            let first = batch * WINDOWS_PER_BATCH;
-            let n = z.len() / z_size;
-            let of_batch = first * n_control..(first + n) * n_control;
-            let control = control.get(of_batch).unwrap_or_default();
-            windows.extend(decoding.decode_from(&self.model, first as u64, z, control));
-        }
-        Ok(windows)
+        let windows = decoding.decode_while(&self.model, z, control, &|| !cancel.is_canceled());
+        cancel.check()?;
+        Ok(windows?)
     }
 
     /// The notes of consecutive windows.
@@ -302,25 +274,13 @@ impl Studio {
         }
     }
 
-    /// The mean of a style, on all dimensions.
-    pub(crate) fn style_mean(
-        &self,
-        catalog: &Catalog,
-        style: &Style,
-    ) -> Result<Vec<f32>, ApiError> {
-        let mut z = vec![0.0; self.model.z_size()];
-        let moments = catalog.styles.distribution(style).moments()?;
-        for (dimension, value) in self.active().iter().zip(moments.mean()) {
-            z[*dimension] = *value as f32;
-        }
-        Ok(z)
-    }
-
     /// Resolves an anchor to latents `[n, Z]`: one, or one per window of a tune.
     pub(crate) fn latents(&self, catalog: &Catalog, anchor: &Anchor) -> Result<Vec<f32>, ApiError> {
         match anchor {
             Anchor::Z(z) => self.checked_latents(std::slice::from_ref(z)),
-            Anchor::Style(name) => self.style_mean(catalog, catalog.styles.find(name)?),
+            Anchor::Style(name) => {
+                Ok(catalog.styles.mean_latent(&self.model, catalog.styles.find(name)?)?)
+            }
             Anchor::Tokens(windows) => {
                 self.check_windows(windows)?;
                 Ok(controlgen::encode::encode_windows(&self.model, windows))

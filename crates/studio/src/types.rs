@@ -64,7 +64,7 @@ pub(crate) struct Piece {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Copied {
     /// Its fraction of the notes of the part that contains it, 0 to 1.
-    pub(crate) share: f64,
+    pub(crate) fraction: f64,
     /// Number of notes.
     pub(crate) n_notes: usize,
     /// The file of the training music.

@@ -17,7 +17,7 @@
  * @property {number[]} memberships in the order of the styles, each 0 to 1
  */
 
-/** @typedef {{ share: number, n_notes: number, file: string, bar: number }} Copy */
+/** @typedef {{ fraction: number, n_notes: number, file: string, bar: number }} Copy */
 
 /**
  * @typedef {object} Piece

@@ -85,7 +85,7 @@ impl Table<'_> {
         self.post("a number that is out of range", decode, json, b"{\"z\": [[1e300]]}")?;
         self.post("a latent of two numbers", decode, json, b"{\"z\": [[0, 1]], \"seed\": 1}")?;
         let many = format!("{{\"points\": [{{\"z\": []}}], \"n_windows\": {}}}", u64::MAX);
-        self.post("a path of 2^64 windows", "/api/v1/path", json, many.as_bytes())?;
+        self.post("a path of 2^64 windows", "/api/v1/interpolate", json, many.as_bytes())?;
         self.post("JSON declared as text", decode, "text/plain", b"{}")?;
         let form = "multipart/form-data; boundary=x";
         let file = |bytes: &[u8]| {
@@ -199,7 +199,7 @@ impl Table<'_> {
         let styles = Client::connect(self.server.socket())?.get_json("/api/v1/styles")?;
         let window = Client::connect(self.server.socket())?.get_json("/api/v1/windows/0")?;
         let body = json!({
-            "style": styles[0]["name"], "n": 64, "bars": 64, "temperature": 1.0, "max_copy": 0.0
+            "style": styles[0]["name"], "n": 64, "bars": 64, "temperature": 1.0, "max_copy_fraction": 0.0
         });
         let body = body.to_string();
         let head = format!(

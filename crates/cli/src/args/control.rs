@@ -36,10 +36,10 @@ pub(crate) struct MixArgs {
     /// The style to mix in, by name or number
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
-    /// How far into the style: 0 stays with the tune, 1 arrives
+    /// 0 is the tune, 1 the style
     #[arg(long, default_value_t = 0.5, value_name = "S")]
     pub(crate) strength: f64,
-    /// By what way
+    /// The path of the latents
     #[arg(long, value_enum, default_value_t = MixMethodArg::Transport)]
     pub(crate) method: MixMethodArg,
     /// General MIDI program of the second voice, 0 to 127
@@ -87,20 +87,21 @@ pub(crate) struct AccompanyArgs {
     pub(crate) playback: PlaybackArgs,
 }
 
-/// By what way a tune moves into a style.
+/// How a tune moves toward a style.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum MixMethodArg {
-    /// Optimal transport from the tune's own style to the other
+    /// Optimal transport from the tune's nearest style
     Transport,
-    /// A straight line to a draw of the style
-    Line,
+    /// Linear interpolation to samples of the style
+    #[value(alias = "line")]
+    Interpolate,
 }
 
 impl From<MixMethodArg> for MixMethod {
     fn from(method: MixMethodArg) -> Self {
         match method {
             MixMethodArg::Transport => Self::Transport,
-            MixMethodArg::Line => Self::Line,
+            MixMethodArg::Interpolate => Self::Interpolate,
         }
     }
 }

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use controlgen::attribute::Dial;
-use controlgen::generate::Joining;
+use controlgen::generate::Interpolation;
 
 use super::{
     AttributeMethodArg, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, StylesArgs,
     TuneArgs,
 };
-use crate::resolve::StyleShare;
+use crate::resolve::StyleWeight;
 
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
     pub(crate) of: StylesArgs,
-    /// A style's name or number, see `controlgen style list`; or several with their shares, such as
-    /// "0:0.7,2:0.3", for the style between them (the Wasserstein barycenter of their Gaussians)
+    /// A style's name or number, see `controlgen style list`; or several with their weights, for
+    /// example "0:0.7,2:0.3", for the style between them (the Wasserstein barycenter of their
+    /// Gaussians)
     #[arg(long, value_name = "STYLE", value_parser = crate::resolve::blend, required_unless_present = "path")]
     pub(crate) style: Option<Blend>,
     /// Styles that each piece moves through, first to last, such as "0,2,1"
@@ -43,11 +44,11 @@ pub(crate) struct GenerateArgs {
     pub(crate) latent: LatentArgs,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Turn an attribute by some deviations of the training music, such as density:+1.5; may be given
-    /// several times
+    /// Shift an attribute by standard deviations of the training music, for example density:+1.5;
+    /// may be given several times
     #[arg(long, value_name = "NAME:BY", value_parser = crate::resolve::dial, allow_hyphen_values = true)]
     pub(crate) attribute: Vec<Dial>,
-    /// Which directions attributes are turned in
+    /// How the directions of attributes are found
     #[arg(long, value_enum, default_value_t = AttributeMethodArg::Regression)]
     pub(crate) attribute_method: AttributeMethodArg,
     /// The folder to write to
@@ -61,35 +62,38 @@ pub(crate) struct GenerateArgs {
     pub(crate) playback: PlaybackArgs,
 }
 
-/// Styles with their shares, as one value of an option.
-pub(crate) type Blend = Arc<[StyleShare]>;
+/// Styles with their weights, as the value of one option.
+pub(crate) type Blend = Arc<[StyleWeight]>;
 
-/// How latents are drawn from a style.
+/// How latents are sampled from a style.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct LatentArgs {
-    /// How far pieces spread about the middle of the style: 0 not at all, 1 as the style does, up to 4
+    /// Temperature of the latents: 0 is the mean of the style, 1 samples the style, up to 4
     #[arg(long, default_value_t = 1.0, value_name = "T")]
     pub(crate) latent_temperature: f64,
-    /// Draw no piece further from the middle of the style than this Mahalanobis distance, in its own
-    /// deviations (in D active dimensions draws lie near the root of D)
+    /// Maximum Mahalanobis distance from the mean of the style (in D active dimensions, samples lie
+    /// near the root of D)
     #[arg(long, value_name = "R")]
     pub(crate) truncate: Option<f64>,
-    /// How much each window of a longer piece is like the one before, 0 to 1
+    /// Similarity of consecutive windows of a longer piece, 0 to 1
     #[arg(long, default_value_t = 0.8, value_name = "S")]
     pub(crate) smoothness: f64,
 }
 
 /// Which pieces are kept.
 #[derive(Clone, Copy, Debug, Args)]
-#[command(next_help_heading = "What is kept; other pieces are drawn anew")]
+#[command(next_help_heading = "Which pieces are kept; others are sampled again")]
 pub(crate) struct KeepArgs {
-    /// Only pieces that, encoded again, belong to the style at least so surely, 0 to 1
+    /// Minimum membership in the style after encoding again, 0 to 1
     #[arg(long, value_name = "P")]
     pub(crate) min_membership: Option<f64>,
-    /// Only pieces without more notes in a row than these that stand in the training music, in any key
-    #[arg(long, value_name = "NOTES")]
-    pub(crate) max_copy: Option<usize>,
-    /// Pieces without a note, or of a single one, too
+    /// Maximum number of consecutive notes that also occur in the training music, in any key
+    #[arg(long, alias = "max-copy", value_name = "NOTES")]
+    pub(crate) max_copy_notes: Option<usize>,
+    /// Maximum fraction of a part's notes, 0 to 1, that also occur consecutively in the training music
+    #[arg(long, value_name = "FRACTION")]
+    pub(crate) max_copy_fraction: Option<f64>,
+    /// Also keep pieces with no note or a single one
     #[arg(long)]
     pub(crate) keep_empty: bool,
     /// Attempts before giving up [default: 20 for each piece, and 100 more]
@@ -118,24 +122,23 @@ pub(crate) struct ReconstructArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InterpolateArgs {
-    /// Two or more MIDI files, or `style:NAME` for the middle of a style: ends of the way, in order
+    /// Two or more MIDI files, or `style:NAME` for the mean of a style: the ends, in order
     #[arg(value_name = "TUNE|style:NAME", required_unless_present = "corners", num_args = 2..)]
     pub(crate) ends: Vec<String>,
-    /// A square between four MIDI files or styles, instead of a way: two ends of the first row, and of
-    /// the last
+    /// A grid between four MIDI files or styles: the ends of the first row, then of the last
     #[arg(long, num_args = 4, value_names = ["A", "B", "C", "D"], conflicts_with_all = ["ends", "steps"])]
     pub(crate) corners: Vec<String>,
-    /// Windows along each side of the square
+    /// Windows along each side of the grid
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = crate::resolve::steps, requires = "corners")]
     pub(crate) size: usize,
     #[command(flatten)]
     pub(crate) of: StylesArgs,
-    /// Windows on the way, all ends among them
+    /// Windows in total, including the ends
     #[arg(long, default_value_t = 9, value_name = "N", value_parser = crate::resolve::steps)]
     pub(crate) steps: usize,
-    /// How latents are joined
-    #[arg(long, value_enum, default_value_t = JoiningArg::Slerp)]
-    pub(crate) joining: JoiningArg,
+    /// How to interpolate between latents
+    #[arg(long, alias = "joining", value_enum, default_value_t = InterpolationArg::Slerp)]
+    pub(crate) interpolation: InterpolationArg,
     /// Chords spread evenly over each window, such as "C Am F G"; only for a model under chords
     /// [default: those of real windows]
     #[arg(long, value_name = "CHORDS", value_parser = crate::resolve::chords)]
@@ -155,20 +158,20 @@ pub(crate) struct InterpolateArgs {
     pub(crate) playback: PlaybackArgs,
 }
 
-/// How latents are joined.
+/// How to interpolate between latents.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum JoiningArg {
+pub(crate) enum InterpolationArg {
     /// Along a great circle
     Slerp,
     /// In a straight line
     Lerp,
 }
 
-impl From<JoiningArg> for Joining {
-    fn from(joining: JoiningArg) -> Self {
-        match joining {
-            JoiningArg::Slerp => Self::Slerp,
-            JoiningArg::Lerp => Self::Lerp,
+impl From<InterpolationArg> for Interpolation {
+    fn from(interpolation: InterpolationArg) -> Self {
+        match interpolation {
+            InterpolationArg::Slerp => Self::Slerp,
+            InterpolationArg::Lerp => Self::Lerp,
         }
     }
 }

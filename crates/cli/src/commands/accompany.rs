@@ -3,15 +3,14 @@
 use controlgen::accompany::{AccompanimentFit, AccompanyRequest, accompany as accompany_melody};
 use controlgen::generate::Decoding;
 use controlgen::output::Sidecar;
-use controlgen::style::Reference;
 use controlgen::tune::TuneOptions;
 use serde::Serialize;
 
 use super::Context;
-use super::loading::load;
+use super::loading::open;
 use super::mix::duet;
 use super::writing::{
-    Output, Target, Writer, Written, file_name, read_tune, rows, stem, tune_options,
+    Destination, Output, Writer, Written, file_name, read_tune, rows, stem, tune_options,
 };
 use crate::args::AccompanyArgs;
 
@@ -24,16 +23,17 @@ struct WrittenAccompaniment {
 }
 
 pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Result<()> {
-    let (model, styles) = load(context, &args.of)?;
+    let session = open(context, &args.of)?;
+    let (model, styles) = (session.model(), session.styles()?);
     let style = styles.find(&args.style)?;
-    let tune = read_tune(context, &args.tune, &model, TuneOptions { track: args.track })?;
+    let tune = read_tune(context, &args.tune, model, TuneOptions { track: args.track })?;
     let melody = tune.window_tokens();
-    let reference = Reference::load(&model)?;
+    let reference = session.reference()?;
     let decoding = Decoding::from(&args.decoding);
     let mut options = tune_options(&tune);
     options["style"] = style.name.clone().into();
     options["tries"] = args.tries.into();
-    let target = Target {
+    let to = Destination {
         out: &args.out,
         title: format!("{} accompanied by {}", stem(&args.tune), style.name),
         formats: &args.formats,
@@ -41,7 +41,7 @@ pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Resu
         overwrite: context.overwrite,
         tune: Some(&tune),
     };
-    let mut writer = Writer::new(&model, Some(&styles), target, ("accompany", options), decoding)?;
+    let mut writer = Writer::new(&session, to, ("accompany", options), decoding)?;
     let original = writer.music(&melody, writer.playback());
     let mut written = Vec::new();
     for index in 0..args.n {
@@ -49,7 +49,7 @@ pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Resu
         let decoding = Decoding { seed: decoding.seed.wrapping_add(u64::from(index)), ..decoding };
         let n_courses = usize::try_from(args.tries)?;
         let request = AccompanyRequest { style, n_courses, decoding };
-        let found = accompany_melody(&model, &styles, &reference, &melody, &request)?;
+        let found = accompany_melody(model, styles, reference, &melody, &request)?;
         let mut sidecar = Sidecar {
             index: usize::try_from(index)?,
             seed: decoding.seed,

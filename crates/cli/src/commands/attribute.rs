@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use controlgen::attribute::{
-    AttributeMethod, AttributeVectors, DialReport, DialRequest, dial_report,
+    AttributeMethod, AttributeVectors, DIALS, DialReport, DialRequest, dial_report,
 };
 use controlgen::encode::encode_windows;
 use controlgen::generate::{Decoding, controls_of};
@@ -16,13 +16,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::loading::{load_if_any, shift};
-use super::writing::{Output, Target, Writer, read_tune, rows, stem, tune_options};
+use super::loading::open;
+use super::writing::{Destination, Output, Writer, read_tune, rows, stem, tune_options};
 use crate::args::{AttributeApplyArgs, AttributeCommand};
 use crate::output::table;
-
-/// Positions that a dial is tried at.
-const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
 
 pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Result<()> {
     match command {
@@ -137,32 +134,31 @@ struct Measured {
 }
 
 fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
-    let (model, styles) = load_if_any(context, &args.of)?;
-    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let session = open(context, &args.of)?;
+    let model = session.model();
+    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding).check()?;
     let windows = tune.window_tokens();
-    let mut z = encode_windows(&model, &windows);
-    let shift = shift(&model, &args.attribute, args.attribute_method)?.unwrap_or_default();
-    for z in z.chunks_exact_mut(model.z_size()) {
-        for (dimension, by) in model.config().active_dimensions.iter().zip(&shift) {
-            z[*dimension] += *by as f32;
-        }
+    let mut z = encode_windows(model, &windows);
+    let method = AttributeMethod::from(args.attribute_method);
+    if let Some(shift) = session.shift(&args.attribute, method)? {
+        model.latent_space().shift(&shift, &mut z);
     }
-    let control = controls_of(&model, windows.iter().map(Vec::as_slice));
-    let turned = decoding.decode(&model, &z, &control);
+    let control = controls_of(model, windows.iter().map(Vec::as_slice));
+    let turned = decoding.decode(model, &z, &control);
     let measured = args
         .attribute
         .iter()
         .map(|dial| Measured {
             attribute: dial.attribute,
-            before: mean(&model, dial.attribute, &windows),
-            after: mean(&model, dial.attribute, &turned),
+            before: mean(model, dial.attribute, &windows),
+            after: mean(model, dial.attribute, &turned),
         })
         .collect();
     let mut options = tune_options(&tune);
     options["attributes"] = json!(args.attribute);
-    options["attribute_method"] = json!(AttributeMethod::from(args.attribute_method));
-    let target = Target {
+    options["attribute_method"] = json!(method);
+    let to = Destination {
         out: &args.out,
         title: format!("{}, turned", stem(&args.tune)),
         formats: &args.formats,
@@ -171,8 +167,7 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
         tune: Some(&tune),
     };
     let command = ("attribute apply", options);
-    let mut writer = Writer::new(&model, styles.as_ref(), target, command, decoding)?
-        .transposed(&args.taking, &tune);
+    let mut writer = Writer::new(&session, to, command, decoding)?.transposed(&args.taking, &tune);
     let z = rows(&z, model.z_size());
     let sidecar = Sidecar { z, warnings: tune.warnings.clone(), ..writer.sidecar() };
     let name = format!("{}-turned", stem(&args.tune));

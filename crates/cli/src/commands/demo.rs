@@ -1,4 +1,5 @@
-//! `controlgen demo`: the styles of a model, a style of three tunes, mixes and ways between: in one page.
+//! `controlgen demo`: the styles of a model, a style of three tunes, mixes and interpolations, on one
+//! page.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -6,8 +7,8 @@ use std::time::Instant;
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    ControlRequest, Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, control,
-    decode_all, pieces, way,
+    ControlRequest, Decoding, Interpolation, LatentPath, PieceFilter, PieceRequest, control,
+    decode_all, interpolate, pieces,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
@@ -33,7 +34,7 @@ const PIECES: usize = 3;
 const ADDED: &str = "three-tunes";
 /// How far a style is mixed in.
 const STRENGTHS: [f64; 3] = [0.35, 0.7, 1.0];
-/// Windows on a way.
+/// Windows of an interpolation.
 const STEPS: usize = 7;
 
 /// What was made.
@@ -59,7 +60,7 @@ struct Shown {
 }
 
 /// Writes pieces and keeps count.
-struct Desk<'a> {
+struct DemoWriter<'a> {
     model: &'a Model,
     batch: Batch,
     seed: u64,
@@ -67,25 +68,11 @@ struct Desk<'a> {
     playback: NoteListPlayback,
 }
 
-impl Desk<'_> {
+impl DemoWriter<'_> {
     fn sidecar(&self, part: &str) -> Sidecar {
-        Sidecar {
-            program_version: env!("CARGO_PKG_VERSION").to_owned(),
-            model_hash: self.model.hash().to_owned(),
-            command: "demo".to_owned(),
-            options: json!({ "part": part }),
-            seed: self.seed,
-            index: self.n_files,
-            style: None,
-            component: None,
-            z: Vec::new(),
-            temperature: Some(DEFAULT_TEMPERATURE),
-            membership: None,
-            style_membership: None,
-            attempt: None,
-            copy: None,
-            warnings: Vec::new(),
-        }
+        let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: self.seed };
+        let options = json!({ "part": part });
+        Sidecar { index: self.n_files, ..Sidecar::new(self.model, "demo", options, decoding) }
     }
 
     fn music(&self, windows: &[Vec<u16>]) -> NoteSequence {
@@ -111,18 +98,13 @@ impl Desk<'_> {
         style: &Style,
         index: Option<&CopyIndex>,
     ) -> anyhow::Result<f64> {
-        let course = Course::held(&styles.distribution(style))?;
+        let path = LatentPath::stationary(&styles.distribution(style))?;
+        let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: self.seed };
+        let targets = [style];
         let request = PieceRequest {
-            course: &course,
-            aims: &[style],
-            n: PIECES,
             n_windows: 2,
-            sampling: LatentSampling::default(),
-            shift: None,
-            decoding: Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: self.seed },
-            control: ControlRequest::default(),
-            keep: Keep { index, ..Keep::default() },
-            max_attempts: None,
+            filter: PieceFilter { index, ..PieceFilter::default() },
+            ..PieceRequest::new(&path, &targets, PIECES, decoding)
         };
         let found = pieces(self.model, styles, &request)?;
         let mut sum = 0.0;
@@ -163,7 +145,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let own_styles = StyleFolders::with(&model, &folder.join("styles"));
     let mut styles = Styles::load_from(&model, own_styles)?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
-    let mut desk = Desk {
+    let mut writer = DemoWriter {
         model: &model,
         batch: Batch::new(&folder, "What controlgen does", formats, Sound::default())
             .overwriting(context.overwrite),
@@ -171,8 +153,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         n_files: 0,
         playback: NoteListPlayback::default(),
     };
-    desk.batch.check()?;
-    desk.batch.text(format!(
+    writer.batch.check()?;
+    writer.batch.text(format!(
         "Model {}: trained on unlabelled music, which fell into {} styles by itself. Every piece here \
          was written just now, with seed {}.",
         model.hash(),
@@ -186,10 +168,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     largest.truncate(MAX_STYLES);
     let mut shown = Vec::new();
     for style in &largest {
-        desk.batch.group(style.name.clone());
+        writer.batch.group(style.name.clone());
         let words = style.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
-        desk.batch.text(in_words(style.share, &words));
-        let membership = desk.style(&styles, style, index.as_ref())?;
+        writer.batch.text(in_words(style.share, &words));
+        let membership = writer.style(&styles, style, index.as_ref())?;
         shown.push(Shown { style: style.name.clone(), words, membership });
     }
     lap("new music of the largest styles");
@@ -197,15 +179,15 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let tunes = write_tunes(context, &folder, args.seed)?;
     let report = styles.add(&model, ADDED, &tunes)?;
     let added = styles.find(ADDED)?.clone();
-    desk.batch.group("A style of three tunes".to_owned());
-    desk.batch.text(format!(
+    writer.batch.group("A style of three tunes".to_owned());
+    writer.batch.text(format!(
         "Three tunes (in {}) became a style without any training: {} windows, {:.0} % of what the style \
          is comes from the styles known before.",
         folder.join("tunes").display(),
         report.n_windows,
         100.0 * report.prior_share,
     ));
-    let membership = desk.style(&styles, &added, index.as_ref())?;
+    let membership = writer.style(&styles, &added, index.as_ref())?;
     let words = added.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
     shown.push(Shown { style: ADDED.to_owned(), words, membership });
     lap("a style of three tunes");
@@ -214,22 +196,22 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let windows = tune.window_tokens();
     let windows = &windows[..windows.len().min(2)];
     if let Some(style) = largest.first() {
-        desk.batch.group("Mixed into a tune".to_owned());
-        desk.batch.text(format!(
+        writer.batch.group("Mixed into a tune".to_owned());
+        writer.batch.text(format!(
             "The first tune (its first {} of {} windows) moved into {}, further each time; next to it \
              the tune itself, to be heard together.",
             windows.len(),
             tune.windows.len(),
             style.name
         ));
-        mixes(&mut desk, &styles, style, windows)?;
-        desk.batch.group("From the tune to a style".to_owned());
-        between(&mut desk, &styles, style, windows)?;
+        mixes(&mut writer, &styles, style, windows)?;
+        writer.batch.group("From the tune to a style".to_owned());
+        between(&mut writer, &styles, style, windows)?;
     }
     lap("mixes and a way between");
 
-    let n_files = desk.n_files;
-    let page = desk.batch.finish()?;
+    let n_files = writer.n_files;
+    let page = writer.batch.finish()?;
     lap("sound and the page");
     let demo = Demo { folder, page, styles: shown, seconds, n_files };
     context.output.result(&demo, || lines(&demo, start.elapsed().as_secs_f64()))
@@ -266,55 +248,56 @@ fn in_words(share: f64, words: &[String]) -> String {
 }
 
 fn mixes(
-    desk: &mut Desk<'_>,
+    writer: &mut DemoWriter<'_>,
     styles: &Styles,
     style: &Style,
     windows: &[Vec<u16>],
 ) -> anyhow::Result<()> {
-    let original = desk.music(windows);
+    let original = writer.music(windows);
     for strength in STRENGTHS {
-        let decoding = Decoding { temperature: None, seed: desk.seed };
+        let decoding = Decoding { temperature: None, seed: writer.seed };
         let request = MixRequest { style, strength, method: MixMethod::Transport, decoding };
-        let mixed = mix(desk.model, styles, windows, &request)?;
+        let mixed = mix(writer.model, styles, windows, &request)?;
         let sidecar = Sidecar {
             options: json!({ "part": "mix", "strength": strength }),
             style: Some(style.name.clone()),
             component: style.component(),
-            z: rows(&mixed.z, desk.model.z_size()),
+            z: rows(&mixed.z, writer.model.z_size()),
             temperature: None,
             membership: Some(mixed.components),
             style_membership: Some(mixed.membership_after),
-            ..desk.sidecar("mix")
+            ..writer.sidecar("mix")
         };
-        let music = desk.music(&mixed.windows);
+        let music = writer.music(&mixed.windows);
         let name = format!("mix-{:03.0}", 100.0 * strength);
-        desk.write(&name, &music, &sidecar, &[("the tune", &original)])?;
+        writer.write(&name, &music, &sidecar, &[("the tune", &original)])?;
     }
     Ok(())
 }
 
-/// The way from a tune's first window to the middle of a style, as one piece.
+/// The interpolation from a tune's first window to the mean of a style, as one piece.
 fn between(
-    desk: &mut Desk<'_>,
+    writer: &mut DemoWriter<'_>,
     styles: &Styles,
     style: &Style,
     windows: &[Vec<u16>],
 ) -> anyhow::Result<()> {
-    let model = desk.model;
+    let model = writer.model;
     let from = encode_windows(model, &windows[..1]);
-    let mut to = vec![0.0; model.z_size()];
-    let moments = styles.distribution(style).moments()?;
-    for (dimension, value) in model.config().active_dimensions.iter().zip(moments.mean()) {
-        to[*dimension] = *value as f32;
-    }
-    let decoding = Decoding { temperature: None, seed: desk.seed };
-    let control = control(model, &from, ControlRequest::default(), desk.seed)?;
-    let stops = decode_all(model, way(&[from, to], STEPS, Joining::Slerp)?, &control, decoding)?;
+    let to = styles.mean_latent(model, style)?;
+    let decoding = Decoding { temperature: None, seed: writer.seed };
+    let control = control(model, &from, ControlRequest::default(), writer.seed)?;
+    let latents = interpolate(&[from, to], STEPS, Interpolation::Slerp)?;
+    let stops = decode_all(model, latents, &control, decoding)?;
     let (z, tokens): (Vec<Vec<f32>>, Vec<Vec<u16>>) =
         stops.into_iter().map(|stop| (stop.z, stop.tokens)).unzip();
-    let sidecar =
-        Sidecar { z, temperature: None, style: Some(style.name.clone()), ..desk.sidecar("way") };
-    desk.write("way", &desk.music(&tokens), &sidecar, &[])
+    let sidecar = Sidecar {
+        z,
+        temperature: None,
+        style: Some(style.name.clone()),
+        ..writer.sidecar("interpolation")
+    };
+    writer.write("interpolation", &writer.music(&tokens), &sidecar, &[])
 }
 
 fn lines(demo: &Demo, seconds: f64) -> Vec<String> {

@@ -2,25 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail};
+use controlgen::attribute::AttributeMethod;
 use controlgen::generate::{
-    ControlRequest, Course, Decoding, Dropped, Keep, LatentSampling, PieceRequest, Pieces, blend,
-    pieces,
+    ControlRequest, Decoding, Dropped, GenerateError, LatentSampling, PieceFilter, PieceRequest,
+    Pieces, Target, pieces,
 };
-use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::style::{Style, Styles};
+use controlgen::style::Styles;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::loading::{load, shift};
-use super::writing::{Output, Target, Writer, Written, file_name};
+use super::loading::open;
+use super::writing::{Destination, Output, Writer, Written, file_name};
 use crate::args::GenerateArgs;
 use crate::progress::note;
-
-/// Bars of a piece that moves from style to style.
-const PATH_BARS: usize = 16;
 
 /// What was written.
 #[derive(Serialize)]
@@ -32,70 +28,63 @@ struct Generated {
     dropped: BTreeMap<Dropped, usize>,
 }
 
-/// What is asked for, found in the model.
-struct Aim<'a> {
-    styles: Vec<&'a Style>,
-    course: Course,
-    /// As it is written in the sidecar.
-    name: String,
-    n_windows: usize,
-}
-
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
-    let (model, styles) = load(context, &args.of)?;
-    let aim = aim(&model, &styles, args)?;
+    let session = open(context, &args.of)?;
+    let (model, styles) = (session.model(), session.styles()?);
+    let target = target(styles, args)?;
+    let bars = args.bars.map(usize::try_from).transpose()?;
+    let n_windows = target.n_windows(model, bars)?;
     let decoding = Decoding::from(&args.decoding);
     let sampling = LatentSampling {
         temperature: args.latent.latent_temperature,
         truncate: args.latent.truncate,
         smoothness: args.latent.smoothness,
     };
-    let shift = shift(&model, &args.attribute, args.attribute_method)?;
+    let method = AttributeMethod::from(args.attribute_method);
+    let shift = session.shift(&args.attribute, method)?;
     let n = usize::try_from(args.n)?;
     let options = json!({
-        "style": aim.name,
+        "style": target.name,
         "n": n,
-        "bars": aim.n_windows * model.kind().n_bars(),
+        "bars": n_windows * model.kind().n_bars(),
         "chords": args.chords.as_deref(),
         "meter": args.meter.map(|meter| meter.time_signature()),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
         "smoothness": sampling.smoothness,
         "min_membership": args.keep.min_membership,
-        "max_copy": args.keep.max_copy,
+        "max_copy_notes": args.keep.max_copy_notes,
+        "max_copy_fraction": args.keep.max_copy_fraction,
         "keep_empty": args.keep.keep_empty,
         "attributes": args.attribute.iter().map(|dial| json!(dial)).collect::<Vec<_>>(),
-        "attribute_method": controlgen::attribute::AttributeMethod::from(args.attribute_method),
+        "attribute_method": method,
     });
-    let target = Target {
+    let to = Destination {
         out: &args.out,
-        title: format!("New music of {}", aim.name),
+        title: format!("New music of {}", target.name),
         formats: &args.formats,
         playback: &args.playback,
         overwrite: context.overwrite,
         tune: None,
     };
-    let mut writer = Writer::new(&model, Some(&styles), target, ("generate", options), decoding)?;
+    let mut writer = Writer::new(&session, to, ("generate", options), decoding)?;
     let request = PieceRequest {
-        course: &aim.course,
-        aims: &aim.styles,
-        n,
-        n_windows: aim.n_windows,
+        n_windows,
         sampling,
         shift: shift.as_deref(),
-        decoding,
         control: ControlRequest { chords: args.chords.as_deref(), meter: args.meter },
-        keep: Keep {
-            degenerate: args.keep.keep_empty,
+        filter: PieceFilter {
+            keep_degenerate: args.keep.keep_empty,
             min_membership: args.keep.min_membership,
-            max_copy: args.keep.max_copy,
-            max_copy_share: None,
+            max_copy_notes: args.keep.max_copy_notes,
+            max_copy_fraction: args.keep.max_copy_fraction,
             index: writer.index(),
         },
         max_attempts: args.keep.max_attempts,
+        ..PieceRequest::new(&target.path, &target.styles, n, decoding)
     };
-    let found = pieces(&model, &styles, &request)?;
-    let generated = write(&mut writer, &aim, found, args.decoding.seed)?;
+    let found = pieces(model, styles, &request)?;
+    let generated = write(&mut writer, &target, found, args.decoding.seed)?;
     writer.finish()?;
     if generated.pieces.len() < n {
         note(&format!(
@@ -116,18 +105,17 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
 
 fn write(
     writer: &mut Writer<'_>,
-    aim: &Aim<'_>,
+    target: &Target<'_>,
     found: Pieces,
     seed: u64,
 ) -> anyhow::Result<Generated> {
     let Pieces { kept, n_attempts, dropped } = found;
-    let only = if let [style] = aim.styles[..] { style.component() } else { None };
     let mut written = Vec::new();
     for (index, piece) in kept.into_iter().enumerate() {
         let sidecar = Sidecar {
             index,
-            style: Some(aim.name.clone()),
-            component: only,
+            style: Some(target.name.clone()),
+            component: target.component(),
             z: piece.z,
             membership: Some(piece.components),
             style_membership: Some(piece.membership),
@@ -135,52 +123,18 @@ fn write(
             copy: writer.index().map(|_| CopyCheck { longest: piece.copy }),
             ..writer.sidecar()
         };
-        let name = format!("{}-seed{seed}-{index:03}", file_name(&aim.name));
+        let name = format!("{}-seed{seed}-{index:03}", file_name(&target.name));
         written.push(writer.write(Output { name, windows: piece.windows, sidecar })?);
     }
     Ok(Generated { pieces: written, n_attempts, dropped })
 }
 
-/// What `--style` or `--path` and `--bars` ask for.
-fn aim<'a>(model: &Model, styles: &'a Styles, args: &GenerateArgs) -> anyhow::Result<Aim<'a>> {
-    let bars_per_window = model.kind().n_bars();
-    let windows = |bars: usize| {
-        if bars.is_multiple_of(bars_per_window) {
-            return Ok(bars / bars_per_window);
-        }
-        bail!("pieces of {bars} bars can't be made of windows of {bars_per_window}");
-    };
-    let bars = args.bars.map(usize::try_from).transpose()?;
+/// What `--style` or `--path` ask for.
+fn target<'a>(styles: &'a Styles, args: &GenerateArgs) -> Result<Target<'a>, GenerateError> {
     if let Some(parts) = &args.style {
-        let found: Vec<&Style> =
-            parts.iter().map(|part| styles.find(&part.name)).collect::<Result<_, _>>()?;
-        let n_windows = bars.map_or(Ok(1), windows)?;
-        if let [style] = found[..] {
-            let course = Course::held(&styles.distribution(style))?;
-            return Ok(Aim { course, name: style.name.clone(), styles: found, n_windows });
-        }
-        let distributions: Vec<_> = found.iter().map(|style| styles.distribution(style)).collect();
-        let weighted: Vec<_> =
-            parts.iter().zip(&distributions).map(|(part, style)| (part.share, style)).collect();
-        let total: f64 = parts.iter().map(|part| part.share).sum();
-        let name = parts.iter().zip(&found);
-        let name = name.map(|(part, style)| format!("{}:{}", style.name, part.share / total));
-        let course = Course::through(&[blend(&weighted)?])?;
-        let name = name.collect::<Vec<_>>().join(",");
-        return Ok(Aim { styles: found, course, name, n_windows });
+        let parts: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.weight)).collect();
+        return Target::blend(styles, &parts);
     }
-    let found: Vec<&Style> =
-        args.path.iter().map(|name| styles.find(name.trim())).collect::<Result<_, _>>()?;
-    let n_windows = match bars {
-        Some(bars) => windows(bars)?,
-        None => (PATH_BARS / bars_per_window).max(found.len()),
-    };
-    if n_windows < found.len() {
-        bail!("a way through {} styles needs as many windows, not {n_windows}", found.len());
-    }
-    let gaussians = found.iter().map(|style| styles.distribution(style).moments());
-    let course = Course::through(&gaussians.collect::<Result<Vec<_>, _>>()?)
-        .context("no way through these styles")?;
-    let names: Vec<&str> = found.iter().map(|style| style.name.as_str()).collect();
-    Ok(Aim { course, name: names.join("-to-"), styles: found, n_windows })
+    let names: Vec<&str> = args.path.iter().map(|name| name.trim()).collect();
+    Target::path(styles, &names)
 }

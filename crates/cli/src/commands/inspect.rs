@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::InspectArgs;
-use corpus::kind::{Kind, Window};
+use corpus::kind::Kind;
 use corpus::path_text;
 
 pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use controlgen::generate::{self as library, ControlRequest, Decoding, Waypoint};
+use controlgen::generate::{self as library, ControlRequest, Decoded, Decoding};
 use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Styles;
@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::writing::{Output, Target, Writer, Written, read_tune, rows, stem, tune_options};
+use super::loading::open;
+use super::writing::{Destination, Output, Writer, Written, read_tune, rows, stem, tune_options};
 use crate::args::{InterpolateArgs, ReconstructArgs};
 use crate::progress::{Show, note};
 
@@ -29,13 +30,14 @@ struct WrittenBack {
 }
 
 pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::loading::load_if_any(context, &args.of)?;
-    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let session = open(context, &args.of)?;
+    let model = session.model();
+    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
-    let reconstruction = library::reconstruct(&model, &tune, decoding)?;
+    let reconstruction = library::reconstruct(model, &tune, decoding)?;
     let command = ("reconstruct", tune_options(&tune));
     let name = format!("{}-reconstruction", stem(&args.tune));
-    let target = Target {
+    let to = Destination {
         out: &args.out,
         title: name.clone(),
         formats: &args.formats,
@@ -43,8 +45,7 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
         overwrite: context.overwrite,
         tune: Some(&tune),
     };
-    let mut writer = Writer::new(&model, styles.as_ref(), target, command, decoding)?
-        .transposed(&args.taking, &tune);
+    let mut writer = Writer::new(&session, to, command, decoding)?.transposed(&args.taking, &tune);
     let sidecar = Sidecar {
         z: rows(&reconstruction.z, model.z_size()),
         warnings: tune.warnings.clone(),
@@ -78,14 +79,14 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
     })
 }
 
-/// An end of a way.
+/// An end of an interpolation.
 struct End {
     z: Vec<f32>,
-    /// What a user should know of the tune it is of.
+    /// Warnings about its tune.
     warnings: Vec<String>,
 }
 
-/// The latent at an end of a way: a style's mean, or a tune's first window.
+/// The latent of an end: the mean of a style, or the first window of a tune.
 fn end(
     context: &Context,
     (model, styles): (&Model, Option<&Styles>),
@@ -94,11 +95,7 @@ fn end(
     if let Some(name) = text.strip_prefix("style:") {
         let styles = styles.context("the model has no styles; fit them with `controlgen fit`")?;
         let style = styles.find(name)?;
-        let mut z = vec![0.0; model.z_size()];
-        let moments = styles.distribution(style).moments()?;
-        for (dimension, value) in model.config().active_dimensions.iter().zip(moments.mean()) {
-            z[*dimension] = *value as f32;
-        }
+        let z = styles.mean_latent(model, style)?;
         return Ok(End { z, warnings: Vec::new() });
     }
     let tune = read_tune(context, Path::new(text), model, TuneOptions::default())?;
@@ -122,33 +119,32 @@ fn end(
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::loading::load_if_any(context, &args.of)?;
+    let session = open(context, &args.of)?;
+    let (model, styles) = (session.model(), session.styles_if_any());
     let decoding = Decoding::from(&args.decoding);
     let is_grid = !args.corners.is_empty();
     let names = if is_grid { &args.corners } else { &args.ends };
-    let found: Vec<End> = names
-        .iter()
-        .map(|name| end(context, (&model, styles.as_ref()), name))
-        .collect::<Result<_, _>>()?;
+    let found: Vec<End> =
+        names.iter().map(|name| end(context, (model, styles), name)).collect::<Result<_, _>>()?;
     let warnings: Vec<String> = found.iter().flat_map(|end| end.warnings.clone()).collect();
     let ends: Vec<Vec<f32>> = found.into_iter().map(|end| end.z).collect();
     let request = ControlRequest { chords: args.chords.as_deref(), meter: args.meter };
-    let control = library::control(&model, &ends[0], request, decoding.seed)?;
-    let joining = args.joining.into();
+    let control = library::control(model, &ends[0], request, decoding.seed)?;
+    let interpolation = args.interpolation.into();
     let latents = match &ends[..] {
-        [a, b, c, d] if is_grid => library::grid([a, b, c, d], args.size, joining)?,
-        ends => library::way(ends, args.steps, joining)?,
+        [a, b, c, d] if is_grid => library::grid([a, b, c, d], args.size, interpolation)?,
+        ends => library::interpolate(ends, args.steps, interpolation)?,
     };
-    let stops = library::decode_all(&model, latents, &control, decoding)?;
+    let stops = library::decode_all(model, latents, &control, decoding)?;
     let mut options = json!({
         "ends": names,
-        "joining": joining,
+        "interpolation": interpolation,
         "chords": args.chords.as_deref(),
         "meter": args.meter.map(|meter| meter.time_signature()),
     });
     let row = if is_grid { args.size } else { stops.len() };
     options[if is_grid { "size" } else { "steps" }] = row.into();
-    let target = Target {
+    let to = Destination {
         out: &args.out,
         title: format!("Between {}", names.join(", ")),
         formats: &args.formats,
@@ -156,10 +152,9 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         overwrite: context.overwrite,
         tune: None,
     };
-    let mut writer =
-        Writer::new(&model, styles.as_ref(), target, ("interpolate", options), decoding)?;
+    let mut writer = Writer::new(&session, to, ("interpolate", options), decoding)?;
     let mut written = Vec::new();
-    for (index, Waypoint { z, tokens }) in stops.iter().enumerate() {
+    for (index, Decoded { z, tokens }) in stops.iter().enumerate() {
         let name = if is_grid {
             format!("grid-{:02}-{:02}", index / row, index % row)
         } else {
@@ -169,7 +164,7 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         let sidecar = Sidecar { index, z, warnings: warnings.clone(), ..writer.sidecar() };
         written.push(writer.write(Output { name, windows: vec![tokens.clone()], sidecar })?);
     }
-    // Each way as one piece, to listen to: the whole of it, or a row of the grid.
+    // The whole interpolation as one piece, or each row of the grid.
     for (number, stops) in stops.chunks(row).enumerate() {
         let name =
             if is_grid { format!("grid-row-{number:02}") } else { "interpolation".to_owned() };

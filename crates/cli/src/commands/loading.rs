@@ -1,27 +1,21 @@
-//! Models with their styles and attributes, as several commands load them.
+//! Opening a model with its styles, for several commands.
 
-use controlgen::attribute::{AttributeVectors, Dial};
 use controlgen::model::Model;
+use controlgen::session::Session;
 use controlgen::style::{StyleFolders, Styles};
 
 use super::Context;
-use crate::args::{AttributeMethodArg, StylesArgs};
+use crate::args::StylesArgs;
 
-/// A model with its styles.
-pub(super) fn load(context: &Context, of: &StylesArgs) -> anyhow::Result<(Model, Styles)> {
-    let model = context.model(of.model.as_deref())?;
-    let styles = Styles::load_from(&model, folders(&model, of))?;
-    Ok((model, styles))
+/// Opens the model of `--model`, or the one in the program, with its styles if it has any.
+pub(super) fn open(context: &Context, of: &StylesArgs) -> anyhow::Result<Session> {
+    let folder = Context::model_folder(of.model.as_deref())?;
+    Ok(Session::open_with(&folder, &context.device()?, |model| folders(model, of))?)
 }
 
-/// A model with its styles, if it has any.
-pub(super) fn load_if_any(
-    context: &Context,
-    of: &StylesArgs,
-) -> anyhow::Result<(Model, Option<Styles>)> {
-    let model = context.model(of.model.as_deref())?;
-    let styles = Styles::load_from(&model, folders(&model, of)).ok();
-    Ok((model, styles))
+/// A model with its styles, to be changed.
+pub(super) fn load(context: &Context, of: &StylesArgs) -> anyhow::Result<(Model, Styles)> {
+    Ok(open(context, of)?.into_model_and_styles()?)
 }
 
 /// The folders of a model's styles. A cache may be deleted at any time, so changes to the styles of
@@ -32,16 +26,4 @@ fn folders(model: &Model, of: &StylesArgs) -> StyleFolders {
         (None, Some(_)) => StyleFolders::of(model),
         (None, None) => StyleFolders::of_user(model),
     }
-}
-
-/// The shift of latents by some attributes; `None` without attributes.
-pub(super) fn shift(
-    model: &Model,
-    dials: &[Dial],
-    method: AttributeMethodArg,
-) -> anyhow::Result<Option<Vec<f64>>> {
-    if dials.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(AttributeVectors::load(model)?.shift(dials, method.into())?))
 }

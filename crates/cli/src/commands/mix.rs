@@ -1,18 +1,20 @@
 //! `controlgen mix` and `similar`.
 
+use controlgen::encode::encode_windows;
 use controlgen::generate::Decoding;
+use controlgen::generate::controls_of;
 use controlgen::mix::{HarmonyReport, MixRequest, harmony_report, mix as mix_in};
 use controlgen::output::Sidecar;
-use controlgen::similar::similar as variations;
-use controlgen::style::Reference;
+use controlgen::similar::{SimilarRequest, distance_again, similar as variations};
 use controlgen::tune::TuneOptions;
 use note_seq::window::WindowForm;
 use note_seq::{NoteListPlayback, NoteSequence, Program};
 use serde::Serialize;
 
 use super::Context;
+use super::loading::open;
 use super::writing::{
-    Output, Target, Writer, Written, file_name, read_tune, rows, stem, tune_options,
+    Destination, Output, Writer, Written, file_name, read_tune, rows, stem, tune_options,
 };
 use crate::args::{MixArgs, SimilarArgs};
 
@@ -31,16 +33,17 @@ struct WrittenMix {
 }
 
 pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::loading::load(context, &args.of)?;
+    let session = open(context, &args.of)?;
+    let (model, styles) = (session.model(), session.styles()?);
     let style = styles.find(&args.style)?;
-    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let request =
         MixRequest { style, strength: args.strength, method: args.method.into(), decoding };
     let windows = tune.window_tokens();
-    let mixed = mix_in(&model, &styles, &windows, &request)?;
-    let reference = Reference::load(&model)?;
-    let harmony = harmony_report(&model, &styles, &reference, &windows, &mixed, &request)?;
+    let mixed = mix_in(model, styles, &windows, &request)?;
+    let reference = session.reference()?;
+    let harmony = harmony_report(model, styles, reference, &windows, &mixed, &request)?;
 
     let mut options = tune_options(&tune);
     options["style"] = style.name.clone().into();
@@ -49,7 +52,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
     options["from_component"] = mixed.from.into();
     options["voice_program"] = args.voice_program.into();
     options["harmony"] = serde_json::to_value(&harmony)?;
-    let target = Target {
+    let to = Destination {
         out: &args.out,
         title: format!("{} mixed into {}", style.name, stem(&args.tune)),
         formats: &args.formats,
@@ -57,8 +60,8 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
         overwrite: context.overwrite,
         tune: Some(&tune),
     };
-    let mut writer = Writer::new(&model, Some(&styles), target, ("mix", options), decoding)?
-        .transposed(&args.taking, &tune);
+    let mut writer =
+        Writer::new(&session, to, ("mix", options), decoding)?.transposed(&args.taking, &tune);
     let shared = writer.sidecar();
     let sidecar = |index| Sidecar {
         index,
@@ -129,16 +132,26 @@ pub(super) fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequenc
 }
 
 pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::loading::load(context, &args.of)?;
-    let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
+    let session = open(context, &args.of)?;
+    let (model, styles) = (session.model(), session.styles()?);
+    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let all = styles.mixture().moments()?;
     let n = usize::try_from(args.n)?;
-    let found = variations(&model, &all, &tune.window_tokens(), args.distance, n, decoding)?;
+    let windows = tune.window_tokens();
+    let latents = encode_windows(model, &windows);
+    let request = SimilarRequest {
+        latents: &latents,
+        control: &controls_of(model, windows.iter().map(Vec::as_slice)),
+        distance: args.distance,
+        n,
+        decoding,
+    };
+    let found = variations(model, &all, &request)?;
     let mut options = tune_options(&tune);
     options["distance"] = args.distance.into();
     options["n"] = n.into();
-    let target = Target {
+    let to = Destination {
         out: &args.out,
         title: format!("Like {}", stem(&args.tune)),
         formats: &args.formats,
@@ -146,8 +159,8 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
         overwrite: context.overwrite,
         tune: Some(&tune),
     };
-    let mut writer = Writer::new(&model, Some(&styles), target, ("similar", options), decoding)?
-        .transposed(&args.taking, &tune);
+    let mut writer =
+        Writer::new(&session, to, ("similar", options), decoding)?.transposed(&args.taking, &tune);
     let mut written = Vec::new();
     for (index, variation) in found.into_iter().enumerate() {
         let mut sidecar = Sidecar {
@@ -156,10 +169,11 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
             warnings: tune.warnings.clone(),
             ..writer.sidecar()
         };
-        sidecar.options["distance_again"] = variation.distance_again.into();
+        let distance_again = distance_again(model, &all, &latents, &variation.windows);
+        sidecar.options["distance_again"] = distance_again.into();
         let name = format!("{}-similar-{index:03}", stem(&args.tune));
         let piece = writer.write(Output { name, windows: variation.windows, sidecar })?;
-        written.push(WrittenVariation { piece, distance_again: variation.distance_again });
+        written.push(WrittenVariation { piece, distance_again });
     }
     writer.finish()?;
     context.output.result(&written, || {

@@ -31,14 +31,14 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     // Before the model is loaded, so that a port that is taken is told at once.
     let listener = listener(args.port)?;
     let port = listener.local_addr()?.port();
-    let (model, styles) = super::loading::load(context, &args.of)?;
-    for skipped in styles.skipped() {
+    let session = super::loading::open(context, &args.of)?;
+    for skipped in session.styles()?.skipped() {
         note(&format!("left out {}: {}", skipped.path.display(), skipped.reason));
     }
     let source = match &args.corpus {
         Some(corpus) => {
             let latents = args.latents.as_deref();
-            Some(Source::from_corpus(&model, corpus, latents, &context.stages)?)
+            Some(Source::from_corpus(session.model(), corpus, latents, &context.stages)?)
         }
         None => None,
     };
@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
         None => "the model in the program".to_owned(),
     };
     let options = StudioOptions { name, page: args.page.clone() };
-    let studio = Studio::new(model, styles, source, options)?;
+    let studio = Studio::new(session, source, options)?;
     let address = format!("http://127.0.0.1:{port}/");
     let serving = Serving {
         api: format!("{address}api/v{API_VERSION}/openapi.json"),

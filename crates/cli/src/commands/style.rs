@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
-use controlgen::generate::{ControlRequest, Decoding, FallBack, controls_of, fall_back, generate};
+use controlgen::generate::{
+    Decoding, LatentPath, PieceFilter, PieceRequest, ReencodingAccuracy, controls_of, pieces,
+    reencoding_accuracy,
+};
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
@@ -90,22 +93,22 @@ struct List {
     #[serde(skip_serializing_if = "Option::is_none")]
     fit: Option<FitFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fall_back: Option<FallBack>,
+    reencoding: Option<ReencodingAccuracy>,
     skipped: Vec<SkippedStyle>,
 }
 
 fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> anyhow::Result<()> {
     let (model, styles) = load(context, of)?;
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: 0 };
-    let fall_back = match check {
-        Some(n) => Some(fall_back(&model, &styles, n, decoding)?),
+    let reencoding = match check {
+        Some(n) => Some(reencoding_accuracy(&model, &styles, n, decoding)?),
         None => None,
     };
     let visible = || styles.all().iter().enumerate().filter(|(_, style)| all || !style.hidden);
     let list = List {
         styles: visible().map(|(_, style)| style.clone()).collect(),
         fit: styles.fit_facts().cloned(),
-        fall_back,
+        reencoding,
         skipped: styles.skipped().to_vec(),
     };
     context.output.result(&list, || {
@@ -118,12 +121,12 @@ fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> 
         for skipped in &list.skipped {
             lines.push(format!("left out {}: {}", skipped.path.display(), skipped.reason));
         }
-        if let Some(found) = &list.fall_back {
+        if let Some(found) = &list.reencoding {
             lines.push(format!(
-                "of {} new windows of each style, {:.1} % fall back into it when encoded again \
+                "of {} new windows of each style, {:.1} % are assigned to it when encoded again \
                  (by chance {:.1} %)",
                 found.n_per_style,
-                100.0 * found.share,
+                100.0 * found.accuracy,
                 100.0 * found.chance,
             ));
         }
@@ -248,9 +251,14 @@ fn picture(
         row(model, "the same, encoded and decoded".to_owned(), reconstructed, "#777777".into()),
     ];
     for style in chosen {
-        let generated =
-            generate(model, styles, style, *n, ControlRequest::default(), decoding.into())?;
-        let windows = generated.into_iter().map(|window| window.tokens).collect();
+        let path = LatentPath::stationary(&styles.distribution(style))?;
+        let targets = [*style];
+        let request = PieceRequest {
+            filter: PieceFilter::KEEP_ALL,
+            ..PieceRequest::new(&path, &targets, *n, decoding.into())
+        };
+        let new = pieces(model, styles, &request)?.kept;
+        let windows = new.into_iter().flat_map(|piece| piece.windows).collect();
         let caption = format!("new, of {}", style.name);
         picture.push(row(model, caption, windows, styles.color(style)));
     }

@@ -1,5 +1,5 @@
-//! What the commands that write music share: MIDI files with what is to be known of them beside, and on request
-//! sound, pictures and a page.
+//! Writing music, for all commands: MIDI files with their sidecars, and on request sound, pictures
+//! and a page.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,11 @@ use anyhow::bail;
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::Decoding;
+use controlgen::latent::argmax;
 use controlgen::model::Model;
 use controlgen::names::shortened;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
+use controlgen::session::Session;
 use controlgen::style::Styles;
 use controlgen::tune::{Tune, TuneOptions};
 use corpus::overwrite::Overwrite;
@@ -26,10 +28,10 @@ use crate::progress::note;
 pub(super) struct Written {
     #[serde(with = "corpus::path_text")]
     pub(super) file: PathBuf,
-    /// The component it falls into after encoding it again.
+    /// The component that it most probably belongs to after encoding it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) component: Option<usize>,
-    /// How surely it belongs to the style it was asked of.
+    /// Its membership in the style asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) membership: Option<f64>,
     /// The search for copies of training music.
@@ -64,8 +66,8 @@ pub(super) struct Output {
     pub(super) sidecar: Sidecar,
 }
 
-/// Where a command's pieces go, in which forms, and how they sound.
-pub(super) struct Target<'a> {
+/// Where a command's pieces go, in which formats, and how they sound.
+pub(super) struct Destination<'a> {
     pub(super) out: &'a Path,
     /// The heading of the page.
     pub(super) title: String,
@@ -80,7 +82,7 @@ pub(super) struct Target<'a> {
 pub(super) struct Writer<'a> {
     model: &'a Model,
     styles: Option<&'a Styles>,
-    index: Option<CopyIndex>,
+    index: Option<&'a CopyIndex>,
     playback: NoteListPlayback,
     batch: Batch,
     /// Semitones that pieces are moved by when they are written.
@@ -94,17 +96,17 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// A writer for a command with its options.
     pub(super) fn new(
-        model: &'a Model,
-        styles: Option<&'a Styles>,
-        target: Target<'_>,
+        session: &'a Session,
+        to: Destination<'_>,
         (command, options): (&str, Value),
         decoding: Decoding,
     ) -> anyhow::Result<Self> {
-        let playback = match target.tune {
-            Some(tune) => target.playback.of_tune(tune),
-            None => NoteListPlayback::from(target.playback),
+        let playback = match to.tune {
+            Some(tune) => to.playback.of_tune(tune),
+            None => NoteListPlayback::from(to.playback),
         };
-        let key = target.playback.key;
+        let model = session.model();
+        let key = to.playback.key;
         if key.is_some() && !model.kind().is_in_one_key() {
             bail!(
                 "`--key` moves music out of the common key, which windows of `{}` don't have; \
@@ -112,12 +114,12 @@ impl<'a> Writer<'a> {
                 model.kind().name
             );
         }
-        let moved = match (target.tune, key) {
+        let moved = match (to.tune, key) {
             (Some(tune), None) => tune.windows.iter().map(|window| window.transposed).collect(),
             _ => Vec::new(),
         };
         let transpose = key.map_or(0, |key| -i32::from(key.semitones_to_common()));
-        let sound = Sound::from(target.playback);
+        let sound = Sound::from(to.playback);
         let mut options = options;
         options["qpm"] = playback.qpm.into();
         options["programs"] = json!(sound.programs);
@@ -125,27 +127,12 @@ impl<'a> Writer<'a> {
         if let Some(key) = key {
             options["key"] = key.to_string().into();
         }
-        let batch = Batch::new(target.out, target.title, Formats::from(target.formats), sound)
-            .overwriting(target.overwrite);
+        let batch = Batch::new(to.out, to.title, Formats::from(to.formats), sound)
+            .overwriting(to.overwrite);
         batch.check()?;
-        let index = CopyIndex::of_model(model)?;
-        let shared = Sidecar {
-            program_version: env!("CARGO_PKG_VERSION").to_owned(),
-            model_hash: model.hash().to_owned(),
-            command: command.to_owned(),
-            options,
-            seed: decoding.seed,
-            index: 0,
-            style: None,
-            component: None,
-            z: Vec::new(),
-            temperature: decoding.temperature,
-            membership: None,
-            style_membership: None,
-            attempt: None,
-            copy: None,
-            warnings: Vec::new(),
-        };
+        let styles = session.styles_if_any();
+        let index = session.copy_index()?;
+        let shared = Sidecar::new(model, command, options, decoding);
         Ok(Self { model, styles, index, playback, batch, transpose, moved, shared })
     }
 
@@ -159,11 +146,11 @@ impl<'a> Writer<'a> {
     }
 
     /// The model's index of training music, if it has one.
-    pub(super) fn index(&self) -> Option<&CopyIndex> {
-        self.index.as_ref()
+    pub(super) fn index(&self) -> Option<&'a CopyIndex> {
+        self.index
     }
 
-    /// The parts of a sidecar that all outputs share.
+    /// A sidecar with what all outputs share.
     pub(super) fn sidecar(&self) -> Sidecar {
         self.shared.clone()
     }
@@ -205,14 +192,10 @@ impl<'a> Writer<'a> {
     ) -> anyhow::Result<Written> {
         let Output { name, windows, mut sidecar } = output;
         if let (None, Some(styles)) = (&sidecar.membership, self.styles) {
-            let rows = styles.memberships(self.model, &encode_windows(self.model, &windows));
-            let mut mean = vec![0.0; styles.mixture().n_components()];
-            for row in &rows {
-                mean.iter_mut().zip(row).for_each(|(sum, p)| *sum += p / rows.len() as f64);
-            }
-            sidecar.membership = Some(mean);
+            let again = encode_windows(self.model, &windows);
+            sidecar.membership = Some(styles.mean_responsibilities(self.model, &again));
         }
-        match (&self.index, &sidecar.copy) {
+        match (self.index, &sidecar.copy) {
             (Some(index), None) => {
                 let windows = windows.iter().map(Vec::as_slice);
                 let longest = index.longest(self.model.form(), windows);
@@ -229,7 +212,7 @@ impl<'a> Writer<'a> {
                 .warnings
                 .push("no note in it; try another seed or a lower temperature".to_owned());
         }
-        let component = sidecar.membership.as_deref().and_then(most_probable);
+        let component = sidecar.membership.as_deref().and_then(argmax);
         let file = self.batch.write_beside(&name, music, &sidecar, beside)?;
         let (membership, copy) = (sidecar.style_membership, sidecar.copy);
         Ok(Written { file, component, membership, copy })
@@ -240,12 +223,6 @@ impl<'a> Writer<'a> {
         self.batch.finish()?;
         Ok(())
     }
-}
-
-/// The index of the largest number, the first of equals.
-fn most_probable(shares: &[f64]) -> Option<usize> {
-    let best = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    shares.iter().position(|p| *p >= best)
 }
 
 /// The most bytes of a file's name that a style's name or a tune's takes: blends of many styles

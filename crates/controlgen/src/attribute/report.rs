@@ -8,6 +8,9 @@ use crate::generate::{Decoding, controls_of};
 use crate::model::Model;
 use crate::style::Reference;
 
+/// The usual offsets at which a dial is measured, in standard deviations.
+pub const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
+
 /// What is measured.
 #[derive(Clone, Debug)]
 pub struct DialRequest<'a> {
@@ -73,16 +76,15 @@ pub fn dial_report(
     let decoding = request.decoding.check()?;
     let direction = vectors.get(request.attribute)?.direction(request.method);
     let form = model.form();
-    let active = &model.config().active_dimensions;
+    let space = model.latent_space();
     let every = (reference.rows.len() / request.n.max(1)).max(1);
     let rows: Vec<_> = reference.rows.iter().step_by(every).take(request.n).collect();
     let mut z = Vec::new();
     for row in &rows {
         for dial in request.dials {
             let mut own = row.mu.clone();
-            for (dimension, v) in active.iter().zip(direction) {
-                own[*dimension] += (dial * v) as f32;
-            }
+            let by: Vec<f64> = direction.iter().map(|v| dial * v).collect();
+            space.shift(&by, &mut own);
             z.extend(own);
         }
     }

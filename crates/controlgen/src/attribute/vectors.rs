@@ -97,13 +97,13 @@ impl AttributeVectors {
             return Err(AttributeError::NoMelody { kind: model.kind().name });
         }
         let attributes = Attribute::of_form(form);
-        let active = &model.config().active_dimensions;
+        let space = model.latent_space();
         let (mut points, mut values) = (Vec::new(), Vec::new());
         for row in &reference.rows {
             // All attributes of a melody need two notes and no more; of many voices some may be
-            // missing, such as the loudness of music without dynamics.
+            // missing, for example the loudness of music without dynamics.
             if form.n_notes([&row.tokens[..]]) >= 2 {
-                points.push(active.iter().map(|d| f64::from(row.mu[*d])).collect::<Vec<f64>>());
+                points.push(space.project(&row.mu));
                 values.push(measure_all(&attributes, form, &row.tokens));
             }
         }
@@ -222,7 +222,7 @@ impl AttributeVectors {
             return Err(AttributeError::Missing { folder: model.folder().to_owned() });
         }
         let found = <Self as JsonFormat>::load(&path)?;
-        let d = model.config().active_dimensions.len();
+        let d = model.latent_space().n_active();
         let fits = |v: &AttributeVector| v.quartile.len() == d && v.regression.len() == d;
         if found.model_hash != model.hash() || !found.vectors.iter().all(fits) {
             return Err(AttributeError::Foreign { path, found: found.model_hash });

@@ -1,59 +1,94 @@
-//! New pieces that hold what was asked: drawn, checked, and drawn anew where they do not.
+//! New pieces that meet requirements: sampled, checked, and sampled again if they fail.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlRequest, Controls, Course, Decoding, GenerateError, LatentSampling};
+use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling};
 use crate::copy::{CopyIndex, CopyMatch};
 use crate::encode::encode_windows;
 use crate::model::Model;
-use crate::style::{Style, Styles};
+use crate::style::{Style, Styles, mean_of_rows};
 
-/// Attempts for each piece asked for, and some more for small numbers.
+/// Maximum number of attempts per piece, and some more for small numbers of pieces.
 const ATTEMPTS_PER_PIECE: usize = 20;
 const MORE_ATTEMPTS: usize = 100;
-/// Windows decoded at once: some hundred fill all processors.
+/// Windows decoded at once: a few hundred keep all processors busy.
 const WINDOWS_PER_BATCH: usize = 256;
 
-/// What is asked for.
+/// A request for new pieces.
 #[derive(Clone, Debug)]
 pub struct PieceRequest<'a> {
-    /// Where latents come from.
-    pub course: &'a Course,
-    /// The styles asked for: a piece should belong to any of them.
-    pub aims: &'a [&'a Style],
-    /// Pieces wanted.
+    /// The distribution of their latents.
+    pub path: &'a LatentPath,
+    /// The styles asked for; a piece should belong to any of them.
+    pub targets: &'a [&'a Style],
+    /// Number of pieces.
     pub n: usize,
     /// Windows of each, one after the other.
     pub n_windows: usize,
-    /// How latents are drawn.
+    /// How latents are sampled.
     pub sampling: LatentSampling,
-    /// What is added to every latent, on the active dimensions; none for nothing.
+    /// Added to every latent on the active dimensions, `[D]`.
     pub shift: Option<&'a [f64]>,
     /// How latents become tokens.
     pub decoding: Decoding,
-    /// Chords or meter, where the model takes any.
+    /// Chords or meter, if the model takes any.
     pub control: ControlRequest<'a>,
-    /// What is kept.
-    pub keep: Keep<'a>,
-    /// The most attempts; none for 20 a piece and 100 more.
+    /// Which pieces are kept.
+    pub filter: PieceFilter<'a>,
+    /// Maximum number of attempts; `None` for 20 per piece and 100 more.
     pub max_attempts: Option<usize>,
 }
 
-/// What a piece must be to be kept.
+impl<'a> PieceRequest<'a> {
+    /// A request for `n` pieces of one window with the default sampling and filter.
+    pub fn new(
+        path: &'a LatentPath,
+        targets: &'a [&'a Style],
+        n: usize,
+        decoding: Decoding,
+    ) -> Self {
+        Self {
+            path,
+            targets,
+            n,
+            n_windows: 1,
+            sampling: LatentSampling::default(),
+            shift: None,
+            decoding,
+            control: ControlRequest::default(),
+            filter: PieceFilter::default(),
+            max_attempts: None,
+        }
+    }
+}
+
+/// Requirements that a piece must meet to be kept.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Keep<'a> {
-    /// Keep pieces without a note, and of a single one, too.
-    pub degenerate: bool,
-    /// The least mean membership in the styles asked for, after encoding again.
+pub struct PieceFilter<'a> {
+    /// Keep pieces with no note or a single one.
+    pub keep_degenerate: bool,
+    /// Minimum mean membership in the styles asked for, after encoding again.
     pub min_membership: Option<f64>,
-    /// The most notes in a row that may stand in the training music; needs an index.
-    pub max_copy: Option<usize>,
-    /// The largest share of a part's notes that may stand in a row in the training music, 0 to 1; needs an index.
-    pub max_copy_share: Option<f64>,
-    /// The training music, to look for copies in.
+    /// Maximum number of consecutive notes that also occur in the training music; needs an index.
+    pub max_copy_notes: Option<usize>,
+    /// Maximum fraction of a part's notes that also occur consecutively in the training music, 0 to 1;
+    /// needs an index.
+    pub max_copy_fraction: Option<f64>,
+    /// The index of the training music.
     pub index: Option<&'a CopyIndex>,
+}
+
+impl PieceFilter<'_> {
+    /// Keeps every piece.
+    pub const KEEP_ALL: Self = Self {
+        keep_degenerate: true,
+        min_membership: None,
+        max_copy_notes: None,
+        max_copy_fraction: None,
+        index: None,
+    };
 }
 
 /// Why a piece was dropped.
@@ -64,9 +99,9 @@ pub enum Dropped {
     Empty,
     /// It has one note.
     SingleNote,
-    /// Encoded again, it does not belong to what was asked for.
+    /// Encoded again, it does not belong to the styles asked for.
     LowMembership,
-    /// It repeats training music for longer than allowed.
+    /// It copies more of the training music than allowed.
     Copy,
 }
 
@@ -85,37 +120,37 @@ impl Dropped {
 /// A piece that was kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
-    /// The attempt that made it, from 0: with the seed, it makes it again.
+    /// The number of its attempt, from 0; together with the seed, it reproduces the piece.
     pub attempt: usize,
     /// Its windows.
     pub windows: Vec<Vec<u16>>,
     /// Their latents.
     pub z: Vec<Vec<f32>>,
-    /// Probability of each component after encoding it again, mean over its windows.
+    /// Responsibility of each component after encoding it again, mean over its windows.
     pub components: Vec<f64>,
-    /// How surely it belongs to the styles asked for after encoding it again, mean over its windows.
+    /// Membership in the styles asked for after encoding it again, mean over its windows.
     pub membership: f64,
-    /// Its longest match with training music, where an index was given and anything matches.
+    /// Its longest match with the training music, if there is an index and anything matches.
     pub copy: Option<CopyMatch>,
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pieces {
-    /// The pieces kept, at most as many as asked for.
+    /// The pieces kept, at most `n`.
     pub kept: Vec<Piece>,
-    /// Attempts made up to the last one that was kept, or all.
+    /// Number of attempts up to the last piece kept, or in total.
     pub n_attempts: usize,
-    /// Of these, how many were dropped and why.
+    /// Number of attempts dropped, by reason.
     pub dropped: BTreeMap<Dropped, usize>,
 }
 
-/// Draws pieces until `n` are kept or no attempt is left. The `i`th piece is that of the `i`th attempt
-/// that is kept, and each attempt depends on the seed and its number alone; so the `i`th piece is the
-/// same whatever `n`.
+/// Samples pieces until `n` are kept or no attempt is left. Each attempt depends on the seed and its
+/// number alone, and the `i`-th piece is the `i`-th attempt that is kept; so it is the same for any
+/// `n`.
 ///
 /// # Errors
-/// [`GenerateError`]: for settings out of range, and where no attempt was kept.
+/// [`GenerateError`]: for settings out of range, and if no attempt was kept.
 pub fn pieces(
     model: &Model,
     styles: &Styles,
@@ -124,7 +159,8 @@ pub fn pieces(
     pieces_while(model, styles, request, &|| true)
 }
 
-/// As [`pieces`], as long as `go_on`, which is asked before each batch, says so; then what there is by then.
+/// Like [`pieces`], but stops early when `go_on` returns `false` (checked before each batch) and
+/// returns the pieces made so far.
 ///
 /// # Errors
 /// Those of [`pieces`].
@@ -146,35 +182,25 @@ pub fn pieces_while(
         if !go_on() {
             return Ok(found);
         }
-        // Where some were dropped, more will be.
+        // Expect the same fraction to be dropped again.
         let n_dropped = found.n_attempts - found.kept.len();
         let wanted = request.n - found.kept.len() + n_dropped;
         let n = wanted.min(per_batch).min(max_attempts - found.n_attempts);
         let first = found.n_attempts;
-        let active = &model.config().active_dimensions;
-        let mut z = Vec::with_capacity(n * n_windows * model.z_size());
+        let space = model.latent_space();
+        let mut z = Vec::with_capacity(n * n_windows * space.z_size());
         for attempt in first..first + n {
-            let number = [decoding.seed, attempt as u64];
-            z.extend(request.course.latents(
-                active,
-                model.z_size(),
-                n_windows,
-                sampling,
-                number,
-            )?);
+            let (seed, index) = (decoding.seed, attempt as u64);
+            z.extend(request.path.latents(space, n_windows, sampling, seed, index)?);
         }
         if let Some(shift) = request.shift {
-            for z in z.chunks_exact_mut(model.z_size()) {
-                for (dimension, by) in active.iter().zip(shift) {
-                    z[*dimension] += *by as f32;
-                }
-            }
+            space.shift(shift, &mut z);
         }
         let first_window = (first * n_windows) as u64;
         let control = controls.of(first_window, &z, n_windows, decoding.seed);
         let windows = decoding.decode_from(model, first_window, &z, &control);
         let again = encode_windows(model, &windows);
-        let memberships = memberships(model, styles, request.aims, &again);
+        let memberships = memberships(model, styles, request.targets, &again);
         let components = styles.memberships(model, &again);
         for i in 0..n {
             if found.kept.len() == request.n {
@@ -184,16 +210,13 @@ pub fn pieces_while(
             let piece = Piece {
                 attempt: first + i,
                 windows: windows[of.clone()].to_vec(),
-                z: z[of.start * model.z_size()..of.end * model.z_size()]
-                    .chunks_exact(model.z_size())
-                    .map(<[f32]>::to_vec)
-                    .collect(),
-                components: mean_rows(&components[of.clone()]),
+                z: space.rows(&z).take(of.end).skip(of.start).map(<[f32]>::to_vec).collect(),
+                components: mean_of_rows(&components[of.clone()]),
                 membership: memberships[of].iter().sum::<f64>() / n_windows as f64,
                 copy: None,
             };
             found.n_attempts += 1;
-            match request.keep.check(model, piece) {
+            match request.filter.check(model, piece) {
                 Ok(piece) => found.kept.push(piece),
                 Err(why) => *found.dropped.entry(why).or_default() += 1,
             }
@@ -208,28 +231,33 @@ pub fn pieces_while(
 
 impl PieceRequest<'_> {
     fn check(&self) -> Result<(), GenerateError> {
-        if let Some(found) = self.keep.min_membership.filter(|p| !(0.0..=1.0).contains(p)) {
+        if let Some(found) = self.filter.min_membership.filter(|p| !(0.0..=1.0).contains(p)) {
             let allowed = "0 to 1 is allowed";
-            return Err(GenerateError::Setting { what: "least membership", found, allowed });
+            return Err(GenerateError::Setting { what: "minimum membership", found, allowed });
         }
-        if let Some(found) = self.keep.max_copy_share.filter(|p| !(0.0..=1.0).contains(p)) {
+        if let Some(found) = self.filter.max_copy_fraction.filter(|p| !(0.0..=1.0).contains(p)) {
             let allowed = "0 to 1 is allowed";
-            return Err(GenerateError::Setting { what: "largest share of a copy", found, allowed });
+            return Err(GenerateError::Setting {
+                what: "maximum fraction of a copy",
+                found,
+                allowed,
+            });
         }
-        let looks_for_copies = self.keep.max_copy.is_some() || self.keep.max_copy_share.is_some();
-        if looks_for_copies && self.keep.index.is_none() {
+        let looks_for_copies =
+            self.filter.max_copy_notes.is_some() || self.filter.max_copy_fraction.is_some();
+        if looks_for_copies && self.filter.index.is_none() {
             return Err(GenerateError::NoIndex);
         }
         Ok(())
     }
 }
 
-impl Keep<'_> {
-    /// Looks for copies, and says why a piece is not kept.
+impl PieceFilter<'_> {
+    /// Looks for copies; the error is the reason why a piece is not kept.
     fn check(&self, model: &Model, piece: Piece) -> Result<Piece, Dropped> {
         let form = model.form();
         let windows = || piece.windows.iter().map(Vec::as_slice);
-        if !self.degenerate {
+        if !self.keep_degenerate {
             match form.n_notes(windows()) {
                 0 => return Err(Dropped::Empty),
                 1 => return Err(Dropped::SingleNote),
@@ -242,9 +270,9 @@ impl Keep<'_> {
         let copy = self.index.and_then(|index| index.longest(form, windows()));
         let n_copied = copy.as_ref().map_or(0, |copy| copy.n_notes);
         let of_notes = copy.as_ref().map_or(1, |copy| copy.of_notes.max(1));
-        let share = n_copied as f64 / of_notes as f64;
-        if self.max_copy.is_some_and(|most| n_copied > most)
-            || self.max_copy_share.is_some_and(|most| share > most)
+        let fraction = n_copied as f64 / of_notes as f64;
+        if self.max_copy_notes.is_some_and(|most| n_copied > most)
+            || self.max_copy_fraction.is_some_and(|most| fraction > most)
         {
             return Err(Dropped::Copy);
         }
@@ -253,19 +281,24 @@ impl Keep<'_> {
 }
 
 impl Pieces {
-    /// What was dropped, as `3 without a note, 1 of a single note`; empty if nothing was.
+    /// The counts in words, `3 without a note, 1 of a single note`; empty if nothing was dropped.
     pub fn dropped_in_words(&self) -> String {
         let counts = self.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
         counts.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// How surely latents `[n, Z]` belong to any of some styles.
-pub fn memberships(model: &Model, styles: &Styles, aims: &[&Style], latents: &[f32]) -> Vec<f64> {
+/// Membership of latents `[n, Z]` in any of some styles.
+pub fn memberships(
+    model: &Model,
+    styles: &Styles,
+    targets: &[&Style],
+    latents: &[f32],
+) -> Vec<f64> {
     let mut sums = vec![0.0_f64; latents.len() / model.z_size().max(1)];
-    for (at, style) in aims.iter().enumerate() {
+    for (at, style) in targets.iter().enumerate() {
         // A style that is named twice counts once.
-        if aims[..at].iter().any(|other| other.name == style.name) {
+        if targets[..at].iter().any(|other| other.name == style.name) {
             continue;
         }
         for (sum, p) in sums.iter_mut().zip(styles.membership(model, latents, style)) {
@@ -273,12 +306,4 @@ pub fn memberships(model: &Model, styles: &Styles, aims: &[&Style], latents: &[f
         }
     }
     sums
-}
-
-fn mean_rows(rows: &[Vec<f64>]) -> Vec<f64> {
-    let mut mean = vec![0.0; rows.first().map_or(0, Vec::len)];
-    for row in rows {
-        mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value / rows.len() as f64);
-    }
-    mean
 }

@@ -86,7 +86,7 @@ impl AddedStyle {
             let path = path.to_owned();
             return Err(ArtifactError::Json { path, format: Self::FORMAT, source }.into());
         }
-        if style.distribution.n_features() != model.config().active_dimensions.len() {
+        if style.distribution.n_features() != model.latent_space().n_active() {
             let source = serde::de::Error::custom("a distribution of other dimensions");
             let path = path.to_owned();
             return Err(ArtifactError::Json { path, format: Self::FORMAT, source }.into());
@@ -150,7 +150,7 @@ impl Styles {
             return Err(StyleError::NothingToAdd { refused });
         }
         let mu = encode_windows(model, &tokens);
-        let values = super::active_values(model, &mu);
+        let values = model.latent_space().project_all(&mu);
         let samples = Samples::new(&values, tokens.len(), self.mixture.n_features())?;
         let estimate = estimate(&self.mixture, &samples)?;
         let reference = Reference::load(model)?;

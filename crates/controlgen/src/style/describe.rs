@@ -25,8 +25,8 @@ impl<'a> Describer<'a> {
         reference: &'a Reference,
         mixture: &GaussianMixture,
     ) -> Self {
-        let values = reference.values(&model.config().active_dimensions);
-        let n_features = model.config().active_dimensions.len();
+        let values = reference.points(model.latent_space());
+        let n_features = model.latent_space().n_active();
         let labels = Samples::new(&values, reference.rows.len(), n_features)
             .ok()
             .and_then(|samples| mixture.predict(&samples).ok())

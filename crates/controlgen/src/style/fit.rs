@@ -20,6 +20,7 @@ use super::files::{StylesFile, fingerprint};
 use super::reference::Reference;
 use super::{Style, StyleError, chart};
 use crate::encode::check_latents;
+use crate::latent::LatentSpace;
 use crate::model::Model;
 
 /// Windows that the number of styles is chosen on; the chosen mixture is fitted on all. A mixture's
@@ -98,19 +99,19 @@ pub fn fit(
     request: &FitRequest,
     progress: &dyn Progress,
 ) -> Result<FitSummary, StyleError> {
-    let active = &model.config().active_dimensions;
-    if active.is_empty() {
+    let space = model.latent_space();
+    if space.n_active() == 0 {
         return Err(StyleError::NoActiveDimension);
     }
     let latents = read_latents(&request.latents, model.z_size())?;
     check_latents(model, &request.corpus, &request.latents, &latents)?;
-    let values = training_values(&latents, active, request);
-    let samples = Samples::new(&values, values.len() / active.len(), active.len())?;
+    let values = training_values(&latents, space, request);
+    let samples = Samples::new(&values, values.len() / space.n_active(), space.n_active())?;
 
     let pieces = request.by_piece.then(|| Pieces::of(&latents.rows));
     let n_points = pieces.as_ref().map_or(samples.n_samples(), Pieces::n);
     let n_sweep_samples = n_points.div_ceil(sweep_stride(n_points));
-    let noise = posterior_variances(&latents, active);
+    let noise = posterior_variances(&latents, space.active());
     let (selection, stability, groups) = if let Some(pieces) = &pieces {
         of_pieces(request, &samples, pieces, &noise, progress)?
     } else {
@@ -149,14 +150,14 @@ pub fn fit(
     };
 
     let is_unseen = |row: &LatentRow| row.split == Split::Heldout && !row.seen;
-    let unseen = values_of(&latents, active, request, is_unseen);
-    let heldout_score = Samples::new(&unseen, unseen.len() / active.len(), active.len())
+    let unseen = values_of(&latents, space, request, is_unseen);
+    let heldout_score = Samples::new(&unseen, unseen.len() / space.n_active(), space.n_active())
         .ok()
         .and_then(|samples| mixture.score(&samples).ok());
     let chart = model.folder().join("mixture.svg");
     let summary = FitSummary {
         facts: facts.clone(),
-        n_features: active.len(),
+        n_features: space.n_active(),
         n_components: mixture.n_components(),
         covariance_type: mixture.covariance_type(),
         score: selection.best.report.score,
@@ -179,8 +180,8 @@ pub fn fit(
 }
 
 /// Active dimensions of the training latents.
-fn training_values(latents: &Latents, active: &[usize], request: &FitRequest) -> Vec<f64> {
-    values_of(latents, active, request, |row| row.split == Split::Train)
+fn training_values(latents: &Latents, space: &LatentSpace, request: &FitRequest) -> Vec<f64> {
+    values_of(latents, space, request, |row| row.split == Split::Train)
 }
 
 /// The mean variance of the training windows' posteriors, on each active dimension.
@@ -191,21 +192,21 @@ fn posterior_variances(latents: &Latents, active: &[usize]) -> Vec<f64> {
     active.iter().map(mean).collect()
 }
 
-/// Active dimensions of some latents: means, or draws, of which each window has a stream of its own.
+/// Active dimensions of some latents: means, or samples, for which each window has its own stream.
 fn values_of(
     latents: &Latents,
-    active: &[usize],
+    space: &LatentSpace,
     request: &FitRequest,
     keep: impl Fn(&LatentRow) -> bool,
 ) -> Vec<f64> {
     let mut values = Vec::new();
     for row in latents.rows.iter().filter(|row| keep(row)) {
-        let means = active.iter().map(|d| f64::from(row.mu[*d]));
+        let means = space.project(&row.mu).into_iter();
         match request.latents_of {
             LatentsOf::Mean => values.extend(means),
             LatentsOf::Sampled => {
                 let mut rng = seed::stream(request.seed, "posterior", row.window_id);
-                values.extend(means.zip(active).map(|(mean, d)| {
+                values.extend(means.zip(space.active()).map(|(mean, d)| {
                     mean + f64::from(row.sigma[*d]) * rng.sample::<f64, _>(StandardNormal)
                 }));
             }
@@ -305,6 +306,10 @@ fn choose(
 mod tests {
     use super::*;
 
+    fn space(active: &[usize]) -> LatentSpace {
+        LatentSpace::new(3, active.to_vec()).unwrap()
+    }
+
     fn request(latents_of: LatentsOf) -> FitRequest {
         FitRequest {
             latents: PathBuf::new(),
@@ -334,7 +339,7 @@ mod tests {
         };
         let rows: Vec<LatentRow> = (0..2000).map(row).collect();
         let latents = Latents { rows: rows.clone() };
-        let values = training_values(&latents, &[2, 0], &request(LatentsOf::Sampled));
+        let values = training_values(&latents, &space(&[2, 0]), &request(LatentsOf::Sampled));
         assert!(values.iter().step_by(2).all(|value| *value == 5.0), "no deviation, no draw");
         let drawn = || values.iter().skip(1).step_by(2);
         let mean = drawn().sum::<f64>() / 2000.0;
@@ -343,9 +348,9 @@ mod tests {
         assert!((mean - 2.0).abs() < 0.056 && (variance - 0.25).abs() < 0.04, "{mean} {variance}");
         assert_eq!(posterior_variances(&latents, &[2, 0]), [0.0, 0.25]);
         let turned = Latents { rows: rows.into_iter().rev().collect() };
-        let again = training_values(&turned, &[2, 0], &request(LatentsOf::Sampled));
+        let again = training_values(&turned, &space(&[2, 0]), &request(LatentsOf::Sampled));
         assert_eq!(again[1], values[values.len() - 1]);
-        let means = training_values(&turned, &[0], &request(LatentsOf::Mean));
+        let means = training_values(&turned, &space(&[0]), &request(LatentsOf::Mean));
         assert!(means.iter().all(|value| *value == 2.0));
     }
 

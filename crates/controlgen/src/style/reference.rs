@@ -6,6 +6,7 @@ use std::path::Path;
 use corpus::artifact::{ArtifactError, ArtifactResult};
 use corpus::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
 
+use crate::latent::LatentSpace;
 use crate::model::Model;
 
 /// The file in a model folder.
@@ -53,8 +54,8 @@ impl Reference {
     }
 
     /// Active dimensions of all latents, `[n, D]`.
-    pub(super) fn values(&self, active: &[usize]) -> Vec<f64> {
-        self.rows.iter().flat_map(|row| active.iter().map(|d| f64::from(row.mu[*d]))).collect()
+    pub(super) fn points(&self, space: &LatentSpace) -> Vec<f64> {
+        space.project_rows(self.rows.iter().map(|row| row.mu.as_slice()))
     }
 
     /// Reads a model folder's `reference.parquet`.

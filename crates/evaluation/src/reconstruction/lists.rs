@@ -8,7 +8,7 @@ use note_seq::{Meter, NoteList, NoteListEncoding};
 use rayon::prelude::*;
 
 use super::{decode, distribution, draw_latents, show};
-use crate::data::{EvalData, Side};
+use crate::data::{EvalData, Partition};
 use crate::report::{Figure, Section};
 use crate::statistics::{Tally, bootstrap};
 
@@ -133,7 +133,7 @@ fn counts(encoding: NoteListEncoding, targets: &[NoteList], found: &[Vec<u16>]) 
 }
 
 /// The interval of F1 over pieces.
-fn interval(side: &Side, counts: &[Notes], seed: u64) -> Option<[f64; 2]> {
+fn interval(side: &Partition, counts: &[Notes], seed: u64) -> Option<[f64; 2]> {
     let mut pieces = BTreeMap::<&str, Tally>::new();
     for (row, notes) in side.rows.iter().zip(counts) {
         let tally = pieces.entry(&row.group).or_default();
@@ -162,10 +162,10 @@ fn parts(of_window: &[String]) -> Vec<(&str, Vec<usize>)> {
 
 /// For each held-out window the training window with the nearest latent.
 fn nearest_windows(model: &Model, data: &EvalData) -> Vec<Vec<u16>> {
-    let (active, z_size) = (&model.config().active_dimensions, model.z_size());
-    let known = data.train.means_on(active, z_size);
-    let asked = data.heldout.means_on(active, z_size);
-    let d = active.len().max(1);
+    let space = model.latent_space();
+    let known = space.project_all(&data.train.mu);
+    let asked = space.project_all(&data.heldout.mu);
+    let d = space.n_active().max(1);
     let nearest = |point: &[f64]| {
         let distance =
             |row: &[f64]| row.iter().zip(point).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();

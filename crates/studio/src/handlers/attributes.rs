@@ -67,10 +67,6 @@ pub(crate) async fn attributes(
     let decoding = request.sampling.decoding()?;
     let mut z = studio.checked_latents(&request.z)?;
     let shift = shift(&studio, &request.attributes)?.unwrap_or_default();
-    for z in z.chunks_exact_mut(studio.model.z_size()) {
-        for (dimension, by) in studio.active().iter().zip(&shift) {
-            z[*dimension] += *by as f32;
-        }
-    }
+    studio.model.latent_space().shift(&shift, &mut z);
     decoded(studio, decoding, z).await
 }

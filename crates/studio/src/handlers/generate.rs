@@ -3,10 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use controlgen::copy::CopyMatch;
-use controlgen::generate::{
-    ControlRequest, Course, Keep, LatentSampling, PieceRequest, blend, pieces_while,
-};
-use controlgen::style::Style;
+use controlgen::generate::{LatentSampling, PieceFilter, PieceRequest, Target, pieces_while};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,9 +32,9 @@ pub(crate) struct GenerateRequest {
     /// Length of each piece in bars, a multiple of the window length; default one window.
     #[serde(default)]
     bars: Option<usize>,
-    /// Temperature of the latents: 0 gives the mean of the style, 1 its full spread; at most 4.
+    /// Temperature of the latents: 0 gives the mean of the style, 1 samples it; at most 4.
     #[serde(default)]
-    spread: Option<f64>,
+    latent_temperature: Option<f64>,
     /// Similarity of consecutive windows of a longer piece, 0 to 1; default 0.8.
     #[serde(default)]
     smoothness: Option<f64>,
@@ -49,9 +46,9 @@ pub(crate) struct GenerateRequest {
     #[serde(default)]
     min_membership: Option<f64>,
     /// Maximum fraction of a piece, 0 to 1, that may match one passage of the training music
-    /// (`copy.share` of a piece).
+    /// (`copy.fraction` of a piece).
     #[serde(default)]
-    max_copy: Option<f64>,
+    max_copy_fraction: Option<f64>,
     /// Attributes to shift.
     #[serde(default)]
     attributes: Vec<AttributeShift>,
@@ -64,7 +61,7 @@ pub(crate) struct GenerateRequest {
 pub(crate) struct BlendPart {
     style: String,
     /// Positive; weights need not sum to 1.
-    share: f64,
+    weight: f64,
 }
 
 /// Generated pieces.
@@ -86,7 +83,7 @@ pub(crate) struct Dropped {
 impl From<CopyMatch> for Copied {
     fn from(found: CopyMatch) -> Self {
         Self {
-            share: found.n_notes as f64 / found.of_notes.max(1) as f64,
+            fraction: found.n_notes as f64 / found.of_notes.max(1) as f64,
             n_notes: found.n_notes,
             file: found.file,
             bar: found.start_bar + 1,
@@ -118,17 +115,17 @@ impl GenerateRequest {
 
     /// The requested styles and their weights.
     fn blend_parts(&self) -> Result<Vec<BlendPart>, ApiError> {
-        let shares = match (&self.style, &self.blend) {
-            (Some(style), None) => vec![BlendPart { style: style.clone(), share: 1.0 }],
+        let parts = match (&self.style, &self.blend) {
+            (Some(style), None) => vec![BlendPart { style: style.clone(), weight: 1.0 }],
             (None, Some(blend)) if !blend.is_empty() => blend.clone(),
             _ => return Err(ApiError::invalid("give either `style` or `blend`")),
         };
-        match shares.iter().find(|part| !(part.share > 0.0 && part.share.is_finite())) {
-            Some(BlendPart { style, share }) => {
-                let message = format!("the share of {style:?} must be above 0, not {share}");
+        match parts.iter().find(|part| !(part.weight > 0.0 && part.weight.is_finite())) {
+            Some(BlendPart { style, weight }) => {
+                let message = format!("the weight of {style:?} must be above 0, not {weight}");
                 Err(ApiError::invalid(message))
             }
-            None => Ok(shares),
+            None => Ok(parts),
         }
     }
 }
@@ -144,11 +141,11 @@ pub(crate) async fn generate(
 ) -> Result<Json<Generated>, ApiError> {
     let decoding = request.sampling.decoding()?;
     let [n, n_windows] = request.sizes(&studio)?;
-    let shares = request.blend_parts()?;
+    let parts = request.blend_parts()?;
     let shift = shift(&studio, &request.attributes)?;
     let defaults = LatentSampling::default();
     let sampling = LatentSampling {
-        temperature: request.spread.unwrap_or(defaults.temperature),
+        temperature: request.latent_temperature.unwrap_or(defaults.temperature),
         truncate: request.truncate,
         smoothness: request.smoothness.unwrap_or(defaults.smoothness),
     };
@@ -156,38 +153,24 @@ pub(crate) async fn generate(
     let work = studio.clone();
     let answer = studio.heavy.run(move |cancel| {
         let styles = &catalog.styles;
-        let targets: Vec<&Style> =
-            shares.iter().map(|part| styles.find(&part.style)).collect::<Result<_, _>>()?;
-        let distributions: Vec<_> =
-            targets.iter().map(|style| styles.distribution(style)).collect();
-        let course = match distributions.as_slice() {
-            [only] => Course::held(only)?,
-            several => {
-                let parts: Vec<_> = shares.iter().map(|part| part.share).zip(several).collect();
-                Course::through(&[blend(&parts)?])?
-            }
-        };
+        let parts: Vec<(&str, f64)> =
+            parts.iter().map(|part| (part.style.as_str(), part.weight)).collect();
+        let target = Target::blend(styles, &parts)?;
         let request = PieceRequest {
-            course: &course,
-            aims: &targets,
-            n,
             n_windows,
             sampling,
             shift: shift.as_deref(),
-            decoding,
-            control: ControlRequest::default(),
-            keep: Keep {
-                degenerate: false,
+            filter: PieceFilter {
                 min_membership: request.min_membership,
-                max_copy: None,
-                max_copy_share: request.max_copy,
-                index: work.index.as_ref(),
+                max_copy_fraction: request.max_copy_fraction,
+                index: work.copy_index.as_ref(),
+                ..PieceFilter::default()
             },
-            max_attempts: None,
+            ..PieceRequest::new(&target.path, &target.styles, n, decoding)
         };
         let found = pieces_while(&work.model, styles, &request, &|| !cancel.is_canceled())?;
         cancel.check()?;
-        let names: Vec<&str> = targets.iter().map(|style| style.name.as_str()).collect();
+        let names: Vec<&str> = target.styles.iter().map(|style| style.name.as_str()).collect();
         let name = names.join(" and ");
         let piece = |(at, kept): (usize, controlgen::generate::Piece)| Piece {
             seed: Some(decoding.seed),

@@ -87,10 +87,10 @@ fn project_onto(
     plane: &Projection2d,
     styles: Vec<usize>,
 ) -> Result<Projected, ApiError> {
-    let active = studio.active();
-    let rows = studio.source.mu.chunks_exact(studio.model.z_size().max(1));
+    let space = studio.model.latent_space();
+    let rows = space.rows(&studio.source.mu);
     let position = |row: &[f32]| {
-        let [x, y] = plane.project(active.iter().map(|d| f64::from(row[*d])));
+        let [x, y] = plane.project(space.project(row).into_iter());
         [x as f32, y as f32]
     };
     let positions: Vec<[f32; 2]> = rows.map(position).collect();
@@ -98,7 +98,7 @@ fn project_onto(
     for (index, style) in catalog.styles.all().iter().enumerate().filter(|(_, s)| !s.hidden) {
         ellipses.push(plane.ellipse(index, &catalog.styles.distribution(style).moments()?));
     }
-    let inverse = Some(plane.inverse(active, studio.model.z_size()));
+    let inverse = Some(plane.inverse(space));
     let (n, bounds) = (positions.len(), bounds(&positions));
     let map = Map { projection, n, bounds, inverse, ellipses, progress: 1.0 };
     Ok(Projected { styles, map, positions })
@@ -107,7 +107,7 @@ fn project_onto(
 /// The t-SNE map in its current state; the first request starts the computation.
 fn neighbors(studio: &Studio) -> Projected {
     let source = studio.clone();
-    studio.neighbors.begin(move || source.active_rows(), studio.active().len());
+    studio.neighbors.begin(move || source.active_rows(), studio.model.latent_space().n_active());
     let positions = studio.neighbors.positions().unwrap_or_default().to_vec();
     let map = Map {
         projection: Projection::Neighbors,

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use controlgen::encode::encode_windows;
-use controlgen::mix::{MixMethod, MixRequest, mix as mix_in};
+use controlgen::mix::{MixMethod, MixRequest, mix_while};
 use note_seq::features::harmony_of_windows;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -74,11 +74,14 @@ pub(crate) async fn mix(
         let style = catalog.styles.find(&request.style)?;
         let method = match request.method {
             Method::Transport => MixMethod::Transport,
-            Method::Interpolate => MixMethod::Line,
+            Method::Interpolate => MixMethod::Interpolate,
         };
         let mix_request = MixRequest { style, strength: request.strength, method, decoding };
-        let found = mix_in(&work.model, &catalog.styles, &request.tokens, &mix_request)?;
+        let go_on = || !cancel.is_canceled();
+        let tune = &request.tokens;
+        let found = mix_while(&work.model, &catalog.styles, tune, &mix_request, &go_on);
         cancel.check()?;
+        let found = found?;
         let rows = |windows: &'_ [Vec<u16>]| windows.iter().map(Vec::clone).collect::<Vec<_>>();
         let harmony = harmony_of_windows(
             work.model.form(),

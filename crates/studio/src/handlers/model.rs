@@ -98,7 +98,7 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         qpm: note_seq::DEFAULT_QPM,
         n_windows: studio.source.n_windows(),
         n_styles: studio.catalog().styles.all().len(),
-        has_copy_index: studio.index.is_some(),
+        has_copy_index: studio.copy_index.is_some(),
         attributes: vectors
             .map(|vector| AttributeInfo {
                 name: vector.attribute.name(),

@@ -77,14 +77,14 @@ async fn pieces_of_a_style_and_of_a_blend() {
     shifted["attributes"] = json!([{ "name": "density", "by": 2.0 }]);
     assert_ne!(app.post("/api/v1/generate", shifted).await.ok(), made);
     let blend = json!({
-        "blend": [{ "style": names[0], "share": 1.0 }, { "style": names[1], "share": 2.0 }],
-        "n": 1, "temperature": 0.5, "max_copy": 0.9, "min_membership": 0.01,
+        "blend": [{ "style": names[0], "weight": 1.0 }, { "style": names[1], "weight": 2.0 }],
+        "n": 1, "temperature": 0.5, "max_copy_fraction": 0.9, "min_membership": 0.01,
     });
     assert_eq!(
         app.post("/api/v1/generate", blend).await.ok()["pieces"].as_array().unwrap().len(),
         1
     );
-    let never = json!({ "style": names[0], "n": 1, "max_copy": 0.0, "temperature": 0.5 });
+    let never = json!({ "style": names[0], "n": 1, "max_copy_fraction": 0.0, "temperature": 0.5 });
     assert_eq!(app.post("/api/v1/generate", never).await.error(), (422, "nothing_kept".to_owned()));
 }
 
@@ -96,9 +96,9 @@ async fn paths_have_their_ends_and_grids_their_corners() {
     let tokens = app.get("/api/v1/windows/2").await.ok()["window"]["tokens"].clone();
     let body = json!({
         "points": [{ "z": a }, { "style": names[0] }, { "tokens": [tokens] }, { "z": b }],
-        "n_windows": 7, "joining": "lerp", "seed": 2,
+        "n_windows": 7, "interpolation": "lerp", "seed": 2,
     });
-    let path = app.post("/api/v1/path", body).await.ok();
+    let path = app.post("/api/v1/interpolate", body).await.ok();
     let windows = path["windows"].as_array().unwrap();
     assert_eq!((windows.len(), &path["n_steps"]), (7, &(7 * 32).into()));
     assert_eq!((&windows[0]["z"], &windows[6]["z"]), (&a, &b));
@@ -190,12 +190,12 @@ async fn invalid_values_are_rejected() {
         ("generate", json!({ "style": name, "n": 0 })),
         ("generate", json!({ "style": name, "bars": 3 })),
         ("generate", json!({ "style": name, "bars": 4096 })),
-        ("generate", json!({ "style": name, "spread": 9.0 })),
-        ("generate", json!({ "style": name, "max_copy": 7.0 })),
-        ("generate", json!({ "blend": [{ "style": name, "share": 0.0 }] })),
-        ("path", json!({ "points": [{ "z": z }], "n_windows": 4 })),
-        ("path", json!({ "points": [{ "z": z }, { "z": z }], "n_windows": 100_000 })),
-        ("path", json!({ "points": [{ "x": 1 }, { "z": z }], "n_windows": 4 })),
+        ("generate", json!({ "style": name, "latent_temperature": 9.0 })),
+        ("generate", json!({ "style": name, "max_copy_fraction": 7.0 })),
+        ("generate", json!({ "blend": [{ "style": name, "weight": 0.0 }] })),
+        ("interpolate", json!({ "points": [{ "z": z }], "n_windows": 4 })),
+        ("interpolate", json!({ "points": [{ "z": z }, { "z": z }], "n_windows": 100_000 })),
+        ("interpolate", json!({ "points": [{ "x": 1 }, { "z": z }], "n_windows": 4 })),
         ("grid", json!({ "corners": [{ "z": z }, { "z": z }, { "z": z }], "n": 3 })),
         ("grid", json!({ "corners": [{ "z": z }, { "z": z }, { "z": z }, { "z": z }], "n": 99 })),
         ("similar", json!({ "anchor": { "z": z }, "n": 1, "distance": -1.0 })),
@@ -215,7 +215,7 @@ async fn dropped_requests_are_canceled_and_long_ones_don_t_delay_decoding() {
     let z = app.latent(0).await;
     // Every piece is rejected, so this takes very long.
     let endless =
-        json!({ "style": name, "n": 64, "bars": 64, "max_copy": 0.0, "temperature": 1.0 });
+        json!({ "style": name, "n": 64, "bars": 64, "max_copy_fraction": 0.0, "temperature": 1.0 });
     let long = || app.post("/api/v1/generate", endless.clone());
     let decode = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -240,7 +240,7 @@ async fn requests_beyond_the_queue_are_busy() {
     let app = App::new();
     let name = app.style_names().await[0].clone();
     let endless =
-        json!({ "style": name, "n": 64, "bars": 64, "max_copy": 0.0, "temperature": 1.0 });
+        json!({ "style": name, "n": 64, "bars": 64, "max_copy_fraction": 0.0, "temperature": 1.0 });
     let long = || app.post("/api/v1/generate", endless.clone());
     // Two run, four wait.
     let six = async { tokio::join!(long(), long(), long(), long(), long(), long()) };

@@ -148,7 +148,7 @@ async fn the_description_has_every_path_and_its_errors() {
         "midi",
         "mix",
         "model",
-        "path",
+        "interpolate",
         "similar",
         "styles",
         "styles/import",

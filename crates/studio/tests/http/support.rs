@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use controlgen::model::Model;
-use controlgen::style::{StyleFolders, Styles};
+use controlgen::session::Session;
+use controlgen::style::StyleFolders;
 use corpus::synthetic;
 use http_body_util::BodyExt;
 use note_seq::midi::{self, WriteOptions};
@@ -70,11 +71,11 @@ impl App {
     /// Creates a separate studio, whose styles can be changed.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let model = Model::load(&model_folder(), &musicvae::Device::flex()).unwrap();
-        let styles = StyleFolders::with(&model, folder.path());
-        let styles = Styles::load_from(&model, styles).unwrap();
+        let folders = |model: &Model| StyleFolders::with(model, folder.path());
+        let device = musicvae::Device::flex();
+        let session = Session::open_with(&model_folder(), &device, folders).unwrap();
         let options = StudioOptions { name: "test".to_owned(), page: None };
-        let studio = Studio::new(model, styles, None, options).unwrap();
+        let studio = Studio::new(session, None, options).unwrap();
         Self { router: router(studio.clone(), PORT), studio, folder }
     }
 

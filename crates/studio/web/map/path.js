@@ -53,8 +53,8 @@ export async function playPath(app, map, nWindows) {
   const seed = newSeed();
   const { temperature } = app.session;
   /** @type {Piece} */
-  const piece = await app.api.post("/path", {
-    points, n_windows: nWindows, joining: "lerp", temperature, seed,
+  const piece = await app.api.post("/interpolate", {
+    points, n_windows: nWindows, interpolation: "lerp", temperature, seed,
   });
   const take = app.take(piece, `Path of ${nWindows} windows`);
   take.title ||= "Path across the map";

@@ -35,7 +35,7 @@ export class MakePanel {
   root = el("div");
   #app;
   #chips;
-  #shares = el("div", { class: "shares" });
+  #weights = el("div", { class: "weights" });
   #n = el("input", { type: "number", min: "1", value: "4", id: "n-pieces" });
   #bars;
   #seed = el("input", {
@@ -57,8 +57,8 @@ export class MakePanel {
     new LiveDials(app, puck);
     const { model } = app;
     this.#chips = new Chips(app, "Styles", true);
-    this.#chips.addEventListener("change", () => this.#drawShares());
-    app.session.addEventListener("styles", () => this.#drawShares());
+    this.#chips.addEventListener("change", () => this.#drawWeights());
+    app.session.addEventListener("styles", () => this.#drawWeights());
     this.#n.max = String(Math.min(32, model.limits.n_pieces));
     const lengths = [1, 2, 4, 8, 16].map((n) => n * model.window_bars).filter(
       (n) => n <= model.limits.n_bars,
@@ -81,7 +81,7 @@ export class MakePanel {
     fill(
       this.root,
       this.#chips.root,
-      this.#shares,
+      this.#weights,
       el(
         "div",
         { class: "fields" },
@@ -180,15 +180,15 @@ export class MakePanel {
     this.#change(() => (this.#app.session.dials.attributes = {}));
   }
 
-  #drawShares() {
+  #drawWeights() {
     const names = [...this.#chips.chosen];
     if (names.length < 2) {
-      fill(this.#shares);
+      fill(this.#weights);
       return;
     }
-    const old = new Map(this.#sharesOf().map(({ style, share }) => [style, share]));
+    const old = new Map(this.#weightsOf().map(({ style, weight }) => [style, weight]));
     fill(
-      this.#shares,
+      this.#weights,
       ...names.map((name) => {
         const range = el("input", {
           type: "range",
@@ -205,9 +205,9 @@ export class MakePanel {
     );
   }
 
-  #sharesOf() {
-    return [...this.#shares.querySelectorAll("input")].map(
-      (input) => ({ style: input.dataset.style ?? "", share: Number(input.value) }),
+  #weightsOf() {
+    return [...this.#weights.querySelectorAll("input")].map(
+      (input) => ({ style: input.dataset.style ?? "", weight: Number(input.value) }),
     );
   }
 
@@ -216,9 +216,9 @@ export class MakePanel {
     await app.busy(this.#generate, async () => {
       const { dials, temperature, attributes } = app.session;
       const names = [...this.#chips.chosen];
-      const shares = this.#sharesOf();
-      const sum = shares.reduce((sum, { share }) => sum + share, 0);
-      const blend = shares.map(({ style, share }) => ({ style, share: share / sum }));
+      const weights = this.#weightsOf();
+      const sum = weights.reduce((sum, { weight }) => sum + weight, 0);
+      const blend = weights.map(({ style, weight }) => ({ style, weight: weight / sum }));
       const typed = this.#seed.value.trim();
       const seed = typed === "" ? newSeed() : Number(typed);
       const root = Math.sqrt(app.model.active_dimensions.length);
@@ -229,12 +229,12 @@ export class MakePanel {
         n: Number(this.#n.value),
         bars: Number(this.#bars.value),
         temperature,
-        spread: dials.spread,
+        latent_temperature: dials.spread,
         smoothness: dials.smoothness,
         truncate,
         seed,
         min_membership: dials.membership || null,
-        max_copy: dials.copied < 1 ? dials.copied : null,
+        max_copy_fraction: dials.copied < 1 ? dials.copied : null,
         attributes,
       });
       const takes = pieces.map((piece) => app.take(piece, names.join(" + ")));

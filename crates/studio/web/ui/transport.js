@@ -160,7 +160,7 @@ export function startTransport(app, editor) {
 
 /** @param {import("../types.js").Take} take */
 function copyText({ copy }) {
-  return copy && copy.share >= 0.5
+  return copy && copy.fraction >= 0.5
     ? `${copy.n_notes} notes as in ${copy.file}, bar ${copy.bar}`
     : null;
 }

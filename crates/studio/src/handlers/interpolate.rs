@@ -1,8 +1,8 @@
-//! `POST /path` and `POST /grid`: interpolation between latents.
+//! `POST /interpolate` and `POST /grid`: interpolation between latents.
 
 use axum::Json;
 use axum::extract::State;
-use controlgen::generate::{Joining, grid as grid_of, way};
+use controlgen::generate::{Interpolation, grid as grid_of, interpolate as latents_along};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::types::{Anchor, Piece, SamplingOptions};
 /// An interpolation method.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Interpolation {
+pub(crate) enum InterpolationName {
     /// Along a great circle.
     #[default]
     Slerp,
@@ -24,24 +24,24 @@ pub(crate) enum Interpolation {
     Lerp,
 }
 
-impl From<Interpolation> for Joining {
-    fn from(name: Interpolation) -> Self {
+impl From<InterpolationName> for Interpolation {
+    fn from(name: InterpolationName) -> Self {
         match name {
-            Interpolation::Slerp => Self::Slerp,
-            Interpolation::Lerp => Self::Lerp,
+            InterpolationName::Slerp => Self::Slerp,
+            InterpolationName::Lerp => Self::Lerp,
         }
     }
 }
 
 /// A path through latent space.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct PathRequest {
+pub(crate) struct InterpolateRequest {
     /// Two or more anchors, in order.
     points: Vec<Anchor>,
     /// Number of windows, evenly spaced, including both ends.
     n_windows: usize,
     #[serde(default)]
-    joining: Interpolation,
+    interpolation: InterpolationName,
     #[serde(flatten)]
     sampling: SamplingOptions,
 }
@@ -55,12 +55,12 @@ fn latents(studio: &Studio, anchors: &[Anchor]) -> Result<Vec<Vec<f32>>, ApiErro
 /// Decodes one piece along a path through latent space. If the model takes chords, the whole piece
 /// has those of one window.
 #[utoipa::path(
-    post, path = "/path", tag = "making music", request_body = PathRequest,
+    post, path = "/interpolate", tag = "making music", request_body = InterpolateRequest,
     responses((status = 200, body = Piece)),
 )]
-pub(crate) async fn path(
+pub(crate) async fn interpolate(
     State(studio): State<Studio>,
-    JsonBody(request): JsonBody<PathRequest>,
+    JsonBody(request): JsonBody<InterpolateRequest>,
 ) -> Result<Json<Piece>, ApiError> {
     let decoding = request.sampling.decoding()?;
     check_n_windows(request.n_windows)?;
@@ -69,7 +69,7 @@ pub(crate) async fn path(
     let work = studio.clone();
     let answer = studio.heavy.run(move |cancel| {
         let ends = latents(&work, &request.points)?;
-        let z = way(&ends, request.n_windows, request.joining.into())?.concat();
+        let z = latents_along(&ends, request.n_windows, request.interpolation.into())?.concat();
         let control = work.control_of_piece(&z, decoding.seed);
         let tokens = work.decode(decoding, &z, &control, cancel)?;
         let title = format!("Path of {} windows", request.n_windows);
@@ -127,7 +127,7 @@ pub(crate) async fn grid(
     let answer = studio.heavy.run(move |cancel| {
         let corners = latents(&work, &request.corners)?;
         let [a, b, c, d] = [0, 1, 2, 3].map(|corner| corners[corner].as_slice());
-        let latents = grid_of([a, b, c, d], n, Joining::default())?;
+        let latents = grid_of([a, b, c, d], n, Interpolation::default())?;
         let z = latents.concat();
         let control = work.control_of_piece(&z, decoding.seed);
         let tokens = work.decode(decoding, &z, &control, cancel)?;

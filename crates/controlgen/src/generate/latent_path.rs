@@ -1,11 +1,10 @@
-//! Where the latents of a piece come from: a style held, a blend of styles, or a way through styles.
+//! The latents of a piece: of one style, of a blend of styles, or along a path through styles.
 //!
 //! A piece of several windows is a path in latent space. Within a style it is a smooth random walk: in
 //! the style's standard coordinates `e` (see [`gmm::Gaussian::standardized`]) the next window has
-//! `ρ e + √(1 - ρ²) ε` with `ε ~ N(0, I)`, so that each window by itself is a draw of the style whatever
-//! `ρ` (an autoregression of order 1, stationary). On the way from style to style the walk is carried
-//! along by the optimal transport maps between them: half-way, a window is a draw of their Wasserstein
-//! barycenter.
+//! `ρ e + √(1 - ρ²) ε` with `ε ~ N(0, I)`, a stationary autoregression of order 1, so that each window
+//! by itself is a sample of the style for any `ρ`. From style to style, the optimal transport maps
+//! between them move the walk: halfway, a window is a sample of their Wasserstein barycenter.
 
 use gmm::{Covariances, Gaussian, GaussianMixture, ModelError, TransportMap};
 use musicvae::seed;
@@ -13,16 +12,17 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use super::GenerateError;
+use crate::latent::LatentSpace;
 
 /// How latents are drawn from a style.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LatentSampling {
-    /// What deviations from the style's middle are multiplied by: 1 as the style has them, 0 its middle.
+    /// Factor of the deviations from the style's mean: 1 samples the style, 0 gives its mean.
     pub temperature: f64,
-    /// The largest Mahalanobis distance from the style's middle, in its own deviations. In `D` active
-    /// dimensions draws lie near `√D`.
+    /// Maximum Mahalanobis distance from the style's mean. In `D` active dimensions, samples lie near
+    /// `√D`.
     pub truncate: Option<f64>,
-    /// How much of a window's deviation goes on into the next one of the piece, 0 to 1.
+    /// Correlation `ρ` of consecutive windows of a piece, 0 to 1.
     pub smoothness: f64,
 }
 
@@ -41,7 +41,7 @@ impl LatentSampling {
         let wrong = |what, found, allowed| Err(GenerateError::Setting { what, found, allowed });
         match self {
             Self { temperature: found, .. } if !(0.0..=4.0).contains(&found) => {
-                wrong("latent temperature", found, "0 to 4 is allowed (1 is as the style has it)")
+                wrong("latent temperature", found, "0 to 4 is allowed (1 samples the style)")
             }
             Self { smoothness: found, .. } if !(0.0..=1.0).contains(&found) => {
                 wrong("smoothness", found, "0 to 1 is allowed")
@@ -54,14 +54,13 @@ impl LatentSampling {
     }
 }
 
-/// The Gaussian between some styles, by weight: the Wasserstein barycenter of their Gaussians (of a
-/// style of several components, the Gaussian of the same mean and covariance).
+/// The Gaussian between styles, by weight: the Wasserstein barycenter of their Gaussians (for a style
+/// of several components, the Gaussian with the same mean and covariance).
 ///
-/// A blend is thus a style of its own between the others, not a draw now from one and now from the
-/// other.
+/// A blend is a new style between the others; it does not alternate between them.
 ///
 /// # Errors
-/// [`ModelError`] where there is no weight, or the dimensions differ.
+/// [`ModelError`] if no weight is above 0, or the dimensions differ.
 pub fn blend(parts: &[(f64, &GaussianMixture)]) -> Result<Gaussian, ModelError> {
     let gaussians: Vec<Gaussian> =
         parts.iter().map(|(_, style)| style.moments()).collect::<Result<_, _>>()?;
@@ -70,23 +69,23 @@ pub fn blend(parts: &[(f64, &GaussianMixture)]) -> Result<Gaussian, ModelError> 
     Gaussian::barycenter(&weighted)
 }
 
-/// What the windows of a piece are drawn from.
+/// The distribution of the latents of a piece, window after window.
 #[derive(Clone, Debug)]
-pub struct Course {
-    /// Gaussians to begin in, with what of the weight lies up to each.
+pub struct LatentPath {
+    /// Gaussians of the first window, with cumulative weights.
     starts: Vec<(f64, Gaussian)>,
-    /// From each style on the way to the next.
+    /// From each style to the next.
     maps: Vec<TransportMap>,
     /// The standard normal distribution on the same dimensions.
     unit: GaussianMixture,
 }
 
-impl Course {
-    /// A style held: each piece stays in one of its components, drawn by weight.
+impl LatentPath {
+    /// Stays in a style: each piece is in one of its components, drawn by weight.
     ///
     /// # Errors
-    /// [`ModelError`] where rounding leaves no factor.
-    pub fn held(style: &GaussianMixture) -> Result<Self, ModelError> {
+    /// [`ModelError`] if a covariance is not positive definite after rounding.
+    pub fn stationary(style: &GaussianMixture) -> Result<Self, ModelError> {
         let mut up_to = 0.0;
         let starts = (0..style.n_components())
             .map(|component| {
@@ -97,11 +96,11 @@ impl Course {
         Self::new(starts, Vec::new())
     }
 
-    /// From style to style, one Gaussian each.
+    /// Moves from style to style, one Gaussian each, by optimal transport.
     ///
     /// # Errors
-    /// [`ModelError`] where there is none, or the dimensions differ.
-    pub fn through(styles: &[Gaussian]) -> Result<Self, ModelError> {
+    /// [`ModelError`] if there is no style, or the dimensions differ.
+    pub fn transport(styles: &[Gaussian]) -> Result<Self, ModelError> {
         let first = styles.first().ok_or(ModelError::NoComponents)?;
         let maps = styles
             .windows(2)
@@ -117,37 +116,36 @@ impl Course {
         Ok(Self { starts, maps, unit })
     }
 
-    /// Dimensions of its latents: the model's active ones.
+    /// Number of active dimensions, `D`.
     pub fn n_features(&self) -> usize {
         self.unit.n_features()
     }
 
     /// The latents of a piece of `n_windows`, `[n_windows, Z]`: active dimensions from the styles, the
-    /// others, which carry nothing, from the prior. Piece number `index` depends on `seed` and `index`
-    /// alone.
+    /// others from the prior. Piece number `index` depends on `seed` and `index` alone.
     ///
     /// # Errors
-    /// [`ModelError`] where the settings allow no draw; [`LatentSampling::check`] tells before.
+    /// [`ModelError`] for settings that [`LatentSampling::check`] rejects.
     pub fn latents(
         &self,
-        active: &[usize],
-        z_size: usize,
+        space: &LatentSpace,
         n_windows: usize,
         sampling: LatentSampling,
-        [seed, index]: [u64; 2],
+        seed: u64,
+        index: u64,
     ) -> Result<Vec<f32>, ModelError> {
         let mut rng = seed::stream(seed, "latent", index);
         let LatentSampling { temperature, truncate, smoothness } = sampling;
-        let mut prior = normal(&mut rng, z_size);
+        let mut prior = normal(&mut rng, space.z_size());
         let start = self.start(&mut rng);
         let mut noise = match truncate {
-            // Relative to what the temperature makes of it.
+            // The radius before scaling by the temperature.
             Some(radius) if temperature > 0.0 => {
                 self.unit.sample_component_within(0, radius / temperature, 1, &mut rng)?
             }
             _ => normal(&mut rng, self.n_features()),
         };
-        let mut latents = Vec::with_capacity(n_windows * z_size);
+        let mut latents = Vec::with_capacity(n_windows * space.z_size());
         for window in 0..n_windows {
             if window > 0 {
                 let fresh = (1.0 - smoothness * smoothness).max(0.0).sqrt();
@@ -165,17 +163,15 @@ impl Course {
             let along = window as f64 / (n_windows - 1).max(1) as f64;
             let point = self.carried(start.from_standardized(&scaled), along);
             let mut z: Vec<f32> = prior.iter().map(|e| (temperature * e) as f32).collect();
-            for (dimension, value) in active.iter().zip(point) {
-                z[*dimension] = value as f32;
-            }
+            space.embed(&point, &mut z);
             latents.extend(z);
         }
         Ok(latents)
     }
 
-    /// A Gaussian to begin in, by weight.
+    /// The Gaussian of the first window, drawn by weight.
     fn start(&self, rng: &mut impl Rng) -> &Gaussian {
-        let (last, others) = self.starts.split_last().expect("a course has a start");
+        let (last, others) = self.starts.split_last().expect("a path has a start");
         if others.is_empty() {
             return &last.1;
         }
@@ -183,7 +179,7 @@ impl Course {
         others.iter().find(|(up_to, _)| drawn < *up_to).map_or(&last.1, |(_, start)| start)
     }
 
-    /// Where a point has got to after a share of the way.
+    /// A point of the first style moved a fraction `along` of the path.
     fn carried(&self, point: Vec<f64>, along: f64) -> Vec<f64> {
         let mut left = along * self.maps.len() as f64;
         let mut point = point;
@@ -198,12 +194,12 @@ impl Course {
     }
 }
 
-/// Draws of the standard normal distribution.
+/// Samples of the standard normal distribution.
 fn normal(rng: &mut impl Rng, n: usize) -> Vec<f64> {
     (0..n).map(|_| rng.sample(StandardNormal)).collect()
 }
 
-/// Brings a point back to a radius along the straight line to the middle.
+/// Scales a point down to a radius.
 fn pull_within(noise: &mut [f64], radius: Option<f64>) {
     let length = noise.iter().map(|e| e * e).sum::<f64>().sqrt();
     if let Some(radius) = radius.filter(|radius| length > *radius) {
@@ -214,6 +210,10 @@ fn pull_within(noise: &mut [f64], radius: Option<f64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn space(active: [usize; 2]) -> LatentSpace {
+        LatentSpace::new(3, active.to_vec()).unwrap()
+    }
 
     fn gaussian(mean: [f64; 2], covariance: [f64; 4]) -> Gaussian {
         Gaussian::new(mean.to_vec(), covariance.to_vec()).unwrap()
@@ -241,12 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn every_window_of_a_held_style_is_a_draw_of_it_and_neighbours_are_near() {
+    fn every_window_of_a_stationary_path_is_a_sample_and_neighbors_are_near() {
         let [a, _] = pair();
-        let course = Course::held(&mixture(&[(1.0, &a)])).unwrap();
+        let (path, space) =
+            (LatentPath::stationary(&mixture(&[(1.0, &a)])).unwrap(), space([2, 0]));
         let sampling = LatentSampling { smoothness: 0.9, ..LatentSampling::default() };
         let pieces: Vec<Vec<f32>> =
-            (0..4000).map(|i| course.latents(&[2, 0], 3, 5, sampling, [7, i]).unwrap()).collect();
+            (0..4000).map(|i| path.latents(&space, 5, sampling, 7, i).unwrap()).collect();
         for window in [0, 4] {
             let (mean, variance) = moments(&pieces, window, 2);
             // Five standard errors: 5 √(2 / 4000) and 5 · 2 √(2 / 4000).
@@ -267,18 +268,19 @@ mod tests {
         // 2 σ² (1 - ρ^w) of a stationary walk.
         assert!((far(1) - 4.0 * 0.1).abs() < 0.05, "{}", far(1));
         assert!((far(4) - 4.0 * (1.0 - 0.9_f64.powi(4))).abs() < 0.2, "{}", far(4));
-        let again = course.latents(&[2, 0], 3, 5, sampling, [7, 3]).unwrap();
+        let again = path.latents(&space, 5, sampling, 7, 3).unwrap();
         assert_eq!(again, pieces[3]);
-        let shorter = course.latents(&[2, 0], 3, 2, sampling, [7, 3]).unwrap();
+        let shorter = path.latents(&space, 2, sampling, 7, 3).unwrap();
         assert_eq!(shorter, pieces[3][..6]);
     }
 
     #[test]
-    fn a_way_begins_in_one_style_and_ends_in_the_other() {
+    fn a_path_begins_in_one_style_and_ends_in_the_other() {
         let [a, b] = pair();
-        let course = Course::through(&[a.clone(), b.clone()]).unwrap();
+        let (path, space) =
+            (LatentPath::transport(&[a.clone(), b.clone()]).unwrap(), space([0, 1]));
         let pieces: Vec<Vec<f32>> = (0..3000)
-            .map(|i| course.latents(&[0, 1], 3, 3, LatentSampling::default(), [1, i]).unwrap())
+            .map(|i| path.latents(&space, 3, LatentSampling::default(), 1, i).unwrap())
             .collect();
         let half = Gaussian::barycenter(&[(0.5, &a), (0.5, &b)]).unwrap();
         for (window, style) in [(0, &a), (1, &half), (2, &b)] {
@@ -295,13 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn truncation_and_temperature_bound_the_distance_from_the_middle() {
+    fn truncation_and_temperature_bound_the_distance_from_the_mean() {
         let [a, b] = pair();
         let sampling = LatentSampling { temperature: 1.5, truncate: Some(0.7), smoothness: 0.5 };
-        let course = Course::held(&mixture(&[(0.5, &a), (0.5, &b)])).unwrap();
+        let path = LatentPath::stationary(&mixture(&[(0.5, &a), (0.5, &b)])).unwrap();
+        let space = space([0, 1]);
         let mut n_of_first = 0;
         for i in 0..500 {
-            let z = course.latents(&[0, 1], 3, 4, sampling, [3, i]).unwrap();
+            let z = path.latents(&space, 4, sampling, 3, i).unwrap();
             let distance = |g: &Gaussian| {
                 let windows = z
                     .chunks_exact(3)
@@ -314,7 +317,7 @@ mod tests {
         // Half of 500, within five standard deviations.
         assert!((194..=306).contains(&n_of_first), "{n_of_first}");
         let middle = LatentSampling { temperature: 0.0, ..sampling };
-        let z = Course::through(&[a]).unwrap().latents(&[0, 1], 3, 1, middle, [3, 0]).unwrap();
+        let z = LatentPath::transport(&[a]).unwrap().latents(&space, 1, middle, 3, 0).unwrap();
         assert_eq!(z, [1.0, -1.0, 0.0]);
     }
 

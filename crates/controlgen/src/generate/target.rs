@@ -1,0 +1,85 @@
+//! What new pieces are to be of: a style, a blend of styles, or a path through styles.
+
+use super::{GenerateError, LatentPath, blend};
+use crate::model::Model;
+use crate::style::{Style, Styles};
+
+/// Default length of a piece that moves from style to style, in bars.
+const PATH_BARS: usize = 16;
+
+/// What new pieces are to be of.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    /// The styles; a piece should belong to one of them.
+    pub styles: Vec<&'a Style>,
+    /// The distribution of the latents.
+    pub path: LatentPath,
+    /// A name for files: `calm`, `calm:0.7,wild:0.3`, `calm-to-wild`.
+    pub name: String,
+    /// Whether pieces move from style to style.
+    is_path: bool,
+}
+
+impl<'a> Target<'a> {
+    /// A style, or a blend of several by weight: the Wasserstein barycenter of their Gaussians. Styles
+    /// are given by name or number; weights need not sum to 1.
+    ///
+    /// # Errors
+    /// [`GenerateError::Style`] for a style that does not exist; [`GenerateError::Model`] without a
+    /// weight above 0.
+    pub fn blend(styles: &'a Styles, parts: &[(&str, f64)]) -> Result<Self, GenerateError> {
+        let found: Vec<&Style> =
+            parts.iter().map(|(name, _)| styles.find(name)).collect::<Result<_, _>>()?;
+        if let [style] = found[..] {
+            let path = LatentPath::stationary(&styles.distribution(style))?;
+            return Ok(Self { name: style.name.clone(), path, styles: found, is_path: false });
+        }
+        let distributions: Vec<_> = found.iter().map(|style| styles.distribution(style)).collect();
+        let weighted: Vec<_> =
+            parts.iter().zip(&distributions).map(|((_, weight), style)| (*weight, style)).collect();
+        let path = LatentPath::transport(&[blend(&weighted)?])?;
+        let total: f64 = parts.iter().map(|(_, weight)| weight).sum();
+        let names = parts.iter().zip(&found);
+        let names = names.map(|((_, weight), style)| format!("{}:{}", style.name, weight / total));
+        let name = names.collect::<Vec<_>>().join(",");
+        Ok(Self { styles: found, path, name, is_path: false })
+    }
+
+    /// A path through styles, given by name or number, from the first to the last.
+    ///
+    /// # Errors
+    /// [`GenerateError::Style`] for a style that does not exist; [`GenerateError::Model`] without any.
+    pub fn path(styles: &'a Styles, names: &[&str]) -> Result<Self, GenerateError> {
+        let found: Vec<&Style> =
+            names.iter().map(|name| styles.find(name)).collect::<Result<_, _>>()?;
+        let gaussians = found.iter().map(|style| styles.distribution(style).moments());
+        let path = LatentPath::transport(&gaussians.collect::<Result<Vec<_>, _>>()?)?;
+        let names: Vec<&str> = found.iter().map(|style| style.name.as_str()).collect();
+        Ok(Self { name: names.join("-to-"), styles: found, path, is_path: true })
+    }
+
+    /// Number of windows of a piece of `bars` bars. By default, one window, or 16 bars for a path (but
+    /// at least a window for each style).
+    ///
+    /// # Errors
+    /// [`GenerateError::Bars`] if `bars` is not a positive multiple of a window;
+    /// [`GenerateError::Steps`] for a path with fewer windows than styles.
+    pub fn n_windows(&self, model: &Model, bars: Option<usize>) -> Result<usize, GenerateError> {
+        let n_bars = model.kind().n_bars().max(1);
+        let needed = if self.is_path { self.styles.len() } else { 1 };
+        let found = match bars {
+            Some(found) if found == 0 || !found.is_multiple_of(n_bars) => {
+                return Err(GenerateError::Bars { found, n_bars });
+            }
+            Some(bars) => bars / n_bars,
+            None if self.is_path => (PATH_BARS / n_bars).max(needed),
+            None => 1,
+        };
+        if found < needed { Err(GenerateError::Steps { found, needed }) } else { Ok(found) }
+    }
+
+    /// The component of its only style, if there is one.
+    pub fn component(&self) -> Option<usize> {
+        if let [style] = self.styles[..] { style.component() } else { None }
+    }
+}
