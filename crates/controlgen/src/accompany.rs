@@ -58,7 +58,7 @@ pub struct Accompanied {
 pub struct AccompanimentFit {
     /// Share of the time that melody and accompaniment sound together in which they are consonant.
     pub consonance: Option<f64>,
-    /// The same of the first course alone, without a choice.
+    /// The same of all courses, without a choice.
     pub unchosen: Option<f64>,
     /// The same of unrelated real windows under the melody.
     pub unrelated: Option<f64>,
@@ -122,8 +122,8 @@ pub fn accompany(
         candidates.push(Candidate { notes, harmony, z, membership: memberships[i], score });
     }
     let path = best_path(&candidates, n_courses, melodies.len());
-    let first = candidates[..melodies.len()].iter().map(|c| c.harmony);
-    let unchosen = first.fold(Harmony::default(), Harmony::and).consonance();
+    let all = candidates.iter().map(|candidate| candidate.harmony);
+    let unchosen = all.fold(Harmony::default(), Harmony::and).consonance();
     let chosen =
         || path.iter().enumerate().map(|(t, course)| &candidates[course * melodies.len() + t]);
     let harmony = chosen().map(|c| c.harmony).fold(Harmony::default(), Harmony::and);

@@ -79,7 +79,7 @@ pub enum GenerateError {
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
     /// A path of too few windows.
-    #[error("a path of {found} windows; it needs at least {needed}")]
+    #[error("a path needs at least {needed} windows, not {found}")]
     Steps {
         /// What it was.
         found: usize,

@@ -173,7 +173,7 @@ pub fn import_magenta(
 }
 
 /// Writes a model's weights as a state dict for PyTorch, see
-/// [`musicvae::MusicVae::to_torch_safetensors`].
+/// [`musicvae::Network::to_torch_safetensors`].
 ///
 /// # Errors
 /// [`ArtifactError::Exists`] if something stands at `file`; [`ArtifactError::Io`].
@@ -181,11 +181,7 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
     if file.exists() {
         return Err(ArtifactError::Exists { path: file.to_owned() });
     }
-    let (weights, _) = model
-        .network()
-        .of_steps()
-        .ok_or_else(|| ArtifactError::NoTorch { kind: model.kind().name.to_owned() })?;
-    write_atomic(file, &weights.to_torch_safetensors(Precision::F32))
+    write_atomic(file, &model.network().to_torch_safetensors(Precision::F32))
 }
 
 /// Writes a model with its weights in half precision: a folder of its own, without styles, as its latents differ a
@@ -273,8 +269,8 @@ mod tests {
 
         let file = folder.path().join("torch.safetensors");
         export_torch(&model, &file).unwrap();
-        let (weights, _) = model.network().of_steps().unwrap();
-        assert_eq!(fs::read(&file).unwrap(), weights.to_torch_safetensors(Precision::F32));
+        let weights = model.network().to_torch_safetensors(Precision::F32);
+        assert_eq!(fs::read(&file).unwrap(), weights);
         assert!(matches!(export_torch(&model, &file), Err(ArtifactError::Exists { .. })));
 
         let out = folder.path().join("half");

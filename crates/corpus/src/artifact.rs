@@ -88,12 +88,6 @@ pub enum ArtifactError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A model over lists of notes has no state dict for PyTorch.
-    #[error("a model of `{kind}` can't be exported to PyTorch; those over steps can")]
-    NoTorch {
-        /// The model's kind.
-        kind: String,
-    },
     /// Something stands where output is to go.
     #[error(
         "{} exists already; nothing was changed, so give another place, or remove it", path.display()

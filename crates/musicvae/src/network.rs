@@ -138,6 +138,15 @@ impl Network {
         }
     }
 
+    /// The weights as a safetensors file for PyTorch, see [`MusicVae::to_torch_safetensors`] and
+    /// [`NoteListVae::to_torch_safetensors`].
+    pub fn to_torch_safetensors(&self, precision: Precision) -> Vec<u8> {
+        match &self.inner {
+            Inner::Steps { model, .. } => model.to_torch_safetensors(precision),
+            Inner::Notes { model, .. } => model.to_torch_safetensors(precision),
+        }
+    }
+
     /// Posteriors of any number of windows, in batches of a fixed size.
     ///
     /// Calls `done` after each batch with the number of windows encoded so far.

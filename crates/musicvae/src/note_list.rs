@@ -53,4 +53,4 @@ pub use model::NoteListVae;
 
 #[cfg(all(test, feature = "flex"))]
 #[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-mod tests;
+pub(crate) mod tests;

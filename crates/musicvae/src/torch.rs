@@ -4,6 +4,7 @@ use lstm_kernel::lstm::FORGET_BIAS;
 use std::collections::BTreeMap;
 
 use crate::model::MusicVae;
+use crate::note_list::NoteListVae;
 use crate::weights::{self, HostTensor, Precision};
 
 /// Our gate blocks in PyTorch's order: input, forget, candidate, output.
@@ -35,6 +36,33 @@ impl MusicVae {
     }
 }
 
+impl NoteListVae {
+    /// The weights as a safetensors file for PyTorch's `load_state_dict`; the crate's
+    /// `docs/note_list_torch.py` loads and runs it.
+    ///
+    /// | name | shape | module |
+    /// |---|---|---|
+    /// | `encoder.notes.weight` | `[Σ classes, note_size]` | `torch.nn.Embedding` |
+    /// | `encoder.cell.weight` | `[cell_size, note_size]` | `torch.nn.Linear` without a bias |
+    /// | `encoder.meters.weight`, `decoder.meters.weight` | `[meters, cell_size]`, `[meters, plan_size]` | `torch.nn.Embedding` |
+    /// | `encoder.norm.weight` | `[cell_size]` | `torch.nn.LayerNorm` |
+    /// | `encoder.over_cells.weight_ih_l0`, `…_reverse` | `[4 · encoder_size, cell_size]` | `torch.nn.LSTM`, bidirectional |
+    /// | `encoder.summary.weight`, `encoder.mean.weight`, `encoder.std_dev.weight` | see [`NoteListEncoder`](crate::note_list::NoteListEncoder) | `torch.nn.Linear` |
+    /// | `decoder.plan.weight` | `[C · plan_size, Z]` | `torch.nn.Linear` |
+    /// | `decoder.conductor.weight_ih_l0`, `…_reverse` | `[4 · conductor_size, plan_size]` | `torch.nn.LSTM`, bidirectional |
+    /// | `decoder.list.weight_ih_l0` | `[4 · list_size, Σ classes + 1 + 2 · conductor_size + plan_size]` | `torch.nn.LSTM`; reads symbols and a cell |
+    /// | `decoder.heads.position.weight` | `[positions + 1, list_size]` | `torch.nn.Linear` |
+    /// | `decoder.heads.hidden.weight` | `[Σ head_sizes, list_size]` | `torch.nn.Linear` without a bias |
+    /// | `decoder.heads.fields.F.known.weight` | `[Σ classes before, head_size]` | `torch.nn.Embedding` |
+    /// | `decoder.heads.fields.F.output.weight` | `[classes, head_size]` | `torch.nn.Linear` |
+    ///
+    /// and the corresponding biases. The layouts of matrices and gates differ from
+    /// [`NoteListVae::to_safetensors`] as they do in [`MusicVae::to_torch_safetensors`].
+    pub fn to_torch_safetensors(&self, precision: Precision) -> Vec<u8> {
+        weights::write(&state_dict(&weights::tensors(self)), precision)
+    }
+}
+
 /// Our tensors under PyTorch's names and in its layouts.
 fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTensor> {
     let mut torch = BTreeMap::new();
@@ -50,8 +78,11 @@ fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTenso
         match (is_lstm, field) {
             (true, "input") => {
                 let mut rows = vec![tensor];
+                // The weights of a constant input are those of further inputs in PyTorch.
                 if let Some(core) = scope.strip_suffix(".layers.0") {
                     rows.extend(ours.get(&format!("{core}.latent")));
+                } else if let Some(decoder) = scope.strip_suffix(".list") {
+                    rows.extend(ours.get(&format!("{decoder}.cell")));
                 }
                 let weight = transposed(&gates(&stacked(&rows)));
                 torch.insert(format!("{module}.weight_ih_l0{suffix}"), weight);
@@ -76,7 +107,22 @@ fn state_dict(ours: &BTreeMap<String, HostTensor>) -> BTreeMap<String, HostTenso
             (false, "bias") => {
                 torch.insert(name.clone(), tensor.clone());
             }
-            // A core's `latent` is part of the first layer's inputs.
+            (false, "scale") => {
+                torch.insert(format!("{scope}.weight"), tensor.clone());
+            }
+            (false, "shift") => {
+                torch.insert(format!("{scope}.bias"), tensor.clone());
+            }
+            (false, "notes" | "meters" | "known") => {
+                torch.insert(format!("{name}.weight"), tensor.clone());
+            }
+            (false, "hidden") => {
+                torch.insert(format!("{name}.weight"), transposed(tensor));
+            }
+            (false, "cell") if !ours.contains_key(&format!("{scope}.list.input")) => {
+                torch.insert(format!("{name}.weight"), transposed(tensor));
+            }
+            // The weights of constant inputs: part of an LSTM's, above.
             (false, _) => {}
         }
     }
@@ -117,12 +163,14 @@ mod tests {
     use std::sync::Arc;
 
     use burn::tensor::{Device, Tensor, TensorData};
+    use note_seq::NoteListEncoding;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::config::{ConductorConfig, Control, Cores, EncoderInput, MusicVaeConfig};
     use crate::decoder::DecoderInputs;
     use crate::model::host;
+    use crate::note_list::{self, NoteListBatch};
     use crate::recurrent::SymbolSteps;
     use crate::windows::Batch;
 
@@ -256,29 +304,97 @@ mod tests {
             "n_segments": n_segments,
             "z": z.chunks_exact(config.z_size).map(|row| json!(row)).collect::<Vec<_>>(),
         });
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("model.safetensors");
-        std::fs::write(&file, model.to_torch_safetensors(Precision::F32)).unwrap();
-        let answer = run(python, &file, &case);
+        let weights = model.to_torch_safetensors(Precision::F32);
+        let answer = run(python, "torch_agreement.py", &weights, &case);
         for (name, ours) in [
             ("mean", host(posterior.mean)),
             ("std_dev", host(posterior.std_dev)),
             ("logits", logits),
         ] {
-            let theirs = answer[name].as_array().unwrap();
-            assert_eq!(theirs.len(), ours.len(), "{name}");
-            for (ours, theirs) in ours.iter().zip(theirs) {
-                let difference = (f64::from(*ours) - theirs.as_f64().unwrap()).abs();
-                // Both sum values around 1 in single precision, in a different order.
-                assert!(difference < 1e-5, "{name}: {ours}, {theirs} in PyTorch");
-            }
+            assert_agree(&ours, &numbers(&answer[name]), name);
         }
     }
 
-    fn run(python: &str, file: &Path, case: &Value) -> Value {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/torch_agreement.py");
+    #[test]
+    fn pytorch_computes_the_same_of_note_lists() {
+        let Some(python) = python() else { return };
+        for encoding in [NoteListEncoding::POLY_2BAR, NoteListEncoding::DRUMS_2BAR_GROOVE] {
+            lists_agree(&python, encoding);
+        }
+    }
+
+    fn lists_agree(python: &str, encoding: NoteListEncoding) {
+        const BATCH: usize = 4;
+        let device = Device::flex();
+        let config = note_list::tests::config(encoding);
+        let model = note_list::tests::model(&config, &device);
+        let batch = NoteListBatch::new(&note_list::tests::lists(encoding, BATCH));
+        let z: Vec<f32> = (0..BATCH * config.z_size).map(|i| (i as f32).cos()).collect();
+        let posterior = model.encode(&batch);
+        let data = TensorData::new(z.clone(), [BATCH, config.z_size]);
+        let states = model.decoder.states(Tensor::from_data(data, &device), &batch);
+        let logits: Vec<Vec<f32>> =
+            model.decoder.heads.logits(states, &batch).into_iter().map(host).collect();
+
+        // The batch holds the first notes of all lists, then their second notes, and so on.
+        let mut windows = vec![vec![Vec::new(); config.n_cells()]; BATCH];
+        let place = |cell: i32| (cell as usize % BATCH, cell as usize / BATCH);
+        let mut notes = batch.notes.ids().chunks_exact(encoding.n_fields());
+        for n_lists in batch.notes.batch_sizes().unwrap() {
+            for (cell, note) in batch.cells.iter().zip(notes.by_ref().take(*n_lists)) {
+                let (window, cell) = place(*cell);
+                windows[window][cell].push(note);
+            }
+        }
+        let case = json!({
+            "meters": batch.meters,
+            "windows": windows,
+            "z": z.chunks_exact(config.z_size).map(|row| json!(row)).collect::<Vec<_>>(),
+            "lists": batch.cells.iter().map(|cell| place(*cell)).collect::<Vec<_>>(),
+        });
+        let weights = model.to_torch_safetensors(Precision::F32);
+        let answer = run(python, "note_list_agreement.py", &weights, &case);
+        assert_agree(&host(posterior.mean), &numbers(&answer["mean"]), "mean");
+        assert_agree(&host(posterior.std_dev), &numbers(&answer["std_dev"]), "std_dev");
+        let lists = answer["lists"].as_array().unwrap();
+        for (field, ours) in logits.iter().enumerate() {
+            // A list's rows of this field.
+            let rows = |list: &Value| match field {
+                0 => list[0].clone(),
+                _ => list[1][field - 1].clone(),
+            };
+            let rows: Vec<Vec<Value>> =
+                lists.iter().map(|list| rows(list).as_array().unwrap().clone()).collect();
+            let longest = rows.iter().map(Vec::len).max().unwrap();
+            let theirs: Vec<f64> = (0..longest)
+                .flat_map(|step| rows.iter().filter_map(move |rows| rows.get(step)))
+                .flat_map(numbers)
+                .collect();
+            assert_agree(ours, &theirs, &format!("logits of field {field}"));
+        }
+    }
+
+    fn numbers(values: &Value) -> Vec<f64> {
+        values.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+    }
+
+    fn assert_agree(ours: &[f32], theirs: &[f64], name: &str) {
+        assert_eq!(theirs.len(), ours.len(), "{name}");
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            let difference = (f64::from(*ours) - theirs).abs();
+            // Both sum values around 1 in single precision, in a different order.
+            assert!(difference < 1e-5, "{name}: {ours}, {theirs} in PyTorch");
+        }
+    }
+
+    /// What a script of `docs` prints for a model and a case.
+    fn run(python: &str, script: &str, weights: &[u8], case: &Value) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.safetensors");
+        std::fs::write(&file, weights).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(script);
         let mut child = Command::new(python)
-            .args([&script, file])
+            .args([&script, &file])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -3,6 +3,7 @@
 use controlgen::import::{self, ImportRequest};
 use controlgen::model::Model;
 use corpus::path_text;
+use musicvae::NetworkConfig;
 use serde_json::json;
 
 use super::Context;
@@ -41,13 +42,15 @@ pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> any
 pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
     import::export_torch(&model, &args.out)?;
+    let script = match model.config().network {
+        NetworkConfig::Steps(_) => "musicvae_torch.py",
+        NetworkConfig::Notes(_) => "note_list_torch.py",
+    };
     context.output.result(
         &json!({ "file": path_text::of(&args.out), "model_hash": model.hash() }),
         || {
-            vec![format!(
-                "state dict in {}; `crates/musicvae/docs/musicvae_torch.py` loads it",
-                args.out.display()
-            )]
+            let out = args.out.display();
+            vec![format!("state dict in {out}; `crates/musicvae/docs/{script}` loads it")]
         },
     )
 }

@@ -111,7 +111,7 @@ mod tests {
         let found = interpolate(&ends, 5, Interpolation::Lerp).unwrap();
         assert_eq!(found, [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.0, 2.0], [2.0, 4.0]]);
         let error = interpolate(&ends, 2, Interpolation::Lerp).unwrap_err().to_string();
-        assert_eq!(error, "a path of 2 windows; it needs at least 3");
+        assert_eq!(error, "a path needs at least 3 windows, not 2");
         assert!(interpolate(&ends[..1], 9, Interpolation::Lerp).is_err());
         let round =
             interpolate(&[vec![1.0, 0.0], vec![0.0, 1.0]], 3, Interpolation::Slerp).unwrap();

@@ -111,16 +111,16 @@ impl Targets {
 pub struct NoteListBatch {
     pub(super) n_windows: usize,
     /// The class of each window's meter, `[B]`.
-    pub(super) meters: Vec<i32>,
+    pub(crate) meters: Vec<i32>,
     /// The cell of each list, `cell * B + window`, `[U]`.
-    pub(super) cells: Vec<i32>,
+    pub(crate) cells: Vec<i32>,
     /// `[R, F]`, packed: the previous note, or at the start of a list the symbol after all classes.
     pub(super) inputs: Arc<SymbolSteps>,
     /// The rows of `inputs` whose next symbol is a note and not an end, `[N]` of `0..R`: the first
     /// rows of each step.
     pub(super) note_rows: Vec<i32>,
     /// `[N, F]`: the classes of each note, where each field has a separate range.
-    pub(super) notes: Arc<SymbolSteps>,
+    pub(crate) notes: Arc<SymbolSteps>,
     /// The list of each note, `[N]` of `0..U`.
     pub(super) lists: Vec<i32>,
     /// The position of each note, or the end, `[R]`.

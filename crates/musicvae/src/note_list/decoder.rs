@@ -84,13 +84,19 @@ impl NoteListDecoder {
 
     /// The cross-entropy of each field of the batch's notes given z `[B, Z]`, in nats per window.
     pub fn cross_entropies(&self, z: Tensor<2>, batch: &Arc<NoteListBatch>) -> Vec<Tensor<1>> {
+        self.heads.cross_entropies(self.states(z, batch), batch)
+    }
+
+    /// The states of all lists before each note and before the end, `[R, list_size]`.
+    pub(crate) fn states(&self, z: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
         let cells = self.cells(z, &batch.meters);
         let of_lists = indices(&batch.cells, &cells.device());
         let cells = cells.select(0, of_lists);
         let constant = ConstantInputs { values: cells, weights: self.cell.val() };
         let inputs = Arc::clone(&batch.inputs);
-        let states = self.list.over_symbols(inputs, Some(constant), None, Reading::default());
-        self.heads.cross_entropies(states.squeeze_dim::<2>(0), batch)
+        self.list
+            .over_symbols(inputs, Some(constant), None, Reading::default())
+            .squeeze_dim(0)
     }
 
     /// Dimensions of the latent space, `Z`.

@@ -103,19 +103,29 @@ impl FieldHeads {
     /// [`FieldHeads::cross_entropies`] with tensor operations.
     pub(super) fn by_tensors(&self, states: Tensor<2>, batch: &NoteListBatch) -> Vec<Tensor<1>> {
         let share = 1.0 / batch.n_windows as f64;
-        let position = self.position.forward(states.clone());
+        let mut logits = self.logits(states, batch).into_iter();
+        let position = logits.next().expect("the first field is the position");
         let mut nats = vec![cross_entropy(position, &batch.positions, true).mul_scalar(share)];
+        for (logits, targets) in logits.zip(&batch.fields) {
+            nats.push(cross_entropy(logits, targets, false).mul_scalar(share));
+        }
+        nats
+    }
+
+    /// The logits of the positions, `[R, positions + 1]`, and of each further field,
+    /// `[N, classes]`.
+    pub(crate) fn logits(&self, states: Tensor<2>, batch: &NoteListBatch) -> Vec<Tensor<2>> {
+        let mut logits = vec![self.position.forward(states.clone())];
         let rows = indices(&batch.note_rows, &states.device());
         let hidden = states.select(0, rows).matmul(self.hidden.val());
         let mut column = 0;
-        for (i, (head, targets)) in self.fields.iter().zip(&batch.fields).enumerate() {
+        for (i, head) in self.fields.iter().enumerate() {
             let [_, size] = head.known.val().dims();
             let hidden = hidden.clone().slice_dim(1, column..column + size);
             column += size;
             let hidden = silu_of_symbols(Some(hidden), head.known.val(), &batch.notes, i + 1);
-            let logits = head.output.forward(hidden);
-            nats.push(cross_entropy(logits, targets, false).mul_scalar(share));
+            logits.push(head.output.forward(hidden));
         }
-        nats
+        logits
     }
 }

@@ -22,7 +22,7 @@ use crate::weights::{HostTensor, replace, tensors};
 const POLY: NoteListEncoding = NoteListEncoding::POLY_2BAR;
 const DRUMS: NoteListEncoding = NoteListEncoding::DRUMS_2BAR_GROOVE;
 
-fn config(encoding: NoteListEncoding) -> NoteListVaeConfig {
+pub(crate) fn config(encoding: NoteListEncoding) -> NoteListVaeConfig {
     NoteListVaeConfig {
         encoding,
         z_size: 4,
@@ -38,7 +38,7 @@ fn config(encoding: NoteListEncoding) -> NoteListVaeConfig {
 }
 
 /// `n` different windows with different meters: chords, gaps, unisons of several families.
-fn lists(encoding: NoteListEncoding, n: usize) -> Vec<NoteList> {
+pub(crate) fn lists(encoding: NoteListEncoding, n: usize) -> Vec<NoteList> {
     let meters = [(4, 4), (6, 8), (3, 4), (7, 8)];
     let list = |i: usize| {
         let (numerator, denominator) = meters[i % meters.len()];
@@ -70,7 +70,7 @@ fn spread<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
     weights
 }
 
-fn model(config: &NoteListVaeConfig, device: &Device) -> NoteListVae {
+pub(crate) fn model(config: &NoteListVaeConfig, device: &Device) -> NoteListVae {
     let model = NoteListVae::init(config, 5, device).unwrap();
     let weights = spread(&model);
     replace(model, weights).unwrap()
