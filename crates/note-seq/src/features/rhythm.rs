@@ -131,7 +131,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_common_time_the_levels_are_those_of_the_table(has in prop::collection::vec(any::<bool>(), 48)) {
+        fn in_common_time_the_levels_are_those_of_the_table(
+            has in prop::collection::vec(any::<bool>(), 48),
+        ) {
             let onsets: Vec<usize> = (0..48).filter(|step| has[*step]).collect();
             let notes: Vec<GridNote> = onsets
                 .iter()
