@@ -171,7 +171,7 @@ fn grids_ways_and_variations() {
     assert_eq!(dir.run("interpolate style:0 --model run/model -o x").code, Some(2));
     dir.fails(
         "interpolate style:0 style:1 style:0 --steps 2 --model run/model -o x",
-        &["a path of 2 windows; it needs at least 3"],
+        &["a path needs at least 3 windows, not 2"],
     );
 
     let line = format!("similar {TUNE} --model run/model -n 2 --seed 4");

@@ -114,8 +114,11 @@ fn a_melody_gets_an_accompaniment_of_a_style() {
     let line = "accompany melody.mid --style 0 --tries 6 -n 2 --model run/model";
     let written = dir.json(&format!("{line} -o out"));
     let fit = &written[0]["fit"];
-    for share in ["consonance", "unchosen", "unrelated", "membership"] {
-        assert!((0.0..=1.0).contains(&fit[share].as_f64().unwrap()), "{share}: {fit}");
+    // None of the windows that the model learned from is in 3/4.
+    assert!(fit["unrelated"].is_null(), "{fit}");
+    for share in ["consonance", "unchosen", "membership"] {
+        let share = fit[share].as_f64().unwrap_or_else(|| panic!("{share}: {fit}"));
+        assert!((0.0..=1.0).contains(&share), "{share}");
     }
     assert!(fit["consonance"].as_f64() >= fit["unchosen"].as_f64(), "{fit}");
     let music = music(&dir, "out/melody-accompanied-style-0-000.mid");
