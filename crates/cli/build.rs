@@ -1,5 +1,4 @@
-//! Compresses the files of the model that is embedded in the program, and lets the linker fold
-//! functions with identical code.
+//! Compresses the files of the model that is embedded in the program.
 
 use std::error::Error;
 use std::path::PathBuf;
