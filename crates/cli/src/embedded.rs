@@ -1,29 +1,42 @@
 //! The model that comes with the program.
 //!
-//! With the feature `embed`, the files of a model folder are in the binary. Everything that reads a model reads a
-//! folder, so they are written out once, to the folder that the system has for a program's caches, under a name made
-//! of their hash: another version of the program has another folder, and a cache that was cleared is filled anew.
+//! With the feature `embed`, the files of a model folder are in the binary, compressed. Everything
+//! that reads a model reads a folder, so they are written out once, to the folder that the system has
+//! for a program's caches, under a name made of their hash: another version of the program has another
+//! folder, and a cache that was cleared is filled again.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 
-/// The files of the model folder by name.
+use flate2::read::GzDecoder;
+
+/// The file of the model folder with a name, as `build.rs` compresses it.
 #[cfg(feature = "embed")]
-const FILES: &[(&str, &[u8])] = &[
-    ("README.md", include_bytes!("../model/README.md")),
-    ("attributes.json", include_bytes!("../model/attributes.json")),
-    ("config.json", include_bytes!("../model/config.json")),
-    ("copy.index", include_bytes!("../model/copy.index")),
-    ("mixture.json", include_bytes!("../model/mixture.json")),
-    ("mixture.svg", include_bytes!("../model/mixture.svg")),
-    ("reference.parquet", include_bytes!("../model/reference.parquet")),
-    ("styles.json", include_bytes!("../model/styles.json")),
-    ("weights.safetensors", include_bytes!("../model/weights.safetensors")),
+macro_rules! file {
+    ($name:literal) => {
+        ($name, include_bytes!(concat!(env!("OUT_DIR"), "/model/", $name, ".gz")))
+    };
+}
+
+/// The files of the model folder by name, in gzip format. A `static`, as each use of a `const` may be
+/// another copy.
+#[cfg(feature = "embed")]
+static FILES: &[(&str, &[u8])] = &[
+    file!("README.md"),
+    file!("attributes.json"),
+    file!("config.json"),
+    file!("copy.index"),
+    file!("mixture.json"),
+    file!("mixture.svg"),
+    file!("reference.parquet"),
+    file!("styles.json"),
+    file!("weights.safetensors"),
 ];
 #[cfg(not(feature = "embed"))]
-const FILES: &[(&str, &[u8])] = &[];
+static FILES: &[(&str, &[u8])] = &[];
 
 /// Whether a model comes with this program.
-pub(crate) const HAS_MODEL: bool = !FILES.is_empty();
+pub(crate) const HAS_MODEL: bool = cfg!(feature = "embed");
 
 /// The folder of the model that comes with the program; it is written out if it is not there.
 ///
@@ -49,9 +62,13 @@ pub(crate) fn model_folder() -> anyhow::Result<PathBuf> {
         return Ok(folder);
     }
     let written = corpus::artifact::write_folder(&folder, |inside| {
-        FILES
-            .iter()
-            .try_for_each(|(name, bytes)| corpus::artifact::write_atomic(&inside.join(name), bytes))
+        FILES.iter().try_for_each(|(name, compressed)| {
+            let mut bytes = Vec::new();
+            GzDecoder::new(*compressed)
+                .read_to_end(&mut bytes)
+                .expect("build.rs has compressed the file");
+            corpus::artifact::write_atomic(&inside.join(name), &bytes)
+        })
     });
     match written {
         Ok(()) => Ok(folder),

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::dense::Dense;
 use crate::init::Initializer;
+use crate::linear::Activation;
 use crate::lstm::LstmLayer;
 use crate::recurrent::SymbolSteps;
 use crate::stack::Stack;
@@ -54,7 +55,7 @@ impl Conductor {
         let batch = z.dims()[0];
         let nothing = vec![SymbolSteps::NONE; n_segments * batch];
         let nothing = Arc::new(SymbolSteps::new(nothing, [n_segments, batch, 1]));
-        let initial = self.initial.forward(z).tanh();
+        let initial = self.initial.forward_with(z, Activation::Tanh);
         let outputs = Stack {
             symbols: &nothing,
             constant: None,

@@ -20,8 +20,7 @@ pub(crate) fn cross_entropy(logits: Tensor<2>, targets: &[i32], batch: usize) ->
     let device = logits.device();
     if device::is_host(&device) {
         let operation = CrossEntropy { targets: targets.to_vec(), batch };
-        let unused = Tensor::zeros([1, 1], &device);
-        return host::run(Arc::new(operation), logits, unused).squeeze_dim::<1>(0);
+        return host::unary(Arc::new(operation), logits).squeeze_dim::<1>(0);
     }
     by_tensors(logits, targets, batch)
 }
@@ -35,8 +34,7 @@ fn by_tensors(logits: Tensor<2>, targets: &[i32], batch: usize) -> Tensor<1> {
     chosen.reshape([steps, batch]).sum_dim(0).squeeze_dim::<1>(0).neg()
 }
 
-/// The first input is the logits, the second is not used; the result is `[1, B]`. Keeps the
-/// probabilities of all classes.
+/// The input is the logits, the result is `[1, B]`. Keeps the probabilities of all classes.
 #[derive(Debug)]
 struct CrossEntropy {
     targets: Vec<i32>,
@@ -49,8 +47,8 @@ impl CrossEntropy {
     }
 }
 
-impl HostOperation for CrossEntropy {
-    fn forward(&self, [logits, _]: [&[f32]; 2], keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
+impl HostOperation<1> for CrossEntropy {
+    fn forward(&self, [logits]: [&[f32]; 1], keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
         let n_classes = self.n_classes(logits);
         let mut probabilities = logits.to_vec();
         let arch = Arch::new();
@@ -68,7 +66,7 @@ impl HostOperation for CrossEntropy {
     }
 
     /// `(p - one hot) * gradient` for each row.
-    fn backward(&self, [logits, _]: [&[f32]; 2], kept: &Kept, gradient: &[f32]) -> [Vec<f32>; 2] {
+    fn backward(&self, [logits]: [&[f32]; 1], kept: &Kept, gradient: &[f32]) -> [Vec<f32>; 1] {
         let n_classes = self.n_classes(logits);
         let mut of_logits = kept[0].clone();
         of_logits
@@ -83,7 +81,7 @@ impl HostOperation for CrossEntropy {
                 }
                 values[class(*target)] -= gradient;
             });
-        [of_logits, vec![0.0]]
+        [of_logits]
     }
 }
 

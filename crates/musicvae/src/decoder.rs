@@ -10,6 +10,7 @@ use crate::conductor::Conductor;
 use crate::config::MusicVaeConfig;
 use crate::dense::Dense;
 use crate::init::Initializer;
+use crate::linear::Activation;
 use crate::lstm::LstmLayer;
 use crate::recurrent::{ConstantInputs, SymbolSteps};
 use crate::stack::Stack;
@@ -179,7 +180,7 @@ impl Core {
     ) -> Vec<Tensor<2>> {
         let symbols = self.symbols(previous, control);
         let latent = ConstantInputs { values: z.clone(), weights: self.latent.val() };
-        let initial = self.initial.forward(z).tanh();
+        let initial = self.initial.forward_with(z, Activation::Tanh);
         let outputs = Stack {
             symbols: &symbols,
             constant: Some(latent),

@@ -6,6 +6,7 @@ use lstm_kernel::packed::Precision;
 
 use crate::device;
 use crate::init::Initializer;
+use crate::linear::{Activation, linear};
 
 /// `y = x · kernel + bias`, with Magenta's layout of the kernel.
 #[derive(Module, Debug)]
@@ -48,12 +49,20 @@ impl Dense {
     /// # Shapes
     /// - `x`: `[n, n_inputs]`; the result: `[n, n_outputs]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.forward_with(x, Activation::Identity)
+    }
+
+    /// Applies the layer and a function of each output.
+    pub(crate) fn forward_with(&self, x: Tensor<2>, activation: Activation) -> Tensor<2> {
+        if device::is_host(&x.device()) {
+            return linear(x, self.kernel.val(), self.bias.val(), activation);
+        }
         let kernel = self.kernel.val();
         let product = if self.precision == Precision::Bf16 && device::is_torch_gpu(&x.device()) {
             x.cast(DType::BF16).matmul(kernel.cast(DType::BF16)).cast(DType::F32)
         } else {
             x.matmul(kernel)
         };
-        product + self.bias.val().unsqueeze()
+        activation.by_tensors(product + self.bias.val().unsqueeze())
     }
 }

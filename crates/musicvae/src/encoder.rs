@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use crate::config::{EncoderInput, MusicVaeConfig};
 use crate::dense::Dense;
 use crate::init::Initializer;
+use crate::linear::Activation;
 use crate::lstm::LstmLayer;
 use crate::posterior::Posterior;
 use crate::recurrent::SymbolSteps;
@@ -88,7 +88,7 @@ impl Encoder {
         let encoded = both.squeeze_dim::<2>(0);
         Posterior {
             mean: self.mean.forward(encoded.clone()),
-            std_dev: softplus(self.std_dev.forward(encoded)),
+            std_dev: self.std_dev.forward_with(encoded, Activation::Softplus),
         }
     }
 }
@@ -111,11 +111,6 @@ fn drum_roll(classes: &SymbolSteps, n_drums: usize) -> SymbolSteps {
     }
     let slots = n_drums + classes.slots() - 1;
     SymbolSteps::new(ids, [classes.steps(), classes.batch(), slots])
-}
-
-/// `ln(1 + e^x)` as `max(x, 0) + ln(1 + e^-|x|)`, which never overflows.
-pub(crate) fn softplus(x: Tensor<2>) -> Tensor<2> {
-    relu(x.clone()) + x.abs().neg().exp().log1p()
 }
 
 #[cfg(test)]

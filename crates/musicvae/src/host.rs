@@ -2,7 +2,9 @@
 //!
 //! Tensor operations would make many passes over memory, each on one thread. An operation of this
 //! module makes one pass on all threads. All of them share one hook into burn: an operation takes
-//! two tensors and returns one.
+//! one, two or three matrices and returns one.
+
+mod memory;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,24 +16,45 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Tensor, TensorData};
+pub(crate) use memory::HostMemory;
 
-/// An operation on two row-major tensors.
-pub(crate) trait HostOperation: Debug + Send + Sync {
+/// An operation on `N` row-major tensors.
+pub(crate) trait HostOperation<const N: usize>: Debug + Send + Sync {
     /// Returns the result and its shape, and, if `keep` is set, the values that the backward pass
     /// needs in addition to the inputs.
-    fn forward(&self, inputs: [&[f32]; 2], keep: bool) -> (Vec<f32>, [usize; 2], Kept);
+    fn forward(&self, inputs: [&[f32]; N], keep: bool) -> (Vec<f32>, [usize; 2], Kept);
 
-    /// Returns the gradients of both inputs, given the gradient of the result.
-    fn backward(&self, inputs: [&[f32]; 2], kept: &Kept, gradient: &[f32]) -> [Vec<f32>; 2];
+    /// Returns the gradients of all inputs, given the gradient of the result.
+    fn backward(&self, inputs: [&[f32]; N], kept: &Kept, gradient: &[f32]) -> [Vec<f32>; N];
 }
 
 /// The values that a forward pass keeps for the backward pass.
 pub(crate) type Kept = Vec<Vec<f32>>;
 
-/// Runs an operation on tensors in the memory of this process.
-pub(crate) fn run(operation: Arc<dyn HostOperation>, a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+/// Runs an operation on a tensor in the memory of this process.
+pub(crate) fn unary(operation: Arc<dyn HostOperation<1>>, a: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as HostOps>::host_unary(operation, a.into_dispatch()))
+}
+
+/// Like [`unary`], on two tensors.
+pub(crate) fn binary(
+    operation: Arc<dyn HostOperation<2>>,
+    a: Tensor<2>,
+    b: Tensor<2>,
+) -> Tensor<2> {
     let (a, b) = (a.into_dispatch(), b.into_dispatch());
-    Tensor::from_dispatch(<Dispatch as HostOps>::host_operation(operation, a, b))
+    Tensor::from_dispatch(<Dispatch as HostOps>::host_binary(operation, a, b))
+}
+
+/// Like [`unary`], on three tensors.
+pub(crate) fn ternary(
+    operation: Arc<dyn HostOperation<3>>,
+    a: Tensor<2>,
+    b: Tensor<2>,
+    c: Tensor<2>,
+) -> Tensor<2> {
+    let (a, b, c) = (a.into_dispatch(), b.into_dispatch(), c.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as HostOps>::host_ternary(operation, a, b, c))
 }
 
 /// The hook that burn dispatches to the backends.
@@ -43,66 +66,95 @@ pub(crate) fn run(operation: Arc<dyn HostOperation>, a: Tensor<2>, b: Tensor<2>)
     Autodiff,
 )]
 pub(crate) trait HostOps: Backend {
-    /// See [`run`].
-    fn host_operation(
-        operation: Arc<dyn HostOperation>,
+    /// See [`unary`].
+    fn host_unary(operation: Arc<dyn HostOperation<1>>, a: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// See [`binary`].
+    fn host_binary(
+        operation: Arc<dyn HostOperation<2>>,
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        forward::<Self>(&*operation, a, b, false).0
-    }
+    ) -> FloatTensor<Self>;
+
+    /// See [`ternary`].
+    fn host_ternary(
+        operation: Arc<dyn HostOperation<3>>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+}
+
+/// Runs the operations of a plain backend, without a graph.
+macro_rules! host_ops_in_memory {
+    ($backend:ty) => {
+        impl HostOps for $backend {
+            fn host_unary(
+                operation: Arc<dyn HostOperation<1>>,
+                a: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                forward::<Self, 1>(&*operation, [a], false).0
+            }
+
+            fn host_binary(
+                operation: Arc<dyn HostOperation<2>>,
+                a: FloatTensor<Self>,
+                b: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                forward::<Self, 2>(&*operation, [a, b], false).0
+            }
+
+            fn host_ternary(
+                operation: Arc<dyn HostOperation<3>>,
+                a: FloatTensor<Self>,
+                b: FloatTensor<Self>,
+                c: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                forward::<Self, 3>(&*operation, [a, b, c], false).0
+            }
+        }
+    };
 }
 
 #[cfg(feature = "flex")]
-impl HostOps for burn::backend::Flex {}
+host_ops_in_memory!(burn::backend::Flex);
 #[cfg(feature = "ndarray")]
-impl HostOps for burn::backend::NdArray {}
+host_ops_in_memory!(burn::backend::NdArray);
 #[cfg(feature = "tch")]
-impl HostOps for burn::backend::LibTorch {}
+host_ops_in_memory!(burn::backend::LibTorch);
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
-impl HostOps for burn::backend::Cube {}
+host_ops_in_memory!(burn::backend::Cube);
 
-/// A tensor's values, without a copy if they are in the memory of this process.
-fn values<B: Backend>(tensor: FloatTensor<B>) -> TensorData {
-    burn::backend::try_read_sync(B::float_into_data(tensor))
-        .expect("tensors of a host operation are in memory, so reading them does not block")
-        .expect("reading memory of this process")
-}
-
-fn slice(data: &TensorData) -> &[f32] {
-    data.as_slice().expect("all our tensors are f32")
-}
-
-fn forward<B: Backend>(
-    operation: &dyn HostOperation,
-    a: FloatTensor<B>,
-    b: FloatTensor<B>,
+fn forward<B: HostMemory, const N: usize>(
+    operation: &dyn HostOperation<N>,
+    inputs: [FloatTensor<B>; N],
     keep: bool,
 ) -> (FloatTensor<B>, Kept) {
-    let device = a.device();
-    let (a, b) = (values::<B>(a), values::<B>(b));
-    let (result, shape, kept) = operation.forward([slice(&a), slice(&b)], keep);
+    let device = inputs[0].device();
+    let inputs = inputs.map(B::values);
+    let (result, shape, kept) = operation.forward(inputs.each_ref().map(AsRef::as_ref), keep);
     (B::float_from_data(TensorData::new(result, shape), &device), kept)
 }
 
 #[derive(Debug)]
 struct HostBackward;
 
-impl<B: Backend> Backward<B, 2> for HostBackward {
-    type State = (Arc<dyn HostOperation>, [FloatTensor<B>; 2], Arc<Kept>);
+impl<B: HostMemory, const N: usize> Backward<B, N> for HostBackward {
+    type State = (Arc<dyn HostOperation<N>>, [FloatTensor<B>; N], Arc<Kept>);
 
     fn backward(
         self,
-        ops: Ops<Self::State, 2>,
+        ops: Ops<Self::State, N>,
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (operation, [a, b], kept) = ops.state;
-        let device = a.device();
-        let shapes = [a.shape(), b.shape()];
-        let (a, b, gradient) = (values::<B>(a), values::<B>(b), values::<B>(gradient));
-        let found = operation.backward([slice(&a), slice(&b)], &kept, slice(&gradient));
+        let gradient = B::values(grads.consume::<B>(&ops.node));
+        let (operation, inputs, kept) = ops.state;
+        let device = inputs[0].device();
+        let shapes = inputs.each_ref().map(TensorMetadata::shape);
+        let inputs = inputs.map(B::values);
+        let inputs = inputs.each_ref().map(AsRef::as_ref);
+        let found = operation.backward(inputs, &kept, gradient.as_ref());
         for (parent, (gradient, shape)) in
             ops.parents.into_iter().zip(found.into_iter().zip(shapes))
         {
@@ -114,20 +166,41 @@ impl<B: Backend> Backward<B, 2> for HostBackward {
     }
 }
 
-impl<B: Backend, C: CheckpointStrategy> HostOps for Autodiff<B, C> {
-    fn host_operation(
-        operation: Arc<dyn HostOperation>,
+/// Runs an operation as a node of the graph.
+fn node<B: HostMemory, C: CheckpointStrategy, const N: usize>(
+    operation: Arc<dyn HostOperation<N>>,
+    inputs: [FloatTensor<Autodiff<B, C>>; N],
+) -> FloatTensor<Autodiff<B, C>> {
+    let parents = inputs.each_ref().map(FloatTensor::<Autodiff<B, C>>::node);
+    let inputs = inputs.map(FloatTensor::<Autodiff<B, C>>::into_primitive);
+    match HostBackward.prepare::<C>(parents).compute_bound().stateful() {
+        OpsKind::Tracked(node) => {
+            let (result, kept) = forward::<B, N>(&*operation, inputs.clone(), true);
+            node.finish((operation, inputs, Arc::new(kept)), result)
+        }
+        OpsKind::UnTracked(node) => node.finish(forward::<B, N>(&*operation, inputs, false).0),
+    }
+}
+
+impl<B: HostMemory, C: CheckpointStrategy> HostOps for Autodiff<B, C> {
+    fn host_unary(operation: Arc<dyn HostOperation<1>>, a: FloatTensor<Self>) -> FloatTensor<Self> {
+        node::<B, C, 1>(operation, [a])
+    }
+
+    fn host_binary(
+        operation: Arc<dyn HostOperation<2>>,
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let parents = [a.node(), b.node()];
-        let (a, b) = (a.into_primitive(), b.into_primitive());
-        match HostBackward.prepare::<C>(parents).compute_bound().stateful() {
-            OpsKind::Tracked(node) => {
-                let (result, kept) = forward::<B>(&*operation, a.clone(), b.clone(), true);
-                node.finish((operation, [a, b], Arc::new(kept)), result)
-            }
-            OpsKind::UnTracked(node) => node.finish(forward::<B>(&*operation, a, b, false).0),
-        }
+        node::<B, C, 2>(operation, [a, b])
+    }
+
+    fn host_ternary(
+        operation: Arc<dyn HostOperation<3>>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        node::<B, C, 3>(operation, [a, b, c])
     }
 }

@@ -52,6 +52,7 @@ mod evaluate;
 mod generate;
 mod host;
 mod init;
+mod linear;
 mod lstm;
 pub mod magenta;
 mod model;

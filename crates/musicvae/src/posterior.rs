@@ -1,6 +1,11 @@
 //! The encoder's output: a diagonal Gaussian for each sequence.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
+
+use crate::device;
+use crate::host::{self, HostOperation, Kept};
 
 /// `q(z | x)`, a diagonal Gaussian for each sequence of a batch.
 ///
@@ -40,6 +45,15 @@ impl Posterior {
     /// # Units
     /// Nats.
     pub fn kl_by_dimension(&self) -> Tensor<2> {
+        if device::is_host(&self.mean.device()) {
+            let operation = KlByDimension { shape: self.mean.dims() };
+            return host::binary(Arc::new(operation), self.mean.clone(), self.std_dev.clone());
+        }
+        self.kl_by_tensors()
+    }
+
+    /// Like [`Posterior::kl_by_dimension`], by burn's operations.
+    fn kl_by_tensors(&self) -> Tensor<2> {
         let variance = self.std_dev.clone() * self.std_dev.clone();
         let mean_squared = self.mean.clone() * self.mean.clone();
         let log = self.std_dev.clone().add_scalar(TINY).log();
@@ -48,10 +62,58 @@ impl Posterior {
     }
 }
 
-#[cfg(test)]
+/// The inputs are the means and the standard deviations, the result has their shape.
+#[derive(Debug)]
+struct KlByDimension {
+    shape: [usize; 2],
+}
+
+impl HostOperation<2> for KlByDimension {
+    fn forward(&self, [mean, std_dev]: [&[f32]; 2], _keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
+        let term = |(mean, std_dev): (&f32, &f32)| {
+            let log = (std_dev + TINY as f32).ln();
+            0.5 * (std_dev * std_dev + mean * mean - 2.0 * log - 1.0)
+        };
+        (mean.iter().zip(std_dev).map(term).collect(), self.shape, Vec::new())
+    }
+
+    /// The derivatives are `mu` and `sigma - 1 / sigma`.
+    fn backward(&self, [mean, std_dev]: [&[f32]; 2], _: &Kept, gradient: &[f32]) -> [Vec<f32>; 2] {
+        let of_mean = mean.iter().zip(gradient).map(|(mean, g)| g * mean).collect();
+        let of_std_dev = std_dev
+            .iter()
+            .zip(gradient)
+            .map(|(std_dev, g)| g * (std_dev - 1.0 / (std_dev + TINY as f32)))
+            .collect();
+        [of_mean, of_std_dev]
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
+
+    #[test]
+    fn kl_is_what_tensor_operations_give_and_so_are_the_gradients() {
+        let device = Device::flex().autodiff();
+        let both = [Posterior::kl_by_tensors, Posterior::kl_by_dimension].map(|kl| {
+            let matrix = |values: Vec<f32>| {
+                Tensor::<2>::from_data(TensorData::new(values, [6, 7]), &device).require_grad()
+            };
+            let mean = matrix((0..42_u8).map(|i| f32::from(i) * 0.1 - 2.0).collect());
+            let std_dev = matrix((1..43_u8).map(|i| f32::from(i) * 0.05).collect());
+            let found = kl(&Posterior { mean: mean.clone(), std_dev: std_dev.clone() });
+            // Each term counts differently, so that a gradient of another one is seen.
+            let gradients = (found.clone() * (mean.clone() + 3.0).detach()).sum().backward();
+            let of = |input: Tensor<2>| crate::model::host(input.grad(&gradients).unwrap());
+            [crate::model::host(found), of(mean), of(std_dev)]
+        });
+        for (ours, expected) in both[1].iter().flatten().zip(both[0].iter().flatten()) {
+            // f32 numbers of at most 100.
+            assert!((ours - expected).abs() < 2e-5, "{ours} {expected}");
+        }
+    }
 
     #[test]
     fn kl_is_the_closed_form_of_two_gaussians() {

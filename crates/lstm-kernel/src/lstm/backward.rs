@@ -15,13 +15,20 @@ use crate::stacked::{
 };
 use crate::tile::tile_shape;
 
-/// Propagates `output_gradient` `[T, B, H]` back to every input of the pass.
+/// Propagates `output_gradient` back to every input of the pass: `[T, B, H]`, or `[1, B, H]` if only
+/// the output of the step that is read last has a gradient.
+///
+/// # Panics
+/// If the gradient has another length.
 pub fn backward(pass: &Pass<'_>, trace: TraceRef<'_>, output_gradient: &[f32]) -> Gradients {
     backward_with(pass, trace, output_gradient, Precision::F32)
 }
 
 /// Like [`backward`], with the weights of products (the recurrent ones, and those of vectors)
 /// rounded to `precision`; the gradients are always `f32` sums.
+///
+/// # Panics
+/// Like [`backward`].
 pub fn backward_with(
     pass: &Pass<'_>,
     trace: TraceRef<'_>,
@@ -48,6 +55,12 @@ impl WithSimd for Backward<'_> {
         let Self { pass, trace, output_gradient, arithmetic } = self;
         let (steps, batch, hidden) = (pass.steps, pass.batch, pass.hidden);
         let rows = &Rows::new(pass);
+        let of_last_step = output_gradient.len() != rows.total() * hidden;
+        assert!(
+            !of_last_step
+                || (pass.batch_sizes.is_none() && output_gradient.len() == batch * hidden),
+            "the gradient must be that of the outputs of all steps or of the last one"
+        );
         let (panel, _) = tile_shape::<S>();
         let pack = |values, n| {
             Unpacked { values, k: 4 * hidden, n, transposed: true }.pack(panel, arithmetic)
@@ -81,6 +94,7 @@ impl WithSimd for Backward<'_> {
                     arithmetic,
                     trace,
                     output_gradient,
+                    of_last_step,
                     recurrent,
                     input,
                     first,
@@ -115,6 +129,8 @@ struct Task<'a> {
     arithmetic: Arithmetic,
     trace: TraceRef<'a>,
     output_gradient: &'a [f32],
+    /// Whether `output_gradient` is that of the step that is read last.
+    of_last_step: bool,
     recurrent: &'a PackedMatrix,
     /// The weights of vectors.
     input: Option<&'a PackedMatrix>,
@@ -140,6 +156,7 @@ impl WithSimd for Task<'_> {
         let mut d_cell = vec![0.0; sequences.len() * width];
         let mut d_output = vec![0.0; sequences.len() * width];
         let mut d_gates = vec![0.0; sequences.len() * 4 * width];
+        let no_gradient = vec![0.0; if self.of_last_step { d_output.len() } else { 0 }];
         let n_inputs = self.input.map_or(0, PackedMatrix::n);
         let shape = StackShape {
             rows_per_step: pass.order().map(|t| self.rows.at(t, &sequences).len()).collect(),
@@ -159,7 +176,13 @@ impl WithSimd for Task<'_> {
             let outputs_before = state_before(self.trace.outputs, &first_output, &before, n, width);
             let activations = &self.trace.gates[at(4 * width)];
             let cells = &self.trace.cells[at(width)];
-            let output_gradient = &self.output_gradient[at(width)];
+            let output_gradient = match self.of_last_step {
+                false => &self.output_gradient[at(width)],
+                true if order + 1 == pass.steps => {
+                    &self.output_gradient[sequences.start * width..sequences.end * width]
+                }
+                true => &no_gradient,
+            };
             let (d_gates, d_output) = (&mut d_gates[..n * 4 * width], &mut d_output[..n * width]);
             for row in 0..n {
                 let (one, four) =

@@ -8,8 +8,9 @@ use super::batch::{N_METERS, NoteListBatch};
 use super::config::NoteListVaeConfig;
 use super::operations::{indices, note_sets};
 use crate::dense::Dense;
-use crate::encoder::{BidirectionalLayer, softplus};
+use crate::encoder::BidirectionalLayer;
 use crate::init::Initializer;
+use crate::linear::Activation;
 use crate::lstm::{LstmLayer, Reading};
 use crate::posterior::Posterior;
 
@@ -126,7 +127,7 @@ impl NoteListEncoder {
         let summary = summary.reshape([n, n_cells * width]);
         Posterior {
             mean: self.mean.forward(summary.clone()),
-            std_dev: softplus(self.std_dev.forward(summary)),
+            std_dev: self.std_dev.forward_with(summary, Activation::Softplus),
         }
     }
 }

@@ -77,7 +77,7 @@ impl FieldHeads {
         };
         let n_fields = sizes.n_classes.len();
         let operation = Arc::new(Heads { sizes, batch: Arc::clone(batch) });
-        let nats = host::run(operation, states, self.in_a_row().unsqueeze());
+        let nats = host::binary(operation, states, self.in_a_row().unsqueeze());
         let nats = nats.div_scalar(batch.n_windows as f64);
         (0..n_fields)
             .map(|field| nats.clone().slice_dim(1, field..field + 1).reshape([1]))

@@ -22,8 +22,7 @@ pub(super) fn note_sets(table: Tensor<2>, batch: &NoteListBatch) -> Tensor<2> {
     let (device, n_lists) = (table.device(), batch.cells.len());
     if device::is_host(&device) {
         let (notes, width) = (Arc::clone(&batch.notes), table.dims()[1]);
-        let none = Tensor::zeros([1, 1], &device);
-        return host::run(Arc::new(NoteSets { notes, n_lists, width }), table, none);
+        return host::unary(Arc::new(NoteSets { notes, n_lists, width }), table);
     }
     note_sets_by_tensors(table, batch)
 }

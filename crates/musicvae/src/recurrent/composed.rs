@@ -11,7 +11,61 @@ use lstm_kernel::lstm::FORGET_BIAS;
 use super::SymbolSteps;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use super::extension::LstmKernel;
-use super::extension::{LstmCall, LstmGradients, Source};
+use super::extension::{Constant, ContextGradients, LstmCall, LstmGradients, Source};
+
+impl<B: Backend> LstmCall<B> {
+    /// The constant part of the gates, computed once per sequence: the bias and the contribution of
+    /// the constant inputs, `[B, 4H]`.
+    fn context(&self) -> FloatTensor<B> {
+        let n_sequences = self.initial.shape()[0];
+        let width = self.bias.shape()[0];
+        let bias = B::float_reshape(self.bias.clone(), Shape::from([1, width]));
+        match &self.constant {
+            Some(Constant { values, weights }) => {
+                B::float_add(B::float_matmul(values.clone(), weights.clone()), bias)
+            }
+            None => B::float_expand(bias, Shape::from([n_sequences, width])),
+        }
+    }
+
+    /// Selects the requested outputs from those of all steps.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    fn wanted(&self, outputs: FloatTensor<B>) -> FloatTensor<B> {
+        if !self.options.last_only {
+            return outputs;
+        }
+        let last = self.last_step(outputs.shape()[0]);
+        B::float_slice(outputs, &last)
+    }
+
+    /// The gradient of the outputs of all steps, from the gradient of the requested ones.
+    fn of_all_steps(&self, gradient: FloatTensor<B>, n_steps: usize) -> FloatTensor<B> {
+        if !self.options.last_only {
+            return gradient;
+        }
+        let shape = gradient.shape();
+        let shape = Shape::from([n_steps, shape[1], shape[2]]);
+        let zeros = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
+        B::float_slice_assign(zeros, &self.last_step(n_steps), gradient)
+    }
+
+    /// The slice of the step that is read last.
+    fn last_step(&self, n_steps: usize) -> [Slice; 3] {
+        let last = if self.options.reverse { 0 } else { n_steps - 1 };
+        [Slice::from(last..last + 1), Slice::full(), Slice::full()]
+    }
+
+    /// The gradients of the inputs of [`LstmCall::context`], from the gradient of its result.
+    fn context_gradients(&self, context: FloatTensor<B>) -> ContextGradients<B> {
+        let width = self.bias.shape()[0];
+        let bias = B::float_sum_dim(context.clone(), 0);
+        let constant = self.constant.as_ref().map(|constant| Constant {
+            values: B::float_matmul(context.clone(), B::float_transpose(constant.weights.clone())),
+            weights: B::float_matmul(B::float_transpose(constant.values.clone()), context),
+        });
+        ContextGradients { constant, bias: B::float_reshape(bias, Shape::from([width])) }
+    }
+}
 
 /// `[T, B, V]`: how often each symbol occurs at each step.
 fn one_hot<B: Backend>(

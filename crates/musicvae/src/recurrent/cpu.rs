@@ -9,22 +9,18 @@ use lstm_kernel::lstm;
 use lstm_kernel::memory::Buffer;
 
 use super::PassOptions;
-use super::extension::{LstmCall, LstmGradients, LstmKernel, Source};
-
-/// A backend whose tensors are in this process's memory.
-pub(super) trait HostBackend: Backend {
-    /// A tensor's values, row-major.
-    type Values: AsRef<[f32]>;
-
-    fn values(tensor: FloatTensor<Self>) -> Self::Values;
-}
+use super::extension::{Constant, ContextGradients, LstmCall, LstmGradients, LstmKernel, Source};
+use crate::host::HostMemory;
+use crate::linear::{affine, affine_gradients};
 
 /// The values of a call, kept alive while slices of them are used.
-struct HostCall<B: HostBackend> {
+struct HostCall<B: HostMemory> {
     source: Source<B>,
     input: Option<B::Values>,
     weights: B::Values,
-    context: B::Values,
+    bias: B::Values,
+    /// Constant inputs and their weights.
+    constant: Option<[B::Values; 2]>,
     recurrent: B::Values,
     initial: B::Values,
     options: PassOptions,
@@ -34,7 +30,7 @@ struct HostCall<B: HostBackend> {
     outputs: [usize; 3],
 }
 
-impl<B: HostBackend> HostCall<B> {
+impl<B: HostMemory> HostCall<B> {
     fn new(call: LstmCall<B>) -> Self {
         let hidden = call.recurrent.shape()[0];
         let (shape, input, weights) = match &call.source {
@@ -56,7 +52,8 @@ impl<B: HostBackend> HostCall<B> {
             outputs,
             input,
             weights: B::values(weights),
-            context: B::values(call.context()),
+            bias: B::values(call.bias),
+            constant: call.constant.map(|c| [B::values(c.values), B::values(c.weights)]),
             recurrent: B::values(call.recurrent),
             initial: B::values(call.initial),
             source: call.source,
@@ -65,7 +62,39 @@ impl<B: HostBackend> HostCall<B> {
         }
     }
 
-    fn pass(&self) -> lstm::Pass<'_> {
+    /// The constant part of the gates, computed once per sequence: the bias and the contribution of
+    /// the constant inputs, `[B, 4H]`.
+    fn context(&self) -> Vec<f32> {
+        let constant =
+            self.constant.as_ref().map(|constant| constant.each_ref().map(AsRef::as_ref));
+        let [values, weights] = constant.unwrap_or_default();
+        affine(values, weights, self.bias.as_ref(), self.shape[1])
+    }
+
+    /// The gradients of the inputs of [`HostCall::context`], from the gradient of its result.
+    fn context_gradients(
+        &self,
+        context: &[f32],
+        tensor: impl Fn(Vec<f32>, &[usize]) -> FloatTensor<B>,
+    ) -> ContextGradients<B> {
+        let [_, batch, hidden] = self.shape;
+        let constant =
+            self.constant.as_ref().map(|constant| constant.each_ref().map(AsRef::as_ref));
+        let [values, weights] = constant.unwrap_or_default();
+        let n_constants = weights.len() / (4 * hidden);
+        let [values, weights, bias] =
+            affine_gradients(values, weights, context, [n_constants, 4 * hidden]);
+        ContextGradients {
+            constant: constant.map(|_| Constant {
+                values: tensor(values, &[batch, n_constants]),
+                weights: tensor(weights, &[n_constants, 4 * hidden]),
+            }),
+            bias: tensor(bias, &[4 * hidden]),
+        }
+    }
+
+    /// A pass with a context; the backward pass does not read it.
+    fn pass<'a>(&'a self, context: &'a [f32]) -> lstm::Pass<'a> {
         let weights = self.weights.as_ref();
         let source = match (&self.source, &self.input) {
             (Source::Symbols { symbols, .. }, _) => {
@@ -83,7 +112,7 @@ impl<B: HostBackend> HostCall<B> {
         };
         lstm::Pass {
             source,
-            context: self.context.as_ref(),
+            context,
             recurrent: self.recurrent.as_ref(),
             initial: self.initial.as_ref(),
             steps,
@@ -107,155 +136,95 @@ pub(crate) struct HostTrace<B: Backend> {
 }
 
 /// The requested outputs, without a trace.
-pub(super) fn outputs<B: HostBackend>(call: LstmCall<B>) -> FloatTensor<B> {
+pub(super) fn outputs<B: HostMemory>(call: LstmCall<B>) -> FloatTensor<B> {
     let device = call.recurrent.device();
     let host = HostCall::<B>::new(call);
     let PassOptions { last_only, precision, .. } = host.options;
-    let outputs = lstm::outputs_with(&host.pass(), precision, last_only);
+    let outputs = lstm::outputs_with(&host.pass(&host.context()), precision, last_only);
     let [steps, batch, hidden] = host.outputs;
     let steps = if last_only { 1 } else { steps };
     B::float_from_data(TensorData::new(outputs, [steps, batch, hidden]), &device)
 }
 
 /// The requested outputs, and the trace.
-pub(super) fn forward<B: HostBackend>(call: LstmCall<B>) -> (FloatTensor<B>, HostTrace<B>) {
+pub(super) fn forward<B: HostMemory>(call: LstmCall<B>) -> (FloatTensor<B>, HostTrace<B>) {
     let device = call.recurrent.device();
-    let host = HostCall::<B>::new(call.clone());
-    let trace = lstm::forward_with(&host.pass(), host.options.precision);
-    let outputs = TensorData::new(trace.outputs, host.outputs);
-    let trace: HostTrace<B> = HostTrace {
-        outputs: B::float_from_data(outputs, &device),
+    let host = HostCall::<B>::new(call);
+    let trace = lstm::forward_with(&host.pass(&host.context()), host.options.precision);
+    let last = host.options.last_only.then(|| {
+        let [steps, batch, hidden] = host.shape;
+        let t = if host.options.reverse { 0 } else { steps - 1 };
+        let last = trace.outputs[t * batch * hidden..][..batch * hidden].to_vec();
+        B::float_from_data(TensorData::new(last, [1, batch, hidden]), &device)
+    });
+    let outputs = B::float_from_data(TensorData::new(trace.outputs, host.outputs), &device);
+    let trace = HostTrace {
+        outputs: outputs.clone(),
         gates: Arc::new(trace.gates),
         cells: Arc::new(trace.cells),
     };
-    (call.wanted(trace.outputs.clone()), trace)
+    (last.unwrap_or(outputs), trace)
 }
 
-pub(super) fn backward<B: HostBackend>(
+pub(super) fn backward<B: HostMemory>(
     call: LstmCall<B>,
     trace: HostTrace<B>,
     gradient: FloatTensor<B>,
 ) -> LstmGradients<B> {
     let device = call.recurrent.device();
-    let host = HostCall::<B>::new(call.clone());
+    let host = HostCall::<B>::new(call);
     let [steps, batch, hidden] = host.shape;
     let outputs = B::values(trace.outputs);
     let outputs = outputs.as_ref();
     let trace = lstm::TraceRef { outputs, gates: &trace.gates, cells: &trace.cells };
-    let gradients = {
-        let gradient = B::values(call.of_all_steps(gradient, steps));
-        lstm::backward_with(&host.pass(), trace, gradient.as_ref(), host.options.precision)
+    let gradient = B::values(gradient);
+    let gradients =
+        lstm::backward_with(&host.pass(&[]), trace, gradient.as_ref(), host.options.precision);
+    let tensor = |values: Vec<f32>, shape: &[usize]| {
+        B::float_from_data(TensorData::new(values, shape), &device)
     };
     let matrix = |values: Vec<f32>, columns: usize| {
         let rows = values.len() / columns;
-        B::float_from_data(TensorData::new(values, [rows, columns]), &device)
+        tensor(values, &[rows, columns])
     };
     LstmGradients {
         values: gradients.values.map(|values| {
             let width = values.len() / (steps * batch);
-            B::float_from_data(TensorData::new(values, [steps, batch, width]), &device)
+            tensor(values, &[steps, batch, width])
         }),
         weights: matrix(gradients.weights, 4 * hidden),
-        context: call.context_gradients(matrix(gradients.context, 4 * hidden)),
+        context: host.context_gradients(&gradients.context, tensor),
         recurrent: matrix(gradients.recurrent, 4 * hidden),
         initial: matrix(gradients.initial, 2 * hidden),
     }
 }
 
+/// Implements [`LstmKernel`] with this kernel.
+macro_rules! lstm_kernel_on_the_cpu {
+    ($backend:ty) => {
+        impl LstmKernel for $backend {
+            type Trace = HostTrace<Self>;
+
+            fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
+                outputs(call)
+            }
+
+            fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
+                forward(call)
+            }
+
+            fn lstm_backward(
+                call: LstmCall<Self>,
+                trace: Self::Trace,
+                gradient: FloatTensor<Self>,
+            ) -> LstmGradients<Self> {
+                backward(call, trace, gradient)
+            }
+        }
+    };
+}
+
 #[cfg(feature = "flex")]
-mod flex {
-    use super::*;
-    use burn::backend::Flex;
-
-    /// A contiguous tensor; shares memory with the one it was created from.
-    pub(crate) struct FlexValues(FloatTensor<Flex>);
-
-    impl AsRef<[f32]> for FlexValues {
-        fn as_ref(&self) -> &[f32] {
-            self.0.as_slice().expect("it is contiguous, and all our tensors are f32")
-        }
-    }
-
-    impl HostBackend for Flex {
-        type Values = FlexValues;
-
-        fn values(tensor: FloatTensor<Self>) -> FlexValues {
-            FlexValues(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() })
-        }
-    }
-
-    impl LstmKernel for Flex {
-        type Trace = HostTrace<Self>;
-
-        fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
-            outputs(call)
-        }
-
-        fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
-            forward(call)
-        }
-
-        fn lstm_backward(
-            call: LstmCall<Self>,
-            trace: Self::Trace,
-            gradient: FloatTensor<Self>,
-        ) -> LstmGradients<Self> {
-            backward(call, trace, gradient)
-        }
-    }
-}
-
-/// A copy of a tensor's values.
-#[cfg(any(feature = "ndarray", feature = "tch"))]
-pub(crate) struct CopiedValues(TensorData);
-
-#[cfg(any(feature = "ndarray", feature = "tch"))]
-impl CopiedValues {
-    pub(super) fn of<B: Backend>(tensor: FloatTensor<B>) -> Self {
-        let data = burn::backend::try_read_sync(B::float_into_data(tensor))
-            .expect("a CPU backend completes immediately")
-            .expect("it reads this process's own memory");
-        Self(data)
-    }
-}
-
-#[cfg(any(feature = "ndarray", feature = "tch"))]
-impl AsRef<[f32]> for CopiedValues {
-    fn as_ref(&self) -> &[f32] {
-        self.0.as_slice().expect("all our tensors are f32")
-    }
-}
-
+lstm_kernel_on_the_cpu!(burn::backend::Flex);
 #[cfg(feature = "ndarray")]
-mod ndarray {
-    use super::*;
-    use burn::backend::NdArray;
-
-    impl HostBackend for NdArray {
-        type Values = CopiedValues;
-
-        fn values(tensor: FloatTensor<Self>) -> CopiedValues {
-            CopiedValues::of::<Self>(tensor)
-        }
-    }
-
-    impl LstmKernel for NdArray {
-        type Trace = HostTrace<Self>;
-
-        fn lstm_outputs(call: LstmCall<Self>) -> FloatTensor<Self> {
-            outputs(call)
-        }
-
-        fn lstm_forward(call: LstmCall<Self>) -> (FloatTensor<Self>, Self::Trace) {
-            forward(call)
-        }
-
-        fn lstm_backward(
-            call: LstmCall<Self>,
-            trace: Self::Trace,
-            gradient: FloatTensor<Self>,
-        ) -> LstmGradients<Self> {
-            backward(call, trace, gradient)
-        }
-    }
-}
+lstm_kernel_on_the_cpu!(burn::backend::NdArray);

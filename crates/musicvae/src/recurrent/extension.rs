@@ -4,8 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, TensorMetadata, backend_extension};
-use burn::tensor::{Shape, Slice};
+use burn::backend::{Backend, backend_extension};
 
 use super::{PassOptions, SymbolSteps};
 
@@ -38,60 +37,7 @@ pub(crate) struct LstmCall<B: Backend> {
     pub(crate) options: PassOptions,
 }
 
-impl<B: Backend> LstmCall<B> {
-    /// The constant part of the gates, computed once per sequence: the bias and the contribution of
-    /// the constant inputs, `[B, 4H]`.
-    pub(crate) fn context(&self) -> FloatTensor<B> {
-        let n_sequences = self.initial.shape()[0];
-        let width = self.bias.shape()[0];
-        let bias = B::float_reshape(self.bias.clone(), Shape::from([1, width]));
-        match &self.constant {
-            Some(Constant { values, weights }) => {
-                B::float_add(B::float_matmul(values.clone(), weights.clone()), bias)
-            }
-            None => B::float_expand(bias, Shape::from([n_sequences, width])),
-        }
-    }
-
-    /// Selects the requested outputs from those of all steps.
-    pub(crate) fn wanted(&self, outputs: FloatTensor<B>) -> FloatTensor<B> {
-        if !self.options.last_only {
-            return outputs;
-        }
-        let last = self.last_step(outputs.shape()[0]);
-        B::float_slice(outputs, &last)
-    }
-
-    /// The gradient of the outputs of all steps, from the gradient of the requested ones.
-    pub(crate) fn of_all_steps(&self, gradient: FloatTensor<B>, n_steps: usize) -> FloatTensor<B> {
-        if !self.options.last_only {
-            return gradient;
-        }
-        let shape = gradient.shape();
-        let shape = Shape::from([n_steps, shape[1], shape[2]]);
-        let zeros = B::float_zeros(shape, &gradient.device(), gradient.dtype().into());
-        B::float_slice_assign(zeros, &self.last_step(n_steps), gradient)
-    }
-
-    /// The slice of the step that is read last.
-    fn last_step(&self, n_steps: usize) -> [Slice; 3] {
-        let last = if self.options.reverse { 0 } else { n_steps - 1 };
-        [Slice::from(last..last + 1), Slice::full(), Slice::full()]
-    }
-
-    /// The gradients of the inputs of [`LstmCall::context`], from the gradient of its result.
-    pub(crate) fn context_gradients(&self, context: FloatTensor<B>) -> ContextGradients<B> {
-        let width = self.bias.shape()[0];
-        let bias = B::float_sum_dim(context.clone(), 0);
-        let constant = self.constant.as_ref().map(|constant| Constant {
-            values: B::float_matmul(context.clone(), B::float_transpose(constant.weights.clone())),
-            weights: B::float_matmul(B::float_transpose(constant.values.clone()), context),
-        });
-        ContextGradients { constant, bias: B::float_reshape(bias, Shape::from([width])) }
-    }
-}
-
-/// Gradients of the inputs of a context.
+/// Gradients of the bias and of the constant inputs.
 pub(crate) struct ContextGradients<B: Backend> {
     pub(crate) constant: Option<Constant<B>>,
     pub(crate) bias: FloatTensor<B>,

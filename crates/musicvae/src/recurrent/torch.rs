@@ -5,7 +5,7 @@ use burn::backend::LibTorch;
 use burn::backend::tensor::FloatTensor;
 use tch::Device;
 
-use super::cpu::{self, CopiedValues, HostBackend, HostTrace};
+use super::cpu::{self, HostTrace};
 use super::cudnn::{Graph, Layer, Stack, StackGradients, Steps};
 use super::extension::{Constant, ContextGradients, LstmCall, LstmGradients, LstmKernel, Source};
 
@@ -19,14 +19,6 @@ pub(crate) enum TorchTrace {
     Kernel(HostTrace<LibTorch>),
     /// From libtorch.
     Graph(Graph),
-}
-
-impl HostBackend for LibTorch {
-    type Values = CopiedValues;
-
-    fn values(tensor: TorchTensor) -> CopiedValues {
-        CopiedValues::of::<Self>(tensor)
-    }
 }
 
 impl LstmKernel for LibTorch {

@@ -92,7 +92,7 @@ pub(in crate::note_list) struct Heads {
 /// probabilities of each field follow.
 const UNITS: usize = 0;
 
-impl HostOperation for Heads {
+impl HostOperation<2> for Heads {
     fn forward(&self, [states, weights]: [&[f32]; 2], _keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
         Arch::new().dispatch(Forward { heads: self, states, weights })
     }

@@ -16,8 +16,8 @@ const LISTS_PER_TASK: usize = 16;
 /// second-level cache.
 const COLUMNS_PER_TASK: usize = 64;
 
-/// Sums the notes of each list. The first input is the table `[V, W]`, the second is not read; the
-/// result is `[n_lists, W]`.
+/// Sums the notes of each list. The input is the table `[V, W]`, the result is
+/// `[n_lists, W]`.
 #[derive(Debug)]
 pub(in crate::note_list) struct NoteSets {
     /// `[N, F]`, packed: the notes of all lists, step by step.
@@ -46,16 +46,15 @@ fn rows(ids: &[i32]) -> impl Iterator<Item = usize> {
     ids.iter().filter_map(|id| usize::try_from(*id).ok())
 }
 
-impl HostOperation for NoteSets {
-    fn forward(&self, [table, _]: [&[f32]; 2], _keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
+impl HostOperation<1> for NoteSets {
+    fn forward(&self, [table]: [&[f32]; 1], _keep: bool) -> (Vec<f32>, [usize; 2], Kept) {
         let mut sums = vec![0.0; self.n_lists * self.width];
         Arch::new().dispatch(Forward { sets: self, table, sums: &mut sums });
         (sums, [self.n_lists, self.width], Vec::new())
     }
 
-    fn backward(&self, [table, other]: [&[f32]; 2], _: &Kept, gradient: &[f32]) -> [Vec<f32>; 2] {
-        let table = Arch::new().dispatch(Back { sets: self, table, gradient });
-        [table, vec![0.0; other.len()]]
+    fn backward(&self, [table]: [&[f32]; 1], _: &Kept, gradient: &[f32]) -> [Vec<f32>; 1] {
+        [Arch::new().dispatch(Back { sets: self, table, gradient })]
     }
 }
 
