@@ -53,7 +53,7 @@ impl FileFacts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Outcome {
     /// It could be read; it may have no window, with the reasons counted.
-    Read(ReadFacts),
+    Read(Box<ReadFacts>),
     /// It could not be read.
     Refused { reason: String, detail: String },
 }
@@ -277,7 +277,7 @@ mod tests {
             group: Some("g".to_owned()),
             is_listed: true,
             label: Some("é".to_owned()),
-            outcome: Outcome::Read(ReadFacts {
+            outcome: Outcome::Read(Box::new(ReadFacts {
                 file_hash: [7; 16],
                 n_bytes: 1 << 40,
                 skipped,
@@ -287,7 +287,7 @@ mod tests {
                 qpm: 119.5,
                 metres: vec![(4, 4), (3, 4)],
                 signature: Some(vec![u32::MAX; 3]),
-            }),
+            })),
             keys: (0..n_windows as u64).collect(),
         };
         (facts, windows.collect())

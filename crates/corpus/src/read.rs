@@ -115,7 +115,7 @@ impl FileReader<'_> {
             metres: metres(&read.sequence),
             signature,
         };
-        (Outcome::Read(facts), windows.collect())
+        (Outcome::Read(Box::new(facts)), windows.collect())
     }
 
     /// Keeps at most `max` windows, drawn by the seed and the file's content, in their order; gives

@@ -166,6 +166,7 @@ pub(crate) fn affine_gradients(
 }
 
 #[cfg(all(test, feature = "flex"))]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 mod tests {
     use super::*;
     use crate::model;

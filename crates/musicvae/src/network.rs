@@ -162,7 +162,7 @@ impl Network {
             Inner::Steps { model, .. } => {
                 windows.iter().try_for_each(|window| self.form.check(window.as_ref()))?;
                 let tokens: Vec<u16> =
-                    windows.iter().flat_map(|window| window.as_ref()).copied().collect();
+                    windows.iter().flat_map(AsRef::as_ref).copied().collect();
                 let layout = self.form.layout().expect("windows of steps have a layout");
                 let windows = Windows::new(&tokens, layout).expect("every window was checked");
                 Ok(model.encode_windows(windows, done))
@@ -214,7 +214,7 @@ impl Network {
             Inner::Steps { model, .. } => {
                 windows.iter().try_for_each(|window| self.form.check(window.as_ref()))?;
                 let tokens: Vec<u16> =
-                    windows.iter().flat_map(|window| window.as_ref()).copied().collect();
+                    windows.iter().flat_map(AsRef::as_ref).copied().collect();
                 let layout = self.form.layout().expect("windows of steps have a layout");
                 let windows = Windows::new(&tokens, layout).expect("every window was checked");
                 Ok(evaluate(model, windows, seed).map(Scores::Steps))

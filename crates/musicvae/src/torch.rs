@@ -338,7 +338,10 @@ mod tests {
 
         // The batch holds the first notes of all lists, then their second notes, and so on.
         let mut windows = vec![vec![Vec::new(); config.n_cells()]; BATCH];
-        let place = |cell: i32| (cell as usize % BATCH, cell as usize / BATCH);
+        let place = |cell: i32| {
+            let cell = usize::try_from(cell).unwrap();
+            (cell % BATCH, cell / BATCH)
+        };
         let mut notes = batch.notes.ids().chunks_exact(encoding.n_fields());
         for n_lists in batch.notes.batch_sizes().unwrap() {
             for (cell, note) in batch.cells.iter().zip(notes.by_ref().take(*n_lists)) {

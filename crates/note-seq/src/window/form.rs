@@ -249,12 +249,11 @@ pub fn notes_of_lists<'a>(lists: impl IntoIterator<Item = &'a NoteList>) -> Vec<
             let onset = start + usize::from(note.onset) * ticks_per_step;
             if let Some(drum) = drum {
                 let struck = 1_i32.checked_shl(row[drum].into()).unwrap_or(0);
-                match notes.last_mut().filter(|last| last.start == onset) {
-                    Some(last) => last.pitch |= struck,
-                    None => {
-                        let end = onset + ticks_per_step;
-                        notes.push(GridNote { start: onset, end, pitch: struck });
-                    }
+                if let Some(last) = notes.last_mut().filter(|last| last.start == onset) {
+                    last.pitch |= struck;
+                } else {
+                    let end = onset + ticks_per_step;
+                    notes.push(GridNote { start: onset, end, pitch: struck });
                 }
             } else if note.family != Family::Drums {
                 let end = onset + usize::from(note.duration).max(1);
