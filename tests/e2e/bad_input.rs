@@ -88,7 +88,7 @@ fn models_and_styles_that_are_not_there_or_damaged() {
 
 /// A file with only drums.
 fn drums() -> Vec<u8> {
-    let sequence = controlgen::synthetic::piece(2, 0, 0).with_notes(|note| note.is_drum);
+    let sequence = corpus::synthetic::piece(2, 0, 0).with_notes(|note| note.is_drum);
     note_seq::midi::write(&sequence, &note_seq::midi::WriteOptions::default()).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Control: blends and paths, filters, mixes, variations, attributes, copies, any MIDI.
 
-use controlgen::synthetic;
+use corpus::synthetic;
 use note_seq::midi::{ReadOptions, WriteOptions, read, write};
 use note_seq::{NoteSequence, Program, TimeSignature};
 use serde_json::Value;

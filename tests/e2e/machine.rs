@@ -45,7 +45,7 @@ fn doctor_says_what_is_wrong_and_fails() {
 fn control_characters_of_files_are_escaped() {
     let dir = TestDir::new();
     dir.model();
-    let mut music = controlgen::synthetic::piece(0, 3, 0);
+    let mut music = corpus::synthetic::piece(0, 3, 0);
     music.instrument_infos[0].name =
         "Lead\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{9b}31m\nerror".to_owned();
     let bytes = note_seq::midi::write(&music, &note_seq::midi::WriteOptions::default()).unwrap();

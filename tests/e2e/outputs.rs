@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use controlgen::synthetic;
+use corpus::synthetic;
 use note_seq::midi::{ReadOptions, WriteOptions, read, write};
 use note_seq::{ControlChange, NoteSequence, PitchBend};
 

@@ -1,6 +1,6 @@
 //! Tunes as users have them: whatever is left out of one is said.
 
-use controlgen::synthetic;
+use corpus::synthetic;
 use note_seq::midi::{WriteOptions, write};
 use note_seq::{NoteSequence, Tempo, TimeSignature};
 use serde_json::Value;

@@ -14,8 +14,8 @@ mod train;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ::corpus::kind::Kind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use controlgen::kind::Kind;
 
 pub(crate) use control::{
     AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs, MixArgs, SimilarArgs,

@@ -2,6 +2,7 @@
 
 mod attribute;
 mod cluster;
+mod copy_index;
 mod corpus;
 mod demo;
 mod doctor;
@@ -10,6 +11,7 @@ mod exchange;
 mod generate;
 mod inspect;
 mod interpolate;
+mod loading;
 mod machine;
 mod mix;
 mod model;
@@ -21,8 +23,8 @@ mod writing;
 
 use std::path::Path;
 
+use ::corpus::overwrite::Overwrite;
 use controlgen::model::Model;
-use controlgen::overwrite::Overwrite;
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
@@ -83,7 +85,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Mix(args) => mix::mix(&context, &args),
         Command::Similar(args) => mix::similar(&context, &args),
         Command::Attribute(command) => attribute::run(&context, command),
-        Command::CopyIndex(args) => attribute::copy_index(&context, &args),
+        Command::CopyIndex(args) => copy_index::run(&context, &args),
         Command::Render(args) => render::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Eval(args) => eval::run(&context, args),

@@ -48,10 +48,10 @@ pub(crate) fn model_folder() -> anyhow::Result<PathBuf> {
     if folder.exists() {
         return Ok(folder);
     }
-    let written = controlgen::artifact::write_folder(&folder, |inside| {
-        FILES.iter().try_for_each(|(name, bytes)| {
-            controlgen::artifact::write_atomic(&inside.join(name), bytes)
-        })
+    let written = corpus::artifact::write_folder(&folder, |inside| {
+        FILES
+            .iter()
+            .try_for_each(|(name, bytes)| corpus::artifact::write_atomic(&inside.join(name), bytes))
     });
     match written {
         Ok(()) => Ok(folder),

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use controlgen::attribute::{AttributeError, Dial};
-use controlgen::corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
 use controlgen::style::LatentsOf;
 use controlgen::tune::Tune;
+use corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;

@@ -7,11 +7,11 @@ use cluster::em;
 use cluster::plan::{Job, Plan};
 use cluster::shared::EmStep;
 use cluster::stages::StageReport;
-use controlgen::corpus;
 use controlgen::encode::encode_corpus;
 use controlgen::model::Model;
-use controlgen::progress::Silent;
-use controlgen::table::{LatentRow, Split, read_latents};
+use corpus;
+use corpus::progress::Silent;
+use corpus::table::{LatentRow, Split, read_latents};
 use gmm::{Samples, StepwiseEm};
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Baseline> {
     end("encode");
     let last = fit(&job)?;
     let text = serde_json::to_string_pretty(&last.mixture)?;
-    controlgen::artifact::write_atomic(&job.mixture(), text.as_bytes())?;
+    corpus::artifact::write_atomic(&job.mixture(), text.as_bytes())?;
     end("fit");
     Ok(Baseline {
         stages,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use controlgen::artifact::{ArtifactError, io};
+use corpus::artifact::{ArtifactError, io};
 
 use crate::operators::Written;
 
@@ -60,7 +60,7 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>, ArtifactError> {
 
 #[cfg(test)]
 mod tests {
-    use controlgen::corpus::WindowCounts;
+    use corpus::WindowCounts;
 
     use super::*;
 

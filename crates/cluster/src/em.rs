@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use controlgen::artifact::{ArtifactError, JsonFormat};
-use controlgen::corpus::CorpusReport;
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, JsonFormat};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Float32Type;
 use datafusion::common::{DataFusionError, exec_err};
@@ -15,9 +15,8 @@ use thiserror::Error;
 
 use crate::functions::{decode_stats, gmm_stats};
 use crate::plan::Job;
-use crate::session::Runner;
+use crate::session::{Runner, StatusCallback};
 use crate::shared::{EmStep, StepSpec};
-use crate::stages::{StatusCallback, table};
 
 /// Why no mixture was fitted. Completed steps are kept, and the same run resumes from the last one.
 #[derive(Debug, Error)]
@@ -124,7 +123,8 @@ async fn pass(
     let rows = runner
         .collect(async || {
             let arguments = vec![ident("window_id"), ident("mu"), lit(spec.clone())];
-            table(runner, &job.latents())
+            runner
+                .table(&job.latents())
                 .await?
                 .filter(ident("split").eq(lit("train")))?
                 .aggregate(Vec::new(), vec![gmm_stats().call(arguments).alias("stats")])?
@@ -178,7 +178,7 @@ async fn smallest(
     let rows = runner
         .collect(async || {
             let mut latents =
-                table(runner, &job.latents()).await?.filter(ident("split").eq(lit("train")))?;
+                runner.table(&job.latents()).await?.filter(ident("split").eq(lit("train")))?;
             if let Some(bound) = bound {
                 latents = latents.filter(ident("window_id").lt(lit(bound)))?;
             }

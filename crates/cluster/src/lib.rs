@@ -6,12 +6,12 @@
 //!
 //! | stage | plan | implemented by |
 //! |---|---|---|
-//! | read | chunk numbers → `ReadFiles` | `controlgen::corpus::steps::Steps::read` |
+//! | read | chunk numbers → `ReadFiles` | `corpus::steps::Steps::read` |
 //! | deduplicate | chunk numbers → windows → `first_windows` per hash → shards | `Steps::windows` |
 //! | encode | windows → `encode_windows(tokens, model)` → shards | `controlgen::encode` |
 //! | fit | latents → `gmm_stats(window_id, mu, step)`, one plan per pass | `gmm::SufficientStats` |
 //!
-//! Tables are Parquet files, written by the writers of `controlgen::table`; windows are grouped by
+//! Tables are Parquet files, written by the writers of `corpus::table`; windows are grouped by
 //! a 128-bit hash. Between the first two stages, one process finds out which files belong together
 //! (`Steps::group`). Grouping by hash is the only shuffle; everything else is a map, or an
 //! aggregate with small partial states.

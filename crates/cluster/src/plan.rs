@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use controlgen::artifact::{ArtifactError, JsonFormat};
-use controlgen::corpus::steps::Steps;
-use controlgen::corpus::{CorpusError, CorpusOptions, GroupRule, Labels, SameWindow};
-use controlgen::kind::Kind;
 use controlgen::model::{Model, ModelConfig};
+use corpus::artifact::{ArtifactError, JsonFormat};
+use corpus::kind::Kind;
+use corpus::steps::Steps;
+use corpus::{CorpusError, CorpusOptions, GroupRule, Labels, SameWindow};
 use gmm::{CovarianceType, GmmParams};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -18,18 +18,18 @@ use thiserror::Error;
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Folders to search for MIDI files and archives of them.
-    #[serde(default, with = "controlgen::path_text::list")]
+    #[serde(default, with = "corpus::path_text::list")]
     pub roots: Vec<PathBuf>,
     /// Object store locations to search for MIDI files, for example `s3://bucket/midi`.
     #[serde(default)]
     pub stores: Vec<String>,
     /// The results folder: corpus, latents, mixture.
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub out: PathBuf,
     /// The folder of the model that encodes; the kind of its windows is the kind of all windows.
     /// Unlike the other paths, a relative path is resolved against the working directory of each
     /// process, so each machine may have a copy.
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
     /// The device that runs the model.
     #[serde(default = "flex")]

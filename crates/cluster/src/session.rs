@@ -1,5 +1,6 @@
 //! Where plans run: in this process, or on a Ballista cluster. The plans are the same.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_plan::{self, ExecutionPlan};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext};
 use thiserror::Error;
 
 use crate::client::{self, ClientError};
@@ -80,6 +81,9 @@ pub enum ClusterError {
     },
 }
 
+/// Receives a line whenever something begins or ends.
+pub type StatusCallback<'a> = &'a (dyn Fn(&str) + Sync);
+
 /// Where plans run.
 pub struct Runner {
     /// The session in which plans are made.
@@ -133,6 +137,15 @@ impl Runner {
                 Ok(None) | Err(_) => return Err(ClusterError::NoScheduler { url }),
             }
         }
+    }
+
+    /// The table in a folder's Parquet files.
+    ///
+    /// # Errors
+    /// If the files can't be read.
+    pub(crate) async fn table(&self, folder: &Path) -> Result<DataFrame> {
+        let folder = format!("{}/", folder.display());
+        self.context.read_parquet(folder, ParquetReadOptions::default()).await
     }
 
     /// Runs the plan that `plan` makes, and returns all its rows.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use controlgen::artifact::{ArtifactError, JsonFormat};
 use controlgen::model::Model;
+use corpus::artifact::{ArtifactError, JsonFormat};
 use gmm::GaussianMixture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

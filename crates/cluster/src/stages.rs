@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use controlgen::artifact::{ArtifactError, JsonFormat};
-use controlgen::corpus::steps::{Listing, Steps};
-use controlgen::corpus::{CorpusError, CorpusReport, WindowCounts};
 use controlgen::encode::EncodeReport;
-use controlgen::progress::Silent;
+use corpus::artifact::{ArtifactError, JsonFormat};
+use corpus::progress::Silent;
+use corpus::steps::{Listing, Steps};
+use corpus::{CorpusError, CorpusReport, WindowCounts};
 use datafusion::common::DataFusionError;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::prelude::{ParquetReadOptions, col, ident, lit};
+use datafusion::prelude::{col, ident, lit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -28,7 +28,7 @@ use crate::em::{self, FitError};
 use crate::functions::{encode_windows, first_windows};
 use crate::operators::{ChunkTable, Operator, OperatorExec, Written, chunks_exec, written};
 use crate::plan::{Job, Plan, PlanError};
-use crate::session::Runner;
+use crate::session::{Runner, StatusCallback};
 use crate::shared::ModelSpec;
 use crate::store::{self, StoreError};
 
@@ -107,9 +107,6 @@ impl JsonFormat for RunReport {
     const FORMAT: &'static str = "controlgen.cluster_run";
     const VERSION: u32 = 1;
 }
-
-/// Receives a line whenever something begins or ends.
-pub type StatusCallback<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// A run in progress.
 struct Run<'a> {
@@ -314,7 +311,9 @@ impl Run<'_> {
             .collect("encode", &staged, async || {
                 let spec = serde_json::to_string(&spec).expect("plain values");
                 let posterior = encode_windows().call(vec![ident("tokens"), lit(spec)]);
-                let encoded = table(self.runner, &self.job.corpus())
+                let encoded = self
+                    .runner
+                    .table(&self.job.corpus())
                     .await?
                     .select(vec![
                         ident("window_id"),
@@ -359,7 +358,7 @@ impl Run<'_> {
         let last = em::fit(&self.job, self.runner, self.report).await?;
         let mut text = serde_json::to_string_pretty(&last.mixture).expect("plain numbers");
         text.push('\n');
-        controlgen::artifact::write_atomic(&path, text.as_bytes())?;
+        corpus::artifact::write_atomic(&path, text.as_bytes())?;
         self.end("fit", start, &format!("{} passes", last.iteration));
         Ok(last)
     }
@@ -375,13 +374,4 @@ impl Run<'_> {
         let rows = self.runner.collect(plan).await.map_err(failed(stage_name))?;
         written(&rows).map_err(failed(stage_name))
     }
-}
-
-/// The table in a folder's Parquet files.
-pub(crate) async fn table(
-    runner: &Runner,
-    folder: &Path,
-) -> datafusion::common::Result<datafusion::prelude::DataFrame> {
-    let folder = format!("{}/", folder.display());
-    runner.context.read_parquet(folder, ParquetReadOptions::default()).await
 }

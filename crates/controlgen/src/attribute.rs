@@ -11,15 +11,15 @@ mod vectors;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use corpus::artifact::ArtifactError;
 use note_seq::features::Feature;
 use note_seq::window::GridNote;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::artifact::ArtifactError;
 use crate::generate::GenerateError;
 
-pub use report::{DialReport, DialRequest, OtherAttribute, dial_report, spearman};
+pub use report::{DialReport, DialRequest, OtherAttribute, dial_report};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 
 /// A measurable property of a melody: the features that latents can be shifted along.

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::ModelConfig;
-use crate::training::Origin;
+use crate::model::{ModelConfig, Origin};
 
 /// A model card in Markdown: what the model is, how it was trained, how well it does.
 pub(crate) fn model_card(config: &ModelConfig) -> String {

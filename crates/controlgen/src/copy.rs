@@ -15,10 +15,9 @@ mod stitch;
 
 use std::path::PathBuf;
 
+use corpus::artifact::ArtifactError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::artifact::ArtifactError;
 
 pub use index::{CopyIndex, Survey};
 

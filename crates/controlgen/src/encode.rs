@@ -4,14 +4,14 @@ mod origin;
 
 use std::path::Path;
 
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
+use corpus::progress::Progress;
+use corpus::table::{LatentRow, LatentsWriter, Split, WindowRow, read_windows};
 use musicvae::{Posteriors, Windows};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_folder};
-use crate::corpus::CorpusReport;
 use crate::model::Model;
-use crate::progress::Progress;
-use crate::table::{LatentRow, LatentsWriter, Split, WindowRow, read_windows};
 
 pub use origin::{LatentsReport, check_latents};
 
@@ -75,6 +75,14 @@ pub fn encode_tokens(
         source: serde::de::Error::custom(error),
     })?;
     Ok(model.weights().encode_windows(windows, progress))
+}
+
+/// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
+pub fn encode_windows(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
+    let layout = model.config().musicvae.window();
+    let tokens: Vec<u16> = windows.concat();
+    let windows = Windows::new(&tokens, &layout).expect("windows of the model's own kind");
+    model.weights().encode_windows(windows, |_| ()).mean
 }
 
 /// Collects windows and encodes them in chunks of a fixed size.

@@ -4,11 +4,12 @@ mod course;
 mod pieces;
 mod way;
 
-use musicvae::{Sampling, Windows, seed};
+use corpus::artifact::ArtifactError;
+use musicvae::{Sampling, seed};
 use rand::RngExt;
 use thiserror::Error;
 
-use crate::artifact::ArtifactError;
+use crate::encode::encode_windows;
 use crate::latent::sample_style;
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
@@ -246,7 +247,7 @@ pub fn generate(
     let active = &model.config().active_dimensions;
     let z = sample_style(&styles.distribution(style), active, model.z_size(), n, decoding.seed);
     let windows = decoding.decode(model, &z, &control);
-    let again = encode(model, &windows);
+    let again = encode_windows(model, &windows);
     let memberships = styles.memberships(model, &again);
     let in_style = styles.membership(model, &again, style);
     Ok(windows
@@ -260,14 +261,6 @@ pub fn generate(
             in_style,
         })
         .collect())
-}
-
-/// Posterior means of windows of the model's own vocabulary, `[n, Z]`.
-pub fn encode(model: &Model, windows: &[Vec<u16>]) -> Vec<f32> {
-    let layout = model.config().musicvae.window();
-    let tokens: Vec<u16> = windows.concat();
-    let windows = Windows::new(&tokens, &layout).expect("windows of the model's own kind");
-    model.weights().encode_windows(windows, |_| ()).mean
 }
 
 /// A tune as the model writes it back from its posterior means.
@@ -292,7 +285,7 @@ pub fn reconstruct(
 ) -> Result<Reconstruction, GenerateError> {
     let decoding = decoding.check()?;
     let originals: Vec<Vec<u16>> = tune.windows.iter().map(|w| w.tokens.clone()).collect();
-    let z = encode(model, &originals);
+    let z = encode_windows(model, &originals);
     let control = controls_of(model, originals.iter().map(Vec::as_slice));
     let windows = decoding.decode(model, &z, &control);
     let layout = model.config().musicvae.window();

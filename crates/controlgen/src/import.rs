@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, JsonFormat, write_atomic, write_folder};
+use corpus::kind::{Kind, UnknownKind};
+use corpus::table::CorpusTokens;
 #[cfg(doc)]
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::magenta::{Checkpoint, Form, ImportError};
@@ -9,28 +13,8 @@ use musicvae::{Device, MusicVae, MusicVaeConfig, Precision, Windows, active_dime
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::artifact::{ArtifactError, JsonFormat, write_atomic, write_folder};
-use crate::corpus::CorpusReport;
-use crate::kind::{Kind, UnknownKind};
-use crate::model::{Model, ModelConfig, WEIGHTS};
-use crate::training::{ACTIVITY_TOKENS, CorpusTokens, every_nth};
-
-/// Where an imported model comes from; part of its `config.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImportSummary {
-    /// Name of the file or folder that was imported.
-    pub source: String,
-    /// `tensorflow-js`, `deeplearn-js` or `tensorflow`.
-    pub form: String,
-    /// The version of the program that imported it.
-    pub program_version: String,
-    /// The standard deviation given to every posterior, where the checkpoint has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub std_dev: Option<f32>,
-    /// Hash of the corpus whose windows told the active dimensions; without one, all dimensions
-    /// count as active.
-    pub corpus_hash: Option<String>,
-}
+use crate::model::{ImportSummary, Model, ModelConfig, WEIGHTS};
+use crate::training::{ACTIVITY_TOKENS, every_nth};
 
 /// What to import.
 #[derive(Clone, Debug)]
@@ -50,7 +34,7 @@ pub struct ImportRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportOutcome {
     /// The model's folder.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
     /// What the model is of.
     pub kind: String,
@@ -122,10 +106,12 @@ pub fn import_magenta(
         checkpoint = checkpoint.with_std_dev(std_dev);
     }
     let musicvae = checkpoint.config().map_err(failed)?;
-    let kind = Kind::find(&Kind::name_for(&musicvae)).map_err(|source| ImportModelError::Kind {
-        source_path: source_path(),
-        musicvae: Box::new(musicvae.clone()),
-        source,
+    let kind = Kind::find(&Kind::name_for(&musicvae.window())).map_err(|source| {
+        ImportModelError::Kind {
+            source_path: source_path(),
+            musicvae: Box::new(musicvae.clone()),
+            source,
+        }
     })?;
     let weights = checkpoint.model(device).map_err(failed)?;
 
@@ -211,7 +197,7 @@ pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactE
     let bytes = model.weights().to_safetensors(Precision::F16);
     // What can't be read back is not written.
     MusicVae::from_safetensors(&config.musicvae, &bytes, device)
-        .map_err(|source| ArtifactError::Weights { path: model.folder().join(WEIGHTS), source })?;
+        .map_err(|source| ArtifactError::weights(&model.folder().join(WEIGHTS), source))?;
     write_folder(out, |folder| {
         write_atomic(&folder.join(WEIGHTS), &bytes)?;
         config.save(&folder.join("config.json"))?;

@@ -17,32 +17,24 @@
 //! | turn | [`attribute::AttributeVectors`] | a model's reference | directions in latent space |
 //! | check | [`copy::CopyIndex`] | a corpus folder, windows | matches with training music |
 //!
-//! It knows no terminal: work that takes long reports to a [`progress::Progress`].
+//! It knows no terminal: work that takes long reports to a [`corpus::progress::Progress`].
 
-pub mod artifact;
 pub mod attribute;
 mod card;
 pub mod copy;
-pub mod corpus;
+pub mod correlation;
 pub mod encode;
-pub mod evaluate;
 pub mod generate;
 pub mod import;
-pub mod kind;
 pub mod latent;
 pub mod mix;
 pub mod model;
 pub mod names;
 pub mod output;
-pub mod overwrite;
-pub mod path_text;
 pub mod piano_roll;
-pub mod progress;
 pub mod run;
 pub mod similar;
 pub mod style;
 pub mod style_color;
-pub mod synthetic;
-pub mod table;
 pub mod training;
 pub mod tune;

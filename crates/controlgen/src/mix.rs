@@ -9,7 +9,8 @@ use note_seq::features::{Harmony, harmony_of_windows};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::generate::{Course, Decoding, GenerateError, LatentSampling, controls_of, encode};
+use crate::encode::encode_windows;
+use crate::generate::{Course, Decoding, GenerateError, LatentSampling, controls_of};
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
@@ -95,7 +96,7 @@ pub fn mix(
     request: &MixRequest<'_>,
 ) -> Result<Mixed, GenerateError> {
     request.check()?;
-    let before = encode(model, tune);
+    let before = encode_windows(model, tune);
     let active = &model.config().active_dimensions;
     let points = points(&before, active, model.z_size());
     let from = nearest_component(styles.mixture(), &points)?;
@@ -122,7 +123,7 @@ pub fn mix(
     put(&mut z, &moved, active, model.z_size());
     let control = controls_of(model, tune.iter().map(Vec::as_slice));
     let windows = request.decoding.decode(model, &z, &control);
-    let again = encode(model, &windows);
+    let again = encode_windows(model, &windows);
     let mean = |latents: &[f32]| {
         let all = styles.membership(model, latents, request.style);
         all.iter().sum::<f64>() / all.len().max(1) as f64

@@ -1,65 +1,15 @@
 //! A model folder: everything that `--model` needs, in files of its own.
 
+mod config;
+
 use std::path::{Path, PathBuf};
 
-use musicvae::{
-    Baselines, Device, Evaluation, Generator, MusicVae, MusicVaeConfig, TrainingConfig,
-};
-use serde::{Deserialize, Serialize};
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
+use corpus::kind::Kind;
+use musicvae::{Device, Generator, MusicVae};
 use sha2::{Digest, Sha256};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, read};
-use crate::import::ImportSummary;
-use crate::kind::Kind;
-use crate::training::Origin;
-
-/// `config.json` of a model folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModelConfig {
-    /// What the model is of: `mel-2bar`.
-    pub kind: String,
-    /// Sizes.
-    pub musicvae: MusicVaeConfig,
-    /// Latent dimensions that carry information; mixtures are fitted on these, in this order.
-    pub active_dimensions: Vec<usize>,
-    /// How it was trained; none if it was imported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub training: Option<TrainingSummary>,
-    /// Where it was imported from, if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub imported: Option<ImportSummary>,
-}
-
-/// How a model was trained, and how well it does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainingSummary {
-    /// The preset it started from.
-    pub preset: String,
-    /// The model whose weights it began with, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Origin>,
-    /// The version of the program that trained it.
-    pub program_version: String,
-    /// The seed of every draw.
-    pub seed: u64,
-    /// Hash of the corpus it was trained on.
-    pub corpus_hash: String,
-    /// Windows it learnt from.
-    pub n_train_windows: usize,
-    /// Steps after which these weights were taken, as the best on held-out windows.
-    pub n_steps: u64,
-    /// Training settings.
-    pub config: TrainingConfig,
-    /// Figures on the held-out windows that are not in train; none if there are no such windows.
-    pub heldout: Option<Evaluation>,
-    /// What predictors without a model reach on the same windows.
-    pub baselines: Option<Baselines>,
-}
-
-impl JsonFormat for ModelConfig {
-    const FORMAT: &'static str = "controlgen.model";
-    const VERSION: u32 = 1;
-}
+pub use config::{ImportSummary, ModelConfig, Origin, TrainingSummary};
 
 /// The file of a model folder that holds the weights.
 pub(crate) const WEIGHTS: &str = "weights.safetensors";
@@ -105,7 +55,7 @@ impl Model {
         let path = folder.join(WEIGHTS);
         let bytes = read(&path)?;
         let weights = MusicVae::from_safetensors(&config.musicvae, &bytes, device)
-            .map_err(|source| ArtifactError::Weights { path, source })?;
+            .map_err(|source| ArtifactError::weights(&path, source))?;
         let hash = hash(&bytes, &read(&config_path)?);
         let generator = Generator::new(&weights.decoder);
         Ok(Self { folder: folder.to_owned(), config, kind, weights, generator, hash })
@@ -161,6 +111,15 @@ fn hash(weights: &[u8], config: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_has_a_model_of_its_windows() {
+        for name in Kind::NAMES {
+            let kind = Kind::find(name).unwrap();
+            let preset = musicvae::presets::all().into_iter().find(|p| p.kind == name).unwrap();
+            assert_eq!(preset.model.window(), kind.layout(), "{name}");
+        }
+    }
 
     #[test]
     fn the_hash_is_that_of_both_files_together() {

@@ -9,14 +9,14 @@ pub use sound::Sound;
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat};
+use corpus::kind::Kind;
+use corpus::overwrite::Overwrite;
 use note_seq::midi::{self, WriteOptions};
 use note_seq::{NoteSequence, Playback};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::copy::CopyMatch;
-use crate::kind::Kind;
-use crate::overwrite::Overwrite;
 
 /// The JSON file beside a generated MIDI file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

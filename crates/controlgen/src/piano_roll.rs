@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
+use corpus::kind::Kind;
 use note_seq::Playback;
 use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text};
-
-use crate::kind::Kind;
 
 /// A row of windows under one caption.
 #[derive(Clone, Debug)]

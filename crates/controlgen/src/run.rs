@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::artifact::{ArtifactError, ArtifactResult};
-use crate::overwrite::Overwrite;
+use corpus::artifact::{ArtifactError, ArtifactResult};
+use corpus::overwrite::Overwrite;
 
 /// A folder with corpus, latents, model, checkpoints and samples of one run.
 #[derive(Clone, Debug)]

@@ -14,7 +14,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-use crate::generate::{Decoding, GenerateError, controls_of, encode};
+use crate::encode::encode_windows;
+use crate::generate::{Decoding, GenerateError, controls_of};
 use crate::mix::{points, put};
 use crate::model::Model;
 
@@ -82,7 +83,7 @@ pub fn similar(
         return Err(GenerateError::Setting { what, found: distance, allowed });
     }
     let active = &model.config().active_dimensions;
-    let before = encode(model, tune);
+    let before = encode_windows(model, tune);
     let from = points(&before, active, model.z_size());
     let mut z = Vec::with_capacity(n * before.len());
     for index in 0..n as u64 {
@@ -99,7 +100,7 @@ pub fn similar(
     }
     let control = controls_of(model, tune.iter().map(Vec::as_slice)).repeat(n);
     let windows = decoding.decode(model, &z, &control);
-    let again = points(&encode(model, &windows), active, model.z_size());
+    let again = points(&encode_windows(model, &windows), active, model.z_size());
     let per_tune = tune.len().max(1);
     Ok(windows
         .chunks(per_tune)

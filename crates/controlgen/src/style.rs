@@ -11,7 +11,8 @@ mod describe;
 mod edit;
 mod entry;
 mod error;
-pub(crate) mod estimate;
+mod estimate;
+mod facts;
 mod files;
 mod fit;
 mod pieces;
@@ -21,11 +22,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use corpus::artifact::{ArtifactError, JsonFormat, read, with_causes};
 use gmm::select::Selection;
 use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, JsonFormat, read, with_causes};
 use crate::model::Model;
 use crate::style_color::style_color;
 
@@ -35,8 +36,10 @@ pub use added::{AddReport, AddedStyle};
 pub use card::{Card, Share};
 pub use entry::{AddedSummary, Style, WindowSource};
 pub use error::StyleError;
+pub use estimate::{Estimate, estimate};
+pub use facts::{FitFacts, LatentsOf};
 pub use files::StyleFolders;
-pub use fit::{FitFacts, FitRequest, FitSummary, LatentsOf, fit};
+pub use fit::{FitRequest, FitSummary, fit};
 pub use pieces::{Change, RefusedFile, UsedFile, UsedTrack};
 pub use reference::Reference;
 
@@ -68,7 +71,7 @@ struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedStyle {
     /// The file.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub path: PathBuf,
     /// Why.
     pub reason: String,

@@ -12,6 +12,9 @@ mod tensorboard;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
+use corpus::table::CorpusTokens;
 use musicvae::train::{
     Checkpoint, Plan, RunReport, StepMetrics, StepTimes, StopReason, TrainError, TrainObserver,
     Trainer,
@@ -21,17 +24,14 @@ use musicvae::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, write_atomic};
-use crate::corpus::CorpusReport;
 use crate::model::{ModelConfig, TrainingSummary};
 use crate::run::RunFolder;
-use crate::table::{CorpusHash, Split, read_windows};
 use checkpoints::Checkpoints;
 pub use error::TrainingError;
 pub use machine::Machine;
 use metrics::{EvaluationPoint, History, MetricsFile, StepPoint};
 pub use record::{Go, RunConfig};
-pub use setup::{DEFAULT_PRESET, Origin, Parent, TrainSetup};
+pub use setup::{DEFAULT_PRESET, Parent, TrainSetup};
 use tensorboard::EventFile;
 
 /// Tokens of held-out music scored on the way: 2,048 windows of two bars of melody.
@@ -84,7 +84,7 @@ pub trait TrainProgress {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutcome {
     /// The model's folder.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
     /// Steps made.
     pub n_steps: u64,
@@ -99,7 +99,7 @@ pub struct TrainOutcome {
     /// Share of the steps' time, in this go, spent waiting for data.
     pub wait_share: f64,
     /// The curves' picture.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub curves: PathBuf,
     /// Held-out windows, without those that are in train.
     pub n_heldout_windows: usize,
@@ -109,30 +109,6 @@ pub struct TrainOutcome {
     pub heldout: Option<Evaluation>,
     /// What needs no model.
     pub baselines: Option<Baselines>,
-}
-
-/// The windows of a corpus in memory, side by side.
-pub(crate) struct CorpusTokens {
-    pub(crate) train: Vec<u16>,
-    /// Without those that are in train.
-    pub(crate) heldout: Vec<u16>,
-    pub(crate) hash: String,
-}
-
-impl CorpusTokens {
-    pub(crate) fn read(corpus: &Path) -> ArtifactResult<Self> {
-        let (mut train, mut heldout) = (Vec::new(), Vec::new());
-        let mut hash = CorpusHash::default();
-        read_windows(corpus, |row| {
-            hash.add(&row);
-            match row.split {
-                Split::Train => train.extend(row.tokens),
-                Split::Heldout if !row.seen => heldout.extend(row.tokens),
-                Split::Heldout => {}
-            }
-        })?;
-        Ok(Self { train, heldout, hash: hash.finish() })
-    }
 }
 
 /// Trains a model, or goes on training it, and writes its folder from the best weights.
@@ -208,7 +184,7 @@ pub fn train(
     let (best_step, weights) = checkpoints.best_weights(last)?;
     let path = checkpoints.folder(best_step).join("weights.safetensors");
     let model = MusicVae::from_safetensors(&setup.model, &weights, device)
-        .map_err(|source| ArtifactError::Weights { path, source })?;
+        .map_err(|source| ArtifactError::weights(&path, source))?;
     let sample = every_nth(train, ACTIVITY_TOKENS);
     let posteriors = model.encode_windows(windows(&sample)?, |_| ());
     let active = active_dimensions(&posteriors.mean, setup.model.z_size);
@@ -297,7 +273,7 @@ fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactR
     for stale in ["mixture.json", "styles.json", "reference.parquet"] {
         let path = folder.join(stale);
         if path.exists() {
-            std::fs::remove_file(&path).map_err(crate::artifact::io("remove", &path))?;
+            std::fs::remove_file(&path).map_err(corpus::artifact::io("remove", &path))?;
         }
     }
     write_atomic(&folder.join("weights.safetensors"), weights)?;

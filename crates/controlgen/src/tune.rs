@@ -15,11 +15,10 @@ mod usage;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use corpus::kind::{Kind, Window};
 use note_seq::midi::{self, MidiError, ReadOptions};
 use note_seq::{NoteSequence, SkipReason};
 use thiserror::Error;
-
-use crate::kind::{Kind, Window};
 
 pub use choose::{Candidate, Choice};
 pub use melodic::MelodicScore;

@@ -62,7 +62,6 @@ pub mod presets;
 mod recurrent;
 pub mod sampling;
 pub mod schedule;
-pub mod seed;
 mod softmax;
 mod stack;
 mod torch;
@@ -90,6 +89,8 @@ pub use note_seq::window::{Content, Track, WindowLayout};
 pub use optimizer::{Adam, GradientNotFinite};
 pub use posterior::Posterior;
 pub use recurrent::SymbolSteps;
+/// The random streams that sampling and training draw from.
+pub use seed;
 pub use weights::{Precision, WeightsError};
 pub use windows::{Batch, Windows, WindowsError};
 

@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::handlers::map::Projected;
-use crate::studio::get_or_compute;
+use crate::cell::get_or_compute;
+use crate::map::Projected;
 
 /// The style index of a map point without a style.
 pub(crate) const NO_STYLE: u32 = u32::MAX;

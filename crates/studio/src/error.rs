@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use controlgen::artifact::with_causes;
 use controlgen::attribute::AttributeError;
 use controlgen::generate::GenerateError;
 use controlgen::style::StyleError;
+use corpus::artifact::with_causes;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -22,6 +22,7 @@
 mod assets;
 mod body;
 mod catalog;
+mod cell;
 mod error;
 mod guard;
 mod handlers;

@@ -6,6 +6,7 @@
 
 mod eigen;
 mod ellipse;
+mod projected;
 
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use rayon::prelude::*;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 
 use eigen::symmetric_eigen;
 pub(crate) use ellipse::Ellipse;
+pub(crate) use projected::{Map, Projected, Projection};
 
 /// Added to the within-style variances, relative to their mean, so that styles with few windows can
 /// be separated too.

@@ -1,6 +1,6 @@
 //! Conversions between tokens, notes on the grid, and sequences in seconds.
 
-use controlgen::kind::Kind;
+use corpus::kind::Kind;
 use note_seq::drums::{DrumHits, DrumMap};
 use note_seq::vocabulary::{
     self, FIRST_PITCH, LOWEST_PITCH, NO_EVENT, NOTE_OFF, STEPS_PER_QUARTER,
@@ -176,7 +176,7 @@ pub(crate) fn sequence(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use controlgen::kind::Kind;
+    use corpus::kind::Kind;
 
     fn layout(name: &str) -> WindowLayout {
         let preset = musicvae::presets::all().into_iter().find(|p| p.kind == name).unwrap();

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use controlgen::artifact::ArtifactError;
-use controlgen::corpus::CorpusReport;
 use controlgen::encode::check_latents;
 use controlgen::model::Model;
-use controlgen::progress::Progress;
 use controlgen::style::Reference;
-use controlgen::table::{LatentRow, WindowRow, read_latents, read_windows};
+use corpus::CorpusReport;
+use corpus::artifact::ArtifactError;
+use corpus::progress::Progress;
+use corpus::table::{LatentRow, WindowRow, read_latents, read_windows};
 use musicvae::Windows;
 
 /// Maximum number of points; more can't be distinguished on a screen.
@@ -144,7 +144,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use controlgen::table::Split;
+    use corpus::table::Split;
 
     #[test]
     fn windows_without_a_latent_are_left_out() {

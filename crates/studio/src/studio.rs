@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use controlgen::artifact::ArtifactError;
 use controlgen::attribute::{AttributeError, AttributeVectors};
 use controlgen::copy::{CopyError, CopyIndex};
 use controlgen::generate::{Controls, Decoding, GenerateError};
 use controlgen::model::Model;
 use controlgen::style::{Reference, Style, Styles};
+use corpus::artifact::ArtifactError;
 use thiserror::Error;
 
 use crate::assets::Assets;
 use crate::catalog::Catalog;
+use crate::cell::get_or_compute;
 use crate::error::ApiError;
 use crate::limits;
 use crate::map::Projection2d;
@@ -313,7 +314,7 @@ impl Studio {
             Anchor::Style(name) => self.style_mean(catalog, catalog.styles.find(name)?),
             Anchor::Tokens(windows) => {
                 self.check_windows(windows)?;
-                Ok(controlgen::generate::encode(&self.model, windows))
+                Ok(controlgen::encode::encode_windows(&self.model, windows))
             }
         }
     }
@@ -366,19 +367,6 @@ impl Studio {
     pub(crate) fn model_folder(&self) -> &Path {
         self.model.folder()
     }
-}
-
-/// Returns the value of a cell, computing it if it is empty.
-///
-/// Unlike [`OnceLock::get_or_init`], it does not wait for another thread that computes the same
-/// value, but computes it too. While a thread of a pool waits for its part of one job, it may run
-/// another job, which may be the very one it would wait for.
-pub(crate) fn get_or_compute<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
-    if let Some(known) = cell.get() {
-        return known;
-    }
-    let made = make();
-    cell.get_or_init(|| made)
 }
 
 /// Checks that there are windows, and not too many.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use controlgen::corpus::CorpusOptions;
-use controlgen::kind::Kind;
+use corpus::CorpusOptions;
+use corpus::kind::Kind;
 
 const LABELS: &str = "Labels, for evaluation only";
 const LIMITS: &str = "Limits on one file; one that passes them is left out and counted";
@@ -120,7 +120,7 @@ pub(crate) struct SynthesizeArgs {
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
     /// Styles to write [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = controlgen::synthetic::style_names())]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = corpus::synthetic::style_names())]
     pub(crate) styles: Vec<String>,
     /// Pieces of each style
     #[arg(long, default_value_t = 60, value_name = "N")]

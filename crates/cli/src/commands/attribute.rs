@@ -1,12 +1,12 @@
-//! `controlgen attribute …` and `copy-index`.
+//! `controlgen attribute …`.
 
 use std::path::Path;
 
 use controlgen::attribute::{
     AttributeMethod, AttributeVectors, DialReport, DialRequest, dial_report,
 };
-use controlgen::copy::CopyIndex;
-use controlgen::generate::{Decoding, controls_of, encode};
+use controlgen::encode::encode_windows;
+use controlgen::generate::{Decoding, controls_of};
 use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Reference;
@@ -15,9 +15,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::generate::shift;
+use super::loading::{load_if_any, shift};
 use super::writing::{Output, Target, Writer, read_tune, rows, stem, tune_options};
-use crate::args::{AttributeApplyArgs, AttributeCommand, CopyIndexArgs};
+use crate::args::{AttributeApplyArgs, AttributeCommand};
 use crate::output::table;
 
 /// Positions that a dial is tried at.
@@ -136,11 +136,11 @@ struct Measured {
 }
 
 fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::style::load_if_any(context, &args.of)?;
+    let (model, styles) = load_if_any(context, &args.of)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding).check()?;
     let windows = tune.window_tokens();
-    let mut z = encode(&model, &windows);
+    let mut z = encode_windows(&model, &windows);
     let shift = shift(&model, &args.attribute, args.attribute_method)?.unwrap_or_default();
     for z in z.chunks_exact_mut(model.z_size()) {
         for (dimension, by) in model.config().active_dimensions.iter().zip(&shift) {
@@ -208,30 +208,4 @@ fn mean(
         })
         .collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// What a copy index holds.
-#[derive(Serialize)]
-struct Indexed {
-    n_files: usize,
-    n_notes: usize,
-    n_bytes: usize,
-}
-
-pub(super) fn copy_index(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
-    let index = CopyIndex::make(&args.corpus, &model)?;
-    let indexed =
-        Indexed { n_files: index.n_files(), n_notes: index.n_notes(), n_bytes: index.n_bytes() };
-    context.output.result(&indexed, || vec![index_line(&index)])
-}
-
-/// An index in a line.
-pub(super) fn index_line(index: &CopyIndex) -> String {
-    format!(
-        "copies are looked for in {} notes of {} files ({:.1} MB)",
-        index.n_notes(),
-        index.n_files(),
-        index.n_bytes() as f64 / 1e6,
-    )
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use controlgen::corpus::{CorpusOptions, CorpusReport, Labels, build};
-use controlgen::kind::Kind;
-use controlgen::synthetic;
+use corpus::kind::Kind;
+use corpus::synthetic;
+use corpus::{CorpusOptions, CorpusReport, Labels, build};
 use note_seq::midi::{ReadLimits, ReadOptions};
 
 use super::Context;

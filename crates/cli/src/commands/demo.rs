@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use controlgen::copy::CopyIndex;
+use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, decode_all, encode, pieces, way,
+    Course, Decoding, Joining, Keep, LatentSampling, PieceRequest, decode_all, pieces, way,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
 use controlgen::style::{Style, StyleFolders, Styles};
-use controlgen::synthetic;
 use controlgen::tune::{Tune, TuneOptions};
+use corpus::synthetic;
 use note_seq::midi::{self, WriteOptions};
 use note_seq::{NoteSequence, Playback};
 use serde::Serialize;
@@ -37,9 +38,9 @@ const STEPS: usize = 7;
 /// What was made.
 #[derive(Serialize)]
 struct Demo {
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     folder: PathBuf,
-    #[serde(with = "controlgen::path_text::option")]
+    #[serde(with = "corpus::path_text::option")]
     page: Option<PathBuf>,
     styles: Vec<Shown>,
     /// Seconds of each part.
@@ -299,7 +300,7 @@ fn between(
     windows: &[Vec<u16>],
 ) -> anyhow::Result<()> {
     let model = desk.model;
-    let from = encode(model, &windows[..1]);
+    let from = encode_windows(model, &windows[..1]);
     let mut to = vec![0.0; model.z_size()];
     let moments = styles.distribution(style).moments()?;
     for (dimension, value) in model.config().active_dimensions.iter().zip(moments.mean()) {

@@ -58,21 +58,21 @@ struct Memory {
 struct Libtorch {
     compiled_in: bool,
     /// The library in this process, where the system tells.
-    #[serde(with = "controlgen::path_text::option")]
+    #[serde(with = "corpus::path_text::option")]
     library: Option<PathBuf>,
 }
 
 /// The folder for styles of models that can't be written to.
 #[derive(Debug, Serialize)]
 struct UserStyles {
-    #[serde(with = "controlgen::path_text::option")]
+    #[serde(with = "corpus::path_text::option")]
     folder: Option<PathBuf>,
     n_styles: usize,
 }
 
 #[derive(Debug, Serialize)]
 struct ModelFinding {
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     folder: PathBuf,
     /// Whether its configuration and weights could be loaded.
     found: bool,

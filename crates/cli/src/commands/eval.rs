@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use controlgen::artifact::JsonFormat;
-use controlgen::evaluate::{
+use controlgen::tune::Tune;
+use corpus::artifact::JsonFormat;
+use corpus::kind::Kind;
+use corpus::synthetic;
+use evaluation::{
     Change, Difference, EvalReport, EvalRequest, Scope, check_report, diff, evaluate, write_report,
 };
-use controlgen::kind::Kind;
-use controlgen::synthetic;
-use controlgen::tune::Tune;
 use serde::Serialize;
 use walkdir::WalkDir;
 

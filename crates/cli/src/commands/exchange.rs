@@ -2,7 +2,7 @@
 
 use controlgen::import::{self, ImportRequest};
 use controlgen::model::Model;
-use controlgen::path_text;
+use corpus::path_text;
 use serde_json::json;
 
 use super::Context;

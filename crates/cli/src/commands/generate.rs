@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
-use controlgen::attribute::{AttributeVectors, Dial};
 use controlgen::generate::{
     Course, Decoding, Dropped, Keep, LatentSampling, PieceRequest, Pieces, blend, pieces,
 };
@@ -15,8 +14,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
+use super::loading::{load, shift};
 use super::writing::{Output, Target, Writer, Written, file_name};
-use crate::args::{AttributeMethodArg, GenerateArgs};
+use crate::args::GenerateArgs;
 use crate::progress::note;
 
 /// Bars of a piece that moves from style to style.
@@ -42,7 +42,7 @@ struct Aim<'a> {
 }
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::style::load(context, &args.of)?;
+    let (model, styles) = load(context, &args.of)?;
     let aim = aim(&model, &styles, args)?;
     let decoding = Decoding::from(&args.decoding);
     let sampling = LatentSampling {
@@ -182,16 +182,4 @@ fn aim<'a>(model: &Model, styles: &'a Styles, args: &GenerateArgs) -> anyhow::Re
         .context("no way through these styles")?;
     let names: Vec<&str> = found.iter().map(|style| style.name.as_str()).collect();
     Ok(Aim { course, name: names.join("-to-"), styles: found, n_windows })
-}
-
-/// What attributes add to latents; none without any.
-pub(super) fn shift(
-    model: &Model,
-    dials: &[Dial],
-    method: AttributeMethodArg,
-) -> anyhow::Result<Option<Vec<f64>>> {
-    if dials.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(AttributeVectors::load(model)?.shift(dials, method.into())?))
 }

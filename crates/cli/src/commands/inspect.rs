@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::InspectArgs;
-use controlgen::kind::Kind;
-use controlgen::path_text;
+use corpus::kind::Kind;
+use corpus::path_text;
 
 pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     let options = ReadOptions::from(args.mode);

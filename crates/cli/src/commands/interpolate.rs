@@ -29,7 +29,7 @@ struct WrittenBack {
 }
 
 pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::style::load_if_any(context, &args.of)?;
+    let (model, styles) = super::loading::load_if_any(context, &args.of)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let reconstruction = library::reconstruct(&model, &tune, decoding)?;
@@ -113,12 +113,12 @@ fn end(
         warnings.push(only);
     }
     let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", tune.source));
-    let z = library::encode(model, std::slice::from_ref(&first.tokens));
+    let z = controlgen::encode::encode_windows(model, std::slice::from_ref(&first.tokens));
     Ok(End { z, warnings: warnings.collect() })
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::style::load_if_any(context, &args.of)?;
+    let (model, styles) = super::loading::load_if_any(context, &args.of)?;
     let decoding = Decoding::from(&args.decoding);
     let is_grid = !args.corners.is_empty();
     let names = if is_grid { &args.corners } else { &args.ends };

@@ -25,7 +25,7 @@ pub(super) fn completions(context: &Context, args: &CompletionsArgs) -> anyhow::
 
 #[derive(Serialize)]
 struct Pages {
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     folder: PathBuf,
     pages: Vec<String>,
 }

@@ -30,7 +30,7 @@ struct WrittenMix {
 }
 
 pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::style::load(context, &args.of)?;
+    let (model, styles) = super::loading::load(context, &args.of)?;
     let style = styles.find(&args.style)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
@@ -122,7 +122,7 @@ fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
 }
 
 pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<()> {
-    let (model, styles) = super::style::load(context, &args.of)?;
+    let (model, styles) = super::loading::load(context, &args.of)?;
     let tune = read_tune(context, &args.tune, &model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let all = styles.mixture().moments()?;

@@ -14,7 +14,7 @@ use crate::args::RenderArgs;
 /// What came of one file.
 #[derive(Serialize)]
 struct Rendered {
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     file: PathBuf,
     /// How its files' names begin.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,9 +26,9 @@ struct Rendered {
 /// The whole answer.
 #[derive(Serialize)]
 struct Answer {
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     folder: PathBuf,
-    #[serde(with = "controlgen::path_text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "corpus::path_text::option", skip_serializing_if = "Option::is_none")]
     page: Option<PathBuf>,
     files: Vec<Rendered>,
 }

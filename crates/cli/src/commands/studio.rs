@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     // Before the model is loaded, so that a port that is taken is told at once.
     let listener = listener(args.port)?;
     let port = listener.local_addr()?.port();
-    let (model, styles) = super::style::load(context, &args.of)?;
+    let (model, styles) = super::loading::load(context, &args.of)?;
     for skipped in styles.skipped() {
         note(&format!("left out {}: {}", skipped.path.display(), skipped.reason));
     }

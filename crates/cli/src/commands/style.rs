@@ -8,16 +8,18 @@ use std::path::PathBuf;
 
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
-use controlgen::generate::{Decoding, FallBack, controls_of, encode, fall_back, generate};
+use controlgen::encode::encode_windows;
+use controlgen::generate::{Decoding, FallBack, controls_of, fall_back, generate};
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
 use controlgen::style::{
-    FitFacts, FitRequest, Reference, SkippedStyle, Style, StyleFolders, Styles, fit as fit_styles,
+    FitFacts, FitRequest, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
 };
 use serde::Serialize;
 
 use super::Context;
+use super::loading::load;
 use crate::args::{DEFAULT_TEMPERATURE, DecodingArgs, FitArgs, StyleCommand, StylesArgs};
 use crate::output::table;
 use crate::progress::note;
@@ -34,33 +36,6 @@ pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()
         }
         StyleCommand::Add { name, files, of } => edit::add(context, &of, &name, &files),
         StyleCommand::Change(change) => edit::run(context, change),
-    }
-}
-
-/// A model with its styles.
-pub(super) fn load(context: &Context, of: &StylesArgs) -> anyhow::Result<(Model, Styles)> {
-    let model = context.model(of.model.as_deref())?;
-    let styles = Styles::load_from(&model, folders(&model, of))?;
-    Ok((model, styles))
-}
-
-/// A model with its styles, if it has any.
-pub(super) fn load_if_any(
-    context: &Context,
-    of: &StylesArgs,
-) -> anyhow::Result<(Model, Option<Styles>)> {
-    let model = context.model(of.model.as_deref())?;
-    let styles = Styles::load_from(&model, folders(&model, of)).ok();
-    Ok((model, styles))
-}
-
-/// Where a model's styles are kept. What stands in a cache may go at any time, so changes to the styles of the model
-/// in the program go to the user's folder.
-fn folders(model: &Model, of: &StylesArgs) -> StyleFolders {
-    match (&of.styles_folder, &of.model) {
-        (Some(folder), _) => StyleFolders::with(model, folder),
-        (None, Some(_)) => StyleFolders::of(model),
-        (None, None) => StyleFolders::of_user(model),
     }
 }
 
@@ -103,7 +78,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         ];
         lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
         lines.extend(lines_of_facts(&summary.facts));
-        lines.push(super::attribute::index_line(&index));
+        lines.push(super::copy_index::index_line(&index));
         lines
     })
 }
@@ -205,9 +180,9 @@ struct Pictures {
 #[derive(Serialize)]
 struct Shown<'a> {
     styles: Vec<&'a Style>,
-    #[serde(with = "controlgen::path_text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "corpus::path_text::option", skip_serializing_if = "Option::is_none")]
     picture: Option<PathBuf>,
-    #[serde(with = "controlgen::path_text::list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "corpus::path_text::list", skip_serializing_if = "Vec::is_empty")]
     thumbnails: Vec<PathBuf>,
 }
 
@@ -267,7 +242,7 @@ fn picture(
     let real: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
     let control = controls_of(model, real.iter().map(Vec::as_slice));
     let exact = Decoding { temperature: None, seed: decoding.seed };
-    let reconstructed = exact.decode(model, &encode(model, &real), &control);
+    let reconstructed = exact.decode(model, &encode_windows(model, &real), &control);
     let mut picture = vec![
         row(model, "real".to_owned(), real, "#333333".into()),
         row(model, "the same, encoded and decoded".to_owned(), reconstructed, "#777777".into()),

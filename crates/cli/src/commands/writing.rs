@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use controlgen::copy::CopyIndex;
-use controlgen::generate::{Decoding, encode};
+use controlgen::encode::encode_windows;
+use controlgen::generate::Decoding;
 use controlgen::model::Model;
 use controlgen::names::shortened;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
-use controlgen::overwrite::Overwrite;
 use controlgen::style::Styles;
 use controlgen::tune::{Tune, TuneOptions};
+use corpus::overwrite::Overwrite;
 use note_seq::vocabulary::STEPS_PER_BAR;
 use note_seq::{NoteSequence, Playback};
 use serde::Serialize;
@@ -23,7 +24,7 @@ use crate::progress::note;
 /// One written piece.
 #[derive(Serialize)]
 pub(super) struct Written {
-    #[serde(with = "controlgen::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub(super) file: PathBuf,
     /// The component it falls into after encoding it again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,7 +182,7 @@ impl<'a> Writer<'a> {
     ) -> anyhow::Result<Written> {
         let Output { name, windows, mut sidecar } = output;
         if let (None, Some(styles)) = (&sidecar.membership, self.styles) {
-            let rows = styles.memberships(self.model, &encode(self.model, &windows));
+            let rows = styles.memberships(self.model, &encode_windows(self.model, &windows));
             let mut mean = vec![0.0; styles.mixture().n_components()];
             for row in &rows {
                 mean.iter_mut().zip(row).for_each(|(sum, p)| *sum += p / rows.len() as f64);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use controlgen::table::{Split, WindowRow, read_latents, read_windows};
+use corpus::table::{Split, WindowRow, read_latents, read_windows};
 use gmm::GaussianMixture;
 
 /// Results of a run.

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use controlgen::artifact::JsonFormat;
-use controlgen::corpus::CorpusReport;
-use controlgen::table::{LatentRow, LatentsWriter, Split, read_latents};
+use corpus::CorpusReport;
+use corpus::artifact::JsonFormat;
+use corpus::table::{LatentRow, LatentsWriter, Split, read_latents};
 use serde_json::{Value, json};
 
 use super::processes::{Cluster, Driver};

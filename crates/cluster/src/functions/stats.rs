@@ -208,7 +208,7 @@ impl Accumulator for Accumulated {
 mod tests {
     use std::path::PathBuf;
 
-    use controlgen::artifact::JsonFormat;
+    use corpus::artifact::JsonFormat;
     use datafusion::arrow::array::{
         BinaryArray, FixedSizeListArray, Float32Array, StringArray, UInt64Array,
     };

@@ -7,10 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use controlgen::artifact::ArtifactError;
-use controlgen::corpus::WindowCounts;
-use controlgen::kind::Kind;
-use controlgen::table::{LatentRow, LatentsWriter, Split, WindowRow, WindowsWriter};
+use corpus::WindowCounts;
+use corpus::artifact::ArtifactError;
+use corpus::kind::Kind;
+use corpus::table::{LatentRow, LatentsWriter, Split, WindowRow, WindowsWriter};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result, exec_err};

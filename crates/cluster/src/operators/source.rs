@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use controlgen::corpus::steps::{Candidate, Steps};
-use controlgen::table::Split;
+use corpus::steps::{Candidate, Steps};
+use corpus::table::Split;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, RecordBatch,
     UInt32Array, UInt64Array, UInt64Builder,

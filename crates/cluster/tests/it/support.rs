@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use controlgen::artifact::JsonFormat;
-use controlgen::corpus::CorpusReport;
-use controlgen::synthetic;
-use controlgen::table::{LatentRow, WindowRow, read_latents, read_windows};
+use corpus::CorpusReport;
+use corpus::artifact::JsonFormat;
+use corpus::synthetic;
+use corpus::table::{LatentRow, WindowRow, read_latents, read_windows};
 use gmm::GaussianMixture;
 use note_seq::midi::{self, WriteOptions};
 

@@ -4,7 +4,7 @@ use note_seq::window::lines;
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, AttributeMethod, AttributeVectors};
-use crate::evaluate::statistics;
+use crate::correlation;
 use crate::generate::{Decoding, controls_of};
 use crate::model::Model;
 use crate::style::Reference;
@@ -174,9 +174,9 @@ impl Along {
 }
 
 /// Spearman's rank correlation, with the mean rank of equals; 0 where one side never changes.
-pub fn spearman(pairs: &[(f64, f64)]) -> f64 {
+fn spearman(pairs: &[(f64, f64)]) -> f64 {
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    statistics::spearman(&a, &b).unwrap_or(0.0)
+    correlation::spearman(&a, &b).unwrap_or(0.0)
 }
 
 #[cfg(test)]

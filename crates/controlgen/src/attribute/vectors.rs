@@ -1,11 +1,11 @@
 //! `attributes.json`: directions in latent space, learnt from a model's reference windows.
 
+use corpus::artifact::JsonFormat;
 use gmm::Gaussian;
 use note_seq::window::lines;
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, Dial};
-use crate::artifact::JsonFormat;
 use crate::model::Model;
 use crate::style::Reference;
 

@@ -14,11 +14,11 @@
 
 use std::path::Path;
 
+use corpus::artifact::{read, write_atomic};
 use musicvae::WindowLayout;
 
 use super::index::{CopyIndex, END, LineRow};
 use super::{CopyError, FILE};
-use crate::artifact::{read, write_atomic};
 use crate::model::Model;
 
 const MAGIC: &[u8; 8] = b"CGCOPYIX";

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
+use corpus::artifact::ArtifactResult;
+use corpus::table::{Split, read_windows};
 use note_seq::vocabulary::STEPS_PER_BAR;
 use note_seq::window::{GridNote, Line, WindowLayout, lines, n_notes};
 use rayon::prelude::*;
@@ -10,8 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::stitch::{Stitcher, Stretch};
 use super::{CopyError, CopyMatch};
-use crate::artifact::ArtifactResult;
-use crate::table::{Split, read_windows};
 
 /// Stands after the last note of each line: no stretch of music goes on beyond it.
 pub(super) const END: u32 = u32::MAX;
@@ -286,7 +286,7 @@ fn suffix(symbols: &[u32], at: u32) -> &[u32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{WindowRow, WindowsWriter};
+    use corpus::table::{WindowRow, WindowsWriter};
     use proptest::prelude::*;
 
     pub(in crate::copy) fn corpus(rows: &[(&str, u32, Vec<u16>)]) -> tempfile::TempDir {

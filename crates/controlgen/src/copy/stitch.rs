@@ -1,9 +1,8 @@
 //! Training windows put together again: bars that several windows share stand once.
 
+use corpus::table::WindowRow;
 use note_seq::vocabulary::{NOTE_OFF, STEPS_PER_BAR};
 use note_seq::window::WindowLayout;
-
-use crate::table::WindowRow;
 
 /// A stretch of one instrument's music, as long as the windows reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +82,9 @@ fn join(stretch: &mut Stretch, row: &WindowRow, layout: &WindowLayout) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use corpus::table::Split;
+
     use super::*;
-    use crate::table::Split;
 
     fn row(file: &str, start_bar: u32, tokens: &[u16]) -> WindowRow {
         WindowRow {

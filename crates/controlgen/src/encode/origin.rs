@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat};
+use corpus::table::{Latents, Split, WindowRow, read_windows};
 use musicvae::Windows;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::model::Model;
-use crate::table::{Latents, Split, WindowRow, read_windows};
 
 /// Windows that are encoded again where a folder does not say whose latents it holds.
 const TRIED: usize = 16;

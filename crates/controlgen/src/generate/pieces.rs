@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use note_seq::window::n_notes;
 use serde::{Deserialize, Serialize};
 
-use super::{Controls, Course, Decoding, GenerateError, LatentSampling, encode};
+use super::{Controls, Course, Decoding, GenerateError, LatentSampling};
 use crate::copy::{CopyIndex, CopyMatch};
+use crate::encode::encode_windows;
 use crate::model::Model;
 use crate::style::{Style, Styles};
 
@@ -173,7 +174,7 @@ pub fn pieces_while(
         let first_window = (first * n_windows) as u64;
         let control = controls.of(first_window, n * n_windows, decoding.seed);
         let windows = decoding.decode_from(model, first_window, &z, &control);
-        let again = encode(model, &windows);
+        let again = encode_windows(model, &windows);
         let memberships = memberships(model, styles, request.aims, &again);
         let components = styles.memberships(model, &again);
         for i in 0..n {

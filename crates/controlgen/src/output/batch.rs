@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{ArtifactError, ArtifactResult};
+use corpus::overwrite::Overwrite;
 use note_render::picture::{RollOptions, piano_roll};
 use note_render::sheet::{Entry, Sheet};
 use note_render::sound::{SoundOptions, check, wav};
@@ -10,9 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Sidecar, Sound, write_output};
-use crate::artifact::{ArtifactError, ArtifactResult};
 use crate::names::Names;
-use crate::overwrite::Overwrite;
 
 /// What is written besides MIDI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,11 +275,11 @@ fn facts(entry: Entry, sidecar: &Sidecar) -> Entry {
 
 #[cfg(test)]
 mod tests {
+    use corpus::synthetic;
     use note_seq::Velocity;
     use note_seq::midi::{ReadOptions, read};
 
     use super::*;
-    use crate::synthetic;
 
     fn sidecar(warnings: Vec<String>) -> Sidecar {
         Sidecar {

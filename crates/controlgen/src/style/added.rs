@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{ArtifactError, JsonFormat};
 use gmm::{GaussianMixture, Samples};
 use musicvae::Windows;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,7 @@ use super::edit::check_name;
 use super::estimate::estimate;
 use super::pieces::{self, RefusedFile, UsedFile};
 use super::{AddedSummary, Card, Reference, Style, StyleError, Styles, WindowSource};
-use crate::artifact::{ArtifactError, JsonFormat};
-use crate::generate::encode;
+use crate::encode::encode_windows;
 use crate::model::Model;
 
 /// `NAME.style.json`: a style that a user added, whole enough for another user of the same model.
@@ -56,7 +56,7 @@ pub struct AddReport {
     /// Its name.
     pub name: String,
     /// Where it is kept.
-    #[serde(with = "crate::path_text")]
+    #[serde(with = "corpus::path_text")]
     pub path: PathBuf,
     /// Windows it was made of.
     pub n_windows: usize,
@@ -154,7 +154,7 @@ impl Styles {
         if tokens.is_empty() {
             return Err(StyleError::NothingToAdd { refused });
         }
-        let mu = encode(model, &tokens);
+        let mu = encode_windows(model, &tokens);
         let values = super::active_values(model, &mu);
         let samples = Samples::new(&values, tokens.len(), self.mixture.n_features())?;
         let estimate = estimate(&self.mixture, &samples)?;

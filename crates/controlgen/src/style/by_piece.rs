@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use corpus::table::{LatentRow, Split};
 use faer::{Mat, MatRef, Side};
 use gmm::select::{Criterion, Sweep};
 use gmm::{CovarianceType, Covariances, Fit, FitError, GaussianMixture, GmmParams, Init, Samples};
 
 use super::StyleError;
-use crate::table::{LatentRow, Split};
 
 /// A direction counts where pieces differ at least so many times as much as windows within one do.
 const LEAST_RATIO: f64 = 1.0;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use corpus::kind::Kind;
 use note_seq::features::{Feature, Profile, leading, pitch_class_durations};
 use note_seq::window::lines;
 use note_seq::{Mode, Playback};
 use serde::{Deserialize, Serialize};
 
-use crate::kind::Kind;
 use crate::model::Model;
 
 /// Deviations from the corpus below this, in standard deviations over windows, are not worth a word.

@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{JsonFormat, io};
+use corpus::overwrite::Overwrite;
+
 use super::describe::Describer;
 use super::files::StylesFile;
 use super::{AddedStyle, Reference, Style, StyleError, Styles};
-use crate::artifact::{JsonFormat, io};
 use crate::model::Model;
-use crate::overwrite::Overwrite;
 
 /// The longest name of a style, in characters.
 const MAX_NAME: usize = 64;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use corpus::artifact::{ArtifactError, with_causes};
 use thiserror::Error;
 
 use super::RefusedFile;
-use crate::artifact::{ArtifactError, with_causes};
 
 /// Why there are no styles, or not that one.
 #[derive(Debug, Error)]

@@ -27,10 +27,11 @@ const WEIGHT_RELEVANCE: f64 = 0.5;
 
 /// A distribution and how much of it is not of the windows.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Estimate {
-    pub(crate) distribution: GaussianMixture,
+pub struct Estimate {
+    /// The distribution.
+    pub distribution: GaussianMixture,
     /// Share that comes from the mixture, 0 to 1.
-    pub(crate) prior_share: f64,
+    pub prior_share: f64,
 }
 
 /// Adapts the mixture to some windows by maximum a posteriori (Reynolds, Quatieri and Dunn 2000).
@@ -41,10 +42,7 @@ pub(crate) struct Estimate {
 ///
 /// # Errors
 /// Where the samples have other features than the mixture.
-pub(crate) fn estimate(
-    mixture: &GaussianMixture,
-    samples: &Samples<'_>,
-) -> Result<Estimate, ModelError> {
+pub fn estimate(mixture: &GaussianMixture, samples: &Samples<'_>) -> Result<Estimate, ModelError> {
     let responsibilities = mixture.predict_proba(samples)?;
     let mut counts = vec![0.0; mixture.n_components()];
     for row in responsibilities.rows() {

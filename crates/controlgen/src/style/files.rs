@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{ArtifactResult, JsonFormat, io};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::fit::FitFacts;
+use super::facts::FitFacts;
 use super::{AddedStyle, Style};
-use crate::artifact::{ArtifactResult, JsonFormat, io};
 use crate::model::Model;
 use crate::names::Names;
 

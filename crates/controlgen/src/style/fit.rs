@@ -3,6 +3,9 @@
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
+use corpus::artifact::{JsonFormat, write_atomic};
+use corpus::progress::Progress;
+use corpus::table::{LatentRow, Latents, Split, read_latents};
 use gmm::select::{Candidate, Criterion, Selection, Sweep, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 use musicvae::seed;
@@ -12,14 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use super::by_piece::{self, Pieces};
 use super::describe::Describer;
+use super::facts::{FitFacts, LatentsOf};
 use super::files::{StylesFile, fingerprint};
 use super::reference::Reference;
 use super::{Style, StyleError, chart};
-use crate::artifact::{JsonFormat, write_atomic};
 use crate::encode::check_latents;
 use crate::model::Model;
-use crate::progress::Progress;
-use crate::table::{LatentRow, Latents, Split, read_latents};
 
 /// Windows that the number of styles is chosen on; the chosen mixture is fitted on all. A mixture's
 /// likelihood for each window hardly changes beyond this, while the time grows with every window.
@@ -29,18 +30,6 @@ const NEXT_TO_NOTHING: f64 = 0.005;
 
 /// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts cost little.
 const PIECE_STARTS: usize = 5;
-
-/// Which latents a mixture is fitted on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LatentsOf {
-    /// The mean of each window's posterior.
-    #[default]
-    Mean,
-    /// A draw from each window's posterior, as in the paper: the mixture then describes the aggregate
-    /// posterior itself.
-    Sampled,
-}
 
 /// How styles are looked for.
 #[derive(Clone, Debug)]
@@ -69,28 +58,6 @@ pub struct FitRequest {
     pub by_piece: bool,
     /// The seed of every start.
     pub seed: u64,
-}
-
-/// What is known of a fit, as `styles.json` keeps it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FitFacts {
-    /// What was fitted on.
-    pub latents_of: LatentsOf,
-    /// Training windows fitted on.
-    pub n_samples: usize,
-    /// Mean adjusted Rand index between the styles that random halves of the windows give all of them:
-    /// near 1 the styles are there in every half, near 0 they are an accident of the windows. None where
-    /// it was not measured.
-    pub stability: Option<f64>,
-    /// Styles that hold next to nothing: below half a percent of the training windows.
-    pub small: Vec<String>,
-    /// What the encoder leaves open: the mean variance of the training windows' posteriors, on each active dimension.
-    /// Empty where it was not measured.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub posterior_variances: Vec<f64>,
-    /// Styles are clusters of so many pieces; none where each is a component.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n_pieces: Option<usize>,
 }
 
 /// What a fit came to.
@@ -392,15 +359,15 @@ mod tests {
             .collect();
         let samples = Samples::new(&values, 200, 2).unwrap();
         let (selection, stability) =
-            choose(&request(LatentsOf::Mean), &samples, true, &crate::progress::Silent).unwrap();
+            choose(&request(LatentsOf::Mean), &samples, true, &corpus::progress::Silent).unwrap();
         assert!(selection.best.model.n_components() >= 2);
         assert_eq!(selection.selection.curve.len(), 4, "no entries of rank 2");
         assert!(stability.is_some());
         let fixed = FitRequest { n_components: 2..=2, ..request(LatentsOf::Mean) };
-        let (_, stability) = choose(&fixed, &samples, true, &crate::progress::Silent).unwrap();
+        let (_, stability) = choose(&fixed, &samples, true, &corpus::progress::Silent).unwrap();
         assert!(stability.unwrap() > 0.99, "{stability:?}");
         let only = FitRequest { covariance_types: vec![CovarianceType::LowRank(2)], ..fixed };
-        let error = choose(&only, &samples, true, &crate::progress::Silent).unwrap_err();
+        let error = choose(&only, &samples, true, &corpus::progress::Silent).unwrap_err();
         assert!(matches!(error, StyleError::Rank { n_features: 2 }));
     }
 }

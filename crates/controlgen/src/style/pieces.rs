@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use corpus::kind::{Kind, Window};
 use note_seq::midi::{self, ReadOptions};
 use note_seq::vocabulary::{HIGHEST_PITCH, LOWEST_PITCH};
 use note_seq::{NoteSequence, Program, SkipReason, TimeSignature};
 use serde::{Deserialize, Serialize};
 
-use crate::kind::{Kind, Window};
 use crate::tune::metre::Bars;
 use crate::tune::prepare::at_one_tempo;
 use crate::tune::{LeftOut, left_out_bars};
@@ -190,8 +190,9 @@ fn tracks(sequence: &NoteSequence, windows: &[Window]) -> Vec<UsedTrack> {
 
 #[cfg(test)]
 mod tests {
+    use corpus::synthetic;
+
     use super::*;
-    use crate::synthetic;
 
     fn piece() -> NoteSequence {
         synthetic::piece(0, 3, 0).with_notes(|note| !note.is_drum)

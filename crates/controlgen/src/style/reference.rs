@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use corpus::artifact::{ArtifactError, ArtifactResult};
+use corpus::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
 use musicvae::Windows;
 
-use crate::artifact::{ArtifactError, ArtifactResult};
 use crate::model::Model;
-use crate::table::{Latents, ReferenceRow, Split, read_reference, read_windows, write_reference};
 
 /// The file in a model folder.
 const FILE: &str = "reference.parquet";

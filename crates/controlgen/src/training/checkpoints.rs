@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{ArtifactResult, UNFINISHED, io, read, write_atomic, write_folder};
 use musicvae::train::Checkpoint;
-
-use crate::artifact::{ArtifactResult, UNFINISHED, io, read, write_atomic, write_folder};
 
 /// The checkpoints of a run.
 pub(super) struct Checkpoints {

@@ -6,11 +6,11 @@
 
 use std::path::Path;
 
+use corpus::artifact::{ArtifactResult, write_atomic};
 use svg::Document;
 use svg::node::element::{Circle, Group, Line, Polyline, Rectangle, Text};
 
 use super::metrics::History;
-use crate::artifact::{ArtifactResult, write_atomic};
 
 /// Width and height of a panel's plot, and what is around it.
 const PLOT: (f64, f64) = (470.0, 260.0);

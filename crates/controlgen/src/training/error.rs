@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
+use corpus::artifact::ArtifactError;
 use musicvae::WindowsError;
 use musicvae::presets;
 use musicvae::train::{CheckpointError, TrainError};
 use thiserror::Error;
-
-use crate::artifact::ArtifactError;
 
 /// Why there is no trained model.
 #[derive(Debug, Error)]

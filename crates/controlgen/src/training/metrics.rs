@@ -4,11 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::{ArtifactResult, create_folder, io, read, write_atomic};
 use musicvae::Evaluation;
 use musicvae::train::{StepMetrics, StepTimes};
 use serde::{Deserialize, Serialize};
-
-use crate::artifact::{ArtifactResult, create_folder, io, read, write_atomic};
 
 /// A line of the file.
 #[derive(Serialize)]

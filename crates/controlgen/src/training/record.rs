@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use corpus::artifact::{ArtifactResult, JsonFormat};
 use serde::{Deserialize, Serialize};
 
-use super::{Machine, Origin, TrainRequest, TrainingError};
-use crate::artifact::{ArtifactResult, JsonFormat};
+use super::{Machine, TrainRequest, TrainingError};
+use crate::model::Origin;
 
 /// What repeats a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

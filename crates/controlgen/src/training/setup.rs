@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use corpus::artifact::read;
 use musicvae::presets::{self, Preset};
 use musicvae::{Device, MusicVaeConfig, TrainingConfig};
-use serde::{Deserialize, Serialize};
 
 use super::TrainingError;
-use crate::artifact::read;
-use crate::model::{Model, ModelConfig};
+use crate::model::{Model, ModelConfig, Origin};
 use crate::run::RunFolder;
 
 /// The preset where none is named and no model is given.
@@ -47,25 +46,6 @@ impl std::fmt::Debug for Parent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parent").field("origin", &self.origin).finish_non_exhaustive()
     }
-}
-
-/// Where a model's training began; part of its `config.json` and of its run's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The model folder, as it was given.
-    #[serde(with = "crate::path_text")]
-    pub folder: PathBuf,
-    /// Hash of the model, see [`Model::hash`].
-    pub hash: String,
-    /// Hash of the corpus it was trained on; none if it was imported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub corpus_hash: Option<String>,
-    /// The published checkpoint it was imported from, if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub imported: Option<String>,
-    /// Steps it was trained for, with those of models it went on from; none if it was imported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n_steps: Option<u64>,
 }
 
 impl TrainSetup {

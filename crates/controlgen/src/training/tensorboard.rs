@@ -16,11 +16,11 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use corpus::artifact::{ArtifactResult, create_folder, io, write_atomic};
 use musicvae::Evaluation;
 use musicvae::train::StepMetrics;
 
 use super::metrics::History;
-use crate::artifact::{ArtifactResult, create_folder, io, write_atomic};
 
 /// How the files are called: `TensorBoard` finds them by `tfevents` and reads them in the order of
 /// their names, which have the second they begin in.

@@ -1,5 +1,6 @@
 //! Which track of a file is its tune.
 
+use corpus::kind::{Kind, Window};
 use note_seq::{Note, NoteSequence, Pitch, SkipReason};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,6 @@ use super::metre::Bars;
 use super::prepare::{first_qpm, fitted, octaves_into, skyline, without};
 use super::usage::{Count, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
-use crate::kind::{Kind, Window};
 
 /// Why a track was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

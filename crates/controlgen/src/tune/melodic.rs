@@ -125,7 +125,7 @@ pub(super) fn is_polyphonic(score: &MelodicScore) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic;
+    use corpus::synthetic;
     use note_seq::Pitch;
 
     fn track(piece: &NoteSequence, instrument: u32) -> Vec<Note> {

@@ -1,9 +1,9 @@
 //! Tunes of files as users have them.
 
+use corpus::synthetic;
 use note_seq::{Note, NoteSequence, Pitch, Program, Tempo, TimeSignature, Velocity};
 
 use super::*;
-use crate::synthetic;
 
 fn note(pitch: u8, start_time: f64, end_time: f64) -> Note {
     let pitch = Pitch::new(pitch).unwrap();

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use corpus::kind::{Kind, Window};
 use note_seq::drums::DrumMap;
 use note_seq::{Note, NoteSequence, Playback, quantize_to_step};
 use serde::{Deserialize, Serialize};
 
 use super::metre::Bars;
-use crate::kind::{Kind, Window};
 
 /// Bars that are listed for people before the rest is summed up.
 const LISTED: usize = 4;

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use controlgen::generate::{Decoding, controls_of, encode as encode_windows};
+use controlgen::encode::encode_windows;
+use controlgen::generate::{Decoding, controls_of};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -8,28 +8,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::Studio;
 use crate::catalog::Catalog;
 use crate::error::ApiError;
-use crate::map::{Ellipse, Inverse, Projection2d};
+use crate::map::{Map, Projected, Projection, Projection2d};
 use crate::params::QueryParams;
-
-/// A projection of latent space to two dimensions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Projection {
-    /// The two directions of largest variance.
-    #[default]
-    Pca,
-    /// The two directions that separate styles best.
-    Lda,
-    /// t-SNE: windows that are close in latent space are close on the map.
-    #[serde(rename = "neighbours")]
-    Neighbors,
-}
 
 /// Selects a map.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -43,32 +29,6 @@ pub(crate) struct MapQuery {
     /// For `lda`, comma-separated names of the styles to separate; by default all styles that are
     /// not hidden.
     styles: Option<String>,
-}
-
-/// A map, without its points.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Map {
-    projection: Projection,
-    /// Number of points.
-    n: usize,
-    /// Minimum x and y of the points, then maximum x and y.
-    bounds: [f32; 4],
-    /// The mapping back to latent space; `null` for `neighbours`.
-    #[schema(required)]
-    inverse: Option<Inverse>,
-    /// One standard deviation of each style that is not hidden; empty for `neighbours`.
-    ellipses: Vec<Ellipse>,
-    /// Progress of the computation, 0 to 1. There are no points before it reaches 1.
-    progress: f32,
-}
-
-/// A map with its points.
-#[derive(Debug)]
-pub(crate) struct Projected {
-    /// Indices of the styles that were separated.
-    styles: Vec<usize>,
-    map: Map,
-    positions: Vec<[f32; 2]>,
 }
 
 /// The indices of the styles that a query selects.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use controlgen::generate::encode;
+use controlgen::encode::encode_windows;
 use controlgen::mix::{MixMethod, MixRequest, mix as mix_in};
 use note_seq::features::harmony_of_windows;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ pub(crate) async fn mix(
             request.tokens.iter().map(Vec::as_slice),
             found.windows.iter().map(Vec::as_slice),
         );
-        let z = encode(&work.model, &request.tokens);
+        let z = encode_windows(&work.model, &request.tokens);
         let title = "The tune".to_owned();
         let original = Piece {
             qpm,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use axum::Json;
 use axum::extract::State;
-use controlgen::generate::encode;
+use controlgen::encode::encode_windows;
 use controlgen::tune::{Candidate, Choice, Tune, TuneError, TuneOptions, in_words};
 use note_seq::NoteSequence;
 use note_seq::midi::{self, ReadLimits, ReadOptions};
@@ -114,7 +114,7 @@ pub(crate) async fn tunes(
             tune.windows.truncate(limits::N_WINDOWS);
         }
         let windows = tune.window_tokens();
-        let z = encode(&work.model, &windows);
+        let z = encode_windows(&work.model, &windows);
         let title =
             Path::new(&file.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let title = title.unwrap_or_else(|| "tune".to_owned());

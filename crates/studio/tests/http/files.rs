@@ -128,7 +128,7 @@ async fn invalid_changes_are_rejected() {
         assert_eq!(reply.error(), (422, code.to_owned()), "{name}");
     }
     // Drums alone have no melody.
-    let drums = controlgen::synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
+    let drums = corpus::synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
     let drums = midi::write(&drums, &midi::WriteOptions::default()).unwrap();
     let reply = app.upload("/api/v1/styles", &[("name", "x")], &[("drums.mid", drums)]).await;
     assert_eq!(reply.error(), (422, "no_tune".to_owned()));

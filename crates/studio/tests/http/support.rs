@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use controlgen::model::Model;
 use controlgen::style::{StyleFolders, Styles};
-use controlgen::synthetic;
+use corpus::synthetic;
 use http_body_util::BodyExt;
 use note_seq::midi::{self, WriteOptions};
 use serde_json::Value;

@@ -15,7 +15,7 @@ use crate::args::{StyleChange, StylesArgs};
 struct Changed {
     done: &'static str,
     styles: Vec<String>,
-    #[serde(with = "controlgen::path_text::option", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "corpus::path_text::option", skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
 }
 

@@ -179,7 +179,7 @@ fn examples(studio: &Studio, catalog: &Catalog, style: &Style) -> Vec<Example> {
     if tokens.is_empty() {
         return Vec::new();
     }
-    let z = controlgen::generate::encode(&studio.model, &tokens);
+    let z = controlgen::encode::encode_windows(&studio.model, &tokens);
     let windows = studio.windows(catalog, tokens, &z);
     let place = |source: &controlgen::style::WindowSource| Place {
         file: source.file.clone(),

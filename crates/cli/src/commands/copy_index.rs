@@ -1,0 +1,34 @@
+//! `controlgen copy-index`.
+
+use controlgen::copy::CopyIndex;
+use controlgen::model::Model;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::CopyIndexArgs;
+
+/// The size of a copy index.
+#[derive(Serialize)]
+struct Indexed {
+    n_files: usize,
+    n_notes: usize,
+    n_bytes: usize,
+}
+
+pub(super) fn run(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()> {
+    let model = Model::load(&args.model, &context.device()?)?;
+    let index = CopyIndex::make(&args.corpus, &model)?;
+    let indexed =
+        Indexed { n_files: index.n_files(), n_notes: index.n_notes(), n_bytes: index.n_bytes() };
+    context.output.result(&indexed, || vec![index_line(&index)])
+}
+
+/// A line about an index.
+pub(super) fn index_line(index: &CopyIndex) -> String {
+    format!(
+        "copies are looked for in {} notes of {} files ({:.1} MB)",
+        index.n_notes(),
+        index.n_files(),
+        index.n_bytes() as f64 / 1e6,
+    )
+}

@@ -1,0 +1,348 @@
+//! Files of ours: read with their format checked, written whole or not at all.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a file or folder of ours could not be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// The operating system said no.
+    #[error("can't {action} {}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A JSON file does not hold what it should.
+    #[error("{} is damaged: it does not hold a `{format}`", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        format: &'static str,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A file of another format or version.
+    #[error(
+        "{} holds `{found}` version {found_version}; this program reads `{format}` version \
+         {version}", path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The format it names.
+        found: String,
+        /// The version it names.
+        found_version: u32,
+        /// The format that is read here.
+        format: &'static str,
+        /// The version that is read here.
+        version: u32,
+    },
+    /// A Parquet file can't be read or written.
+    #[error("{} is no table that can be read; make it anew", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+    /// A Parquet file's columns are not those of the table it should be.
+    #[error("{} has other columns than this program reads; make it anew", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// Which column, and why.
+        source: serde_arrow::Error,
+    },
+    /// A column holds what it can't hold with this model or corpus.
+    #[error("{} holds values in column `{column}` that don't fit the model; make it anew", path.display())]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// Which column.
+        column: &'static str,
+    },
+    /// A weights file can't be used.
+    #[error("{} can't be used: {source}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Music can't be played or drawn.
+    #[error("can't make {}", path.display())]
+    Render {
+        /// The file that was to be made.
+        path: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something stands where output is to go.
+    #[error(
+        "{} exists already; nothing was changed, so give another place, or remove it", path.display()
+    )]
+    Exists {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// Latents of other windows, or by another model.
+    #[error(
+        "{} does not hold the latents of {of}; make them again with `controlgen encode`",
+        latents.display()
+    )]
+    OtherLatents {
+        /// The latents folder.
+        latents: PathBuf,
+        /// What they are not of.
+        of: &'static str,
+    },
+    /// A file of another program stands where output is to go, or one that was changed since this
+    /// program wrote it.
+    #[error(
+        "{} is there already, and this program did not write it as it is; it was left alone, so \
+         give another place, or `--force` to overwrite it", path.display()
+    )]
+    NotOwn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder has none of the files it should have.
+    #[error("{} has no {what}; {remedy}", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+impl ArtifactError {
+    /// A weights file `path` that can't be used.
+    pub fn weights(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Weights { path: path.to_owned(), source: Box::new(source) }
+    }
+}
+
+/// The result of reading or writing a file of ours.
+pub type ArtifactResult<T> = Result<T, ArtifactError>;
+
+/// An error with its causes, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// For `map_err`: an [`ArtifactError::Io`] of `action` on `path`.
+pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ArtifactError {
+    let path = path.to_owned();
+    move |source| ArtifactError::Io { action, path, source }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn read(path: &Path) -> ArtifactResult<Vec<u8>> {
+    std::fs::read(path).map_err(io("read", path))
+}
+
+/// How the names of files and folders begin that are being written. A process that was killed leaves
+/// them behind.
+pub const UNFINISHED: &str = ".unfinished-";
+
+/// Writes a file whole or not at all: to a temporary file beside it, which then takes its name.
+///
+/// # Errors
+/// [`ArtifactError::Io`]; what stood there before stays then.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder)
+        .map_err(io("write", path))?;
+    file.write_all(bytes).map_err(io("write", path))?;
+    file.as_file().sync_all().map_err(io("write", path))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary file is private to its owner; ours are ordinary files.
+        let permissions = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(permissions).map_err(io("write", path))?;
+    }
+    file.persist(path).map_err(|error| io("write", path)(error.error))?;
+    Ok(())
+}
+
+/// Makes a folder with all above it.
+///
+/// # Errors
+/// [`ArtifactError::Io`].
+pub fn create_folder(path: &Path) -> ArtifactResult<()> {
+    std::fs::create_dir_all(path).map_err(io("create the folder", path))
+}
+
+/// Fills a folder whole or not at all: under a temporary name beside it, which then becomes `path`.
+///
+/// # Errors
+/// [`ArtifactError::Exists`] if something stands there; what `fill` gives.
+pub fn write_folder<T, E: From<ArtifactError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    if path.exists() {
+        return Err(ArtifactError::Exists { path: path.to_owned() }.into());
+    }
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(parent)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempdir_in(parent)
+        .map_err(io("create a folder in", parent))?;
+    let value = fill(temporary.path())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(temporary.path(), permissions).map_err(io("write", path))?;
+    }
+    std::fs::rename(temporary.path(), path).map_err(io("write", path))?;
+    Ok(value)
+}
+
+/// What every JSON file of ours begins with.
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+/// A value in a JSON file, with the format and the version that come before it.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    format: &'a str,
+    version: u32,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+/// A type that is a JSON file of its own.
+pub trait JsonFormat: Serialize + DeserializeOwned {
+    /// The `format` field.
+    const FORMAT: &'static str;
+    /// The `version` field.
+    const VERSION: u32;
+
+    /// The file's text.
+    fn to_json(&self) -> String {
+        let value = Versioned { format: Self::FORMAT, version: Self::VERSION, value: self };
+        let mut text = serde_json::to_string_pretty(&value).expect("our values are plain");
+        text.push('\n');
+        text
+    }
+
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`].
+    fn save(&self, path: &Path) -> ArtifactResult<()> {
+        write_atomic(path, self.to_json().as_bytes())
+    }
+
+    /// Reads the file, its format and version first.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Io`], [`ArtifactError::Json`], [`ArtifactError::Version`].
+    fn load(path: &Path) -> ArtifactResult<Self> {
+        let bytes = read(path)?;
+        let damaged =
+            |source| ArtifactError::Json { path: path.to_owned(), format: Self::FORMAT, source };
+        let header: Header = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if header.format != Self::FORMAT || header.version != Self::VERSION {
+            return Err(ArtifactError::Version {
+                path: path.to_owned(),
+                found: header.format,
+                found_version: header.version,
+                format: Self::FORMAT,
+                version: Self::VERSION,
+            });
+        }
+        serde_json::from_slice(&bytes).map_err(damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Thing {
+        size: u32,
+    }
+
+    impl JsonFormat for Thing {
+        const FORMAT: &'static str = "test.thing";
+        const VERSION: u32 = 2;
+    }
+
+    #[test]
+    fn a_json_file_comes_back_and_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/thing.json");
+        Thing { size: 3 }.save(&path).unwrap();
+        assert_eq!(Thing::load(&path).unwrap(), Thing { size: 3 });
+        assert!(std::fs::read_to_string(&path).unwrap().contains("\"format\": \"test.thing\""));
+    }
+
+    #[test]
+    fn other_versions_and_damage_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thing.json");
+        std::fs::write(&path, r#"{"format": "test.thing", "version": 3, "size": 1}"#).unwrap();
+        let error = Thing::load(&path).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "holds `test.thing` version 3; this program reads `test.thing` version 2"
+            )
+        );
+        std::fs::write(&path, r#"{"format": "test.thing", "version": 2, "si"#).unwrap();
+        assert!(matches!(Thing::load(&path), Err(ArtifactError::Json { .. })));
+        assert!(matches!(Thing::load(folder.path()), Err(ArtifactError::Io { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_fails_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let failed: Result<(), ArtifactError> = write_folder(&path, |inside| {
+            write_atomic(&inside.join("half"), b"x")?;
+            Err(ArtifactError::Exists { path: PathBuf::new() })
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        write_folder(&path, |inside| write_atomic(&inside.join("whole"), b"x")).unwrap();
+        assert!(path.join("whole").exists());
+        let again = write_folder(&path, |_| Ok::<(), ArtifactError>(()));
+        assert!(matches!(again, Err(ArtifactError::Exists { .. })));
+        assert!(path.join("whole").exists());
+    }
+}

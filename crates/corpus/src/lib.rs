@@ -1,0 +1,403 @@
+//! Corpora: MIDI files cut into windows, and the files of the program.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`build`], [`steps`] | a corpus folder from MIDI files, on one machine or in steps for many |
+//! | [`kind`] | kinds of window, from music to tokens and back |
+//! | [`table`] | Parquet tables of windows and latents |
+//! | [`synthetic`] | music composed by rule, in known styles |
+//! | [`artifact`], [`overwrite`], [`path_text`] | files: versioned, atomic, never over another program's |
+//! | [`progress`] | progress reporting |
+//!
+//! A corpus is built in two steps. The first reads the files, in chunks of a fixed number and on
+//! all threads, and writes the windows of each chunk to a part; one file's windows are in memory at
+//! a time. The second reads the parts in the order of the files: it joins near-duplicates to one
+//! group, assigns groups to a side of the split by the hash of their name, removes windows that
+//! occur several times, marks held-out windows that are also in train, and writes the table. An
+//! interrupted build leaves its parts, and the next one continues; the corpus is the same.
+
+mod archive;
+pub mod artifact;
+mod content;
+mod files;
+mod group;
+mod histogram;
+pub mod kind;
+mod label;
+mod listing;
+mod merge;
+mod names;
+mod near;
+pub mod overwrite;
+mod parts;
+pub mod path_text;
+pub mod progress;
+mod read;
+mod report;
+mod source;
+mod spill;
+pub mod steps;
+pub mod synthetic;
+pub mod table;
+mod unused;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+
+use note_seq::midi::{ReadLimits, ReadOptions};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::artifact::{ArtifactError, JsonFormat};
+use crate::kind::Kind;
+use crate::progress::{Progress, Silent};
+
+use self::label::Labeller;
+use self::listing::Places;
+use self::merge::Parts;
+use self::parts::PartWriter;
+use self::read::FileReader;
+use self::source::{Chunk, Contents, Sources, Totals};
+use self::work::Work;
+
+pub use files::MidiFile;
+pub use group::{GroupRule, split_of};
+pub use histogram::Histograms;
+pub use label::{LabelTable, Labels};
+pub use report::{CorpusReport, LabelCount, LargestGroup, SkippedFile, WindowCounts};
+pub use unused::{Unused, UnusedCount, UnusedReason};
+
+/// Which windows count as the same; of these one is kept on each side of the split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SameWindow {
+    /// Those of the same tokens.
+    #[default]
+    Exact,
+    /// Those that are transpositions of each other, too.
+    Transposed,
+}
+
+impl SameWindow {
+    /// What windows that count as the same have in common: the first 16 bytes of a BLAKE3 hash.
+    pub fn hash(self, kind: &Kind, tokens: &[u16]) -> [u8; 16] {
+        match self {
+            Self::Exact => kind.window_hash(tokens),
+            Self::Transposed => kind.window_hash(&kind.transposed_to_lowest(tokens)),
+        }
+    }
+}
+
+/// How a corpus is built.
+#[derive(Clone, Debug)]
+pub struct CorpusOptions {
+    /// Folders to search for MIDI files and archives of them, or such files.
+    pub roots: Vec<PathBuf>,
+    /// What is cut out of them.
+    pub kind: Kind,
+    /// Share of the groups that is held out, in `0.0..1.0`.
+    pub heldout: f64,
+    /// What files belong together.
+    pub group: GroupRule,
+    /// Whether files of nearly the same music are put in one group, whatever their names. (Where
+    /// names suggest that files belong together their music is compared in any case.)
+    pub near_duplicates: bool,
+    /// Where labels come from.
+    pub labels: Labels,
+    /// Which windows count as the same.
+    pub same_window: SameWindow,
+    /// The most windows that a file may give, drawn from its own; `None` for all.
+    pub max_windows_per_file: Option<usize>,
+    /// The seed of these draws.
+    pub seed: u64,
+    /// How files are read, and how much of them.
+    pub read: ReadOptions,
+}
+
+impl CorpusOptions {
+    /// Bounds on one file, far above what music needs: a song has some thousands of notes. Whatever
+    /// takes more is made to break programs, or for the eye.
+    pub const LIMITS: ReadLimits = ReadLimits {
+        max_bytes: 1 << 23,
+        max_ticks: 10_000_000_000,
+        max_events: 2_000_000,
+        max_notes: 500_000,
+        max_tracks: 65_535,
+    };
+
+    /// The usual options for some roots: a tenth held out, pieces by file name and near-duplicates,
+    /// no labels, every window once.
+    pub fn new(roots: Vec<PathBuf>, kind: Kind) -> Self {
+        Self {
+            roots,
+            kind,
+            heldout: 0.1,
+            group: GroupRule::default(),
+            near_duplicates: true,
+            labels: Labels::default(),
+            same_window: SameWindow::default(),
+            max_windows_per_file: None,
+            seed: 0,
+            read: ReadOptions { limits: Self::LIMITS, ..ReadOptions::default() },
+        }
+    }
+
+    /// Checks what types don't.
+    fn check(&self) -> Result<(), CorpusError> {
+        if (0.0..1.0).contains(&self.heldout) {
+            Ok(())
+        } else {
+            Err(CorpusError::Heldout { found: self.heldout })
+        }
+    }
+
+    /// The files below the roots.
+    fn sources(&self) -> Result<Sources, CorpusError> {
+        let sources = Sources::find(&self.roots)?;
+        if sources.is_empty() { Err(no_midi_files(self, sources.unused)) } else { Ok(sources) }
+    }
+
+    /// All that decides what a corpus holds: parts of another plan are of no use.
+    fn plan(&self, sources: &Sources, labeller: &Labeller) -> Vec<u8> {
+        let Self { heldout, group, labels, same_window, seed, read, .. } = self;
+        let plan = serde_json::json!({
+            "program": env!("CARGO_PKG_VERSION"),
+            "kind": self.kind.name,
+            "heldout": heldout,
+            "group": group,
+            "near_duplicates": self.near_duplicates,
+            "labels": labels,
+            "label_table": labeller.table_hash(),
+            "same_window": same_window,
+            "max_windows_per_file": self.max_windows_per_file,
+            "seed": seed,
+            "read": read,
+            "roots": self.roots.iter().map(|root| path_text::of(root)).collect::<Vec<_>>(),
+            "files": sources.hash,
+        });
+        plan.to_string().into_bytes()
+    }
+}
+
+/// Why no corpus was built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CorpusError {
+    /// A root is not there, or can't be searched.
+    #[error("can't search {}", path.display())]
+    Root {
+        /// The root.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// No file looks like MIDI.
+    #[error(
+        "no MIDI file in {}: {}; looked for are .mid, .midi, .kar and .rmi (or these with .gz) and \
+         .zip, .tar, .tar.gz and .tgz archives of them",
+        roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", "),
+        if unused.n() == 0 { "nothing is there".to_owned() } else { unused.in_words().join(", ") }
+    )]
+    NoMidiFiles {
+        /// Where was searched.
+        roots: Vec<PathBuf>,
+        /// What else was found there.
+        unused: Unused,
+    },
+    /// The files gave nothing.
+    #[error(
+        "no window of `{}` in {n_files} MIDI files: {}; a window needs {}",
+        kind.name, .reasons.join(", "), kind.needs
+    )]
+    NoWindows {
+        /// The kind asked for.
+        kind: Box<Kind>,
+        /// Files read.
+        n_files: usize,
+        /// Reasons with their counts.
+        reasons: Vec<String>,
+    },
+    /// The held-out share makes no split.
+    #[error("the held-out share is {found}; 0 or more and less than 1 is allowed")]
+    Heldout {
+        /// What it was.
+        found: f64,
+    },
+    /// A pattern for labels can't be used.
+    #[error("the pattern `{pattern}` can't be used: {reason}; such as `([^/_]+)_[^/]*$`")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A table of labels can't be used.
+    #[error("the labels in {} can't be used: {reason}", path.display())]
+    LabelTable {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Labels were asked for, and no file has one.
+    #[error(
+        "no file has a label: {source_of_labels}; in the corpus files are called as `{file}`, and a \
+         table gives such paths, or ends of them"
+    )]
+    NoLabels {
+        /// What the source of labels knows instead.
+        source_of_labels: String,
+        /// The name of a file.
+        file: String,
+    },
+    /// The MIDI files are not what they were at the beginning.
+    #[error("the MIDI files changed while they were read; build the corpus again")]
+    Changed,
+    /// Another process builds this corpus.
+    #[error("another process is building {}; wait for it, or give another place", out.display())]
+    Busy {
+        /// The corpus.
+        out: PathBuf,
+    },
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// Builds a corpus folder `out`: its table of windows and `report.json`.
+///
+/// A file that can't be used is counted by reason and never stops the rest. If the process is killed,
+/// or the disk full, what was read stays beside `out` in a folder that begins with `.unfinished-`; the
+/// same call goes on from there.
+///
+/// # Errors
+/// See [`CorpusError`]; `out` is not there then.
+pub fn build(
+    options: &CorpusOptions,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<CorpusReport, CorpusError> {
+    options.check()?;
+    let labeller = Labeller::new(&options.labels)?;
+    let sources = options.sources()?;
+    check_labels(&labeller, &sources)?;
+    let work = Work::open(out, &options.plan(&sources, &labeller))?;
+    match fill(options, &labeller, &sources, &work, progress) {
+        Ok(report) => {
+            work.publish()?;
+            Ok(report)
+        }
+        // What was read is of use once there is room to write again.
+        Err(error @ CorpusError::Artifact(_)) => Err(error),
+        Err(error) => {
+            work.discard();
+            Err(error)
+        }
+    }
+}
+
+fn no_midi_files(options: &CorpusOptions, unused: Unused) -> CorpusError {
+    CorpusError::NoMidiFiles { roots: options.roots.clone(), unused }
+}
+
+/// Checks that labels know any file before all are read, where the names are known then.
+fn check_labels(labeller: &Labeller, sources: &Sources) -> Result<(), CorpusError> {
+    if !sources.are_listed() {
+        return Ok(());
+    }
+    let (mut is_listed, mut first) = (false, String::new());
+    sources.hand_out(&Places, u64::MAX, &|_| false, &Silent, &mut |chunk| {
+        for listed in chunk.files {
+            let file = listed.file();
+            is_listed = is_listed || labeller.of(file).is_listed;
+            if first.is_empty() {
+                first.clone_from(&file.name);
+            }
+        }
+        !is_listed
+    })?;
+    labeller.check_listed(usize::from(is_listed), &first)
+}
+
+fn fill(
+    options: &CorpusOptions,
+    labeller: &Labeller,
+    sources: &Sources,
+    work: &Work,
+    progress: &dyn Progress,
+) -> Result<CorpusReport, CorpusError> {
+    let (total, unit) = sources.total();
+    progress.begin("reading MIDI", unit, total);
+    let totals = read_files(&FileReader { options, labeller }, sources, work, progress)?;
+    progress.end();
+    if totals.n_files == 0 {
+        return Err(no_midi_files(options, totals.unused));
+    }
+    let (parts, scratch) = (work.parts(), work.scratch());
+    let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
+    let report = parts.write(&work.corpus(), progress)?;
+    check_report(options, labeller, &report)?;
+    report.save(&work.corpus().join(report::FILE))?;
+    Ok(report)
+}
+
+/// A corpus without a window is none, nor is one without the labels that were asked for.
+fn check_report(
+    options: &CorpusOptions,
+    labeller: &Labeller,
+    report: &CorpusReport,
+) -> Result<(), CorpusError> {
+    if report.n_windows() > 0 {
+        return labeller.check_listed(report.n_files_listed, &report.first_file);
+    }
+    Err(CorpusError::NoWindows {
+        kind: Box::new(options.kind.clone()),
+        n_files: report.n_files,
+        reasons: report.reasons(),
+    })
+}
+
+/// Reads all files that have no part yet. One thread finds them, the others read.
+fn read_files(
+    reader: &FileReader<'_>,
+    sources: &Sources,
+    work: &Work,
+    progress: &dyn Progress,
+) -> Result<Totals, CorpusError> {
+    let max_bytes = reader.options.read.limits.max_bytes;
+    let (unit, folder) = (sources.total().1, work.parts());
+    // No chunk waits: archives' bytes are in memory.
+    let (sender, receiver) = sync_channel::<Chunk<_>>(0);
+    std::thread::scope(|scope| {
+        let finder = scope.spawn(move || {
+            let (take, is_done) = (Contents { max_bytes }, |index| work.has_part(index));
+            sources.hand_out(&take, max_bytes, &is_done, progress, &mut |c| sender.send(c).is_ok())
+        });
+        let read = receiver.into_iter().par_bridge().try_for_each(|chunk| {
+            let mut part = PartWriter::create(&folder, chunk.index, "new")?;
+            for found in chunk.files {
+                let (facts, windows) = reader.read(found);
+                part.push(&facts, &windows)?;
+                if unit == "files" {
+                    progress.advance(1);
+                }
+            }
+            part.finish()?;
+            if unit != "files" {
+                progress.advance(chunk.weight);
+            }
+            Ok::<(), CorpusError>(())
+        });
+        let found = match finder.join() {
+            Ok(found) => found,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        read?;
+        found
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! One file: its bytes to windows and the facts that the report needs.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+
+use flate2::read::MultiGzDecoder;
+use note_seq::midi::{self, MidiError};
+use note_seq::{NoteSequence, SkipReason};
+use rand::RngExt;
+
+use super::archive::limited;
+use super::content::Content;
+use super::label::{Labelled, Labeller};
+use super::near;
+use super::parts::{FileFacts, Outcome, PartWindow, ReadFacts};
+use super::source::Found;
+use super::{CorpusOptions, GroupRule, SameWindow};
+use crate::kind::Window;
+
+/// What gzip's files begin with, whatever they are called (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The tempo of a sequence that sets none.
+const DEFAULT_QPM: f64 = 120.0;
+/// A file has no more metres in the report; more are damage.
+const MAX_METRES: usize = 16;
+
+/// Reads files as the options say.
+pub(super) struct FileReader<'a> {
+    pub(super) options: &'a CorpusOptions,
+    pub(super) labeller: &'a Labeller,
+}
+
+impl FileReader<'_> {
+    /// Reads a file and cuts it into windows. Never fails: a file that can't be used says why.
+    pub(super) fn read(&self, found: Found) -> (FileFacts, Vec<PartWindow>) {
+        let Found { file, content } = found;
+        let Labelled { is_listed, label, group } = self.labeller.of(&file);
+        let group = group.or_else(|| self.options.group.given(&file));
+        let (outcome, windows) = match self.bytes(content) {
+            Ok(bytes) => self.convert(&bytes),
+            Err(outcome) => (outcome, Vec::new()),
+        };
+        let keys = windows.iter().map(|window| self.key(window)).collect();
+        (FileFacts { file, group, is_listed, label, outcome, keys }, windows)
+    }
+
+    fn bytes(&self, content: Content) -> Result<Vec<u8>, Outcome> {
+        let max_bytes = self.options.read.limits.max_bytes;
+        let content = match content {
+            Content::OnDisk { path, n_bytes } => match File::open(path) {
+                Ok(file) => limited(file, n_bytes, max_bytes),
+                Err(error) => Content::refused("unreadable", error),
+            },
+            content => content,
+        };
+        match content {
+            Content::Bytes(bytes) if bytes.starts_with(&GZIP) => {
+                match limited(MultiGzDecoder::new(&bytes[..]), 0, max_bytes) {
+                    Content::Bytes(bytes) => Ok(bytes),
+                    Content::Refused { reason, detail } => Err(refused(reason, detail)),
+                    Content::OnDisk { .. } => unreachable!("it was read just now"),
+                }
+            }
+            Content::Bytes(bytes) => Ok(bytes),
+            Content::Refused { reason, detail } => Err(refused(reason, detail)),
+            Content::OnDisk { .. } => unreachable!("it was read just now"),
+        }
+    }
+
+    fn convert(&self, bytes: &[u8]) -> (Outcome, Vec<PartWindow>) {
+        let read = match midi::read(bytes, &self.options.read) {
+            Ok(read) => read,
+            Err(error) => {
+                let reason = match error {
+                    MidiError::NotMidi { .. } => "not_midi",
+                    MidiError::LimitExceeded { .. } => "over_limit",
+                    _ => "damaged",
+                };
+                return (refused(reason, error.to_string()), Vec::new());
+            }
+        };
+        let mut conversion = self.options.kind.windows(&read.sequence);
+        let why_empty = conversion.why_empty();
+        let mut file_hash = [0; 16];
+        file_hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+        if let Some(max) = self.options.max_windows_per_file {
+            let n_over = self.draw(&mut conversion.windows, max, file_hash);
+            if n_over > 0 {
+                *conversion.skipped.entry(SkipReason::OverCap).or_default() += n_over;
+            }
+        }
+        let windows = conversion.windows.into_iter().map(|window| PartWindow {
+            window_id: self.options.kind.window_id(&window.tokens),
+            // Of several parts the first, the melody.
+            track: window
+                .instruments
+                .first()
+                .map_or(i16::MAX, |i| i16::try_from(*i).unwrap_or(i16::MAX)),
+            start_bar: window.start_bar,
+            tokens: window.tokens,
+        });
+        let is_compared = self.options.near_duplicates || self.options.group == GroupRule::Stem;
+        let signature = if is_compared { near::signature(&read.sequence) } else { None };
+        let facts = ReadFacts {
+            file_hash,
+            n_bytes: bytes.len() as u64,
+            skipped: conversion.skipped,
+            why_empty,
+            n_repairs: read.report.n_repairs(),
+            qpm: main_tempo(&read.sequence),
+            metres: metres(&read.sequence),
+            signature,
+        };
+        (Outcome::Read(facts), windows.collect())
+    }
+
+    /// Keeps at most `max` windows, drawn by the seed and the file's content, in their order; gives
+    /// how many went.
+    fn draw(&self, windows: &mut Vec<Window>, max: usize, file_hash: [u8; 16]) -> usize {
+        let n = windows.len();
+        if n <= max {
+            return 0;
+        }
+        let mut index = [0; 8];
+        index.copy_from_slice(&file_hash[..8]);
+        let mut rng = seed::stream(self.options.seed, "windows of file", u64::from_le_bytes(index));
+        // Floyd's algorithm: every subset is as likely, with `max` draws.
+        let mut kept = BTreeSet::new();
+        for last in n - max..n {
+            let drawn = rng.random_range(0..=last);
+            if !kept.insert(drawn) {
+                kept.insert(last);
+            }
+        }
+        let mut at = 0..;
+        windows.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
+        n - windows.len()
+    }
+
+    /// What makes two windows the same.
+    fn key(&self, window: &PartWindow) -> u64 {
+        match self.options.same_window {
+            // It is known already.
+            SameWindow::Exact => window.window_id,
+            same @ SameWindow::Transposed => {
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&same.hash(&self.options.kind, &window.tokens)[..8]);
+                u64::from_le_bytes(bytes)
+            }
+        }
+    }
+}
+
+fn refused(reason: &str, detail: String) -> Outcome {
+    Outcome::Refused { reason: reason.to_owned(), detail }
+}
+
+/// The tempo that holds longest.
+fn main_tempo(sequence: &NoteSequence) -> f64 {
+    let mut tempos: Vec<(f64, f64)> = sequence.tempos.iter().map(|t| (t.time, t.qpm)).collect();
+    tempos.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ends = tempos.iter().skip(1).map(|t| t.0).chain([sequence.total_time]);
+    let spans = tempos.iter().zip(ends).map(|((start, qpm), end)| (end - start, *qpm));
+    // Of several as long, the last: a piece without notes has the tempo it ends with.
+    spans.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(DEFAULT_QPM, |(_, qpm)| qpm)
+}
+
+/// The metres, each once; 4/4 where none is set.
+fn metres(sequence: &NoteSequence) -> Vec<(u32, u32)> {
+    let metres: BTreeSet<(u32, u32)> =
+        sequence.time_signatures.iter().map(|t| (t.numerator, t.denominator)).collect();
+    let metres: Vec<_> = metres.into_iter().take(MAX_METRES).collect();
+    if metres.is_empty() { vec![(4, 4)] } else { metres }
+}

@@ -1,0 +1,220 @@
+//! The table of windows: tokens, and where they come from.
+
+use std::path::Path;
+
+use arrow_schema::DataType;
+use serde::{Deserialize, Serialize};
+
+use super::{TableRow, TableWriter, list, read_rows, schema};
+use crate::artifact::ArtifactResult;
+
+/// Which side of the split a window is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// For learning.
+    Train,
+    /// For scoring.
+    Heldout,
+}
+
+impl Split {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Heldout => "heldout",
+        }
+    }
+}
+
+/// A window of a corpus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowRow {
+    /// First 8 bytes (little endian) of the BLAKE3 hash of kind and tokens.
+    pub window_id: u64,
+    /// One token a step.
+    pub tokens: Vec<u16>,
+    /// The file's path, relative to the corpus root.
+    pub file: String,
+    /// First 16 bytes of the BLAKE3 hash of the file's bytes.
+    #[serde(with = "serde_bytes")]
+    pub file_hash: [u8; 16],
+    /// The piece: what must not be split.
+    pub group: String,
+    /// The side of the split.
+    pub split: Split,
+    /// Held-out, but also in train: left out of scores.
+    pub seen: bool,
+    /// The instrument it comes from.
+    pub track: i16,
+    /// Its first bar, from 0.
+    pub start_bar: u32,
+    /// Semitones it was moved by.
+    pub transposed: i8,
+    /// A label, for evaluation only.
+    pub label: Option<String>,
+}
+
+impl TableRow for WindowRow {
+    const NAME: &'static str = "windows";
+    const WHAT: &'static str = "table of windows";
+    const REMEDY: &'static str = "build one with `controlgen corpus build`";
+}
+
+/// Writes windows to a folder's shards.
+pub type WindowsWriter = TableWriter<WindowRow>;
+
+impl WindowsWriter {
+    /// A writer of windows of `n_steps` tokens.
+    pub fn new(folder: &Path, n_steps: usize) -> Self {
+        let columns = [
+            ("window_id", DataType::UInt64),
+            ("tokens", list(DataType::UInt16, n_steps)),
+            ("file", DataType::Utf8),
+            ("file_hash", DataType::FixedSizeBinary(16)),
+            ("group", DataType::Utf8),
+            ("split", DataType::Utf8),
+            ("seen", DataType::Boolean),
+            ("track", DataType::Int16),
+            ("start_bar", DataType::UInt32),
+            ("transposed", DataType::Int8),
+            ("label", DataType::Utf8),
+        ];
+        Self::of(folder, schema(&columns, &["label"]))
+    }
+}
+
+/// Hands every window of a corpus folder to `each`, in the table's order.
+///
+/// # Errors
+/// Where the folder has no such table, or a shard is damaged.
+pub fn read_windows(folder: &Path, mut each: impl FnMut(WindowRow)) -> ArtifactResult<()> {
+    read_rows(folder, |_, row| {
+        each(row);
+        Ok(())
+    })
+}
+
+/// The hash of a corpus: of its windows, and on which side of the split each is. What is trained or
+/// measured on it says so by this hash.
+///
+/// The first 16 hexadecimal digits of the BLAKE3 hash of each window's id (little endian) and the
+/// name of its split, in the table's order.
+#[derive(Clone, Debug, Default)]
+pub struct CorpusHash(blake3::Hasher);
+
+impl CorpusHash {
+    /// Adds the table's next window.
+    pub fn add(&mut self, row: &WindowRow) {
+        self.0.update(&row.window_id.to_le_bytes());
+        self.0.update(row.split.name().as_bytes());
+    }
+
+    /// The hash of all windows.
+    pub fn finish(&self) -> String {
+        self.0.finalize().to_hex()[..16].to_owned()
+    }
+}
+
+/// The tokens of a corpus, window after window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorpusTokens {
+    /// Training windows.
+    pub train: Vec<u16>,
+    /// Held-out windows that are not in train.
+    pub heldout: Vec<u16>,
+    /// The corpus hash.
+    pub hash: String,
+}
+
+impl CorpusTokens {
+    /// Reads the windows of a corpus folder.
+    ///
+    /// # Errors
+    /// If the folder has no such table, or a shard is damaged.
+    pub fn read(folder: &Path) -> ArtifactResult<Self> {
+        let (mut train, mut heldout) = (Vec::new(), Vec::new());
+        let mut hash = CorpusHash::default();
+        read_windows(folder, |row| {
+            hash.add(&row);
+            match row.split {
+                Split::Train => train.extend(row.tokens),
+                Split::Heldout if !row.seen => heldout.extend(row.tokens),
+                Split::Heldout => {}
+            }
+        })?;
+        Ok(Self { train, heldout, hash: hash.finish() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ROWS_PER_BATCH;
+    use super::*;
+    use crate::artifact::ArtifactError;
+
+    #[test]
+    fn windows_come_back_as_they_were_across_batches() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: Vec<WindowRow> = (0..ROWS_PER_BATCH as u64 + 5)
+            .map(|i| WindowRow {
+                window_id: i * 0x0123_4567_89ab,
+                tokens: (0..4).map(|t| (i % 90) as u16 + t).collect(),
+                file: format!("a/{i}.mid"),
+                file_hash: [i as u8; 16],
+                group: format!("g{}", i / 3),
+                split: if i % 2 == 0 { Split::Train } else { Split::Heldout },
+                seen: i % 5 == 1,
+                track: i as i16 % 16 - 1,
+                start_bar: i as u32,
+                transposed: i as i8 % 12 - 6,
+                label: (i % 2 == 0).then(|| "waltz".to_owned()),
+            })
+            .collect();
+        let mut writer = WindowsWriter::new(folder.path(), 4);
+        for row in &rows {
+            writer.push(row.clone()).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut found = Vec::new();
+        read_windows(folder.path(), |row| found.push(row)).unwrap();
+        assert!(found == rows);
+    }
+
+    #[test]
+    fn a_corpus_is_known_by_its_windows_and_their_sides() {
+        let row = |window_id, split| WindowRow {
+            window_id,
+            tokens: Vec::new(),
+            file: String::new(),
+            file_hash: [0; 16],
+            group: String::new(),
+            split,
+            seen: false,
+            track: 0,
+            start_bar: 0,
+            transposed: 0,
+            label: None,
+        };
+        let of = |rows: &[WindowRow]| {
+            let mut hash = CorpusHash::default();
+            rows.iter().for_each(|row| hash.add(row));
+            hash.finish()
+        };
+        let rows = [row(1, Split::Train), row(2, Split::Heldout)];
+        let bytes = b"\x01\0\0\0\0\0\0\0train\x02\0\0\0\0\0\0\0heldout";
+        assert_eq!(of(&rows), blake3::hash(bytes).to_hex()[..16]);
+        assert_ne!(of(&rows), of(&[row(1, Split::Heldout), row(2, Split::Train)]));
+    }
+
+    #[test]
+    fn an_empty_folder_and_a_damaged_shard_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_windows(folder.path(), |_| ()).unwrap_err();
+        assert!(error.to_string().ends_with("build one with `controlgen corpus build`"));
+        std::fs::write(folder.path().join("windows-00000.parquet"), b"PAR1 no").unwrap();
+        let error = read_windows(folder.path(), |_| ()).unwrap_err();
+        assert!(matches!(error, ArtifactError::Table { .. }), "{error}");
+    }
+}

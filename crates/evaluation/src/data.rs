@@ -1,0 +1,176 @@
+//! What an evaluation looks at: windows of both sides of the split, with their latents.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use controlgen::encode::check_latents;
+use controlgen::model::Model;
+use corpus::CorpusReport;
+use corpus::artifact::{ArtifactError, JsonFormat};
+use corpus::progress::Progress;
+use corpus::table::{CorpusHash, Split, WindowRow, read_latents, read_windows};
+use musicvae::Windows;
+
+use super::EvalError;
+use super::statistics::Tally;
+
+/// Windows with their posteriors.
+#[derive(Clone, Debug, Default)]
+pub struct Side {
+    /// The windows, in the corpus's order.
+    pub rows: Vec<WindowRow>,
+    /// Posterior means, `[n, Z]`.
+    pub mu: Vec<f32>,
+    /// Posterior deviations, `[n, Z]`.
+    pub sigma: Vec<f32>,
+}
+
+impl Side {
+    /// Tokens of each window.
+    pub fn windows(&self) -> impl Iterator<Item = &[u16]> {
+        self.rows.iter().map(|row| row.tokens.as_slice())
+    }
+
+    /// Means on some dimensions, `[n, dimensions]`.
+    pub fn means_on(&self, dimensions: &[usize], z_size: usize) -> Vec<f64> {
+        on(&self.mu, dimensions, z_size)
+    }
+
+    /// Sums a value of each window by its file, which is what intervals are over.
+    pub fn by_file(&self, values: impl IntoIterator<Item = f64>) -> Vec<Tally> {
+        let mut files = BTreeMap::<&str, Tally>::new();
+        for (row, value) in self.rows.iter().zip(values) {
+            files.entry(&row.group).or_default().add(value);
+        }
+        files.into_values().collect()
+    }
+
+    /// Windows of each label, by their places in [`Side::rows`].
+    pub fn by_label(&self) -> BTreeMap<&str, Vec<usize>> {
+        let mut labels = BTreeMap::<&str, Vec<usize>>::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            if let Some(label) = &row.label {
+                labels.entry(label).or_default().push(at);
+            }
+        }
+        labels
+    }
+}
+
+/// Some columns of `[n, z_size]`.
+pub fn on(mu: &[f32], dimensions: &[usize], z_size: usize) -> Vec<f64> {
+    mu.chunks_exact(z_size).flat_map(|row| dimensions.iter().map(|d| f64::from(row[*d]))).collect()
+}
+
+/// Everything that figures are computed from.
+pub struct EvalData {
+    /// Training windows, spread evenly over the corpus.
+    pub train: Side,
+    /// Held-out windows that are not in train, spread evenly.
+    pub heldout: Side,
+    /// Hash of the whole corpus's windows and split.
+    pub corpus_hash: String,
+}
+
+impl EvalData {
+    /// Reads up to `n_train` and `n_heldout` windows of a corpus and takes their latents from a latents
+    /// folder, or encodes them.
+    ///
+    /// # Errors
+    /// Where something can't be read, is of another kind than the model, or no held-out window is left.
+    pub fn read(
+        model: &Model,
+        corpus: &Path,
+        latents: Option<&Path>,
+        [n_train, n_heldout]: [usize; 2],
+        progress: &dyn Progress,
+    ) -> Result<Self, EvalError> {
+        let report = CorpusReport::of_kind(corpus, model.kind())?;
+        let every_train = report.n_train.div_ceil(n_train.max(1)).max(1);
+        let n_unseen = report.n_heldout.saturating_sub(report.n_heldout_seen);
+        let every_heldout = n_unseen.div_ceil(n_heldout.max(1)).max(1);
+        let (mut train, mut heldout) = (Side::default(), Side::default());
+        let (mut at_train, mut at_heldout) = (0, 0);
+        let mut hash = CorpusHash::default();
+        read_windows(corpus, |row| {
+            hash.add(&row);
+            let (side, at, every) = match row.split {
+                Split::Train => (&mut train, &mut at_train, every_train),
+                Split::Heldout if !row.seen => (&mut heldout, &mut at_heldout, every_heldout),
+                Split::Heldout => return,
+            };
+            if *at % every == 0 {
+                side.rows.push(row);
+            }
+            *at += 1;
+        })?;
+        if heldout.rows.is_empty() {
+            return Err(EvalError::NoHeldout { corpus: corpus.to_owned() });
+        }
+        if train.rows.is_empty() {
+            return Err(EvalError::NoTrain { corpus: corpus.to_owned() });
+        }
+        if let Some(folder) = latents {
+            look_up(model, corpus, folder, [&mut train, &mut heldout])?;
+        } else {
+            progress.begin("encoding", "windows", (train.rows.len() + heldout.rows.len()) as u64);
+            for side in [&mut train, &mut heldout] {
+                encode_side(model, corpus, side, progress)?;
+            }
+            progress.end();
+        }
+        Ok(Self { train, heldout, corpus_hash: hash.finish() })
+    }
+
+    /// Pieces among the held-out windows.
+    pub fn n_files(&self) -> usize {
+        let files: std::collections::BTreeSet<&str> =
+            self.heldout.rows.iter().map(|row| row.group.as_str()).collect();
+        files.len()
+    }
+}
+
+fn encode_side(
+    model: &Model,
+    corpus: &Path,
+    side: &mut Side,
+    progress: &dyn Progress,
+) -> Result<(), EvalError> {
+    let layout = model.config().musicvae.window();
+    let tokens: Vec<u16> = side.windows().flatten().copied().collect();
+    let windows = Windows::new(&tokens, &layout).map_err(|error| ArtifactError::Json {
+        path: corpus.to_owned(),
+        format: CorpusReport::FORMAT,
+        source: serde::de::Error::custom(error),
+    })?;
+    let mut done = 0;
+    let posteriors = model.weights().encode_windows(windows, |n| {
+        progress.advance((n - done) as u64);
+        done = n;
+    });
+    (side.mu, side.sigma) = (posteriors.mean, posteriors.std_dev);
+    Ok(())
+}
+
+/// Takes posteriors from a latents folder.
+fn look_up(
+    model: &Model,
+    corpus: &Path,
+    folder: &Path,
+    sides: [&mut Side; 2],
+) -> Result<(), EvalError> {
+    let latents = read_latents(folder, model.z_size())?;
+    check_latents(model, corpus, folder, &latents)?;
+    let mut by_id = BTreeMap::new();
+    for row in &latents.rows {
+        by_id.entry(row.window_id).or_insert(row);
+    }
+    for side in sides {
+        for row in &side.rows {
+            let latent = by_id.get(&row.window_id).expect("checked: all windows have latents");
+            side.mu.extend_from_slice(&latent.mu);
+            side.sigma.extend_from_slice(&latent.sigma);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! New music beside real music that was held out: do their distributions agree?
+
+use controlgen::encode::encode_windows;
+use controlgen::generate::GenerateError;
+use controlgen::model::Model;
+use corpus::table::WindowRow;
+use gmm::GaussianMixture;
+use musicvae::WindowLayout;
+
+use super::EvalError;
+use super::data::{EvalData, on};
+use super::distribution::{FeatureOverlap, FeatureSet, mean_area};
+use super::frechet::{frechet_distance, in_units_of};
+use super::music::{MGEVAL_NAMES, Muspy, description, lead};
+use super::report::{Better, Figure, Rolls, Section};
+use super::samples::Source;
+use super::statistics::mean;
+
+/// Windows of each set: distances are of every two.
+const MAX_WINDOWS: usize = 800;
+/// Windows shown of each way.
+const SHOWN: usize = 4;
+
+const NOTE: &str = "The held-out files are dealt into two halves. The first half is what everything is \
+compared with: the second half (real music, the ceiling), and as many windows drawn from the mixture, from \
+the prior N(0, I), and from within one deviation of the mean latent. Overlapping area: mgeval's features \
+(Yang and Lerch 2020), densities of the distances within the first half and from it to the other set; \
+divergence of the same densities in nats. Fréchet distances are named by their space, `fd_latent` (means of \
+the model's own encoder on the active dimensions) and `fd_feat` (our hand-made description, in deviations of \
+real music): no Fréchet Music Distance, and not to be compared with one.";
+
+/// A set of windows beside the first half of the real ones.
+struct Compared {
+    name: &'static str,
+    windows: Vec<Vec<u16>>,
+    features: Vec<FeatureOverlap>,
+    fd_latent: Option<f64>,
+    fd_feat: Option<f64>,
+}
+
+/// The real windows that others are compared with.
+struct Real {
+    layout: WindowLayout,
+    features: FeatureSet,
+    latents: Vec<f64>,
+    descriptions: Vec<f64>,
+    n: usize,
+}
+
+impl Real {
+    fn of(model: &Model, windows: &[Vec<u16>]) -> Self {
+        let layout = model.config().musicvae.window();
+        let features = FeatureSet::of(&layout, windows.iter().map(Vec::as_slice));
+        let descriptions = windows.iter().flat_map(|w| description(&layout, w)).collect();
+        let latents = active_latents(model, windows);
+        Self { layout, features, latents, descriptions, n: windows.len() }
+    }
+
+    fn compare(&self, model: &Model, name: &'static str, windows: Vec<Vec<u16>>) -> Compared {
+        let set = FeatureSet::of(&self.layout, windows.iter().map(Vec::as_slice));
+        let descriptions: Vec<f64> =
+            windows.iter().flat_map(|w| description(&self.layout, w)).collect();
+        let d = self.descriptions.len() / self.n.max(1);
+        let n_active = model.config().active_dimensions.len();
+        let scaled = |rows: &[f64]| in_units_of(&self.descriptions, rows, d);
+        Compared {
+            name,
+            features: self.features.compare(&set),
+            fd_latent: frechet_distance(&self.latents, &active_latents(model, &windows), n_active)
+                .ok(),
+            fd_feat: frechet_distance(&scaled(&self.descriptions), &scaled(&descriptions), d).ok(),
+            windows,
+        }
+    }
+}
+
+fn active_latents(model: &Model, windows: &[Vec<u16>]) -> Vec<f64> {
+    on(&encode_windows(model, windows), &model.config().active_dimensions, model.z_size())
+}
+
+/// Deals rows into two halves by file, the bit of the hash of its group; each at most so many.
+fn halves(rows: &[WindowRow]) -> [Vec<Vec<u16>>; 2] {
+    let mut halves = [Vec::new(), Vec::new()];
+    for row in rows {
+        let side = usize::from(blake3::hash(row.group.as_bytes()).as_bytes()[0] & 1);
+        halves[side].push(row.tokens.clone());
+    }
+    halves.map(|windows: Vec<Vec<u16>>| {
+        let every = windows.len().div_ceil(MAX_WINDOWS).max(1);
+        windows.into_iter().step_by(every).collect()
+    })
+}
+
+/// The section on new music, with the mixture if there is one. None if one half has fewer than two
+/// windows.
+///
+/// # Errors
+/// [`EvalError::Generate`] for a temperature out of range.
+pub(super) fn section(
+    model: &Model,
+    mixture: Option<&GaussianMixture>,
+    data: &EvalData,
+    temperature: f32,
+    seed: u64,
+) -> Result<Option<Section>, EvalError> {
+    let [first, second] = halves(&data.heldout.rows);
+    if first.len() < 2 || second.len() < 2 {
+        return Ok(None);
+    }
+    let active = &model.config().active_dimensions;
+    let real = Real::of(model, &first);
+    let n = second.len();
+    let draw = |source: &Source<'_>| -> Result<Vec<Vec<u16>>, GenerateError> {
+        source.windows(model, n, temperature, seed)
+    };
+    let means = data.train.means_on(active, model.z_size());
+    let naive = Source::mean_deviation(&means, active.len());
+    let mut sets = Vec::new();
+    if let Some(mixture) = mixture {
+        sets.push(real.compare(model, "mixture", draw(&Source::Mixture(mixture))?));
+    }
+    sets.push(real.compare(model, "prior", draw(&Source::Prior)?));
+    sets.push(real.compare(model, "mean ± deviation", draw(&naive)?));
+    let ceiling = real.compare(model, "real", second);
+    let mut section = Section::new("generation", "New music beside real music", NOTE);
+    overlaps(&mut section, &sets, &ceiling, n);
+    distances(&mut section, &sets, &ceiling, n);
+    muspy(&mut section, &real.layout, &first, &sets);
+    for set in std::iter::once(&ceiling).chain(&sets) {
+        let caption = if set.name == "real" {
+            "real, held out".to_owned()
+        } else {
+            format!("new, from the {}", set.name)
+        };
+        let every = (set.windows.len() / SHOWN).max(1);
+        let windows = set.windows.iter().step_by(every).take(SHOWN).cloned().collect();
+        section.rolls.push(Rolls { caption, windows });
+    }
+    Ok(Some(section))
+}
+
+/// A figure of the first set beside the others and real music.
+fn beside(
+    figure: Figure,
+    sets: &[Compared],
+    ceiling: &Compared,
+    value: impl Fn(&Compared) -> Option<f64>,
+) -> Figure {
+    let figure = sets[1..].iter().fold(figure, |figure, set| figure.beside(set.name, value(set)));
+    figure.beside("real against real", value(ceiling))
+}
+
+fn overlaps(section: &mut Section, sets: &[Compared], ceiling: &Compared, n: usize) {
+    let first = &sets[0];
+    let area = |set: &Compared, name: &str| {
+        set.features.iter().find(|f| f.feature == name).map(|f| f.area)
+    };
+    for name in MGEVAL_NAMES {
+        let Some(value) = area(first, name) else { continue };
+        let key = format!("generation.overlap.{}", name.replace([' ', '-'], "_"));
+        let title = format!("overlapping area, {name}");
+        let figure = Figure::new(&key, &title, value, "area", n);
+        section.push(beside(figure, sets, ceiling, |set| area(set, name)));
+    }
+    let mean = |set: &Compared| mean_area(&set.features);
+    if let Some(value) = mean(first) {
+        let figure = Figure::new(
+            "generation.overlap.mean",
+            "overlapping area, mean of nine",
+            value,
+            "area",
+            n,
+        );
+        section.push(beside(figure, sets, ceiling, mean));
+    }
+    let kl = |set: &Compared| {
+        super::statistics::mean(&set.features.iter().map(|f| f.kl).collect::<Vec<_>>())
+    };
+    if let Some(value) = kl(first) {
+        let figure =
+            Figure::new("generation.kl.mean", "divergence, mean of nine", value, "nats", n)
+                .better(Better::Lower);
+        section.push(beside(figure, sets, ceiling, kl));
+    }
+    if first.name == "mixture" {
+        let wins = MGEVAL_NAMES.iter().filter(|name| {
+            let others = sets[1..].iter().filter_map(|set| area(set, name));
+            area(first, name) > others.max_by(f64::total_cmp)
+        });
+        let title = "features where the mixture overlaps more than both naive ways";
+        let wins = wins.count() as f64;
+        section.push(Figure::new("generation.overlap.wins", title, wins, "of 9", n).goal(7.0));
+    }
+}
+
+fn distances(section: &mut Section, sets: &[Compared], ceiling: &Compared, n: usize) {
+    let spaces: [(&str, &str, fn(&Compared) -> Option<f64>); 2] = [
+        ("fd_latent", "Fréchet distance in our latent space", |set| set.fd_latent),
+        ("fd_feat", "Fréchet distance in our feature space", |set| set.fd_feat),
+    ];
+    for (key, title, value) in spaces {
+        let Some(found) = value(&sets[0]) else { continue };
+        let figure =
+            Figure::new(&format!("generation.{key}"), title, found, key, n).better(Better::Lower);
+        section.push(beside(figure, sets, ceiling, value));
+    }
+}
+
+/// The scores of muspy: they describe, and belong near those of real music.
+fn muspy(section: &mut Section, layout: &WindowLayout, first: &[Vec<u16>], sets: &[Compared]) {
+    let scores: [(&str, &str, &str, fn(&Muspy) -> Option<f64>); 5] = [
+        ("pitch_entropy", "pitch entropy", "bits", |m| Some(m.pitch_entropy)),
+        ("pitch_class_entropy", "pitch-class entropy", "bits", |m| Some(m.pitch_class_entropy)),
+        ("scale_consistency", "scale consistency", "share", |m| Some(m.scale_consistency)),
+        ("empty_beat_rate", "empty-beat rate", "share", |m| Some(m.empty_beat_rate)),
+        ("groove_consistency", "groove consistency", "share", |m| m.groove_consistency),
+    ];
+    for (key, title, unit, value) in scores {
+        let of = |windows: &[Vec<u16>]| {
+            let scores = windows.iter().filter_map(|w| Muspy::of(&lead(layout, w), layout.n_steps));
+            mean(&scores.filter_map(|m| value(&m)).collect::<Vec<_>>())
+        };
+        let Some(found) = of(&sets[0].windows) else { continue };
+        let key = format!("generation.muspy.{key}");
+        let mut figure = Figure::new(&key, title, found, unit, sets[0].windows.len())
+            .better(Better::Neither)
+            .beside("real", of(first));
+        for set in &sets[1..] {
+            figure = figure.beside(set.name, of(&set.windows));
+        }
+        section.push(figure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use corpus::table::Split;
+
+    use super::*;
+
+    #[test]
+    fn a_file_lies_in_one_half() {
+        let row = |file: u16, window: u16| WindowRow {
+            window_id: 0,
+            tokens: vec![file, window],
+            file: String::new(),
+            file_hash: [0; 16],
+            group: format!("piece {file}"),
+            split: Split::Heldout,
+            seen: false,
+            track: 0,
+            start_bar: 0,
+            transposed: 0,
+            label: None,
+        };
+        let rows: Vec<WindowRow> = (0..40).flat_map(|f| (0..3).map(move |w| row(f, w))).collect();
+        let [first, second] = halves(&rows);
+        assert_eq!(first.len() + second.len(), 120);
+        assert!(first.len() > 30 && second.len() > 30);
+        assert!(first.iter().all(|a| second.iter().all(|b| a[0] != b[0])));
+    }
+}

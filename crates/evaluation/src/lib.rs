@@ -1,0 +1,288 @@
+//! How good a model is, in numbers that can be repeated.
+//!
+//! Everything that is measured is defined here, once:
+//!
+//! | what | where | after |
+//! |---|---|---|
+//! | accuracy by token type, pitch and rhythm apart, onset F1 | [`scores`] | Roberts et al. 2018, Table 1 |
+//! | ELBO, KL, active units | `reconstruction` | Burda et al. 2016 for active units |
+//! | distribution features, overlapping area, divergence | [`music`], [`density`], [`distribution`] | Yang and Lerch 2020 (mgeval); muspy 0.5 |
+//! | Fréchet distance, named by its space | [`frechet`] | Dowson and Landau 1982 |
+//! | AMI, NMI, ARI, V-measure, purity, k-means | [`clusters`] | scikit-learn; Vinh et al. 2010 |
+//! | the judge of styles, and its features | [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
+//! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
+//! | re-encoding, few files | `discovery`, `few_shot` | |
+//! | dials, copies, waiting | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
+//! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
+//!
+//! Intervals are over files, never over windows. Only held-out windows that are not in train are scored.
+
+pub mod clusters;
+pub mod data;
+pub mod density;
+mod diff;
+mod discovery;
+pub mod distribution;
+mod few_shot;
+pub mod frechet;
+mod generation;
+mod interpolation;
+pub mod judge;
+pub mod language;
+pub mod logistic;
+pub mod music;
+pub mod projection;
+mod reconstruction;
+pub mod report;
+pub mod samples;
+pub mod scores;
+pub mod statistics;
+mod steering;
+mod view;
+
+use std::path::PathBuf;
+
+use controlgen::generate::GenerateError;
+use controlgen::model::Model;
+use controlgen::style::{StyleError, Styles};
+use corpus::artifact::ArtifactError;
+use corpus::progress::Progress;
+use thiserror::Error;
+
+use data::EvalData;
+
+pub use diff::{Change, Difference, diff};
+pub use report::{Better, Chart, EvalReport, Figure, Section};
+pub use view::{check_report, html, markdown, write_report};
+
+/// Why there are no figures.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EvalError {
+    /// Nothing was held out.
+    #[error(
+        "{} has no held-out window that is not in train, so nothing can be scored; build it with a larger \
+         `--heldout`", corpus.display()
+    )]
+    NoHeldout {
+        /// The corpus.
+        corpus: PathBuf,
+    },
+    /// There is nothing to learn baselines from.
+    #[error(
+        "{} has no training window, so baselines can't be counted; build it with a smaller `--heldout`",
+        corpus.display()
+    )]
+    NoTrain {
+        /// The corpus.
+        corpus: PathBuf,
+    },
+    /// Music can't be generated.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// The styles can't be read.
+    #[error(transparent)]
+    Style(#[from] StyleError),
+    /// Attributes can't be read or turned.
+    #[error(transparent)]
+    Attribute(#[from] controlgen::attribute::AttributeError),
+    /// Copies can't be looked for.
+    #[error(transparent)]
+    Copy(#[from] controlgen::copy::CopyError),
+    /// A mixture can't be fitted to the training latents.
+    #[error("a mixture can't be fitted to the training latents")]
+    Fit(#[from] gmm::FitError),
+    /// A mixture does not fit the latents.
+    #[error("the mixture does not fit the latents")]
+    Mixture(#[from] gmm::ModelError),
+    /// The latents are no samples.
+    #[error("the latents are no samples")]
+    Samples(#[from] gmm::SamplesError),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    All,
+    /// What concerns styles: re-encoding, the judge, distributions, few files, labels, interpolation.
+    Control,
+}
+
+/// What an evaluation is of.
+#[derive(Clone, Debug)]
+pub struct EvalRequest {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+    /// The corpus's latents by this model; without, its windows are encoded.
+    pub latents: Option<PathBuf>,
+    /// What is measured.
+    pub scope: Scope,
+    /// The most held-out windows scored.
+    pub n_windows: usize,
+    /// The most training windows that baselines and classifiers learn from.
+    pub n_train: usize,
+    /// Components of the mixture that re-encoding is measured on.
+    pub k: usize,
+    /// Resamples of files at each point of the few-shot curve.
+    pub n_resamples: usize,
+    /// Temperature of new music.
+    pub temperature: f32,
+    /// The seed of every draw.
+    pub seed: u64,
+}
+
+impl EvalRequest {
+    /// The usual sizes: 2,000 held-out and 20,000 training windows, K = 10, 20 resamples, `generate`'s
+    /// temperature.
+    pub fn new(corpus: PathBuf) -> Self {
+        Self {
+            corpus,
+            latents: None,
+            scope: Scope::All,
+            n_windows: 2_000,
+            n_train: 20_000,
+            k: 10,
+            n_resamples: 20,
+            temperature: 0.5,
+            seed: 0,
+        }
+    }
+}
+
+/// Pairs of windows that are interpolated.
+const PAIRS: usize = 200;
+
+/// A part of an evaluation, and the sections that it gives.
+type Part<'a> = Box<dyn FnOnce() -> Result<Vec<Section>, EvalError> + 'a>;
+
+/// Measures all parts; those sections are kept that have something to show.
+fn measure(parts: Vec<Part<'_>>, progress: &dyn Progress) -> Result<Vec<Section>, EvalError> {
+    progress.begin("measuring", "parts", parts.len() as u64);
+    let mut sections = Vec::new();
+    for part in parts {
+        let found = part()?.into_iter();
+        sections.extend(found.filter(|s| !s.figures.is_empty() || !s.charts.is_empty()));
+        progress.advance(1);
+    }
+    progress.end();
+    Ok(sections)
+}
+
+/// Evaluates a model on a corpus. What needs styles is left out of the report for a model without a
+/// mixture, what needs labels for a corpus without.
+///
+/// # Errors
+/// See [`EvalError`].
+pub fn evaluate(
+    model: &Model,
+    request: &EvalRequest,
+    progress: &dyn Progress,
+) -> Result<EvalReport, EvalError> {
+    let sizes = [request.n_train, request.n_windows];
+    let data = EvalData::read(model, &request.corpus, request.latents.as_deref(), sizes, progress)?;
+    let has_styles = model.folder().join("mixture.json").exists();
+    let styles = if has_styles { Some(Styles::load(model)?) } else { None };
+    let mixture = styles.as_ref().map(Styles::mixture);
+    let (temperature, seed) = (request.temperature, request.seed);
+    let (data, corpus) = (&data, &request.corpus);
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    if request.scope == Scope::All {
+        parts.push(Box::new(move || Ok(vec![reconstruction::section(model, data, seed)])));
+    }
+    if let Some(mixture) = mixture {
+        let k = request.k.min(data.train.rows.len());
+        parts.push(Box::new(move || {
+            Ok(vec![discovery::reencode(model, mixture, data, k, temperature, seed)?])
+        }));
+        let n_resamples = request.n_resamples;
+        parts.push(Box::new(move || {
+            few_shot::sections(model, mixture, data, n_resamples, temperature, seed)
+        }));
+    }
+    if let Some(styles) = &styles {
+        parts.push(Box::new(move || {
+            Ok(discovery::labels(model, styles, data, seed)?.into_iter().collect())
+        }));
+    }
+    parts.push(Box::new(move || {
+        Ok(generation::section(model, mixture, data, temperature, seed)?.into_iter().collect())
+    }));
+    parts.push(Box::new(move || {
+        Ok(interpolation::section(model, data, PAIRS, seed).into_iter().collect())
+    }));
+    parts.push(Box::new(move || Ok(steering::attributes(model, seed)?.into_iter().collect())));
+    parts.push(Box::new(move || {
+        Ok(vec![steering::copies(model, corpus, mixture, data, temperature, seed)?])
+    }));
+    if let Some(mixture) = mixture {
+        parts.push(Box::new(move || {
+            Ok(vec![steering::speed(model, mixture, data, temperature, seed)?])
+        }));
+    }
+    parts.push(Box::new(move || Ok(discovery::map(model, mixture, data)?.into_iter().collect())));
+
+    let sections = measure(parts, progress)?;
+    Ok(EvalReport {
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        model_hash: model.hash().to_owned(),
+        kind: model.kind().name.to_owned(),
+        corpus_hash: data.corpus_hash.clone(),
+        seed,
+        temperature,
+        n_train: data.train.rows.len(),
+        n_heldout: data.heldout.rows.len(),
+        n_files: data.n_files(),
+        sections,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// What a progress bar is told: its end, and how far it came.
+    #[derive(Default)]
+    struct Told(Mutex<(u64, u64)>);
+
+    impl Progress for Told {
+        fn begin(&self, _: &str, _: &str, total: u64) {
+            *self.0.lock().unwrap() = (total, 0);
+        }
+
+        fn advance(&self, n: u64) {
+            self.0.lock().unwrap().1 += n;
+        }
+
+        fn end(&self) {}
+    }
+
+    #[test]
+    fn progress_reaches_its_end_however_many_parts_there_are() {
+        let section = |key: &str| {
+            let mut section = Section::new(key, key, "");
+            section.push(Figure::new(key, key, 1.0, "", 1));
+            section
+        };
+        for n in [1_u64, 3, 12] {
+            let told = Told::default();
+            let parts: Vec<Part<'_>> = (0..n)
+                .map(|i| -> Part<'_> {
+                    Box::new(move || match i {
+                        0 => Ok(vec![section("a"), section("b"), Section::new("empty", "", "")]),
+                        1 => Ok(Vec::new()),
+                        _ => Ok(vec![section("c")]),
+                    })
+                })
+                .collect();
+            let sections = measure(parts, &told).unwrap();
+            assert_eq!(*told.0.lock().unwrap(), (n, n));
+            assert_eq!(sections.len() as u64, 2 + n.saturating_sub(2));
+        }
+    }
+}

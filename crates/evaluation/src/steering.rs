@@ -1,0 +1,184 @@
+//! Dials, copies, and how long a user waits.
+
+use std::time::Instant;
+
+use controlgen::attribute::{
+    AttributeError, AttributeMethod, AttributeVectors, DialRequest, dial_report,
+};
+use controlgen::copy::{CopyIndex, Survey};
+use controlgen::encode::encode_windows;
+use controlgen::generate::Decoding;
+use controlgen::model::Model;
+use controlgen::style::Reference;
+use controlgen::style::estimate;
+use gmm::{GaussianMixture, Samples};
+
+use super::EvalError;
+use super::data::EvalData;
+use super::judge::thin;
+use super::report::{Better, Chart, Figure, Section, Series};
+use super::samples::Source;
+use super::statistics::{mean, quantile};
+
+/// Positions of each dial, in deviations, and windows that it is turned on.
+const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
+const TURNED: usize = 100;
+/// Windows whose copies are looked for.
+const COPIED: usize = 500;
+/// Repetitions of what is timed.
+const REPEATS: usize = 30;
+
+const ATTRIBUTES_NOTE: &str = "Each dial turned on real windows from -2 to 2 deviations, decoded to the most \
+probable tokens: Spearman's rank correlation of dial and what is measured in the music, along each window's \
+dial, mean over windows. Beside it how far the others move with it: the largest correlation among them.";
+
+/// The section on attributes; none for a model without learnt ones.
+///
+/// # Errors
+/// [`EvalError::Attribute`] where they are damaged.
+pub(super) fn attributes(model: &Model, seed: u64) -> Result<Option<Section>, EvalError> {
+    let vectors = match AttributeVectors::load(model) {
+        Ok(vectors) => vectors,
+        Err(AttributeError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let reference = Reference::load(model)?;
+    let mut section = Section::new("attributes", "Dials", ATTRIBUTES_NOTE);
+    let mut series = Vec::new();
+    for vector in &vectors.vectors {
+        let request = DialRequest {
+            attribute: vector.attribute,
+            method: AttributeMethod::default(),
+            dials: &DIALS,
+            n: TURNED,
+            decoding: Decoding { temperature: None, seed },
+        };
+        let report = dial_report(model, &reference, &vectors, &request)?;
+        let name = vector.attribute.name();
+        let other = report.others.iter().map(|o| o.spearman.abs()).fold(0.0, f64::max);
+        let key = format!("control.attribute.{name}");
+        let title = format!("{name}: dial against measured, Spearman");
+        let figure = Figure::new(&key, &title, report.spearman, "rho", report.n)
+            .beside("over all windows together", report.spearman_pooled)
+            .beside("deviations moved for each of the dial", report.slope)
+            .beside("largest of the others", other)
+            .goal(0.85);
+        section.push(figure);
+        let points = report.dials.iter().zip(&report.measured).map(|(x, y)| [*x, *y]);
+        let points = points.filter(|[_, y]| y.is_finite()).collect();
+        series.push(Series { name: name.to_owned(), points, intervals: Vec::new() });
+    }
+    section.charts.push(Chart::Lines {
+        title: "What the dials do".to_owned(),
+        x_label: "dial, in deviations".to_owned(),
+        y_label: "measured, in deviations".to_owned(),
+        log_x: false,
+        series,
+    });
+    Ok(Some(section))
+}
+
+const COPIES_NOTE: &str = "The longest stretch of each window that stands note for note in the training \
+music, whatever the key (intervals and steps to the next note), found in the index of all training windows. \
+The rates of real music that was held out are the measure: a model copies if it goes beyond them (Yin et \
+al. 2022). Short windows match somewhere by necessity.";
+
+/// The section on copies.
+///
+/// # Errors
+/// [`EvalError::Copy`] where the corpus can't be indexed, [`EvalError::Generate`] for a temperature out of
+/// range.
+pub(super) fn copies(
+    model: &Model,
+    corpus: &std::path::Path,
+    mixture: Option<&GaussianMixture>,
+    data: &EvalData,
+    temperature: f32,
+    seed: u64,
+) -> Result<Section, EvalError> {
+    let index = match CopyIndex::of_model(model)? {
+        Some(index) => index,
+        None => CopyIndex::build(corpus, model.kind().name, &model.config().musicvae.window())?,
+    };
+    let layout = model.config().musicvae.window();
+    let alone = |windows: Vec<Vec<u16>>| -> Survey {
+        let pieces: Vec<Vec<Vec<u16>>> = windows.into_iter().map(|window| vec![window]).collect();
+        index.survey(&layout, &pieces)
+    };
+    let all: Vec<usize> = (0..data.heldout.rows.len()).collect();
+    let real = thin(&all, COPIED).into_iter().map(|i| data.heldout.rows[i].tokens.clone());
+    let real = alone(real.collect());
+    let prior = alone(Source::Prior.windows(model, COPIED, temperature, seed)?);
+    let new = match mixture {
+        Some(mixture) => {
+            alone(Source::Mixture(mixture).windows(model, COPIED, temperature, seed)?)
+        }
+        None => prior.clone(),
+    };
+    let mut section = Section::new("copies", "Copies of the training music", COPIES_NOTE);
+    let rates: [(&str, &str, &str, fn(&Survey) -> f64); 3] = [
+        ("mean_longest", "longest match, mean", "notes", |s| s.mean_longest),
+        ("share_of_8", "windows with a match of 8 notes or more", "share", |s| s.share_of_8),
+        ("share_whole", "windows that are copies as a whole", "share", |s| s.share_whole),
+    ];
+    for (key, title, unit, value) in rates {
+        let figure = Figure::new(&format!("control.copies.{key}"), title, value(&new), unit, new.n)
+            .better(Better::Lower)
+            .beside("real, held out", value(&real))
+            .beside("prior", value(&prior));
+        section.push(figure);
+    }
+    Ok(section)
+}
+
+const SPEED_NOTE: &str = "By the clock of this machine, in a process that has loaded the model: one window \
+drawn, decoded and encoded again; a style made of the windows of five pieces. Two runs never give the same.";
+
+/// The section on waiting.
+///
+/// # Errors
+/// [`EvalError::Generate`] for a temperature out of range.
+pub(super) fn speed(
+    model: &Model,
+    mixture: &GaussianMixture,
+    data: &EvalData,
+    temperature: f32,
+    seed: u64,
+) -> Result<Section, EvalError> {
+    let mut section = Section::new("speed", "Waiting", SPEED_NOTE);
+    let mut one = Vec::new();
+    for repeat in 0..REPEATS as u64 {
+        let start = Instant::now();
+        let windows =
+            Source::Mixture(mixture).windows(model, 1, temperature, seed.wrapping_add(repeat))?;
+        let latents = encode_windows(model, &windows);
+        one.push(1000.0 * start.elapsed().as_secs_f64());
+        debug_assert_eq!(latents.len(), model.z_size());
+    }
+    let files: std::collections::BTreeSet<&str> =
+        data.train.rows.iter().map(|row| row.group.as_str()).take(2_000).collect();
+    let five: Vec<&str> = files.into_iter().take(5).collect();
+    let rows = data.train.rows.iter().filter(|row| five.contains(&row.group.as_str()));
+    let windows: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
+    let start = Instant::now();
+    let active = &model.config().active_dimensions;
+    let latents = super::data::on(&encode_windows(model, &windows), active, model.z_size());
+    let style = Samples::new(&latents, windows.len(), active.len())
+        .ok()
+        .and_then(|samples| estimate(mixture, &samples).ok());
+    let seconds = start.elapsed().as_secs_f64();
+    one.sort_by(f64::total_cmp);
+    let timed = |figure: Figure| Figure { timed: true, ..figure.better(Better::Lower) };
+    if let (Some(middle), Some(mean)) = (quantile(&one, 0.5), mean(&one)) {
+        let title = "one new window, median";
+        let figure = Figure::new("control.speed.generate_ms", title, middle, "ms", REPEATS);
+        section.push(timed(figure).beside("mean", mean).goal(50.0));
+    }
+    if style.is_some() {
+        let title = "a style from five pieces, once the model is loaded";
+        let figure =
+            Figure::new("control.speed.style_add_seconds", title, seconds, "s", windows.len());
+        section.push(timed(figure).goal(0.5));
+    }
+    Ok(section)
+}

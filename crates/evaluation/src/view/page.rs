@@ -1,0 +1,116 @@
+//! A report as one HTML file: no other file, no network, light and dark.
+
+use std::fmt::Write;
+
+use controlgen::piano_roll::{Roll, RollRow, draw};
+use controlgen::style_color::STYLE_COLORS;
+use corpus::kind::Kind;
+use note_seq::{Note, Playback};
+
+use super::super::report::{EvalReport, Figure, Rolls, Section};
+use super::chart::{self, escape};
+use super::{beside, goal, headline, interval, number, subject};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// A note as the page's player takes it: start and end in seconds, pitch, and whether it is a drum.
+type PlayedNote = (f64, f64, u8, bool);
+
+/// The report as one HTML file.
+///
+/// # Panics
+/// If the report is of another kind, and has tokens that this one does not know.
+pub fn html(report: &EvalReport, kind: &Kind) -> String {
+    let contents: String = report
+        .sections
+        .iter()
+        .map(|s| format!("<a href=\"#{}\">{}</a> ", escape(&s.key), escape(&s.title)))
+        .collect();
+    let mut takes: Vec<Vec<PlayedNote>> = Vec::new();
+    let sections: String =
+        report.sections.iter().map(|section| of_section(section, kind, &mut takes)).collect();
+    // Numbers only: nothing in it can end its script.
+    let takes = serde_json::to_string(&takes).expect("plain numbers");
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>Evaluation of {}</title><style>{STYLE}</style>\
+         </head><body><h1>Evaluation</h1><p>{}</p>{}<nav>{contents}</nav>{sections}<script \
+         type=\"application/json\" id=\"takes\">{takes}</script><script>{SCRIPT}</script></body></html>\n",
+        escape(&report.model_hash),
+        escape(&subject(report)),
+        table(&headline(report)),
+    )
+}
+
+fn of_section(section: &Section, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> String {
+    let charts: String = section.charts.iter().map(chart::draw).collect();
+    let rolls: String = section.rolls.iter().map(|rolls| of_rolls(rolls, kind, takes)).collect();
+    format!(
+        "<section id=\"{}\"><h2>{}</h2><p class=\"note\">{}</p>{}<div class=\"charts\">{charts}</div>{rolls}\
+         </section>",
+        escape(&section.key),
+        escape(&section.title),
+        escape(&section.note),
+        table(&section.figures.iter().collect::<Vec<_>>())
+    )
+}
+
+fn table(figures: &[&Figure]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let mut rows = String::new();
+    for figure in figures {
+        let reached = match figure.reached() {
+            Some(true) => " class=\"reached\"",
+            Some(false) => " class=\"missed\"",
+            None => "",
+        };
+        write!(
+            rows,
+            "<tr><td title=\"{}\">{}</td><td class=\"value\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+             <td{reached}>{}</td></tr>",
+            escape(&figure.key),
+            escape(&figure.title),
+            number(figure.value),
+            interval(figure),
+            escape(&figure.unit),
+            figure.n,
+            escape(&beside(figure)),
+            goal(figure)
+        )
+        .expect("a string");
+    }
+    format!(
+        "<div class=\"wide\"><table><tr><th>figure</th><th>value</th><th>95 % interval</th><th>unit</th>\
+         <th>n</th><th>beside</th><th>goal</th></tr>{rows}</table></div>"
+    )
+}
+
+/// Piano rolls of windows of the kind's length, with a button for each that plays it.
+fn of_rolls(rolls: &Rolls, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> String {
+    let color = if rolls.caption.contains("real") { "#333333" } else { STYLE_COLORS[0] };
+    let windows = || rolls.windows.iter().filter(|window| window.len() == kind.n_tokens());
+    let mut buttons = String::new();
+    for (n, window) in windows().enumerate() {
+        let notes = kind.to_sequence([window.as_slice()], &Playback::default()).notes;
+        let take = takes.len();
+        let played = |note: &Note| (note.start_time, note.end_time, note.pitch.get(), note.is_drum);
+        takes.push(notes.iter().map(played).collect());
+        let number = n + 1;
+        write!(
+            buttons,
+            "<button type=\"button\" data-take=\"{take}\" aria-pressed=\"false\" aria-label=\"Play window \
+             {number}\">▶ {number}</button> "
+        )
+        .expect("a string");
+    }
+    let windows = windows().map(|window| Roll::new(kind, window)).collect();
+    let row = RollRow { caption: String::new(), windows, color: color.into() };
+    format!(
+        "<figure class=\"rolls\"><figcaption>{}</figcaption><div class=\"wide\">{}</div>{buttons}</figure>",
+        escape(&rolls.caption),
+        draw(&[row])
+    )
+}
