@@ -47,7 +47,7 @@ pub use reference::Reference;
 #[derive(Clone, Debug)]
 pub struct Styles {
     mixture: GaussianMixture,
-    selection: Selection,
+    selection: Selected,
     /// Of `mixture.json`.
     fingerprint: String,
     facts: Option<FitFacts>,
@@ -101,7 +101,7 @@ impl Styles {
             }));
         }
         let bytes = read(&path)?;
-        let selection: Selection = serde_json::from_slice(&bytes).map_err(|source| {
+        let selection: Selected = serde_json::from_slice(&bytes).map_err(|source| {
             ArtifactError::Json { path: path.clone(), format: gmm::FORMAT, source }
         })?;
         let mixture = selection.best.model.clone();
@@ -154,7 +154,7 @@ impl Styles {
     }
 
     /// How the mixture was chosen.
-    pub fn selection(&self) -> &Selection {
+    pub fn selection(&self) -> &Selected {
         &self.selection
     }
 

@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 use anyhow::Result;
-use gmm::select::{Criterion, Sweep};
+use gmm::select::{Criterion, SweepParams};
 use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Samples};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -65,10 +65,10 @@ fn main() -> Result<()> {
         let (mean, weight) = errors(&truth, &params.clone().tol(1e-6).fit(&samples, seed)?.model);
         means.push(mean);
         weights.push(weight);
-        let sweep = Sweep::new(1..=8).params(params).criterion(Criterion::HeldOut).folds(3);
-        let curve = sweep.run(&samples, seed)?.selection;
+        let sweep = SweepParams::new(1..=8).params(params).criterion(Criterion::HeldOut).folds(3);
+        let curve = sweep.run(&samples, seed)?.sweep;
         let least = |value: &dyn Fn(&gmm::select::Candidate) -> f64| {
-            let best = curve.curve.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
+            let best = curve.candidates.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
             best.map(|c| c.n_components)
         };
         let answers = [

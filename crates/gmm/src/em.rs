@@ -1,5 +1,6 @@
 //! The EM loop: starts, iterations, and the choice between starts.
 
+mod background;
 mod bounds;
 mod em_run;
 mod m_step;
@@ -13,18 +14,17 @@ pub(crate) mod variational;
 
 use crate::density::BlockDensity;
 use crate::model::find_too_large;
-use crate::observe::Progress;
-use crate::params::{ParamError, Values};
+use crate::observe::{Observer, Progress};
 use crate::report::{FailedStart, Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
 use crate::stats::Moments;
+use crate::values::{ParamError, Values};
 use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples};
 use bounds::Drift;
 use em_run::EmRun;
 pub(crate) use m_step::factored;
 use pass::Workspace;
 pub(crate) use start::SharedStarts;
-use start::{Background, Start};
-use std::ops::ControlFlow;
+use start::Start;
 use std::time::Instant;
 use thiserror::Error;
 
@@ -160,7 +160,7 @@ pub(crate) fn fit<T: Real>(
     samples: &Samples<'_, T>,
     seed: u64,
     shared: &SharedStarts,
-    observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    observe: &mut Observer<'_>,
 ) -> Result<Fit, FitError> {
     check_size(values, samples)?;
     let background = shared.background(values, samples, seed);
@@ -171,17 +171,8 @@ pub(crate) fn fit<T: Real>(
     let mut best: Option<(usize, Run)> = None;
     let (mut failed_starts, mut first_failure) = (Vec::new(), None);
     for start in 0..values.n_init {
-        let run = match run_start(
-            values,
-            samples,
-            seed,
-            start,
-            &background,
-            shared,
-            &mut workspace,
-            &mut times,
-            observe,
-        ) {
+        let at = Start { values, seed, index: start, background: &background, shared };
+        let run = match run_start(&at, samples, &mut workspace, &mut times, observe) {
             Ok(run) => run,
             Err(error) if error.is_of_the_start() => {
                 failed_starts.push(FailedStart { start, reason: error.to_string() });
@@ -229,22 +220,18 @@ pub(crate) fn fit<T: Real>(
     Ok(Fit { model: run.model, report })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one fit, used in this one place")]
+/// Runs EM from one start until it converges.
 fn run_start<T: Real>(
-    values: &Values,
+    start: &Start<'_>,
     samples: &Samples<'_, T>,
-    seed: u64,
-    start: usize,
-    background: &Background,
-    shared: &SharedStarts,
     workspace: &mut Workspace<T>,
     times: &mut FitTimes,
-    observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    observe: &mut Observer<'_>,
 ) -> Result<Run, FitError> {
     let clock = Instant::now();
-    let at = Start { values, seed, index: start, background, shared };
-    let mut em = EmRun::new(values, background, samples, workspace);
-    at.begin(samples, &mut em)?;
+    let values = start.values;
+    let mut em = EmRun::new(values, start.background, samples, workspace);
+    start.begin(samples, &mut em)?;
     times.start += clock.elapsed();
     let clock = Instant::now();
     let mut converged = false;
@@ -256,7 +243,7 @@ fn run_start<T: Real>(
         let progress = Progress {
             n_components: values.n_components,
             covariance_type: values.covariance_type,
-            start,
+            start: start.index,
             n_init: values.n_init,
             iteration,
             max_iter: values.max_iter,
@@ -265,7 +252,7 @@ fn run_start<T: Real>(
             is_last_iteration: converged || iteration == values.max_iter,
         };
         if observe(&progress).is_break() {
-            return Err(FitError::Cancelled { start, iteration });
+            return Err(FitError::Cancelled { start: start.index, iteration });
         }
         if converged {
             break;

@@ -86,7 +86,7 @@ impl Gaussian {
     ///
     /// # Panics
     /// If `z` has another length than the mean.
-    pub fn from_standardized(&self, z: &[f64]) -> Vec<f64> {
+    pub fn unstandardize(&self, z: &[f64]) -> Vec<f64> {
         let d = self.mean.len();
         assert_eq!(z.len(), d, "{} coordinates for a Gaussian of {d} features", z.len());
         let rows = self.factor.chunks(d);
@@ -267,7 +267,7 @@ mod tests {
         let z = a.standardized(&x);
         let length: f64 = z.iter().map(|z| z * z).sum();
         assert!((length - a.mahalanobis_squared(&x)).abs() < 1e-14);
-        let back = a.from_standardized(&z);
+        let back = a.unstandardize(&z);
         assert!(back.iter().zip(x).all(|(a, b)| (a - b).abs() < 1e-14), "{back:?}");
         assert_eq!(a.standardized(a.mean()), [0.0, 0.0]);
         // Σ (1, -2) = (2 - 1, 0.5 - 2).

@@ -5,11 +5,13 @@ pub(crate) mod oversampling;
 pub(crate) mod view;
 
 use crate::GaussianMixture;
+use serde::{Deserialize, Serialize};
 
 /// How the starting responsibilities or parameters of EM are made.
 ///
 /// The random kinds differ from start to start, so `n_init` greater than 1 makes sense only for them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Init {
     /// Short runs of EM, of which the likeliest goes on (emEM, Biernacki et al. 2003). They start from k-means in the

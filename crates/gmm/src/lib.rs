@@ -34,6 +34,7 @@
 //! Nothing here reads a file, prints, or knows what the samples stand for.
 
 mod bayes;
+pub mod cluster;
 mod covariance;
 mod density;
 mod em;
@@ -46,6 +47,8 @@ mod model;
 mod observe;
 mod parallel;
 mod params;
+pub mod points;
+mod posterior;
 mod prior;
 mod real;
 mod report;
@@ -54,8 +57,9 @@ pub mod select;
 mod stats;
 mod streams;
 mod sufficient;
+mod values;
 
-pub use bayes::{BayesianFit, BayesianParams, WeightPrior};
+pub use bayes::BayesianParams;
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
 pub use gaussian::{Gaussian, TransportMap};
@@ -63,8 +67,9 @@ pub use init::Init;
 pub use model::{
     Adapted, Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
 };
-pub use observe::Progress;
-pub use params::{GmmParams, ParamError, ValidParams};
+pub use observe::{Observer, Progress};
+pub use params::{GmmParams, ValidParams};
+pub use posterior::{BayesianFit, WeightPrior};
 pub use prior::{Prior, Shrinkage};
 pub use real::Real;
 pub use report::{
@@ -72,3 +77,4 @@ pub use report::{
 };
 pub use samples::{Samples, SamplesError};
 pub use sufficient::{StepwiseEm, SufficientStats};
+pub use values::ParamError;

@@ -1,6 +1,10 @@
 //! [`Progress`]: what a running fit tells its observer.
 
 use crate::CovarianceType;
+use std::ops::ControlFlow;
+
+/// Receives the progress of a fit after each iteration; `ControlFlow::Break(())` cancels the fit.
+pub type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + Send + 'a;
 
 /// State of a fit after one EM iteration.
 ///

@@ -4,11 +4,11 @@ mod criteria;
 mod runner;
 mod stability;
 
-pub use criteria::{adjusted_rand_index, elbow, silhouette, weighted_silhouette};
+pub use criteria::{elbow, silhouette, weighted_silhouette};
 pub use stability::stability;
 
 use crate::em::{FitError, SharedStarts};
-use crate::observe::Progress;
+use crate::observe::Observer;
 use crate::params::GmmParams;
 use crate::report::Fit;
 use crate::streams::{Purpose, stream};
@@ -36,9 +36,9 @@ pub enum Criterion {
     Aic,
     /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components which do not overlap.
     Icl,
-    /// Minus the mean log likelihood of held-out rows, by cross-validation; see [`Sweep::folds`].
+    /// Minus the mean log likelihood of held-out rows, by cross-validation; see [`SweepParams::folds`].
     HeldOut,
-    /// The elbow of the log likelihood of each covariance type ([`Curve::elbow`]; its lowest BIC where there is none), and
+    /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC where there is none), and
     /// of these the one with the lowest BIC.
     Elbow,
 }
@@ -47,19 +47,19 @@ pub enum Criterion {
 ///
 /// # Examples
 /// ```
-/// use gmm::{CovarianceType, GmmParams, Samples, select::Sweep};
+/// use gmm::{CovarianceType, GmmParams, Samples, select::SweepParams};
 /// let data: Vec<f64> = (0..60).map(|i| f64::from(i % 3) * 10.0 + f64::from(i % 7) * 0.1).collect();
 /// let samples = Samples::new(&data, 60, 1)?;
-/// let selection = Sweep::new(1..=5)
+/// let selected = SweepParams::new(1..=5)
 ///     .params(GmmParams::new(1).n_init(2))
 ///     .covariance_types([CovarianceType::Diag])
 ///     .run(&samples, 7)?;
-/// assert_eq!(selection.best.model.n_components(), 3);
-/// assert_eq!(selection.selection.curve.len(), 5);
+/// assert_eq!(selected.best.model.n_components(), 3);
+/// assert_eq!(selected.sweep.candidates.len(), 5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Sweep {
+pub struct SweepParams {
     n_components: Vec<usize>,
     covariance_types: Option<Vec<CovarianceType>>,
     criterion: Criterion,
@@ -68,27 +68,30 @@ pub struct Sweep {
     patience: Option<usize>,
 }
 
-/// The best fit of a sweep and the whole curve.
+/// The best fit of a sweep, and the whole sweep.
 ///
-/// Serialises as the best fit's JSON object with one more field, `selection`.
+/// Serializes as the best fit's JSON object with one more field, `selection`, in which the candidates
+/// are named `curve`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Selection {
+pub struct Selected {
     /// The fit that the criterion chose; not fitted again.
     #[serde(flatten)]
     pub best: Fit,
-    /// What it was chosen from.
-    pub selection: Curve,
+    /// All candidates.
+    #[serde(rename = "selection")]
+    pub sweep: Sweep,
 }
 
-/// All entries of a sweep.
+/// All candidates of a sweep.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Curve {
-    /// What was chosen by.
+pub struct Sweep {
+    /// The criterion of the choice.
     pub criterion: Criterion,
-    /// Index of the chosen entry in `curve`.
+    /// Index of the chosen entry in `candidates`.
     pub chosen: usize,
     /// One entry per covariance type and number of components, in that order.
-    pub curve: Vec<Candidate>,
+    #[serde(rename = "curve")]
+    pub candidates: Vec<Candidate>,
     /// Entries that could not be fitted, and why; the others stand without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedCandidate>,
@@ -126,7 +129,7 @@ pub struct Candidate {
     pub icl: f64,
     /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`].
     pub silhouette: f64,
-    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with [`Sweep::folds`].
+    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with [`SweepParams::folds`].
     pub held_out: Option<f64>,
     /// Iterations of the kept start.
     pub n_iter: usize,
@@ -166,7 +169,7 @@ pub enum SelectError {
     },
 }
 
-impl Sweep {
+impl SweepParams {
     /// A sweep over these numbers of components by BIC, with the covariance type of the parameters.
     pub fn new(n_components: impl IntoIterator<Item = usize>) -> Self {
         Self {
@@ -265,7 +268,7 @@ impl Sweep {
         &self,
         samples: &Samples<'_, T>,
         seed: u64,
-    ) -> Result<Selection, SelectError> {
+    ) -> Result<Selected, SelectError> {
         self.run_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
@@ -277,16 +280,16 @@ impl Sweep {
     ///
     /// # Errors
     /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is cancelled, or all its fits
-    /// fail. A fit that fails beside others that do not is left out and told in [`Curve::failed`].
+    /// fail. A fit that fails beside others that do not is left out and told in [`Sweep::failed`].
     pub fn run_observed<T: Real>(
         &self,
         samples: &Samples<'_, T>,
         seed: u64,
-        observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
-    ) -> Result<Selection, SelectError> {
+        observe: &mut Observer<'_>,
+    ) -> Result<Selected, SelectError> {
         let types = match &self.covariance_types {
             Some(types) => types.clone(),
-            None => vec![self.params.chosen_covariance_type()],
+            None => vec![self.params.values().covariance_type],
         };
         let n_samples = samples.n_samples();
         let largest = self.n_components.iter().copied().max().unwrap_or(0);
@@ -349,8 +352,8 @@ impl Sweep {
                 best = runner.entry(n_components, covariance_type)?.1;
             }
         }
-        let selection = Curve { criterion: self.criterion, chosen, curve, failed };
-        Ok(Selection { best, selection })
+        let sweep = Sweep { criterion: self.criterion, chosen, candidates: curve, failed };
+        Ok(Selected { best, sweep })
     }
 }
 
@@ -373,7 +376,7 @@ impl SelectError {
 /// Of the elbows of all covariance types the entry with the lowest BIC.
 fn at_elbow(curve: &[Candidate]) -> Option<usize> {
     let (criterion, entries) = (Criterion::Elbow, curve.to_vec());
-    let whole = Curve { criterion, chosen: 0, curve: entries, failed: Vec::new() };
+    let whole = Sweep { criterion, chosen: 0, candidates: entries, failed: Vec::new() };
     let is_elbow = |at: &usize| {
         let entry = &curve[*at];
         match whole.elbow(entry.covariance_type) {
@@ -384,12 +387,12 @@ fn at_elbow(curve: &[Candidate]) -> Option<usize> {
     (0..curve.len()).filter(is_elbow).min_by(|a, b| curve[*a].bic.total_cmp(&curve[*b].bic))
 }
 
-impl Curve {
+impl Sweep {
     /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one covariance type, by
     /// [`elbow`]; none if the curve has none. Compare it with the chosen entry: they need not agree.
     pub fn elbow(&self, covariance_type: CovarianceType) -> Option<usize> {
         let entries: Vec<&Candidate> =
-            self.curve.iter().filter(|c| c.covariance_type == covariance_type).collect();
+            self.candidates.iter().filter(|c| c.covariance_type == covariance_type).collect();
         let x: Vec<f64> = entries.iter().map(|c| c.n_components as f64).collect();
         let y: Vec<f64> = entries.iter().map(|c| c.log_likelihood).collect();
         elbow(&x, &y).map(|at| entries[at].n_components)

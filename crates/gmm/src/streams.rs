@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Folds = 5,
     /// Splits of components in the default start, numbered by start, round and component.
     Split = 6,
+    /// Starts of the public k-means.
+    KMeans = 7,
 }
 
 /// The generator of `purpose` number `index` under `seed`.

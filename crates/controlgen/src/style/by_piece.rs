@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use corpus::table::{LatentRow, Split};
 use faer::{Mat, MatRef, Side};
-use gmm::select::{Criterion, Sweep};
+use gmm::select::{Criterion, SweepParams};
 use gmm::{CovarianceType, Covariances, Fit, FitError, GaussianMixture, GmmParams, Init, Samples};
 
 use super::StyleError;
@@ -154,7 +154,7 @@ fn of_one(
     seed: u64,
 ) -> Result<GaussianMixture, FitError> {
     let most = (samples.n_samples() / WINDOWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS);
-    let sweep = Sweep::new(1..=most).criterion(Criterion::Bic).patience(1);
+    let sweep = SweepParams::new(1..=most).criterion(Criterion::Bic).patience(1);
     if let Ok(selection) = sweep.covariance_types(shapes.iter().copied()).run(samples, seed) {
         return Ok(selection.best.model);
     }

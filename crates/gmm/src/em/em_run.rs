@@ -1,13 +1,13 @@
 //! [`EmRun`]: one run of EM over one set of samples, step by step.
 
 use super::FitError;
+use super::background::Background;
 use super::bounds::Drift;
 use super::m_step::MStep;
 use super::pass::{PassTotals, Workspace};
-use super::start::Background;
 use crate::density::BlockDensity;
-use crate::params::Values;
 use crate::report::{PriorShare, Repair};
+use crate::values::Values;
 use crate::{CovarianceType, GaussianMixture, Real, Samples};
 
 /// A run of EM and the model it is at.

@@ -1,13 +1,13 @@
 //! The M step: parameters from moments, and the repair of components that have none.
 
 use super::FitError;
+use super::background::Background;
 use super::pass::Statistics;
-use super::start::Background;
 use crate::density::{Factors, SingularComponent};
 use crate::parallel::grain;
-use crate::params::Values;
 use crate::prior::Prior;
 use crate::report::{PriorShare, Repair, RepairAction};
+use crate::values::Values;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, factor};
 use rayon::prelude::*;
 
@@ -246,7 +246,7 @@ impl<'a> MStep<'a> {
             let per_row = factor / component.count.max(f64::MIN_POSITIVE);
             let mut mode: Vec<f64> = (own.iter().enumerate())
                 .map(|(at, own)| {
-                    let own = own + per_row * shift[at / d] * shift[at % d];
+                    let own = own + per_row * (shift[at / d] * shift[at % d]);
                     share * prior.covariance[at] + (1.0 - share) * own
                 })
                 .collect();
@@ -285,7 +285,7 @@ impl<'a> MStep<'a> {
                 for component in moments {
                     let (factor, shift) = prior.between(component);
                     for (at, value) in sum.iter_mut().enumerate() {
-                        *value += factor * shift[at / d] * shift[at % d];
+                        *value += factor * (shift[at / d] * shift[at % d]);
                     }
                 }
                 let total = prior.covariance_strength + n + moments.len() as f64 + d as f64 + 1.0;

@@ -75,7 +75,7 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     let runs = first_round(start, &first, &points, &plan)?;
     if plan.is_whole {
         let best = knockout(runs, plan.effort.n_iter)?;
-        em.start_at_model(improve(start, &first, &points, &plan.effort, best)?.into_model());
+        em.start_at_model(improve(start, &first, &points, &plan.effort, best).into_model());
         return Ok(());
     }
     // The likelihood of a run's own rows favors runs that fit them too closely.
@@ -225,7 +225,7 @@ fn improve<'a>(
     points: &[Points],
     effort: &Effort,
     mut best: Em<'a>,
-) -> Result<Em<'a>, FitError> {
+) -> Em<'a> {
     for round in 0..effort.n_rounds {
         let labels = best.labels(samples);
         let mut moves = moves(start, round, samples, points, &labels);
@@ -252,7 +252,7 @@ fn improve<'a>(
         }
         best = next;
     }
-    Ok(best)
+    best
 }
 
 /// Continues until `n_iter` iterations are done, or the run has converged.

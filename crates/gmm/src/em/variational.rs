@@ -1,13 +1,14 @@
 //! Variational inference: the E and M steps of the Bayesian mixture, after scikit-learn's `BayesianGaussianMixture`.
 
+use super::background::Background;
 use super::bounds::Drift;
 use super::pass::{Statistics, Workspace};
-use super::start::{Background, SharedStarts, Start};
+use super::start::{SharedStarts, Start};
 use super::{FitError, check_size};
-use crate::bayes::{BayesianFit, Settings, WeightPrior};
 use crate::density::BlockDensity;
-use crate::params::Values;
+use crate::posterior::{BayesianFit, Settings, WeightPrior};
 use crate::stats::Accumulator;
+use crate::values::Values;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
 use statrs::function::beta::ln_beta;
 use statrs::function::gamma::{digamma, ln_gamma};
@@ -175,7 +176,7 @@ impl Prior {
                     let shift = shift(c);
                     let factor = self.mean_precision / k as f64 * counts[c] / beta[c];
                     for (at, value) in sum.iter_mut().enumerate() {
-                        *value += factor * shift[at / d] * shift[at % d];
+                        *value += factor * (shift[at / d] * shift[at % d]);
                     }
                 }
                 Covariances::Tied(sum.iter().map(|v| v / degrees[0]).collect())
@@ -194,7 +195,7 @@ impl Prior {
                     let (shift, between) = (shift(c), counts[c] * self.mean_precision / beta[c]);
                     all.extend(own.iter().enumerate().map(|(at, own)| {
                         let own = self.scatter[at] + counts[c] * own;
-                        (own + between * shift[at / d] * shift[at % d]) / degrees[c]
+                        (own + between * (shift[at / d] * shift[at % d])) / degrees[c]
                     }));
                 }
                 Covariances::Full(all)

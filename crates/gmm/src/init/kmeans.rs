@@ -348,7 +348,7 @@ pub(crate) fn cluster_means(
 }
 
 /// `|a - b|²`, in eight sums side by side, which a compiler may put into vector registers.
-pub(super) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0; 8];
     for (a, b) in a.iter().zip(b) {

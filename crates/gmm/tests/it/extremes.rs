@@ -1,7 +1,7 @@
 //! Values and parameters at the edge of what numbers can hold, and what is refused with a name.
 
 use crate::support::clusters;
-use gmm::select::{Criterion, Sweep};
+use gmm::select::{Criterion, SweepParams};
 use gmm::{
     CovarianceType, Covariances, Gaussian, GaussianMixture, GmmParams, Init, ModelError, Samples,
     SufficientStats,
@@ -186,11 +186,11 @@ fn entries_that_fail_are_told_and_the_others_stand() {
     // Two distinct rows: without regularisation, three full components are singular.
     let data: Vec<f64> = (0..40).flat_map(|i| [f64::from(i % 2), f64::from(i % 4)]).collect();
     let samples = Samples::new(&data, 40, 2).unwrap();
-    let sweep = Sweep::new(1..=6).params(GmmParams::new(1).reg_covar(0.0));
+    let sweep = SweepParams::new(1..=6).params(GmmParams::new(1).reg_covar(0.0));
     let found = sweep.run(&samples, 0).unwrap();
-    assert!(!found.selection.failed.is_empty(), "{:?}", found.selection);
-    assert!(found.selection.failed.iter().all(|f| f.reason.contains("singular")));
-    let n_entries = found.selection.curve.len() + found.selection.failed.len();
+    assert!(!found.sweep.failed.is_empty(), "{:?}", found.sweep);
+    assert!(found.sweep.failed.iter().all(|f| f.reason.contains("singular")));
+    let n_entries = found.sweep.candidates.len() + found.sweep.failed.len();
     assert_eq!(n_entries, 6);
 }
 
@@ -201,8 +201,8 @@ fn held_out_folds_do_not_follow_a_period() {
     let mut data = clusters(n, 1, 1, 0.0, 20);
     data.iter_mut().enumerate().for_each(|(i, x)| *x += 10.0 * (i % 5) as f64);
     let samples = Samples::new(&data, n, 1).unwrap();
-    let sweep = Sweep::new([5]).criterion(Criterion::HeldOut).params(GmmParams::new(5));
-    let entry = &sweep.run(&samples, 0).unwrap().selection.curve[0];
+    let sweep = SweepParams::new([5]).criterion(Criterion::HeldOut).params(GmmParams::new(5));
+    let entry = &sweep.run(&samples, 0).unwrap().sweep.candidates[0];
     let gap = entry.score - entry.held_out.unwrap();
     // 14 parameters over 500 rows cost a few hundredths of a nat.
     assert!(gap.abs() < 0.1, "{gap}");

@@ -1,7 +1,7 @@
 //! Known mixtures are found again, and what is drawn has the moments it should.
 
 use crate::support::clusters;
-use gmm::select::Sweep;
+use gmm::select::SweepParams;
 use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -131,7 +131,8 @@ fn the_default_start_finds_clusters_that_make_up_an_axis() {
         }
         let params = GmmParams::new(1).covariance_type(CovarianceType::Diag);
         for seed in 0..5 {
-            let chosen = Sweep::new(1..=6).params(params.clone()).run(&samples, seed).unwrap();
+            let chosen =
+                SweepParams::new(1..=6).params(params.clone()).run(&samples, seed).unwrap();
             assert_eq!(chosen.best.model.n_components(), 3, "gap {gap}, seed {seed}");
         }
     }
