@@ -1,4 +1,5 @@
-//! [`BayesianParams`]: mixtures fitted by variational inference, which empties the components that it does not need.
+//! [`BayesianParams`]: mixtures fitted by variational inference, which empties the components that
+//! it does not need.
 
 use crate::em::{FitError, variational};
 use crate::init::Init;
@@ -9,15 +10,17 @@ use crate::{CovarianceType, Real, Samples};
 
 /// Parameters of a variational fit.
 ///
-/// The posterior is factorised into responsibilities, weights, and a normal–Wishart distribution of each component's mean
-/// and precision (Bishop, PRML, section 10.2; Blei & Jordan 2006 for the Dirichlet process). Names, defaults and
-/// arithmetic follow scikit-learn's `BayesianGaussianMixture`, except for the start: responsibilities under the mixture
-/// that [`Init::ShortRuns`] finds.
+/// The posterior is factorized into responsibilities, weights, and a normal–Wishart distribution of
+/// each component's mean and precision (Bishop, PRML, section 10.2; Blei & Jordan 2006 for the
+/// Dirichlet process). Names, defaults and arithmetic follow scikit-learn's
+/// `BayesianGaussianMixture`, except for the start: responsibilities under the mixture that
+/// [`Init::ShortRuns`] finds.
 ///
 /// # Examples
 /// ```
 /// use gmm::{BayesianParams, Samples};
-/// let data: Vec<f64> = (0..300).map(|i| f64::from(i % 2) * 20.0 + f64::from(i % 11) * 0.1).collect();
+/// let value = |i| f64::from(i % 2) * 20.0 + f64::from(i % 11) * 0.1;
+/// let data: Vec<f64> = (0..300).map(value).collect();
 /// let samples = Samples::new(&data, 300, 1)?;
 /// let fit = BayesianParams::new(6).max_iter(300).fit(&samples, 3)?;
 /// let pruned = fit.pruned(0.01)?;
@@ -31,8 +34,9 @@ pub struct BayesianParams {
 }
 
 impl BayesianParams {
-    /// Defaults for at most `n_components`: full covariances, a Dirichlet process of concentration `1 / K`, mean precision
-    /// 1, as many degrees of freedom as features, `tol` 1e-3, `max_iter` 100, `reg_covar` 1e-6.
+    /// Defaults for at most `n_components`: full covariances, a Dirichlet process of concentration
+    /// `1 / K`, mean precision 1, as many degrees of freedom as features, `tol` 1e-3, `max_iter`
+    /// 100, `reg_covar` 1e-6.
     pub fn new(n_components: usize) -> Self {
         Self {
             common: GmmParams::new(n_components),
@@ -72,7 +76,8 @@ impl BayesianParams {
         self
     }
 
-    /// Sets what is added to the diagonal of every component's own covariance, in squared units of the data.
+    /// Sets what is added to the diagonal of every component's own covariance, in squared units of
+    /// the data.
     #[must_use]
     pub fn reg_covar(mut self, reg_covar: f64) -> Self {
         self.common = self.common.reg_covar(reg_covar);
@@ -93,7 +98,8 @@ impl BayesianParams {
         self
     }
 
-    /// Sets how the starting responsibilities are made; [`Init::Random`] and [`Init::Model`] give none and are refused.
+    /// Sets how the starting responsibilities are made; [`Init::Random`] and [`Init::Model`] give
+    /// none and are refused.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.common = self.common.init(init);

@@ -28,7 +28,7 @@ use start::Start;
 use std::time::Instant;
 use thiserror::Error;
 
-/// Why a fit gave no mixture.
+/// Reason why a fit failed.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum FitError {
@@ -80,11 +80,11 @@ pub enum FitError {
     /// A start that the caller gave does not fit the samples or the parameters.
     #[error("the given start has {found} {what} where {expected} are needed")]
     BadStart {
-        /// What does not fit.
+        /// The property that doesn't fit.
         what: &'static str,
-        /// What was given.
+        /// The given value.
         found: String,
-        /// What is needed.
+        /// Required value.
         expected: String,
     },
     /// A covariance is not positive definite and `reg_covar` is too small to help.
@@ -94,15 +94,16 @@ pub enum FitError {
     Singular {
         /// The component, counted from 0.
         component: usize,
-        /// The regularisation in force.
+        /// The regularization in force.
         reg_covar: f64,
     },
-    /// The covariance of all samples is not positive definite, so that no start can measure distances by it.
+    /// The covariance of all samples is not positive definite, so that no start can measure
+    /// distances by it.
     #[error(
         "the covariance of all samples is singular; drop columns that depend on others, or raise `reg_covar` (now {reg_covar:e})"
     )]
     SingularMetric {
-        /// The regularisation in force.
+        /// The regularization in force.
         reg_covar: f64,
     },
     /// Some samples have no density under any component, so the likelihood is not finite.
@@ -142,7 +143,7 @@ impl FitError {
     }
 }
 
-/// What one start came to.
+/// Result of one start.
 struct Run {
     model: GaussianMixture,
     lower_bounds: Vec<f64>,
@@ -154,7 +155,8 @@ struct Run {
 
 /// Fits a mixture; see [`ValidParams::fit_observed`](crate::ValidParams::fit_observed).
 ///
-/// Fits to the same samples with the same seed may share parts of their starts in `shared`; that changes no result.
+/// Fits to the same samples with the same seed may share parts of their starts in `shared`; that
+/// changes no result.
 pub(crate) fn fit<T: Real>(
     values: &Values,
     samples: &Samples<'_, T>,
@@ -270,7 +272,8 @@ pub(crate) struct Collected {
     pub(crate) log_likelihood: f64,
 }
 
-/// Moments of `samples` under `model`, which has as many features; tied covariances get full moments.
+/// Moments of `samples` under `model`, which has as many features; tied covariances get full
+/// moments.
 pub(crate) fn moments<T: Real>(model: &GaussianMixture, samples: &Samples<'_, T>) -> Collected {
     let covariance_type = match model.covariance_type() {
         CovarianceType::Tied => CovarianceType::Full,

@@ -12,7 +12,8 @@ use std::ops::ControlFlow;
 
 /// Parameters of a fit, not yet checked.
 ///
-/// Names and defaults follow scikit-learn's `GaussianMixture`, except for the start: see [`Init::ShortRuns`].
+/// Names and defaults follow scikit-learn's `GaussianMixture`, except for the start: see
+/// [`Init::ShortRuns`].
 ///
 /// # Examples
 /// ```
@@ -39,8 +40,8 @@ pub struct ValidParams {
 }
 
 impl GmmParams {
-    /// Defaults for `n_components`: full covariances, `reg_covar` 1e-6, `tol` 1e-3, `max_iter` 100, `n_init` 1,
-    /// [`Init::ShortRuns`].
+    /// Defaults for `n_components`: full covariances, `reg_covar` 1e-6, `tol` 1e-3, `max_iter` 100,
+    /// `n_init` 1, [`Init::ShortRuns`].
     pub fn new(n_components: usize) -> Self {
         Self {
             values: Values {
@@ -79,7 +80,8 @@ impl GmmParams {
         self
     }
 
-    /// Sets the change of the mean lower bound (nats per sample) below which the fit has converged; 0 never stops early.
+    /// Sets the change of the mean lower bound (nats per sample) below which the fit has converged;
+    /// 0 never stops early.
     #[must_use]
     pub fn tol(mut self, tol: f64) -> Self {
         self.values.tol = tol;
@@ -93,7 +95,8 @@ impl GmmParams {
         self
     }
 
-    /// Sets how many starts are tried, each initialised anew; the one that ends with the highest likelihood is kept.
+    /// Sets how many starts are tried, each with different random draws; the result with the
+    /// highest likelihood is kept.
     #[must_use]
     pub fn n_init(mut self, n_init: usize) -> Self {
         self.values.n_init = n_init;
@@ -107,15 +110,16 @@ impl GmmParams {
         self
     }
 
-    /// Sets whether k-means starts run on whitened data (the default), which makes them independent of units. Without,
-    /// [`Init::ShortRuns`] looks at the samples' own units only.
+    /// Sets whether k-means starts run on whitened data (the default), which makes them independent
+    /// of units. Without, [`Init::ShortRuns`] looks at the samples' own units only.
     #[must_use]
     pub fn whiten(mut self, whiten: bool) -> Self {
         self.values.whiten = whiten;
         self
     }
 
-    /// Sets a conjugate prior: the M step then maximises the posterior, and components with few samples stay near it.
+    /// Sets a conjugate prior: the M step then maximizes the posterior, and components with few
+    /// samples stay near it.
     #[must_use]
     pub fn prior(mut self, prior: Prior) -> Self {
         self.values.prior = Some(prior);
@@ -221,17 +225,18 @@ impl ValidParams {
 
     /// Fits a mixture to `samples` by EM on the current rayon pool.
     ///
-    /// The same samples, parameters and seed give the same bits at any number of threads. Reaching `max_iter` is not an
-    /// error: [`FitReport::converged`](crate::FitReport::converged) says so.
+    /// The same samples, parameters and seed give the same bits at any number of threads. Reaching
+    /// `max_iter` is not an error: [`FitReport::converged`](crate::FitReport::converged) says so.
     ///
     /// # Errors
-    /// [`FitError`] when there are fewer samples than components, a given start does not fit the samples, or
-    /// covariances cannot be made positive definite.
+    /// [`FitError`] when there are fewer samples than components, a given start does not fit the
+    /// samples, or covariances cannot be made positive definite.
     pub fn fit<T: Real>(&self, samples: &Samples<'_, T>, seed: u64) -> Result<Fit, FitError> {
         self.fit_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Fits like [`fit`](Self::fit) and calls `observe` after every iteration; a `Break` from it cancels the fit.
+    /// Fits like [`fit`](Self::fit) and calls `observe` after every iteration; a `Break` from it
+    /// cancels the fit.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
@@ -244,8 +249,8 @@ impl ValidParams {
         self.fit_sharing(samples, seed, &SharedStarts::default(), observe)
     }
 
-    /// Like [`fit_observed`](Self::fit_observed), with starts shared among fits to the same samples with the same seed and
-    /// the same kind of start.
+    /// Like [`fit_observed`](Self::fit_observed), with starts shared among fits to the same samples
+    /// with the same seed and the same kind of start.
     pub(crate) fn fit_sharing<T: Real>(
         &self,
         samples: &Samples<'_, T>,

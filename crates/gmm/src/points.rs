@@ -160,7 +160,8 @@ pub fn covariance(points: Matrix<'_>) -> Result<Vec<f64>, PointsError> {
 /// [`covariance`] if that is their mean.
 ///
 /// # Errors
-/// [`PointsError::Empty`] if there are no rows, [`PointsError::Size`] if `center` has another length.
+/// [`PointsError::Empty`] if there are no rows, [`PointsError::Size`] if `center` has another
+/// length.
 pub fn covariance_about(points: Matrix<'_>, center: &[f64]) -> Result<Vec<f64>, PointsError> {
     points.expect_rows()?;
     let d = points.n_columns;
@@ -176,8 +177,8 @@ pub fn covariance_about(points: Matrix<'_>, center: &[f64]) -> Result<Vec<f64>, 
     Ok(products)
 }
 
-/// Adds up what `add` adds for parts of the rows, in order, so that the result doesn't depend on the
-/// number of threads.
+/// Adds up what `add` adds for parts of the rows, in order, so that the result doesn't depend on
+/// the number of threads.
 fn sums(points: Matrix<'_>, len: usize, add: impl Fn(&[f64], &mut [f64]) + Sync) -> Vec<f64> {
     let parts = points.values.par_chunks(TASK_ROWS * points.n_columns);
     let parts = parts.with_min_len(grain(TASK_ROWS * len)).map(|rows| {
@@ -202,8 +203,8 @@ pub struct Eigen {
     pub vectors: Vec<Vec<f64>>,
 }
 
-/// Eigenvalues and eigenvectors of a symmetric matrix, `[D, D]`, of which only the lower triangle is
-/// read.
+/// Eigenvalues and eigenvectors of a symmetric matrix, `[D, D]`, of which only the lower triangle
+/// is read.
 ///
 /// # Errors
 /// [`PointsError::Size`] if the matrix doesn't have `d²` values, [`PointsError::NotFinite`].
@@ -240,7 +241,8 @@ mod tests {
 
     #[test]
     fn moments_by_hand() {
-        // Columns 1, 3, 5 and 2, 2, 5: means 3 and 3, variances 8/3 and 2, covariance (2 + 0 + 4) / 3.
+        // Columns 1, 3, 5 and 2, 2, 5: means 3 and 3, variances 8/3 and 2, covariance (2 + 0 + 4) /
+        // 3.
         let points = Matrix::new(&[1.0, 2.0, 3.0, 2.0, 5.0, 5.0], 2).unwrap();
         assert_eq!(mean(points).unwrap(), [3.0, 3.0]);
         let found = covariance(points).unwrap();

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WeightPrior {
-    /// Stick breaking, truncated at `K` components: each takes a `Beta(1, γ)` share of what the ones before it left. Small
-    /// concentrations `γ` leave few components with any weight.
+    /// Stick breaking, truncated at `K` components: each takes a `Beta(1, γ)` share of what the
+    /// ones before it left. Small concentrations `γ` leave few components with any weight.
     DirichletProcess {
         /// `γ`; `1 / K` if none is given.
         concentration: Option<f64>,
@@ -31,17 +31,19 @@ pub(crate) struct Settings {
 
 /// A mixture fitted by variational inference.
 ///
-/// Serialises as the mixture's JSON object with more fields.
+/// Serializes as the mixture's JSON object with more fields.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct BayesianFit {
     /// The mixture at the posterior's expected weights, means and covariances.
     #[serde(flatten)]
     pub model: GaussianMixture,
-    /// Parameters of the posterior of the weights: `Beta(a, b)` of each stick, or `a` of the Dirichlet (`b` is 0), `[K]`.
+    /// Parameters of the posterior of the weights: `Beta(a, b)` of each stick, or `a` of the
+    /// Dirichlet (`b` is 0), `[K]`.
     pub weight_concentration: Vec<(f64, f64)>,
     /// `β`: how many samples the posterior of each mean counts for, `[K]`.
     pub mean_precision: Vec<f64>,
-    /// `ν`: degrees of freedom of each precision's Wishart posterior, `[K]` (all alike for tied covariances).
+    /// `ν`: degrees of freedom of each precision's Wishart posterior, `[K]` (all alike for tied
+    /// covariances).
     pub degrees_of_freedom: Vec<f64>,
     /// Lower bound of the log evidence after each iteration, up to a constant, in nats.
     pub lower_bounds: Vec<f64>,

@@ -1,4 +1,5 @@
-//! Choice of the number of components and of the covariance shape: a sweep, its curve and its best fit.
+//! Choice of the number of components and of the covariance shape: a sweep, its curve and its best
+//! fit.
 
 mod criteria;
 mod runner;
@@ -20,11 +21,11 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use thiserror::Error;
 
-/// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one fit does not, and a
-/// bound of what they hold in memory together.
+/// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one
+/// fit does not, and a bound of what they hold in memory together.
 const ROWS_AT_ONCE: usize = 1 << 20;
 
-/// What a sweep chooses by; every criterion is reported so that lower is better.
+/// Criterion of a sweep's choice; all are reported so that lower is better.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -34,12 +35,14 @@ pub enum Criterion {
     Bic,
     /// Akaike's information criterion, `-2 ln L + 2 p`.
     Aic,
-    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components which do not overlap.
+    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components
+    /// which do not overlap.
     Icl,
-    /// Minus the mean log likelihood of held-out rows, by cross-validation; see [`SweepParams::folds`].
+    /// Minus the mean log likelihood of held-out rows, by cross-validation; see
+    /// [`SweepParams::folds`].
     HeldOut,
-    /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC where there is none), and
-    /// of these the one with the lowest BIC.
+    /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC
+    /// where there is none), and of these the one with the lowest BIC.
     Elbow,
 }
 
@@ -48,7 +51,8 @@ pub enum Criterion {
 /// # Examples
 /// ```
 /// use gmm::{CovarianceType, GmmParams, Samples, select::SweepParams};
-/// let data: Vec<f64> = (0..60).map(|i| f64::from(i % 3) * 10.0 + f64::from(i % 7) * 0.1).collect();
+/// let value = |i| f64::from(i % 3) * 10.0 + f64::from(i % 7) * 0.1;
+/// let data: Vec<f64> = (0..60).map(value).collect();
 /// let samples = Samples::new(&data, 60, 1)?;
 /// let selected = SweepParams::new(1..=5)
 ///     .params(GmmParams::new(1).n_init(2))
@@ -70,8 +74,8 @@ pub struct SweepParams {
 
 /// The best fit of a sweep, and the whole sweep.
 ///
-/// Serializes as the best fit's JSON object with one more field, `selection`, in which the candidates
-/// are named `curve`.
+/// Serializes as the best fit's JSON object with one more field, `selection`, in which the
+/// candidates are named `curve`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Selected {
     /// The fit that the criterion chose; not fitted again.
@@ -129,7 +133,8 @@ pub struct Candidate {
     pub icl: f64,
     /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`].
     pub silhouette: f64,
-    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with [`SweepParams::folds`].
+    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with
+    /// [`SweepParams::folds`].
     pub held_out: Option<f64>,
     /// Iterations of the kept start.
     pub n_iter: usize,
@@ -139,7 +144,7 @@ pub struct Candidate {
     pub smallest_weight: f64,
 }
 
-/// Why a sweep chose nothing.
+/// Reason why a sweep chose nothing.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SelectError {
@@ -203,15 +208,16 @@ impl SweepParams {
         self
     }
 
-    /// Sets the number of folds of [`Criterion::HeldOut`] (5). Rows are dealt to them in an order shuffled by the seed, so
-    /// that rows which follow a pattern do not all fall into one.
+    /// Sets the number of folds of [`Criterion::HeldOut`] (5). Rows are dealt to them in an order
+    /// shuffled by the seed, so that rows which follow a pattern do not all fall into one.
     #[must_use]
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = folds.max(2);
         self
     }
 
-    /// Leaves a covariance type once this many entries in a row were worse than its best; off unless set.
+    /// Leaves a covariance type once this many entries in a row were worse than its best; off
+    /// unless set.
     #[must_use]
     pub fn patience(mut self, patience: usize) -> Self {
         self.patience = Some(patience.max(1));
@@ -272,15 +278,18 @@ impl SweepParams {
         self.run_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Runs the sweep under observation and keeps the fit with the lowest criterion; of equal ones the first.
+    /// Runs the sweep under observation and keeps the fit with the lowest criterion; of equal ones
+    /// the first.
     ///
-    /// Fits run side by side where samples are few (a million rows over all fits at a time), so their progress comes mixed. Every
-    /// entry uses the same seed, and entries with the same number of components share one k-means. Neither changes a
-    /// result: each entry is what [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
+    /// Fits run side by side where samples are few (a million rows over all fits at a time), so
+    /// their progress comes mixed. Every entry uses the same seed, and entries with the same number
+    /// of components share one k-means. Neither changes a result: each entry is what
+    /// [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
     ///
     /// # Errors
-    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is cancelled, or all its fits
-    /// fail. A fit that fails beside others that do not is left out and told in [`Sweep::failed`].
+    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is
+    /// cancelled, or all its fits fail. A fit that fails is left out and listed in
+    /// [`Sweep::failed`].
     pub fn run_observed<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -388,8 +397,9 @@ fn at_elbow(curve: &[Candidate]) -> Option<usize> {
 }
 
 impl Sweep {
-    /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one covariance type, by
-    /// [`elbow`]; none if the curve has none. Compare it with the chosen entry: they need not agree.
+    /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one
+    /// covariance type, by [`elbow`]; none if the curve has none. Compare it with the chosen entry:
+    /// they need not agree.
     pub fn elbow(&self, covariance_type: CovarianceType) -> Option<usize> {
         let entries: Vec<&Candidate> =
             self.candidates.iter().filter(|c| c.covariance_type == covariance_type).collect();
@@ -426,7 +436,8 @@ impl Candidate {
         }
     }
 
-    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries count by BIC.
+    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries
+    /// count by BIC.
     pub fn value(&self, criterion: Criterion) -> f64 {
         match criterion {
             Criterion::Bic | Criterion::Elbow => self.bic,

@@ -42,8 +42,8 @@ impl Contingency {
         own
     }
 
-    /// The table, `[classes of the first][classes of the second]`, with zeros for numbers that don't
-    /// occur.
+    /// The table, `[classes of the first][classes of the second]`, with zeros for numbers that
+    /// don't occur.
     pub fn table(&self) -> Vec<Vec<f64>> {
         let size =
             |sums: &BTreeMap<usize, f64>| sums.last_key_value().map_or(0, |(last, _)| last + 1);
@@ -87,7 +87,8 @@ impl Contingency {
         let (first, second) = self.entropies();
         let (mutual, mean) = (self.mutual_information(), 0.5 * (first + second));
         let expected = self.expected_mutual_information();
-        // If all is one class in both, or each thing is a class in both, chance can't be told apart.
+        // If all is one class in both, or each thing is a class in both, chance can't be told
+        // apart.
         if mean - expected > 1e-12 {
             (mutual - expected) / (mean - expected)
         } else {
@@ -95,8 +96,8 @@ impl Contingency {
         }
     }
 
-    /// Mean mutual information, in nats, of random partitions of these sizes: the hypergeometric model
-    /// (Vinh, Epps & Bailey 2010, eq. 24a).
+    /// Mean mutual information, in nats, of random partitions of these sizes: the hypergeometric
+    /// model (Vinh, Epps & Bailey 2010, eq. 24a).
     #[expect(clippy::cast_sign_loss, reason = "the weights are not negative")]
     fn expected_mutual_information(&self) -> f64 {
         let sizes = |sums: &BTreeMap<usize, f64>| -> Vec<usize> {
@@ -130,8 +131,8 @@ impl Contingency {
         expected
     }
 
-    /// Rand index adjusted for chance (Hubert & Arabie 1985): 1 for the same partition, 0 by chance on
-    /// average.
+    /// Rand index adjusted for chance (Hubert & Arabie 1985): 1 for the same partition, 0 by chance
+    /// on average.
     pub fn adjusted_rand_index(&self) -> f64 {
         let pairs = |n: f64| n * (n - 1.0) / 2.0;
         let together: f64 = self.joint.values().map(|n| pairs(*n)).sum();

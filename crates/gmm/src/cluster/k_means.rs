@@ -63,7 +63,8 @@ impl KMeans {
     /// Clusters points. The same points and seed give the same bits with any number of threads.
     ///
     /// # Errors
-    /// [`PointsError::TooFewRows`] if there are fewer points than clusters, or no cluster is wanted.
+    /// [`PointsError::TooFewRows`] if there are fewer points than clusters, or no cluster is
+    /// wanted.
     pub fn fit(&self, points: Matrix<'_>, seed: u64) -> Result<Clusters, PointsError> {
         let (n_rows, n_clusters, d) = (points.n_rows(), self.n_clusters, points.n_columns());
         if n_rows < n_clusters || n_clusters == 0 {

@@ -9,7 +9,8 @@ use rand::seq::index;
 pub(super) struct Background {
     pub(super) mean: Vec<f64>,
     pub(super) covariance: Pooled,
-    /// The subset, row-major, in random order: each part of it from the first row on is a random subset too.
+    /// The subset, row-major, in random order: each part of it from the first row on is a random
+    /// subset too.
     pub(super) rows: Vec<f64>,
     /// Their weights, all positive.
     pub(super) weights: Vec<f64>,
@@ -34,8 +35,8 @@ impl Pooled {
         self.variances().iter().sum::<f64>() / self.d as f64
     }
 
-    /// The covariance drawn towards its diagonal by `share`, with constant columns given variance 1: always positive
-    /// definite, so it can whiten anything.
+    /// The covariance drawn towards its diagonal by `share`, with constant columns given variance
+    /// 1: always positive definite, so it can whiten anything.
     pub(super) fn shrunk(&self, share: f64) -> Vec<f64> {
         let d = self.d;
         let mut shrunk = self.matrix.clone();

@@ -1,4 +1,5 @@
-//! Starts of EM, and the background they and the repairs draw on: mean and covariance of all samples.
+//! Starts of EM, and the background they and the repairs draw on: mean and covariance of all
+//! samples.
 
 use super::FitError;
 use super::background::Background;
@@ -20,8 +21,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up to a power of two,
-/// where that is more).
+/// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up
+/// to a power of two, where that is more).
 const SUBSET_ROWS: usize = 16_384;
 
 /// Runs of k-means from different centers, of which the tightest is kept.
@@ -34,7 +35,7 @@ type Shared<K, V> = Mutex<BTreeMap<K, Arc<V>>>;
 pub(crate) struct SharedStarts {
     /// By the number of rows looked at.
     backgrounds: Shared<usize, Background>,
-    /// Centres of k-means, by number of components and start.
+    /// Centers of k-means, by number of components and start.
     centers: Shared<(usize, usize), Vec<f64>>,
 }
 
@@ -54,7 +55,8 @@ impl SharedStarts {
     }
 }
 
-/// What is there under a key, or is made now. Two that ask at once may both make it: they make the same.
+/// Returns the cached value or computes it. Concurrent callers may both compute it; the results are
+/// identical.
 fn look_up<K: Ord, V, E>(
     map: &Shared<K, V>,
     key: K,
@@ -205,7 +207,7 @@ impl Start<'_> {
         self.background.covariance.shrunk(share.min(1.0))
     }
 
-    /// Centres, `[K, D]`, of the kind of k-means that the parameters ask for.
+    /// Centers, `[K, D]`, of the kind of k-means that the parameters ask for.
     fn centers<T: Real>(
         &self,
         samples: &Samples<'_, T>,

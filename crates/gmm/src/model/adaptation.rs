@@ -8,7 +8,8 @@ use crate::{Covariances, Real, Samples, em};
 pub struct Adapted {
     /// The adapted mixture.
     pub model: GaussianMixture,
-    /// Share of the new samples in each component, `n_k / (n_k + relevance)`: 0 is the old component unchanged.
+    /// Fraction of the new samples in each component, `n_k / (n_k + relevance)`: 0 is the old
+    /// component unchanged.
     pub shares: Vec<f64>,
 }
 
@@ -21,14 +22,16 @@ struct Relevance {
 }
 
 impl GaussianMixture {
-    /// Moves weights, means and covariances towards new samples, each component as far as it is responsible for them.
+    /// Moves weights, means and covariances towards new samples, each component as far as it is
+    /// responsible for them.
     ///
-    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`, `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ`, and
-    /// weights `a n_k / n + (1 - a) w`, scaled to sum to 1. Positive definite whatever the number of samples. Tied
-    /// covariances stay as they are.
+    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`, `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ
+    /// μᵀ) - μ' μ'ᵀ`, and weights `a n_k / n + (1 - a) w`, scaled to sum to 1. Positive definite
+    /// whatever the number of samples. Tied covariances stay as they are.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`], or [`ModelError::BadValue`] when the relevance is not positive and finite.
+    /// [`ModelError::FeatureMismatch`], or [`ModelError::BadValue`] when the relevance is not
+    /// positive and finite.
     pub fn adapt<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -39,12 +42,13 @@ impl GaussianMixture {
         self.adapt_by(samples, &relevance)
     }
 
-    /// [`GaussianMixture::adapt`] with a relevance each for means and covariances, and spreads about the new mean:
-    /// with `b = n_k / (n_k + covariance_relevance)`, `Σ' = b S + (1 - b) Σ`, where `S` is the covariance of the samples.
+    /// [`GaussianMixture::adapt`] with a relevance each for means and covariances, and spreads
+    /// about the new mean: with `b = n_k / (n_k + covariance_relevance)`, `Σ' = b S + (1 - b) Σ`,
+    /// where `S` is the covariance of the samples.
     ///
-    /// `adapt` widens a component along the way that its mean has moved, as if the new samples and the old ones were
-    /// one set. Here they are another set of the same shape: what is drawn lies where the new samples do, as wide as the
-    /// old component until they are enough to tell.
+    /// `adapt` widens a component along the way that its mean has moved, as if the new samples and
+    /// the old ones were one set. Here they are another set of the same shape: what is drawn lies
+    /// where the new samples do, as wide as the old component until they are enough to tell.
     ///
     /// # Errors
     /// As [`GaussianMixture::adapt`].
@@ -91,7 +95,8 @@ impl GaussianMixture {
             let own = if component.count > 0.0 { component.mean() } else { mean.to_vec() };
             let shift: Vec<f64> = own.iter().zip(mean).map(|(x, m)| x - m).collect();
             means.extend(mean.iter().zip(&shift).map(|(m, s)| m + a * s));
-            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄ - μ)ᵀ.
+            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄
+            // - μ)ᵀ.
             let old = self.covariance(k);
             let b = component.count / (component.count + relevance.covariance);
             let widened = if relevance.widens_along_shift { a * (1.0 - a) } else { 0.0 };

@@ -2,8 +2,8 @@
 
 use crate::model::Responsibilities;
 
-/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 when every row belongs wholly to one component, negative
-/// otherwise.
+/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 when every row belongs wholly to one
+/// component, negative otherwise.
 pub(super) fn hard_log_posterior(
     responsibilities: &Responsibilities,
     weight: impl Fn(usize) -> f64,
@@ -12,8 +12,9 @@ pub(super) fn hard_log_posterior(
     rows.map(|(n, row)| weight(n) * largest_two(row).0.max(f64::MIN_POSITIVE).ln()).sum()
 }
 
-/// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when every sample is
-/// clearly of one component, 0 when none is. A single component has no silhouette and gets 0.
+/// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when
+/// every sample is clearly of one component, 0 when none is. A single component has no silhouette
+/// and gets 0.
 ///
 /// Every sample counts once; [`weighted_silhouette`] counts them by weight.
 pub fn silhouette(responsibilities: &Responsibilities) -> f64 {
@@ -40,11 +41,13 @@ fn largest_two(row: &[f64]) -> (f64, f64) {
     })
 }
 
-/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); none if it has none.
+/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); none if
+/// it has none.
 ///
-/// `x` must rise, and `y` rise with falling slope (a log likelihood) or fall with rising slope (a criterion). Both are
-/// scaled to 0..1; the elbow is where the curve lies farthest from the straight line between its ends, if afterwards it
-/// comes back to that line by more than the mean step of `x`.
+/// `x` must rise, and `y` rise with falling slope (a log likelihood) or fall with rising slope (a
+/// criterion). Both are scaled to 0..1; the elbow is where the curve lies farthest from the
+/// straight line between its ends, if afterwards it comes back to that line by more than the mean
+/// step of `x`.
 ///
 /// # Examples
 /// ```

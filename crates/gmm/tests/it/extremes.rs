@@ -30,7 +30,8 @@ fn tied_covariances_of_clusters_far_apart_keep_their_digits() {
             wanted[2] += (row[1] - y).powi(2) / n as f64;
         }
     }
-    // Distance, and what rounding of the data themselves may change: the distance times half a unit in the last place.
+    // Distance, and what rounding of the data themselves may change: the distance times half a unit
+    // in the last place.
     let check = |covariance: &[f64], allowed: f64| {
         for (found, wanted) in [covariance[0], covariance[1], covariance[3]].iter().zip(wanted) {
             assert!((found - 1e-6 - wanted).abs() < allowed + 2e-6, "{found} for {wanted}");
@@ -121,11 +122,11 @@ fn statistics_of_any_scale_give_the_same_mixture_and_of_none_an_error() {
     let samples = Samples::new(&data, 200, 2).unwrap();
     let start = GmmParams::new(2).fit(&samples, 0).unwrap().model;
     let stats = SufficientStats::collect(&start, &samples).unwrap();
-    let wanted = stats.maximise(1e-6, &start).unwrap();
+    let wanted = stats.maximize(1e-6, &start).unwrap();
     for factor in [1e-12, 1e-100, 1e100] {
         let mut scaled = stats.clone();
         scaled.scale(factor);
-        let found = scaled.maximise(1e-6, &start).unwrap();
+        let found = scaled.maximize(1e-6, &start).unwrap();
         for (a, b) in found.means().iter().zip(wanted.means()) {
             assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{factor}: {a} {b}");
         }
@@ -133,7 +134,7 @@ fn statistics_of_any_scale_give_the_same_mixture_and_of_none_an_error() {
     for factor in [f64::NAN, -1.0, 0.0, f64::INFINITY] {
         let mut scaled = stats.clone();
         scaled.scale(factor);
-        let found = scaled.maximise(1e-6, &start);
+        let found = scaled.maximize(1e-6, &start);
         assert!(matches!(found, Err(ModelError::BadValue { .. })), "{factor}: {found:?}");
     }
     let mut other = serde_json::to_value(&stats).unwrap();
@@ -183,7 +184,7 @@ fn a_radius_next_to_nothing_draws_the_mean() {
 
 #[test]
 fn entries_that_fail_are_told_and_the_others_stand() {
-    // Two distinct rows: without regularisation, three full components are singular.
+    // Two distinct rows: without regularization, three full components are singular.
     let data: Vec<f64> = (0..40).flat_map(|i| [f64::from(i % 2), f64::from(i % 4)]).collect();
     let samples = Samples::new(&data, 40, 2).unwrap();
     let sweep = SweepParams::new(1..=6).params(GmmParams::new(1).reg_covar(0.0));
@@ -259,7 +260,8 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
     }
 }
 
-/// Twenty rows 1 apart, and two equal ones far away: a component that has only those has no variance.
+/// Twenty rows 1 apart, and two equal ones far away: a component that has only those has no
+/// variance.
 fn rows_and_a_repeated_one() -> Vec<f64> {
     (0..20).map(f64::from).chain([40.0, 40.0]).collect()
 }

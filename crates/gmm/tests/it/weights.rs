@@ -1,10 +1,12 @@
-//! Sample weights: a row of weight `w` counts like `w` such rows, and the scale of weights does not decide.
+//! Sample weights: a row of weight `w` counts like `w` such rows, and the scale of weights does not
+//! decide.
 
 use crate::support::clusters;
 use gmm::select::{Criterion, SweepParams, stability};
 use gmm::{BayesianParams, CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 
-/// 90 rows of 2 features in three clusters that overlap, weights 0 to 3, and the rows repeated as often.
+/// 90 rows of 2 features in three clusters that overlap, weights 0 to 3, and the rows repeated as
+/// often.
 fn problem() -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let data = clusters(90, 2, 3, 2.0, 5);
     let weights: Vec<f64> = (0..90).map(|i| f64::from(i % 4)).collect();
@@ -94,7 +96,8 @@ fn the_scale_of_weights_does_not_choose_the_number_of_components() {
         let (a, b) = (model.bic(&plain).unwrap(), model.bic(&scaled).unwrap());
         assert!((a - b).abs() <= 1e-9 * a.abs());
     }
-    // Of unequal weights fewer samples are left: (1 + 1 + 2)² / (1 + 1 + 4) = 8 / 3, and their sum is 4.
+    // Of unequal weights fewer samples are left: (1 + 1 + 2)² / (1 + 1 + 4) = 8 / 3, and their sum
+    // is 4.
     let unequal = Samples::new(&data[..6], 3, 2).unwrap().with_weights(&[1.0, 1.0, 2.0]).unwrap();
     assert!((unequal.effective_size() - 4.0).abs() < 1e-15);
     let shares = [0.25, 0.25, 0.5];

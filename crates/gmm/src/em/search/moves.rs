@@ -1,9 +1,9 @@
-//! Split-and-merge moves, which leave an optimum that EM alone can't leave (Ueda, Nakano, Ghahramani
-//! & Hinton, *SMEM algorithm for mixture models*, 2000).
+//! Split-and-merge moves, which leave an optimum that EM alone can't leave (Ueda, Nakano,
+//! Ghahramani & Hinton, *SMEM algorithm for mixture models*, 2000).
 //!
 //! A move merges two components and splits a third in two. Moves are ranked by the classification
-//! likelihood of the resulting groups (Fraley & Raftery 1998), which needs no EM: a group of `n` rows
-//! with the covariance `Σ` adds `n ln n - n/2 ln |Σ|`, up to terms that no move changes.
+//! likelihood of the resulting groups (Fraley & Raftery 1998), which needs no EM: a group of `n`
+//! rows with the covariance `Σ` adds `n ln n - n/2 ln |Σ|`, up to terms that no move changes.
 
 use crate::em::start::Start;
 use crate::init::kmeans::Points;
