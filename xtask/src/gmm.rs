@@ -1,5 +1,5 @@
-//! `cargo xtask parity gmm` and `cargo xtask bench gmm`: the mixture crate compared with scikit-learn
-//! and linfa.
+//! `cargo xtask parity gmm` and `cargo xtask bench gmm`: the mixture crate compared with
+//! scikit-learn and linfa.
 
 pub(crate) mod bench;
 mod default_fit;
@@ -26,8 +26,8 @@ pub(crate) struct Peer {
     /// Problems wanted, by their letter [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Latents that `controlgen encode` wrote, for the default fits [default: `latents_X.npy` of the
-    /// problems, or random numbers of the same shape]
+    /// Latents that `controlgen encode` wrote, for the default fits [default: `latents_X.npy` of
+    /// the problems, or random numbers of the same shape]
     #[arg(long, value_name = "FILE.parquet")]
     latents: Option<PathBuf>,
     /// Alternations of the default fits

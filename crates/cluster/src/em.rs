@@ -101,14 +101,14 @@ pub(crate) async fn fit(
 /// The M step.
 ///
 /// # Errors
-/// See [`SufficientStats::maximise`].
+/// See [`SufficientStats::maximize`].
 pub fn next(reg_covar: f64, step: &EmStep, stats: &SufficientStats) -> Result<EmStep, ModelError> {
     Ok(EmStep {
         iteration: step.iteration + 1,
         score: Some(stats.mean_log_likelihood()),
         n_samples: stats.total_weight(),
         dimensions: step.dimensions.clone(),
-        mixture: stats.maximise(reg_covar, &step.mixture)?,
+        mixture: stats.maximize(reg_covar, &step.mixture)?,
     })
 }
 

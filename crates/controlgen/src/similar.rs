@@ -58,7 +58,7 @@ pub fn point_at(all: &Gaussian, point: &[f64], distance: f64, rng: &mut ChaCha8R
         let sign = if dot(&direction, &at) < 0.0 { -1.0 } else { 1.0 };
         at.iter().zip(&direction).map(|(a, d)| a + sign * step / length * d).collect()
     };
-    all.from_standardized(&moved)
+    all.unstandardize(&moved)
 }
 
 /// The music to vary, and how.
@@ -168,7 +168,7 @@ mod tests {
         let mut rng = seed::stream(1, "test", 0);
         let mut draw = || {
             let z: Vec<f64> = (0..3).map(|_| rng.sample(StandardNormal)).collect();
-            all.from_standardized(&z)
+            all.unstandardize(&z)
         };
         let squares: f64 = (0..4000).map(|_| distance(&all, &draw(), &draw()).powi(2)).sum();
         // Mean 2, variance 8 / 3 of a scaled chi-squared: five standard errors.

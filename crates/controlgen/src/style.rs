@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use corpus::artifact::{ArtifactError, JsonFormat, read, with_causes};
-use gmm::select::Selection;
+use gmm::select::Selected;
 use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub use reference::Reference;
 #[derive(Clone, Debug)]
 pub struct Styles {
     mixture: GaussianMixture,
-    selection: Selection,
+    selection: Selected,
     /// Of `mixture.json`.
     fingerprint: String,
     facts: Option<FitFacts>,
@@ -114,7 +114,7 @@ impl Styles {
             return Ok(None);
         }
         let bytes = read(&path)?;
-        let selection: Selection = serde_json::from_slice(&bytes).map_err(|source| {
+        let selection: Selected = serde_json::from_slice(&bytes).map_err(|source| {
             ArtifactError::Json { path: path.clone(), format: gmm::FORMAT, source }
         })?;
         let mixture = selection.best.model.clone();
@@ -167,7 +167,7 @@ impl Styles {
     }
 
     /// How the mixture was chosen.
-    pub fn selection(&self) -> &Selection {
+    pub fn selection(&self) -> &Selected {
         &self.selection
     }
 

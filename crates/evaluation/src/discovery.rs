@@ -3,17 +3,18 @@
 use controlgen::encode::encode_windows;
 use controlgen::model::Model;
 use controlgen::style::{Style, Styles};
+use gmm::cluster::KMeans;
+use gmm::points::{Matrix, Pca};
 use gmm::{GaussianMixture, GmmParams, Samples};
 use musicvae::seed;
 use note_seq::{Key, features};
 use rand::RngExt;
 
 use super::EvalError;
-use super::clusters::{Agreement, agreement, confusion, k_means, nearest_centers};
+use super::clusters::{Agreement, agreement, confusion};
 use super::data::EvalData;
 use super::judge::thin;
 use super::logistic::LogisticRegression;
-use super::projection::Plane;
 use super::report::{Chart, Figure, Section, Series};
 use super::samples::Source;
 use super::statistics::{Tally, bootstrap, jackknife_of};
@@ -140,7 +141,9 @@ pub(super) fn labels(
     let k = style_of.iter().max().map_or(0, |last| last + 1);
     let components = styles.mixture().predict(&Samples::new(&points, labelled.len(), d)?)?;
     let found: Vec<usize> = components.into_iter().map(|component| style_of[component]).collect();
-    let centers = k_means(&fitting_values(model, data, FITTED), d, k, seed);
+    let fitted = fitting_values(model, data, FITTED);
+    let fitted = Matrix::new(&fitted, d)?;
+    let clusters = KMeans::new(k.min(fitted.n_rows())).fit(fitted, seed)?;
     let mut rng = seed::stream(seed, "random clusters", 0);
     let form = model.form();
     // As many training windows of each label as FITTED allows.
@@ -155,7 +158,7 @@ pub(super) fn labels(
     let key = |tokens: &[u16]| features::key(&form.lead(tokens).notes).map_or(Key::N, Key::index);
     let ladder: [(&str, Vec<usize>); 4] = [
         ("random", truth.iter().map(|_| rng.random_range(0..k)).collect()),
-        ("k-means", nearest_centers(&points, d, &centers)),
+        ("k-means", points.chunks_exact(d).map(|point| clusters.nearest(point)).collect()),
         ("key alone", labelled.iter().map(|(i, _)| key(&heldout.rows[*i].tokens)).collect()),
         ("logistic regression on z", classifier.predict_all(&points)),
     ];
@@ -243,16 +246,23 @@ pub(super) fn map(
 ) -> Result<Option<Section>, EvalError> {
     let (space, d) = (model.latent_space(), model.latent_space().n_active());
     let points = data.heldout.points(space);
-    let Some(plane) = Plane::of(&points, d) else { return Ok(None) };
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let pca = Pca::fit(Matrix::new(&points, d)?, 2)?;
+    let ratio = |axis: usize| pca.explained_variance_ratio().get(axis).copied().unwrap_or(0.0);
     let all: Vec<usize> = (0..data.heldout.rows.len()).collect();
     let shown = thin(&all, MAPPED);
-    let place = |i: usize| plane.place(&points[i * d..][..d]);
+    let place = |i: usize| {
+        let position = pca.transform(&points[i * d..][..d]);
+        [0, 1].map(|axis| position.get(axis).copied().unwrap_or(0.0))
+    };
     let note = format!(
         "Held-out windows on the plane of the first two principal components of their active latents, \
          which hold {:.0} % and {:.0} % of the variance. What lies together here need not lie together in \
          all dimensions.",
-        100.0 * plane.shares[0],
-        100.0 * plane.shares[1]
+        100.0 * ratio(0),
+        100.0 * ratio(1)
     );
     let mut section = Section::new("map", "The latent space", &note);
     let mut add = |title: &str, names: Vec<String>| {

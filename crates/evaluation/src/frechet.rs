@@ -1,5 +1,6 @@
 //! The Fréchet distance between two sets of points.
 
+use gmm::points::{Matrix, covariance, mean};
 use gmm::{Gaussian, ModelError};
 
 /// Added to the covariances' diagonals, as a share of their mean diagonal: features that don't vary, or
@@ -27,7 +28,7 @@ pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelErro
 /// Features in units of their own would otherwise count by their unit.
 pub fn in_units_of(real: &[f64], rows: &[f64], d: usize) -> Vec<f64> {
     let n = (real.len() / d).max(1) as f64;
-    let mean = means(real, d);
+    let mean = Matrix::new(real, d).and_then(mean).unwrap_or_else(|_| vec![0.0; d]);
     let scale: Vec<f64> = (0..d)
         .map(|j| {
             let squares: f64 = real[j..].iter().step_by(d).map(|v| (v - mean[j]).powi(2)).sum();
@@ -41,20 +42,10 @@ pub fn in_units_of(real: &[f64], rows: &[f64], d: usize) -> Vec<f64> {
     rows.chunks_exact(d).flat_map(scaled).collect()
 }
 
-fn means(rows: &[f64], d: usize) -> Vec<f64> {
-    let n = (rows.len() / d).max(1) as f64;
-    (0..d).map(|j| rows[j..].iter().step_by(d).sum::<f64>() / n).collect()
-}
-
-/// Mean variance over the columns.
+/// Mean variance over the columns; 0 without rows.
 fn spread(rows: &[f64], d: usize) -> f64 {
-    let mean = means(rows, d);
-    let squares: f64 = rows
-        .chunks_exact(d)
-        .flat_map(|row| row.iter().zip(&mean))
-        .map(|(v, m)| (v - m).powi(2))
-        .sum();
-    squares / rows.len().max(1) as f64
+    let covariance = Matrix::new(rows, d).and_then(covariance).unwrap_or_default();
+    covariance.iter().step_by(d + 1).sum::<f64>() / d as f64
 }
 
 fn gaussian(rows: &[f64], d: usize, ridge: f64) -> Result<Gaussian, ModelError> {
@@ -62,18 +53,12 @@ fn gaussian(rows: &[f64], d: usize, ridge: f64) -> Result<Gaussian, ModelError> 
     if n < 2 {
         return Err(ModelError::Length { what: "rows", found: n, expected: 2 });
     }
-    let mean = means(rows, d);
-    let mut covariance = vec![0.0; d * d];
-    for row in rows.chunks_exact(d) {
-        let centered: Vec<f64> = row.iter().zip(&mean).map(|(v, m)| v - m).collect();
-        for (i, sums) in covariance.chunks_exact_mut(d).enumerate() {
-            sums.iter_mut().zip(&centered).for_each(|(sum, v)| *sum += centered[i] * v);
-        }
-    }
+    let points = Matrix::new(rows, d)?;
+    let mut covariance = covariance(points)?;
     for (at, value) in covariance.iter_mut().enumerate() {
-        *value = *value / (n - 1) as f64 + if at % (d + 1) == 0 { ridge } else { 0.0 };
+        *value = *value * n as f64 / (n - 1) as f64 + if at % (d + 1) == 0 { ridge } else { 0.0 };
     }
-    Gaussian::new(mean, covariance)
+    Gaussian::new(mean(points)?, covariance)
 }
 
 #[cfg(test)]

@@ -31,7 +31,6 @@ pub mod judge;
 pub mod language;
 pub mod logistic;
 pub mod music;
-pub mod projection;
 mod reconstruction;
 pub mod report;
 pub mod samples;
@@ -80,6 +79,9 @@ pub enum EvalError {
     /// Music can't be generated.
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    /// Points have no statistics.
+    #[error(transparent)]
+    Points(#[from] gmm::points::PointsError),
     /// The styles can't be read.
     #[error(transparent)]
     Style(#[from] StyleError),

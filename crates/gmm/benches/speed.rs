@@ -1,6 +1,6 @@
 //! Iterations of EM by shape, starts, scores and draws, on rows drawn here: `cargo bench -p gmm`.
 //!
-//! Beside scikit-learn and linfa, on larger problems: `cargo xtask bench gmm`.
+//! Comparisons with scikit-learn and linfa on larger problems: `cargo xtask bench gmm`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
 

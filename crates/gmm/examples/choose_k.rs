@@ -6,7 +6,7 @@ mod common;
 use anyhow::Result;
 use clap::Parser;
 use common::Table;
-use gmm::select::{Sweep, stability};
+use gmm::select::{SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 use std::path::PathBuf;
 
@@ -25,13 +25,13 @@ fn main() -> Result<()> {
     let table = Table::read(&arguments.data)?;
     let samples = Samples::new(&table.values, table.n_rows, table.n_columns)?;
     let types = [CovarianceType::Full, CovarianceType::Diag, CovarianceType::Spherical];
-    let selection = Sweep::new(1..=arguments.largest)
+    let selection = SweepParams::new(1..=arguments.largest)
         .covariance_types(types)
         .params(GmmParams::new(1).n_init(3))
         .patience(2)
         .run(&samples, arguments.seed)?;
     println!("shape       K        BIC        AIC        ICL  silhouette");
-    for entry in &selection.selection.curve {
+    for entry in &selection.sweep.candidates {
         let shape = format!("{:?}", entry.covariance_type);
         println!(
             "{shape:10} {:2} {:10.1} {:10.1} {:10.1}  {:10.3}",
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     let best = &selection.best.model;
     println!("BIC chooses {} components, {:?}", best.n_components(), best.covariance_type());
     for shape in types {
-        match selection.selection.elbow(shape) {
+        match selection.sweep.elbow(shape) {
             Some(k) => println!("the likelihood of {shape:?} has its elbow at {k}"),
             None => println!("the likelihood of {shape:?} has no elbow"),
         }

@@ -1,10 +1,12 @@
-//! Twelve rows in 256 dimensions: which estimate says most about rows not seen? `cargo run --release --example few_shot`.
+//! Twelve rows in 256 dimensions: which estimate says most about rows not seen? `cargo run
+//! --release --example few_shot`.
 //!
-//! A population of six kinds is drawn, a large sample of it fitted once, and then twelve rows of one kind are all there is.
-//! Prints the mean log likelihood of 2,000 more rows of that kind under each estimate, over ten seeds.
+//! A population of six kinds is drawn, a large sample of it fitted once, and then twelve rows of
+//! one kind are all there is. Prints the mean log likelihood of 2,000 more rows of that kind under
+//! each estimate, over ten seeds.
 //!
-//! `few_shot -- ROWS.npy HELD_OUT.npy --components 2` does the same with rows at hand. Nothing is known of a population
-//! then, so priors come from the few rows themselves.
+//! `few_shot -- ROWS.npy HELD_OUT.npy --components 2` does the same with given rows. Nothing is
+//! known of a population then, so priors come from the few rows themselves.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;
@@ -36,7 +38,7 @@ struct Args {
     components: usize,
 }
 
-/// Six kinds, each with eight factors, features of different spread, and a mean of its own.
+/// Six kinds, each with eight factors, features of different spread, and a separate mean.
 fn population(rng: &mut ChaCha8Rng) -> Result<GaussianMixture> {
     let mut normal = || -> f64 { StandardNormal.sample(rng) };
     let (mut means, mut values) = (Vec::new(), Vec::new());
@@ -86,7 +88,7 @@ fn from_files(rows: &Path, held_out: &Path, components: usize) -> Result<()> {
     Ok(())
 }
 
-/// Rows drawn here, with a population known beside them.
+/// Rows drawn here, and a known population.
 fn drawn() -> Result<()> {
     let mut rows: Vec<(&str, Vec<f64>)> = Vec::new();
     for seed in 0..SEEDS {

@@ -1,7 +1,8 @@
-//! Fits a mixture to a file of numbers: `fit -- DATA.npy|DATA.csv --components 16 --covariance full`.
+//! Fits a mixture to a file of numbers: `fit -- DATA.npy|DATA.csv --components 16 --covariance
+//! full`.
 //!
-//! With `--init` the fit goes on from given parameters, and `--iterations` runs exactly that many; with `--json` the
-//! result is one JSON object with the parameters, the bounds and the criteria.
+//! With `--init` the fit goes on from given parameters, and `--iterations` runs exactly that many;
+//! with `--json` the result is one JSON object with the parameters, the bounds and the criteria.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;

@@ -1,7 +1,8 @@
-//! Fits a file larger than memory, block by block: `out_of_core -- DATA.f64 --columns 16 --components 8`.
+//! Fits a file larger than memory, block by block: `out_of_core -- DATA.f64 --columns 16
+//! --components 8`.
 //!
-//! The file holds little-endian `f64` rows and nothing else. One pass of stepwise EM, then passes of batch EM until the
-//! mean log likelihood settles; no more than one block of rows is in memory.
+//! The file holds little-endian `f64` rows and nothing else. One pass of stepwise EM, then passes
+//! of batch EM until the mean log likelihood settles; no more than one block of rows is in memory.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;
@@ -90,7 +91,7 @@ fn main() -> Result<()> {
             Ok(())
         })?;
         let total = total.context("the file is empty")?;
-        model = total.maximise(1e-6, &model)?;
+        model = total.maximize(1e-6, &model)?;
         let bound = total.mean_log_likelihood();
         let (rows, seconds) = (total.total_weight(), clock.elapsed().as_secs_f64());
         times.push(seconds);

@@ -1,11 +1,13 @@
-//! Known mixtures over 50 seeds: are means, weights and `K` found again? `cargo run --release --example recovery`.
+//! Known mixtures over 50 seeds: are means, weights and `K` found again? `cargo run --release
+//! --example recovery`.
 //!
-//! Each seed draws three, four or five full components in four dimensions and 3,000 rows of them. Prints how far means and
-//! weights are off when `K` is known, and how often each criterion finds `K` between 1 and 8.
+//! Each seed draws three, four or five full components in four dimensions and 3,000 rows of them.
+//! Prints how far means and weights are off when `K` is known, and how often each criterion finds
+//! `K` between 1 and 8.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 use anyhow::Result;
-use gmm::select::{Criterion, Sweep};
+use gmm::select::{Criterion, SweepParams};
 use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Samples};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +17,8 @@ const SEEDS: u64 = 50;
 const N: usize = 3_000;
 const D: usize = 4;
 
-/// Components with covariances `A Aᵀ / D + I / 4`, `A` standard normal, and means four times standard normal.
+/// Components with covariances `A Aᵀ / D + I / 4`, `A` standard normal, and means four times
+/// standard normal.
 fn known(k: usize, rng: &mut ChaCha8Rng) -> Result<GaussianMixture> {
     let mut normal = || -> f64 { StandardNormal.sample(rng) };
     let means = (0..k * D).map(|_| 4.0 * normal()).collect();
@@ -34,7 +37,8 @@ fn known(k: usize, rng: &mut ChaCha8Rng) -> Result<GaussianMixture> {
     Ok(GaussianMixture::from_parameters(weights, means, Covariances::Full(covariances))?)
 }
 
-/// The largest distance of a true mean from the nearest found one, and the difference of their weights.
+/// The largest distance of a true mean from the nearest found one, and the difference of their
+/// weights.
 fn errors(truth: &GaussianMixture, found: &GaussianMixture) -> (f64, f64) {
     let (mut mean, mut weight) = (0.0_f64, 0.0_f64);
     for k in 0..truth.n_components() {
@@ -65,10 +69,10 @@ fn main() -> Result<()> {
         let (mean, weight) = errors(&truth, &params.clone().tol(1e-6).fit(&samples, seed)?.model);
         means.push(mean);
         weights.push(weight);
-        let sweep = Sweep::new(1..=8).params(params).criterion(Criterion::HeldOut).folds(3);
-        let curve = sweep.run(&samples, seed)?.selection;
+        let sweep = SweepParams::new(1..=8).params(params).criterion(Criterion::HeldOut).folds(3);
+        let curve = sweep.run(&samples, seed)?.sweep;
         let least = |value: &dyn Fn(&gmm::select::Candidate) -> f64| {
-            let best = curve.curve.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
+            let best = curve.candidates.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
             best.map(|c| c.n_components)
         };
         let answers = [

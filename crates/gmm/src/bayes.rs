@@ -1,40 +1,26 @@
-//! [`BayesianParams`]: mixtures fitted by variational inference, which empties the components that it does not need.
+//! [`BayesianParams`]: mixtures fitted by variational inference, which empties the components that
+//! it does not need.
 
 use crate::em::{FitError, variational};
 use crate::init::Init;
-use crate::params::{GmmParams, ParamError};
-use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples};
-use serde::{Deserialize, Serialize};
-
-/// Prior of the mixing weights.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum WeightPrior {
-    /// Stick breaking, truncated at `K` components: each takes a `Beta(1, γ)` share of what the ones before it left. Small
-    /// concentrations `γ` leave few components with any weight.
-    DirichletProcess {
-        /// `γ`; `1 / K` if none is given.
-        concentration: Option<f64>,
-    },
-    /// A symmetric Dirichlet distribution.
-    Dirichlet {
-        /// Its parameter for each weight; `1 / K` if none is given.
-        concentration: Option<f64>,
-    },
-}
+use crate::params::GmmParams;
+use crate::posterior::{BayesianFit, Settings, WeightPrior};
+use crate::values::ParamError;
+use crate::{CovarianceType, Real, Samples};
 
 /// Parameters of a variational fit.
 ///
-/// The posterior is factorised into responsibilities, weights, and a normal–Wishart distribution of each component's mean
-/// and precision (Bishop, PRML, section 10.2; Blei & Jordan 2006 for the Dirichlet process). Names, defaults and
-/// arithmetic follow scikit-learn's `BayesianGaussianMixture`, except for the start: responsibilities under the mixture
-/// that [`Init::ShortRuns`] finds.
+/// The posterior is factorized into responsibilities, weights, and a normal–Wishart distribution of
+/// each component's mean and precision (Bishop, PRML, section 10.2; Blei & Jordan 2006 for the
+/// Dirichlet process). Names, defaults and arithmetic follow scikit-learn's
+/// `BayesianGaussianMixture`, except for the start: responsibilities under the mixture that
+/// [`Init::ShortRuns`] finds.
 ///
 /// # Examples
 /// ```
 /// use gmm::{BayesianParams, Samples};
-/// let data: Vec<f64> = (0..300).map(|i| f64::from(i % 2) * 20.0 + f64::from(i % 11) * 0.1).collect();
+/// let value = |i| f64::from(i % 2) * 20.0 + f64::from(i % 11) * 0.1;
+/// let data: Vec<f64> = (0..300).map(value).collect();
 /// let samples = Samples::new(&data, 300, 1)?;
 /// let fit = BayesianParams::new(6).max_iter(300).fit(&samples, 3)?;
 /// let pruned = fit.pruned(0.01)?;
@@ -47,37 +33,10 @@ pub struct BayesianParams {
     pub(crate) settings: Settings,
 }
 
-/// What only the variational fit knows.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) weights: WeightPrior,
-    pub(crate) mean_precision: f64,
-    pub(crate) degrees_of_freedom: Option<f64>,
-}
-
-/// A mixture fitted by variational inference.
-///
-/// Serialises as the mixture's JSON object with more fields.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct BayesianFit {
-    /// The mixture at the posterior's expected weights, means and covariances.
-    #[serde(flatten)]
-    pub model: GaussianMixture,
-    /// Parameters of the posterior of the weights: `Beta(a, b)` of each stick, or `a` of the Dirichlet (`b` is 0), `[K]`.
-    pub weight_concentration: Vec<(f64, f64)>,
-    /// `β`: how many samples the posterior of each mean counts for, `[K]`.
-    pub mean_precision: Vec<f64>,
-    /// `ν`: degrees of freedom of each precision's Wishart posterior, `[K]` (all alike for tied covariances).
-    pub degrees_of_freedom: Vec<f64>,
-    /// Lower bound of the log evidence after each iteration, up to a constant, in nats.
-    pub lower_bounds: Vec<f64>,
-    /// Whether the bound's last change was below `tol`.
-    pub converged: bool,
-}
-
 impl BayesianParams {
-    /// Defaults for at most `n_components`: full covariances, a Dirichlet process of concentration `1 / K`, mean precision
-    /// 1, as many degrees of freedom as features, `tol` 1e-3, `max_iter` 100, `reg_covar` 1e-6.
+    /// Defaults for at most `n_components`: full covariances, a Dirichlet process of concentration
+    /// `1 / K`, mean precision 1, as many degrees of freedom as features, `tol` 1e-3, `max_iter`
+    /// 100, `reg_covar` 1e-6.
     pub fn new(n_components: usize) -> Self {
         Self {
             common: GmmParams::new(n_components),
@@ -117,7 +76,8 @@ impl BayesianParams {
         self
     }
 
-    /// Sets what is added to the diagonal of every component's own covariance, in squared units of the data.
+    /// Sets what is added to the diagonal of every component's own covariance, in squared units of
+    /// the data.
     #[must_use]
     pub fn reg_covar(mut self, reg_covar: f64) -> Self {
         self.common = self.common.reg_covar(reg_covar);
@@ -138,7 +98,8 @@ impl BayesianParams {
         self
     }
 
-    /// Sets how the starting responsibilities are made; [`Init::Random`] and [`Init::Model`] give none and are refused.
+    /// Sets how the starting responsibilities are made; [`Init::Random`] and [`Init::Model`] give
+    /// none and are refused.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.common = self.common.init(init);
@@ -171,27 +132,10 @@ impl BayesianParams {
             let what = "the degrees of freedom, which must exceed the number of features less one,";
             return Err(ParamError::Prior { what, value: degrees }.into());
         }
-        if let CovarianceType::LowRank(_) = self.common.chosen_covariance_type() {
-            let covariance_type = self.common.chosen_covariance_type();
+        let covariance_type = self.common.values().covariance_type;
+        if let CovarianceType::LowRank(_) = covariance_type {
             return Err(ParamError::BayesianShape { covariance_type }.into());
         }
         variational::fit(self.common.check()?.values(), &self.settings, samples, seed)
-    }
-}
-
-impl BayesianFit {
-    /// The mixture without the components of less than `least` weight.
-    ///
-    /// # Errors
-    /// [`ModelError::NoComponents`] when none is left.
-    pub fn pruned(&self, least: f64) -> Result<GaussianMixture, ModelError> {
-        let mut model = self.model.clone();
-        // From the last to the first, so that the indices of those to come stay right.
-        for component in (0..self.model.n_components()).rev() {
-            if self.model.weights()[component] < least {
-                model = model.without(component)?;
-            }
-        }
-        Ok(model)
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Shape of the component covariances.
 ///
-/// Free parameters for `K` components in `D` dimensions, means and weights not counted:
-/// full `K D (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`, low rank `K (D (R+1) - R (R-1)/2)`.
+/// Free parameters for `K` components in `D` dimensions, means and weights not counted: full `K D
+/// (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`, low rank `K (D (R+1) - R (R-1)/2)`.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]
@@ -22,8 +22,9 @@ pub enum CovarianceType {
     Diag,
     /// Each component has one variance for all features.
     Spherical,
-    /// Each component has `R` factors and its own variance per feature, `Λ Λᵀ + Ψ`: a mixture of factor analysers
-    /// (Ghahramani & Hinton 1996), for many features and few samples. `R` must lie below the number of features.
+    /// Each component has `R` factors and its own variance per feature, `Λ Λᵀ + Ψ`: a mixture of
+    /// factor analyzers (Ghahramani & Hinton 1996), for many features and few samples. `R` must lie
+    /// below the number of features.
     LowRank(
         /// `R`, the number of factors.
         usize,
@@ -39,7 +40,8 @@ impl CovarianceType {
             Self::Diag => n_components * n_features,
             Self::Spherical => n_components,
             Self::LowRank(rank) => {
-                // Rotating the factors changes nothing, which takes R (R - 1) / 2 from their freedom.
+                // Rotating the factors changes nothing, which takes R (R - 1) / 2 from their
+                // freedom.
                 n_components * (n_features * (rank + 1) - rank * rank.saturating_sub(1) / 2)
             }
         }

@@ -1,4 +1,4 @@
-//! Factorised covariances: what a density needs of them.
+//! Factorized covariances: what a density needs of them.
 
 mod block;
 
@@ -8,9 +8,9 @@ use crate::linalg::{self, NotPositiveDefinite};
 use crate::parallel::grain;
 use rayon::prelude::*;
 
-pub(crate) use block::{BLOCK_ROWS, BlockDensity, DensityScratch, normalise};
+pub(crate) use block::{BLOCK_ROWS, BlockDensity, DensityScratch, normalize};
 
-/// What the densities need of the covariances: inverse factors, one or one per component.
+/// Inverse factors of the covariances, one or one per component.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Precision {
     /// `L⁻¹` of each component, `[K, D, D]`.
@@ -25,7 +25,7 @@ pub(crate) enum Precision {
     LowRank { scales: Vec<f64>, projections: Vec<f64> },
 }
 
-/// Inverse Cholesky factors and normalising constants of a mixture's components.
+/// Inverse Cholesky factors and normalizing constants of a mixture's components.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Factors {
     precision: Precision,
@@ -38,7 +38,7 @@ pub(crate) struct Factors {
 pub(crate) struct SingularComponent(pub(crate) usize);
 
 impl Factors {
-    /// Factorises the covariances of `n_components` in `d` dimensions.
+    /// Factorizes the covariances of `n_components` in `d` dimensions.
     pub(crate) fn new(
         covariances: &Covariances,
         n_components: usize,

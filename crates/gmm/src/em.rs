@@ -1,5 +1,6 @@
 //! The EM loop: starts, iterations, and the choice between starts.
 
+mod background;
 mod bounds;
 mod em_run;
 mod m_step;
@@ -13,22 +14,21 @@ pub(crate) mod variational;
 
 use crate::density::BlockDensity;
 use crate::model::find_too_large;
-use crate::observe::Progress;
-use crate::params::{ParamError, Values};
+use crate::observe::{Observer, Progress};
 use crate::report::{FailedStart, Fit, FitReport, FitTimes, PriorShare, Repair, StartReport};
 use crate::stats::Moments;
+use crate::values::{ParamError, Values};
 use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples};
 use bounds::Drift;
 use em_run::EmRun;
 pub(crate) use m_step::factored;
 use pass::Workspace;
 pub(crate) use start::SharedStarts;
-use start::{Background, Start};
-use std::ops::ControlFlow;
+use start::Start;
 use std::time::Instant;
 use thiserror::Error;
 
-/// Why a fit gave no mixture.
+/// Reason why a fit failed.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum FitError {
@@ -80,11 +80,11 @@ pub enum FitError {
     /// A start that the caller gave does not fit the samples or the parameters.
     #[error("the given start has {found} {what} where {expected} are needed")]
     BadStart {
-        /// What does not fit.
+        /// The property that doesn't fit.
         what: &'static str,
-        /// What was given.
+        /// The given value.
         found: String,
-        /// What is needed.
+        /// Required value.
         expected: String,
     },
     /// A covariance is not positive definite and `reg_covar` is too small to help.
@@ -94,15 +94,16 @@ pub enum FitError {
     Singular {
         /// The component, counted from 0.
         component: usize,
-        /// The regularisation in force.
+        /// The regularization in force.
         reg_covar: f64,
     },
-    /// The covariance of all samples is not positive definite, so that no start can measure distances by it.
+    /// The covariance of all samples is not positive definite, so that no start can measure
+    /// distances by it.
     #[error(
         "the covariance of all samples is singular; drop columns that depend on others, or raise `reg_covar` (now {reg_covar:e})"
     )]
     SingularMetric {
-        /// The regularisation in force.
+        /// The regularization in force.
         reg_covar: f64,
     },
     /// Some samples have no density under any component, so the likelihood is not finite.
@@ -142,7 +143,7 @@ impl FitError {
     }
 }
 
-/// What one start came to.
+/// Result of one start.
 struct Run {
     model: GaussianMixture,
     lower_bounds: Vec<f64>,
@@ -154,13 +155,14 @@ struct Run {
 
 /// Fits a mixture; see [`ValidParams::fit_observed`](crate::ValidParams::fit_observed).
 ///
-/// Fits to the same samples with the same seed may share parts of their starts in `shared`; that changes no result.
+/// Fits to the same samples with the same seed may share parts of their starts in `shared`; that
+/// changes no result.
 pub(crate) fn fit<T: Real>(
     values: &Values,
     samples: &Samples<'_, T>,
     seed: u64,
     shared: &SharedStarts,
-    observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    observe: &mut Observer<'_>,
 ) -> Result<Fit, FitError> {
     check_size(values, samples)?;
     let background = shared.background(values, samples, seed);
@@ -171,17 +173,8 @@ pub(crate) fn fit<T: Real>(
     let mut best: Option<(usize, Run)> = None;
     let (mut failed_starts, mut first_failure) = (Vec::new(), None);
     for start in 0..values.n_init {
-        let run = match run_start(
-            values,
-            samples,
-            seed,
-            start,
-            &background,
-            shared,
-            &mut workspace,
-            &mut times,
-            observe,
-        ) {
+        let at = Start { values, seed, index: start, background: &background, shared };
+        let run = match run_start(&at, samples, &mut workspace, &mut times, observe) {
             Ok(run) => run,
             Err(error) if error.is_of_the_start() => {
                 failed_starts.push(FailedStart { start, reason: error.to_string() });
@@ -229,22 +222,18 @@ pub(crate) fn fit<T: Real>(
     Ok(Fit { model: run.model, report })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one fit, used in this one place")]
+/// Runs EM from one start until it converges.
 fn run_start<T: Real>(
-    values: &Values,
+    start: &Start<'_>,
     samples: &Samples<'_, T>,
-    seed: u64,
-    start: usize,
-    background: &Background,
-    shared: &SharedStarts,
     workspace: &mut Workspace<T>,
     times: &mut FitTimes,
-    observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    observe: &mut Observer<'_>,
 ) -> Result<Run, FitError> {
     let clock = Instant::now();
-    let at = Start { values, seed, index: start, background, shared };
-    let mut em = EmRun::new(values, background, samples, workspace);
-    at.begin(samples, &mut em)?;
+    let values = start.values;
+    let mut em = EmRun::new(values, start.background, samples, workspace);
+    start.begin(samples, &mut em)?;
     times.start += clock.elapsed();
     let clock = Instant::now();
     let mut converged = false;
@@ -256,7 +245,7 @@ fn run_start<T: Real>(
         let progress = Progress {
             n_components: values.n_components,
             covariance_type: values.covariance_type,
-            start,
+            start: start.index,
             n_init: values.n_init,
             iteration,
             max_iter: values.max_iter,
@@ -265,7 +254,7 @@ fn run_start<T: Real>(
             is_last_iteration: converged || iteration == values.max_iter,
         };
         if observe(&progress).is_break() {
-            return Err(FitError::Cancelled { start, iteration });
+            return Err(FitError::Cancelled { start: start.index, iteration });
         }
         if converged {
             break;
@@ -283,7 +272,8 @@ pub(crate) struct Collected {
     pub(crate) log_likelihood: f64,
 }
 
-/// Moments of `samples` under `model`, which has as many features; tied covariances get full moments.
+/// Moments of `samples` under `model`, which has as many features; tied covariances get full
+/// moments.
 pub(crate) fn moments<T: Real>(model: &GaussianMixture, samples: &Samples<'_, T>) -> Collected {
     let covariance_type = match model.covariance_type() {
         CovarianceType::Tied => CovarianceType::Full,

@@ -1,11 +1,13 @@
-//! Factor analysis of one covariance: `Σ = Λ Λᵀ + Ψ` with loadings `Λ` (`[D, R]`) and a diagonal `Ψ`.
+//! Factor analysis of one covariance: `Σ = Λ Λᵀ + Ψ` with loadings `Λ` (`[D, R]`) and a diagonal
+//! `Ψ`.
 //!
-//! Stored as `[D, R + 1]`: each feature's loadings, then its own variance. Everything goes through the `[R, R]` matrix
-//! `C = I + Λᵀ Ψ⁻¹ Λ` (Woodbury), so nothing of size `[D, D]` is inverted.
+//! Stored as `[D, R + 1]`: each feature's loadings, then its own variance. Everything goes through
+//! the `[R, R]` matrix `C = I + Λᵀ Ψ⁻¹ Λ` (Woodbury), so nothing of size `[D, D]` is inverted.
 
 use crate::linalg::{self, NotPositiveDefinite};
 
-/// EM steps on the covariance in each M step of the mixture: more move the factors faster, one is enough to rise.
+/// EM steps on the covariance in each M step of the mixture: more move the factors faster, one is
+/// enough to rise.
 const STEPS: usize = 3;
 
 /// `Λ Λᵀ + Ψ`, dense `[D, D]`.
@@ -22,12 +24,12 @@ pub(crate) fn dense(values: &[f64], rank: usize) -> Vec<f64> {
     out
 }
 
-/// What densities need of a factor-analysed covariance.
+/// Factors of a factor-analyzed covariance for densities.
 pub(crate) struct Woodbury {
     /// `1 / √ψ`, `[D]`.
     pub(crate) scale: Vec<f64>,
-    /// `L⁻¹ Bᵀ` with `B = Ψ^-½ Λ` and `I + Bᵀ B = L Lᵀ`, `[R, D]`: for `z = Ψ^-½ (x - μ)` the squared Mahalanobis
-    /// distance is `|z|² - |L⁻¹ Bᵀ z|²`.
+    /// `L⁻¹ Bᵀ` with `B = Ψ^-½ Λ` and `I + Bᵀ B = L Lᵀ`, `[R, D]`: for `z = Ψ^-½ (x - μ)` the
+    /// squared Mahalanobis distance is `|z|² - |L⁻¹ Bᵀ z|²`.
     pub(crate) projection: Vec<f64>,
     /// `L⁻¹`, `[R, R]`.
     inverse: Vec<f64>,
@@ -68,12 +70,14 @@ impl Woodbury {
     }
 }
 
-/// Loadings and variances, `[D, R + 1]`, that raise the likelihood of samples with the covariance `scatter` (`[D, D]`).
+/// Loadings and variances, `[D, R + 1]`, that raise the likelihood of samples with the covariance
+/// `scatter` (`[D, D]`).
 ///
-/// Starts from `before`, or from the leading eigenvectors of `scatter` (Tipping & Bishop 1999). Each step is one of EM
-/// for factor analysis (Rubin & Thayer 1982; Ghahramani & Hinton 1996): with `β = Λᵀ Σ⁻¹`,
-/// `Λ' = S βᵀ (I - β Λ + β S βᵀ)⁻¹` and `Ψ' = diag (S - Λ' β S)`; variances below `floor` are raised to it, which is
-/// where the bound, one-peaked in each, is highest among those allowed.
+/// Starts from `before`, or from the leading eigenvectors of `scatter` (Tipping & Bishop 1999).
+/// Each step is one of EM for factor analysis (Rubin & Thayer 1982; Ghahramani & Hinton 1996): with
+/// `β = Λᵀ Σ⁻¹`, `Λ' = S βᵀ (I - β Λ + β S βᵀ)⁻¹` and `Ψ' = diag (S - Λ' β S)`; variances below
+/// `floor` are raised to it, which is where the bound, one-peaked in each, is highest among those
+/// allowed.
 ///
 /// # Errors
 /// When `scatter` is not finite or has no positive part at all.
@@ -94,7 +98,8 @@ pub(crate) fn fit(
     Ok(values)
 }
 
-/// Probabilistic principal components: the leading eigenvectors, and the mean of what is left as every variance.
+/// Probabilistic principal components: the leading eigenvectors, and the mean of what is left as
+/// every variance.
 fn principal(
     scatter: &[f64],
     d: usize,

@@ -14,7 +14,8 @@ pub struct Gaussian {
     factor: Vec<f64>,
 }
 
-/// The affine map `x ↦ μ₂ + M (x - μ₁)` that carries one Gaussian onto another at the least squared distance moved.
+/// The affine map `x ↦ μ₂ + M (x - μ₁)` that carries one Gaussian onto another at the least squared
+/// distance moved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransportMap {
     from: Vec<f64>,
@@ -26,8 +27,8 @@ impl Gaussian {
     /// Makes a Gaussian from its mean `[D]` and its covariance, dense row-major `[D, D]`.
     ///
     /// # Errors
-    /// [`ModelError`] when a shape is wrong, a value is not finite, or the covariance is not symmetric and positive
-    /// definite.
+    /// [`ModelError`] when a shape is wrong, a value is not finite, or the covariance is not
+    /// symmetric and positive definite.
     pub fn new(mean: Vec<f64>, mut covariance: Vec<f64>) -> Result<Self, ModelError> {
         let d = mean.len();
         if covariance.len() != d * d || d == 0 {
@@ -65,8 +66,8 @@ impl Gaussian {
         self.standardized(x).iter().map(|z| z * z).sum()
     }
 
-    /// The standard coordinates `L⁻¹ (x - μ)` of a point, with `L Lᵀ = Σ`: of a draw of this Gaussian they are
-    /// independent and of variance 1.
+    /// The standard coordinates `L⁻¹ (x - μ)` of a point, with `L Lᵀ = Σ`: of a draw of this
+    /// Gaussian they are independent and of variance 1.
     ///
     /// # Panics
     /// If `x` has another length than the mean.
@@ -82,11 +83,12 @@ impl Gaussian {
         z
     }
 
-    /// The point `μ + L z` of standard coordinates: the inverse of [`standardized`](Self::standardized).
+    /// The point `μ + L z` of standard coordinates: the inverse of
+    /// [`standardized`](Self::standardized).
     ///
     /// # Panics
     /// If `z` has another length than the mean.
-    pub fn from_standardized(&self, z: &[f64]) -> Vec<f64> {
+    pub fn unstandardize(&self, z: &[f64]) -> Vec<f64> {
         let d = self.mean.len();
         assert_eq!(z.len(), d, "{} coordinates for a Gaussian of {d} features", z.len());
         let rows = self.factor.chunks(d);
@@ -113,8 +115,8 @@ impl Gaussian {
         x
     }
 
-    /// Bhattacharyya distance `⅛ Δᵀ Σ̄⁻¹ Δ + ½ ln (|Σ̄| / √(|Σ₁| |Σ₂|))` with `Σ̄ = (Σ₁ + Σ₂) / 2`: 0 for equal
-    /// distributions; `e^-distance` bounds their overlap.
+    /// Bhattacharyya distance `⅛ Δᵀ Σ̄⁻¹ Δ + ½ ln (|Σ̄| / √(|Σ₁| |Σ₂|))` with `Σ̄ = (Σ₁ + Σ₂) / 2`:
+    /// 0 for equal distributions; `e^-distance` bounds their overlap.
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
@@ -126,8 +128,9 @@ impl Gaussian {
         Ok(middle.mahalanobis_squared(&other.mean) / 8.0 + log_dets)
     }
 
-    /// Wasserstein-2 distance, `√(|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁^½ Σ₂ Σ₁^½)^½))`: the root mean squared distance
-    /// that [`transport_to`](Self::transport_to) moves points, in units of the data.
+    /// Wasserstein-2 distance, `√(|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁^½ Σ₂ Σ₁^½)^½))`: the root mean
+    /// squared distance that [`transport_to`](Self::transport_to) moves points, in units of the
+    /// data.
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
@@ -143,8 +146,8 @@ impl Gaussian {
     }
 
     /// Optimal transport map to another Gaussian: `M = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½`, which is
-    /// `L₁⁻ᵀ (L₁ᵀ Σ₂ L₁)^½ L₁⁻¹` as well: Cholesky factors keep their digits where features differ in scale, roots of the
-    /// whole matrices do not.
+    /// `L₁⁻ᵀ (L₁ᵀ Σ₂ L₁)^½ L₁⁻¹` as well: Cholesky factors keep their digits where features differ
+    /// in scale, roots of the whole matrices do not.
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
@@ -235,7 +238,8 @@ mod tests {
 
     #[test]
     fn distances_in_one_dimension() {
-        // N(0, 1) and N(3, 4): W2² = 9 + (1 - 2)² = 10; BD = 9 / (4 (1 + 4)) + ½ ln (5 / (2 · 1 · 2)).
+        // N(0, 1) and N(3, 4): W2² = 9 + (1 - 2)² = 10; BD = 9 / (4 (1 + 4)) + ½ ln (5 / (2 · 1 ·
+        // 2)).
         let a = Gaussian::new(vec![0.0], vec![1.0]).unwrap();
         let b = Gaussian::new(vec![3.0], vec![4.0]).unwrap();
         assert!((a.wasserstein(&b).unwrap() - 10.0_f64.sqrt()).abs() < 1e-14);
@@ -267,7 +271,7 @@ mod tests {
         let z = a.standardized(&x);
         let length: f64 = z.iter().map(|z| z * z).sum();
         assert!((length - a.mahalanobis_squared(&x)).abs() < 1e-14);
-        let back = a.from_standardized(&z);
+        let back = a.unstandardize(&z);
         assert!(back.iter().zip(x).all(|(a, b)| (a - b).abs() < 1e-14), "{back:?}");
         assert_eq!(a.standardized(a.mean()), [0.0, 0.0]);
         // Σ (1, -2) = (2 - 1, 0.5 - 2).

@@ -1,8 +1,10 @@
-//! The inner loops: distances, exponentials and weighted sums over blocks of rows, in vector registers.
+//! The inner loops: distances, exponentials and weighted sums over blocks of rows, in vector
+//! registers.
 //!
-//! Rows lie across the lanes of a register wherever a row's result is one number, so no sum runs across lanes and a
-//! row's result does not depend on its neighbours. The instruction set is found at run time; all sizes of registers
-//! give sums in the same order, except where a comment says otherwise.
+//! Rows lie across the lanes of a register wherever a row's result is one number, so no sum runs
+//! across lanes and a row's result does not depend on its neighbors. The instruction set is found
+//! at run time; all sizes of registers give sums in the same order, except where a comment says
+//! otherwise.
 #![allow(
     clippy::inline_always,
     reason = "what is not inlined into the dispatched function is not compiled for its instruction set"

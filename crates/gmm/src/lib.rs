@@ -1,8 +1,9 @@
-//! Gaussian mixture models by parallel expectation maximisation: fitting, model choice, sampling.
+//! Gaussian mixture models by parallel expectation maximization: fitting, model choice, sampling.
 //!
-//! A mixture of `K` Gaussians in `D` dimensions has the density `p(x) = Σ_k w_k N(x | μ_k, Σ_k)`. EM alternates
-//! responsibilities `r_nk = w_k N(x_n | μ_k, Σ_k) / p(x_n)` (E step) and weighted moments (M step); neither lowers the
-//! likelihood (Bishop, *Pattern Recognition and Machine Learning*, 2006, section 9.2.2).
+//! A mixture of `K` Gaussians in `D` dimensions has the density `p(x) = Σ_k w_k N(x | μ_k, Σ_k)`.
+//! EM alternates responsibilities `r_nk = w_k N(x_n | μ_k, Σ_k) / p(x_n)` (E step) and weighted
+//! moments (M step); neither lowers the likelihood (Bishop, *Pattern Recognition and Machine
+//! Learning*, 2006, section 9.2.2).
 //!
 //! | letter | meaning |
 //! |---|---|
@@ -28,12 +29,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Promises.** The same samples, parameters and seed give the same bits at any number of threads: sums run over
-//! blocks of fixed size in order, and every random draw comes from a stream named by purpose and index. Parameters are
-//! never NaN: a degenerate component is repaired and [reported](FitReport::repairs), or the fit fails with a named error.
-//! Nothing here reads a file, prints, or knows what the samples stand for.
+//! **Promises.** The same samples, parameters and seed give the same bits at any number of threads:
+//! sums run over blocks of fixed size in order, and every random draw comes from a stream named by
+//! purpose and index. Parameters are never NaN: a degenerate component is repaired and
+//! [reported](FitReport::repairs), or the fit fails with a named error. Nothing here reads a file,
+//! prints, or knows what the samples stand for.
 
 mod bayes;
+pub mod cluster;
 mod covariance;
 mod density;
 mod em;
@@ -46,6 +49,8 @@ mod model;
 mod observe;
 mod parallel;
 mod params;
+pub mod points;
+mod posterior;
 mod prior;
 mod real;
 mod report;
@@ -54,8 +59,9 @@ pub mod select;
 mod stats;
 mod streams;
 mod sufficient;
+mod values;
 
-pub use bayes::{BayesianFit, BayesianParams, WeightPrior};
+pub use bayes::BayesianParams;
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
 pub use gaussian::{Gaussian, TransportMap};
@@ -63,8 +69,9 @@ pub use init::Init;
 pub use model::{
     Adapted, Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
 };
-pub use observe::Progress;
-pub use params::{GmmParams, ParamError, ValidParams};
+pub use observe::{Observer, Progress};
+pub use params::{GmmParams, ValidParams};
+pub use posterior::{BayesianFit, WeightPrior};
 pub use prior::{Prior, Shrinkage};
 pub use real::Real;
 pub use report::{
@@ -72,3 +79,4 @@ pub use report::{
 };
 pub use samples::{Samples, SamplesError};
 pub use sufficient::{StepwiseEm, SufficientStats};
+pub use values::ParamError;

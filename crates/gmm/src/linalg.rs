@@ -1,6 +1,6 @@
-//! The only file that talks to faer: small factorisations and the two products of the EM loop.
+//! The only file that talks to faer: small factorizations and the two products of the EM loop.
 //!
-//! Everything here runs on the calling thread; parallelism is the caller's, over blocks and components.
+//! Everything here runs on the calling thread; callers run blocks and components in parallel.
 
 use crate::Real;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -16,7 +16,8 @@ use faer::{Accum, MatMut, MatRef, Par, Spec};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotPositiveDefinite;
 
-/// Lower Cholesky factor `L` (row-major, zeros above) with `matrix = L Lᵀ`; only the lower triangle is read.
+/// Lower Cholesky factor `L` (row-major, zeros above) with `matrix = L Lᵀ`; only the lower triangle
+/// is read.
 pub(crate) fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, NotPositiveDefinite> {
     let mut factor = matrix.to_vec();
     cholesky_in(&mut factor, d)?;
@@ -48,7 +49,7 @@ pub(crate) fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
     inverse
 }
 
-/// [`invert_lower`] into a matrix that is at hand.
+/// [`invert_lower`] into an existing matrix.
 pub(crate) fn invert_lower_into(factor: &[f64], d: usize, inverse: &mut [f64]) {
     inverse.fill(0.0);
     invert_lower_triangular(
@@ -104,9 +105,10 @@ pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
     );
 }
 
-/// Right singular vectors, as rows, and singular values of a square row-major matrix, by one-sided Jacobi rotations
-/// (Hestenes 1958): columns of very different scale keep their relative accuracy (Demmel & Veselić 1992), which an
-/// eigenvalue decomposition of the product with its transpose loses.
+/// Right singular vectors, as rows, and singular values of a square row-major matrix, by one-sided
+/// Jacobi rotations (Hestenes 1958): columns of very different scale keep their relative accuracy
+/// (Demmel & Veselić 1992), which an eigenvalue decomposition of the product with its transpose
+/// loses.
 pub(crate) fn right_singular(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
     // Columns as rows, so that a rotation walks along memory.
     let mut columns: Vec<f64> = (0..d * d).map(|at| matrix[at % d * d + at / d]).collect();
@@ -146,8 +148,9 @@ pub(crate) fn right_singular(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
 /// Sweeps of rotations at most; half a dozen are usual.
 const MAX_SWEEPS: usize = 40;
 
-/// Columns (as rows) already turned by the eigenvectors of their products, which leaves the rotations little to do;
-/// `None` if columns differ so much in scale that these would mix up the small ones.
+/// Columns (as rows) already turned by the eigenvectors of their products, which leaves the
+/// rotations little to do; `None` if columns differ so much in scale that these would mix up the
+/// small ones.
 fn by_eigenvectors(columns: &[f64], d: usize) -> Option<(Vec<f64>, Vec<f64>)> {
     let lengths = || columns.chunks(d).map(|column| dot(column, column));
     let (least, most) = (lengths().fold(f64::INFINITY, f64::min), lengths().fold(0.0, f64::max));

@@ -20,10 +20,10 @@ pub(crate) use scoring::{expect_magnitudes, find_too_large, weighted};
 /// A mixture of `K` Gaussians in `D` dimensions: `p(x) = Σ_k w_k N(x | μ_k, Σ_k)`.
 ///
 /// Made by fitting ([`GmmParams::fit`](crate::GmmParams::fit)) or from known parameters
-/// ([`from_parameters`](Self::from_parameters)); the parameters are valid in either case: weights are not negative
-/// and sum to 1, every covariance is positive definite.
+/// ([`from_parameters`](Self::from_parameters)); the parameters are valid in either case: weights
+/// are not negative and sum to 1, every covariance is positive definite.
 ///
-/// Serialises as the JSON object `format "gmm.mixture"`.
+/// Serializes as the JSON object `format "gmm.mixture"`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GaussianMixture {
     weights: Vec<f64>,
@@ -32,7 +32,7 @@ pub struct GaussianMixture {
     factors: Factors,
 }
 
-/// Why parameters do not make a mixture, or samples do not fit one.
+/// Reason why parameters don't form a mixture, or samples don't fit one.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -102,6 +102,9 @@ pub enum ModelError {
         /// The rank found.
         rank: usize,
     },
+    /// Points have no mean or covariance.
+    #[error(transparent)]
+    Points(#[from] crate::points::PointsError),
     /// A value of the samples is so large that its square overflows.
     #[error(
         "row {row}, column {column} of the samples is {value}; squares overflow beyond {limit:e}, rescale the data"
@@ -153,15 +156,16 @@ impl From<crate::linalg::NotPositiveDefinite> for ModelError {
 impl GaussianMixture {
     /// Builds a mixture from its parameters, without a fit.
     ///
-    /// The number of components is the number of weights; weights are divided by their sum, which must be 1 up to
-    /// rounding. Matrices must be symmetric up to rounding; then their lower triangle holds.
+    /// The number of components is the number of weights; weights are divided by their sum, which
+    /// must be 1 up to rounding. Matrices must be symmetric up to rounding; then their lower
+    /// triangle holds.
     ///
     /// # Shapes
     /// - `weights`: `[K]`; `means`: `[K, D]`, row-major; `covariances`: see [`Covariances`]
     ///
     /// # Errors
-    /// [`ModelError`] when a shape is wrong, a value is not finite, the weights do not sum to 1 or a covariance is
-    /// not symmetric and positive definite.
+    /// [`ModelError`] when a shape is wrong, a value is not finite, the weights do not sum to 1 or
+    /// a covariance is not symmetric and positive definite.
     ///
     /// # Examples
     /// ```
@@ -202,7 +206,8 @@ impl GaussianMixture {
         if (total - 1.0).abs() > 1e-6 {
             return Err(ModelError::WeightSum { total });
         }
-        // Weights that sum to 1 up to rounding stay as they are, so that a saved mixture loads bit for bit.
+        // Weights that sum to 1 up to rounding stay as they are, so that a saved mixture loads bit
+        // for bit.
         let scale = if (total - 1.0).abs() <= 1e-12 { 1.0 } else { total };
         let weights = weights.into_iter().map(|w| w / scale).collect();
         Self::from_valid(weights, means, covariances)
@@ -220,7 +225,8 @@ impl GaussianMixture {
         Ok(Self { weights, means, covariances, factors })
     }
 
-    /// Puts together what [`into_parts`](Self::into_parts) takes apart: the factors are those of the covariances.
+    /// Puts together what [`into_parts`](Self::into_parts) takes apart: the factors are those of
+    /// the covariances.
     pub(crate) fn from_parts(
         weights: Vec<f64>,
         means: Vec<f64>,

@@ -1,17 +1,19 @@
-//! [`GmmParams`]: what a fit is asked to do, and its checked twin.
+//! [`GmmParams`]: the parameters of a fit; [`ValidParams`]: the same after a check.
 
 use crate::em::{self, FitError, SharedStarts};
 use crate::init::Init;
-use crate::observe::Progress;
+use crate::observe::Observer;
 use crate::prior::{Prior, Shrinkage};
 use crate::report::Fit;
+use crate::values::{ParamError, Values};
 use crate::{CovarianceType, Real, Samples};
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
-use thiserror::Error;
 
 /// Parameters of a fit, not yet checked.
 ///
-/// Names and defaults follow scikit-learn's `GaussianMixture`, except for the start: see [`Init::ShortRuns`].
+/// Names and defaults follow scikit-learn's `GaussianMixture`, except for the start: see
+/// [`Init::ShortRuns`].
 ///
 /// # Examples
 /// ```
@@ -23,7 +25,10 @@ use thiserror::Error;
 /// assert_eq!(fit.model.predict(&samples)?[0], fit.model.predict(&samples)?[3]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+///
+/// Serializes as a JSON object of its values.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct GmmParams {
     values: Values,
 }
@@ -31,91 +36,12 @@ pub struct GmmParams {
 /// Parameters that have been checked; only these can fit.
 #[derive(Clone, Debug)]
 pub struct ValidParams {
-    pub(crate) values: Values,
-}
-
-/// The parameters themselves.
-#[derive(Clone, Debug)]
-pub(crate) struct Values {
-    pub(crate) n_components: usize,
-    pub(crate) covariance_type: CovarianceType,
-    pub(crate) reg_covar: f64,
-    pub(crate) tol: f64,
-    pub(crate) max_iter: usize,
-    pub(crate) n_init: usize,
-    pub(crate) init: Init,
-    pub(crate) whiten: bool,
-    pub(crate) prior: Option<Prior>,
-    pub(crate) shrinkage: Option<Shrinkage>,
-}
-
-/// A parameter outside its range.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[non_exhaustive]
-pub enum ParamError {
-    /// `n_components` is 0.
-    #[error("`n_components` is 0; a mixture needs at least one component")]
-    NoComponents,
-    /// `reg_covar` is negative or not finite.
-    #[error("`reg_covar` is {value}; it must be finite and not negative")]
-    RegCovar {
-        /// The value found.
-        value: f64,
-    },
-    /// `tol` is negative or not a number.
-    #[error("`tol` is {value}; it must not be negative (0 runs all of `max_iter`)")]
-    Tol {
-        /// The value found.
-        value: f64,
-    },
-    /// `max_iter` is 0.
-    #[error("`max_iter` is 0; at least one iteration is needed")]
-    NoIterations,
-    /// `n_init` is 0.
-    #[error("`n_init` is 0; at least one start is needed")]
-    NoStarts,
-    /// A fixed shrinkage is not a share.
-    #[error("the shrinkage is {value}; it must lie between 0 and 1")]
-    Shrinkage {
-        /// The value found.
-        value: f64,
-    },
-    /// Shrinkage was asked for covariances that are not full.
-    #[error("shrinkage works on full covariances only, not on {covariance_type:?}")]
-    ShrinkageShape {
-        /// The covariance type asked for.
-        covariance_type: CovarianceType,
-    },
-    /// Low rank was asked for without a factor.
-    #[error("the rank is 0; use diagonal covariances, or at least one factor")]
-    NoFactors,
-    /// A prior's strength is not positive and finite, or too small.
-    #[error("{what} is {value}; it must be positive and finite")]
-    Prior {
-        /// Which one.
-        what: &'static str,
-        /// The value found.
-        value: f64,
-    },
-    /// The Bayesian mixture has no covariances of this shape.
-    #[error(
-        "the Bayesian mixture cannot have {covariance_type:?} covariances; use one of the other four"
-    )]
-    BayesianShape {
-        /// The covariance type asked for.
-        covariance_type: CovarianceType,
-    },
-    /// A start given by the caller leaves nothing for further starts to vary.
-    #[error("`n_init` is {n_init}, but the start is given; use `n_init` 1 or a random start")]
-    GivenStart {
-        /// The value found.
-        n_init: usize,
-    },
+    values: Values,
 }
 
 impl GmmParams {
-    /// Defaults for `n_components`: full covariances, `reg_covar` 1e-6, `tol` 1e-3, `max_iter` 100, `n_init` 1,
-    /// [`Init::ShortRuns`].
+    /// Defaults for `n_components`: full covariances, `reg_covar` 1e-6, `tol` 1e-3, `max_iter` 100,
+    /// `n_init` 1, [`Init::ShortRuns`].
     pub fn new(n_components: usize) -> Self {
         Self {
             values: Values {
@@ -154,7 +80,8 @@ impl GmmParams {
         self
     }
 
-    /// Sets the change of the mean lower bound (nats per sample) below which the fit has converged; 0 never stops early.
+    /// Sets the change of the mean lower bound (nats per sample) below which the fit has converged;
+    /// 0 never stops early.
     #[must_use]
     pub fn tol(mut self, tol: f64) -> Self {
         self.values.tol = tol;
@@ -168,7 +95,8 @@ impl GmmParams {
         self
     }
 
-    /// Sets how many starts are tried, each initialised anew; the one that ends with the highest likelihood is kept.
+    /// Sets how many starts are tried, each with different random draws; the result with the
+    /// highest likelihood is kept.
     #[must_use]
     pub fn n_init(mut self, n_init: usize) -> Self {
         self.values.n_init = n_init;
@@ -182,15 +110,16 @@ impl GmmParams {
         self
     }
 
-    /// Sets whether k-means starts run on whitened data (the default), which makes them independent of units. Without,
-    /// [`Init::ShortRuns`] looks at the samples' own units only.
+    /// Sets whether k-means starts run on whitened data (the default), which makes them independent
+    /// of units. Without, [`Init::ShortRuns`] looks at the samples' own units only.
     #[must_use]
     pub fn whiten(mut self, whiten: bool) -> Self {
         self.values.whiten = whiten;
         self
     }
 
-    /// Sets a conjugate prior: the M step then maximises the posterior, and components with few samples stay near it.
+    /// Sets a conjugate prior: the M step then maximizes the posterior, and components with few
+    /// samples stay near it.
     #[must_use]
     pub fn prior(mut self, prior: Prior) -> Self {
         self.values.prior = Some(prior);
@@ -204,8 +133,8 @@ impl GmmParams {
         self
     }
 
-    pub(crate) fn chosen_covariance_type(&self) -> CovarianceType {
-        self.values.covariance_type
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
     }
 
     /// Checks the parameters.
@@ -213,39 +142,8 @@ impl GmmParams {
     /// # Errors
     /// [`ParamError`] for the first one outside its range.
     pub fn check(self) -> Result<ValidParams, ParamError> {
-        let values = self.values;
-        if values.n_components == 0 {
-            return Err(ParamError::NoComponents);
-        }
-        if !(values.reg_covar >= 0.0 && values.reg_covar.is_finite()) {
-            return Err(ParamError::RegCovar { value: values.reg_covar });
-        }
-        if values.tol.is_nan() || values.tol < 0.0 {
-            return Err(ParamError::Tol { value: values.tol });
-        }
-        if values.max_iter == 0 {
-            return Err(ParamError::NoIterations);
-        }
-        if values.covariance_type == CovarianceType::LowRank(0) {
-            return Err(ParamError::NoFactors);
-        }
-        if values.n_init == 0 {
-            return Err(ParamError::NoStarts);
-        }
-        match values.shrinkage {
-            Some(Shrinkage::Fixed(value)) if !(0.0..=1.0).contains(&value) => {
-                return Err(ParamError::Shrinkage { value });
-            }
-            Some(_) if values.covariance_type != CovarianceType::Full => {
-                let covariance_type = values.covariance_type;
-                return Err(ParamError::ShrinkageShape { covariance_type });
-            }
-            _ => {}
-        }
-        if values.n_init > 1 && values.init.is_given() {
-            return Err(ParamError::GivenStart { n_init: values.n_init });
-        }
-        Ok(ValidParams { values })
+        self.values.check()?;
+        Ok(ValidParams { values: self.values })
     }
 
     /// Checks the parameters and fits; see [`ValidParams::fit`].
@@ -264,7 +162,7 @@ impl GmmParams {
         self,
         samples: &Samples<'_, T>,
         seed: u64,
-        observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+        observe: &mut Observer<'_>,
     ) -> Result<Fit, FitError> {
         self.check()?.fit_observed(samples, seed, observe)
     }
@@ -275,19 +173,70 @@ impl ValidParams {
         &self.values
     }
 
+    /// Number of components.
+    pub fn n_components(&self) -> usize {
+        self.values.n_components
+    }
+
+    /// Shape of the covariances.
+    pub fn covariance_type(&self) -> CovarianceType {
+        self.values.covariance_type
+    }
+
+    /// The value added to the diagonal of every covariance, in squared units of the data.
+    pub fn reg_covar(&self) -> f64 {
+        self.values.reg_covar
+    }
+
+    /// Change of the mean log likelihood below which a start has converged, in nats per sample.
+    pub fn tol(&self) -> f64 {
+        self.values.tol
+    }
+
+    /// Maximum number of iterations of a start.
+    pub fn max_iter(&self) -> usize {
+        self.values.max_iter
+    }
+
+    /// Number of starts.
+    pub fn n_init(&self) -> usize {
+        self.values.n_init
+    }
+
+    /// The kind of start.
+    pub fn init(&self) -> &Init {
+        &self.values.init
+    }
+
+    /// Whether starts also look at whitened samples.
+    pub fn whiten(&self) -> bool {
+        self.values.whiten
+    }
+
+    /// The prior; `None` if the fit maximizes the likelihood.
+    pub fn prior(&self) -> Option<&Prior> {
+        self.values.prior.as_ref()
+    }
+
+    /// The shrinkage of full covariances.
+    pub fn shrinkage(&self) -> Option<Shrinkage> {
+        self.values.shrinkage
+    }
+
     /// Fits a mixture to `samples` by EM on the current rayon pool.
     ///
-    /// The same samples, parameters and seed give the same bits at any number of threads. Reaching `max_iter` is not an
-    /// error: [`FitReport::converged`](crate::FitReport::converged) says so.
+    /// The same samples, parameters and seed give the same bits at any number of threads. Reaching
+    /// `max_iter` is not an error: [`FitReport::converged`](crate::FitReport::converged) says so.
     ///
     /// # Errors
-    /// [`FitError`] when there are fewer samples than components, a given start does not fit the samples, or
-    /// covariances cannot be made positive definite.
+    /// [`FitError`] when there are fewer samples than components, a given start does not fit the
+    /// samples, or covariances cannot be made positive definite.
     pub fn fit<T: Real>(&self, samples: &Samples<'_, T>, seed: u64) -> Result<Fit, FitError> {
         self.fit_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Fits like [`fit`](Self::fit) and calls `observe` after every iteration; a `Break` from it cancels the fit.
+    /// Fits like [`fit`](Self::fit) and calls `observe` after every iteration; a `Break` from it
+    /// cancels the fit.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
@@ -295,19 +244,19 @@ impl ValidParams {
         &self,
         samples: &Samples<'_, T>,
         seed: u64,
-        observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+        observe: &mut Observer<'_>,
     ) -> Result<Fit, FitError> {
         self.fit_sharing(samples, seed, &SharedStarts::default(), observe)
     }
 
-    /// Like [`fit_observed`](Self::fit_observed), with starts shared among fits to the same samples with the same seed and
-    /// the same kind of start.
+    /// Like [`fit_observed`](Self::fit_observed), with starts shared among fits to the same samples
+    /// with the same seed and the same kind of start.
     pub(crate) fn fit_sharing<T: Real>(
         &self,
         samples: &Samples<'_, T>,
         seed: u64,
         starts: &SharedStarts,
-        observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+        observe: &mut Observer<'_>,
     ) -> Result<Fit, FitError> {
         em::fit(&self.values, samples, seed, starts, observe)
     }
@@ -316,6 +265,27 @@ impl ValidParams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_are_kept_and_survive_serialization() {
+        let params = GmmParams::new(5)
+            .covariance_type(CovarianceType::LowRank(2))
+            .reg_covar(1e-4)
+            .tol(1e-5)
+            .max_iter(7)
+            .n_init(3)
+            .init(Init::KMeans)
+            .whiten(false);
+        let text = serde_json::to_string(&params).unwrap();
+        let valid = serde_json::from_str::<GmmParams>(&text).unwrap().check().unwrap();
+        assert_eq!((valid.n_components(), valid.max_iter(), valid.n_init()), (5, 7, 3));
+        assert_eq!(valid.covariance_type(), CovarianceType::LowRank(2));
+        assert_eq!((valid.reg_covar(), valid.tol(), valid.whiten()), (1e-4, 1e-5, false));
+        assert!(matches!(valid.init(), Init::KMeans));
+        assert!(valid.prior().is_none() && valid.shrinkage().is_none());
+        let misspelled = text.replace("max_iter", "max_iterations");
+        assert!(serde_json::from_str::<GmmParams>(&misspelled).is_err());
+    }
 
     #[test]
     fn every_bad_parameter_is_named() {

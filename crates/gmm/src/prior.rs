@@ -4,18 +4,19 @@ use crate::stats::Moments;
 use crate::{GaussianMixture, ModelError, Real, Samples};
 use serde::{Deserialize, Serialize};
 
-/// Conjugate prior of every component: normal–inverse-Wishart on mean and covariance, Dirichlet on the weights.
+/// Conjugate prior of every component: normal–inverse-Wishart on mean and covariance, Dirichlet on
+/// the weights.
 ///
-/// With a prior, the M step returns the mode of the posterior (Fraley & Raftery 2007): for a component with `n` samples
-/// of mean `x̄` and scatter `W`,
+/// With a prior, the M step returns the mode of the posterior (Fraley & Raftery 2007): for a
+/// component with `n` samples of mean `x̄` and scatter `W`,
 ///
 /// - `μ = (κ₀ m₀ + n x̄) / (κ₀ + n)`
 /// - `Σ = (S₀ + W + κ₀ n / (κ₀ + n) (x̄ - m₀)(x̄ - m₀)ᵀ) / (ν₀ + n + D + 2)`
 /// - `w = (α - 1 + n) / (K (α - 1) + N)`
 ///
-/// `S₀` is given through the covariance `Σ₀` that a component without samples gets: `S₀ = (ν₀ + D + 2) Σ₀`. Diagonal
-/// shapes treat every feature by itself, with `D = 1` above; spherical ones take the mean of these variances; tied ones
-/// add all components' terms up over `ν₀ + N + K + D + 1`.
+/// `S₀` is given through the covariance `Σ₀` that a component without samples gets: `S₀ = (ν₀ + D +
+/// 2) Σ₀`. Diagonal shapes treat every feature by itself, with `D = 1` above; spherical ones take
+/// the mean of these variances; tied ones add all components' terms up over `ν₀ + N + K + D + 1`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Prior {
     pub(crate) mean: Vec<f64>,
@@ -27,8 +28,8 @@ pub struct Prior {
 }
 
 impl Prior {
-    /// A prior centred on `mean` (`[D]`) and `covariance` (dense row-major `[D, D]`), with strengths κ₀ = 0.01 and
-    /// ν₀ = D + 2 and no preference among weights (α = 1).
+    /// A prior centered on `mean` (`[D]`) and `covariance` (dense row-major `[D, D]`), with
+    /// strengths κ₀ = 0.01 and ν₀ = D + 2 and no preference among weights (α = 1).
     ///
     /// # Errors
     /// [`ModelError`] when shapes differ or the covariance is not positive definite.
@@ -44,8 +45,9 @@ impl Prior {
         })
     }
 
-    /// The prior that mclust takes from the samples themselves: their mean and covariance, the latter divided by
-    /// `K^(2/D)`; only its diagonal where there are no more samples than features.
+    /// The prior that mclust takes from the samples themselves: their mean and covariance, the
+    /// latter divided by `K^(2/D)`; only its diagonal where there are no more samples than
+    /// features.
     ///
     /// # Errors
     /// [`ModelError::NotPositiveDefinite`] when a feature does not vary.
@@ -74,7 +76,8 @@ impl Prior {
         Self::new(mean, covariance)
     }
 
-    /// A prior from a mixture fitted to a larger population: its overall mean and its mean component covariance.
+    /// A prior from a mixture fitted to a larger population: its overall mean and its mean
+    /// component covariance.
     ///
     /// # Errors
     /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
@@ -110,7 +113,8 @@ impl Prior {
         self
     }
 
-    /// Sets α, the Dirichlet concentration of the weights; 1 has no preference, more draws them together.
+    /// Sets α, the Dirichlet concentration of the weights; 1 has no preference, more draws them
+    /// together.
     ///
     /// # Panics
     /// If it is below 1 or not finite.
@@ -135,8 +139,8 @@ impl Prior {
         own.iter().zip(&self.mean).map(|(x, m)| share * m + (1.0 - share) * x).collect()
     }
 
-    /// What the distance between sample and prior mean adds to the scatter: `κ₀ n / (κ₀ + n) (x̄ - m₀)(x̄ - m₀)ᵀ` as
-    /// its factor and `x̄ - m₀`.
+    /// Contribution of the distance between sample and prior mean to the scatter: `κ₀ n / (κ₀ + n)
+    /// (x̄ - m₀)(x̄ - m₀)ᵀ` as its factor and `x̄ - m₀`.
     pub(crate) fn between(&self, moments: &Moments) -> (f64, Vec<f64>) {
         if moments.count <= 0.0 {
             return (0.0, vec![0.0; self.mean.len()]);
@@ -158,15 +162,16 @@ impl Prior {
     }
 }
 
-/// Shrinkage of full covariances towards a multiple of the identity, `(1 - ρ) Σ + ρ (tr Σ / D) I`, for components with
-/// fewer samples than features.
+/// Shrinkage of full covariances towards a multiple of the identity, `(1 - ρ) Σ + ρ (tr Σ / D) I`,
+/// for components with fewer samples than features.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Shrinkage {
     /// Oracle approximating shrinkage (Chen, Wiesel, Eldar & Hero 2010).
     Oas,
-    /// The Rao–Blackwellised Ledoit–Wolf estimator of the same paper, which like OAS needs second moments only.
+    /// The Rao–Blackwellised Ledoit–Wolf estimator of the same paper, which like OAS needs second
+    /// moments only.
     LedoitWolf,
     /// The same share always.
     Fixed(

@@ -1,4 +1,5 @@
-//! The two float types that samples may have, and the vector operations that the kernels need of them.
+//! The two float types that samples may have, and the vector operations that the kernels need of
+//! them.
 #![allow(
     clippy::inline_always,
     reason = "what is not inlined into the dispatched function is not compiled for its instruction set"
@@ -148,8 +149,8 @@ pub(crate) mod sealed {
 
 /// Element type of [`Samples`](crate::Samples): `f32` or `f64`.
 ///
-/// Parameters are always `f64`; with `f32` samples only the products inside a block run in `f32`, and block totals
-/// are added up in `f64`.
+/// Parameters are always `f64`; with `f32` samples only the products inside a block run in `f32`,
+/// and block totals are added up in `f64`.
 pub trait Real: sealed::Kernel + Send + Sync + 'static {
     /// True unless the value is infinite or not a number.
     fn is_finite_real(self) -> bool {

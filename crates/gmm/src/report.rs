@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A fitted mixture and its report.
 ///
-/// Serialises as the mixture's JSON object with one more field, `report`.
+/// Serializes as the mixture's JSON object with one more field, `report`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Fit {
     /// The fitted mixture.
@@ -46,12 +46,13 @@ pub struct FitReport {
     pub score: f64,
     /// Total log likelihood of the fitted mixture, in nats.
     pub log_likelihood: f64,
-    /// Bayesian information criterion over the [effective size](crate::Samples::effective_size) of the samples; lower is
-    /// better.
+    /// Bayesian information criterion over the [effective size](crate::Samples::effective_size) of
+    /// the samples; lower is better.
     pub bic: f64,
     /// Akaike's information criterion; lower is better.
     pub aic: f64,
-    /// How much of each component came from a prior or from shrinkage; empty where there was neither.
+    /// How much of each component came from a prior or from shrinkage; empty where there was
+    /// neither.
     #[serde(default)]
     pub prior_shares: Vec<PriorShare>,
     /// Components of the kept start that had to be repaired; empty in a clean fit.

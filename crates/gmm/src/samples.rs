@@ -89,7 +89,8 @@ impl<'a, T: Real> Samples<'a, T> {
     /// - `data`: `[n_samples, n_features]`, row-major
     ///
     /// # Errors
-    /// [`SamplesError`] when the shape does not fit, is empty, or a value is not finite (the first one is named).
+    /// [`SamplesError`] when the shape does not fit, is empty, or a value is not finite (the first
+    /// one is named).
     pub fn new(data: &'a [T], n_samples: usize, n_features: usize) -> Result<Self, SamplesError> {
         if n_samples == 0 {
             return Err(SamplesError::NoSamples);
@@ -112,11 +113,13 @@ impl<'a, T: Real> Samples<'a, T> {
 
     /// Gives each row a weight, read as "this row occurs `weight` times".
     ///
-    /// Likelihoods and component weights count a row `weight` times; a row of weight zero has no influence. Criteria
-    /// such as BIC count [`effective_size`](Self::effective_size) samples, so that they hold for weights of any scale.
+    /// Likelihoods and component weights count a row `weight` times; a row of weight zero has no
+    /// influence. Criteria such as BIC count [`effective_size`](Self::effective_size) samples, so
+    /// that they hold for weights of any scale.
     ///
     /// # Errors
-    /// [`SamplesError`] when the count is wrong, a weight is negative or not finite, or all are zero.
+    /// [`SamplesError`] when the count is wrong, a weight is negative or not finite, or all are
+    /// zero.
     pub fn with_weights(self, weights: &'a [f64]) -> Result<Self, SamplesError> {
         if weights.len() != self.n_samples {
             return Err(SamplesError::WeightCount {
@@ -162,12 +165,12 @@ impl<'a, T: Real> Samples<'a, T> {
         self.total_weight
     }
 
-    /// How many samples there are, as far as weights tell: their sum, or Kish's effective number `(Σ w)² / Σ w²` where
-    /// that is larger.
+    /// How many samples there are, as far as weights tell: their sum, or Kish's effective number
+    /// `(Σ w)² / Σ w²` where that is larger.
     ///
-    /// Weights that count how often a row occurs sum to the number of samples. Weights that are shares (summing to 1,
-    /// say) leave that number open; the effective number does not depend on their scale. What needs a number of samples
-    /// (BIC, the unbiased covariance) takes this one.
+    /// Weights that count how often a row occurs sum to the number of samples. Weights that are
+    /// shares (summing to 1, say) leave that number open; the effective number does not depend on
+    /// their scale. What needs a number of samples (BIC, the unbiased covariance) takes this one.
     pub fn effective_size(&self) -> f64 {
         let Some(weights) = self.weights else { return self.total_weight };
         let largest = weights.iter().copied().fold(0.0, f64::max);

@@ -1,14 +1,15 @@
-//! Choice of the number of components and of the covariance shape: a sweep, its curve and its best fit.
+//! Choice of the number of components and of the covariance shape: a sweep, its curve and its best
+//! fit.
 
 mod criteria;
 mod runner;
 mod stability;
 
-pub use criteria::{adjusted_rand_index, elbow, silhouette, weighted_silhouette};
+pub use criteria::{elbow, silhouette, weighted_silhouette};
 pub use stability::stability;
 
 use crate::em::{FitError, SharedStarts};
-use crate::observe::Progress;
+use crate::observe::Observer;
 use crate::params::GmmParams;
 use crate::report::Fit;
 use crate::streams::{Purpose, stream};
@@ -20,11 +21,11 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use thiserror::Error;
 
-/// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one fit does not, and a
-/// bound of what they hold in memory together.
+/// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one
+/// fit does not, and a bound of what they hold in memory together.
 const ROWS_AT_ONCE: usize = 1 << 20;
 
-/// What a sweep chooses by; every criterion is reported so that lower is better.
+/// Criterion of a sweep's choice; all are reported so that lower is better.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -34,12 +35,14 @@ pub enum Criterion {
     Bic,
     /// Akaike's information criterion, `-2 ln L + 2 p`.
     Aic,
-    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components which do not overlap.
+    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components
+    /// which do not overlap.
     Icl,
-    /// Minus the mean log likelihood of held-out rows, by cross-validation; see [`Sweep::folds`].
+    /// Minus the mean log likelihood of held-out rows, by cross-validation; see
+    /// [`SweepParams::folds`].
     HeldOut,
-    /// The elbow of the log likelihood of each covariance type ([`Curve::elbow`]; its lowest BIC where there is none), and
-    /// of these the one with the lowest BIC.
+    /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC
+    /// where there is none), and of these the one with the lowest BIC.
     Elbow,
 }
 
@@ -47,19 +50,20 @@ pub enum Criterion {
 ///
 /// # Examples
 /// ```
-/// use gmm::{CovarianceType, GmmParams, Samples, select::Sweep};
-/// let data: Vec<f64> = (0..60).map(|i| f64::from(i % 3) * 10.0 + f64::from(i % 7) * 0.1).collect();
+/// use gmm::{CovarianceType, GmmParams, Samples, select::SweepParams};
+/// let value = |i| f64::from(i % 3) * 10.0 + f64::from(i % 7) * 0.1;
+/// let data: Vec<f64> = (0..60).map(value).collect();
 /// let samples = Samples::new(&data, 60, 1)?;
-/// let selection = Sweep::new(1..=5)
+/// let selected = SweepParams::new(1..=5)
 ///     .params(GmmParams::new(1).n_init(2))
 ///     .covariance_types([CovarianceType::Diag])
 ///     .run(&samples, 7)?;
-/// assert_eq!(selection.best.model.n_components(), 3);
-/// assert_eq!(selection.selection.curve.len(), 5);
+/// assert_eq!(selected.best.model.n_components(), 3);
+/// assert_eq!(selected.sweep.candidates.len(), 5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Sweep {
+pub struct SweepParams {
     n_components: Vec<usize>,
     covariance_types: Option<Vec<CovarianceType>>,
     criterion: Criterion,
@@ -68,27 +72,30 @@ pub struct Sweep {
     patience: Option<usize>,
 }
 
-/// The best fit of a sweep and the whole curve.
+/// The best fit of a sweep, and the whole sweep.
 ///
-/// Serialises as the best fit's JSON object with one more field, `selection`.
+/// Serializes as the best fit's JSON object with one more field, `selection`, in which the
+/// candidates are named `curve`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Selection {
+pub struct Selected {
     /// The fit that the criterion chose; not fitted again.
     #[serde(flatten)]
     pub best: Fit,
-    /// What it was chosen from.
-    pub selection: Curve,
+    /// All candidates.
+    #[serde(rename = "selection")]
+    pub sweep: Sweep,
 }
 
-/// All entries of a sweep.
+/// All candidates of a sweep.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Curve {
-    /// What was chosen by.
+pub struct Sweep {
+    /// The criterion of the choice.
     pub criterion: Criterion,
-    /// Index of the chosen entry in `curve`.
+    /// Index of the chosen entry in `candidates`.
     pub chosen: usize,
     /// One entry per covariance type and number of components, in that order.
-    pub curve: Vec<Candidate>,
+    #[serde(rename = "curve")]
+    pub candidates: Vec<Candidate>,
     /// Entries that could not be fitted, and why; the others stand without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedCandidate>,
@@ -126,7 +133,8 @@ pub struct Candidate {
     pub icl: f64,
     /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`].
     pub silhouette: f64,
-    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with [`Sweep::folds`].
+    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with
+    /// [`SweepParams::folds`].
     pub held_out: Option<f64>,
     /// Iterations of the kept start.
     pub n_iter: usize,
@@ -136,7 +144,7 @@ pub struct Candidate {
     pub smallest_weight: f64,
 }
 
-/// Why a sweep chose nothing.
+/// Reason why a sweep chose nothing.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SelectError {
@@ -166,7 +174,7 @@ pub enum SelectError {
     },
 }
 
-impl Sweep {
+impl SweepParams {
     /// A sweep over these numbers of components by BIC, with the covariance type of the parameters.
     pub fn new(n_components: impl IntoIterator<Item = usize>) -> Self {
         Self {
@@ -200,15 +208,16 @@ impl Sweep {
         self
     }
 
-    /// Sets the number of folds of [`Criterion::HeldOut`] (5). Rows are dealt to them in an order shuffled by the seed, so
-    /// that rows which follow a pattern do not all fall into one.
+    /// Sets the number of folds of [`Criterion::HeldOut`] (5). Rows are dealt to them in an order
+    /// shuffled by the seed, so that rows which follow a pattern do not all fall into one.
     #[must_use]
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = folds.max(2);
         self
     }
 
-    /// Leaves a covariance type once this many entries in a row were worse than its best; off unless set.
+    /// Leaves a covariance type once this many entries in a row were worse than its best; off
+    /// unless set.
     #[must_use]
     pub fn patience(mut self, patience: usize) -> Self {
         self.patience = Some(patience.max(1));
@@ -265,28 +274,31 @@ impl Sweep {
         &self,
         samples: &Samples<'_, T>,
         seed: u64,
-    ) -> Result<Selection, SelectError> {
+    ) -> Result<Selected, SelectError> {
         self.run_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Runs the sweep under observation and keeps the fit with the lowest criterion; of equal ones the first.
+    /// Runs the sweep under observation and keeps the fit with the lowest criterion; of equal ones
+    /// the first.
     ///
-    /// Fits run side by side where samples are few (a million rows over all fits at a time), so their progress comes mixed. Every
-    /// entry uses the same seed, and entries with the same number of components share one k-means. Neither changes a
-    /// result: each entry is what [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
+    /// Fits run side by side where samples are few (a million rows over all fits at a time), so
+    /// their progress comes mixed. Every entry uses the same seed, and entries with the same number
+    /// of components share one k-means. Neither changes a result: each entry is what
+    /// [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
     ///
     /// # Errors
-    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is cancelled, or all its fits
-    /// fail. A fit that fails beside others that do not is left out and told in [`Curve::failed`].
+    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is
+    /// cancelled, or all its fits fail. A fit that fails is left out and listed in
+    /// [`Sweep::failed`].
     pub fn run_observed<T: Real>(
         &self,
         samples: &Samples<'_, T>,
         seed: u64,
-        observe: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
-    ) -> Result<Selection, SelectError> {
+        observe: &mut Observer<'_>,
+    ) -> Result<Selected, SelectError> {
         let types = match &self.covariance_types {
             Some(types) => types.clone(),
-            None => vec![self.params.chosen_covariance_type()],
+            None => vec![self.params.values().covariance_type],
         };
         let n_samples = samples.n_samples();
         let largest = self.n_components.iter().copied().max().unwrap_or(0);
@@ -349,8 +361,8 @@ impl Sweep {
                 best = runner.entry(n_components, covariance_type)?.1;
             }
         }
-        let selection = Curve { criterion: self.criterion, chosen, curve, failed };
-        Ok(Selection { best, selection })
+        let sweep = Sweep { criterion: self.criterion, chosen, candidates: curve, failed };
+        Ok(Selected { best, sweep })
     }
 }
 
@@ -373,7 +385,7 @@ impl SelectError {
 /// Of the elbows of all covariance types the entry with the lowest BIC.
 fn at_elbow(curve: &[Candidate]) -> Option<usize> {
     let (criterion, entries) = (Criterion::Elbow, curve.to_vec());
-    let whole = Curve { criterion, chosen: 0, curve: entries, failed: Vec::new() };
+    let whole = Sweep { criterion, chosen: 0, candidates: entries, failed: Vec::new() };
     let is_elbow = |at: &usize| {
         let entry = &curve[*at];
         match whole.elbow(entry.covariance_type) {
@@ -384,12 +396,13 @@ fn at_elbow(curve: &[Candidate]) -> Option<usize> {
     (0..curve.len()).filter(is_elbow).min_by(|a, b| curve[*a].bic.total_cmp(&curve[*b].bic))
 }
 
-impl Curve {
-    /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one covariance type, by
-    /// [`elbow`]; none if the curve has none. Compare it with the chosen entry: they need not agree.
+impl Sweep {
+    /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one
+    /// covariance type, by [`elbow`]; none if the curve has none. Compare it with the chosen entry:
+    /// they need not agree.
     pub fn elbow(&self, covariance_type: CovarianceType) -> Option<usize> {
         let entries: Vec<&Candidate> =
-            self.curve.iter().filter(|c| c.covariance_type == covariance_type).collect();
+            self.candidates.iter().filter(|c| c.covariance_type == covariance_type).collect();
         let x: Vec<f64> = entries.iter().map(|c| c.n_components as f64).collect();
         let y: Vec<f64> = entries.iter().map(|c| c.log_likelihood).collect();
         elbow(&x, &y).map(|at| entries[at].n_components)
@@ -423,7 +436,8 @@ impl Candidate {
         }
     }
 
-    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries count by BIC.
+    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries
+    /// count by BIC.
     pub fn value(&self, criterion: Criterion) -> f64 {
         match criterion {
             Criterion::Bic | Criterion::Elbow => self.bic,

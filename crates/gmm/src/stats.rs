@@ -1,17 +1,21 @@
-//! Sufficient statistics of the M step, taken around a centre per component so that nothing cancels.
+//! Sufficient statistics of the M step, taken around a center per component so that nothing
+//! cancels.
 
 use crate::kernels::gram;
 use crate::linalg::mirror_lower;
 use crate::{CovarianceType, Real};
 use serde::{Deserialize, Serialize};
 
-/// Responsibilities at or below this are left out of the sums: 2⁻⁵³, half a unit in the last place of 1.
+/// Responsibilities at or below this are left out of the sums: 2⁻⁵³, half a unit in the last place
+/// of 1.
 ///
-/// Leaving one out changes `p(x)` by no more than rounding does. What is left out of `N_k` is at most `n · 1.1e-16`, and
-/// of the second moments that times the squared spread of the rows concerned.
+/// Leaving one out changes `p(x)` by no more than rounding does. What is left out of `N_k` is at
+/// most `n · 1.1e-16`, and of the second moments that times the squared spread of the rows
+/// concerned.
 pub(crate) const NEGLIGIBLE: f64 = f64::EPSILON / 2.0;
 
-/// Rows gathered before a product over them is formed: enough to fill the product's inner dimension.
+/// Rows gathered before a product over them is formed: enough to fill the product's inner
+/// dimension.
 const GATHER_ROWS: usize = 512;
 
 /// Weighted moments of one component around `center`: `Σ r`, `Σ r (x - c)`, `Σ r (x - c)(x - c)ᵀ`.
@@ -43,22 +47,22 @@ impl Moments {
         sums.for_each(|sum| *sum *= factor);
     }
 
-    /// Forgets all rows; the centre stays.
+    /// Forgets all rows; the center stays.
     pub(crate) fn clear(&mut self) {
         self.count = 0.0;
         self.first.fill(0.0);
         self.second.fill(0.0);
     }
 
-    /// Adds other moments around the same centre.
+    /// Adds other moments around the same center.
     pub(crate) fn add_same_center(&mut self, other: &Self) {
         self.count += other.count;
         self.first.iter_mut().zip(&other.first).for_each(|(total, value)| *total += value);
         self.second.iter_mut().zip(&other.second).for_each(|(total, value)| *total += value);
     }
 
-    /// Adds other moments, shifted to this centre: with `s` from this centre to the other, `Σ r (x - c) ` gains `N s`,
-    /// and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
+    /// Adds other moments, shifted to this center: with `s` from this center to the other, `Σ r (x
+    /// - c) ` gains `N s`, and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
     pub(crate) fn merge(&mut self, other: &Self) {
         let d = self.center.len();
         let shift: Vec<f64> = other.center.iter().zip(&self.center).map(|(o, c)| o - c).collect();
@@ -88,7 +92,7 @@ impl Moments {
         covariance
     }
 
-    /// Writes the [`covariance`](Self::covariance) to a matrix that is at hand.
+    /// Writes the [`covariance`](Self::covariance) to an existing matrix.
     pub(crate) fn write_covariance(&self, covariance: &mut [f64]) {
         let d = self.center.len();
         let shift: Vec<f64> = self.first.iter().map(|s| s / self.count).collect();
@@ -107,12 +111,12 @@ impl Moments {
     }
 }
 
-/// Adds rows to the [`Moments`] of one component with a full covariance; rows are gathered and added a few hundred at a
-/// time.
+/// Adds rows to the [`Moments`] of one component with a full covariance; rows are gathered and
+/// added a few hundred at a time.
 #[derive(Debug)]
 pub(crate) struct Accumulator<T> {
     moments: Moments,
-    /// `center` in the samples' type; `moments.center` is this value, so that centring is exact.
+    /// `center` in the samples' type; `moments.center` is this value, so that centering is exact.
     center: Vec<T>,
     /// Row and root of the responsibility of what is to be added next.
     listed: Vec<(u32, T)>,
@@ -143,7 +147,8 @@ impl<T: Real> Accumulator<T> {
         (GATHER_ROWS + width) * width * size_of::<T>() + d * d * size_of::<f64>()
     }
 
-    /// Forgets all rows and takes moments around `center` (rounded to the samples' type) from now on.
+    /// Forgets all rows and takes moments around `center` (rounded to the samples' type) from now
+    /// on.
     pub(crate) fn reset(&mut self, center: &[f64]) {
         for ((wide, narrow), value) in
             self.moments.center.iter_mut().zip(&mut self.center).zip(center)

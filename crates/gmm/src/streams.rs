@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a stream is for; each purpose has its own family of streams.
+/// Purpose of a stream; each has its own family of streams.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub(crate) enum Purpose {
@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Folds = 5,
     /// Splits of components in the default start, numbered by start, round and component.
     Split = 6,
+    /// Starts of the public k-means.
+    KMeans = 7,
 }
 
 /// The generator of `purpose` number `index` under `seed`.

@@ -1,25 +1,26 @@
-//! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never are all in memory.
+//! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never
+//! are all in memory.
 
 use crate::model::{FormatError, ModelError};
 use crate::stats::Moments;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, em};
 use serde::{Deserialize, Serialize};
 
-/// Name of the serialised form.
+/// Name of the serialized form.
 const FORMAT: &str = "gmm.stats";
-/// Version of the serialised form.
+/// Version of the serialized form.
 const VERSION: u64 = 1;
 /// A component that holds less than this share of the samples has lost them.
 const STARVED: f64 = 1e-12;
 
 /// Responsibilities' moments of some samples under one mixture: all that the M step needs of them.
 ///
-/// Size `K D²` for full and tied covariances, `K D` for the others, whatever the number of samples. Each component's
-/// moments are taken around a centre that is carried along (its mean under the mixture of the E step), so nothing
-/// cancels in data far from zero.
+/// Size `K D²` for full and tied covariances, `K D` for the others, whatever the number of samples.
+/// Each component's moments are taken around a center that is carried along (its mean under the
+/// mixture of the E step), so nothing cancels in data far from zero.
 ///
-/// Merging the same parts in the same order gives the same bits, whoever computed them; another order differs by
-/// rounding.
+/// Merging the same parts in the same order gives the same bits, whoever computed them; another
+/// order differs by rounding.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct SufficientStats {
     format: String,
@@ -34,7 +35,8 @@ impl SufficientStats {
     /// E step: the statistics of `samples` under `model`.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`], and [`ModelError::TooLarge`] for values whose squares overflow.
+    /// [`ModelError::FeatureMismatch`], and [`ModelError::TooLarge`] for values whose squares
+    /// overflow.
     pub fn collect<T: Real>(
         model: &GaussianMixture,
         samples: &Samples<'_, T>,
@@ -55,7 +57,8 @@ impl SufficientStats {
         })
     }
 
-    /// Adds the statistics of other samples under the same mixture (or one near it: centres are shifted exactly).
+    /// Adds the statistics of other samples under the same mixture (or one near it: centers are
+    /// shifted exactly).
     ///
     /// # Errors
     /// [`ModelError::Length`] when the shapes differ.
@@ -78,15 +81,16 @@ impl SufficientStats {
         self.log_likelihood *= factor;
     }
 
-    /// M step: the mixture that maximises the expected log likelihood, with `reg_covar` on the diagonals.
+    /// M step: the mixture that maximizes the expected log likelihood, with `reg_covar` on the
+    /// diagonals.
     ///
-    /// A component that holds less than a share of 1e-12 of the samples keeps the parameters it has in `previous`, with
-    /// weight next to nothing. How the sums are scaled makes no difference.
+    /// A component that holds less than a share of 1e-12 of the samples keeps the parameters it has
+    /// in `previous`, with weight next to nothing. How the sums are scaled makes no difference.
     ///
     /// # Errors
     /// [`ModelError`] when shapes differ, the sums are negative, not finite or zero (as after a
     /// [`scale`](Self::scale) by such a factor), or a covariance is not positive definite.
-    pub fn maximise(
+    pub fn maximize(
         &self,
         reg_covar: f64,
         previous: &GaussianMixture,
@@ -210,15 +214,18 @@ impl SufficientStats {
 
 /// EM over blocks of samples that need not fit in memory together.
 ///
-/// With [`StepwiseEm::step`] the running statistics move towards each block's by `η_t = (t + offset)^-exponent`
-/// (stepwise EM, Cappé & Moulines 2009; Liang & Klein 2009): early blocks move the mixture fast, later ones less. With
-/// [`StepwiseEm::pass`] all blocks are collected before one M step, which is batch EM.
+/// With [`StepwiseEm::step`] the running statistics move towards each block's by `η_t = (t +
+/// offset)^-exponent` (stepwise EM, Cappé & Moulines 2009; Liang & Klein 2009): early blocks move
+/// the mixture fast, later ones less. With [`StepwiseEm::pass`] all blocks are collected before one
+/// M step, which is batch EM.
 ///
 /// # Examples
 /// ```
 /// use gmm::{GmmParams, Samples, StepwiseEm};
-/// let data: Vec<f64> = (0..400).map(|i| f64::from(i % 2) * 6.0 + f64::from(i % 13) * 0.1).collect();
-/// let blocks: Vec<Samples> = data.chunks(100).map(|b| Samples::new(b, 100, 1)).collect::<Result<_, _>>()?;
+/// let value = |i| f64::from(i % 2) * 6.0 + f64::from(i % 13) * 0.1;
+/// let data: Vec<f64> = (0..400).map(value).collect();
+/// let blocks = data.chunks(100).map(|block| Samples::new(block, 100, 1));
+/// let blocks: Vec<Samples> = blocks.collect::<Result<_, _>>()?;
 /// let start = GmmParams::new(2).max_iter(1).fit(&blocks[0], 1)?.model;
 /// let mut em = StepwiseEm::new(start);
 /// for block in &blocks {
@@ -264,7 +271,8 @@ impl StepwiseEm {
         &self.model
     }
 
-    /// One E step on a block and one M step on the running statistics; tells the block's mean log likelihood before.
+    /// One E step on a block and one M step on the running statistics; tells the block's mean log
+    /// likelihood before.
     ///
     /// # Errors
     /// [`ModelError`].
@@ -278,13 +286,13 @@ impl StepwiseEm {
                 let eta = (f64::from(self.n_steps) + self.offset).powf(-self.exponent);
                 before.scale(1.0 - eta);
                 stats.scale(eta);
-                // Onto the newer centres, which lie nearer to the means to come.
+                // Onto the newer centers, which lie nearer to the means to come.
                 stats.merge(&before)?;
                 stats
             }
         };
         self.n_steps += 1;
-        self.model = running.maximise(self.reg_covar, &self.model)?;
+        self.model = running.maximize(self.reg_covar, &self.model)?;
         self.running = Some(running);
         Ok(bound)
     }
@@ -306,7 +314,7 @@ impl StepwiseEm {
             }
         }
         let total = total.ok_or(ModelError::Length { what: "blocks", found: 0, expected: 1 })?;
-        self.model = total.maximise(self.reg_covar, &self.model)?;
+        self.model = total.maximize(self.reg_covar, &self.model)?;
         Ok(total.mean_log_likelihood())
     }
 }

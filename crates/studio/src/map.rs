@@ -4,25 +4,21 @@
 //! Both project onto two orthonormal axes, so that a step on the map corresponds to a step in
 //! latent space.
 
-mod eigen;
 mod ellipse;
 mod projected;
 
 use controlgen::latent::LatentSpace;
+use gmm::points::{self, Eigen, Matrix, Pca, symmetric_eigen};
 use gmm::{Gaussian, GaussianMixture, ModelError};
-use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use eigen::symmetric_eigen;
 pub(crate) use ellipse::Ellipse;
 pub(crate) use projected::{Map, Projected, Projection};
 
 /// Added to the within-style variances, relative to their mean, so that styles with few windows can
 /// be separated too.
 const RIDGE: f64 = 1e-3;
-/// Rows per parallel task.
-const ROWS_PER_TASK: usize = 2048;
 
 /// An orthonormal projection of the active dimensions to two dimensions.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,19 +39,15 @@ pub(crate) struct Inverse {
 }
 
 impl Projection2d {
-    /// Projects onto the first two principal components of rows `[n, d]`.
+    /// Projects onto the first two principal components of rows `[n, d]`; everything to (0, 0) if
+    /// there are no rows or values that aren't finite.
     pub(crate) fn principal(rows: &[f64], d: usize) -> Self {
-        let mean = mean(rows, d);
-        let sums = rows.par_chunks(ROWS_PER_TASK * d.max(1)).map(|rows| scatter(rows, &mean));
-        // Summed in order, so that the result does not depend on the number of threads.
-        let mut covariance = vec![0.0; d * d];
-        for part in sums.collect::<Vec<_>>() {
-            covariance.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
-        }
-        let n = (rows.len() / d.max(1)).max(1) as f64;
-        covariance.iter_mut().for_each(|sum| *sum /= n);
-        let axes = principal_directions(&covariance, d);
-        Self { mean, axes }
+        let pca = Matrix::new(rows, d).and_then(|points| Pca::fit(points, 2));
+        let Ok(pca) = pca else {
+            return Self { mean: vec![0.0; d], axes: [vec![0.0; d], vec![0.0; d]] };
+        };
+        let axis = |at: usize| pca.components().get(at).cloned().unwrap_or_else(|| vec![0.0; d]);
+        Self { mean: pca.mean().to_vec(), axes: [axis(0), axis(1)] }
     }
 
     /// Projects onto the directions that separate Gaussians best (Fisher's discriminants: the
@@ -72,7 +64,7 @@ impl Projection2d {
         let n = gaussians.len().max(1) as f64;
         let means: Vec<f64> =
             gaussians.iter().flat_map(|gaussian| gaussian.mean().to_vec()).collect();
-        let mean = mean(&means, d);
+        let mean = Matrix::new(&means, d).and_then(points::mean).unwrap_or_else(|_| vec![0.0; d]);
         let mut within = vec![0.0; d * d];
         for gaussian in &gaussians {
             within.iter_mut().zip(gaussian.covariance()).for_each(|(sum, v)| *sum += v / n);
@@ -91,7 +83,7 @@ impl Projection2d {
         let white: Vec<Vec<f64>> = shifts.iter().map(|shift| regular.standardized(shift)).collect();
         let k = white.len();
         let inner: Vec<f64> = (0..k * k).map(|at| dot(&white[at / k], &white[at % k])).collect();
-        let (values, vectors) = symmetric_eigen(&inner, k);
+        let Eigen { values, vectors } = eigen(&inner, k);
         let direction = |rank: usize| -> Option<Vec<f64>> {
             let at = k.checked_sub(1 + rank)?;
             // Rounding leaves zero eigenvalues slightly above zero.
@@ -147,34 +139,15 @@ impl Projection2d {
     }
 }
 
-/// The sum of the outer products of centered rows; only the lower triangle is filled.
-fn scatter(rows: &[f64], mean: &[f64]) -> Vec<f64> {
-    let d = mean.len();
-    let mut sums = vec![0.0; d * d];
-    let mut centered = vec![0.0; d];
-    for row in rows.chunks_exact(d.max(1)) {
-        centered.iter_mut().zip(row.iter().zip(mean)).for_each(|(c, (v, m))| *c = v - m);
-        for (i, sums) in sums.chunks_exact_mut(d).enumerate() {
-            let value = centered[i];
-            sums[..=i].iter_mut().zip(&centered).for_each(|(sum, c)| *sum += value * c);
-        }
-    }
-    sums
-}
-
-fn mean(rows: &[f64], d: usize) -> Vec<f64> {
-    let mut mean = vec![0.0; d];
-    for row in rows.chunks_exact(d.max(1)) {
-        mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-    }
-    let n = (rows.len() / d.max(1)).max(1) as f64;
-    mean.iter_mut().for_each(|sum| *sum /= n);
-    mean
+/// Eigenvalues in ascending order and their eigenvectors; zeros if a value is not finite.
+fn eigen(matrix: &[f64], d: usize) -> Eigen {
+    let zeros = || Eigen { values: vec![0.0; d], vectors: vec![vec![0.0; d]; d] };
+    symmetric_eigen(matrix, d).unwrap_or_else(|_| zeros())
 }
 
 /// The two directions of largest variance.
 fn principal_directions(covariance: &[f64], d: usize) -> [Vec<f64>; 2] {
-    let (_, mut vectors) = symmetric_eigen(covariance, d);
+    let mut vectors = eigen(covariance, d).vectors;
     let mut last = || vectors.pop().map_or_else(|| vec![0.0; d], sign_fixed);
     [last(), last()]
 }

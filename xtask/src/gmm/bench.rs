@@ -1,8 +1,9 @@
-//! `cargo xtask bench gmm`: seconds per EM iteration of the mixture crate beside scikit-learn, from the same start, and
-//! beside linfa.
+//! `cargo xtask bench gmm`: seconds per EM iteration of the mixture crate compared with
+//! scikit-learn, from the same start, and with linfa.
 //!
-//! They are run by turns, so that other work on the machine falls on all alike; medians over all iterations. Ours skip
-//! components that hold nothing of a row, so that later iterations are quicker: [`ITERATIONS`] are a common fit.
+//! They run alternately, so that other work on the machine affects all alike; medians over all
+//! iterations. Our iterations skip components that hold nothing of a row, so that later iterations
+//! are quicker: [`ITERATIONS`] are a common fit.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{Peer, answer, build_example, default_fit, growth, median};
@@ -30,12 +31,12 @@ const PROBLEMS: [Problem; 4] = [
 const THREADS: [&str; 2] = ["1", "2"];
 /// Turns of each program.
 const TURNS: usize = 3;
-/// Iterations of ours in a turn.
+/// Our iterations in a turn.
 const ITERATIONS: &str = "20";
 /// Iterations of scikit-learn in a turn, of which the first warms up: all take the same time.
 const PEER_ITERATIONS: &str = "5";
 
-/// What the turns of one problem, type and number of threads came to.
+/// Results of the turns of one problem, type and number of threads.
 struct Measured {
     ours: f64,
     /// Mean over all iterations, the dense first ones included.
@@ -51,9 +52,22 @@ struct Measured {
 
 /// Prints a table and, if asked, writes its rows as JSON.
 pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
+    let mut rows = iterations(peer)?;
+    rows.extend(default_fit::run(peer)?);
+    if with_growth {
+        rows.extend(growth::run(peer, &build_example("fit")?)?);
+    }
+    peer.write(&rows)
+}
+
+/// Seconds of an iteration of all wanted problems.
+fn iterations(peer: &Peer) -> Result<Vec<Value>> {
+    let mut rows = Vec::new();
+    if !PROBLEMS.iter().any(|problem| peer.wants(problem.name)) {
+        return Ok(rows);
+    }
     let fit = build_example("fit")?;
     let linfa = build_linfa()?;
-    let mut rows = Vec::new();
     println!(
         "problem  type     threads  ours (s)  mean (s)  scikit-learn (s)  ratio to its best  goal  of the product rate  peak, its peak (MiB)"
     );
@@ -108,14 +122,10 @@ pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
             }
         }
     }
-    rows.extend(default_fit::run(peer)?);
-    if with_growth {
-        rows.extend(growth::run(peer, &fit)?);
-    }
-    peer.write(&rows)
+    Ok(rows)
 }
 
-/// Ours and scikit-learn by turns.
+/// Our program and scikit-learn, alternately.
 fn by_turns(
     peer: &Peer,
     fit: &Path,
@@ -143,7 +153,8 @@ fn by_turns(
         peer_peak = peer_peak.max(other["peak_kib"].as_f64().unwrap_or(f64::NAN) / 1024.0);
         let (n, d) = (other["n"].as_f64(), other["d"].as_f64());
         let (n, d) = (n.context("there is no n")?, d.context("there is no d")?);
-        // A triangular product and half an outer product each, or four operations forth and four back.
+        // A triangular product and half an outer product each, or four operations forth and four
+        // back.
         let each = if problem.covariance == "full" { 2.0 * d * d } else { 8.0 * d };
         size = n * problem.n_components as f64 * each;
     }
@@ -175,7 +186,7 @@ fn beside_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Resu
     }))
 }
 
-/// Builds the program around linfa, which has a workspace of its own.
+/// Builds the program around linfa, which is a separate workspace.
 fn build_linfa() -> Result<PathBuf> {
     let root = process::root();
     let target = root.join("target/peers");

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// File of the problem, components and shape. `overlapping` has 200,000 rows of 32 columns, in which
-/// nothing can be skipped; `latents` are 20,300 rows of 96 columns.
+/// File of the problem, components and shape. `overlapping` has 200,000 rows of 32 columns, in
+/// which nothing can be skipped; `latents` are 20,300 rows of 96 columns.
 const PROBLEMS: [(&str, usize, &str); 4] = [
     ("latents", 32, "diag"),
     ("latents", 16, "full"),

@@ -1,4 +1,5 @@
-//! How an iteration grows with rows (to four millions, from a file that is read block by block) and with components.
+//! How an iteration grows with rows (to four millions, from a file that is read block by block) and
+//! with components.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{Peer, answer, build_example, median, numbers};
@@ -16,7 +17,8 @@ const N_COLUMNS: usize = 16;
 const QUARTERS: [usize; 5] = [1, 2, 4, 8, 16];
 const COMPONENTS: [usize; 4] = [4, 8, 16, 32];
 
-/// Prints seconds a pass and bytes held for problem D's rows, cut or repeated, and seconds an iteration by components.
+/// Prints seconds a pass and bytes held for problem D's rows, cut or repeated, and seconds an
+/// iteration by components.
 pub(super) fn run(peer: &Peer, fit: &Path) -> Result<Vec<Value>> {
     let mut rows = by_rows(peer)?;
     rows.extend(by_components(peer, fit)?);

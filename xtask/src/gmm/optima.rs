@@ -1,9 +1,10 @@
-//! `cargo xtask parity gmm-optima`: likelihoods that default fits reach, compared with scikit-learn's.
+//! `cargo xtask parity gmm-optima`: likelihoods that default fits reach, compared with
+//! scikit-learn's.
 //!
-//! For each data set, number of components and covariance shape, and 20 seeds each: our default fits,
-//! scikit-learn's, and scikit-learn's with `n_init=10`, each of which is the best of ten starts. An
-//! optimum counts as reached if a fit comes within [`NEAR`] of the best that scikit-learn found in any
-//! of its fits.
+//! For each data set, number of components and covariance shape, and 20 seeds each: our default
+//! fits, scikit-learn's, and scikit-learn's with `n_init=10`, each of which is the best of ten
+//! starts. An optimum counts as reached if a fit comes within [`NEAR`] of the best that
+//! scikit-learn found in any of its fits.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{answer, median, numbers, optima_program};

@@ -1,7 +1,8 @@
-//! `cargo xtask parity gmm`: the mixture crate beside scikit-learn, from the same start after the same iterations.
+//! `cargo xtask parity gmm`: the mixture crate compared with scikit-learn, from the same start
+//! after the same iterations.
 //!
-//! Runs the crate's example `fit` and the recorded oracle script on each problem and prints the largest relative
-//! difference of weights, means, covariances, bounds and criteria.
+//! Runs the crate's example `fit` and the recorded oracle script on each problem and prints the
+//! largest relative difference of weights, means, covariances, bounds and criteria.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{Peer, answer, build_example, numbers, read_json};
@@ -21,8 +22,9 @@ const RECORDED: [(&str, &str, f64); 6] = [
     ("E", "diag", -305.423_003_428_009_6),
     ("E", "spherical", -354.199_826_661_917_26),
 ];
-/// Problems that `gmm_problems.py` writes, their components, and the covariance types compared on them. Full and tied
-/// covariances of E's 12 rows in 256 dimensions are singular but for `reg_covar`; C's full ones take scikit-learn minutes.
+/// Problems that `gmm_problems.py` writes, their components, and the covariance types compared on
+/// them. Full and tied covariances of E's 12 rows in 256 dimensions are singular but for
+/// `reg_covar`; C's full ones take scikit-learn minutes.
 const PROBLEMS: [(&str, usize, &[&str]); 5] = [
     ("A", 16, &["full", "tied", "diag", "spherical"]),
     ("B", 16, &["full", "tied", "diag", "spherical"]),
@@ -30,7 +32,7 @@ const PROBLEMS: [(&str, usize, &[&str]); 5] = [
     ("D", 8, &["full", "tied", "diag", "spherical"]),
     ("E", 2, &["diag", "spherical"]),
 ];
-/// What is compared.
+/// The compared quantities.
 const FIELDS: [&str; 7] =
     ["weights", "means", "covariances", "lower_bounds", "log_likelihood", "bic", "aic"];
 
@@ -84,7 +86,8 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
                     print!("  {narrow:.1e}, {theirs:.1e}");
                     row["f32_means"] = narrow.into();
                     row["peer_f32_means"] = theirs.into();
-                    // Both round at random, so the larger of two equally good ones may be a few times the other.
+                    // Both round at random, so the larger of two equally good ones may be a few
+                    // times the other.
                     ensure!(narrow <= 4.0 * theirs.max(1e-7), "float32 is off by {narrow:e}");
                 }
                 println!();
@@ -99,7 +102,7 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
     Ok(())
 }
 
-/// The recorded log likelihood is reproduced, whatever scikit-learn at hand says.
+/// The recorded log likelihood is reproduced, whatever the installed scikit-learn says.
 fn check_recorded(problem: &str, covariance: &str, own: &Value) -> Result<()> {
     let is_this = |r: &&(&str, &str, f64)| (r.0, r.1) == (problem, covariance);
     let Some((.., wanted)) = RECORDED.iter().find(is_this) else { return Ok(()) };
@@ -110,7 +113,8 @@ fn check_recorded(problem: &str, covariance: &str, own: &Value) -> Result<()> {
     Ok(())
 }
 
-/// A problem's start with covariances of another shape: the first of them, its diagonal, or the mean of that.
+/// A problem's start with covariances of another shape: the first of them, its diagonal, or the
+/// mean of that.
 fn start_of(given: &Value, covariance: &str) -> Result<Value> {
     let rows = given["means"].as_array().context("the start has no means")?;
     let (k, d) = (rows.len(), numbers(&rows[0]).len());
@@ -141,7 +145,7 @@ fn start_of(given: &Value, covariance: &str) -> Result<Value> {
 /// `max |a - b| / max |b|` over all numbers of two nested arrays.
 fn relative_difference(a: &Value, b: &Value) -> Result<f64> {
     let (a, b) = (numbers(a), numbers(b));
-    ensure!(a.len() == b.len() && !a.is_empty(), "{} numbers beside {}", a.len(), b.len());
+    ensure!(a.len() == b.len() && !a.is_empty(), "{} numbers compared with {}", a.len(), b.len());
     let scale = b.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
     let largest = a.iter().zip(&b).fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
     Ok(largest / scale)

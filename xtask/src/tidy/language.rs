@@ -17,11 +17,8 @@ const NOT_YET: &[&str] = &[
     "crates/controlgen/",
     "crates/corpus/",
     "crates/evaluation/",
-    "crates/gmm/",
     "tests/e2e/control.rs",
     "tests/e2e/eval.rs",
-    "xtask/src/gmm.rs",
-    "xtask/src/gmm/",
 ];
 
 /// Files that quote the patterns in order to explain or test them.

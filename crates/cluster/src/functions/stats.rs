@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(bytes, merged([2, 0, 1]));
 
         let stats = decode_stats(&bytes).unwrap();
-        let found = stats.maximise(1e-6, &step.mixture).unwrap();
+        let found = stats.maximize(1e-6, &step.mixture).unwrap();
         let values = chosen(&latents);
         let samples = Samples::new(&values, 3000, 2).unwrap();
         let mut em = StepwiseEm::new(step.mixture).reg_covar(1e-6);

@@ -2,6 +2,7 @@
 
 use corpus::artifact::JsonFormat;
 use gmm::Gaussian;
+use gmm::points::{Matrix, covariance, mean};
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, Dial, measure_all};
@@ -151,7 +152,7 @@ impl AttributeVectors {
                 used.push((at, attribute, quartiles));
             }
         }
-        let latents = covariance_of(points, points)?;
+        let latents = gaussian(points)?;
         // Attributes in deviations from their means.
         let standard: Vec<Vec<f64>> = (0..n)
             .map(|i| {
@@ -173,7 +174,7 @@ impl AttributeVectors {
         }
         let mut vectors = Vec::new();
         if !used.is_empty() {
-            let among = covariance_of(&standard, &standard)?;
+            let among = gaussian(&standard)?;
             for (i, (at, attribute, quartiles)) in used.iter().enumerate() {
                 // What a linear function of the latents makes of a change, in deviations.
                 let slopes = latents.solve(&cross[i]);
@@ -290,30 +291,16 @@ fn mean_and_std(values: &[f64]) -> (f64, f64) {
     (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
 }
 
-/// Mean and covariance of some points, with a little added to the variances.
-fn covariance_of(a: &[Vec<f64>], b: &[Vec<f64>]) -> Result<Gaussian, gmm::ModelError> {
-    let (n, d) = (a.len() as f64, a.first().map_or(0, Vec::len));
-    let mut mean = vec![0.0; d];
-    for point in a {
-        mean.iter_mut().zip(point).for_each(|(sum, x)| *sum += x / n);
-    }
-    let mut covariance = vec![0.0; d * d];
-    for (x, y) in a.iter().zip(b) {
-        for i in 0..d {
-            let centred = (x[i] - mean[i]) / n;
-            for j in 0..=i {
-                covariance[i * d + j] += centred * (y[j] - mean[j]);
-            }
-        }
-    }
-    let ridge = RIDGE * (0..d).map(|i| covariance[i * d + i]).sum::<f64>() / d.max(1) as f64;
+/// The Gaussian with the mean and covariance of some points, and a little added to the variances.
+fn gaussian(points: &[Vec<f64>]) -> Result<Gaussian, gmm::ModelError> {
+    let (d, values) = (points.first().map_or(0, Vec::len), points.concat());
+    let points = Matrix::new(&values, d)?;
+    let mut covariance = covariance(points)?;
+    let ridge = RIDGE * covariance.iter().step_by(d + 1).sum::<f64>() / d as f64;
     for i in 0..d {
         covariance[i * d + i] += ridge.max(f64::MIN_POSITIVE);
-        for j in 0..i {
-            covariance[j * d + i] = covariance[i * d + j];
-        }
     }
-    Gaussian::new(mean, covariance)
+    Gaussian::new(mean(points)?, covariance)
 }
 
 /// Mean point of the windows at or above the upper quartile, minus that of those at or below the lower.

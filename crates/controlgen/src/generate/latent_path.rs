@@ -161,7 +161,7 @@ impl LatentPath {
             }
             let scaled: Vec<f64> = noise.iter().map(|e| temperature * e).collect();
             let along = window as f64 / (n_windows - 1).max(1) as f64;
-            let point = self.carried(start.from_standardized(&scaled), along);
+            let point = self.carried(start.unstandardize(&scaled), along);
             let mut z: Vec<f32> = prior.iter().map(|e| (temperature * e) as f32).collect();
             space.embed(&point, &mut z);
             latents.extend(z);

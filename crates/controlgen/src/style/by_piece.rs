@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use corpus::table::{LatentRow, Split};
-use faer::{Mat, MatRef, Side};
-use gmm::select::{Criterion, Sweep};
+use gmm::points::{Discriminant, Matrix, covariance, covariance_about, mean};
+use gmm::select::{Criterion, SweepParams};
 use gmm::{CovarianceType, Covariances, Fit, FitError, GaussianMixture, GmmParams, Init, Samples};
 
 use super::StyleError;
@@ -75,38 +75,30 @@ pub(super) fn points(
     noise: &[f64],
 ) -> Result<(Vec<f64>, usize), StyleError> {
     let means = pieces.means(windows, d);
-    let (n_windows, n) = (windows.len() / d, pieces.n());
     let centered: Vec<f64> = windows
         .chunks_exact(d)
         .zip(&pieces.of_window)
         .flat_map(|(window, piece)| window.iter().zip(&means[piece * d..]).map(|(x, m)| x - m))
         .collect();
-    let center: Vec<f64> =
-        (0..d).map(|j| means[j..].iter().step_by(d).sum::<f64>() / n as f64).collect();
-    let spread: Vec<f64> =
-        means.chunks_exact(d).flat_map(|m| m.iter().zip(&center).map(|(m, c)| m - c)).collect();
-    let scatter = |rows: &[f64], n: usize| -> Mat<f64> {
-        let rows = MatRef::from_row_major_slice(rows, n, d);
-        rows.transpose() * rows * faer::Scale(1.0 / n as f64)
-    };
-    let (mut within, between) = (scatter(&centered, n_windows), scatter(&spread, n));
-    (0..d).for_each(|j| within[(j, j)] += noise[j].max(f64::EPSILON));
-    // With W = L Lᵀ, the discriminants are L⁻ᵀ u for the eigenvectors u of L⁻¹ B L⁻ᵀ.
-    let factor = within.llt(Side::Lower).map_err(|_| StyleError::Pieces { n })?;
-    let mut left = between;
-    factor.L().solve_lower_triangular_in_place(left.as_mut());
-    let mut whitened = left.transpose().to_owned();
-    factor.L().solve_lower_triangular_in_place(whitened.as_mut());
-    let found = whitened.self_adjoint_eigen(Side::Lower).map_err(|_| StyleError::Pieces { n })?;
-    let ratios = found.S().column_vector();
-    let telling = (0..d).filter(|j| ratios[*j] >= LEAST_RATIO).count();
+    let failed = |_| StyleError::Pieces { n: pieces.n() };
+    let windows = Matrix::new(&centered, d).map_err(failed)?;
+    let means = Matrix::new(&means, d).map_err(failed)?;
+    let mut within = covariance_about(windows, &vec![0.0; d]).map_err(failed)?;
+    for j in 0..d {
+        within[j * d + j] += noise[j].max(f64::EPSILON);
+    }
+    let between = covariance(means).map_err(failed)?;
+    let found = Discriminant::fit(&within, &between, d).map_err(failed)?;
+    let telling = found.ratios().iter().filter(|ratio| **ratio >= LEAST_RATIO).count();
     let m = telling.clamp(DIRECTIONS[0], DIRECTIONS[1]).min(d);
-    // Ratios rise: the last ones tell most.
-    let mut directions = found.U().subcols(d - m, m).to_owned();
-    factor.L().transpose().solve_upper_triangular_in_place(directions.as_mut());
-    let placed = MatRef::from_row_major_slice(&spread, n, d) * &directions;
-    let row = |i: usize| (0..m).rev().map(|j| placed[(i, j)]).collect::<Vec<f64>>();
-    Ok(((0..n).flat_map(row).collect(), m))
+    let center = mean(means).map_err(failed)?;
+    let mut points = Vec::with_capacity(pieces.n() * m);
+    for piece in means.rows() {
+        let shift: Vec<f64> = piece.iter().zip(&center).map(|(x, c)| x - c).collect();
+        let along = |v: &Vec<f64>| v.iter().zip(&shift).map(|(v, x)| v * x).sum::<f64>();
+        points.extend(found.directions()[..m].iter().map(along));
+    }
+    Ok((points, m))
 }
 
 /// A mixture over windows of which each style has components of its own, and the components of each style. `style_of`
@@ -154,7 +146,7 @@ fn of_one(
     seed: u64,
 ) -> Result<GaussianMixture, FitError> {
     let most = (samples.n_samples() / WINDOWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS);
-    let sweep = Sweep::new(1..=most).criterion(Criterion::Bic).patience(1);
+    let sweep = SweepParams::new(1..=most).criterion(Criterion::Bic).patience(1);
     if let Ok(selection) = sweep.covariance_types(shapes.iter().copied()).run(samples, seed) {
         return Ok(selection.best.model);
     }

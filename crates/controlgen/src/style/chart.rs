@@ -1,7 +1,7 @@
 //! The curve of a fit as an SVG picture.
 
 use gmm::CovarianceType;
-use gmm::select::{Candidate, Criterion, Curve};
+use gmm::select::{Candidate, Criterion, Sweep};
 use svg::Document;
 use svg::node::element::{Circle, Group, Line, Polyline, Rectangle, Text};
 
@@ -20,7 +20,7 @@ const N_TICKS: f64 = 6.0;
 /// Draws two panels over the number of styles: what chose, for each window, and the mean
 /// log-likelihood, a line for each shape of covariance. The choice is marked by a line, each shape's
 /// elbow by a larger point.
-pub(super) fn draw(curve: &Curve, n_samples: usize) -> String {
+pub(super) fn draw(curve: &Sweep, n_samples: usize) -> String {
     let chosen_by = |entry: &Candidate| match curve.criterion {
         Criterion::HeldOut => entry.value(curve.criterion),
         criterion => entry.value(criterion) / n_samples.max(1) as f64,
@@ -97,8 +97,8 @@ impl Axis {
 }
 
 /// One panel, its upper left corner at the origin.
-fn panel(curve: &Curve, title: &str, value: &dyn Fn(&Candidate) -> f64) -> Group {
-    let entries = || curve.curve.iter().filter(|entry| value(entry).is_finite());
+fn panel(curve: &Sweep, title: &str, value: &dyn Fn(&Candidate) -> f64) -> Group {
+    let entries = || curve.candidates.iter().filter(|entry| value(entry).is_finite());
     let (right, bottom) = (WIDTH - RIGHT, PANEL - BELOW);
     let x = Axis::holding(entries().map(|entry| entry.n_components as f64), LEFT, right);
     let y = Axis::holding(entries().map(value), bottom, ABOVE);
@@ -117,7 +117,7 @@ fn panel(curve: &Curve, title: &str, value: &dyn Fn(&Candidate) -> f64) -> Group
         .add(line([LEFT, bottom, right, bottom], "#555555"))
         .add(line([LEFT, ABOVE, LEFT, bottom], "#555555"))
         .add(text("number of styles", f64::midpoint(LEFT, right), bottom + 37.0, "middle", 12));
-    if let Some(chosen) = curve.curve.get(curve.chosen) {
+    if let Some(chosen) = curve.candidates.get(curve.chosen) {
         let at = x.place(chosen.n_components as f64);
         let mark = line([at, ABOVE, at, bottom], "#222222").set("stroke-dasharray", "5 4");
         let what =
@@ -125,7 +125,7 @@ fn panel(curve: &Curve, title: &str, value: &dyn Fn(&Candidate) -> f64) -> Group
         group = group.add(mark).add(text(&what, right + 14.0, ABOVE + 10.0, "start", 12));
     }
     let mut shapes: Vec<CovarianceType> = Vec::new();
-    for entry in &curve.curve {
+    for entry in &curve.candidates {
         if !shapes.contains(&entry.covariance_type) {
             shapes.push(entry.covariance_type);
         }
@@ -192,7 +192,7 @@ fn line([x1, y1, x2, y2]: [f64; 4], color: &str) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gmm::select::Sweep;
+    use gmm::select::SweepParams;
     use gmm::{GmmParams, Samples};
 
     #[test]
@@ -200,14 +200,14 @@ mod tests {
         let data: Vec<f64> =
             (0..60).map(|i| f64::from(i % 3) * 10.0 + f64::from(i % 7) * 0.1).collect();
         let samples = Samples::new(&data, 60, 1).unwrap();
-        let selection = Sweep::new(1..=5)
+        let selection = SweepParams::new(1..=5)
             .params(GmmParams::new(1))
             .covariance_types([CovarianceType::Diag, CovarianceType::Spherical])
             .run(&samples, 7)
             .unwrap()
-            .selection;
+            .sweep;
         let text = draw(&selection, 60);
-        let chosen = &selection.curve[selection.chosen];
+        let chosen = &selection.candidates[selection.chosen];
         let choice = format!("chosen: {} diag", chosen.n_components);
         for part in ["<svg", "BIC a window", "number of styles", "spherical", &choice] {
             assert!(text.contains(part), "no `{part}`");
@@ -215,9 +215,9 @@ mod tests {
         // Five points a shape and panel.
         assert_eq!(text.matches("<circle").count(), 2 * 2 * 5);
         // A single entry and none at all are pictures too.
-        let one = Curve { curve: selection.curve[..1].to_vec(), chosen: 0, ..selection };
+        let one = Sweep { candidates: selection.candidates[..1].to_vec(), chosen: 0, ..selection };
         assert!(draw(&one, 60).contains("chosen: 1 diag"));
-        assert!(draw(&Curve { curve: Vec::new(), ..one }, 60).contains("<svg"));
+        assert!(draw(&Sweep { candidates: Vec::new(), ..one }, 60).contains("<svg"));
     }
 
     #[test]

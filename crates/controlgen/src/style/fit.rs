@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use corpus::artifact::{JsonFormat, write_atomic};
 use corpus::progress::Progress;
 use corpus::table::{LatentRow, Latents, Split, read_latents};
-use gmm::select::{Candidate, Criterion, Selection, Sweep, stability};
+use gmm::select::{Candidate, Criterion, Selected, SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 use musicvae::seed;
 use rand::RngExt;
@@ -164,7 +164,7 @@ pub fn fit(
         heldout_score,
         n_sweep_samples,
         criterion: request.criterion,
-        curve: selection.selection.curve.clone(),
+        curve: selection.sweep.candidates.clone(),
         chart: chart.clone(),
         styles: styles.clone(),
     };
@@ -174,7 +174,7 @@ pub fn fit(
     reference.save(model)?;
     let file = StylesFile { mixture: Some(fingerprint(text.as_bytes())), fit: Some(facts), styles };
     file.save(&model.folder().join("styles.json"))?;
-    write_atomic(&chart, chart::draw(&selection.selection, n_sweep_samples).as_bytes())?;
+    write_atomic(&chart, chart::draw(&selection.sweep, n_sweep_samples).as_bytes())?;
     write_atomic(&model.folder().join("mixture.json"), text.as_bytes())?;
     Ok(summary)
 }
@@ -216,7 +216,7 @@ fn values_of(
 }
 
 /// A mixture with the components of each style.
-type Styled = (Selection, Option<f64>, Vec<Vec<usize>>);
+type Styled = (Selected, Option<f64>, Vec<Vec<usize>>);
 
 /// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that of the pieces. Their
 /// directions are in units of what differs within pieces, and a start on whitened points would lose what they tell.
@@ -261,7 +261,7 @@ fn choose(
     samples: &Samples<'_>,
     whiten: bool,
     progress: &dyn Progress,
-) -> Result<(Selection, Option<f64>), StyleError> {
+) -> Result<(Selected, Option<f64>), StyleError> {
     let stride = sweep_stride(samples.n_samples());
     let some: Vec<f64> = (0..samples.n_samples())
         .step_by(stride)
@@ -273,7 +273,7 @@ fn choose(
 
     let n_fits = request.n_components.clone().count() * shapes.len();
     progress.begin("fitting mixtures", "fits", n_fits as u64);
-    let mut sweep = Sweep::new(request.n_components.clone())
+    let mut sweep = SweepParams::new(request.n_components.clone())
         .covariance_types(shapes)
         .criterion(request.criterion)
         .params(GmmParams::new(1).n_init(request.n_init).whiten(whiten));
@@ -366,7 +366,7 @@ mod tests {
         let (selection, stability) =
             choose(&request(LatentsOf::Mean), &samples, true, &corpus::progress::Silent).unwrap();
         assert!(selection.best.model.n_components() >= 2);
-        assert_eq!(selection.selection.curve.len(), 4, "no entries of rank 2");
+        assert_eq!(selection.sweep.candidates.len(), 4, "no entries of rank 2");
         assert!(stability.is_some());
         let fixed = FitRequest { n_components: 2..=2, ..request(LatentsOf::Mean) };
         let (_, stability) = choose(&fixed, &samples, true, &corpus::progress::Silent).unwrap();

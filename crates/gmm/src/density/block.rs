@@ -1,6 +1,7 @@
-//! Log densities of a block of rows under every component, and their normalisation over components.
+//! Log densities of a block of rows under every component, and their normalization over components.
 //!
-//! A block's values are stored component by component, [`BLOCK_ROWS`] apart: `block[k * BLOCK_ROWS + row]`.
+//! A block's values are stored component by component, [`BLOCK_ROWS`] apart, at
+//! `block[k * BLOCK_ROWS + row]`.
 
 use super::{Factors, Precision};
 use crate::Real;
@@ -11,18 +12,19 @@ use crate::kernels::{exponential, low_rank};
 use crate::parallel::grain;
 use rayon::prelude::*;
 
-/// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of a common L2.
+/// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of
+/// a common L2.
 pub(crate) const BLOCK_ROWS: usize = 256;
 
 /// Scratch space of one thread.
 #[derive(Debug)]
 pub(crate) struct DensityScratch<T> {
     panels: PanelScratch<T>,
-    /// Whether the block at hand lies in `panels`.
+    /// Whether the current block is in `panels`.
     packed: bool,
     /// The block less a point, for diagonal shapes.
     tiled: TiledRows<T>,
-    /// Whether the block at hand lies in `tiled`.
+    /// Whether the current block is in `tiled`.
     is_tiled: bool,
     partial: Aligned<T>,
     /// Distances of all rows of the block to one component.
@@ -60,7 +62,7 @@ impl<T: Real> DensityScratch<T> {
         self.is_tiled = false;
     }
 
-    /// The block at hand less `point`, which is the same for all of one block.
+    /// The current block minus `point`, which is the same for the whole block.
     pub(crate) fn tiled(&mut self, rows: &[T], point: &[T]) -> &TiledRows<T> {
         if !self.is_tiled {
             self.tiled.pack(rows, point);
@@ -73,14 +75,15 @@ impl<T: Real> DensityScratch<T> {
 /// A mixture's parameters in the samples' float type, ready for the block kernels.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockDensity<T> {
-    /// Taken off rows and means alike before anything is multiplied, so that nothing cancels in data far from zero.
+    /// Taken off rows and means alike before anything is multiplied, so that nothing cancels in
+    /// data far from zero.
     center: Vec<T>,
     shape: Shape<T>,
     /// `ln w_k - D/2 ln 2π - ½ ln |Σ_k|`.
     log_weighted_norm: Vec<f64>,
 }
 
-/// Means (relative to the centre) and inverse factors, laid out for their kernel.
+/// Means (relative to the center) and inverse factors, laid out for their kernel.
 #[derive(Clone, Debug)]
 enum Shape<T> {
     /// One factor per component, or one for all.
@@ -172,10 +175,11 @@ impl<T: Real> BlockDensity<T> {
         &self.center
     }
 
-    /// Writes squared Mahalanobis distances of each component's rows to the places of the rows in the lists.
+    /// Writes squared Mahalanobis distances of each component's rows to the places of the rows in
+    /// the lists.
     ///
-    /// A row's result has the same bits whatever else is listed. [`DensityScratch::next_block`] comes before the first
-    /// call on each block.
+    /// A row's result has the same bits whatever else is listed. [`DensityScratch::next_block`]
+    /// comes before the first call on each block.
     pub(crate) fn distances(
         &self,
         rows: &[T],
@@ -197,7 +201,8 @@ impl<T: Real> BlockDensity<T> {
         }
     }
 
-    /// The distances of the listed rows to one component, one after the other, for shapes that are not diagonal.
+    /// The distances of the listed rows to one component, one after the other, for shapes that are
+    /// not diagonal.
     fn distances_of(
         &self,
         rows: &[T],
@@ -261,11 +266,12 @@ impl<T: Real> BlockDensity<T> {
     }
 }
 
-/// Turns the log joint densities of a block into responsibilities, in place, and writes `ln p(x)` of each row.
-pub(crate) fn normalise<T>(
+/// Turns the log joint densities of a block into responsibilities, in place, and writes `ln p(x)`
+/// of each row.
+pub(crate) fn normalize<T>(
     block: &mut [f64],
     log_likelihoods: &mut [f64],
     scratch: &mut DensityScratch<T>,
 ) {
-    exponential::normalise(block, BLOCK_ROWS, log_likelihoods, &mut scratch.max, &mut scratch.sum);
+    exponential::normalize(block, BLOCK_ROWS, log_likelihoods, &mut scratch.max, &mut scratch.sum);
 }

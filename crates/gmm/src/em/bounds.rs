@@ -1,9 +1,11 @@
-//! Lower bounds of distances, carried from one iteration to the next, so that most of them need not be computed.
+//! Lower bounds of distances, carried from one iteration to the next, so that most of them need not
+//! be computed.
 //!
-//! Let `m` be a row's Mahalanobis distance from a component before an M step. If `Σ_old - t Σ_new` is positive definite,
-//! every distance shrinks by no more than `√t`, and moving the mean by `Δ` takes off no more than `|L_new⁻¹ Δ|`; so
-//! `√t m - |L_new⁻¹ Δ|` bounds the new distance from below. Where even this bound gives the row a responsibility below
-//! [`NEGLIGIBLE`], nothing is computed. Components that have settled have `t` near 1 and no shift, and most rows are then
+//! Let `m` be a row's Mahalanobis distance from a component before an M step. If `Σ_old - t Σ_new`
+//! is positive definite, every distance shrinks by no more than `√t`, and moving the mean by `Δ`
+//! takes off no more than `|L_new⁻¹ Δ|`; so `√t m - |L_new⁻¹ Δ|` bounds the new distance from
+//! below. Where even this bound gives the row a responsibility below [`NEGLIGIBLE`], nothing is
+//! computed. Components that have settled have `t` near 1 and no shift, and most rows are then
 //! compared with one component or two.
 //!
 //! The bounds are a property of each row, so what is skipped does not depend on threads.
@@ -22,7 +24,7 @@ const LADDER: [f64; 11] = [0.999_99, 0.999, 0.98, 0.92, 0.82, 0.7, 0.55, 0.4, 0.
 /// Stored bounds are made smaller by this much, more than rounding them to `f32` can add.
 const ROUNDING: f64 = 1e-6;
 
-/// What is known of the rows of one block.
+/// Bounds of the distances of one block's rows.
 pub(super) struct BlockBounds {
     /// Lower bounds of Mahalanobis distances (not squared), `[K][rows of the block]`.
     distances: Vec<f32>,
@@ -102,8 +104,9 @@ fn least_ratio(old: &[f64], new: &[f64]) -> f64 {
 
 /// The largest `t` of [`LADDER`] for which `old - t new` is positive definite; 0 if there is none.
 fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
-    // A factor found in floating point proves as much of a matrix whose diagonal is smaller by this share
-    // (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps |a_ii a_jj|^½ for each element).
+    // A factor found in floating point proves as much of a matrix whose diagonal is smaller by this
+    // share (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps |a_ii
+    // a_jj|^½ for each element).
     let margin = 2.0 * (d * (d + 1)) as f64 * f64::EPSILON;
     let mut difference = Vec::with_capacity(d * d);
     let mut holds = |t: f64| {
@@ -136,7 +139,7 @@ pub(super) struct BlockScratch<T> {
     sum: Vec<f64>,
     /// The component that each row belonged to most in the last iteration.
     before: Vec<u16>,
-    /// Whether a row comes near enough to the component at hand.
+    /// Whether a row comes near enough to the current component.
     wanted: Vec<bool>,
 }
 
@@ -157,15 +160,16 @@ impl<T: Real> BlockScratch<T> {
         self.density.next_block();
     }
 
-    /// The block at hand less `point`, which is the centre of the density where there is one.
+    /// The current block minus `point`, the center of the density if there is one.
     pub(super) fn tiled(&mut self, rows: &[T], point: &[T]) -> &TiledRows<T> {
         self.density.tiled(rows, point)
     }
 }
 
-/// E step of one block: responsibilities above [`NEGLIGIBLE`] into `shares`, log densities into the scratch space.
+/// E step of one block: responsibilities above [`NEGLIGIBLE`] into `shares`, log densities into the
+/// scratch space.
 ///
-/// What is left out changes no `p(x)` by more than `K` times [`NEGLIGIBLE`], relatively.
+/// Omitted responsibilities change no `p(x)` by more than `K` times [`NEGLIGIBLE`], relatively.
 pub(super) fn expectation<T: Real>(
     rows: &[T],
     density: &BlockDensity<T>,
@@ -215,7 +219,8 @@ pub(super) fn expectation<T: Real>(
         let known = lows.iter().zip(sum.iter()).zip(before.iter());
         for (wanted, ((low, reach), before)) in wanted.iter_mut().zip(known) {
             let low = f64::from(*low);
-            // Rows without any density so far have a reach of minus infinity: everything is looked at.
+            // Rows without any density so far have a reach of minus infinity: everything is looked
+            // at.
             *wanted = (norm - 0.5 * low * low >= *reach) & (usize::from(*before) != k);
         }
         shares.extend(k, wanted);
@@ -235,11 +240,11 @@ pub(super) fn expectation<T: Real>(
             }
         }
     }
-    normalise(norms.len(), shares, max, sum, &mut log_likelihoods[..n_rows]);
+    normalize(norms.len(), shares, max, sum, &mut log_likelihoods[..n_rows]);
 }
 
 /// Turns log joint densities into responsibilities.
-fn normalise(
+fn normalize(
     n_components: usize,
     shares: &mut Shares,
     max: &mut [f64],

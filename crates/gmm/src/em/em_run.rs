@@ -1,13 +1,13 @@
 //! [`EmRun`]: one run of EM over one set of samples, step by step.
 
 use super::FitError;
+use super::background::Background;
 use super::bounds::Drift;
 use super::m_step::MStep;
 use super::pass::{PassTotals, Workspace};
-use super::start::Background;
 use crate::density::BlockDensity;
-use crate::params::Values;
 use crate::report::{PriorShare, Repair};
+use crate::values::Values;
 use crate::{CovarianceType, GaussianMixture, Real, Samples};
 
 /// A run of EM and the model it is at.
@@ -58,7 +58,7 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         let samples = self.samples;
         let centers = self.m_step.everywhere();
         self.start_at_responsibilities(|workspace| {
-            Ok(workspace.labelled(samples, &centers, |row| labels[row] as usize))
+            Ok(workspace.labeled(samples, &centers, |row| labels[row] as usize))
         })
     }
 
@@ -109,14 +109,15 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         self.lower_bounds.last().copied().unwrap_or(f64::NEG_INFINITY)
     }
 
-    /// Whether some component holds so few rows that its covariance is an accident of these rows, or of `reg_covar`:
-    /// a likelihood that rests on it says nothing.
+    /// Whether some component holds so few rows that its covariance is an accident of these rows,
+    /// or of `reg_covar`: a likelihood that rests on it says nothing.
     pub(super) fn is_degenerate(&self) -> bool {
         let Some(model) = &self.model else { return false };
         if model.covariance_type() == CovarianceType::Tied {
             return false;
         }
-        // Two points may lie together by accident in any number of dimensions; on a line they are the least that spread.
+        // Two points may lie together by accident in any number of dimensions; on a line they are
+        // the least that spread.
         let least = model.n_features().min(3);
         let smallest = model.weights().iter().copied().fold(f64::INFINITY, f64::min);
         smallest * self.samples.effective_size() < least as f64 + 0.5

@@ -1,13 +1,13 @@
 //! The M step: parameters from moments, and the repair of components that have none.
 
 use super::FitError;
+use super::background::Background;
 use super::pass::Statistics;
-use super::start::Background;
 use crate::density::{Factors, SingularComponent};
 use crate::parallel::grain;
-use crate::params::Values;
 use crate::prior::Prior;
 use crate::report::{PriorShare, Repair, RepairAction};
+use crate::values::Values;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, factor};
 use rayon::prelude::*;
 
@@ -62,10 +62,11 @@ impl<'a> MStep<'a> {
         self.repairs
     }
 
-    /// Parameters that maximise the expected log likelihood (Bishop, PRML, Eq. 9.24–9.26), with `reg_covar` added to
-    /// the diagonal of every covariance.
+    /// Parameters that maximize the expected log likelihood (Bishop, PRML, Eq. 9.24–9.26), with
+    /// `reg_covar` added to the diagonal of every covariance.
     ///
-    /// A component that has lost all its rows is moved to `worst_row`, with the covariance of all samples.
+    /// A component that has lost all its rows is moved to `worst_row`, with the covariance of all
+    /// samples.
     pub(super) fn update<T: Real>(
         &mut self,
         statistics: &Statistics<'_>,
@@ -130,10 +131,11 @@ impl<'a> MStep<'a> {
             }
             _ => covariances,
         };
-        self.factorise(weights, means, covariances, factors, iteration)
+        self.factorize(weights, means, covariances, factors, iteration)
     }
 
-    /// A mixture with the given means, equal weights and the covariance of all samples for every component.
+    /// A mixture with the given means, equal weights and the covariance of all samples for every
+    /// component.
     pub(super) fn everywhere_alike(&mut self, means: &[f64]) -> Result<GaussianMixture, FitError> {
         let d = self.background.mean.len();
         let k = means.len() / d;
@@ -155,7 +157,7 @@ impl<'a> MStep<'a> {
                 Covariances::LowRank { rank, values: one.as_slice().repeat(k) }
             }
         };
-        self.factorise(vec![1.0 / k as f64; k], means.to_vec(), covariances, None, 0)
+        self.factorize(vec![1.0 / k as f64; k], means.to_vec(), covariances, None, 0)
     }
 
     /// What factor analysis may not take a feature's own variance below.
@@ -168,7 +170,8 @@ impl<'a> MStep<'a> {
         self.repairs.push(Repair { iteration, component, action });
     }
 
-    /// Covariances of all components, in the memory of others; starved ones get that of all samples.
+    /// Covariances of all components, in the memory of others; starved ones get that of all
+    /// samples.
     fn covariances(
         &mut self,
         statistics: &Statistics<'_>,
@@ -246,7 +249,7 @@ impl<'a> MStep<'a> {
             let per_row = factor / component.count.max(f64::MIN_POSITIVE);
             let mut mode: Vec<f64> = (own.iter().enumerate())
                 .map(|(at, own)| {
-                    let own = own + per_row * shift[at / d] * shift[at % d];
+                    let own = own + per_row * (shift[at / d] * shift[at % d]);
                     share * prior.covariance[at] + (1.0 - share) * own
                 })
                 .collect();
@@ -285,7 +288,7 @@ impl<'a> MStep<'a> {
                 for component in moments {
                     let (factor, shift) = prior.between(component);
                     for (at, value) in sum.iter_mut().enumerate() {
-                        *value += factor * shift[at / d] * shift[at % d];
+                        *value += factor * (shift[at / d] * shift[at % d]);
                     }
                 }
                 let total = prior.covariance_strength + n + moments.len() as f64 + d as f64 + 1.0;
@@ -301,8 +304,9 @@ impl<'a> MStep<'a> {
         }
     }
 
-    /// Factorises the covariances; a singular one gets a growing ridge, unless regularisation was switched off.
-    fn factorise(
+    /// Factorizes the covariances; a singular one gets a growing ridge, unless regularization was
+    /// switched off.
+    fn factorize(
         &mut self,
         weights: Vec<f64>,
         means: Vec<f64>,
@@ -347,8 +351,8 @@ impl<'a> MStep<'a> {
     }
 }
 
-/// Loadings and variances for full covariances, going on from those of `before`; the component that has none is the
-/// error.
+/// Loadings and variances for full covariances, going on from those of `before`; the component that
+/// has none is the error.
 pub(crate) fn factored(
     full: &Covariances,
     d: usize,

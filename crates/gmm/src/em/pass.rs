@@ -1,10 +1,11 @@
 //! One pass over the samples: responsibilities by blocks of rows, then moments by component.
 //!
-//! Small moments (`K` matrices that fit a cache) are taken chunk by chunk: a task finds the responsibilities of a chunk
-//! and adds its rows up while they are at hand; the chunks' moments are merged in order. Large moments exist once: rows
-//! are taken in super-blocks, within which the E step runs in parallel over blocks and the sums in parallel over
-//! components, each adding its rows in order. Either way no sum is split between threads, so the bits do not depend on
-//! their number, and responsibilities never exist for more rows than are at work.
+//! Small moments (`K` matrices that fit a cache) are taken chunk by chunk: a task finds the
+//! responsibilities of a chunk and adds up its rows while they are in the cache; the chunks'
+//! moments are merged in order. Large moments exist once: rows are taken in super-blocks, within
+//! which the E step runs in parallel over blocks and the sums in parallel over components, each
+//! adding its rows in order. Either way no sum is split between threads, so the bits do not depend
+//! on their number, and responsibilities never exist for more rows than are at work.
 
 use super::bounds::{BlockBounds, BlockScratch, Drift, expectation};
 use super::shares::Shares;
@@ -22,14 +23,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const SUPER_BLOCKS: usize = 32;
 /// Rows in a chunk: a whole number of blocks of any size.
 const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
-/// Bytes of a block of rows for diagonal shapes, whose kernels go through the rows once per component: a quarter of a
-/// small L2.
+/// Bytes of a block of rows for diagonal shapes, whose kernels go through the rows once per
+/// component: a quarter of a small L2.
 const DIAGONAL_BLOCK: usize = 1 << 18;
-/// Values in all components' matrices of second moments up to which every chunk may have its own: 1 MiB.
+/// Values in all components' matrices of second moments up to which every chunk may have its own: 1
+/// MiB.
 const CHUNKED_VALUES: usize = 1 << 17;
 
-/// Bytes that all chunks at work may take, if they are not fewer than four a thread: the more there are, the less
-/// threads wait for each other.
+/// Bytes that all chunks at work may take, if they are not fewer than four a thread: the more there
+/// are, the less threads wait for each other.
 const SLOTS_BYTES: usize = 1 << 24;
 
 /// Buffers of the EM loop, made once per fit.
@@ -37,14 +39,15 @@ pub(super) struct Workspace<T> {
     /// Rows in a block; a power of two, so that it divides [`CHUNK_ROWS`].
     block_rows: usize,
     is_full: bool,
-    /// What is known of each block from the last iteration.
+    /// Bounds of each block from the last iteration.
     bounds: Vec<BlockBounds>,
     blocks: Vec<BlockTotals>,
     /// One scratch space per thread of the pool, and one for a caller outside it.
     scratch: Vec<Mutex<ThreadScratch<T>>>,
-    /// Chunks at work at the same time; none where moments are large.
+    /// Chunks processed at the same time; empty if moments are large.
     slots: Vec<Slot<T>>,
-    /// Where moments are large: responsibilities of one super-block, and the sums of each component.
+    /// Where moments are large: responsibilities of one super-block, and the sums of each
+    /// component.
     responsibilities: Vec<Shares>,
     accumulators: Vec<Accumulator<T>>,
     centers: Centers<T>,
@@ -53,7 +56,7 @@ pub(super) struct Workspace<T> {
     within: Option<Within>,
 }
 
-/// What the M step needs of one pass.
+/// Input of the M step from one pass.
 pub(super) struct Statistics<'a> {
     /// One per component.
     pub(super) moments: &'a [Moments],
@@ -153,7 +156,7 @@ impl<T: Real> Workspace<T> {
         &self.moments
     }
 
-    /// What the M step needs of the last pass.
+    /// Input of the M step from the last pass.
     pub(super) fn statistics(&self) -> Statistics<'_> {
         let within = self.within.as_ref().map(|within| within.covariance(&self.moments));
         Statistics { moments: &self.moments, within }
@@ -166,8 +169,8 @@ impl<T: Real> Workspace<T> {
         bounds.for_each(BlockBounds::reset);
     }
 
-    /// E step under `density`, and the moments of its responsibilities around `centers` (`[K, D]`); `drift` tells how
-    /// far the components may have moved since the last one.
+    /// E step under `density`, and the moments of its responsibilities around `centers` (`[K, D]`);
+    /// `drift` tells how far the components may have moved since the last one.
     pub(super) fn expectation(
         &mut self,
         samples: &Samples<'_, T>,
@@ -180,8 +183,8 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// Like [`expectation`](Self::expectation), but adds up the entropies of the responsibilities instead of the log
-    /// densities.
+    /// Like [`expectation`](Self::expectation), but adds up the entropies of the responsibilities
+    /// instead of the log densities.
     pub(super) fn entropies(
         &mut self,
         samples: &Samples<'_, T>,
@@ -202,7 +205,8 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// Like [`expectation`](Self::expectation), but each row belongs wholly to its likeliest component.
+    /// Like [`expectation`](Self::expectation), but each row belongs wholly to its likeliest
+    /// component.
     pub(super) fn assignment(
         &mut self,
         samples: &Samples<'_, T>,
@@ -220,7 +224,7 @@ impl<T: Real> Workspace<T> {
     }
 
     /// Moments of components that `label(row)` tells.
-    pub(super) fn labelled(
+    pub(super) fn labeled(
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
@@ -261,8 +265,8 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// The pass itself; `fill(first row, rows, bounds, responsibilities, scratch)` makes the responsibilities of a block
-    /// and leaves the rows' log densities in the scratch space.
+    /// The pass itself; `fill(first row, rows, bounds, responsibilities, scratch)` makes the
+    /// responsibilities of a block and leaves the rows' log densities in the scratch space.
     fn run(
         &mut self,
         samples: &Samples<'_, T>,
@@ -389,15 +393,16 @@ impl<T: Real> Workspace<T> {
     }
 }
 
-/// The scratch space of the thread at hand. Nothing that is done with it yields to the pool, so a thread never meets its
-/// own lock.
+/// The scratch space of the current thread. Nothing done with it yields to the pool, so a thread
+/// never meets its own lock.
 fn own<T>(scratch: &[Mutex<ThreadScratch<T>>]) -> MutexGuard<'_, ThreadScratch<T>> {
     let last = scratch.len() - 1;
     let index = rayon::current_thread_index().map_or(last, |index| index.min(last));
     scratch[index].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Weighs the responsibilities and log densities of a block by the samples' weights, and adds the latter up.
+/// Weighs the responsibilities and log densities of a block by the samples' weights, and adds the
+/// latter up.
 fn block_totals<T: Real>(
     samples: &Samples<'_, T>,
     first_row: usize,

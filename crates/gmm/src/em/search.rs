@@ -1,15 +1,15 @@
 //! The default start: short runs of EM from several views of the samples; the best one continues.
 //!
 //! Short runs that compete by likelihood are emEM (Biernacki, Celeux & Govaert, *Choosing starting
-//! values for the EM algorithm*, 2003); dropping the worse half after each round is successive halving
-//! (Jamieson & Talwalkar 2016). k-means in one view of the data misses what that [`View`] hides, so
-//! the runs start in all of them, and some at random rows. The winner then competes with mixtures that
-//! split-and-merge [moves] make of it.
+//! values for the EM algorithm*, 2003); dropping the worse half after each round is successive
+//! halving (Jamieson & Talwalkar 2016). k-means in one view of the data misses what that [`View`]
+//! hides, so the runs start in all of them, and some at random rows. The winner then competes with
+//! mixtures that split-and-merge [moves] make of it.
 //!
-//! If there are few rows, all of them are used. If there are many, a few runs on a subset find the view
-//! that shows most, judged by the likelihood of rows that they have not seen; the start is the k-means
-//! of that view, continued on all rows. (The run itself would be a poor start, because it fits the rows
-//! of its subset too closely.)
+//! If there are few rows, all of them are used. If there are many, a few runs on a subset find the
+//! view that shows most, judged by the likelihood of rows that they have not seen; the start is the
+//! k-means of that view, continued on all rows. (The run itself would be a poor start, because it
+//! fits the rows of its subset too closely.)
 
 mod moves;
 
@@ -187,8 +187,8 @@ fn first_round<'a>(
     sound(runs.collect())
 }
 
-/// Lets the runs compete: after each round the better half of those at different optima continues for
-/// twice as many iterations, until one is left.
+/// Lets the runs compete: after each round the better half of those at different optima continues
+/// for twice as many iterations, until one is left.
 fn knockout(mut runs: Vec<Run<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitError> {
     loop {
         // Runs without degenerate components come first. Stable: of equal ones the first.

@@ -1,4 +1,5 @@
-//! [`Shares`]: the responsibilities of one block of rows, component by component, negligible ones left out.
+//! [`Shares`]: the responsibilities of one block of rows, component by component, negligible ones
+//! left out.
 
 use crate::density::BLOCK_ROWS;
 use crate::kernels::diagonal::Lists;
@@ -67,8 +68,8 @@ impl Shares {
     pub(super) fn extend(&mut self, component: usize, wanted: &[bool]) {
         let (first, limit) = (self.spans[component].1, (component + 1) * BLOCK_ROWS);
         let mut end = first;
-        // A row is written before it is known whether it stays, so that no branch is mispredicted; only a component
-        // that has all rows has no room for that.
+        // A row is written before it is known whether it stays, so that no branch is mispredicted;
+        // only a component that has all rows has no room for that.
         for (row, wanted) in (0_u32..).zip(wanted) {
             if end == limit {
                 break;
@@ -80,7 +81,8 @@ impl Shares {
         self.added[component].1 = end;
     }
 
-    /// The rows added to each component since [`settle`](Self::settle), and the values of the lists' places.
+    /// The rows added to each component since [`settle`](Self::settle), and the values of the
+    /// lists' places.
     pub(super) fn fresh(&mut self) -> (Lists<'_>, &mut [f64]) {
         (Lists { rows: &self.rows, spans: &self.added }, &mut self.values)
     }

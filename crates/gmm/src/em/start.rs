@@ -1,6 +1,8 @@
-//! Starts of EM, and the background they and the repairs draw on: mean and covariance of all samples.
+//! Starts of EM, and the background they and the repairs draw on: mean and covariance of all
+//! samples.
 
 use super::FitError;
+use super::background::Background;
 use super::bounds::Drift;
 use super::em_run::EmRun;
 use super::pass::{PassTotals, Workspace};
@@ -9,9 +11,8 @@ use crate::density::{BlockDensity, Factors};
 use crate::init::kmeans::Points;
 use crate::init::view::View;
 use crate::init::{Init, kmeans, oversampling};
-use crate::params::Values;
-use crate::stats::Accumulator;
 use crate::streams::{Purpose, stream};
+use crate::values::Values;
 use crate::{Covariances, Real, Samples};
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
@@ -20,88 +21,12 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up to a power of two,
-/// where that is more).
+/// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up
+/// to a power of two, where that is more).
 const SUBSET_ROWS: usize = 16_384;
 
 /// Runs of k-means from different centers, of which the tightest is kept.
 const N_KMEANS: usize = 3;
-
-/// Mean and covariance of (a fixed subset of) all samples, and the subset itself.
-pub(super) struct Background {
-    pub(super) mean: Vec<f64>,
-    pub(super) covariance: Pooled,
-    /// The subset, row-major, in random order: each part of it from the first row on is a random subset too.
-    rows: Vec<f64>,
-    /// Their weights, all positive.
-    weights: Vec<f64>,
-}
-
-/// Covariance of the background, as much of it as the fit needs.
-pub(super) struct Pooled {
-    matrix: Vec<f64>,
-    d: usize,
-}
-
-impl Pooled {
-    pub(super) fn dense(&self) -> Vec<f64> {
-        self.matrix.clone()
-    }
-
-    pub(super) fn variances(&self) -> Vec<f64> {
-        (0..self.d).map(|j| self.matrix[j * self.d + j]).collect()
-    }
-
-    pub(super) fn mean_variance(&self) -> f64 {
-        self.variances().iter().sum::<f64>() / self.d as f64
-    }
-
-    /// The covariance drawn towards its diagonal by `share`, with constant columns given variance 1: always positive
-    /// definite, so it can whiten anything.
-    fn shrunk(&self, share: f64) -> Vec<f64> {
-        let d = self.d;
-        let mut shrunk = self.matrix.clone();
-        for i in 0..d {
-            for j in 0..d {
-                if i != j {
-                    shrunk[i * d + j] *= 1.0 - share;
-                } else if shrunk[i * d + i] <= 0.0 {
-                    shrunk[i * d + i] = 1.0;
-                }
-            }
-        }
-        shrunk
-    }
-}
-
-impl Background {
-    fn new<T: Real>(n_rows: usize, samples: &Samples<'_, T>, seed: u64) -> Self {
-        let (n, d) = (samples.n_samples(), samples.n_features());
-        let weighty: Vec<usize> = (0..n).filter(|row| samples.weight(*row) > 0.0).collect();
-        let n_rows = n_rows.min(weighty.len());
-        let order = index::sample(&mut stream(seed, Purpose::Subset, 0), weighty.len(), n_rows);
-        let (mut rows, mut weights) = (Vec::with_capacity(n_rows * d), Vec::with_capacity(n_rows));
-        for row in order.iter().map(|at| weighty[at]) {
-            rows.extend(samples.row(row).iter().map(|x| x.to_f64()));
-            weights.push(samples.weight(row));
-        }
-        let mut accumulator = Accumulator::<f64>::new(d);
-        accumulator.reset(&rows[..d]);
-        accumulator.add_all(&rows, |row| weights[row]);
-        let moments = accumulator.finish();
-        let mean = moments.mean();
-        let mut matrix = moments.covariance();
-        for j in 0..d {
-            matrix[j * d + j] = matrix[j * d + j].max(0.0);
-        }
-        Self { mean, covariance: Pooled { matrix, d }, rows, weights }
-    }
-
-    /// The subset (`[n, D]`), and the weights of its rows.
-    pub(super) fn rows(&self) -> (&[f64], &[f64]) {
-        (&self.rows, &self.weights)
-    }
-}
 
 type Shared<K, V> = Mutex<BTreeMap<K, Arc<V>>>;
 
@@ -110,7 +35,7 @@ type Shared<K, V> = Mutex<BTreeMap<K, Arc<V>>>;
 pub(crate) struct SharedStarts {
     /// By the number of rows looked at.
     backgrounds: Shared<usize, Background>,
-    /// Centres of k-means, by number of components and start.
+    /// Centers of k-means, by number of components and start.
     centers: Shared<(usize, usize), Vec<f64>>,
 }
 
@@ -130,7 +55,8 @@ impl SharedStarts {
     }
 }
 
-/// What is there under a key, or is made now. Two that ask at once may both make it: they make the same.
+/// Returns the cached value or computes it. Concurrent callers may both compute it; the results are
+/// identical.
 fn look_up<K: Ord, V, E>(
     map: &Shared<K, V>,
     key: K,
@@ -281,7 +207,7 @@ impl Start<'_> {
         self.background.covariance.shrunk(share.min(1.0))
     }
 
-    /// Centres, `[K, D]`, of the kind of k-means that the parameters ask for.
+    /// Centers, `[K, D]`, of the kind of k-means that the parameters ask for.
     fn centers<T: Real>(
         &self,
         samples: &Samples<'_, T>,

@@ -13,9 +13,9 @@ use crate::{CovarianceType, Real};
 pub(super) struct Centers<T> {
     /// Taken off the rows of diagonal shapes first.
     origin: Vec<T>,
-    /// Where the components' centres lie from there, `[K, padded D]`.
+    /// Where the components' centers lie from there, `[K, padded D]`.
     relative: Aligned<T>,
-    /// The centres themselves, as rounding left them, `[K, D]`.
+    /// The centers themselves, as rounding left them, `[K, D]`.
     wide: Vec<f64>,
 }
 
@@ -24,8 +24,8 @@ impl<T: Real> Centers<T> {
         Self { origin: Vec::new(), relative: Aligned::new(), wide: Vec::new() }
     }
 
-    /// Takes `centers` (`[K, D]`), rounded to the samples' type: each less `origin`, or, for full covariances, each by
-    /// itself.
+    /// Takes `centers` (`[K, D]`), rounded to the samples' type: each less `origin`, or, for full
+    /// covariances, each by itself.
     pub(super) fn set(&mut self, centers: &[f64], origin: &[T], is_full: bool) {
         let d = origin.len();
         self.origin.clear();
@@ -43,7 +43,7 @@ impl<T: Real> Centers<T> {
         }
     }
 
-    /// The centre of one component.
+    /// The center of one component.
     pub(super) fn of(&self, component: usize) -> &[f64] {
         let d = self.origin.len();
         &self.wide[component * d..(component + 1) * d]
@@ -171,7 +171,7 @@ impl<T: Real> ChunkSums<T> {
         }
     }
 
-    /// Adds the moments of one component to those of the whole pass around the same centre.
+    /// Adds the moments of one component to those of the whole pass around the same center.
     pub(super) fn add_to(&self, component: usize, total: &mut Moments) {
         match self {
             Self::Full(accumulators) => total.add_same_center(accumulators[component].moments()),

@@ -1,11 +1,12 @@
 //! The scatter within components that share one covariance, taken so that nothing cancels.
 //!
-//! Scatter of all rows less scatter between the means loses all digits once components lie far apart. Here each row
-//! is taken around its own mixture of centers `m = Σ_k r_k c_k`, and
+//! Scatter of all rows less scatter between the means loses all digits once components lie far
+//! apart. Here each row is taken around its own mixture of centers `m = Σ_k r_k c_k`, and
 //!
 //! `Σ_k r_k (x - c_k)(x - c_k)ᵀ = (x - m)(x - m)ᵀ + Σ_{k<l} r_k r_l (c_k - c_l)(c_k - c_l)ᵀ`,
 //!
-//! so that one matrix product over all rows is enough, and only terms that are not negative are added up.
+//! so that one matrix product over all rows is enough, and only terms that are not negative are
+//! added up.
 
 use super::shares::Shares;
 use crate::Real;
@@ -21,7 +22,8 @@ pub(super) struct WithinSums<T> {
     overlap: Vec<f64>,
     /// Rows of a block less their own mixture of centers.
     differences: Vec<T>,
-    /// For each row of a block: the component that holds most of it, its share, and the sum of all shares.
+    /// For each row of a block: the component that holds most of it, its share, and the sum of all
+    /// shares.
     held: Vec<(usize, f64, f64)>,
     /// Where a row is shared: its components and their shares.
     shared: Vec<Vec<(usize, f64)>>,
@@ -135,8 +137,8 @@ impl Within {
         self.overlap.iter_mut().zip(&chunk.overlap).for_each(|(total, value)| *total += value);
     }
 
-    /// The covariance within components, `[D, D]`: that around their centers, less what lies between these and their
-    /// means.
+    /// The covariance within components, `[D, D]`: that around their centers, less what lies
+    /// between these and their means.
     pub(super) fn covariance(&self, moments: &[Moments]) -> Vec<f64> {
         let (d, n_components) = (self.n_features, moments.len());
         let mut within = self.scatter.clone();

@@ -1,18 +1,20 @@
-//! Variational inference: the E and M steps of the Bayesian mixture, after scikit-learn's `BayesianGaussianMixture`.
+//! Variational inference: the E and M steps of the Bayesian mixture, after scikit-learn's
+//! `BayesianGaussianMixture`.
 
+use super::background::Background;
 use super::bounds::Drift;
 use super::pass::{Statistics, Workspace};
-use super::start::{Background, SharedStarts, Start};
+use super::start::{SharedStarts, Start};
 use super::{FitError, check_size};
-use crate::bayes::{BayesianFit, Settings, WeightPrior};
 use crate::density::BlockDensity;
-use crate::params::Values;
+use crate::posterior::{BayesianFit, Settings, WeightPrior};
 use crate::stats::Accumulator;
+use crate::values::Values;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
 use statrs::function::beta::ln_beta;
 use statrs::function::gamma::{digamma, ln_gamma};
 
-/// What is known before any sample.
+/// The prior.
 struct Prior {
     /// Whether weights follow a Dirichlet process, and the concentration.
     process: bool,
@@ -92,8 +94,8 @@ impl Prior {
         all.reset(&background.mean);
         all.add_all(samples.data(), |row| samples.weight(row));
         let moments = all.finish();
-        // The unbiased covariance of all samples; that of a single one, zero, stays as it is. What weights that sum to 1
-        // leave open, the effective number tells.
+        // The unbiased covariance of all samples; that of a single one, zero, stays as it is. What
+        // weights that sum to 1 leave open, the effective number tells.
         let n = samples.effective_size();
         let unbiased = if n > 1.0 + 1e-9 { n / (n - 1.0) } else { 1.0 };
         let dense: Vec<f64> = moments.covariance().iter().map(|v| v * unbiased).collect();
@@ -117,8 +119,8 @@ impl Prior {
         }
     }
 
-    /// The posterior given responsibilities (Bishop, PRML, Eq. 10.58 and 10.60–10.63), covariances being the inverse
-    /// of the expected precisions.
+    /// The posterior given responsibilities (Bishop, PRML, Eq. 10.58 and 10.60–10.63), covariances
+    /// being the inverse of the expected precisions.
     fn update(&self, values: &Values, statistics: &Statistics<'_>) -> Result<Posterior, FitError> {
         let moments = statistics.moments;
         let (d, k, reg) = (self.mean.len(), moments.len(), values.reg_covar);
@@ -175,7 +177,7 @@ impl Prior {
                     let shift = shift(c);
                     let factor = self.mean_precision / k as f64 * counts[c] / beta[c];
                     for (at, value) in sum.iter_mut().enumerate() {
-                        *value += factor * shift[at / d] * shift[at % d];
+                        *value += factor * (shift[at / d] * shift[at % d]);
                     }
                 }
                 Covariances::Tied(sum.iter().map(|v| v / degrees[0]).collect())
@@ -194,7 +196,7 @@ impl Prior {
                     let (shift, between) = (shift(c), counts[c] * self.mean_precision / beta[c]);
                     all.extend(own.iter().enumerate().map(|(at, own)| {
                         let own = self.scatter[at] + counts[c] * own;
-                        (own + between * shift[at / d] * shift[at % d]) / degrees[c]
+                        (own + between * (shift[at / d] * shift[at % d])) / degrees[c]
                     }));
                 }
                 Covariances::Full(all)
@@ -246,8 +248,8 @@ fn expected_weights(process: bool, concentrations: &[(f64, f64)]) -> Vec<f64> {
 }
 
 impl Posterior {
-    /// Expectation of `ln π_k + ½ ln |Λ_k| - D/2 ln 2π - D / 2β_k` (Bishop, PRML, Eq. 10.64–10.66): what takes the place
-    /// of weights and norms in the E step.
+    /// Expectation of `ln π_k + ½ ln |Λ_k| - D/2 ln 2π - D / 2β_k` (Bishop, PRML, Eq. 10.64–10.66):
+    /// what takes the place of weights and norms in the E step.
     fn expected_norms(&self, process: bool) -> Vec<f64> {
         let d = self.model.n_features() as f64;
         let mut before = 0.0;

@@ -10,18 +10,20 @@ const TOLERANCE: f64 = 1e-12;
 const MAX_STEPS: usize = 200;
 
 impl Gaussian {
-    /// The Wasserstein-2 barycenter: the distribution with the least mean squared distance, by weight, to all given
-    /// ones. It is Gaussian, with the weighted mean of the means and the covariance `S` that solves
-    /// `S = Σ w_i (S^½ Σ_i S^½)^½`, found by the fixed-point iteration of Álvarez-Esteban, del Barrio,
-    /// Cuesta-Albertos and Matrán (*A fixed-point approach to barycenters in Wasserstein space*, 2016, equation 4.2).
+    /// The Wasserstein-2 barycenter: the distribution with the least mean squared distance, by
+    /// weight, to all given ones. It is Gaussian, with the weighted mean of the means and the
+    /// covariance `S` that solves `S = Σ w_i (S^½ Σ_i S^½)^½`, found by the fixed-point iteration
+    /// of Álvarez-Esteban, del Barrio, Cuesta-Albertos and Matrán (*A fixed-point approach to
+    /// barycenters in Wasserstein space*, 2016, equation 4.2).
     ///
-    /// Of two Gaussians with weights `1 - t` and `t` it is where the points of the first have got to a share `t` of
-    /// the way along their [transport](Self::transport_to) to the second. Weights are divided by their sum.
+    /// Of two Gaussians with weights `1 - t` and `t` it is where the points of the first have got
+    /// to a share `t` of the way along their [transport](Self::transport_to) to the second. Weights
+    /// are divided by their sum.
     ///
     /// # Errors
-    /// [`ModelError::NoComponents`] when nothing has any weight, [`ModelError::BadValue`] for a weight that is
-    /// negative or not finite, [`ModelError::FeatureMismatch`], [`ModelError::NotPositiveDefinite`] when rounding
-    /// leaves no factor.
+    /// [`ModelError::NoComponents`] when nothing has any weight, [`ModelError::BadValue`] for a
+    /// weight that is negative or not finite, [`ModelError::FeatureMismatch`],
+    /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
     ///
     /// # Examples
     /// ```
@@ -59,7 +61,8 @@ impl Gaussian {
         let mean = sum(|part| &part.mean);
         let mut at = Self::new(mean.clone(), sum(|part| &part.covariance))?;
         for _ in 0..MAX_STEPS {
-            // S <- T S T for the mean T of the transports from S to all parts, which is equation 4.2.
+            // S <- T S T for the mean T of the transports from S to all parts, which is equation
+            // 4.2.
             let mut step = vec![0.0; d * d];
             for (weight, part) in &weighted {
                 let own = at.transport_matrix(part);
@@ -69,7 +72,7 @@ impl Gaussian {
             linalg::mirror_lower(&mut next, d);
             let before = &at.covariance;
             let scale = |i: usize, j: usize| (before[i * d + i] * before[j * d + j]).sqrt();
-            // Each value in units of its own features.
+            // Each value in units of its features.
             let is_settled =
                 (0..d * d).all(|n| (next[n] - before[n]).abs() <= TOLERANCE * scale(n / d, n % d));
             at = Self::new(mean.clone(), next)?;

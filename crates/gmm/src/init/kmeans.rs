@@ -14,9 +14,11 @@ const TOLERANCE: f64 = 1e-4;
 const TASK_ROWS: usize = 256;
 /// Rows whose sums one task of a pass over all samples adds up.
 const GROUP_ROWS: usize = 64 * TASK_ROWS;
-/// Features from which on distances come from a matrix product, which is quicker than differences by then.
+/// Features from which on distances come from a matrix product, which is quicker than differences
+/// by then.
 const PRODUCT_FEATURES: usize = 6;
-/// Rows among which k-means++ looks for centers, at most, or this many per center where that is more.
+/// Rows among which k-means++ looks for centers, at most, or this many per center where that is
+/// more.
 const SEED_ROWS: usize = 4096;
 const SEED_ROWS_PER_CENTER: usize = 64;
 
@@ -66,8 +68,8 @@ impl Points {
         &self.rows[row * self.d..(row + 1) * self.d]
     }
 
-    /// Rows chosen as centers: each with probability proportional to its weighted squared distance from the nearest
-    /// chosen so far, the best of a few candidates each time.
+    /// Rows chosen as centers: each with probability proportional to its weighted squared distance
+    /// from the nearest chosen so far, the best of a few candidates each time.
     pub(crate) fn plus_plus<R: Rng + ?Sized>(&self, k: usize, rng: &mut R) -> Vec<usize> {
         // Rows are in random order: the first are a sample.
         let n_pool = self.n_rows().min(SEED_ROWS.max(SEED_ROWS_PER_CENTER * k));
@@ -107,7 +109,8 @@ impl Points {
         chosen
     }
 
-    /// Lowers the distance of each of the first rows to that from row `center`, where this is nearer.
+    /// Lowers the distance of each of the first rows to that from row `center`, where this is
+    /// nearer.
     fn lower_to(&self, nearest: &mut [f64], center: usize) {
         let center = self.row(center);
         for (nearest, row) in nearest.iter_mut().zip(self.rows.chunks(self.d)) {
@@ -228,9 +231,10 @@ struct Sums {
     inertia: f64,
 }
 
-/// Lloyd's iterations over all samples as `view` shows them, from `centers` there; the cluster of each row.
+/// Lloyd's iterations over all samples as `view` shows them, from `centers` there; the cluster of
+/// each row.
 ///
-/// Rows are mapped anew in each pass, so that nothing of the samples' size is kept but the labels.
+/// Rows are mapped again in each pass, so that of the samples' size only the labels are kept.
 pub(crate) fn lloyd_over_all<T: Real>(
     samples: &Samples<'_, T>,
     view: &View,
@@ -348,7 +352,7 @@ pub(crate) fn cluster_means(
 }
 
 /// `|a - b|²`, in eight sums side by side, which a compiler may put into vector registers.
-pub(super) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0; 8];
     for (a, b) in a.iter().zip(b) {

@@ -1,9 +1,10 @@
-//! k-means‖: centres drawn from all rows in a few passes (Bahmani et al., *Scalable K-Means++*, 2012), then Lloyd's
-//! iterations over all rows.
+//! k-means‖: centers drawn from all rows in a few passes (Bahmani et al., *Scalable K-Means++*,
+//! 2012), then Lloyd's iterations over all rows.
 //!
-//! Each of [`ROUNDS`] passes takes every row as a candidate with a probability proportional to its squared distance from
-//! the candidates so far, [`OVERSAMPLING`] `K` of them on average. Candidates count with the rows nearest to them, and
-//! k-means++ chooses `K` among them. A subset of the rows would miss clusters that have next to none of them.
+//! Each of [`ROUNDS`] passes takes every row as a candidate with a probability proportional to its
+//! squared distance from the candidates so far, [`OVERSAMPLING`] `K` of them on average. Candidates
+//! count with the rows nearest to them, and k-means++ chooses `K` among them. A subset of the rows
+//! would miss clusters that have next to none of them.
 
 use super::kmeans::{pick, squared_distance};
 use crate::streams::unnamed;
@@ -22,14 +23,15 @@ const TOLERANCE: f64 = 1e-4;
 /// Rows that one task whitens and compares.
 const TASK_ROWS: usize = 256;
 
-/// All samples, whitened anew in every pass: nothing of their size is kept but the nearest centre of each row.
+/// All samples, whitened again in every pass: of their size, only the nearest center of each row is
+/// kept.
 struct Whitened<'a, T> {
     samples: &'a Samples<'a, T>,
     /// `L⁻¹` of the metric `L Lᵀ`, `[D, D]`.
     inverse: Vec<f64>,
 }
 
-/// A row's nearest centre and the squared distance to it.
+/// A row's nearest center and the squared distance to it.
 #[derive(Clone, Copy)]
 struct Nearest {
     center: u32,
@@ -58,7 +60,8 @@ impl<T: Real> Whitened<'_, T> {
         whitened
     }
 
-    /// Lowers each row's distance to `centers` (`[n, D]`, numbered from `first_center`) where one of them is nearer.
+    /// Lowers each row's distance to `centers` (`[n, D]`, numbered from `first_center`) where one
+    /// of them is nearer.
     fn lower(&self, nearest: &mut [Nearest], centers: &[f64], first_center: usize) {
         let d = self.d();
         nearest.par_chunks_mut(TASK_ROWS).enumerate().for_each(|(task, nearest)| {
@@ -81,7 +84,7 @@ impl<T: Real> Whitened<'_, T> {
         weighted.sum()
     }
 
-    /// The whitened rows that one pass draws; each task draws from a stream of its own.
+    /// The whitened rows that one pass draws; each task draws from a separate stream.
     fn draw(&self, nearest: &[Nearest], expected: f64, seed: u64, round: u32) -> Vec<f64> {
         let d = self.d();
         let potential = self.potential(nearest);
@@ -106,7 +109,8 @@ impl<T: Real> Whitened<'_, T> {
         tasks.collect::<Vec<_>>().concat()
     }
 
-    /// Assigns every row to the nearest centre and adds the rows of each cluster up, tasks in order.
+    /// Assigns every row to the nearest center and adds the rows of each cluster up, tasks in
+    /// order.
     fn assign(&self, centers: &[f64]) -> Clusters {
         let d = self.d();
         let k = centers.len() / d;
@@ -146,8 +150,8 @@ impl<T: Real> Whitened<'_, T> {
     }
 }
 
-/// Means, `[K, D]` in the data's own coordinates, of `k` clusters of all samples under the Mahalanobis distance of
-/// `metric`; none if it is not positive definite.
+/// Means, `[K, D]` in the data's own coordinates, of `k` clusters of all samples under the
+/// Mahalanobis distance of `metric`; none if it is not positive definite.
 pub(crate) fn centers<T: Real, R: Rng + ?Sized>(
     samples: &Samples<'_, T>,
     metric: &[f64],
@@ -159,7 +163,7 @@ pub(crate) fn centers<T: Real, R: Rng + ?Sized>(
     let whitened = Whitened { samples, inverse: linalg::invert_lower(&factor, d) };
     let (candidates, weights) = candidates(&whitened, k, rng);
     let mut centers = choose(&candidates, &weights, d, k, rng);
-    // Fewer distinct rows than centres: the rest are any rows.
+    // Fewer distinct rows than centers: the rest are any rows.
     while centers.len() < k * d {
         centers.extend(whitened.task(rng.random_range(0..n), 1));
     }
@@ -168,7 +172,7 @@ pub(crate) fn centers<T: Real, R: Rng + ?Sized>(
         let clusters = whitened.assign(&centers);
         let means = clusters.sums.chunks(d).zip(&clusters.weights);
         for (center, (sum, weight)) in centers.chunks_mut(d).zip(means) {
-            // An empty cluster keeps its centre.
+            // An empty cluster keeps its center.
             if *weight > 0.0 {
                 center.iter_mut().zip(sum).for_each(|(center, sum)| *center = sum / weight);
             }
@@ -213,8 +217,8 @@ fn candidates<T: Real, R: Rng + ?Sized>(
     (candidates, weights)
 }
 
-/// k-means++ among weighted points, the best of a few draws each time: at most `k` of them, fewer if all others coincide
-/// with these.
+/// k-means++ among weighted points, the best of a few draws each time: at most `k` of them, fewer
+/// if all others coincide with these.
 fn choose<R: Rng + ?Sized>(
     points: &[f64],
     weights: &[f64],
@@ -223,7 +227,8 @@ fn choose<R: Rng + ?Sized>(
     rng: &mut R,
 ) -> Vec<f64> {
     let n_draws = 2 + k.ilog2() as usize;
-    // Weighted squared distances from the nearest point chosen so far; before the first, the weights.
+    // Weighted squared distances from the nearest point chosen so far; before the first, the
+    // weights.
     let mut potentials = weights.to_vec();
     let mut distances = vec![f64::INFINITY; weights.len()];
     let mut chosen = Vec::with_capacity(k * d);

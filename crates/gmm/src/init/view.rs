@@ -9,9 +9,9 @@ const TASK_ROWS: usize = 256;
 
 /// An affine map of the samples; distances are Euclidean after it.
 ///
-/// None knows best. Raw units tell what the caller means to be far; a scale for each feature makes units irrelevant;
-/// whitening makes all directions alike, which uncovers clusters that a wide nuisance axis hides, but flattens those
-/// that themselves make up an axis's variance.
+/// None knows best. Raw units tell what the caller means to be far; a scale for each feature makes
+/// units irrelevant; whitening makes all directions alike, which uncovers clusters that a wide
+/// nuisance axis hides, but flattens those that themselves make up an axis's variance.
 #[derive(Debug)]
 pub(crate) struct View {
     center: Vec<f64>,
@@ -34,7 +34,7 @@ impl View {
         Self { center: center.to_vec(), map: Map::Raw }
     }
 
-    /// Every feature in units of its own deviation; features that do not vary stay as they are.
+    /// Every feature in units of its standard deviation; constant features stay as they are.
     pub(crate) fn standardized(center: &[f64], variances: &[f64]) -> Self {
         let factor = |v: &f64| if *v > 0.0 { v.sqrt().recip() } else { 1.0 };
         Self { center: center.to_vec(), map: Map::Scaled(variances.iter().map(factor).collect()) }

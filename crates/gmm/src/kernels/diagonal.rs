@@ -1,7 +1,7 @@
 //! Distances and moments for diagonal covariances, tile by tile.
 //!
-//! A tile of the rows stays in the first cache while every component goes through its own rows, with its parameters or
-//! its sums in registers.
+//! A tile of the rows stays in the first cache while every component goes through its own rows,
+//! with its parameters or its sums in registers.
 
 use super::tiles::{Aligned, TILE_REGISTERS, Tile, TiledRows, padded};
 use crate::Real;
@@ -23,7 +23,7 @@ impl Lists<'_> {
     }
 }
 
-/// What the distances of all components need: `1/σ` and `(c - μ)/σ`, `[K, padded D]`.
+/// Parameters of the distances of all components: `1/σ` and `(c - μ)/σ`, `[K, padded D]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Scales<T> {
     scales: Aligned<T>,
@@ -51,10 +51,11 @@ pub(crate) fn spread<T: Real>(values: &[f64], d: usize, out: &mut Aligned<T>) {
     }
 }
 
-/// Writes `Σ_j (y_j s_j + t_j)²` for every component and each of its rows to the place of the row in the lists.
+/// Writes `Σ_j (y_j s_j + t_j)²` for every component and each of its rows to the place of the row
+/// in the lists.
 ///
-/// With `y = x - c`, `s = 1/σ` and `t = (c - μ)/σ` these are squared distances in standard deviations. A row's result
-/// does not depend on what else is listed. `partial` is working space.
+/// With `y = x - c`, `s = 1/σ` and `t = (c - μ)/σ` these are squared distances in standard
+/// deviations. A row's result does not depend on what else is listed. `partial` is working space.
 pub(crate) fn listed_distances<T: Real>(
     block: &TiledRows<T>,
     lists: Lists<'_>,
@@ -146,7 +147,8 @@ fn add_distances<T: Real, S: Simd, const G: usize>(
     }
 }
 
-/// Sums of moments of all components in the samples' type, before they are widened; `[K, padded D]`.
+/// Sums of moments of all components in the samples' type, before they are widened; `[K, padded
+/// D]`.
 #[derive(Debug)]
 pub(crate) struct MomentSums<T> {
     first: Aligned<T>,
@@ -182,7 +184,8 @@ impl<T: Real> MomentSums<T> {
 
 /// Adds `Σ r (y - m)` and `Σ r (y - m)²` over each component's rows to `sums`, feature by feature.
 ///
-/// `responsibilities` stand where their rows stand in the lists; `centers` are `m`, `[K, padded D]`.
+/// `responsibilities` stand where their rows stand in the lists; `centers` are `m`, `[K, padded
+/// D]`.
 pub(crate) fn add_moments<T: Real>(
     block: &TiledRows<T>,
     lists: Lists<'_>,
@@ -267,7 +270,8 @@ mod tests {
         (found - wanted).abs() <= rounding * (1.0 + wanted.abs())
     }
 
-    /// Distances and moments beside plain sums, for `n` rows of `d` features and three components with different rows.
+    /// Distances and moments compared with plain sums, for `n` rows of `d` features and three
+    /// components with different rows.
     fn agrees<T: Real>(n: usize, d: usize) {
         let rows: Vec<T> = (0..n * d).map(|at| T::from_f64(value(at))).collect();
         let point: Vec<T> = (0..d).map(|j| T::from_f64(value(j + 7))).collect();

@@ -1,4 +1,5 @@
-//! Normalisation of log joint densities, with an exponential that the compiler can put into vector registers.
+//! Normalization of log joint densities, with an exponential that the compiler can put into vector
+//! registers.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -6,7 +7,8 @@ use pulp::{Arch, Simd, WithSimd};
 const LOWEST: f64 = -708.0;
 /// `2^52 + 2^51`: adding it leaves the nearest whole number in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
-/// `ln 2` cut to 32 bits, so that its product with a whole number below 2^20 is exact, and what was cut off.
+/// `ln 2` cut to 32 bits, so that its product with a whole number below 2^20 is exact, and what was
+/// cut off.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// `1 / i!` from 13 down to 0; on |r| ≤ ½ ln 2 the first term left out is below 2e-18.
@@ -38,7 +40,8 @@ fn exp(x: f64) -> f64 {
     for c in &COEFFICIENTS[1..] {
         series = series.mul_add(r, *c);
     }
-    // The whole number sits in the low bits of `shifted`; moved to the exponent it multiplies by 2^whole.
+    // The whole number sits in the low bits of `shifted`; moved to the exponent it multiplies by
+    // 2^whole.
     let scaled = f64::from_bits(series.to_bits().wrapping_add(shifted.to_bits() << 52));
     if x > LOWEST { scaled } else { 0.0 }
 }
@@ -63,23 +66,25 @@ impl WithSimd for Exponentials<'_> {
     }
 }
 
-/// Turns log joint densities into responsibilities, in place, and writes `ln Σ_k` of each row to `log_sums`.
+/// Turns log joint densities into responsibilities, in place, and writes `ln Σ_k` of each row to
+/// `log_sums`.
 ///
-/// `block` holds `stride` values per component, of which the first `log_sums.len()` are rows. Subtracts the row's
-/// largest value before exponentiating, so nothing overflows and some term is exactly 1. A row without any density gets
-/// responsibilities 0 and `-∞`.
-pub(crate) fn normalise(
+/// `block` holds `stride` values per component, of which the first `log_sums.len()` are rows.
+/// Subtracts the row's largest value before exponentiating, so nothing overflows and some term is
+/// exactly 1. A row without any density gets responsibilities 0 and `-∞`.
+pub(crate) fn normalize(
     block: &mut [f64],
     stride: usize,
     log_sums: &mut [f64],
     max: &mut [f64],
     sum: &mut [f64],
 ) {
-    Arch::new().dispatch(Normalise { block, stride, log_sums, max, sum });
+    Arch::new().dispatch(Normalize { block, stride, log_sums, max, sum });
 }
 
-/// A struct instead of a closure, because only this form is sure to be compiled for the instruction set found.
-struct Normalise<'a> {
+/// A struct instead of a closure, because only this form is sure to be compiled for the instruction
+/// set found.
+struct Normalize<'a> {
     block: &'a mut [f64],
     stride: usize,
     log_sums: &'a mut [f64],
@@ -87,7 +92,7 @@ struct Normalise<'a> {
     sum: &'a mut [f64],
 }
 
-impl WithSimd for Normalise<'_> {
+impl WithSimd for Normalize<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -136,7 +141,8 @@ mod tests {
             let wanted = x.exp();
             worst = worst.max(((exp(x) - wanted) / wanted).abs());
         }
-        // One unit in the last place is at most 2.2e-16; the reduction and the last addition each add half of one.
+        // One unit in the last place is at most 2.2e-16; the reduction and the last addition each
+        // add half of one.
         assert!(worst < 5e-16, "{worst:e}");
         assert!((exp(0.0) - 1.0).abs() < f64::EPSILON);
         assert!(
@@ -146,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn normalising_survives_extremes() {
+    fn normalizing_survives_extremes() {
         // Two components, three rows: equal huge values, one without density, none with density.
         let none = f64::NEG_INFINITY;
         let mut block = [-1e6, -3.0, none, -1e6, none, none];
         let mut log_sums = [0.0; 3];
-        normalise(&mut block, 3, &mut log_sums, &mut [0.0; 3], &mut [0.0; 3]);
+        normalize(&mut block, 3, &mut log_sums, &mut [0.0; 3], &mut [0.0; 3]);
         for (found, wanted) in block.iter().zip([0.5, 1.0, 0.0, 0.5, 0.0, 0.0]) {
             assert!((found - wanted).abs() < 1e-15, "{block:?}");
         }

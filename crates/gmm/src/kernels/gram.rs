@@ -1,16 +1,20 @@
-//! Weighted outer products `Σ r (x - c)(x - c)ᵀ` of few features, and the gathering of rows for them.
+//! Weighted outer products `Σ r (x - c)(x - c)ᵀ` of few features, and the gathering of rows for
+//! them.
 
 use super::panel::add_lanes;
 use crate::{Real, linalg};
 use pulp::{Arch, Simd, WithSimd};
 
-/// Up to this many features the product is formed here; above it the general matrix product is faster.
+/// Up to this many features the product is formed here; above it the general matrix product is
+/// faster.
 const MAX_FEATURES: usize = 64;
-/// Rows of the product formed together: with two registers of columns each there are as many sums as multiply-adds in
-/// flight, and registers left for what is multiplied. More sums were spilled to the stack by the compiler.
+/// Rows of the product formed together: with two registers of columns each there are as many sums
+/// as multiply-adds in flight, and registers left for what is multiplied. More sums were spilled to
+/// the stack by the compiler.
 const TILE: usize = 4;
 
-/// Appends `√r (x - c)` of the listed rows to `gathered`, each row padded with zeros to `padded` values.
+/// Appends `√r (x - c)` of the listed rows to `gathered`, each row padded with zeros to `padded`
+/// values.
 pub(crate) fn gather<T: Real>(
     rows: &[T],
     center: &[T],
@@ -103,8 +107,8 @@ impl<T: Real> First<'_, T> {
     }
 }
 
-/// Adds the lower triangle of `zᵀ z` to `totals` (`[D, D]`), `z` being `[n, padded(D)]`; `block` is working space of
-/// `padded(D)²` values.
+/// Adds the lower triangle of `zᵀ z` to `totals` (`[D, D]`), `z` being `[n, padded(D)]`; `block` is
+/// working space of `padded(D)²` values.
 pub(crate) fn add_gram<T: Real>(z: &[T], d: usize, block: &mut [T], totals: &mut [f64]) {
     let width = padded(d);
     block.fill(T::from_f64(0.0));

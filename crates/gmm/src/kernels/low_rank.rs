@@ -10,8 +10,8 @@ pub(crate) struct Component<'a, T> {
     pub(crate) projection: &'a [T],
 }
 
-/// Writes `|z|² - |P z|²` of the listed rows to `out`, `z = (x - c) s + t` being a row in standard deviations of the
-/// noise; `whitened` is working space of `[D]`.
+/// Writes `|z|² - |P z|²` of the listed rows to `out`, `z = (x - c) s + t` being a row in standard
+/// deviations of the noise; `whitened` is working space of `[D]`.
 pub(crate) fn listed_distances<T: Real>(
     rows: &[T],
     listed: &[u32],

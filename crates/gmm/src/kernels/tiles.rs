@@ -1,13 +1,13 @@
-//! [`TiledRows`]: a block of rows less a point, cut into tiles of neighbouring features.
+//! [`TiledRows`]: a block of rows less a point, cut into tiles of neighboring features.
 //!
-//! A tile holds [`TILE_REGISTERS`] registers of every row, row after row, so that it stays in the first cache while all
-//! components go through it, each with its own rows.
+//! A tile holds [`TILE_REGISTERS`] registers of every row, row after row, so that it stays in the
+//! first cache while all components go through it, each with its own rows.
 
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Registers of a row in one tile: with as many of one component's parameters and of its sums they fit the sixteen
-/// registers of AVX2.
+/// Registers of a row in one tile: with as many of one component's parameters and of its sums they
+/// fit the sixteen registers of AVX2.
 pub(crate) const TILE_REGISTERS: usize = 4;
 /// Bytes of the widest register, and of a cache line.
 const LINE: usize = 64;
@@ -83,7 +83,7 @@ impl<T: Real> TiledRows<T> {
     }
 }
 
-/// Registers of neighbouring features of all rows, row after row.
+/// Registers of neighboring features of all rows, row after row.
 pub(super) struct Tile<'a, V> {
     pub(super) values: &'a [V],
     /// Place of the first among a row's registers.

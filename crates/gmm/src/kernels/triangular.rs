@@ -7,8 +7,8 @@ use pulp::{Arch, Simd, WithSimd};
 /// Columns of `L⁻ᵀ` in one tile.
 const TILE: usize = 4;
 
-/// A lower triangular matrix cut into tiles of [`TILE`] rows: for each tile and each column up to its diagonal, the
-/// tile's values side by side; zeros above the diagonal and below the last row.
+/// A lower triangular matrix cut into tiles of [`TILE`] rows: for each tile and each column up to
+/// its diagonal, the tile's values side by side; zeros above the diagonal and below the last row.
 #[derive(Clone, Debug)]
 pub(crate) struct TiledLower<T> {
     values: Vec<T>,
@@ -70,7 +70,8 @@ pub(crate) fn pack_block<T: Real>(rows: &[T], center: &[T], scratch: &mut PanelS
     Arch::new().dispatch(PackBlock { rows, center, scratch });
 }
 
-/// Writes `|L⁻¹ (x - c - μ)|²` of every row of the packed block to `out`; `mean` is relative to the centre `c`.
+/// Writes `|L⁻¹ (x - c - μ)|²` of every row of the packed block to `out`; `mean` is relative to the
+/// center `c`.
 pub(crate) fn packed_distances<T: Real>(
     mean: &[T],
     lower: &TiledLower<T>,
@@ -95,8 +96,9 @@ pub(crate) fn listed_distances<T: Real>(
     Arch::new().dispatch(Listed { rows, ids: listed, center, mean, lower, out, scratch });
 }
 
-/// Registers of rows in a panel: sums, rows and broadcast values must fit the register file together. With three of
-/// them and sixteen registers the compiler spills a sum, which costs more than the third brings.
+/// Registers of rows in a panel: sums, rows and broadcast values must fit the register file
+/// together. With three of them and sixteen registers the compiler spills a sum, which costs more
+/// than the third brings.
 macro_rules! with_groups {
     ($simd:ident: $S:ident, $self:ident.$run:ident) => {
         if $S::REGISTER_COUNT >= 32 {

@@ -8,33 +8,47 @@ use crate::{Covariances, Real, Samples, em};
 pub struct Adapted {
     /// The adapted mixture.
     pub model: GaussianMixture,
-    /// Share of the new samples in each component, `n_k / (n_k + relevance)`: 0 is the old component unchanged.
+    /// Fraction of the new samples in each component, `n_k / (n_k + relevance)`: 0 is the old
+    /// component unchanged.
     pub shares: Vec<f64>,
 }
 
+/// Number of new samples at which a component is half new.
+struct Relevance {
+    mean: f64,
+    covariance: f64,
+    /// Whether a component gets wider along the direction in which its mean moves.
+    widens_along_shift: bool,
+}
+
 impl GaussianMixture {
-    /// Moves weights, means and covariances towards new samples, each component as far as it is responsible for them.
+    /// Moves weights, means and covariances towards new samples, each component as far as it is
+    /// responsible for them.
     ///
-    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`, `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ`, and
-    /// weights `a n_k / n + (1 - a) w`, scaled to sum to 1. Positive definite whatever the number of samples. Tied
-    /// covariances stay as they are.
+    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`, `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ
+    /// μᵀ) - μ' μ'ᵀ`, and weights `a n_k / n + (1 - a) w`, scaled to sum to 1. Positive definite
+    /// whatever the number of samples. Tied covariances stay as they are.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`], or [`ModelError::BadValue`] when the relevance is not positive and finite.
+    /// [`ModelError::FeatureMismatch`], or [`ModelError::BadValue`] when the relevance is not
+    /// positive and finite.
     pub fn adapt<T: Real>(
         &self,
         samples: &Samples<'_, T>,
         relevance: f64,
     ) -> Result<Adapted, ModelError> {
-        self.adapt_by(samples, [relevance; 2], true)
+        let relevance =
+            Relevance { mean: relevance, covariance: relevance, widens_along_shift: true };
+        self.adapt_by(samples, &relevance)
     }
 
-    /// [`GaussianMixture::adapt`] with a relevance each for means and covariances, and spreads about the new mean:
-    /// with `b = n_k / (n_k + covariance_relevance)`, `Σ' = b S + (1 - b) Σ`, where `S` is the covariance of the samples.
+    /// [`GaussianMixture::adapt`] with a relevance each for means and covariances, and spreads
+    /// about the new mean: with `b = n_k / (n_k + covariance_relevance)`, `Σ' = b S + (1 - b) Σ`,
+    /// where `S` is the covariance of the samples.
     ///
-    /// `adapt` widens a component along the way that its mean has moved, as if the new samples and the old ones were
-    /// one set. Here they are another set of the same shape: what is drawn lies where the new samples do, as wide as the
-    /// old component until they are enough to tell.
+    /// `adapt` widens a component along the way that its mean has moved, as if the new samples and
+    /// the old ones were one set. Here they are another set of the same shape: what is drawn lies
+    /// where the new samples do, as wide as the old component until they are enough to tell.
     ///
     /// # Errors
     /// As [`GaussianMixture::adapt`].
@@ -44,28 +58,32 @@ impl GaussianMixture {
         mean_relevance: f64,
         covariance_relevance: f64,
     ) -> Result<Adapted, ModelError> {
-        self.adapt_by(samples, [mean_relevance, covariance_relevance], false)
+        let relevance = Relevance {
+            mean: mean_relevance,
+            covariance: covariance_relevance,
+            widens_along_shift: false,
+        };
+        self.adapt_by(samples, &relevance)
     }
 
     fn adapt_by<T: Real>(
         &self,
         samples: &Samples<'_, T>,
-        relevances: [f64; 2],
-        widens: bool,
+        relevance: &Relevance,
     ) -> Result<Adapted, ModelError> {
         let d = self.n_features();
         if samples.n_features() != d {
             return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
         }
         super::expect_magnitudes(samples)?;
-        for (index, value) in relevances.into_iter().enumerate() {
+        for (index, value) in [relevance.mean, relevance.covariance].into_iter().enumerate() {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(ModelError::BadValue { what: "relevance", index, value });
             }
         }
-        let [relevance, spread_relevance] = relevances;
         let moments = em::moments(self, samples).moments;
-        let shares: Vec<f64> = moments.iter().map(|m| m.count / (m.count + relevance)).collect();
+        let shares: Vec<f64> =
+            moments.iter().map(|m| m.count / (m.count + relevance.mean)).collect();
         let mut weights: Vec<f64> = Vec::with_capacity(shares.len());
         let mut means = Vec::with_capacity(shares.len() * d);
         let mut spreads = Vec::new();
@@ -77,14 +95,15 @@ impl GaussianMixture {
             let own = if component.count > 0.0 { component.mean() } else { mean.to_vec() };
             let shift: Vec<f64> = own.iter().zip(mean).map(|(x, m)| x - m).collect();
             means.extend(mean.iter().zip(&shift).map(|(m, s)| m + a * s));
-            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄ - μ)ᵀ.
+            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄
+            // - μ)ᵀ.
             let old = self.covariance(k);
-            let b = component.count / (component.count + spread_relevance);
-            let widened = if widens { a * (1.0 - a) } else { 0.0 };
+            let b = component.count / (component.count + relevance.covariance);
+            let widened = if relevance.widens_along_shift { a * (1.0 - a) } else { 0.0 };
             if full {
                 let new = if component.count > 0.0 { component.covariance() } else { old.clone() };
                 for (at, (new, old)) in new.iter().zip(&old).enumerate() {
-                    let between = widened * shift[at / d] * shift[at % d];
+                    let between = widened * (shift[at / d] * shift[at % d]);
                     spreads.push(b * new + (1.0 - b) * old + between);
                 }
             } else {

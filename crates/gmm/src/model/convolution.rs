@@ -4,12 +4,13 @@ use super::{GaussianMixture, ModelError};
 use crate::Covariances;
 
 impl GaussianMixture {
-    /// The mixture of `x + e`, where `x` is of this one and `e ~ N(0, diag(variances))`: each covariance becomes
-    /// `Σ_k + diag(variances)`. Spherical covariances become diagonal ones; other types stay.
+    /// The mixture of `x + e`, where `x` is of this one and `e ~ N(0, diag(variances))`: each
+    /// covariance becomes `Σ_k + diag(variances)`. Spherical covariances become diagonal ones;
+    /// other types stay.
     ///
     /// # Errors
-    /// [`ModelError::Length`] unless there is a variance for each feature, [`ModelError::BadValue`] where one is
-    /// negative or not finite.
+    /// [`ModelError::Length`] unless there is a variance for each feature, [`ModelError::BadValue`]
+    /// where one is negative or not finite.
     ///
     /// # Examples
     /// ```

@@ -72,7 +72,8 @@ struct Form {
     covariances: Nested,
 }
 
-/// Nested arrays: full `[K][D][D]`, tied `[D][D]`, diag `[K][D]`, spherical `[K]`, low rank `[K][D][R + 1]`.
+/// Nested arrays: full `[K][D][D]`, tied `[D][D]`, diag `[K][D]`, spherical `[K]`, low rank
+/// `[K][D][R + 1]`.
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum Nested {

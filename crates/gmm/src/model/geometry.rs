@@ -1,4 +1,5 @@
-//! Components as Gaussians, moments, marginals, conditionals, and mixtures with components merged or dropped.
+//! Components as Gaussians, moments, marginals, conditionals, and mixtures with components merged
+//! or dropped.
 
 use super::{GaussianMixture, ModelError};
 use crate::gaussian::Gaussian;
@@ -78,8 +79,9 @@ impl GaussianMixture {
         Self::from_valid(self.weights().to_vec(), columns(self.means()), covariances)
     }
 
-    /// The mixture of all other features, given the values of some (Bishop, PRML, Eq. 2.81 and 2.82 for each component,
-    /// whose weight is multiplied by its density at the values). Features keep their order; covariances become full.
+    /// The mixture of all other features, given the values of some (Bishop, PRML, Eq. 2.81 and 2.82
+    /// for each component, whose weight is multiplied by its density at the values). Features keep
+    /// their order; covariances become full.
     ///
     /// # Errors
     /// [`ModelError::BadFeatures`] when a feature is repeated, missing, or all are given;
@@ -135,7 +137,8 @@ impl GaussianMixture {
         Self::from_valid(weights, means, Covariances::Full(covariances))
     }
 
-    /// The two components with the smallest Bhattacharyya distance, and that distance; none if there is only one.
+    /// The two components with the smallest Bhattacharyya distance, and that distance; none if
+    /// there is only one.
     ///
     /// # Errors
     /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
@@ -154,8 +157,8 @@ impl GaussianMixture {
         Ok(closest)
     }
 
-    /// The mixture with two components replaced, at the place of the first, by one with their joint weight, mean and
-    /// covariance. Tied and low-rank covariances become full.
+    /// The mixture with two components replaced, at the place of the first, by one with their joint
+    /// weight, mean and covariance. Tied and low-rank covariances become full.
     ///
     /// # Errors
     /// [`ModelError::NoSuchComponent`], also when both are the same.
@@ -191,11 +194,12 @@ impl GaussianMixture {
         Self::from_valid(weights, means, covariances)
     }
 
-    /// The mixture of some components, in the order given; their weights are scaled to sum to 1 (components without
-    /// any weight count alike).
+    /// The mixture of some components, in the order given; their weights are scaled to sum to 1
+    /// (components without any weight count alike).
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], also when one is repeated, and [`ModelError::NoComponents`] for none.
+    /// [`ModelError::NoSuchComponent`], also when one is repeated, and [`ModelError::NoComponents`]
+    /// for none.
     pub fn only(&self, components: &[usize]) -> Result<Self, ModelError> {
         let (d, n_components) = (self.n_features(), self.n_components());
         if components.is_empty() {
@@ -233,11 +237,13 @@ impl GaussianMixture {
     /// The mixture without one component; the others' weights grow in proportion.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], and [`ModelError::NoComponents`] when nothing with any weight would be left.
+    /// [`ModelError::NoSuchComponent`], and [`ModelError::NoComponents`] when nothing with any
+    /// weight would be left.
     pub fn without(&self, component: usize) -> Result<Self, ModelError> {
         self.expect_component(component)?;
         let d = self.n_features();
-        // The sum of the others, not what is missing to 1: that cancels where the component has nearly everything.
+        // The sum of the others, not what is missing to 1: that cancels where the component has
+        // nearly everything.
         let others = self.weights().iter().enumerate().filter(|(k, _)| *k != component);
         let left: f64 = others.map(|(_, weight)| weight).sum();
         if self.n_components() == 1 || left <= 0.0 {

@@ -61,16 +61,19 @@ impl GaussianMixture {
         Ok(points)
     }
 
-    /// Draws `n` points from one component, truncated to a Mahalanobis radius around its mean; row-major `[n, D]`.
+    /// Draws `n` points from one component, truncated to a Mahalanobis radius around its mean;
+    /// row-major `[n, D]`.
     ///
-    /// The direction is that of a normal draw; the radius follows the chi distribution with `D` degrees of freedom cut
-    /// off at `radius`, by inversion, so that no draw is wasted however small the radius.
+    /// The direction is that of a normal draw; the radius follows the chi distribution with `D`
+    /// degrees of freedom cut off at `radius`, by inversion, so that no draw is wasted however
+    /// small the radius.
     ///
     /// # Units
     /// `radius` is in standard deviations. In `D` dimensions untruncated draws lie near `√D`.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], or [`ModelError::BadValue`] when the radius is not positive.
+    /// [`ModelError::NoSuchComponent`], or [`ModelError::BadValue`] when the radius is not
+    /// positive.
     pub fn sample_component_within<R: Rng + ?Sized>(
         &self,
         component: usize,
@@ -119,7 +122,7 @@ impl GaussianMixture {
             Covariances::Full(_) | Covariances::Tied(_) | Covariances::LowRank { .. } => {
                 Root::Lower(
                     linalg::cholesky(&self.covariance(component), d)
-                        .expect("a mixture's covariances have been factorised before"),
+                        .expect("a mixture's covariances have been factorized before"),
                 )
             }
             Covariances::Diag(variances) => Root::Diagonal(
@@ -178,7 +181,8 @@ fn truncated_chi(share: f64, d: usize, radius: f64) -> f64 {
     // Squares below this underflow, which the cumulative distribution does not take.
     let target = if radius < 1e-100 { 0.0 } else { share * cdf(radius) };
     if target < f64::MIN_POSITIVE {
-        // So far inside that the density is flat: only the volume, which grows with the d-th power, decides.
+        // So far inside that the density is flat: only the volume, which grows with the d-th power,
+        // decides.
         return radius * share.powf(1.0 / d as f64);
     }
     let (mut low, mut high) = (0.0, radius);

@@ -1,7 +1,7 @@
-//! What a mixture says about samples: densities, responsibilities, labels, criteria.
+//! Densities, responsibilities, labels and criteria of samples under a mixture.
 
 use super::{GaussianMixture, ModelError};
-use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch, normalise};
+use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch, normalize};
 use crate::{Real, Samples};
 use rayon::prelude::*;
 
@@ -121,8 +121,8 @@ impl GaussianMixture {
 
     /// Bayesian information criterion, `-2 ln L + p ln n`: lower is better.
     ///
-    /// `p` is [`n_parameters`](Self::n_parameters), `n` the [effective size](Samples::effective_size) of the samples, and
-    /// `ln L` the mean log likelihood times `n`.
+    /// `p` is [`n_parameters`](Self::n_parameters), `n` the [effective
+    /// size](Samples::effective_size) of the samples, and `ln L` the mean log likelihood times `n`.
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
@@ -131,7 +131,8 @@ impl GaussianMixture {
         Ok(-2.0 * self.score(samples)? * n + self.n_parameters() as f64 * n.ln())
     }
 
-    /// Akaike's information criterion, `-2 ln L + 2 p`: lower is better. `ln L` as in [`bic`](Self::bic).
+    /// Akaike's information criterion, `-2 ln L + 2 p`: lower is better. `ln L` as in
+    /// [`bic`](Self::bic).
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
@@ -140,11 +141,12 @@ impl GaussianMixture {
             + 2.0 * self.n_parameters() as f64)
     }
 
-    /// Responsibilities of a row so far away that its squared distances overflow the samples' type: `write(k, r)` gets
-    /// each, and the log density is returned (minus infinity where it overflows `f64` too).
+    /// Responsibilities of a row so far away that its squared distances overflow the samples' type:
+    /// `write(k, r)` gets each, and the log density is returned (minus infinity where it overflows
+    /// `f64` too).
     ///
-    /// Distances are taken in `f64`, of the row in units of its largest difference from a mean; that far out, a
-    /// difference of distances decides wholly.
+    /// Distances are taken in `f64`, of the row in units of its largest difference from a mean;
+    /// that far out, a difference of distances decides wholly.
     fn far_row<T: Real>(&self, row: &[T], mut write: impl FnMut(usize, f64)) -> f64 {
         let row: Vec<f64> = row.iter().map(|x| x.to_f64()).collect();
         // A quarter of each, so that a difference of two of the largest numbers is one.
@@ -166,8 +168,8 @@ impl GaussianMixture {
         };
         let joint: Vec<f64> = (0..lengths.len()).map(log_joint).collect();
         let largest = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // So far out, the direction decides between components that are as wide there: `|z - u|² = |z|² - 2 z·u + |u|²`,
-        // with `4 z·u = |z + u|² - |z - u|²`.
+        // So far out, the direction decides between components that are as wide there: `|z - u|² =
+        // |z|² - 2 z·u + |u|²`, with `4 z·u = |z + u|² - |z - u|²`.
         let toward = |k: usize| {
             let mean = self.mean(k);
             let largest = mean.iter().fold(f64::MIN_POSITIVE, |most, m| most.max(m.abs()));
@@ -186,8 +188,8 @@ impl GaussianMixture {
         largest
     }
 
-    /// Calls `write(responsibilities, log densities, out)` for every block of rows, in parallel; `out` is the block's
-    /// share of `all`, `width` values per row.
+    /// Calls `write(responsibilities, log densities, out)` for every block of rows, in parallel;
+    /// `out` is the block's share of `all`, `width` values per row.
     fn for_each_block<T: Real, V: Send>(
         &self,
         samples: &Samples<'_, T>,
@@ -207,7 +209,7 @@ impl GaussianMixture {
                 |(scratch, block, log_likelihoods), (out, rows)| {
                     let log_likelihoods = &mut log_likelihoods[..rows.len() / d];
                     density.log_joint(rows, block, scratch);
-                    normalise(block, log_likelihoods, scratch);
+                    normalize(block, log_likelihoods, scratch);
                     let far = log_likelihoods.iter_mut().zip(rows.chunks(d)).enumerate();
                     for (at, (log_likelihood, row)) in far {
                         // Not a number: infinite distances were subtracted from each other.
@@ -224,7 +226,8 @@ impl GaussianMixture {
     }
 }
 
-/// The first value of the samples whose square, added up, may overflow: its row, column and value, and the limit.
+/// The first value of the samples whose square, added up, may overflow: its row, column and value,
+/// and the limit.
 pub(crate) fn find_too_large<T: Real>(
     samples: &Samples<'_, T>,
 ) -> Option<(usize, usize, f64, f64)> {

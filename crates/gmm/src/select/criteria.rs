@@ -1,10 +1,9 @@
 //! Criteria that look at responsibilities, at held-out rows, and at the shape of a curve.
 
 use crate::model::Responsibilities;
-use std::collections::BTreeMap;
 
-/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 when every row belongs wholly to one component, negative
-/// otherwise.
+/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 when every row belongs wholly to one
+/// component, negative otherwise.
 pub(super) fn hard_log_posterior(
     responsibilities: &Responsibilities,
     weight: impl Fn(usize) -> f64,
@@ -13,8 +12,9 @@ pub(super) fn hard_log_posterior(
     rows.map(|(n, row)| weight(n) * largest_two(row).0.max(f64::MIN_POSITIVE).ln()).sum()
 }
 
-/// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when every sample is
-/// clearly of one component, 0 when none is. A single component has no silhouette and gets 0.
+/// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when
+/// every sample is clearly of one component, 0 when none is. A single component has no silhouette
+/// and gets 0.
 ///
 /// Every sample counts once; [`weighted_silhouette`] counts them by weight.
 pub fn silhouette(responsibilities: &Responsibilities) -> f64 {
@@ -41,11 +41,13 @@ fn largest_two(row: &[f64]) -> (f64, f64) {
     })
 }
 
-/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); none if it has none.
+/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); none if
+/// it has none.
 ///
-/// `x` must rise, and `y` rise with falling slope (a log likelihood) or fall with rising slope (a criterion). Both are
-/// scaled to 0..1; the elbow is where the curve lies farthest from the straight line between its ends, if afterwards it
-/// comes back to that line by more than the mean step of `x`.
+/// `x` must rise, and `y` rise with falling slope (a log likelihood) or fall with rising slope (a
+/// criterion). Both are scaled to 0..1; the elbow is where the curve lies farthest from the
+/// straight line between its ends, if afterwards it comes back to that line by more than the mean
+/// step of `x`.
 ///
 /// # Examples
 /// ```
@@ -70,37 +72,6 @@ pub fn elbow(x: &[f64], y: &[f64]) -> Option<usize> {
     (away[at] > 1e-12 && comes_back).then_some(at)
 }
 
-/// Adjusted Rand index of two labellings: 1 for the same partition, about 0 for unrelated ones (Hubert & Arabie 1985).
-///
-/// # Panics
-/// If the labellings have different lengths.
-pub fn adjusted_rand_index(a: &[usize], b: &[usize]) -> f64 {
-    weighted_rand_index(a, b, |_| 1.0)
-}
-
-/// [`adjusted_rand_index`] with sample `n` counted `weight(n)` times.
-///
-/// # Panics
-/// If the labellings have different lengths.
-pub(super) fn weighted_rand_index(a: &[usize], b: &[usize], weight: impl Fn(usize) -> f64) -> f64 {
-    assert_eq!(a.len(), b.len(), "labels of the same samples");
-    let total: f64 = (0..a.len()).map(&weight).sum();
-    let pairs = |n: f64| n * (n - 1.0) / 2.0;
-    let mut joint: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-    let (mut rows, mut columns): (BTreeMap<usize, f64>, BTreeMap<usize, f64>) = Default::default();
-    for (n, (a, b)) in a.iter().zip(b).enumerate() {
-        *joint.entry((*a, *b)).or_default() += weight(n);
-        *rows.entry(*a).or_default() += weight(n);
-        *columns.entry(*b).or_default() += weight(n);
-    }
-    let together: f64 = joint.values().map(|n| pairs(*n)).sum();
-    let (in_a, in_b): (f64, f64) =
-        (rows.values().map(|n| pairs(*n)).sum(), columns.values().map(|n| pairs(*n)).sum());
-    let expected = in_a * in_b / pairs(total).max(1.0);
-    let most = 0.5 * (in_a + in_b);
-    if most > expected { (together - expected) / (most - expected) } else { 1.0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,12 +84,5 @@ mod tests {
         assert_eq!(elbow(&x, &[3.0; 8]), None);
         assert_eq!(elbow(&x[..2], &falling[..2]), None);
         assert_eq!(elbow(&x, &[f64::NAN; 8]), None);
-    }
-
-    #[test]
-    fn rand_index_of_small_partitions() {
-        assert!((adjusted_rand_index(&[0, 0, 1, 1], &[5, 5, 2, 2]) - 1.0).abs() < 1e-15);
-        // Joint counts [[1, 1], [0, 2]]: together 1, in a 2, in b 3, expected 1, most 2.5: 0.
-        assert!(adjusted_rand_index(&[0, 0, 1, 1], &[0, 1, 1, 1]).abs() < 1e-15);
     }
 }

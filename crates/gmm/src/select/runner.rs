@@ -1,19 +1,16 @@
 //! The fits of a running sweep.
 
-use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Candidate, SelectError, Sweep};
+use super::{Candidate, SelectError, SweepParams};
 use crate::em::SharedStarts;
-use crate::observe::Progress;
+use crate::observe::{Observer, Progress};
 use crate::report::Fit;
 use crate::{CovarianceType, Real, Samples};
 
-pub(super) type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + Send + 'a;
-
 /// The inputs that all fits of a running sweep share.
 pub(super) struct Runner<'a, T> {
-    pub(super) sweep: &'a Sweep,
+    pub(super) sweep: &'a SweepParams,
     pub(super) samples: &'a Samples<'a, T>,
     pub(super) seed: u64,
     pub(super) starts: SharedStarts,

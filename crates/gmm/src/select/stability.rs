@@ -1,6 +1,6 @@
 //! Stability of a mixture: whether fits to halves of the samples agree.
 
-use super::criteria::weighted_rand_index;
+use crate::cluster::weighted_rand_index;
 use crate::em::FitError;
 use crate::params::GmmParams;
 use crate::streams::{Purpose, stream};

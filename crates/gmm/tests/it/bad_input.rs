@@ -1,6 +1,6 @@
 //! Bad input: each a named error or a sound result, never NaN and never a panic.
 
-use gmm::select::{SelectError, Sweep};
+use gmm::select::{SelectError, SweepParams};
 use gmm::{CovarianceType, Fit, FitError, GmmParams, Init, ModelError, RepairAction, Samples};
 use std::ops::ControlFlow;
 
@@ -25,10 +25,10 @@ fn too_few_samples() {
         FitError::TooFewSamples { n_samples: 2, n_components: 3 }
     );
     assert_eq!(
-        Sweep::new(1..=3).run(&samples, 0).unwrap_err(),
+        SweepParams::new(1..=3).run(&samples, 0).unwrap_err(),
         SelectError::TooFewSamples { n_samples: 2, n_components: 3 }
     );
-    assert_eq!(Sweep::new([]).run(&samples, 0).unwrap_err(), SelectError::Empty);
+    assert_eq!(SweepParams::new([]).run(&samples, 0).unwrap_err(), SelectError::Empty);
 }
 
 #[test]

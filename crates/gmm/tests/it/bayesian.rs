@@ -1,4 +1,4 @@
-//! The variational mixture beside scikit-learn's, and what it is for: components that are not needed end empty.
+//! The variational mixture compared with scikit-learn's; components that aren't needed end empty.
 
 use crate::support::{clusters, relative_difference, with_threads};
 use gmm::{BayesianFit, BayesianParams, CovarianceType, FitError, Init, Samples, WeightPrior};

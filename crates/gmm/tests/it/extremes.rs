@@ -1,7 +1,7 @@
 //! Values and parameters at the edge of what numbers can hold, and what is refused with a name.
 
 use crate::support::clusters;
-use gmm::select::{Criterion, Sweep};
+use gmm::select::{Criterion, SweepParams};
 use gmm::{
     CovarianceType, Covariances, Gaussian, GaussianMixture, GmmParams, Init, ModelError, Samples,
     SufficientStats,
@@ -30,7 +30,8 @@ fn tied_covariances_of_clusters_far_apart_keep_their_digits() {
             wanted[2] += (row[1] - y).powi(2) / n as f64;
         }
     }
-    // Distance, and what rounding of the data themselves may change: the distance times half a unit in the last place.
+    // Distance, and what rounding of the data themselves may change: the distance times half a unit
+    // in the last place.
     let check = |covariance: &[f64], allowed: f64| {
         for (found, wanted) in [covariance[0], covariance[1], covariance[3]].iter().zip(wanted) {
             assert!((found - 1e-6 - wanted).abs() < allowed + 2e-6, "{found} for {wanted}");
@@ -121,11 +122,11 @@ fn statistics_of_any_scale_give_the_same_mixture_and_of_none_an_error() {
     let samples = Samples::new(&data, 200, 2).unwrap();
     let start = GmmParams::new(2).fit(&samples, 0).unwrap().model;
     let stats = SufficientStats::collect(&start, &samples).unwrap();
-    let wanted = stats.maximise(1e-6, &start).unwrap();
+    let wanted = stats.maximize(1e-6, &start).unwrap();
     for factor in [1e-12, 1e-100, 1e100] {
         let mut scaled = stats.clone();
         scaled.scale(factor);
-        let found = scaled.maximise(1e-6, &start).unwrap();
+        let found = scaled.maximize(1e-6, &start).unwrap();
         for (a, b) in found.means().iter().zip(wanted.means()) {
             assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{factor}: {a} {b}");
         }
@@ -133,7 +134,7 @@ fn statistics_of_any_scale_give_the_same_mixture_and_of_none_an_error() {
     for factor in [f64::NAN, -1.0, 0.0, f64::INFINITY] {
         let mut scaled = stats.clone();
         scaled.scale(factor);
-        let found = scaled.maximise(1e-6, &start);
+        let found = scaled.maximize(1e-6, &start);
         assert!(matches!(found, Err(ModelError::BadValue { .. })), "{factor}: {found:?}");
     }
     let mut other = serde_json::to_value(&stats).unwrap();
@@ -183,14 +184,14 @@ fn a_radius_next_to_nothing_draws_the_mean() {
 
 #[test]
 fn entries_that_fail_are_told_and_the_others_stand() {
-    // Two distinct rows: without regularisation, three full components are singular.
+    // Two distinct rows: without regularization, three full components are singular.
     let data: Vec<f64> = (0..40).flat_map(|i| [f64::from(i % 2), f64::from(i % 4)]).collect();
     let samples = Samples::new(&data, 40, 2).unwrap();
-    let sweep = Sweep::new(1..=6).params(GmmParams::new(1).reg_covar(0.0));
+    let sweep = SweepParams::new(1..=6).params(GmmParams::new(1).reg_covar(0.0));
     let found = sweep.run(&samples, 0).unwrap();
-    assert!(!found.selection.failed.is_empty(), "{:?}", found.selection);
-    assert!(found.selection.failed.iter().all(|f| f.reason.contains("singular")));
-    let n_entries = found.selection.curve.len() + found.selection.failed.len();
+    assert!(!found.sweep.failed.is_empty(), "{:?}", found.sweep);
+    assert!(found.sweep.failed.iter().all(|f| f.reason.contains("singular")));
+    let n_entries = found.sweep.candidates.len() + found.sweep.failed.len();
     assert_eq!(n_entries, 6);
 }
 
@@ -201,8 +202,8 @@ fn held_out_folds_do_not_follow_a_period() {
     let mut data = clusters(n, 1, 1, 0.0, 20);
     data.iter_mut().enumerate().for_each(|(i, x)| *x += 10.0 * (i % 5) as f64);
     let samples = Samples::new(&data, n, 1).unwrap();
-    let sweep = Sweep::new([5]).criterion(Criterion::HeldOut).params(GmmParams::new(5));
-    let entry = &sweep.run(&samples, 0).unwrap().selection.curve[0];
+    let sweep = SweepParams::new([5]).criterion(Criterion::HeldOut).params(GmmParams::new(5));
+    let entry = &sweep.run(&samples, 0).unwrap().sweep.candidates[0];
     let gap = entry.score - entry.held_out.unwrap();
     // 14 parameters over 500 rows cost a few hundredths of a nat.
     assert!(gap.abs() < 0.1, "{gap}");
@@ -259,7 +260,8 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
     }
 }
 
-/// Twenty rows 1 apart, and two equal ones far away: a component that has only those has no variance.
+/// Twenty rows 1 apart, and two equal ones far away: a component that has only those has no
+/// variance.
 fn rows_and_a_repeated_one() -> Vec<f64> {
     (0..20).map(f64::from).chain([40.0, 40.0]).collect()
 }

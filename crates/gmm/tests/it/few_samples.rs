@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 
 #[test]
 fn map_in_one_dimension_by_hand() {
-    // Rows 1 and 3: n = 2, mean 2, scatter 2. Prior: m0 = 0, Σ0 = 1, κ0 = 2, ν0 = 3, so S0 = (3 + 3) · 1 = 6.
-    // μ = (2 · 0 + 2 · 2) / 4 = 1; Σ = (6 + 2 + 2 · 2 / 4 · 4) / (3 + 2 + 3) = 12 / 8.
+    // Rows 1 and 3: n = 2, mean 2, scatter 2. Prior: m0 = 0, Σ0 = 1, κ0 = 2, ν0 = 3, so S0 = (3 +
+    // 3) · 1 = 6. μ = (2 · 0 + 2 · 2) / 4 = 1; Σ = (6 + 2 + 2 · 2 / 4 · 4) / (3 + 2 + 3) = 12 / 8.
     let data = [1.0, 3.0];
     let samples = Samples::new(&data, 2, 1).unwrap();
     let prior = Prior::new(vec![0.0], vec![1.0]).unwrap();
@@ -54,7 +54,7 @@ fn a_prior_carries_components_that_have_no_rows() {
     assert!(fit.report.prior_shares[1].covariance > 0.99);
 }
 
-/// Twelve rows in 64 dimensions: what helps is told by the likelihood of rows not seen.
+/// Twelve rows in 64 dimensions, judged by the likelihood of other rows.
 #[test]
 fn few_rows_of_many_features() {
     let (n, d) = (12, 64);
@@ -79,12 +79,13 @@ fn few_rows_of_many_features() {
     let adapted = many.adapt(&few, 16.0).unwrap();
     assert!(adapted.shares.iter().all(|a| (0.0..1.0).contains(a)));
     let adapted = held_out(&adapted.model);
+    // The component that drew the rows can't be beaten on average. Each method must win back more
+    // than half of what the plain fit to twelve rows loses against it.
+    let truth = held_out(&many.only(&[3]).unwrap());
     for (name, score) in
         [("map", map), ("oas", oas), ("ledoit-wolf", ledoit_wolf), ("adapted", adapted)]
     {
-        let truth = held_out(&many.only(&[3]).unwrap());
-        eprintln!("{name}: {score} plain {plain} truth {truth}");
-        assert!(score > plain + 5.0, "{name}: {score}, plain diagonal {plain}");
+        assert!(score > f64::midpoint(plain, truth), "{name}: {score}, {plain} to {truth}");
     }
     let prior = Prior::from_samples(&few, 2).unwrap();
     assert!(diag().prior(prior).fit(&few, 0).unwrap().report.score.is_finite());
@@ -109,8 +110,8 @@ fn adaptation_by_hand() {
 
 #[test]
 fn adaptation_about_the_new_mean_by_hand() {
-    // As above with relevances 2 and 6: mean 1.5 by 1/2; variance by 1/4, of 1 and 1; how far the mean moved is in
-    // neither. Wide apart rows: ¼ · 9 + ¾ · 1 = 3.
+    // As above with relevances 2 and 6: mean 1.5 by 1/2; variance by 1/4, of 1 and 1; how far the
+    // mean moved is in neither. Wide apart rows: ¼ · 9 + ¾ · 1 = 3.
     for covariances in [Covariances::Full(vec![1.0]), Covariances::Diag(vec![1.0])] {
         let old = GaussianMixture::from_parameters(vec![1.0], vec![0.0], covariances).unwrap();
         for (rows, mean, variance) in [([2.0, 4.0], 1.5, 1.0), ([0.0, 6.0], 1.5, 3.0)] {

@@ -1,7 +1,7 @@
 //! The JSON form: what is written is read back bit for bit, and strangers are refused by name.
 
 use crate::support::clusters;
-use gmm::select::{Selection, Sweep};
+use gmm::select::{Selected, SweepParams};
 use gmm::{CovarianceType, Fit, FormatError, GaussianMixture, GmmParams, Samples};
 use serde_json::{Value, json};
 
@@ -28,14 +28,14 @@ fn a_fit_survives_json_bit_for_bit() {
 fn a_selection_is_a_mixture_with_a_curve() {
     let data = clusters(100, 2, 2, 3.0, 22);
     let samples = Samples::new(&data, 100, 2).unwrap();
-    let selection = Sweep::new(1..=3).run(&samples, 1).unwrap();
+    let selection = SweepParams::new(1..=3).run(&samples, 1).unwrap();
     let value = serde_json::to_value(&selection).unwrap();
     assert_eq!(value["format"], "gmm.mixture");
     assert_eq!(value["version"], 1);
     assert_eq!(value["selection"]["curve"].as_array().map(Vec::len), Some(3));
     assert!(value["report"]["lower_bounds"].is_array());
     assert!(value["report"].get("times").is_none(), "times would make equal fits differ");
-    let back: Selection = serde_json::from_value(value).unwrap();
+    let back: Selected = serde_json::from_value(value).unwrap();
     assert_eq!(back, selection);
 }
 

@@ -33,9 +33,9 @@ fn one_component_is_the_mean_and_the_biased_covariance() {
     close(model.aic(&samples).unwrap(), fit.report.aic);
 }
 
-// One EM step in one dimension. Start: w = (1/2, 1/2), μ = (-1, 1), σ² = 1; rows -1 and 1.
-// r_1(-1) = 1/(1 + e^-2) =: s, since ln N(-1|-1) - ln N(-1|1) = 2. By symmetry μ_1 = -(2s - 1), μ_2 = 2s - 1,
-// and the variance is 1 - (2s - 1)².
+// One EM step in one dimension. Start: w = (1/2, 1/2), μ = (-1, 1), σ² = 1; rows -1 and 1. r_1(-1)
+// = 1/(1 + e^-2) =: s, since ln N(-1|-1) - ln N(-1|1) = 2. By symmetry μ_1 = -(2s - 1), μ_2 = 2s -
+// 1, and the variance is 1 - (2s - 1)².
 #[test]
 fn one_step_of_em_in_one_dimension() {
     let s = 1.0 / (1.0 + (-2.0_f64).exp());
@@ -105,10 +105,12 @@ fn a_start_from_labels_is_the_moments_of_the_labels() {
     let responsibilities =
         start(Init::Responsibilities(vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0]));
     assert_eq!(labels, responsibilities);
-    // Moments of the labels: means 1 and 12, variances 1 and 4; the clusters are far apart, so one step changes little.
+    // Moments of the labels: means 1 and 12, variances 1 and 4; the clusters are far apart, so one
+    // step changes little.
     assert!((labels.model.mean(0)[0] - 1.0).abs() < 1e-3);
     assert!((labels.model.mean(1)[0] - 12.0).abs() < 1e-3);
-    // ln p(0) at the start: ln ½ - ½ ln 2π - ½; ln p(10) = ln ½ - ½ ln (2π · 4) - ½; the other component adds < 1e-8.
+    // ln p(0) at the start: ln ½ - ½ ln 2π - ½; ln p(10) = ln ½ - ½ ln (2π · 4) - ½; the other
+    // component adds < 1e-8.
     let half_log = 0.5_f64.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln() - 0.5;
     let wanted = half_log - 0.25 * 4.0_f64.ln();
     assert!((labels.report.lower_bounds[0] - wanted).abs() < 1e-6);

@@ -1,4 +1,4 @@
-//! Mixtures of factor analysers: the density, the fit, and the rest of the crate with them.
+//! Mixtures of factor analyzers: the density, the fit, and the rest of the crate with them.
 
 use crate::support::{clusters, with_threads};
 use gmm::{CovarianceType, Covariances, FitError, GaussianMixture, GmmParams, Samples, StepwiseEm};
@@ -82,12 +82,14 @@ fn a_known_mixture_is_found_again() {
     }
     let swap = usize::from(fit.model.mean(0)[0] > 2.5);
     for k in 0..2 {
-        // Five standard errors of a variance of at most 6 from 3200 rows: 5 · 6 · sqrt(2 / 3200) = 0.75.
+        // Five standard errors of a variance of at most 6 from 3200 rows: 5 · 6 · sqrt(2 / 3200) =
+        // 0.75.
         for (a, b) in fit.model.covariance(k ^ swap).iter().zip(truth.covariance(k)) {
             assert!((a - b).abs() < 0.75, "{a} {b}");
         }
     }
-    // At least as likely as the truth, and not as likely as full covariances, which have more freedom.
+    // At least as likely as the truth, and not as likely as full covariances, which have more
+    // freedom.
     assert!(fit.report.score >= truth.score(&samples).unwrap());
     let full = GmmParams::new(2).tol(0.0).max_iter(150).fit(&samples, 0).unwrap();
     assert!(fit.report.score <= full.report.score + 1e-9);

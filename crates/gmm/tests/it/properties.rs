@@ -1,4 +1,5 @@
-//! Properties that hold for any samples: order does not matter, coordinates do not matter, the bound does not fall.
+//! Properties that hold for any samples: order does not matter, coordinates do not matter, the
+//! bound does not fall.
 
 use crate::support::{clusters, relative_difference};
 use gmm::{CovarianceType, Fit, GaussianMixture, GmmParams, Init, Samples};
@@ -107,7 +108,8 @@ proptest! {
     }
 }
 
-/// In `f32`, squares of values near 1,000 keep three digits less than the values' own: only centred sums fit this.
+/// In `f32`, squares of values near 1,000 keep three digits less than the values' own: only
+/// centered sums fit this.
 #[test]
 fn narrow_data_far_from_zero_fit() {
     let near = clusters(N, D, K, 2.0, 500);
@@ -127,15 +129,16 @@ fn narrow_data_far_from_zero_fit() {
         };
         let a = params().fit(&Samples::new(&far, N, D).unwrap(), 0).unwrap();
         let b = params().fit(&Samples::new(&wide, N, D).unwrap(), 0).unwrap();
-        // Products round to 6e-8 of values near 1; five iterations on overlapping clusters let it grow.
+        // Products round to 6e-8 of values near 1; five iterations on overlapping clusters let it
+        // grow.
         let difference = relative_difference(&dense(&a.model), &dense(&b.model));
         assert!(difference < 1e-3, "{shape:?}: {difference:e}");
         assert!((a.report.score - b.report.score).abs() < 1e-4, "{shape:?}");
     }
 }
 
-/// What the fit leaves out is too small to be seen: each iteration of a long fit, replayed alone and so with nothing known
-/// from before, gives the same bound.
+/// Omitted responsibilities are too small to matter: each iteration of a long fit, replayed alone
+/// and so with nothing known from before, gives the same bound.
 #[test]
 fn skipping_changes_nothing_that_can_be_seen() {
     let (n, d, k) = (6_000, 12, 8);

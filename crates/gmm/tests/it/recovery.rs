@@ -1,7 +1,7 @@
 //! Known mixtures are found again, and what is drawn has the moments it should.
 
 use crate::support::clusters;
-use gmm::select::Sweep;
+use gmm::select::SweepParams;
 use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -28,8 +28,8 @@ fn a_known_mixture_is_recovered() {
                 fit.model.mean(*j).iter().zip(truth.mean(k)).map(|(a, b)| (a - b).powi(2)).sum()
             };
             let j = (0..3).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap();
-            // Standard error of a mean: sqrt(2 / 1200) = 0.04; of a weight: sqrt(0.25 / 6000) = 0.0065; of a variance
-            // at most 2 sqrt(2 / 1200) = 0.08. Five of each.
+            // Standard error of a mean: sqrt(2 / 1200) = 0.04; of a weight: sqrt(0.25 / 6000) =
+            // 0.0065; of a variance at most 2 sqrt(2 / 1200) = 0.08. Five of each.
             assert!(distance(&j).sqrt() < 0.2, "mean of {k}");
             assert!((fit.model.weights()[j] - truth.weights()[k]).abs() < 0.033, "weight of {k}");
             for (a, b) in fit.model.covariance(j).iter().zip(truth.covariance(k)) {
@@ -47,7 +47,8 @@ fn draws_from_a_component_have_its_moments() {
         let points = truth.sample_component(k, n, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
         let samples = Samples::new(&points, n, 2).unwrap();
         let fit = GmmParams::new(1).reg_covar(0.0).fit(&samples, 0).unwrap();
-        // Five standard errors: 5 sqrt(2 / 20000) = 0.05 for means, 5 * 2 sqrt(2 / 20000) = 0.1 for covariances.
+        // Five standard errors: 5 sqrt(2 / 20000) = 0.05 for means, 5 * 2 sqrt(2 / 20000) = 0.1 for
+        // covariances.
         for (a, b) in fit.model.mean(0).iter().zip(truth.mean(k)) {
             assert!((a - b).abs() < 0.05);
         }
@@ -107,7 +108,8 @@ fn whitening_finds_clusters_that_a_wide_axis_hides() {
 
 #[test]
 fn the_default_start_finds_clusters_that_make_up_an_axis() {
-    // Three clusters along the first of two axes: whitening by the variance that they make up themselves hides them.
+    // Three clusters along the first of two axes: whitening by the variance that they make up
+    // themselves hides them.
     let n = 600;
     for gap in [8.0, 25.0, 100.0] {
         let mut data = clusters(n, 2, 1, 0.0, 41);
@@ -131,7 +133,8 @@ fn the_default_start_finds_clusters_that_make_up_an_axis() {
         }
         let params = GmmParams::new(1).covariance_type(CovarianceType::Diag);
         for seed in 0..5 {
-            let chosen = Sweep::new(1..=6).params(params.clone()).run(&samples, seed).unwrap();
+            let chosen =
+                SweepParams::new(1..=6).params(params.clone()).run(&samples, seed).unwrap();
             assert_eq!(chosen.best.model.n_components(), 3, "gap {gap}, seed {seed}");
         }
     }
@@ -153,7 +156,8 @@ fn the_default_start_works_on_a_subset_of_many_rows() {
 
 #[test]
 fn starts_from_all_rows_find_what_a_subset_misses() {
-    // Four rows of 60,000 lie far away; of the 16,384 that k-means looks at there are none in one seed of four.
+    // Four rows of 60,000 lie far away; of the 16,384 that k-means looks at there are none in one
+    // seed of four.
     let n = 60_000;
     let mut data = clusters(n, 2, 2, 3.0, 32);
     for row in [7, 20_000, 41_111, 59_990] {

@@ -1,7 +1,7 @@
 //! Sweeps: the curve, the choice, and that the chosen fit is the one of the curve.
 
 use crate::support::{clusters, with_threads};
-use gmm::select::{Criterion, Sweep, stability};
+use gmm::select::{Criterion, SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 
 #[test]
@@ -9,7 +9,7 @@ fn bic_finds_the_number_of_clusters() {
     for seed in 0..4 {
         let data = clusters(1_500, 3, 4, 6.0, 40 + seed);
         let samples = Samples::new(&data, 1_500, 3).unwrap();
-        let selection = Sweep::new(1..=7)
+        let selection = SweepParams::new(1..=7)
             .params(GmmParams::new(1).n_init(3))
             .covariance_types([CovarianceType::Full, CovarianceType::Spherical])
             .run(&samples, seed)
@@ -20,11 +20,11 @@ fn bic_finds_the_number_of_clusters() {
             CovarianceType::Spherical,
             "the clusters are spherical, so the smaller model wins"
         );
-        let curve = &selection.selection;
-        assert_eq!(curve.curve.len(), 14);
-        let chosen = &curve.curve[curve.chosen];
+        let curve = &selection.sweep;
+        assert_eq!(curve.candidates.len(), 14);
+        let chosen = &curve.candidates[curve.chosen];
         assert_eq!(chosen.bic.to_bits(), selection.best.report.bic.to_bits());
-        assert!(curve.curve.iter().all(|c| c.value(Criterion::Bic) >= chosen.bic));
+        assert!(curve.candidates.iter().all(|c| c.value(Criterion::Bic) >= chosen.bic));
     }
 }
 
@@ -33,7 +33,13 @@ fn aic_never_chooses_fewer_components_than_bic() {
     let data = clusters(400, 2, 3, 3.0, 50);
     let samples = Samples::new(&data, 400, 2).unwrap();
     let choose = |criterion| {
-        Sweep::new(1..=6).criterion(criterion).run(&samples, 1).unwrap().best.model.n_components()
+        SweepParams::new(1..=6)
+            .criterion(criterion)
+            .run(&samples, 1)
+            .unwrap()
+            .best
+            .model
+            .n_components()
     };
     assert!(choose(Criterion::Aic) >= choose(Criterion::Bic));
 }
@@ -44,17 +50,17 @@ fn every_criterion_and_the_elbow_find_separated_clusters() {
     let samples = Samples::new(&data, 900, 2).unwrap();
     let params = GmmParams::new(1).covariance_type(CovarianceType::Spherical).n_init(3);
     for criterion in [Criterion::Bic, Criterion::Icl, Criterion::HeldOut] {
-        let sweep = Sweep::new(1..=6).params(params.clone()).criterion(criterion);
+        let sweep = SweepParams::new(1..=6).params(params.clone()).criterion(criterion);
         let selection = sweep.run(&samples, 3).unwrap();
-        let curve = &selection.selection;
+        let curve = &selection.sweep;
         assert_eq!(curve.elbow(CovarianceType::Spherical), Some(3));
         if criterion == Criterion::HeldOut {
             // Held-out likelihood is flat beyond the truth, so a component more may win by chance.
             assert!(selection.best.model.n_components() >= 3);
-            assert!(curve.curve.iter().all(|c| c.held_out.is_some()));
+            assert!(curve.candidates.iter().all(|c| c.held_out.is_some()));
         } else {
             assert_eq!(selection.best.model.n_components(), 3, "{criterion:?}");
-            assert!(curve.curve[2].silhouette > 0.95, "separated clusters are unmistakable");
+            assert!(curve.candidates[2].silhouette > 0.95, "separated clusters are unmistakable");
         }
     }
     let stable = stability(&params.clone().n_components(3), &samples, 3, 1).unwrap();
@@ -66,9 +72,9 @@ fn every_criterion_and_the_elbow_find_separated_clusters() {
 fn patience_ends_a_sweep_that_has_turned() {
     let data = clusters(600, 2, 2, 8.0, 62);
     let samples = Samples::new(&data, 600, 2).unwrap();
-    let all = Sweep::new(1..=8).run(&samples, 3).unwrap();
-    let early = Sweep::new(1..=8).patience(2).run(&samples, 3).unwrap();
-    assert!(early.selection.curve.len() < 8);
+    let all = SweepParams::new(1..=8).run(&samples, 3).unwrap();
+    let early = SweepParams::new(1..=8).patience(2).run(&samples, 3).unwrap();
+    assert!(early.sweep.candidates.len() < 8);
     assert_eq!(early.best, all.best);
 }
 
@@ -77,7 +83,7 @@ fn entries_are_what_single_fits_give_at_any_number_of_threads() {
     let data = clusters(3_000, 3, 3, 4.0, 63);
     let samples = Samples::new(&data, 3_000, 3).unwrap();
     let types = [CovarianceType::Full, CovarianceType::Tied, CovarianceType::Diag];
-    let sweep = Sweep::new(1..=6)
+    let sweep = SweepParams::new(1..=6)
         .params(GmmParams::new(1).n_init(2).max_iter(20))
         .covariance_types(types)
         .patience(2);
@@ -85,7 +91,7 @@ fn entries_are_what_single_fits_give_at_any_number_of_threads() {
     for n_threads in [2, 7] {
         assert_eq!(with_threads(n_threads, || sweep.run(&samples, 5).unwrap()), one);
     }
-    for entry in &one.selection.curve {
+    for entry in &one.sweep.candidates {
         let params = GmmParams::new(entry.n_components).covariance_type(entry.covariance_type);
         let alone = params.n_init(2).max_iter(20).fit(&samples, 5).unwrap();
         assert_eq!(alone.report.bic.to_bits(), entry.bic.to_bits());
@@ -97,7 +103,7 @@ fn a_sweep_can_be_cancelled() {
     let data = clusters(500, 2, 2, 4.0, 64);
     let samples = Samples::new(&data, 500, 2).unwrap();
     let mut n_calls = 0;
-    let answer = Sweep::new(1..=4).run_observed(&samples, 1, &mut |_| {
+    let answer = SweepParams::new(1..=4).run_observed(&samples, 1, &mut |_| {
         n_calls += 1;
         std::ops::ControlFlow::Break(())
     });

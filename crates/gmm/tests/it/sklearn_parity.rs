@@ -1,4 +1,5 @@
-//! Answers of scikit-learn and of an 80-bit implementation, from the same start after the same iterations.
+//! Answers of scikit-learn and of an 80-bit implementation, from the same start after the same
+//! iterations.
 
 use crate::support::relative_difference;
 use gmm::{CovarianceType, Covariances, Fit, GaussianMixture, GmmParams, Init, Samples};
@@ -12,7 +13,7 @@ const TYPES: [(CovarianceType, &str); 4] = [
     (CovarianceType::Spherical, "spherical"),
 ];
 
-/// The folder of recorded answers, or nothing where it is not at hand.
+/// The folder of recorded answers; `None` if it doesn't exist.
 fn golden() -> Option<PathBuf> {
     let folder =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/oracles/gmm-golden");
@@ -74,7 +75,8 @@ fn replay(answer: &Value, covariance_type: CovarianceType, samples: &Samples<'_>
         .unwrap()
 }
 
-/// Largest relative difference between a fit and a recorded answer, over everything the record holds.
+/// Largest relative difference between a fit and a recorded answer, over everything the record
+/// holds.
 fn difference(fit: &Fit, answer: &Value, samples: &Samples<'_>) -> f64 {
     let model = &fit.model;
     let head = model.predict_proba(samples).unwrap();
@@ -110,7 +112,8 @@ fn the_small_problem_agrees_with_scikit_learn_and_the_80_bit_answer() {
             let fit = replay(&answer, covariance_type, &samples);
             let difference = difference(&fit, &answer, &samples);
             println!("small {name} {engine}: {difference:e}");
-            // The two engines differ from each other by up to 4e-16; ten iterations of another order of sums.
+            // The two engines differ from each other by up to 4e-16; ten iterations of another
+            // order of sums.
             assert!(difference < 1e-12, "{name} {engine}: {difference:e}");
         }
     }

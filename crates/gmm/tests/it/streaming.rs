@@ -43,7 +43,8 @@ fn a_pass_over_blocks_is_an_iteration_of_batch_em() {
         let found = em.model();
         assert!(relative_difference(found.weights(), batch.model.weights()) < 1e-10);
         assert!(relative_difference(found.means(), batch.model.means()) < 1e-13);
-        // Covariances of size 1 from data of size 1e5, whose last digit is 1.5e-11, over four iterations.
+        // Covariances of size 1 from data of size 1e5, whose last digit is 1.5e-11, over four
+        // iterations.
         let covariances = batch.model.covariances().as_slice();
         assert!(relative_difference(found.covariances().as_slice(), covariances) < 1e-8);
     }
@@ -76,8 +77,8 @@ fn merging_is_exact_in_order_and_close_in_any_other() {
         let back: SufficientStats = serde_json::from_str(&text).unwrap();
         back.check_format().unwrap();
         assert_eq!(back, elsewhere);
-        let one = fold([0, 1, 2]).maximise(1e-6, &model).unwrap();
-        let other = fold([2, 0, 1]).maximise(1e-6, &model).unwrap();
+        let one = fold([0, 1, 2]).maximize(1e-6, &model).unwrap();
+        let other = fold([2, 0, 1]).maximize(1e-6, &model).unwrap();
         assert!(relative_difference(one.means(), other.means()) < 1e-12);
         let (a, b) = (one.covariances().as_slice(), other.covariances().as_slice());
         assert!(relative_difference(a, b) < 1e-12);
@@ -85,17 +86,17 @@ fn merging_is_exact_in_order_and_close_in_any_other() {
 }
 
 #[test]
-fn statistics_around_different_centres_merge() {
+fn statistics_around_different_centers_merge() {
     let data = clusters(N, D, 3, 3.0, 73);
     let samples = Samples::new(&data, N, D).unwrap();
     let model = start(&samples, CovarianceType::Full);
     let all = SufficientStats::collect(&model, &samples).unwrap();
-    // Nothing of another mixture's statistics, but onto its centres.
-    let moved = all.maximise(1e-6, &model).unwrap();
+    // Nothing of another mixture's statistics, but onto its centers.
+    let moved = all.maximize(1e-6, &model).unwrap();
     let mut shifted = SufficientStats::collect(&moved, &samples).unwrap();
     shifted.scale(0.0);
     shifted.merge(&all).unwrap();
-    let found = shifted.maximise(1e-6, &moved).unwrap();
+    let found = shifted.maximize(1e-6, &moved).unwrap();
     assert!(relative_difference(found.means(), moved.means()) < 1e-12);
     let (a, b) = (found.covariances().as_slice(), moved.covariances().as_slice());
     assert!(relative_difference(a, b) < 1e-11);

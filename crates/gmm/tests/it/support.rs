@@ -4,7 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// `n` rows of `d` standard normal values around `k` means whose coordinates are `spread` times standard normal.
+/// `n` rows of `d` standard normal values around `k` means whose coordinates are `spread` times
+/// standard normal.
 pub(crate) fn clusters(n: usize, d: usize, k: usize, spread: f64, seed: u64) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut normal = |scale: f64, n: usize| -> Vec<f64> {
@@ -31,7 +32,7 @@ pub(crate) fn relative_difference(found: &[f64], wanted: &[f64]) -> f64 {
     found.iter().zip(wanted).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs())) / scale
 }
 
-/// Runs `work` on a pool of its own with `n_threads`.
+/// Runs `work` on a separate pool with `n_threads`.
 pub(crate) fn with_threads<R: Send>(n_threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(work)
 }

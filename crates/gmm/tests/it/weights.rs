@@ -1,10 +1,12 @@
-//! Sample weights: a row of weight `w` counts like `w` such rows, and the scale of weights does not decide.
+//! Sample weights: a row of weight `w` counts like `w` such rows, and the scale of weights does not
+//! decide.
 
 use crate::support::clusters;
-use gmm::select::{Criterion, Sweep, stability};
+use gmm::select::{Criterion, SweepParams, stability};
 use gmm::{BayesianParams, CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 
-/// 90 rows of 2 features in three clusters that overlap, weights 0 to 3, and the rows repeated as often.
+/// 90 rows of 2 features in three clusters that overlap, weights 0 to 3, and the rows repeated as
+/// often.
 fn problem() -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let data = clusters(90, 2, 3, 2.0, 5);
     let weights: Vec<f64> = (0..90).map(|i| f64::from(i % 4)).collect();
@@ -35,11 +37,11 @@ fn integer_weights_and_repeated_rows_agree() {
         CovarianceType::Diag,
         CovarianceType::Spherical,
     ] {
-        let sweep = Sweep::new([3]).params(
+        let sweep = SweepParams::new([3]).params(
             GmmParams::new(3).covariance_type(shape).init(start(shape)).tol(0.0).max_iter(30),
         );
-        let a = sweep.run(&weighted, 0).unwrap().selection.curve[0].clone();
-        let b = sweep.run(&repeated, 0).unwrap().selection.curve[0].clone();
+        let a = sweep.run(&weighted, 0).unwrap().sweep.candidates[0].clone();
+        let b = sweep.run(&repeated, 0).unwrap().sweep.candidates[0].clone();
         for (name, a, b) in [
             ("score", a.score, b.score),
             ("bic", a.bic, b.bic),
@@ -83,10 +85,10 @@ fn the_scale_of_weights_does_not_choose_the_number_of_components() {
     let scaled = plain.with_weights(&shares).unwrap();
     assert!((scaled.effective_size() - 300.0).abs() < 1e-9);
     for criterion in [Criterion::Bic, Criterion::Aic, Criterion::Icl] {
-        let sweep = Sweep::new(1..=6).criterion(criterion).params(GmmParams::new(1));
+        let sweep = SweepParams::new(1..=6).criterion(criterion).params(GmmParams::new(1));
         let (a, b) = (sweep.run(&plain, 1).unwrap(), sweep.run(&scaled, 1).unwrap());
         assert_eq!(a.best.model.n_components(), b.best.model.n_components(), "{criterion:?}");
-        for (a, b) in a.selection.curve.iter().zip(&b.selection.curve) {
+        for (a, b) in a.sweep.candidates.iter().zip(&b.sweep.candidates) {
             let (a, b) = (a.value(criterion), b.value(criterion));
             assert!((a - b).abs() <= 1e-3 * a.abs(), "{criterion:?}: {a} and {b}");
         }
@@ -94,7 +96,8 @@ fn the_scale_of_weights_does_not_choose_the_number_of_components() {
         let (a, b) = (model.bic(&plain).unwrap(), model.bic(&scaled).unwrap());
         assert!((a - b).abs() <= 1e-9 * a.abs());
     }
-    // Of unequal weights fewer samples are left: (1 + 1 + 2)² / (1 + 1 + 4) = 8 / 3, and their sum is 4.
+    // Of unequal weights fewer samples are left: (1 + 1 + 2)² / (1 + 1 + 4) = 8 / 3, and their sum
+    // is 4.
     let unequal = Samples::new(&data[..6], 3, 2).unwrap().with_weights(&[1.0, 1.0, 2.0]).unwrap();
     assert!((unequal.effective_size() - 4.0).abs() < 1e-15);
     let shares = [0.25, 0.25, 0.5];

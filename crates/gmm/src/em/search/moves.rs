@@ -1,9 +1,9 @@
-//! Split-and-merge moves, which leave an optimum that EM alone can't leave (Ueda, Nakano, Ghahramani
-//! & Hinton, *SMEM algorithm for mixture models*, 2000).
+//! Split-and-merge moves, which leave an optimum that EM alone can't leave (Ueda, Nakano,
+//! Ghahramani & Hinton, *SMEM algorithm for mixture models*, 2000).
 //!
 //! A move merges two components and splits a third in two. Moves are ranked by the classification
-//! likelihood of the resulting groups (Fraley & Raftery 1998), which needs no EM: a group of `n` rows
-//! with the covariance `Σ` adds `n ln n - n/2 ln |Σ|`, up to terms that no move changes.
+//! likelihood of the resulting groups (Fraley & Raftery 1998), which needs no EM: a group of `n`
+//! rows with the covariance `Σ` adds `n ln n - n/2 ln |Σ|`, up to terms that no move changes.
 
 use crate::em::start::Start;
 use crate::init::kmeans::Points;
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
     use crate::GmmParams;
     use crate::em::start::SharedStarts;
-    use crate::params::Values;
+    use crate::values::Values;
 
     /// Three groups of ten rows around 0, 10 and 20.
     fn rows() -> Vec<f64> {
@@ -310,7 +310,7 @@ mod tests {
         let rows = rows();
         let samples = Samples::new(&rows, 30, 1).unwrap();
         let params = GmmParams::new(3).covariance_type(covariance_type).reg_covar(0.0);
-        let values: &Values = &params.check().unwrap().values;
+        let values: &Values = &params.check().unwrap().values().clone();
         let shared = SharedStarts::default();
         let background = shared.background(values, &samples, 0);
         let start = Start { values, seed: 0, index: 0, background: &background, shared: &shared };

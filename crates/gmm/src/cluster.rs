@@ -1,0 +1,10 @@
+//! k-means, and how far two partitions of the same things agree.
+
+mod agreement;
+mod k_means;
+
+pub(crate) use agreement::weighted_rand_index;
+pub use agreement::{
+    Contingency, adjusted_mutual_information, adjusted_rand_index, normalized_mutual_information,
+};
+pub use k_means::{Clusters, KMeans};
