@@ -61,8 +61,8 @@ impl Moments {
         self.second.iter_mut().zip(&other.second).for_each(|(total, value)| *total += value);
     }
 
-    /// Adds other moments, shifted to this center: with `s` from this center to the other, `Σ r (x
-    /// - c) ` gains `N s`, and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
+    /// Adds other moments, shifted to this center: with `s` from this center to the other,
+    /// `Σ r (x - c)` gains `N s`, and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
     pub(crate) fn merge(&mut self, other: &Self) {
         let d = self.center.len();
         let shift: Vec<f64> = other.center.iter().zip(&self.center).map(|(o, c)| o - c).collect();
