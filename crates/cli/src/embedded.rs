@@ -1,8 +1,9 @@
 //! The model that comes with the program.
 //!
-//! With the feature `embed`, the files of a model folder are in the binary. Everything that reads a model reads a
-//! folder, so they are written out once, to the folder that the system has for a program's caches, under a name made
-//! of their hash: another version of the program has another folder, and a cache that was cleared is filled anew.
+//! With the feature `embed`, the files of a model folder are in the binary. Everything that reads a
+//! model reads a folder, so they are written out once, to the folder that the system has for a
+//! program's caches, under a name made of their hash: another version of the program has another
+//! folder, and a cache that was cleared is filled again.
 
 use std::path::PathBuf;
 

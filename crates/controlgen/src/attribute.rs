@@ -1,9 +1,9 @@
 //! What can be turned up and down in a piece: density, pitch, range, syncopation, intervals, scale.
 //!
 //! An attribute is measured on the notes ([`Attribute::measure`]); a direction in latent space that
-//! changes it is learnt from the model's reference windows ([`AttributeVectors::learn`]) and added to
-//! latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al. 2018,
-//! section 4.4).
+//! changes it is learned from the model's reference windows ([`AttributeVectors::learn`]) and added
+//! to latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al.
+//! 2018, section 4.4).
 
 mod report;
 mod vectors;
@@ -49,7 +49,7 @@ pub struct Dial {
     pub by: f64,
 }
 
-/// Why attributes can't be learnt or used.
+/// Why attributes can't be learned or used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AttributeError {
@@ -61,7 +61,8 @@ pub enum AttributeError {
     },
     /// A dial that can't be read.
     #[error(
-        "`{found}` turns no attribute; such as `density:+1.5` does (-10 to 10 deviations are allowed)"
+        "`{found}` is not an attribute with an offset, for example `density:+1.5` (-10 to 10 standard \
+         deviations are allowed)"
     )]
     Dial {
         /// What was found.
@@ -94,7 +95,7 @@ pub enum AttributeError {
     },
     /// The attributes are of another model.
     #[error(
-        "{} is of another model (hash {found}); learn it anew with `controlgen attribute learn`",
+        "{} is of another model (hash {found}); learn it again with `controlgen attribute learn`",
         path.display()
     )]
     Foreign {
@@ -103,8 +104,8 @@ pub enum AttributeError {
         /// The other model's hash.
         found: String,
     },
-    /// The attribute could not be learnt from this model's music.
-    #[error("`{}` could not be learnt from this model's music: {why}", attribute.name())]
+    /// The attribute could not be learned from this model's music.
+    #[error("`{}` could not be learned from this model's music: {why}", attribute.name())]
     Unlearnt {
         /// The attribute.
         attribute: Attribute,
@@ -112,7 +113,7 @@ pub enum AttributeError {
         why: String,
     },
     /// The latents have no covariance that can be used.
-    #[error("attributes can't be learnt: {0}")]
+    #[error("attributes can't be learned: {0}")]
     Model(#[from] gmm::ModelError),
     /// A setting is out of range.
     #[error(transparent)]
@@ -156,8 +157,8 @@ impl Attribute {
         self.feature().unit()
     }
 
-    /// Measures it in a melody of `n_steps`. Returns `None` for fewer than two notes: all attributes
-    /// are learned from the same windows, and a single note has no interval.
+    /// Measures it in a melody of `n_steps`. Returns `None` for fewer than two notes: all
+    /// attributes are learned from the same windows, and a single note has no interval.
     pub fn measure(self, notes: &[GridNote], n_steps: usize) -> Option<f64> {
         if notes.len() < 2 { None } else { self.feature().of(notes, n_steps) }
     }

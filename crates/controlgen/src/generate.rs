@@ -73,7 +73,7 @@ pub enum GenerateError {
         what: &'static str,
         /// What it was.
         found: f64,
-        /// What is allowed.
+        /// The allowed range.
         allowed: &'static str,
     },
     /// Copies are to be left out, and nothing tells what is one.
@@ -126,8 +126,8 @@ impl Decoding {
         }
     }
 
-    /// Decodes latents `[n, Z]` under a control `[n, n_steps]` (empty for a model without one); window
-    /// `i` takes its draws from stream `i`.
+    /// Decodes latents `[n, Z]` under a control `[n, n_steps]` (empty for a model without one);
+    /// window `i` takes its draws from stream `i`.
     pub fn decode(self, model: &Model, z: &[f32], control: &[u16]) -> Vec<Vec<u16>> {
         self.decode_from(model, 0, z, control)
     }
@@ -176,8 +176,9 @@ impl Decoding {
     }
 }
 
-/// The controls of new windows: chords spread evenly over each window, or, where none are given, those
-/// of real windows of the model's reference ("no chord" if it holds none). Nothing for a model without.
+/// The controls of new windows: chords spread evenly over each window, or, where none are given,
+/// those of real windows of the model's reference ("no chord" if it holds none). Nothing for a
+/// model without.
 #[derive(Clone, Debug)]
 pub struct Controls {
     /// Controls to take from, `[n_steps]` each; none for a model without.
@@ -188,8 +189,8 @@ impl Controls {
     /// Reads what is needed.
     ///
     /// # Errors
-    /// [`GenerateError::Chords`] for chords that the model does not take; [`GenerateError::Artifact`]
-    /// where the reference can't be read.
+    /// [`GenerateError::Chords`] for chords that the model does not take;
+    /// [`GenerateError::Artifact`] where the reference can't be read.
     pub fn new(model: &Model, chords: Option<&[u16]>) -> Result<Self, GenerateError> {
         let layout = model.config().musicvae.window();
         let known = match (layout.has_control(), chords) {
@@ -210,8 +211,8 @@ impl Controls {
         Ok(Self { known })
     }
 
-    /// The controls of `n` windows, numbered from `first` on, `[n, n_steps]`; each depends on the seed
-    /// and its number alone. Empty for a model without.
+    /// The controls of `n` windows, numbered from `first` on, `[n, n_steps]`; each depends on the
+    /// seed and its number alone. Empty for a model without.
     pub fn of(&self, first: u64, n: usize, seed: u64) -> Vec<u16> {
         let numbers = first..first + n as u64;
         let draw = |number| {

@@ -244,8 +244,8 @@ impl Kind {
         }
     }
 
-    /// The windows of a melody alone, one after the other: as [`Kind::windows_in_a_row`], but without
-    /// the chords that may belong to them. None for kinds that are of something else.
+    /// The windows of a melody alone, one after the other: as [`Kind::windows_in_a_row`], but
+    /// without the chords that may belong to them. None for kinds that are of something else.
     pub fn melody_windows(&self, sequence: &NoteSequence) -> Option<Conversion<Window>> {
         match self.converter.clone() {
             Converter::Melody(c) | Converter::ChordedMelody(c) => {
@@ -293,8 +293,8 @@ fn trio_steps(converter: &TrioConverter) -> usize {
 /// by its tick, not by rounding errors.
 const EVEN_QPM: f64 = 120.0;
 
-/// What windows are cut from: the notes and the metre, in musical time. Tempo is no part of a window,
-/// so that one may lie across changes of it. (Magenta cuts the music there.)
+/// What windows are cut from: the notes and the meter, in musical time. Tempo is no part of a
+/// window, so that one may lie across changes of it. (Magenta cuts the music there.)
 fn in_musical_time(sequence: &NoteSequence) -> NoteSequence {
     let mut even = NoteSequence {
         ticks_per_quarter: sequence.ticks_per_quarter,

@@ -1,4 +1,4 @@
-//! Clusters beside labels, and k-means.
+//! Agreement of clusters with labels, and k-means.
 
 use musicvae::seed;
 use rand::RngExt;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// How far clusters and labels agree. In all four, 1 is the best.
 ///
-/// With counts `n_ck` of things of class c in cluster k, `H` entropies and `I` mutual information in
-/// nats:
+/// With counts `n_ck` of things of class c in cluster k, `H` entropies and `I` mutual information
+/// in nats:
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// Normalised mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, the more so
+    /// Normalized mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, the more so
     /// the fewer things there are for each pair of class and cluster; see [`Agreement::ami`].
     pub nmi: f64,
     /// Mutual information adjusted for chance (Vinh, Epps and Bailey 2010), `(I - E) / ((H(C) +
@@ -27,12 +27,13 @@ pub struct Agreement {
     pub homogeneity: f64,
     /// `1 - H(K | C) / H(K)`: each class lies in one cluster.
     pub completeness: f64,
-    /// `Σ_k max_c n_ck / n`: right answers if each cluster answers its commonest class. Grows with the
-    /// number of clusters.
+    /// `Σ_k max_c n_ck / n`: right answers if each cluster answers its most frequent class. Grows
+    /// with the number of clusters.
     pub purity: f64,
 }
 
-/// Compares clusters with labels, both as numbers from 0. None for no things, or lists of two lengths.
+/// Compares clusters with labels, both as numbers from 0. None for no things, or lists of two
+/// lengths.
 pub fn agreement(labels: &[usize], clusters: &[usize]) -> Option<Agreement> {
     if labels.is_empty() || labels.len() != clusters.len() {
         return None;
@@ -124,7 +125,7 @@ pub fn confusion(a: &[usize], b: &[usize]) -> Vec<Vec<f64>> {
 const STARTS: u64 = 4;
 const ROUNDS: usize = 100;
 
-/// Centres `[k, d]` of the best of four runs of k-means (Lloyd's rounds from k-means++ starts).
+/// Centers `[k, d]` of the best of four runs of k-means (Lloyd's rounds from k-means++ starts).
 ///
 /// # Panics
 /// If there is no row, or `rows` is no multiple of `d`.
@@ -138,7 +139,7 @@ pub fn k_means(rows: &[f64], d: usize, k: usize, seed: u64) -> Vec<f64> {
     best.expect("there are starts").0
 }
 
-/// The nearest centre of each row.
+/// The nearest center of each row.
 pub fn nearest_centers(rows: &[f64], d: usize, centers: &[f64]) -> Vec<usize> {
     rows.chunks_exact(d).map(|row| nearest(row, d, centers).0).collect()
 }
@@ -146,15 +147,15 @@ pub fn nearest_centers(rows: &[f64], d: usize, centers: &[f64]) -> Vec<usize> {
 fn nearest(row: &[f64], d: usize, centers: &[f64]) -> (usize, f64) {
     let distances = centers.chunks_exact(d).map(|center| squared_distance(row, center));
     let best = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
-    best.expect("there are centres")
+    best.expect("there are centers")
 }
 
 fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-/// Starting centres, each drawn by its squared distance to the ones before (Arthur and Vassilvitskii
-/// 2007).
+/// Starting centers, each drawn by its squared distance to the ones before (Arthur and
+/// Vassilvitskii 2007).
 fn plus_plus(rows: &[f64], d: usize, k: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
     let n = rows.len() / d;
     let row = |i: usize| &rows[i * d..][..d];
@@ -166,7 +167,7 @@ fn plus_plus(rows: &[f64], d: usize, k: usize, rng: &mut ChaCha8Rng) -> Vec<f64>
             left -= distance;
             left < 0.0
         });
-        // No distance is left where all rows are centres already.
+        // No distance is left where all rows are centers already.
         let drawn = drawn.unwrap_or_else(|| rng.random_range(0..n));
         centers.extend_from_slice(row(drawn));
         for (i, far) in far.iter_mut().enumerate() {
@@ -176,7 +177,7 @@ fn plus_plus(rows: &[f64], d: usize, k: usize, rng: &mut ChaCha8Rng) -> Vec<f64>
     centers
 }
 
-/// Lloyd's rounds; returns centres and the sum of squared distances to them.
+/// Lloyd's rounds; returns centers and the sum of squared distances to them.
 fn lloyd(rows: &[f64], d: usize, mut centers: Vec<f64>) -> (Vec<f64>, f64) {
     let mut labels = Vec::new();
     for _ in 0..ROUNDS {
@@ -191,7 +192,7 @@ fn lloyd(rows: &[f64], d: usize, mut centers: Vec<f64>) -> (Vec<f64>, f64) {
             counts[*label] += 1.0;
             sums[label * d..][..d].iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
         }
-        // A centre that lost its rows stays where it was.
+        // A center that lost its rows stays where it was.
         for (at, center) in
             centers.chunks_exact_mut(d).enumerate().filter(|(k, _)| counts[*k] > 0.0)
         {
@@ -277,7 +278,7 @@ mod tests {
         let centers = k_means(&rows, 2, 3, 4);
         let found = agreement(&truth, &nearest_centers(&rows, 2, &centers)).unwrap();
         assert!((found.nmi - 1.0).abs() < 1e-12);
-        // More centres than rows is no error.
+        // More centers than rows is no error.
         assert_eq!(k_means(&rows[..4], 2, 5, 4).len(), 10);
     }
 }

@@ -114,7 +114,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
             head,
             row("model", heldout.teacher_forced_accuracy, Some(heldout.sampled_accuracy)),
             row("bigram", baselines.bigram_accuracy, None),
-            row("commonest token", baselines.most_frequent_accuracy, None),
+            row("most frequent token", baselines.most_frequent_accuracy, None),
         ]));
         lines.push(format!(
             "reconstruction {:.2} nats, KL {:.1} bits a window",
