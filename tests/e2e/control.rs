@@ -243,9 +243,9 @@ fn any_midi_will_do_for_a_tune() {
     let run = dir.run("reconstruct odd.mid --model run/model -o out");
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("the most melodic track"), "{}", run.stderr);
-    assert!(run.stderr.contains("its metre is 3/4"), "{}", run.stderr);
+    assert!(run.stderr.contains("its meter is 3/4"), "{}", run.stderr);
     let warnings = sidecar(&dir, "out/odd-reconstruction.json")["warnings"].to_string();
-    assert!(warnings.contains("its metre is 3/4"), "{warnings}");
+    assert!(warnings.contains("its meter is 3/4"), "{warnings}");
 
     // For a whole piece, the requested track, or a list of the available ones.
     let tune = sidecar_of_track(&dir, 1);

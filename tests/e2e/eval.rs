@@ -29,7 +29,7 @@ fn a_model_is_measured_beside_its_baselines() {
         .iter()
         .filter_map(|b| b["name"].as_str())
         .collect();
-    assert_eq!(beside, ["z from the prior", "commonest token", "bigram"]);
+    assert_eq!(beside, ["z from the prior", "most frequent token", "bigram"]);
     for key in [
         "reconstruction.midi.pitch",
         "likelihood.elbo_bits_per_step",

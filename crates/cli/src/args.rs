@@ -49,7 +49,8 @@ pub(crate) const DEFAULT_TEMPERATURE: f32 = 0.5;
 /// The heading of [`Global`] options in every command's help.
 const GLOBAL: &str = "Options of every command";
 
-/// How many threads there can be: more than any machine has processors for this work, and each takes memory.
+/// How many threads there can be: more than any machine has processors for this work, and each
+/// takes memory.
 const THREADS: std::ops::RangeInclusive<i64> = 1..=1024;
 
 /// Finds styles in MIDI files without labels and writes new music of them.
@@ -141,7 +142,8 @@ pub(crate) enum Command {
     Accompany(AccompanyArgs),
     /// Write variations of a tune at a given distance
     Similar(SimilarArgs),
-    /// Learn, list and turn what can be turned: density, pitch, range, syncopation, intervals, scale
+    /// Learn, list and turn what can be turned: density, pitch, range, syncopation, intervals,
+    /// scale
     #[command(subcommand)]
     Attribute(AttributeCommand),
     /// Build the index of training music that copies are looked for in
@@ -163,7 +165,8 @@ pub(crate) enum Command {
     ExportTorch(ExportTorchArgs),
     /// Write a model with weights in half precision, half as large; then encode and fit again
     Halve(HalveArgs),
-    /// See a model's latent space in a browser, hear it, steer it: a page from this machine, without a network
+    /// See a model's latent space in a browser, hear it, steer it: a page from this machine,
+    /// without a network
     Studio(StudioArgs),
     /// Hear what this program does, within a minute: no argument, no network
     Demo(DemoArgs),
@@ -198,7 +201,7 @@ pub(crate) struct EncodeArgs {
 /// How new latents become music.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// Above 0: lower is more careful, 1 is as learnt
+    /// Above 0: lower is more conservative, 1 follows the model
     #[arg(long, value_name = "T", default_value_t = DEFAULT_TEMPERATURE)]
     pub(crate) temperature: f32,
     /// The seed of every draw

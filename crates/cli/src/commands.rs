@@ -31,7 +31,7 @@ use crate::args::{Cli, Command, Global};
 use crate::output::Output;
 use crate::progress::{Show, Stages};
 
-/// What every command has at hand.
+/// The context of every command.
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) show: Show,

@@ -1,9 +1,9 @@
 //! What can be turned up and down in a piece: density, pitch, range, syncopation and more.
 //!
 //! An attribute is measured on the notes ([`Attribute::measure`]); a direction in latent space that
-//! changes it is learnt from the model's reference windows ([`AttributeVectors::learn`]) and added to
-//! latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al. 2018,
-//! section 4.4).
+//! changes it is learned from the model's reference windows ([`AttributeVectors::learn`]) and added
+//! to latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al.
+//! 2018, section 4.4).
 
 mod report;
 mod vectors;
@@ -70,7 +70,7 @@ pub struct Dial {
     pub by: f64,
 }
 
-/// Why attributes can't be learnt or used.
+/// Why attributes can't be learned or used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AttributeError {
@@ -82,7 +82,8 @@ pub enum AttributeError {
     },
     /// A dial that can't be read.
     #[error(
-        "`{found}` turns no attribute; such as `density:+1.5` does (-10 to 10 deviations are allowed)"
+        "`{found}` is not an attribute with an offset, for example `density:+1.5` (-10 to 10 standard \
+         deviations are allowed)"
     )]
     Dial {
         /// What was found.
@@ -115,7 +116,7 @@ pub enum AttributeError {
     },
     /// The attributes are of another model.
     #[error(
-        "{} is of another model (hash {found}); learn it anew with `controlgen attribute learn`",
+        "{} is of another model (hash {found}); learn it again with `controlgen attribute learn`",
         path.display()
     )]
     Foreign {
@@ -124,8 +125,8 @@ pub enum AttributeError {
         /// The other model's hash.
         found: String,
     },
-    /// The attribute could not be learnt from this model's music.
-    #[error("`{}` could not be learnt from this model's music: {why}", attribute.name())]
+    /// The attribute could not be learned from this model's music.
+    #[error("`{}` could not be learned from this model's music: {why}", attribute.name())]
     Unlearnt {
         /// The attribute.
         attribute: Attribute,
@@ -133,7 +134,7 @@ pub enum AttributeError {
         why: String,
     },
     /// The latents have no covariance that can be used.
-    #[error("attributes can't be learnt: {0}")]
+    #[error("attributes can't be learned: {0}")]
     Model(#[from] gmm::ModelError),
     /// A setting is out of range.
     #[error(transparent)]

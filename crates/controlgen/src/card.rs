@@ -108,7 +108,7 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
     if let Some(baselines) = training.and_then(|training| training.baselines) {
         let _ = writeln!(
             card,
-            "| baselines: commonest token, bigram | {:.3}, {:.3} |",
+            "| baselines: most frequent token, bigram | {:.3}, {:.3} |",
             baselines.most_frequent_accuracy, baselines.bigram_accuracy,
         );
     }

@@ -48,7 +48,7 @@ pub struct CopyMatch {
 #[non_exhaustive]
 pub enum CopyError {
     /// Something else under its name.
-    #[error("{} is no copy index; make it anew with `controlgen copy-index`", path.display())]
+    #[error("{} is not a copy index; make it again with `controlgen copy-index`", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum CopyError {
     /// Another version.
     #[error(
         "{} is a copy index of version {found}; this program reads version {expected}: make it \
-         anew with `controlgen copy-index`", path.display()
+         again with `controlgen copy-index`", path.display()
     )]
     Version {
         /// The file.
@@ -68,17 +68,17 @@ pub enum CopyError {
     },
     /// It was changed or cut short.
     #[error(
-        "{} is damaged ({what}); make it anew with `controlgen copy-index`", path.display()
+        "{} is damaged ({what}); make it again with `controlgen copy-index`", path.display()
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         what: &'static str,
     },
     /// It holds music of another kind.
     #[error(
-        "{} holds windows of `{found}`, the model is of `{expected}`; make it anew with \
+        "{} holds windows of `{found}`, the model is of `{expected}`; make it again with \
          `controlgen copy-index`", path.display()
     )]
     Kind {

@@ -1,7 +1,7 @@
 //! Correlation of two series: Pearson's, and Spearman's of the ranks.
 
-/// Spearman's rank correlation: Pearson's of the ranks, ties sharing their mean rank. None for fewer
-/// than two pairs, or where one side does not vary.
+/// Spearman's rank correlation: Pearson's of the ranks, ties sharing their mean rank. None for
+/// fewer than two pairs, or where one side does not vary.
 pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     pearson(&ranks(a), &ranks(b))
 }

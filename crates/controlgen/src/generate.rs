@@ -93,7 +93,7 @@ pub enum GenerateError {
         what: &'static str,
         /// What it was.
         found: f64,
-        /// What is allowed.
+        /// The allowed range.
         allowed: &'static str,
     },
     /// Copies are to be left out, and nothing tells what is one.

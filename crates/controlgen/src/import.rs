@@ -1,4 +1,5 @@
-//! Magenta's published checkpoints as model folders, and model folders for PyTorch or at half the size.
+//! Magenta's published checkpoints as model folders, and model folders for PyTorch or at half the
+//! size.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,7 @@ pub struct ImportOutcome {
     /// The model's folder.
     #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
-    /// What the model is of.
+    /// The kind of window of the model.
     pub kind: String,
     /// Its sizes.
     pub musicvae: MusicVaeConfig,
@@ -184,12 +185,12 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
     write_atomic(file, &model.network().to_torch_safetensors(Precision::F32))
 }
 
-/// Writes a model with its weights in half precision: a folder of its own, without styles, as its latents differ a
-/// little from the model's own.
+/// Writes a model with its weights in half precision: a new folder without styles, because its
+/// latents differ slightly from those of the model.
 ///
 /// # Errors
-/// [`ArtifactError::Exists`] if something stands at `out`; [`ArtifactError::Weights`] where a weight is too large for
-/// half precision (65,504); [`ArtifactError::Io`].
+/// [`ArtifactError::Exists`] if something stands at `out`; [`ArtifactError::Weights`] where a
+/// weight is too large for half precision (65,504); [`ArtifactError::Io`].
 pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactError> {
     let config = model.config();
     let bytes = model.network().to_safetensors(Precision::F16);

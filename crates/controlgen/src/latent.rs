@@ -105,8 +105,8 @@ impl LatentSpace {
 
     /// Draws the inactive dimensions of a latent from the prior `N(0, 1)`.
     ///
-    /// A number is drawn for every dimension, so that the stream does not depend on which dimensions
-    /// are active.
+    /// A number is drawn for every dimension, so that the stream does not depend on which
+    /// dimensions are active.
     pub fn sample_inactive(&self, rng: &mut impl Rng, z: &mut [f32]) {
         for (dimension, value) in z.iter_mut().enumerate() {
             let drawn: f32 = rng.sample(StandardNormal);

@@ -99,7 +99,8 @@ pub fn mix(
     mix_while(model, styles, tune, request, &|| true)
 }
 
-/// Like [`mix`], but stops early when `go_on` returns `false` (checked before each batch of windows).
+/// Like [`mix`], but stops early when `go_on` returns `false` (checked before each batch of
+/// windows).
 ///
 /// # Errors
 /// Those of [`mix`]; [`GenerateError::Stopped`].

@@ -1,4 +1,4 @@
-//! A model folder: everything that `--model` needs, in files of its own.
+//! A model folder: everything that `--model` needs.
 
 mod config;
 

@@ -1,5 +1,5 @@
-//! What is generated: a MIDI file and a JSON file beside it that says how it came about; on request also sound,
-//! pictures, and one page of everything ([`Batch`]).
+//! The files of new music: MIDI with a JSON file that says how it was made (the sidecar); on
+//! request also sound, pictures, and one page of everything ([`Batch`]).
 
 mod batch;
 mod sound;
@@ -20,7 +20,7 @@ use crate::copy::CopyMatch;
 use crate::generate::Decoding;
 use crate::model::Model;
 
-/// The JSON file beside a generated MIDI file.
+/// The JSON file of a generated MIDI file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// The program that wrote it.
@@ -54,10 +54,10 @@ pub struct Sidecar {
     /// The attempt that made it, where some were dropped; from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<usize>,
-    /// The search for copies; none where the model has no index of its training music.
+    /// The search for copies; `None` if the model has no copy index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<CopyCheck>,
-    /// What a user should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 

@@ -11,11 +11,11 @@ use svg::node::element::{Group, Line, Rectangle, Text};
 /// A row of windows under one caption.
 #[derive(Clone, Debug)]
 pub struct RollRow {
-    /// What the row shows.
+    /// The title of the row.
     pub caption: String,
     /// Windows, left to right.
     pub windows: Vec<Roll>,
-    /// The colour of the notes, as CSS has it.
+    /// The color of the notes, as CSS has it.
     pub color: Cow<'static, str>,
 }
 

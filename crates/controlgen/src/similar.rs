@@ -1,12 +1,12 @@
 //! Variations of a tune at a given distance.
 //!
-//! Distances are in standard deviations of all the model's music, per dimension: with the mean `μ` and
-//! the covariance `Σ` of the whole mixture, `√((x' - x)ᵀ Σ⁻¹ (x' - x) / D)`. Two unrelated pieces are
-//! about `√2` apart.
+//! Distances are in standard deviations of all the model's music, per dimension: with the mean `μ`
+//! and the covariance `Σ` of the whole mixture, `√((x' - x)ᵀ Σ⁻¹ (x' - x) / D)`. Two unrelated
+//! pieces are about `√2` apart.
 //!
-//! A variation lies at exactly that distance in a random direction, and as far from `μ` as the tune:
-//! it is as typical of the music as the tune itself. If the distance is larger than the diameter of
-//! the sphere around `μ` through the tune, it lies outward in a straight line.
+//! A variation lies at exactly that distance in a random direction, and as far from `μ` as the
+//! tune: it is as typical of the music as the tune itself. If the distance is larger than the
+//! diameter of the sphere around `μ` through the tune, it lies outward in a straight line.
 
 use gmm::Gaussian;
 use musicvae::seed;
@@ -76,9 +76,9 @@ pub struct SimilarRequest<'a> {
     pub decoding: Decoding,
 }
 
-/// Varies music; `all` is the mean and covariance of the whole mixture. Variation number `i` depends
-/// on the seed and `i` alone. All windows of a variation move in the same random direction, so that
-/// they still belong together.
+/// Varies music; `all` is the mean and covariance of the whole mixture. Variation number `i`
+/// depends on the seed and `i` alone. All windows of a variation move in the same random direction,
+/// so that they still belong together.
 ///
 /// # Errors
 /// [`GenerateError`]: for a distance or temperature out of range.

@@ -1,7 +1,8 @@
-//! Styles: the components of a mixture over latents, found without labels, and what users add to them.
+//! Styles: the components of a mixture over latents, found without labels, and what users add to
+//! them.
 //!
-//! Each is a distribution of latents on the model's active dimensions ([`Styles::distribution`]): one
-//! component, several where styles were merged, or what a few pieces of a user's gave.
+//! Each is a distribution of latents on the model's active dimensions ([`Styles::distribution`]):
+//! one component, several where styles were merged, or what a few pieces of a user's gave.
 
 mod added;
 mod by_piece;
@@ -81,8 +82,8 @@ impl Styles {
     /// Loads `mixture.json` and `styles.json` of a model, and what users added to them.
     ///
     /// # Errors
-    /// Where a file of the model is missing or damaged, or belongs to another model. Added styles that
-    /// can't be used are [`Styles::skipped`].
+    /// Where a file of the model is missing or damaged, or belongs to another model. Added styles
+    /// that can't be used are [`Styles::skipped`].
     pub fn load(model: &Model) -> Result<Self, StyleError> {
         Self::load_from(model, StyleFolders::of(model))
     }
@@ -171,7 +172,7 @@ impl Styles {
         &self.selection
     }
 
-    /// What is known of the fit; none of one by an earlier program.
+    /// Facts about the fit; `None` for one by an earlier program.
     pub fn fit_facts(&self) -> Option<&FitFacts> {
         self.facts.as_ref()
     }
@@ -216,8 +217,8 @@ impl Styles {
         })
     }
 
-    /// A style's colour, `#rrggbb`, in pictures and pages: that of its component, or, where it isn't one component, one that
-    /// no component has.
+    /// A style's color, `#rrggbb`, in pictures and pages: that of its component, or, where it isn't
+    /// one component, one that no component has.
     pub fn color(&self, style: &Style) -> Cow<'static, str> {
         style_color(style.component().unwrap_or_else(|| {
             let place = self.all().iter().position(|other| other.name == style.name);
@@ -262,13 +263,14 @@ impl Styles {
         responsibilities.rows().map(<[f64]>::to_vec).collect()
     }
 
-    /// How surely latents belong to a style, 0 to 1 each.
+    /// The probability, 0 to 1, that latents belong to a style.
     ///
-    /// For components of the mixture, the sum of their [`Styles::memberships`]. An added style competes
-    /// with the `K` components as one more with the weight `1 / (K + 1)`, whatever the number of its
-    /// windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of the mixture. Both are
-    /// widened by what the encoder leaves open ([`FitFacts::posterior_variances`]): the density of a few
-    /// windows is narrower than that, so that a window drawn of it and encoded again would lie outside.
+    /// For components of the mixture, the sum of their [`Styles::memberships`]. An added style
+    /// competes with the `K` components as one more with the weight `1 / (K + 1)`, whatever the
+    /// number of its windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of
+    /// the mixture. Both are widened by what the encoder leaves open
+    /// ([`FitFacts::posterior_variances`]): the density of a few windows is narrower than that, so
+    /// that a window drawn of it and encoded again would lie outside.
     ///
     /// `mu` is `[n, Z]`.
     ///
@@ -287,8 +289,8 @@ impl Styles {
     }
 }
 
-/// How surely samples are of an added style and not of the mixture, see [`Styles::membership`]; `noise` widens both, if
-/// it has a variance for each dimension.
+/// How surely samples are of an added style and not of the mixture, see [`Styles::membership`];
+/// `noise` widens both, if it has a variance for each dimension.
 fn membership_of_added(
     style: &GaussianMixture,
     mixture: &GaussianMixture,
@@ -339,8 +341,8 @@ mod tests {
         let of = |noise: Option<&[f64]>| {
             membership_of_added(&style, &mixture, noise, &samples).unwrap()[0]
         };
-        // Densities of N(0, 0.01) and N(0, 1) at 0.5 are 1.487e-5 and 0.35207; of N(0, 0.26) and N(0, 1.25) 0.48377 and
-        // 0.32288.
+        // Densities of N(0, 0.01) and N(0, 1) at 0.5 are 1.487e-5 and 0.35207; of N(0, 0.26) and
+        // N(0, 1.25) 0.48377 and 0.32288.
         assert!((of(None) - 1.487e-5 / (1.487e-5 + 0.35207)).abs() < 1e-7, "{}", of(None));
         let expected = 0.48377 / (0.48377 + 0.32288);
         assert!((of(Some(&[0.25])) - expected).abs() < 1e-4, "{}", of(Some(&[0.25])));

@@ -54,17 +54,17 @@ pub struct TrainRequest {
     pub run: RunFolder,
     /// When to stop, evaluate and save.
     pub plan: Plan,
-    /// How many of the last checkpoints to keep, beside the best; one at least.
+    /// Number of last checkpoints to keep, in addition to the best; at least one.
     pub keep_last: usize,
     /// The seed of every draw.
     pub seed: u64,
     /// Go on from the run's last checkpoint.
     pub resume: bool,
-    /// What the program was started with, for the run's `config.json`.
+    /// The command line, for the run's `config.json`.
     pub command_line: Vec<String>,
 }
 
-/// Hears a training run; the library writes its files itself.
+/// Receives progress of a training run; the library writes its files itself.
 pub trait TrainProgress {
     /// Training starts, or goes on after `n_steps` steps.
     fn on_start(&mut self, n_steps: u64, n_train: usize, n_heldout: usize);
@@ -81,7 +81,7 @@ pub trait TrainProgress {
     }
 }
 
-/// What a training run came to.
+/// The result of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutcome {
     /// The model's folder.

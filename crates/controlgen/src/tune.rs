@@ -52,7 +52,7 @@ pub struct Tune {
     pub choice: Option<Choice>,
     /// Which notes of those instruments the windows hold, and why the others are left out.
     pub usage: Usage,
-    /// What a user should know: notes left out, a metre that does not fit.
+    /// Warnings for the user: notes left out, a meter that does not fit.
     pub warnings: Vec<String>,
     /// How music of it is played like it: its tempo, its loudness and, where windows hold several
     /// instruments, their programs.
@@ -68,7 +68,7 @@ pub struct Refused {
     pub reason: SkipReason,
 }
 
-/// What a sequence has instead of a tune.
+/// The contents of a sequence without a tune.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoTune {
@@ -122,7 +122,7 @@ pub enum TuneError {
     },
 }
 
-/// What a tune needs, which is less than what music for training does.
+/// The requirements on a tune, which are weaker than those on training music.
 fn needs(kind: &Kind) -> &'static str {
     if kind.melody_range().is_some() { "a track of tones, of any instrument" } else { kind.needs }
 }
@@ -132,9 +132,9 @@ pub fn in_words(reason: SkipReason) -> &'static str {
     match reason {
         SkipReason::NoNotes => "it has no notes",
         SkipReason::WrongBarLength => "no stretch in 4/4 or 2/2",
-        SkipReason::BadTimeSignature => "a metre that makes no sense",
+        SkipReason::BadTimeSignature => "a meter that makes no sense",
         SkipReason::NegativeTime => "notes before its beginning",
-        SkipReason::TimeChange => "tempo or metre change all the time",
+        SkipReason::TimeChange => "tempo or meter change all the time",
         SkipReason::Drums => "it plays drums",
         SkipReason::NoDrums => "it plays no drums",
         SkipReason::ProgramNotAllowed => "its program is not allowed",

@@ -1,7 +1,8 @@
 //! MIDI files in archives, read in place: one member after the other, nothing unpacked to disk.
 //!
-//! An archive may lie about anything. No member is taken into memory beyond the limit on files, names
-//! beyond [`MAX_NAME`] are refused, and links, devices and archives in archives are passed over and counted.
+//! An archive may lie about anything. No member is taken into memory beyond the limit on files,
+//! names beyond [`MAX_NAME`] are refused, and links, devices and archives in archives are passed
+//! over and counted.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -42,8 +43,8 @@ impl Member<'_> {
     }
 }
 
-/// Hands each member that looks like MIDI to `each`, until it answers `false`, and counts the others
-/// in `unused`, by their names in the archive.
+/// Hands each member that looks like MIDI to `each`, until it answers `false`, and counts the
+/// others in `unused`, by their names in the archive.
 ///
 /// # Errors
 /// Where the archive is damaged; the members before that have been handed over.
@@ -136,7 +137,7 @@ fn read_tar(
     each: &mut dyn FnMut(Member<'_>) -> bool,
 ) -> io::Result<()> {
     let mut archive = tar::Archive::new(reader.take(MAX_UNPACKED));
-    // A name of its own entry, before the member that bears it.
+    // A name in a separate entry before the member that bears it.
     let mut long_name: Option<Vec<u8>> = None;
     // Raw: otherwise names of any length are read into memory.
     for entry in archive.entries()?.raw(true) {

@@ -1,4 +1,5 @@
-//! Files of ours: read with their format checked, written whole or not at all.
+//! The files of the program: their format is checked when they are read, and they are written
+//! completely or not at all.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a file or folder of ours could not be read or written.
+/// Why a file or folder of the program could not be read or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
-    /// The operating system said no.
+    /// The operating system returned an error.
     #[error("can't {action} {}", path.display())]
     Io {
         /// What was tried: `read`, `write`, …
@@ -49,7 +50,7 @@ pub enum ArtifactError {
         version: u32,
     },
     /// A Parquet file can't be read or written.
-    #[error("{} is no table that can be read; make it anew", path.display())]
+    #[error("{} is not a readable table; make it again", path.display())]
     Table {
         /// The file.
         path: PathBuf,
@@ -57,7 +58,7 @@ pub enum ArtifactError {
         source: parquet::errors::ParquetError,
     },
     /// A Parquet file's columns are not those of the table it should be.
-    #[error("{} has other columns than this program reads; make it anew", path.display())]
+    #[error("{} has other columns than this program reads; make it again", path.display())]
     Rows {
         /// The file.
         path: PathBuf,
@@ -65,7 +66,7 @@ pub enum ArtifactError {
         source: serde_arrow::Error,
     },
     /// A column holds what it can't hold with this model or corpus.
-    #[error("{} holds values in column `{column}` that don't fit the model; make it anew", path.display())]
+    #[error("{} holds values in column `{column}` that don't fit the model; make it again", path.display())]
     Column {
         /// The file.
         path: PathBuf,
@@ -122,7 +123,7 @@ pub enum ArtifactError {
     Missing {
         /// The folder.
         path: PathBuf,
-        /// What is missing.
+        /// The missing file.
         what: &'static str,
         /// What to do.
         remedy: &'static str,
@@ -130,13 +131,13 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
-    /// A weights file `path` that can't be used.
+    /// The error of a weights file that can't be used.
     pub fn weights(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Weights { path: path.to_owned(), source: Box::new(source) }
     }
 }
 
-/// The result of reading or writing a file of ours.
+/// The result of reading or writing a file of the program.
 pub type ArtifactResult<T> = Result<T, ArtifactError>;
 
 /// An error with its causes, in one line.
@@ -165,11 +166,11 @@ pub fn read(path: &Path) -> ArtifactResult<Vec<u8>> {
     std::fs::read(path).map_err(io("read", path))
 }
 
-/// How the names of files and folders begin that are being written. A process that was killed leaves
-/// them behind.
+/// How the names of files and folders begin that are being written. A process that was killed
+/// leaves them behind.
 pub const UNFINISHED: &str = ".unfinished-";
 
-/// Writes a file whole or not at all: to a temporary file beside it, which then takes its name.
+/// Writes a file completely or not at all: to a temporary file next to it, which is then renamed.
 ///
 /// # Errors
 /// [`ArtifactError::Io`]; what stood there before stays then.
@@ -201,7 +202,7 @@ pub fn create_folder(path: &Path) -> ArtifactResult<()> {
     std::fs::create_dir_all(path).map_err(io("create the folder", path))
 }
 
-/// Fills a folder whole or not at all: under a temporary name beside it, which then becomes `path`.
+/// Fills a folder completely or not at all: under a temporary name next to `path`, then renamed.
 ///
 /// # Errors
 /// [`ArtifactError::Exists`] if something stands there; what `fill` gives.
@@ -229,7 +230,7 @@ pub fn write_folder<T, E: From<ArtifactError>>(
     Ok(value)
 }
 
-/// What every JSON file of ours begins with.
+/// The header of every JSON file of the program.
 #[derive(Deserialize)]
 struct Header {
     format: String,
@@ -245,7 +246,7 @@ struct Versioned<'a, T> {
     value: &'a T,
 }
 
-/// A type that is a JSON file of its own.
+/// A type that is stored as a JSON file.
 pub trait JsonFormat: Serialize + DeserializeOwned {
     /// The `format` field.
     const FORMAT: &'static str;

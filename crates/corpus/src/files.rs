@@ -66,7 +66,7 @@ pub(super) fn is_midi_name(name: &str) -> bool {
     endings.any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
 }
 
-/// What a file is, by its ending, in any case.
+/// The kind of a file, by its extension in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum FileKind {
     Midi,
@@ -77,8 +77,8 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// By name: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI, and so are these with `.gz` after them;
-    /// `.zip`, `.tar`, `.tar.gz` and `.tgz` are archives of it.
+    /// By name: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI, and so are these with `.gz` after
+    /// them; `.zip`, `.tar`, `.tar.gz` and `.tgz` are archives of it.
     pub(super) fn of(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let ends = |endings: &[&str]| {

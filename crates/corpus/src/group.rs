@@ -23,8 +23,8 @@ pub enum GroupRule {
 
 impl GroupRule {
     /// The name of the group that a file would make by itself. For [`GroupRule::File`] and
-    /// [`GroupRule::Folder`] files belong together if it is the same; for [`GroupRule::Stem`] there is
-    /// more to it.
+    /// [`GroupRule::Folder`] files belong together if it is the same; for [`GroupRule::Stem`] there
+    /// is more to it.
     pub fn of(self, file: &MidiFile) -> String {
         match self {
             Self::Stem => {

@@ -22,7 +22,7 @@ pub struct Histograms {
     /// Files that could be read, by quarter notes a minute: the lower end of bins of ten. A file
     /// counts with the tempo that holds longest in it; 400 stands for more, too.
     pub tempo: BTreeMap<u32, u64>,
-    /// Files that could be read, by metre; a file counts for each of its metres.
+    /// Files that could be read, by meter; a file counts for each of its meters.
     pub metre: BTreeMap<String, u64>,
 }
 

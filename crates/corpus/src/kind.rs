@@ -380,8 +380,8 @@ fn in_a_row(converter: MelodyConverter) -> MelodyConverter {
 /// by its tick, not by rounding errors.
 const EVEN_QPM: f64 = 120.0;
 
-/// What windows are cut from: the notes and the metre, in musical time. Tempo is no part of a window,
-/// so that one may lie across changes of it. (Magenta cuts the music there.)
+/// What windows are cut from: the notes and the meter, in musical time. Tempo is no part of a
+/// window, so that one may lie across changes of it. (Magenta cuts the music there.)
 fn in_musical_time(sequence: &NoteSequence) -> NoteSequence {
     let mut even = NoteSequence {
         ticks_per_quarter: sequence.ticks_per_quarter,

@@ -24,7 +24,7 @@ pub enum Labels {
     Nowhere,
     /// The first folder below a root.
     FirstFolder,
-    /// What a regular expression's group `label`, or else its first group, matches of a file's path
+    /// The match of a regular expression's group `label`, or else its first group, in a file's path
     /// below its root.
     Pattern(String),
     /// A table with a head.
@@ -47,7 +47,7 @@ pub struct LabelTable {
     pub group_column: Option<String>,
 }
 
-/// What a label table says of a file.
+/// The entry of a label table for a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
     label: Option<String>,
@@ -97,7 +97,7 @@ impl Labeller {
         }
     }
 
-    /// What is known of a file.
+    /// The label and the group of a file.
     pub(super) fn of(&self, file: &MidiFile) -> Labelled {
         let only_label = |label: Option<String>| {
             let label = label.filter(|label| !label.is_empty());
@@ -148,8 +148,8 @@ impl Labeller {
     }
 }
 
-/// What a table may call a file, the most telling first: its name, then shorter ends of its path,
-/// each with and without the ending.
+/// The names that a table may use for a file, most specific first: its name, then shorter ends of
+/// its path, each with and without the ending.
 fn keys(name: &str) -> impl Iterator<Item = &str> {
     let starts = std::iter::once(0).chain(name.match_indices('/').map(|(at, _)| at + 1));
     let file = MidiFile::new(None, name);
@@ -157,14 +157,14 @@ fn keys(name: &str) -> impl Iterator<Item = &str> {
     starts.flat_map(move |start| [&name[start..], &name[start..n_stem.max(start)]])
 }
 
-/// A name with letters and their marks as one (NFC). The same name may be stored otherwise: some file
-/// systems, and archives made on them, keep them apart (NFD).
+/// A name with letters and their marks as one (NFC). The same name may be stored otherwise: some
+/// file systems, and archives made on them, keep them apart (NFD).
 fn composed(name: &str) -> Cow<'_, str> {
     if is_nfc(name) { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
 }
 
-/// The text of a table. Spreadsheets write UTF-8 with a mark of the byte order first, or UTF-16 with
-/// or without one. What is neither is taken as the bytes that it is, as file names are.
+/// The text of a table. Spreadsheets write UTF-8 with a mark of the byte order first, or UTF-16
+/// with or without one. What is neither is taken as the bytes that it is, as file names are.
 fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     let utf_16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.as_chunks().0.iter().map(|pair| unit(*pair));
@@ -236,8 +236,8 @@ fn entries(table: &LabelTable, bytes: &[u8]) -> Result<BTreeMap<String, Entry>, 
 }
 
 /// The cells of each line, without the space around them. In quotes (RFC 4180) a cell may hold
-/// delimiters, line ends and doubled quotes. A parser of its own, as the crates for it would have all
-/// of this workspace built with other features.
+/// delimiters, line ends and doubled quotes. A separate parser, because the crates for it would
+/// have all of this workspace built with other features.
 struct Cells<'a> {
     rest: &'a str,
     delimiter: char,

@@ -95,7 +95,7 @@ impl SameWindow {
 pub struct CorpusOptions {
     /// Folders to search for MIDI files and archives of them, or such files.
     pub roots: Vec<PathBuf>,
-    /// What is cut out of them.
+    /// The kind of window to cut.
     pub kind: Kind,
     /// Share of the groups that is held out, in `0.0..1.0`.
     pub heldout: f64,
@@ -230,7 +230,7 @@ pub enum CorpusError {
     Pattern {
         /// The pattern.
         pattern: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// A table of labels can't be used.
@@ -238,7 +238,7 @@ pub enum CorpusError {
     LabelTable {
         /// The table.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// Labels were asked for, and no file has one.
@@ -247,7 +247,7 @@ pub enum CorpusError {
          table gives such paths, or ends of them"
     )]
     NoLabels {
-        /// What the source of labels knows instead.
+        /// The contents of the source of labels.
         source_of_labels: String,
         /// The name of a file.
         file: String,
@@ -268,9 +268,9 @@ pub enum CorpusError {
 
 /// Builds a corpus folder `out`: its table of windows and `report.json`.
 ///
-/// A file that can't be used is counted by reason and never stops the rest. If the process is killed,
-/// or the disk full, what was read stays beside `out` in a folder that begins with `.unfinished-`; the
-/// same call goes on from there.
+/// A file that can't be used is counted by reason and never stops the rest. If the process is
+/// killed, or the disk full, what was read stays next to `out` in a folder that begins with
+/// `.unfinished-`; the same call goes on from there.
 ///
 /// # Errors
 /// See [`CorpusError`]; `out` is not there then.

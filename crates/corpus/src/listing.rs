@@ -26,7 +26,7 @@ enum Place {
         path: PathBuf,
         n_bytes: u64,
     },
-    /// The member of an archive that has so many before it that look like MIDI.
+    /// The number of MIDI-like members of the archive before it.
     Member {
         #[serde(with = "crate::path_text")]
         archive: PathBuf,
@@ -98,7 +98,8 @@ impl Take for Places {
     }
 }
 
-/// Hands the files of a list to `each`, in order. Successive members of an archive are read in one go.
+/// Hands the files of a list to `each`, in order. Successive members of an archive are read in one
+/// go.
 ///
 /// # Errors
 /// What `each` gives; [`CorpusError::Changed`] where an archive has fewer members than were listed.

@@ -1,8 +1,8 @@
 //! From the parts to the table: groups, split, and windows that occur several times.
 //!
-//! Nothing here is decided before all files are known, and all of it follows from the parts alone, in
-//! the order of the files. In memory stand a few numbers for each file and two bits for each window;
-//! what has to be brought together by its hash is sorted on disk ([`Spill`]).
+//! Nothing here is decided before all files are known, and all of it follows from the parts alone,
+//! in the order of the files. In memory stand a few numbers for each file and two bits for each
+//! window; what has to be brought together by its hash is sorted on disk ([`Spill`]).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -70,8 +70,8 @@ impl Parts<'_> {
         Ok(report)
     }
 
-    /// Counts the files, and writes for each part the groups of its files: all that has to be known of
-    /// the others when a part's windows are compared with theirs.
+    /// Counts the files, and writes for each part the groups of its files: all that has to be known
+    /// of the others when a part's windows are compared with theirs.
     pub(super) fn assign(&self, progress: &dyn Progress) -> Result<CorpusReport, CorpusError> {
         let mut report = CorpusReport::new(self.options, self.totals.unused.clone());
         progress.begin("finding repetitions", "files", self.totals.n_files);
@@ -171,8 +171,8 @@ impl Parts<'_> {
         Ok(Groups { roots, names, n_windows })
     }
 
-    /// Of windows that are the same the first stays on each side of the split; a held-out one that is
-    /// in train, too, is marked.
+    /// Of windows that are the same the first stays on each side of the split; a held-out one that
+    /// is in train, too, is marked.
     fn verdicts(&self, groups: &Groups, progress: &dyn Progress) -> Result<Verdicts, CorpusError> {
         let mut spill = Spill::new(self.scratch, "windows", groups.n_windows)?;
         let mut window = 0_u64;

@@ -1,8 +1,8 @@
-//! What the names of files say of which are of one piece, and what their music says to that.
+//! Groups files of one piece by their names, if their music confirms it.
 //!
 //! A name alone proves little: thirty folders may each have a `midi_score.mid`, several albums a
-//! `01.mid`, and `K.331.mid` is no copy of `K.545.mid`. So a name counts by itself only where it can
-//! hardly mean anything else:
+//! `01.mid`, and `K.331.mid` is no copy of `K.545.mid`. So a name counts by itself only where it
+//! can hardly mean anything else:
 //!
 //! - files of one folder that differ in the ending or in a mark of a version (`song.mid`,
 //!   `song.kar`, `song_v2.mid`, `song copy.mid`);
@@ -12,8 +12,8 @@
 //!   (`drummer1/eval/3_soul-groove3_86.mid` and `drummer2/eval/3_soul-groove3_86.mid`).
 //!
 //! Wherever else names are the same, or differ in a number only, the music decides
-//! ([`near::shared`]): of the two files, or, where theirs is too short to tell, of the other pairs of
-//! the same two folders. In `tunes/`, `tunes/melody/` and `tunes/chords/` nearly all pairs share
+//! ([`near::shared`]): of the two files, or, where theirs is too short to tell, of the other pairs
+//! of the same two folders. In `tunes/`, `tunes/melody/` and `tunes/chords/` nearly all pairs share
 //! music, and so all are of one piece; of two albums hardly one does.
 
 use std::collections::BTreeMap;
@@ -23,11 +23,11 @@ use super::group::hash_of;
 use super::near::{self, Sets, Shared, Signatures};
 use crate::artifact::ArtifactResult;
 
-/// Of files of one name each is compared with so many that come after it.
+/// Number of later files of the same name that each file is compared with.
 const N_COMPARED: usize = 8;
 /// A name that occurs in more folders than this is a pattern, and tells nothing.
 const MAX_FOLDERS: usize = 64;
-/// Two folders are confirmed to hold the same pieces by so many pairs at least …
+/// Minimum number of pairs that confirm that two folders hold the same pieces …
 const MIN_CONFIRMED: u32 = 3;
 /// A name in more folders than this doesn't count without music.
 const MAX_FOLDERS_BY_NAME: usize = 8;
@@ -121,8 +121,8 @@ impl Names {
         Ok(())
     }
 
-    /// Joins what is one piece by the names within a folder; pairs that differ in a number only go to
-    /// `pairs`.
+    /// Joins what is one piece by the names within a folder; pairs that differ in a number only go
+    /// to `pairs`.
     fn join_in_folders(&self, sets: &mut Sets, pairs: &mut Vec<Pair>) {
         for same in self.entries.chunk_by(|a, b| (a.folder, a.name) == (b.folder, b.name)) {
             same.iter().for_each(|entry| sets.join(same[0].file, entry.file));
@@ -177,8 +177,8 @@ impl Names {
         }
     }
 
-    /// Files that would have all these parts in their names, were parts drawn independently, each as
-    /// often as it occurs: `n · Π (n_i / n)`.
+    /// Files that would have all these parts in their names, were parts drawn independently, each
+    /// as often as it occurs: `n · Π (n_i / n)`.
     fn n_by_chance(&self, parts: &[u64]) -> f64 {
         let n_files = self.entries.len() as f64;
         let shares =
@@ -187,7 +187,8 @@ impl Names {
     }
 }
 
-/// A stem in lower case, without a mark of a version; and that without a copy's number, if it has one.
+/// A stem in lower case, without a mark of a version; and that without a copy's number, if it has
+/// one.
 fn name_and_base(stem: &str) -> (String, Option<String>) {
     let lower = stem.to_lowercase();
     let name = without_version(&lower).unwrap_or(&lower);

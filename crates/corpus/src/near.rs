@@ -1,20 +1,20 @@
 //! Files that hold nearly the same music, in one group.
 //!
-//! A file is the set of its melodic turns: of every instrument's highest line, all runs of
-//! [`TURN`] successive intervals. That is the same whatever the key, the tempo, the place on the grid,
-//! the programs and the loudness, and most of it stays when an instrument more or less plays. Two files
-//! are near-duplicates where the sets overlap by [`SIMILAR`] or more (Jaccard: shared turns over all
-//! turns). Files without tones are the set of their runs of [`BEAT`] successive drums.
+//! A file is the set of its melodic turns: of every instrument's highest line, all runs of [`TURN`]
+//! successive intervals. That is the same whatever the key, the tempo, the place on the grid, the
+//! programs and the loudness, and most of it stays when an instrument more or less plays. Two files
+//! are near-duplicates where the sets overlap by [`SIMILAR`] or more (Jaccard: shared turns over
+//! all turns). Files without tones are the set of their runs of [`BEAT`] successive drums.
 //!
-//! The overlap is estimated from signatures of [`N_BINS`] numbers: one-permutation `MinHash` (Li, Owen,
-//! Zhang, "One Permutation Hashing", NIPS 2012) with empty bins filled from their neighbours
+//! The overlap is estimated from signatures of [`N_BINS`] numbers: one-permutation `MinHash` (Li,
+//! Owen, Zhang, "One Permutation Hashing", NIPS 2012) with empty bins filled from their neighbors
 //! (Shrivastava, Li, "Densifying One Permutation Hashing", ICML 2014). Pairs worth a look are those
 //! that agree in one of [`N_BANDS`] bands of the signature, found by sorting on disk; none else is
 //! compared. A pair that overlaps by 0.6 is found with probability `1 - (1 - 0.6^4)^32 = 0.99`.
 //!
-//! Where names suggest that two files are of one piece less music is enough, and one may be a part of
-//! the other, a melody without its chords. [`shared`] looks at how many turns of the smaller set are in
-//! the other one: of the bins that both fill, those that hold the same number.
+//! Where names suggest that two files are of one piece less music is enough, and one may be a part
+//! of the other, a melody without its chords. [`shared`] looks at how many turns of the smaller set
+//! are in the other one: of the bins that both fill, those that hold the same number.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -46,7 +46,7 @@ const MIN_RELATED_BINS: usize = 8;
 /// Added to a value for each bin that it was carried over.
 const CARRIED: u32 = 0x9e37_79b9;
 
-/// The signature of a file's music, 0 for empty bins; none where there is no turn at all.
+/// The signature of a file's music, 0 for empty bins; `None` if there is no turn at all.
 pub(super) fn signature(sequence: &NoteSequence) -> Option<Vec<u32>> {
     let mut bins = [0_u32; N_BINS];
     let mut put = |items: &[i32]| {
@@ -125,7 +125,8 @@ pub(super) fn shared(a: &[u32], b: &[u32]) -> Shared {
     }
 }
 
-/// A permutation of 64 bits that spreads every bit: the finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
+/// A permutation of 64 bits that spreads every bit: the finalizer of `SplitMix64` (Steele, Lea,
+/// Flood 2014).
 fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -340,8 +341,8 @@ mod tests {
         let tunes = [
             tune(0, 400, 0, 0, 0.5),
             tune(1, 400, 0, 0, 0.5),
-            // In another key, faster, with 5 of 400 notes changed: of 392 turns at most 5 · 9 = 45 are
-            // others, so that the overlap is at least (392 - 45) / (392 + 45) = 0.79.
+            // In another key, faster, with 5 of 400 notes changed: of 392 turns at most 5 · 9 = 45
+            // are others, so that the overlap is at least (392 - 45) / (392 + 45) = 0.79.
             tune(0, 400, 5, 5, 0.37),
             // 60 of 400 notes changed leave no turn of 8 intervals in seven notes.
             tune(1, 400, 60, 0, 0.5),

@@ -2,9 +2,9 @@
 //! files of zstd. `facts` says what became of each file; `windows` holds the windows' tokens.
 //!
 //! Both are runs of records, each with its length before it, and are read from front to back. They
-//! live until the corpus is done and are read by the program that wrote them only. Where the steps are
-//! spread over machines, a third holds where the chunk's files are (`listing`), a fourth the groups
-//! that they turned out to belong to (`groups`).
+//! live until the corpus is done and are read by the program that wrote them only. Where the steps
+//! are spread over machines, a third holds where the chunk's files are (`listing`), a fourth the
+//! groups that they turned out to belong to (`groups`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ const ZSTD_LEVEL: i32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct FileFacts {
     pub(super) file: MidiFile,
-    /// Its group, where a table or a rule for names gives one; what is of one piece otherwise is found
-    /// by names and music of all files.
+    /// Its group, where a table or a rule for names gives one; what is of one piece otherwise is
+    /// found by names and music of all files.
     pub(super) group: Option<String>,
     /// Whether a source of labels knows the file.
     pub(super) is_listed: bool,
@@ -49,7 +49,7 @@ impl FileFacts {
     }
 }
 
-/// What a file gave.
+/// The outcome of reading a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Outcome {
     /// It could be read; it may have no window, with the reasons counted.
@@ -70,7 +70,7 @@ pub(super) struct ReadFacts {
     pub(super) n_repairs: u64,
     /// The tempo that holds longest, in quarter notes a minute.
     pub(super) qpm: f64,
-    /// Its metres, each once.
+    /// Its meters, each once.
     pub(super) metres: Vec<(u32, u32)>,
     /// What near-duplicates share.
     pub(super) signature: Option<Vec<u32>>,
@@ -97,7 +97,7 @@ pub(super) struct Writer {
 impl Writer {
     /// `tag` sets the temporary file apart from those of others that may write the same one.
     pub(super) fn create(path: PathBuf, tag: &str) -> ArtifactResult<Self> {
-        // Beside it, and not by its stem: the files of a part differ in their ending only.
+        // Next to it, and not by its stem: the files of a part differ in their ending only.
         let temporary = path.with_added_extension(tag);
         let file = File::create(&temporary).map_err(io("write", &temporary))?;
         let mut zstd = zstd::Encoder::new(BufWriter::new(file), ZSTD_LEVEL)

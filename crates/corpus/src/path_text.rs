@@ -1,8 +1,8 @@
 //! Paths as text, each with one that no other path has.
 //!
-//! File names are bytes on Unix, and need not be UTF-8. A byte that is no part of UTF-8 is written as
-//! `\xHH`, in lower case; so that no two names are written alike, a backslash that a name itself has
-//! before `xHH` is written as `\x5c`. All other names are written as they are.
+//! File names are bytes on Unix, and need not be UTF-8. A byte that is no part of UTF-8 is written
+//! as `\xHH`, in lower case; so that no two names are written alike, a backslash that a name itself
+//! has before `xHH` is written as `\x5c`. All other names are written as they are.
 //!
 //! The functions [`serialize`] and [`deserialize`] are for `#[serde(with = "crate::path_text")]`;
 //! serde's own form of a path refuses those that are not UTF-8.
@@ -79,7 +79,8 @@ fn os_string(bytes: Vec<u8>, _text: &str) -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes)
 }
 
-/// Elsewhere names are of other units, and one that is not Unicode can be told, but not found again.
+/// Elsewhere names are of other units, and one that is not Unicode can be told, but not found
+/// again.
 #[cfg(not(unix))]
 fn os_string(bytes: Vec<u8>, text: &str) -> OsString {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned()).into()

@@ -21,7 +21,7 @@ use crate::kind::Window;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The tempo of a sequence that sets none.
 const DEFAULT_QPM: f64 = 120.0;
-/// A file has no more metres in the report; more are damage.
+/// A file has no more meters in the report; more are damage.
 const MAX_METRES: usize = 16;
 /// The `track` of a window that holds all instruments at once.
 const ALL_INSTRUMENTS: i16 = -1;
@@ -169,7 +169,7 @@ fn main_tempo(sequence: &NoteSequence) -> f64 {
     spans.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(DEFAULT_QPM, |(_, qpm)| qpm)
 }
 
-/// The metres, each once; 4/4 where none is set.
+/// The meters, each once; 4/4 where none is set.
 fn metres(sequence: &NoteSequence) -> Vec<(u32, u32)> {
     let metres: BTreeSet<(u32, u32)> =
         sequence.time_signatures.iter().map(|t| (t.numerator, t.denominator)).collect();

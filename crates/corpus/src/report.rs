@@ -18,16 +18,16 @@ use crate::table::{Split, WindowRow};
 pub(super) const FILE: &str = "report.json";
 /// Skipped files listed by name; more are only counted.
 const MAX_LISTED: usize = 1000;
-/// Of one reason: the commonest must not hide the others.
+/// Examples per reason: the most frequent one must not hide the others.
 const MAX_LISTED_PER_REASON: usize = 50;
-/// A group of at least so many files …
+/// Minimum number of files of a group …
 const MIN_SUSPICIOUS_FILES: usize = 8;
 /// … and at least this share of all is more likely a mistake than one piece.
 const SUSPICIOUS_SHARE: f64 = 0.1;
 /// Labels counted by name; windows of more count as unnamed ones.
 const MAX_LABELS: usize = 10_000;
 
-/// What a corpus was built of, and what was left out and why.
+/// The contents of a corpus, and what was left out, by reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorpusReport {
     /// The kind of window.
@@ -123,7 +123,8 @@ pub struct SkippedFile {
     pub detail: Option<String>,
 }
 
-/// What windows that were kept add to a report. Those of parts of a corpus add up to those of the whole.
+/// What windows that were kept add to a report. Those of parts of a corpus add up to those of the
+/// whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowCounts {
     /// Windows to learn from.
@@ -260,7 +261,7 @@ impl CorpusReport {
         self.n_train + self.n_heldout
     }
 
-    /// Why files were skipped, commonest first.
+    /// Why files were skipped, most frequent first.
     pub fn reasons_by_count(&self) -> Vec<(&str, usize)> {
         let mut reasons: Vec<_> =
             self.files_skipped.iter().map(|(reason, n)| (reason.as_str(), *n)).collect();
@@ -268,7 +269,7 @@ impl CorpusReport {
         reasons
     }
 
-    /// Why files were skipped, commonest first, as `12 wrong_bar_length`.
+    /// Why files were skipped, most frequent first, as `12 wrong_bar_length`.
     pub fn reasons(&self) -> Vec<String> {
         self.reasons_by_count().into_iter().map(|(reason, n)| format!("{n} {reason}")).collect()
     }
@@ -336,8 +337,8 @@ impl CorpusReport {
         }
     }
 
-    /// Adds windows that were kept. Those that were not are repetitions, as which all windows have been
-    /// counted before.
+    /// Adds windows that were kept. Those that were not are repetitions, as which all windows have
+    /// been counted before.
     pub fn add_windows(&mut self, counts: &WindowCounts) {
         self.n_repeated = self.n_repeated.saturating_sub(counts.n_train + counts.n_heldout);
         self.n_train += counts.n_train;

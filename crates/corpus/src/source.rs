@@ -2,7 +2,7 @@
 //!
 //! Folders are walked in the order of their names and archives read in the order of their members;
 //! neither list is held in memory. Where a chunk ends depends on the files alone, so that a build
-//! that was broken off finds the same chunks again.
+//! that was interrupted finds the same chunks again.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -17,12 +17,12 @@ use super::unused::{Unused, UnusedReason};
 use crate::path_text;
 use crate::progress::Progress;
 
-/// A chunk is full with so many files, …
+/// Maximum number of files in a chunk, …
 pub(super) const FILES_PER_CHUNK: usize = 256;
-/// … or so many bytes of them: those of archives are in memory together.
+/// … and of their bytes: those of archives are in memory together.
 pub(super) const BYTES_PER_CHUNK: u64 = 1 << 23;
 
-/// What is to be read.
+/// The files to read.
 pub(super) struct Sources {
     roots: Vec<Root>,
     /// MIDI files outside archives.
@@ -56,15 +56,15 @@ pub(super) struct Chunk<T = Found> {
     pub(super) weight: u64,
 }
 
-/// What is taken of a file that a walk meets.
+/// Takes files during a walk.
 pub(super) trait Take {
-    /// What chunks are made of.
+    /// The elements of chunks.
     type Item;
 
-    /// Of a file on disk.
+    /// A file on disk.
     fn file(&self, file: MidiFile, path: &Path, n_bytes: u64) -> Self::Item;
 
-    /// Of the member of an archive that looks like MIDI and has so many before it that do.
+    /// The `n`-th MIDI-like member of an archive; `place` has its number.
     fn member(
         &self,
         file: MidiFile,
@@ -72,7 +72,7 @@ pub(super) trait Take {
         member: &mut Member<'_>,
     ) -> Self::Item;
 
-    /// Of an archive that can't be read further.
+    /// An archive that can't be read further.
     fn damaged(&self, file: MidiFile, error: std::io::Error) -> Self::Item;
 }
 
@@ -122,8 +122,8 @@ struct Met<'a> {
 }
 
 impl Sources {
-    /// Walks the roots once, to count and to check. Links are not followed. A root inside another is
-    /// left out.
+    /// Walks the roots once, to count and to check. Links are not followed. A root inside another
+    /// is left out.
     ///
     /// # Errors
     /// [`CorpusError::Root`] where a root is not there. A folder further down that can't be read
@@ -227,7 +227,7 @@ impl Sources {
     }
 }
 
-/// What the names of a root's files begin with: the root's own name, with a number if that of an
+/// The prefix of the names of a root's files: the root's own name, with a number if that of an
 /// earlier root is the same.
 fn root_name(root: &Path, names: &mut Vec<String>) -> Option<String> {
     let own = path_text::of_bytes(root.file_name()?.as_encoded_bytes());
@@ -347,8 +347,8 @@ impl<T: Take> Chunker<'_, T> {
         !is_full || self.flush()
     }
 
-    /// Adds the members of an archive. One that is damaged counts as a file that can't be read, after
-    /// what could be.
+    /// Adds the members of an archive. One that is damaged counts as a file that can't be read,
+    /// after what could be.
     fn archive(&mut self, met: &Met<'_>, max_bytes: u64) -> bool {
         let (start, mut goes_on, take) = (self.position, true, self.take);
         let mut number = 0;

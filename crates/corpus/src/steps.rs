@@ -7,8 +7,8 @@
 //! | [`Steps::group`] | one place, after all chunks | which groups each chunk's files belong to |
 //! | [`Steps::windows`] | anywhere, chunk by chunk | nothing: it hands out windows |
 //!
-//! What is left of the windows once those that are the same are brought together is what `build` leaves.
-//! The folder must be the same one for all who take part. Nothing here locks it.
+//! What is left of the windows once those that are the same are brought together is what `build`
+//! leaves. The folder must be the same one for all who take part. Nothing here locks it.
 
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ impl Steps {
         Ok(Self { options, labeller, folder: folder.to_owned() })
     }
 
-    /// What is built.
+    /// The corpus to build.
     pub fn options(&self) -> &CorpusOptions {
         &self.options
     }
@@ -165,14 +165,15 @@ impl Steps {
         parts::has_part(&self.folder, chunk)
     }
 
-    /// Reads the files of those chunks that have not been read. A file that can't be used is counted by
-    /// reason and never stops the rest. `tag` sets temporary files apart from those of others that may
-    /// read the same chunk at the same time; whoever comes last is right, as all write the same. `fetch` is
-    /// asked for what lies in stores.
+    /// Reads the files of those chunks that have not been read. A file that can't be used is
+    /// counted by reason and never stops the rest. `tag` sets temporary files apart from those of
+    /// others that may read the same chunk at the same time; whoever comes last is right, as all
+    /// write the same. `fetch` is asked for what lies in stores.
     ///
     /// # Errors
-    /// Where a listing can't be read or a part can't be written; [`CorpusError::Root`] where a root is not
-    /// there, as on a machine that it is not mounted on, so that its files don't count as unreadable.
+    /// Where a listing can't be read or a part can't be written; [`CorpusError::Root`] where a root
+    /// is not there, as on a machine that it is not mounted on, so that its files don't count as
+    /// unreadable.
     pub fn read(&self, chunks: &[u32], tag: &str, fetch: Fetch<'_>) -> Result<(), CorpusError> {
         for root in &self.options.roots {
             std::fs::metadata(root)
@@ -208,8 +209,8 @@ impl Steps {
         })
     }
 
-    /// Finds out which files belong together, and counts them: the report, but for the windows that will
-    /// be kept ([`CorpusReport::add_windows`]).
+    /// Finds out which files belong together, and counts them: the report, but for the windows that
+    /// will be kept ([`CorpusReport::add_windows`]).
     ///
     /// # Errors
     /// Where a part is missing or damaged, or the disk full.

@@ -2,7 +2,7 @@
 //!
 //! A piece is 16 bars of 4/4: a melody over a chord progression, with a bass and, in some styles,
 //! drums. The styles differ in scale, rhythm, register and contour, plainly enough to be told apart
-//! by ear or by counting; within a style, key, progression, motifs and turns are drawn anew for
+//! by ear or by counting; within a style, key, progression, motifs and turns are drawn for
 //! each piece, with motifs that return as tunes have them.
 
 mod judge;
@@ -92,7 +92,7 @@ pub fn write_corpus_with(
     Ok(())
 }
 
-/// What a piece is made of.
+/// The state of a composition.
 struct Composer<'a> {
     style: &'a Style,
     tonic: i32,

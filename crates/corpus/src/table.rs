@@ -1,6 +1,6 @@
 //! Parquet tables, in shards (`NAME-00000.parquet`, `NAME-00001.parquet`, …) or in one file.
 //!
-//! A table's row is a struct of ours whose fields are the columns, by serde. Compressed with zstd, so
+//! A row is a struct whose fields are the columns, by serde. Compressed with zstd, so
 //! that anything that reads Parquet reads them.
 
 mod latents;
@@ -28,16 +28,17 @@ pub use windows::{CorpusHash, CorpusRows, Split, WindowRow, WindowsWriter, read_
 
 /// Rows in a shard: some tens of megabytes in memory.
 const ROWS_PER_SHARD: usize = 1 << 18;
-/// Rows of a row group, so that who reads a column holds a few megabytes of it, and that several may share a shard.
+/// Rows of a row group, so that who reads a column holds a few megabytes of it, and that several
+/// may share a shard.
 const ROWS_PER_GROUP: usize = 1 << 13;
 /// Rows written and read at once.
 const ROWS_PER_BATCH: usize = 1 << 13;
 
 /// A row of a table in shards.
 pub trait TableRow: Serialize + DeserializeOwned {
-    /// What the names of its shards begin with.
+    /// The prefix of the names of its shards.
     const NAME: &'static str;
-    /// What a folder without it lacks.
+    /// Its name in messages.
     const WHAT: &'static str;
     /// The command that makes it.
     const REMEDY: &'static str;

@@ -230,7 +230,7 @@ fn threads_change_nothing() {
     assert!(build("one", 1) == build("three", 3));
 }
 
-/// What a killed build leaves: some parts, one half written, and files of the second step.
+/// The remains of a killed build: some parts, one half written, and files of the second step.
 #[test]
 fn a_build_goes_on_from_the_parts_that_are_there() {
     let folder = tempfile::tempdir().unwrap();

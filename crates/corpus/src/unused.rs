@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnusedReason {
-    /// A symbolic link; links are not followed, so that no file counts twice and no walk is endless.
+    /// A symbolic link; links are not followed, so that no file counts twice and no walk is
+    /// endless.
     SymbolicLink,
     /// A member of a tar archive that stands for another one.
     HardLink,
@@ -136,7 +137,7 @@ impl Unused {
         self.by_reason.values().map(|of_reason| of_reason.n).sum()
     }
 
-    /// The reasons, commonest first, as `12 symbolic_link (such as a/b.mid)`.
+    /// The reasons, most frequent first, as `12 symbolic_link (such as a/b.mid)`.
     pub fn in_words(&self) -> Vec<String> {
         let mut reasons: Vec<_> = self.by_reason.iter().collect();
         reasons.sort_by_key(|(reason, of_reason)| (std::cmp::Reverse(of_reason.n), **reason));

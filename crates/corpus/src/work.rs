@@ -1,5 +1,5 @@
-//! The folder in which a corpus is built: beside the corpus, and left there by a build that was broken
-//! off, so that the next one goes on.
+//! The folder in which a corpus is built: next to the corpus, and left there by a build that was
+//! interrupted off, so that the next one goes on.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -11,7 +11,7 @@ use super::CorpusError;
 use super::parts;
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, UNFINISHED, create_folder, io};
 
-/// What a build is of: with another one its parts are of no use.
+/// The plan of a build; its parts are useless for another plan.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Plan {
     /// Of options, files and program.

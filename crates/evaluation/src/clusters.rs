@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 /// How far clusters and labels agree. In all four, 1 is the best.
 ///
-/// With counts `n_ck` of things of class c in cluster k, `H` entropies and `I` mutual information in
-/// nats:
+/// With counts `n_ck` of things of class c in cluster k, `H` entropies and `I` mutual information
+/// in nats:
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// Normalised mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, the more so
+    /// Normalized mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, the more so
     /// the fewer things there are for each pair of class and cluster; see [`Agreement::ami`].
     pub nmi: f64,
     /// Mutual information adjusted for chance (Vinh, Epps and Bailey 2010), `(I - E) / ((H(C) +
@@ -25,12 +25,13 @@ pub struct Agreement {
     pub homogeneity: f64,
     /// `1 - H(K | C) / H(K)`: each class lies in one cluster.
     pub completeness: f64,
-    /// `Σ_k max_c n_ck / n`: right answers if each cluster answers its commonest class. Grows with the
-    /// number of clusters.
+    /// `Σ_k max_c n_ck / n`: right answers if each cluster answers its most frequent class. Grows
+    /// with the number of clusters.
     pub purity: f64,
 }
 
-/// Compares clusters with labels, both as numbers from 0. None for no things, or lists of two lengths.
+/// Compares clusters with labels, both as numbers from 0. None for no things, or lists of two
+/// lengths.
 pub fn agreement(labels: &[usize], clusters: &[usize]) -> Option<Agreement> {
     if labels.is_empty() || labels.len() != clusters.len() {
         return None;

@@ -77,11 +77,12 @@ pub struct EvalData {
 }
 
 impl EvalData {
-    /// Reads up to `n_train` and `n_heldout` windows of a corpus and takes their latents from a latents
-    /// folder, or encodes them.
+    /// Reads up to `n_train` and `n_heldout` windows of a corpus and takes their latents from a
+    /// latents folder, or encodes them.
     ///
     /// # Errors
-    /// Where something can't be read, is of another kind than the model, or no held-out window is left.
+    /// Where something can't be read, is of another kind than the model, or no held-out window is
+    /// left.
     pub fn read(
         model: &Model,
         corpus: &Path,

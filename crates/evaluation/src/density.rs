@@ -33,7 +33,8 @@ impl Density {
         }
         let scott = (values.len() as f64).powf(-0.2);
         let deviation = standard_deviation(values).unwrap_or(0.0);
-        // Values that are all the same have no width of their own; they get a thousandth of the range.
+        // Values that are all the same have no width of their own; they get a thousandth of the
+        // range.
         let bandwidth = (scott * deviation).max((high - low) * 1e-3).max(f64::MIN_POSITIVE);
         Self { width, mass, bandwidth }
     }
@@ -63,14 +64,14 @@ pub struct Overlap {
     /// `∫ min(f, g)` from the least to the greatest value: 1 for one and the same, 0 for nothing in
     /// common (mgeval's `overlap_area`).
     pub area: f64,
-    /// `Σ f log(f / g)` in nats at 1,000 points, both normalised there. Unlike mgeval's `kl_dist`,
+    /// `Σ f log(f / g)` in nats at 1,000 points, both normalized there. Unlike mgeval's `kl_dist`,
     /// which takes f and g on grids of their own, both stand on one grid.
     pub kl: f64,
 }
 
-/// Compares the kernel densities of two samples (Yang and Lerch 2020, "On the evaluation of generative
-/// models in music"). None where one is empty; samples that are all one and the same value overlap
-/// wholly.
+/// Compares the kernel densities of two samples (Yang and Lerch 2020, "On the evaluation of
+/// generative models in music"). `None` if one is empty; samples that are all one and the same
+/// value overlap wholly.
 pub fn overlap(a: &[f64], b: &[f64]) -> Option<Overlap> {
     if a.is_empty() || b.is_empty() {
         return None;
@@ -116,8 +117,8 @@ mod tests {
     fn the_ends_are_one_and_nothing() {
         let a: Vec<f64> = (0..50).map(|i| f64::from(i) / 10.0).collect();
         let far: Vec<f64> = a.iter().map(|v| v + 100.0).collect();
-        // Kernels reach beyond the values, where nothing is integrated. Of an even density 1/4.9 with the
-        // bandwidth h = 50^(-1/5) · 1.46 = 0.67, each end loses h φ(0) / 4.9 = 0.054.
+        // Kernels reach beyond the values, where nothing is integrated. Of an even density 1/4.9
+        // with the bandwidth h = 50^(-1/5) · 1.46 = 0.67, each end loses h φ(0) / 4.9 = 0.054.
         let same = overlap(&a, &a).unwrap();
         assert!((same.area - 0.89).abs() < 0.01 && same.kl.abs() < 1e-12, "{same:?}");
         assert!(overlap(&a, &far).unwrap().area < 1e-6);

@@ -1,4 +1,4 @@
-//! Two reports beside each other: what changed, and by more than chance?
+//! Compares two reports: what changed, and by more than chance?
 
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +39,8 @@ pub struct Difference {
     pub change: Change,
 }
 
-/// Compares two reports figure by figure: those of the first, then what only the second has. Figures from
-/// a clock are left out.
+/// Compares two reports figure by figure: those of the first, then what only the second has.
+/// Figures from a clock are left out.
 ///
 /// Intervals that don't meet are a cautious test: at 95 % each, two that do meet may still differ.
 pub fn diff(before: &EvalReport, after: &EvalReport) -> Vec<Difference> {

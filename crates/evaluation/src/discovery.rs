@@ -23,12 +23,12 @@ use super::statistics::{Tally, bootstrap, jackknife_of};
 const DRAWN: usize = 60;
 /// Training windows that k-means and the classifier of latents are fitted on.
 const FITTED: usize = 5_000;
-/// Training windows that a mixture is fitted on: a full covariance of a hundred dimensions has 5,000 numbers, for each
-/// component.
+/// Training windows that a mixture is fitted on: a full covariance of a hundred dimensions has
+/// 5,000 numbers, for each component.
 const MIXTURE_FITTED: usize = 50_000;
 /// Points of the map.
 const MAPPED: usize = 1_500;
-/// Groups with a colour of their own on the map.
+/// Number of groups with separate colors on the map.
 const COLOURED: usize = 8;
 
 /// How many of a mixture's components hold their own.
@@ -36,8 +36,8 @@ const REENCODE_NOTE: &str = "Claim 2, by the model's own encoder: windows are dr
 decoded, encoded again, and counted where the most probable component is the one they were drawn from. The \
 encoder that made the clusters is the judge, so this is an upper bound on control.";
 
-/// The section on re-encoding, for a mixture of `k` components: the model's own if it has as many, else
-/// one of the same shape fitted to the training latents here.
+/// The section on re-encoding, for a mixture of `k` components: the model's own if it has as many,
+/// else one of the same shape fitted to the training latents here.
 ///
 /// # Errors
 /// [`EvalError::Fit`] where there are fewer latents than components.
@@ -99,8 +99,8 @@ fn fitting_values(model: &Model, data: &EvalData, most: usize) -> Vec<f64> {
 }
 
 const LABELS_NOTE: &str = "Styles (each a component of the mixture, or several) next to the \
-corpus's labels, on labelled held-out windows: mutual information adjusted for chance (Vinh et al. \
-2010; 0 by chance), the same only normalised, 2 I / (H + H), as the paper gives it (above 0 by \
+corpus's labels, on labeled held-out windows: mutual information adjusted for chance (Vinh et al. \
+2010; 0 by chance), the same only normalized, 2 I / (H + H), as the paper gives it (above 0 by \
 chance, the more so on few windows), the Rand index adjusted for chance, V-measure, purity. \
 Intervals are by jackknife over files. The ladder: random clusters, k-means of as many clusters on \
 the same latents, clusters by key alone (Krumhansl's profiles; the usual confounder), the styles, \
@@ -165,7 +165,7 @@ pub(super) fn labels(
     let mut section = Section::new("labels", "Clusters and labels", LABELS_NOTE);
     let measures: [(&str, &str, fn(&Agreement) -> f64); 5] = [
         ("ami", "adjusted mutual information", |a| a.ami),
-        ("nmi", "normalised mutual information", |a| a.nmi),
+        ("nmi", "normalized mutual information", |a| a.nmi),
         ("ari", "adjusted Rand index", |a| a.ari),
         ("v_measure", "V-measure", |a| a.v_measure),
         ("purity", "purity", |a| a.purity),
@@ -205,8 +205,8 @@ pub(super) fn labels(
     Ok(Some(section))
 }
 
-/// The number of the discovered style that each component is of: the first, where several have it; components of none
-/// come after all styles.
+/// The number of the discovered style that each component is of: the first, where several have it;
+/// components of none come after all styles.
 fn styles_of_components(styles: &Styles) -> Vec<usize> {
     let discovered: Vec<&Style> = styles.all().iter().filter(|style| !style.is_added()).collect();
     let mut n_styles = discovered.len();
@@ -235,7 +235,7 @@ fn by_file(
     files.into_values().collect()
 }
 
-/// The map of held-out latents, coloured by component and by label.
+/// The map of held-out latents, colored by component and by label.
 ///
 /// # Errors
 /// [`EvalError::Mixture`] where the mixture is of other dimensions.
@@ -285,7 +285,7 @@ pub(super) fn map(
     Ok((!section.charts.is_empty()).then_some(section))
 }
 
-/// Points by name: the commonest names have a group of their own, the rest share one.
+/// Points by name: the most frequent names have a group of their own, the rest share one.
 fn groups(shown: &[usize], names: &[String], place: impl Fn(usize) -> [f64; 2]) -> Vec<Series> {
     let mut by_name = std::collections::BTreeMap::<&str, Vec<[f64; 2]>>::new();
     for i in shown {

@@ -1,4 +1,4 @@
-//! Sets of music beside each other: do they vary alike?
+//! Compares sets of music: do they vary in the same way?
 
 use note_seq::window::WindowForm;
 use rayon::prelude::*;
@@ -13,8 +13,8 @@ use super::statistics::mean;
 pub struct FeatureOverlap {
     /// Which, see [`MGEVAL_NAMES`].
     pub feature: String,
-    /// Overlapping area of the densities of distances within the real set and from it to the other: 1 if
-    /// the other set varies around the real one as it does in itself.
+    /// Overlapping area of the densities of distances within the real set and from it to the other:
+    /// 1 if the other set varies around the real one as it does in itself.
     pub area: f64,
     /// The divergence of the same two densities, in nats.
     pub kl: f64,
@@ -43,9 +43,9 @@ impl FeatureSet {
         self.rows.is_empty()
     }
 
-    /// Compares another set with this, the real one, as Yang and Lerch (2020) do: for each feature the
-    /// Euclidean distances within the real set (each window to all others) and from the real set to the
-    /// other become two kernel densities. Empty where a set has fewer than two windows.
+    /// Compares another set with this, the real one, as Yang and Lerch (2020) do: for each feature
+    /// the Euclidean distances within the real set (each window to all others) and from the real
+    /// set to the other become two kernel densities. Empty where a set has fewer than two windows.
     pub fn compare(&self, other: &Self) -> Vec<FeatureOverlap> {
         let compare = |feature: usize| {
             let real: Vec<&[f64]> = self.rows.iter().map(|row| row[feature].as_slice()).collect();

@@ -1,4 +1,4 @@
-//! Styles that are added from labelled files, judged without latents; and how few files will do.
+//! Styles that are added from labeled files, judged without latents; and how few files will do.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ const ENOUGH: f64 = 0.9;
 
 const JUDGE_NOTE: &str = "Claim 2, by an independent judge: multinomial logistic regression on hand-made \
 features (register, contour, pitch classes, intervals, note values, places of onsets; no latent), trained on \
-real labelled windows, split by file. A style is added for each label from all its training files, without a \
+real labeled windows, split by file. A style is added for each label from all its training files, without a \
 training step, and windows drawn of it are judged. What counts is the ratio: a judge that errs on real music \
 errs on new music, too. Accuracies are means over labels.";
 
@@ -108,7 +108,8 @@ impl FewShotSetup<'_> {
         self.data.train.points_at(self.model.latent_space(), places)
     }
 
-    /// The scores of all methods for a label's style of `n` of its files, drawn without replacement.
+    /// The scores of all methods for a label's style of `n` of its files, drawn without
+    /// replacement.
     fn scores(
         &self,
         label: usize,
@@ -171,8 +172,8 @@ pub(super) fn sections(
 fn judged(setup: &FewShotSetup<'_>) -> Result<Section, EvalError> {
     let (judge, data, seed) = (setup.judge, setup.data, setup.seed);
     let mut section = Section::new("judge", "Control, judged independently", JUDGE_NOTE);
-    // Each file of each label: its windows, and the right answers among them, scaled so that labels count
-    // alike.
+    // Each file of each label: its windows, and the right answers among them, scaled so that labels
+    // count alike.
     let (mut truth, mut answers) = (Vec::new(), Vec::new());
     let mut files = BTreeMap::<(usize, &str), Tally>::new();
     for (label, places) in judge.heldout.iter().enumerate() {

@@ -3,15 +3,15 @@
 use gmm::points::{Matrix, covariance, mean};
 use gmm::{Gaussian, ModelError};
 
-/// Added to the covariances' diagonals, as a share of their mean diagonal: features that don't vary, or
-/// fewer points than features, would leave no factor.
+/// Added to the covariances' diagonals, as a share of their mean diagonal: features that don't
+/// vary, or fewer points than features, would leave no factor.
 const RIDGE: f64 = 1e-6;
 
 /// `|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)` of the Gaussians fitted to two sets of rows `[n, d]`
 /// (Dowson and Landau 1982), covariances by `n - 1`.
 ///
-/// This is the formula of the Fréchet Inception and Fréchet Music Distances. Its value depends on the
-/// space of the rows, so it is always named by that: never compare two spaces.
+/// This is the formula of the Fréchet Inception and Fréchet Music Distances. Its value depends on
+/// the space of the rows, so it is always named by that: never compare two spaces.
 ///
 /// # Errors
 /// [`ModelError`] where a set has fewer than two rows, or values that are not finite.
@@ -24,8 +24,8 @@ pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelErro
     Ok(distance * distance)
 }
 
-/// Rows brought to the units of a first set: each column minus its mean there, by its deviation there.
-/// Features in units of their own would otherwise count by their unit.
+/// Rows brought to the units of a first set: each column minus its mean there, by its deviation
+/// there. Features in units of their own would otherwise count by their unit.
 pub fn in_units_of(real: &[f64], rows: &[f64], d: usize) -> Vec<f64> {
     let n = (real.len() / d).max(1) as f64;
     let mean = Matrix::new(real, d).and_then(mean).unwrap_or_else(|_| vec![0.0; d]);
@@ -67,8 +67,9 @@ mod tests {
 
     #[test]
     fn the_distance_is_scipys() {
-        // Rows with exactly these moments; |m1 - m2|² + trace(S1 + S2 - 2 sqrtm(S1 @ S2)), scipy 1.17.1:
-        // S1 = [[2, 0.5], [0.5, 1]], S2 = [[1, -0.3], [-0.3, 3]], m1 = (0, 1), m2 = (1, -1).
+        // Rows with exactly these moments; |m1 - m2|² + trace(S1 + S2 - 2 sqrtm(S1 @ S2)), scipy
+        // 1.17.1: S1 = [[2, 0.5], [0.5, 1]], S2 = [[1, -0.3], [-0.3, 3]], m1 = (0, 1), m2 = (1,
+        // -1).
         let rows = |mean: [f64; 2], s: [f64; 3]| -> Vec<f64> {
             // ± the columns of a factor of the covariance, times sqrt(3 / 2): 4 rows by n - 1 = 3.
             let l = [s[0].sqrt(), s[1] / s[0].sqrt(), (s[2] - s[1] * s[1] / s[0]).sqrt()];

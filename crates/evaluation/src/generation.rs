@@ -1,4 +1,4 @@
-//! New music beside real music that was held out: do their distributions agree?
+//! New music compared with held-out real music: do their distributions agree?
 
 mod texture;
 
@@ -31,7 +31,7 @@ divergence of the same densities in nats. Fréchet distances are named by their 
 the model's own encoder on the active dimensions) and `fd_feat` (our hand-made description, in deviations of \
 real music): no Fréchet Music Distance, and not to be compared with one.";
 
-/// A set of windows beside the first half of the real ones.
+/// A set of windows compared with the first half of the real ones.
 struct Compared {
     name: &'static str,
     windows: Vec<Vec<u16>>,
@@ -80,7 +80,7 @@ fn active_latents(model: &Model, windows: &[Vec<u16>]) -> Vec<f64> {
     model.latent_space().project_all(&encode_windows(model, windows))
 }
 
-/// Deals rows into two halves by file, the bit of the hash of its group; each at most so many.
+/// Splits rows into two halves by file (a bit of the hash of its group), of limited size.
 fn halves(rows: &[WindowRow]) -> [Vec<Vec<u16>>; 2] {
     let mut halves = [Vec::new(), Vec::new()];
     for row in rows {
@@ -136,7 +136,7 @@ pub(super) fn section(
     sets.push(real.compare(model, "prior", draw(&Source::Prior)?));
     sets.push(real.compare(model, "mean ± deviation", draw(&naive)?));
     let ceiling = real.compare(model, "real", second);
-    let mut section = Section::new("generation", "New music beside real music", NOTE);
+    let mut section = Section::new("generation", "New music and real music", NOTE);
     overlaps(&mut section, &sets, &ceiling, n);
     distances(&mut section, &sets, &ceiling, n);
     muspy(&mut section, &real.form, &first, &sets);
@@ -158,7 +158,7 @@ pub(super) fn section(
     Ok(Some(section))
 }
 
-/// A figure of the first set beside the others and real music.
+/// A figure of the first set with the others and real music for comparison.
 fn beside(
     figure: Figure,
     sets: &[Compared],

@@ -19,9 +19,9 @@ const SHOWN: usize = 2;
 
 const NOTE: &str = "Pairs of held-out windows of different files; between their posterior means by slerp, \
 decoded to the most probable tokens (MusicVAE, Roberts et al. 2018, figure on interpolation). Distance: \
-share of steps of the first part that differ from the way's first window. Cost: a 5-gram model of the \
-training windows (Witten-Bell). Beside it the crossfade of the data: each step taken from the second window \
-with the probability of how far the way has come, the same draw all along.";
+fraction of steps of the first part that differ from the first window. Cost: a 5-gram model of the training \
+windows (Witten-Bell). For comparison, a crossfade of the data: each step is taken from the second window \
+with a probability that grows along the path, by the same draw for all windows.";
 
 /// What one way comes to.
 struct Way {
@@ -133,7 +133,7 @@ fn fill(section: &mut Section, ways: &[Way], fades: &[Way], seed: u64) {
     add("spearman", "way against distance, Spearman", "rho", Way::rho, Some(0.95));
     add(
         "largest_jump",
-        "largest jump between neighbours",
+        "largest jump between neighbors",
         "share of steps",
         |w| w.largest_jump,
         None,

@@ -1,4 +1,5 @@
-//! A judge of styles that never saw a latent: it learnt labels of real windows from hand-made features.
+//! A judge of styles that never saw a latent: it learned labels of real windows from hand-made
+//! features.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,9 @@ use super::music::description;
 
 /// Strength of the judge's penalty, scikit-learn's default.
 const C: f64 = 1.0;
-/// Training windows of each label: the judge must not favour the commonest.
+/// Training windows of each label: the judge must not favor the most frequent one.
 const WINDOWS_PER_LABEL: usize = 400;
-/// What a label needs to be judged: pieces to learn from, and held-out windows.
+/// Minimum number of pieces to learn a label from, and of held-out windows.
 const LEAST_FILES: usize = 3;
 const LEAST_HELDOUT: usize = 20;
 
@@ -29,8 +30,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Learns the (at most `most`) labels with the most training windows, from real windows only; split
-    /// by file as the corpus is. None with fewer than two labels.
+    /// Learns the (at most `most`) labels with the most training windows, from real windows only;
+    /// split by file as the corpus is. None with fewer than two labels.
     pub fn learn(
         form: &WindowForm,
         train: &Partition,

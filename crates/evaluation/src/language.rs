@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Tokens of an n-gram, the last one foretold from the others: as in MusicVAE's figure.
+/// Tokens of an n-gram, the last one predicted from the others, as in MusicVAE's figure.
 const ORDER: usize = 5;
 
 /// What followed a context.
@@ -12,9 +12,9 @@ struct Followers {
     counts: BTreeMap<u16, f64>,
 }
 
-/// A 5-gram model, smoothed after Witten and Bell (1991): with `N` tokens seen after a context, `T` of
-/// them different, `p(w | c) = (n(c w) + T p(w | shorter c)) / (N + T)`; the shortest context is an even
-/// choice among all classes.
+/// A 5-gram model, smoothed after Witten and Bell (1991): with `N` tokens seen after a context, `T`
+/// of them different, `p(w | c) = (n(c w) + T p(w | shorter c)) / (N + T)`; the shortest context is
+/// an even choice among all classes.
 #[derive(Clone, Debug)]
 pub struct LanguageModel {
     n_classes: usize,

@@ -15,7 +15,8 @@
 //! | dials, copies, waiting | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
 //! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
 //!
-//! Intervals are over files, never over windows. Only held-out windows that are not in train are scored.
+//! Intervals are over files, never over windows. Only held-out windows that are not in train are
+//! scored.
 
 pub mod clusters;
 pub mod data;
@@ -105,12 +106,13 @@ pub enum EvalError {
     Artifact(#[from] ArtifactError),
 }
 
-/// What is measured.
+/// The scope of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Everything.
     All,
-    /// What concerns styles: re-encoding, the judge, distributions, few files, labels, interpolation.
+    /// What concerns styles: re-encoding, the judge, distributions, few files, labels,
+    /// interpolation.
     Control,
 }
 
@@ -121,7 +123,7 @@ pub struct EvalRequest {
     pub corpus: PathBuf,
     /// The corpus's latents by this model; without, its windows are encoded.
     pub latents: Option<PathBuf>,
-    /// What is measured.
+    /// The scope of an evaluation.
     pub scope: Scope,
     /// The most held-out windows scored.
     pub n_windows: usize,
@@ -138,8 +140,8 @@ pub struct EvalRequest {
 }
 
 impl EvalRequest {
-    /// The usual sizes: 2,000 held-out and 20,000 training windows, K = 10, 20 resamples, `generate`'s
-    /// temperature.
+    /// The usual sizes: 2,000 held-out and 20,000 training windows, K = 10, 20 resamples,
+    /// `generate`'s temperature.
     pub fn new(corpus: PathBuf) -> Self {
         Self {
             corpus,
@@ -248,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// What a progress bar is told: its end, and how far it came.
+    /// A progress bar that records its total and its position.
     #[derive(Default)]
     struct Told(Mutex<(u64, u64)>);
 

@@ -5,9 +5,9 @@ const MAX_STEPS: usize = 300;
 const MEMORY: usize = 8;
 const TOLERANCE: f64 = 1e-6;
 
-/// A fitted classifier of standardised features.
+/// A fitted classifier of standardized features.
 ///
-/// Minimises `Σ_i -log p(y_i | x_i) + ½ |W|² / C` over weights `W` and intercepts, which cost
+/// Minimizes `Σ_i -log p(y_i | x_i) + ½ |W|² / C` over weights `W` and intercepts, which cost
 /// nothing: scikit-learn's `LogisticRegression(C=C)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticRegression {
@@ -20,8 +20,8 @@ pub struct LogisticRegression {
 }
 
 impl LogisticRegression {
-    /// Fits classes `0..n_classes` to rows `[n, n_features]`, each feature first brought to mean 0 and
-    /// deviation 1 over them.
+    /// Fits classes `0..n_classes` to rows `[n, n_features]`, each feature first brought to mean 0
+    /// and deviation 1 over them.
     ///
     /// # Panics
     /// If there are no rows, or their number and that of the labels differ.

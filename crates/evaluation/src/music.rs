@@ -11,8 +11,8 @@ use note_seq::texture::Texture;
 use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
 use note_seq::window::{GridNote, Line, WindowForm};
 
-/// The nine features of mgeval (Yang and Lerch 2020; its `core.py`), which are compared between sets
-/// of music, with the names that people read.
+/// The nine features of mgeval (Yang and Lerch 2020; its `core.py`), which are compared between
+/// sets of music, with the names that people read.
 pub const MGEVAL_NAMES: [&str; 9] = [
     "pitch count",
     "pitch-class histogram",
@@ -25,8 +25,8 @@ pub const MGEVAL_NAMES: [&str; 9] = [
     "note-length transitions",
 ];
 
-/// The features of [`MGEVAL_NAMES`] of one line of notes: scalars as one number, histograms of 12 bins
-/// (weighted by duration for pitch classes) summing to 1, transition counts `[12, 12]`.
+/// The features of [`MGEVAL_NAMES`] of one line of notes: scalars as one number, histograms of 12
+/// bins (weighted by duration for pitch classes) summing to 1, transition counts `[12, 12]`.
 ///
 /// - `total_used_pitch`: different pitches; `total_used_note`: notes
 /// - `total_pitch_class_histogram`, weighted by duration
@@ -36,8 +36,8 @@ pub const MGEVAL_NAMES: [&str; 9] = [
 /// - `avg_IOI`: from onset to onset, here in sixteenths
 /// - `note_length_hist`, `note_length_transition_matrix`: nearest of twelve note values
 ///
-/// Where mgeval has no answer (no note, or one alone) a scalar is 0, a mean distance of onsets the whole
-/// window, and a histogram all 0.
+/// Where mgeval has no answer (no note, or one alone) a scalar is 0, a mean distance of onsets the
+/// whole window, and a histogram all 0.
 pub fn mgeval(notes: &[GridNote], n_steps: usize) -> [Vec<f64>; 9] {
     let mut pitches: Vec<i32> = notes.iter().map(|note| note.pitch).collect();
     pitches.sort_unstable();
@@ -78,8 +78,8 @@ fn shares(mut counts: Vec<f64>) -> Vec<f64> {
     counts
 }
 
-/// The nearest of mgeval's note values: whole to sixteenth, these dotted (from the half on), triplets of
-/// half to eighth; in 96ths of a bar, of which a step has six.
+/// The nearest of mgeval's note values: whole to sixteenth, these dotted (from the half on),
+/// triplets of half to eighth; in 96ths of a bar, of which a step has six.
 fn length_class(note: GridNote) -> usize {
     const VALUES: [i64; 12] = [96, 48, 24, 12, 6, 72, 36, 18, 9, 32, 16, 8];
     let length = 6 * i64::try_from(note.n_steps()).unwrap_or(i64::MAX / 6);
@@ -98,8 +98,8 @@ pub struct Muspy {
     pub scale_consistency: f64,
     /// Fraction of beats without a note; a note also counts for the beat in which it ends.
     pub empty_beat_rate: f64,
-    /// [`groove_consistency`] of the bars of the window; `None` for fewer than two. Unlike in muspy,
-    /// a window whose last note ends with a bar has no further, empty bar.
+    /// [`groove_consistency`] of the bars of the window; `None` for fewer than two. Unlike in
+    /// muspy, a window whose last note ends with a bar has no further, empty bar.
     pub groove_consistency: Option<f64>,
 }
 

@@ -20,7 +20,7 @@ use super::statistics::bootstrap;
 /// Windows shown, and of these the worst ones apart.
 const SHOWN: usize = 4;
 
-/// What is measured in both ways of decoding, with its name for people.
+/// A measure of both kinds of decoding, with its title.
 const SHOWN_MEASURES: [(&str, &str); 7] = [
     ("accuracy", "all steps"),
     ("onset", "steps where a note begins"),
@@ -34,7 +34,7 @@ const SHOWN_MEASURES: [(&str, &str); 7] = [
 const NOTE: &str = "Held-out windows, each encoded and decoded. Teacher-forced: the most probable token \
 given the true ones before, z one draw of the posterior. Sampled: the model reads its own draws at \
 temperature 1, the same z (MusicVAE, Roberts et al. 2018, Table 1). As `reconstruct` does it: z the \
-posterior mean, always the most probable token. Baselines on the same windows: the commonest token; the \
+posterior mean, always the most probable token. Baselines on the same windows: the most frequent token; the \
 token that most often follows the one before; z from N(0, I); another real window as the guess.";
 
 /// One window's likelihood.
@@ -100,8 +100,8 @@ fn decode(
     Decoding { temperature, seed }.decode(model, z, &control)
 }
 
-/// Windows written as MIDI files and read again, each cut at its first bar. A window that holds no music
-/// for its kind comes back as silence.
+/// Windows written as MIDI files and read again, each cut at its first bar. A window that holds no
+/// music for its kind comes back as silence.
 fn through_midi(model: &Model, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
     let kind = model.kind();
     let again = |window: &Vec<u16>| -> Option<Vec<u16>> {
@@ -170,7 +170,7 @@ fn of_steps(model: &Model, generator: &Generator, data: &EvalData, seed: u64) ->
             }
             if measure == "accuracy" {
                 figure = figure
-                    .beside("commonest token", counted.map(|b| b.most_frequent_accuracy))
+                    .beside("most frequent token", counted.map(|b| b.most_frequent_accuracy))
                     .beside("bigram", counted.map(|b| b.bigram_accuracy));
             }
             section.push(figure);

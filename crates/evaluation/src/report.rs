@@ -10,7 +10,7 @@ pub struct EvalReport {
     pub program_version: String,
     /// The model's hash.
     pub model_hash: String,
-    /// What the model is of.
+    /// The kind of window of the model.
     pub kind: String,
     /// Hash of the corpus: its windows, and on which side of the split each is.
     pub corpus_hash: String,
@@ -52,7 +52,7 @@ pub struct Section {
     pub key: String,
     /// Its name for people.
     pub title: String,
-    /// What is measured, how, and by whose definition.
+    /// The measures, with their definitions and sources.
     pub note: String,
     /// The figures.
     pub figures: Vec<Figure>,
@@ -105,7 +105,7 @@ pub struct Figure {
     /// The figure.
     pub value: f64,
     /// Its 95 % interval over files, by bootstrap, or by jackknife where a bootstrap is biased;
-    /// none where one file, or no repetition, gives none.
+    /// `None` with a single file or without repetitions.
     pub interval: Option<[f64; 2]>,
     /// Of how many windows, files or resamples.
     pub n: usize,
@@ -115,14 +115,14 @@ pub struct Figure {
     pub better: Better,
     /// What does without the model, or without the method, and what real music itself has.
     pub baselines: Vec<Baseline>,
-    /// What is to be reached.
+    /// The goal.
     pub goal: Option<f64>,
     /// Whether it comes from a clock: no two runs give the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub timed: bool,
 }
 
-/// What a figure stands beside.
+/// A value that a figure is compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// Whose.
@@ -171,7 +171,7 @@ impl Figure {
         Self { goal: Some(goal), ..self }
     }
 
-    /// Beside something, if that is a number.
+    /// Adds a value for comparison, if it is a number.
     #[must_use]
     pub fn beside(mut self, name: &str, value: impl Into<Option<f64>>) -> Self {
         if let Some(value) = value.into().filter(|value| value.is_finite()) {
@@ -223,7 +223,7 @@ pub enum Chart {
         /// Shares, each row summing to 1 (or 0).
         shares: Vec<Vec<f64>>,
     },
-    /// Points on a plane, coloured by group.
+    /// Points on a plane, colored by group.
     Map {
         /// What it shows.
         title: String,

@@ -20,8 +20,8 @@ pub enum Source<'a> {
     Component(&'a GaussianMixture, usize),
     /// The prior, `N(0, I)`.
     Prior,
-    /// The baseline of a plain VAE: each active dimension uniform within one standard deviation of the
-    /// mean of given latents; the others from the prior.
+    /// The baseline of a plain VAE: each active dimension uniform within one standard deviation of
+    /// the mean of given latents; the others from the prior.
     MeanDeviation {
         /// Mean of each active dimension.
         mean: Vec<f64>,
@@ -31,7 +31,8 @@ pub enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// [`Source::MeanDeviation`] of some latents `[n, d]`; with one latent alone the deviation is 0.
+    /// [`Source::MeanDeviation`] of some latents `[n, d]`; with one latent alone the deviation is
+    /// 0.
     pub fn mean_deviation(rows: &[f64], d: usize) -> Self {
         let n = (rows.len() / d.max(1)).max(1) as f64;
         let column = |j: usize| rows[j..].iter().step_by(d);

@@ -13,15 +13,15 @@ pub struct Scores {
     tallies: BTreeMap<&'static str, Tally>,
 }
 
-/// What is counted, with what it means:
+/// The counts, with their meaning:
 ///
-/// - `accuracy`: share of steps whose token is right
-/// - `onset`, `off`, `hold`: the same, of the steps whose true token is of that type
-/// - `pitch`: of the steps where a note begins in both, the share with the right pitch (of drums: the
-///   right set)
-/// - `rhythm`: share of steps whose token is of the right type, whatever its pitch
-/// - `onset_precision`, `onset_recall`: of the onsets found, those that are there; of those that are
-///   there, the ones found
+/// - `accuracy`: fraction of steps with the right token
+/// - `onset`, `off`, `hold`: the same for the steps whose true token is of that type
+/// - `pitch`: fraction with the right pitch (for drums: the right set) of the steps where a note
+///   begins in both
+/// - `rhythm`: fraction of steps with a token of the right type, for any pitch
+/// - `onset_precision`, `onset_recall`: fraction of the onsets found that are true, and of the true
+///   onsets that are found
 pub const MEASURES: [&str; 8] =
     ["accuracy", "onset", "off", "hold", "pitch", "rhythm", "onset_precision", "onset_recall"];
 
@@ -97,7 +97,8 @@ impl FileScores {
         Self { files: files.into_values().collect() }
     }
 
-    /// A measure with its interval; `onset_f1`, the harmonic mean of precision and recall, among them.
+    /// A measure with its interval; `onset_f1`, the harmonic mean of precision and recall, among
+    /// them.
     pub fn figure(&self, measure: &str, seed: u64) -> Option<(f64, Option<[f64; 2]>)> {
         if measure == "onset_f1" {
             let all: Vec<&Scores> = self.files.iter().collect();

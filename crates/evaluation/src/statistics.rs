@@ -10,8 +10,8 @@ const TAIL: f64 = 0.025;
 
 /// A share or mean that is counted unit by unit: `of` things in all, which sum to `sum`.
 ///
-/// Units are files: windows of one file resemble each other, so that intervals over windows would be
-/// too narrow.
+/// Units are files: windows of one file resemble each other, so that intervals over windows would
+/// be too narrow.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
     /// Sum over the unit's things.
@@ -34,10 +34,10 @@ impl Tally {
     }
 }
 
-/// A mean with its 95 % percentile bootstrap interval over units (Efron and Tibshirani 1993, ch. 13):
-/// units are drawn with replacement 1,000 times.
+/// A mean with its 95 % percentile bootstrap interval over units (Efron and Tibshirani 1993, ch.
+/// 13): units are drawn with replacement 1,000 times.
 ///
-/// None where nothing was counted; no interval from a single unit.
+/// `None` if nothing was counted; no interval from a single unit.
 pub fn bootstrap(units: &[Tally], seed: u64) -> Option<(f64, Option<[f64; 2]>)> {
     let value = Tally::mean(units)?;
     Some((value, bootstrap_of(units, seed, |drawn| Tally::mean(drawn.iter().copied()))))

@@ -29,9 +29,9 @@ const REPEATS: usize = 30;
 
 const ATTRIBUTES_NOTE: &str = "Each dial turned on real windows from -2 to 2 deviations, decoded to the most \
 probable tokens: Spearman's rank correlation of dial and what is measured in the music, along each window's \
-dial, mean over windows. Beside it how far the others move with it: the largest correlation among them.";
+dial, mean over windows. For comparison, how far the others move with it: the largest correlation among them.";
 
-/// The section on attributes; none for a model without learnt ones.
+/// The section on attributes; none for a model without learned ones.
 ///
 /// # Errors
 /// [`EvalError::Attribute`] where they are damaged.
@@ -85,8 +85,8 @@ al. 2022). Short windows match somewhere by necessity.";
 /// The section on copies.
 ///
 /// # Errors
-/// [`EvalError::Copy`] where the corpus can't be indexed, [`EvalError::Generate`] for a temperature out of
-/// range.
+/// [`EvalError::Copy`] where the corpus can't be indexed, [`EvalError::Generate`] for a temperature
+/// out of range.
 pub(super) fn copies(
     model: &Model,
     corpus: &std::path::Path,

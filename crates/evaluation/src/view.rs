@@ -70,7 +70,7 @@ fn goal(figure: &Figure) -> String {
     format!("{sign} {}, {reached}", number(goal))
 }
 
-/// What the report is of, in a line.
+/// The subject of the report, in a line.
 fn subject(report: &EvalReport) -> String {
     format!(
         "Model {} ({}), corpus {}: {} held-out windows of {} pieces, none of them among the training \

@@ -161,8 +161,7 @@ impl Network {
         match &self.inner {
             Inner::Steps { model, .. } => {
                 windows.iter().try_for_each(|window| self.form.check(window.as_ref()))?;
-                let tokens: Vec<u16> =
-                    windows.iter().flat_map(AsRef::as_ref).copied().collect();
+                let tokens: Vec<u16> = windows.iter().flat_map(AsRef::as_ref).copied().collect();
                 let layout = self.form.layout().expect("windows of steps have a layout");
                 let windows = Windows::new(&tokens, layout).expect("every window was checked");
                 Ok(model.encode_windows(windows, done))
@@ -213,8 +212,7 @@ impl Network {
         match &self.inner {
             Inner::Steps { model, .. } => {
                 windows.iter().try_for_each(|window| self.form.check(window.as_ref()))?;
-                let tokens: Vec<u16> =
-                    windows.iter().flat_map(AsRef::as_ref).copied().collect();
+                let tokens: Vec<u16> = windows.iter().flat_map(AsRef::as_ref).copied().collect();
                 let layout = self.form.layout().expect("windows of steps have a layout");
                 let windows = Windows::new(&tokens, layout).expect("every window was checked");
                 Ok(evaluate(model, windows, seed).map(Scores::Steps))

@@ -112,8 +112,8 @@ pub(crate) struct SimilarArgs {
     pub(crate) tune: PathBuf,
     #[command(flatten)]
     pub(crate) of: StylesArgs,
-    /// How far from the tune, in deviations of the training music for each dimension: 0 is the tune,
-    /// 1.4 is as far as unrelated music
+    /// How far from the tune, in deviations of the training music for each dimension: 0 is the
+    /// tune, 1.4 is as far as unrelated music
     #[arg(long, default_value_t = 0.5, value_name = "D")]
     pub(crate) distance: f64,
     /// How many variations
@@ -161,7 +161,7 @@ pub(crate) enum AttributeCommand {
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Learn it anew from the model's reference windows
+    /// Learn it again from the model's reference windows
     Learn {
         /// The model folder
         #[arg(long, value_name = "FOLDER")]

@@ -13,7 +13,7 @@ const LIMITS: &str = "Limits on one file; one that passes them is left out and c
 pub(crate) enum CorpusCommand {
     /// Build a corpus folder from MIDI files
     ///
-    /// A build that was broken off goes on where it was when it is started again with the same
+    /// A build that was interrupted continues when it is started again with the same
     /// options.
     Build(Box<CorpusBuildArgs>),
     /// Say what a corpus holds and what was left out
@@ -49,7 +49,7 @@ pub(crate) struct CorpusBuildArgs {
     /// Which windows count as the same, of which one is kept
     #[arg(long, value_enum, default_value_t = SameWindowArg::Exact)]
     pub(crate) same_window: SameWindowArg,
-    /// Draw so many windows of a file that has more [default: take all]
+    /// Maximum number of windows drawn per file [default: take all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_windows_per_file: Option<u32>,
     /// The seed of that draw

@@ -18,9 +18,10 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalCommand {
-    /// Only what concerns styles: re-encoding, an independent judge, distributions, few files, labels
+    /// Only what concerns styles: re-encoding, an independent judge, distributions, few files,
+    /// labels
     Control(MeasureArgs),
-    /// Judge melodies by the rules of the made-up styles of `corpus synthesize`; nothing is learnt
+    /// Judge melodies by the rules of the made-up styles of `corpus synthesize`; nothing is learned
     Rules {
         /// MIDI files, or folders of them
         #[arg(required = true, value_name = "PATH")]
@@ -43,8 +44,8 @@ pub(crate) struct MeasureArgs {
     /// The model folder [default: the model in the program]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) model: Option<PathBuf>,
-    /// The corpus folder; its held-out windows are scored. Labels (`corpus build --label-folders`) give
-    /// more figures
+    /// The corpus folder; its held-out windows are scored. Labels (`corpus build --label-folders`)
+    /// give more figures
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
     /// The corpus's latents by this model [default: encode what is needed]

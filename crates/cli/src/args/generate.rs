@@ -28,8 +28,8 @@ pub(crate) struct GenerateArgs {
     /// How many pieces
     #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) n: u32,
-    /// Bars of each piece, whole windows of the model [default: one window; with --path 16 bars, or a
-    /// window for each style]
+    /// Bars of each piece, whole windows of the model [default: one window; with --path 16 bars, or
+    /// a window for each style]
     #[arg(long, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) bars: Option<u32>,
     /// Chords spread evenly over each window, such as "C Am F G"; only for a model under chords
@@ -90,7 +90,8 @@ pub(crate) struct KeepArgs {
     /// Maximum number of consecutive notes that also occur in the training music, in any key
     #[arg(long, alias = "max-copy", value_name = "NOTES")]
     pub(crate) max_copy_notes: Option<usize>,
-    /// Maximum fraction of a part's notes, 0 to 1, that also occur consecutively in the training music
+    /// Maximum fraction of a part's notes, 0 to 1, that also occur consecutively in the training
+    /// music
     #[arg(long, value_name = "FRACTION")]
     pub(crate) max_copy_fraction: Option<f64>,
     /// Also keep pieces with no note or a single one

@@ -11,8 +11,8 @@ pub(crate) struct PlaybackArgs {
     /// Tempo in quarter notes a minute [default: 120; of a given tune, its own]
     #[arg(long, value_name = "QPM", value_parser = crate::resolve::qpm)]
     pub(crate) qpm: Option<f64>,
-    /// General MIDI program, 0 to 127; several for several parts, drums not counted: `--program 73,33`
-    /// [default: the part's own, which is 0 for a melody]
+    /// General MIDI program, 0 to 127; several for several parts, drums not counted: `--program
+    /// 73,33` [default: the part's own, which is 0 for a melody]
     #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) program: Vec<u8>,
     /// Key of new music, such as D or "E minor"; only for models whose music is in one key
@@ -24,10 +24,10 @@ pub(crate) struct PlaybackArgs {
     pub(crate) velocity: Option<u8>,
 }
 
-/// What is written besides MIDI files.
+/// Formats written in addition to MIDI files.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Output")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(crate) struct FormatArgs {
     /// Also write sound, as WAV
     #[arg(long)]

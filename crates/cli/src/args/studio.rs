@@ -22,7 +22,7 @@ pub(crate) struct StudioArgs {
     /// Don't open the page in a browser
     #[arg(long)]
     pub(crate) no_open: bool,
-    /// Serve the page from this folder, read anew each time, instead of from the program
+    /// Serve the page from this folder, read again each time, instead of from the program
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) page: Option<PathBuf>,
 }

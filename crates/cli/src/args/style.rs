@@ -13,8 +13,8 @@ pub(crate) struct StylesArgs {
     /// The model folder [default: the model in the program]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) model: Option<PathBuf>,
-    /// Keep changed and added styles in this folder [default: the model folder, or, where that can't
-    /// be written and for the model in the program, one of the user's]
+    /// Keep changed and added styles in this folder [default: the model folder, or, where that
+    /// can't be written and for the model in the program, one of the user's]
     #[arg(long = "styles", value_name = "FOLDER")]
     pub(crate) styles_folder: Option<PathBuf>,
 }
@@ -36,13 +36,14 @@ pub(crate) struct FitArgs {
     /// Number of styles, or a range to choose from, both ends included
     #[arg(short, long, default_value = "2..16", value_name = "K|FROM..TO", value_parser = crate::resolve::components)]
     pub(crate) k: std::ops::RangeInclusive<usize>,
-    /// Shapes of covariance to choose from: full (a matrix for each style), tied (one for all), diag
-    /// (a variance for each dimension), spherical (one for all of them), `low-rank:R` (R factors and a
-    /// variance for each dimension)
+    /// Shapes of covariance to choose from: full (a matrix for each style), tied (one for all),
+    /// diag (a variance for each dimension), spherical (one for all of them), `low-rank:R` (R
+    /// factors and a variance for each dimension)
     #[arg(long, value_delimiter = ',', default_value = "diag,full", value_name = "SHAPES", value_parser = crate::resolve::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
-    /// Styles are clusters of pieces, not of windows: for corpora whose pieces are of one style each, in several manners.
-    /// What is chosen is the number of such clusters; each style gets one to four components of its own
+    /// Styles are clusters of pieces, not of windows: for corpora whose pieces are of one style
+    /// each, in several manners. The number of such clusters is chosen; each style gets one to four
+    /// separate components
     #[arg(long)]
     pub(crate) by_piece: bool,
     /// What chooses
@@ -99,7 +100,8 @@ pub(crate) enum StyleCommand {
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Say what styles sound like; with a picture of real windows, their reconstructions, and new ones
+    /// Say what styles sound like; with a picture of real windows, their reconstructions, and new
+    /// ones
     Show {
         /// Names or numbers of styles [default: the three largest]
         #[arg(value_name = "STYLE")]

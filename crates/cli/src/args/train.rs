@@ -18,7 +18,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// Go on from a model of yours, or an imported one: begin with its weights instead of random
-    /// ones, its schedules where they ended, with a fresh optimiser
+    /// ones, its schedules where they ended, with a fresh optimizer
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
@@ -58,23 +58,23 @@ pub(crate) struct SettingsArgs {
     /// Windows in a batch
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<usize>,
-    /// Add up the gradients of N batches for each update: as a batch N times as large, in the memory
-    /// of one
+    /// Add up the gradients of N batches for each update: as a batch N times as large, in the
+    /// memory of one
     #[arg(long, value_name = "N")]
     pub(crate) accumulate: Option<usize>,
     /// Learning rate at first; it falls from there as the preset's does
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
-    /// Transpose each window by up to N semitones up or down, anew each time; 0 keeps the keys
+    /// Transpose each window by up to N semitones up or down, at random each time; 0 keeps the keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=24))]
     pub(crate) transpose: Option<u8>,
-    /// Multiply in bfloat16: quick on a GPU (`tch:cuda:N`), and in recurrent layers where the processor
-    /// has AVX-512-BF16
+    /// Multiply in bfloat16: quick on a GPU (`tch:cuda:N`), and in recurrent layers where the
+    /// processor has AVX-512-BF16
     #[arg(long)]
     pub(crate) bf16: bool,
 }
 
-/// What training minimises, where it is not to be what the preset says.
+/// The training objective, where it differs from the preset.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Objective [default: the preset's]")]
 pub(crate) struct ObjectiveArgs {
@@ -88,11 +88,11 @@ pub(crate) struct ObjectiveArgs {
     #[arg(long, value_name = "WEIGHT")]
     pub(crate) beta: Option<f64>,
     /// Raise the weight in a straight line over N steps; 0 for all of it at once. With --from, all
-    /// schedules then begin anew
+    /// schedules then restart
     #[arg(long, value_name = "N", conflicts_with = "beta_cycle")]
     pub(crate) beta_warmup: Option<u64>,
     /// Raise the weight from 0 again every N steps, for half of them each time. With --from, all
-    /// schedules then begin anew
+    /// schedules then restart
     #[arg(long, value_name = "N")]
     pub(crate) beta_cycle: Option<u64>,
     /// How often the decoder reads its own draws: `constant:P`, `exponential:BASE` (1 - BASE^step)

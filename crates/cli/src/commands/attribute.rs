@@ -82,7 +82,7 @@ fn lines(attributes: &AttributeVectors, form: &WindowForm) -> Vec<String> {
         ]
     }));
     let mut lines = table(&cells);
-    lines.push(format!("learnt from {} windows", attributes.n_windows));
+    lines.push(format!("learned from {} windows", attributes.n_windows));
     lines.extend(
         attributes.unlearnt.iter().map(|u| format!("not {}: {}", u.attribute.name(), u.why)),
     );

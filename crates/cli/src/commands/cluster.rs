@@ -1,5 +1,5 @@
-//! `cluster`: hands over to the program `controlgen-cluster`, which brings the distributed engine that this
-//! one does without.
+//! `cluster`: hands over to the program `controlgen-cluster`, which brings the distributed engine
+//! that this one does without.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<()> {
     let folders = on_path.iter().flat_map(std::env::split_paths);
     let Some(program) = find(beside.into_iter().chain(folders)) else {
         bail!(
-            "there is no `{PROGRAM}` beside this program or on the PATH; build it with `cargo build \
+            "there is no `{PROGRAM}` next to this program or on the PATH; build it with `cargo build \
              --release --package cluster`"
         );
     };

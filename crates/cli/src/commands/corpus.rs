@@ -174,7 +174,7 @@ fn all_lines(report: &CorpusReport) -> Vec<String> {
     let mut metre: Vec<_> = found.metre.iter().map(|(name, n)| (name.clone(), *n)).collect();
     metre.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.clone()));
     metre.truncate(MAX_LABELS);
-    lines.extend(histogram("files by metre", &metre));
+    lines.extend(histogram("files by meter", &metre));
     lines
 }
 

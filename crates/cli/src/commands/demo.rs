@@ -1,5 +1,5 @@
-//! `controlgen demo`: the styles of a model, a style of three tunes, mixes and interpolations, on one
-//! page.
+//! `controlgen demo`: the styles of a model, a style of three tunes, mixes and interpolations, on
+//! one page.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -155,7 +155,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     };
     writer.batch.check()?;
     writer.batch.text(format!(
-        "Model {}: trained on unlabelled music, which fell into {} styles by itself. Every piece here \
+        "Model {}: trained on unlabeled music, which fell into {} styles by itself. Every piece here \
          was written just now, with seed {}.",
         model.hash(),
         styles.all().len(),

@@ -26,7 +26,7 @@ struct Findings {
     user_styles: UserStyles,
     /// None if no model was named and none is in the program.
     model: Option<ModelFinding>,
-    /// What is not in order; the command fails if there is anything.
+    /// Problems; the command fails if there are any.
     problems: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ struct Device {
 
 #[derive(Debug, Serialize)]
 struct Threads {
-    /// What the system lets this process use.
+    /// The resources available to this process.
     available: Option<usize>,
     /// What `--threads` leaves of it.
     used: usize,

@@ -78,7 +78,7 @@ fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     lines
 }
 
-/// What the rules say of some melodies.
+/// Melodies judged by the rules.
 #[derive(Serialize)]
 struct RulesReport {
     /// Windows judged.

@@ -1,4 +1,5 @@
-//! `controlgen import-magenta`, `export-torch` and `halve`: models from and for other programs, and smaller ones.
+//! `controlgen import-magenta`, `export-torch` and `halve`: models from and for other programs, and
+//! smaller ones.
 
 use controlgen::import::{self, ImportRequest};
 use controlgen::model::Model;

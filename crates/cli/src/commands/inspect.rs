@@ -102,7 +102,7 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
         .map(|s| format!("{}/{}", s.numerator, s.denominator))
         .collect();
     let mut lines = vec![format!(
-        "{}: {} notes, {:.1} s, tempo {}, metre {}, {} windows of {}",
+        "{}: {} notes, {:.1} s, tempo {}, meter {}, {} windows of {}",
         file.display(),
         sequence.notes.len(),
         sequence.total_time,

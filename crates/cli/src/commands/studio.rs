@@ -78,7 +78,8 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     Ok(studio::run(listener, studio, &shutdown)?)
 }
 
-/// A listener at a port of this machine: the one asked for, or the usual one, or, if that is taken, any.
+/// A listener at a port of this machine: the one asked for, or the usual one, or, if that is taken,
+/// any.
 fn listener(port: Option<u16>) -> anyhow::Result<TcpListener> {
     let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     match port {

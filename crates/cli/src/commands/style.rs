@@ -62,7 +62,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
     let index = CopyIndex::make(&args.corpus, &model)?;
     let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?);
     if let Err(error) = &learnt {
-        // Styles don't need them, and not every model has what they are learnt from.
+        // Styles don't need them, and not every model has what they are learned from.
         note(&format!("without attributes: {error}"));
     }
     context.output.result(&summary, || {
@@ -149,7 +149,7 @@ fn lines_of(styles: &[(usize, &Style)]) -> Vec<String> {
     table(&rows)
 }
 
-/// What is known of a fit.
+/// Facts about a fit.
 fn lines_of_facts(facts: &FitFacts) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(stability) = facts.stability {

@@ -117,7 +117,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
         let mut rows = vec![head, row("model", heldout.best(), Some(heldout.sampled()))];
         if let Some(baselines) = &outcome.baselines {
             rows.push(row("bigram", baselines.bigram_accuracy, None));
-            rows.push(row("commonest token", baselines.most_frequent_accuracy, None));
+            rows.push(row("most frequent token", baselines.most_frequent_accuracy, None));
         }
         lines.extend(table(&rows));
         lines.push(format!(

@@ -175,15 +175,15 @@ impl<'a> Writer<'a> {
         music
     }
 
-    /// Writes a piece with what is known of it: components and copies are looked for where the sidecar
-    /// does not say them yet.
+    /// Writes a piece with what is known of it: components and copies are looked for where the
+    /// sidecar does not say them yet.
     pub(super) fn write(&mut self, output: Output) -> anyhow::Result<Written> {
         let music = self.music(&output.windows, &self.playback);
         self.write_music(output, &music, &[])
     }
 
-    /// The same of music that is more than the windows, with other music beside it on the page, each under its
-    /// label.
+    /// Like [`Self::write`] for music that is more than the windows, with other music next to it on
+    /// the page, each with its label.
     pub(super) fn write_music(
         &mut self,
         output: Output,

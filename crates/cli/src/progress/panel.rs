@@ -72,7 +72,8 @@ impl Drop for Panel {
     }
 }
 
-/// The course of some figures in a few characters: means of groups, the lowest `▁`, the highest `█`.
+/// The course of some figures in a few characters: means of groups, the lowest `▁`, the highest
+/// `█`.
 pub(super) fn sparkline(values: &[f64]) -> String {
     let group = values.len().div_ceil(WIDTH).max(1);
     let means: Vec<f64> =

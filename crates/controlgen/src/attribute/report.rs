@@ -11,7 +11,7 @@ use crate::style::Reference;
 /// The usual offsets at which a dial is measured, in standard deviations.
 pub const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
 
-/// What is measured.
+/// The attribute to shift, and where.
 #[derive(Clone, Debug)]
 pub struct DialRequest<'a> {
     /// The attribute that is turned.
@@ -26,7 +26,7 @@ pub struct DialRequest<'a> {
     pub decoding: Decoding,
 }
 
-/// What a dial does.
+/// The effect of shifting an attribute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DialReport {
     /// The attribute that was turned.
@@ -37,14 +37,15 @@ pub struct DialReport {
     pub dials: Vec<f64>,
     /// Mean of what was measured at each, in deviations from the training music's mean.
     pub measured: Vec<f64>,
-    /// Spearman's rank correlation of dial and measure along each window's dial, mean over the windows.
+    /// Spearman's rank correlation of dial and measure along each window's dial, mean over the
+    /// windows.
     pub spearman: f64,
     /// The same over all windows and positions together: what differs from window to window counts
     /// against it.
     pub spearman_pooled: f64,
     /// Deviations that the measure moves for each of the dial (least squares).
     pub slope: f64,
-    /// What the other attributes do.
+    /// The effect on the other attributes.
     pub others: Vec<OtherAttribute>,
     /// Windows that it was turned on.
     pub n: usize,
@@ -52,7 +53,7 @@ pub struct DialReport {
     pub n_degenerate: usize,
 }
 
-/// What another attribute does when a dial is turned.
+/// The effect on another attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OtherAttribute {
     /// Which one.
@@ -66,7 +67,7 @@ pub struct OtherAttribute {
 /// Turns a dial on reference windows and measures what they decode to.
 ///
 /// # Errors
-/// [`AttributeError`]: for an attribute that was not learnt, or a temperature out of range.
+/// [`AttributeError`]: for an attribute that was not learned, or a temperature out of range.
 pub fn dial_report(
     model: &Model,
     reference: &Reference,
@@ -93,7 +94,7 @@ pub fn dial_report(
         rows.iter().flat_map(|row| request.dials.iter().map(|_| row.tokens.as_slice())),
     );
     let windows = decoding.decode(model, &z, &control);
-    // Of each window and position every learnt attribute, in deviations.
+    // Of each window and position every learned attribute, in deviations.
     let measured: Vec<Option<Vec<f64>>> = windows
         .iter()
         .map(|window| {

@@ -1,4 +1,4 @@
-//! `attributes.json`: directions in latent space, learnt from a model's reference windows.
+//! `attributes.json`: directions in latent space, learned from a model's reference windows.
 
 use corpus::artifact::JsonFormat;
 use gmm::Gaussian;
@@ -13,15 +13,15 @@ use crate::style::Reference;
 const FILE: &str = "attributes.json";
 /// The fewest windows that quartiles are taken of.
 const FEWEST: usize = 40;
-/// What is added to variances, relative to their mean, so that matrices of few windows can be solved.
+/// Added to variances, relative to their mean, so that matrices of few windows can be solved.
 const RIDGE: f64 = 1e-4;
 
 /// How a direction is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeMethod {
-    /// Mean latent of the quarter of windows that have the most of it, minus that of the quarter with
-    /// the least: what usually goes with it changes, too.
+    /// Mean latent of the quarter of windows that have the most of it, minus that of the quarter
+    /// with the least: what usually goes with it changes, too.
     Quartile,
     /// Least-squares regression of latents on all attributes together: its own part, the other
     /// attributes held.
@@ -38,8 +38,8 @@ pub struct AttributeVector {
     pub mean: f64,
     /// Standard deviation there.
     pub std_dev: f64,
-    /// Values that a quarter of the windows lie at or below, and at or above; where most windows have
-    /// one value, the nearest other value on one side.
+    /// Values that a quarter of the windows lie at or below, and at or above; where most windows
+    /// have one value, the nearest other value on one side.
     pub quartiles: [f64; 2],
     /// Share of its variance that a linear function of the latents tells.
     pub r_squared: f64,
@@ -49,7 +49,7 @@ pub struct AttributeVector {
     pub regression: Vec<f64>,
 }
 
-/// An attribute that could not be learnt.
+/// An attribute that could not be learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unlearnt {
     /// Which one.
@@ -63,9 +63,9 @@ pub struct Unlearnt {
 pub struct AttributeVectors {
     /// The model's hash.
     pub model_hash: String,
-    /// Windows that they were learnt from.
+    /// Windows that they were learned from.
     pub n_windows: usize,
-    /// Those that could be learnt.
+    /// Those that could be learned.
     pub vectors: Vec<AttributeVector>,
     /// Those that could not.
     pub unlearnt: Vec<Unlearnt>,
@@ -90,8 +90,8 @@ impl AttributeVectors {
     /// Learns all attributes from a model's reference windows and writes `attributes.json`.
     ///
     /// # Errors
-    /// [`AttributeError`]: for kinds without a melody, for too few windows, or where a file can't be
-    /// read or written.
+    /// [`AttributeError`]: for kinds without a melody, for too few windows, or where a file can't
+    /// be read or written.
     pub fn learn(model: &Model, reference: &Reference) -> Result<Self, AttributeError> {
         let form = model.form();
         if form.layout().is_some() && model.kind().is_of_drums() {
@@ -238,7 +238,7 @@ impl AttributeVectors {
     pub fn get(&self, attribute: Attribute) -> Result<&AttributeVector, AttributeError> {
         self.vectors.iter().find(|v| v.attribute == attribute).ok_or_else(|| {
             let why = self.unlearnt.iter().find(|u| u.attribute == attribute);
-            let why = why.map_or_else(|| "it was not learnt".to_owned(), |u| u.why.clone());
+            let why = why.map_or_else(|| "it was not learned".to_owned(), |u| u.why.clone());
             AttributeError::Unlearnt { attribute, why }
         })
     }
@@ -262,8 +262,8 @@ impl AttributeVectors {
     }
 }
 
-/// Values that a quarter of all lie at or below, and at or above. Where most have the same value, the
-/// nearest other one stands for the quartile on its side.
+/// Values that a quarter of all lie at or below, and at or above. Where most have the same value,
+/// the nearest other one stands for the quartile on its side.
 fn quartiles(values: &[f64]) -> [f64; 2] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -303,7 +303,8 @@ fn gaussian(points: &[Vec<f64>]) -> Result<Gaussian, gmm::ModelError> {
     Gaussian::new(mean(points)?, covariance)
 }
 
-/// Mean point of the windows at or above the upper quartile, minus that of those at or below the lower.
+/// Mean point of the windows at or above the upper quartile, minus that of those at or below the
+/// lower.
 fn difference(points: &[Vec<f64>], values: &[f64], [low, high]: [f64; 2]) -> Vec<f64> {
     let mean = |keep: &dyn Fn(f64) -> bool| {
         let kept: Vec<&Vec<f64>> =
@@ -354,7 +355,8 @@ mod tests {
             let (own, _) = change(density.direction(method));
             assert!((own - 1.0).abs() < 0.05, "{method:?}: {own}");
         }
-        // More density usually means a higher pitch: by quartiles it comes along, by regression not.
+        // More density usually means a higher pitch: by quartiles it comes along, by regression
+        // not.
         let (_, by_quartile) = change(&density.quartile);
         let (_, by_regression) = change(&density.regression);
         assert!(by_quartile > 0.35 && by_regression.abs() < 0.06, "{by_quartile} {by_regression}");
@@ -386,7 +388,7 @@ mod tests {
         let error = learnt.get(Attribute::Syncopation).unwrap_err().to_string();
         assert_eq!(
             error,
-            "`syncopation` could not be learnt from this model's music: all its windows have 1.00"
+            "`syncopation` could not be learned from this model's music: all its windows have 1.00"
         );
         let few =
             AttributeVectors::of(&Attribute::ALL[..6], &points[..9], &values[..9]).unwrap_err();

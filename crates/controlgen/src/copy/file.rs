@@ -137,7 +137,7 @@ impl CopyIndex {
     }
 }
 
-/// Takes numbers off bytes; none where they end.
+/// Takes numbers off bytes; `None` at their end.
 struct Reader<'a> {
     rest: &'a [u8],
 }

@@ -16,7 +16,7 @@ use super::{CopyError, CopyMatch};
 pub(super) const END: u32 = u32::MAX;
 /// Notes by which suffixes are sorted; a longer match counts as one of this length.
 const MAX_SORTED: usize = 512;
-/// Of the places that have a match, so many are looked at for the first of the corpus.
+/// Number of matches examined to find the earliest one.
 const MAX_PLACES: usize = 4096;
 /// Marks what is struck, so that drums match no tones.
 const DRUMS: u32 = 1 << 31;
@@ -214,7 +214,7 @@ impl CopyIndex {
     fn longest_prefix(&self, query: &[u32]) -> usize {
         let query = &query[..query.len().min(MAX_SORTED)];
         let at = self.order.partition_point(|at| suffix(&self.symbols, *at) < query);
-        // The longest common prefix is with a neighbour in the order.
+        // The longest common prefix is with a neighbor in the order.
         let neighbours = [at.checked_sub(1), Some(at)];
         let shared = neighbours.into_iter().flatten().filter_map(|i| self.order.get(i)).map(|at| {
             suffix(&self.symbols, *at).iter().zip(query).take_while(|(a, b)| a == b).count()

@@ -36,7 +36,8 @@ impl Interpolation {
     }
 }
 
-/// `n_steps` latents along the path through `ends`, evenly spaced, including the first and the last.
+/// `n_steps` latents along the path through `ends`, evenly spaced, including the first and the
+/// last.
 ///
 /// # Errors
 /// [`GenerateError::Steps`] for fewer steps than ends, or fewer than two ends.
@@ -63,8 +64,8 @@ pub fn interpolate(
     Ok((0..n_steps).map(point).collect())
 }
 
-/// A grid of `size` by `size` latents between four corners, row by row: the first two corners are the
-/// ends of the first row, the others of the last.
+/// A grid of `size` by `size` latents between four corners, row by row: the first two corners are
+/// the ends of the first row, the others of the last.
 ///
 /// # Errors
 /// [`GenerateError::Steps`] for a size below 2.

@@ -1,10 +1,11 @@
 //! The latents of a piece: of one style, of a blend of styles, or along a path through styles.
 //!
-//! A piece of several windows is a path in latent space. Within a style it is a smooth random walk: in
-//! the style's standard coordinates `e` (see [`gmm::Gaussian::standardized`]) the next window has
-//! `ρ e + √(1 - ρ²) ε` with `ε ~ N(0, I)`, a stationary autoregression of order 1, so that each window
-//! by itself is a sample of the style for any `ρ`. From style to style, the optimal transport maps
-//! between them move the walk: halfway, a window is a sample of their Wasserstein barycenter.
+//! A piece of several windows is a path in latent space. Within a style it is a smooth random walk:
+//! in the style's standard coordinates `e` (see [`gmm::Gaussian::standardized`]) the next window
+//! has `ρ e + √(1 - ρ²) ε` with `ε ~ N(0, I)`, a stationary autoregression of order 1, so that each
+//! window by itself is a sample of the style for any `ρ`. From style to style, the optimal
+//! transport maps between them move the walk: halfway, a window is a sample of their Wasserstein
+//! barycenter.
 
 use gmm::{Covariances, Gaussian, GaussianMixture, ModelError, TransportMap};
 use musicvae::seed;
@@ -19,8 +20,8 @@ use crate::latent::LatentSpace;
 pub struct LatentSampling {
     /// Factor of the deviations from the style's mean: 1 samples the style, 0 gives its mean.
     pub temperature: f64,
-    /// Maximum Mahalanobis distance from the style's mean. In `D` active dimensions, samples lie near
-    /// `√D`.
+    /// Maximum Mahalanobis distance from the style's mean. In `D` active dimensions, samples lie
+    /// near `√D`.
     pub truncate: Option<f64>,
     /// Correlation `ρ` of consecutive windows of a piece, 0 to 1.
     pub smoothness: f64,
@@ -54,8 +55,8 @@ impl LatentSampling {
     }
 }
 
-/// The Gaussian between styles, by weight: the Wasserstein barycenter of their Gaussians (for a style
-/// of several components, the Gaussian with the same mean and covariance).
+/// The Gaussian between styles, by weight: the Wasserstein barycenter of their Gaussians (for a
+/// style of several components, the Gaussian with the same mean and covariance).
 ///
 /// A blend is a new style between the others; it does not alternate between them.
 ///
@@ -121,8 +122,8 @@ impl LatentPath {
         self.unit.n_features()
     }
 
-    /// The latents of a piece of `n_windows`, `[n_windows, Z]`: active dimensions from the styles, the
-    /// others from the prior. Piece number `index` depends on `seed` and `index` alone.
+    /// The latents of a piece of `n_windows`, `[n_windows, Z]`: active dimensions from the styles,
+    /// the others from the prior. Piece number `index` depends on `seed` and `index` alone.
     ///
     /// # Errors
     /// [`ModelError`] for settings that [`LatentSampling::check`] rejects.

@@ -73,8 +73,8 @@ pub struct PieceFilter<'a> {
     pub min_membership: Option<f64>,
     /// Maximum number of consecutive notes that also occur in the training music; needs an index.
     pub max_copy_notes: Option<usize>,
-    /// Maximum fraction of a part's notes that also occur consecutively in the training music, 0 to 1;
-    /// needs an index.
+    /// Maximum fraction of a part's notes that also occur consecutively in the training music, 0 to
+    /// 1; needs an index.
     pub max_copy_fraction: Option<f64>,
     /// The index of the training music.
     pub index: Option<&'a CopyIndex>,
@@ -145,9 +145,9 @@ pub struct Pieces {
     pub dropped: BTreeMap<Dropped, usize>,
 }
 
-/// Samples pieces until `n` are kept or no attempt is left. Each attempt depends on the seed and its
-/// number alone, and the `i`-th piece is the `i`-th attempt that is kept; so it is the same for any
-/// `n`.
+/// Samples pieces until `n` are kept or no attempt is left. Each attempt depends on the seed and
+/// its number alone, and the `i`-th piece is the `i`-th attempt that is kept; so it is the same for
+/// any `n`.
 ///
 /// # Errors
 /// [`GenerateError`]: for settings out of range, and if no attempt was kept.

@@ -21,8 +21,8 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// A style, or a blend of several by weight: the Wasserstein barycenter of their Gaussians. Styles
-    /// are given by name or number; weights need not sum to 1.
+    /// A style, or a blend of several by weight: the Wasserstein barycenter of their Gaussians.
+    /// Styles are given by name or number; weights need not sum to 1.
     ///
     /// # Errors
     /// [`GenerateError::Style`] for a style that does not exist; [`GenerateError::Model`] without a
@@ -48,7 +48,8 @@ impl<'a> Target<'a> {
     /// A path through styles, given by name or number, from the first to the last.
     ///
     /// # Errors
-    /// [`GenerateError::Style`] for a style that does not exist; [`GenerateError::Model`] without any.
+    /// [`GenerateError::Style`] for a style that does not exist; [`GenerateError::Model`] without
+    /// any.
     pub fn path(styles: &'a Styles, names: &[&str]) -> Result<Self, GenerateError> {
         let found: Vec<&Style> =
             names.iter().map(|name| styles.find(name)).collect::<Result<_, _>>()?;
@@ -58,8 +59,8 @@ impl<'a> Target<'a> {
         Ok(Self { name: names.join("-to-"), styles: found, path, is_path: true })
     }
 
-    /// Number of windows of a piece of `bars` bars. By default, one window, or 16 bars for a path (but
-    /// at least a window for each style).
+    /// Number of windows of a piece of `bars` bars. By default, one window, or 16 bars for a path
+    /// (but at least a window for each style).
     ///
     /// # Errors
     /// [`GenerateError::Bars`] if `bars` is not a positive multiple of a window;

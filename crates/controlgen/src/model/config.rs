@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 /// `config.json` of a model folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// What the model is of: `mel-2bar`.
+    /// The kind of window, for example `mel-2bar`.
     pub kind: String,
     /// Sizes: the field `musicvae` or `note_list_vae`.
     #[serde(flatten)]
     pub network: NetworkConfig,
     /// Latent dimensions that carry information; mixtures are fitted on these, in this order.
     pub active_dimensions: Vec<usize>,
-    /// How it was trained; none if it was imported.
+    /// How it was trained; `None` if it was imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
     /// Where it was imported from, if it was.
@@ -38,7 +38,7 @@ pub struct TrainingSummary {
     pub seed: u64,
     /// Hash of the corpus it was trained on.
     pub corpus_hash: String,
-    /// Windows it learnt from.
+    /// Number of training windows.
     pub n_train_windows: usize,
     /// Steps after which these weights were taken, as the best on held-out windows.
     pub n_steps: u64,

@@ -1,4 +1,5 @@
-//! All files that a command writes: MIDI with its JSON, and on request WAV, SVG, PNG and one HTML page.
+//! All files that a command writes: MIDI with its JSON, and on request WAV, SVG, PNG and one HTML
+//! page.
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::{Sidecar, Sound, write_output};
 use crate::names::Names;
 
-/// What is written besides MIDI.
+/// The formats written in addition to MIDI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate option")]
 pub struct Formats {
     /// Sound: `NAME.wav`.
     pub wav: bool,
@@ -123,8 +124,8 @@ impl Batch {
         self.write_beside(name, sequence, sidecar, &[])
     }
 
-    /// As [`Self::write`], and shows other music beside it on the page, such as what it was made from: each with
-    /// its label.
+    /// Like [`Self::write`], with other music next to it on the page, for example what it was made
+    /// from: each with its label.
     ///
     /// # Errors
     /// As [`Self::write`].
@@ -251,7 +252,7 @@ fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -
     ArtifactError::Render { path: path.to_owned(), source: Box::new(source) }
 }
 
-/// What a sidecar says, for people.
+/// The contents of a sidecar, for people.
 fn facts(entry: Entry, sidecar: &Sidecar) -> Entry {
     let mut entry = entry.field("seed", sidecar.seed);
     if let Some(style) = &sidecar.style {

@@ -8,8 +8,8 @@ use serde::Serialize;
 pub struct Sound {
     /// The first tempo, in quarter notes a minute; later changes keep their proportion.
     pub qpm: Option<Qpm>,
-    /// Programs of the parts that are no drums, in the order of their instrument numbers; further parts keep
-    /// theirs.
+    /// Programs of the parts that are no drums, in the order of their instrument numbers; further
+    /// parts keep theirs.
     pub programs: Vec<Program>,
     /// Velocity of every note.
     pub velocity: Option<Velocity>,

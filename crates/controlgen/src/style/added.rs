@@ -38,7 +38,7 @@ pub struct AddedStyle {
     /// Their tokens.
     #[serde(default)]
     pub examples: Vec<Vec<u16>>,
-    /// What its music is like, beside the model's corpus.
+    /// The card of its music, compared with the model's corpus.
     pub card: Option<Card>,
     /// The distribution on the model's active dimensions.
     pub distribution: GaussianMixture,
@@ -71,7 +71,8 @@ impl AddedStyle {
     /// Reads a style of a model.
     ///
     /// # Errors
-    /// Where the file can't be read or is damaged; [`StyleError::OtherModel`] if it is of another model.
+    /// Where the file can't be read or is damaged; [`StyleError::OtherModel`] if it is of another
+    /// model.
     pub fn read(path: &Path, model: &Model) -> Result<Self, StyleError> {
         let style = Self::load(path)?;
         if style.model_hash != model.hash() {

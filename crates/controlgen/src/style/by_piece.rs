@@ -1,9 +1,10 @@
 //! Styles as clusters of pieces.
 //!
-//! A piece is of one style, but its windows are of several manners: rhythms, registers, turns. A mixture of windows finds
-//! the manners, and two styles may share one. So pieces are clustered instead, by the means of their windows, in the
-//! directions in which pieces differ most beside what differs within a piece: Fisher's discriminants (Fisher 1936; Rao
-//! 1948) with pieces for classes, which need no label. Each style is then a mixture of the windows of its pieces.
+//! A piece is of one style, but its windows are of several manners: rhythms, registers, turns. A
+//! mixture of windows finds the manners, and two styles may share one. So pieces are clustered
+//! instead, by the means of their windows, in the directions in which pieces differ most relative
+//! to the differences within a piece: Fisher's discriminants (Fisher 1936; Rao 1948) with pieces
+//! for classes, which need no label. Each style is then a mixture of the windows of its pieces.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +15,9 @@ use gmm::{CovarianceType, Covariances, Fit, FitError, GaussianMixture, GmmParams
 
 use super::StyleError;
 
-/// A direction counts where pieces differ at least so many times as much as windows within one do.
+/// Minimum ratio of between-piece to within-piece variance of a direction.
 const LEAST_RATIO: f64 = 1.0;
-/// Directions that count in any case, and at most.
+/// Minimum and maximum number of directions kept.
 const DIRECTIONS: [usize; 2] = [4, 16];
 /// Components of a style, at most, and windows that each must have.
 const MOST_COMPONENTS: usize = 4;
@@ -66,8 +67,9 @@ impl Pieces {
     }
 }
 
-/// Pieces as points `[n, m]` in the `m` directions that tell them apart. `windows` is `[n, d]`; `noise` is what the
-/// encoder leaves open in each dimension: it counts as a difference within pieces.
+/// Pieces as points `[n, m]` in the `m` directions that tell them apart. `windows` is `[n, d]`;
+/// `noise` is what the encoder leaves open in each dimension: it counts as a difference within
+/// pieces.
 pub(super) fn points(
     windows: &[f64],
     d: usize,
@@ -101,8 +103,8 @@ pub(super) fn points(
     Ok((points, m))
 }
 
-/// A mixture over windows of which each style has components of its own, and the components of each style. `style_of`
-/// gives the style of each piece; styles without a piece are left out.
+/// A mixture over windows in which each style has separate components, and the components of each
+/// style. `style_of` gives the style of each piece; styles without a piece are left out.
 pub(super) fn mixture(
     samples: &Samples<'_>,
     pieces: &Pieces,
@@ -134,12 +136,14 @@ pub(super) fn mixture(
     }
     let k = weights.len();
     let all = GaussianMixture::from_parameters(weights, means, Covariances::Full(covariances))?;
-    // One step on all windows, which leaves each component where it is but for windows that another explains better.
+    // One step on all windows, which leaves each component where it is but for windows that another
+    // explains better.
     let params = GmmParams::new(k).init(Init::Model(Box::new(all))).max_iter(1);
     Ok((params.fit(samples, seed)?, styles))
 }
 
-/// A mixture of one style's windows; a single Gaussian with a variance for each dimension where there are too few.
+/// A mixture of one style's windows; a single Gaussian with a variance for each dimension where
+/// there are too few.
 fn of_one(
     samples: &Samples<'_>,
     shapes: &[CovarianceType],
@@ -158,8 +162,8 @@ fn of_one(
 mod tests {
     use super::*;
 
-    /// Pieces of two styles in three dimensions. The first dimension tells windows of a piece apart (two manners, far
-    /// from each other), the second tells styles apart, the third is noise.
+    /// Pieces of two styles in three dimensions. The first dimension tells windows of a piece apart
+    /// (two manners, far from each other), the second tells styles apart, the third is noise.
     fn corpus() -> (Vec<f64>, Pieces) {
         let (mut windows, mut names) = (Vec::new(), Vec::new());
         for piece in 0..40 {
@@ -183,7 +187,8 @@ mod tests {
         let (windows, pieces) = corpus();
         let (points, m) = points(&windows, 3, &pieces, &[0.01; 3]).unwrap();
         assert_eq!((pieces.n(), m, points.len()), (40, 3, 120));
-        // The first coordinate has a sign for each style, though the first dimension is ten times as wide.
+        // The first coordinate has a sign for each style, though the first dimension is ten times
+        // as wide.
         let sign = points[0].signum();
         for (piece, point) in points.chunks_exact(3).enumerate() {
             let expected = if piece % 2 == 0 { sign } else { -sign };

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
 
-/// Deviations from the corpus below this, in standard deviations over windows, are not worth a word.
+/// Deviations from the corpus below this, in standard deviations over windows, are not worth a
+/// word.
 const PLAIN: f64 = 0.5;
 /// Words, keys and labels that a card names.
 const MAX_WORDS: usize = 5;
@@ -22,10 +23,10 @@ const MOSTLY: f64 = 2.0 / 3.0;
 /// The pitch classes as tonics.
 const TONICS: [&str; 12] = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 
-/// What the music of a style is like, counted on its windows.
+/// A description of the music of a style, from its windows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// What is most unlike the corpus, in words, the plainest first.
+    /// The largest differences from the corpus, in words, largest first.
     pub words: Vec<String>,
     /// Features and histograms of the leading line.
     pub profile: Profile,
@@ -35,13 +36,14 @@ pub struct Card {
     /// How far each feature's mean lies from the corpus's, in the corpus's standard deviations over
     /// windows.
     pub deviations: BTreeMap<Feature, f64>,
-    /// The commonest keys, by the Krumhansl–Schmuckler method on the style's windows of each file.
+    /// The most frequent keys, by the Krumhansl–Schmuckler method on the style's windows of each
+    /// file.
     pub keys: Vec<Share>,
     /// Share of the windows whose key is minor; none for drums.
     pub minor: Option<f64>,
     /// Time that each scale degree sounds, in semitones above the tonic of that key.
     pub degrees: Vec<f64>,
-    /// The commonest labels, where windows have any.
+    /// The most frequent labels, if windows have any.
     pub labels: Vec<Share>,
 }
 
@@ -65,7 +67,7 @@ pub(super) struct CardWindow<'a> {
     pub(super) label: Option<&'a str>,
 }
 
-/// What all windows are like: what a card compares with.
+/// The profile of all windows, for comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Corpus {
     profile: Profile,
@@ -85,7 +87,7 @@ impl Corpus {
 }
 
 impl Card {
-    /// The card of some windows beside all others.
+    /// The card of some windows compared with all others.
     pub(super) fn of(model: &Model, windows: &[CardWindow<'_>], corpus: &Corpus) -> Self {
         let profile = Profile::of(model.form(), windows.iter().map(|w| w.tokens));
         let deviations: BTreeMap<Feature, f64> = Feature::ALL

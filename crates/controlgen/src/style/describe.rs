@@ -43,7 +43,7 @@ impl<'a> Describer<'a> {
         style.nearest = self.nearest(distribution, is_member);
     }
 
-    /// The card of any windows beside the reference's.
+    /// The card of any windows compared with the reference's.
     pub(super) fn card(&self, windows: &[CardWindow<'_>]) -> Card {
         Card::of(self.model, windows, &self.corpus)
     }

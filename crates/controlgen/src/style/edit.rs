@@ -1,5 +1,5 @@
-//! Changing the list of styles: names, merges, what is hidden, what was added. Each change is written at
-//! once.
+//! Changing the list of styles: names, merges, what is hidden, what was added. Each change is
+//! written at once.
 
 use std::path::{Path, PathBuf};
 
@@ -33,8 +33,8 @@ impl Styles {
     /// Gives a style another name.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], [`StyleError::Name`], [`StyleError::Taken`], or where nothing can be
-    /// written.
+    /// [`StyleError::Unknown`], [`StyleError::Name`], [`StyleError::Taken`], or where nothing can
+    /// be written.
     pub fn rename(&mut self, style: &str, name: &str) -> Result<(), StyleError> {
         let at = self.position(style)?;
         check_name(name)?;
@@ -71,8 +71,8 @@ impl Styles {
     /// another is given.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`]; [`StyleError::Merge`] for fewer than two styles, or one that was added;
-    /// [`StyleError::Name`], [`StyleError::Taken`]; or where nothing can be read or written.
+    /// [`StyleError::Unknown`]; [`StyleError::Merge`] for fewer than two styles, or one that was
+    /// added; [`StyleError::Name`], [`StyleError::Taken`]; or where nothing can be read or written.
     pub fn merge(
         &mut self,
         model: &Model,
@@ -128,8 +128,8 @@ impl Styles {
     /// Takes a merged style apart again: a style for each component, named `style-0` by its number.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`]; [`StyleError::Split`] for a style of one component or none; or where
-    /// nothing can be read or written.
+    /// [`StyleError::Unknown`]; [`StyleError::Split`] for a style of one component or none; or
+    /// where nothing can be read or written.
     pub fn split(&mut self, model: &Model, style: &str) -> Result<Vec<String>, StyleError> {
         let at = self.position(style)?;
         let merged = self.all[at].clone();
@@ -177,8 +177,8 @@ impl Styles {
         Ok(())
     }
 
-    /// Writes a style as a file that another user of the same model can import: an added one as it is, a
-    /// discovered one with its distribution.
+    /// Writes a style as a file that another user of the same model can import: an added one as it
+    /// is, a discovered one with its distribution.
     ///
     /// # Errors
     /// [`StyleError::Unknown`], or where the file can't be written or is another program's and must
@@ -211,8 +211,8 @@ impl Styles {
         Ok(exported)
     }
 
-    /// Adds a style from a file that [`Styles::export`] wrote, under its own name or another; returns
-    /// where it is kept.
+    /// Adds a style from a file that [`Styles::export`] wrote, under its own name or another;
+    /// returns where it is kept.
     ///
     /// # Errors
     /// [`StyleError::OtherModel`] for a style of another model, [`StyleError::Name`],

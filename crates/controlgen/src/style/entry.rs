@@ -6,15 +6,15 @@ use super::Card;
 
 /// A style: some components of the mixture, or what a user made of a few pieces.
 ///
-/// As JSON it has the field `component` beside `components`, the first of them, which is all that files
-/// of earlier programs say.
+/// As JSON it has the field `component` in addition to `components`, the first of them, which is
+/// all that files of earlier programs say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "StyleForm", into = "StyleForm")]
 pub struct Style {
     /// Its name: `style-0` until a user gives another.
     pub name: String,
-    /// The components of the mixture it stands for: one, or several where styles were merged. None for
-    /// a style that a user added.
+    /// The components of the mixture it stands for: one, or several where styles were merged. None
+    /// for a style that a user added.
     pub components: Vec<usize>,
     /// Left out of lists.
     pub hidden: bool,

@@ -38,7 +38,7 @@ pub enum StyleError {
     NoActiveDimension,
     /// The mixture is of another model.
     #[error(
-        "{} has {found} dimensions, the model has {expected} active ones; fit it anew with \
+        "{} has {found} dimensions, the model has {expected} active ones; fit it again with \
          `controlgen fit`", path.display()
     )]
     Dimensions {
@@ -108,7 +108,7 @@ pub enum StyleError {
     /// A style of another model.
     #[error(
         "{} is a style of model {found}, and this is model {expected}: latents of one mean nothing \
-         to the other; add its files anew with `controlgen style add`", path.display()
+         to the other; add its files again with `controlgen style add`", path.display()
     )]
     OtherModel {
         /// The style's file.

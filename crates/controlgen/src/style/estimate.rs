@@ -1,12 +1,15 @@
-//! A distribution of a few windows: what they say, with the model's own styles where they say nothing.
+//! A distribution of a few windows: what they say, with the model's own styles where they say
+//! nothing.
 //!
-//! No setting is best by every measure. By held-out likelihood on composers whom an early model had not seen (64 active
-//! dimensions, 16 full components, nats a window) adaptation with relevance 16 gives 303 to 317 from 1 to 10 files,
-//! relevance 4 nearly as much, one Gaussian of their own at best 275 to 288, the mixture as it is 300. Three settings on
-//! the model in the program, by relevance of means, covariances and weights; five files: the share that the judge of
-//! `controlgen eval control` hears as the right one of four corpora; rules: of 40 windows of a style by rule from three
-//! files; membership: of the same, mean, encoded again (of three tunes of the demo), before it allowed for what the
-//! encoder leaves open (see `Styles::membership`), which makes 0.91 of the last row's 0.18.
+//! No setting is best by every measure. By held-out likelihood on composers whom an early model had
+//! not seen (64 active dimensions, 16 full components, nats a window) adaptation with relevance 16
+//! gives 303 to 317 from 1 to 10 files, relevance 4 nearly as much, one Gaussian of their own at
+//! best 275 to 288, the mixture as it is 300. Three settings on the model in the program, by
+//! relevance of means, covariances and weights; five files: the share that the judge of `controlgen
+//! eval control` hears as the right one of four corpora; rules: of 40 windows of a style by rule
+//! from three files; membership: of the same, mean, encoded again (of three tunes of the demo),
+//! before it allowed for what the encoder leaves open (see `Styles::membership`), which makes 0.91
+//! of the last row's 0.18.
 //!
 //! | relevance | five files | n90 | rules | membership |
 //! |---|---|---|---|---|
@@ -14,7 +17,8 @@
 //! | 0.25, 16, 0.5 | 0.47 | 5 | 40 | 0.41 (0.30) |
 //! | **0.25, 4, 0.5** | 0.51 | 1 | 40 | 0.18 (0.05) |
 //!
-//! What is heard was put first. The settings were compared on the judge's own figure, so that figure flatters them.
+//! What is heard was put first. The settings were compared on the judge's own figure, so that
+//! figure flatters them.
 
 use gmm::{GaussianMixture, ModelError, Samples};
 
@@ -36,9 +40,9 @@ pub struct Estimate {
 
 /// Adapts the mixture to some windows by maximum a posteriori (Reynolds, Quatieri and Dunn 2000).
 ///
-/// Every component moves as far as the windows are its own, see [`GaussianMixture::adapt_about`]. Its weight
-/// becomes `(n_k + τ w_k) / (n + τ)`, with the windows `n_k` it is responsible for: components that the
-/// windows don't touch keep a small part, which fades as windows come.
+/// Every component moves as far as the windows are its own, see [`GaussianMixture::adapt_about`].
+/// Its weight becomes `(n_k + τ w_k) / (n + τ)`, with the windows `n_k` it is responsible for:
+/// components that the windows don't touch keep a small part, which fades as windows come.
 ///
 /// # Errors
 /// Where the samples have other features than the mixture.
@@ -81,7 +85,8 @@ mod tests {
 
     #[test]
     fn weights_and_means_move_by_hand_computed_shares() {
-        // Sixteen windows at (2, 0), all of the first component: 16 / (16 + 1/4) of its mean is theirs.
+        // Sixteen windows at (2, 0), all of the first component: 16 / (16 + 1/4) of its mean is
+        // theirs.
         let values = [2.0, 0.0].repeat(16);
         let found = estimate(&mixture(), &Samples::new(&values, 16, 2).unwrap()).unwrap();
         let mean = found.distribution.mean(0);
@@ -90,7 +95,8 @@ mod tests {
         // (16 + 0.5 · 0.5) / 16.5 = 65 / 66, and of it 64 / 65 are the windows'.
         assert!((found.distribution.weights()[0] - 65.0 / 66.0).abs() < 1e-9);
         assert!((found.prior_share - 2.0 / 66.0).abs() < 1e-9);
-        // Variance: of the windows' own, 0, four fifths, and a fifth of 1; how far the mean moved widens nothing.
+        // Variance: of the windows' own, 0, four fifths, and a fifth of 1; how far the mean moved
+        // widens nothing.
         let variances = found.distribution.covariance(0);
         assert!((variances[0] - 0.2).abs() < 1e-9 && (variances[3] - 0.2).abs() < 1e-9);
     }

@@ -9,8 +9,8 @@ pub enum LatentsOf {
     /// The mean of each window's posterior.
     #[default]
     Mean,
-    /// A draw from each window's posterior, as in the paper: the mixture then describes the aggregate
-    /// posterior itself.
+    /// A draw from each window's posterior, as in the paper: the mixture then describes the
+    /// aggregate posterior itself.
     Sampled,
 }
 

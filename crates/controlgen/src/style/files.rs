@@ -1,4 +1,5 @@
-//! Where styles are kept: the model folder, or, where that can't be written, a folder of the user's.
+//! Where styles are kept: the model folder, or, where that can't be written, a folder of the
+//! user's.
 
 use std::path::{Path, PathBuf};
 
@@ -51,16 +52,17 @@ pub struct StyleFolders {
 }
 
 impl StyleFolders {
-    /// The model folder, and, where that can't be written, the folder that the system has for a user's
-    /// data of this program, below it one for each model hash.
+    /// The model folder, and, where that can't be written, the folder that the system has for a
+    /// user's data of this program, below it one for each model hash.
     pub fn of(model: &Model) -> Self {
         let user = directories::ProjectDirs::from("", "", "controlgen")
             .map(|dirs| dirs.data_dir().join("styles").join(model.hash()));
         Self { model: model.folder().to_owned(), user, asked: false }
     }
 
-    /// The model folder to read, and the user's folder of [`StyleFolders::of`] to read and to write: for a
-    /// model folder that may go at any time. Where the system names no such folder, the model's.
+    /// The model folder to read, and the user's folder of [`StyleFolders::of`] to read and to
+    /// write: for a model folder that may go at any time. Where the system names no such folder,
+    /// the model's.
     pub fn of_user(model: &Model) -> Self {
         let folders = Self::of(model);
         Self { asked: folders.user.is_some(), ..folders }
@@ -97,7 +99,8 @@ impl StyleFolders {
         }
     }
 
-    /// Files of added styles, those of the model folder first, each folder's in order of their names.
+    /// Files of added styles, those of the model folder first, each folder's in order of their
+    /// names.
     pub(super) fn added(&self) -> ArtifactResult<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for folder in [Some(self.model.join(ADDED)), self.user.clone()].into_iter().flatten() {

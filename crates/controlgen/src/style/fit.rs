@@ -29,7 +29,8 @@ const MAX_SWEEP_SAMPLES: usize = 20_000;
 /// A component that fewer windows belong to than this share of them all holds next to nothing.
 const NEXT_TO_NOTHING: f64 = 0.005;
 
-/// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts cost little.
+/// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts
+/// cost little.
 const PIECE_STARTS: usize = 5;
 
 /// How styles are looked for.
@@ -43,25 +44,25 @@ pub struct FitRequest {
     pub latents_of: LatentsOf,
     /// Numbers of components to try; one number is no choice.
     pub n_components: RangeInclusive<usize>,
-    /// Shapes of covariance to try; low ranks that are not below the number of active dimensions are
-    /// left out.
+    /// Shapes of covariance to try; low ranks that are not below the number of active dimensions
+    /// are left out.
     pub covariance_types: Vec<CovarianceType>,
     /// What chooses.
     pub criterion: Criterion,
-    /// Leave a shape once so many numbers in a row were worse than its best; none to try all.
+    /// Early stopping of a shape: patience in component counts; `None` tries all.
     pub patience: Option<usize>,
     /// Starts of each fit.
     pub n_init: usize,
     /// Pairs of halves of the windows that stability is measured on; 0 for not at all.
     pub n_resamples: usize,
-    /// Styles are clusters of pieces, each a mixture of its windows; otherwise each is a component of one mixture of all
-    /// windows.
+    /// Styles are clusters of pieces, each a mixture of its windows; otherwise each is a component
+    /// of one mixture of all windows.
     pub by_piece: bool,
     /// The seed of every start.
     pub seed: u64,
 }
 
-/// What a fit came to.
+/// The result of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitSummary {
     /// Training windows fitted on, stability, small styles.
@@ -77,7 +78,8 @@ pub struct FitSummary {
     pub score: f64,
     /// The same on held-out latents whose windows are not in train; none without such.
     pub heldout_score: Option<f64>,
-    /// Windows (pieces, where styles are of pieces) that the choice was made on, spread evenly over all.
+    /// Windows (pieces, where styles are of pieces) that the choice was made on, spread evenly over
+    /// all.
     pub n_sweep_samples: usize,
     /// What chose.
     pub criterion: Criterion,
@@ -218,8 +220,9 @@ fn values_of(
 /// A mixture with the components of each style.
 type Styled = (Selected, Option<f64>, Vec<Vec<usize>>);
 
-/// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that of the pieces. Their
-/// directions are in units of what differs within pieces, and a start on whitened points would lose what they tell.
+/// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that
+/// of the pieces. Their directions are in units of what differs within pieces, and a start on
+/// whitened points would lose what they tell.
 fn of_pieces(
     request: &FitRequest,
     samples: &Samples<'_>,
@@ -238,7 +241,7 @@ fn of_pieces(
     Ok((selection, stability, groups))
 }
 
-/// The shapes asked for that fit into so many dimensions.
+/// The requested shapes that fit into `n_features` dimensions.
 fn shapes(request: &FitRequest, n_features: usize) -> Result<Vec<CovarianceType>, StyleError> {
     let fits_in = |shape: &CovarianceType| match shape {
         CovarianceType::LowRank(rank) => *rank < n_features,
@@ -254,8 +257,8 @@ fn sweep_stride(n_samples: usize) -> usize {
     n_samples.div_ceil(MAX_SWEEP_SAMPLES).max(1)
 }
 
-/// Chooses number and shape of the components on some samples (whose starts are on `whiten`ed ones), fits that mixture on all, and measures
-/// how stable it is.
+/// Chooses number and shape of the components on some samples (whose starts are on `whiten`ed
+/// ones), fits that mixture on all, and measures how stable it is.
 fn choose(
     request: &FitRequest,
     samples: &Samples<'_>,

@@ -30,7 +30,7 @@ pub struct UsedFile {
     pub changes: Vec<Change>,
     /// What was left out, by reason, as the corpus counts it.
     pub left_out: BTreeMap<String, usize>,
-    /// Bars of another metre that were left out, with the notes that begin in them. Empty in files
+    /// Bars of another meter that were left out, with the notes that begin in them. Empty in files
     /// of earlier programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out_bars: Vec<LeftOut>,
@@ -58,11 +58,11 @@ pub struct UsedTrack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// Bars of another metre were cut as bars of 4/4.
+    /// Bars of another meter were cut as bars of 4/4.
     CutAsFourFour,
     /// Instruments counted whatever their programs.
     AnyProgram,
-    /// The music was moved up by so many semitones, or down.
+    /// The music was transposed by this number of semitones.
     Moved(
         /// Semitones.
         i32,
@@ -72,7 +72,7 @@ pub enum Change {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::CutAsFourFour => f.write_str("its metre was cut as 4/4"),
+            Self::CutAsFourFour => f.write_str("its meter was cut as 4/4"),
             Self::AnyProgram => f.write_str("instruments of all programs were taken"),
             Self::Moved(semitones) => write!(f, "it was moved by {semitones:+} semitones"),
         }

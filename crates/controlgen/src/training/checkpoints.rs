@@ -8,7 +8,7 @@ use musicvae::train::Checkpoint;
 /// The checkpoints of a run.
 pub(super) struct Checkpoints {
     root: PathBuf,
-    /// How many of the last ones are kept, beside the best.
+    /// Number of last checkpoints kept, in addition to the best.
     n_kept: usize,
 }
 
@@ -70,8 +70,8 @@ impl Checkpoints {
         Ok(name.strip_prefix("step-").and_then(|n| n.parse().ok()))
     }
 
-    /// Names the best checkpoint. A run that goes on names it again, because the one before may have
-    /// ended between writing a checkpoint and naming it.
+    /// Names the best checkpoint. A run that goes on names it again, because the one before may
+    /// have ended between writing a checkpoint and naming it.
     pub(super) fn name_best(&self, n_steps: u64) -> ArtifactResult<()> {
         let name = format!("step-{n_steps:08}\n");
         write_atomic(&self.root.join("best"), name.as_bytes())

@@ -1,7 +1,7 @@
 //! `curves.svg`: how a run went, as a picture.
 //!
 //! Four panels over steps: the negative evidence lower bound and its two terms, on the windows that
-//! are learnt from and on held-out ones, and the accuracy on the latter. The lines of training are
+//! are learned from and on held-out ones, and the accuracy on the latter. The lines of training are
 //! means over groups of steps, so that they can be read.
 
 use std::path::Path;
@@ -20,7 +20,7 @@ const TOP: f64 = 46.0;
 const BOTTOM: f64 = 44.0;
 /// The most points of a line of training.
 const MAX_POINTS: usize = 300;
-// Told apart with most kinds of colour vision (Okabe and Ito 2008).
+// Told apart with most kinds of color vision (Okabe and Ito 2008).
 const TRAIN: &str = "#0072b2";
 const HELDOUT: &str = "#d55e00";
 const SAMPLED: &str = "#009e73";

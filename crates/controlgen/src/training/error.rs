@@ -32,11 +32,11 @@ pub enum TrainingError {
         expected: String,
     },
     /// A table holds what no window is.
-    #[error("the corpus {} is damaged: {source}; build it anew", corpus.display())]
+    #[error("the corpus {} is damaged: {source}; build it again", corpus.display())]
     Windows {
         /// The corpus folder.
         corpus: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: WindowFormError,
     },
     /// There is a run already.

@@ -1,4 +1,5 @@
-//! `metrics.jsonl`: a line a step and a line an evaluation; what curves and event files are made of.
+//! `metrics.jsonl`: a line a step and a line an evaluation; what curves and event files are made
+//! of.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -32,7 +33,7 @@ enum Line<'a> {
     },
 }
 
-/// What is needed of a line to cut the file.
+/// The part of a line that is needed to cut the file.
 #[derive(Deserialize)]
 struct AnyLine {
     event: String,

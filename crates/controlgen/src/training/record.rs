@@ -13,7 +13,7 @@ use crate::model::Origin;
 pub struct RunConfig {
     /// The preset.
     pub preset: String,
-    /// What the model is of.
+    /// The kind of window.
     pub kind: String,
     /// The model that it began with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub struct RunConfig {
 pub struct Go {
     /// Steps made before.
     pub n_steps: u64,
-    /// What the program was started with.
+    /// The command line.
     pub command_line: Vec<String>,
     /// The program's version.
     pub program_version: String,
@@ -109,7 +109,7 @@ pub(super) fn check_origin(request: &TrainRequest) -> Result<(), TrainingError> 
     })
 }
 
-/// What a run's folder says, if it says anything.
+/// The record in a run's folder, if there is one.
 fn known(path: &Path) -> ArtifactResult<Option<RunConfig>> {
     if path.exists() { RunConfig::load(path).map(Some) } else { Ok(None) }
 }

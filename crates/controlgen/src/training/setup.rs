@@ -1,4 +1,4 @@
-//! What a run trains: a preset, or a model that goes on learning.
+//! The model that a run trains: a preset, or a model whose training continues.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ const CONVERGED_STEPS: u64 = 1_000_000;
 pub struct TrainSetup {
     /// The preset's name: the one named, or the one that the model began as.
     pub preset: String,
-    /// What the model is of: `mel-2bar`.
+    /// The kind of window, for example `mel-2bar`.
     pub kind: String,
     /// Sizes.
     pub model: NetworkConfig,
@@ -35,7 +35,7 @@ pub struct TrainSetup {
 /// A model to go on from.
 #[derive(Clone)]
 pub struct Parent {
-    /// What is recorded of it.
+    /// Its record.
     pub origin: Origin,
     /// Its folder.
     pub folder: PathBuf,
@@ -53,7 +53,7 @@ impl TrainSetup {
     ///
     /// With `from`, its weights are where training begins. Sizes are the model's; settings are
     /// those of `preset`, or else those it was trained with. The schedules of the objective and the
-    /// learning rate go on where its training ended; the optimiser begins afresh.
+    /// learning rate go on where its training ended; the optimizer starts afresh.
     ///
     /// # Errors
     /// [`TrainingError::UnknownPreset`]; [`TrainingError::Sizes`] if the preset is of other sizes

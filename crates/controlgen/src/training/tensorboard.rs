@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A resumed run writes all of its history into a new file and removes the old one: a reader then
-//! never sees steps of a go that was broken off after its last checkpoint.
+//! never sees steps of a run that was interrupted after its last checkpoint.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -31,7 +31,7 @@ const END: &str = ".controlgen";
 pub(super) struct EventFile {
     path: PathBuf,
     file: BufWriter<File>,
-    /// When the run began, as if it had never been broken off; seconds since 1970.
+    /// When the run began, as if it had never been interrupted; seconds since 1970.
     began: f64,
     failed: Option<std::io::Error>,
 }

@@ -182,27 +182,27 @@ fn cut_in_quarters(
     let bars = Bars::as_they_are(sequence);
     let laid = Laid { sequence: &bare, source: sequence, bars: &bars };
     let mut found = melody_in(laid, kind, range, options)?;
-    let metre = metres(sequence);
+    let meter = meters(sequence);
     found.warnings.insert(
         0,
         format!(
-            "its metre is {metre}; it was cut every four quarters, so windows don't begin with \
+            "its meter is {meter}; it was cut every four quarters, so windows don't begin with \
              its bars"
         ),
     );
     Ok(found)
 }
 
-/// The metres of a sequence, as `3/4, 6/8`.
-fn metres(sequence: &NoteSequence) -> String {
-    let mut metres: Vec<String> = Vec::new();
+/// The meters of a sequence, as `3/4, 6/8`.
+fn meters(sequence: &NoteSequence) -> String {
+    let mut meters: Vec<String> = Vec::new();
     for signature in &sequence.time_signatures {
-        let metre = format!("{}/{}", signature.numerator, signature.denominator);
-        if !metres.contains(&metre) {
-            metres.push(metre);
+        let meter = format!("{}/{}", signature.numerator, signature.denominator);
+        if !meters.contains(&meter) {
+            meters.push(meter);
         }
     }
-    metres.join(", ")
+    meters.join(", ")
 }
 
 fn melody_in(

@@ -15,7 +15,7 @@ const HEIGHTS: (f64, f64) = (40.0, 72.0);
 const STEP_SEMITONES: std::ops::RangeInclusive<i32> = 1..=5;
 /// Weights of the parts, in the order of [`MelodicScore`]; they sum to 1.
 const WEIGHTS: [f64; 6] = [0.30, 0.15, 0.15, 0.10, 0.20, 0.10];
-/// What a name is worth that says what the track is.
+/// The score of a name that says what the track is.
 const NAMED: f64 = 0.5;
 /// Words in the names of melodies and of accompaniments.
 const MELODY_WORDS: [&str; 11] = [
@@ -26,9 +26,9 @@ const OTHER_WORDS: [&str; 9] =
     ["bass", "drum", "perc", "chord", "accomp", "backing", "pad", "rhythm", "left hand"];
 
 /// How much a track is like a melody: what of it sounds alone, how much there is of it, how varied,
-/// how high and how stepwise it is, all 0 to 1; after the features of Rizo, Ponce de León, Pérez-Sancho,
-/// Pertusa and Iñesta, "A pattern recognition approach for melody track selection in MIDI files"
-/// (ISMIR 2006).
+/// how high and how stepwise it is, all 0 to 1; after the features of Rizo, Ponce de León,
+/// Pérez-Sancho, Pertusa and Iñesta, "A pattern recognition approach for melody track selection in
+/// MIDI files" (ISMIR 2006).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MelodicScore {
     /// Share of its sounding time in which one note sounds.

@@ -1,7 +1,7 @@
-//! The metre of a user's music: its bars of four quarters in a row.
+//! The meter of a user's music: its bars of four quarters in a row.
 //!
 //! Windows are of bars of four quarters. A file may have others between them: an upbeat written as
-//! a bar of its own, a bar of 2/4, a section in 3/4. Where every stretch of a metre gave windows by
+//! a separate bar, a bar of 2/4, a section in 3/4. Where every stretch of a meter gave windows by
 //! itself, each of these would cut the music in two. Here the bars of four quarters are laid one
 //! after the other instead. A shorter bar alone becomes one of them, with rest before it (an
 //! upbeat) or after it; longer sections are left out. What is done is told by [`Bars::changes`] and
@@ -19,7 +19,7 @@ const ROUNDING: f64 = 1e-6;
 /// the grid.
 const HALF_STEP: f64 = 0.125;
 
-/// A stretch of one metre.
+/// A stretch of one meter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Section {
     /// In quarters.
@@ -33,7 +33,7 @@ struct Section {
 }
 
 impl Section {
-    /// Quarters of a bar; none for a metre that makes no sense.
+    /// Quarters of a bar; `None` for an invalid meter.
     fn bar(&self) -> Option<f64> {
         let (numerator, denominator) = self.metre;
         let makes_sense = numerator > 0 && denominator.is_power_of_two();
@@ -112,7 +112,7 @@ impl Bars {
                 if missing > ROUNDING && at < last && has_notes {
                     let cut = section.first_bar.saturating_add(section.n_bars());
                     bars.changes.push(format!(
-                        "bar {cut} ends after {}, where the metre changes: rest fills it up",
+                        "bar {cut} ends after {}, where the meter changes: rest fills it up",
                         quarters(BAR - missing)
                     ));
                 }
@@ -132,7 +132,7 @@ impl Bars {
         Some(bars)
     }
 
-    /// Every section where it is, whatever its metre: for music that is cut every four quarters.
+    /// Every section where it is, whatever its meter: for music that is cut every four quarters.
     pub(crate) fn as_they_are(sequence: &NoteSequence) -> Self {
         let qpm = super::prepare::first_qpm(sequence);
         let seconds_per_quarter = 60.0 / qpm;
@@ -192,7 +192,7 @@ impl Bars {
         found.map_or(0, |(section, at)| section.bar_at(section.start + (quarters - at).max(0.0)))
     }
 
-    /// The metre of the section that a time in seconds lies in, if that section is left out.
+    /// The meter of the section that a time in seconds lies in, if that section is left out.
     pub(crate) fn left_out(&self, seconds: f64) -> Option<(u32, u32)> {
         let section = &self.sections[self.section_of(seconds)];
         section.placed.is_none().then_some(section.metre)
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use note_seq::{Note, Pitch};
 
-    /// Quarters at 120 a minute, with metres at these quarters.
+    /// Quarters at 120 a minute, with meters at these quarters.
     fn music(n_quarters: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
         let mut music = NoteSequence::default();
         for i in 0..n_quarters {
@@ -322,7 +322,7 @@ mod tests {
         let music = music(10, &[(0.0, 4, 4), (6.0, 2, 2)]);
         let bars = Bars::of(&music).unwrap();
         assert_eq!(starts(&bars.lay_out(&music))[5..], [5.0, 8.0, 9.0, 10.0, 11.0]);
-        let text = "bar 2 ends after 2 quarter notes, where the metre changes: rest fills it up";
+        let text = "bar 2 ends after 2 quarter notes, where the meter changes: rest fills it up";
         assert_eq!(bars.changes, [text]);
     }
 

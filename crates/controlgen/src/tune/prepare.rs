@@ -8,8 +8,8 @@ use note_seq::{DEFAULT_QPM, Note, NoteSequence, Pitch, Program, Tempo};
 /// Semitones of an octave.
 const OCTAVE: i32 = 12;
 
-/// The same music at one tempo, its first: on a grid of note values tempo changes say nothing, and a
-/// window may then lie across them.
+/// The same music at one tempo, its first: on a grid of note values tempo changes say nothing, and
+/// a window may then lie across them.
 pub(crate) fn at_one_tempo(sequence: &NoteSequence) -> NoteSequence {
     let mut even = sequence.clone();
     if sequence.tempos.len() < 2 {
@@ -42,8 +42,8 @@ pub(super) fn first_qpm(sequence: &NoteSequence) -> f64 {
 }
 
 /// The upper line of several voices, the skyline: at every time the highest note (Uitdenbogerd and
-/// Zobel, "Manipulation of music for melody matching", 1998). A note that begins under a higher one is
-/// left out; one that a higher one begins over ends there.
+/// Zobel, "Manipulation of music for melody matching", 1998). A note that begins under a higher one
+/// is left out; one that a higher one begins over ends there.
 pub(super) fn skyline(notes: &[Note]) -> Vec<Note> {
     let mut sorted: Vec<Note> = notes.to_vec();
     sorted.sort_by(|a, b| {
@@ -67,7 +67,8 @@ pub(super) fn skyline(notes: &[Note]) -> Vec<Note> {
 /// Notes that sound together for less than this (in seconds) are played legato, not together.
 pub(super) const OVERLAP_SECONDS: f64 = 0.03;
 
-/// Octaves, in semitones, that bring the most notes into a range; the fewest of equals, downwards first.
+/// Octaves, in semitones, that bring the most notes into a range; the fewest of equals, downwards
+/// first.
 pub(super) fn octaves_into(notes: &[Note], (lowest, highest): (Pitch, Pitch)) -> i32 {
     let n_inside = |shift: i32| {
         let inside = |note: &&Note| {

@@ -98,7 +98,7 @@ fn clips_need_not_be_whole_windows_at_the_beginning() {
 fn tempo_changes_do_not_cut_a_tune() {
     let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
     let mut time = 0.0;
-    // Every quarter has a tempo of its own.
+    // Every quarter has a different tempo.
     for i in 0..16_u8 {
         let qpm = 100.0 + f64::from(i);
         sequence.tempos.push(Tempo { time, qpm });
@@ -117,7 +117,7 @@ fn another_metre_is_cut_in_quarters_with_a_warning() {
     waltz.time_signatures.push(TimeSignature { time: 0.0, numerator: 3, denominator: 4 });
     let found = tune(&waltz).unwrap();
     assert_eq!(found.windows.len(), 3);
-    assert!(found.warnings[0].starts_with("its metre is 3/4; it was cut every four"));
+    assert!(found.warnings[0].starts_with("its meter is 3/4; it was cut every four"));
     assert_eq!((found.usage.n_used, found.usage.n_notes), (24, 24));
     // Bars of the file: a window of eight quarters begins on quarter 8, which is in the third bar.
     assert_eq!(found.windows.iter().map(|w| w.start_bar).collect::<Vec<_>>(), [0, 2, 5]);
@@ -137,7 +137,7 @@ fn another_metre_is_cut_in_quarters_with_a_warning() {
     assert_eq!(found.warnings, [left]);
 }
 
-/// Upbeats written as bars of their own, bars of another metre, and changes of tempo: no note goes
+/// Upbeats written as separate bars, bars of another meter, and changes of tempo: no note goes
 /// without a word.
 #[test]
 fn every_note_is_used_or_named() {
@@ -265,7 +265,7 @@ fn the_accompaniment_of_real_songs_is_not_taken_for_the_tune() {
     let folder =
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/pop909-aligned"));
     let Ok(entries) = std::fs::read_dir(folder) else {
-        println!("skipped: {} is not at hand", folder.display());
+        println!("skipped: {} is not available", folder.display());
         return;
     };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -18,7 +18,7 @@ const LISTED: usize = 4;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LeftOutReason {
-    /// Their bars are of a metre that windows don't have.
+    /// Their bars are of a meter that windows don't have.
     Metre(u32, u32),
     /// They lie below the upper line of a track that is played in chords.
     LowerVoice,
@@ -138,7 +138,7 @@ impl Count {
         bars.insert(bar);
     }
 
-    /// Leaves out those of a sequence's notes that bars of another metre hold.
+    /// Leaves out those of a sequence's notes that bars of another meter hold.
     pub(super) fn other_metres(
         &mut self,
         bars: &Bars,
@@ -230,7 +230,7 @@ impl Count {
     }
 }
 
-/// Bars of another metre that are left out of a sequence, with the notes that begin in them.
+/// Bars of another meter that are left out of a sequence, with the notes that begin in them.
 pub(crate) fn left_out_bars(bars: &Bars, sequence: &NoteSequence) -> Vec<LeftOut> {
     let mut count = Count::default();
     count.other_metres(bars, &sequence.notes, |_| true);

@@ -67,8 +67,8 @@ impl Kind {
         }
     }
 
-    /// Calls `each` with the MIDI pitch of every note that starts in a window; that of a drum is the
-    /// first key of its class.
+    /// Calls `each` with the MIDI pitch of every note that starts in a window; that of a drum is
+    /// the first key of its class.
     pub fn note_starts(&self, tokens: &[u16], mut each: impl FnMut(u8)) {
         let layout = match self.form() {
             WindowForm::Steps(layout) => layout,
@@ -97,8 +97,8 @@ impl Kind {
         }
     }
 
-    /// The window with its lowest note moved to the lowest pitch of the vocabulary, and its chords with
-    /// it: the same for every transposition of a window. Drums are unchanged.
+    /// The window with its lowest note moved to the lowest pitch of the vocabulary, and its chords
+    /// with it: the same for every transposition of a window. Drums are unchanged.
     pub fn transposed_to_lowest(&self, tokens: &[u16]) -> Vec<u16> {
         let mut moved = tokens.to_vec();
         self.form().transpose(&mut moved, i32::MIN);
@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn transpositions_and_nothing_else_become_the_same() {
         let kind = Kind::find("mel-2bar-chords").unwrap();
-        // C E, under C then A minor (13 + 9); the same a tone higher: D F sharp, D, B minor (13 + 11).
+        // C E, under C then A minor (13 + 9); the same a tone higher: D F sharp, D, B minor (13 +
+        // 11).
         let window = |notes: [u16; 2], chords: [u16; 2]| {
             let mut tokens = vec![0; 64];
             (tokens[0], tokens[4], tokens[10]) = (notes[0], notes[1], 1);

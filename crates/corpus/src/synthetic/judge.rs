@@ -1,4 +1,4 @@
-//! Which style a window is in, by the rules it was written by: nothing is learnt.
+//! Assigns windows to styles by the rules of the styles; nothing is learned.
 
 use note_seq::vocabulary::STEPS_PER_BAR;
 use note_seq::window::{Content, notes};
@@ -6,7 +6,8 @@ use note_seq::window::{Content, notes};
 use super::rules::{STYLES, Style};
 use super::style_names;
 
-/// What each rule counts for. Rhythm and scale tell most styles apart; register and motion the rest.
+/// What each rule counts for. Rhythm and scale tell most styles apart; register and motion the
+/// rest.
 const RHYTHM: f64 = 2.0;
 const SCALE: f64 = 2.0;
 const REGISTER: f64 = 1.0;
@@ -17,7 +18,7 @@ const HIGHEST_DEGREE: i32 = 8;
 /// A piece's tonic lies so far from its style's, at most.
 const TRANSPOSED: i32 = 3;
 
-/// What the judge finds.
+/// The result of judging a window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// The style whose rules are kept best, by its number among [`style_names`].
@@ -26,9 +27,9 @@ pub struct Verdict {
     pub kept: Vec<f64>,
 }
 
-/// Judges a window of `mel-2bar` tokens by how far it keeps the rules of each style: bars in one of its
-/// rhythms, notes of its scale on one of its tonics and in its register, and steps that it makes. None
-/// without a note.
+/// Judges a window of `mel-2bar` tokens by how far it keeps the rules of each style: bars in one of
+/// its rhythms, notes of its scale on one of its tonics and in its register, and steps that it
+/// makes. None without a note.
 pub fn judge(tokens: &[u16]) -> Option<Verdict> {
     let notes = notes(Content::Pitches, tokens);
     let onsets: Vec<(usize, i32)> = notes.iter().map(|note| (note.start, note.pitch)).collect();
@@ -48,8 +49,8 @@ fn how_far(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
     (RHYTHM * rhythm(style, n_steps, onsets) + best) / (RHYTHM + SCALE + REGISTER + MOTION)
 }
 
-/// How far the bars' onsets are those of the style's rhythms: for each bar the best rhythm's share of
-/// onsets that are in both, of those in either.
+/// How far the bars' onsets are those of the style's rhythms: for each bar the best rhythm's share
+/// of onsets that are in both, of those in either.
 fn rhythm(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
     let n_bars = n_steps.div_ceil(STEPS_PER_BAR).max(1);
     let of_bar = |bar: usize| {
@@ -79,7 +80,7 @@ fn on_tonic(style: &Style, tonic: i32, onsets: &[(usize, i32)]) -> f64 {
     let in_scale = degrees.iter().flatten().count();
     let inside = |degree: &&i32| (LOWEST_DEGREE..=HIGHEST_DEGREE).contains(*degree);
     let in_register = degrees.iter().flatten().filter(inside).count();
-    // Steps within a bar; the first note of a bar is near where the last one ended, by a rule of its own.
+    // Steps within a bar; the first note of a bar is near the last one, by a separate rule.
     let steps = onsets.windows(2).zip(degrees.windows(2));
     let steps =
         steps.filter(|(onsets, _)| onsets[0].0 / STEPS_PER_BAR == onsets[1].0 / STEPS_PER_BAR);

@@ -44,8 +44,8 @@ pub(super) fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// The same files in a folder and in archives give the same windows; a name of more than 100 bytes is
-/// kept, too.
+/// The same files in a folder and in archives give the same windows; a name of more than 100 bytes
+/// is kept, too.
 #[test]
 fn an_archive_is_read_as_a_folder() {
     let folder = tempfile::tempdir().unwrap();

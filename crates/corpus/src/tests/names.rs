@@ -44,7 +44,7 @@ fn strangers_of_one_name_are_not_one_piece() {
     assert_eq!(found["K.331.mid"], "./K.331");
 }
 
-/// What a folder keeps of one song is one piece, whatever is in it.
+/// The files of a folder for one song are one piece, whatever they contain.
 #[test]
 fn versions_of_a_song_in_its_folder_are_one_piece() {
     let folder = tempfile::tempdir().unwrap();

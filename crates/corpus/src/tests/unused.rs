@@ -1,4 +1,4 @@
-//! What is not used, and names of any bytes: all of it is told.
+//! Unused files and names of any bytes are all reported.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

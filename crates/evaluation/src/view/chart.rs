@@ -1,4 +1,4 @@
-//! Curves, maps and matrices as SVG and HTML, in colours of the page.
+//! Curves, maps and matrices as SVG and HTML, in colors of the page.
 
 use std::fmt::Write;
 

@@ -84,7 +84,7 @@ fn table(figures: &[&Figure]) -> String {
     }
     format!(
         "<div class=\"wide\"><table><tr><th>figure</th><th>value</th><th>95 % interval</th><th>unit</th>\
-         <th>n</th><th>beside</th><th>goal</th></tr>{rows}</table></div>"
+         <th>n</th><th>compared with</th><th>goal</th></tr>{rows}</table></div>"
     )
 }
 

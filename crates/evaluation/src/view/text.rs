@@ -28,7 +28,7 @@ fn table(figures: &[&Figure]) -> String {
     if figures.is_empty() {
         return String::new();
     }
-    let mut text = "| figure | value | 95 % interval | unit | n | beside | goal |\n|---|---|---|---|---|---|---|\n"
+    let mut text = "| figure | value | 95 % interval | unit | n | compared with | goal |\n|---|---|---|---|---|---|---|\n"
         .to_owned();
     for figure in figures {
         writeln!(

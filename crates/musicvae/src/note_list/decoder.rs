@@ -94,9 +94,7 @@ impl NoteListDecoder {
         let cells = cells.select(0, of_lists);
         let constant = ConstantInputs { values: cells, weights: self.cell.val() };
         let inputs = Arc::clone(&batch.inputs);
-        self.list
-            .over_symbols(inputs, Some(constant), None, Reading::default())
-            .squeeze_dim(0)
+        self.list.over_symbols(inputs, Some(constant), None, Reading::default()).squeeze_dim(0)
     }
 
     /// Dimensions of the latent space, `Z`.

@@ -111,7 +111,10 @@ export function openProject(text, model) {
       seed: number(value.seed),
       temperature: number(value.temperature),
       membership: number(value.membership),
-      copy: isObject(value.copy) ? /** @type {any} */ (value.copy) : null,
+      // Older projects call the fraction `share`.
+      copy: isObject(value.copy)
+        ? /** @type {any} */ ({ fraction: value.copy.share, ...value.copy })
+        : null,
       favourite: value.favourite === true,
       edited: value.edited === true,
     };

@@ -21,7 +21,7 @@ const MOST: usize = 4;
 /// The smallest semitones of a histogram of intervals.
 const LOWEST_INTERVAL: i64 = -12;
 
-/// What a style sounds like, in a few words.
+/// A description of a style in a few words.
 pub(super) fn words(style: &Style) -> String {
     match &style.card {
         Some(card) if card.words.is_empty() => "like the corpus as a whole".to_owned(),
@@ -113,7 +113,7 @@ fn card_lines(card: &Card) -> Vec<String> {
     lines
 }
 
-/// Shares by name, with the corpus's beside them.
+/// Fractions by name, compared with those of the corpus.
 fn shares(shares: &[Share]) -> String {
     let text = |share: &Share| {
         let beside = share.in_corpus.map(|all| format!(" ({:.0} % of all)", 100.0 * all));
