@@ -124,8 +124,9 @@ fn a_melody_gets_an_accompaniment_of_a_style() {
     let music = music(&dir, "out/melody-accompanied-style-0-000.mid");
     // The melody is there, on its own instrument, and nothing else is above it.
     let is_melody = |note: &&Note| note.instrument == 0;
-    let starts = |notes: &[Note]| -> Vec<(u64, u8)> {
-        notes.iter().map(|n| ((n.start_time * 1000.0).round() as u64, n.pitch.get())).collect()
+    // In milliseconds.
+    let starts = |notes: &[Note]| -> Vec<(String, u8)> {
+        notes.iter().map(|n| (format!("{:.3}", n.start_time), n.pitch.get())).collect()
     };
     let own: Vec<Note> = music.notes.iter().filter(is_melody).copied().collect();
     assert_eq!(starts(&own), starts(&melody.notes));

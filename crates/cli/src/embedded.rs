@@ -1,9 +1,9 @@
 //! The model that comes with the program.
 //!
 //! With the feature `embed`, the files of a model folder are in the binary, compressed. Everything
-//! that reads a model reads a folder, so they are written out once, to the folder that the system has
-//! for a program's caches, under a name made of their hash: another version of the program has another
-//! folder, and a cache that was cleared is filled again.
+//! that reads a model reads a folder, so they are written out once, to the folder that the system
+//! has for a program's caches, under a name made of their hash: another version of the program has
+//! another folder, and a cache that was cleared is filled again.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ macro_rules! file {
     };
 }
 
-/// The files of the model folder by name, in gzip format. A `static`, as each use of a `const` may be
-/// another copy.
+/// The files of the model folder by name, in gzip format. A `static`, because each use of a `const`
+/// may be another copy.
 #[cfg(feature = "embed")]
 static FILES: &[(&str, &[u8])] = &[
     file!("README.md"),

@@ -1,10 +1,10 @@
 //! New accompaniments of a style under a given melody.
 //!
 //! A model of many voices does not know which of its notes are the melody, so the accompaniment is
-//! chosen, not computed: of several courses through the style each window is decoded, the notes
-//! that would cover the melody are left out, and a path through the windows is found that is
-//! consonant with the melody, has as many notes as the style, belongs to it when it is encoded again
-//! together with the melody, and seldom leaves its course.
+//! chosen, not computed. Several courses through the style are decoded, and the notes that would
+//! cover the melody are left out. Then a path through their windows is found that is consonant with
+//! the melody, has as many notes as the style, belongs to the style when it is encoded again
+//! together with the melody, and seldom changes its course.
 
 use musicvae::seed;
 use note_seq::features::{Harmony, harmony};
@@ -31,7 +31,7 @@ const STRENGTHS: [f64; 2] = [0.7, 1.0];
 /// Unrelated real windows that are set against each of the melody's.
 const UNRELATED: usize = 32;
 
-/// What is asked for.
+/// A request for an accompaniment.
 #[derive(Clone, Copy, Debug)]
 pub struct AccompanyRequest<'a> {
     /// The style of the accompaniment.

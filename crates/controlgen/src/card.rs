@@ -47,9 +47,39 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
         );
     }
     card.push_str("\n| | |\n|---|---|\n");
-    let _ = match &config.network {
-        NetworkConfig::Steps(sizes) => write!(
+    card.push_str(&size_rows(&config.network));
+    let _ = writeln!(
+        card,
+        "| latent dimensions, active | {}, {} |",
+        config.network.z_size(),
+        config.active_dimensions.len(),
+    );
+    let heldout = config.training.as_ref().and_then(|training| training.heldout.as_ref());
+    card.push_str(&heldout.map(score_rows).unwrap_or_default());
+    if let Some(baselines) = config.training.as_ref().and_then(|training| training.baselines) {
+        let _ = writeln!(
             card,
+            "| baselines: most frequent token, bigram | {:.3}, {:.3} |",
+            baselines.most_frequent_accuracy, baselines.bigram_accuracy,
+        );
+    }
+    if heldout.is_some_and(Scores::is_collapsed) {
+        card.push_str(
+            "\nIts posterior collapsed: latents hardly differ from window to window, so no style can \
+             be found in them.\n",
+        );
+    }
+    card.push_str(
+        "\nThe rights in the music it was trained on are those of its sources; this file does not \
+         know them.\n",
+    );
+    card
+}
+
+/// Rows of a table with a network's sizes.
+fn size_rows(network: &NetworkConfig) -> String {
+    match network {
+        NetworkConfig::Steps(sizes) => format!(
             "| steps a window, classes | {}, {:?} |\n\
              | encoder, decoder units | {:?}, {:?} |\n",
             sizes.n_steps, sizes.n_classes, sizes.encoder_sizes, sizes.decoder_sizes,
@@ -58,8 +88,7 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
             let fields = sizes.encoding.fields().iter();
             let fields: Vec<String> =
                 fields.map(|field| format!("{} {}", field.name(), field.n_classes)).collect();
-            write!(
-                card,
+            format!(
                 "| bars a window, classes of a note | {}, {} |\n\
                  | units of encoder, conductor, lists | {}, {}, {} |\n",
                 sizes.encoding.n_bars(),
@@ -69,54 +98,30 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
                 sizes.list_size,
             )
         }
+    }
+}
+
+/// Rows of a table with what a model did with held-out windows.
+fn score_rows(heldout: &Scores) -> String {
+    let (best, active_std_dev) = match heldout {
+        Scores::Steps(scores) => ("accuracy, teacher-forced", scores.active_std_dev),
+        Scores::Notes(scores) => ("note F1, posterior mean", scores.active_std_dev),
     };
-    let _ = writeln!(
-        card,
-        "| latent dimensions, active | {}, {} |",
-        config.network.z_size(),
-        config.active_dimensions.len(),
-    );
-    let training = config.training.as_ref();
-    if let Some(heldout) = training.and_then(|training| training.heldout.as_ref()) {
-        let (best, active_std_dev) = match heldout {
-            Scores::Steps(scores) => ("accuracy, teacher-forced", scores.active_std_dev),
-            Scores::Notes(scores) => ("note F1, posterior mean", scores.active_std_dev),
-        };
-        let _ = write!(
-            card,
-            "| held-out windows | {} |\n\
-             | {best} | {:.3} |\n\
-             | {}, sampled at temperature 1 | {:.3} |\n\
-             | reconstruction, nats a window | {:.2} |\n\
-             | KL, bits a window | {:.1} |\n\
-             | mean standard deviation of active dimensions | {} |\n",
-            heldout.n_windows(),
-            heldout.best(),
-            heldout.measure(),
-            heldout.sampled(),
-            heldout.reconstruction_nats(),
-            heldout.kl_bits(),
-            active_std_dev.map_or_else(|| "none is active".to_owned(), |s| format!("{s:.2}")),
-        );
-        if heldout.is_collapsed() {
-            card.push_str(
-                "\nIts posterior collapsed: latents hardly differ from window to window, so no style can \
-                 be found in them.\n\n",
-            );
-        }
-    }
-    if let Some(baselines) = training.and_then(|training| training.baselines) {
-        let _ = writeln!(
-            card,
-            "| baselines: most frequent token, bigram | {:.3}, {:.3} |",
-            baselines.most_frequent_accuracy, baselines.bigram_accuracy,
-        );
-    }
-    card.push_str(
-        "\nThe rights in the music it was trained on are those of its sources; this file does not \
-         know them.\n",
-    );
-    card
+    format!(
+        "| held-out windows | {} |\n\
+         | {best} | {:.3} |\n\
+         | {}, sampled at temperature 1 | {:.3} |\n\
+         | reconstruction, nats a window | {:.2} |\n\
+         | KL, bits a window | {:.1} |\n\
+         | mean standard deviation of active dimensions | {} |\n",
+        heldout.n_windows(),
+        heldout.best(),
+        heldout.measure(),
+        heldout.sampled(),
+        heldout.reconstruction_nats(),
+        heldout.kl_bits(),
+        active_std_dev.map_or_else(|| "none is active".to_owned(), |s| format!("{s:.2}")),
+    )
 }
 
 /// A sentence on the model that training began with.

@@ -146,8 +146,8 @@ impl Decoding {
         }
     }
 
-    /// Decodes latents `[n, Z]` under a control `[n, C]` (see [`WindowForm::n_control`]); window `i`
-    /// takes its draws from stream `i`.
+    /// Decodes latents `[n, Z]` under a control `[n, C]` (see [`WindowForm::n_control`]); window
+    /// `i` takes its draws from stream `i`.
     pub fn decode(self, model: &Model, z: &[f32], control: &[u16]) -> Vec<Vec<u16>> {
         self.decode_from(model, 0, z, control)
     }
@@ -195,7 +195,7 @@ impl Decoding {
     }
 }
 
-/// What a user asks of the control of new windows.
+/// A user's choice of the control of new windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlRequest<'a> {
     /// Chords, spread evenly over each window; for models under chords.

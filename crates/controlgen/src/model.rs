@@ -84,7 +84,7 @@ impl Model {
         &self.network
     }
 
-    /// What the tokens of its windows mean.
+    /// The form of its windows: the meaning of their tokens.
     pub fn form(&self) -> &WindowForm {
         self.network.form()
     }

@@ -1,22 +1,21 @@
 //! Kinds of windows: what a model folder's `kind` stands for.
 
+mod cut;
 mod tokens;
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-use note_seq::chords::ChordInference;
 use note_seq::drums::{DrumConverter, DrumExtractOptions, DrumTrack};
 use note_seq::melody::ExtractOptions;
 use note_seq::trio::{TrioConverter, TrioWindow};
 use note_seq::vocabulary::STEPS_PER_BAR;
 use note_seq::window::{Content, Track, WindowLayout};
 use note_seq::{
-    Assumption, Conversion, Dedupe, MelodyConverter, NoteList, NoteListConverter, NoteListPlayback,
-    NoteSequence, Pitch, Playback, SkipReason,
+    Dedupe, MelodyConverter, NoteList, NoteListConverter, NoteListPlayback, NoteSequence, Pitch,
+    Playback, SkipReason,
 };
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use cut::{Cut, NoteUse, Window};
+use cut::{DRUM_INSTRUMENT, cut};
 
 /// A kind of window and how music becomes one.
 #[derive(Clone, Debug)]
@@ -38,75 +37,6 @@ enum Converter {
     Notes(NoteListConverter),
 }
 
-/// A window of any kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Its tokens: track after track, or a meter and a list of notes ([`NoteList::to_row`]).
-    pub tokens: Vec<u16>,
-    /// The instruments of its parts; empty if windows hold all instruments at once.
-    pub instruments: Vec<u32>,
-    /// First bar, from 0 at the start of the piece.
-    pub start_bar: u32,
-    /// Semitones that were added to bring it to the common key.
-    pub transposed: i8,
-}
-
-/// The windows of a sequence, and what is in none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cut {
-    /// The windows.
-    pub windows: Vec<Window>,
-    /// Counts of what gave no window (see [`SkipReason`]); never empty if there are no windows.
-    pub skipped: BTreeMap<SkipReason, usize>,
-    /// What became of the notes; `None` for kinds that don't count them.
-    pub notes: Option<NoteUse>,
-    /// How music of these windows is played like the sequence.
-    pub playback: NoteListPlayback,
-}
-
-/// What became of the notes of a sequence, or of several.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NoteUse {
-    /// Notes that the kind is about: tones, drums, or both.
-    pub n_notes: u64,
-    /// Those that stand in a window.
-    pub n_in_windows: u64,
-    /// The others, by reason.
-    pub skipped: BTreeMap<SkipReason, u64>,
-    /// Files for which something was assumed.
-    pub assumed: BTreeMap<Assumption, u64>,
-}
-
-impl NoteUse {
-    /// Adds the counts of other music.
-    pub fn add(&mut self, other: &Self) {
-        self.n_notes += other.n_notes;
-        self.n_in_windows += other.n_in_windows;
-        for (reason, n) in &other.skipped {
-            *self.skipped.entry(*reason).or_default() += n;
-        }
-        for (assumption, n) in &other.assumed {
-            *self.assumed.entry(*assumption).or_default() += n;
-        }
-    }
-
-    /// Share of the notes that stand in a window; 1 if there are none.
-    pub fn share(&self) -> f64 {
-        if self.n_notes == 0 { 1.0 } else { self.n_in_windows as f64 / self.n_notes as f64 }
-    }
-}
-
-impl Cut {
-    /// The most frequent reason if there are no windows; see [`Conversion::why_empty`].
-    pub fn why_empty(&self) -> Option<SkipReason> {
-        if !self.windows.is_empty() {
-            return None;
-        }
-        let most = self.skipped.iter().max_by_key(|(reason, n)| (**n, std::cmp::Reverse(**reason)));
-        most.map(|(reason, _)| *reason)
-    }
-}
-
 /// A kind that this program does not know.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("unknown kind of window `{found}`; known are {}", Kind::NAMES.join(", "))]
@@ -114,12 +44,6 @@ pub struct UnknownKind {
     /// What was found.
     pub found: String,
 }
-
-/// The instrument number that drum windows count as: General MIDI's channel of drums.
-const DRUM_INSTRUMENT: u32 = 9;
-
-/// Made when the first chord is asked for.
-static CHORDS: LazyLock<ChordInference> = LazyLock::new(ChordInference::default);
 
 impl Kind {
     /// The kinds that there are.
@@ -344,8 +268,8 @@ impl Kind {
         }
     }
 
-    /// The windows of a melody alone, one after the other: as [`Kind::windows_in_a_row`], but without
-    /// the chords that may belong to them. None for kinds that are of something else.
+    /// The windows of a melody alone, one after the other: as [`Kind::windows_in_a_row`], but
+    /// without the chords that may belong to them. None for kinds that are of something else.
     pub fn melody_windows(&self, sequence: &NoteSequence) -> Option<Cut> {
         match self.converter.clone() {
             Converter::Melody(c) | Converter::ChordedMelody(c) => {
@@ -375,260 +299,5 @@ fn in_a_row(converter: MelodyConverter) -> MelodyConverter {
     }
 }
 
-/// The tempo at which music is cut. Half a sixteenth note is then a sixteenth of a second, which
-/// `f64` holds exactly: whether a note lies before or after the middle between two steps is decided
-/// by its tick, not by rounding errors.
-const EVEN_QPM: f64 = 120.0;
-
-/// What windows are cut from: the notes and the meter, in musical time. Tempo is no part of a
-/// window, so that one may lie across changes of it. (Magenta cuts the music there.)
-fn in_musical_time(sequence: &NoteSequence) -> NoteSequence {
-    let mut even = NoteSequence {
-        ticks_per_quarter: sequence.ticks_per_quarter,
-        notes: sequence.notes.clone(),
-        total_time: sequence.total_time,
-        tempos: sequence.tempos.clone(),
-        time_signatures: sequence.time_signatures.clone(),
-        ..NoteSequence::default()
-    };
-    even.even_out_tempo(EVEN_QPM);
-    even
-}
-
-/// Cuts a sequence into windows.
-fn cut(converter: &Converter, sequence: &NoteSequence) -> Cut {
-    if let Converter::Notes(converter) = converter {
-        return cut_into_lists(converter, sequence);
-    }
-    let sequence = &in_musical_time(sequence);
-    match converter {
-        Converter::Melody(converter) => of(converter.windows(sequence), |w| Window {
-            tokens: w.tokens,
-            instruments: vec![w.instrument],
-            start_bar: w.start_bar,
-            transposed: 0,
-        }),
-        Converter::ChordedMelody(converter) => {
-            of(converter.windows_under_chords(sequence, &CHORDS), |w| Window {
-                tokens: [w.melody.tokens, w.chords].concat(),
-                instruments: vec![w.melody.instrument],
-                start_bar: w.melody.start_bar,
-                transposed: 0,
-            })
-        }
-        Converter::Drums(converter) => of(converter.windows(sequence), |w| Window {
-            tokens: w.tokens,
-            instruments: vec![DRUM_INSTRUMENT],
-            start_bar: w.start_bar,
-            transposed: 0,
-        }),
-        Converter::Trio(converter) => of(converter.windows(sequence), |w| Window {
-            tokens: [w.melody, w.bass, w.drums].concat(),
-            instruments: w.instruments.to_vec(),
-            start_bar: w.start_bar,
-            transposed: 0,
-        }),
-        Converter::Notes(_) => unreachable!("handled above"),
-    }
-}
-
-fn of<W>(conversion: Conversion<W>, window: impl Fn(W) -> Window) -> Cut {
-    let windows = conversion.windows.into_iter().map(window).collect();
-    Cut { windows, skipped: conversion.skipped, notes: None, playback: NoteListPlayback::default() }
-}
-
-/// Reasons that say that a note is not what the kind is about.
-const NOT_ASKED_FOR: [SkipReason; 2] = [SkipReason::Drums, SkipReason::NotADrum];
-
-fn cut_into_lists(converter: &NoteListConverter, sequence: &NoteSequence) -> Cut {
-    let conversion = converter.windows(sequence);
-    let mut notes = NoteUse {
-        n_notes: conversion.n_notes as u64,
-        n_in_windows: conversion.n_in_windows as u64,
-        assumed: conversion.assumptions.iter().map(|assumption| (*assumption, 1)).collect(),
-        ..NoteUse::default()
-    };
-    for (reason, n) in &conversion.skipped_notes {
-        if NOT_ASKED_FOR.contains(reason) {
-            notes.n_notes -= *n as u64;
-        } else {
-            notes.skipped.insert(*reason, *n as u64);
-        }
-    }
-    let mut skipped = conversion.skipped_windows.clone();
-    if let Some(reason) = conversion.why_empty() {
-        *skipped.entry(reason).or_default() += 1;
-    }
-    let windows = conversion.windows.into_iter().map(|window| Window {
-        tokens: window.notes.to_row(),
-        instruments: Vec::new(),
-        start_bar: window.start_bar,
-        transposed: window.transposed,
-    });
-    Cut { windows: windows.collect(), skipped, notes: Some(notes), playback: conversion.playback }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::synthetic;
-
-    #[test]
-    fn a_window_id_depends_on_tokens_and_kind() {
-        let kind = Kind::mel_2bar();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"mel-2bar\x01\x00\x2c\x00");
-        let expected = u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().unwrap());
-        assert_eq!(kind.window_id(&[1, 44]), expected);
-        assert_ne!(kind.window_id(&[44, 1]), expected);
-    }
-
-    #[test]
-    fn windows_join_without_a_gap() {
-        let kind = Kind::mel_2bar();
-        let (mut a, mut b) = ([0_u16; 32], [0_u16; 32]);
-        (a[0], b[0], b[16]) = (41, 43, 1);
-        let sequence = kind.to_sequence([&a[..], &b[..]], &NoteListPlayback::default());
-        let spans: Vec<_> = sequence.notes.iter().map(|n| (n.start_time, n.end_time)).collect();
-        // 32 steps of an eighth of a second.
-        assert_eq!(spans, [(0.0, 4.0), (4.0, 6.0)]);
-    }
-
-    #[test]
-    fn every_kind_has_its_model_and_windows_of_its_form() {
-        let piece = synthetic::piece(1, 3, 0);
-        for name in Kind::NAMES {
-            let kind = Kind::find(name).unwrap();
-            let form = kind.form();
-            for window in kind.windows(&piece).windows {
-                assert_eq!(form.check(&window.tokens), Ok(()), "{name}");
-            }
-        }
-        let unknown = Kind::find("mel-3bar").unwrap_err().to_string();
-        assert!(unknown.contains("`mel-3bar`; known are poly-2bar, poly-4bar"), "{unknown}");
-    }
-
-    /// The same notes under one tempo, under another, and under one for every beat.
-    #[test]
-    fn tempo_makes_no_difference_to_windows() {
-        let piece = synthetic::piece(1, 3, 0);
-        let quarters = piece.tempo_map();
-        let at_tempos = |qpm: &dyn Fn(u32) -> f64| {
-            let mut tempos = Vec::new();
-            let mut time = 0.0;
-            let mut starts = Vec::new();
-            for beat in 0..1000 {
-                tempos.push(note_seq::Tempo { time, qpm: qpm(beat) });
-                starts.push(time);
-                time += 60.0 / qpm(beat);
-            }
-            let moved = |seconds: f64| {
-                let beats = quarters.quarters(seconds);
-                let beat = (1_u32..1000).take_while(|next| f64::from(*next) <= beats).count();
-                starts[beat] + (beats - beat as f64) * 60.0 / qpm(beat as u32)
-            };
-            let mut other = piece.clone();
-            for note in &mut other.notes {
-                (note.start_time, note.end_time) = (moved(note.start_time), moved(note.end_time));
-            }
-            other.time_signatures.iter_mut().for_each(|t| t.time = moved(t.time));
-            other.total_time = moved(piece.total_time);
-            other.tempos = tempos;
-            other
-        };
-        let slow = at_tempos(&|_| 83.7);
-        let wild = at_tempos(&|beat| 60.0 + f64::from(beat * 37 % 100));
-        for name in Kind::NAMES {
-            let kind = Kind::find(name).unwrap();
-            let found = |cut: Cut| (cut.windows, cut.skipped, cut.notes);
-            let expected = found(kind.windows(&piece));
-            assert!(found(kind.windows(&slow)) == expected, "{name}");
-            assert!(found(kind.windows(&wild)) == expected, "{name}");
-            let in_a_row = found(kind.windows_in_a_row(&piece));
-            assert!(found(kind.windows_in_a_row(&wild)) == in_a_row, "{name}");
-        }
-    }
-
-    /// Windows that were made, written as music and cut again are what they were.
-    #[test]
-    fn music_of_each_kind_gives_its_windows_back() {
-        let drums = Kind::find("drums-2bar").unwrap();
-        let beat: Vec<u16> = (0..32).map(|i| [1, 0, 4, 0, 6, 0, 4, 0][i % 8]).collect();
-        let sequence = drums.to_sequence([&beat[..]], &NoteListPlayback::default());
-        assert_eq!(drums.windows_in_a_row(&sequence).windows[0].tokens, beat);
-
-        let trio = Kind::find("trio-16bar").unwrap();
-        let line = |first: u16| {
-            (0..256).map(move |i: u16| if i.is_multiple_of(4) { first + i / 32 } else { 0 })
-        };
-        let mut tokens: Vec<u16> = line(40).chain(line(20)).collect();
-        tokens.extend(beat.iter().cycle().take(256));
-        let sequence = trio.to_sequence([&tokens[..]], &NoteListPlayback::default());
-        let again = trio.windows(&sequence);
-        assert_eq!(again.windows.len(), 1, "{:?}", again.skipped);
-        assert_eq!(again.windows[0].tokens, tokens);
-    }
-
-    /// Chords in 3/4 on two instruments with drums, in D major.
-    fn waltz() -> NoteSequence {
-        let mut waltz = NoteSequence {
-            time_signatures: vec![note_seq::TimeSignature {
-                time: 0.0,
-                numerator: 3,
-                denominator: 4,
-            }],
-            ..NoteSequence::default()
-        };
-        let mut push = |pitch: u8, beat: u32, instrument: u32| {
-            waltz.push(note_seq::Note {
-                pitch: Pitch::new(pitch).unwrap(),
-                velocity: note_seq::Velocity::new(80).unwrap(),
-                start_time: f64::from(beat) * 0.5,
-                end_time: f64::from(beat + 1) * 0.5,
-                instrument,
-                is_drum: instrument == 9,
-                ..note_seq::Note::default()
-            });
-        };
-        for bar in 0..4 {
-            let root = [50, 55, 57, 50][bar as usize];
-            push(root, 3 * bar, 0);
-            for (beat, third) in [(1, 4), (2, 7)] {
-                push(root + 12 + third, 3 * bar + beat, 1);
-                push(root + 12, 3 * bar + beat, 1);
-            }
-            push(36, 3 * bar, 9);
-        }
-        waltz
-    }
-
-    #[test]
-    fn all_voices_come_in_their_meter_and_in_one_key_and_go_back() {
-        let (kind, waltz) = (Kind::poly_2bar(), waltz());
-        let cut = kind.windows_in_a_row(&waltz);
-        let starts: Vec<(u32, i8)> =
-            cut.windows.iter().map(|w| (w.start_bar, w.transposed)).collect();
-        assert_eq!(starts, [(0, -2), (2, -2)]);
-        let notes = cut.notes.unwrap();
-        // The four drums are not what the kind is about.
-        assert_eq!((notes.n_notes, notes.n_in_windows, notes.share()), (20, 20, 1.0));
-        let form = kind.form();
-        let back = cut.windows.iter().map(|window| {
-            let mut tokens = window.tokens.clone();
-            form.transpose(&mut tokens, 2);
-            tokens
-        });
-        let back: Vec<Vec<u16>> = back.collect();
-        let rows = back.iter().map(Vec::as_slice);
-        let again = kind.to_sequence(rows, &NoteListPlayback::default());
-        let spans = |sequence: &NoteSequence| {
-            let tones = sequence.notes.iter().filter(|note| !note.is_drum);
-            let mut spans: Vec<_> =
-                tones.map(|n| (n.start_time.to_bits(), n.pitch, n.end_time.to_bits())).collect();
-            spans.sort_unstable();
-            spans
-        };
-        assert_eq!(spans(&again), spans(&waltz));
-        assert_eq!(again.time_signatures[0].numerator, 3);
-    }
-}
+mod tests;

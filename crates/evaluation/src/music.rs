@@ -132,10 +132,10 @@ fn groove(notes: &[GridNote], n_steps: usize) -> Option<f64> {
     groove_consistency(onsets, n_steps / STEPS_PER_BAR, STEPS_PER_BAR)
 }
 
-/// The judge's description of a window: for each pitched part (of lists of notes, for their highest
-/// and their lowest line, and the features of their texture) counts, register, contour, pitch classes, intervals, note values and
-/// places of onsets; for drums how often each drum stands at each place of the bar. Nothing of it
-/// comes from a model.
+/// The judge's description of a window: for each pitched part counts, register, contour, pitch
+/// classes, intervals, note values and places of onsets; for drums how often each drum stands at
+/// each place of the bar. Lists of notes are described by their highest and lowest lines and by
+/// their texture. Nothing of it comes from a model.
 pub fn description(form: &WindowForm, window: &[u16]) -> Vec<f64> {
     let n_steps = form.n_sixteenths(window);
     let mut lines = form.lines_in_sixteenths([window]);

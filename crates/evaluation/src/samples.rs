@@ -67,7 +67,8 @@ impl Source<'_> {
         }
     }
 
-    /// `n` windows at a temperature, under chords or in the meter of real music if the model takes any.
+    /// `n` windows at a temperature, under chords or in the meter of real music if the model takes
+    /// any.
     ///
     /// # Errors
     /// [`GenerateError`]: a temperature out of range, or a reference that can't be read.

@@ -33,7 +33,7 @@ pub enum NetworkConfig {
 }
 
 impl NetworkConfig {
-    /// What the tokens of the model's windows mean.
+    /// The form of the model's windows: the meaning of their tokens.
     pub fn form(&self) -> WindowForm {
         match self {
             Self::Steps(config) => WindowForm::Steps(config.window()),
@@ -109,7 +109,7 @@ impl Network {
         Ok(Self { form: config.form(), inner })
     }
 
-    /// What the tokens of its windows mean.
+    /// The form of its windows: the meaning of their tokens.
     pub fn form(&self) -> &WindowForm {
         &self.form
     }

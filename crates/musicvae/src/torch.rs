@@ -390,7 +390,7 @@ mod tests {
         }
     }
 
-    /// What a script of `docs` prints for a model and a case.
+    /// The output of a script of `docs` for a model and a case.
     fn run(python: &str, script: &str, weights: &[u8], case: &Value) -> Value {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.safetensors");

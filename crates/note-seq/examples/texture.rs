@@ -2,7 +2,7 @@
 //! `cargo run --release -p note-seq --example texture -- [--4bar | --all | --drums] DIR…`.
 //!
 //! Each table has the mean and standard deviation of every feature over all windows, its mean in
-//! the four commonest meters, the patterns, and the folder in words, compared with all folders
+//! the four most frequent meters, the patterns, and the folder in words, compared with all folders
 //! together.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]

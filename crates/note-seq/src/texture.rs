@@ -105,7 +105,7 @@ impl Texture {
         &self.values
     }
 
-    /// What a musician would call it; `None` if no rule of [`Pattern`] applies.
+    /// The name that a musician would give to it; `None` if no rule of [`Pattern`] applies.
     pub fn pattern(&self) -> Option<Pattern> {
         Pattern::of(self)
     }

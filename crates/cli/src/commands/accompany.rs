@@ -45,7 +45,7 @@ pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Resu
     let original = writer.music(&melody, writer.playback());
     let mut written = Vec::new();
     for index in 0..args.n {
-        // Each accompaniment has draws of its own.
+        // Each accompaniment is drawn with another seed.
         let decoding = Decoding { seed: decoding.seed.wrapping_add(u64::from(index)), ..decoding };
         let n_courses = usize::try_from(args.tries)?;
         let request = AccompanyRequest { style, n_courses, decoding };

@@ -9,6 +9,7 @@ use controlgen::generate::{
 };
 use controlgen::output::{CopyCheck, Sidecar};
 use controlgen::style::Styles;
+use note_seq::Meter;
 use serde::Serialize;
 use serde_json::json;
 
@@ -48,7 +49,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         "n": n,
         "bars": n_windows * model.kind().n_bars(),
         "chords": args.chords.as_deref(),
-        "meter": args.meter.map(|meter| meter.time_signature()),
+        "meter": args.meter.map(Meter::time_signature),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
         "smoothness": sampling.smoothness,

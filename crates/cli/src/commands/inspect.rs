@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is in a file, and what a kind of window can use of it.
+/// The content of a file, and the part of it that a kind of window can use.
 #[derive(Serialize)]
 struct Inspection<'a> {
     file: String,

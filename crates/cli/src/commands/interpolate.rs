@@ -8,6 +8,7 @@ use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Styles;
 use controlgen::tune::TuneOptions;
+use note_seq::Meter;
 use note_seq::window::WindowForm;
 use serde::Serialize;
 use serde_json::json;
@@ -140,7 +141,7 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
         "ends": names,
         "interpolation": interpolation,
         "chords": args.chords.as_deref(),
-        "meter": args.meter.map(|meter| meter.time_signature()),
+        "meter": args.meter.map(Meter::time_signature),
     });
     let row = if is_grid { args.size } else { stops.len() };
     options[if is_grid { "size" } else { "steps" }] = row.into();

@@ -326,8 +326,8 @@ mod tests {
     use rand::RngExt;
     use rand_distr::StandardNormal;
 
-    /// Latents of four dimensions in which density is the first, and pitch the sum of the second and half
-    /// of density; the rest is noise. Syncopation never changes.
+    /// Latents of four dimensions in which density is the first, and pitch the sum of the second
+    /// and half of density; the rest is noise. Syncopation never changes.
     fn made(n: usize) -> (Vec<Vec<f64>>, Vec<Vec<Option<f64>>>) {
         let mut rng = seed::stream(3, "test", 0);
         let mut normal = || -> f64 { rng.sample(StandardNormal) };

@@ -100,13 +100,12 @@ impl Card {
         }
         let Keys { keys, minor, degrees } = Keys::of(model.kind(), model, windows);
         let texture = texture(model, windows);
-        let words = match &texture {
-            Some(texture) => texture.words(corpus.texture.as_ref()),
-            None => {
-                let mut words = words(&deviations);
-                words.extend(mode_word(minor).map(str::to_owned));
-                words
-            }
+        let words = if let Some(texture) = &texture {
+            texture.words(corpus.texture.as_ref())
+        } else {
+            let mut words = words(&deviations);
+            words.extend(mode_word(minor).map(str::to_owned));
+            words
         };
         Self { words, profile, texture, deviations, keys, minor, degrees, labels }
     }

@@ -18,8 +18,8 @@ const RIGHT: f64 = 190.0;
 const N_TICKS: f64 = 6.0;
 
 /// Draws two panels over the number of styles: what chose, for each window, and the mean
-/// log-likelihood, a line for each shape of covariance. The choice is marked by a line, each shape's
-/// elbow by a larger point.
+/// log-likelihood, a line for each shape of covariance. The choice is marked by a line, each
+/// shape's elbow by a larger point.
 pub(super) fn draw(curve: &Sweep, n_samples: usize) -> String {
     let chosen_by = |entry: &Candidate| match curve.criterion {
         Criterion::HeldOut => entry.value(curve.criterion),

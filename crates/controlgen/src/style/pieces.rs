@@ -191,8 +191,8 @@ fn all_voices(sequence: &NoteSequence, name: &str, kind: &Kind) -> Result<Piece,
     Ok(Piece { windows: cut.windows, used })
 }
 
-/// Whole octaves, in semitones, that bring the middle of the music into the models' range; none if it is
-/// there.
+/// Whole octaves, in semitones, that bring the middle of the music into the models' range; none if
+/// it is there.
 fn into_range(sequence: &NoteSequence) -> Option<i32> {
     let pitches = || sequence.notes.iter().filter(|n| !n.is_drum).map(|n| f64::from(n.pitch.get()));
     let n = pitches().count().max(1) as f64;

@@ -8,7 +8,7 @@ use note_seq::window::{Content, Track, WindowForm, WindowLayout};
 use super::{Converter, Kind};
 
 impl Kind {
-    /// What the tokens of a window mean.
+    /// The form of its windows: the meaning of their tokens.
     pub fn form(&self) -> WindowForm {
         match &self.converter {
             Converter::Notes(c) => WindowForm::Notes(c.encoding),

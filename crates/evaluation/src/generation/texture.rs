@@ -1,4 +1,4 @@
-//! The texture of new music beside real music: each feature as a mean, and as a distance.
+//! The texture of new music compared with real music: each feature as a mean, and as a distance.
 
 use note_seq::texture::{Distance, Texture, TextureFeature, distances};
 use note_seq::{NoteList, NoteListEncoding};
@@ -30,8 +30,8 @@ const OF_DRUMS: [TextureFeature; 6] = [
 /// The most that a distribution of a default mixture may differ, in deviations of the real one.
 const GOAL: f64 = 0.2;
 
-/// Adds figures of the texture of sets of windows, each with its name, beside real ones: the first
-/// set is what is measured, the others stand beside it.
+/// Adds figures of the texture of sets of windows, each with its name, compared with real ones. The
+/// first set is the one that is measured, the others are baselines.
 pub(super) fn figures(
     section: &mut Section,
     encoding: NoteListEncoding,

@@ -15,8 +15,8 @@ use crate::stacked::{
 };
 use crate::tile::tile_shape;
 
-/// Propagates `output_gradient` back to every input of the pass: `[T, B, H]`, or `[1, B, H]` if only
-/// the output of the step that is read last has a gradient.
+/// Propagates `output_gradient` back to every input of the pass: `[T, B, H]`, or `[1, B, H]` if
+/// only the output of the step that is read last has a gradient.
 ///
 /// # Panics
 /// If the gradient has another length.

@@ -130,7 +130,7 @@ texture_features! {
     BassLeaps: "bass-leaps", "of intervals", line::bass_leaps;
     /// Share of the bass line's intervals that repeat the pitch.
     BassRepeats: "bass-repeats", "of intervals", line::bass_repeats;
-    /// Share of the sounding time in which the commonest lowest tone is the lowest: 1 is a drone.
+    /// Share of the sounding time with the most frequent lowest tone as the lowest: 1 is a drone.
     Pedal: "pedal", "of the time", harmony::pedal;
     /// Notes of the top line per beat.
     TopRate: "top-rate", "per beat", line::top_rate;

@@ -1,4 +1,4 @@
-//! What a musician would call a window.
+//! Names that a musician would give to a window.
 
 use serde::{Deserialize, Serialize};
 

@@ -15,7 +15,7 @@ pub struct TextureProfile {
     pub n_windows: usize,
     /// The features that at least one window has.
     pub features: BTreeMap<TextureFeature, Summary>,
-    /// Number of windows in each meter, the commonest first.
+    /// Number of windows in each meter, the most frequent first.
     pub meters: Vec<(Meter, usize)>,
     /// Number of windows of each pattern.
     pub patterns: BTreeMap<Pattern, usize>,

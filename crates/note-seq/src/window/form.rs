@@ -9,7 +9,7 @@ use crate::note_list::{
 };
 use crate::vocabulary::STEPS_PER_BAR;
 
-/// What the tokens of a window mean.
+/// The form of a window: the meaning of its tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WindowForm {
     /// One token per step, track after track; all windows have the same number of tokens.
