@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use corpus::artifact::{ArtifactError, JsonFormat, read, with_causes};
-use gmm::select::Selection;
+use gmm::select::Selected;
 use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
