@@ -113,7 +113,10 @@ fn longer_pieces_blends_and_ways_through_styles() {
         &format!("{generate} --style 0 --bars 3 -o x"),
         &["pieces of 3 bars", "windows of 2"],
     );
-    dir.fails(&format!("{generate} --path 0,1 --bars 2 -o x"), &["as many windows, not 1"]);
+    dir.fails(
+        &format!("{generate} --path 0,1 --bars 2 -o x"),
+        &["path of 1 windows; it needs at least 2"],
+    );
     dir.fails(&format!("{generate} --style 0:1,nobody:2 -o x"), &["no style `nobody`"]);
     assert_eq!(dir.run(&format!("{generate} -o x")).code, Some(2));
 }
