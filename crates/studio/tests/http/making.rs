@@ -70,8 +70,8 @@ async fn pieces_of_a_style_and_of_a_blend() {
     assert_eq!((&pieces[0]["seed"], &pieces[0]["temperature"]), (&1.into(), &0.5.into()));
     assert_ne!(pieces[0]["notes"], pieces[1]["notes"]);
     if let Some(copy) = pieces[0]["copy"].as_object() {
-        let share = copy["share"].as_f64().unwrap();
-        assert!(share > 0.0 && share <= 1.0 && copy["bar"].as_u64().unwrap() >= 1);
+        let fraction = copy["fraction"].as_f64().unwrap();
+        assert!(fraction > 0.0 && fraction <= 1.0 && copy["bar"].as_u64().unwrap() >= 1);
     }
     let mut shifted = body;
     shifted["attributes"] = json!([{ "name": "density", "by": 2.0 }]);
