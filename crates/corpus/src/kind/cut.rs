@@ -20,7 +20,8 @@ static CHORDS: LazyLock<ChordInference> = LazyLock::new(ChordInference::default)
 /// A window of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its tokens: track after track, or a meter and a list of notes ([`NoteList::to_row`]).
+    /// Its tokens: track after track, or a meter and a list of notes
+    /// ([`note_seq::NoteList::to_row`]).
     pub tokens: Vec<u16>,
     /// The instruments of its parts; empty if windows hold all instruments at once.
     pub instruments: Vec<u32>,
