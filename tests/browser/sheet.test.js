@@ -126,7 +126,10 @@ test("the MIDI file that can be taken away is the music", async () => {
   /** @type {{ notes: number[][] }} */
   const take = await page.evaluate(() => JSON.parse(document.querySelector("#data")?.textContent ?? "").takes[0]);
   const inOrder = (/** @type {[number, number][]} */ notes) => notes.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const read = inOrder(shown.notes.map((/** @type {number[]} */ note) => [note[0], note[1]]));
+  // As protocol buffers are written in JSON: a start at 0 is left out.
+  /** @type {{ pitch: number, startTime?: number }[]} */
+  const notes = shown.sequence.notes;
+  const read = inOrder(notes.map(({ pitch, startTime }) => [pitch, startTime ?? 0]));
   const wanted = inOrder(take.notes.map((note) => [note[2], note[0]]));
   assert.ok(wanted.length > 20);
   assert.deepEqual(read.map(([pitch]) => pitch), wanted.map(([pitch]) => pitch));
