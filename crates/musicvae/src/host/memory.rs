@@ -1,6 +1,8 @@
 //! The values of a backend's tensors, in the memory of this process.
 
 use burn::backend::Backend;
+#[cfg(any(feature = "ndarray", feature = "tch", feature = "wgpu", feature = "cuda"))]
+use burn::backend::ops::FloatTensorOps as _;
 use burn::backend::tensor::FloatTensor;
 #[cfg(any(feature = "ndarray", feature = "tch", feature = "wgpu", feature = "cuda"))]
 use burn::tensor::TensorData;
