@@ -120,7 +120,6 @@ fn a_melody_gets_an_accompaniment_of_a_style() {
         let share = fit[share].as_f64().unwrap_or_else(|| panic!("{share}: {fit}"));
         assert!((0.0..=1.0).contains(&share), "{share}");
     }
-    assert!(fit["consonance"].as_f64() >= fit["unchosen"].as_f64(), "{fit}");
     let music = music(&dir, "out/melody-accompanied-style-0-000.mid");
     // The melody is there, on its own instrument, and nothing else is above it.
     let is_melody = |note: &&Note| note.instrument == 0;

@@ -16,7 +16,7 @@ use musicvae::schedule::{BetaSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
-use note_seq::{Key, Meter, NoteListPlayback, Program, Velocity};
+use note_seq::{Key, Meter, NoteListPlayback, Program, TICKS_PER_QUARTER, Velocity};
 
 use crate::args::{
     CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, LatentsOfArg, ModeArg,
@@ -295,11 +295,18 @@ pub(crate) fn key(text: &str) -> Result<Key, String> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn meter(text: &str) -> Result<Meter, String> {
-    let parts = text.split_once('/');
     let number = |part: &str| part.trim().parse::<u32>().ok();
-    parts
-        .and_then(|(above, below)| Meter::from_signature(number(above)?, number(below)?))
-        .ok_or_else(|| format!("{text:?} is not a meter (allowed: 4/4, 3/4, 6/8 and the like)"))
+    let signature = text.split_once('/').and_then(|(n, d)| Some((number(n)?, number(d)?)));
+    let (numerator, denominator) = signature
+        .ok_or_else(|| format!("{text:?} is not a meter (allowed: 4/4, 3/4, 6/8 and the like)"))?;
+    // Bars that are cut or joined where music is read would be of another length than asked for.
+    let is_whole = |meter: &Meter| {
+        let ticks_per_whole = 4 * u64::from(TICKS_PER_QUARTER);
+        u64::from(meter.bar()) * u64::from(denominator) == ticks_per_whole * u64::from(numerator)
+    };
+    Meter::from_signature(numerator, denominator).filter(is_whole).ok_or_else(|| {
+        format!("bars of {text} can't be written (allowed: bars of a sixteenth to six quarters)")
+    })
 }
 
 impl From<&PlaybackArgs> for Sound {
@@ -338,6 +345,22 @@ mod tests {
         assert_eq!(*chords("C Am | N.C., G7").unwrap(), [1, 22, 0, 8]);
         assert!(chords("C Hm").unwrap_err().contains("\"Hm\""), "{:?}", chords("C Hm"));
         assert!(chords(" | ").is_err());
+    }
+
+    #[test]
+    fn a_meter_is_one_whose_bars_stay_whole() {
+        let signature = |text: &str| {
+            let signature = meter(text).unwrap().time_signature();
+            (signature.numerator, signature.denominator)
+        };
+        assert_eq!(signature("6/8"), (6, 8));
+        assert_eq!(signature(" 12 / 8"), (12, 8));
+        // These would be cut into bars of 3/4, or joined, where music is read.
+        for text in ["33/4", "9/4", "7/32", "0/4", "4/0"] {
+            assert!(meter(text).unwrap_err().contains("a sixteenth to six quarters"), "{text}");
+        }
+        assert!(meter("4").unwrap_err().contains("is not a meter"));
+        assert!(meter("-3/4").unwrap_err().contains("is not a meter"));
     }
 
     #[test]

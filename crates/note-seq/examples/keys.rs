@@ -6,11 +6,15 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
+mod folder;
+
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use note_seq::midi::{self, ReadOptions};
 use note_seq::{Key, KeyTracker, NoteListConverter, NoteListWindow, NoteSequence};
+
+use folder::midi_files;
 
 /// Windows by distance on the circle of fifths from the key that they should have.
 #[derive(Default)]
@@ -60,8 +64,7 @@ fn table(folder: &Path, expected: Option<Key>) -> Result<(), Box<dyn Error>> {
     let (mut alone, mut around, mut hinted) =
         (Agreement::default(), Agreement::default(), Agreement::default());
     let (mut n_changes, mut n_neighbors) = (0_usize, 0_usize);
-    let mut files = Vec::new();
-    midi_files(folder, &mut files)?;
+    let files = midi_files(folder)?;
     for file in &files {
         let Ok(read) = midi::read(&std::fs::read(file)?, &ReadOptions::default()) else { continue };
         let windows = without_signature.windows(&read.sequence).windows;
@@ -104,17 +107,4 @@ fn signature_at(sequence: &NoteSequence, tick: i64) -> Option<Key> {
         .filter(|s| tempos.quarters(s.time) <= quarters.max(0.0) + 1e-6)
         .max_by(|a, b| a.time.total_cmp(&b.time));
     in_force.map(Key::from_signature)
-}
-
-fn midi_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if path.is_dir() {
-            midi_files(&path, files)?;
-        } else if ["mid", "midi", "kar"].iter().any(|e| extension.eq_ignore_ascii_case(e)) {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -4,12 +4,16 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
+mod folder;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use note_seq::midi::{self, ReadOptions};
 use note_seq::{Assumption, NoteListConverter, SkipReason};
+
+use folder::midi_files;
 
 #[derive(Default)]
 struct Totals {
@@ -42,9 +46,7 @@ fn main() -> std::io::Result<()> {
 }
 
 fn table(converter: &NoteListConverter, folder: &Path) -> std::io::Result<()> {
-    let mut files = Vec::new();
-    midi_files(folder, &mut files)?;
-    files.sort();
+    let files = midi_files(folder)?;
     let began = Instant::now();
     let mut totals = Totals::default();
     for file in &files {
@@ -133,17 +135,4 @@ fn count(converter: &NoteListConverter, bytes: &[u8], totals: &mut Totals) {
         totals.sizes.push(list.len());
         totals.cells.push(cells.into_iter().max().unwrap_or_default());
     }
-}
-
-fn midi_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if path.is_dir() {
-            midi_files(&path, files)?;
-        } else if ["mid", "midi", "kar"].iter().any(|e| extension.eq_ignore_ascii_case(e)) {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

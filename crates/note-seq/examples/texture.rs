@@ -7,12 +7,16 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use std::path::{Path, PathBuf};
+mod folder;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use note_seq::midi::{self, ReadOptions};
 use note_seq::texture::{Texture, TextureFeature, TextureProfile};
 use note_seq::{Meter, NoteListConverter};
+
+use folder::midi_files;
 
 /// The meters that have a column.
 const N_METERS: usize = 4;
@@ -89,9 +93,7 @@ fn textures(
     converter: &NoteListConverter,
     folder: &Path,
 ) -> std::io::Result<(Vec<Texture>, Duration)> {
-    let mut files = Vec::new();
-    midi_files(folder, &mut files)?;
-    files.sort();
+    let files = midi_files(folder)?;
     let (mut textures, mut measuring) = (Vec::new(), Duration::ZERO);
     for file in files {
         let Ok(read) = midi::read(&std::fs::read(file)?, &ReadOptions::default()) else { continue };
@@ -101,17 +103,4 @@ fn textures(
         measuring += began.elapsed();
     }
     Ok((textures, measuring))
-}
-
-fn midi_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if path.is_dir() {
-            midi_files(&path, files)?;
-        } else if ["mid", "midi", "kar"].iter().any(|e| extension.eq_ignore_ascii_case(e)) {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
