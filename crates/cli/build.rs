@@ -1,7 +1,8 @@
-//! Compresses the files of the model that is embedded in the program.
+//! Compresses the files of the models that are embedded in the program.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use flate2::Compression;
@@ -10,23 +11,40 @@ use flate2::write::GzEncoder;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_EMBED").is_some() {
-        compress_model()?;
+        embed_models()?;
     }
     Ok(())
 }
 
-/// Writes each file of `model/` to `$OUT_DIR/model/`, in gzip format.
-fn compress_model() -> Result<(), Box<dyn Error>> {
+/// Writes each file of each folder in `model/` to `$OUT_DIR/model/`, in gzip format, and
+/// `$OUT_DIR/models.rs`, a slice of all models for `src/embedded.rs`.
+fn embed_models() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=model");
-    let folder = PathBuf::from(env::var("OUT_DIR")?).join("model");
-    fs::create_dir_all(&folder)?;
-    for entry in fs::read_dir("model")? {
-        let entry = entry?;
-        let mut name = entry.file_name();
-        name.push(".gz");
-        let mut encoder = GzEncoder::new(fs::File::create(folder.join(name))?, Compression::best());
-        std::io::copy(&mut fs::File::open(entry.path())?, &mut encoder)?;
-        encoder.finish()?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut source = "&[\n".to_owned();
+    for model in sorted(Path::new("model"))? {
+        let name = model.file_name().ok_or("a folder has a name")?.to_str().ok_or("UTF-8")?;
+        fs::create_dir_all(out.join("model").join(name))?;
+        writeln!(source, "EmbeddedModel {{ name: {name:?}, files: &[")?;
+        for path in sorted(&model)? {
+            let file = path.file_name().ok_or("a file has a name")?.to_str().ok_or("UTF-8")?;
+            let compressed = out.join("model").join(name).join(format!("{file}.gz"));
+            let mut encoder = GzEncoder::new(fs::File::create(&compressed)?, Compression::best());
+            std::io::copy(&mut fs::File::open(&path)?, &mut encoder)?;
+            encoder.finish()?;
+            writeln!(source, "({file:?}, include_bytes!({compressed:?})),")?;
+        }
+        source.push_str("] },\n");
     }
+    source.push(']');
+    fs::write(out.join("models.rs"), source)?;
     Ok(())
+}
+
+/// The entries of a folder, by name.
+fn sorted(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }

@@ -77,10 +77,13 @@ fn models_and_styles_that_are_not_there_or_damaged() {
     dir.write("run/model/weights.safetensors", &weights[..weights.len() / 2]);
     dir.fails(&format!("{generate} 0"), &["run/model/weights.safetensors", "damaged or truncated"]);
     dir.write("run/model/weights.safetensors", &weights);
-    let mixture = dir.read("run/model/mixture.json");
-    dir.write("run/model/mixture.json", &mixture[..mixture.len() / 2]);
-    dir.fails(&format!("{generate} 0"), &["run/model/mixture.json is damaged", "gmm.mixture"]);
-    dir.write("run/model/mixture.json", &mixture);
+    let mixture = dir.read("run/model/mixture.safetensors");
+    dir.write("run/model/mixture.safetensors", &mixture[..mixture.len() / 2]);
+    dir.fails(
+        &format!("{generate} 0"),
+        &["run/model/mixture.safetensors is damaged", "controlgen fit"],
+    );
+    dir.write("run/model/mixture.safetensors", &mixture);
     dir.write("run/model/config.json", b"{\"format\": \"controlgen.model\", \"version\": 99}");
     dir.fails(&format!("{generate} 0"), &["version 99", "version 1"]);
     assert!(!dir.path("out").exists());

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
+mod adapt;
 mod backends;
 mod bad_input;
 mod control;

@@ -69,7 +69,7 @@ const FIGURES: [&str; 15] = [
 
 /// The program's own model, and the figures of its report that are compared, under names with this
 /// prefix.
-const OWN_MODEL: &str = "crates/cli/model";
+const OWN_MODEL: &str = "crates/cli/model/melody";
 const OF_OWN: &str = "own_model";
 /// The number of components of its mixture, so that new music is generated from that, and no
 /// mixture is fitted to the small corpus used here.

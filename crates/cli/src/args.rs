@@ -187,8 +187,8 @@ pub(crate) struct ClusterArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EncodeArgs {
-    /// The model folder
-    #[arg(long, value_name = "FOLDER")]
+    /// A model folder, or a model in the program: poly, drums, melody
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// The corpus folder
     #[arg(long, value_name = "FOLDER")]

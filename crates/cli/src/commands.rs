@@ -22,12 +22,13 @@ mod style;
 mod train;
 mod writing;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::corpus::overwrite::Overwrite;
 use controlgen::model::Model;
 
 use crate::args::{Cli, Command, Global};
+use crate::embedded::model_folder;
 use crate::output::Output;
 use crate::progress::{Show, Stages};
 
@@ -53,14 +54,9 @@ impl Context {
         }
     }
 
-    /// The model of a folder, or the one in the program.
-    pub(crate) fn model(&self, folder: Option<&Path>) -> anyhow::Result<Model> {
-        Ok(Model::load(&Self::model_folder(folder)?, &self.device()?)?)
-    }
-
-    /// A model folder, or that of the model in the program.
-    pub(crate) fn model_folder(folder: Option<&Path>) -> anyhow::Result<PathBuf> {
-        folder.map_or_else(crate::embedded::model_folder, |folder| Ok(folder.to_owned()))
+    /// The model of a folder, or one in the program; see [`model_folder`].
+    pub(crate) fn model(&self, model: Option<&Path>) -> anyhow::Result<Model> {
+        Ok(Model::load(&model_folder(model)?, &self.device()?)?)
     }
 
     /// The device that `--device` names.

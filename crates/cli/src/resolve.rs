@@ -12,7 +12,7 @@ use corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
-use musicvae::schedule::{BetaSchedule, ScheduledSampling};
+use musicvae::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
@@ -119,6 +119,14 @@ pub(crate) fn steps(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A share of windows that are drawn from older music.
+pub(crate) fn replay(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("0 to below 1 are allowed".to_owned()),
+    }
+}
+
 /// A standard deviation of posteriors.
 pub(crate) fn std_dev(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
@@ -156,6 +164,10 @@ impl SettingsArgs {
             let min = training.learning_rate.min.min(rate);
             training.learning_rate.initial = rate;
             training.learning_rate.min = min;
+        }
+        if let Some(n_steps) = self.decay_steps {
+            let LearningRateSchedule { initial, min, .. } = training.learning_rate;
+            training.learning_rate = LearningRateSchedule::over(initial, min, n_steps);
         }
         if self.bf16 {
             training.recurrent_precision = RecurrentPrecision::Bf16;

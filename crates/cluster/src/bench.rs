@@ -30,7 +30,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 20_000)]
     files: usize,
     /// The model folder
-    #[arg(long, default_value = "crates/cli/model")]
+    #[arg(long, default_value = "crates/cli/model/melody")]
     model: PathBuf,
     /// Working folder; files made by an earlier run are reused
     #[arg(long, value_name = "DIR")]

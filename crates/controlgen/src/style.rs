@@ -16,12 +16,13 @@ mod estimate;
 mod facts;
 mod files;
 mod fit;
+mod mixture;
 mod pieces;
 mod reference;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::artifact::{ArtifactError, JsonFormat, read, with_causes};
 use gmm::select::Selected;
@@ -31,7 +32,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::Model;
 use crate::style_color::style_color;
 
-use files::{StylesFile, fingerprint};
+use files::StylesFile;
+use mixture::fingerprint;
 
 pub use added::{AddReport, AddedStyle};
 pub use card::{Card, Share};
@@ -41,7 +43,9 @@ pub use estimate::{Estimate, estimate};
 pub use facts::{FitFacts, LatentsOf};
 pub use files::StyleFolders;
 pub use fit::{FitRequest, FitSummary, fit};
+pub(crate) use mixture::files as mixture_files;
 pub use pieces::{Change, RefusedFile, UsedFile, UsedTrack};
+pub(crate) use reference::FILE as REFERENCE_FILE;
 pub use reference::Reference;
 
 /// The styles of a model folder with the mixture they come from.
@@ -49,7 +53,7 @@ pub use reference::Reference;
 pub struct Styles {
     mixture: GaussianMixture,
     selection: Selected,
-    /// Of `mixture.json`.
+    /// Of the mixture's file.
     fingerprint: String,
     facts: Option<FitFacts>,
     all: Vec<Style>,
@@ -79,7 +83,7 @@ pub struct SkippedStyle {
 }
 
 impl Styles {
-    /// Loads `mixture.json` and `styles.json` of a model, and what users added to them.
+    /// Loads the mixture and `styles.json` of a model, and what users added to them.
     ///
     /// # Errors
     /// Where a file of the model is missing or damaged, or belongs to another model. Added styles
@@ -100,7 +104,7 @@ impl Styles {
     pub(crate) fn missing(model: &Model) -> StyleError {
         StyleError::Artifact(ArtifactError::Missing {
             path: model.folder().to_owned(),
-            what: "`mixture.json`",
+            what: "a mixture",
             remedy: "fit one with `controlgen fit`",
         })
     }
@@ -110,14 +114,9 @@ impl Styles {
     /// # Errors
     /// If a file of the model is damaged, or belongs to another model.
     pub fn load_if_any(model: &Model, folders: StyleFolders) -> Result<Option<Self>, StyleError> {
-        let path = model.folder().join("mixture.json");
-        if !path.exists() {
-            return Ok(None);
-        }
+        let Some(path) = mixture::path_of(model.folder()) else { return Ok(None) };
         let bytes = read(&path)?;
-        let selection: Selected = serde_json::from_slice(&bytes).map_err(|source| {
-            ArtifactError::Json { path: path.clone(), format: gmm::FORMAT, source }
-        })?;
+        let selection = mixture::from_bytes(&path, &bytes)?;
         let mixture = selection.best.model.clone();
         let expected = model.latent_space().n_active();
         if mixture.n_features() != expected {
@@ -160,6 +159,11 @@ impl Styles {
             }
         }
         Ok(Some(loaded))
+    }
+
+    /// Whether a model folder has a mixture, and so styles.
+    pub fn exist_in(model_folder: &Path) -> bool {
+        mixture::path_of(model_folder).is_some()
     }
 
     /// The mixture, on the model's active dimensions.

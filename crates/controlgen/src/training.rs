@@ -6,10 +6,12 @@ mod error;
 mod machine;
 mod metrics;
 mod record;
+mod replay;
 mod setup;
 mod tensorboard;
 mod windows;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,7 @@ pub use error::TrainingError;
 pub use machine::Machine;
 use metrics::{EvaluationPoint, History, MetricsFile, StepPoint};
 pub use record::{Go, RunConfig};
+pub use replay::DEFAULT_REPLAY;
 pub use setup::{DEFAULT_PRESET, Parent, TrainSetup};
 use tensorboard::EventFile;
 use windows::TrainedOnRows;
@@ -56,6 +59,9 @@ pub struct TrainRequest {
     pub plan: Plan,
     /// Number of last checkpoints to keep, in addition to the best; at least one.
     pub keep_last: usize,
+    /// With a model to go on from: the share of windows drawn from the music that it was trained on,
+    /// from 0 to below 1; see [`DEFAULT_REPLAY`].
+    pub replay: Option<f64>,
     /// The seed of every draw.
     pub seed: u64,
     /// Go on from the run's last checkpoint.
@@ -146,13 +152,13 @@ fn train_as<C: TrainedOnRows>(
         });
     }
     let rows = CorpusRows::read(&request.corpus, report.roots.len())?;
-    let corpora = windows::drawn(&rows.roots);
+    let (train, corpora) = to_draw::<C>(request, &rows)?;
     let store = |rows: &[Vec<u16>]| {
         config
             .store(rows)
             .map_err(|source| TrainingError::Windows { corpus: request.corpus.clone(), source })
     };
-    let (train, heldout) = (store(&rows.train)?, store(&rows.heldout)?);
+    let (train, heldout) = (store(&train)?, store(&rows.heldout)?);
     let (train, heldout) = (C::windows(&train, &corpora), C::windows(&heldout, &[]));
     let some_heldout = store(&every_nth(&rows.heldout, EVALUATION_TOKENS))?;
     let some_heldout = C::windows(&some_heldout, &[]);
@@ -248,6 +254,28 @@ fn train_as<C: TrainedOnRows>(
     }
 }
 
+/// Training windows, with those of older music after them, and how often to draw from which.
+fn to_draw<'a, C: TrainedOnRows>(
+    request: &TrainRequest,
+    rows: &'a CorpusRows,
+) -> Result<(Cow<'a, [Vec<u16>]>, Vec<musicvae::train::Corpus>), TrainingError> {
+    let corpora = windows::drawn(&rows.roots);
+    let Some((mut replayed, share)) = replay::windows(request, &rows.hash)? else {
+        return Ok((Cow::Borrowed(&rows.train), corpora));
+    };
+    let n = rows.train.len();
+    if !C::DRAWS_BY_CORPUS {
+        // The share of the draws is that of the windows.
+        let most = (n as f64 * share / (1.0 - share)).ceil() as usize;
+        let every = replayed.len().div_ceil(most.max(1)).max(1);
+        replayed = replayed.into_iter().step_by(every).collect();
+    }
+    let corpora = replay::drawn(corpora, n, replayed.len(), share);
+    let mut all = rows.train.clone();
+    all.append(&mut replayed);
+    Ok((Cow::Owned(all), corpora))
+}
+
 /// A fresh trainer, one that begins with another model's weights, or one that goes on.
 fn start<C: TrainedOnRows>(
     config: &C,
@@ -281,8 +309,8 @@ fn start<C: TrainedOnRows>(
 
 /// Writes a model folder's own three files. Others in it, such as a mixture of older weights, go.
 fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactResult<()> {
-    for stale in ["mixture.json", "styles.json", "reference.parquet"] {
-        let path = folder.join(stale);
+    let [mixture, earlier] = crate::style::mixture_files(folder);
+    for path in [mixture, earlier, folder.join("styles.json"), folder.join("reference.parquet")] {
         if path.exists() {
             std::fs::remove_file(&path).map_err(corpus::artifact::io("remove", &path))?;
         }

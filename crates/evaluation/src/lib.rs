@@ -44,7 +44,7 @@ use std::path::PathBuf;
 
 use controlgen::generate::GenerateError;
 use controlgen::model::Model;
-use controlgen::style::{StyleError, Styles};
+use controlgen::style::{StyleError, StyleFolders, Styles};
 use corpus::artifact::ArtifactError;
 use corpus::progress::Progress;
 use thiserror::Error;
@@ -188,8 +188,7 @@ pub fn evaluate(
 ) -> Result<EvalReport, EvalError> {
     let sizes = [request.n_train, request.n_windows];
     let data = EvalData::read(model, &request.corpus, request.latents.as_deref(), sizes, progress)?;
-    let has_styles = model.folder().join("mixture.json").exists();
-    let styles = if has_styles { Some(Styles::load(model)?) } else { None };
+    let styles = Styles::load_if_any(model, StyleFolders::of(model))?;
     let mixture = styles.as_ref().map(Styles::mixture);
     let (temperature, seed) = (request.temperature, request.seed);
     let (data, corpus) = (&data, &request.corpus);

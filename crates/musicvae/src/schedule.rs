@@ -81,6 +81,18 @@ pub struct LearningRateSchedule {
 }
 
 impl LearningRateSchedule {
+    /// A schedule that has come 98 % of the way from `initial` to `min` after `n_steps`.
+    ///
+    /// ```
+    /// use musicvae::schedule::LearningRateSchedule;
+    ///
+    /// let schedule = LearningRateSchedule::over(1.0, 0.0, 300);
+    /// assert!((schedule.at(300) - 0.02).abs() < 1e-9);
+    /// ```
+    pub fn over(initial: f64, min: f64, n_steps: u64) -> Self {
+        Self { initial, min, decay: 0.02_f64.powf(1.0 / n_steps.max(1) as f64) }
+    }
+
     /// The rate at a step.
     pub fn at(&self, step: u64) -> f64 {
         self.min + (self.initial - self.min) * powu(self.decay, step)

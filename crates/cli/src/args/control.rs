@@ -154,8 +154,8 @@ impl From<AttributeMethodArg> for AttributeMethod {
 pub(crate) enum AttributeCommand {
     /// List what can be turned in a model
     List {
-        /// The model folder [default: the model in the program]
-        #[arg(long, value_name = "FOLDER")]
+        /// A model folder, or a model in the program: poly, drums, melody [default: poly]
+        #[arg(long, value_name = "MODEL")]
         model: Option<PathBuf>,
         /// Turn each dial on N real windows and say what the music does, and what else moves
         #[arg(long, value_name = "N")]

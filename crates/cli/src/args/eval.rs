@@ -41,8 +41,8 @@ pub(crate) enum EvalCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MeasureArgs {
-    /// The model folder [default: the model in the program]
-    #[arg(long, value_name = "FOLDER")]
+    /// A model folder, or a model in the program: poly, drums, melody [default: poly]
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// The corpus folder; its held-out windows are scored. Labels (`corpus build --label-folders`)
     /// give more figures

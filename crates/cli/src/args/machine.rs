@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// A model folder to look into [default: the model in the program]
-    #[arg(long, value_name = "FOLDER")]
+    /// A model folder to examine, or a model in the program: poly, drums, melody [default: poly]
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
 }
 
@@ -28,8 +28,8 @@ pub(crate) struct ManArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The model folder [default: the model in the program]
-    #[arg(long, value_name = "FOLDER")]
+    /// A model folder, or a model in the program: poly, drums, melody [default: poly]
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// The folder to write to [default: a new one, `controlgen-demo`]
     #[arg(short, long, value_name = "FOLDER")]

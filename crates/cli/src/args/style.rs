@@ -10,11 +10,11 @@ use super::DecodingArgs;
 /// A model and where its styles are kept.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StylesArgs {
-    /// The model folder [default: the model in the program]
-    #[arg(long, value_name = "FOLDER")]
+    /// A model folder, or a model in the program: poly, drums, melody [default: poly]
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Keep changed and added styles in this folder [default: the model folder, or, where that
-    /// can't be written and for the model in the program, one of the user's]
+    /// can't be written and for models in the program, one of the user's]
     #[arg(long = "styles", value_name = "FOLDER")]
     pub(crate) styles_folder: Option<PathBuf>,
 }

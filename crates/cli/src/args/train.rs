@@ -8,19 +8,28 @@ use musicvae::schedule::ScheduledSampling;
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
     /// The corpus folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) corpus: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "midi", conflicts_with = "midi")]
+    pub(crate) corpus: Option<PathBuf>,
+    /// MIDI files or folders of them, in place of a corpus: RUN/corpus is built from them first, and
+    /// afterwards the model gets its styles, attributes and copy index
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) midi: Vec<PathBuf>,
     /// The run folder: receives checkpoints, metrics and the model
     #[arg(short, long, value_name = "RUN")]
     pub(crate) out: PathBuf,
     /// A named configuration, see `controlgen presets` [default: that of --from's model, or
-    /// cat-mel_2bar_tiny]
+    /// poly_2bar_tiny]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// Go on from a model of yours, or an imported one: begin with its weights instead of random
-    /// ones, its schedules where they ended, with a fresh optimizer
+    /// Go on from a model folder, or from a model in the program (poly, drums, melody): begin with
+    /// its weights instead of random ones, its schedules where they ended, with a fresh optimizer.
+    /// With --midi, the learning rate begins at a quarter of the preset's
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
+    /// With --from, draw this share of the windows from the music that its model was trained on, so
+    /// that it doesn't forget [default: 0.2 with other music than that]
+    #[arg(long, value_name = "SHARE", requires = "from", value_parser = crate::resolve::replay)]
+    pub(crate) replay: Option<f64>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
     #[command(flatten)]
@@ -62,9 +71,13 @@ pub(crate) struct SettingsArgs {
     /// memory of one
     #[arg(long, value_name = "N")]
     pub(crate) accumulate: Option<usize>,
-    /// Learning rate at first; it falls from there as the preset's does
+    /// Initial learning rate; it falls from there as the preset's does
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
+    /// Let the learning rate come within 2 % of its lowest value after N steps: the length of the
+    /// run, where that is known
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) decay_steps: Option<u64>,
     /// Transpose each window by up to N semitones up or down, at random each time; 0 keeps the keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=24))]
     pub(crate) transpose: Option<u8>,

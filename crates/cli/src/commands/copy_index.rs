@@ -17,7 +17,7 @@ struct Indexed {
 
 pub(super) fn run(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()> {
     let model = Model::load(&args.model, &context.device()?)?;
-    let index = CopyIndex::make(&args.corpus, &model)?;
+    let index = CopyIndex::make(&args.corpus, &model, None)?;
     let indexed =
         Indexed { n_files: index.n_files(), n_notes: index.n_notes(), n_bytes: index.n_bytes() };
     context.output.result(&indexed, || vec![index_line(&index)])

@@ -71,7 +71,7 @@ fn build_corpus(context: &Context, args: CorpusBuildArgs) -> anyhow::Result<()> 
 }
 
 /// A corpus in some lines, for people.
-fn lines(report: &CorpusReport) -> Vec<String> {
+pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
     let mut lines = vec![
         format!("{} MIDI files, {} gave windows", report.n_files, report.n_files_used),
         format!(

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Context;
 use crate::about::Build;
 use crate::args::DoctorArgs;
+use crate::embedded::{self, HAS_MODELS, model_folder};
 
 const MIB: u64 = 1 << 20;
 
@@ -24,6 +25,8 @@ struct Findings {
     memory: Memory,
     libtorch: Libtorch,
     user_styles: UserStyles,
+    /// Names of the models in the program.
+    models: Vec<&'static str>,
     /// None if no model was named and none is in the program.
     model: Option<ModelFinding>,
     /// Problems; the command fails if there are any.
@@ -97,15 +100,14 @@ fn examine(context: &Context, args: &DoctorArgs) -> Findings {
     let name = context.device.clone();
     let usable = device.is_ok();
     let model = match (&args.model, device) {
-        (None, Ok(_)) if !crate::embedded::HAS_MODEL => None,
-        (None, Ok(device)) => match crate::embedded::model_folder() {
+        (None, Ok(_)) if !HAS_MODELS => None,
+        (model, Ok(device)) => match model_folder(model.as_deref()) {
             Ok(folder) => Some(look_into(&folder, &device, &mut problems)),
             Err(error) => {
                 problems.push(format!("{error:#}"));
                 None
             }
         },
-        (Some(folder), Ok(device)) => Some(look_into(folder, &device, &mut problems)),
         (_, Err(error)) => {
             problems.push(format!("{error:#}"));
             None
@@ -125,6 +127,7 @@ fn examine(context: &Context, args: &DoctorArgs) -> Findings {
             library: read("/proc/self/maps").and_then(|maps| libtorch_of(&maps)),
         },
         user_styles: user_styles(),
+        models: embedded::names().collect(),
         model,
         problems,
     }
@@ -212,7 +215,7 @@ fn look_into(folder: &Path, device: &musicvae::Device, problems: &mut Vec<String
     let n_styles = match Styles::load(&model) {
         Ok(styles) => Some(styles.all().len()),
         // A model without a mixture is complete in its way: it encodes and reconstructs.
-        Err(_) if !folder.join("mixture.json").exists() => None,
+        Err(_) if !Styles::exist_in(folder) => None,
         Err(error) => {
             problems.push(format!("{:#}", anyhow::Error::new(error)));
             None
@@ -250,6 +253,10 @@ fn lines(found: &Findings) -> Vec<String> {
         Some(folder) => format!("{} in {}", found.user_styles.n_styles, folder.display()),
         None => "no folder: this system names no home".to_owned(),
     };
+    let models = match &found.models[..] {
+        [] => "none in this program".to_owned(),
+        names => format!("{} in this program", names.join(", ")),
+    };
     let model = match &found.model {
         None => "none looked into; name one with `--model FOLDER`".to_owned(),
         Some(model) if !model.found => format!("not found in {}", model.folder.display()),
@@ -278,6 +285,7 @@ fn lines(found: &Findings) -> Vec<String> {
         ("memory", memory),
         ("libtorch", libtorch),
         ("your styles", styles),
+        ("models", models),
         ("model", model),
     ]
     .into_iter()

@@ -2,7 +2,6 @@
 //! smaller ones.
 
 use controlgen::import::{self, ImportRequest};
-use controlgen::model::Model;
 use corpus::path_text;
 use musicvae::NetworkConfig;
 use serde_json::json;
@@ -41,7 +40,7 @@ pub(super) fn import_magenta(context: &Context, args: &ImportMagentaArgs) -> any
 }
 
 pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
+    let model = context.model(Some(&args.model))?;
     import::export_torch(&model, &args.out)?;
     let script = match model.config().network {
         NetworkConfig::Steps(_) => "musicvae_torch.py",
@@ -57,9 +56,8 @@ pub(super) fn export_torch(context: &Context, args: &ExportTorchArgs) -> anyhow:
 }
 
 pub(super) fn halve(context: &Context, args: &HalveArgs) -> anyhow::Result<()> {
-    let device = context.device()?;
-    let model = Model::load(&args.model, &device)?;
-    import::halve(&model, &args.out, &device)?;
+    let model = context.model(Some(&args.model))?;
+    import::halve(&model, &args.out, &context.device()?)?;
     context.output.result(&json!({ "model": path_text::of(&args.out) }), || {
         vec![format!(
             "model in {}; its styles come of `controlgen encode` and `fit`",

@@ -6,10 +6,11 @@ use controlgen::style::{StyleFolders, Styles};
 
 use super::Context;
 use crate::args::StylesArgs;
+use crate::embedded::{is_named, model_folder};
 
-/// Opens the model of `--model`, or the one in the program, with its styles if it has any.
+/// Opens the model of `--model`, a folder or one in the program, with its styles if it has any.
 pub(super) fn open(context: &Context, of: &StylesArgs) -> anyhow::Result<Session> {
-    let folder = Context::model_folder(of.model.as_deref())?;
+    let folder = model_folder(of.model.as_deref())?;
     Ok(Session::open_with(&folder, &context.device()?, |model| folders(model, of))?)
 }
 
@@ -19,11 +20,11 @@ pub(super) fn load(context: &Context, of: &StylesArgs) -> anyhow::Result<(Model,
 }
 
 /// The folders of a model's styles. A cache may be deleted at any time, so changes to the styles of
-/// the model in the program go to the user's folder.
+/// a model in the program go to the user's folder.
 fn folders(model: &Model, of: &StylesArgs) -> StyleFolders {
-    match (&of.styles_folder, &of.model) {
-        (Some(folder), _) => StyleFolders::with(model, folder),
-        (None, Some(_)) => StyleFolders::of(model),
-        (None, None) => StyleFolders::of_user(model),
+    match &of.styles_folder {
+        Some(folder) => StyleFolders::with(model, folder),
+        None if is_named(of.model.as_deref()) => StyleFolders::of_user(model),
+        None => StyleFolders::of(model),
     }
 }

@@ -1,7 +1,6 @@
 //! `controlgen encode` and `presets`.
 
 use controlgen::encode::encode_corpus;
-use controlgen::model::Model;
 use musicvae::presets as named;
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use crate::args::EncodeArgs;
 use crate::output::table;
 
 pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
+    let model = context.model(Some(&args.model))?;
     let report = encode_corpus(&model, &args.corpus, &args.out, &context.stages)?;
     context.output.result(&report, || {
         let (train, heldout) = (report.n_train, report.n_heldout);

@@ -17,7 +17,7 @@ use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
 use controlgen::style::{
-    FitFacts, FitRequest, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
+    FitFacts, FitRequest, FitSummary, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
 };
 use serde::Serialize;
 
@@ -57,33 +57,47 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         by_piece: args.by_piece,
         seed: args.seed,
     };
-    let summary = fit_styles(&model, &request, &context.stages)?;
-    // What else stands in a model folder and rests on the same windows.
-    let index = CopyIndex::make(&args.corpus, &model)?;
-    let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?);
+    let (summary, index) = fit_all(context, &model, &request, None)?;
+    context.output.result(&summary, || fit_lines(&summary, &index))
+}
+
+/// Fits styles and makes what else stands in a model folder and rests on the same windows:
+/// attributes, and the copy index, which gets the music of an older one, too.
+pub(super) fn fit_all(
+    context: &Context,
+    model: &Model,
+    request: &FitRequest,
+    older: Option<CopyIndex>,
+) -> anyhow::Result<(FitSummary, CopyIndex)> {
+    let summary = fit_styles(model, request, &context.stages)?;
+    let index = CopyIndex::make(&request.corpus, model, older)?;
+    let learnt = AttributeVectors::learn(model, &Reference::load(model)?);
     if let Err(error) = &learnt {
         // Styles don't need them, and not every model has what they are learned from.
         note(&format!("without attributes: {error}"));
     }
-    context.output.result(&summary, || {
-        let mut lines = vec![
-            format!(
-                "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
-                 log-likelihood {:.2} nats{}",
-                summary.n_components,
-                summary.covariance_type,
-                summary.n_features,
-                summary.facts.n_samples,
-                summary.score,
-                summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
-            ),
-            format!("all that was tried: {}", summary.chart.display()),
-        ];
-        lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
-        lines.extend(lines_of_facts(&summary.facts));
-        lines.push(super::copy_index::index_line(&index));
-        lines
-    })
+    Ok((summary, index))
+}
+
+/// A fit for people.
+pub(super) fn fit_lines(summary: &FitSummary, index: &CopyIndex) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
+             log-likelihood {:.2} nats{}",
+            summary.n_components,
+            summary.covariance_type,
+            summary.n_features,
+            summary.facts.n_samples,
+            summary.score,
+            summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
+        ),
+        format!("all that was tried: {}", summary.chart.display()),
+    ];
+    lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
+    lines.extend(lines_of_facts(&summary.facts));
+    lines.push(super::copy_index::index_line(index));
+    lines
 }
 
 /// The list for programs.

@@ -1,23 +1,48 @@
 //! `controlgen train`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use controlgen::copy::CopyIndex;
+use controlgen::encode::encode_corpus;
 use controlgen::run::RunFolder;
-use controlgen::training::{TrainOutcome, TrainRequest, TrainSetup, train as train_model};
+use controlgen::style::{FitRequest, FitSummary, LatentsOf};
+use controlgen::training::{
+    RunConfig, TrainOutcome, TrainRequest, TrainSetup, train as train_model,
+};
+use corpus::artifact::JsonFormat as _;
+use corpus::kind::Kind;
+use corpus::{CorpusOptions, build};
+use gmm::CovarianceType;
+use gmm::select::Criterion;
 use musicvae::Scores;
 use musicvae::train::{Plan, StopReason};
+use serde::Serialize;
 
 use super::Context;
+use super::style::{fit_all, fit_lines};
 use crate::args::TrainArgs;
+use crate::embedded::model_folder;
 use crate::interrupt;
 use crate::output::table;
 use crate::progress::{Training, collapse_warning, note};
 
+/// Windows that a style should have at least, in the choice of their number.
+const WINDOWS_OF_A_STYLE: usize = 50;
+const MAX_STYLES: usize = 16;
+/// Steps of the compact presets in a minute on two cores.
+const STEPS_A_MINUTE: f64 = 150.0;
+/// Steps in which a model adapts to new music if `--patience` alone decides.
+const DEFAULT_STEPS: u64 = 1500;
+
 pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
-    let request = request(context, args)?;
+    let mut request = request(context, args)?;
+    if !args.midi.is_empty() {
+        request.corpus = corpus_of(context, args, &request)?;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&stop);
     // The second time the program ends at once; the last checkpoint is good.
@@ -40,7 +65,86 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
         )),
         StopReason::Steps | StopReason::Time => {}
     }
-    context.output.result(&outcome, || lines(&outcome))
+    let fitted = match &args.midi[..] {
+        [] => None,
+        _ => Some(fit(context, &request, &outcome)?),
+    };
+    let (fit, index) = fitted.unzip();
+    context.output.result(&Trained { outcome: &outcome, fit: fit.as_ref() }, || {
+        let mut lines = lines(&outcome);
+        if let (Some(fit), Some(index)) = (&fit, &index) {
+            lines.extend(fit_lines(fit, index));
+            let model = outcome.model.display();
+            lines.push(format!(
+                "hear it: controlgen generate --model {model} --style 0 --html -o out"
+            ));
+        }
+        lines
+    })
+}
+
+/// What came of a run, for programs.
+#[derive(Serialize)]
+struct Trained<'a> {
+    #[serde(flatten)]
+    outcome: &'a TrainOutcome,
+    /// With `--midi`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fit: Option<&'a FitSummary>,
+}
+
+/// The corpus of `--midi`, in the run folder; a run that goes on has it already.
+fn corpus_of(
+    context: &Context,
+    args: &TrainArgs,
+    request: &TrainRequest,
+) -> anyhow::Result<PathBuf> {
+    let folder = request.run.corpus();
+    if request.resume && folder.exists() {
+        return Ok(folder);
+    }
+    let kind = Kind::find(&request.setup.kind)?;
+    let report = build(&CorpusOptions::new(args.midi.clone(), kind), &folder, &context.stages)?;
+    for line in super::corpus::lines(&report) {
+        note(&line);
+    }
+    Ok(folder)
+}
+
+/// Encodes the run's corpus with the model and fits its styles.
+fn fit(
+    context: &Context,
+    request: &TrainRequest,
+    outcome: &TrainOutcome,
+) -> anyhow::Result<(FitSummary, CopyIndex)> {
+    let model = context.model(Some(&outcome.model))?;
+    let latents = request.run.latents();
+    if latents.exists() {
+        // They were computed with the weights before this run was resumed.
+        std::fs::remove_dir_all(&latents)
+            .with_context(|| format!("can't remove {}", latents.display()))?;
+    }
+    let encoded = encode_corpus(&model, &request.corpus, &latents, &context.stages)?;
+    let most = (encoded.n_train / WINDOWS_OF_A_STYLE).clamp(1, MAX_STYLES);
+    let fit = FitRequest {
+        latents,
+        corpus: request.corpus.clone(),
+        latents_of: LatentsOf::Mean,
+        n_components: 2.min(most)..=most,
+        covariance_types: vec![CovarianceType::Diag, CovarianceType::Full],
+        criterion: Criterion::Bic,
+        patience: None,
+        n_init: 2,
+        n_resamples: 3,
+        by_piece: false,
+        seed: request.seed,
+    };
+    // New music must not copy what the weights were trained on before, either.
+    let older = match &request.setup.from {
+        Some(from) => CopyIndex::of_folder(&from.folder, model.kind().name)?,
+        None => None,
+    };
+    fit_all(context, &model, &fit, older)
 }
 
 fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> {
@@ -65,7 +169,17 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
         checkpoint_every: args.checkpoint_every,
     };
     let device = context.device()?;
-    let mut setup = TrainSetup::find(args.preset.as_deref(), args.from.as_deref(), &device)?;
+    let from = args.from.as_deref().map(|from| model_folder(Some(from))).transpose()?;
+    let mut setup = TrainSetup::find(args.preset.as_deref(), from.as_deref(), &device)?;
+    let run = RunFolder::new(&args.out);
+    if setup.from.is_some() && !args.midi.is_empty() {
+        if args.resume && run.config().exists() {
+            // As long as it was to be at first.
+            setup.training.learning_rate = RunConfig::load(&run.config())?.training.learning_rate;
+        } else {
+            setup.adapt(n_steps_of(args));
+        }
+    }
     setup.training = args.settings.apply(setup.training);
     setup.training.objective = args.objective.apply(setup.training.objective);
     if args.objective.beta_warmup.is_some() || args.objective.beta_cycle.is_some() {
@@ -73,14 +187,21 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
     }
     Ok(TrainRequest {
         setup,
-        corpus: args.corpus.clone(),
-        run: RunFolder::new(&args.out),
+        corpus: args.corpus.clone().unwrap_or_default(),
+        run,
         plan,
+        replay: args.replay,
         keep_last: usize::from(args.keep_last),
         seed: args.seed,
         resume: args.resume,
         command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
     })
+}
+
+/// About how many steps a run makes.
+fn n_steps_of(args: &TrainArgs) -> u64 {
+    let by_time = args.minutes.map(|minutes| (minutes * STEPS_A_MINUTE).max(1.0) as u64);
+    args.steps.or(by_time).unwrap_or(DEFAULT_STEPS)
 }
 
 /// A training run's outcome for people.

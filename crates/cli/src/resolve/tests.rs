@@ -91,6 +91,7 @@ fn settings_keep_of_the_preset_what_was_not_typed() {
         learning_rate: Some(1e-6),
         transpose: Some(2),
         bf16: true,
+        ..SettingsArgs::default()
     };
     let applied = typed.apply(preset);
     assert_eq!(applied.sequences_per_update(), 64);
@@ -100,6 +101,10 @@ fn settings_keep_of_the_preset_what_was_not_typed() {
     assert_eq!(applied.learning_rate.at(1_000_000), 1e-6);
     assert_eq!(applied.recurrent_precision, RecurrentPrecision::Bf16);
     assert_eq!(applied.objective, preset.objective);
+    let decaying = SettingsArgs { decay_steps: Some(10), ..SettingsArgs::default() }.apply(preset);
+    let LearningRateSchedule { initial, min, .. } = preset.learning_rate;
+    let left = (decaying.learning_rate.at(10) - min) / (initial - min);
+    assert!((left - 0.02).abs() < 1e-9, "{left} of the way is left");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_model_that_one_executor_does_not_have_is_named() {
     let dir = Dir::new(12);
     std::fs::create_dir_all(dir.path("with")).unwrap();
     std::fs::create_dir_all(dir.path("without")).unwrap();
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model");
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model/melody");
     for folder in ["model", "with/model"] {
         std::fs::create_dir_all(dir.path(folder)).unwrap();
         for name in ["config.json", "weights.safetensors"] {

@@ -16,7 +16,7 @@ use note_seq::midi::{self, WriteOptions};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_controlgen-cluster");
 /// The trained model from the repository.
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/model");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/model/melody");
 /// No run takes longer than this.
 const TIMEOUT: Duration = Duration::from_mins(4);
 

@@ -26,12 +26,16 @@ const VERSION: u32 = 2;
 const CHECK: usize = 32;
 
 impl CopyIndex {
-    /// Builds the index of a corpus and writes it into a model folder.
+    /// Builds the index of a corpus, and of the music in an older index, and writes it into a model
+    /// folder.
     ///
     /// # Errors
     /// See [`CopyIndex::build`]; what stood there stays then.
-    pub fn make(corpus: &Path, model: &Model) -> Result<Self, CopyError> {
-        let index = Self::build(corpus, model.kind().name, model.form())?;
+    pub fn make(corpus: &Path, model: &Model, older: Option<Self>) -> Result<Self, CopyError> {
+        let mut index = Self::build(corpus, model.kind().name, model.form())?;
+        if let Some(older) = older {
+            index = index.join(older)?;
+        }
         index.save(&model.folder().join(FILE))?;
         Ok(index)
     }
@@ -41,12 +45,20 @@ impl CopyIndex {
     /// # Errors
     /// [`CopyError`], where it is damaged, or of another version or kind.
     pub fn of_model(model: &Model) -> Result<Option<Self>, CopyError> {
-        let path = model.folder().join(FILE);
+        Self::of_folder(model.folder(), model.kind().name)
+    }
+
+    /// Like [`CopyIndex::of_model`], for the folder of a model of a kind.
+    ///
+    /// # Errors
+    /// See [`CopyIndex::of_model`].
+    pub fn of_folder(folder: &Path, kind: &str) -> Result<Option<Self>, CopyError> {
+        let path = folder.join(FILE);
         if !path.exists() {
             return Ok(None);
         }
         let index = Self::load(&path)?;
-        let (found, expected) = (index.kind.clone(), model.kind().name.to_owned());
+        let (found, expected) = (index.kind.clone(), kind.to_owned());
         if found == expected {
             Ok(Some(index))
         } else {

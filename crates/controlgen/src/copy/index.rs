@@ -150,6 +150,26 @@ impl CopyIndex {
         }
     }
 
+    /// Adds another index of the same kind, such as that of the music which a model was trained on
+    /// before.
+    ///
+    /// # Errors
+    /// If both together have more notes than 32 bits count.
+    pub fn join(mut self, other: Self) -> Result<Self, CopyError> {
+        let small = |n: usize| u32::try_from(n).map_err(|_| CopyError::TooLarge { max: u32::MAX });
+        let (n_symbols, n_files) = (small(self.symbols.len())?, small(self.files.len())?);
+        small(self.symbols.len() + other.symbols.len())?;
+        self.files.extend(other.files);
+        self.symbols.extend(other.symbols);
+        self.lines.extend(other.lines.into_iter().map(|line| LineRow {
+            start: line.start + n_symbols,
+            file: line.file + n_files,
+            ..line
+        }));
+        self.sort()?;
+        Ok(self)
+    }
+
     fn sort(&mut self) -> Result<(), CopyError> {
         let n =
             u32::try_from(self.symbols.len()).map_err(|_| CopyError::TooLarge { max: u32::MAX })?;
@@ -377,6 +397,18 @@ mod tests {
         assert_eq!(index.n_notes(), 32);
         let found = index.longest(&layout, [&tune[..32], &tune[32..]]).unwrap();
         assert_eq!((found.n_notes, found.n_places), (32, 1));
+    }
+
+    #[test]
+    fn two_indexes_join_to_that_of_both_corpora() {
+        let tune = |factor: u16| (0..32).map(|i| 40 + (i * i / factor) % 37).collect();
+        let (a, b) = ([("a.mid", 0, tune(3))], [("b.mid", 2, tune(3)), ("c.mid", 0, tune(5))]);
+        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
+        let build = |rows: &[(&str, u32, Vec<u16>)]| {
+            CopyIndex::build(corpus(rows).path(), "mel-2bar", &layout).unwrap()
+        };
+        let both = [&a[..], &b].concat();
+        assert_eq!(build(&a).join(build(&b)).unwrap(), build(&both));
     }
 
     proptest! {

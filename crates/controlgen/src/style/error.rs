@@ -36,6 +36,14 @@ pub enum StyleError {
          it longer, with a smaller `beta` or more free bits"
     )]
     NoActiveDimension,
+    /// The mixture's file can't be read.
+    #[error("{} is damaged: {what}; fit it again with `controlgen fit`", path.display())]
+    Mixture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The mixture is of another model.
     #[error(
         "{} has {found} dimensions, the model has {expected} active ones; fit it again with \

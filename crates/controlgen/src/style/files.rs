@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use corpus::artifact::{ArtifactResult, JsonFormat, io};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::facts::FitFacts;
 use super::{AddedStyle, Style};
@@ -22,7 +21,7 @@ const ENDING: &str = ".style.json";
 /// `styles.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct StylesFile {
-    /// The mixture that the components are of, by its [`fingerprint`].
+    /// The mixture that the components are of, by its [fingerprint](super::mixture::fingerprint).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mixture: Option<String>,
     /// How it was fitted.
@@ -34,12 +33,6 @@ pub(super) struct StylesFile {
 impl JsonFormat for StylesFile {
     const FORMAT: &'static str = "controlgen.styles";
     const VERSION: u32 = 1;
-}
-
-/// First 16 hexadecimal digits of the SHA-256 of `mixture.json`.
-pub(super) fn fingerprint(mixture: &[u8]) -> String {
-    let digest = Sha256::digest(mixture);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where a model's styles are read and written.
@@ -166,11 +159,5 @@ mod tests {
         let asked = StyleFolders { asked: true, ..folders };
         assert!(asked.save_list(&file("c", "m"), false).unwrap());
         assert_eq!(StylesFile::load(&model.join(LIST)).unwrap(), file("a", "m"));
-    }
-
-    #[test]
-    fn a_mixture_is_known_by_its_bytes() {
-        // SHA-256 of "abc" (FIPS 180-2, B.1).
-        assert_eq!(fingerprint(b"abc"), "ba7816bf8f01cfea");
     }
 }

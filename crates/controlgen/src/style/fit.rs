@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::by_piece::{self, Pieces};
 use super::describe::Describer;
 use super::facts::{FitFacts, LatentsOf};
-use super::files::{StylesFile, fingerprint};
+use super::files::StylesFile;
+use super::mixture::{self, fingerprint};
 use super::reference::Reference;
 use super::{Style, StyleError, chart};
 use crate::encode::check_latents;
@@ -91,8 +92,8 @@ pub struct FitSummary {
     pub styles: Vec<Style>,
 }
 
-/// Fits a mixture on the active dimensions of the training latents and writes `mixture.json`,
-/// `mixture.svg` (its curve), `styles.json` and `reference.parquet` into the model folder.
+/// Fits a mixture on the active dimensions of the training latents and writes
+/// `mixture.safetensors`, `mixture.svg` (its curve), `styles.json` and `reference.parquet` into the model folder.
 ///
 /// # Errors
 /// See [`StyleError`]; the model folder is as it was then.
@@ -170,14 +171,13 @@ pub fn fit(
         chart: chart.clone(),
         styles: styles.clone(),
     };
-    let mut text = serde_json::to_string_pretty(&selection).expect("plain numbers");
-    text.push('\n');
+    let bytes = mixture::to_bytes(&selection);
     // The mixture goes last: without it, the folder has no styles.
     reference.save(model)?;
-    let file = StylesFile { mixture: Some(fingerprint(text.as_bytes())), fit: Some(facts), styles };
+    let file = StylesFile { mixture: Some(fingerprint(&bytes)), fit: Some(facts), styles };
     file.save(&model.folder().join("styles.json"))?;
     write_atomic(&chart, chart::draw(&selection.sweep, n_sweep_samples).as_bytes())?;
-    write_atomic(&model.folder().join("mixture.json"), text.as_bytes())?;
+    mixture::write(model.folder(), &bytes)?;
     Ok(summary)
 }
 

@@ -10,11 +10,13 @@ use crate::latent::LatentSpace;
 use crate::model::Model;
 
 /// The file in a model folder.
-const FILE: &str = "reference.parquet";
+pub(crate) const FILE: &str = "reference.parquet";
 /// The most windows kept.
 const MAX_ROWS: usize = 20_000;
+/// The most values of latents kept, 10 MB: with 256 dimensions those of 10,000 windows.
+const MAX_VALUES: usize = 2_560_000;
 
-/// Up to 20,000 training windows, spread evenly over the corpus.
+/// Up to 20,000 training windows (fewer of many latent dimensions), spread evenly over the corpus.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
     /// In the corpus's order.
@@ -30,7 +32,8 @@ impl Reference {
             .filter(|row| row.split == Split::Train)
             .map(|row| (row.window_id, row.mu.as_slice()))
             .collect();
-        let every = train.len().div_ceil(MAX_ROWS).max(1);
+        let most = MAX_ROWS.min(MAX_VALUES / model.z_size()).max(1);
+        let every = train.len().div_ceil(most).max(1);
         let (mut rows, mut n) = (Vec::new(), 0);
         read_windows(corpus, |row| {
             if row.split != Split::Train || model.form().check(&row.tokens).is_err() {

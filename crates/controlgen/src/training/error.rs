@@ -48,6 +48,15 @@ pub enum TrainingError {
         /// Its checkpoints.
         checkpoints: PathBuf,
     },
+    /// A share of old music is asked for, of a model that keeps none.
+    #[error(
+        "{} has no `reference.parquet`, so there is no music to replay; `controlgen fit` writes it, \
+         or give `--replay 0`", model.display()
+    )]
+    NothingToReplay {
+        /// The model folder.
+        model: PathBuf,
+    },
     /// The weights to begin with are in the folder that the run would write.
     #[error(
         "{} is where this run would write its model; give another run folder", model.display()

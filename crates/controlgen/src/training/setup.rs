@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use corpus::artifact::read;
 use musicvae::presets::{self, Preset};
+use musicvae::schedule::LearningRateSchedule;
 use musicvae::{Device, NetworkConfig, TrainingConfig};
 
 use super::TrainingError;
@@ -30,6 +31,9 @@ pub struct TrainSetup {
     pub training: TrainingConfig,
     /// The model to go on from, if any.
     pub from: Option<Parent>,
+    /// The learning rate at the beginning of the schedule that [`TrainSetup::training`] goes on
+    /// with.
+    initial_rate: f64,
 }
 
 /// A model to go on from.
@@ -75,6 +79,7 @@ impl TrainSetup {
                 model: preset.model,
                 training: preset.training,
                 from: None,
+                initial_rate: preset.training.learning_rate.initial,
             });
         };
         // Checks the weights against the sizes.
@@ -95,6 +100,7 @@ impl TrainSetup {
             Some(trained) if preset.is_none() => trained.n_steps,
             _ => n_steps.unwrap_or(CONVERGED_STEPS),
         };
+        let initial_rate = training.learning_rate.initial;
         training.learning_rate.initial = training.learning_rate.at(decayed);
         training.schedule_start = n_steps.unwrap_or(CONVERGED_STEPS);
         let origin = Origin {
@@ -110,7 +116,19 @@ impl TrainSetup {
             model: config.network.clone(),
             training,
             from: Some(Parent { origin, folder: folder.to_owned(), weights }),
+            initial_rate,
         })
+    }
+
+    /// Adapts the learning rate to a short run on other music: it begins at a quarter of the
+    /// preset's initial rate, or of the rate that the model began with, and falls within `n_steps`.
+    ///
+    /// A schedule that has ended leaves a rate at which hardly anything is learned in minutes, and
+    /// the initial rate would destroy what was learned before.
+    pub fn adapt(&mut self, n_steps: u64) {
+        let LearningRateSchedule { min, .. } = self.training.learning_rate;
+        let initial = (self.initial_rate / 4.0).max(min);
+        self.training.learning_rate = LearningRateSchedule::over(initial, min, n_steps);
     }
 
     /// Refuses a run that would overwrite the model it begins with.

@@ -31,6 +31,9 @@ pub(super) trait TrainedOnRows: Trainable<Evaluation: Into<Scores>> {
     /// Windows as the model reads them.
     type Stored;
 
+    /// Whether training draws by corpus; otherwise every window is drawn equally often.
+    const DRAWS_BY_CORPUS: bool;
+
     /// Checks windows and brings them to the form that the model reads.
     fn store(&self, rows: &[Vec<u16>]) -> Result<Self::Stored, WindowFormError>;
 
@@ -49,6 +52,8 @@ pub(super) struct Steps {
 
 impl TrainedOnRows for MusicVaeConfig {
     type Stored = Steps;
+
+    const DRAWS_BY_CORPUS: bool = false;
 
     fn store(&self, rows: &[Vec<u16>]) -> Result<Steps, WindowFormError> {
         let form = note_seq::window::WindowForm::Steps(self.window());
@@ -73,6 +78,8 @@ pub(super) struct Lists {
 
 impl TrainedOnRows for NoteListVaeConfig {
     type Stored = Lists;
+
+    const DRAWS_BY_CORPUS: bool = true;
 
     fn store(&self, rows: &[Vec<u16>]) -> Result<Lists, WindowFormError> {
         let list = |row: &Vec<u16>| Ok(NoteList::from_row(self.encoding, row)?);

@@ -33,12 +33,10 @@ pub fn find(name: &str) -> Option<NoteListPreset> {
 ///
 /// With this weight of the KL term, samples from a mixture sound like music. With 0.1, a third more
 /// notes are reconstructed, but samples lose half of their consonance.
-fn training(batch_size: usize, n_steps: f64) -> TrainingConfig {
-    let (initial, min) = (2e-3, 4e-5);
+fn training(batch_size: usize, n_steps: u64) -> TrainingConfig {
     TrainingConfig {
         batch_size,
-        // Close to the lowest rate at the end.
-        learning_rate: LearningRateSchedule { initial, min, decay: 0.02_f64.powf(1.0 / n_steps) },
+        learning_rate: LearningRateSchedule::over(2e-3, 4e-5, n_steps),
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(0.0),
@@ -70,7 +68,7 @@ fn poly_2bar_compact() -> NoteListPreset {
             list_size: 288,
             head_sizes: vec![64, 320, 128, 96],
         },
-        training: training(128, 30_000.0),
+        training: training(128, 30_000),
     }
 }
 
@@ -91,7 +89,7 @@ fn poly_2bar() -> NoteListPreset {
             list_size: 768,
             head_sizes: vec![128, 768, 256, 192],
         },
-        training: training(512, 100_000.0),
+        training: training(512, 100_000),
     }
 }
 
@@ -112,7 +110,7 @@ fn poly_2bar_tiny() -> NoteListPreset {
             list_size: 128,
             head_sizes: vec![32, 128, 64, 32],
         },
-        training: training(64, 3_000.0),
+        training: training(64, 3_000),
     }
 }
 
@@ -155,7 +153,7 @@ fn drums_2bar_groove_tiny() -> NoteListPreset {
             list_size: 96,
             head_sizes: vec![48, 48, 32],
         },
-        training: training(64, 2_000.0),
+        training: training(64, 2_000),
     }
 }
 
@@ -176,6 +174,6 @@ fn drums_2bar_groove_compact() -> NoteListPreset {
             list_size: 192,
             head_sizes: vec![96, 96, 96],
         },
-        training: training(128, 10_000.0),
+        training: training(128, 10_000),
     }
 }

@@ -64,7 +64,7 @@ impl Reply {
 
 /// The model folder that is embedded in the program.
 fn model_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model/melody")
 }
 
 impl App {
