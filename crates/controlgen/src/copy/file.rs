@@ -1,6 +1,6 @@
 //! `copy.index`: an index as bytes.
 //!
-//! All numbers are 32 bits, little endian:
+//! All numbers are 32 bits, little endian, where nothing else is said:
 //!
 //! | part | holds |
 //! |---|---|
@@ -8,20 +8,35 @@
 //! | kind | length, UTF-8 |
 //! | files | count; of each length, UTF-8 |
 //! | lines | count; of each start, file, first bar, first step, steps a bar, part |
-//! | symbols | count, symbols |
-//! | order | count, positions |
+//! | step | every how many symbols one is in the order |
+//! | alphabet | count; the different symbols, ascending |
+//! | symbols | count; number of bytes; each symbol's place in the alphabet, 16 bits (32 if the alphabet is larger), by DEFLATE |
+//! | order | count; positions, 24 bits (32 if there are more symbols) |
 //! | check | BLAKE3 of all before, 32 bytes |
+//!
+//! Versions 1 and 2 have no step and no alphabet; their symbols and positions are plain numbers.
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use super::index::{CopyIndex, END, LineRow};
+use corpus::artifact::{read, write_atomic};
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use rayon::prelude::*;
+
+use super::index::{CopyIndex, LineRow};
+use super::suffixes::END;
 use super::{CopyError, FILE};
 use crate::model::Model;
-use corpus::artifact::{read, write_atomic};
 
 const MAGIC: &[u8; 8] = b"CGCOPYIX";
-/// The version written; version 1 is read, too.
-const VERSION: u32 = 2;
+/// The version written; earlier ones are read, too.
+const VERSION: u32 = 3;
+/// Numbers that 16 bits hold.
+const SHORT: usize = 1 << 16;
+/// Numbers that 24 bits hold.
+const MEDIUM: usize = 1 << 24;
 /// Bytes of the check at the end.
 const CHECK: usize = 32;
 
@@ -122,10 +137,19 @@ impl CopyIndex {
             let numbers = [start, file, start_bar, first_step, steps_per_bar, part];
             bytes.extend(numbers.map(u32::to_le_bytes).concat());
         }
-        for numbers in [&self.symbols, &self.order] {
-            bytes.extend(small(numbers.len()));
-            bytes.extend(numbers.iter().flat_map(|n| n.to_le_bytes()));
-        }
+        bytes.extend(small(self.step));
+        let mut alphabet = self.symbols.clone();
+        alphabet.par_sort_unstable();
+        alphabet.dedup();
+        bytes.extend(small(alphabet.len()));
+        bytes.extend(alphabet.iter().flat_map(|symbol| symbol.to_le_bytes()));
+        bytes.extend(small(self.symbols.len()));
+        let packed = compressed(&self.symbols, &alphabet);
+        bytes.extend(small(packed.len()));
+        bytes.extend(packed);
+        bytes.extend(small(self.order.len()));
+        let width = position_width(self.symbols.len());
+        bytes.extend(self.order.iter().flat_map(|at| at.to_le_bytes().into_iter().take(width)));
         let check = blake3::hash(&bytes);
         bytes.extend_from_slice(check.as_bytes());
         bytes
@@ -134,9 +158,12 @@ impl CopyIndex {
     /// Whether every number points at something: what searching relies on.
     fn is_sound(&self) -> bool {
         let ends = |at: &u32| self.symbols.get(*at as usize).is_none_or(|symbol| *symbol == END);
-        let n_ends = self.symbols.iter().filter(|symbol| **symbol == END).count();
         let lines_ascend = self.lines.windows(2).all(|pair| pair[0].start < pair[1].start);
         let first = self.lines.first().map_or(self.symbols.is_empty(), |line| line.start == 0);
+        // Every sampled position is in the order, once each, which the checksum vouches for.
+        let sampled = self.symbols.iter().step_by(self.step);
+        let n_sampled = sampled.filter(|symbol| **symbol != END).count();
+        let is_sampled = |at: &u32| (*at as usize) % self.step == 0;
         let of_files = self.lines.iter().all(|line| (line.file as usize) < self.files.len());
         // Bars and steps far below what their sums could overflow.
         let bounded = |line: &LineRow| line.start_bar < 1 << 30 && line.first_step < 1 << 24;
@@ -144,7 +171,8 @@ impl CopyIndex {
             && first
             && of_files
             && self.lines.iter().all(bounded)
-            && self.order.len() + n_ends == self.symbols.len()
+            && self.order.len() == n_sampled
+            && self.order.iter().all(is_sampled)
             && !self.order.iter().any(ends)
     }
 }
@@ -177,7 +205,6 @@ impl<'a> Reader<'a> {
 
     fn numbers(&mut self, n: usize) -> Option<Vec<u32>> {
         let bytes = self.bytes(n.checked_mul(4)?)?;
-        let number = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
         Some(bytes.chunks_exact(4).map(number).collect())
     }
 
@@ -202,12 +229,68 @@ impl<'a> Reader<'a> {
             part: n[n_numbers - 1],
         };
         let lines = lines.chunks_exact(n_numbers).map(line).collect();
-        let n_symbols = self.count()?;
-        let symbols = self.numbers(n_symbols)?;
-        let n_order = self.count()?;
-        let order = self.numbers(n_order)?;
-        self.rest.is_empty().then_some(CopyIndex { kind, files, lines, symbols, order })
+        let (step, symbols, order) = if version < 3 {
+            let n_symbols = self.count()?;
+            let symbols = self.numbers(n_symbols)?;
+            let n_order = self.count()?;
+            (1, symbols, self.numbers(n_order)?)
+        } else {
+            let step = self.count().filter(|step| (1..=2).contains(step))?;
+            let n_alphabet = self.count()?;
+            let alphabet = self.numbers(n_alphabet)?;
+            let n_symbols = self.count()?;
+            let n_bytes = self.count()?;
+            let symbols = decompressed(self.bytes(n_bytes)?, n_symbols, &alphabet)?;
+            let n_order = self.count()?;
+            (step, symbols, self.positions(n_order, position_width(n_symbols))?)
+        };
+        self.rest.is_empty().then_some(CopyIndex { kind, files, lines, symbols, order, step })
     }
+
+    fn positions(&mut self, n: usize, width: usize) -> Option<Vec<u32>> {
+        let bytes = self.bytes(n.checked_mul(width)?)?;
+        Some(bytes.chunks_exact(width).map(number).collect())
+    }
+}
+
+/// A number of up to 4 bytes.
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// Bytes of a position among `n_symbols`.
+fn position_width(n_symbols: usize) -> usize {
+    if n_symbols <= MEDIUM { 3 } else { 4 }
+}
+
+/// Bytes of a symbol's place in an alphabet.
+fn symbol_width(alphabet: &[u32]) -> usize {
+    if alphabet.len() <= SHORT { 2 } else { 4 }
+}
+
+/// Symbols by their places in the alphabet, compressed.
+fn compressed(symbols: &[u32], alphabet: &[u32]) -> Vec<u8> {
+    let width = symbol_width(alphabet);
+    let mut bytes = Vec::with_capacity(width * symbols.len());
+    for symbol in symbols {
+        let place = alphabet.binary_search(symbol).expect("the alphabet has every symbol");
+        bytes.extend_from_slice(&place.to_le_bytes()[..width]);
+    }
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&bytes).and_then(|()| encoder.finish()).expect("writing to memory")
+}
+
+/// The `n` symbols of compressed places; `None` if they are others, or not that many.
+fn decompressed(bytes: &[u8], n: usize, alphabet: &[u32]) -> Option<Vec<u32>> {
+    let width = symbol_width(alphabet);
+    let mut places = Vec::new();
+    // One byte more than there should be tells that there are too many.
+    let most = u64::try_from(n.checked_mul(width)?).ok()?.checked_add(1)?;
+    DeflateDecoder::new(bytes).take(most).read_to_end(&mut places).ok()?;
+    if places.len() != n * width {
+        return None;
+    }
+    places.chunks_exact(width).map(|place| alphabet.get(number(place) as usize).copied()).collect()
 }
 
 #[cfg(test)]
@@ -229,6 +312,7 @@ mod tests {
             lines: vec![row(0, 0), row(3, 1)],
             symbols: vec![5, 6, END, 5, END],
             order: vec![3, 0, 1],
+            step: 1,
         }
     }
 
@@ -238,7 +322,10 @@ mod tests {
         let path = folder.path().join(FILE);
         index().save(&path).unwrap();
         assert_eq!(CopyIndex::load(&path).unwrap(), index());
-        let empty = CopyIndex::default();
+        let sparse = CopyIndex { step: 2, order: vec![0], ..index() };
+        sparse.save(&path).unwrap();
+        assert_eq!(CopyIndex::load(&path).unwrap(), sparse);
+        let empty = CopyIndex::empty("mel-2bar");
         empty.save(&path).unwrap();
         assert_eq!(CopyIndex::load(&path).unwrap(), empty);
     }
@@ -263,7 +350,7 @@ mod tests {
         let mut newer = whole.clone();
         newer[8] = 9;
         let error = load(&newer).unwrap_err().to_string();
-        assert!(error.contains("copy index of version 9; this program reads version 2"), "{error}");
+        assert!(error.contains("copy index of version 9; this program reads version 3"), "{error}");
         // A right checksum over numbers that point nowhere.
         let mut hostile = index();
         hostile.order[1] = 2;

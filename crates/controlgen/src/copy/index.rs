@@ -1,28 +1,22 @@
-//! [`CopyIndex`]: building it, and the longest match in it.
+//! [`CopyIndex`] and how it is built.
 
-use std::cmp::Ordering;
 use std::path::Path;
 
 use corpus::artifact::ArtifactResult;
 use corpus::table::{Split, read_windows};
 use note_seq::window::{GridNote, Line, WindowForm};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use super::CopyError;
 use super::stitch::{Stitcher, Stretch};
-use super::{CopyError, CopyMatch};
+use super::suffixes::{self, END};
 
-/// Stands after the last note of each line: no stretch of music goes on beyond it.
-pub(super) const END: u32 = u32::MAX;
-/// Notes by which suffixes are sorted; a longer match counts as one of this length.
-const MAX_SORTED: usize = 512;
-/// Number of matches examined to find the earliest one.
-const MAX_PLACES: usize = 4096;
+/// Symbols from which on only every second suffix is kept.
+const LARGE: usize = 1 << 20;
 /// Marks what is struck, so that drums match no tones.
 const DRUMS: u32 = 1 << 31;
 
 /// All n-grams of the training music.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyIndex {
     /// The kind of window it was built of.
     pub(super) kind: String,
@@ -32,8 +26,11 @@ pub struct CopyIndex {
     pub(super) lines: Vec<LineRow>,
     /// All lines' symbols, [`END`] after each line.
     pub(super) symbols: Vec<u32>,
-    /// Positions of all symbols but ends, in the order of the suffixes that begin there.
+    /// Positions of every [`step`](Self::step)-th symbol but ends, in the order of the suffixes that
+    /// begin there.
     pub(super) order: Vec<u32>,
+    /// 1, or 2 in a large index.
+    pub(super) step: usize,
 }
 
 /// Where a line comes from.
@@ -53,24 +50,9 @@ pub(super) struct LineRow {
     pub(super) part: u32,
 }
 
-/// How much of some music stands in the training music.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Survey {
-    /// Pieces or windows with at least two notes, which were looked at.
-    pub n: usize,
-    /// Notes of the longest match of each, in order; 0 where none has two notes.
-    pub longest: Vec<usize>,
-    /// Their mean.
-    pub mean_longest: f64,
-    /// Share with a match of 8 notes or more.
-    pub share_of_8: f64,
-    /// Share that is a copy as a whole.
-    pub share_whole: f64,
-}
-
 /// A line's symbols: of each note the interval to the next and the steps until it starts; of each
 /// hit what is struck and the steps until the next one (0 for the last).
-fn symbols(line: &Line) -> Vec<u32> {
+pub(super) fn symbols(line: &Line) -> Vec<u32> {
     let steps =
         |a: &GridNote, b: &GridNote| u32::try_from(b.start - a.start).unwrap_or(0xffff).min(0xffff);
     if line.is_drums {
@@ -94,21 +76,38 @@ fn symbols(line: &Line) -> Vec<u32> {
         .collect()
 }
 
-/// Notes that a match of `n` symbols spans.
-fn n_notes_of(n: usize, is_drums: bool) -> usize {
-    if n == 0 || is_drums { n } else { n + 1 }
-}
-
 impl CopyIndex {
     /// Indexes the training windows of a corpus of a kind, whose windows are of a form.
     ///
     /// # Errors
     /// Where the corpus can't be read, or has more notes than 32 bits count.
     pub fn build(corpus: &Path, kind: &str, form: &WindowForm) -> Result<Self, CopyError> {
-        let mut index = Self { kind: kind.to_owned(), ..Self::default() };
+        Self::build_with(corpus, kind, form, LARGE)
+    }
+
+    /// [`CopyIndex::build`], where an index of more than `large` symbols is a large one.
+    pub(super) fn build_with(
+        corpus: &Path,
+        kind: &str,
+        form: &WindowForm,
+        large: usize,
+    ) -> Result<Self, CopyError> {
+        let mut index = Self::empty(kind);
         index.collect(corpus, form)?;
-        index.sort()?;
+        index.sort(large)?;
         Ok(index)
+    }
+
+    /// An index without music.
+    pub(super) fn empty(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            files: Vec::new(),
+            lines: Vec::new(),
+            symbols: Vec::new(),
+            order: Vec::new(),
+            step: 1,
+        }
     }
 
     fn collect(&mut self, corpus: &Path, form: &WindowForm) -> ArtifactResult<()> {
@@ -166,18 +165,14 @@ impl CopyIndex {
             file: line.file + n_files,
             ..line
         }));
-        self.sort()?;
+        self.sort(LARGE)?;
         Ok(self)
     }
 
-    fn sort(&mut self) -> Result<(), CopyError> {
-        let n =
-            u32::try_from(self.symbols.len()).map_err(|_| CopyError::TooLarge { max: u32::MAX })?;
-        self.order = (0..n).filter(|at| self.symbols[*at as usize] != END).collect();
-        let symbols = &self.symbols;
-        let suffix = |at: u32| suffix(symbols, at);
-        // Equal suffixes in the order of the corpus: one order whatever the threads.
-        self.order.par_sort_unstable_by(|a, b| suffix(*a).cmp(suffix(*b)).then(a.cmp(b)));
+    fn sort(&mut self, large: usize) -> Result<(), CopyError> {
+        u32::try_from(self.symbols.len()).map_err(|_| CopyError::TooLarge { max: u32::MAX })?;
+        self.step = if self.symbols.len() > large { 2 } else { 1 };
+        self.order = suffixes::sorted(&self.symbols, self.step);
         Ok(())
     }
 
@@ -188,7 +183,8 @@ impl CopyIndex {
 
     /// Notes in it, each counted once a line.
     pub fn n_notes(&self) -> usize {
-        self.order.len() + self.lines.len()
+        // The end of a line counts for the note without a next one.
+        self.symbols.len()
     }
 
     /// Files in it.
@@ -202,240 +198,5 @@ impl CopyIndex {
         4 * (self.symbols.len() + self.order.len())
             + size_of::<LineRow>() * self.lines.len()
             + names
-    }
-
-    /// The longest match of windows in a row with the training music, if at least two notes match;
-    /// of equals the first.
-    pub fn longest<'a>(
-        &self,
-        form: &WindowForm,
-        windows: impl IntoIterator<Item = &'a [u16]>,
-    ) -> Option<CopyMatch> {
-        let mut best: Option<(usize, CopyMatch)> = None;
-        for line in form.lines(windows) {
-            let query = symbols(&line);
-            for start in 0..query.len() {
-                let n = best.as_ref().map_or(0, |(n, _)| *n);
-                // What is left can't be longer.
-                if query.len() - start <= n {
-                    break;
-                }
-                let found = self.longest_prefix(&query[start..]);
-                if found > n {
-                    let matched = &query[start..start + found];
-                    best = Some((found, self.found(&line, start, matched)));
-                }
-            }
-        }
-        best.map(|(_, found)| found).filter(|found| found.n_notes >= 2)
-    }
-
-    /// Symbols that the best suffix shares with the beginning of `query`.
-    fn longest_prefix(&self, query: &[u32]) -> usize {
-        let query = &query[..query.len().min(MAX_SORTED)];
-        let at = self.order.partition_point(|at| suffix(&self.symbols, *at) < query);
-        // The longest common prefix is with a neighbor in the order.
-        let neighbours = [at.checked_sub(1), Some(at)];
-        let shared = neighbours.into_iter().flatten().filter_map(|i| self.order.get(i)).map(|at| {
-            suffix(&self.symbols, *at).iter().zip(query).take_while(|(a, b)| a == b).count()
-        });
-        shared.max().unwrap_or(0)
-    }
-
-    /// A match of a line's symbols from `start` on.
-    fn found(&self, line: &Line, start: usize, matched: &[u32]) -> CopyMatch {
-        let compare = |at: &u32| {
-            let suffix = suffix(&self.symbols, *at);
-            suffix[..suffix.len().min(matched.len())].cmp(matched)
-        };
-        let first = self.order.partition_point(|at| compare(at) == Ordering::Less);
-        let n_places = self.order[first..].partition_point(|at| compare(at) == Ordering::Equal);
-        let places = &self.order[first..first + n_places.min(MAX_PLACES)];
-        let place = places.iter().copied().min().expect("a match has a place");
-        let row = self.lines[self.lines.partition_point(|row| row.start <= place) - 1];
-        let before = &self.symbols[row.start as usize..place as usize];
-        let steps = before.iter().map(|symbol| symbol & 0xffff);
-        let step = steps.fold(row.first_step, u32::saturating_add);
-        CopyMatch {
-            n_notes: n_notes_of(matched.len(), line.is_drums),
-            of_notes: line.notes.len(),
-            part: line.part,
-            at_step: line.notes[start].start,
-            file: self.files[row.file as usize].clone(),
-            start_bar: row.start_bar + step / row.steps_per_bar.max(1),
-            n_places,
-        }
-    }
-
-    /// The longest matches of many pieces, each a window or several in a row, side by side.
-    pub fn survey(&self, form: &WindowForm, pieces: &[Vec<Vec<u16>>]) -> Survey {
-        let found: Vec<(usize, Option<CopyMatch>)> = pieces
-            .par_iter()
-            .map(|windows| {
-                let windows = || windows.iter().map(Vec::as_slice);
-                (form.n_notes(windows()), self.longest(form, windows()))
-            })
-            .filter(|(n_notes, _)| *n_notes >= 2)
-            .collect();
-        let n = found.len();
-        let longest: Vec<usize> =
-            found.iter().map(|(_, m)| m.as_ref().map_or(0, |m| m.n_notes)).collect();
-        let share = |count: usize| count as f64 / n.max(1) as f64;
-        Survey {
-            n,
-            mean_longest: share(longest.iter().sum()),
-            share_of_8: share(longest.iter().filter(|n| **n >= 8).count()),
-            share_whole: share(
-                found
-                    .iter()
-                    .filter(|(_, m)| m.as_ref().is_some_and(|m| m.n_notes == m.of_notes))
-                    .count(),
-            ),
-            longest,
-        }
-    }
-}
-
-/// The symbols from a position to the end of its line, or the first of them.
-fn suffix(symbols: &[u32], at: u32) -> &[u32] {
-    let from = &symbols[at as usize..];
-    let n = from.iter().take(MAX_SORTED).position(|symbol| *symbol == END);
-    &from[..n.unwrap_or_else(|| from.len().min(MAX_SORTED))]
-}
-
-#[cfg(test)]
-mod tests {
-    use note_seq::window::WindowLayout;
-
-    use super::*;
-    use corpus::table::{WindowRow, WindowsWriter};
-    use proptest::prelude::*;
-
-    pub(in crate::copy) fn corpus(rows: &[(&str, u32, Vec<u16>)]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer =
-            WindowsWriter::new(folder.path(), &WindowForm::Steps(WindowLayout::melody(32, 600)));
-        for (file, start_bar, tokens) in rows {
-            writer
-                .push(WindowRow {
-                    window_id: 0,
-                    tokens: tokens.clone(),
-                    file: (*file).to_owned(),
-                    file_hash: [0; 16],
-                    group: String::new(),
-                    split: Split::Train,
-                    seen: false,
-                    track: 0,
-                    start_bar: *start_bar,
-                    transposed: 0,
-                    label: None,
-                })
-                .unwrap();
-        }
-        writer.finish().unwrap();
-        folder
-    }
-
-    /// A note on every second step.
-    fn line(pitches: &[u16]) -> Vec<u16> {
-        let mut tokens = vec![0; 32];
-        for (i, pitch) in pitches.iter().enumerate() {
-            tokens[2 * i] = *pitch;
-        }
-        tokens
-    }
-
-    #[test]
-    fn a_copy_in_another_key_is_found_with_its_file_and_bar() {
-        let a = line(&[40, 42, 44, 45, 47, 49, 51, 52, 40, 52, 41, 50, 43, 48, 44, 47]);
-        let b = line(&[60, 59, 57, 60, 61, 62, 60, 55, 54, 53, 52, 51, 50, 49, 48, 47]);
-        let folder = corpus(&[("x.mid", 3, a.clone()), ("y.mid", 0, b)]);
-        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
-        let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
-        assert_eq!((index.n_notes(), index.n_files()), (32, 2));
-        // The last seven notes of the first window, five semitones up, after something else.
-        let mut own = line(&[70, 30, 20]);
-        for step in 18..32 {
-            own[step] = if a[step] > 1 { a[step] + 5 } else { 0 };
-        }
-        let found = index.longest(&layout, [&own[..]]).unwrap();
-        // Steps 18 to 30 of bar 4 (from 0): its second bar.
-        let expected = CopyMatch {
-            n_notes: 7,
-            of_notes: 10,
-            part: 0,
-            at_step: 18,
-            file: "x.mid".to_owned(),
-            start_bar: 4,
-            n_places: 1,
-        };
-        assert_eq!(found, expected);
-        let whole = index.longest(&layout, [&a[..]]).unwrap();
-        assert_eq!((whole.n_notes, whole.of_notes, whole.start_bar), (16, 16, 3));
-        // Another rhythm is no copy, one note is none either.
-        let mut slower = vec![0; 32];
-        for (i, pitch) in [40, 42, 44, 45, 47].iter().enumerate() {
-            slower[5 * i] = *pitch;
-        }
-        assert_eq!(index.longest(&layout, [&slower[..]]), None);
-        assert_eq!(index.longest(&layout, [&line(&[40])[..]]), None);
-        let survey = index.survey(&layout, &[vec![a], vec![slower], vec![line(&[40])]]);
-        assert_eq!((survey.n, &survey.longest[..]), (2, &[16, 0][..]));
-        assert_eq!((survey.share_of_8, survey.share_whole), (0.5, 0.5));
-    }
-
-    #[test]
-    fn windows_that_overlap_are_one_line_and_matches_cross_their_edges() {
-        let tune: Vec<u16> =
-            (0..64).map(|i| if i % 2 == 0 { 40 + (i * i / 3) % 37 } else { 0 }).collect();
-        let rows: Vec<(&str, u32, Vec<u16>)> = (0..3)
-            .map(|bar| ("t.mid", bar as u32, tune[bar * 16..bar * 16 + 32].to_vec()))
-            .collect();
-        let folder = corpus(&rows);
-        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
-        let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
-        assert_eq!(index.n_notes(), 32);
-        let found = index.longest(&layout, [&tune[..32], &tune[32..]]).unwrap();
-        assert_eq!((found.n_notes, found.n_places), (32, 1));
-    }
-
-    #[test]
-    fn two_indexes_join_to_that_of_both_corpora() {
-        let tune = |factor: u16| (0..32).map(|i| 40 + (i * i / factor) % 37).collect();
-        let (a, b) = ([("a.mid", 0, tune(3))], [("b.mid", 2, tune(3)), ("c.mid", 0, tune(5))]);
-        let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
-        let build = |rows: &[(&str, u32, Vec<u16>)]| {
-            CopyIndex::build(corpus(rows).path(), "mel-2bar", &layout).unwrap()
-        };
-        let both = [&a[..], &b].concat();
-        assert_eq!(build(&a).join(build(&b)).unwrap(), build(&both));
-    }
-
-    proptest! {
-        /// Against the definition: the longest run of equal symbols of any two places.
-        #[test]
-        fn the_match_is_the_longest_common_run(
-            known in proptest::collection::vec(proptest::collection::vec(0_u16..6, 32), 1..6),
-            own in proptest::collection::vec(0_u16..6, 32),
-        ) {
-            let rows: Vec<(&str, u32, Vec<u16>)> =
-                known.iter().enumerate().map(|(i, t)| ("f", 10 * i as u32, t.clone())).collect();
-            let folder = corpus(&rows);
-            let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
-            let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
-            let of = |tokens: &Vec<u16>| symbols(&layout.lines([&tokens[..]])[0]);
-            let query = of(&own);
-            let mut expected = 0;
-            for text in known.iter().map(of) {
-                for i in 0..text.len() {
-                    for j in 0..query.len() {
-                        let n = text[i..].iter().zip(&query[j..]).take_while(|(a, b)| a == b).count();
-                        expected = expected.max(n);
-                    }
-                }
-            }
-            let found = index.longest(&layout, [&own[..]]).map_or(0, |found| found.n_notes - 1);
-            prop_assert_eq!(found, expected);
-        }
     }
 }
