@@ -8,6 +8,7 @@ mod check;
 mod e2e;
 mod eval;
 mod gmm;
+mod model;
 mod parity_notes;
 mod process;
 mod regress;
@@ -31,6 +32,8 @@ struct Cli {
 enum Task {
     /// Run the pipeline from MIDI to styles to new music
     Train(train::TrainArgs),
+    /// Make a model of the program again, from its data sets
+    Model(model::ModelArgs),
     /// Download, verify and unpack public data sets and published models
     #[command(disable_help_flag = true)]
     Fetch(FetchArgs),
@@ -107,6 +110,7 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Train(args) => train::run(&args),
+        Task::Model(args) => model::run(&args),
         Task::Eval(args) => eval::run(&args),
         Task::E2e(args) => e2e::run(&args),
         Task::Regress(args) => regress::run(&args),

@@ -24,9 +24,12 @@ use crate::encode::check_latents;
 use crate::latent::LatentSpace;
 use crate::model::Model;
 
-/// Windows that the number of styles is chosen on; the chosen mixture is fitted on all. A mixture's
-/// likelihood for each window hardly changes beyond this, while the time grows with every window.
+/// Windows that the number of styles is chosen on. A mixture's likelihood for each window hardly
+/// changes beyond this, while the time grows with every window.
 const MAX_SWEEP_SAMPLES: usize = 20_000;
+/// Windows that the chosen mixture is fitted on: with a full covariance of 256 dimensions, each
+/// iteration over a million of them takes minutes.
+const MAX_FIT_SAMPLES: usize = 100_000;
 /// A component that fewer windows belong to than this share of them all holds next to nothing.
 const NEXT_TO_NOTHING: f64 = 0.005;
 
@@ -66,7 +69,7 @@ pub struct FitRequest {
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitSummary {
-    /// Training windows fitted on, stability, small styles.
+    /// Training windows, stability, small styles.
     #[serde(flatten)]
     pub facts: FitFacts,
     /// Active dimensions.
@@ -113,7 +116,7 @@ pub fn fit(
 
     let pieces = request.by_piece.then(|| Pieces::of(&latents.rows));
     let n_points = pieces.as_ref().map_or(samples.n_samples(), Pieces::n);
-    let n_sweep_samples = n_points.div_ceil(sweep_stride(n_points));
+    let n_sweep_samples = n_points.div_ceil(stride(n_points, MAX_SWEEP_SAMPLES));
     let noise = posterior_variances(&latents, space.active());
     let (selection, stability, groups) = if let Some(pieces) = &pieces {
         of_pieces(request, &samples, pieces, &noise, progress)?
@@ -252,25 +255,27 @@ fn shapes(request: &FitRequest, n_features: usize) -> Result<Vec<CovarianceType>
     if shapes.is_empty() { Err(StyleError::Rank { n_features }) } else { Ok(shapes) }
 }
 
-/// Every how many windows one is used for the choice.
-fn sweep_stride(n_samples: usize) -> usize {
-    n_samples.div_ceil(MAX_SWEEP_SAMPLES).max(1)
+/// Every how many windows one is used, if `most` are.
+fn stride(n_samples: usize, most: usize) -> usize {
+    n_samples.div_ceil(most).max(1)
+}
+
+/// At most about `most` of some samples, spread evenly.
+fn spread(samples: &Samples<'_>, most: usize) -> Vec<f64> {
+    let rows = (0..samples.n_samples()).step_by(stride(samples.n_samples(), most));
+    rows.flat_map(|row| samples.row(row).iter().copied()).collect()
 }
 
 /// Chooses number and shape of the components on some samples (whose starts are on `whiten`ed
-/// ones), fits that mixture on all, and measures how stable it is.
+/// ones), fits that mixture on more of them, and measures how stable it is.
 fn choose(
     request: &FitRequest,
     samples: &Samples<'_>,
     whiten: bool,
     progress: &dyn Progress,
 ) -> Result<(Selected, Option<f64>), StyleError> {
-    let stride = sweep_stride(samples.n_samples());
-    let some: Vec<f64> = (0..samples.n_samples())
-        .step_by(stride)
-        .flat_map(|row| samples.row(row).iter().copied())
-        .collect();
     let n_features = samples.n_features();
+    let some = spread(samples, MAX_SWEEP_SAMPLES);
     let some = Samples::new(&some, some.len() / n_features, n_features)?;
     let shapes = shapes(request, n_features)?;
 
@@ -299,8 +304,10 @@ fn choose(
         0 => None,
         n => stability(&params.clone().n_init(1), &some, n, request.seed).ok(),
     };
-    if stride > 1 {
-        selection.best = params.fit(samples, request.seed)?;
+    if some.n_samples() < samples.n_samples() {
+        let more = spread(samples, MAX_FIT_SAMPLES);
+        let more = Samples::new(&more, more.len() / n_features, n_features)?;
+        selection.best = params.fit(&more, request.seed)?;
     }
     Ok((selection, stability))
 }

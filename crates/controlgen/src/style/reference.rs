@@ -13,8 +13,8 @@ use crate::model::Model;
 pub(crate) const FILE: &str = "reference.parquet";
 /// The most windows kept.
 const MAX_ROWS: usize = 20_000;
-/// The most values of latents kept, 10 MB: with 256 dimensions those of 10,000 windows.
-const MAX_VALUES: usize = 2_560_000;
+/// The most values of latents kept, 8 MB: with 256 dimensions those of 8,000 windows.
+const MAX_VALUES: usize = 2_048_000;
 
 /// Up to 20,000 training windows (fewer of many latent dimensions), spread evenly over the corpus.
 #[derive(Clone, Debug, Default, PartialEq)]
