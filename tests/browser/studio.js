@@ -10,6 +10,8 @@ import { PROGRAM, launch, temporary } from "./browser.js";
 
 /** A studio that runs already, instead of one of the test's own. */
 const RUNNING = process.env.STUDIO_URL;
+/** The model whose music the tests edit: of one line, so that each note is known by its start. */
+const MODEL = "melody";
 /** Milliseconds that the program may take until it serves: in debug builds, models load slowly. */
 const PATIENCE = 120_000;
 
@@ -23,14 +25,14 @@ export const SIZES = {
 
 /**
  * Starts the program's studio, with styles of its own.
+ * @param {string} [model] a model in the program, or a folder
  * @returns {Promise<{ url: string, stop: () => void }>}
  */
-export async function startStudio() {
+export async function startStudio(model = MODEL) {
   if (RUNNING) return { url: RUNNING, stop: () => {} };
   const styles = join(temporary("controlgen-studio"), "styles");
-  const server = spawn(PROGRAM, ["studio", "--no-open", "--port", "0", "--json", "--styles", styles], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const options = ["--no-open", "--port", "0", "--json", "--styles", styles, "--model", model];
+  const server = spawn(PROGRAM, ["studio", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   const stop = () => server.kill();
   process.on("exit", stop);
   let [said, complained] = ["", ""];
@@ -53,15 +55,16 @@ export async function startStudio() {
 
 /**
  * A browser and a studio for the tests of a file, from before the first to after the last.
+ * @param {string} [model]
  * @returns {{ browser: import("playwright-core").Browser, url: string }}
  */
-export function withStudio() {
+export function withStudio(model) {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {{ url: string, stop: () => void }} */
   let studio;
   before(async () => {
-    studio = await startStudio();
+    studio = await startStudio(model);
     browser = await launch();
   });
   after(async () => {

@@ -9,8 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use serde_json::Value;
+
 use crate::process::{self, answer, say};
 use recipe::{RECIPES, Recipe};
+
+/// Characters of a style's name.
+const MAX_NAME: usize = 64;
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
@@ -63,7 +68,7 @@ impl Maker<'_> {
         self.args.out.join(name)
     }
 
-    fn step(&self, mut arguments: Vec<OsString>) -> Result<serde_json::Value> {
+    fn step(&self, mut arguments: Vec<OsString>) -> Result<Value> {
         if let Some(threads) = self.args.threads {
             arguments.extend(args!["--threads", threads.to_string()]);
         }
@@ -119,13 +124,73 @@ impl Maker<'_> {
         fit.extend(args!["--corpus", for_styles]);
         fit.extend(self.recipe.fit.iter().map(OsString::from));
         let fit = self.step(fit)?;
+        for (number, name) in names(&fit["styles"]).iter().enumerate() {
+            let old = format!("style-{number}");
+            self.step(args!["style", "rename", old, name, "--model", &model])?;
+        }
         self.step(args!["copy-index", "--model", &model, "--corpus", whole])?;
         let report = self.step(args!["corpus", "report", whole])?;
         card::write(&model, self.recipe, &report, &fit)?;
         say(&format!("{} holds the model", model.display()));
-        for style in fit["styles"].as_array().into_iter().flatten() {
-            answer(&format!("{}: {}", style["name"], style["card"]["words"]));
+        for (style, name) in
+            fit["styles"].as_array().into_iter().flatten().zip(names(&fit["styles"]))
+        {
+            answer(&format!("{name}: {}", style["card"]["words"]));
         }
         Ok(())
+    }
+}
+
+/// Names of styles from the words of their cards: the first, and of those that follow as many as
+/// tell it from the styles before; a number where all are the same.
+fn names(styles: &Value) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for style in styles.as_array().into_iter().flatten() {
+        let words = style["card"]["words"].as_array().into_iter().flatten();
+        let words: Vec<String> = words.filter_map(Value::as_str).map(allowed).collect();
+        let longer = (1..=words.len()).map(|n| words[..n].join(" "));
+        let whole = if words.is_empty() { "plain".to_owned() } else { words.join(" ") };
+        let numbered = (2..).map(|n| format!("{whole} no. {n}"));
+        let mut candidates = longer.chain([whole.clone()]).chain(numbered);
+        let is_new = |name: &String| name.chars().count() <= MAX_NAME && !names.contains(name);
+        names.push(candidates.find(is_new).expect("numbers don't end"));
+    }
+    names
+}
+
+/// A card's words as part of a name: up to a comma, without what names can't hold.
+fn allowed(words: &str) -> String {
+    words.split(',').next().unwrap_or_default().replace('/', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn styles_are_named_by_what_tells_them_apart() {
+        let style = |words: &[&str]| json!({ "card": { "words": words } });
+        let styles = json!([
+            style(&["four-part chorale, block chords", "keys", "major"]),
+            style(&["four-part chorale, block chords", "keys", "minor"]),
+            style(&["four-part chorale, block chords", "keys", "minor"]),
+            style(&["four-part chorale, block chords", "keys", "minor"]),
+            style(&["waltz accompaniment, bass then chords", "in 3/4"]),
+            style(&["waltz accompaniment, bass then chords", "in 3/4"]),
+            style(&[]),
+        ]);
+        assert_eq!(
+            names(&styles),
+            [
+                "four-part chorale",
+                "four-part chorale keys",
+                "four-part chorale keys minor",
+                "four-part chorale keys minor no. 2",
+                "waltz accompaniment",
+                "waltz accompaniment in 3-4",
+                "plain",
+            ]
+        );
     }
 }
