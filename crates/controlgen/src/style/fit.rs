@@ -27,9 +27,9 @@ use crate::model::Model;
 /// Windows that the number of styles is chosen on. A mixture's likelihood for each window hardly
 /// changes beyond this, while the time grows with every window.
 const MAX_SWEEP_SAMPLES: usize = 20_000;
-/// Windows that the chosen mixture is fitted on: with a full covariance of 256 dimensions, each
-/// iteration over a million of them takes minutes.
-const MAX_FIT_SAMPLES: usize = 100_000;
+/// Windows that the chosen mixture is fitted on: with 16 full covariances of 256 dimensions, each
+/// iteration takes some 6 seconds of one processor.
+const MAX_FIT_SAMPLES: usize = 50_000;
 /// A component that fewer windows belong to than this share of them all holds next to nothing.
 const NEXT_TO_NOTHING: f64 = 0.005;
 
