@@ -21,7 +21,6 @@ use crate::values::{ParamError, Values};
 use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples};
 use bounds::Drift;
 use em_run::EmRun;
-pub(crate) use m_step::factored;
 use pass::Workspace;
 pub(crate) use start::SharedStarts;
 use start::Start;

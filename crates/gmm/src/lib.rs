@@ -35,6 +35,7 @@
 //! [reported](FitReport::repairs), or the fit fails with a named error. Nothing here reads a file,
 //! prints, or knows what the samples stand for.
 
+mod adaptation;
 mod bayes;
 pub mod cluster;
 mod covariance;
@@ -59,15 +60,17 @@ pub mod select;
 mod stats;
 mod streams;
 mod sufficient;
+mod update;
 mod values;
 
+pub use adaptation::Adapted;
 pub use bayes::BayesianParams;
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
 pub use gaussian::{Gaussian, TransportMap};
 pub use init::Init;
 pub use model::{
-    Adapted, Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
+    Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
 };
 pub use observe::{Observer, Progress};
 pub use params::{GmmParams, ValidParams};

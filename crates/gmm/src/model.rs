@@ -1,6 +1,5 @@
 //! [`GaussianMixture`]: the fitted model, its parameters and what it says about samples.
 
-mod adaptation;
 mod convolution;
 mod form;
 mod geometry;
@@ -11,7 +10,6 @@ use crate::density::Factors;
 use crate::{CovarianceType, Covariances};
 use thiserror::Error;
 
-pub use adaptation::Adapted;
 pub use form::{FORMAT, FormatError, VERSION};
 pub use sampling::Draws;
 pub use scoring::Responsibilities;

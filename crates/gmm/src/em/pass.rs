@@ -66,13 +66,6 @@ pub(super) struct Statistics<'a> {
     pub(super) within: Option<Vec<f64>>,
 }
 
-impl Statistics<'_> {
-    /// The covariance within all components of a fit with tied covariances.
-    pub(super) fn pooled(&self) -> Vec<f64> {
-        self.within.clone().expect("a pass with tied covariances takes the scatter within them")
-    }
-}
-
 /// Sums of one chunk.
 struct Slot<T> {
     sums: ChunkSums<T>,

@@ -1,8 +1,8 @@
 //! k-means with k-means++ centers (Arthur & Vassilvitskii 2007; Lloyd 1982) on weighted points.
 
 use super::view::View;
-use crate::parallel::grain;
 use crate::linalg;
+use crate::parallel::grain;
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 

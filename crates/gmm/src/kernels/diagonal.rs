@@ -88,8 +88,7 @@ impl<T: Real> WithSimd for Distances<'_, T> {
         let sums = T::registers_mut::<S>(partial.as_mut_slice()).0;
         let n_tiles = block.tiles::<S>().count();
         for (index, tile) in block.tiles::<S>().enumerate() {
-            let mut to =
-                Totals { sums, out, is_first: index == 0, is_last: index + 1 == n_tiles };
+            let mut to = Totals { sums, out, is_first: index == 0, is_last: index + 1 == n_tiles };
             match tile.values.len() / block.n_rows() {
                 1 => add_distances::<T, S, 1>(simd, &tile, lists, own, &mut to),
                 2 => add_distances::<T, S, 2>(simd, &tile, lists, own, &mut to),
