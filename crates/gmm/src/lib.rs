@@ -41,6 +41,7 @@ pub mod cluster;
 mod covariance;
 mod density;
 mod em;
+mod error;
 mod factor;
 mod gaussian;
 mod init;
@@ -67,11 +68,10 @@ pub use adaptation::Adapted;
 pub use bayes::BayesianParams;
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
+pub use error::ModelError;
 pub use gaussian::{Gaussian, TransportMap};
 pub use init::Init;
-pub use model::{
-    Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
-};
+pub use model::{Draws, FORMAT, FormatError, GaussianMixture, Responsibilities, VERSION};
 pub use observe::{Observer, Progress};
 pub use params::{GmmParams, ValidParams};
 pub use posterior::{BayesianFit, WeightPrior};

@@ -1,7 +1,8 @@
 //! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never
 //! are all in memory.
 
-use crate::model::{FormatError, ModelError};
+use crate::ModelError;
+use crate::model::FormatError;
 use crate::stats::Moments;
 use crate::update::{self, CovarianceUpdate};
 use crate::{CovarianceType, GaussianMixture, Real, Samples, em};

@@ -82,7 +82,7 @@ impl Drift {
                 _ => shared.unwrap_or_else(|| shrinking(&old.covariance(k), &new.covariance(k), d)),
             };
             let moved: Vec<f64> = new.mean(k).iter().zip(old.mean(k)).map(|(a, b)| a - b).collect();
-            let shift = new.factors().length(k, &moved);
+            let shift = new.cholesky().length(k, &moved);
             ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
         };
         // A few Cholesky factors each for dense covariances, a pass over the values for others.

@@ -1,9 +1,9 @@
 //! The M step: parameters from moments, and the repair of components that have none.
 
-use super::FitError;
 use super::background::Background;
+use super::error::FitError;
 use super::pass::Statistics;
-use crate::density::{Factors, SingularComponent};
+use crate::density::{Cholesky, SingularComponent};
 use crate::report::{PriorShare, Repair, RepairAction};
 use crate::update::{self, CovarianceUpdate, factored};
 use crate::values::Values;
@@ -114,7 +114,7 @@ impl<'a> MStep<'a> {
         for weight in &mut weights {
             *weight /= total;
         }
-        let (spare, factors) = self.spare.take().map(GaussianMixture::into_parts).unzip();
+        let (spare, cholesky) = self.spare.take().map(GaussianMixture::into_parts).unzip();
         let covariances = self.covariances(statistics, &starved, d, spare);
         let covariances = match self.values.covariance_type {
             CovarianceType::LowRank(rank) => {
@@ -126,7 +126,7 @@ impl<'a> MStep<'a> {
             }
             _ => covariances,
         };
-        self.factorize(weights, means, covariances, factors, iteration)
+        self.factorize(weights, means, covariances, cholesky, iteration)
     }
 
     /// A mixture with the given means, equal weights and the covariance of all samples for every
@@ -212,20 +212,25 @@ impl<'a> MStep<'a> {
         weights: Vec<f64>,
         means: Vec<f64>,
         mut covariances: Covariances,
-        mut spare: Option<Factors>,
+        mut spare: Option<Cholesky>,
         iteration: usize,
     ) -> Result<GaussianMixture, FitError> {
         let d = means.len() / weights.len();
         let reg_covar = self.values.reg_covar;
         let mut ridges = vec![0; weights.len()];
         loop {
-            let component = match Factors::in_place_of(spare.take(), &covariances, weights.len(), d)
-            {
-                Ok(factors) => {
-                    return Ok(GaussianMixture::from_parts(weights, means, covariances, factors));
-                }
-                Err(SingularComponent(component)) => component,
-            };
+            let component =
+                match Cholesky::in_place_of(spare.take(), &covariances, weights.len(), d) {
+                    Ok(cholesky) => {
+                        return Ok(GaussianMixture::from_parts(
+                            weights,
+                            means,
+                            covariances,
+                            cholesky,
+                        ));
+                    }
+                    Err(SingularComponent(component)) => component,
+                };
             if reg_covar == 0.0 || ridges[component] == MAX_RIDGES {
                 return Err(FitError::Singular { component, reg_covar });
             }

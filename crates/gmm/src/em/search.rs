@@ -13,8 +13,8 @@
 
 mod moves;
 
-use super::FitError;
 use super::em_run::EmRun;
+use super::error::FitError;
 use super::pass::Workspace;
 use super::start::Start;
 use crate::init::kmeans::Points;

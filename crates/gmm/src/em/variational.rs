@@ -3,9 +3,9 @@
 
 use super::background::Background;
 use super::bounds::Drift;
+use super::error::{FitError, check_size};
 use super::pass::{Statistics, Workspace};
 use super::start::{SharedStarts, Start};
-use super::{FitError, check_size};
 use crate::density::BlockDensity;
 use crate::posterior::{BayesianFit, Settings, WeightPrior};
 use crate::stats::Accumulator;
@@ -57,7 +57,7 @@ pub(crate) fn fit<T: Real>(
     let mut converged = false;
     for iteration in 1..=values.max_iter {
         let model = &posterior.model;
-        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors())
+        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.cholesky())
             .with_log_weighted_norm(posterior.expected_norms(prior.process));
         let totals = workspace.entropies(samples, &density, &drift, model.means());
         let next = prior.update(values, &workspace.statistics())?;
@@ -209,7 +209,7 @@ impl Posterior {
         let d = self.model.n_features() as f64;
         let mut before = 0.0;
         let total: f64 = self.concentrations.iter().map(|(a, _)| a).sum();
-        let mut norms = self.model.factors().log_norm().to_vec();
+        let mut norms = self.model.cholesky().log_norm().to_vec();
         for (k, norm) in norms.iter_mut().enumerate() {
             let ((a, b), beta, nu) =
                 (self.concentrations[k], self.mean_precision[k], self.degrees[k]);
@@ -233,7 +233,7 @@ impl Posterior {
         let n_features = self.model.n_features();
         let d = n_features as f64;
         let base = -0.5 * d * (2.0 * std::f64::consts::PI).ln();
-        let log_norms = self.model.factors().log_norm().iter();
+        let log_norms = self.model.cholesky().log_norm().iter();
         let wishart: f64 = log_norms
             .zip(&self.degrees)
             .map(|(log_norm, nu)| {

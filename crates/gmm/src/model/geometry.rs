@@ -1,9 +1,9 @@
 //! Components as Gaussians, moments, marginals, conditionals, and mixtures with components merged
 //! or dropped.
 
-use super::{GaussianMixture, ModelError};
 use crate::gaussian::Gaussian;
 use crate::{Covariances, linalg};
+use crate::{GaussianMixture, ModelError};
 
 impl GaussianMixture {
     /// One component as a Gaussian.
