@@ -22,6 +22,17 @@ pub(crate) use scoring::{expect_magnitudes, find_too_large, weighted};
 /// are not negative and sum to 1, every covariance is positive definite.
 ///
 /// Serializes as the JSON object `format "gmm.mixture"`.
+///
+/// # Examples
+/// ```
+/// use gmm::{Covariances, GaussianMixture};
+/// let diag = Covariances::Diag(vec![0.1, 2.0, 1.0, 0.3]);
+/// let mixture = GaussianMixture::from_parameters(vec![0.5; 2], vec![0.0, 0.0, 3.0, 1.0], diag)?;
+/// let saved = serde_json::to_string(&mixture)?;
+/// let loaded: GaussianMixture = serde_json::from_str(&saved)?;
+/// assert_eq!(loaded, mixture);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct GaussianMixture {
     weights: Vec<f64>,

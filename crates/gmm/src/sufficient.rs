@@ -1,11 +1,10 @@
 //! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never
 //! are all in memory.
 
-use crate::ModelError;
 use crate::model::FormatError;
 use crate::stats::Moments;
 use crate::update::{self, CovarianceUpdate};
-use crate::{CovarianceType, GaussianMixture, Real, Samples, em};
+use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples, em};
 use serde::{Deserialize, Serialize};
 
 /// Name of the serialized form.

@@ -26,6 +26,12 @@ impl Responsibilities {
         &self.values[sample * self.n_components..(sample + 1) * self.n_components]
     }
 
+    /// Number of components `K`.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn n_components(&self) -> usize {
+        self.n_components
+    }
+
     /// Responsibilities of all samples in order.
     pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.values.chunks(self.n_components)
@@ -49,6 +55,18 @@ fn argmax(values: &[f64]) -> usize {
 
 impl GaussianMixture {
     /// Posterior probability of each component for each sample (Bishop, PRML, Eq. 9.23).
+    ///
+    /// # Examples
+    /// ```
+    /// use gmm::{Covariances, GaussianMixture, Samples};
+    /// let spherical = Covariances::Spherical(vec![1.0, 1.0]);
+    /// let mixture =
+    ///     GaussianMixture::from_parameters(vec![0.5, 0.5], vec![-1.0, 1.0], spherical)?;
+    /// let probabilities = mixture.predict_proba(&Samples::new(&[0.0, 3.0], 2, 1)?)?;
+    /// assert_eq!(probabilities.row(0), [0.5, 0.5]);
+    /// assert!(probabilities.row(1)[1] > 0.99);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
