@@ -223,6 +223,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn tied_covariances_add_up_the_terms_of_all_components() {
+        // Two components of two rows each, the second of which lies at the prior's mean; D = 2.
+        let of = |mean: [f64; 2]| Moments {
+            count: 2.0,
+            center: mean.to_vec(),
+            first: vec![0.0; 2],
+            second: vec![0.0; 2],
+        };
+        let prior = Prior::new(vec![1.0, 0.0], vec![1.0, 0.0, 0.0, 1.0]).unwrap();
+        let prior = prior.mean_strength(2.0).covariance_strength(4.0);
+        let moments = [of([3.0, 1.0]), of([1.0, 0.0])];
+        let mode = prior.mode(CovarianceType::Tied, &moments, 0);
+        // ν₀ + N + K + D + 1 = 4 + 4 + 2 + 2 + 1; S₀ = (4 + 2 + 2) Σ₀; κ₀ n / (κ₀ + n) = 1.
+        assert!((mode.own - 4.0 / 13.0).abs() < 1e-15 && (mode.other.0 - 8.0 / 13.0).abs() < 1e-15);
+        assert_eq!(mode.between, [(1.0 / 13.0, vec![2.0, 1.0]), (1.0 / 13.0, vec![0.0, 0.0])]);
+    }
+
+    #[test]
     fn shares_of_shrinkage_by_hand() {
         // Σ = diag(1, 3), n = 10, p = 2: tr = 4, tr Σ² = 10, spread = 10 - 8 = 2.
         let covariance = [1.0, 0.0, 0.0, 3.0];
