@@ -27,7 +27,7 @@ pub(crate) enum Precision {
 
 /// Inverse Cholesky factors and normalizing constants of a mixture's components.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Factors {
+pub(crate) struct Cholesky {
     precision: Precision,
     /// `-D/2 ln 2π - ½ ln |Σ_k|`.
     log_norm: Vec<f64>,
@@ -37,7 +37,7 @@ pub(crate) struct Factors {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SingularComponent(pub(crate) usize);
 
-impl Factors {
+impl Cholesky {
     /// Factorizes the covariances of `n_components` in `d` dimensions.
     pub(crate) fn new(
         covariances: &Covariances,

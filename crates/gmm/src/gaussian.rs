@@ -2,8 +2,8 @@
 
 mod barycenter;
 
+use crate::ModelError;
 use crate::linalg;
-use crate::model::ModelError;
 
 /// A multivariate normal distribution `N(μ, Σ)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,9 +35,9 @@ impl Gaussian {
             let (found, expected) = (covariance.len(), d * d);
             return Err(ModelError::Length { what: "covariances", found, expected });
         }
-        crate::model::expect_values("means", &mean, f64::is_finite)?;
-        crate::model::expect_values("covariances", &covariance, f64::is_finite)?;
-        crate::model::symmetrize(&mut covariance, d)?;
+        crate::error::expect_values("means", &mean, f64::is_finite)?;
+        crate::error::expect_values("covariances", &covariance, f64::is_finite)?;
+        crate::error::symmetrize(&mut covariance, d)?;
         let factor =
             linalg::cholesky(&covariance, d).map_err(|_| ModelError::SingularCovariance)?;
         Ok(Self { mean, covariance, factor })

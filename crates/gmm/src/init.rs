@@ -20,8 +20,8 @@ pub enum Init {
     /// and from random rows.
     ///
     /// Up to some thousand rows, up to 16 runs on all of them compete until one is left. With more,
-    /// runs on a subset find out which view shows most, and the k-means of that view, over all
-    /// rows, is the start.
+    /// runs on a subset compete, and the one under which unseen rows are likeliest continues on
+    /// subsets that double in size.
     #[default]
     ShortRuns,
     /// k-means from k-means++ centers, on at most 16,384 rows (beyond 32 components 512 to 1,024 a

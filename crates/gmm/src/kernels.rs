@@ -15,5 +15,6 @@ pub(crate) mod exponential;
 pub(crate) mod gram;
 pub(crate) mod low_rank;
 pub(crate) mod panel;
+pub(crate) mod reach;
 pub(crate) mod tiles;
 pub(crate) mod triangular;

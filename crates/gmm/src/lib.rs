@@ -29,17 +29,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! With the feature `ndarray`, samples are views of its arrays (`Samples::try_from(data.view())`), and
+//! means, covariances, responsibilities and draws become arrays.
+//!
 //! **Promises.** The same samples, parameters and seed give the same bits at any number of threads:
 //! sums run over blocks of fixed size in order, and every random draw comes from a stream named by
 //! purpose and index. Parameters are never NaN: a degenerate component is repaired and
 //! [reported](FitReport::repairs), or the fit fails with a named error. Nothing here reads a file,
 //! prints, or knows what the samples stand for.
 
+mod adaptation;
+#[cfg(feature = "ndarray")]
+mod arrays;
 mod bayes;
 pub mod cluster;
 mod covariance;
 mod density;
 mod em;
+mod error;
 mod factor;
 mod gaussian;
 mod init;
@@ -59,16 +66,17 @@ pub mod select;
 mod stats;
 mod streams;
 mod sufficient;
+mod update;
 mod values;
 
+pub use adaptation::Adapted;
 pub use bayes::BayesianParams;
 pub use covariance::{CovarianceType, Covariances};
 pub use em::FitError;
+pub use error::ModelError;
 pub use gaussian::{Gaussian, TransportMap};
 pub use init::Init;
-pub use model::{
-    Adapted, Draws, FORMAT, FormatError, GaussianMixture, ModelError, Responsibilities, VERSION,
-};
+pub use model::{Draws, FORMAT, FormatError, GaussianMixture, Responsibilities, VERSION};
 pub use observe::{Observer, Progress};
 pub use params::{GmmParams, ValidParams};
 pub use posterior::{BayesianFit, WeightPrior};

@@ -1,7 +1,8 @@
 //! [`Prior`] and [`Shrinkage`]: what stands in for samples where there are few.
 
-use crate::stats::Moments;
-use crate::{GaussianMixture, ModelError, Real, Samples};
+use crate::stats::{Accumulator, Moments};
+use crate::update::CovarianceUpdate;
+use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples};
 use serde::{Deserialize, Serialize};
 
 /// Conjugate prior of every component: normal–inverse-Wishart on mean and covariance, Dirichlet on
@@ -56,24 +57,14 @@ impl Prior {
         n_components: usize,
     ) -> Result<Self, ModelError> {
         let (n, d) = (samples.n_samples(), samples.n_features());
-        let mut mean = vec![0.0; d];
-        for row in 0..n {
-            let share = samples.weight(row) / samples.total_weight();
-            mean.iter_mut().zip(samples.row(row)).for_each(|(m, x)| *m += share * x.to_f64());
-        }
+        let first: Vec<f64> = samples.row(0).iter().map(|x| x.to_f64()).collect();
+        let moments = Accumulator::of_all(samples, &first);
         let shrink = (n_components as f64).powf(-2.0 / d as f64);
-        let mut covariance = vec![0.0; d * d];
-        for row in 0..n {
-            let share = shrink * samples.weight(row) / samples.total_weight();
-            let z: Vec<f64> =
-                samples.row(row).iter().zip(&mean).map(|(x, m)| x.to_f64() - m).collect();
-            for (i, sums) in covariance.chunks_mut(d).enumerate() {
-                for (j, sum) in sums.iter_mut().enumerate().filter(|(j, _)| n > d || i == *j) {
-                    *sum += share * z[i] * z[j];
-                }
-            }
+        let mut covariance = moments.covariance();
+        for (at, value) in covariance.iter_mut().enumerate() {
+            *value *= if n > d || at / d == at % d { shrink } else { 0.0 };
         }
-        Self::new(mean, covariance)
+        Self::new(moments.mean(), covariance)
     }
 
     /// A prior from a mixture fitted to a larger population: its overall mean and its mean
@@ -139,26 +130,41 @@ impl Prior {
         own.iter().zip(&self.mean).map(|(x, m)| share * m + (1.0 - share) * x).collect()
     }
 
-    /// Contribution of the distance between sample and prior mean to the scatter: `κ₀ n / (κ₀ + n)
-    /// (x̄ - m₀)(x̄ - m₀)ᵀ` as its factor and `x̄ - m₀`.
-    pub(crate) fn between(&self, moments: &Moments) -> (f64, Vec<f64>) {
-        if moments.count <= 0.0 {
-            return (0.0, vec![0.0; self.mean.len()]);
+    /// The mode of a component's covariance, or of the one that all share; the prior's share is the
+    /// coefficient of its own covariance.
+    pub(crate) fn mode(
+        &self,
+        shape: CovarianceType,
+        moments: &[Moments],
+        component: usize,
+    ) -> CovarianceUpdate<'_> {
+        let d = self.n_features() as f64;
+        let (components, strength) = match shape {
+            CovarianceType::Tied => (moments, self.covariance_strength + d + 2.0),
+            CovarianceType::Diag | CovarianceType::Spherical => {
+                (&moments[component..=component], self.covariance_strength + 3.0)
+            }
+            _ => (&moments[component..=component], self.covariance_strength + d + 2.0),
+        };
+        let n: f64 = components.iter().map(|m| m.count).sum();
+        // S₀ of a single component, and the degrees that further ones add.
+        let total = strength + n + (components.len() - 1) as f64;
+        let between = components.iter().filter(|m| m.count > 0.0).map(|m| {
+            let shift = m.mean().iter().zip(&self.mean).map(|(x, m)| x - m).collect();
+            (self.mean_share(m.count) * m.count / total, shift)
+        });
+        CovarianceUpdate {
+            own: n / total,
+            other: (strength / total, &self.covariance),
+            between: between.collect(),
+            ridge: 0.0,
         }
-        let factor = self.mean_share(moments.count) * moments.count;
-        (factor, moments.mean().iter().zip(&self.mean).map(|(x, m)| x - m).collect())
     }
 
     /// Share of the prior in a component's mean.
     pub(crate) fn mean_share(&self, count: f64) -> f64 {
         let total = self.mean_strength + count;
         if total > 0.0 { self.mean_strength / total } else { 1.0 }
-    }
-
-    /// Share of the prior in a component's covariance; `d` is 1 for diagonal shapes.
-    pub(crate) fn covariance_share(&self, count: f64, d: usize) -> f64 {
-        let own = self.covariance_strength + d as f64 + 2.0;
-        own / (own + count)
     }
 }
 
@@ -215,6 +221,24 @@ impl Shrinkage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tied_covariances_add_up_the_terms_of_all_components() {
+        // Two components of two rows each, the second of which lies at the prior's mean; D = 2.
+        let of = |mean: [f64; 2]| Moments {
+            count: 2.0,
+            center: mean.to_vec(),
+            first: vec![0.0; 2],
+            second: vec![0.0; 2],
+        };
+        let prior = Prior::new(vec![1.0, 0.0], vec![1.0, 0.0, 0.0, 1.0]).unwrap();
+        let prior = prior.mean_strength(2.0).covariance_strength(4.0);
+        let moments = [of([3.0, 1.0]), of([1.0, 0.0])];
+        let mode = prior.mode(CovarianceType::Tied, &moments, 0);
+        // ν₀ + N + K + D + 1 = 4 + 4 + 2 + 2 + 1; S₀ = (4 + 2 + 2) Σ₀; κ₀ n / (κ₀ + n) = 1.
+        assert!((mode.own - 4.0 / 13.0).abs() < 1e-15 && (mode.other.0 - 8.0 / 13.0).abs() < 1e-15);
+        assert_eq!(mode.between, [(1.0 / 13.0, vec![2.0, 1.0]), (1.0 / 13.0, vec![0.0, 0.0])]);
+    }
 
     #[test]
     fn shares_of_shrinkage_by_hand() {

@@ -46,6 +46,10 @@ pub enum SamplesError {
         /// Columns asked for.
         n_features: usize,
     },
+    /// An array of ndarray isn't in row-major order.
+    #[cfg(feature = "ndarray")]
+    #[error("the array is not in row-major order; use its `as_standard_layout`")]
+    NotRowMajor,
     /// A value is missing or infinite.
     #[error(
         "row {row}, column {column} is {value}; every value must be finite (drop the row or fill the value in)"

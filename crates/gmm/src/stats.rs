@@ -3,7 +3,7 @@
 
 use crate::kernels::gram;
 use crate::linalg::mirror_lower;
-use crate::{CovarianceType, Real};
+use crate::{CovarianceType, Real, Samples};
 use serde::{Deserialize, Serialize};
 
 /// Responsibilities at or below this are left out of the sums: 2⁻⁵³, half a unit in the last place
@@ -87,27 +87,42 @@ impl Moments {
 
     /// Covariance `S/N - δ δᵀ` with `δ = Σ r (x - c) / N`, dense `[D, D]`.
     pub(crate) fn covariance(&self) -> Vec<f64> {
-        let mut covariance = self.second.clone();
+        let mut covariance = vec![0.0; self.second.len()];
         self.write_covariance(&mut covariance);
         covariance
     }
 
-    /// Writes the [`covariance`](Self::covariance) to an existing matrix.
-    pub(crate) fn write_covariance(&self, covariance: &mut [f64]) {
-        let d = self.center.len();
-        let shift: Vec<f64> = self.first.iter().map(|s| s / self.count).collect();
-        for i in 0..d {
-            for j in 0..=i {
-                covariance[i * d + j] = self.second[i * d + j] / self.count - shift[i] * shift[j];
-            }
-        }
-        mirror_lower(covariance, d);
+    /// Variances `S/N - δ²`, `[D]`.
+    pub(crate) fn variances(&self) -> Vec<f64> {
+        let mut variances = vec![0.0; self.center.len()];
+        self.write_covariance(&mut variances);
+        variances
     }
 
-    /// Variances `S/N - δ²`, `[D]`; rounding below zero is cut off.
-    pub(crate) fn variances(&self) -> Vec<f64> {
-        let shifts = self.first.iter().map(|s| s / self.count);
-        self.second.iter().zip(shifts).map(|(s, m)| (s / self.count - m * m).max(0.0)).collect()
+    /// Writes the covariance to a dense matrix (`[D, D]`), or the variances (`[D]`) if there is no
+    /// room for more; zeros if there are no rows. A variance that rounding leaves below zero is
+    /// zero.
+    pub(crate) fn write_covariance(&self, out: &mut [f64]) {
+        let d = self.center.len();
+        if self.count <= 0.0 {
+            out.fill(0.0);
+            return;
+        }
+        let shift: Vec<f64> = self.first.iter().map(|s| s / self.count).collect();
+        if out.len() == d {
+            let stride = if self.second.len() == d { 1 } else { d + 1 };
+            let sums = self.second.iter().step_by(stride).zip(&shift);
+            for (out, (sum, m)) in out.iter_mut().zip(sums) {
+                *out = (sum / self.count - m * m).max(0.0);
+            }
+            return;
+        }
+        for i in 0..d {
+            for j in 0..=i {
+                out[i * d + j] = self.second[i * d + j] / self.count - shift[i] * shift[j];
+            }
+        }
+        mirror_lower(out, d);
     }
 }
 
@@ -215,6 +230,14 @@ impl<T: Real> Accumulator<T> {
     /// The moments of the rows that are not waiting to be added.
     pub(crate) fn moments(&self) -> &Moments {
         &self.moments
+    }
+
+    /// Full moments of all `samples` around `center`.
+    pub(crate) fn of_all(samples: &Samples<'_, T>, center: &[f64]) -> Moments {
+        let mut all = Self::new(samples.n_features());
+        all.reset(center);
+        all.add_all(samples.data(), |row| samples.weight(row));
+        all.finish().clone()
     }
 
     fn flush(&mut self) {

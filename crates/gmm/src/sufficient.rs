@@ -1,9 +1,10 @@
 //! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never
 //! are all in memory.
 
-use crate::model::{FormatError, ModelError};
+use crate::model::FormatError;
 use crate::stats::Moments;
-use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples, em};
+use crate::update::{self, CovarianceUpdate};
+use crate::{CovarianceType, GaussianMixture, ModelError, Real, Samples, em};
 use serde::{Deserialize, Serialize};
 
 /// Name of the serialized form.
@@ -124,48 +125,26 @@ impl SufficientStats {
         for (at, (component, alive)) in self.components.iter().zip(&alive).enumerate() {
             means.extend(if *alive { component.mean() } else { previous.mean(at).to_vec() });
         }
-        let full = |at: usize| {
-            let mut own = if alive[at] {
-                self.components[at].covariance()
+        let write = |at: usize, own: &mut [f64]| {
+            if self.covariance_type == CovarianceType::Tied {
+                let living = self.components.iter().zip(&alive).filter(|(_, alive)| **alive);
+                own.copy_from_slice(&update::pooled(living.map(|(component, _)| component), d));
+            } else if alive[at] {
+                self.components[at].write_covariance(own);
             } else {
-                return previous.covariance(at);
-            };
-            for j in 0..d {
-                own[j * d + j] += reg_covar;
+                update::copy(&previous.covariance(at), own, d);
+                return;
             }
-            own
+            CovarianceUpdate::ridge(reg_covar).apply(own, d);
         };
-        let diagonal = |at: usize| -> Vec<f64> {
-            if alive[at] {
-                self.components[at].variances().iter().map(|v| v + reg_covar).collect()
-            } else {
-                let dense = previous.covariance(at);
-                (0..d).map(|j| dense[j * d + j]).collect()
-            }
-        };
+        let (covariances, _) = update::covariances(self.covariance_type, k, d, None, write);
         let covariances = match self.covariance_type {
-            CovarianceType::Full => Covariances::Full((0..k).flat_map(full).collect()),
             CovarianceType::LowRank(rank) => {
-                let all = Covariances::Full((0..k).flat_map(full).collect());
                 let floor = reg_covar.max(f64::MIN_POSITIVE);
-                em::factored(&all, d, rank, floor, Some(previous.covariances()))
+                update::factored(&covariances, d, rank, floor, Some(previous.covariances()))
                     .map_err(|component| ModelError::NotPositiveDefinite { component })?
             }
-            CovarianceType::Tied => {
-                let mut within = vec![0.0; d * d];
-                let mut weight = 0.0;
-                for (at, component) in self.components.iter().enumerate().filter(|(k, _)| alive[*k])
-                {
-                    weight += component.count;
-                    let own = full(at);
-                    within.iter_mut().zip(own).for_each(|(sum, v)| *sum += component.count * v);
-                }
-                Covariances::Tied(within.iter().map(|v| v / weight).collect())
-            }
-            CovarianceType::Diag => Covariances::Diag((0..k).flat_map(diagonal).collect()),
-            CovarianceType::Spherical => Covariances::Spherical(
-                (0..k).map(|k| diagonal(k).iter().sum::<f64>() / d as f64).collect(),
-            ),
+            _ => covariances,
         };
         GaussianMixture::from_valid(weights, means, covariances)
     }

@@ -3,7 +3,7 @@
 //! A block's values are stored component by component, [`BLOCK_ROWS`] apart, at
 //! `block[k * BLOCK_ROWS + row]`.
 
-use super::{Factors, Precision};
+use super::{Cholesky, Precision};
 use crate::Real;
 use crate::kernels::diagonal::{self, Lists, Scales};
 use crate::kernels::tiles::{Aligned, TiledRows};
@@ -95,9 +95,9 @@ enum Shape<T> {
 }
 
 impl<T: Real> BlockDensity<T> {
-    /// Prepares the densities of `means` and `factors`, weighted by `weights`.
-    pub(crate) fn new(weights: &[f64], means: &[f64], factors: &Factors) -> Self {
-        Self::in_place_of(None, weights, means, factors)
+    /// Prepares the densities of `means` and their `cholesky` factors, weighted by `weights`.
+    pub(crate) fn new(weights: &[f64], means: &[f64], cholesky: &Cholesky) -> Self {
+        Self::in_place_of(None, weights, means, cholesky)
     }
 
     /// [`new`](Self::new) in the memory of densities that are no longer needed.
@@ -105,7 +105,7 @@ impl<T: Real> BlockDensity<T> {
         spare: Option<Self>,
         weights: &[f64],
         means: &[f64],
-        factors: &Factors,
+        cholesky: &Cholesky,
     ) -> Self {
         let d = means.len() / weights.len();
         let mut center = vec![T::from_f64(0.0); d];
@@ -132,7 +132,7 @@ impl<T: Real> BlockDensity<T> {
         let shifts = |scales: &[f64]| -> Vec<f64> {
             scales.iter().zip(&relative).map(|(scale, mean)| -mean * scale).collect()
         };
-        let shape = match factors.precision() {
+        let shape = match cholesky.precision() {
             Precision::Full(lowers) | Precision::Tied(lowers) => triangular(lowers),
             Precision::Diag(inverse) => Shape::Diagonal(Scales::new(inverse, &shifts(inverse), d)),
             Precision::Spherical(inverse) => {
@@ -147,7 +147,7 @@ impl<T: Real> BlockDensity<T> {
             },
         };
         let log_weighted_norm =
-            weights.iter().zip(factors.log_norm()).map(|(w, n)| w.ln() + n).collect();
+            weights.iter().zip(cholesky.log_norm()).map(|(w, n)| w.ln() + n).collect();
         Self { center, shape, log_weighted_norm }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::stats::Accumulator;
 use crate::streams::{Purpose, stream};
-use crate::{Real, Samples};
+use crate::{Real, Samples, update};
 use rand::seq::index;
 
 /// Mean and covariance of (a fixed subset of) all samples, and the subset itself.
@@ -23,8 +23,9 @@ pub(super) struct Pooled {
 }
 
 impl Pooled {
-    pub(super) fn dense(&self) -> Vec<f64> {
-        self.matrix.clone()
+    /// Writes the matrix (`[D, D]`), or its diagonal (`[D]`) if there is no room for more.
+    pub(super) fn write(&self, values: &mut [f64]) {
+        update::copy(&self.matrix, values, self.d);
     }
 
     pub(super) fn variances(&self) -> Vec<f64> {
@@ -64,10 +65,9 @@ impl Background {
             rows.extend(samples.row(row).iter().map(|x| x.to_f64()));
             weights.push(samples.weight(row));
         }
-        let mut accumulator = Accumulator::<f64>::new(d);
-        accumulator.reset(&rows[..d]);
-        accumulator.add_all(&rows, |row| weights[row]);
-        let moments = accumulator.finish();
+        let subset = Samples::new(&rows, n_rows, d).expect("rows of checked samples");
+        let subset = subset.with_weights(&weights).expect("rows of positive weight");
+        let moments = Accumulator::of_all(&subset, &rows[..d]);
         let mean = moments.mean();
         let mut matrix = moments.covariance();
         for j in 0..d {

@@ -13,6 +13,7 @@
 use super::shares::Shares;
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::kernels::exponential::exponentials;
+use crate::kernels::reach::{self, ROUNDING};
 use crate::kernels::tiles::TiledRows;
 use crate::parallel::grain;
 use crate::stats::NEGLIGIBLE;
@@ -21,8 +22,6 @@ use rayon::prelude::*;
 
 /// Shares `t` that are tried, largest first.
 const LADDER: [f64; 11] = [0.999_99, 0.999, 0.98, 0.92, 0.82, 0.7, 0.55, 0.4, 0.25, 0.12, 0.04];
-/// Stored bounds are made smaller by this much, more than rounding them to `f32` can add.
-const ROUNDING: f64 = 1e-6;
 
 /// Bounds of the distances of one block's rows.
 pub(super) struct BlockBounds {
@@ -83,7 +82,7 @@ impl Drift {
                 _ => shared.unwrap_or_else(|| shrinking(&old.covariance(k), &new.covariance(k), d)),
             };
             let moved: Vec<f64> = new.mean(k).iter().zip(old.mean(k)).map(|(a, b)| a - b).collect();
-            let shift = new.factors().length(k, &moved);
+            let shift = new.cholesky().length(k, &moved);
             ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
         };
         // A few Cholesky factors each for dense covariances, a pass over the values for others.
@@ -141,6 +140,8 @@ pub(super) struct BlockScratch<T> {
     before: Vec<u16>,
     /// Whether a row comes near enough to the current component.
     wanted: Vec<bool>,
+    /// Bounds of the distances just computed.
+    lows: Vec<f32>,
 }
 
 impl<T: Real> BlockScratch<T> {
@@ -152,6 +153,7 @@ impl<T: Real> BlockScratch<T> {
             sum: vec![0.0; BLOCK_ROWS],
             before: vec![0; BLOCK_ROWS],
             wanted: vec![false; BLOCK_ROWS],
+            lows: vec![0.0; BLOCK_ROWS],
         }
     }
 
@@ -179,7 +181,7 @@ pub(super) fn expectation<T: Real>(
     scratch: &mut BlockScratch<T>,
 ) {
     let (n_rows, norms) = (rows.len() / density.n_features(), density.log_weighted_norm());
-    let BlockScratch { density: panels, log_likelihoods, max, sum, before, wanted } = scratch;
+    let BlockScratch { density: panels, log_likelihoods, max, sum, before, wanted, lows } = scratch;
     let (max, sum) = (&mut max[..n_rows], &mut sum[..n_rows]);
     let (before, wanted) = (&mut before[..n_rows], &mut wanted[..n_rows]);
     let stride = bounds.best.len();
@@ -195,17 +197,13 @@ pub(super) fn expectation<T: Real>(
     density.distances(rows, lists, values, panels);
     for (k, norm) in norms.iter().enumerate() {
         let (listed, values) = shares.added(k);
-        let lows = &mut bounds.distances[k * stride..][..n_rows];
+        let known = &mut bounds.distances[k * stride..][..n_rows];
         let (scale, shift) = drift.steps[k];
-        for low in lows.iter_mut() {
-            // A NaN, from infinite bounds, becomes 0 too.
-            *low = (*low * scale - shift).max(0.0);
-        }
-        for (row, value) in listed.iter().zip(values) {
-            let row = *row as usize;
-            lows[row] = lower_bound(*value);
-            *value = norm - 0.5 * *value;
-            max[row] = *value;
+        reach::weaken(known, scale, shift);
+        reach::log_joints(values, *norm, lows);
+        for ((row, value), low) in listed.iter().zip(values).zip(lows.iter()) {
+            known[*row as usize] = *low;
+            max[*row as usize] = *value;
         }
     }
     shares.settle();
@@ -215,25 +213,21 @@ pub(super) fn expectation<T: Real>(
         *reach = *max + cut;
     }
     for (k, norm) in norms.iter().enumerate() {
-        let lows = &bounds.distances[k * stride..][..n_rows];
-        let known = lows.iter().zip(sum.iter()).zip(before.iter());
-        for (wanted, ((low, reach), before)) in wanted.iter_mut().zip(known) {
-            let low = f64::from(*low);
-            // Rows without any density so far have a reach of minus infinity: everything is looked
-            // at.
-            *wanted = (norm - 0.5 * low * low >= *reach) & (usize::from(*before) != k);
-        }
+        // Rows without any density so far have a reach of minus infinity: everything is looked at.
+        reach::within(&bounds.distances[k * stride..][..n_rows], sum, *norm, wanted);
+        let (listed, _) = shares.of(k);
+        listed.iter().for_each(|row| wanted[*row as usize] = false);
         shares.extend(k, wanted);
     }
     let (lists, values) = shares.fresh();
     density.distances(rows, lists, values, panels);
     for (k, norm) in norms.iter().enumerate() {
         let (listed, values) = shares.added(k);
-        let lows = &mut bounds.distances[k * stride..][..n_rows];
-        for (row, value) in listed.iter().zip(values) {
+        let known = &mut bounds.distances[k * stride..][..n_rows];
+        reach::log_joints(values, *norm, lows);
+        for ((row, value), low) in listed.iter().zip(values).zip(lows.iter()) {
             let row = *row as usize;
-            lows[row] = lower_bound(*value);
-            *value = norm - 0.5 * *value;
+            known[row] = *low;
             if *value > max[row] {
                 max[row] = *value;
                 bounds.best[row] = k as u16;
@@ -270,15 +264,6 @@ fn normalize(
         *sum = if *sum > 0.0 { 1.0 / *sum } else { 0.0 };
     }
     for k in 0..n_components {
-        let (rows, values) = shares.of_mut(k);
-        for (row, value) in rows.iter().zip(values) {
-            *value *= sum[*row as usize];
-        }
-        shares.keep_above(k, NEGLIGIBLE);
+        shares.keep_above(k, sum, NEGLIGIBLE);
     }
-}
-
-/// A bound of the distance whose square was computed.
-fn lower_bound(squared: f64) -> f32 {
-    ((squared.sqrt() * (1.0 - ROUNDING)) as f32).min(f32::MAX)
 }

@@ -1,8 +1,8 @@
 //! [`EmRun`]: one run of EM over one set of samples, step by step.
 
-use super::FitError;
 use super::background::Background;
 use super::bounds::Drift;
+use super::error::FitError;
 use super::m_step::MStep;
 use super::pass::{PassTotals, Workspace};
 use crate::density::BlockDensity;
@@ -79,8 +79,8 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         let iteration = self.lower_bounds.len() + 1;
         let model = self.model.as_ref().expect("a run is given a start before its first step");
         let (weights, means) = (model.weights(), model.means());
-        let factors = model.factors();
-        let density = BlockDensity::<T>::in_place_of(self.spare.take(), weights, means, factors);
+        let cholesky = model.cholesky();
+        let density = BlockDensity::<T>::in_place_of(self.spare.take(), weights, means, cholesky);
         let workspace = self.workspace.borrow_mut();
         let totals = workspace.expectation(self.samples, &density, &self.drift, means);
         self.spare = Some(density);

@@ -39,6 +39,8 @@ pub(super) struct Workspace<T> {
     /// Rows in a block; a power of two, so that it divides [`CHUNK_ROWS`].
     block_rows: usize,
     is_full: bool,
+    /// Whether there has been a pass since the last [`reset`](Self::reset).
+    is_used: bool,
     /// Bounds of each block from the last iteration.
     bounds: Vec<BlockBounds>,
     blocks: Vec<BlockTotals>,
@@ -62,13 +64,6 @@ pub(super) struct Statistics<'a> {
     pub(super) moments: &'a [Moments],
     /// The covariance within all components together, `[D, D]`; only for tied covariances.
     pub(super) within: Option<Vec<f64>>,
-}
-
-impl Statistics<'_> {
-    /// The covariance within all components of a fit with tied covariances.
-    pub(super) fn pooled(&self) -> Vec<f64> {
-        self.within.clone().expect("a pass with tied covariances takes the scatter within them")
-    }
 }
 
 /// Sums of one chunk.
@@ -131,6 +126,7 @@ impl<T: Real> Workspace<T> {
         Self {
             block_rows,
             is_full,
+            is_used: false,
             bounds: (0..n_blocks).map(|_| BlockBounds::new(n_components, block_rows)).collect(),
             blocks: Vec::with_capacity(n_blocks),
             scratch: (0..=n_threads)
@@ -164,6 +160,9 @@ impl<T: Real> Workspace<T> {
 
     /// Forgets what is known of the rows from earlier iterations.
     pub(super) fn reset(&mut self) {
+        if !std::mem::take(&mut self.is_used) {
+            return;
+        }
         let operations = self.block_rows * self.moments.len();
         let bounds = self.bounds.par_iter_mut().with_min_len(grain(operations));
         bounds.for_each(BlockBounds::reset);
@@ -274,6 +273,7 @@ impl<T: Real> Workspace<T> {
         origin: &[T],
         fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
     ) -> PassTotals {
+        self.is_used = true;
         self.centers.set(centers, origin, self.is_full);
         for (k, moments) in self.moments.iter_mut().enumerate() {
             moments.center.copy_from_slice(self.centers.of(k));

@@ -6,22 +6,22 @@
 //! hides, so the runs start in all of them, and some at random rows. The winner then competes with
 //! mixtures that split-and-merge [moves] make of it.
 //!
-//! If there are few rows, all of them are used. If there are many, a few runs on a subset find the
-//! view that shows most, judged by the likelihood of rows that they have not seen; the start is the
-//! k-means of that view, continued on all rows. (The run itself would be a poor start, because it
-//! fits the rows of its subset too closely.)
+//! If there are few rows, all of them are used. If there are many, a few runs on a subset compete by
+//! the likelihood of rows that they have not seen. The winner, which fits the rows of its subset too
+//! closely, continues on subsets that double in size (as nested batches do for k-means, Newling &
+//! Fleuret 2016): an iteration costs a fraction of one over all rows and moves the mixture as far.
 
 mod moves;
 
-use super::FitError;
 use super::em_run::EmRun;
+use super::error::FitError;
 use super::pass::Workspace;
 use super::start::Start;
-use crate::init::kmeans::{Points, lloyd_over_all};
+use crate::init::kmeans::Points;
 use crate::init::view::View;
 use crate::parallel::grain;
 use crate::streams::{Purpose, stream};
-use crate::{CovarianceType, Real, Samples};
+use crate::{CovarianceType, GaussianMixture, Real, Samples};
 use moves::{Move, moves};
 use rand::seq::index;
 use rayon::prelude::*;
@@ -43,20 +43,13 @@ const LLOYD: usize = 10;
 const AT_REST: f64 = 1e-5;
 /// Runs whose likelihoods differ by less than this, in nats per sample, are at the same optimum.
 const SAME: f64 = 1e-4;
-/// Lloyd iterations over all rows, if the runs only saw a subset.
-const LLOYD_OVER_ALL: usize = 20;
+/// Maximum number of iterations on each of the growing subsets.
+const GROWN_ITER: usize = 20;
 /// Estimated loss, in nats per sample, up to which a move is tried: EM may gain more than that.
 const MAX_LOSS: f64 = 1.0;
 
 /// A run of EM on a subset, with its own workspace.
 type Em<'a> = EmRun<'a, f64, Workspace<f64>>;
-
-/// A run, the view of its k-means, and the centers found there.
-struct Run<'a> {
-    em: Em<'a>,
-    view: usize,
-    centers: Vec<f64>,
-}
 
 /// Gives a run of EM over all samples its start.
 pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
@@ -80,14 +73,34 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     }
     // The likelihood of a run's own rows favors runs that fit them too closely.
     let n_unseen = plan.n_rows.min(weights.len() - plan.n_rows).max(1);
-    let (rows, weights) =
-        (&rows[(weights.len() - n_unseen) * d..], &weights[weights.len() - n_unseen..]);
-    let unseen = subset(rows, weights, n_unseen, d);
-    let merits: Vec<f64> = runs.iter().map(|run| run.em.score(&unseen)).collect();
-    let best = (1..runs.len()).fold(0, |best, i| if merits[i] > merits[best] { i } else { best });
-    let best = runs.into_iter().nth(best).expect("one of the runs");
-    let labels = lloyd_over_all(samples, &views[best.view], best.centers, LLOYD_OVER_ALL);
-    em.start_at_labels(&labels)
+    let first_unseen = weights.len() - n_unseen;
+    let unseen = subset(&rows[first_unseen * d..], &weights[first_unseen..], n_unseen, d);
+    let merits = runs.into_iter().map(|run| (run.score(&unseen), run));
+    let best = merits.reduce(|best, run| if run.0 > best.0 { run } else { best });
+    let best = best.expect("the first round has at least one run").1;
+    em.start_at_model(grow(start, samples.n_samples(), best, plan.n_rows));
+    Ok(())
+}
+
+/// Continues a run that has seen `n_rows` of `n_samples` rows on twice as many, and so on up to
+/// half of the samples.
+fn grow(start: &Start<'_>, n_samples: usize, best: Em<'_>, mut n_rows: usize) -> GaussianMixture {
+    let (rows, weights) = start.background.rows();
+    let n_most = weights.len().min(n_samples / 2);
+    // Below the tolerance of the fit, so that it does not converge in a subset's optimum.
+    let at_rest = AT_REST.max(0.5 * start.values.tol);
+    let mut model = best.into_model();
+    while 2 * n_rows <= n_most {
+        n_rows *= 2;
+        let part = subset(rows, weights, n_rows, start.background.mean.len());
+        let mut next = new_em(start, &part);
+        next.start_at_model(model.clone());
+        // What fails on some rows need not fail on all: the mixture before stays.
+        if climb(&mut next, GROWN_ITER, at_rest).is_ok() {
+            model = next.into_model();
+        }
+    }
+    model
 }
 
 /// The views that runs start in.
@@ -161,7 +174,7 @@ fn first_round<'a>(
     samples: &'a Samples<'a>,
     points: &[Points],
     plan: &Plan,
-) -> Result<Vec<Run<'a>>, FitError> {
+) -> Result<Vec<Em<'a>>, FitError> {
     let k = start.values.n_components;
     // The views take turns; if all rows are used, random rows have a turn after the last view.
     let n_kinds = points.len() + usize::from(plan.is_whole);
@@ -170,36 +183,33 @@ fn first_round<'a>(
     let runs = runs.with_min_len(grain(operations(start, samples, n_iter))).map(|index| {
         let mut rng = stream(start.seed, Purpose::ShortRun, run_index(start.index, index));
         let mut em = new_em(start, samples);
-        let view = index % n_kinds;
-        let centers = if let Some(points) = points.get(view) {
+        if let Some(points) = points.get(index % n_kinds) {
             let clusters = points.lloyd(&points.plus_plus(k, &mut rng), LLOYD);
             em.start_at_labels(&clusters.labels)?;
-            clusters.centers
         } else {
             let rows = index::sample(&mut rng, samples.n_samples(), k);
             let means: Vec<f64> = rows.iter().flat_map(|row| samples.row(row)).copied().collect();
             em.start_at_means(&means)?;
-            means
-        };
-        climb(&mut em, n_iter)?;
-        Ok(Run { em, view, centers })
+        }
+        climb(&mut em, n_iter, AT_REST)?;
+        Ok(em)
     });
     sound(runs.collect())
 }
 
 /// Lets the runs compete: after each round the better half of those at different optima continues
 /// for twice as many iterations, until one is left.
-fn knockout(mut runs: Vec<Run<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitError> {
+fn knockout(mut runs: Vec<Em<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitError> {
     loop {
         // Runs without degenerate components come first. Stable: of equal ones the first.
         runs.sort_by(|a, b| {
-            let sound = a.em.is_degenerate().cmp(&b.em.is_degenerate());
-            sound.then(b.em.bound().total_cmp(&a.em.bound()))
+            let sound = a.is_degenerate().cmp(&b.is_degenerate());
+            sound.then(b.bound().total_cmp(&a.bound()))
         });
         let n_kept = runs.len().div_ceil(2);
-        let mut kept: Vec<Run<'_>> = Vec::with_capacity(n_kept);
+        let mut kept: Vec<Em<'_>> = Vec::with_capacity(n_kept);
         for run in runs {
-            let is_new = |other: &Run<'_>| (other.em.bound() - run.em.bound()).abs() >= SAME;
+            let is_new = |other: &Em<'_>| (other.bound() - run.bound()).abs() >= SAME;
             if kept.len() < n_kept && kept.iter().all(is_new) {
                 kept.push(run);
             }
@@ -207,11 +217,11 @@ fn knockout(mut runs: Vec<Run<'_>>, mut n_iter: usize) -> Result<Em<'_>, FitErro
         if n_kept == 1
             && let Some(best) = kept.pop()
         {
-            return Ok(best.em);
+            return Ok(best);
         }
         n_iter *= 2;
         let next = kept.into_par_iter().with_max_len(1).map(|mut run| {
-            climb(&mut run.em, n_iter)?;
+            climb(&mut run, n_iter, AT_REST)?;
             Ok(run)
         });
         runs = sound(next.collect())?;
@@ -235,8 +245,8 @@ fn improve<'a>(
         let runs = moves.par_iter().with_max_len(1).with_min_len(cost).map(|m: &Move| {
             let mut em = new_em(start, samples);
             em.start_at_labels(&m.apply(&labels))?;
-            climb(&mut em, effort.n_iter)?;
-            Ok(Run { em, view: 0, centers: Vec::new() })
+            climb(&mut em, effort.n_iter, AT_REST)?;
+            Ok(em)
         });
         // A failed move is not a failed start: the best run so far stays.
         let Ok(runs) = sound(runs.collect()) else { break };
@@ -244,7 +254,7 @@ fn improve<'a>(
             break;
         }
         let Ok(mut next) = knockout(runs, effort.n_iter) else { break };
-        if climb(&mut next, effort.max_iter).is_err()
+        if climb(&mut next, effort.max_iter, AT_REST).is_err()
             || next.is_degenerate()
             || next.bound() < best.bound() + SAME
         {
@@ -255,11 +265,11 @@ fn improve<'a>(
     best
 }
 
-/// Continues until `n_iter` iterations are done, or the run has converged.
-fn climb(em: &mut Em<'_>, n_iter: usize) -> Result<(), FitError> {
+/// Continues until `n_iter` iterations are done, or one gains less than `at_rest`.
+fn climb(em: &mut Em<'_>, n_iter: usize, at_rest: f64) -> Result<(), FitError> {
     while em.n_iter() < n_iter {
         let before = em.bound();
-        if (em.step()? - before).abs() < AT_REST {
+        if (em.step()? - before).abs() < at_rest {
             break;
         }
     }
@@ -267,7 +277,7 @@ fn climb(em: &mut Em<'_>, n_iter: usize) -> Result<(), FitError> {
 }
 
 /// The runs that have not failed; if all have, the error of the first.
-fn sound(runs: Vec<Result<Run<'_>, FitError>>) -> Result<Vec<Run<'_>>, FitError> {
+fn sound(runs: Vec<Result<Em<'_>, FitError>>) -> Result<Vec<Em<'_>>, FitError> {
     let mut failed = None;
     let mut left = Vec::with_capacity(runs.len());
     for run in runs {

@@ -100,14 +100,16 @@ impl Shares {
         }
     }
 
-    /// Leaves out the values of a component that are not above `least`.
-    pub(super) fn keep_above(&mut self, component: usize, least: f64) {
+    /// Multiplies the values of a component by the factors of their rows, and leaves out those that
+    /// are not above `least` then.
+    pub(super) fn keep_above(&mut self, component: usize, factors: &[f64], least: f64) {
         let (first, limit) = self.spans[component];
         let mut end = first;
         for at in first..limit {
-            self.rows[end] = self.rows[at];
-            self.values[end] = self.values[at];
-            end += usize::from(self.values[at] > least);
+            let row = self.rows[at];
+            let value = self.values[at] * factors[row as usize];
+            (self.rows[end], self.values[end]) = (row, value);
+            end += usize::from(value > least);
         }
         self.spans[component].1 = end;
     }

@@ -3,14 +3,15 @@
 
 use super::background::Background;
 use super::bounds::Drift;
+use super::error::{FitError, check_size};
 use super::pass::{Statistics, Workspace};
 use super::start::{SharedStarts, Start};
-use super::{FitError, check_size};
 use crate::density::BlockDensity;
 use crate::posterior::{BayesianFit, Settings, WeightPrior};
 use crate::stats::Accumulator;
+use crate::update::{self, CovarianceUpdate};
 use crate::values::Values;
-use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
+use crate::{CovarianceType, GaussianMixture, Real, Samples};
 use statrs::function::beta::ln_beta;
 use statrs::function::gamma::{digamma, ln_gamma};
 
@@ -24,7 +25,7 @@ struct Prior {
     mean_precision: f64,
     /// `ν₀`.
     degrees: f64,
-    /// Inverse of the Wishart scale, in the shape of the covariances: `[D, D]`, `[D]` or `[1]`.
+    /// Inverse of the Wishart scale, `[D, D]`; diagonal shapes use its diagonal.
     scatter: Vec<f64>,
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn fit<T: Real>(
     let mut converged = false;
     for iteration in 1..=values.max_iter {
         let model = &posterior.model;
-        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.factors())
+        let density = BlockDensity::<T>::new(model.weights(), model.means(), model.cholesky())
             .with_log_weighted_norm(posterior.expected_norms(prior.process));
         let totals = workspace.entropies(samples, &density, &drift, model.means());
         let next = prior.update(values, &workspace.statistics())?;
@@ -90,21 +91,12 @@ impl Prior {
         background: &Background,
     ) -> Self {
         let d = samples.n_features();
-        let mut all = Accumulator::<T>::new(d);
-        all.reset(&background.mean);
-        all.add_all(samples.data(), |row| samples.weight(row));
-        let moments = all.finish();
+        let moments = Accumulator::of_all(samples, &background.mean);
         // The unbiased covariance of all samples; that of a single one, zero, stays as it is. What
         // weights that sum to 1 leave open, the effective number tells.
         let n = samples.effective_size();
         let unbiased = if n > 1.0 + 1e-9 { n / (n - 1.0) } else { 1.0 };
-        let dense: Vec<f64> = moments.covariance().iter().map(|v| v * unbiased).collect();
-        let variances: Vec<f64> = (0..d).map(|j| dense[j * d + j]).collect();
-        let scatter = match values.covariance_type {
-            CovarianceType::Diag => variances,
-            CovarianceType::Spherical => vec![variances.iter().sum::<f64>() / d as f64],
-            _ => dense,
-        };
+        let scatter = moments.covariance().iter().map(|v| v * unbiased).collect();
         let (process, concentration) = match settings.weights {
             WeightPrior::DirichletProcess { concentration } => (true, concentration),
             WeightPrior::Dirichlet { concentration } => (false, concentration),
@@ -138,70 +130,33 @@ impl Prior {
         }
         let shift =
             |k: usize| -> Vec<f64> { own[k].iter().zip(&self.mean).map(|(x, m)| x - m).collect() };
-        let variances = |k: usize| -> Vec<f64> {
-            let spread = if moments[k].count > 0.0 { moments[k].variances() } else { vec![0.0; d] };
-            let between = self.mean_precision / beta[k];
-            let terms = spread.iter().zip(shift(k));
-            terms.map(|(s, v)| counts[k] * (s + reg + between * v * v)).collect()
+        let is_tied = values.covariance_type == CovarianceType::Tied;
+        // Tied covariances share all rows evenly.
+        let held =
+            |c: usize| if is_tied { counts.iter().sum::<f64>() / k as f64 } else { counts[c] };
+        let degrees: Vec<f64> = (0..k).map(|c| self.degrees + held(c)).collect();
+        let between = |c: usize, n_sharing: usize| {
+            let factor = self.mean_precision * counts[c] / beta[c];
+            (factor / n_sharing as f64 / degrees[c], shift(c))
         };
-        let mut degrees: Vec<f64> = counts.iter().map(|n| self.degrees + n).collect();
-        let covariances = match values.covariance_type {
-            CovarianceType::Diag => Covariances::Diag(
-                (0..k)
-                    .flat_map(|k| {
-                        let terms = self.scatter.iter().zip(variances(k));
-                        terms.map(|(prior, own)| (prior + own) / degrees[k]).collect::<Vec<_>>()
-                    })
-                    .collect(),
-            ),
-            CovarianceType::Spherical => Covariances::Spherical(
-                (0..k)
-                    .map(|k| {
-                        let own = variances(k).iter().sum::<f64>() / d as f64;
-                        (self.scatter[0] + own) / degrees[k]
-                    })
-                    .collect(),
-            ),
-            CovarianceType::Tied => {
-                let total: f64 = counts.iter().sum();
-                let share = total / k as f64;
-                degrees = vec![self.degrees + share; k];
-                let mut sum = statistics.pooled();
-                for i in 0..d {
-                    sum[i * d + i] += reg;
-                }
-                for (at, value) in sum.iter_mut().enumerate() {
-                    *value = self.scatter[at] + share * *value;
-                }
-                for c in 0..k {
-                    let shift = shift(c);
-                    let factor = self.mean_precision / k as f64 * counts[c] / beta[c];
-                    for (at, value) in sum.iter_mut().enumerate() {
-                        *value += factor * (shift[at / d] * shift[at % d]);
-                    }
-                }
-                Covariances::Tied(sum.iter().map(|v| v / degrees[0]).collect())
+        let write = |c: usize, own: &mut [f64]| {
+            match &statistics.within {
+                Some(within) => own.copy_from_slice(within),
+                None => moments[c].write_covariance(own),
             }
-            _ => {
-                let mut all = Vec::with_capacity(k * d * d);
-                for c in 0..k {
-                    let mut own = if moments[c].count > 0.0 {
-                        moments[c].covariance()
-                    } else {
-                        vec![0.0; d * d]
-                    };
-                    for i in 0..d {
-                        own[i * d + i] += reg;
-                    }
-                    let (shift, between) = (shift(c), counts[c] * self.mean_precision / beta[c]);
-                    all.extend(own.iter().enumerate().map(|(at, own)| {
-                        let own = self.scatter[at] + counts[c] * own;
-                        (own + between * (shift[at / d] * shift[at % d])) / degrees[c]
-                    }));
-                }
-                Covariances::Full(all)
-            }
+            let update = CovarianceUpdate {
+                own: held(c) / degrees[c],
+                other: (1.0 / degrees[c], &self.scatter),
+                between: if is_tied {
+                    (0..k).map(|c| between(c, k)).collect()
+                } else {
+                    vec![between(c, 1)]
+                },
+                ridge: reg * held(c) / degrees[c],
+            };
+            update.apply(own, d);
         };
+        let (covariances, _) = update::covariances(values.covariance_type, k, d, None, write);
         let concentrations = self.concentrations(&counts);
         let weights = expected_weights(self.process, &concentrations);
         let model = GaussianMixture::from_valid(weights, means, covariances)
@@ -254,7 +209,7 @@ impl Posterior {
         let d = self.model.n_features() as f64;
         let mut before = 0.0;
         let total: f64 = self.concentrations.iter().map(|(a, _)| a).sum();
-        let mut norms = self.model.factors().log_norm().to_vec();
+        let mut norms = self.model.cholesky().log_norm().to_vec();
         for (k, norm) in norms.iter_mut().enumerate() {
             let ((a, b), beta, nu) =
                 (self.concentrations[k], self.mean_precision[k], self.degrees[k]);
@@ -278,7 +233,7 @@ impl Posterior {
         let n_features = self.model.n_features();
         let d = n_features as f64;
         let base = -0.5 * d * (2.0 * std::f64::consts::PI).ln();
-        let log_norms = self.model.factors().log_norm().iter();
+        let log_norms = self.model.cholesky().log_norm().iter();
         let wishart: f64 = log_norms
             .zip(&self.degrees)
             .map(|(log_norm, nu)| {

@@ -1,8 +1,8 @@
 //! The Gaussian between several Gaussians.
 
 use super::Gaussian;
+use crate::ModelError;
 use crate::linalg;
-use crate::model::ModelError;
 
 /// Change of a covariance, relative to the deviations of its two features, at which it is settled.
 const TOLERANCE: f64 = 1e-12;

@@ -1,8 +1,8 @@
 //! k-means with k-means++ centers (Arthur & Vassilvitskii 2007; Lloyd 1982) on weighted points.
 
 use super::view::View;
+use crate::linalg;
 use crate::parallel::grain;
-use crate::{Real, Samples, linalg};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
@@ -12,8 +12,6 @@ pub(crate) const MAX_ITER: usize = 50;
 const TOLERANCE: f64 = 1e-4;
 /// Rows that one task handles.
 const TASK_ROWS: usize = 256;
-/// Rows whose sums one task of a pass over all samples adds up.
-const GROUP_ROWS: usize = 64 * TASK_ROWS;
 /// Features from which on distances come from a matrix product, which is quicker than differences
 /// by then.
 const PRODUCT_FEATURES: usize = 6;
@@ -74,11 +72,13 @@ impl Points {
         // Rows are in random order: the first are a sample.
         let n_pool = self.n_rows().min(SEED_ROWS.max(SEED_ROWS_PER_CENTER * k));
         let weights = &self.weights[..n_pool];
+        let norms: Vec<f64> = self.rows.chunks(self.d).take(n_pool).map(squared_norm).collect();
         let n_candidates = 2 + k.ilog2() as usize;
         let first = pick(weights, rng.random::<f64>() * weights.iter().sum::<f64>());
         let mut chosen = vec![first];
-        let mut nearest = vec![f64::INFINITY; n_pool];
-        self.lower_to(&mut nearest, first);
+        let mut nearest = vec![0.0; n_pool];
+        self.distances_from(&chosen, &norms, &mut nearest);
+        let mut distances = vec![0.0; n_candidates * n_pool];
         while chosen.len() < k {
             let potentials: Vec<f64> = nearest.iter().zip(weights).map(|(d, w)| d * w).collect();
             let total: f64 = potentials.iter().sum();
@@ -91,30 +91,43 @@ impl Points {
                     }
                 })
                 .collect();
-            let tried = candidates.par_iter().with_min_len(grain(3 * n_pool * self.d));
-            let tried = tried.map(|candidate| {
-                let mut lowered = nearest.clone();
-                self.lower_to(&mut lowered, *candidate);
-                let left: f64 = lowered.iter().zip(weights).map(|(d, w)| d * w).sum();
-                (left, *candidate, lowered)
-            });
-            let tried: Vec<_> = tried.collect();
-            let best =
-                tried.into_iter().reduce(|best, tried| if tried.0 < best.0 { tried } else { best });
-            if let Some((_, candidate, lowered)) = best {
+            self.distances_from(&candidates, &norms, &mut distances);
+            let left = |own: &[f64]| -> f64 {
+                let pairs = own.iter().zip(&nearest).zip(weights);
+                pairs.map(|((own, nearest), w)| own.min(*nearest) * w).sum()
+            };
+            let tried = distances.chunks(n_pool).zip(candidates).map(|own| (left(own.0), own));
+            let best = tried.reduce(|best, tried| if tried.0 < best.0 { tried } else { best });
+            if let Some((_, (own, candidate))) = best {
                 chosen.push(candidate);
-                nearest = lowered;
+                for (nearest, own) in nearest.iter_mut().zip(own) {
+                    *nearest = nearest.min(*own);
+                }
             }
         }
         chosen
     }
 
-    /// Lowers the distance of each of the first rows to that from row `center`, where this is
-    /// nearer.
-    fn lower_to(&self, nearest: &mut [f64], center: usize) {
-        let center = self.row(center);
-        for (nearest, row) in nearest.iter_mut().zip(self.rows.chunks(self.d)) {
-            *nearest = nearest.min(squared_distance(row, center));
+    /// Squared distances of the first rows, as many as there are `norms` of them, from each of some
+    /// of these rows, `[chosen, rows]`.
+    fn distances_from(&self, chosen: &[usize], norms: &[f64], out: &mut [f64]) {
+        let (n, d) = (norms.len(), self.d);
+        let rows = &self.rows[..n * d];
+        if d >= PRODUCT_FEATURES {
+            let centers: Vec<f64> = chosen.iter().flat_map(|row| self.row(*row)).copied().collect();
+            linalg::times_transposed(out, &centers, rows, d);
+        }
+        for (own, center) in out.chunks_mut(n).zip(chosen) {
+            if d >= PRODUCT_FEATURES {
+                for (own, norm) in own.iter_mut().zip(norms) {
+                    *own = (norm + norms[*center] - 2.0 * *own).max(0.0);
+                }
+                own[*center] = 0.0;
+            } else {
+                for (own, row) in own.iter_mut().zip(rows.chunks(d)) {
+                    *own = squared_distance(row, self.row(*center));
+                }
+            }
         }
     }
 
@@ -222,79 +235,6 @@ impl<'a> Centers<'a> {
             *nearest = (least.0, (norm + 2.0 * least.1).max(0.0));
         }
     }
-}
-
-/// Sums over the rows of some tasks.
-struct Sums {
-    rows: Vec<f64>,
-    weights: Vec<f64>,
-    inertia: f64,
-}
-
-/// Lloyd's iterations over all samples as `view` shows them, from `centers` there; the cluster of
-/// each row.
-///
-/// Rows are mapped again in each pass, so that of the samples' size only the labels are kept.
-pub(crate) fn lloyd_over_all<T: Real>(
-    samples: &Samples<'_, T>,
-    view: &View,
-    mut centers: Vec<f64>,
-    max_iter: usize,
-) -> Vec<u32> {
-    let d = samples.n_features();
-    let mut labels = vec![0_u32; samples.n_samples()];
-    let mut before = f64::INFINITY;
-    for iteration in 0..=max_iter {
-        let own = Centers::new(&centers, d);
-        let groups = labels.par_chunks_mut(GROUP_ROWS);
-        let groups = groups.zip(samples.data().par_chunks(GROUP_ROWS * d)).enumerate();
-        let sums = groups.map(|(group, (labels, rows))| {
-            let mut sums = Sums {
-                rows: vec![0.0; own.values.len()],
-                weights: vec![0.0; own.half_norms.len()],
-                inertia: 0.0,
-            };
-            let mut nearest = vec![(0, f64::INFINITY); TASK_ROWS];
-            let (mut products, mut wide) = (Vec::new(), Vec::new());
-            let mut at = group * GROUP_ROWS;
-            for (labels, rows) in labels.chunks_mut(TASK_ROWS).zip(rows.chunks(TASK_ROWS * d)) {
-                wide.clear();
-                wide.extend(rows.iter().map(|x| x.to_f64()));
-                let rows = view.apply(&wide);
-                let nearest = &mut nearest[..labels.len()];
-                own.nearest(&rows, nearest, &mut products);
-                for ((label, (own, distance)), row) in
-                    labels.iter_mut().zip(nearest.iter()).zip(rows.chunks(d))
-                {
-                    *label = *own;
-                    let (weight, k) = (samples.weight(at), *own as usize);
-                    sums.inertia += weight * distance;
-                    sums.weights[k] += weight;
-                    let total = &mut sums.rows[k * d..(k + 1) * d];
-                    total.iter_mut().zip(row).for_each(|(total, x)| *total += weight * x);
-                    at += 1;
-                }
-            }
-            sums
-        });
-        // Group by group, in order.
-        let sums: Vec<Sums> = sums.collect();
-        let inertia: f64 = sums.iter().map(|s| s.inertia).sum();
-        if iteration == max_iter || inertia >= before * (1.0 - TOLERANCE) {
-            break;
-        }
-        before = inertia;
-        for (k, center) in centers.chunks_mut(d).enumerate() {
-            let weight: f64 = sums.iter().map(|s| s.weights[k]).sum();
-            // An empty cluster keeps its center.
-            if weight > 0.0 {
-                for (j, center) in center.iter_mut().enumerate() {
-                    *center = sums.iter().map(|s| s.rows[k * d + j]).sum::<f64>() / weight;
-                }
-            }
-        }
-    }
-    labels
 }
 
 /// Index at which the running sum of `weights` passes `target`.

@@ -86,22 +86,27 @@ impl<T: Real> WithSimd for Distances<'_, T> {
         }
         partial.resize(n_pairs * T::lanes::<S>());
         let sums = T::registers_mut::<S>(partial.as_mut_slice()).0;
-        sums.fill(T::splat(simd, T::from_f64(0.0)));
-        for tile in block.tiles::<S>() {
+        let n_tiles = block.tiles::<S>().count();
+        for (index, tile) in block.tiles::<S>().enumerate() {
+            let mut to = Totals { sums, out, is_first: index == 0, is_last: index + 1 == n_tiles };
             match tile.values.len() / block.n_rows() {
-                1 => add_distances::<T, S, 1>(simd, &tile, lists, own, sums),
-                2 => add_distances::<T, S, 2>(simd, &tile, lists, own, sums),
-                3 => add_distances::<T, S, 3>(simd, &tile, lists, own, sums),
-                _ => add_distances::<T, S, TILE_REGISTERS>(simd, &tile, lists, own, sums),
-            }
-        }
-        let mut sums = sums.iter();
-        for (first, end) in lists.spans {
-            for (out, sum) in out[*first..*end].iter_mut().zip(&mut sums) {
-                *out = T::sum_lanes(simd, *sum).to_f64();
+                1 => add_distances::<T, S, 1>(simd, &tile, lists, own, &mut to),
+                2 => add_distances::<T, S, 2>(simd, &tile, lists, own, &mut to),
+                3 => add_distances::<T, S, 3>(simd, &tile, lists, own, &mut to),
+                _ => add_distances::<T, S, TILE_REGISTERS>(simd, &tile, lists, own, &mut to),
             }
         }
     }
+}
+
+/// Where the distances of all pairs are added up, from tile to tile.
+struct Totals<'a, V> {
+    /// The sums of each pair, lane by lane; the first tile overwrites what is there.
+    sums: &'a mut [V],
+    /// The distances, which the last tile completes, at the places of the lists.
+    out: &'a mut [f64],
+    is_first: bool,
+    is_last: bool,
 }
 
 /// `G` registers of the component's padded values, from the place of the tile.
@@ -123,26 +128,31 @@ fn add_distances<T: Real, S: Simd, const G: usize>(
     tile: &Tile<'_, T::Vector<S>>,
     lists: Lists<'_>,
     own: &Scales<T>,
-    sums: &mut [T::Vector<S>],
+    to: &mut Totals<'_, T::Vector<S>>,
 ) {
     let (rows, _) = tile.values.as_chunks::<G>();
     let scales = T::registers::<S>(own.scales.as_slice()).0;
     let shifts = T::registers::<S>(own.shifts.as_slice()).0;
     let width = scales.len() / lists.spans.len();
-    let mut left = sums;
+    let zero = T::splat(simd, T::from_f64(0.0));
+    let (is_first, is_last) = (to.is_first, to.is_last);
+    let mut sums = to.sums.iter_mut();
     for (k, (first, end)) in lists.spans.iter().enumerate() {
-        let (sums, later) = left.split_at_mut(end - first);
-        left = later;
         let s: [_; G] = at_tile(scales, width, k, tile.first);
         let t: [_; G] = at_tile(shifts, width, k, tile.first);
-        for (sum, row) in sums.iter_mut().zip(&lists.rows[*first..*end]) {
+        let pairs = lists.rows[*first..*end].iter().zip(&mut to.out[*first..*end]);
+        for ((row, out), sum) in pairs.zip(&mut sums) {
             let y = &rows[*row as usize];
-            let mut total = *sum;
+            let mut total = if is_first { zero } else { *sum };
             for g in 0..G {
                 let z = T::mul_add(simd, y[g], s[g], t[g]);
                 total = T::mul_add(simd, z, z, total);
             }
-            *sum = total;
+            if is_last {
+                *out = T::sum_lanes(simd, total).to_f64();
+            } else {
+                *sum = total;
+            }
         }
     }
 }

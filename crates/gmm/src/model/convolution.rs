@@ -1,7 +1,7 @@
 //! The mixture of what is measured with noise.
 
-use super::{GaussianMixture, ModelError};
 use crate::Covariances;
+use crate::{GaussianMixture, ModelError};
 
 impl GaussianMixture {
     /// The mixture of `x + e`, where `x` is of this one and `e ~ N(0, diag(variances))`: each

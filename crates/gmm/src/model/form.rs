@@ -1,7 +1,6 @@
 //! The JSON form of a mixture: `format "gmm.mixture"`, `version` 1.
 
-use super::{GaussianMixture, ModelError};
-use crate::{CovarianceType, Covariances};
+use crate::{CovarianceType, Covariances, GaussianMixture, ModelError};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;

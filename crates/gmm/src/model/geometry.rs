@@ -1,9 +1,9 @@
 //! Components as Gaussians, moments, marginals, conditionals, and mixtures with components merged
 //! or dropped.
 
-use super::{GaussianMixture, ModelError};
 use crate::gaussian::Gaussian;
 use crate::{Covariances, linalg};
+use crate::{GaussianMixture, ModelError};
 
 impl GaussianMixture {
     /// One component as a Gaussian.
@@ -82,6 +82,18 @@ impl GaussianMixture {
     /// The mixture of all other features, given the values of some (Bishop, PRML, Eq. 2.81 and 2.82
     /// for each component, whose weight is multiplied by its density at the values). Features keep
     /// their order; covariances become full.
+    ///
+    /// # Examples
+    /// ```
+    /// use gmm::{Covariances, GaussianMixture};
+    /// // Correlated by 0.8: knowing the second feature moves the first and narrows it.
+    /// let full = Covariances::Full(vec![1.0, 0.8, 0.8, 1.0]);
+    /// let mixture = GaussianMixture::from_parameters(vec![1.0], vec![0.0, 0.0], full)?;
+    /// let given = mixture.conditional(&[(1, 2.0)])?;
+    /// assert!((given.mean(0)[0] - 1.6).abs() < 1e-12);
+    /// assert!((given.covariance(0)[0] - 0.36).abs() < 1e-12);
+    /// # Ok::<(), gmm::ModelError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ModelError::BadFeatures`] when a feature is repeated, missing, or all are given;

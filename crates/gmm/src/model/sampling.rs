@@ -1,7 +1,7 @@
 //! Drawing points from a mixture or from one of its components.
 
-use super::{GaussianMixture, ModelError};
 use crate::{Covariances, linalg};
+use crate::{GaussianMixture, ModelError};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use statrs::function::gamma::gamma_lr;

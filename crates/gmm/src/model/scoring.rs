@@ -1,7 +1,7 @@
 //! Densities, responsibilities, labels and criteria of samples under a mixture.
 
-use super::{GaussianMixture, ModelError};
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch, normalize};
+use crate::{GaussianMixture, ModelError};
 use crate::{Real, Samples};
 use rayon::prelude::*;
 
@@ -24,6 +24,12 @@ impl Responsibilities {
     /// If there is no such sample.
     pub fn row(&self, sample: usize) -> &[f64] {
         &self.values[sample * self.n_components..(sample + 1) * self.n_components]
+    }
+
+    /// Number of components `K`.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn n_components(&self) -> usize {
+        self.n_components
     }
 
     /// Responsibilities of all samples in order.
@@ -49,6 +55,18 @@ fn argmax(values: &[f64]) -> usize {
 
 impl GaussianMixture {
     /// Posterior probability of each component for each sample (Bishop, PRML, Eq. 9.23).
+    ///
+    /// # Examples
+    /// ```
+    /// use gmm::{Covariances, GaussianMixture, Samples};
+    /// let spherical = Covariances::Spherical(vec![1.0, 1.0]);
+    /// let mixture =
+    ///     GaussianMixture::from_parameters(vec![0.5, 0.5], vec![-1.0, 1.0], spherical)?;
+    /// let probabilities = mixture.predict_proba(&Samples::new(&[0.0, 3.0], 2, 1)?)?;
+    /// assert_eq!(probabilities.row(0), [0.5, 0.5]);
+    /// assert!(probabilities.row(1)[1] > 0.99);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ModelError::FeatureMismatch`].
@@ -157,14 +175,14 @@ impl GaussianMixture {
         let length = |k: usize| {
             let scaled: Vec<f64> =
                 row.iter().zip(self.mean(k)).map(|(x, m)| x / scale - m / scale).collect();
-            self.factors().length(k, &scaled)
+            self.cholesky().length(k, &scaled)
         };
         let lengths: Vec<f64> = (0..self.n_components())
             .map(|k| if self.weights()[k] > 0.0 { length(k) } else { f64::INFINITY })
             .collect();
         let log_joint = |k: usize| {
             let distance = lengths[k] * scale;
-            self.weights()[k].ln() + self.factors().log_norm()[k] - 0.5 * distance * distance
+            self.weights()[k].ln() + self.cholesky().log_norm()[k] - 0.5 * distance * distance
         };
         let joint: Vec<f64> = (0..lengths.len()).map(log_joint).collect();
         let largest = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -176,7 +194,7 @@ impl GaussianMixture {
             let moved = |sign: f64| {
                 let pairs = row.iter().zip(mean);
                 let sum: Vec<f64> = pairs.map(|(x, m)| x / scale + sign * m / largest).collect();
-                self.factors().length(k, &sum).powi(2)
+                self.cholesky().length(k, &sum).powi(2)
             };
             (moved(1.0) - moved(-1.0)) * largest
         };
@@ -201,7 +219,7 @@ impl GaussianMixture {
         if samples.n_features() != d {
             return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
         }
-        let density = BlockDensity::<T>::new(self.weights(), self.means(), self.factors());
+        let density = BlockDensity::<T>::new(self.weights(), self.means(), self.cholesky());
         all.par_chunks_mut(BLOCK_ROWS * width)
             .zip(samples.data().par_chunks(BLOCK_ROWS * d))
             .for_each_init(

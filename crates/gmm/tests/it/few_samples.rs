@@ -37,6 +37,31 @@ fn map_in_one_dimension_by_hand() {
 }
 
 #[test]
+fn map_in_two_dimensions_by_hand() {
+    // Rows (1, 0) and (3, 2): n = 2, mean (2, 1), scatter 2 everywhere. Prior: m0 = 0, Σ0 = I,
+    // κ0 = 2, ν0 = 4. μ = (1, ½). The mean adds 2 · 2 / 4 · (4, 2; 2, 1). With D = 2, S0 = 8 I and
+    // the divisor is 4 + 2 + 4 = 10; feature by feature they are 7 and 4 + 2 + 3 = 9.
+    let data = [1.0, 0.0, 3.0, 2.0];
+    let samples = Samples::new(&data, 2, 2).unwrap();
+    let prior = Prior::new(vec![0.0; 2], vec![1.0, 0.0, 0.0, 1.0]).unwrap();
+    let prior = prior.mean_strength(2.0).covariance_strength(4.0);
+    let dense = [1.4, 0.4, 0.4, 1.1];
+    for (covariance_type, wanted) in [
+        (CovarianceType::Full, dense),
+        (CovarianceType::Tied, dense),
+        (CovarianceType::Diag, [13.0 / 9.0, 0.0, 0.0, 10.0 / 9.0]),
+        (CovarianceType::Spherical, [11.5 / 9.0, 0.0, 0.0, 11.5 / 9.0]),
+    ] {
+        let params = GmmParams::new(1).covariance_type(covariance_type).prior(prior.clone());
+        let fit = params.reg_covar(0.0).fit(&samples, 0).unwrap();
+        let found = [fit.model.mean(0), &fit.model.covariance(0)].concat();
+        for (found, wanted) in found.iter().zip([1.0, 0.5].iter().chain(&wanted)) {
+            assert!((found - wanted).abs() < 1e-14, "{covariance_type:?}: {found} {wanted}");
+        }
+    }
+}
+
+#[test]
 fn a_prior_carries_components_that_have_no_rows() {
     let data = [0.0, 0.1, 0.2, 0.3];
     let samples = Samples::new(&data, 4, 1).unwrap();
@@ -106,6 +131,24 @@ fn adaptation_by_hand() {
     assert!(old.adapt(&samples, 0.0).is_err());
     let unmoved = old.adapt(&samples, 1e12).unwrap();
     assert!(unmoved.model.mean(0)[0].abs() < 1e-10);
+}
+
+#[test]
+fn adaptation_in_two_dimensions_by_hand() {
+    // N(0, I), rows (2, 1) and (4, 1), relevance 2: a = ½, mean (1.5, 0.5), and the covariance is
+    // ½ (1, 0; 0, 0) + ½ I + ¼ (9, 3; 3, 1).
+    for (covariances, between) in [
+        (Covariances::Full(vec![1.0, 0.0, 0.0, 1.0]), 0.75),
+        (Covariances::Diag(vec![1.0, 1.0]), 0.0),
+    ] {
+        let old = GaussianMixture::from_parameters(vec![1.0], vec![0.0, 0.0], covariances).unwrap();
+        let rows = [2.0, 1.0, 4.0, 1.0];
+        let adapted = old.adapt(&Samples::new(&rows, 2, 2).unwrap(), 2.0).unwrap().model;
+        let found = [adapted.mean(0), &adapted.covariance(0)].concat();
+        for (found, wanted) in found.iter().zip([1.5, 0.5, 3.25, between, between, 0.75]) {
+            assert!((found - wanted).abs() < 1e-14, "{found} {wanted}");
+        }
+    }
 }
 
 #[test]

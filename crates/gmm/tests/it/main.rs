@@ -6,6 +6,8 @@
     reason = "helpers of tests may panic, print why they skip, and round to f32 on purpose"
 )]
 
+#[cfg(feature = "ndarray")]
+mod arrays;
 mod bad_input;
 mod bayesian;
 mod determinism;

@@ -148,9 +148,10 @@ fn the_default_start_works_on_a_subset_of_many_rows() {
     let samples = Samples::new(&data, n, 3).unwrap();
     let fits: Vec<f64> =
         (0..5).map(|seed| GmmParams::new(k).fit(&samples, seed).unwrap().report.score).collect();
-    let best = fits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // k-means, which sees separated clusters too, says where the best optimum is.
+    let others = GmmParams::new(k).init(Init::KMeans).n_init(10).fit(&samples, 0).unwrap();
     for score in &fits {
-        assert!(best - score < 1e-3, "{fits:?}");
+        assert!(others.report.score - score < 1e-3, "{} and {fits:?}", others.report.score);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::init::view::View;
 use crate::parallel::grain;
 use crate::stats::{Accumulator, Moments};
 use crate::streams::{Purpose, stream};
+use crate::update::{self, CovarianceUpdate};
 use crate::{CovarianceType, Samples, linalg};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -115,19 +116,11 @@ impl<'a> Groups<'a> {
         let (data, d) = (samples.data(), samples.n_features());
         let mut rows = Cow::Borrowed(data);
         if covariance_type == CovarianceType::Tied {
-            let mut within = vec![0.0; d * d];
-            let mut total = 0.0;
-            for rows in members.iter().filter(|rows| !rows.is_empty()) {
-                let moments = moments_of(samples, data, rows, CovarianceType::Full);
-                total += moments.count;
-                let covariance = moments.covariance();
-                let sums = within.iter_mut().zip(&covariance);
-                sums.for_each(|(sum, value)| *sum += moments.count * value);
-            }
-            within.iter_mut().for_each(|sum| *sum /= total);
-            for i in 0..d {
-                within[i * d + i] += start.values.reg_covar;
-            }
+            let groups = members.iter().filter(|rows| !rows.is_empty());
+            let full = groups.map(|rows| moments_of(samples, data, rows, CovarianceType::Full));
+            let full: Vec<Moments> = full.collect();
+            let mut within = update::pooled(full.iter(), d);
+            CovarianceUpdate::ridge(start.values.reg_covar).apply(&mut within, d);
             rows = Cow::Owned(View::whitened(&vec![0.0; d], &within).apply(data));
         }
         let shape = match covariance_type {
@@ -163,9 +156,7 @@ impl<'a> Groups<'a> {
         let log_det = match self.start.values.covariance_type {
             CovarianceType::Full | CovarianceType::LowRank(_) => {
                 let mut factor = moments.covariance();
-                for i in 0..d {
-                    factor[i * d + i] += reg;
-                }
+                CovarianceUpdate::ridge(reg).apply(&mut factor, d);
                 match linalg::cholesky_in(&mut factor, d) {
                     Ok(()) => (0..d).map(|i| 2.0 * factor[i * d + i].ln()).sum::<f64>(),
                     Err(_) => return f64::NEG_INFINITY,

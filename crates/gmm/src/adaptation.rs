@@ -1,7 +1,7 @@
 //! Adaptation of a fitted mixture to a few new samples (Reynolds, Quatieri & Dunn 2000).
 
-use super::{GaussianMixture, ModelError};
-use crate::{Covariances, Real, Samples, em};
+use crate::update::{self, CovarianceUpdate};
+use crate::{Covariances, GaussianMixture, ModelError, Real, Samples, em};
 
 /// A mixture adapted to new samples, and how much of each component is new.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,7 @@ impl GaussianMixture {
         if samples.n_features() != d {
             return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
         }
-        super::expect_magnitudes(samples)?;
+        crate::model::expect_magnitudes(samples)?;
         for (index, value) in [relevance.mean, relevance.covariance].into_iter().enumerate() {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(ModelError::BadValue { what: "relevance", index, value });
@@ -86,54 +86,46 @@ impl GaussianMixture {
             moments.iter().map(|m| m.count / (m.count + relevance.mean)).collect();
         let mut weights: Vec<f64> = Vec::with_capacity(shares.len());
         let mut means = Vec::with_capacity(shares.len() * d);
-        let mut spreads = Vec::new();
-        let full = matches!(self.covariances(), Covariances::Full(_) | Covariances::LowRank { .. });
+        let mut shifts = Vec::with_capacity(shares.len());
         for (k, (component, a)) in moments.iter().zip(&shares).enumerate() {
-            let old = self.weights()[k];
+            let (old, mean) = (self.weights()[k], self.mean(k));
             weights.push(a * component.count / samples.total_weight() + (1.0 - a) * old);
-            let mean = self.mean(k);
             let own = if component.count > 0.0 { component.mean() } else { mean.to_vec() };
             let shift: Vec<f64> = own.iter().zip(mean).map(|(x, m)| x - m).collect();
             means.extend(mean.iter().zip(&shift).map(|(m, s)| m + a * s));
-            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄
-            // - μ)ᵀ.
-            let old = self.covariance(k);
-            let b = component.count / (component.count + relevance.covariance);
-            let widened = if relevance.widens_along_shift { a * (1.0 - a) } else { 0.0 };
-            if full {
-                let new = if component.count > 0.0 { component.covariance() } else { old.clone() };
-                for (at, (new, old)) in new.iter().zip(&old).enumerate() {
-                    let between = widened * (shift[at / d] * shift[at % d]);
-                    spreads.push(b * new + (1.0 - b) * old + between);
-                }
-            } else {
-                let diagonal: Vec<f64> = (0..d).map(|j| old[j * d + j]).collect();
-                let new =
-                    if component.count > 0.0 { component.variances() } else { diagonal.clone() };
-                for ((new, old), shift) in new.iter().zip(&diagonal).zip(&shift) {
-                    spreads.push(b * new + (1.0 - b) * old + widened * shift * shift);
-                }
-            }
+            shifts.push(shift);
         }
         let total: f64 = weights.iter().sum();
         for weight in &mut weights {
             *weight /= total;
         }
+        let write = |k: usize, own: &mut [f64]| {
+            moments[k].write_covariance(own);
+            let a = shares[k];
+            let b = moments[k].count / (moments[k].count + relevance.covariance);
+            // a (S + x̄ x̄ᵀ) + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ = a S + (1 - a) Σ + a (1 - a)(x̄ - μ)(x̄
+            // - μ)ᵀ.
+            let widened = if relevance.widens_along_shift { a * (1.0 - a) } else { 0.0 };
+            let update = CovarianceUpdate {
+                own: b,
+                other: (1.0 - b, &self.covariance(k)),
+                between: vec![(widened, shifts[k].clone())],
+                ridge: 0.0,
+            };
+            update.apply(own, d);
+        };
+        let adapted =
+            || update::covariances(self.covariance_type(), shares.len(), d, None, write).0;
         let covariances = match self.covariances() {
-            Covariances::Full(_) => Covariances::Full(spreads),
+            Covariances::Tied(v) => Covariances::Tied(v.clone()),
             Covariances::LowRank { rank, values } => {
                 // No feature's own variance falls far below what it was.
                 let least =
                     values.chunks(rank + 1).map(|row| row[*rank]).fold(f64::INFINITY, f64::min);
-                let full = Covariances::Full(spreads);
-                em::factored(&full, d, *rank, 1e-6 * least, Some(self.covariances()))
+                update::factored(&adapted(), d, *rank, 1e-6 * least, Some(self.covariances()))
                     .map_err(|component| ModelError::NotPositiveDefinite { component })?
             }
-            Covariances::Tied(v) => Covariances::Tied(v.clone()),
-            Covariances::Diag(_) => Covariances::Diag(spreads),
-            Covariances::Spherical(_) => Covariances::Spherical(
-                spreads.chunks(d).map(|v| v.iter().sum::<f64>() / d as f64).collect(),
-            ),
+            _ => adapted(),
         };
         Ok(Adapted { model: Self::from_valid(weights, means, covariances)?, shares })
     }
