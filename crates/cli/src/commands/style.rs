@@ -16,9 +16,11 @@ use controlgen::generate::{
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
+use controlgen::piece::{PieceFacts, PieceModel};
 use controlgen::style::{
     FitFacts, FitRequest, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
 };
+use corpus::artifact::with_causes;
 use serde::Serialize;
 
 use super::Context;
@@ -60,6 +62,13 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
     let summary = fit_styles(&model, &request, &context.stages)?;
     // What else stands in a model folder and rests on the same windows.
     let index = CopyIndex::make(&args.corpus, &model)?;
+    let styles = Styles::load(&model)?;
+    let (corpus, latents, stages) = (&args.corpus, &args.latents, &context.stages);
+    let pieces = PieceModel::make(&model, &styles, corpus, latents, args.seed, stages);
+    if let Err(error) = &pieces {
+        // Nor does music of a window or two.
+        note(&format!("without whole pieces: {}", with_causes(error)));
+    }
     let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?);
     if let Err(error) = &learnt {
         // Styles don't need them, and not every model has what they are learned from.
@@ -81,9 +90,31 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         ];
         lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
         lines.extend(lines_of_facts(&summary.facts));
+        lines.extend(pieces.as_ref().ok().map(pieces_line));
         lines.push(super::copy_index::index_line(&index));
         lines
     })
+}
+
+/// What was learned of whole pieces, in a line.
+fn pieces_line(facts: &PieceFacts) -> String {
+    let share = |n: usize| 100.0 * n as f64 / facts.n_windows.max(1) as f64;
+    let [exact, varied] = facts.n_returning;
+    let gone = match facts.n_gone {
+        0 => String::new(),
+        n => format!(", {n} files were not there anymore"),
+    };
+    format!(
+        "whole pieces: {} with {} windows, of which {:.1} % return and {:.1} % return varied; what \
+         follows what: {} components on {} triples; {} forms{gone}",
+        facts.n_pieces,
+        facts.n_windows,
+        share(exact),
+        share(varied),
+        facts.n_components,
+        facts.n_triples,
+        facts.n_forms,
+    )
 }
 
 /// The list for programs.
