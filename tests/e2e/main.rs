@@ -15,6 +15,7 @@ mod eval;
 mod kinds;
 mod machine;
 mod outputs;
+mod pieces;
 mod pipeline;
 mod render;
 mod resume;

@@ -23,7 +23,7 @@ pub(crate) use control::{
     MixArgs, SimilarArgs, TuneArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
-pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
+pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, LatentArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};

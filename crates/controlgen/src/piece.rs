@@ -26,6 +26,7 @@ use corpus::artifact::ArtifactError;
 use gmm::GaussianMixture;
 use thiserror::Error;
 
+pub use choose::tonic;
 pub use compose::{Composed, Composition, DEFAULT_CANDIDATES, MAX_CANDIDATES};
 pub(crate) use compose::{Composer, Plan};
 pub use form::{Form, FormRequest, SectionName, Slot, Template, Templates, UnknownForm};

@@ -85,7 +85,7 @@ pub(super) fn semitones_into(classes: &[f64; 12], scale: usize) -> i32 {
 
 /// The tonic of music in a major scale: its own, or that of the relative minor, whichever profile
 /// (Temperley 1999) correlates better.
-pub(super) fn tonic(classes: &[f64; 12], scale: usize) -> usize {
+pub fn tonic(classes: &[f64; 12], scale: usize) -> usize {
     let minor = (scale + 9) % 12;
     match KeyProfile::TEMPERLEY.correlations(classes) {
         Some(fits) if fits[12 + minor] > fits[scale] => minor,
