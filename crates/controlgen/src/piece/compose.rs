@@ -319,19 +319,21 @@ impl<'a> Composer<'a> {
         };
         let place = Place { is_first: at == 0, is_last: self.is_end(at) };
         let temperature = self.plan.sampling.temperature;
-        let mut latents = Vec::with_capacity(self.n_draws(at) * space.z_size());
-        for draw in 0..self.n_draws(at) {
-            let number = Self::number(draft, at, draw);
-            let mut rng = seed::stream(self.plan.decoding.seed, "window", number);
+        let n = self.n_draws(at);
+        let mut rng = seed::stream(self.plan.decoding.seed, "window", Self::number(draft, at, 0));
+        let source = draft.form.slots[at].returns;
+        let source = source.and_then(|(of, _)| draft.windows[of].as_ref());
+        let points = match source {
+            Some(source) => {
+                (0..n).map(|_| self.varied(source, temperature, &mut rng)).collect::<Vec<_>>()
+            }
+            None => self.proposer.propose(at, around, place, n, &mut rng)?,
+        };
+        let mut latents = Vec::with_capacity(n * space.z_size());
+        for mut point in points {
             let mut z = vec![0.0; space.z_size()];
             space.sample_inactive(&mut rng, &mut z);
             z.iter_mut().for_each(|e| *e *= temperature as f32);
-            let source = draft.form.slots[at].returns;
-            let source = source.and_then(|(of, _)| draft.windows[of].as_ref());
-            let mut point = match source {
-                Some(source) => self.varied(source, temperature, &mut rng),
-                None => self.proposer.propose(at, around, place, &mut rng)?,
-            };
             if let Some(shift) = self.plan.shift {
                 point.iter_mut().zip(shift).for_each(|(x, by)| *x += by);
             }

@@ -7,7 +7,8 @@
 //! |---|---|---|
 //! | `succession.center` | `[D]` | mean of the windows |
 //! | `succession.axes` | `[D, D]` | their principal axes, row by row |
-//! | `succession.weights`, `.means`, `.covariances` | | the mixture of triples in turned coordinates, `[3, D]` a triple |
+//! | `succession.weights`, `.means`, `.covariances` | | the mixture of triples in turned coordinates, `[3, P]` a triple, of the first `P` axes |
+//! | `succession.rest` | `[3, D - P]` | variances along the other axes, turned |
 //! | `first.…`, `last.…` | | mixtures of first and of last windows, if there were enough |
 //! | `variation` | `[D]` | deviation of a varied window from the one it returns |
 //! | `joins` | `[2, 26]` | `ln p` of intervals between windows, of top and bottom voice |
@@ -137,6 +138,8 @@ impl PieceModel {
         writer.floats("succession.center", &[d], self.succession.center.iter().copied());
         writer.floats("succession.axes", &[d, d], self.succession.axes.iter().copied());
         writer.mixture("succession", &self.succession.mixture);
+        let n_rest = d - self.succession.n_axes();
+        writer.floats("succession.rest", &[SPAN, n_rest], self.succession.rest.iter().copied());
         for (name, mixture) in [("first", &self.first), ("last", &self.last)] {
             if let Some(mixture) = mixture {
                 writer.mixture(name, mixture);
@@ -269,10 +272,17 @@ impl Reader<'_> {
     }
 
     fn model(&self, d: usize) -> Option<PieceModel> {
+        let (shape, rest) = self.floats("succession.rest")?;
+        let [SPAN, n_rest] = shape[..] else { return None };
+        let n_axes = d.checked_sub(n_rest).filter(|n| *n > 0)?;
+        if rest.iter().any(|variance| *variance <= 0.0) {
+            return None;
+        }
         let succession = Succession {
             center: self.shaped("succession.center", &[d])?,
             axes: self.shaped("succession.axes", &[d, d])?,
-            mixture: self.mixture("succession", SPAN * d)?,
+            mixture: self.mixture("succession", SPAN * n_axes)?,
+            rest,
         };
         let joins = self.shaped("joins", &[2, N_INTERVALS])?;
         let of_voice = |voice: usize| std::array::from_fn(|i| joins[voice * N_INTERVALS + i]);

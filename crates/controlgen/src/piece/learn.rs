@@ -24,7 +24,7 @@ const MAX_PIECES: usize = 3000;
 /// The most templates of form that are kept.
 const MAX_TEMPLATES: usize = 1024;
 /// The most triples of windows that are fitted.
-const MAX_TRIPLES: usize = 24_000;
+const MAX_TRIPLES: usize = 12_000;
 /// The fewest triples that anything can be learned from.
 const MIN_TRIPLES: usize = 20;
 /// The fewest beginnings or endings that a distribution is fitted to.

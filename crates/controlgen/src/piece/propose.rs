@@ -7,13 +7,14 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use super::PieceModel;
-use super::succession::{Conditional, log_sum_exp};
+use super::succession::Conditional;
 use crate::generate::{LatentPath, LatentSampling};
 
-/// Draws of which one is taken, by how much each belongs to the style …
-const DRAWS: usize = 16;
-/// … and where it is to be a beginning or an end, too.
-const DRAWS_OF_ENDS: usize = 48;
+/// Draws for each that is taken, by how much each belongs to the style …
+const DRAWS: usize = 4;
+/// … and where it is to be a beginning or an end, too; and draws at least.
+const DRAWS_OF_ENDS: usize = 8;
+const LEAST_DRAWS: usize = 24;
 /// A draw is at most `e` to this more or less likely for being a beginning or an end: densities in
 /// many dimensions differ by more than they mean.
 const MOST_OF_ENDS: f64 = 8.0;
@@ -108,40 +109,43 @@ impl<'a> Proposer<'a> {
         Ok(self.conditionals[which].get_or_init(|| made))
     }
 
-    /// A latent, on the active dimensions, for window number `at` of a piece.
+    /// `n` latents, on the active dimensions, for window number `at` of a piece.
     pub(super) fn propose(
         &self,
         at: usize,
         around: Around<'_>,
         place: Place,
+        n: usize,
         rng: &mut impl Rng,
-    ) -> Result<Vec<f64>, ModelError> {
+    ) -> Result<Vec<Vec<f64>>, ModelError> {
         let mut drawn = match self.learned {
-            Some(learned) => self.learned_draw(learned, at, around, place, rng)?,
-            None => self.autoregression(at, around, rng),
+            Some(learned) => self.learned_draws(learned, at, (around, place), n, rng)?,
+            None => (0..n).map(|_| self.autoregression(at, around, rng)).collect(),
         };
         if let Some(radius) = self.sampling.truncate {
             let moments = &self.target(at).moments;
-            let mut e = moments.standardized(&drawn);
-            let length = e.iter().map(|e| e * e).sum::<f64>().sqrt();
-            if length > radius {
-                e.iter_mut().for_each(|e| *e *= radius / length);
-                drawn = moments.unstandardize(&e);
+            for point in &mut drawn {
+                let mut e = moments.standardized(point);
+                let length = e.iter().map(|e| e * e).sum::<f64>().sqrt();
+                if length > radius {
+                    e.iter_mut().for_each(|e| *e *= radius / length);
+                    *point = moments.unstandardize(&e);
+                }
             }
         }
         Ok(drawn)
     }
 
-    /// Draws of what follows (or of the style, where nothing is around), of which one is taken by
-    /// its weight: sampling and importance resampling (Rubin 1988).
-    fn learned_draw(
+    /// Draws of what follows (or of the style, where nothing is around), of which some are taken by
+    /// their weights, none twice: sampling and importance resampling (Rubin 1988).
+    fn learned_draws(
         &self,
         learned: &PieceModel,
         at: usize,
-        around: Around<'_>,
-        place: Place,
+        (around, place): (Around<'_>, Place),
+        n_taken: usize,
         rng: &mut impl Rng,
-    ) -> Result<Vec<f64>, ModelError> {
+    ) -> Result<Vec<Vec<f64>>, ModelError> {
         let next = match around {
             Around { before: Some(before), after: Some(after), .. } => {
                 Some(self.conditional(learned, 2)?.after(&[before, after]))
@@ -158,7 +162,7 @@ impl<'a> Proposer<'a> {
             Around { .. } => None,
         };
         let is_end = place.is_first || place.is_last;
-        let n = if is_end { DRAWS_OF_ENDS } else { DRAWS };
+        let n = (n_taken * if is_end { DRAWS_OF_ENDS } else { DRAWS }).max(LEAST_DRAWS);
         let temperature = self.sampling.temperature;
         let draws: Vec<Vec<f64>> = (0..n)
             .map(|_| match &next {
@@ -170,13 +174,17 @@ impl<'a> Proposer<'a> {
             })
             .collect();
         let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), place)?;
-        let total = log_sum_exp(&weights);
-        let mut left = rng.random::<f64>();
-        let taken = weights.iter().position(|weight| {
-            left -= (weight - total).exp();
-            left < 0.0
-        });
-        Ok(draws.into_iter().nth(taken.unwrap_or(n - 1)).expect("one of the draws"))
+        // The largest of weights with Gumbel noise are draws without replacement (Vieira 2014).
+        let mut keyed: Vec<(f64, Vec<f64>)> = weights
+            .into_iter()
+            .zip(draws)
+            .map(|(weight, draw)| {
+                let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
+                (weight - (-uniform.ln()).ln(), draw)
+            })
+            .collect();
+        keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(keyed.into_iter().take(n_taken).map(|(_, draw)| draw).collect())
     }
 
     /// Logarithms of the weights of draws: `p_s / (p_s + p)` with the densities of the style and of

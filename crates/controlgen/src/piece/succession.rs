@@ -5,7 +5,8 @@
 //! turned to its principal axes, and along each axis the three are turned to their mean, their
 //! slope and their bend (the orthonormal discrete cosine transform of length 3). There the
 //! covariances are diagonal, or diagonal with a few factors: how far a piece stays where it is
-//! along an axis is the ratio of two variances, and what moves together is in the factors.
+//! along an axis is the ratio of two variances, and what moves together is in the factors. Axes
+//! beyond the first 96, along which windows hardly differ, are one Gaussian each.
 //!
 //! Any of the three can be drawn given any others: a mixture's conditional is a mixture (Bishop,
 //! PRML, section 2.3.1, for each component).
@@ -20,16 +21,19 @@ use super::PieceError;
 
 /// Windows that are modeled together.
 pub const SPAN: usize = 3;
+/// Principal axes that the mixture is over.
+const MAX_AXES: usize = 96;
 
 /// Shapes and numbers of components that are tried; what fits the triples left out best is taken.
-const TRIED: [(usize, CovarianceType); 6] = [
+const TRIED: [(usize, CovarianceType); 5] = [
     (1, CovarianceType::Diag),
-    (4, CovarianceType::Diag),
-    (12, CovarianceType::Diag),
+    (6, CovarianceType::Diag),
+    (16, CovarianceType::Diag),
     (1, CovarianceType::LowRank(12)),
-    (3, CovarianceType::LowRank(12)),
-    (6, CovarianceType::LowRank(12)),
+    (4, CovarianceType::LowRank(12)),
 ];
+/// Iterations of a fit that is tried, and of the last.
+const ITERATIONS: [usize; 2] = [15, 40];
 /// Triples that each component needs at least.
 const TRIPLES_PER_COMPONENT: usize = 100;
 /// Variance that nothing falls below, in units of that of the latents, about 1: what the encoder
@@ -43,8 +47,10 @@ pub struct Succession {
     pub(super) center: Vec<f64>,
     /// Their principal axes, `[D, D]`, orthonormal rows.
     pub(super) axes: Vec<f64>,
-    /// The mixture in turned coordinates, `[3, D]`: means, slopes, bends.
+    /// The mixture over the first `P` axes in turned coordinates, `[3, P]`: means, slopes, bends.
     pub(super) mixture: GaussianMixture,
+    /// Variances along the other axes in turned coordinates, `[3, D - P]`.
+    pub(super) rest: Vec<f64>,
 }
 
 /// Latents of consecutive windows, `[3, D]` each, with the piece that they are of.
@@ -73,20 +79,28 @@ impl Succession {
         let pca = Pca::fit(singles, d)?;
         let axes: Vec<f64> = pca.components().concat();
         let center = pca.mean().to_vec();
-        let turned: Vec<f64> =
+        let p = d.min(MAX_AXES);
+        let all: Vec<f64> =
             triples.values.chunks_exact(width).flat_map(|x| turn(x, &center, &axes)).collect();
+        let of_axes = |axes: std::ops::Range<usize>| -> Vec<f64> {
+            let rows = all.chunks_exact(d);
+            rows.flat_map(|row| row[axes.clone()].iter().copied()).collect()
+        };
+        let (turned, others) = (of_axes(0..p), of_axes(p..d));
+        let rest = variances(&others, SPAN * (d - p));
+        let width = SPAN * p;
         let side = |is_out: bool| -> Vec<f64> {
             let rows = turned.chunks_exact(width).zip(&triples.pieces);
             let own = rows.filter(|(_, piece)| piece.is_multiple_of(10) == is_out);
             own.flat_map(|(row, _)| row.iter().copied()).collect()
         };
         let (kept, left_out) = (side(false), side(true));
-        let fit = |values: &[f64], k: usize, shape: CovarianceType| {
+        let fit = |values: &[f64], (k, shape): (usize, CovarianceType), n_iterations: usize| {
             let samples = Samples::new(values, values.len() / width, width)?;
             let params = GmmParams::new(k)
                 .covariance_type(shape)
                 .reg_covar(LEAST_VARIANCE)
-                .max_iter(40)
+                .max_iter(n_iterations)
                 .whiten(false);
             Ok::<_, PieceError>(params.fit(&samples, seed)?.model)
         };
@@ -101,20 +115,25 @@ impl Succession {
             let left_out = Samples::new(&left_out, left_out.len() / width, width)?;
             for tried in usable {
                 // One that can't be fitted is none that is better.
-                let Ok(model) = fit(&kept, tried.0, tried.1) else { continue };
+                let Ok(model) = fit(&kept, tried, ITERATIONS[0]) else { continue };
                 let score = model.score(&left_out)?;
                 if best.is_none_or(|(most, _)| score > most) {
                     best = Some((score, tried));
                 }
             }
         }
-        let (k, shape) = best.map_or(TRIED[0], |(_, tried)| tried);
-        Ok(Self { center, axes, mixture: fit(&turned, k, shape)? })
+        let chosen = best.map_or(TRIED[0], |(_, tried)| tried);
+        Ok(Self { center, axes, mixture: fit(&turned, chosen, ITERATIONS[1])?, rest })
     }
 
     /// Number of active dimensions, `D`.
     pub fn n_features(&self) -> usize {
         self.center.len()
+    }
+
+    /// Number of axes that the mixture is over, `P`.
+    pub(super) fn n_axes(&self) -> usize {
+        self.mixture.n_features() / SPAN
     }
 
     /// Number of components.
@@ -147,7 +166,36 @@ impl Succession {
             axes: self.axes.clone(),
             n_given: places.len(),
             components: components?,
+            rest: self.rest_given(places, free),
         })
+    }
+
+    /// Along each of the other axes, the weights of what is given and the deviation left.
+    fn rest_given(&self, places: &[usize], free: usize) -> Vec<(Vec<f64>, f64)> {
+        let n = self.n_features() - self.n_axes();
+        let turn = transform();
+        let axis = |i: usize| {
+            let covariance = |a: usize, b: usize| -> f64 {
+                (0..SPAN).map(|u| turn[u][a] * turn[u][b] * self.rest[u * n + i]).sum()
+            };
+            let cross: Vec<f64> = places.iter().map(|a| covariance(*a, free)).collect();
+            let weights = match places {
+                [a] => vec![cross[0] / covariance(*a, *a)],
+                [a, b] => {
+                    // The inverse of a matrix of two by two.
+                    let (aa, ab, bb) = (covariance(*a, *a), covariance(*a, *b), covariance(*b, *b));
+                    let determinant = aa * bb - ab * ab;
+                    vec![
+                        (bb * cross[0] - ab * cross[1]) / determinant,
+                        (aa * cross[1] - ab * cross[0]) / determinant,
+                    ]
+                }
+                _ => Vec::new(),
+            };
+            let left = covariance(free, free) - dot(&weights, &cross);
+            (weights, left.max(LEAST_VARIANCE * LEAST_VARIANCE).sqrt())
+        };
+        (0..n).map(axis).collect()
     }
 
     fn conditional(
@@ -156,7 +204,7 @@ impl Succession {
         places: &[usize],
         free: usize,
     ) -> Result<ConditionalComponent, ModelError> {
-        let d = self.n_features();
+        let d = self.n_axes();
         let (mean, n_given) = (self.mean(k), places.len() * d);
         let of = |a: usize, b: usize| self.block(k, a, b);
         let mut known = vec![0.0; n_given * n_given];
@@ -169,14 +217,19 @@ impl Succession {
             }
         }
         let known_mean = places.iter().flat_map(|a| mean[a * d..][..d].to_vec()).collect();
-        let known = Gaussian::new(known_mean, known)?;
+        let known = match n_given {
+            0 => None,
+            _ => Some(Gaussian::new(known_mean, known)?),
+        };
         let mut covariance = of(free, free);
         let cross: Vec<Vec<f64>> = places.iter().map(|a| of(free, *a)).collect();
         let row_of = |row: usize| -> Vec<f64> {
             cross.iter().flat_map(|block| block[row * d..][..d].to_vec()).collect()
         };
         let cross: Vec<Vec<f64>> = (0..d).map(row_of).collect();
-        let gain: Vec<Vec<f64>> = cross.iter().map(|row| known.solve(row)).collect();
+        let solved =
+            |row: &Vec<f64>| known.as_ref().map_or_else(Vec::new, |known| known.solve(row));
+        let gain: Vec<Vec<f64>> = cross.iter().map(solved).collect();
         for (i, gain) in gain.iter().enumerate() {
             for (j, cross) in cross.iter().enumerate() {
                 covariance[i * d + j] -= dot(gain, cross);
@@ -192,7 +245,7 @@ impl Succession {
         let noise = Gaussian::new(vec![0.0; d], covariance)?;
         Ok(ConditionalComponent {
             log_weight: self.mixture.weights()[k].max(f64::MIN_POSITIVE).ln(),
-            half_log_det: half_log_det(&known),
+            half_log_det: known.as_ref().map_or(0.0, half_log_det),
             noise_half_log_det: half_log_det(&noise),
             mean: mean[free * d..][..d].to_vec(),
             known,
@@ -201,14 +254,14 @@ impl Succession {
         })
     }
 
-    /// The mean of a component, `[3, D]`, along the principal axes.
+    /// The mean of a component, `[3, P]`, along the principal axes.
     fn mean(&self, k: usize) -> Vec<f64> {
-        back(self.mixture.mean(k), self.n_features())
+        back(self.mixture.mean(k), self.n_axes())
     }
 
-    /// The covariance of the windows at two places, `[D, D]`, along the principal axes.
+    /// The covariance of the windows at two places, `[P, P]`, along the principal axes.
     fn block(&self, k: usize, a: usize, b: usize) -> Vec<f64> {
-        let d = self.n_features();
+        let d = self.n_axes();
         let turn = transform();
         let mut block = vec![0.0; d * d];
         match self.mixture.covariances() {
@@ -251,6 +304,16 @@ fn turn(triple: &[f64], center: &[f64], axes: &[f64]) -> Vec<f64> {
     let of =
         |u: usize, i: usize| (0..SPAN).map(|place| turn[u][place] * along[place * d + i]).sum();
     (0..SPAN).flat_map(|u| (0..d).map(move |i| (u, i))).map(|(u, i)| of(u, i)).collect()
+}
+
+/// The variance of each column of `[n, width]` about 0, and a little.
+fn variances(values: &[f64], width: usize) -> Vec<f64> {
+    let n = (values.len() / width.max(1)).max(1) as f64;
+    let mut sums = vec![0.0; width];
+    for row in values.chunks_exact(width.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x * x);
+    }
+    sums.into_iter().map(|sum| sum / n + LEAST_VARIANCE).collect()
 }
 
 /// From turned coordinates to the principal axes of each window, `[3, D]`.
@@ -301,15 +364,17 @@ pub struct Conditional {
     axes: Vec<f64>,
     n_given: usize,
     components: Vec<ConditionalComponent>,
+    /// Along each of the other axes, the weights of what is given and the deviation left.
+    rest: Vec<(Vec<f64>, f64)>,
 }
 
 #[derive(Clone, Debug)]
 struct ConditionalComponent {
     log_weight: f64,
-    /// The windows that are given, together.
-    known: Gaussian,
+    /// The windows that are given, together, if any are.
+    known: Option<Gaussian>,
     half_log_det: f64,
-    /// `Σ_fk Σ_kk⁻¹`, `[D, given · D]`.
+    /// `Σ_fk Σ_kk⁻¹`, `[P, given · P]`.
     gain: Vec<f64>,
     mean: Vec<f64>,
     /// What is left open, about 0.
@@ -322,8 +387,10 @@ struct ConditionalComponent {
 pub struct Next<'a> {
     of: &'a Conditional,
     log_weights: Vec<f64>,
-    /// Along the principal axes.
+    /// Along the principal axes of the mixture.
     means: Vec<Vec<f64>>,
+    /// Along the others.
+    rest: Vec<f64>,
 }
 
 impl Conditional {
@@ -333,22 +400,32 @@ impl Conditional {
     /// If there are more or fewer than the places.
     pub fn after(&self, given: &[&[f64]]) -> Next<'_> {
         assert_eq!(given.len(), self.n_given, "a latent for each place");
-        let known: Vec<f64> =
-            given.iter().flat_map(|z| project(z, &self.center, &self.axes)).collect();
+        let along: Vec<Vec<f64>> =
+            given.iter().map(|z| project(z, &self.center, &self.axes)).collect();
+        let p = self.center.len() - self.rest.len();
+        let known: Vec<f64> = along.iter().flat_map(|y| y[..p].iter().copied()).collect();
+        let rest = self.rest.iter().enumerate().map(|(i, (weights, _))| {
+            weights.iter().zip(&along).map(|(weight, y)| weight * y[p + i]).sum()
+        });
+        let rest = rest.collect();
         let mut log_weights = Vec::with_capacity(self.components.len());
         let mut means = Vec::with_capacity(self.components.len());
         for component in &self.components {
-            let distance = component.known.mahalanobis_squared(&known);
+            let Some(own) = &component.known else {
+                log_weights.push(component.log_weight);
+                means.push(component.mean.clone());
+                continue;
+            };
+            let distance = own.mahalanobis_squared(&known);
             log_weights.push(component.log_weight - component.half_log_det - 0.5 * distance);
-            let shift: Vec<f64> =
-                known.iter().zip(component.known.mean()).map(|(x, m)| x - m).collect();
-            let gain = component.gain.chunks_exact(shift.len().max(1));
+            let shift: Vec<f64> = known.iter().zip(own.mean()).map(|(x, m)| x - m).collect();
+            let gain = component.gain.chunks_exact(shift.len());
             let mean = component.mean.iter().zip(gain).map(|(m, row)| m + dot(row, &shift));
             means.push(mean.collect());
         }
         let total = log_sum_exp(&log_weights);
         log_weights.iter_mut().for_each(|w| *w -= total);
-        Next { of: self, log_weights, means }
+        Next { of: self, log_weights, means, rest }
     }
 }
 
@@ -362,18 +439,25 @@ impl Next<'_> {
             left < 0.0
         });
         let k = drawn.unwrap_or(self.means.len() - 1);
-        let noise: Vec<f64> = (0..self.of.center.len())
-            .map(|_| temperature * rng.sample::<f64, _>(StandardNormal))
-            .collect();
+        let mut e = || temperature * rng.sample::<f64, _>(StandardNormal);
+        let noise: Vec<f64> = self.means[k].iter().map(|_| e()).collect();
         let noise = self.of.components[k].noise.unstandardize(&noise);
-        let y: Vec<f64> = self.means[k].iter().zip(noise).map(|(m, e)| m + e).collect();
+        let mut y: Vec<f64> = self.means[k].iter().zip(noise).map(|(m, e)| m + e).collect();
+        y.extend(self.rest.iter().zip(&self.of.rest).map(|(m, (_, left))| m + left * e()));
         unproject(&y, &self.of.center, &self.of.axes)
     }
 
     /// The logarithm of the density at a latent on the active dimensions, in nats.
     pub fn log_density(&self, z: &[f64]) -> f64 {
-        let y = project(z, &self.of.center, &self.of.axes);
+        let mut y = project(z, &self.of.center, &self.of.axes);
         let constant = 0.5 * y.len() as f64 * std::f64::consts::TAU.ln();
+        let rest = y.split_off(y.len() - self.rest.len());
+        let of_rest = rest
+            .iter()
+            .zip(&self.rest)
+            .zip(&self.of.rest)
+            .map(|((y, m), (_, left))| -left.ln() - 0.5 * ((y - m) / left).powi(2));
+        let of_rest: f64 = of_rest.sum();
         let terms: Vec<f64> = (0..self.means.len())
             .map(|k| {
                 let component = &self.of.components[k];
@@ -382,12 +466,12 @@ impl Next<'_> {
                 self.log_weights[k] - component.noise_half_log_det - 0.5 * distance - constant
             })
             .collect();
-        log_sum_exp(&terms)
+        of_rest + log_sum_exp(&terms)
     }
 }
 
 /// `ln Σ exp(x)` without overflow.
-pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
+fn log_sum_exp(values: &[f64]) -> f64 {
     let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if max == f64::NEG_INFINITY {
         return max;
@@ -468,7 +552,7 @@ mod tests {
         let turned = Samples::new(&turned, 300, 6).unwrap();
         let params = GmmParams::new(2).covariance_type(CovarianceType::LowRank(2));
         let mixture = params.fit(&turned, 0).unwrap().model;
-        let learned = Succession { center, axes, mixture };
+        let learned = Succession { center, axes, mixture, rest: Vec::new() };
         // The joint density is the same in both coordinates, as the turn is orthonormal, so
         // p(b | a, c) p(a, c) = p(a, b, c): differences over b agree.
         let conditional = learned.given(&[0, 2], 1).unwrap();
@@ -483,6 +567,44 @@ mod tests {
         let found = next.log_density(&one) - next.log_density(&other);
         let expected = joint(&one) - joint(&other);
         assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
+        // And one after the other: p(a) p(b | a) p(c | a, b).
+        let of = |places: &[usize], given: &[&[f64]], free: usize| {
+            let conditional = learned.given(places, free).unwrap();
+            conditional.after(given).log_density(&row[2 * free..][..2])
+        };
+        let (a, b) = (&row[..2], &row[2..4]);
+        let chain = of(&[], &[], 0) + of(&[0], &[a], 1) + of(&[0, 1], &[a, b], 2);
+        assert!((chain - joint(b)).abs() < 1e-9, "{chain}");
+    }
+
+    #[test]
+    fn axes_beyond_the_mixture_are_walks_of_their_own() {
+        // One axis in the mixture, one beyond: variances 3, 0.5 and 0.1 of mean, slope and bend.
+        let one = Covariances::Diag(vec![1.0; 3]);
+        let mixture = GaussianMixture::from_parameters(vec![1.0], vec![0.0; 3], one).unwrap();
+        let learned = Succession {
+            center: vec![0.0; 2],
+            axes: vec![1.0, 0.0, 0.0, 1.0],
+            mixture,
+            rest: vec![3.0, 0.5, 0.1],
+        };
+        let next = learned.given(&[0, 1], 2).unwrap();
+        let next = next.after(&[&[0.0, 1.0], &[0.0, -0.5]]);
+        // The same as a mixture of one component, of that axis alone.
+        let same = Covariances::Diag(vec![3.0, 0.5, 0.1]);
+        let mixture = GaussianMixture::from_parameters(vec![1.0], vec![0.0; 3], same).unwrap();
+        let (center, axes) = (vec![0.0], vec![1.0]);
+        let alone = Succession { center, axes, mixture, rest: Vec::new() };
+        let alone = alone.given(&[0, 1], 2).unwrap();
+        let alone = alone.after(&[&[1.0], &[-0.5]]);
+        // The first axis is a standard normal one.
+        let normal = -0.5 * std::f64::consts::TAU.ln();
+        for x in [-1.0, 0.0, 2.5] {
+            let (found, expected) = (next.log_density(&[0.0, x]), alone.log_density(&[x]) + normal);
+            assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
+        }
+        let (a, b) = (next.draw(0.0, &mut rng()), alone.draw(0.0, &mut rng()));
+        assert!((a[1] - b[0]).abs() < 1e-9, "{a:?} {b:?}");
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub(super) fn section(
             .map(|row| one.after(&[&row[d..2 * d]]).log_density(&row[2 * d..]))
             .collect(),
     );
+    let none = learned.succession().given(&[], 2).map_err(EvalError::Mixture)?;
+    let none = none.after(&[]);
+    let after_none = average(rows.par_iter().map(|row| none.log_density(&row[2 * d..])).collect());
     let walk = Walk::of(styles.mixture())?;
     let of_walk = |rho: f64| {
         average(
@@ -62,6 +65,7 @@ pub(super) fn section(
     let figure = |key: &str, title: &str, value: f64| {
         Figure::new(&format!("pieces.succession.{key}"), title, value, "nats", n)
             .better(Better::Higher)
+            .beside("the same without them", after_none)
             .beside("walk of smoothness 0.8", usual)
             .beside("walk of the best smoothness", best)
             .beside("style alone", alone)
