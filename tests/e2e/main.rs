@@ -16,6 +16,7 @@ mod eval;
 mod kinds;
 mod machine;
 mod outputs;
+mod pieces;
 mod pipeline;
 mod render;
 mod resume;

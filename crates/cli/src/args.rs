@@ -6,6 +6,7 @@ mod eval;
 mod exchange;
 mod generate;
 mod machine;
+mod piece;
 mod render;
 mod studio;
 mod style;
@@ -22,10 +23,11 @@ pub(crate) use control::{
     MixArgs, SimilarArgs, TuneArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
-pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs};
+pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
-pub(crate) use generate::{GenerateArgs, InterpolateArgs, ReconstructArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, LatentArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
+pub(crate) use piece::{ComposeArgs, ContinueArgs, FillArgs, InsertArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use studio::StudioArgs;
 pub(crate) use style::{
@@ -132,6 +134,10 @@ pub(crate) enum Command {
     Style(StyleCommand),
     /// Write new music of a style
     Generate(GenerateArgs),
+    /// Write more bars after a tune
+    Continue(ContinueArgs),
+    /// Write new bars in place of some of a tune
+    Fill(FillArgs),
     /// Encode a tune and decode it again
     Reconstruct(ReconstructArgs),
     /// Write the way from one tune or style to another, through several, or a grid between four

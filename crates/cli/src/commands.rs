@@ -10,6 +10,7 @@ mod doctor;
 mod eval;
 mod exchange;
 mod generate;
+mod insert;
 mod inspect;
 mod interpolate;
 mod loading;
@@ -78,6 +79,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Fit(args) => style::fit(&context, &args),
         Command::Style(command) => style::run(&context, command),
         Command::Generate(args) => generate::generate(&context, &args),
+        Command::Continue(args) => insert::extend(&context, &args),
+        Command::Fill(args) => insert::fill(&context, &args),
         Command::Reconstruct(args) => interpolate::reconstruct(&context, &args),
         Command::Interpolate(args) => interpolate::interpolate(&context, &args),
         Command::Mix(args) => mix::mix(&context, &args),

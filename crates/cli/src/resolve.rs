@@ -6,6 +6,7 @@ use std::sync::Arc;
 use controlgen::attribute::{AttributeError, Dial};
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
+use controlgen::piece::{FormRequest, UnknownForm};
 use controlgen::style::LatentsOf;
 use controlgen::tune::Tune;
 use corpus::{GroupRule, LabelTable, Labels, SameWindow};
@@ -99,6 +100,11 @@ pub(crate) fn blend(text: &str) -> Result<Arc<[StyleWeight]>, String> {
         }
     };
     text.split(',').map(str::trim).map(part).collect::<Result<Vec<_>, _>>().map(Into::into)
+}
+
+/// The form of a piece: `AABA`, `auto`.
+pub(crate) fn form(text: &str) -> Result<FormRequest, String> {
+    text.parse().map_err(|error: UnknownForm| error.to_string())
 }
 
 /// An attribute to turn, as `density:+1.5`.

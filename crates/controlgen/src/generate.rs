@@ -127,6 +127,28 @@ pub enum GenerateError {
         /// Bars of a window.
         n_bars: usize,
     },
+    /// Sections that don't divide a piece.
+    #[error(
+        "the form {form} has {n_sections} sections, and {} bars can't be divided into as many \
+         sections of whole windows of {n_bars} bars; ask for a multiple of {} bars",
+        n_windows * n_bars, n_sections * n_bars
+    )]
+    Form {
+        /// The form.
+        form: String,
+        /// Its sections.
+        n_sections: usize,
+        /// Windows of the piece.
+        n_windows: usize,
+        /// Bars of a window.
+        n_bars: usize,
+    },
+    /// New bars can't be put into a tune.
+    #[error("new bars can't be made there: {why}")]
+    Gap {
+        /// Why not.
+        why: String,
+    },
     /// The caller stopped the work.
     #[error("stopped")]
     Stopped,

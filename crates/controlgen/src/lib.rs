@@ -12,6 +12,8 @@
 //! | encode | [`encode::encode_corpus`] | model and corpus | a latents folder |
 //! | fit | [`style::fit`] | model and latents | the model's styles |
 //! | generate | [`generate::pieces`] | a model with styles | windows |
+//! | whole pieces | [`piece::PieceModel`], [`piece::Composition`] | a corpus; a model with styles | what pieces do; windows |
+//! | continue, fill | [`piece::insert`] | a tune | the tune with new bars |
 //! | mix | [`mix::mix`] | a tune and a style | windows |
 //! | vary | [`similar::similar`], [`generate::interpolate`] | tunes | windows |
 //! | turn | [`attribute::AttributeVectors`] | a model's reference | directions in latent space |
@@ -33,6 +35,7 @@ pub mod model;
 pub mod names;
 pub mod output;
 pub mod piano_roll;
+pub mod piece;
 pub mod run;
 pub mod session;
 pub mod similar;

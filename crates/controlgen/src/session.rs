@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::attribute::{AttributeError, AttributeMethod, AttributeVectors, Dial};
 use crate::copy::{CopyError, CopyIndex};
 use crate::model::Model;
+use crate::piece::{PieceError, PieceModel};
 use crate::style::{Reference, StyleError, StyleFolders, Styles};
 
 /// Why a part of a model folder can't be used.
@@ -38,6 +39,7 @@ pub struct Session {
     attributes: OnceLock<AttributeVectors>,
     copy_index: OnceLock<Option<CopyIndex>>,
     reference: OnceLock<Reference>,
+    pieces: OnceLock<Option<PieceModel>>,
 }
 
 /// Everything in a model folder.
@@ -80,6 +82,7 @@ impl Session {
             attributes: OnceLock::new(),
             copy_index: OnceLock::new(),
             reference: OnceLock::new(),
+            pieces: OnceLock::new(),
         })
     }
 
@@ -151,6 +154,14 @@ impl Session {
         get_or_try(&self.reference, || Reference::load(&self.model))
     }
 
+    /// What was learned of whole pieces, if anything was.
+    ///
+    /// # Errors
+    /// If the file is damaged or of another model.
+    pub fn pieces(&self) -> Result<Option<&PieceModel>, PieceError> {
+        get_or_try(&self.pieces, || PieceModel::of_model(&self.model)).map(Option::as_ref)
+    }
+
     /// Loads everything.
     ///
     /// # Errors
@@ -163,7 +174,7 @@ impl Session {
             Ok(_) | Err(AttributeError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        let Self { model, styles, attributes, copy_index, reference } = self;
+        let Self { model, styles, attributes, copy_index, reference, pieces: _ } = self;
         Ok(SessionParts {
             model,
             styles: styles.expect("checked above"),

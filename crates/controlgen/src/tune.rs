@@ -167,6 +167,18 @@ impl Tune {
     /// # Errors
     /// See [`TuneError`].
     pub fn read_with(path: &Path, kind: &Kind, options: TuneOptions) -> Result<Self, TuneError> {
+        Ok(Self::read_with_sequence(path, kind, options)?.0)
+    }
+
+    /// As [`Tune::read_with`], with the music that it was taken from.
+    ///
+    /// # Errors
+    /// See [`TuneError`].
+    pub fn read_with_sequence(
+        path: &Path,
+        kind: &Kind,
+        options: TuneOptions,
+    ) -> Result<(Self, NoteSequence), TuneError> {
         let bytes = if path == Path::new("-") {
             let mut bytes = Vec::new();
             std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -177,9 +189,10 @@ impl Tune {
         let read = midi::read(&bytes, &ReadOptions::default())
             .map_err(|source| TuneError::Midi { path: path.to_owned(), source })?;
         let name = path.display().to_string();
-        Self::of_sequence_with(&read.sequence, kind, &name, options).map_err(|why| {
+        let tune = Self::of_sequence_with(&read.sequence, kind, &name, options).map_err(|why| {
             TuneError::NoWindow { path: path.to_owned(), kind: Box::new(kind.clone()), why }
-        })
+        })?;
+        Ok((tune, read.sequence))
     }
 
     /// The most melodic tune of a sequence.

@@ -5,6 +5,7 @@
 //! | [`build`], [`steps`] | a corpus folder from MIDI files, on one machine or in steps for many |
 //! | [`kind`] | kinds of window, from music to tokens and back |
 //! | [`table`] | Parquet tables of windows and latents |
+//! | [`pieces`] | the whole pieces that a corpus's windows come from |
 //! | [`synthetic`] | music composed by rule, in known styles |
 //! | [`artifact`], [`overwrite`], [`path_text`] | files: versioned, atomic, never over another program's |
 //! | [`progress`] | progress reporting |
@@ -31,6 +32,7 @@ mod near;
 pub mod overwrite;
 mod parts;
 pub mod path_text;
+pub mod pieces;
 pub mod progress;
 mod read;
 mod report;

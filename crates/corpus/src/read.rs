@@ -38,35 +38,12 @@ impl FileReader<'_> {
         let Found { file, content } = found;
         let Labelled { is_listed, label, group } = self.labeller.of(&file);
         let group = group.or_else(|| self.options.group.given(&file));
-        let (outcome, windows) = match self.bytes(content) {
+        let (outcome, windows) = match bytes_of(content, self.options.read.limits.max_bytes) {
             Ok(bytes) => self.convert(&bytes),
             Err(outcome) => (outcome, Vec::new()),
         };
         let keys = windows.iter().map(|window| self.key(window)).collect();
         (FileFacts { file, group, is_listed, label, outcome, keys }, windows)
-    }
-
-    fn bytes(&self, content: Content) -> Result<Vec<u8>, Outcome> {
-        let max_bytes = self.options.read.limits.max_bytes;
-        let content = match content {
-            Content::OnDisk { path, n_bytes } => match File::open(path) {
-                Ok(file) => limited(file, n_bytes, max_bytes),
-                Err(error) => Content::refused("unreadable", error),
-            },
-            content => content,
-        };
-        match content {
-            Content::Bytes(bytes) if bytes.starts_with(&GZIP) => {
-                match limited(MultiGzDecoder::new(&bytes[..]), 0, max_bytes) {
-                    Content::Bytes(bytes) => Ok(bytes),
-                    Content::Refused { reason, detail } => Err(refused(reason, detail)),
-                    Content::OnDisk { .. } => unreachable!("it was read just now"),
-                }
-            }
-            Content::Bytes(bytes) => Ok(bytes),
-            Content::Refused { reason, detail } => Err(refused(reason, detail)),
-            Content::OnDisk { .. } => unreachable!("it was read just now"),
-        }
     }
 
     fn convert(&self, bytes: &[u8]) -> (Outcome, Vec<PartWindow>) {
@@ -152,6 +129,29 @@ impl FileReader<'_> {
                 u64::from_le_bytes(bytes)
             }
         }
+    }
+}
+
+/// The bytes of a file, unpacked if gzip has compressed them; or why there are none.
+pub(super) fn bytes_of(content: Content, max_bytes: u64) -> Result<Vec<u8>, Outcome> {
+    let content = match content {
+        Content::OnDisk { path, n_bytes } => match File::open(path) {
+            Ok(file) => limited(file, n_bytes, max_bytes),
+            Err(error) => Content::refused("unreadable", error),
+        },
+        content => content,
+    };
+    match content {
+        Content::Bytes(bytes) if bytes.starts_with(&GZIP) => {
+            match limited(MultiGzDecoder::new(&bytes[..]), 0, max_bytes) {
+                Content::Bytes(bytes) => Ok(bytes),
+                Content::Refused { reason, detail } => Err(refused(reason, detail)),
+                Content::OnDisk { .. } => unreachable!("it was read just now"),
+            }
+        }
+        Content::Bytes(bytes) => Ok(bytes),
+        Content::Refused { reason, detail } => Err(refused(reason, detail)),
+        Content::OnDisk { .. } => unreachable!("it was read just now"),
     }
 }
 

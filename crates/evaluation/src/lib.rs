@@ -12,6 +12,7 @@
 //! | the judge of styles, and its features | [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
 //! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
 //! | re-encoding, few files | `discovery`, `few_shot` | |
+//! | whole pieces: key, returns, joins, endings, what follows what | `pieces` | see [`controlgen::piece`] |
 //! | dials, copies, waiting | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
 //! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
 //!
@@ -32,6 +33,7 @@ pub mod judge;
 pub mod language;
 pub mod logistic;
 pub mod music;
+mod pieces;
 mod reconstruction;
 pub mod report;
 pub mod samples;
@@ -52,6 +54,7 @@ use thiserror::Error;
 use data::EvalData;
 
 pub use diff::{Change, Difference, diff};
+pub use pieces::{PieceEvalRequest, evaluate_pieces};
 pub use report::{Better, Chart, EvalReport, Figure, Section};
 pub use view::{check_report, html, markdown, write_report};
 
@@ -89,6 +92,9 @@ pub enum EvalError {
     /// Attributes can't be read or turned.
     #[error(transparent)]
     Attribute(#[from] controlgen::attribute::AttributeError),
+    /// Whole pieces can't be read.
+    #[error(transparent)]
+    Piece(#[from] controlgen::piece::PieceError),
     /// Copies can't be looked for.
     #[error(transparent)]
     Copy(#[from] controlgen::copy::CopyError),

@@ -17,8 +17,8 @@ use crate::window::{GridNote, Line, WindowForm};
 
 pub use harmony::{Harmony, harmony, harmony_of_windows, interval_class, is_consonant};
 pub use pitch::{
-    entropy_bits, intervals, key, mean_interval, pitch_class_durations, pitch_classes, pitch_range,
-    scale_consistency,
+    MAJOR_SCALE, entropy_bits, intervals, key, mean_interval, pitch_class_durations, pitch_classes,
+    pitch_range, scale_consistency,
 };
 pub(crate) use profile::Moments;
 pub use profile::{Profile, Summary};

@@ -21,6 +21,8 @@ pub(crate) enum EvalCommand {
     /// Only what concerns styles: re-encoding, an independent judge, distributions, few files,
     /// labels
     Control(MeasureArgs),
+    /// Whole pieces next to real ones: key, what returns, joins, endings, what follows what
+    Pieces(PieceMeasureArgs),
     /// Judge melodies by the rules of the made-up styles of `corpus synthesize`; nothing is learned
     Rules {
         /// MIDI files, or folders of them
@@ -37,6 +39,41 @@ pub(crate) enum EvalCommand {
         #[arg(long)]
         check: bool,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PieceMeasureArgs {
+    /// The model folder [default: the model in the program]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: Option<PathBuf>,
+    /// The corpus folder; its held-out pieces are compared with. The files that it was built from
+    /// must be where they were
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The corpus's latents by this model [default: encode what is needed]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) latents: Option<PathBuf>,
+    /// The folder to write: eval.json, eval.md and eval.html
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Pieces of each length
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) pieces: u32,
+    /// Lengths in bars, whole windows of the model
+    #[arg(long, default_value = "16,32", value_name = "BARS,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) bars: Vec<u32>,
+    /// Styles that pieces are of, the largest ones
+    #[arg(long = "of-styles", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) n_styles: u16,
+    /// Draws of each window that one is chosen among
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) candidates: u16,
+    /// Temperature of new music
+    #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
+    pub(crate) temperature: f32,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -8,8 +8,8 @@ use controlgen::attribute::Dial;
 use controlgen::generate::Interpolation;
 
 use super::{
-    AttributeMethodArg, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, StylesArgs,
-    TuneArgs,
+    AttributeMethodArg, ComposeArgs, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs,
+    StylesArgs, TuneArgs,
 };
 use crate::resolve::StyleWeight;
 
@@ -19,8 +19,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) of: StylesArgs,
     /// A style's name or number, see `controlgen style list`; or several with their weights, for
     /// example "0:0.7,2:0.3", for the style between them (the Wasserstein barycenter of their
-    /// Gaussians)
-    #[arg(long, value_name = "STYLE", value_parser = crate::resolve::blend, required_unless_present = "path")]
+    /// Gaussians) [default: each piece of a style drawn by its share]
+    #[arg(long, value_name = "STYLE", value_parser = crate::resolve::blend)]
     pub(crate) style: Option<Blend>,
     /// Styles that each piece moves through, first to last, such as "0,2,1"
     #[arg(long, value_name = "STYLES", value_delimiter = ',', conflicts_with = "style", num_args = 1..)]
@@ -40,6 +40,8 @@ pub(crate) struct GenerateArgs {
     /// most similar real music]
     #[arg(long, value_name = "METER", value_parser = crate::resolve::meter)]
     pub(crate) meter: Option<note_seq::Meter>,
+    #[command(flatten)]
+    pub(crate) compose: ComposeArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
     #[command(flatten)]
@@ -75,9 +77,10 @@ pub(crate) struct LatentArgs {
     /// near the root of D)
     #[arg(long, value_name = "R")]
     pub(crate) truncate: Option<f64>,
-    /// Similarity of consecutive windows of a longer piece, 0 to 1
-    #[arg(long, default_value_t = 0.8, value_name = "S")]
-    pub(crate) smoothness: f64,
+    /// Similarity of consecutive windows of a longer piece, 0 to 1, in place of what was learned of
+    /// real pieces [default: what was learned, or 0.8 for a model without]
+    #[arg(long, value_name = "S")]
+    pub(crate) smoothness: Option<f64>,
 }
 
 /// Which pieces are kept.

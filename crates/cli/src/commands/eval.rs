@@ -9,18 +9,20 @@ use corpus::artifact::JsonFormat;
 use corpus::kind::Kind;
 use corpus::synthetic;
 use evaluation::{
-    Change, Difference, EvalReport, EvalRequest, Scope, check_report, diff, evaluate, write_report,
+    Change, Difference, EvalReport, EvalRequest, PieceEvalRequest, Scope, check_report, diff,
+    evaluate, evaluate_pieces, write_report,
 };
 use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::Context;
-use crate::args::{EvalArgs, EvalCommand, MeasureArgs};
+use crate::args::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 use crate::output::table;
 
 pub(super) fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
     match (args.command, args.measure) {
         (Some(EvalCommand::Control(args)), _) => measure(context, &args, Scope::Control),
+        (Some(EvalCommand::Pieces(args)), _) => measure_pieces(context, &args),
         (Some(EvalCommand::Rules { paths }), _) => rules(context, &paths),
         (Some(EvalCommand::Diff { before, after, check }), _) => {
             compare(context, &before, &after, check)
@@ -47,6 +49,24 @@ fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Resul
     };
     check_report(&args.out, context.overwrite)?;
     let report = evaluate(&model, &request, &context.stages)?;
+    write_report(&report, model.kind(), &args.out, context.overwrite)?;
+    context.output.result(&report, || lines(&report, &args.out))
+}
+
+fn measure_pieces(context: &Context, args: &PieceMeasureArgs) -> anyhow::Result<()> {
+    let model = context.model(args.model.as_deref())?;
+    let request = PieceEvalRequest {
+        corpus: args.corpus.clone(),
+        latents: args.latents.clone(),
+        n_pieces: args.pieces as usize,
+        bars: args.bars.iter().map(|bars| *bars as usize).collect(),
+        n_styles: args.n_styles.into(),
+        n_candidates: args.candidates.into(),
+        temperature: args.temperature,
+        seed: args.seed,
+    };
+    check_report(&args.out, context.overwrite)?;
+    let report = evaluate_pieces(&model, &request, &context.stages)?;
     write_report(&report, model.kind(), &args.out, context.overwrite)?;
     context.output.result(&report, || lines(&report, &args.out))
 }

@@ -2,54 +2,88 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::bail;
 use controlgen::attribute::AttributeMethod;
 use controlgen::generate::{
     ControlRequest, Decoding, Dropped, GenerateError, LatentSampling, PieceFilter, PieceRequest,
     Pieces, Target, pieces,
 };
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::style::Styles;
+use controlgen::piece::{Composition, DEFAULT_CANDIDATES};
+use controlgen::style::{Style, Styles};
+use musicvae::seed;
 use note_seq::Meter;
+use rand::RngExt;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
 use super::loading::open;
 use super::writing::{Destination, Output, Writer, Written, file_name};
-use crate::args::GenerateArgs;
+use crate::args::{ComposeArgs, GenerateArgs, LatentArgs};
 use crate::progress::note;
 
 /// What was written.
 #[derive(Serialize)]
 struct Generated {
-    pieces: Vec<Written>,
+    pieces: Vec<WrittenPiece>,
     /// Attempts made.
     n_attempts: usize,
     /// Pieces dropped, by reason.
     dropped: BTreeMap<Dropped, usize>,
 }
 
+#[derive(Serialize)]
+struct WrittenPiece {
+    #[serde(flatten)]
+    written: Written,
+    /// The form of a whole piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<String>,
+}
+
+impl WrittenPiece {
+    fn line(&self) -> String {
+        let form = self.form.as_ref().map(|form| format!("  form {form}"));
+        self.written.line() + &form.unwrap_or_default()
+    }
+}
+
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
     let session = open(context, &args.of)?;
     let (model, styles) = (session.model(), session.styles()?);
-    let target = target(styles, args)?;
+    let n = usize::try_from(args.n)?;
+    let targets = targets(styles, args, n)?;
     let bars = args.bars.map(usize::try_from).transpose()?;
-    let n_windows = target.n_windows(model, bars)?;
     let decoding = Decoding::from(&args.decoding);
-    let sampling = LatentSampling {
-        temperature: args.latent.latent_temperature,
-        truncate: args.latent.truncate,
-        smoothness: args.latent.smoothness,
+    let sampling = sampling(&args.latent);
+    let n_windows = targets.iter().map(|(target, _)| target.n_windows(model, bars));
+    let n_windows = n_windows.collect::<Result<Vec<_>, _>>()?;
+    let n_windows = n_windows.into_iter().max().unwrap_or(1);
+    let form = args.compose.form.clone().unwrap_or_default();
+    let is_asked = args.compose.form.is_some() || args.compose.candidates.is_some();
+    let is_composed = is_asked || n_windows > 1 && args.latent.smoothness.is_none();
+    let composition = if is_composed {
+        let learned = session.pieces()?.filter(|_| args.latent.smoothness.is_none());
+        Some(Composition { learned, form: &form, n_candidates: candidates(&args.compose) })
+    } else {
+        None
     };
     let method = AttributeMethod::from(args.attribute_method);
     let shift = session.shift(&args.attribute, method)?;
-    let n = usize::try_from(args.n)?;
+    let name = match &targets[..] {
+        [(target, _)] if args.style.is_some() || !args.path.is_empty() => target.name.clone(),
+        _ => "all styles by their shares".to_owned(),
+    };
     let options = json!({
-        "style": target.name,
+        "style": name,
         "n": n,
         "bars": n_windows * model.kind().n_bars(),
         "chords": args.chords.as_deref(),
         "meter": args.meter.map(Meter::time_signature),
+        "form": composition.map(|composition| composition.form.to_string()),
+        "candidates": composition.map(|composition| composition.n_candidates),
+        "follows": composition.map(|c| if c.learned.is_some() { "pieces" } else { "smoothness" }),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
         "smoothness": sampling.smoothness,
@@ -62,30 +96,38 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
     });
     let to = Destination {
         out: &args.out,
-        title: format!("New music of {}", target.name),
+        title: format!("New music of {name}"),
         formats: &args.formats,
         playback: &args.playback,
         overwrite: context.overwrite,
         tune: None,
     };
     let mut writer = Writer::new(&session, to, ("generate", options), decoding)?;
-    let request = PieceRequest {
-        n_windows,
-        sampling,
-        shift: shift.as_deref(),
-        control: ControlRequest { chords: args.chords.as_deref(), meter: args.meter },
-        filter: PieceFilter {
-            keep_degenerate: args.keep.keep_empty,
-            min_membership: args.keep.min_membership,
-            max_copy_notes: args.keep.max_copy_notes,
-            max_copy_fraction: args.keep.max_copy_fraction,
-            index: writer.index(),
-        },
-        max_attempts: args.keep.max_attempts,
-        ..PieceRequest::new(&target.path, &target.styles, n, decoding)
-    };
-    let found = pieces(model, styles, &request)?;
-    let generated = write(&mut writer, &target, found, args.decoding.seed)?;
+    let mut generated = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
+    for (target, n) in &targets {
+        let request = PieceRequest {
+            n_windows,
+            sampling,
+            shift: shift.as_deref(),
+            control: ControlRequest { chords: args.chords.as_deref(), meter: args.meter },
+            composition,
+            filter: PieceFilter {
+                keep_degenerate: args.keep.keep_empty,
+                min_membership: args.keep.min_membership,
+                max_copy_notes: args.keep.max_copy_notes,
+                max_copy_fraction: args.keep.max_copy_fraction,
+                index: writer.index(),
+            },
+            max_attempts: args.keep.max_attempts,
+            ..PieceRequest::new(&target.path, &target.styles, *n, decoding)
+        };
+        let found = pieces(model, styles, &request)?;
+        generated.n_attempts += found.n_attempts;
+        for (why, n) in &found.dropped {
+            *generated.dropped.entry(*why).or_default() += n;
+        }
+        write(&mut writer, (target, model), found, args.decoding.seed, &mut generated)?;
+    }
     writer.finish()?;
     if generated.pieces.len() < n {
         note(&format!(
@@ -95,7 +137,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         ));
     }
     context.output.result(&generated, || {
-        let mut lines: Vec<String> = generated.pieces.iter().map(Written::line).collect();
+        let mut lines: Vec<String> = generated.pieces.iter().map(WrittenPiece::line).collect();
         if !generated.dropped.is_empty() {
             let counts = generated.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
             lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
@@ -104,16 +146,32 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
     })
 }
 
+/// How latents are sampled.
+pub(super) fn sampling(args: &LatentArgs) -> LatentSampling {
+    let usual = LatentSampling::default();
+    LatentSampling {
+        temperature: args.latent_temperature,
+        truncate: args.truncate,
+        smoothness: args.smoothness.unwrap_or(usual.smoothness),
+    }
+}
+
+/// Draws of each window that one is chosen among.
+pub(super) fn candidates(args: &ComposeArgs) -> usize {
+    args.candidates.map_or(DEFAULT_CANDIDATES, usize::from)
+}
+
 fn write(
     writer: &mut Writer<'_>,
-    target: &Target<'_>,
+    (target, model): (&Target<'_>, &controlgen::model::Model),
     found: Pieces,
     seed: u64,
-) -> anyhow::Result<Generated> {
-    let Pieces { kept, n_attempts, dropped } = found;
-    let mut written = Vec::new();
-    for (index, piece) in kept.into_iter().enumerate() {
-        let sidecar = Sidecar {
+    generated: &mut Generated,
+) -> anyhow::Result<()> {
+    for piece in found.kept {
+        let index = generated.pieces.len();
+        let windows = piece.sounding(model);
+        let mut sidecar = Sidecar {
             index,
             style: Some(target.name.clone()),
             component: target.component(),
@@ -124,18 +182,50 @@ fn write(
             copy: writer.index().map(|_| CopyCheck { longest: piece.copy }),
             ..writer.sidecar()
         };
+        if let Some(form) = &piece.form {
+            sidecar.options["composed"] = form.clone().into();
+            sidecar.options["keys"] = piece.key.into();
+        }
         let name = format!("{}-seed{seed}-{index:03}", file_name(&target.name));
-        written.push(writer.write(Output { name, windows: piece.windows, sidecar })?);
+        let written = writer.write(Output { name, windows, sidecar })?;
+        generated.pieces.push(WrittenPiece { written, form: piece.form });
     }
-    Ok(Generated { pieces: written, n_attempts, dropped })
+    Ok(())
 }
 
-/// What `--style` or `--path` ask for.
-fn target<'a>(styles: &'a Styles, args: &GenerateArgs) -> Result<Target<'a>, GenerateError> {
+/// What `--style` or `--path` ask for, and how many pieces of each: without them, the style of each
+/// piece is drawn by its share of the music.
+fn targets<'a>(
+    styles: &'a Styles,
+    args: &GenerateArgs,
+    n: usize,
+) -> anyhow::Result<Vec<(Target<'a>, usize)>> {
     if let Some(parts) = &args.style {
         let parts: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.weight)).collect();
-        return Target::blend(styles, &parts);
+        return Ok(vec![(Target::blend(styles, &parts)?, n)]);
     }
-    let names: Vec<&str> = args.path.iter().map(|name| name.trim()).collect();
-    Target::path(styles, &names)
+    if !args.path.is_empty() {
+        let names: Vec<&str> = args.path.iter().map(|name| name.trim()).collect();
+        return Ok(vec![(Target::path(styles, &names)?, n)]);
+    }
+    let visible: Vec<&Style> = styles.all().iter().filter(|style| !style.hidden).collect();
+    let total: f64 = visible.iter().map(|style| style.share).sum();
+    if total <= 0.0 {
+        bail!("no style has a share of the music to be drawn by; give `--style`");
+    }
+    let mut counts = vec![0; visible.len()];
+    for piece in 0..n as u64 {
+        let mut left = total * seed::stream(args.decoding.seed, "style", piece).random::<f64>();
+        let drawn = visible.iter().position(|style| {
+            left -= style.share;
+            left < 0.0
+        });
+        counts[drawn.unwrap_or(visible.len() - 1)] += 1;
+    }
+    let drawn = visible.into_iter().zip(counts).filter(|(_, n)| *n > 0);
+    let target = |(style, n): (&Style, usize)| {
+        let target = Target::blend(styles, &[(style.name.as_str(), 1.0)])?;
+        Ok::<_, GenerateError>((target, n))
+    };
+    Ok(drawn.map(target).collect::<Result<_, _>>()?)
 }

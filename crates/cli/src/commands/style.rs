@@ -16,9 +16,11 @@ use controlgen::generate::{
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
+use controlgen::piece::{PieceFacts, PieceModel};
 use controlgen::style::{
     FitFacts, FitRequest, FitSummary, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
 };
+use corpus::artifact::with_causes;
 use serde::Serialize;
 
 use super::Context;
@@ -57,47 +59,86 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         by_piece: args.by_piece,
         seed: args.seed,
     };
-    let (summary, index) = fit_all(context, &model, &request, None)?;
-    context.output.result(&summary, || fit_lines(&summary, &index))
+    let fitted = fit_all(context, &model, &request, None)?;
+    context.output.result(&fitted.summary, || fitted.lines())
 }
 
-/// Fits styles and makes what else stands in a model folder and rests on the same windows:
-/// attributes, and the copy index, which gets the music of an older one, too.
+/// What a fit writes into a model folder.
+pub(super) struct Fitted {
+    pub(super) summary: FitSummary,
+    index: CopyIndex,
+    pieces: Option<PieceFacts>,
+}
+
+/// Fits styles and makes what else stands in a model folder and rests on the same windows: whole
+/// pieces, attributes, and the copy index, which gets the music of an older one, too.
 pub(super) fn fit_all(
     context: &Context,
     model: &Model,
     request: &FitRequest,
     older: Option<CopyIndex>,
-) -> anyhow::Result<(FitSummary, CopyIndex)> {
+) -> anyhow::Result<Fitted> {
     let summary = fit_styles(model, request, &context.stages)?;
     let index = CopyIndex::make(&request.corpus, model, older)?;
+    let styles = Styles::load(model)?;
+    let (corpus, latents, stages) = (&request.corpus, &request.latents, &context.stages);
+    let pieces = PieceModel::make(model, &styles, corpus, latents, request.seed, stages);
+    if let Err(error) = &pieces {
+        // Nor does music of a window or two.
+        note(&format!("without whole pieces: {}", with_causes(error)));
+    }
     let learnt = AttributeVectors::learn(model, &Reference::load(model)?);
     if let Err(error) = &learnt {
         // Styles don't need them, and not every model has what they are learned from.
         note(&format!("without attributes: {error}"));
     }
-    Ok((summary, index))
+    Ok(Fitted { summary, index, pieces: pieces.ok() })
 }
 
-/// A fit for people.
-pub(super) fn fit_lines(summary: &FitSummary, index: &CopyIndex) -> Vec<String> {
-    let mut lines = vec![
-        format!(
-            "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
-             log-likelihood {:.2} nats{}",
-            summary.n_components,
-            summary.covariance_type,
-            summary.n_features,
-            summary.facts.n_samples,
-            summary.score,
-            summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
-        ),
-        format!("all that was tried: {}", summary.chart.display()),
-    ];
-    lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
-    lines.extend(lines_of_facts(&summary.facts));
-    lines.push(super::copy_index::index_line(index));
-    lines
+impl Fitted {
+    /// For people.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let summary = &self.summary;
+        let mut lines = vec![
+            format!(
+                "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
+                 log-likelihood {:.2} nats{}",
+                summary.n_components,
+                summary.covariance_type,
+                summary.n_features,
+                summary.facts.n_samples,
+                summary.score,
+                summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
+            ),
+            format!("all that was tried: {}", summary.chart.display()),
+        ];
+        lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
+        lines.extend(lines_of_facts(&summary.facts));
+        lines.extend(self.pieces.as_ref().map(pieces_line));
+        lines.push(super::copy_index::index_line(&self.index));
+        lines
+    }
+}
+
+/// What was learned of whole pieces, in a line.
+fn pieces_line(facts: &PieceFacts) -> String {
+    let share = |n: usize| 100.0 * n as f64 / facts.n_windows.max(1) as f64;
+    let [exact, varied] = facts.n_returning;
+    let gone = match facts.n_gone {
+        0 => String::new(),
+        n => format!(", {n} files were not there anymore"),
+    };
+    format!(
+        "whole pieces: {} with {} windows, of which {:.1} % return and {:.1} % return varied; what \
+         follows what: {} components on {} triples; {} forms{gone}",
+        facts.n_pieces,
+        facts.n_windows,
+        share(exact),
+        share(varied),
+        facts.n_components,
+        facts.n_triples,
+        facts.n_forms,
+    )
 }
 
 /// The list for programs.

@@ -23,7 +23,7 @@ use musicvae::train::{Plan, StopReason};
 use serde::Serialize;
 
 use super::Context;
-use super::style::{fit_all, fit_lines};
+use super::style::{Fitted, fit_all};
 use crate::args::TrainArgs;
 use crate::embedded::model_folder;
 use crate::interrupt;
@@ -69,11 +69,11 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
         [] => None,
         _ => Some(fit(context, &request, &outcome)?),
     };
-    let (fit, index) = fitted.unzip();
-    context.output.result(&Trained { outcome: &outcome, fit: fit.as_ref() }, || {
+    let fit = fitted.as_ref().map(|fitted| &fitted.summary);
+    context.output.result(&Trained { outcome: &outcome, fit }, || {
         let mut lines = lines(&outcome);
-        if let (Some(fit), Some(index)) = (&fit, &index) {
-            lines.extend(fit_lines(fit, index));
+        if let Some(fitted) = &fitted {
+            lines.extend(fitted.lines());
             let model = outcome.model.display();
             lines.push(format!(
                 "hear it: controlgen generate --model {model} --style 0 --html -o out"
@@ -116,7 +116,7 @@ fn fit(
     context: &Context,
     request: &TrainRequest,
     outcome: &TrainOutcome,
-) -> anyhow::Result<(FitSummary, CopyIndex)> {
+) -> anyhow::Result<Fitted> {
     let model = context.model(Some(&outcome.model))?;
     let latents = request.run.latents();
     if latents.exists() {

@@ -237,7 +237,17 @@ pub(super) fn read_tune(
     model: &Model,
     taking: TuneOptions,
 ) -> anyhow::Result<Tune> {
-    let tune = Tune::read_with(path, model.kind(), taking)?;
+    Ok(read_tune_and_sequence(context, path, model, taking)?.0)
+}
+
+/// As [`read_tune`], with all that is in the file.
+pub(super) fn read_tune_and_sequence(
+    context: &Context,
+    path: &Path,
+    model: &Model,
+    taking: TuneOptions,
+) -> anyhow::Result<(Tune, NoteSequence)> {
+    let (tune, sequence) = Tune::read_with_sequence(path, model.kind(), taking)?;
     if context.show != crate::progress::Show::Nothing {
         if let Some(choice) = &tune.choice {
             note(&format!("{}: {}", tune.source, choice.in_words()));
@@ -253,7 +263,7 @@ pub(super) fn read_tune(
             model.kind().n_bars(),
         ));
     }
-    Ok(tune)
+    Ok((tune, sequence))
 }
 
 /// A tune's part of a command's options.

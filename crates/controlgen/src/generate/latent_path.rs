@@ -170,8 +170,43 @@ impl LatentPath {
         Ok(latents)
     }
 
+    /// Whether it moves from style to style.
+    pub(crate) fn is_moving(&self) -> bool {
+        !self.maps.is_empty()
+    }
+
+    /// The distribution of a window a fraction `along` of the path: that of the style, or the
+    /// Gaussian that the transport has reached.
+    ///
+    /// # Errors
+    /// [`ModelError`] if rounding leaves no covariance.
+    pub(crate) fn distribution(&self, along: f64) -> Result<GaussianMixture, ModelError> {
+        let (mut weights, mut means, mut covariances) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut before, total) = (0.0, self.starts.last().map_or(1.0, |(up_to, _)| *up_to));
+        for (up_to, start) in &self.starts {
+            weights.push((up_to - before) / total);
+            before = *up_to;
+            let mean = self.carried(start.mean().to_vec(), along);
+            // The transport is affine: column by column, A L for a covariance L Lᵀ.
+            let d = mean.len();
+            let column = |j: usize| -> Vec<f64> {
+                let mut unit = vec![0.0; d];
+                unit[j] = 1.0;
+                let moved = self.carried(start.unstandardize(&unit), along);
+                moved.iter().zip(&mean).map(|(x, m)| x - m).collect()
+            };
+            let columns: Vec<Vec<f64>> = (0..d).map(column).collect();
+            for i in 0..d {
+                let entry = |j: usize| columns.iter().map(|column| column[i] * column[j]).sum();
+                covariances.extend((0..d).map(|j| -> f64 { entry(j) }));
+            }
+            means.extend(mean);
+        }
+        GaussianMixture::from_parameters(weights, means, Covariances::Full(covariances))
+    }
+
     /// The Gaussian of the first window, drawn by weight.
-    fn start(&self, rng: &mut impl Rng) -> &Gaussian {
+    pub(crate) fn start(&self, rng: &mut impl Rng) -> &Gaussian {
         let (last, others) = self.starts.split_last().expect("a path has a start");
         if others.is_empty() {
             return &last.1;
@@ -295,6 +330,22 @@ mod tests {
                 assert!((variance / v - 1.0).abs() < 0.14, "{window} {d}: {variance}, not {v}");
             }
         }
+    }
+
+    #[test]
+    fn the_distribution_along_a_path_is_the_barycenter() {
+        let [a, b] = pair();
+        let path = LatentPath::transport(&[a.clone(), b.clone()]).unwrap();
+        for along in [0.0, 0.3, 1.0] {
+            let there = path.distribution(along).unwrap().component(0).unwrap();
+            let expected = Gaussian::barycenter(&[(1.0 - along, &a), (along, &b)]).unwrap();
+            let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+            assert!(close(there.mean(), expected.mean()), "{along}");
+            assert!(close(there.covariance(), expected.covariance()), "{along}");
+        }
+        let two = mixture(&[(0.25, &a), (0.75, &b)]);
+        let style = LatentPath::stationary(&two).unwrap().distribution(0.5).unwrap();
+        assert!((style.weights()[0] - 0.25).abs() < 1e-12 && style.mean(1) == two.mean(1));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, Laten
 use crate::copy::{CopyIndex, CopyMatch};
 use crate::encode::encode_windows;
 use crate::model::Model;
+use crate::piece::{Composer, Composition, Plan};
 use crate::style::{Style, Styles, mean_of_rows};
 
 /// Maximum number of attempts per piece, and some more for small numbers of pieces.
@@ -35,6 +36,9 @@ pub struct PieceRequest<'a> {
     pub decoding: Decoding,
     /// Chords or meter, if the model takes any.
     pub control: ControlRequest<'a>,
+    /// How whole pieces are composed; `None` for windows that are only near each other
+    /// ([`LatentSampling::smoothness`]).
+    pub composition: Option<Composition<'a>>,
     /// Which pieces are kept.
     pub filter: PieceFilter<'a>,
     /// Maximum number of attempts; `None` for 20 per piece and 100 more.
@@ -58,6 +62,7 @@ impl<'a> PieceRequest<'a> {
             shift: None,
             decoding,
             control: ControlRequest::default(),
+            composition: None,
             filter: PieceFilter::default(),
             max_attempts: None,
         }
@@ -132,6 +137,21 @@ pub struct Piece {
     pub membership: f64,
     /// Its longest match with the training music, if there is an index and anything matches.
     pub copy: Option<CopyMatch>,
+    /// Semitones of each window above the key of the piece; empty if all are in it.
+    pub key: Vec<i8>,
+    /// Its form, see [`Form::letters`](crate::piece::Form::letters); `None` if it was not composed.
+    pub form: Option<String>,
+}
+
+impl Piece {
+    /// Its windows as they sound: those of other sections in other keys.
+    pub fn sounding(&self, model: &Model) -> Vec<Vec<u16>> {
+        let mut windows = self.windows.clone();
+        for (window, key) in windows.iter_mut().zip(&self.key) {
+            model.form().transpose(window, i32::from(*key));
+        }
+        windows
+    }
 }
 
 /// The result of a request.
@@ -176,6 +196,20 @@ pub fn pieces_while(
     let max_attempts =
         request.max_attempts.unwrap_or(ATTEMPTS_PER_PIECE * request.n + MORE_ATTEMPTS);
     let n_windows = request.n_windows.max(1);
+    let plan = request.composition.map(|composition| Plan {
+        composition,
+        path: request.path,
+        targets: request.targets,
+        n_windows,
+        sampling,
+        shift: request.shift,
+        decoding,
+        controls: &controls,
+        given: &[],
+        has_end: true,
+    });
+    let composer = plan.map(|plan| Composer::new(model, styles, plan)).transpose()?;
+    let drawn = Drawing { model, styles, request, controls: &controls, composer };
     let per_batch = (WINDOWS_PER_BATCH / n_windows).max(1);
     let mut found = Pieces { kept: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     while found.kept.len() < request.n && found.n_attempts < max_attempts {
@@ -187,34 +221,10 @@ pub fn pieces_while(
         let wanted = request.n - found.kept.len() + n_dropped;
         let n = wanted.min(per_batch).min(max_attempts - found.n_attempts);
         let first = found.n_attempts;
-        let space = model.latent_space();
-        let mut z = Vec::with_capacity(n * n_windows * space.z_size());
-        for attempt in first..first + n {
-            let (seed, index) = (decoding.seed, attempt as u64);
-            z.extend(request.path.latents(space, n_windows, sampling, seed, index)?);
-        }
-        if let Some(shift) = request.shift {
-            space.shift(shift, &mut z);
-        }
-        let first_window = (first * n_windows) as u64;
-        let control = controls.of(first_window, &z, n_windows, decoding.seed);
-        let windows = decoding.decode_from(model, first_window, &z, &control);
-        let again = encode_windows(model, &windows);
-        let memberships = memberships(model, styles, request.targets, &again);
-        let components = styles.memberships(model, &again);
-        for i in 0..n {
+        for piece in drawn.pieces(first, n)? {
             if found.kept.len() == request.n {
                 break;
             }
-            let of = i * n_windows..(i + 1) * n_windows;
-            let piece = Piece {
-                attempt: first + i,
-                windows: windows[of.clone()].to_vec(),
-                z: space.rows(&z).take(of.end).skip(of.start).map(<[f32]>::to_vec).collect(),
-                components: mean_of_rows(&components[of.clone()]),
-                membership: memberships[of].iter().sum::<f64>() / n_windows as f64,
-                copy: None,
-            };
             found.n_attempts += 1;
             match request.filter.check(model, piece) {
                 Ok(piece) => found.kept.push(piece),
@@ -227,6 +237,82 @@ pub fn pieces_while(
         return Err(GenerateError::NothingKept { n_attempts: found.n_attempts, dropped });
     }
     Ok(found)
+}
+
+/// How the attempts of a request are made.
+struct Drawing<'a> {
+    model: &'a Model,
+    styles: &'a Styles,
+    request: &'a PieceRequest<'a>,
+    controls: &'a Controls,
+    composer: Option<Composer<'a>>,
+}
+
+impl Drawing<'_> {
+    /// `n` attempts from number `first` on.
+    fn pieces(&self, first: usize, n: usize) -> Result<Vec<Piece>, GenerateError> {
+        let n_windows = self.request.n_windows.max(1);
+        if let Some(composer) = &self.composer {
+            let made = composer.pieces(first as u64..(first + n) as u64)?;
+            let mu: Vec<f32> = made.iter().flat_map(|piece| piece.mu.concat()).collect();
+            let judged = self.judged(&mu).into_iter();
+            let pieces = made.into_iter().zip(judged).enumerate();
+            return Ok(pieces
+                .map(|(i, (made, (components, membership)))| Piece {
+                    attempt: first + i,
+                    windows: made.windows,
+                    z: made.z,
+                    components,
+                    membership,
+                    copy: None,
+                    key: if made.key.iter().all(|key| *key == 0) { Vec::new() } else { made.key },
+                    form: Some(made.form),
+                })
+                .collect());
+        }
+        let (request, space) = (self.request, self.model.latent_space());
+        let decoding = request.decoding;
+        let mut z = Vec::with_capacity(n * n_windows * space.z_size());
+        for attempt in first..first + n {
+            let (sampling, seed, index) = (request.sampling, decoding.seed, attempt as u64);
+            z.extend(request.path.latents(space, n_windows, sampling, seed, index)?);
+        }
+        if let Some(shift) = request.shift {
+            space.shift(shift, &mut z);
+        }
+        let first_window = (first * n_windows) as u64;
+        let control = self.controls.of(first_window, &z, n_windows, decoding.seed);
+        let windows = decoding.decode_from(self.model, first_window, &z, &control);
+        let again = encode_windows(self.model, &windows);
+        let judged = self.judged(&again).into_iter();
+        let latents = z.chunks_exact(n_windows * space.z_size());
+        let pieces = windows.chunks_exact(n_windows).zip(latents).zip(judged).enumerate();
+        let piece = |(i, ((windows, z), (components, membership)))| Piece {
+            attempt: first + i,
+            windows: <[Vec<u16>]>::to_vec(windows),
+            z: space.rows(z).map(<[f32]>::to_vec).collect(),
+            components,
+            membership,
+            copy: None,
+            key: Vec::new(),
+            form: None,
+        };
+        Ok(pieces.map(piece).collect())
+    }
+
+    /// Of posterior means `[n, windows, Z]`: each piece's responsibilities, and its membership in
+    /// the styles asked for.
+    fn judged(&self, mu: &[f32]) -> Vec<(Vec<f64>, f64)> {
+        let n_windows = self.request.n_windows.max(1);
+        let memberships = memberships(self.model, self.styles, self.request.targets, mu);
+        let components = self.styles.memberships(self.model, mu);
+        let of_pieces = components.chunks(n_windows).zip(memberships.chunks(n_windows));
+        of_pieces
+            .map(|(components, members)| {
+                (mean_of_rows(components), members.iter().sum::<f64>() / n_windows as f64)
+            })
+            .collect()
+    }
 }
 
 impl PieceRequest<'_> {

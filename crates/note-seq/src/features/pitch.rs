@@ -4,7 +4,7 @@ use crate::key::Key;
 use crate::window::GridNote;
 
 /// Semitones of a major scale; natural minor is the major scale of another tonic.
-const MAJOR_SCALE: [usize; 7] = [0, 2, 4, 5, 7, 9, 11];
+pub const MAJOR_SCALE: [usize; 7] = [0, 2, 4, 5, 7, 9, 11];
 
 /// Semitones from each note to the next.
 pub fn intervals(notes: &[GridNote]) -> impl Iterator<Item = i32> {

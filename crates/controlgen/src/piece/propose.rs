@@ -1,0 +1,260 @@
+//! Latents that may come next: drawn of what follows what, weighted by what is asked for.
+
+use std::sync::OnceLock;
+
+use gmm::{Gaussian, GaussianMixture, ModelError, Samples};
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+
+use super::PieceModel;
+use super::succession::Conditional;
+use crate::generate::{LatentPath, LatentSampling};
+
+/// Draws for each that is taken, by how much each belongs to the style …
+const DRAWS: usize = 4;
+/// … and where it is to be a beginning or an end, too; and draws at least.
+const DRAWS_OF_ENDS: usize = 8;
+const LEAST_DRAWS: usize = 24;
+/// A draw is at most `e` to this more or less likely for being a beginning or an end: densities in
+/// many dimensions differ by more than they mean.
+const MOST_OF_ENDS: f64 = 8.0;
+
+/// The windows around the one that is to be drawn, on the active dimensions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around<'a> {
+    /// The one before.
+    pub(super) before: Option<&'a [f64]>,
+    /// The one before that.
+    pub(super) two_before: Option<&'a [f64]>,
+    /// The one after.
+    pub(super) after: Option<&'a [f64]>,
+    /// The one after that, where the one after is not known.
+    pub(super) two_after: Option<&'a [f64]>,
+}
+
+/// Which end of a piece a window is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) is_first: bool,
+    pub(super) is_last: bool,
+}
+
+/// The distribution that is asked for at a window.
+pub(super) struct Target {
+    mixture: GaussianMixture,
+    /// Its components with cumulative weights.
+    components: Vec<(f64, Gaussian)>,
+    /// One Gaussian with its moments.
+    moments: Gaussian,
+}
+
+impl Target {
+    fn new(mixture: GaussianMixture) -> Result<Self, ModelError> {
+        let mut up_to = 0.0;
+        let mut components = Vec::with_capacity(mixture.n_components());
+        for k in 0..mixture.n_components() {
+            up_to += mixture.weights()[k];
+            components.push((up_to, mixture.component(k)?));
+        }
+        let moments = mixture.moments()?;
+        Ok(Self { mixture, components, moments })
+    }
+
+    fn draw_component(&self, rng: &mut impl Rng) -> &Gaussian {
+        let drawn = rng.random::<f64>();
+        let (last, others) = self.components.split_last().expect("a mixture has a component");
+        others.iter().find(|(up_to, _)| drawn < *up_to).map_or(&last.1, |(_, g)| g)
+    }
+}
+
+/// Draws latents for the windows of pieces.
+pub(super) struct Proposer<'a> {
+    learned: Option<&'a PieceModel>,
+    /// All windows: what the target's density is set against.
+    all: &'a GaussianMixture,
+    sampling: LatentSampling,
+    /// One for each window, or one for all.
+    targets: Vec<Target>,
+    conditionals: [OnceLock<Conditional>; 4],
+}
+
+/// What is given of the three windows of the succession, and which is drawn.
+const GIVEN: [(&[usize], usize); 4] = [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0)];
+
+impl<'a> Proposer<'a> {
+    pub(super) fn new(
+        path: &LatentPath,
+        n_windows: usize,
+        sampling: LatentSampling,
+        learned: Option<&'a PieceModel>,
+        all: &'a GaussianMixture,
+    ) -> Result<Self, ModelError> {
+        let n_targets = if path.is_moving() { n_windows } else { 1 };
+        let along = |at: usize| at as f64 / n_windows.saturating_sub(1).max(1) as f64;
+        let targets = (0..n_targets).map(|at| Target::new(path.distribution(along(at))?));
+        let targets = targets.collect::<Result<_, ModelError>>()?;
+        Ok(Self { learned, all, sampling, targets, conditionals: Default::default() })
+    }
+
+    fn target(&self, at: usize) -> &Target {
+        self.targets.get(at).unwrap_or(&self.targets[0])
+    }
+
+    fn conditional(&self, learned: &PieceModel, which: usize) -> Result<&Conditional, ModelError> {
+        if let Some(known) = self.conditionals[which].get() {
+            return Ok(known);
+        }
+        let (places, free) = GIVEN[which];
+        let made = learned.succession.given(places, free)?;
+        Ok(self.conditionals[which].get_or_init(|| made))
+    }
+
+    /// `n` latents, on the active dimensions, for window number `at` of a piece.
+    pub(super) fn propose(
+        &self,
+        at: usize,
+        around: Around<'_>,
+        place: Place,
+        n: usize,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Vec<f64>>, ModelError> {
+        let mut drawn = match self.learned {
+            Some(learned) => self.learned_draws(learned, at, (around, place), n, rng)?,
+            None => (0..n).map(|_| self.autoregression(at, around, rng)).collect(),
+        };
+        if let Some(radius) = self.sampling.truncate {
+            let moments = &self.target(at).moments;
+            for point in &mut drawn {
+                let mut e = moments.standardized(point);
+                let length = e.iter().map(|e| e * e).sum::<f64>().sqrt();
+                if length > radius {
+                    e.iter_mut().for_each(|e| *e *= radius / length);
+                    *point = moments.unstandardize(&e);
+                }
+            }
+        }
+        Ok(drawn)
+    }
+
+    /// Draws of what follows (or of the style, where nothing is around), of which some are taken by
+    /// their weights, none twice: sampling and importance resampling (Rubin 1988).
+    fn learned_draws(
+        &self,
+        learned: &PieceModel,
+        at: usize,
+        (around, place): (Around<'_>, Place),
+        n_taken: usize,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Vec<f64>>, ModelError> {
+        let next = match around {
+            Around { before: Some(before), after: Some(after), .. } => {
+                Some(self.conditional(learned, 2)?.after(&[before, after]))
+            }
+            Around { before: Some(before), two_before: Some(two), .. } => {
+                Some(self.conditional(learned, 0)?.after(&[two, before]))
+            }
+            Around { before: Some(before), .. } => {
+                Some(self.conditional(learned, 1)?.after(&[before]))
+            }
+            Around { after: Some(after), .. } => {
+                Some(self.conditional(learned, 3)?.after(&[after]))
+            }
+            Around { .. } => None,
+        };
+        let is_end = place.is_first || place.is_last;
+        let n = (n_taken * if is_end { DRAWS_OF_ENDS } else { DRAWS }).max(LEAST_DRAWS);
+        let temperature = self.sampling.temperature;
+        let draws: Vec<Vec<f64>> = (0..n)
+            .map(|_| match &next {
+                Some(next) => next.draw(temperature, rng),
+                None => {
+                    let component = self.target(at).draw_component(rng);
+                    component.unstandardize(&noise(component.mean().len(), temperature, rng))
+                }
+            })
+            .collect();
+        let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), place)?;
+        // The largest of weights with Gumbel noise are draws without replacement (Vieira 2014).
+        let mut keyed: Vec<(f64, Vec<f64>)> = weights
+            .into_iter()
+            .zip(draws)
+            .map(|(weight, draw)| {
+                let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
+                (weight - (-uniform.ln()).ln(), draw)
+            })
+            .collect();
+        keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(keyed.into_iter().take(n_taken).map(|(_, draw)| draw).collect())
+    }
+
+    /// Logarithms of the weights of draws: `p_s / (p_s + p)` with the densities of the style and of
+    /// all windows, where they were not drawn of the style; for an end of a piece the ratio of its
+    /// density to that of all windows; the density of a window two on.
+    fn log_weights(
+        &self,
+        learned: &PieceModel,
+        at: usize,
+        draws: &[Vec<f64>],
+        (is_conditional, around): (bool, Around<'_>),
+        place: Place,
+    ) -> Result<Vec<f64>, ModelError> {
+        let d = self.all.n_features();
+        let points = draws.concat();
+        let wrong = |_| ModelError::Length { what: "draws", found: points.len(), expected: d };
+        let samples = Samples::new(&points, draws.len(), d).map_err(wrong)?;
+        let all = self.all.score_samples(&samples)?;
+        let mut weights = vec![0.0; draws.len()];
+        if is_conditional {
+            let own = self.target(at).mixture.score_samples(&samples)?;
+            for ((weight, own), all) in weights.iter_mut().zip(own).zip(&all) {
+                *weight -= (1.0 + (all - own).exp()).ln();
+            }
+        }
+        let ends = [(place.is_first, &learned.first), (place.is_last, &learned.last)];
+        for end in ends.into_iter().filter(|(is_it, _)| *is_it).filter_map(|(_, end)| end.as_ref())
+        {
+            let scores = end.score_samples(&samples)?;
+            for ((weight, score), all) in weights.iter_mut().zip(scores).zip(&all) {
+                *weight += (score - all).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
+            }
+        }
+        if let (None, Some(two_after)) = (around.after, around.two_after) {
+            // Of the last two the first, with the middle one open: as from one to the next.
+            let conditional = self.conditional(learned, 1)?;
+            for (weight, draw) in weights.iter_mut().zip(draws) {
+                *weight += conditional.after(&[draw]).log_density(two_after);
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Today's walk within the target: in its standard coordinates `ρ e + √(1 - ρ²) ε`; between two
+    /// windows `ρ (e + e') / (1 + ρ²)`, with variance `(1 - ρ²) / (1 + ρ²)`.
+    fn autoregression(&self, at: usize, around: Around<'_>, rng: &mut impl Rng) -> Vec<f64> {
+        let rho = self.sampling.smoothness;
+        let target = &self.target(at).moments;
+        let standard =
+            |z: Option<&[f64]>, at: usize| z.map(|z| self.target(at).moments.standardized(z));
+        let before = standard(around.before, at.saturating_sub(1));
+        let after = standard(around.after, at + 1);
+        let (scale, variance) = match (&before, &after) {
+            (None, None) => (0.0, 1.0),
+            (Some(_), Some(_)) => (rho / (1.0 + rho * rho), (1.0 - rho * rho) / (1.0 + rho * rho)),
+            _ => (rho, 1.0 - rho * rho),
+        };
+        let mut e = noise(target.mean().len(), self.sampling.temperature, rng);
+        e.iter_mut().for_each(|e| *e *= variance.max(0.0).sqrt());
+        if before.is_none() && after.is_none() {
+            return self.target(at).draw_component(rng).unstandardize(&e);
+        }
+        for side in [before, after].into_iter().flatten() {
+            e.iter_mut().zip(side).for_each(|(e, side)| *e += scale * side);
+        }
+        target.unstandardize(&e)
+    }
+}
+
+/// Draws of `N(0, temperature²)`.
+pub(super) fn noise(n: usize, temperature: f64, rng: &mut impl Rng) -> Vec<f64> {
+    (0..n).map(|_| temperature * rng.sample::<f64, _>(StandardNormal)).collect()
+}

@@ -1,0 +1,205 @@
+//! Whole pieces: what returns, what is chosen, how tunes go on.
+
+use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+use note_seq::{Note, NoteSequence, Pitch, Program, TimeSignature, Velocity};
+use serde_json::Value;
+
+use crate::support::TestDir;
+
+fn music(dir: &TestDir, name: &str) -> NoteSequence {
+    read(&dir.read(name), &ReadOptions::strict()).unwrap().sequence
+}
+
+fn sidecar(dir: &TestDir, name: &str) -> Value {
+    serde_json::from_slice(&dir.read(name)).unwrap()
+}
+
+/// Notes of some bars of 4/4 at 120, from the first of them: milliseconds, pitch.
+fn bars(music: &NoteSequence, first: u32, n: u32) -> Vec<(String, u8)> {
+    let (from, to) = (2.0 * f64::from(first), 2.0 * f64::from(first + n));
+    let mut notes: Vec<(String, u8)> = music
+        .notes
+        .iter()
+        .filter(|note| note.start_time > from - 1e-3 && note.start_time < to - 1e-3)
+        .map(|note| (format!("{:.3}", note.start_time - from), note.pitch.get()))
+        .collect();
+    notes.sort();
+    notes
+}
+
+/// A tune of eight bars in C major with a bass and, on every bar, a drum.
+fn tune() -> NoteSequence {
+    let time_signatures = vec![TimeSignature::default()];
+    let mut tune = NoteSequence { time_signatures, ..NoteSequence::default() };
+    let mut push = |pitch: u8, beat: u32, length: u32, instrument: u32, program: u8| {
+        tune.push(Note {
+            pitch: Pitch::new(pitch).unwrap(),
+            velocity: Velocity::new(80).unwrap(),
+            start_time: f64::from(beat) * 0.5,
+            end_time: f64::from(beat + length) * 0.5,
+            instrument,
+            program: Program::saturating(program),
+            is_drum: instrument == 9,
+        });
+    };
+    for bar in 0..8 {
+        let root = [60, 65, 67, 60][bar as usize % 4];
+        for (beat, above) in [0, 4, 7, 4].into_iter().enumerate() {
+            push(root + above + 12, 4 * bar + beat as u32, 1, 0, 0);
+        }
+        push(root - 12, 4 * bar, 4, 1, 32);
+        push(36, 4 * bar, 1, 9, 0);
+    }
+    tune
+}
+
+#[test]
+fn sections_return_as_the_form_says_and_the_same_seed_gives_the_same_piece() {
+    let dir = TestDir::new();
+    for make in [TestDir::model, TestDir::melody_model] {
+        make(&dir);
+        assert!(dir.path("run/model/pieces.safetensors").exists());
+        let line = "generate --model run/model --style 0 -n 2 --bars 16 --seed 5";
+        let written = dir.json(&format!("{line} --form ABAC --candidates 3 -o abac --force"));
+        assert_eq!(written["pieces"][0]["form"], "ABCDABEF");
+        for piece in 0..2 {
+            let music = music(&dir, &format!("abac/style-0-seed5-00{piece}.mid"));
+            let first = bars(&music, 0, 3);
+            assert!(!first.is_empty());
+            // A melody's last note may end with its section; what starts is the same.
+            assert_eq!(bars(&music, 8, 3), first, "{piece}");
+        }
+        let again = format!("{line} --form ABAC --candidates 3 -o again --force --threads 1");
+        dir.ok(&again);
+        let file = "style-0-seed5-001.mid";
+        assert!(dir.read(&format!("abac/{file}")) == dir.read(&format!("again/{file}")));
+        let run = dir.run(&format!("{line} --form AxB -o x"));
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains("is not a form"), "{}", run.stderr);
+        dir.fails(&format!("{line} --form ABA -o x"), &["3 sections", "a multiple of 6 bars"]);
+    }
+}
+
+#[test]
+fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
+    let dir = TestDir::new();
+    dir.model();
+    let line = "generate --model run/model --style 0 -n 2 --bars 8 --seed 1";
+    let written = dir.json(&format!("{line} -o auto"));
+    assert!(written["pieces"][0]["form"].is_string(), "{written}");
+    let of = sidecar(&dir, "auto/style-0-seed1-000.json");
+    assert_eq!(of["options"]["follows"], "pieces");
+    assert_eq!(of["z"].as_array().unwrap().len(), 4);
+    let written = dir.json(&format!("{line} --smoothness 0.8 -o smooth"));
+    assert!(written["pieces"][0]["form"].is_null(), "{written}");
+    // Without what was learned of pieces, the same walk is chosen from.
+    std::fs::remove_file(dir.path("run/model/pieces.safetensors")).unwrap();
+    dir.ok(&format!("{line} -o without"));
+    let of = sidecar(&dir, "without/style-0-seed1-000.json");
+    assert_eq!(
+        (&of["options"]["follows"], &of["options"]["candidates"]),
+        (&"smoothness".into(), &8.into())
+    );
+    dir.ok(&format!("{line} --smoothness 0.8 -o again"));
+    let file = "style-0-seed1-001.mid";
+    assert!(dir.read(&format!("smooth/{file}")) == dir.read(&format!("again/{file}")));
+    // A damaged file is named.
+    dir.write("run/model/pieces.safetensors", b"no tensors");
+    dir.fails(&format!("{line} -o x"), &["pieces.safetensors", "fit the model again"]);
+}
+
+#[test]
+fn without_a_style_each_piece_is_of_one_drawn() {
+    let dir = TestDir::new();
+    dir.model();
+    let written = dir.json("generate --model run/model -n 12 --seed 2 -o out");
+    let pieces = written["pieces"].as_array().unwrap();
+    assert_eq!(pieces.len(), 12);
+    let files: Vec<&str> = pieces.iter().map(|piece| piece["file"].as_str().unwrap()).collect();
+    let of = |style: &str| files.iter().filter(|file| file.contains(style)).count();
+    assert_eq!(of("style-0-seed2") + of("style-1-seed2"), 12, "{files:?}");
+    dir.ok("style hide 0 --model run/model");
+    let written = dir.json("generate --model run/model -n 3 --seed 2 -o shown");
+    assert!(!written.to_string().contains("style-0"), "{written}");
+}
+
+#[test]
+fn a_tune_goes_on_and_nothing_of_it_changes() {
+    let dir = TestDir::new();
+    let tune = tune();
+    for make in [TestDir::model, TestDir::melody_model] {
+        make(&dir);
+        dir.write("tune.mid", &write(&tune, &WriteOptions::default()).unwrap());
+        let line = "continue tune.mid --bars 4 --model run/model --candidates 2 -n 2 --force";
+        let written = dir.json(&format!("{line} -o on"));
+        assert_eq!((&written[0]["from_bar"], &written[0]["n_bars"]), (&9.into(), &4.into()));
+        let file = written[1]["file"].as_str().unwrap();
+        let longer = music(&dir, file);
+        assert_eq!(bars(&longer, 0, 8), bars(&tune, 0, 8));
+        assert!(!bars(&longer, 8, 4).is_empty(), "{file}");
+        assert!(longer.total_time <= 24.0 + 1e-6, "{}", longer.total_time);
+        let again = dir.json(&format!("{line} -o again"));
+        let other = again[1]["file"].as_str().unwrap();
+        assert!(dir.read(file) == dir.read(other), "the same seed, the same bars");
+        dir.ok(&format!("{line} --style 1 --form AA' -o styled"));
+    }
+}
+
+#[test]
+fn bars_are_filled_and_all_others_stay() {
+    let dir = TestDir::new();
+    let tune = tune();
+    for (make, keeps) in
+        [(TestDir::model as fn(&TestDir), &[9][..]), (TestDir::melody_model, &[1, 9])]
+    {
+        make(&dir);
+        dir.write("tune.mid", &write(&tune, &WriteOptions::default()).unwrap());
+        let line = "fill tune.mid --model run/model --candidates 2 --seed 4 --force";
+        // Three bars: a window and a half.
+        let written = dir.json(&format!("{line} --from-bar 3 --bars 3 -o out"));
+        let filled = music(&dir, written[0]["file"].as_str().unwrap());
+        for (first, n) in [(0, 2), (5, 3)] {
+            assert_eq!(bars(&filled, first, n), bars(&tune, first, n));
+        }
+        assert!(bars(&filled, 2, 3) != bars(&tune, 2, 3));
+        // Instruments that the model does not write stay there, too.
+        for instrument in keeps {
+            let of = |music: &NoteSequence| {
+                bars(&music.with_notes(|note| note.instrument == *instrument), 0, 8)
+            };
+            assert_eq!(of(&filled), of(&tune), "{instrument}");
+        }
+        let beyond = ["bars 7 to 10", "bars 1 to 8"];
+        dir.fails(&format!("{line} --from-bar 7 --bars 4 -o x"), &beyond);
+    }
+}
+
+#[test]
+fn whole_pieces_are_measured_next_to_real_ones() {
+    let dir = TestDir::new();
+    dir.model();
+    let report = dir.json(
+        "eval pieces --model run/model --corpus corpus --latents run/latents --pieces 4 --bars 8 \
+         --candidates 2 -o eval",
+    );
+    let sections = report["sections"].as_array().unwrap();
+    let figures: Vec<&Value> =
+        sections.iter().flat_map(|section| section["figures"].as_array().unwrap()).collect();
+    let figure = |key: &str| {
+        let found = figures.iter().find(|figure| figure["key"] == key);
+        *found.unwrap_or_else(|| panic!("no {key} in {figures:?}"))
+    };
+    let key_fit = figure("pieces.8.key_fit");
+    assert!((0.0..=1.0).contains(&key_fit["value"].as_f64().unwrap()), "{key_fit}");
+    let beside: Vec<&str> = key_fit["baselines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|baseline| baseline["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(beside, ["without choosing", "smoothness alone", "real"]);
+    for key in ["pieces.succession.two", "pieces.8.tonic", "pieces.8.milliseconds"] {
+        figure(key);
+    }
+    assert!(dir.path("eval/eval.html").exists());
+}
