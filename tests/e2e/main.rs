@@ -26,3 +26,4 @@ mod support;
 mod training;
 mod tunes;
 mod voices;
+mod watch;

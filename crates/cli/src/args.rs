@@ -11,6 +11,7 @@ mod render;
 mod studio;
 mod style;
 mod train;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub(crate) use control::{
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
-pub(crate) use generate::{GenerateArgs, InterpolateArgs, LatentArgs, ReconstructArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, KeepArgs, LatentArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use piece::{ComposeArgs, ContinueArgs, FillArgs, InsertArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
@@ -34,6 +35,7 @@ pub(crate) use style::{
     CriterionArg, FitArgs, LatentsOfArg, StyleChange, StyleCommand, StylesArgs,
 };
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
+pub(crate) use watch::WatchArgs;
 
 /// The way from MIDI files to new music, at the end of the program's help.
 const ON_THE_WAY: &str = "\
@@ -138,6 +140,8 @@ pub(crate) enum Command {
     Continue(ContinueArgs),
     /// Write new bars in place of some of a tune
     Fill(FillArgs),
+    /// Keep a folder filled with new music of a style, for the browser of a DAW
+    Watch(WatchArgs),
     /// Encode a tune and decode it again
     Reconstruct(ReconstructArgs),
     /// Write the way from one tune or style to another, through several, or a grid between four

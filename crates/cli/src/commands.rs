@@ -7,6 +7,7 @@ mod copy_index;
 mod corpus;
 mod demo;
 mod doctor;
+mod drummer;
 mod eval;
 mod exchange;
 mod generate;
@@ -21,6 +22,7 @@ mod render;
 mod studio;
 mod style;
 mod train;
+mod watch;
 mod writing;
 
 use std::path::Path;
@@ -91,6 +93,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Render(args) => render::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Eval(args) => eval::run(&context, args),
+        Command::Watch(args) => watch::run(&context, &args),
         Command::Cluster(args) => cluster::run(&args.words),
         Command::Presets => model::presets(&context),
         Command::ImportMagenta(args) => exchange::import_magenta(&context, &args),

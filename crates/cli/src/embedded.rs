@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use flate2::read::GzDecoder;
 
 /// The model that is used if none is named.
-const DEFAULT: &str = "melody";
+const DEFAULT: &str = "poly";
 
 /// A model folder in the binary.
 struct EmbeddedModel {

@@ -125,6 +125,14 @@ pub(crate) fn steps(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Seconds between two looks.
+pub(crate) fn interval(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.05..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("0.05 to 3600 seconds are allowed".to_owned()),
+    }
+}
+
 /// A share of windows that are drawn from older music.
 pub(crate) fn replay(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

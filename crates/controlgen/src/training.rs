@@ -309,8 +309,9 @@ fn start<C: TrainedOnRows>(
 
 /// Writes a model folder's own three files. Others in it, such as a mixture of older weights, go.
 fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactResult<()> {
-    let [mixture, earlier] = crate::style::mixture_files(folder);
-    for path in [mixture, earlier, folder.join("styles.json"), folder.join("reference.parquet")] {
+    let others = ["styles.json", "reference.parquet", "pieces.safetensors", "attributes.json"];
+    let others = others.map(|name| folder.join(name));
+    for path in crate::style::mixture_files(folder).into_iter().chain(others) {
         if path.exists() {
             std::fs::remove_file(&path).map_err(corpus::artifact::io("remove", &path))?;
         }

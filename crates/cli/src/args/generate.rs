@@ -40,6 +40,9 @@ pub(crate) struct GenerateArgs {
     /// most similar real music]
     #[arg(long, value_name = "METER", value_parser = crate::resolve::meter)]
     pub(crate) meter: Option<note_seq::Meter>,
+    /// Put drums under each piece, of this model: a folder, or `drums` for the one in the program
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) drums: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) compose: ComposeArgs,
     #[command(flatten)]

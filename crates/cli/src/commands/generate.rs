@@ -1,6 +1,7 @@
 //! `controlgen generate`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::bail;
 use controlgen::attribute::AttributeMethod;
@@ -8,9 +9,12 @@ use controlgen::generate::{
     ControlRequest, Decoding, Dropped, GenerateError, LatentSampling, PieceFilter, PieceRequest,
     Pieces, Target, pieces,
 };
+use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
 use controlgen::piece::{Composition, DEFAULT_CANDIDATES};
+use controlgen::session::Session;
 use controlgen::style::{Style, Styles};
+use corpus::path_text;
 use musicvae::seed;
 use note_seq::Meter;
 use rand::RngExt;
@@ -18,6 +22,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
+use super::drummer::Drummer;
 use super::loading::open;
 use super::writing::{Destination, Output, Writer, Written, file_name};
 use crate::args::{ComposeArgs, GenerateArgs, LatentArgs};
@@ -25,8 +30,8 @@ use crate::progress::note;
 
 /// What was written.
 #[derive(Serialize)]
-struct Generated {
-    pieces: Vec<WrittenPiece>,
+pub(super) struct Generated {
+    pub(super) pieces: Vec<WrittenPiece>,
     /// Attempts made.
     n_attempts: usize,
     /// Pieces dropped, by reason.
@@ -34,7 +39,7 @@ struct Generated {
 }
 
 #[derive(Serialize)]
-struct WrittenPiece {
+pub(super) struct WrittenPiece {
     #[serde(flatten)]
     written: Written,
     /// The form of a whole piece.
@@ -43,14 +48,36 @@ struct WrittenPiece {
 }
 
 impl WrittenPiece {
-    fn line(&self) -> String {
+    /// Its MIDI file.
+    pub(super) fn file(&self) -> &Path {
+        &self.written.file
+    }
+
+    /// The file and what is known of it, in a line.
+    pub(super) fn line(&self) -> String {
         let form = self.form.as_ref().map(|form| format!("  form {form}"));
         self.written.line() + &form.unwrap_or_default()
     }
 }
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let generated = make(context, &open(context, &args.of)?, args)?;
+    context.output.result(&generated, || {
+        let mut lines: Vec<String> = generated.pieces.iter().map(WrittenPiece::line).collect();
+        if !generated.dropped.is_empty() {
+            let counts = generated.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
+            lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
+        }
+        lines
+    })
+}
+
+/// Generates pieces and writes them.
+pub(super) fn make(
+    context: &Context,
+    session: &Session,
+    args: &GenerateArgs,
+) -> anyhow::Result<Generated> {
     let (model, styles) = (session.model(), session.styles()?);
     let n = usize::try_from(args.n)?;
     let targets = targets(styles, args, n)?;
@@ -83,6 +110,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         "meter": args.meter.map(Meter::time_signature),
         "form": composition.map(|composition| composition.form.to_string()),
         "candidates": composition.map(|composition| composition.n_candidates),
+        "drums": args.drums.as_deref().map(path_text::of),
         "follows": composition.map(|c| if c.learned.is_some() { "pieces" } else { "smoothness" }),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
@@ -102,7 +130,9 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         overwrite: context.overwrite,
         tune: None,
     };
-    let mut writer = Writer::new(&session, to, ("generate", options), decoding)?;
+    let mut writer = Writer::new(session, to, ("generate", options), decoding)?;
+    let drummer = args.drums.as_deref();
+    let drummer = drummer.map(|model| Drummer::open(context, model)).transpose()?;
     let mut generated = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     for (target, n) in &targets {
         let request = PieceRequest {
@@ -126,7 +156,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         for (why, n) in &found.dropped {
             *generated.dropped.entry(*why).or_default() += n;
         }
-        write(&mut writer, (target, model), found, args.decoding.seed, &mut generated)?;
+        write(&mut writer, (target, model, drummer.as_ref()), found, decoding, &mut generated)?;
     }
     writer.finish()?;
     if generated.pieces.len() < n {
@@ -136,14 +166,7 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
             generated.n_attempts,
         ));
     }
-    context.output.result(&generated, || {
-        let mut lines: Vec<String> = generated.pieces.iter().map(WrittenPiece::line).collect();
-        if !generated.dropped.is_empty() {
-            let counts = generated.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
-            lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
-        }
-        lines
-    })
+    Ok(generated)
 }
 
 /// How latents are sampled.
@@ -163,9 +186,9 @@ pub(super) fn candidates(args: &ComposeArgs) -> usize {
 
 fn write(
     writer: &mut Writer<'_>,
-    (target, model): (&Target<'_>, &controlgen::model::Model),
+    (target, model, drummer): (&Target<'_>, &Model, Option<&Drummer>),
     found: Pieces,
-    seed: u64,
+    decoding: Decoding,
     generated: &mut Generated,
 ) -> anyhow::Result<()> {
     for piece in found.kept {
@@ -186,8 +209,15 @@ fn write(
             sidecar.options["composed"] = form.clone().into();
             sidecar.options["keys"] = piece.key.into();
         }
+        let seed = decoding.seed;
         let name = format!("{}-seed{seed}-{index:03}", file_name(&target.name));
-        let written = writer.write(Output { name, windows, sidecar })?;
+        let mut music = writer.music(&windows, writer.playback());
+        if let Some(drummer) = drummer {
+            let seed = seed::stream(seed, "groove", index as u64).random();
+            let decoding = Decoding { seed, ..decoding };
+            music = drummer.accompany(model, &windows, music, writer.playback(), decoding)?;
+        }
+        let written = writer.write_music(Output { name, windows, sidecar }, &music, &[])?;
         generated.pieces.push(WrittenPiece { written, form: piece.form });
     }
     Ok(())

@@ -43,8 +43,9 @@ impl TextureProfile {
     ///   onsets a beat) are the rhythm of a jig.
     /// - *Instruments*: the families that play in half of the windows or more.
     /// - *Mode*: major if less than 0.4 of the windows suggest minor, minor from 0.6 on.
-    /// - *Dynamics*: soft up to a mean velocity of 56, loud from 88 on (half-way from mezzo piano
-    ///   to piano, from mezzo forte to forte).
+    /// - *Dynamics*, without a reference: soft up to a mean velocity of 56, loud from 88 on
+    ///   (half-way from mezzo piano to piano, from mezzo forte to forte). With one, they are
+    ///   compared like other features, because collections differ in what they call loud.
     /// - *Rhythm*: swung from a ratio of 1.35 on, triplets from 0.25 of the moments on, staccato up
     ///   to an articulation of 0.55. Of drums: a backbeat from 0.6 of the snare's hits on, laid
     ///   back or ahead of the beat from 12 ms on.
@@ -75,7 +76,9 @@ impl TextureProfile {
             88.0.. => Some("loud"),
             _ => None,
         };
-        add(F::Velocity, &dynamics);
+        if reference.is_none() {
+            add(F::Velocity, &dynamics);
+        }
         add(F::Swing, &above(1.35, "swung"));
         add(F::Triplets, &above(0.25, "triplets"));
         add(F::Articulation, &|held| (held <= 0.55).then_some("staccato"));
