@@ -16,14 +16,18 @@ use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
 use controlgen::style::{Style, StyleFolders, Styles};
 use controlgen::tune::{Tune, TuneOptions};
 use corpus::synthetic;
+use musicvae::seed;
 use note_seq::midi::{self, WriteOptions};
 use note_seq::{NoteListPlayback, NoteSequence};
+use rand::RngExt;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
+use super::drummer::Drummer;
 use super::writing::{file_name, rows};
 use crate::args::{DEFAULT_TEMPERATURE, DemoArgs};
+use crate::embedded;
 use crate::progress::{Show, note};
 
 /// Styles shown, the largest ones.
@@ -59,9 +63,14 @@ struct Shown {
     membership: f64,
 }
 
+/// The model in the program that plays drums under the pieces of another.
+const DRUMS: &str = "drums";
+
 /// Writes pieces and keeps count.
 struct DemoWriter<'a> {
     model: &'a Model,
+    /// Who plays under new pieces; nobody under those of drums.
+    drummer: Option<Drummer>,
     batch: Batch,
     seed: u64,
     n_files: usize,
@@ -120,7 +129,14 @@ impl DemoWriter<'_> {
                 ..self.sidecar("styles")
             };
             let name = format!("{}-{number}", file_name(&style.name));
-            self.write(&name, &self.music(&piece.windows), &sidecar, &[])?;
+            let mut music = self.music(&piece.windows);
+            if let Some(drummer) = &self.drummer {
+                let seed = seed::stream(self.seed, &name, 0).random();
+                let decoding = Decoding { seed, ..decoding };
+                let windows = &piece.windows;
+                music = drummer.accompany(self.model, windows, music, &self.playback, decoding)?;
+            }
+            self.write(&name, &music, &sidecar, &[])?;
             sum += piece.membership;
         }
         Ok(sum / found.kept.len().max(1) as f64)
@@ -145,8 +161,11 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let own_styles = StyleFolders::with(&model, &folder.join("styles"));
     let mut styles = Styles::load_from(&model, own_styles)?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
+    let has_drums = embedded::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
+    let drummer = has_drums.then(|| Drummer::open(context, Path::new(DRUMS))).transpose()?;
     let mut writer = DemoWriter {
         model: &model,
+        drummer,
         batch: Batch::new(&folder, "What controlgen does", formats, Sound::default())
             .overwriting(context.overwrite),
         seed: args.seed,
@@ -156,10 +175,11 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     writer.batch.check()?;
     writer.batch.text(format!(
         "Model {}: trained on unlabeled music, which fell into {} styles by itself. Every piece here \
-         was written just now, with seed {}.",
+         was written just now, with seed {}{}.",
         model.hash(),
         styles.all().len(),
         args.seed,
+        if writer.drummer.is_some() { "; a second model plays drums under it" } else { "" },
     ));
     lap("loading the model");
 
