@@ -150,8 +150,7 @@ fn bars_are_filled_and_all_others_stay() {
     let dir = TestDir::new();
     let tune = tune();
     // Drums are in neither, the bass is no part of the melody.
-    type Keeps = fn(&Note) -> bool;
-    let cases: [(fn(&TestDir), Keeps); 2] = [
+    let cases: [(fn(&TestDir), fn(&Note) -> bool); 2] = [
         (TestDir::model, |note| note.is_drum),
         (TestDir::melody_model, |note| note.is_drum || note.program.get() == 32),
     ];
@@ -167,7 +166,7 @@ fn bars_are_filled_and_all_others_stay() {
         }
         assert!(bars(&filled, 2, 3) != bars(&tune, 2, 3));
         // Instruments that the model does not write stay there, too.
-        let of = |music: &NoteSequence| bars(&music.with_notes(|note| keeps(note)), 0, 8);
+        let of = |music: &NoteSequence| bars(&music.with_notes(keeps), 0, 8);
         assert!(!of(&tune).is_empty());
         assert_eq!(of(&filled), of(&tune));
         let beyond = ["bars 7 to 10", "bars 1 to 8"];

@@ -249,7 +249,8 @@ impl<'a> Composer<'a> {
         for draft in drafts.iter_mut().filter(|draft| draft.windows[at].is_none()) {
             match draft.form.slots[at].returns {
                 Some((of, 1.0..)) => {
-                    draft.windows[at] = draft.windows[of].clone();
+                    let same = draft.windows[of].clone();
+                    draft.windows[at] = same;
                 }
                 _ => open.push(draft),
             }

@@ -259,7 +259,7 @@ impl Templates {
                 left < 0.0
             });
             // Rounding may leave a little after the last.
-            let Some(drawn) = drawn.or_else(|| usable().last()) else { break };
+            let Some(drawn) = drawn.or_else(|| usable().next_back()) else { break };
             let first = form.slots.len();
             let moved = |slot: Slot| Slot {
                 returns: slot.returns.map(|(of, similarity)| (of + first, similarity)),

@@ -141,7 +141,7 @@ pub fn insert(
     let mu = made.mu[new.clone()].concat();
     let members = memberships(model, styles, request.targets, &mu);
     Ok(Inserted {
-        music: music(kind, (tune, sequence), &windows, &place)?,
+        music: music(kind, (tune, sequence), &windows, &place),
         z: made.z[new].to_vec(),
         membership: members.iter().sum::<f64>() / members.len().max(1) as f64,
         first_bar: place.first_bar,
@@ -314,7 +314,7 @@ fn music(
     (tune, sequence): (&Tune, &NoteSequence),
     windows: &[Vec<u16>],
     place: &Placed,
-) -> Result<NoteSequence, GenerateError> {
+) -> NoteSequence {
     let (tempos, bars) = (sequence.tempo_map(), sequence.bar_map());
     let start = bars.quarters_at_bar(place.first_bar);
     let end = bars.quarters_at_bar(place.first_bar + place.n_bars);
@@ -358,7 +358,7 @@ fn music(
         let key = |note: &Note| (note.instrument, note.pitch);
         a.start_time.total_cmp(&b.start_time).then(key(a).cmp(&key(b)))
     });
-    Ok(music)
+    music
 }
 
 /// Which of the tune's instruments play new notes.

@@ -165,12 +165,12 @@ impl<'a> Proposer<'a> {
         let n = (n_taken * if is_end { DRAWS_OF_ENDS } else { DRAWS }).max(LEAST_DRAWS);
         let temperature = self.sampling.temperature;
         let draws: Vec<Vec<f64>> = (0..n)
-            .map(|_| match &next {
-                Some(next) => next.draw(temperature, rng),
-                None => {
-                    let component = self.target(at).draw_component(rng);
-                    component.unstandardize(&noise(component.mean().len(), temperature, rng))
+            .map(|_| {
+                if let Some(next) = &next {
+                    return next.draw(temperature, rng);
                 }
+                let component = self.target(at).draw_component(rng);
+                component.unstandardize(&noise(component.mean().len(), temperature, rng))
             })
             .collect();
         let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), place)?;

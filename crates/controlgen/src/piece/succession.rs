@@ -264,32 +264,29 @@ impl Succession {
         let d = self.n_axes();
         let turn = transform();
         let mut block = vec![0.0; d * d];
-        match self.mixture.covariances() {
-            Covariances::LowRank { rank, values } => {
-                let width = rank + 1;
-                let own = &values[k * SPAN * d * width..][..SPAN * d * width];
-                let entry = |u: usize, i: usize| &own[(u * d + i) * width..][..width];
-                let loading = |place: usize, i: usize| -> Vec<f64> {
-                    let of = |r| (0..SPAN).map(|u| turn[u][place] * entry(u, i)[r]).sum();
-                    (0..*rank).map(of).collect()
-                };
-                let left: Vec<Vec<f64>> = (0..d).map(|i| loading(a, i)).collect();
-                let right: Vec<Vec<f64>> = (0..d).map(|i| loading(b, i)).collect();
-                for i in 0..d {
-                    for j in 0..d {
-                        block[i * d + j] = dot(&left[i], &right[j]);
-                    }
-                    let own = |u: usize| turn[u][a] * turn[u][b] * entry(u, i)[*rank];
-                    block[i * d + i] += (0..SPAN).map(own).sum::<f64>();
+        if let Covariances::LowRank { rank, values } = self.mixture.covariances() {
+            let width = rank + 1;
+            let own = &values[k * SPAN * d * width..][..SPAN * d * width];
+            let entry = |u: usize, i: usize| &own[(u * d + i) * width..][..width];
+            let loading = |place: usize, i: usize| -> Vec<f64> {
+                let of = |r| (0..SPAN).map(|u| turn[u][place] * entry(u, i)[r]).sum();
+                (0..*rank).map(of).collect()
+            };
+            let left: Vec<Vec<f64>> = (0..d).map(|i| loading(a, i)).collect();
+            let right: Vec<Vec<f64>> = (0..d).map(|i| loading(b, i)).collect();
+            for i in 0..d {
+                for j in 0..d {
+                    block[i * d + j] = dot(&left[i], &right[j]);
                 }
+                let own = |u: usize| turn[u][a] * turn[u][b] * entry(u, i)[*rank];
+                block[i * d + i] += (0..SPAN).map(own).sum::<f64>();
             }
-            _ => {
-                let dense = self.mixture.covariance(k);
-                let n = SPAN * d;
-                for i in 0..d {
-                    let own = |u: usize| turn[u][a] * turn[u][b] * dense[(u * d + i) * (n + 1)];
-                    block[i * d + i] = (0..SPAN).map(own).sum();
-                }
+        } else {
+            let dense = self.mixture.covariance(k);
+            let n = SPAN * d;
+            for i in 0..d {
+                let own = |u: usize| turn[u][a] * turn[u][b] * dense[(u * d + i) * (n + 1)];
+                block[i * d + i] = (0..SPAN).map(own).sum();
             }
         }
         block
