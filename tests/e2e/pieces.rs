@@ -175,6 +175,33 @@ fn bars_are_filled_and_all_others_stay() {
 }
 
 #[test]
+fn a_piece_gets_drums_of_its_length_meter_and_form() {
+    let dir = TestDir::new();
+    dir.model();
+    dir.ok("corpus build midi -o drums --kind drums-2bar-groove --heldout 0.2");
+    dir.ok("train --corpus drums --preset drums_2bar_groove_tiny -o beat --steps 60 --seed 2");
+    dir.ok("encode --model beat/model --corpus drums -o beat/latents");
+    dir.ok("fit --model beat/model --corpus drums --latents beat/latents -k 1 --covariance diag \
+         --resamples 0");
+    let line = "generate --model run/model --style 0 -n 1 --bars 8 --seed 3 --form AB";
+    dir.ok(&format!("{line} --drums beat/model -o out"));
+    dir.ok(&format!("{line} -o alone"));
+    let file = "style-0-seed3-000.mid";
+    let (both, alone) =
+        (music(&dir, &format!("out/{file}")), music(&dir, &format!("alone/{file}")));
+    assert!((both.total_time - 16.0).abs() < 1e-6, "{}", both.total_time);
+    let tones = both.with_notes(|note| !note.is_drum);
+    assert_eq!(bars(&tones, 0, 8), bars(&alone, 0, 8));
+    let drums = both.notes.iter().find(|note| note.is_drum).expect("a drum");
+    assert_eq!(both.instrument_name(drums.instrument), Some("drums"));
+    let longer = line.replace("--bars 8", "--bars 16").replace("AB", "ABAC");
+    dir.ok(&format!("{longer} --drums beat/model -o again --force"));
+    let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
+    assert_eq!(bars(&beat, 0, 3), bars(&beat, 8, 3));
+    dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "one of drums"]);
+}
+
+#[test]
 fn whole_pieces_are_measured_next_to_real_ones() {
     let dir = TestDir::new();
     dir.model();

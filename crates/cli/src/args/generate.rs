@@ -8,8 +8,8 @@ use controlgen::attribute::Dial;
 use controlgen::generate::Interpolation;
 
 use super::{
-    AttributeMethodArg, ComposeArgs, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs,
-    StylesArgs, TuneArgs,
+    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, PlaybackArgs,
+    RedecodingArgs, StylesArgs, TuneArgs,
 };
 use crate::resolve::StyleWeight;
 
@@ -42,6 +42,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) meter: Option<note_seq::Meter>,
     #[command(flatten)]
     pub(crate) compose: ComposeArgs,
+    #[command(flatten)]
+    pub(crate) drums: DrumsArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
     #[command(flatten)]

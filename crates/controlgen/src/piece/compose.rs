@@ -160,6 +160,7 @@ impl<'a> Composer<'a> {
                 }
                 form
             }
+            (FormRequest::Same(form), _) if form.slots.len() == n_windows => form.clone(),
             // A piece that moves from style to style is nowhere twice.
             (FormRequest::Auto, Some(learned)) if !self.plan.path.is_moving() => {
                 learned.templates.draw(n_windows, &self.components, &mut rng)
@@ -411,8 +412,7 @@ fn add(classes: &mut [f64; 12], sounds: &Sounds) {
 }
 
 fn finished(draft: Draft) -> Composed {
-    let key = draft.form.slots.iter().map(|slot| slot.key).collect();
-    let form = draft.form.letters();
+    let form = draft.form;
     let (mut windows, mut z, mut mu) = (Vec::new(), Vec::new(), Vec::new());
     for made in draft.windows {
         let made = made.expect("every window was made");
@@ -420,5 +420,5 @@ fn finished(draft: Draft) -> Composed {
         z.push(made.z);
         mu.push(made.mu);
     }
-    Composed { windows, z, mu, key, form }
+    Composed { windows, z, mu, form }
 }

@@ -148,7 +148,7 @@ pub fn insert(
         membership: members.iter().sum::<f64>() / members.len().max(1) as f64,
         first_bar: place.first_bar,
         n_bars: place.n_bars,
-        form: made.form,
+        form: made.form.letters(),
         windows,
     })
 }

@@ -1,7 +1,7 @@
 //! What pieces are to be.
 
 use super::PieceModel;
-use super::form::FormRequest;
+use super::form::{Form, FormRequest};
 use crate::generate::{Controls, Decoding, LatentPath, LatentSampling};
 use crate::style::Style;
 
@@ -30,10 +30,8 @@ pub struct Composed {
     pub z: Vec<Vec<f32>>,
     /// Posterior means after encoding them again, `[Z]` each.
     pub mu: Vec<Vec<f32>>,
-    /// Semitones of each above the key of the piece.
-    pub key: Vec<i8>,
-    /// Its form, see [`Form::letters`](super::Form::letters).
-    pub form: String,
+    /// Its form, with the key of each window.
+    pub form: Form,
 }
 
 /// All that pieces depend on.
