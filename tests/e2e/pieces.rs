@@ -197,7 +197,8 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     let longer = line.replace("--bars 8", "--bars 16").replace("AB", "ABAC");
     dir.ok(&format!("{longer} --drums beat/model -o again --force"));
     let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
-    assert_eq!(bars(&beat, 0, 3), bars(&beat, 8, 3));
+    // From the second bar on: what is played early at the beginning lies before it.
+    assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
     dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "one of drums"]);
 }
 
