@@ -149,9 +149,12 @@ fn a_tune_goes_on_and_nothing_of_it_changes() {
 fn bars_are_filled_and_all_others_stay() {
     let dir = TestDir::new();
     let tune = tune();
-    for (make, keeps) in
-        [(TestDir::model as fn(&TestDir), &[9][..]), (TestDir::melody_model, &[1, 9])]
-    {
+    // Drums are in neither, the bass is no part of the melody.
+    let cases: [(fn(&TestDir), fn(&Note) -> bool); 2] = [
+        (TestDir::model, |note| note.is_drum),
+        (TestDir::melody_model, |note| note.is_drum || note.program.get() == 32),
+    ];
+    for (make, keeps) in cases {
         make(&dir);
         dir.write("tune.mid", &write(&tune, &WriteOptions::default()).unwrap());
         let line = "fill tune.mid --model run/model --candidates 2 --seed 4 --force";
@@ -163,15 +166,40 @@ fn bars_are_filled_and_all_others_stay() {
         }
         assert!(bars(&filled, 2, 3) != bars(&tune, 2, 3));
         // Instruments that the model does not write stay there, too.
-        for instrument in keeps {
-            let of = |music: &NoteSequence| {
-                bars(&music.with_notes(|note| note.instrument == *instrument), 0, 8)
-            };
-            assert_eq!(of(&filled), of(&tune), "{instrument}");
-        }
+        let of = |music: &NoteSequence| bars(&music.with_notes(keeps), 0, 8);
+        assert!(!of(&tune).is_empty());
+        assert_eq!(of(&filled), of(&tune));
         let beyond = ["bars 7 to 10", "bars 1 to 8"];
         dir.fails(&format!("{line} --from-bar 7 --bars 4 -o x"), &beyond);
     }
+}
+
+#[test]
+fn a_piece_gets_drums_of_its_length_meter_and_form() {
+    let dir = TestDir::new();
+    dir.model();
+    dir.ok("corpus build midi -o drums --kind drums-2bar-groove --heldout 0.2");
+    dir.ok("train --corpus drums --preset drums_2bar_groove_tiny -o beat --steps 60 --seed 2");
+    dir.ok("encode --model beat/model --corpus drums -o beat/latents");
+    dir.ok("fit --model beat/model --corpus drums --latents beat/latents -k 1 --covariance diag \
+         --resamples 0");
+    let line = "generate --model run/model --style 0 -n 1 --bars 8 --seed 3 --form AB";
+    dir.ok(&format!("{line} --drums beat/model -o out"));
+    dir.ok(&format!("{line} -o alone"));
+    let file = "style-0-seed3-000.mid";
+    let (both, alone) =
+        (music(&dir, &format!("out/{file}")), music(&dir, &format!("alone/{file}")));
+    assert!((both.total_time - 16.0).abs() < 1e-6, "{}", both.total_time);
+    let tones = both.with_notes(|note| !note.is_drum);
+    assert_eq!(bars(&tones, 0, 8), bars(&alone, 0, 8));
+    let drums = both.notes.iter().find(|note| note.is_drum).expect("a drum");
+    assert_eq!(both.instrument_name(drums.instrument), Some("drums"));
+    let longer = line.replace("--bars 8", "--bars 16").replace("AB", "ABAC");
+    dir.ok(&format!("{longer} --drums beat/model -o again --force"));
+    let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
+    // From the second bar on: what is played early at the beginning lies before it.
+    assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
+    dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "one of drums"]);
 }
 
 #[test]

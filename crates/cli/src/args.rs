@@ -28,7 +28,7 @@ pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, KeepArgs, LatentArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
-pub(crate) use piece::{ComposeArgs, ContinueArgs, FillArgs, InsertArgs};
+pub(crate) use piece::{ComposeArgs, ContinueArgs, DrumsArgs, FillArgs, InsertArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use studio::StudioArgs;
 pub(crate) use style::{

@@ -7,7 +7,7 @@ mod copy_index;
 mod corpus;
 mod demo;
 mod doctor;
-mod drummer;
+mod drums;
 mod eval;
 mod exchange;
 mod generate;

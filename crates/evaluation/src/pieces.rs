@@ -246,7 +246,9 @@ fn drawn(
     set.milliseconds = Some(begin.elapsed().as_secs_f64() * 1000.0 / n);
     for piece in pieces {
         let windows = piece.sounding(model);
-        set.measures.push(Measures::of(model, &piece.windows, &piece.key, true));
+        let slots = piece.form.iter().flat_map(|form| &form.slots);
+        let key: Vec<i8> = slots.map(|slot| slot.key).collect();
+        set.measures.push(Measures::of(model, &piece.windows, &key, true));
         if set.shown.len() < SHOWN {
             set.shown.push(windows);
         }

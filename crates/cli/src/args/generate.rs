@@ -8,8 +8,8 @@ use controlgen::attribute::Dial;
 use controlgen::generate::Interpolation;
 
 use super::{
-    AttributeMethodArg, ComposeArgs, DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs,
-    StylesArgs, TuneArgs,
+    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, PlaybackArgs,
+    RedecodingArgs, StylesArgs, TuneArgs,
 };
 use crate::resolve::StyleWeight;
 
@@ -40,11 +40,10 @@ pub(crate) struct GenerateArgs {
     /// most similar real music]
     #[arg(long, value_name = "METER", value_parser = crate::resolve::meter)]
     pub(crate) meter: Option<note_seq::Meter>,
-    /// Put drums under each piece, of this model: a folder, or `drums` for the one in the program
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) drums: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) compose: ComposeArgs,
+    #[command(flatten)]
+    pub(crate) drums: DrumsArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
     #[command(flatten)]

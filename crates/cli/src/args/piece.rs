@@ -22,6 +22,16 @@ pub(crate) struct ComposeArgs {
     pub(crate) candidates: Option<u16>,
 }
 
+/// Drums under new pieces.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Whole pieces")]
+pub(crate) struct DrumsArgs {
+    /// A model of drums, a folder or `drums` for the one in the program: each piece gets drums of
+    /// the same length, meter and form, on a separate track
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) drums: Option<PathBuf>,
+}
+
 /// Which bars are made, and of what.
 #[derive(Debug, Args)]
 pub(crate) struct InsertArgs {

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::generate::Blend;
 use super::{
-    AttributeMethodArg, ComposeArgs, DecodingArgs, FormatArgs, GenerateArgs, KeepArgs, LatentArgs,
+    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, GenerateArgs, KeepArgs, LatentArgs,
     PlaybackArgs, StylesArgs,
 };
 
@@ -33,9 +33,8 @@ pub(crate) struct WatchArgs {
     /// most similar real music]
     #[arg(long, value_name = "METER", value_parser = crate::resolve::meter)]
     pub(crate) meter: Option<note_seq::Meter>,
-    /// Put drums under each piece, of this model: a folder, or `drums` for the one in the program
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) drums: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) drums: DrumsArgs,
     #[command(flatten)]
     pub(crate) compose: ComposeArgs,
     #[command(flatten)]

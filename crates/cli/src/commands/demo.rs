@@ -13,18 +13,17 @@ use controlgen::generate::{
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
+use controlgen::piece::DEFAULT_CANDIDATES;
 use controlgen::style::{Style, StyleFolders, Styles};
 use controlgen::tune::{Tune, TuneOptions};
 use corpus::synthetic;
-use musicvae::seed;
 use note_seq::midi::{self, WriteOptions};
 use note_seq::{NoteListPlayback, NoteSequence};
-use rand::RngExt;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::drummer::Drummer;
+use super::drums::{Drummer, together};
 use super::writing::{file_name, rows};
 use crate::args::{DEFAULT_TEMPERATURE, DemoArgs};
 use crate::embedded;
@@ -131,10 +130,9 @@ impl DemoWriter<'_> {
             let name = format!("{}-{number}", file_name(&style.name));
             let mut music = self.music(&piece.windows);
             if let Some(drummer) = &self.drummer {
-                let seed = seed::stream(self.seed, &name, 0).random();
-                let decoding = Decoding { seed, ..decoding };
-                let windows = &piece.windows;
-                music = drummer.accompany(self.model, windows, music, &self.playback, decoding)?;
+                let (windows, index) = (&piece.windows, self.n_files);
+                let drums = drummer.under(windows, self.model, None, index, &self.playback)?;
+                music = together(self.model, music, drums);
             }
             self.write(&name, &music, &sidecar, &[])?;
             sum += piece.membership;
@@ -162,7 +160,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let mut styles = Styles::load_from(&model, own_styles)?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
     let has_drums = embedded::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
-    let drummer = has_drums.then(|| Drummer::open(context, Path::new(DRUMS))).transpose()?;
+    let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: args.seed };
+    let drummer = has_drums
+        .then(|| Drummer::open(context, Path::new(DRUMS), &model, decoding, DEFAULT_CANDIDATES))
+        .transpose()?;
     let mut writer = DemoWriter {
         model: &model,
         drummer,

@@ -11,10 +11,9 @@ use controlgen::generate::{
 };
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::piece::{Composition, DEFAULT_CANDIDATES};
+use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form};
 use controlgen::session::Session;
 use controlgen::style::{Style, Styles};
-use corpus::path_text;
 use musicvae::seed;
 use note_seq::Meter;
 use rand::RngExt;
@@ -22,7 +21,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::drummer::Drummer;
+use super::drums::{Drummer, together};
 use super::loading::open;
 use super::writing::{Destination, Output, Writer, Written, file_name};
 use crate::args::{ComposeArgs, GenerateArgs, LatentArgs};
@@ -110,7 +109,7 @@ pub(super) fn make(
         "meter": args.meter.map(Meter::time_signature),
         "form": composition.map(|composition| composition.form.to_string()),
         "candidates": composition.map(|composition| composition.n_candidates),
-        "drums": args.drums.as_deref().map(path_text::of),
+        "drums": args.drums.drums.as_ref().map(|folder| folder.display().to_string()),
         "follows": composition.map(|c| if c.learned.is_some() { "pieces" } else { "smoothness" }),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
@@ -131,8 +130,11 @@ pub(super) fn make(
         tune: None,
     };
     let mut writer = Writer::new(session, to, ("generate", options), decoding)?;
-    let drummer = args.drums.as_deref();
-    let drummer = drummer.map(|model| Drummer::open(context, model)).transpose()?;
+    let drummer =
+        args.drums.drums.as_deref().map(|folder| {
+            Drummer::open(context, folder, model, decoding, candidates(&args.compose))
+        });
+    let drummer = drummer.transpose()?;
     let mut generated = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     for (target, n) in &targets {
         let request = PieceRequest {
@@ -156,7 +158,8 @@ pub(super) fn make(
         for (why, n) in &found.dropped {
             *generated.dropped.entry(*why).or_default() += n;
         }
-        write(&mut writer, (target, model, drummer.as_ref()), found, decoding, &mut generated)?;
+        let with = (target, model, drummer.as_ref());
+        write(&mut writer, with, found, args.decoding.seed, &mut generated)?;
     }
     writer.finish()?;
     if generated.pieces.len() < n {
@@ -188,12 +191,16 @@ fn write(
     writer: &mut Writer<'_>,
     (target, model, drummer): (&Target<'_>, &Model, Option<&Drummer>),
     found: Pieces,
-    decoding: Decoding,
+    seed: u64,
     generated: &mut Generated,
 ) -> anyhow::Result<()> {
     for piece in found.kept {
         let index = generated.pieces.len();
         let windows = piece.sounding(model);
+        let drums = drummer.map(|drummer| {
+            drummer.under(&piece.windows, model, piece.form.as_ref(), index, writer.playback())
+        });
+        let drums = drums.transpose()?;
         let mut sidecar = Sidecar {
             index,
             style: Some(target.name.clone()),
@@ -205,20 +212,19 @@ fn write(
             copy: writer.index().map(|_| CopyCheck { longest: piece.copy }),
             ..writer.sidecar()
         };
+        let form = piece.form.as_ref().map(Form::letters);
         if let Some(form) = &piece.form {
-            sidecar.options["composed"] = form.clone().into();
-            sidecar.options["keys"] = piece.key.into();
+            sidecar.options["composed"] = form.letters().into();
+            let keys: Vec<i8> = form.slots.iter().map(|slot| slot.key).collect();
+            sidecar.options["keys"] = keys.into();
         }
-        let seed = decoding.seed;
         let name = format!("{}-seed{seed}-{index:03}", file_name(&target.name));
         let mut music = writer.music(&windows, writer.playback());
-        if let Some(drummer) = drummer {
-            let seed = seed::stream(seed, "groove", index as u64).random();
-            let decoding = Decoding { seed, ..decoding };
-            music = drummer.accompany(model, &windows, music, writer.playback(), decoding)?;
+        if let Some(drums) = drums {
+            music = together(model, music, drums);
         }
         let written = writer.write_music(Output { name, windows, sidecar }, &music, &[])?;
-        generated.pieces.push(WrittenPiece { written, form: piece.form });
+        generated.pieces.push(WrittenPiece { written, form });
     }
     Ok(())
 }

@@ -120,5 +120,5 @@ fn own_style(styles: &Styles, fit: impl Fn(&Style) -> f64) -> Option<&Style> {
 
 fn line(piece: &WrittenBars) -> String {
     let last = piece.from_bar + piece.n_bars - 1;
-    format!("{}  new bars {} to {last}, form {}", piece.written.line(), piece.from_bar, piece.form,)
+    format!("{}  new bars {} to {last}, form {}", piece.written.line(), piece.from_bar, piece.form)
 }

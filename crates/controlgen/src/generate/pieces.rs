@@ -8,7 +8,7 @@ use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, Laten
 use crate::copy::{CopyIndex, CopyMatch};
 use crate::encode::encode_windows;
 use crate::model::Model;
-use crate::piece::{Composer, Composition, Plan};
+use crate::piece::{Composer, Composition, Form, Plan};
 use crate::style::{Style, Styles, mean_of_rows};
 
 /// Maximum number of attempts per piece, and some more for small numbers of pieces.
@@ -137,18 +137,16 @@ pub struct Piece {
     pub membership: f64,
     /// Its longest match with the training music, if there is an index and anything matches.
     pub copy: Option<CopyMatch>,
-    /// Semitones of each window above the key of the piece; empty if all are in it.
-    pub key: Vec<i8>,
-    /// Its form, see [`Form::letters`](crate::piece::Form::letters); `None` if it was not composed.
-    pub form: Option<String>,
+    /// Its form, with the key of each window; `None` if it was not composed.
+    pub form: Option<Form>,
 }
 
 impl Piece {
     /// Its windows as they sound: those of other sections in other keys.
     pub fn sounding(&self, model: &Model) -> Vec<Vec<u16>> {
         let mut windows = self.windows.clone();
-        for (window, key) in windows.iter_mut().zip(&self.key) {
-            model.form().transpose(window, i32::from(*key));
+        for (window, slot) in windows.iter_mut().zip(self.form.iter().flat_map(|f| &f.slots)) {
+            model.form().transpose(window, i32::from(slot.key));
         }
         windows
     }
@@ -265,7 +263,6 @@ impl Drawing<'_> {
                     components,
                     membership,
                     copy: None,
-                    key: if made.key.iter().all(|key| *key == 0) { Vec::new() } else { made.key },
                     form: Some(made.form),
                 })
                 .collect());
@@ -294,7 +291,6 @@ impl Drawing<'_> {
             components,
             membership,
             copy: None,
-            key: Vec::new(),
             form: None,
         };
         Ok(pieces.map(piece).collect())

@@ -13,7 +13,7 @@ const KEY: f64 = 12.0;
 const MEMBERSHIP: f64 = 1.0;
 const JOIN: f64 = 0.3;
 const LIKENESS: f64 = 4.0;
-const ENDING: f64 = 5.0;
+const ENDING: f64 = 8.0;
 /// What a bar without a note costs.
 const EMPTY_BAR: f64 = 1.5;
 /// What each semitone costs that a draw is moved by to fit the key.

@@ -7,22 +7,18 @@ use musicvae::{Sampling, seed};
 use rand::Rng;
 use rayon::prelude::*;
 
-use super::PieceModel;
 use super::choose::{Draw, Fit, has_tones, semitones_into, spliced, tonic};
 use super::form::{Form, FormRequest};
 use super::join::Joins;
+use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
 use super::propose::{Around, Place, Proposer, noise};
 use super::similarity::Onsets;
 use super::sound::{Sounds, best_scale};
 use crate::encode::encode_windows;
-use crate::generate::{Controls, Decoding, GenerateError, LatentPath, LatentSampling, memberships};
+use crate::generate::{Decoding, GenerateError, memberships};
 use crate::model::Model;
-use crate::style::{Style, Styles};
+use crate::style::Styles;
 
-/// Draws of each window that one is chosen among, if nothing else is asked for.
-pub const DEFAULT_CANDIDATES: usize = 8;
-/// The most draws of a window.
-pub const MAX_CANDIDATES: usize = 256;
 /// Draws of the last window, for each of another: an end is rarer than a middle.
 const CANDIDATES_OF_ENDS: usize = 3;
 /// How alike a last window is, at most, to the one that returns there: an end is not the same.
@@ -30,51 +26,6 @@ const MOST_LIKE_AT_END: f64 = 0.75;
 /// Bits of a stream's number for a window's place in its piece, and for a draw of it.
 const PLACE_BITS: u32 = 13;
 const DRAW_BITS: u32 = 10;
-
-/// How whole pieces are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Composition<'a> {
-    /// What was learned of pieces; without, windows follow each other by
-    /// [`LatentSampling::smoothness`], and nothing returns that is not asked for.
-    pub learned: Option<&'a PieceModel>,
-    /// The form.
-    pub form: &'a FormRequest,
-    /// Draws of each new window that one is chosen among, 1 to [`MAX_CANDIDATES`].
-    pub n_candidates: usize,
-}
-
-/// A piece that was made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Composed {
-    /// Its windows, in the common key if the kind has one.
-    pub windows: Vec<Vec<u16>>,
-    /// Their latents, `[Z]` each.
-    pub z: Vec<Vec<f32>>,
-    /// Posterior means after encoding them again, `[Z]` each.
-    pub mu: Vec<Vec<f32>>,
-    /// Semitones of each above the key of the piece.
-    pub key: Vec<i8>,
-    /// Its form, see [`Form::letters`].
-    pub form: String,
-}
-
-/// All that pieces depend on.
-#[derive(Clone, Copy)]
-pub(crate) struct Plan<'a> {
-    pub(crate) composition: Composition<'a>,
-    pub(crate) path: &'a LatentPath,
-    pub(crate) targets: &'a [&'a Style],
-    pub(crate) n_windows: usize,
-    pub(crate) sampling: LatentSampling,
-    /// Added to what is decoded, `[D]`.
-    pub(crate) shift: Option<&'a [f64]>,
-    pub(crate) decoding: Decoding,
-    pub(crate) controls: &'a Controls,
-    /// Windows that are there already, by their place; empty for a new piece.
-    pub(crate) given: &'a [Option<Vec<u16>>],
-    /// Whether the piece ends with its last window.
-    pub(crate) has_end: bool,
-}
 
 /// Makes pieces.
 pub(crate) struct Composer<'a> {
@@ -209,6 +160,7 @@ impl<'a> Composer<'a> {
                 }
                 form
             }
+            (FormRequest::Same(form), _) if form.slots.len() == n_windows => form.clone(),
             // A piece that moves from style to style is nowhere twice.
             (FormRequest::Auto, Some(learned)) if !self.plan.path.is_moving() => {
                 learned.templates.draw(n_windows, &self.components, &mut rng)
@@ -249,7 +201,8 @@ impl<'a> Composer<'a> {
         for draft in drafts.iter_mut().filter(|draft| draft.windows[at].is_none()) {
             match draft.form.slots[at].returns {
                 Some((of, 1.0..)) => {
-                    draft.windows[at] = draft.windows[of].clone();
+                    let same = draft.windows[of].clone();
+                    draft.windows[at] = same;
                 }
                 _ => open.push(draft),
             }
@@ -459,8 +412,7 @@ fn add(classes: &mut [f64; 12], sounds: &Sounds) {
 }
 
 fn finished(draft: Draft) -> Composed {
-    let key = draft.form.slots.iter().map(|slot| slot.key).collect();
-    let form = draft.form.letters();
+    let form = draft.form;
     let (mut windows, mut z, mut mu) = (Vec::new(), Vec::new(), Vec::new());
     for made in draft.windows {
         let made = made.expect("every window was made");
@@ -468,5 +420,5 @@ fn finished(draft: Draft) -> Composed {
         z.push(made.z);
         mu.push(made.mu);
     }
-    Composed { windows, z, mu, key, form }
+    Composed { windows, z, mu, form }
 }

@@ -63,17 +63,14 @@ impl Writer {
         self.floats(&format!("{name}.weights"), &[k], mixture.weights().iter().copied());
         self.floats(&format!("{name}.means"), &[k, d], mixture.means().iter().copied());
         let name = format!("{name}.covariances");
-        match mixture.covariances() {
-            Covariances::LowRank { rank, values } => {
-                self.floats(&name, &[k, d, rank + 1], values.iter().copied());
-            }
-            _ => {
-                let variances = (0..k).flat_map(|k| {
-                    let dense = mixture.covariance(k);
-                    (0..d).map(move |i| dense[i * (d + 1)])
-                });
-                self.floats(&name, &[k, d], variances.collect::<Vec<_>>());
-            }
+        if let Covariances::LowRank { rank, values } = mixture.covariances() {
+            self.floats(&name, &[k, d, rank + 1], values.iter().copied());
+        } else {
+            let variances = (0..k).flat_map(|k| {
+                let dense = mixture.covariance(k);
+                (0..d).map(move |i| dense[i * (d + 1)])
+            });
+            self.floats(&name, &[k, d], variances.collect::<Vec<_>>());
         }
     }
 
@@ -197,6 +194,9 @@ impl PieceModel {
     }
 }
 
+/// Something that is there and can't be used.
+struct Unsound;
+
 /// Takes tensors out of a file; `None` for what is not there or does not fit.
 struct Reader<'a> {
     file: SafeTensors<'a>,
@@ -239,12 +239,17 @@ impl Reader<'_> {
         GaussianMixture::from_parameters(weights, means, covariances).ok()
     }
 
-    /// As [`Self::mixture`]; the outer `None` for one that is damaged, the inner for none.
-    fn mixture_if_any(&self, name: &str, d: usize) -> Option<Option<GaussianMixture>> {
-        if self.file.tensor(&format!("{name}.weights")).is_err() {
-            return Some(None);
+    fn has_mixture(&self, name: &str) -> bool {
+        self.file.tensor(&format!("{name}.weights")).is_ok()
+    }
+
+    /// As [`Self::mixture`], of a mixture that need not be there: no mixture is sound, too.
+    fn mixture_if_any(&self, name: &str, d: usize) -> Result<Option<GaussianMixture>, Unsound> {
+        if self.has_mixture(name) {
+            self.mixture(name, d).map(Some).ok_or(Unsound)
+        } else {
+            Ok(None)
         }
-        self.mixture(name, d).map(Some)
     }
 
     fn templates(&self) -> Option<Templates> {
@@ -288,8 +293,8 @@ impl Reader<'_> {
         let of_voice = |voice: usize| std::array::from_fn(|i| joins[voice * N_INTERVALS + i]);
         Some(PieceModel {
             succession,
-            first: self.mixture_if_any("first", d)?,
-            last: self.mixture_if_any("last", d)?,
+            first: self.mixture_if_any("first", d).ok()?,
+            last: self.mixture_if_any("last", d).ok()?,
             variation: self.shaped("variation", &[d])?,
             joins: Joins { log_probabilities: [of_voice(0), of_voice(1)] },
             templates: self.templates()?,

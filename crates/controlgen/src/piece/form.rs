@@ -34,7 +34,7 @@ pub struct Form {
 }
 
 /// The form that is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum FormRequest {
     /// That of a real piece, drawn by how much it belongs to the style.
     #[default]
@@ -43,6 +43,8 @@ pub enum FormRequest {
     ThroughComposed,
     /// Sections of equal length: the same letter returns, with primes varied.
     Sections(Vec<SectionName>),
+    /// That of another piece, window by window.
+    Same(Form),
 }
 
 /// The name of a section: `A`, `A'`.
@@ -100,6 +102,7 @@ impl fmt::Display for FormRequest {
             Self::Auto => f.write_str("auto"),
             Self::ThroughComposed => f.write_str("through"),
             Self::Sections(sections) => sections.iter().try_for_each(|name| write!(f, "{name}")),
+            Self::Same(form) => f.write_str(&form.letters()),
         }
     }
 }
@@ -259,7 +262,7 @@ impl Templates {
                 left < 0.0
             });
             // Rounding may leave a little after the last.
-            let Some(drawn) = drawn.or_else(|| usable().last()) else { break };
+            let Some(drawn) = drawn.or_else(|| usable().next_back()) else { break };
             let first = form.slots.len();
             let moved = |slot: Slot| Slot {
                 returns: slot.returns.map(|(of, similarity)| (of + first, similarity)),

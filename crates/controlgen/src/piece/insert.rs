@@ -1,16 +1,17 @@
 //! New bars in a tune: after its end, or in place of some of its bars. Everything else stays as it
 //! is, to the last note.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use corpus::kind::Kind;
 use note_seq::window::WindowForm;
-use note_seq::{
-    Family, ListNote, Note, NoteList, NoteListPlayback, NoteSequence, Program, Velocity,
-};
+use note_seq::{ListNote, Note, NoteList, NoteListPlayback, NoteSequence};
 
-use super::compose::{Composer, Composition, Plan};
+use super::compose::Composer;
 use super::form::Templates;
+use super::plan::{Composition, Plan};
 use super::sound::Sounds;
 use crate::generate::{
     ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling, memberships,
@@ -18,6 +19,7 @@ use crate::generate::{
 use crate::model::Model;
 use crate::style::{Style, Styles};
 use crate::tune::Tune;
+use parts::Parts;
 
 /// Windows after a gap that its windows are drawn to lead to, and that what returns is taken from.
 const WINDOWS_AFTER: usize = 4;
@@ -141,12 +143,12 @@ pub fn insert(
     let mu = made.mu[new.clone()].concat();
     let members = memberships(model, styles, request.targets, &mu);
     Ok(Inserted {
-        music: music(kind, (tune, sequence), &windows, &place)?,
+        music: music(kind, (tune, sequence), &windows, &place),
         z: made.z[new].to_vec(),
         membership: members.iter().sum::<f64>() / members.len().max(1) as f64,
         first_bar: place.first_bar,
         n_bars: place.n_bars,
-        form: made.form,
+        form: made.form.letters(),
         windows,
     })
 }
@@ -314,7 +316,7 @@ fn music(
     (tune, sequence): (&Tune, &NoteSequence),
     windows: &[Vec<u16>],
     place: &Placed,
-) -> Result<NoteSequence, GenerateError> {
+) -> NoteSequence {
     let (tempos, bars) = (sequence.tempo_map(), sequence.bar_map());
     let start = bars.quarters_at_bar(place.first_bar);
     let end = bars.quarters_at_bar(place.first_bar + place.n_bars);
@@ -358,64 +360,7 @@ fn music(
         let key = |note: &Note| (note.instrument, note.pitch);
         a.start_time.total_cmp(&b.start_time).then(key(a).cmp(&key(b)))
     });
-    Ok(music)
-}
-
-/// Which of the tune's instruments play new notes.
-struct Parts {
-    /// By the instrument that the kind writes.
-    taken: BTreeMap<u32, (u32, Program)>,
-    velocity: Velocity,
-}
-
-impl Parts {
-    fn of(
-        kind: &Kind,
-        tune: &Tune,
-        sequence: &NoteSequence,
-        is_taken: impl Fn(&Note) -> bool,
-    ) -> Self {
-        let notes = || sequence.notes.iter().filter(|note| is_taken(note));
-        let n = notes().count().max(1);
-        let loudness: usize = notes().map(|note| usize::from(note.velocity.get())).sum();
-        let velocity = u8::try_from(loudness / n).map_or(80, |v| v.clamp(1, 127));
-        let program = |instrument: u32| {
-            notes().find(|note| note.instrument == instrument).map(|note| note.program)
-        };
-        let mut taken = BTreeMap::new();
-        if kind.form().encoding().is_some_and(|encoding| encoding.has_tones()) {
-            // Of each family the instrument with the most notes, the first of equals.
-            let mut counts = BTreeMap::<(u16, u32), usize>::new();
-            for note in notes() {
-                let family = Family::new(note.program, note.is_drum).class();
-                *counts.entry((family, note.instrument)).or_default() += 1;
-            }
-            let next = sequence.instruments().last().map_or(0, |last| last + 1);
-            for family in Family::TONAL {
-                let class = family.class();
-                let own = counts.iter().filter(|((of, _), _)| *of == class).rev();
-                let most = own.max_by_key(|(_, n)| **n).map(|((_, instrument), _)| *instrument);
-                let fresh = (next + u32::from(class), tune.playback.program(family));
-                let known = most.and_then(|i| Some((i, program(i)?)));
-                taken.insert(u32::from(class), known.unwrap_or(fresh));
-            }
-        } else {
-            // Parts in the order of the windows, which write them in ascending numbers.
-            let written = [0, 1, 9];
-            for (part, instrument) in written.into_iter().zip(&tune.instruments) {
-                let program = program(*instrument).unwrap_or_default();
-                taken.insert(part, (*instrument, program));
-                if kind.is_of_drums() {
-                    taken.insert(9, (*instrument, program));
-                }
-            }
-        }
-        Self { taken, velocity: Velocity::saturating(velocity) }
-    }
-
-    fn of_note(&self, note: &Note) -> (u32, Program) {
-        self.taken.get(&note.instrument).copied().unwrap_or((note.instrument, note.program))
-    }
+    music
 }
 
 #[cfg(test)]

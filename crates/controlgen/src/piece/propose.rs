@@ -161,30 +161,43 @@ impl<'a> Proposer<'a> {
             }
             Around { .. } => None,
         };
-        let is_end = place.is_first || place.is_last;
-        let n = (n_taken * if is_end { DRAWS_OF_ENDS } else { DRAWS }).max(LEAST_DRAWS);
+        let end = match place {
+            Place { is_last: true, .. } => learned.last.as_ref(),
+            Place { is_first: true, .. } => learned.first.as_ref(),
+            Place { .. } => None,
+        };
+        let each = if end.is_some() { DRAWS_OF_ENDS } else { DRAWS };
+        let n = (n_taken * each).max(LEAST_DRAWS);
         let temperature = self.sampling.temperature;
         let draws: Vec<Vec<f64>> = (0..n)
-            .map(|_| match &next {
-                Some(next) => next.draw(temperature, rng),
-                None => {
-                    let component = self.target(at).draw_component(rng);
-                    component.unstandardize(&noise(component.mean().len(), temperature, rng))
+            .map(|_| {
+                if let Some(next) = &next {
+                    return next.draw(temperature, rng);
                 }
+                let component = self.target(at).draw_component(rng);
+                component.unstandardize(&noise(component.mean().len(), temperature, rng))
             })
             .collect();
-        let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), place)?;
-        // The largest of weights with Gumbel noise are draws without replacement (Vieira 2014).
-        let mut keyed: Vec<(f64, Vec<f64>)> = weights
-            .into_iter()
-            .zip(draws)
-            .map(|(weight, draw)| {
-                let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
-                (weight - (-uniform.ln()).ln(), draw)
-            })
-            .collect();
-        keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Ok(keyed.into_iter().take(n_taken).map(|(_, draw)| draw).collect())
+        let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), end)?;
+        let mut taken = most_probable(weights, draws, n_taken, rng);
+        if let Some(end) = end {
+            // Few of what follows is an end: half of all are drawn of ends.
+            let components = Target::new(end.clone())?;
+            let draws: Vec<Vec<f64>> = (0..n)
+                .map(|_| {
+                    let component = components.draw_component(rng);
+                    component.unstandardize(&noise(component.mean().len(), temperature, rng))
+                })
+                .collect();
+            let mut weights = self.log_weights(learned, at, &draws, (true, around), None)?;
+            if let Some(next) = &next {
+                weights.iter_mut().zip(&draws).for_each(|(w, draw)| *w += next.log_density(draw));
+            }
+            let n_of_ends = n_taken.div_ceil(2);
+            taken.truncate(n_taken - n_of_ends);
+            taken.extend(most_probable(weights, draws, n_of_ends, rng));
+        }
+        Ok(taken)
     }
 
     /// Logarithms of the weights of draws: `p_s / (p_s + p)` with the densities of the style and of
@@ -196,7 +209,7 @@ impl<'a> Proposer<'a> {
         at: usize,
         draws: &[Vec<f64>],
         (is_conditional, around): (bool, Around<'_>),
-        place: Place,
+        end: Option<&GaussianMixture>,
     ) -> Result<Vec<f64>, ModelError> {
         let d = self.all.n_features();
         let points = draws.concat();
@@ -210,9 +223,7 @@ impl<'a> Proposer<'a> {
                 *weight -= (1.0 + (all - own).exp()).ln();
             }
         }
-        let ends = [(place.is_first, &learned.first), (place.is_last, &learned.last)];
-        for end in ends.into_iter().filter(|(is_it, _)| *is_it).filter_map(|(_, end)| end.as_ref())
-        {
+        if let Some(end) = end {
             let scores = end.score_samples(&samples)?;
             for ((weight, score), all) in weights.iter_mut().zip(scores).zip(&all) {
                 *weight += (score - all).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
@@ -254,7 +265,75 @@ impl<'a> Proposer<'a> {
     }
 }
 
+/// Some of all draws by the logarithms of their weights, none twice: those with the largest weights
+/// after adding Gumbel noise (Vieira 2014).
+fn most_probable(
+    weights: Vec<f64>,
+    draws: Vec<Vec<f64>>,
+    n: usize,
+    rng: &mut impl Rng,
+) -> Vec<Vec<f64>> {
+    let mut keyed: Vec<(f64, Vec<f64>)> = weights
+        .into_iter()
+        .zip(draws)
+        .map(|(weight, draw)| {
+            let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
+            (weight - (-uniform.ln()).ln(), draw)
+        })
+        .collect();
+    keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+    keyed.into_iter().take(n).map(|(_, draw)| draw).collect()
+}
+
 /// Draws of `N(0, temperature²)`.
 pub(super) fn noise(n: usize, temperature: f64, rng: &mut impl Rng) -> Vec<f64> {
     (0..n).map(|_| temperature * rng.sample::<f64, _>(StandardNormal)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use gmm::Covariances;
+
+    use super::*;
+
+    fn rng() -> rand_chacha::ChaCha8Rng {
+        musicvae::seed::stream(1, "test", 0)
+    }
+
+    #[test]
+    fn draws_are_taken_by_their_weights_and_none_twice() {
+        let mut rng = rng();
+        let (mut first, n) = ([0_usize; 3], 3000);
+        for _ in 0..n {
+            let draws = (0..3).map(|i| vec![f64::from(i)]).collect();
+            let weights = [1.0_f64, 2.0, 7.0].map(f64::ln).to_vec();
+            let taken = most_probable(weights, draws, 2, &mut rng);
+            assert!(taken.len() == 2 && taken[0] != taken[1]);
+            let at = (0..3).find(|i| taken[0][0] == f64::from(*i)).unwrap();
+            first[usize::try_from(at).unwrap()] += 1;
+        }
+        // Shares 0.1, 0.2 and 0.7, each within five standard errors.
+        for (count, share) in first.into_iter().zip([0.1_f64, 0.2, 0.7]) {
+            let error = (share * (1.0 - share) / f64::from(n)).sqrt();
+            let found = count as f64 / f64::from(n);
+            assert!((found - share).abs() < 5.0 * error, "{found}, not {share}");
+        }
+    }
+
+    #[test]
+    fn between_two_windows_the_walk_leads_from_one_to_the_other() {
+        let one = Covariances::Diag(vec![4.0]);
+        let style = GaussianMixture::from_parameters(vec![1.0], vec![1.0], one).unwrap();
+        let path = LatentPath::stationary(&style).unwrap();
+        let sampling = LatentSampling { smoothness: 0.5, ..LatentSampling::default() };
+        let proposer = Proposer::new(&path, 3, sampling, None, &style).unwrap();
+        let (before, after) = ([5.0], [3.0]);
+        let around = Around { before: Some(&before), after: Some(&after), ..Around::default() };
+        let draws = proposer.propose(1, around, Place::default(), 4000, &mut rng()).unwrap();
+        // Deviations of 2 and 1: mean 0.5 · 3 / 1.25, variance 0.75 / 1.25.
+        let e: Vec<f64> = draws.iter().map(|z| (z[0] - 1.0) / 2.0).collect();
+        let mean = e.iter().sum::<f64>() / 4000.0;
+        let variance = e.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / 4000.0;
+        assert!((mean - 1.2).abs() < 0.07 && (variance - 0.6).abs() < 0.07, "{mean} {variance}");
+    }
 }

@@ -11,13 +11,18 @@
 //! Any of the three can be drawn given any others: a mixture's conditional is a mixture (Bishop,
 //! PRML, section 2.3.1, for each component).
 
+mod conditional;
+mod coordinates;
+
 use gmm::points::{Matrix, Pca};
 use gmm::{CovarianceType, Covariances, Gaussian, GaussianMixture, GmmParams, ModelError, Samples};
-use rand::{Rng, RngExt};
-use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::PieceError;
+use conditional::{ConditionalComponent, half_log_det};
+use coordinates::{back, dot, transform, turn};
+
+pub use conditional::{Conditional, Next};
 
 /// Windows that are modeled together.
 pub const SPAN: usize = 3;
@@ -60,12 +65,6 @@ pub struct Triples {
     pub values: Vec<f64>,
     /// The piece of each.
     pub pieces: Vec<usize>,
-}
-
-/// The orthonormal discrete cosine transform (type 2) of length 3.
-fn transform() -> [[f64; SPAN]; SPAN] {
-    let (third, half, sixth) = ((1.0_f64 / 3.0).sqrt(), 0.5_f64.sqrt(), (1.0_f64 / 6.0).sqrt());
-    [[third, third, third], [half, 0.0, -half], [sixth, -2.0 * sixth, sixth]]
 }
 
 impl Succession {
@@ -264,46 +263,33 @@ impl Succession {
         let d = self.n_axes();
         let turn = transform();
         let mut block = vec![0.0; d * d];
-        match self.mixture.covariances() {
-            Covariances::LowRank { rank, values } => {
-                let width = rank + 1;
-                let own = &values[k * SPAN * d * width..][..SPAN * d * width];
-                let entry = |u: usize, i: usize| &own[(u * d + i) * width..][..width];
-                let loading = |place: usize, i: usize| -> Vec<f64> {
-                    let of = |r| (0..SPAN).map(|u| turn[u][place] * entry(u, i)[r]).sum();
-                    (0..*rank).map(of).collect()
-                };
-                let left: Vec<Vec<f64>> = (0..d).map(|i| loading(a, i)).collect();
-                let right: Vec<Vec<f64>> = (0..d).map(|i| loading(b, i)).collect();
-                for i in 0..d {
-                    for j in 0..d {
-                        block[i * d + j] = dot(&left[i], &right[j]);
-                    }
-                    let own = |u: usize| turn[u][a] * turn[u][b] * entry(u, i)[*rank];
-                    block[i * d + i] += (0..SPAN).map(own).sum::<f64>();
+        if let Covariances::LowRank { rank, values } = self.mixture.covariances() {
+            let width = rank + 1;
+            let own = &values[k * SPAN * d * width..][..SPAN * d * width];
+            let entry = |u: usize, i: usize| &own[(u * d + i) * width..][..width];
+            let loading = |place: usize, i: usize| -> Vec<f64> {
+                let of = |r| (0..SPAN).map(|u| turn[u][place] * entry(u, i)[r]).sum();
+                (0..*rank).map(of).collect()
+            };
+            let left: Vec<Vec<f64>> = (0..d).map(|i| loading(a, i)).collect();
+            let right: Vec<Vec<f64>> = (0..d).map(|i| loading(b, i)).collect();
+            for i in 0..d {
+                for j in 0..d {
+                    block[i * d + j] = dot(&left[i], &right[j]);
                 }
+                let own = |u: usize| turn[u][a] * turn[u][b] * entry(u, i)[*rank];
+                block[i * d + i] += (0..SPAN).map(own).sum::<f64>();
             }
-            _ => {
-                let dense = self.mixture.covariance(k);
-                let n = SPAN * d;
-                for i in 0..d {
-                    let own = |u: usize| turn[u][a] * turn[u][b] * dense[(u * d + i) * (n + 1)];
-                    block[i * d + i] = (0..SPAN).map(own).sum();
-                }
+        } else {
+            let dense = self.mixture.covariance(k);
+            let n = SPAN * d;
+            for i in 0..d {
+                let own = |u: usize| turn[u][a] * turn[u][b] * dense[(u * d + i) * (n + 1)];
+                block[i * d + i] = (0..SPAN).map(own).sum();
             }
         }
         block
     }
-}
-
-/// A triple `[3, D]` in turned coordinates.
-fn turn(triple: &[f64], center: &[f64], axes: &[f64]) -> Vec<f64> {
-    let d = center.len();
-    let along: Vec<f64> = triple.chunks_exact(d).flat_map(|z| project(z, center, axes)).collect();
-    let turn = transform();
-    let of =
-        |u: usize, i: usize| (0..SPAN).map(|place| turn[u][place] * along[place * d + i]).sum();
-    (0..SPAN).flat_map(|u| (0..d).map(move |i| (u, i))).map(|(u, i)| of(u, i)).collect()
 }
 
 /// The variance of each column of `[n, width]` about 0, and a little.
@@ -316,171 +302,11 @@ fn variances(values: &[f64], width: usize) -> Vec<f64> {
     sums.into_iter().map(|sum| sum / n + LEAST_VARIANCE).collect()
 }
 
-/// From turned coordinates to the principal axes of each window, `[3, D]`.
-fn back(turned: &[f64], d: usize) -> Vec<f64> {
-    let turn = transform();
-    let of = |place: usize, i: usize| (0..SPAN).map(|u| turn[u][place] * turned[u * d + i]).sum();
-    let places = (0..SPAN).flat_map(|place| (0..d).map(move |i| (place, i)));
-    places.map(|(place, i)| of(place, i)).collect()
-}
-
-/// A latent along the principal axes.
-fn project(z: &[f64], center: &[f64], axes: &[f64]) -> Vec<f64> {
-    let shifted: Vec<f64> = z.iter().zip(center).map(|(z, c)| z - c).collect();
-    axes.chunks_exact(center.len().max(1)).map(|axis| dot(axis, &shifted)).collect()
-}
-
-/// The latent of a point along the principal axes.
-fn unproject(y: &[f64], center: &[f64], axes: &[f64]) -> Vec<f64> {
-    let mut z = center.to_vec();
-    for (y, axis) in y.iter().zip(axes.chunks_exact(center.len().max(1))) {
-        z.iter_mut().zip(axis).for_each(|(z, a)| *z += y * a);
-    }
-    z
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Half the logarithm of the determinant of a covariance: the sum of the logarithms of its Cholesky
-/// factor's diagonal.
-fn half_log_det(gaussian: &Gaussian) -> f64 {
-    let d = gaussian.mean().len();
-    let mut unit = vec![0.0; d];
-    let mut sum = 0.0;
-    for i in 0..d {
-        unit[i] = 1.0;
-        sum += (gaussian.unstandardize(&unit)[i] - gaussian.mean()[i]).ln();
-        unit[i] = 0.0;
-    }
-    sum
-}
-
-/// The distribution of a window given others near it.
-#[derive(Clone, Debug)]
-pub struct Conditional {
-    center: Vec<f64>,
-    axes: Vec<f64>,
-    n_given: usize,
-    components: Vec<ConditionalComponent>,
-    /// Along each of the other axes, the weights of what is given and the deviation left.
-    rest: Vec<(Vec<f64>, f64)>,
-}
-
-#[derive(Clone, Debug)]
-struct ConditionalComponent {
-    log_weight: f64,
-    /// The windows that are given, together, if any are.
-    known: Option<Gaussian>,
-    half_log_det: f64,
-    /// `Σ_fk Σ_kk⁻¹`, `[P, given · P]`.
-    gain: Vec<f64>,
-    mean: Vec<f64>,
-    /// What is left open, about 0.
-    noise: Gaussian,
-    noise_half_log_det: f64,
-}
-
-/// What follows given windows: a mixture about some means.
-#[derive(Clone, Debug)]
-pub struct Next<'a> {
-    of: &'a Conditional,
-    log_weights: Vec<f64>,
-    /// Along the principal axes of the mixture.
-    means: Vec<Vec<f64>>,
-    /// Along the others.
-    rest: Vec<f64>,
-}
-
-impl Conditional {
-    /// The mixture that follows latents on the active dimensions, in the order of the places.
-    ///
-    /// # Panics
-    /// If there are more or fewer than the places.
-    pub fn after(&self, given: &[&[f64]]) -> Next<'_> {
-        assert_eq!(given.len(), self.n_given, "a latent for each place");
-        let along: Vec<Vec<f64>> =
-            given.iter().map(|z| project(z, &self.center, &self.axes)).collect();
-        let p = self.center.len() - self.rest.len();
-        let known: Vec<f64> = along.iter().flat_map(|y| y[..p].iter().copied()).collect();
-        let rest = self.rest.iter().enumerate().map(|(i, (weights, _))| {
-            weights.iter().zip(&along).map(|(weight, y)| weight * y[p + i]).sum()
-        });
-        let rest = rest.collect();
-        let mut log_weights = Vec::with_capacity(self.components.len());
-        let mut means = Vec::with_capacity(self.components.len());
-        for component in &self.components {
-            let Some(own) = &component.known else {
-                log_weights.push(component.log_weight);
-                means.push(component.mean.clone());
-                continue;
-            };
-            let distance = own.mahalanobis_squared(&known);
-            log_weights.push(component.log_weight - component.half_log_det - 0.5 * distance);
-            let shift: Vec<f64> = known.iter().zip(own.mean()).map(|(x, m)| x - m).collect();
-            let gain = component.gain.chunks_exact(shift.len());
-            let mean = component.mean.iter().zip(gain).map(|(m, row)| m + dot(row, &shift));
-            means.push(mean.collect());
-        }
-        let total = log_sum_exp(&log_weights);
-        log_weights.iter_mut().for_each(|w| *w -= total);
-        Next { of: self, log_weights, means, rest }
-    }
-}
-
-impl Next<'_> {
-    /// Draws a latent on the active dimensions; deviations from the mean of the drawn component are
-    /// multiplied by `temperature`.
-    pub fn draw(&self, temperature: f64, rng: &mut impl Rng) -> Vec<f64> {
-        let mut left = rng.random::<f64>();
-        let drawn = self.log_weights.iter().position(|weight| {
-            left -= weight.exp();
-            left < 0.0
-        });
-        let k = drawn.unwrap_or(self.means.len() - 1);
-        let mut e = || temperature * rng.sample::<f64, _>(StandardNormal);
-        let noise: Vec<f64> = self.means[k].iter().map(|_| e()).collect();
-        let noise = self.of.components[k].noise.unstandardize(&noise);
-        let mut y: Vec<f64> = self.means[k].iter().zip(noise).map(|(m, e)| m + e).collect();
-        y.extend(self.rest.iter().zip(&self.of.rest).map(|(m, (_, left))| m + left * e()));
-        unproject(&y, &self.of.center, &self.of.axes)
-    }
-
-    /// The logarithm of the density at a latent on the active dimensions, in nats.
-    pub fn log_density(&self, z: &[f64]) -> f64 {
-        let mut y = project(z, &self.of.center, &self.of.axes);
-        let constant = 0.5 * y.len() as f64 * std::f64::consts::TAU.ln();
-        let rest = y.split_off(y.len() - self.rest.len());
-        let of_rest = rest
-            .iter()
-            .zip(&self.rest)
-            .zip(&self.of.rest)
-            .map(|((y, m), (_, left))| -left.ln() - 0.5 * ((y - m) / left).powi(2));
-        let of_rest: f64 = of_rest.sum();
-        let terms: Vec<f64> = (0..self.means.len())
-            .map(|k| {
-                let component = &self.of.components[k];
-                let shift: Vec<f64> = y.iter().zip(&self.means[k]).map(|(y, m)| y - m).collect();
-                let distance = component.noise.mahalanobis_squared(&shift);
-                self.log_weights[k] - component.noise_half_log_det - 0.5 * distance - constant
-            })
-            .collect();
-        of_rest + log_sum_exp(&terms)
-    }
-}
-
-/// `ln Σ exp(x)` without overflow.
-fn log_sum_exp(values: &[f64]) -> f64 {
-    let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        return max;
-    }
-    max + values.iter().map(|v| (v - max).exp()).sum::<f64>().ln()
-}
-
 #[cfg(test)]
 mod tests {
+    use rand::RngExt;
+    use rand_distr::StandardNormal;
+
     use super::*;
 
     fn rng() -> rand_chacha::ChaCha8Rng {
@@ -605,23 +431,5 @@ mod tests {
         }
         let (a, b) = (next.draw(0.0, &mut rng()), alone.draw(0.0, &mut rng()));
         assert!((a[1] - b[0]).abs() < 1e-9, "{a:?} {b:?}");
-    }
-
-    #[test]
-    fn the_turn_is_orthonormal_and_leads_back() {
-        let turn_of = transform();
-        for a in &turn_of {
-            for b in &turn_of {
-                let product: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-                let expected = f64::from(a == b);
-                assert!((product - expected).abs() < 1e-15);
-            }
-        }
-        let axes = [0.6, 0.8, -0.8, 0.6];
-        let (center, triple) = ([1.0, 2.0], [1.0, -2.0, 0.5, 3.0, 7.0, -1.0]);
-        let along = back(&turn(&triple, &center, &axes), 2);
-        let found: Vec<f64> =
-            along.chunks_exact(2).flat_map(|y| unproject(y, &center, &axes)).collect();
-        assert!(found.iter().zip(triple).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
     }
 }

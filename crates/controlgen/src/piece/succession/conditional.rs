@@ -1,0 +1,143 @@
+//! The distribution of a window given others near it.
+
+use gmm::Gaussian;
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+
+use super::coordinates::{dot, project, unproject};
+
+/// Half the logarithm of the determinant of a covariance: the sum of the logarithms of its Cholesky
+/// factor's diagonal.
+pub(super) fn half_log_det(gaussian: &Gaussian) -> f64 {
+    let d = gaussian.mean().len();
+    let mut unit = vec![0.0; d];
+    let mut sum = 0.0;
+    for i in 0..d {
+        unit[i] = 1.0;
+        sum += (gaussian.unstandardize(&unit)[i] - gaussian.mean()[i]).ln();
+        unit[i] = 0.0;
+    }
+    sum
+}
+
+/// The distribution of a window given others near it.
+#[derive(Clone, Debug)]
+pub struct Conditional {
+    pub(super) center: Vec<f64>,
+    pub(super) axes: Vec<f64>,
+    pub(super) n_given: usize,
+    pub(super) components: Vec<ConditionalComponent>,
+    /// Along each of the other axes, the weights of what is given and the deviation left.
+    pub(super) rest: Vec<(Vec<f64>, f64)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ConditionalComponent {
+    pub(super) log_weight: f64,
+    /// The windows that are given, together, if any are.
+    pub(super) known: Option<Gaussian>,
+    pub(super) half_log_det: f64,
+    /// `Σ_fk Σ_kk⁻¹`, `[P, given · P]`.
+    pub(super) gain: Vec<f64>,
+    pub(super) mean: Vec<f64>,
+    /// What is left open, about 0.
+    pub(super) noise: Gaussian,
+    pub(super) noise_half_log_det: f64,
+}
+
+/// What follows given windows: a mixture about some means.
+#[derive(Clone, Debug)]
+pub struct Next<'a> {
+    of: &'a Conditional,
+    log_weights: Vec<f64>,
+    /// Along the principal axes of the mixture.
+    means: Vec<Vec<f64>>,
+    /// Along the others.
+    rest: Vec<f64>,
+}
+
+impl Conditional {
+    /// The mixture that follows latents on the active dimensions, in the order of the places.
+    ///
+    /// # Panics
+    /// If there are more or fewer than the places.
+    pub fn after(&self, given: &[&[f64]]) -> Next<'_> {
+        assert_eq!(given.len(), self.n_given, "a latent for each place");
+        let along: Vec<Vec<f64>> =
+            given.iter().map(|z| project(z, &self.center, &self.axes)).collect();
+        let p = self.center.len() - self.rest.len();
+        let known: Vec<f64> = along.iter().flat_map(|y| y[..p].iter().copied()).collect();
+        let rest = self.rest.iter().enumerate().map(|(i, (weights, _))| {
+            weights.iter().zip(&along).map(|(weight, y)| weight * y[p + i]).sum()
+        });
+        let rest = rest.collect();
+        let mut log_weights = Vec::with_capacity(self.components.len());
+        let mut means = Vec::with_capacity(self.components.len());
+        for component in &self.components {
+            let Some(own) = &component.known else {
+                log_weights.push(component.log_weight);
+                means.push(component.mean.clone());
+                continue;
+            };
+            let distance = own.mahalanobis_squared(&known);
+            log_weights.push(component.log_weight - component.half_log_det - 0.5 * distance);
+            let shift: Vec<f64> = known.iter().zip(own.mean()).map(|(x, m)| x - m).collect();
+            let gain = component.gain.chunks_exact(shift.len());
+            let mean = component.mean.iter().zip(gain).map(|(m, row)| m + dot(row, &shift));
+            means.push(mean.collect());
+        }
+        let total = log_sum_exp(&log_weights);
+        log_weights.iter_mut().for_each(|w| *w -= total);
+        Next { of: self, log_weights, means, rest }
+    }
+}
+
+impl Next<'_> {
+    /// Draws a latent on the active dimensions; deviations from the mean of the drawn component are
+    /// multiplied by `temperature`.
+    pub fn draw(&self, temperature: f64, rng: &mut impl Rng) -> Vec<f64> {
+        let mut left = rng.random::<f64>();
+        let drawn = self.log_weights.iter().position(|weight| {
+            left -= weight.exp();
+            left < 0.0
+        });
+        let k = drawn.unwrap_or(self.means.len() - 1);
+        let mut e = || temperature * rng.sample::<f64, _>(StandardNormal);
+        let noise: Vec<f64> = self.means[k].iter().map(|_| e()).collect();
+        let noise = self.of.components[k].noise.unstandardize(&noise);
+        let mut y: Vec<f64> = self.means[k].iter().zip(noise).map(|(m, e)| m + e).collect();
+        y.extend(self.rest.iter().zip(&self.of.rest).map(|(m, (_, left))| m + left * e()));
+        unproject(&y, &self.of.center, &self.of.axes)
+    }
+
+    /// The logarithm of the density at a latent on the active dimensions, in nats.
+    pub fn log_density(&self, z: &[f64]) -> f64 {
+        let mut y = project(z, &self.of.center, &self.of.axes);
+        let constant = 0.5 * y.len() as f64 * std::f64::consts::TAU.ln();
+        let rest = y.split_off(y.len() - self.rest.len());
+        let of_rest = rest
+            .iter()
+            .zip(&self.rest)
+            .zip(&self.of.rest)
+            .map(|((y, m), (_, left))| -left.ln() - 0.5 * ((y - m) / left).powi(2));
+        let of_rest: f64 = of_rest.sum();
+        let terms: Vec<f64> = (0..self.means.len())
+            .map(|k| {
+                let component = &self.of.components[k];
+                let shift: Vec<f64> = y.iter().zip(&self.means[k]).map(|(y, m)| y - m).collect();
+                let distance = component.noise.mahalanobis_squared(&shift);
+                self.log_weights[k] - component.noise_half_log_det - 0.5 * distance - constant
+            })
+            .collect();
+        of_rest + log_sum_exp(&terms)
+    }
+}
+
+/// `ln Σ exp(x)` without overflow.
+fn log_sum_exp(values: &[f64]) -> f64 {
+    let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if max == f64::NEG_INFINITY {
+        return max;
+    }
+    max + values.iter().map(|v| (v - max).exp()).sum::<f64>().ln()
+}
