@@ -6,10 +6,11 @@
 //! hides, so the runs start in all of them, and some at random rows. The winner then competes with
 //! mixtures that split-and-merge [moves] make of it.
 //!
-//! If there are few rows, all of them are used. If there are many, a few runs on a subset compete by
-//! the likelihood of rows that they have not seen. The winner, which fits the rows of its subset too
-//! closely, continues on subsets that double in size (as nested batches do for k-means, Newling &
-//! Fleuret 2016): an iteration costs a fraction of one over all rows and moves the mixture as far.
+//! If there are few rows, all of them are used. If there are many, a few runs on a subset compete
+//! by the likelihood of rows that they have not seen. The winner, which fits the rows of its subset
+//! too closely, continues on subsets that double in size (as nested batches do for k-means, Newling
+//! & Fleuret 2016): an iteration costs a fraction of one over all rows and moves the mixture as
+//! far.
 
 mod moves;
 

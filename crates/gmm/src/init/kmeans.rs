@@ -108,8 +108,8 @@ impl Points {
         chosen
     }
 
-    /// Squared distances of the first rows, as many as there are `norms` of them, from each of some
-    /// of these rows, `[chosen, rows]`.
+    /// Squared distances of the first rows, whose squared lengths are `norms`, from each of some of
+    /// these rows, `[chosen, rows]`.
     fn distances_from(&self, chosen: &[usize], norms: &[f64], out: &mut [f64]) {
         let (n, d) = (norms.len(), self.d);
         let rows = &self.rows[..n * d];
