@@ -46,6 +46,8 @@ const AT_REST: f64 = 1e-5;
 const SAME: f64 = 1e-4;
 /// Maximum number of iterations on each of the growing subsets.
 const GROWN_ITER: usize = 20;
+/// The same for full covariances, which would fit the rows of a subset too closely.
+const GROWN_ITER_FULL: usize = 4;
 /// Estimated loss, in nats per sample, up to which a move is tried: EM may gain more than that.
 const MAX_LOSS: f64 = 1.0;
 
@@ -90,6 +92,10 @@ fn grow(start: &Start<'_>, n_samples: usize, best: Em<'_>, mut n_rows: usize) ->
     let n_most = weights.len().min(n_samples / 2);
     // Below the tolerance of the fit, so that it does not converge in a subset's optimum.
     let at_rest = AT_REST.max(0.5 * start.values.tol);
+    let n_iter = match start.values.covariance_type {
+        CovarianceType::Full | CovarianceType::LowRank(_) => GROWN_ITER_FULL,
+        _ => GROWN_ITER,
+    };
     let mut model = best.into_model();
     while 2 * n_rows <= n_most {
         n_rows *= 2;
@@ -97,7 +103,7 @@ fn grow(start: &Start<'_>, n_samples: usize, best: Em<'_>, mut n_rows: usize) ->
         let mut next = new_em(start, &part);
         next.start_at_model(model.clone());
         // What fails on some rows need not fail on all: the mixture before stays.
-        if climb(&mut next, GROWN_ITER, at_rest).is_ok() {
+        if climb(&mut next, n_iter, at_rest).is_ok() {
             model = next.into_model();
         }
     }
