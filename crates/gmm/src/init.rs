@@ -21,7 +21,8 @@ pub enum Init {
     ///
     /// Up to some thousand rows, up to 16 runs on all of them compete until one is left. With more,
     /// runs on a subset compete, and the one under which unseen rows are likeliest continues on
-    /// subsets that double in size.
+    /// subsets that double in size. With full or low-rank covariances, which fit a subset too
+    /// closely, its k-means continues instead, on all rows.
     #[default]
     ShortRuns,
     /// k-means from k-means++ centers, on at most 16,384 rows (beyond 32 components 512 to 1,024 a

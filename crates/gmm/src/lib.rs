@@ -29,8 +29,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `ndarray`, samples are views of its arrays (`Samples::try_from(data.view())`), and
-//! means, covariances, responsibilities and draws become arrays.
+//! With the feature `ndarray`, samples are views of its arrays
+//! (`Samples::try_from(data.view())`), and means, covariances, responsibilities and draws become
+//! arrays.
 //!
 //! **Promises.** The same samples, parameters and seed give the same bits at any number of threads:
 //! sums run over blocks of fixed size in order, and every random draw comes from a stream named by

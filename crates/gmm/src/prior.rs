@@ -130,8 +130,8 @@ impl Prior {
         own.iter().zip(&self.mean).map(|(x, m)| share * m + (1.0 - share) * x).collect()
     }
 
-    /// The mode of a component's covariance, or of the one that all share; the prior's share is the
-    /// coefficient of its own covariance.
+    /// The mode of a component's covariance, or of the one that all share; `other` holds the share
+    /// of the prior.
     pub(crate) fn mode(
         &self,
         shape: CovarianceType,

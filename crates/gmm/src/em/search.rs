@@ -6,10 +6,13 @@
 //! hides, so the runs start in all of them, and some at random rows. The winner then competes with
 //! mixtures that split-and-merge [moves] make of it.
 //!
-//! If there are few rows, all of them are used. If there are many, a few runs on a subset compete by
-//! the likelihood of rows that they have not seen. The winner, which fits the rows of its subset too
-//! closely, continues on subsets that double in size (as nested batches do for k-means, Newling &
-//! Fleuret 2016): an iteration costs a fraction of one over all rows and moves the mixture as far.
+//! If there are few rows, all of them are used. If there are many, a few runs on a subset compete
+//! by the likelihood of rows that they have not seen. The winner continues on subsets that double
+//! in size (as nested batches do for k-means, Newling & Fleuret 2016): an iteration costs a
+//! fraction of one over all rows and moves the mixture as far. With a full covariance for each
+//! component, a run fits the rows of its subset too closely to be a good start; the winner then
+//! only tells in which view k-means shows most, and the start is that k-means, continued on all
+//! rows.
 
 mod moves;
 
@@ -17,7 +20,7 @@ use super::em_run::EmRun;
 use super::error::FitError;
 use super::pass::Workspace;
 use super::start::Start;
-use crate::init::kmeans::Points;
+use crate::init::kmeans::{Points, lloyd_over_all};
 use crate::init::view::View;
 use crate::parallel::grain;
 use crate::streams::{Purpose, stream};
@@ -45,11 +48,20 @@ const AT_REST: f64 = 1e-5;
 const SAME: f64 = 1e-4;
 /// Maximum number of iterations on each of the growing subsets.
 const GROWN_ITER: usize = 20;
+/// Maximum number of Lloyd iterations over all rows.
+const LLOYD_OVER_ALL: usize = 20;
 /// Estimated loss, in nats per sample, up to which a move is tried: EM may gain more than that.
 const MAX_LOSS: f64 = 1.0;
 
 /// A run of EM on a subset, with its own workspace.
 type Em<'a> = EmRun<'a, f64, Workspace<f64>>;
+
+/// A run of the first round.
+struct Run<'a> {
+    em: Em<'a>,
+    /// View and centers of the k-means that it started from; `None` if from random rows.
+    k_means: Option<(usize, Vec<f64>)>,
+}
 
 /// Gives a run of EM over all samples its start.
 pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
@@ -67,6 +79,7 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     let points: Vec<Points> = points.collect();
     let runs = first_round(start, &first, &points, &plan)?;
     if plan.is_whole {
+        let runs = runs.into_iter().map(|run| run.em).collect();
         let best = knockout(runs, plan.effort.n_iter)?;
         em.start_at_model(improve(start, &first, &points, &plan.effort, best).into_model());
         return Ok(());
@@ -75,10 +88,16 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     let n_unseen = plan.n_rows.min(weights.len() - plan.n_rows).max(1);
     let first_unseen = weights.len() - n_unseen;
     let unseen = subset(&rows[first_unseen * d..], &weights[first_unseen..], n_unseen, d);
-    let merits = runs.into_iter().map(|run| (run.score(&unseen), run));
+    let merits = runs.into_iter().map(|run| (run.em.score(&unseen), run));
     let best = merits.reduce(|best, run| if run.0 > best.0 { run } else { best });
     let best = best.expect("the first round has at least one run").1;
-    em.start_at_model(grow(start, samples.n_samples(), best, plan.n_rows));
+    if has_own_matrices(start)
+        && let Some((view, centers)) = best.k_means
+    {
+        let labels = lloyd_over_all(samples, &views[view], centers, LLOYD_OVER_ALL);
+        return em.start_at_labels(&labels);
+    }
+    em.start_at_model(grow(start, samples.n_samples(), best.em, plan.n_rows));
     Ok(())
 }
 
@@ -101,6 +120,11 @@ fn grow(start: &Start<'_>, n_samples: usize, best: Em<'_>, mut n_rows: usize) ->
         }
     }
     model
+}
+
+/// Whether each component has a covariance matrix, which takes many rows to estimate.
+fn has_own_matrices(start: &Start<'_>) -> bool {
+    matches!(start.values.covariance_type, CovarianceType::Full | CovarianceType::LowRank(_))
 }
 
 /// The views that runs start in.
@@ -146,11 +170,10 @@ impl Effort {
 impl Plan {
     /// For `n_samples` rows, of which `n_known` may be used.
     fn new(start: &Start<'_>, n_samples: usize, n_known: usize, d: usize) -> Self {
-        let per_component = match start.values.covariance_type {
-            CovarianceType::Full | CovarianceType::LowRank(_) => {
-                ROWS_PER_COMPONENT.max(ROWS_PER_FEATURE * d)
-            }
-            _ => ROWS_PER_COMPONENT,
+        let per_component = if has_own_matrices(start) {
+            ROWS_PER_COMPONENT.max(ROWS_PER_FEATURE * d)
+        } else {
+            ROWS_PER_COMPONENT
         };
         let mut n_rows = FEW_ROWS.max(per_component * start.values.n_components);
         // At least half of the rows: then all of them.
@@ -174,7 +197,7 @@ fn first_round<'a>(
     samples: &'a Samples<'a>,
     points: &[Points],
     plan: &Plan,
-) -> Result<Vec<Em<'a>>, FitError> {
+) -> Result<Vec<Run<'a>>, FitError> {
     let k = start.values.n_components;
     // The views take turns; if all rows are used, random rows have a turn after the last view.
     let n_kinds = points.len() + usize::from(plan.is_whole);
@@ -183,16 +206,19 @@ fn first_round<'a>(
     let runs = runs.with_min_len(grain(operations(start, samples, n_iter))).map(|index| {
         let mut rng = stream(start.seed, Purpose::ShortRun, run_index(start.index, index));
         let mut em = new_em(start, samples);
-        if let Some(points) = points.get(index % n_kinds) {
+        let view = index % n_kinds;
+        let k_means = if let Some(points) = points.get(view) {
             let clusters = points.lloyd(&points.plus_plus(k, &mut rng), LLOYD);
             em.start_at_labels(&clusters.labels)?;
+            Some((view, clusters.centers))
         } else {
             let rows = index::sample(&mut rng, samples.n_samples(), k);
             let means: Vec<f64> = rows.iter().flat_map(|row| samples.row(row)).copied().collect();
             em.start_at_means(&means)?;
-        }
+            None
+        };
         climb(&mut em, n_iter, AT_REST)?;
-        Ok(em)
+        Ok(Run { em, k_means })
     });
     sound(runs.collect())
 }
@@ -277,7 +303,7 @@ fn climb(em: &mut Em<'_>, n_iter: usize, at_rest: f64) -> Result<(), FitError> {
 }
 
 /// The runs that have not failed; if all have, the error of the first.
-fn sound(runs: Vec<Result<Em<'_>, FitError>>) -> Result<Vec<Em<'_>>, FitError> {
+fn sound<R>(runs: Vec<Result<R, FitError>>) -> Result<Vec<R>, FitError> {
     let mut failed = None;
     let mut left = Vec::with_capacity(runs.len());
     for run in runs {

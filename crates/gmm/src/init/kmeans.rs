@@ -1,8 +1,8 @@
 //! k-means with k-means++ centers (Arthur & Vassilvitskii 2007; Lloyd 1982) on weighted points.
 
 use super::view::View;
-use crate::linalg;
 use crate::parallel::grain;
+use crate::{Real, Samples, linalg};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
@@ -12,6 +12,8 @@ pub(crate) const MAX_ITER: usize = 50;
 const TOLERANCE: f64 = 1e-4;
 /// Rows that one task handles.
 const TASK_ROWS: usize = 256;
+/// Rows whose sums one task of a pass over all samples adds up.
+const GROUP_ROWS: usize = 64 * TASK_ROWS;
 /// Features from which on distances come from a matrix product, which is quicker than differences
 /// by then.
 const PRODUCT_FEATURES: usize = 6;
@@ -108,8 +110,8 @@ impl Points {
         chosen
     }
 
-    /// Squared distances of the first rows, as many as there are `norms` of them, from each of some
-    /// of these rows, `[chosen, rows]`.
+    /// Squared distances of the first rows, whose squared lengths are `norms`, from each of some of
+    /// these rows, `[chosen, rows]`.
     fn distances_from(&self, chosen: &[usize], norms: &[f64], out: &mut [f64]) {
         let (n, d) = (norms.len(), self.d);
         let rows = &self.rows[..n * d];
@@ -235,6 +237,79 @@ impl<'a> Centers<'a> {
             *nearest = (least.0, (norm + 2.0 * least.1).max(0.0));
         }
     }
+}
+
+/// Sums over the rows of some tasks.
+struct Sums {
+    rows: Vec<f64>,
+    weights: Vec<f64>,
+    inertia: f64,
+}
+
+/// Lloyd's iterations over all samples as `view` shows them, from `centers` there; the cluster of
+/// each row.
+///
+/// Rows are mapped again in each pass, so that of the samples' size only the labels are kept.
+pub(crate) fn lloyd_over_all<T: Real>(
+    samples: &Samples<'_, T>,
+    view: &View,
+    mut centers: Vec<f64>,
+    max_iter: usize,
+) -> Vec<u32> {
+    let d = samples.n_features();
+    let mut labels = vec![0_u32; samples.n_samples()];
+    let mut before = f64::INFINITY;
+    for iteration in 0..=max_iter {
+        let own = Centers::new(&centers, d);
+        let groups = labels.par_chunks_mut(GROUP_ROWS);
+        let groups = groups.zip(samples.data().par_chunks(GROUP_ROWS * d)).enumerate();
+        let sums = groups.map(|(group, (labels, rows))| {
+            let mut sums = Sums {
+                rows: vec![0.0; own.values.len()],
+                weights: vec![0.0; own.half_norms.len()],
+                inertia: 0.0,
+            };
+            let mut nearest = vec![(0, f64::INFINITY); TASK_ROWS];
+            let (mut products, mut wide) = (Vec::new(), Vec::new());
+            let mut at = group * GROUP_ROWS;
+            for (labels, rows) in labels.chunks_mut(TASK_ROWS).zip(rows.chunks(TASK_ROWS * d)) {
+                wide.clear();
+                wide.extend(rows.iter().map(|x| x.to_f64()));
+                let rows = view.apply(&wide);
+                let nearest = &mut nearest[..labels.len()];
+                own.nearest(&rows, nearest, &mut products);
+                for ((label, (own, distance)), row) in
+                    labels.iter_mut().zip(nearest.iter()).zip(rows.chunks(d))
+                {
+                    *label = *own;
+                    let (weight, k) = (samples.weight(at), *own as usize);
+                    sums.inertia += weight * distance;
+                    sums.weights[k] += weight;
+                    let total = &mut sums.rows[k * d..(k + 1) * d];
+                    total.iter_mut().zip(row).for_each(|(total, x)| *total += weight * x);
+                    at += 1;
+                }
+            }
+            sums
+        });
+        // Group by group, in order.
+        let sums: Vec<Sums> = sums.collect();
+        let inertia: f64 = sums.iter().map(|s| s.inertia).sum();
+        if iteration == max_iter || inertia >= before * (1.0 - TOLERANCE) {
+            break;
+        }
+        before = inertia;
+        for (k, center) in centers.chunks_mut(d).enumerate() {
+            let weight: f64 = sums.iter().map(|s| s.weights[k]).sum();
+            // An empty cluster keeps its center.
+            if weight > 0.0 {
+                for (j, center) in center.iter_mut().enumerate() {
+                    *center = sums.iter().map(|s| s.rows[k * d + j]).sum::<f64>() / weight;
+                }
+            }
+        }
+    }
+    labels
 }
 
 /// Index at which the running sum of `weights` passes `target`.
