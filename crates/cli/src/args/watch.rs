@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::generate::Blend;
 use super::{
-    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, GenerateArgs, KeepArgs, LatentArgs,
-    PlaybackArgs, StylesArgs,
+    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, GenerateArgs, KeepArgs,
+    LatentArgs, PlaybackArgs, StylesArgs,
 };
 
 #[derive(Clone, Debug, Args)]
