@@ -27,6 +27,9 @@ pub(crate) struct ModelArgs {
     /// The run folder; the model is in `RUN/NAME` at the end
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
+    /// Leave out the training: `RUN/model` is trained already
+    #[arg(long, conflicts_with = "steps")]
+    trained: bool,
     /// Steps of training [default: the recipe's]
     #[arg(long)]
     steps: Option<u32>,
@@ -52,7 +55,9 @@ pub(crate) fn run(args: &ModelArgs) -> Result<()> {
     let whole = maker.corpus("corpus", &[])?;
     let most = recipe.windows_per_file.to_string();
     let for_styles = maker.corpus("corpus-of-styles", &["--max-windows-per-file", &most])?;
-    maker.train(&whole)?;
+    if !args.trained {
+        maker.train(&whole)?;
+    }
     maker.finish(&whole, &for_styles)
 }
 
