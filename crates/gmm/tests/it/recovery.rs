@@ -149,10 +149,10 @@ fn the_default_start_works_on_a_subset_of_many_rows() {
     // Diagonal covariances continue the run of a subset, full ones its k-means.
     for covariance_type in [CovarianceType::Diag, CovarianceType::Full] {
         let params = GmmParams::new(k).covariance_type(covariance_type);
-        let score = |seed| params.fit(&samples, seed).unwrap().report.score;
+        let score = |seed| params.clone().fit(&samples, seed).unwrap().report.score;
         let fits: Vec<f64> = (0..5).map(score).collect();
         // k-means, which sees separated clusters too, says where the best optimum is.
-        let others = params.clone().init(Init::KMeans).n_init(10).fit(&samples, 0).unwrap();
+        let others = params.init(Init::KMeans).n_init(10).fit(&samples, 0).unwrap();
         for score in &fits {
             let best = others.report.score;
             assert!(best - score < 1e-3, "{covariance_type:?}: {best} and {fits:?}");
