@@ -152,7 +152,7 @@ fn the_default_start_works_on_a_subset_of_many_rows() {
         let score = |seed| params.clone().fit(&samples, seed).unwrap().report.score;
         let fits: Vec<f64> = (0..5).map(score).collect();
         // k-means, which sees separated clusters too, says where the best optimum is.
-        let others = params.clone().init(Init::KMeans).n_init(10).fit(&samples, 0).unwrap();
+        let others = params.init(Init::KMeans).n_init(10).fit(&samples, 0).unwrap();
         for score in &fits {
             let best = others.report.score;
             assert!(best - score < 1e-3, "{covariance_type:?}: {best} and {fits:?}");
