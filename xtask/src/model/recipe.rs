@@ -134,7 +134,7 @@ pub(super) const RECIPES: [Recipe; 2] = [
         training: &["--preset", "poly_2bar_compact", "--beta", "0.2", "--decay-steps", "6500"],
         steps: 5000,
         windows_per_file: 12,
-        fit: &["-k", "16", "--covariance", "full"],
+        fit: &["-k", "16", "--covariance", "full", "--n-init", "1", "--resamples", "0"],
         sources: &[
             POLISH_SCORES,
             LIEDER,
@@ -165,7 +165,7 @@ pub(super) const RECIPES: [Recipe; 2] = [
         training: &["--preset", "drums_2bar_groove_compact", "--decay-steps", "2500"],
         steps: 1500,
         windows_per_file: 40,
-        fit: &["-k", "2..16", "--covariance", "diag,full"],
+        fit: &["-k", "10", "--covariance", "full", "--n-init", "1", "--resamples", "1"],
         sources: &[GROOVE, FREEDOOM, GAMES],
         limits: "For sketches and experiments: two bars of a drum kit at a time. Most of what it has \
                  heard are ten drummers on one electronic kit, mostly in 4/4; what is written on a \
