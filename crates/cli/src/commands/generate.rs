@@ -110,7 +110,10 @@ pub(super) fn make(
         "form": composition.map(|composition| composition.form.to_string()),
         "candidates": composition.map(|composition| composition.n_candidates),
         "drums": args.drums.drums.as_ref().map(|folder| folder.display().to_string()),
-        "follows": composition.map(|c| if c.learned.is_some() { "pieces" } else { "smoothness" }),
+        "follows": composition.map(|composition| {
+            let walks = composition.learned.is_none() || !args.path.is_empty();
+            if walks { "smoothness" } else { "pieces" }
+        }),
         "latent_temperature": sampling.temperature,
         "truncate": sampling.truncate,
         "smoothness": sampling.smoothness,

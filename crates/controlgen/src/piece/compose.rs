@@ -95,8 +95,10 @@ impl<'a> Composer<'a> {
                 return Err(GenerateError::Form { form, n_sections, n_windows, n_bars });
             }
         }
+        // A piece that moves from style to style leaves what real pieces do: it walks.
+        let follows = learned.filter(|_| !plan.path.is_moving());
         let proposer =
-            Proposer::new(plan.path, plan.n_windows, plan.sampling, learned, styles.mixture())?;
+            Proposer::new(plan.path, plan.n_windows, plan.sampling, follows, styles.mixture())?;
         let mut composer = Self {
             model,
             styles,
@@ -126,7 +128,7 @@ impl<'a> Composer<'a> {
             point.iter_mut().zip(shift).for_each(|(x, by)| *x -= by);
         }
         // A walk goes on from what was drawn, what was learned from what was heard.
-        if self.plan.composition.learned.is_none() {
+        if !self.proposer.has_learned() {
             point = self.model.latent_space().project(&z);
         }
         let sounds = Sounds::of(self.model.form(), &tokens);

@@ -180,8 +180,8 @@ impl Form {
         form
     }
 
-    /// Its windows as letters, each with a prime where it returns varied: `ABAB'`. Beyond `Z`
-    /// letters go on with numbers, `A2`.
+    /// Its windows as letters, each with primes where it returns varied: `ABAB'`; from the fourth
+    /// variation on with their number, `A'4`. Beyond `Z` letters go on with numbers, `A2`.
     pub fn letters(&self) -> String {
         let mut names: Vec<(usize, usize)> = Vec::with_capacity(self.slots.len());
         let mut primes = BTreeMap::<usize, usize>::new();
@@ -205,7 +205,11 @@ impl Form {
             let turn = letter / 26 + 1;
             let letter = char::from(b'A' + u8::try_from(letter % 26).unwrap_or(0));
             let turn = if turn > 1 { turn.to_string() } else { String::new() };
-            format!("{letter}{turn}{}", "'".repeat(*n_primes))
+            let primes = match n_primes {
+                0..4 => "'".repeat(*n_primes),
+                n => format!("'{n}"),
+            };
+            format!("{letter}{turn}{primes}")
         };
         names.iter().map(name).collect()
     }
@@ -354,6 +358,9 @@ mod tests {
         assert!(count(&[1]) >= 495 && count(&[0]) <= 5);
         // Half of 500, within five standard deviations.
         assert!((194..=306).contains(&count(&[])));
+        let varied = |of| Slot { returns: Some((of, 0.6)), key: 0 };
+        let form = Form { slots: [slot(None), varied(0), varied(0), varied(0), varied(0)].into() };
+        assert_eq!(form.letters(), "AA'A''A'''A'4");
         let long = templates.draw(6, &[1], &mut rng);
         assert_eq!(long.letters(), "ABABCD");
         assert_eq!(Templates::default().draw(3, &[], &mut rng).letters(), "ABC");

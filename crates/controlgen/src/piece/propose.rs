@@ -96,6 +96,11 @@ impl<'a> Proposer<'a> {
         Ok(Self { learned, all, sampling, targets, conditionals: Default::default() })
     }
 
+    /// Whether windows follow each other as was learned of pieces.
+    pub(super) fn has_learned(&self) -> bool {
+        self.learned.is_some()
+    }
+
     fn target(&self, at: usize) -> &Target {
         self.targets.get(at).unwrap_or(&self.targets[0])
     }
