@@ -14,6 +14,8 @@ use serde_json::Value;
 use crate::process::{self, answer, say};
 use recipe::{RECIPES, Recipe};
 
+/// The first word of each style of drums.
+const DRUMS: &str = "drums";
 /// Characters of a style's name.
 const MAX_NAME: usize = 64;
 
@@ -152,7 +154,11 @@ fn names(styles: &Value) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for style in styles.as_array().into_iter().flatten() {
         let words = style["card"]["words"].as_array().into_iter().flatten();
-        let words: Vec<String> = words.filter_map(Value::as_str).map(allowed).collect();
+        let mut words: Vec<String> = words.filter_map(Value::as_str).map(allowed).collect();
+        if words.len() > 1 && words[0] == DRUMS {
+            // All styles of drums begin so.
+            words.remove(0);
+        }
         let longer = (1..=words.len()).map(|n| words[..n].join(" "));
         let whole = if words.is_empty() { "plain".to_owned() } else { words.join(" ") };
         let numbered = (2..).map(|n| format!("{whole} no. {n}"));
@@ -184,6 +190,8 @@ mod tests {
             style(&["waltz accompaniment, bass then chords", "in 3/4"]),
             style(&["waltz accompaniment, bass then chords", "in 3/4"]),
             style(&[]),
+            style(&["drums"]),
+            style(&["drums", "laid back"]),
         ]);
         assert_eq!(
             names(&styles),
@@ -195,6 +203,8 @@ mod tests {
                 "waltz accompaniment",
                 "waltz accompaniment in 3-4",
                 "plain",
+                "drums",
+                "laid back",
             ]
         );
     }
