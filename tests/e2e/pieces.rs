@@ -189,7 +189,7 @@ fn groove(number: u32) -> NoteSequence {
             ..Note::default()
         });
     };
-    for at in 0..256 {
+    for at in 0..256_u32 {
         let (bar, step) = (at / 16, at % 16);
         if step.is_multiple_of(2 + number % 3) {
             strike(at, 42, 70);

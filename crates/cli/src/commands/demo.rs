@@ -13,7 +13,6 @@ use controlgen::generate::{
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
-use controlgen::piece::DEFAULT_CANDIDATES;
 use controlgen::style::{Style, StyleFolders, Styles};
 use controlgen::tune::{Tune, TuneOptions};
 use corpus::synthetic;
@@ -162,7 +161,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let has_drums = embedded::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: args.seed };
     let drummer = has_drums
-        .then(|| Drummer::open(context, Path::new(DRUMS), &model, decoding, DEFAULT_CANDIDATES))
+        .then(|| Drummer::open(context, Path::new(DRUMS), &model, decoding, 1))
         .transpose()?;
     let mut writer = DemoWriter {
         model: &model,

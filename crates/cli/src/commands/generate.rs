@@ -61,14 +61,7 @@ impl WrittenPiece {
 
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
     let generated = make(context, &open(context, &args.of)?, args)?;
-    context.output.result(&generated, || {
-        let mut lines: Vec<String> = generated.pieces.iter().map(WrittenPiece::line).collect();
-        if !generated.dropped.is_empty() {
-            let counts = generated.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
-            lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
-        }
-        lines
-    })
+    context.output.result(&generated, || lines(&generated))
 }
 
 /// Generates pieces and writes them.
@@ -173,6 +166,16 @@ pub(super) fn make(
         ));
     }
     Ok(generated)
+}
+
+/// What was written, for people.
+fn lines(generated: &Generated) -> Vec<String> {
+    let mut lines: Vec<String> = generated.pieces.iter().map(WrittenPiece::line).collect();
+    if !generated.dropped.is_empty() {
+        let counts = generated.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
+        lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
+    }
+    lines
 }
 
 /// How latents are sampled.

@@ -244,7 +244,7 @@ impl<'a> Proposer<'a> {
         Ok(weights)
     }
 
-    /// Today's walk within the target: in its standard coordinates `ρ e + √(1 - ρ²) ε`; between two
+    /// The walk within the target: in its standard coordinates `ρ e + √(1 - ρ²) ε`; between two
     /// windows `ρ (e + e') / (1 + ρ²)`, with variance `(1 - ρ²) / (1 + ρ²)`.
     fn autoregression(&self, at: usize, around: Around<'_>, rng: &mut impl Rng) -> Vec<f64> {
         let rho = self.sampling.smoothness;
