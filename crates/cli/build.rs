@@ -32,6 +32,7 @@ fn embed_models() -> Result<(), Box<dyn Error>> {
             let mut encoder = GzEncoder::new(fs::File::create(&compressed)?, Compression::best());
             std::io::copy(&mut fs::File::open(&path)?, &mut encoder)?;
             encoder.finish()?;
+            let compressed = compressed.to_str().ok_or("UTF-8")?;
             writeln!(source, "({file:?}, include_bytes!({compressed:?})),")?;
         }
         source.push_str("] },\n");

@@ -148,8 +148,8 @@ impl Maker<'_> {
     }
 }
 
-/// Names of styles from the words of their cards: the first, and of those that follow as many as
-/// tell it from the styles before; a number where all are the same.
+/// Names of styles from the words of their cards: the first, and those after it until the name is
+/// new; a number where all are the same.
 fn names(styles: &Value) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for style in styles.as_array().into_iter().flatten() {

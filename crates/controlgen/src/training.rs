@@ -59,8 +59,8 @@ pub struct TrainRequest {
     pub plan: Plan,
     /// Number of last checkpoints to keep, in addition to the best; at least one.
     pub keep_last: usize,
-    /// With a model to go on from: the share of windows drawn from the music that it was trained on,
-    /// from 0 to below 1; see [`DEFAULT_REPLAY`].
+    /// With a model to go on from: the share of windows drawn from the music that it was trained
+    /// on, from 0 to below 1; see [`DEFAULT_REPLAY`].
     pub replay: Option<f64>,
     /// The seed of every draw.
     pub seed: u64,
@@ -266,6 +266,7 @@ fn to_draw<'a, C: TrainedOnRows>(
     let n = rows.train.len();
     if !C::DRAWS_BY_CORPUS {
         // The share of the draws is that of the windows.
+        #[expect(clippy::cast_sign_loss, reason = "a share is from 0 to below 1")]
         let most = (n as f64 * share / (1.0 - share)).ceil() as usize;
         let every = replayed.len().div_ceil(most.max(1)).max(1);
         replayed = replayed.into_iter().step_by(every).collect();

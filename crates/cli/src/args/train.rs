@@ -10,7 +10,7 @@ pub(crate) struct TrainArgs {
     /// The corpus folder
     #[arg(long, value_name = "FOLDER", required_unless_present = "midi", conflicts_with = "midi")]
     pub(crate) corpus: Option<PathBuf>,
-    /// MIDI files or folders of them, in place of a corpus: RUN/corpus is built from them first, and
+    /// MIDI files or folders, in place of a corpus: RUN/corpus is built from them first, and
     /// afterwards the model gets its styles, attributes and copy index
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(crate) midi: Vec<PathBuf>,
@@ -18,7 +18,7 @@ pub(crate) struct TrainArgs {
     #[arg(short, long, value_name = "RUN")]
     pub(crate) out: PathBuf,
     /// A named configuration, see `controlgen presets` [default: that of --from's model, or
-    /// poly_2bar_tiny]
+    /// `poly_2bar_tiny`]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// Go on from a model folder, or from a model in the program (poly, drums, melody): begin with

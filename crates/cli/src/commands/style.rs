@@ -63,7 +63,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
     context.output.result(&fitted.summary, || fitted.lines())
 }
 
-/// What a fit writes into a model folder.
+/// The results of a fit that are written into a model folder.
 pub(super) struct Fitted {
     pub(super) summary: FitSummary,
     index: CopyIndex,

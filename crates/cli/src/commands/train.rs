@@ -200,6 +200,7 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
 
 /// About how many steps a run makes.
 fn n_steps_of(args: &TrainArgs) -> u64 {
+    #[expect(clippy::cast_sign_loss, reason = "at least 1")]
     let by_time = args.minutes.map(|minutes| (minutes * STEPS_A_MINUTE).max(1.0) as u64);
     args.steps.or(by_time).unwrap_or(DEFAULT_STEPS)
 }

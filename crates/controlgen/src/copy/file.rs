@@ -163,7 +163,7 @@ impl CopyIndex {
         // Every sampled position is in the order, once each, which the checksum vouches for.
         let sampled = self.symbols.iter().step_by(self.step);
         let n_sampled = sampled.filter(|symbol| **symbol != END).count();
-        let is_sampled = |at: &u32| (*at as usize) % self.step == 0;
+        let is_sampled = |at: &u32| (*at as usize).is_multiple_of(self.step);
         let of_files = self.lines.iter().all(|line| (line.file as usize) < self.files.len());
         // Bars and steps far below what their sums could overflow.
         let bounded = |line: &LineRow| line.start_bar < 1 << 30 && line.first_step < 1 << 24;

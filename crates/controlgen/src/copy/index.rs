@@ -26,8 +26,8 @@ pub struct CopyIndex {
     pub(super) lines: Vec<LineRow>,
     /// All lines' symbols, [`END`] after each line.
     pub(super) symbols: Vec<u32>,
-    /// Positions of every [`step`](Self::step)-th symbol but ends, in the order of the suffixes that
-    /// begin there.
+    /// Positions of every [`step`](Self::step)-th symbol but ends, in the order of the suffixes
+    /// that begin there.
     pub(super) order: Vec<u32>,
     /// 1, or 2 in a large index.
     pub(super) step: usize,

@@ -8,8 +8,8 @@ pub(super) const END: u32 = u32::MAX;
 /// Symbols by which suffixes are sorted; a longer match counts as one of this length.
 pub(super) const MAX_SORTED: usize = 512;
 
-/// Every `step`-th position (1 or 2) of `symbols` but ends, in the order of the suffixes that begin there;
-/// equal ones in the order of positions.
+/// Every `step`-th position (1 or 2) of `symbols` but ends, in the order of the suffixes that
+/// begin there; equal ones in the order of positions.
 ///
 /// By prefix doubling (Manber and Myers 1993): suffixes that are sorted by their first `h` symbols
 /// are sorted by twice as many with the ranks of the suffixes `h` symbols further on. Only groups

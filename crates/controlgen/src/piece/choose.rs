@@ -14,7 +14,7 @@ const MEMBERSHIP: f64 = 1.0;
 const JOIN: f64 = 0.3;
 const LIKENESS: f64 = 4.0;
 const ENDING: f64 = 8.0;
-/// What a bar without a note costs.
+/// The cost of a bar without a note.
 const EMPTY_BAR: f64 = 1.5;
 /// What each semitone costs that a draw is moved by to fit the key.
 const MOVED: f64 = 0.02;
@@ -28,7 +28,7 @@ pub(super) struct Draw {
     pub(super) score: f64,
 }
 
-/// What a window is to fit.
+/// The surroundings that a window is to fit.
 pub(super) struct Fit<'a> {
     pub(super) joins: &'a Joins,
     /// The major scale of the piece, by its tonic, if it is known.

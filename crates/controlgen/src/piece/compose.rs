@@ -50,7 +50,7 @@ struct Made {
     tokens: Vec<u16>,
     z: Vec<f32>,
     mu: Vec<f32>,
-    /// What the next is drawn from: active dimensions of `mu`, without the shift.
+    /// The point that the next one is drawn from: active dimensions of `mu`, without the shift.
     point: Vec<f64>,
     sounds: Sounds,
     onsets: Onsets,
@@ -341,7 +341,7 @@ impl<'a> Composer<'a> {
     }
 
     /// What can be taken for a window of a piece: its draws, moved into its key, with bars of what
-    /// returns or of the best ending put in; the best, as many as are to be encoded.
+    /// returns or of the best ending put in; the best of them, which are to be encoded.
     fn options(&self, at: usize, draft: &Draft, drawn: Vec<Vec<u16>>, z: &[f32]) -> Vec<Draw> {
         let form = self.model.form();
         let n = self.plan.composition.n_candidates;

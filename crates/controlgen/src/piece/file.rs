@@ -18,8 +18,8 @@
 //! | `forms.components` | `[F, K]` | responsibilities of the piece |
 //!
 //! Covariances are `[K, n]` variances, or `[K, n, R + 1]`, loadings on `R` factors and a variance.
-//! The metadata has one entry, `format`: the words `controlgen.pieces`, the version, and the hash of
-//! the model.
+//! The metadata has one entry, `format`: the words `controlgen.pieces`, the version, and the hash
+//! of the model.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

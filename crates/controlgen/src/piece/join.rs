@@ -6,7 +6,7 @@ use super::sound::Sounds;
 pub const N_INTERVALS: usize = 26;
 /// Added to each count: no interval is impossible.
 const PSEUDO_COUNT: f64 = 0.5;
-/// What the other voice counts by: of a line, only one is there.
+/// Voices that joins are counted of, the top one and the lowest; a line has only one.
 const N_VOICES: usize = 2;
 
 /// Counts of intervals over the line between windows: of the top voice, of the bottom voice.

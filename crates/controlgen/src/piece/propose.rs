@@ -78,7 +78,7 @@ pub(super) struct Proposer<'a> {
     conditionals: [OnceLock<Conditional>; 4],
 }
 
-/// What is given of the three windows of the succession, and which is drawn.
+/// Which of the three windows of the succession are given, and which one is drawn.
 const GIVEN: [(&[usize], usize); 4] = [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0)];
 
 impl<'a> Proposer<'a> {

@@ -83,7 +83,7 @@ fn shared(a: &[(usize, i32)], b: &[(usize, i32)]) -> usize {
     n
 }
 
-/// What a window of a piece returns of what came before.
+/// An earlier window that a window of a piece returns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Echo {
     /// The window it is most like; of equals the one before which the window before it is like the

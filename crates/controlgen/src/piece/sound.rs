@@ -133,7 +133,7 @@ impl Sounds {
     }
 }
 
-/// What the end of a piece has of an end.
+/// Signs of an ending at the end of a piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
     /// Its lowest note, at the last onset, is the tonic.

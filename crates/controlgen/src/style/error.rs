@@ -41,7 +41,7 @@ pub enum StyleError {
     Mixture {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         what: String,
     },
     /// The mixture is of another model.

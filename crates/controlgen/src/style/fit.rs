@@ -96,7 +96,8 @@ pub struct FitSummary {
 }
 
 /// Fits a mixture on the active dimensions of the training latents and writes
-/// `mixture.safetensors`, `mixture.svg` (its curve), `styles.json` and `reference.parquet` into the model folder.
+/// `mixture.safetensors`, `mixture.svg` (its curve), `styles.json` and `reference.parquet` into the
+/// model folder.
 ///
 /// # Errors
 /// See [`StyleError`]; the model folder is as it was then.

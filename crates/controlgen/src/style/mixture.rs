@@ -157,7 +157,7 @@ fn triangles(matrices: &[f64], d: usize) -> Vec<f64> {
 /// Symmetric matrices `[n, D, D]` of their lower triangles; `None` if the length is wrong.
 fn matrices(triangles: &[f64], d: usize) -> Option<Vec<f64>> {
     let size = d * (d + 1) / 2;
-    if d == 0 || triangles.len() % size != 0 {
+    if d == 0 || !triangles.len().is_multiple_of(size) {
         return None;
     }
     let mut matrices = vec![0.0; triangles.len() / size * d * d];

@@ -1,7 +1,7 @@
 //! Music that a model was trained on before, drawn again while it goes on with other music.
 //!
-//! A network that goes on with new data alone forgets the old (McCloskey and Cohen 1989). Drawing a
-//! share of each batch from the old data prevents it; the windows that the model's folder keeps
+//! A network that goes on with new data alone forgets the old (`McCloskey` and Cohen 1989). Drawing
+//! a share of each batch from the old data prevents it; the windows that the model's folder keeps
 //! (`reference.parquet`) stand for them.
 
 use corpus::table::read_reference;

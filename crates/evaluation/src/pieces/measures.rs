@@ -35,7 +35,8 @@ pub(super) struct Measures {
     pub(super) ending: Option<Ending>,
     /// Share of bars in which nothing sounds.
     pub(super) empty_bars: f64,
-    /// What the judge sees: means and deviations of the windows' descriptions, and the above.
+    /// Features that the judge sees: means and deviations of the windows' descriptions, and those
+    /// above.
     features: Vec<f64>,
 }
 

@@ -40,7 +40,7 @@ pub(super) struct ConditionalComponent {
     /// `Σ_fk Σ_kk⁻¹`, `[P, given · P]`.
     pub(super) gain: Vec<f64>,
     pub(super) mean: Vec<f64>,
-    /// What is left open, about 0.
+    /// The distribution around the mean, about 0.
     pub(super) noise: Gaussian,
     pub(super) noise_half_log_det: f64,
 }
