@@ -171,7 +171,8 @@ fn names(styles: &Value) -> Vec<String> {
 
 /// A card's words as part of a name: up to a comma, without what names can't hold.
 fn allowed(words: &str) -> String {
-    words.split(',').next().unwrap_or_default().replace('/', "-")
+    let first = words.split(',').next().unwrap_or_default();
+    first.strip_prefix("partly ").unwrap_or(first).replace('/', "-")
 }
 
 #[cfg(test)]
@@ -183,7 +184,7 @@ mod tests {
     fn styles_are_named_by_what_tells_them_apart() {
         let style = |words: &[&str]| json!({ "card": { "words": words } });
         let styles = json!([
-            style(&["four-part chorale, block chords", "keys", "major"]),
+            style(&["partly four-part chorale, partly fanfare", "keys", "major"]),
             style(&["four-part chorale, block chords", "keys", "minor"]),
             style(&["four-part chorale, block chords", "keys", "minor"]),
             style(&["four-part chorale, block chords", "keys", "minor"]),
