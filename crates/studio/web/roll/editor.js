@@ -225,7 +225,7 @@ export class Editor {
     }
     const take = this.#take;
     if (!drag || !take) {
-      const note = take && y > RULER ? this.#noteAt(x, y) : null;
+      const note = take && y >= RULER ? this.#noteAt(x, y) : null;
       const atEdge = note && this.roll.x(note.end) - x <= this.#edgeWidth(note);
       this.#canvas.dataset.cursor = y < RULER ? "seek" : atEdge ? "length" : note ? "note" : "";
       return;
@@ -288,7 +288,7 @@ export class Editor {
   /** @param {MouseEvent} event */
   #double(event) {
     const { x, y } = this.#at(event);
-    const note = y > RULER ? this.#noteAt(x, y) : null;
+    const note = y >= RULER ? this.#noteAt(x, y) : null;
     // The first click of a double click on an empty place has added the note, which should stay.
     if (note && performance.now() - this.#drawn > DOUBLE_CLICK) this.#delete(note);
   }
