@@ -43,6 +43,7 @@ pub use succession::{Conditional, Next, SPAN, Succession, Triples};
 #[derive(Clone, Debug, PartialEq)]
 pub struct PieceModel {
     succession: Succession,
+    conditionals: propose::Conditionals,
     /// First windows, and last ones.
     first: Option<GaussianMixture>,
     last: Option<GaussianMixture>,

@@ -31,6 +31,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::form::{Form, Slot, Template, Templates};
 use super::join::{Joins, N_INTERVALS};
+use super::propose::Conditionals;
 use super::succession::{SPAN, Succession};
 use super::{PieceError, PieceModel};
 use crate::model::Model;
@@ -293,6 +294,7 @@ impl Reader<'_> {
         let of_voice = |voice: usize| std::array::from_fn(|i| joins[voice * N_INTERVALS + i]);
         Some(PieceModel {
             succession,
+            conditionals: Conditionals::default(),
             first: self.mixture_if_any("first", d).ok()?,
             last: self.mixture_if_any("last", d).ok()?,
             variation: self.shaped("variation", &[d])?,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::{Form, Template, Templates};
 use super::join::{JoinCounts, Joins};
+use super::propose::Conditionals;
 use super::similarity::{Onsets, VARIED};
 use super::sound::Sounds;
 use super::succession::{SPAN, Succession, Triples};
@@ -254,7 +255,9 @@ impl PieceModel {
         facts.n_forms = all.len();
         let joins = Joins::from(&joins);
         let templates = Templates { all };
-        Ok((Self { succession, first, last, variation, joins, templates }, facts))
+        let conditionals = Conditionals::default();
+        let learned = Self { succession, conditionals, first, last, variation, joins, templates };
+        Ok((learned, facts))
     }
 }
 

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use super::PieceModel;
-use super::succession::Conditional;
+use super::succession::{Conditional, Succession};
 use crate::generate::{LatentPath, LatentSampling};
 
 /// Draws for each that is taken, by how much each belongs to the style …
@@ -75,7 +75,29 @@ pub(super) struct Proposer<'a> {
     sampling: LatentSampling,
     /// One for each window, or one for all.
     targets: Vec<Target>,
-    conditionals: [OnceLock<Conditional>; 4],
+}
+
+/// Conditional distributions of a succession, by [`GIVEN`]: made when they are first needed, and
+/// kept, as each takes longer than drawing from it many times.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Conditionals([OnceLock<Conditional>; 4]);
+
+impl PartialEq for Conditionals {
+    /// They follow from the succession, so they don't make a difference of their models.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Conditionals {
+    fn get(&self, succession: &Succession, which: usize) -> Result<&Conditional, ModelError> {
+        if let Some(known) = self.0[which].get() {
+            return Ok(known);
+        }
+        let (places, free) = GIVEN[which];
+        let made = succession.given(places, free)?;
+        Ok(self.0[which].get_or_init(|| made))
+    }
 }
 
 /// Which of the three windows of the succession are given, and which one is drawn.
@@ -93,7 +115,7 @@ impl<'a> Proposer<'a> {
         let along = |at: usize| at as f64 / n_windows.saturating_sub(1).max(1) as f64;
         let targets = (0..n_targets).map(|at| Target::new(path.distribution(along(at))?));
         let targets = targets.collect::<Result<_, ModelError>>()?;
-        Ok(Self { learned, all, sampling, targets, conditionals: Default::default() })
+        Ok(Self { learned, all, sampling, targets })
     }
 
     /// Whether windows follow each other as was learned of pieces.
@@ -103,15 +125,6 @@ impl<'a> Proposer<'a> {
 
     fn target(&self, at: usize) -> &Target {
         self.targets.get(at).unwrap_or(&self.targets[0])
-    }
-
-    fn conditional(&self, learned: &PieceModel, which: usize) -> Result<&Conditional, ModelError> {
-        if let Some(known) = self.conditionals[which].get() {
-            return Ok(known);
-        }
-        let (places, free) = GIVEN[which];
-        let made = learned.succession.given(places, free)?;
-        Ok(self.conditionals[which].get_or_init(|| made))
     }
 
     /// `n` latents, on the active dimensions, for window number `at` of a piece.
@@ -153,16 +166,16 @@ impl<'a> Proposer<'a> {
     ) -> Result<Vec<Vec<f64>>, ModelError> {
         let next = match around {
             Around { before: Some(before), after: Some(after), .. } => {
-                Some(self.conditional(learned, 2)?.after(&[before, after]))
+                Some(learned.conditionals.get(&learned.succession, 2)?.after(&[before, after]))
             }
             Around { before: Some(before), two_before: Some(two), .. } => {
-                Some(self.conditional(learned, 0)?.after(&[two, before]))
+                Some(learned.conditionals.get(&learned.succession, 0)?.after(&[two, before]))
             }
             Around { before: Some(before), .. } => {
-                Some(self.conditional(learned, 1)?.after(&[before]))
+                Some(learned.conditionals.get(&learned.succession, 1)?.after(&[before]))
             }
             Around { after: Some(after), .. } => {
-                Some(self.conditional(learned, 3)?.after(&[after]))
+                Some(learned.conditionals.get(&learned.succession, 3)?.after(&[after]))
             }
             Around { .. } => None,
         };
@@ -236,7 +249,7 @@ impl<'a> Proposer<'a> {
         }
         if let (None, Some(two_after)) = (around.after, around.two_after) {
             // Of the last two the first, with the middle one open: as from one to the next.
-            let conditional = self.conditional(learned, 1)?;
+            let conditional = learned.conditionals.get(&learned.succession, 1)?;
             for (weight, draw) in weights.iter_mut().zip(draws) {
                 *weight += conditional.after(&[draw]).log_density(two_after);
             }
