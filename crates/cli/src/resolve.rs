@@ -17,7 +17,7 @@ use musicvae::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
-use note_seq::{Key, Meter, NoteListPlayback, Program, TICKS_PER_QUARTER, Velocity};
+use note_seq::{Key, Meter, NoteListPlayback, Program, Velocity};
 
 use crate::args::{
     CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, LatentsOfArg, ModeArg,
@@ -321,18 +321,7 @@ pub(crate) fn key(text: &str) -> Result<Key, String> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn meter(text: &str) -> Result<Meter, String> {
-    let number = |part: &str| part.trim().parse::<u32>().ok();
-    let signature = text.split_once('/').and_then(|(n, d)| Some((number(n)?, number(d)?)));
-    let (numerator, denominator) = signature
-        .ok_or_else(|| format!("{text:?} is not a meter (allowed: 4/4, 3/4, 6/8 and the like)"))?;
-    // Bars that are cut or joined where music is read would be of another length than asked for.
-    let is_whole = |meter: &Meter| {
-        let ticks_per_whole = 4 * u64::from(TICKS_PER_QUARTER);
-        u64::from(meter.bar()) * u64::from(denominator) == ticks_per_whole * u64::from(numerator)
-    };
-    Meter::from_signature(numerator, denominator).filter(is_whole).ok_or_else(|| {
-        format!("bars of {text} can't be written (allowed: bars of a sixteenth to six quarters)")
-    })
+    text.parse().map_err(|error: note_seq::UnknownMeter| error.to_string())
 }
 
 impl From<&PlaybackArgs> for Sound {

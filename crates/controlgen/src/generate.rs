@@ -1,5 +1,6 @@
 //! New music: of a style, from the latents of a tune, along a path between latents.
 
+mod controls;
 mod interpolation;
 mod latent_path;
 mod pieces;
@@ -7,20 +8,18 @@ mod reencoding;
 mod target;
 
 use corpus::artifact::ArtifactError;
-use corpus::table::ReferenceRow;
 use musicvae::note_list::NoteListScore;
 use musicvae::{Sampling, seed};
+use note_seq::NoteList;
 use note_seq::window::WindowForm;
-use note_seq::{Meter, NoteList};
-use rand::RngExt;
-use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::encode::encode_windows;
 use crate::model::Model;
-use crate::style::{Reference, StyleError};
+use crate::style::StyleError;
 use crate::tune::Tune;
 
+pub use controls::{ControlRequest, Controls, control_of_style};
 pub use interpolation::{Decoded, Interpolation, decode_all, grid, interpolate};
 pub use latent_path::{LatentPath, LatentSampling, blend};
 pub use pieces::{
@@ -215,159 +214,6 @@ impl Decoding {
             (first..first + n).map(|i| seed::stream(self.seed, "decode", i)).collect();
         model.network().decode(z, control, sampling, &mut rngs)
     }
-}
-
-/// A user's choice of the control of new windows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ControlRequest<'a> {
-    /// Chords, spread evenly over each window; for models under chords.
-    pub chords: Option<&'a [u16]>,
-    /// The meter; for models of note lists.
-    pub meter: Option<Meter>,
-}
-
-/// The controls of new windows: those asked for, or those of real windows of the model's reference
-/// ("no chord", 4/4 if it holds none). Nothing for a model without.
-#[derive(Clone, Debug)]
-pub struct Controls {
-    z_size: usize,
-    n_control: usize,
-    source: ControlSource,
-}
-
-#[derive(Clone, Debug)]
-enum ControlSource {
-    /// One for all windows, `[C]`; empty for a model without.
-    Fixed(Vec<u16>),
-    /// Drawn from those of real windows.
-    Drawn(Vec<Vec<u16>>),
-    /// That of the real windows with the nearest latents: a meter can't be chosen apart from the
-    /// music, as a waltz in 4/4 is none.
-    Nearest {
-        /// Dimensions that carry information.
-        active: Vec<usize>,
-        /// Latents of real windows, on these dimensions.
-        points: Vec<f32>,
-        /// Their controls, `[n, C]`.
-        controls: Vec<u16>,
-    },
-}
-
-impl Controls {
-    /// Reads what is needed.
-    ///
-    /// # Errors
-    /// [`GenerateError::Chords`] and [`GenerateError::Meter`] for what the model does not take;
-    /// [`GenerateError::Artifact`] where the reference can't be read.
-    pub fn new(model: &Model, request: ControlRequest<'_>) -> Result<Self, GenerateError> {
-        let form = model.form();
-        let n_control = form.n_control();
-        let has_meter = form.encoding().is_some();
-        if request.chords.is_some() && (n_control == 0 || has_meter) {
-            return Err(GenerateError::Chords { kind: model.kind().name });
-        }
-        if request.meter.is_some() && !has_meter {
-            return Err(GenerateError::Meter { kind: model.kind().name });
-        }
-        let source = match request {
-            _ if n_control == 0 => ControlSource::Fixed(Vec::new()),
-            ControlRequest { meter: Some(meter), .. } => ControlSource::Fixed(vec![meter.class()]),
-            ControlRequest { chords: Some(chords), .. } => {
-                let at = |step| step * chords.len() / n_control;
-                let chord = |step| chords.get(at(step)).copied().unwrap_or(0);
-                ControlSource::Fixed((0..n_control).map(chord).collect())
-            }
-            ControlRequest { .. } => {
-                let rows = Reference::load(model)?.rows;
-                if rows.is_empty() {
-                    let none = if has_meter { Meter::COMMON.class() } else { 0 };
-                    ControlSource::Fixed(vec![none; n_control])
-                } else if has_meter {
-                    let active = model.config().active_dimensions.clone();
-                    let point = |row: &ReferenceRow| -> Vec<f32> {
-                        active.iter().map(|dimension| row.mu[*dimension]).collect()
-                    };
-                    ControlSource::Nearest {
-                        points: rows.iter().flat_map(point).collect(),
-                        controls: rows
-                            .iter()
-                            .flat_map(|r| form.control(&r.tokens))
-                            .copied()
-                            .collect(),
-                        active,
-                    }
-                } else {
-                    let control = |row: &ReferenceRow| form.control(&row.tokens).to_vec();
-                    ControlSource::Drawn(rows.iter().map(control).collect())
-                }
-            }
-        };
-        Ok(Self { z_size: model.z_size(), n_control, source })
-    }
-
-    /// The controls of windows with latents `[n, Z]`, numbered from `first` on, `[n, C]`. Each
-    /// depends on the seed, its number and its latents alone. All `n_windows` windows of a piece
-    /// have the same meter. Empty for a model without controls.
-    pub fn of(&self, first: u64, z: &[f32], n_windows: usize, seed: u64) -> Vec<u16> {
-        let n = z.len() / self.z_size.max(1);
-        match &self.source {
-            ControlSource::Fixed(control) => control.repeat(n),
-            ControlSource::Drawn(known) => {
-                let draw = |number| {
-                    let mut rng = seed::stream(seed, "chords", number);
-                    &known[rng.random_range(0..known.len())]
-                };
-                (first..first + n as u64).flat_map(draw).copied().collect()
-            }
-            ControlSource::Nearest { active, points, controls } => {
-                let piece = |z: &[f32]| {
-                    let windows = z.chunks_exact(self.z_size);
-                    let n = windows.len();
-                    let votes = windows.map(|z| {
-                        let row = nearest(active, points, z);
-                        &controls[row * self.n_control..][..self.n_control]
-                    });
-                    most_frequent(votes).repeat(n)
-                };
-                z.par_chunks(self.z_size * n_windows.max(1)).flat_map_iter(piece).collect()
-            }
-        }
-    }
-}
-
-/// The row of `points` that is nearest to a latent.
-fn nearest(active: &[usize], points: &[f32], z: &[f32]) -> usize {
-    let point: Vec<f32> = active.iter().map(|dimension| z[*dimension]).collect();
-    let distance =
-        |row: &[f32]| -> f32 { row.iter().zip(&point).map(|(a, b)| (a - b) * (a - b)).sum() };
-    let distances = points.chunks_exact(active.len().max(1)).map(distance);
-    distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(row, _)| row)
-}
-
-/// The most frequent of some controls, of equals the first.
-fn most_frequent<'a>(votes: impl Iterator<Item = &'a [u16]>) -> &'a [u16] {
-    let mut counts: Vec<(&[u16], usize)> = Vec::new();
-    for vote in votes {
-        match counts.iter_mut().find(|(known, _)| *known == vote) {
-            Some((_, n)) => *n += 1,
-            None => counts.push((vote, 1)),
-        }
-    }
-    counts.iter().rev().max_by_key(|(_, n)| *n).map_or(&[], |(vote, _)| vote)
-}
-
-/// The control of windows with latents `[n, Z]` that make one piece, `[n, C]`; see [`Controls`].
-///
-/// # Errors
-/// Those of [`Controls::new`].
-pub fn control(
-    model: &Model,
-    z: &[f32],
-    request: ControlRequest<'_>,
-    seed: u64,
-) -> Result<Vec<u16>, GenerateError> {
-    let n_windows = z.len() / model.z_size().max(1);
-    Ok(Controls::new(model, request)?.of(0, z, n_windows, seed))
 }
 
 /// The controls of whole windows, `[n, C]`.

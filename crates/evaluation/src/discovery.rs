@@ -63,10 +63,11 @@ pub(super) fn reencode(
     let mut section = Section::new("reencode", "Control, encoded again", REENCODE_NOTE);
     let (mut drawn, mut found) = (Vec::new(), Vec::new());
     let mut units = Vec::new();
+    let controls = Source::Mixture(mixture).controls(model)?;
     for component in 0..mixture.n_components() {
         let source = Source::Component(mixture, component);
         let seed = seed.wrapping_add(1 + component as u64);
-        let windows = source.windows(model, DRAWN, temperature, seed)?;
+        let windows = source.windows(model, &controls, DRAWN, temperature, seed)?;
         let latents = model.latent_space().project_all(&encode_windows(model, &windows));
         let samples = Samples::new(&latents, DRAWN, mixture.n_features())?;
         for label in mixture.predict(&samples)? {

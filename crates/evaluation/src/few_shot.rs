@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use controlgen::generate::GenerateError;
+use controlgen::generate::{Controls, GenerateError};
 use controlgen::model::Model;
 use controlgen::style::estimate;
 use gmm::{CovarianceType, GaussianMixture, GmmParams, Samples};
@@ -58,18 +58,20 @@ impl Method {
         (Self::Prior, "prior", "prior"),
     ];
 
-    /// Windows generated from a style fitted to `rows`, `[n, d]`; `None` if there are too few rows.
+    /// Windows generated from a style fitted to some windows; `None` if there are too few of them.
     fn windows(
         self,
         model: &Model,
         population: &GaussianMixture,
-        rows: &[f64],
+        given: &Given,
         n: usize,
         temperature: f32,
         seed: u64,
     ) -> Result<Option<Vec<Vec<u16>>>, GenerateError> {
-        let d = population.n_features();
-        let draw = |source: Source<'_>| source.windows(model, n, temperature, seed).map(Some);
+        let (d, rows) = (population.n_features(), given.rows.as_slice());
+        let draw = |source: Source<'_>| {
+            source.windows(model, &given.controls, n, temperature, seed).map(Some)
+        };
         match self {
             Self::Prior => draw(Source::Prior),
             Self::MeanDeviation => draw(Source::mean_deviation(rows, d)),
@@ -92,6 +94,14 @@ impl Method {
     }
 }
 
+/// Windows that a style is made of.
+struct Given {
+    /// Active dimensions of their latents, `[n, d]`.
+    rows: Vec<f64>,
+    /// Their meters or chords, which new music of the style has, too.
+    controls: Controls,
+}
+
 /// The model, the data and the judge of few-shot styles.
 struct FewShotSetup<'a> {
     model: &'a Model,
@@ -103,9 +113,13 @@ struct FewShotSetup<'a> {
 }
 
 impl FewShotSetup<'_> {
-    /// Active latents of some training windows.
-    fn rows(&self, places: impl IntoIterator<Item = usize>) -> Vec<f64> {
-        self.data.train.points_at(self.model.latent_space(), places)
+    /// Some training windows.
+    fn given(&self, places: impl IntoIterator<Item = usize>) -> Result<Given, GenerateError> {
+        let (model, train) = (self.model, &self.data.train);
+        let places: Vec<usize> = places.into_iter().collect();
+        let windows = places.iter().map(|place| train.rows[*place].tokens.as_slice());
+        let controls = Controls::of_windows(model, windows)?;
+        Ok(Given { controls, rows: train.points_at(model.latent_space(), places) })
     }
 
     /// The scores of all methods for a label's style of `n` of its files, drawn without
@@ -124,10 +138,10 @@ impl FewShotSetup<'_> {
             order.swap(i, other);
         }
         let drawn = order.iter().take(n).flat_map(|file| files[*file].iter().copied());
-        let rows = self.rows(drawn);
+        let given = self.given(drawn)?;
         let mut scores = [None; 4];
         for (score, (method, _, _)) in scores.iter_mut().zip(Method::ALL) {
-            *score = self.score(method, label, &rows, self.seed.wrapping_add(draw))?;
+            *score = self.score(method, label, &given, self.seed.wrapping_add(draw))?;
         }
         Ok(scores)
     }
@@ -137,12 +151,12 @@ impl FewShotSetup<'_> {
         &self,
         method: Method,
         label: usize,
-        rows: &[f64],
+        given: &Given,
         seed: u64,
     ) -> Result<Option<f64>, GenerateError> {
         let (model, temperature) = (self.model, self.temperature);
         let windows =
-            method.windows(model, self.population, rows, DRAWN_ON_CURVE, temperature, seed)?;
+            method.windows(model, self.population, given, DRAWN_ON_CURVE, temperature, seed)?;
         Ok(windows.map(|windows| {
             let right = windows.iter().filter(|w| self.judge.judge(w) == label).count();
             right as f64 / windows.len() as f64
@@ -191,11 +205,17 @@ fn judged(setup: &FewShotSetup<'_>) -> Result<Section, EvalError> {
     let (mut asked, mut heard) = (Vec::new(), Vec::new());
     let mut drawn = Vec::new();
     for label in 0..judge.labels.len() {
-        let rows = setup.rows(judge.train[label].iter().copied());
+        let given = setup.given(judge.train[label].iter().copied())?;
         let seed = seed.wrapping_add(1 + label as u64);
         let method = Method::Added;
-        let Some(windows) =
-            method.windows(setup.model, setup.population, &rows, DRAWN, setup.temperature, seed)?
+        let Some(windows) = method.windows(
+            setup.model,
+            setup.population,
+            &given,
+            DRAWN,
+            setup.temperature,
+            seed,
+        )?
         else {
             continue;
         };

@@ -113,7 +113,7 @@ pub(super) fn section(
     let real = Real::of(model, &first);
     let n = second.len();
     let draw = |source: &Source<'_>| -> Result<Vec<Vec<u16>>, GenerateError> {
-        source.windows(model, n, temperature, seed)
+        source.windows(model, &source.controls(model)?, n, temperature, seed)
     };
     let means = data.train.points(space);
     let naive = Source::mean_deviation(&means, space.n_active());

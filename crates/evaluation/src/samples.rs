@@ -67,21 +67,37 @@ impl Source<'_> {
         }
     }
 
-    /// `n` windows at a temperature, under chords or in the meter of real music if the model takes
-    /// any.
+    /// The controls of windows drawn here: of components, those of real windows of the same
+    /// component, otherwise those of all real windows.
     ///
     /// # Errors
-    /// [`GenerateError`]: a temperature out of range, or a reference that can't be read.
+    /// [`GenerateError`]: a reference that can't be read.
+    pub fn controls(&self, model: &Model) -> Result<Controls, GenerateError> {
+        match self {
+            Self::Mixture(mixture) | Self::Component(mixture, _) => {
+                Controls::of_components(model, mixture)
+            }
+            Self::Prior | Self::MeanDeviation { .. } => {
+                Controls::new(model, ControlRequest::default())
+            }
+        }
+    }
+
+    /// `n` windows at a temperature.
+    ///
+    /// # Errors
+    /// [`GenerateError`]: a temperature out of range.
     pub fn windows(
         &self,
         model: &Model,
+        controls: &Controls,
         n: usize,
         temperature: f32,
         seed: u64,
     ) -> Result<Vec<Vec<u16>>, GenerateError> {
         let decoding = Decoding { temperature: Some(temperature), seed }.check()?;
         let z = self.draw(model, n, seed)?;
-        let control = Controls::new(model, ControlRequest::default())?.of(0, &z, 1, seed);
+        let control = controls.of(0, &z, 1, seed);
         Ok(decoding.decode(model, &z, &control))
     }
 }

@@ -7,7 +7,7 @@ use controlgen::attribute::{
 };
 use controlgen::copy::{CopyIndex, Survey};
 use controlgen::encode::encode_windows;
-use controlgen::generate::Decoding;
+use controlgen::generate::{Decoding, GenerateError};
 use controlgen::model::Model;
 use controlgen::style::Reference;
 use controlgen::style::estimate;
@@ -106,11 +106,13 @@ pub(super) fn copies(
     let all: Vec<usize> = (0..data.heldout.rows.len()).collect();
     let real = thin(&all, COPIED).into_iter().map(|i| data.heldout.rows[i].tokens.clone());
     let real = alone(real.collect());
-    let prior = alone(Source::Prior.windows(model, COPIED, temperature, seed)?);
+    let drawn = |source: &Source<'_>| -> Result<Survey, GenerateError> {
+        let controls = source.controls(model)?;
+        Ok(alone(source.windows(model, &controls, COPIED, temperature, seed)?))
+    };
+    let prior = drawn(&Source::Prior)?;
     let new = match mixture {
-        Some(mixture) => {
-            alone(Source::Mixture(mixture).windows(model, COPIED, temperature, seed)?)
-        }
+        Some(mixture) => drawn(&Source::Mixture(mixture))?,
         None => prior.clone(),
     };
     let mut section = Section::new("copies", "Copies of the training music", COPIES_NOTE);
@@ -145,10 +147,12 @@ pub(super) fn speed(
 ) -> Result<Section, EvalError> {
     let mut section = Section::new("speed", "Waiting", SPEED_NOTE);
     let mut one = Vec::new();
+    let source = Source::Mixture(mixture);
+    let controls = source.controls(model)?;
     for repeat in 0..REPEATS as u64 {
         let start = Instant::now();
-        let windows =
-            Source::Mixture(mixture).windows(model, 1, temperature, seed.wrapping_add(repeat))?;
+        let seed = seed.wrapping_add(repeat);
+        let windows = source.windows(model, &controls, 1, temperature, seed)?;
         let latents = encode_windows(model, &windows);
         one.push(1000.0 * start.elapsed().as_secs_f64());
         debug_assert_eq!(latents.len(), model.z_size());

@@ -69,7 +69,7 @@ pub use musicxml::{MusicXmlError, MusicXmlOptions};
 pub use note_list::{
     Assumption, BadNoteListEncoding, Family, Field, FieldSpec, ListNote, Meter, NoteList,
     NoteListConversion, NoteListConverter, NoteListEncoding, NoteListError, NoteListPlayback,
-    NoteListWindow, TICKS_PER_QUARTER, UnsupportedMeter,
+    NoteListWindow, TICKS_PER_QUARTER, UnknownMeter, UnsupportedMeter,
 };
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};

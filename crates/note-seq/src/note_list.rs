@@ -21,5 +21,5 @@ pub use family::Family;
 pub use field::{Field, FieldSpec};
 pub use list::{ListNote, NoteList, NoteListError};
 pub(crate) use meter::TICKS_PER_SIXTEENTH;
-pub use meter::{Meter, TICKS_PER_QUARTER, UnsupportedMeter};
+pub use meter::{Meter, TICKS_PER_QUARTER, UnknownMeter, UnsupportedMeter};
 pub use playback::NoteListPlayback;

@@ -7,8 +7,8 @@ use std::time::Instant;
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    ControlRequest, Decoding, Interpolation, LatentPath, PieceFilter, PieceRequest, control,
-    decode_all, interpolate, pieces,
+    Decoding, Interpolation, LatentPath, PieceFilter, PieceRequest, controls_of, decode_all,
+    interpolate, pieces,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
@@ -306,7 +306,7 @@ fn between(
     let from = encode_windows(model, &windows[..1]);
     let to = styles.mean_latent(model, style)?;
     let decoding = Decoding { temperature: None, seed: writer.seed };
-    let control = control(model, &from, ControlRequest::default(), writer.seed)?;
+    let control = controls_of(model, windows[..1].iter().map(Vec::as_slice));
     let latents = interpolate(&[from, to], STEPS, Interpolation::Slerp)?;
     let stops = decode_all(model, latents, &control, decoding)?;
     let (z, tokens): (Vec<Vec<f32>>, Vec<Vec<u16>>) =

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use controlgen::generate::{self as library, ControlRequest, Decoded, Decoding};
+use controlgen::generate::{
+    self as library, ControlRequest, Controls, Decoded, Decoding, control_of_style, controls_of,
+};
 use controlgen::model::Model;
 use controlgen::output::Sidecar;
 use controlgen::style::Styles;
@@ -83,6 +85,8 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
 /// An end of an interpolation.
 struct End {
     z: Vec<f32>,
+    /// Its meter or chords.
+    control: Vec<u16>,
     /// Warnings about its tune.
     warnings: Vec<String>,
 }
@@ -92,12 +96,14 @@ fn end(
     context: &Context,
     (model, styles): (&Model, Option<&Styles>),
     text: &str,
+    seed: u64,
 ) -> anyhow::Result<End> {
     if let Some(name) = text.strip_prefix("style:") {
         let styles = styles.context("the model has no styles; fit them with `controlgen fit`")?;
         let style = styles.find(name)?;
         let z = styles.mean_latent(model, style)?;
-        return Ok(End { z, warnings: Vec::new() });
+        let control = control_of_style(model, style, ControlRequest::default(), seed)?;
+        return Ok(End { z, control, warnings: Vec::new() });
     }
     let tune = read_tune(context, Path::new(text), model, TuneOptions::default())?;
     let first = tune.windows.first().context("a tune has at least one window")?;
@@ -116,7 +122,8 @@ fn end(
     }
     let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", tune.source));
     let z = controlgen::encode::encode_windows(model, std::slice::from_ref(&first.tokens));
-    Ok(End { z, warnings: warnings.collect() })
+    let control = controls_of(model, std::iter::once(first.tokens.as_slice()));
+    Ok(End { z, control, warnings: warnings.collect() })
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
@@ -125,12 +132,15 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let decoding = Decoding::from(&args.decoding);
     let is_grid = !args.corners.is_empty();
     let names = if is_grid { &args.corners } else { &args.ends };
-    let found: Vec<End> =
-        names.iter().map(|name| end(context, (model, styles), name)).collect::<Result<_, _>>()?;
+    let read = |name: &String| end(context, (model, styles), name, decoding.seed);
+    let found: Vec<End> = names.iter().map(read).collect::<Result<_, _>>()?;
     let warnings: Vec<String> = found.iter().flat_map(|end| end.warnings.clone()).collect();
-    let ends: Vec<Vec<f32>> = found.into_iter().map(|end| end.z).collect();
     let request = ControlRequest { chords: args.chords.as_deref(), meter: args.meter };
-    let control = library::control(model, &ends[0], request, decoding.seed)?;
+    let control = match found.first() {
+        Some(first) if request == ControlRequest::default() => first.control.clone(),
+        _ => Controls::new(model, request)?.of(0, &found[0].z, 1, decoding.seed),
+    };
+    let ends: Vec<Vec<f32>> = found.into_iter().map(|end| end.z).collect();
     let interpolation = args.interpolation.into();
     let latents = match &ends[..] {
         [a, b, c, d] if is_grid => library::grid([a, b, c, d], args.size, interpolation)?,

@@ -190,7 +190,7 @@ pub fn pieces_while(
 ) -> Result<Pieces, GenerateError> {
     let (decoding, sampling) = (request.decoding.check()?, request.sampling.check()?);
     request.check()?;
-    let controls = Controls::new(model, request.control)?;
+    let controls = Controls::of_styles(model, styles, request.targets, request.control)?;
     let max_attempts =
         request.max_attempts.unwrap_or(ATTEMPTS_PER_PIECE * request.n + MORE_ATTEMPTS);
     let n_windows = request.n_windows.max(1);

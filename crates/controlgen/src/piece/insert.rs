@@ -122,7 +122,7 @@ pub fn insert(
         .chain(after.into_iter().map(Some))
         .collect();
     // Given windows have meter and chords.
-    let controls = Controls::new(model, ControlRequest::default())?;
+    let controls = Controls::of_styles(model, styles, request.targets, ControlRequest::default())?;
     let plan = Plan {
         composition: request.composition,
         path: request.path,
