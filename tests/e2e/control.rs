@@ -212,6 +212,16 @@ fn attributes_are_learnt_listed_and_turned() {
     let z = |folder: &str| sidecar(&dir, &format!("{folder}/style-0-seed2-000.json"))["z"].clone();
     assert_ne!(z("plain"), z("turned"));
 
+    // Even of a model that has learned next to nothing, the nearest of several draws follows.
+    let n_notes = |density: &str| {
+        let all = "generate --model run/model -n 6 --seed 5 --candidates 24 --attribute density:";
+        let made = dir.json(&format!("{all}{density} -o density{density}"));
+        let files = made["pieces"].as_array().unwrap().iter().map(|piece| piece["file"].as_str());
+        files.map(|file| music(&dir, file.unwrap()).notes.len()).sum::<usize>()
+    };
+    let (few, many) = (n_notes("-1.5"), n_notes("+1.5"));
+    assert!(many > few + few / 2, "{few} notes for a density of -1.5, {many} for +1.5");
+
     let wrong = dir.run(&format!("{generate} --attribute loud:1 -o x"));
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("no attribute `loud`; there are density"), "{}", wrong.stderr);

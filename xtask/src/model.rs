@@ -16,6 +16,8 @@ use recipe::{RECIPES, Recipe};
 
 /// The first word of each style of drums.
 const DRUMS: &str = "drums";
+/// Styles of a smaller share of the windows are hidden.
+const SMALL: f64 = 0.01;
 /// Characters of a style's name.
 const MAX_NAME: usize = 64;
 
@@ -134,6 +136,10 @@ impl Maker<'_> {
         for (number, name) in names(&fit["styles"]).iter().enumerate() {
             let old = format!("style-{number}");
             self.step(args!["style", "rename", old, name, "--model", &model])?;
+            // Components of a few unusual windows: no new music of theirs would be like them.
+            if fit["styles"][number]["share"].as_f64().is_some_and(|share| share < SMALL) {
+                self.step(args!["style", "hide", name, "--model", &model])?;
+            }
         }
         self.step(args!["copy-index", "--model", &model, "--corpus", whole])?;
         let report = self.step(args!["corpus", "report", whole])?;

@@ -3,8 +3,11 @@
 //! An attribute is measured on the notes ([`Attribute::measure`]); a direction in latent space that
 //! changes it is learned from the model's reference windows ([`AttributeVectors::learn`]) and added
 //! to latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al.
-//! 2018, section 4.4).
+//! 2018, section 4.4). Of several draws, the one that comes nearest to what was asked for is kept
+//! ([`Aim`]).
 
+mod aim;
+mod asked;
 mod report;
 mod vectors;
 
@@ -21,6 +24,9 @@ use thiserror::Error;
 
 use crate::generate::GenerateError;
 
+pub use aim::Aim;
+pub(crate) use aim::usual;
+pub use asked::{AskedReport, AskedRequest, asked_report};
 pub use report::{DIALS, DialReport, DialRequest, OtherAttribute, dial_report};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 

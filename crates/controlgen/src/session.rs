@@ -7,11 +7,11 @@ use corpus::artifact::{ArtifactError, ArtifactResult};
 use musicvae::Device;
 use thiserror::Error;
 
-use crate::attribute::{AttributeError, AttributeMethod, AttributeVectors, Dial};
+use crate::attribute::{Aim, AttributeError, AttributeMethod, AttributeVectors, Dial};
 use crate::copy::{CopyError, CopyIndex};
 use crate::model::Model;
 use crate::piece::{PieceError, PieceModel};
-use crate::style::{Reference, StyleError, StyleFolders, Styles};
+use crate::style::{Reference, Style, StyleError, StyleFolders, Styles};
 
 /// Why a part of a model folder can't be used.
 #[derive(Debug, Error)]
@@ -136,6 +136,17 @@ impl Session {
             return Ok(None);
         }
         self.attributes()?.shift(dials, method).map(Some)
+    }
+
+    /// What some dials ask of music of these styles; `None` without dials.
+    ///
+    /// # Errors
+    /// Those of [`Session::attributes`]; [`AttributeError::Unlearnt`].
+    pub fn aim(&self, dials: &[Dial], styles: &[&Style]) -> Result<Option<Aim>, AttributeError> {
+        if dials.is_empty() {
+            return Ok(None);
+        }
+        Aim::of_dials(self.attributes()?, dials, self.model.form(), styles).map(Some)
     }
 
     /// The copy index, if there is one.

@@ -224,6 +224,11 @@ pub fn evaluate(
         Ok(interpolation::section(model, data, PAIRS, seed).into_iter().collect())
     }));
     parts.push(Box::new(move || Ok(steering::attributes(model, seed)?.into_iter().collect())));
+    if let Some(styles) = &styles {
+        parts.push(Box::new(move || {
+            Ok(steering::asked(model, styles, temperature, seed)?.into_iter().collect())
+        }));
+    }
     parts.push(Box::new(move || {
         Ok(vec![steering::copies(model, corpus, mixture, data, temperature, seed)?])
     }));

@@ -80,10 +80,13 @@ pub(super) fn make(
     let n_windows = n_windows.collect::<Result<Vec<_>, _>>()?;
     let n_windows = n_windows.into_iter().max().unwrap_or(1);
     let form = args.compose.form.clone().unwrap_or_default();
-    let is_asked = args.compose.form.is_some() || args.compose.candidates.is_some();
+    let is_asked = args.compose.form.is_some()
+        || args.compose.candidates.is_some()
+        || !args.attribute.is_empty();
     let is_composed = is_asked || n_windows > 1 && args.latent.smoothness.is_none();
     let composition = if is_composed {
-        let learned = session.pieces()?.filter(|_| args.latent.smoothness.is_none());
+        let is_piece = n_windows > 1 && args.latent.smoothness.is_none();
+        let learned = if is_piece { session.pieces()? } else { None };
         Some(Composition { learned, form: &form, n_candidates: candidates(&args.compose) })
     } else {
         None
@@ -133,10 +136,12 @@ pub(super) fn make(
     let drummer = drummer.transpose()?;
     let mut generated = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     for (target, n) in &targets {
+        let aim = session.aim(&args.attribute, &target.styles)?;
         let request = PieceRequest {
             n_windows,
             sampling,
             shift: shift.as_deref(),
+            aim: aim.as_ref(),
             control: ControlRequest { chords: args.chords.as_deref(), meter: args.meter },
             composition,
             filter: PieceFilter {

@@ -226,9 +226,8 @@ pub fn control_of_style(
 
 /// The meters of a style's music by its card; `None` if it has no such card.
 fn meters_of(style: &Style) -> Option<Vec<(u16, f64)>> {
-    let meters = &style.card.as_ref()?.meters;
-    let class = |name: &str| name.parse::<Meter>().ok().map(Meter::class);
-    let known = meters.iter().filter_map(|share| Some((class(&share.name)?, share.share)));
+    let meters = style.card.as_ref()?.meters();
+    let known = meters.into_iter().map(|(meter, share)| (meter.class(), share));
     Some(known.collect()).filter(|known: &Vec<_>| !known.is_empty())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling};
+use crate::attribute::Aim;
 use crate::copy::{CopyIndex, CopyMatch};
 use crate::encode::encode_windows;
 use crate::model::Model;
@@ -32,6 +33,8 @@ pub struct PieceRequest<'a> {
     pub sampling: LatentSampling,
     /// Added to every latent on the active dimensions, `[D]`.
     pub shift: Option<&'a [f64]>,
+    /// Attributes that draws are chosen by, where a window is chosen among several.
+    pub aim: Option<&'a Aim>,
     /// How latents become tokens.
     pub decoding: Decoding,
     /// Chords or meter, if the model takes any.
@@ -60,6 +63,7 @@ impl<'a> PieceRequest<'a> {
             n_windows: 1,
             sampling: LatentSampling::default(),
             shift: None,
+            aim: None,
             decoding,
             control: ControlRequest::default(),
             composition: None,
@@ -201,10 +205,12 @@ pub fn pieces_while(
         n_windows,
         sampling,
         shift: request.shift,
+        aim: request.aim,
         decoding,
         controls: &controls,
         given: &[],
-        has_end: true,
+        // A window alone is an idea, not a piece.
+        has_end: n_windows > 1,
     });
     let composer = plan.map(|plan| Composer::new(model, styles, plan)).transpose()?;
     let drawn = Drawing { model, styles, request, controls: &controls, composer };

@@ -1,4 +1,5 @@
-//! Choosing among draws: by key, join, likeness to what returns, emptiness, and how they end.
+//! Choosing among draws: by key, join, consonance, likeness to what returns, emptiness, how they
+//! end, and the attributes asked for.
 
 use note_seq::window::{Content, WindowForm, WindowLayout};
 use note_seq::{KeyProfile, ListNote, NoteList};
@@ -13,6 +14,10 @@ const KEY: f64 = 12.0;
 const MEMBERSHIP: f64 = 1.0;
 const JOIN: f64 = 0.3;
 const LIKENESS: f64 = 4.0;
+/// Shares of pairs of tones, where a tenth is heard.
+const CONSONANCE: f64 = 8.0;
+/// For each deviation from the attributes asked for: they go before all others.
+const AIM: f64 = 12.0;
 const ENDING: f64 = 8.0;
 /// The cost of a bar without a note.
 const EMPTY_BAR: f64 = 1.5;
@@ -65,6 +70,19 @@ impl Fit<'_> {
             score += ENDING * sounds.ending(tonic).score();
         }
         score
+    }
+
+    /// What a window adds that is less consonant than music of its style usually is.
+    pub(super) fn of_consonance(usual: Option<f64>, measured: Option<f64>) -> f64 {
+        match (usual, measured) {
+            (Some(usual), Some(measured)) => -CONSONANCE * (usual - measured).max(0.0),
+            _ => 0.0,
+        }
+    }
+
+    /// What the distance from the attributes asked for adds.
+    pub(super) fn of_aim(distance: f64) -> f64 {
+        -AIM * distance
     }
 
     /// What membership in the style adds.
@@ -138,6 +156,13 @@ mod tests {
     use note_seq::{Meter, NoteListEncoding, Pitch};
 
     use super::*;
+
+    #[test]
+    fn only_what_is_less_consonant_than_usual_counts() {
+        let score = |measured| Fit::of_consonance(Some(0.75), measured);
+        assert_eq!((score(Some(0.5)), score(Some(1.0)), score(None)), (-2.0, 0.0, 0.0));
+        assert_eq!(Fit::of_consonance(None, Some(0.5)), 0.0);
+    }
 
     #[test]
     fn a_window_moves_into_the_scale_by_the_fewest_semitones() {

@@ -14,6 +14,7 @@ use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
 use super::propose::{Around, Place, Proposer, noise};
 use super::similarity::Onsets;
 use super::sound::{Sounds, best_scale};
+use crate::attribute::{Attribute, usual};
 use crate::encode::encode_windows;
 use crate::generate::{Decoding, GenerateError, memberships};
 use crate::model::Model;
@@ -38,6 +39,8 @@ pub(crate) struct Composer<'a> {
     variations: Vec<f64>,
     /// Components of the styles asked for.
     components: Vec<usize>,
+    /// How consonant their music usually is.
+    consonance: Option<f64>,
     given: Vec<Option<Made>>,
     /// The windows that are made.
     new: Range<usize>,
@@ -106,6 +109,7 @@ impl<'a> Composer<'a> {
             joins: learned.map_or_else(Joins::default, |learned| learned.joins.clone()),
             variations: learned.map(|learned| learned.templates.variations()).unwrap_or_default(),
             components: plan.targets.iter().flat_map(|style| &style.components).copied().collect(),
+            consonance: usual(model.form(), plan.targets, Attribute::Consonance),
             given: vec![None; plan.n_windows],
             new: first..end,
             has_tones: has_tones(model.form()),
@@ -397,7 +401,11 @@ impl<'a> Composer<'a> {
             .into_iter()
             .map(|(tokens, z)| {
                 let sounds = Sounds::of(form, &tokens);
-                let score = fit.score(&sounds);
+                let away = self.plan.aim.map_or(0.0, |aim| aim.distance(form, &tokens));
+                let consonance = Attribute::Consonance.measure(form, &tokens);
+                let score = fit.score(&sounds)
+                    + Fit::of_consonance(self.consonance, consonance)
+                    + Fit::of_aim(away);
                 Draw { tokens, z, score }
             })
             .collect();

@@ -130,6 +130,7 @@ pub fn insert(
         n_windows: given.len(),
         sampling,
         shift: None,
+        aim: None,
         decoding,
         controls: &controls,
         given: &given,

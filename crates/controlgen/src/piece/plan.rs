@@ -2,6 +2,7 @@
 
 use super::PieceModel;
 use super::form::{Form, FormRequest};
+use crate::attribute::Aim;
 use crate::generate::{Controls, Decoding, LatentPath, LatentSampling};
 use crate::style::Style;
 
@@ -9,6 +10,7 @@ use crate::style::Style;
 pub const DEFAULT_CANDIDATES: usize = 8;
 /// The most draws of a window.
 pub const MAX_CANDIDATES: usize = 256;
+
 /// How whole pieces are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Composition<'a> {
@@ -44,6 +46,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) sampling: LatentSampling,
     /// Added to what is decoded, `[D]`.
     pub(crate) shift: Option<&'a [f64]>,
+    /// Attributes that windows are to have.
+    pub(crate) aim: Option<&'a Aim>,
     pub(crate) decoding: Decoding,
     pub(crate) controls: &'a Controls,
     /// Windows that are there already, by their place; empty for a new piece.

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use corpus::kind::Kind;
 use note_seq::features::{Feature, Profile, leading, pitch_class_durations};
 use note_seq::texture::{Texture, TextureProfile};
+use note_seq::window::WindowForm;
 use note_seq::{Meter, Mode, NoteList, NoteListPlayback};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::attribute::Attribute;
 use crate::model::Model;
 
 /// Deviations from the corpus below this, in standard deviations over windows, are not worth a
@@ -45,10 +47,6 @@ pub struct Card {
     pub degrees: Vec<f64>,
     /// The most frequent labels, if windows have any.
     pub labels: Vec<Share>,
-    /// The meters, the most frequent first, where windows have one. New music of the style is in
-    /// these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub meters: Vec<Share>,
 }
 
 /// A part of a style's windows.
@@ -77,7 +75,6 @@ pub(super) struct Corpus {
     profile: Profile,
     texture: Option<TextureProfile>,
     labels: BTreeMap<String, f64>,
-    meters: BTreeMap<String, f64>,
 }
 
 impl Corpus {
@@ -87,7 +84,6 @@ impl Corpus {
             profile: Profile::of(model.form(), windows.iter().map(|w| w.tokens)),
             texture: texture(model, windows),
             labels: shares(windows.iter().filter_map(|w| w.label)),
-            meters: meters(model, windows),
         }
     }
 }
@@ -100,21 +96,38 @@ impl Card {
             .into_iter()
             .filter_map(|f| profile.deviation(f, &corpus.profile).map(|away| (f, away)))
             .collect();
-        let labels = shares(windows.iter().filter_map(|w| w.label));
-        let labels = compared(ranked(labels, MAX_LABELS), &corpus.labels);
-        let meters = compared(ranked(meters(model, windows), usize::MAX), &corpus.meters);
+        let mut labels = ranked(shares(windows.iter().filter_map(|w| w.label)), MAX_LABELS);
+        for label in &mut labels {
+            label.in_corpus = corpus.labels.get(&label.name).copied();
+        }
         let Keys { keys, minor, degrees } = Keys::of(model.kind(), model, windows);
         let texture = texture(model, windows);
         let words = if let Some(texture) = &texture {
-            let mut words = texture.words(corpus.texture.as_ref());
-            words.extend(meter_word(&meters));
-            words
+            texture.words(corpus.texture.as_ref())
         } else {
             let mut words = words(&deviations);
             words.extend(mode_word(minor).map(str::to_owned));
             words
         };
-        Self { words, profile, texture, deviations, keys, minor, degrees, labels, meters }
+        Self { words, profile, texture, deviations, keys, minor, degrees, labels }
+    }
+
+    /// The mean of an attribute over the style's windows; `None` if they lack it.
+    pub(crate) fn mean_of(&self, form: &WindowForm, attribute: Attribute) -> Option<f64> {
+        match form {
+            WindowForm::Steps(_) => Some(self.profile.features.get(&attribute.feature()?)?.mean),
+            WindowForm::Notes(encoding) => {
+                let feature = attribute.texture(*encoding)?;
+                Some(self.texture.as_ref()?.features.get(&feature)?.mean)
+            }
+        }
+    }
+
+    /// The meters of the style's windows with their shares; empty for windows without meters.
+    pub(crate) fn meters(&self) -> Vec<(Meter, f64)> {
+        let counts = self.texture.as_ref().map_or(&[][..], |texture| &texture.meters);
+        let n = counts.iter().map(|(_, n)| n).sum::<usize>() as f64;
+        counts.iter().map(|(meter, count)| (*meter, *count as f64 / n)).collect()
     }
 }
 
@@ -148,35 +161,6 @@ fn mode_word(minor: Option<f64>) -> Option<&'static str> {
         share if share <= 1.0 - MOSTLY => Some("mostly major"),
         _ => None,
     }
-}
-
-/// The meter that most of a style's windows have and most of the corpus's have not, in words.
-fn meter_word(meters: &[Share]) -> Option<String> {
-    let first = meters.first()?;
-    let is_own = first.share >= MOSTLY && first.in_corpus? < 0.5;
-    is_own.then(|| format!("in {}", first.name))
-}
-
-/// How often each meter occurs, as shares; nothing for windows without meters.
-fn meters(model: &Model, windows: &[CardWindow<'_>]) -> BTreeMap<String, f64> {
-    if model.form().encoding().is_none() {
-        return BTreeMap::new();
-    }
-    let class = |window: &CardWindow<'_>| model.form().control(window.tokens).first().copied();
-    let names: Vec<String> = windows
-        .iter()
-        .filter_map(|window| Meter::from_class(class(window)?))
-        .map(|meter| meter.to_string())
-        .collect();
-    shares(names.iter().map(String::as_str))
-}
-
-/// Shares together with those in the corpus.
-fn compared(mut shares: Vec<Share>, in_corpus: &BTreeMap<String, f64>) -> Vec<Share> {
-    for share in &mut shares {
-        share.in_corpus = in_corpus.get(&share.name).copied();
-    }
-    shares
 }
 
 /// Keys of windows.
@@ -261,15 +245,6 @@ mod tests {
         assert_eq!(words(&deviations), ["low", "rather busy"]);
         assert_eq!(mode_word(Some(0.9)), Some("mostly minor"));
         assert_eq!((mode_word(Some(0.5)), mode_word(None)), (None, None));
-    }
-
-    #[test]
-    fn a_meter_is_worth_a_word_where_it_is_not_that_of_most_music() {
-        let meter =
-            |name: &str, share, in_corpus| Share { name: name.to_owned(), share, in_corpus };
-        assert_eq!(meter_word(&[meter("3/4", 0.9, Some(0.2))]).as_deref(), Some("in 3/4"));
-        assert_eq!(meter_word(&[meter("4/4", 0.9, Some(0.6))]), None);
-        assert_eq!(meter_word(&[meter("3/4", 0.6, Some(0.2))]), None);
     }
 
     #[test]

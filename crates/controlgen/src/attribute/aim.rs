@@ -1,0 +1,119 @@
+//! Values of attributes that new music is to have, and how far a window is from them.
+
+use note_seq::window::WindowForm;
+
+use super::{Attribute, AttributeError, AttributeVectors, Dial, measure_all};
+use crate::style::Style;
+
+/// Beyond this many deviations, further away makes no difference.
+const FAR: f64 = 4.0;
+
+/// Values of attributes that new music is to have.
+///
+/// A direction in latent space turns only attributes that are nearly linear in it. So what is asked
+/// for is measured on the music itself: of several draws, the nearest is kept ([`Aim::distance`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aim {
+    at: Vec<Wanted>,
+}
+
+/// One attribute and its value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Wanted {
+    attribute: Attribute,
+    value: f64,
+    std_dev: f64,
+}
+
+impl Aim {
+    /// The value of an attribute, in its own unit.
+    ///
+    /// # Errors
+    /// [`AttributeError::Unlearnt`].
+    pub fn value(
+        vectors: &AttributeVectors,
+        attribute: Attribute,
+        value: f64,
+    ) -> Result<Self, AttributeError> {
+        let std_dev = vectors.get(attribute)?.std_dev;
+        Ok(Self { at: vec![Wanted { attribute, value, std_dev }] })
+    }
+
+    /// What some dials ask for: so many deviations of the training music more than music of these
+    /// styles has on average (by their cards; without, than all music has).
+    ///
+    /// # Errors
+    /// [`AttributeError::Unlearnt`].
+    pub fn of_dials(
+        vectors: &AttributeVectors,
+        dials: &[Dial],
+        form: &WindowForm,
+        styles: &[&Style],
+    ) -> Result<Self, AttributeError> {
+        let wanted = |dial: &Dial| -> Result<Wanted, AttributeError> {
+            let vector = vectors.get(dial.attribute)?;
+            let usual = usual(form, styles, dial.attribute).unwrap_or(vector.mean);
+            Ok(Wanted {
+                attribute: dial.attribute,
+                value: usual + dial.by * vector.std_dev,
+                std_dev: vector.std_dev,
+            })
+        };
+        Ok(Self { at: dials.iter().map(wanted).collect::<Result<_, _>>()? })
+    }
+
+    /// Root mean square of how far a window is from each value, in deviations of the training
+    /// music, at most 4 each. A window that lacks an attribute is as far away as that.
+    ///
+    /// # Panics
+    /// If the tokens are not a window of the form.
+    pub fn distance(&self, form: &WindowForm, window: &[u16]) -> f64 {
+        let attributes: Vec<Attribute> = self.at.iter().map(|wanted| wanted.attribute).collect();
+        let measured = measure_all(&attributes, form, window);
+        let squares = self.at.iter().zip(measured).map(|(wanted, found)| {
+            let away = found.map_or(FAR, |found| (found - wanted.value).abs() / wanted.std_dev);
+            away.min(FAR).powi(2)
+        });
+        (squares.sum::<f64>() / self.at.len().max(1) as f64).sqrt()
+    }
+}
+
+/// The mean of an attribute over the windows of some styles, by their cards; `None` if these don't
+/// tell it.
+pub(crate) fn usual(form: &WindowForm, styles: &[&Style], attribute: Attribute) -> Option<f64> {
+    let known = styles.iter().filter_map(|style| {
+        let mean = style.card.as_ref()?.mean_of(form, attribute)?;
+        Some((if style.is_added() { 1.0 } else { style.share }, mean))
+    });
+    let (sum, weights) = known
+        .fold((0.0, 0.0), |(sum, total), (weight, mean)| (sum + weight * mean, total + weight));
+    (weights > 0.0).then(|| sum / weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use note_seq::window::WindowLayout;
+
+    use super::*;
+
+    #[test]
+    fn distances_are_in_deviations_and_what_is_missing_is_far() {
+        let form = WindowForm::Steps(WindowLayout::melody(16, 90));
+        // Quarters C4 E4 G4 C#5: four notes, 13 semitones from lowest to highest.
+        let mut tokens = [0_u16; 16];
+        for (step, pitch) in [(0, 60), (4, 64), (8, 67), (12, 73)] {
+            tokens[step] = pitch - 19;
+        }
+        let wanted = |attribute, value| Wanted { attribute, value, std_dev: 2.0 };
+        let one = Aim { at: vec![wanted(Attribute::Density, 7.0)] };
+        assert_eq!(one.distance(&form, &tokens), 1.5);
+        let (density, range) = (wanted(Attribute::Density, 7.0), wanted(Attribute::Range, 13.0));
+        let both = Aim { at: vec![density, range] };
+        assert_eq!(both.distance(&form, &tokens), (1.5_f64.powi(2) / 2.0).sqrt());
+        assert_eq!(both.distance(&form, &[0; 16]), FAR, "no notes");
+        assert_eq!(
+            Aim { at: vec![wanted(Attribute::Density, 70.0)] }.distance(&form, &tokens),
+            FAR
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! How well new music has what was asked for: values asked over the whole range of an attribute,
+//! and what is measured in draws from the styles.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Aim, Attribute, AttributeError, AttributeMethod, AttributeVectors, Dial};
+use crate::correlation;
+use crate::generate::{Decoding, GenerateError, LatentPath, PieceFilter, PieceRequest, pieces};
+use crate::model::Model;
+use crate::piece::{Composition, FormRequest};
+use crate::style::{Reference, Style, Styles};
+
+/// The largest value asked for, as a quantile of the training music's.
+const HIGHEST: f64 = 0.99;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedRequest {
+    /// The attribute.
+    pub attribute: Attribute,
+    /// Values from the lowest in the training music to its 99th percentile, evenly spaced.
+    pub n_values: usize,
+    /// Windows drawn for each.
+    pub n_per_value: usize,
+    /// Draws that each window is the nearest of.
+    pub n_candidates: usize,
+    /// How latents become tokens.
+    pub decoding: Decoding,
+}
+
+/// What was asked for and what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedReport {
+    /// The value asked of each window.
+    pub asked: Vec<f64>,
+    /// What it has.
+    pub measured: Vec<f64>,
+    /// Spearman's rank correlation of both; `None` where one never changes.
+    pub spearman: Option<f64>,
+    /// Pearson's correlation of both.
+    pub pearson: Option<f64>,
+    /// Windows that lack the attribute.
+    pub n_missing: usize,
+}
+
+/// Draws windows of all styles by their shares, asked to have certain values of an attribute.
+///
+/// # Errors
+/// [`AttributeError`]: for an attribute that was not learned, or settings out of range.
+pub fn asked_report(
+    model: &Model,
+    styles: &Styles,
+    reference: &Reference,
+    vectors: &AttributeVectors,
+    request: &AskedRequest,
+) -> Result<AskedReport, AttributeError> {
+    let form = model.form();
+    let vector = vectors.get(request.attribute)?;
+    let known = reference.rows.iter();
+    let mut known: Vec<f64> =
+        known.filter_map(|row| request.attribute.measure(form, &row.tokens)).collect();
+    known.sort_by(f64::total_cmp);
+    let at = |share: f64| known.get(((known.len() as f64 - 1.0) * share) as usize).copied();
+    let (low, high) = (at(0.0).unwrap_or(vector.mean), at(HIGHEST).unwrap_or(vector.mean));
+    let targets: Vec<&Style> = styles.all().iter().collect();
+    let path = LatentPath::stationary(styles.mixture()).map_err(GenerateError::from)?;
+    let through = FormRequest::default();
+    let (mut asked, mut measured, mut n_missing) = (Vec::new(), Vec::new(), 0);
+    for value in 0..request.n_values {
+        let along = value as f64 / (request.n_values.max(2) - 1) as f64;
+        let wanted = low + along * (high - low);
+        let aim = Aim::value(vectors, request.attribute, wanted)?;
+        let by = (wanted - vector.mean) / vector.std_dev;
+        let dial = Dial { attribute: request.attribute, by };
+        let shift = vectors.shift(&[dial], AttributeMethod::default())?;
+        let seed = request.decoding.seed.wrapping_add(value as u64);
+        let request = PieceRequest {
+            shift: Some(&shift),
+            aim: Some(&aim),
+            composition: Some(Composition {
+                learned: None,
+                form: &through,
+                n_candidates: request.n_candidates,
+            }),
+            filter: PieceFilter::KEEP_ALL,
+            ..PieceRequest::new(
+                &path,
+                &targets,
+                request.n_per_value,
+                Decoding { seed, ..request.decoding },
+            )
+        };
+        for piece in pieces(model, styles, &request)?.kept {
+            match dial.attribute.measure(form, &piece.windows[0]) {
+                Some(found) => {
+                    asked.push(wanted);
+                    measured.push(found);
+                }
+                None => n_missing += 1,
+            }
+        }
+    }
+    let spearman = correlation::spearman(&asked, &measured);
+    let pearson = correlation::pearson(&asked, &measured);
+    Ok(AskedReport { asked, measured, spearman, pearson, n_missing })
+}
