@@ -22,9 +22,11 @@ pub(crate) fn matrix<T: Element>(
 
 /// The values of an array, row by row.
 fn copied<T: Element + Copy>(array: &PyReadonlyArray<'_, T, Ix2>) -> Vec<T> {
+    // Not `array.as_slice()`, which also gives columns one after the other.
+    let array = array.as_array();
     match array.as_slice() {
-        Ok(values) => values.to_vec(),
-        Err(_) => array.as_array().iter().copied().collect(),
+        Some(values) => values.to_vec(),
+        None => array.iter().copied().collect(),
     }
 }
 

@@ -3,8 +3,12 @@
 use std::any::Any;
 use std::error::Error;
 
+use ::corpus::CorpusError;
 use ::corpus::artifact::{ArtifactError, with_causes};
-use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
+use controlgen::session::SessionError;
+use controlgen::style::StyleError;
+use evaluation::EvalError;
+use pyo3::exceptions::{PyFileExistsError, PyFileNotFoundError, PyValueError};
 use pyo3::{PyErr, create_exception};
 
 create_exception!(
@@ -46,6 +50,29 @@ pub(crate) fn refused(text: impl Into<String>) -> Failure {
     Failure(ControlgenError::new_err(text.into()))
 }
 
+/// An error about a file that is not there.
+pub(crate) fn not_found(text: String) -> Failure {
+    Failure(PyFileNotFoundError::new_err(text))
+}
+
+/// The error of reading or writing a file of the program, if it is one.
+fn artifact<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ArtifactError> {
+    // The errors around it are transparent: it is not among their causes.
+    if let Some(SessionError::Artifact(artifact)) = error.downcast_ref() {
+        return Some(artifact);
+    }
+    if let Some(StyleError::Artifact(artifact)) = error.downcast_ref() {
+        return Some(artifact);
+    }
+    if let Some(CorpusError::Artifact(artifact)) = error.downcast_ref() {
+        return Some(artifact);
+    }
+    if let Some(EvalError::Artifact(artifact)) = error.downcast_ref() {
+        return Some(artifact);
+    }
+    error.downcast_ref()
+}
+
 /// The exception of an error: by the operating system's error in its causes, if there is one.
 fn exception(error: &(dyn Error + 'static)) -> PyErr {
     let text = with_causes(error);
@@ -57,8 +84,10 @@ fn exception(error: &(dyn Error + 'static)) -> PyErr {
             // An error of this kind with our text, for which PyO3 has the subclass of `OSError`.
             return std::io::Error::new(io.kind(), text).into();
         }
-        if let Some(ArtifactError::Missing { .. }) = error.downcast_ref() {
-            return PyFileNotFoundError::new_err(text);
+        match artifact(error) {
+            Some(ArtifactError::Missing { .. }) => return PyFileNotFoundError::new_err(text),
+            Some(ArtifactError::Exists { .. }) => return PyFileExistsError::new_err(text),
+            _ => {}
         }
         cause = error.source();
     }

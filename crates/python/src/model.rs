@@ -3,6 +3,7 @@
 mod encode;
 mod eval;
 mod generate;
+mod load;
 mod options;
 mod piece;
 mod style;
@@ -14,9 +15,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use controlgen::generate::control;
 use controlgen::session::Session;
-use controlgen::style::StyleFolders;
 use evaluation::EvalRequest;
-use numpy::{PyArray1, PyArray2};
+use numpy::PyArray1;
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 
@@ -67,14 +67,7 @@ impl Model {
         styles_folder: Option<PathBuf>,
     ) -> Outcome<Self> {
         py.detach(|| {
-            let device = musicvae::device::parse("flex")?;
-            let folder = models::model_folder(model.as_deref())?;
-            let session = Session::open_with(&folder, &device, |loaded| match &styles_folder {
-                Some(folder) => StyleFolders::with(loaded, folder),
-                // A cache may be deleted at any time.
-                None if models::is_named(model.as_deref()) => StyleFolders::of_user(loaded),
-                None => StyleFolders::of(loaded),
-            })?;
+            let session = load::open(model.as_deref(), styles_folder.as_deref())?;
             let (z_size, kind) = (session.model().z_size(), session.model().kind());
             let (kind, n_bars) = (kind.name, kind.n_bars());
             Ok(Self { session: RwLock::new(session), z_size, kind, n_bars })
@@ -206,7 +199,7 @@ impl Model {
         style=None, *, n=4, path=None, bars=None, form=None, candidates=None, attributes=None,
         meter=None, key=None, qpm=None, chords=None, temperature=TEMPERATURE,
         latent_temperature=1.0, truncate=None, smoothness=None, min_membership=None,
-        max_copy_notes=None, seed=0
+        max_copy_notes=None, max_attempts=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn generate(
@@ -229,6 +222,7 @@ impl Model {
         smoothness: Option<f64>,
         min_membership: Option<f64>,
         max_copy_notes: Option<usize>,
+        max_attempts: Option<usize>,
         seed: u64,
     ) -> Outcome<Vec<Piece>> {
         let request = GenerateRequest {
@@ -245,6 +239,7 @@ impl Model {
             smoothness,
             min_membership,
             max_copy_notes,
+            max_attempts,
             decoding: decoding(temperature, seed)?,
         };
         let interrupt = Interrupt::default();

@@ -15,7 +15,8 @@ def tune_notes(n_bars=8, shift=0):
     """The notes of a plain tune, as a dictionary of arrays."""
     pitch, start, end = [], [], []
     for beat in range(4 * n_bars):
-        pitch.append(_SCALE[(beat * 3) % 8] + shift)
+        # Another turn in each window of two bars.
+        pitch.append(_SCALE[(beat * 3 + beat // 8) % 8] + shift)
         start.append(beat / 2)
         end.append(beat / 2 + 0.5)
     for bar in range(n_bars):

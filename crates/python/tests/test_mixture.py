@@ -98,6 +98,17 @@ def test_single_precision_is_fitted_as_such():
     assert single.score(X) == pytest.approx(double.score(X), abs=1e-3)
 
 
+def test_rows_are_rows_in_any_layout():
+    X, _ = clouds()
+    fitted = GaussianMixture(3, random_state=0).fit(X)
+    expected = fitted.predict_proba(X)
+    padded = np.zeros((600, 4))
+    padded[:, ::2] = X
+    for rows in (np.asfortranarray(X), X[::-1][::-1], padded[:, ::2], X.tolist()):
+        np.testing.assert_array_equal(fitted.predict_proba(rows), expected)
+        np.testing.assert_array_equal(fitted.mixture_.predict_proba(rows), expected)
+
+
 def test_pickles_clones_and_seeds_give_the_same_bits():
     X, _ = clouds()
     fitted = GaussianMixture(3, random_state=7).fit(X)

@@ -22,10 +22,12 @@ def test_models_in_the_package(name):
     assert 0.0 <= piece.membership <= 1.0
 
 
-def test_the_models_in_the_package_are_those_of_the_program():
+def test_the_models_in_the_package_are_those_of_the_program(tmp_path):
     assert set(controlgen.MODELS) == {"poly", "drums", "melody"}
-    with pytest.raises(FileNotFoundError, match="config.json"):
+    with pytest.raises(FileNotFoundError, match="poly"):
         Model.load("pol")
+    with pytest.raises(FileNotFoundError, match="config.json"):
+        Model.load(tmp_path)
 
 
 def test_tunes_become_latents_and_music_again(poly, tune, tmp_path):
@@ -81,11 +83,11 @@ def test_pieces_are_the_seeds(poly):
 
 
 def test_whole_pieces_blends_paths_keys_and_meters(poly):
-    long = poly.generate(1, n=1, bars=8, form="AABA", seed=1, qpm=90)[0]
+    long = poly.generate(1, n=1, bars=8, form="AABA", candidates=2, seed=1, qpm=90)[0]
     assert long.z.shape == (4, poly.z_size) and long.form
     blend = poly.generate({0: 0.7, poly.styles[1].name: 0.3}, n=1, seed=1)[0]
     assert blend.style == f"{poly.styles[0].name}:0.7,{poly.styles[1].name}:0.3"
-    path = poly.generate(path=[0, 1], n=1, bars=4, seed=1)[0]
+    path = poly.generate(path=[0, 1], n=1, bars=4, candidates=2, seed=1)[0]
     assert path.style == f"{poly.styles[0].name}-to-{poly.styles[1].name}"
     waltz = poly.generate(0, n=1, meter=(3, 4), seed=1, qpm=60)[0].sequence
     assert waltz.time_signatures.tolist() == [(0.0, 3, 4)]
@@ -110,7 +112,7 @@ def test_whole_pieces_blends_paths_keys_and_meters(poly):
         ({"style": 0, "meter": (5, 3)}, "5/3"),
         ({"style": 0, "key": "H sharp"}, "H sharp"),
         ({"style": 0, "chords": ["C"]}, "takes none"),
-        ({"style": 0, "attributes": {"loudness": 1.0}}, "loudness"),
+        ({"style": 0, "attributes": {"sparkle": 1.0}}, "sparkle"),
         ({"style": 0, "min_membership": 2.0}, "0 to 1"),
     ],
 )
@@ -120,10 +122,11 @@ def test_what_can_not_be_generated_is_refused(poly, options, text):
 
 
 def test_fewer_pieces_than_asked_for_are_a_warning(poly):
-    # Nearly everything shares two notes in a row with the training music.
-    membership = max(p.membership for p in poly.generate(0, n=20, seed=9))
-    with pytest.warns(UserWarning, match=r"of 20 pieces after \d+ attempts; dropped: \d+ of too low"):
-        kept = poly.generate(0, n=20, seed=9, min_membership=min(membership + 1e-6, 1.0))
+    # Half of the attempts are below the median.
+    memberships = [piece.membership for piece in poly.generate(0, n=20, seed=9)]
+    options = {"min_membership": float(np.median(memberships)), "max_attempts": 20, "seed": 9}
+    with pytest.warns(UserWarning, match=r"of 20 pieces after 20 attempts; dropped: \d+ of too low"):
+        kept = poly.generate(0, n=20, **options)
     assert len(kept) < 20
 
 
@@ -133,7 +136,7 @@ def test_a_style_is_added_kept_and_removed(tune, tmp_path):
     tune.write(tmp_path / "tune.mid")
     (tmp_path / "text.mid").write_text("not music")
     report = model.add_style("mine", [tmp_path / "tune.mid", tmp_path / "text.mid"])
-    assert report["n_windows"] == 4
+    assert report["n_windows"] >= 4
     assert [refused["file"] for refused in report["refused"]] == [str(tmp_path / "text.mid")]
     mine = model.style("mine")
     assert mine.is_added and len(model.styles) == n_styles + 1

@@ -198,7 +198,8 @@ def test_music_is_edited_by_making_other_music(tune):
     assert part.total_time == 2.0 and part.notes["start_time"].min() == 0.0
     both = NoteSequence.concatenate([tune, up])
     assert len(both) == 2 * len(tune) and both.total_time == 32.0
-    assert tune.split_on_time_changes() == [tune]
+    (only,) = tune.split_on_time_changes()
+    assert sorted(only.notes.tolist()) == sorted(tune.notes.tolist())
 
 
 def test_threads_share_sequences(tune, tmp_path):

@@ -301,6 +301,7 @@ class Model:
         smoothness: float | None = None,
         min_membership: float | None = None,
         max_copy_notes: int | None = None,
+        max_attempts: int | None = None,
         seed: int = 0,
     ) -> list[Piece]: ...
     def add_style(self, name: str, files: Sequence[_Path]) -> dict[str, Any]: ...

@@ -183,15 +183,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
         """Most probable component of each row."""
-        return self.mixture_.predict(self._rows(X))
+        X = self._rows(X)
+        return self.mixture_.predict(X)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Probability of each component for each row, `[n, K]`."""
-        return self.mixture_.predict_proba(self._rows(X))
+        X = self._rows(X)
+        return self.mixture_.predict_proba(X)
 
     def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
         """Log likelihood of each row, in nats."""
-        return self.mixture_.score_samples(self._rows(X))
+        X = self._rows(X)
+        return self.mixture_.score_samples(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log likelihood of the rows, in nats."""
@@ -265,7 +268,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_iter_ = report["n_iter"]
         self.lower_bound_ = report["score"]
         self.lower_bounds_ = report["lower_bounds"]
-        if not self.converged_ and self.max_iter > 0:
+        if not self.converged_:
             warnings.warn(
                 f"the fit has not converged after {self.n_iter_} iterations; raise max_iter or tol",
                 ConvergenceWarning,

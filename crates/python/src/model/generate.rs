@@ -29,6 +29,7 @@ pub(super) struct GenerateRequest {
     pub(super) smoothness: Option<f64>,
     pub(super) min_membership: Option<f64>,
     pub(super) max_copy_notes: Option<usize>,
+    pub(super) max_attempts: Option<usize>,
     pub(super) decoding: Decoding,
 }
 
@@ -99,6 +100,7 @@ impl GenerateRequest {
                     max_copy_fraction: None,
                     index,
                 },
+                max_attempts: self.max_attempts,
                 ..PieceRequest::new(&target.path, &target.styles, *n, self.decoding)
             };
             let found = pieces_while(model, styles, &request, go_on)?;
