@@ -1,5 +1,7 @@
 """Model: encoding, styles, new music."""
 
+import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -184,22 +186,35 @@ def test_mixes_variations_and_interpolations(poly, tune):
         poly.interpolate([tune], steps=5)
 
 
-def test_a_model_is_evaluated_on_a_corpus(poly, tmp_path):
-    music = tmp_path / "music"
+def test_a_model_is_evaluated_on_a_corpus(tmp_path):
+    # The smallest model: an evaluation decodes thousands of windows.
+    model, music = Model.load("melody"), tmp_path / "music"
     music.mkdir()
-    for number, piece in enumerate(poly.generate(n=24, bars=8, smoothness=0.5, seed=4)):
+    for number, piece in enumerate(model.generate(n=24, bars=8, smoothness=0.5, seed=4)):
         piece.sequence.write(music / f"{number}.mid")
-    report = controlgen.build_corpus([music], tmp_path / "corpus", heldout=0.3)
+    corpus, out = tmp_path / "corpus", tmp_path / "eval"
+    report = controlgen.build_corpus([music], corpus, kind=model.kind, heldout=0.3)
     assert report["n_files"] == 24 and report["n_heldout"] > 0
     with pytest.raises(FileExistsError):
-        controlgen.build_corpus([music], tmp_path / "corpus", heldout=0.3)
-    found = poly.eval(
-        tmp_path / "corpus", out=tmp_path / "eval", scope="control", n_windows=20, n_train=60, k=2, n_resamples=2
-    )
+        controlgen.build_corpus([music], corpus, kind=model.kind, heldout=0.3)
+    sizes = {"n_windows": 20, "n_train": 60, "k": 2, "n_resamples": 2}
+    found = model.eval(corpus, out=out, scope="control", **sizes)
     assert found["n_heldout"] > 0 and found["sections"]
-    assert (tmp_path / "eval" / "eval.html").exists()
+    assert (out / "eval.html").exists()
     with pytest.raises(ControlgenError, match="'all' and 'control'"):
-        poly.eval(tmp_path / "corpus", scope="some")
+        model.eval(corpus, scope="some")
+
+
+def test_pieces_are_those_of_the_program(poly, tmp_path):
+    program = os.environ.get("CONTROLGEN")
+    if not program:
+        pytest.skip("CONTROLGEN does not name the program")
+    options = ["--style", "1", "-n", "2", "--seed", "11", "--quiet", "-o", tmp_path]
+    subprocess.run([program, "generate", *options], check=True)
+    written = sorted(tmp_path.glob("*.mid"))
+    # In files, times are in ticks; those of the program also have a seal.
+    pieces = [NoteSequence.from_midi(p.sequence.to_midi()) for p in poly.generate(1, n=2, seed=11)]
+    assert [NoteSequence.read(path) for path in written] == pieces
 
 
 def test_threads_share_a_model(poly, tune):
