@@ -29,7 +29,7 @@ use crate::values::to_python;
 
 use encode::TunesArg;
 use generate::GenerateRequest;
-use options::{Control, Sounding, TEMPERATURE, TuneArg, decoding};
+use options::{Control, Sounding, TuneArg, decoding};
 use style::{StyleArg, StyleChoice};
 use tunes::{End, MixArgs};
 
@@ -197,7 +197,7 @@ impl Model {
     /// Warns if fewer than `n` pieces were kept.
     #[pyo3(signature = (
         style=None, *, n=4, path=None, bars=None, form=None, candidates=None, attributes=None,
-        meter=None, key=None, qpm=None, chords=None, temperature=TEMPERATURE,
+        meter=None, key=None, qpm=None, chords=None, temperature=0.5,
         latent_temperature=1.0, truncate=None, smoothness=None, min_membership=None,
         max_copy_notes=None, max_attempts=None, seed=0
     ))]
@@ -297,7 +297,7 @@ impl Model {
     /// `method` is `transport`, the optimal transport from the tune's nearest component to the
     /// style, or `interpolate`, linear interpolation to samples of the style.
     #[pyo3(signature = (
-        tune, style, *, strength=0.5, method="transport", track=None, temperature=TEMPERATURE,
+        tune, style, *, strength=0.5, method="transport", track=None, temperature=0.5,
         qpm=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
@@ -338,7 +338,7 @@ impl Model {
     /// Variations of a tune at a distance in standard deviations of the training music: 0 is the
     /// tune, 1.4 is as far as unrelated music.
     #[pyo3(signature = (
-        tune, *, distance=0.5, n=4, track=None, temperature=TEMPERATURE, qpm=None, seed=0
+        tune, *, distance=0.5, n=4, track=None, temperature=0.5, qpm=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn similar(
@@ -402,7 +402,7 @@ impl Model {
     /// `scope` is `all`, or `control` for what concerns styles.
     #[pyo3(signature = (
         corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=10,
-        n_resamples=20, temperature=TEMPERATURE, seed=0
+        n_resamples=20, temperature=0.5, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn eval<'py>(

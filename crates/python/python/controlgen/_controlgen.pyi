@@ -7,6 +7,21 @@ from typing import Any, Literal, TypeAlias, final, overload
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "MODELS",
+    "ControlgenError",
+    "Mix",
+    "Mixture",
+    "Model",
+    "NoteSequence",
+    "PianoRoll",
+    "Piece",
+    "QuantizedSequence",
+    "Style",
+    "__version__",
+    "build_corpus",
+]
+
 __version__: str
 MODELS: list[str]
 
@@ -48,7 +63,7 @@ class NoteSequence:
         notes: Any,
         *,
         qpm: float = 120.0,
-        time_signature: tuple[int, int] = (4, 4),
+        time_signature: tuple[int, int] = ...,
         ticks_per_quarter: int = 220,
     ) -> NoteSequence: ...
     @staticmethod

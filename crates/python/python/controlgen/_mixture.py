@@ -221,7 +221,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         covariances = self.covariances_
         if self.mixture_.covariance_type in ("diag", "spherical"):
             return 1.0 / covariances
-        return np.linalg.inv(covariances)
+        return np.linalg.inv(covariances).astype(np.float64, copy=False)
 
     @property
     def precisions_cholesky_(self) -> npt.NDArray[np.float64]:
@@ -229,7 +229,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         covariances = self.covariances_
         if self.mixture_.covariance_type in ("diag", "spherical"):
             return 1.0 / np.sqrt(covariances)
-        return np.swapaxes(np.linalg.inv(np.linalg.cholesky(covariances)), -1, -2)
+        factors = np.linalg.inv(np.linalg.cholesky(covariances))
+        return np.swapaxes(factors, -1, -2).astype(np.float64, copy=False)
 
     def _data(self, X: Any, sample_weight: Any) -> tuple[Any, list[float] | None]:
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
@@ -251,7 +252,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return {name: getattr(self, name) for name in _SETTINGS}
 
     def _seed(self) -> int:
-        if isinstance(self.random_state, Integral) and self.random_state >= 0:
+        if isinstance(self.random_state, Integral) and int(self.random_state) >= 0:
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 

@@ -13,9 +13,6 @@ use pyo3::prelude::*;
 use crate::error::{Outcome, refused};
 use crate::notes::NoteSequence;
 
-/// Temperature of new music, the program's default.
-pub(super) const TEMPERATURE: f32 = 0.5;
-
 /// Decoding with checked settings.
 pub(super) fn decoding(temperature: Option<f32>, seed: u64) -> Outcome<Decoding> {
     Ok(Decoding { temperature, seed }.check()?)
