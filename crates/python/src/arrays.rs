@@ -119,7 +119,7 @@ pub(crate) trait Record: Sized {
 
 /// Rows as a structured array.
 pub(crate) fn table<'py, R: Record>(py: Python<'py>, rows: &[R]) -> PyResult<Bound<'py, PyAny>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(rows.len() * 32);
     rows.iter().for_each(|row| row.put(&mut bytes));
     let fields: Vec<(&str, &str)> = R::FIELDS.to_vec();
     let numpy = py.import("numpy")?;
