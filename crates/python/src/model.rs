@@ -80,7 +80,7 @@ impl Model {
         self.z_size
     }
 
-    /// What a window holds, such as `poly-2bar`.
+    /// The kind of its windows, such as `poly-2bar`.
     #[getter]
     fn kind(&self) -> &'static str {
         self.kind

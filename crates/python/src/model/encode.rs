@@ -61,7 +61,7 @@ pub(super) fn encode<'py>(
     }
 }
 
-/// What a model takes of a tune.
+/// Describes the windows that a model takes of a tune.
 pub(super) fn inspect<'py>(
     py: Python<'py>,
     model: &Model,

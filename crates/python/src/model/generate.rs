@@ -14,7 +14,7 @@ use super::piece::NewPiece;
 use super::style::StyleChoice;
 use crate::error::Outcome;
 
-/// What is asked for.
+/// The arguments of `Model.generate`.
 pub(super) struct GenerateRequest {
     pub(super) styles: StyleChoice,
     pub(super) n: usize,

@@ -33,7 +33,7 @@ pub(super) struct NewMix {
     pub(super) warnings: Vec<String>,
 }
 
-/// What is mixed into a tune, and how.
+/// The style that is mixed into a tune, and how.
 pub(super) struct MixArgs {
     pub(super) style: StyleArg,
     pub(super) strength: f64,
