@@ -66,7 +66,7 @@ pub(crate) fn controlgen(wanted: Option<&Path>) -> Result<PathBuf> {
 
 /// The release build of `controlgen`.
 pub(crate) fn build_controlgen() -> Result<PathBuf> {
-    cargo(&["build", "--release", "--package", "cli"], &[])?;
+    cargo(&["build", "--release", "--package", "controlgen-cli"], &[])?;
     let name = format!("controlgen{}", std::env::consts::EXE_SUFFIX);
     let program = target()?.join("release").join(name);
     if !program.exists() {

@@ -29,9 +29,9 @@ use std::path::Path;
 
 use ::corpus::overwrite::Overwrite;
 use controlgen::model::Model;
+use models::model_folder;
 
 use crate::args::{Cli, Command, Global};
-use crate::embedded::model_folder;
 use crate::output::Output;
 use crate::progress::{Show, Stages};
 

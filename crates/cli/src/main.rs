@@ -3,7 +3,6 @@
 mod about;
 mod args;
 mod commands;
-mod embedded;
 mod interrupt;
 mod output;
 mod progress;

@@ -118,6 +118,9 @@ pub enum GenerateError {
     /// A style is not found.
     #[error(transparent)]
     Style(#[from] StyleError),
+    /// No style can be drawn by its share.
+    #[error("no style has a share of the music to be drawn by; ask for one")]
+    NoShare,
     /// A length that is not a multiple of the model's windows.
     #[error("pieces of {found} bars can't be made of windows of {n_bars} bars")]
     Bars {

@@ -110,6 +110,17 @@ impl Session {
         }
     }
 
+    /// The model, and its styles to be changed.
+    ///
+    /// # Errors
+    /// If the model has none.
+    pub fn model_and_styles_mut(&mut self) -> Result<(&Model, &mut Styles), StyleError> {
+        match &mut self.styles {
+            Some(styles) => Ok((&self.model, styles)),
+            None => Err(Styles::missing(&self.model)),
+        }
+    }
+
     /// The styles, if the model has any.
     pub fn styles_if_any(&self) -> Option<&Styles> {
         self.styles.as_ref()

@@ -73,6 +73,9 @@ pub(crate) struct AccompanyArgs {
     /// How many accompaniments
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) n: u32,
+    /// Write the new voices alone, without the melody
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// Courses through the style that are tried for each; more take longer and fit better
     #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tries: u32,

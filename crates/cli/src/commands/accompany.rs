@@ -33,6 +33,7 @@ pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Resu
     let mut options = tune_options(&tune);
     options["style"] = style.name.clone().into();
     options["tries"] = args.tries.into();
+    options["alone"] = args.alone.into();
     let to = Destination {
         out: &args.out,
         title: format!("{} accompanied by {}", stem(&args.tune), style.name),
@@ -62,7 +63,7 @@ pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Resu
         };
         sidecar.options["fit"] = serde_json::to_value(found.fit)?;
         let alone = writer.music(&found.windows, writer.playback());
-        let music = duet(original.clone(), alone);
+        let music = if args.alone { alone } else { duet(original.clone(), alone) };
         let style_name = file_name(&style.name);
         let name = format!("{}-accompanied-{style_name}-{index:03}", stem(&args.tune));
         let output = Output { name, windows: found.windows, sidecar };

@@ -25,7 +25,6 @@ use super::Context;
 use super::drums::{Drummer, together};
 use super::writing::{file_name, rows};
 use crate::args::{DEFAULT_TEMPERATURE, DemoArgs};
-use crate::embedded;
 use crate::progress::{Show, note};
 
 /// Styles shown, the largest ones.
@@ -158,7 +157,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let own_styles = StyleFolders::with(&model, &folder.join("styles"));
     let mut styles = Styles::load_from(&model, own_styles)?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
-    let has_drums = embedded::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
+    let has_drums = models::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: args.seed };
     let drummer = has_drums
         .then(|| Drummer::open(context, Path::new(DRUMS), &model, decoding, 1))

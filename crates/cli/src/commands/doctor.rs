@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use controlgen::model::Model;
 use controlgen::style::Styles;
+use models::{HAS_MODELS, model_folder};
 use serde::Serialize;
 
 use super::Context;
 use crate::about::Build;
 use crate::args::DoctorArgs;
-use crate::embedded::{self, HAS_MODELS, model_folder};
 
 const MIB: u64 = 1 << 20;
 
@@ -127,7 +127,7 @@ fn examine(context: &Context, args: &DoctorArgs) -> Findings {
             library: read("/proc/self/maps").and_then(|maps| libtorch_of(&maps)),
         },
         user_styles: user_styles(),
-        models: embedded::names().collect(),
+        models: models::names().collect(),
         model,
         problems,
     }

@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::bail;
 use controlgen::attribute::AttributeMethod;
 use controlgen::generate::{
-    ControlRequest, Decoding, Dropped, GenerateError, LatentSampling, PieceFilter, PieceRequest,
-    Pieces, Target, pieces,
+    ControlRequest, Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, Pieces, Target,
+    pieces,
 };
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
 use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form};
 use controlgen::session::Session;
-use controlgen::style::{Style, Styles};
-use musicvae::seed;
+use controlgen::style::Styles;
 use note_seq::Meter;
-use rand::RngExt;
 use serde::Serialize;
 use serde_json::json;
 
@@ -255,24 +252,5 @@ fn targets<'a>(
         let names: Vec<&str> = args.path.iter().map(|name| name.trim()).collect();
         return Ok(vec![(Target::path(styles, &names)?, n)]);
     }
-    let visible: Vec<&Style> = styles.all().iter().filter(|style| !style.hidden).collect();
-    let total: f64 = visible.iter().map(|style| style.share).sum();
-    if total <= 0.0 {
-        bail!("no style has a share of the music to be drawn by; give `--style`");
-    }
-    let mut counts = vec![0; visible.len()];
-    for piece in 0..n as u64 {
-        let mut left = total * seed::stream(args.decoding.seed, "style", piece).random::<f64>();
-        let drawn = visible.iter().position(|style| {
-            left -= style.share;
-            left < 0.0
-        });
-        counts[drawn.unwrap_or(visible.len() - 1)] += 1;
-    }
-    let drawn = visible.into_iter().zip(counts).filter(|(_, n)| *n > 0);
-    let target = |(style, n): (&Style, usize)| {
-        let target = Target::blend(styles, &[(style.name.as_str(), 1.0)])?;
-        Ok::<_, GenerateError>((target, n))
-    };
-    Ok(drawn.map(target).collect::<Result<_, _>>()?)
+    Ok(Target::drawn_by_share(styles, n, args.decoding.seed)?)
 }

@@ -3,10 +3,10 @@
 use controlgen::model::Model;
 use controlgen::session::Session;
 use controlgen::style::{StyleFolders, Styles};
+use models::{is_named, model_folder};
 
 use super::Context;
 use crate::args::StylesArgs;
-use crate::embedded::{is_named, model_folder};
 
 /// Opens the model of `--model`, a folder or one in the program, with its styles if it has any.
 pub(super) fn open(context: &Context, of: &StylesArgs) -> anyhow::Result<Session> {

@@ -1,5 +1,8 @@
 //! What new pieces are to be of: a style, a blend of styles, or a path through styles.
 
+use musicvae::seed;
+use rand::RngExt;
+
 use super::{GenerateError, LatentPath, blend};
 use crate::model::Model;
 use crate::style::{Style, Styles};
@@ -57,6 +60,35 @@ impl<'a> Target<'a> {
         let path = LatentPath::transport(&gaussians.collect::<Result<Vec<_>, _>>()?)?;
         let names: Vec<&str> = found.iter().map(|style| style.name.as_str()).collect();
         Ok(Self { name: names.join("-to-"), styles: found, path, is_path: true })
+    }
+
+    /// Draws the style of each of `n` pieces by its share of the training music; styles that are
+    /// hidden or were added have none. Returns the styles drawn and the number of pieces of each.
+    ///
+    /// # Errors
+    /// [`GenerateError::NoShare`] if no style has a share; [`GenerateError::Model`] if rounding
+    /// leaves a style no covariance.
+    pub fn drawn_by_share(
+        styles: &'a Styles,
+        n: usize,
+        seed: u64,
+    ) -> Result<Vec<(Self, usize)>, GenerateError> {
+        let visible: Vec<&Style> = styles.all().iter().filter(|style| !style.hidden).collect();
+        let total: f64 = visible.iter().map(|style| style.share).sum();
+        if total <= 0.0 {
+            return Err(GenerateError::NoShare);
+        }
+        let mut counts = vec![0; visible.len()];
+        for piece in 0..n as u64 {
+            let mut left = total * seed::stream(seed, "style", piece).random::<f64>();
+            let drawn = visible.iter().position(|style| {
+                left -= style.share;
+                left < 0.0
+            });
+            counts[drawn.unwrap_or(visible.len() - 1)] += 1;
+        }
+        let drawn = visible.into_iter().zip(counts).filter(|(_, n)| *n > 0);
+        drawn.map(|(style, n)| Ok((Self::blend(styles, &[(&style.name, 1.0)])?, n))).collect()
     }
 
     /// Number of windows of a piece of `bars` bars. By default, one window, or 16 bars for a path

@@ -1,4 +1,4 @@
-//! The models that come with the program.
+//! The models that come with the program and with the Python package.
 //!
 //! With the feature `embed`, the files of some model folders are in the binary, compressed.
 //! Everything that reads a model reads a folder, so a model's files are written out once, to the
@@ -8,11 +8,32 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use corpus::artifact::ArtifactError;
 use flate2::read::GzDecoder;
+use thiserror::Error;
 
 /// The model that is used if none is named.
-const DEFAULT: &str = "poly";
+pub const DEFAULT: &str = "poly";
+
+/// Why a model in the binary can't be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelsError {
+    /// There are none.
+    #[error(
+        "this program was built without models (feature `embed`); give one with `--model FOLDER`"
+    )]
+    NotEmbedded,
+    /// There is no place for a model's files.
+    #[error("this system names no folder for caches; give a model with `--model FOLDER`")]
+    NoCacheFolder,
+    /// A model's files can't be written.
+    #[error(
+        "the model in the program can't be written out; set XDG_CACHE_HOME to a folder that can be \
+         written, or give a model with `--model FOLDER`"
+    )]
+    Write(#[from] ArtifactError),
+}
 
 /// A model folder in the binary.
 struct EmbeddedModel {
@@ -30,16 +51,16 @@ static MODELS: &[EmbeddedModel] = include!(concat!(env!("OUT_DIR"), "/models.rs"
 static MODELS: &[EmbeddedModel] = &[];
 
 /// Whether models come with this program.
-pub(crate) const HAS_MODELS: bool = cfg!(feature = "embed");
+pub const HAS_MODELS: bool = cfg!(feature = "embed");
 
 /// The names of the models in the program.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|model| model.name)
 }
 
 /// Whether `--model` names a model in the program, as it does if nothing is given. A folder of the
 /// same name is meant by `./NAME`.
-pub(crate) fn is_named(model: Option<&Path>) -> bool {
+pub fn is_named(model: Option<&Path>) -> bool {
     model.is_none_or(|model| names().any(|name| Path::new(name) == model))
 }
 
@@ -47,27 +68,22 @@ pub(crate) fn is_named(model: Option<&Path>) -> bool {
 /// it is not there.
 ///
 /// # Errors
-/// If there is no such model in the program, or its folder can't be written.
-pub(crate) fn model_folder(model: Option<&Path>) -> anyhow::Result<PathBuf> {
+/// [`ModelsError`]: if there is no such model in the program, or its folder can't be written.
+pub fn model_folder(model: Option<&Path>) -> Result<PathBuf, ModelsError> {
     let name = match model {
         Some(folder) if !is_named(model) => return Ok(folder.to_owned()),
         Some(name) => name,
         None => Path::new(DEFAULT),
     };
-    let Some(model) = MODELS.iter().find(|model| Path::new(model.name) == name) else {
-        bail!(
-            "this program was built without models (feature `embed`); give one with `--model FOLDER`"
-        );
-    };
-    model.folder()
+    let model = MODELS.iter().find(|model| Path::new(model.name) == name);
+    model.ok_or(ModelsError::NotEmbedded)?.folder()
 }
 
 impl EmbeddedModel {
     /// Its folder in the cache, with all files.
-    fn folder(&self) -> anyhow::Result<PathBuf> {
-        let caches = directories::ProjectDirs::from("", "", "controlgen").context(
-            "this system names no folder for caches; give a model with `--model FOLDER`",
-        )?;
+    fn folder(&self) -> Result<PathBuf, ModelsError> {
+        let caches = directories::ProjectDirs::from("", "", "controlgen")
+            .ok_or(ModelsError::NoCacheFolder)?;
         let mut hasher = blake3::Hasher::new();
         for (name, bytes) in self.files {
             hasher.update(name.as_bytes());
@@ -91,10 +107,7 @@ impl EmbeddedModel {
             Ok(()) => Ok(folder),
             // Another run was quicker.
             Err(_) if folder.exists() => Ok(folder),
-            Err(error) => Err(error).context(
-                "the model in the program can't be written out; set XDG_CACHE_HOME to a folder that \
-                 can be written, or give a model with `--model FOLDER`",
-            ),
+            Err(error) => Err(error.into()),
         }
     }
 }

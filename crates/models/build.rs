@@ -1,4 +1,4 @@
-//! Compresses the files of the models that are embedded in the program.
+//! Compresses the files of the models that are embedded in the program and the Python package.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -16,13 +16,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes each file of each folder in `model/` to `$OUT_DIR/model/`, in gzip format, and
-/// `$OUT_DIR/models.rs`, a slice of all models for `src/embedded.rs`.
+/// The folder with a folder for each model.
+const MODELS: &str = "../cli/model";
+
+/// Writes each file of each model to `$OUT_DIR/model/`, in gzip format, and `$OUT_DIR/models.rs`, a
+/// slice of all models for `src/lib.rs`.
 fn embed_models() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=model");
+    println!("cargo:rerun-if-changed={MODELS}");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut source = "&[\n".to_owned();
-    for model in sorted(Path::new("model"))? {
+    for model in sorted(Path::new(MODELS))? {
         let name = model.file_name().ok_or("a folder has a name")?.to_str().ok_or("UTF-8")?;
         fs::create_dir_all(out.join("model").join(name))?;
         writeln!(source, "EmbeddedModel {{ name: {name:?}, files: &[")?;

@@ -1,0 +1,36 @@
+//! Ctrl-C while Rust works.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::{PyErr, Python};
+
+use crate::error::Outcome;
+
+/// Asks Python between two steps of long work whether a signal has arrived. Python answers on its
+/// main thread only; work on another one goes on.
+#[derive(Default)]
+pub(crate) struct Interrupt {
+    raised: Mutex<Option<PyErr>>,
+}
+
+impl Interrupt {
+    /// Whether to go on. Must be called without the interpreter's lock.
+    pub(crate) fn go_on(&self) -> bool {
+        match Python::attach(|py| py.check_signals()) {
+            Ok(()) => true,
+            Err(error) => {
+                *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                false
+            }
+        }
+    }
+
+    /// The result of the work; if a signal has stopped it, the exception that the signal's handler
+    /// has raised.
+    pub(crate) fn result<T>(self, result: Outcome<T>) -> Outcome<T> {
+        match self.raised.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(raised) => Err(raised.into()),
+            None => result,
+        }
+    }
+}

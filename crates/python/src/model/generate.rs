@@ -1,0 +1,127 @@
+//! `Model.generate`.
+
+use std::collections::BTreeMap;
+
+use controlgen::attribute::{AttributeMethod, Dial};
+use controlgen::generate::{
+    Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, pieces_while,
+};
+use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form, FormRequest};
+use controlgen::session::Session;
+
+use super::options::{Control, Sounding};
+use super::piece::NewPiece;
+use super::style::StyleChoice;
+use crate::error::Outcome;
+
+/// The arguments of `Model.generate`.
+pub(super) struct GenerateRequest {
+    pub(super) styles: StyleChoice,
+    pub(super) n: usize,
+    pub(super) bars: Option<usize>,
+    pub(super) form: Option<String>,
+    pub(super) candidates: Option<usize>,
+    pub(super) control: Control,
+    pub(super) sounding: Sounding,
+    pub(super) attributes: BTreeMap<String, f64>,
+    pub(super) latent_temperature: f64,
+    pub(super) truncate: Option<f64>,
+    pub(super) smoothness: Option<f64>,
+    pub(super) min_membership: Option<f64>,
+    pub(super) max_copy_notes: Option<usize>,
+    pub(super) max_attempts: Option<usize>,
+    pub(super) decoding: Decoding,
+}
+
+/// What came of it.
+pub(super) struct Generated {
+    pub(super) pieces: Vec<NewPiece>,
+    /// Attempts made.
+    n_attempts: usize,
+    /// Attempts that were dropped, by reason.
+    dropped: BTreeMap<Dropped, usize>,
+}
+
+impl Generated {
+    /// A warning if there are fewer pieces than asked for.
+    pub(super) fn warning(&self, n: usize) -> Option<String> {
+        let counts = self.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
+        (self.pieces.len() < n).then(|| {
+            format!(
+                "{} of {n} pieces after {} attempts; dropped: {}",
+                self.pieces.len(),
+                self.n_attempts,
+                counts.collect::<Vec<_>>().join(", ")
+            )
+        })
+    }
+}
+
+impl GenerateRequest {
+    /// Generates the pieces; stops early when `go_on` returns `false`.
+    pub(super) fn run(&self, session: &Session, go_on: &dyn Fn() -> bool) -> Outcome<Generated> {
+        let (model, styles) = (session.model(), session.styles()?);
+        let usual = LatentSampling::default();
+        let sampling = LatentSampling {
+            temperature: self.latent_temperature,
+            truncate: self.truncate,
+            smoothness: self.smoothness.unwrap_or(usual.smoothness),
+        };
+        let targets = self.styles.targets(styles, self.n, self.decoding.seed)?;
+        let form: FormRequest = match &self.form {
+            Some(form) => form.parse()?,
+            None => FormRequest::default(),
+        };
+        let dials = self.attributes.iter().map(|(name, by)| format!("{name}:{by}").parse());
+        let dials = dials.collect::<Result<Vec<Dial>, _>>()?;
+        let shift = session.shift(&dials, AttributeMethod::default())?;
+        let index = session.copy_index()?;
+        let learned = session.pieces()?.filter(|_| self.smoothness.is_none());
+        let is_asked = self.form.is_some() || self.candidates.is_some();
+        let mut made = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
+        for (target, n) in &targets {
+            let n_windows = target.n_windows(model, self.bars)?;
+            let is_composed = is_asked || n_windows > 1 && self.smoothness.is_none();
+            let n_candidates = self.candidates.unwrap_or(DEFAULT_CANDIDATES);
+            let request = PieceRequest {
+                n_windows,
+                sampling,
+                shift: shift.as_deref(),
+                control: self.control.request(),
+                composition: is_composed.then_some(Composition {
+                    learned,
+                    form: &form,
+                    n_candidates,
+                }),
+                filter: PieceFilter {
+                    keep_degenerate: false,
+                    min_membership: self.min_membership,
+                    max_copy_notes: self.max_copy_notes,
+                    max_copy_fraction: None,
+                    index,
+                },
+                max_attempts: self.max_attempts,
+                ..PieceRequest::new(&target.path, &target.styles, *n, self.decoding)
+            };
+            let found = pieces_while(model, styles, &request, go_on)?;
+            made.n_attempts += found.n_attempts;
+            for (why, n) in &found.dropped {
+                *made.dropped.entry(*why).or_default() += n;
+            }
+            for piece in found.kept {
+                let windows = piece.sounding(model);
+                made.pieces.push(NewPiece {
+                    sequence: self.sounding.music(model, &windows)?,
+                    z: piece.z.concat(),
+                    style: Some(target.name.clone()),
+                    membership: Some(piece.membership),
+                    components: Some(piece.components),
+                    copy: piece.copy,
+                    form: piece.form.as_ref().map(Form::letters),
+                    warnings: Vec::new(),
+                });
+            }
+        }
+        Ok(made)
+    }
+}

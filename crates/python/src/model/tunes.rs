@@ -1,0 +1,206 @@
+//! What `Model` makes of tunes: mixes, variations, interpolations.
+
+use controlgen::encode::encode_windows;
+use controlgen::generate::{
+    Decoding, Interpolation, control, controls_of, decode_all, interpolate as path_between,
+};
+use controlgen::mix::{MixMethod, MixRequest, mix_while};
+use controlgen::output::music;
+use controlgen::session::Session;
+use controlgen::similar::{SimilarRequest, similar_while};
+use controlgen::tune::Tune;
+use note_seq::window::WindowForm;
+use note_seq::{NoteListPlayback, NoteSequence, Program};
+use numpy::{AllowTypeChange, PyArrayLike1, PyArrayMethods as _};
+use pyo3::prelude::*;
+
+use super::options::{Control, Sounding, TuneArg};
+use super::piece::NewPiece;
+use super::style::{Style, StyleArg};
+use crate::error::{Outcome, refused};
+
+/// Program of a mix's second voice where windows are of single lines: a vibraphone.
+const SECOND_VOICE: u8 = 11;
+
+/// A mix before Python has it.
+pub(super) struct NewMix {
+    pub(super) sequence: NoteSequence,
+    pub(super) duet: NoteSequence,
+    pub(super) z: Vec<f32>,
+    pub(super) style: String,
+    pub(super) membership_before: f64,
+    pub(super) membership_after: f64,
+    pub(super) warnings: Vec<String>,
+}
+
+/// The style that is mixed into a tune, and how.
+pub(super) struct MixArgs {
+    pub(super) style: StyleArg,
+    pub(super) strength: f64,
+    pub(super) method: MixMethod,
+    pub(super) decoding: Decoding,
+}
+
+/// A method of mixing by its name.
+pub(super) fn mix_method(name: &str) -> Outcome<MixMethod> {
+    match name {
+        "transport" => Ok(MixMethod::Transport),
+        "interpolate" => Ok(MixMethod::Interpolate),
+        _ => Err(refused(format!("method is {name:?}; 'transport' and 'interpolate' are allowed"))),
+    }
+}
+
+/// Windows made from those of a tune as music, in the tune's keys.
+fn like(
+    session: &Session,
+    tune: &Tune,
+    windows: &[Vec<u16>],
+    at: &NoteListPlayback,
+) -> NoteSequence {
+    let kind = session.model().kind();
+    let windows = tune.in_own_key(kind, windows);
+    music(kind, windows.iter().map(Vec::as_slice), at)
+}
+
+/// Mixes a style into a tune.
+pub(super) fn mix(
+    session: &Session,
+    tune: &Tune,
+    args: &MixArgs,
+    sounding: &Sounding,
+    go_on: &dyn Fn() -> bool,
+) -> Outcome<NewMix> {
+    let (model, styles) = (session.model(), session.styles()?);
+    let style = styles.find(&args.style.text())?;
+    let MixArgs { strength, method, decoding, .. } = *args;
+    let windows = tune.window_tokens();
+    let request = MixRequest { style, strength, method, decoding };
+    let mixed = mix_while(model, styles, &windows, &request, go_on)?;
+    let playback = sounding.of_tune(tune);
+    // A mix of several instruments keeps them.
+    let programs = match model.form() {
+        WindowForm::Steps(_) => [Program::saturating(SECOND_VOICE); 6],
+        WindowForm::Notes(_) => playback.programs,
+    };
+    let original = like(session, tune, &windows, &playback);
+    let n_taken = original.instruments().last().map_or(0, |last| last + 1);
+    let voice = NoteListPlayback { programs, ..playback };
+    let mut second = like(session, tune, &mixed.windows, &voice);
+    second.notes.iter_mut().for_each(|note| note.instrument += n_taken);
+    Ok(NewMix {
+        sequence: like(session, tune, &mixed.windows, &playback),
+        duet: NoteSequence::merge(&[original, second]),
+        z: mixed.z,
+        style: style.name.clone(),
+        membership_before: mixed.membership_before,
+        membership_after: mixed.membership_after,
+        warnings: tune.warnings.clone(),
+    })
+}
+
+/// Varies a tune `n` times.
+pub(super) fn similar(
+    session: &Session,
+    tune: &Tune,
+    (distance, n, decoding): (f64, usize, Decoding),
+    sounding: &Sounding,
+    go_on: &dyn Fn() -> bool,
+) -> Outcome<Vec<NewPiece>> {
+    let (model, styles) = (session.model(), session.styles()?);
+    let all = styles.mixture().moments()?;
+    let windows = tune.window_tokens();
+    let request = SimilarRequest {
+        latents: &encode_windows(model, &windows),
+        control: &controls_of(model, windows.iter().map(Vec::as_slice)),
+        distance,
+        n,
+        decoding,
+    };
+    let playback = sounding.of_tune(tune);
+    let found = similar_while(model, &all, &request, go_on)?.into_iter();
+    let pieces = found.map(|variation| NewPiece {
+        sequence: like(session, tune, &variation.windows, &playback),
+        z: variation.z,
+        warnings: tune.warnings.clone(),
+        ..NewPiece::default()
+    });
+    Ok(pieces.collect())
+}
+
+/// An end of an interpolation.
+pub(super) enum End {
+    /// The mean of a style.
+    Style(String),
+    /// The first window of a tune.
+    Tune(TuneArg),
+    /// A latent.
+    Latent(Vec<f32>),
+}
+
+impl End {
+    /// From an argument: a style, `"style:NAME"`, a tune, or a latent.
+    pub(super) fn of(end: &Bound<'_, PyAny>) -> Outcome<Self> {
+        if let Ok(style) = end.extract::<Py<Style>>() {
+            return Ok(Self::Style(StyleArg::Style(style).text()));
+        }
+        if let Ok(text) = end.extract::<String>()
+            && let Some(name) = text.strip_prefix("style:")
+        {
+            return Ok(Self::Style(name.to_owned()));
+        }
+        if let Ok(tune) = end.extract::<TuneArg>() {
+            return Ok(Self::Tune(tune));
+        }
+        let z = end.extract::<PyArrayLike1<'_, f32, AllowTypeChange>>()?;
+        Ok(Self::Latent(z.to_vec()?))
+    }
+
+    fn latent(&self, session: &Session) -> Outcome<Vec<f32>> {
+        let model = session.model();
+        match self {
+            Self::Style(name) => {
+                let styles = session.styles()?;
+                Ok(styles.mean_latent(model, styles.find(name)?)?)
+            }
+            Self::Tune(tune) => {
+                let tune = tune.tune(model, None)?;
+                let first = tune.windows.first().map(|window| window.tokens.clone());
+                Ok(encode_windows(model, &[first.expect("a tune has at least one window")]))
+            }
+            Self::Latent(z) if z.len() == model.z_size() => Ok(z.clone()),
+            Self::Latent(z) => Err(refused(format!(
+                "a latent has {} values; this model's have {}",
+                z.len(),
+                model.z_size()
+            ))),
+        }
+    }
+}
+
+/// A method of interpolation by its name.
+pub(super) fn interpolation(name: &str) -> Outcome<Interpolation> {
+    match name {
+        "slerp" => Ok(Interpolation::Slerp),
+        "lerp" => Ok(Interpolation::Lerp),
+        _ => Err(refused(format!("method is {name:?}; 'slerp' and 'lerp' are allowed"))),
+    }
+}
+
+/// Windows along a path through latents.
+pub(super) fn interpolate(
+    session: &Session,
+    ends: &[End],
+    (steps, interpolation, decoding): (usize, Interpolation, Decoding),
+    (given, sounding): (&Control, &Sounding),
+) -> Outcome<Vec<NewPiece>> {
+    let model = session.model();
+    let ends = ends.iter().map(|end| end.latent(session)).collect::<Outcome<Vec<_>>>()?;
+    let latents = path_between(&ends, steps, interpolation)?;
+    let control = control(model, &ends[0], given.request(), decoding.seed)?;
+    let windows = decode_all(model, latents, &control, decoding)?.into_iter();
+    let pieces = windows.map(|decoded| {
+        let sequence = sounding.music(model, &[decoded.tokens])?;
+        Ok(NewPiece { sequence, z: decoded.z, ..NewPiece::default() })
+    });
+    pieces.collect()
+}
