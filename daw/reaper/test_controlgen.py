@@ -2,8 +2,8 @@
 
     CONTROLGEN=target/release/controlgen python -m pytest daw/reaper     # needs lupa and pytest
 
-The stand-in knows the functions that the script calls, with the arguments and results that REAPER's
-documentation gives them; a function that is not in it is an error. REAPER itself is not here.
+The stand-in knows the functions that the script calls, with the arguments and results that we know of from
+the documentation of REAPER; a function that is not in it is an error. REAPER itself is not here.
 """
 
 import os

@@ -76,17 +76,20 @@ impl GenerateRequest {
         let dials = dials.collect::<Result<Vec<Dial>, _>>()?;
         let shift = session.shift(&dials, AttributeMethod::default())?;
         let index = session.copy_index()?;
-        let learned = session.pieces()?.filter(|_| self.smoothness.is_none());
-        let is_asked = self.form.is_some() || self.candidates.is_some();
+        let is_asked = self.form.is_some() || self.candidates.is_some() || !dials.is_empty();
         let mut made = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
         for (target, n) in &targets {
             let n_windows = target.n_windows(model, self.bars)?;
-            let is_composed = is_asked || n_windows > 1 && self.smoothness.is_none();
+            let is_piece = n_windows > 1 && self.smoothness.is_none();
+            let is_composed = is_asked || is_piece;
+            let learned = if is_piece { session.pieces()? } else { None };
+            let aim = session.aim(&dials, &target.styles)?;
             let n_candidates = self.candidates.unwrap_or(DEFAULT_CANDIDATES);
             let request = PieceRequest {
                 n_windows,
                 sampling,
                 shift: shift.as_deref(),
+                aim: aim.as_ref(),
                 control: self.control.request(),
                 composition: is_composed.then_some(Composition {
                     learned,
