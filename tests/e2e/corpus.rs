@@ -49,7 +49,7 @@ fn a_killed_build_goes_on_to_the_same_bytes() {
         assert!(start.elapsed() < Duration::from_mins(5), "only {n_killed} kills");
     }
     dir.ok(&format!("{build} killed"));
-    assert!(content(&dir, "killed") == unbroken);
+    assert_eq!(content(&dir, "killed"), unbroken);
     assert!(n_went_on > 0, "no kill left parts");
     assert_eq!(names(&dir.path("")), ["killed", "midi", "unbroken"]);
 }

@@ -32,7 +32,7 @@ fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value
 fn drums_come_back_as_drums() {
     let dir = TestDir::new();
     let (music, _) = written_back(&dir, "drums-2bar", "cat-drums_2bar_tiny");
-    assert!(!music.notes.is_empty());
+    assert_ne!(music.notes, [] as [note_seq::Note; 0]);
     assert!(music.notes.iter().all(|note| note.is_drum));
     let refused = "corpus build midi/hymn -o none --kind drums-2bar";
     dir.fails(refused, &["no window of `drums-2bar` in 4 MIDI files", "4 no_drums", "channel 10"]);
@@ -63,7 +63,7 @@ fn sixteen_bars_are_one_window() {
 fn melodies_are_written_under_chords() {
     let dir = TestDir::new();
     let (music, _) = written_back(&dir, "mel-2bar-chords", "cat-mel_2bar_tiny_chords");
-    assert!(!music.notes.is_empty());
+    assert_ne!(music.notes, [] as [note_seq::Note; 0]);
     let way = |chords: &str, out: &str| {
         let (from, to) = ("midi/hymn/hymn-000.mid", "midi/reel/reel-000.mid");
         let mut command =

@@ -65,14 +65,14 @@ fn sections_return_as_the_form_says_and_the_same_seed_gives_the_same_piece() {
         for piece in 0..2 {
             let music = music(&dir, &format!("abac/style-0-seed5-00{piece}.mid"));
             let first = bars(&music, 0, 3);
-            assert!(!first.is_empty());
+            assert_ne!(first, [] as [(String, u8); 0]);
             // A melody's last note may end with its section; what starts is the same.
             assert_eq!(bars(&music, 8, 3), first, "{piece}");
         }
         let again = format!("{line} --form ABAC --candidates 3 -o again --force --threads 1");
         dir.ok(&again);
         let file = "style-0-seed5-001.mid";
-        assert!(dir.read(&format!("abac/{file}")) == dir.read(&format!("again/{file}")));
+        assert_eq!(dir.read(&format!("abac/{file}")), dir.read(&format!("again/{file}")));
         let run = dir.run(&format!("{line} --form AxB -o x"));
         assert_eq!(run.code, Some(2));
         assert!(run.stderr.contains("is not a form"), "{}", run.stderr);
@@ -102,7 +102,7 @@ fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
     );
     dir.ok(&format!("{line} --smoothness 0.8 -o again"));
     let file = "style-0-seed1-001.mid";
-    assert!(dir.read(&format!("smooth/{file}")) == dir.read(&format!("again/{file}")));
+    assert_eq!(dir.read(&format!("smooth/{file}")), dir.read(&format!("again/{file}")));
     // A damaged file is named.
     dir.write("run/model/pieces.safetensors", b"no tensors");
     dir.fails(&format!("{line} -o x"), &["pieces.safetensors", "fit the model again"]);
@@ -164,10 +164,10 @@ fn bars_are_filled_and_all_others_stay() {
         for (first, n) in [(0, 2), (5, 3)] {
             assert_eq!(bars(&filled, first, n), bars(&tune, first, n));
         }
-        assert!(bars(&filled, 2, 3) != bars(&tune, 2, 3));
+        assert_ne!(bars(&filled, 2, 3), bars(&tune, 2, 3));
         // Instruments that the model does not write stay there, too.
         let of = |music: &NoteSequence| bars(&music.with_notes(keeps), 0, 8);
-        assert!(!of(&tune).is_empty());
+        assert_ne!(of(&tune), [] as [(String, u8); 0]);
         assert_eq!(of(&filled), of(&tune));
         let beyond = ["bars 7 to 10", "bars 1 to 8"];
         dir.fails(&format!("{line} --from-bar 7 --bars 4 -o x"), &beyond);

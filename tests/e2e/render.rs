@@ -19,7 +19,7 @@ fn midi_files_are_rendered_and_damaged_ones_are_left_out() {
     assert_eq!(names(&dir.path("out")), expected);
     assert_eq!(&dir.read("out/reel-000.png")[1..4], b"PNG");
     // The same music gives the same bytes, whatever the name of its file.
-    assert!(dir.read("out/reel-000.wav") == dir.read("out/reel-000-2.wav"));
+    assert_eq!(dir.read("out/reel-000.wav"), dir.read("out/reel-000-2.wav"));
 
     let answer = dir.json("render reel-000.mid -o slow --svg --qpm 60 --velocity 127");
     assert_eq!(answer["files"][0]["name"], "reel-000");

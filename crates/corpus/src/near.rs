@@ -165,11 +165,11 @@ impl NearDuplicates {
         }
         let mut bytes = [0; 4 * N_BINS];
         if let Some(signature) = signature {
-            for (to, from) in bytes.chunks_exact_mut(4).zip(signature) {
+            for (to, from) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(signature) {
                 to.copy_from_slice(&from.to_le_bytes());
             }
             let dense = densified(signature).unwrap_or_default();
-            for (band, values) in (0_u64..).zip(dense.chunks_exact(BINS_PER_BAND)) {
+            for (band, values) in (0_u64..).zip(dense.as_chunks::<BINS_PER_BAND>().0) {
                 let hash = values.iter().fold(mix(band + 1), |h, v| mix(h ^ u64::from(*v)));
                 self.bands.push(hash, payload)?;
             }

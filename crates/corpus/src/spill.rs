@@ -63,7 +63,9 @@ impl Spill {
                 u64::from_le_bytes(eight)
             };
             records.clear();
-            records.extend(bytes.chunks_exact(RECORD).map(|r| (number(&r[..8]), number(&r[8..]))));
+            records.extend(
+                bytes.as_chunks::<RECORD>().0.iter().map(|r| (number(&r[..8]), number(&r[8..]))),
+            );
             drop(bytes);
             records.sort_unstable();
             records.chunk_by(|a, b| a.0 == b.0).try_for_each(&mut each)?;

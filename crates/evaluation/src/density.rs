@@ -90,7 +90,7 @@ pub fn overlap(a: &[f64], b: &[f64]) -> Option<Overlap> {
     let (f, g) = (f.on_grid(), g.on_grid());
     let least: Vec<f64> = f.iter().zip(&g).map(|(f, g)| f.min(*g)).collect();
     // The trapezoid rule.
-    let area = step * (least.iter().sum::<f64>() - 0.5 * (least[0] + least[GRID - 1]));
+    let area = step * (least.iter().sum::<f64>() - f64::midpoint(least[0], least[GRID - 1]));
     let (sum_f, sum_g) = (f.iter().sum::<f64>(), g.iter().sum::<f64>());
     // What g never has would cost infinitely much; it costs as if g had a 1e-12th there.
     let kl = f.iter().zip(&g).map(|(f, g)| (f / sum_f, (g / sum_g).max(1e-12)));

@@ -87,7 +87,8 @@ pub(super) fn section(
     let control = controls_of(model, from.map(|a| side.rows[a].tokens.as_slice()));
     let decoded = Decoding { temperature: None, seed }.decode(model, &z, &control);
     let lead: Vec<Vec<u16>> = decoded.iter().map(|window| window[..n_steps].to_vec()).collect();
-    let ways: Vec<Way> = lead.chunks_exact(STOPS).map(|way| Way::of(way, &language)).collect();
+    let ways: Vec<Way> =
+        lead.as_chunks::<STOPS>().0.iter().map(|way| Way::of(way, &language)).collect();
     let fades: Vec<Way> = pairs
         .iter()
         .enumerate()
@@ -106,7 +107,7 @@ pub(super) fn section(
         .collect();
     let mut section = Section::new("interpolation", "Interpolation", NOTE);
     fill(&mut section, &ways, &fades, seed);
-    for (way, (a, b)) in decoded.chunks_exact(STOPS).zip(&pairs).take(SHOWN) {
+    for (way, (a, b)) in decoded.as_chunks::<STOPS>().0.iter().zip(&pairs).take(SHOWN) {
         let place = |i: usize| format!("{} bar {}", side.rows[i].file, side.rows[i].start_bar + 1);
         section.rolls.push(Rolls {
             caption: format!("from {} to {}", place(*a), place(*b)),

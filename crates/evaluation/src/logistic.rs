@@ -244,8 +244,12 @@ mod tests {
     #[test]
     fn scaling_makes_units_not_matter_and_constant_features_harmless() {
         let plain = LogisticRegression::fit(&X, 3, &Y, 3, 1.0);
-        let other: Vec<f64> =
-            X.chunks_exact(3).flat_map(|x| [1000.0 * x[0] + 7.0, x[1], 0.01 * x[2], 5.0]).collect();
+        let other: Vec<f64> = X
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .flat_map(|x| [1000.0 * x[0] + 7.0, x[1], 0.01 * x[2], 5.0])
+            .collect();
         let scaled = LogisticRegression::fit(&other, 4, &Y, 3, 1.0);
         let (a, b) = (plain.predict_all(&X), scaled.predict_all(&other));
         assert_eq!(a, b);

@@ -124,7 +124,8 @@ impl Gaussian {
         self.expect_same_features(other)?;
         let middle = self.covariance.iter().zip(&other.covariance).map(|(a, b)| 0.5 * (a + b));
         let middle = Self::new(self.mean.clone(), middle.collect())?;
-        let log_dets = middle.half_log_det() - 0.5 * (self.half_log_det() + other.half_log_det());
+        let log_dets =
+            middle.half_log_det() - f64::midpoint(self.half_log_det(), other.half_log_det());
         Ok(middle.mahalanobis_squared(&other.mean) / 8.0 + log_dets)
     }
 

@@ -16,6 +16,10 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Whether to go on. Must be called without the interpreter's lock.
     pub(crate) fn go_on(&self) -> bool {
+        #[allow(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method itself is of one lifetime"
+        )]
         match Python::attach(|py| py.check_signals()) {
             Ok(()) => true,
             Err(error) => {

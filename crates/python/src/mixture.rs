@@ -128,7 +128,7 @@ impl Settings {
 }
 
 /// A fit as Python takes it: the mixture, and its report.
-fn fitted<'py>(py: Python<'py>, fit: Fit) -> Outcome<(Mixture, Bound<'py, PyAny>)> {
+fn fitted(py: Python<'_>, fit: Fit) -> Outcome<(Mixture, Bound<'_, PyAny>)> {
     let report = to_python(py, &fit.report)?;
     Ok((Mixture { model: fit.model }, report))
 }
@@ -150,9 +150,8 @@ impl Mixture {
         let params = settings.params(start)?.check()?;
         let interrupt = Interrupt::default();
         let fit = py.detach(|| -> Outcome<Fit> {
-            let mut observe = |_: &_| match interrupt.go_on() {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            let mut observe = |_: &_| {
+                if interrupt.go_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };
             with_samples!(points, sample_weight.as_deref(), |samples| {
                 let fit: Result<Fit, FitError> = params.fit_observed(&samples, seed, &mut observe);
@@ -191,9 +190,8 @@ impl Mixture {
             .criterion(criterion);
         let interrupt = Interrupt::default();
         let selected = py.detach(|| -> Outcome<_> {
-            let mut observe = |_: &_| match interrupt.go_on() {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            let mut observe = |_: &_| {
+                if interrupt.go_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };
             with_samples!(points, sample_weight.as_deref(), |samples| {
                 Ok(sweep.run_observed(&samples, seed, &mut observe)?)

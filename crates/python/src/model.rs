@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use controlgen::generate::control;
+use controlgen::generate::Controls;
 use controlgen::session::Session;
 use evaluation::EvalRequest;
 use numpy::PyArray1;
@@ -177,7 +177,8 @@ impl Model {
         let music = py.detach(|| {
             let session = self.session();
             let model = session.model();
-            let control = control(model, &z, given.request(), seed)?;
+            let controls = Controls::of_latents(model, session.styles_if_any(), given.request())?;
+            let control = controls.of(0, &z, z.len() / model.z_size().max(1), seed);
             let windows = decoding.decode_while(model, &z, &control, &|| interrupt.go_on())?;
             Outcome::Ok(sounding.music(model, &windows)?.into())
         });

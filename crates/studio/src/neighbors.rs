@@ -136,7 +136,7 @@ fn embed(sample: &[&[f32]], d: usize, progress: &Arc<AtomicU32>) -> Vec<[f32; 2]
         });
     let distance = |a: &&[f32], b: &&[f32]| squared_distance(a, b).sqrt();
     let positions = tsne.barnes_hut(THETA, distance).embedding();
-    positions.chunks_exact(2).map(|p| [p[0], p[1]]).collect()
+    positions.as_chunks::<2>().0.iter().map(|p| [p[0], p[1]]).collect()
 }
 
 fn squared_distance(a: &[f32], b: &[f32]) -> f32 {

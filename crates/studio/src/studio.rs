@@ -8,7 +8,7 @@ use controlgen::copy::CopyIndex;
 use controlgen::generate::{ControlRequest, Controls, Decoding, GenerateError};
 use controlgen::model::Model;
 use controlgen::session::{Session, SessionError, SessionParts};
-use controlgen::style::{Reference, Style, Styles};
+use controlgen::style::{Reference, Styles};
 use thiserror::Error;
 
 use crate::assets::Assets;
@@ -120,10 +120,7 @@ impl Studio {
         Ok(Self(Arc::new(Inner {
             name: options.name,
             voices: music::voices(model.form()),
-            controls: {
-                let all: Vec<&Style> = styles.all().iter().collect();
-                Controls::of_styles(&model, &styles, &all, ControlRequest::default())?
-            },
+            controls: Controls::of_latents(&model, Some(&styles), ControlRequest::default())?,
             reference,
             source,
             copy_index,

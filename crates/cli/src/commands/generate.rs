@@ -10,7 +10,7 @@ use controlgen::generate::{
 };
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form};
+use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form, FormRequest};
 use controlgen::session::Session;
 use controlgen::style::Styles;
 use note_seq::Meter;
@@ -77,17 +77,7 @@ pub(super) fn make(
     let n_windows = n_windows.collect::<Result<Vec<_>, _>>()?;
     let n_windows = n_windows.into_iter().max().unwrap_or(1);
     let form = args.compose.form.clone().unwrap_or_default();
-    let is_asked = args.compose.form.is_some()
-        || args.compose.candidates.is_some()
-        || !args.attribute.is_empty();
-    let is_composed = is_asked || n_windows > 1 && args.latent.smoothness.is_none();
-    let composition = if is_composed {
-        let is_piece = n_windows > 1 && args.latent.smoothness.is_none();
-        let learned = if is_piece { session.pieces()? } else { None };
-        Some(Composition { learned, form: &form, n_candidates: candidates(&args.compose) })
-    } else {
-        None
-    };
+    let composition = composition(session, args, n_windows, &form)?;
     let method = AttributeMethod::from(args.attribute_method);
     let shift = session.shift(&args.attribute, method)?;
     let name = match &targets[..] {
@@ -168,6 +158,23 @@ pub(super) fn make(
         ));
     }
     Ok(generated)
+}
+
+/// How pieces are composed: whole pieces, and what is chosen among several draws; `None` for windows
+/// that are drawn once.
+fn composition<'a>(
+    session: &'a Session,
+    args: &GenerateArgs,
+    n_windows: usize,
+    form: &'a FormRequest,
+) -> anyhow::Result<Option<Composition<'a>>> {
+    let is_piece = n_windows > 1 && args.latent.smoothness.is_none();
+    let is_asked = args.compose.form.is_some()
+        || args.compose.candidates.is_some()
+        || !args.attribute.is_empty();
+    let learned = if is_piece { session.pieces()? } else { None };
+    let n_candidates = candidates(&args.compose);
+    Ok((is_piece || is_asked).then_some(Composition { learned, form, n_candidates }))
 }
 
 /// What was written, for people.

@@ -10,8 +10,8 @@ use crate::model::Model;
 use crate::piece::{Composition, FormRequest};
 use crate::style::{Reference, Style, Styles};
 
-/// The largest value asked for, as a quantile of the training music's.
-const HIGHEST: f64 = 0.99;
+/// The largest value asked for, as a percentile of the training music's.
+const HIGHEST: usize = 99;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +60,8 @@ pub fn asked_report(
     let mut known: Vec<f64> =
         known.filter_map(|row| request.attribute.measure(form, &row.tokens)).collect();
     known.sort_by(f64::total_cmp);
-    let at = |share: f64| known.get(((known.len() as f64 - 1.0) * share) as usize).copied();
-    let (low, high) = (at(0.0).unwrap_or(vector.mean), at(HIGHEST).unwrap_or(vector.mean));
+    let low = known.first().copied().unwrap_or(vector.mean);
+    let high = known.get(known.len() * HIGHEST / 100).copied().unwrap_or(vector.mean);
     let targets: Vec<&Style> = styles.all().iter().collect();
     let path = LatentPath::stationary(styles.mixture()).map_err(GenerateError::from)?;
     let through = FormRequest::default();

@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
 
     fn numbers(&mut self, n: usize) -> Option<Vec<u32>> {
         let bytes = self.bytes(n.checked_mul(4)?)?;
-        Some(bytes.chunks_exact(4).map(number).collect())
+        Some(bytes.as_chunks::<4>().0.iter().map(|bytes| number(bytes)).collect())
     }
 
     fn index(&mut self, version: u32) -> Option<CopyIndex> {

@@ -96,6 +96,25 @@ impl Controls {
         })
     }
 
+    /// Controls of any latents: as music has them of the style that they are most probably of;
+    /// for a model without styles, as real windows have them.
+    ///
+    /// # Errors
+    /// Those of [`Controls::new`].
+    pub fn of_latents(
+        model: &Model,
+        styles: Option<&Styles>,
+        request: ControlRequest<'_>,
+    ) -> Result<Self, GenerateError> {
+        match styles {
+            Some(styles) => {
+                let all: Vec<&Style> = styles.all().iter().collect();
+                Self::of_styles(model, styles, &all, request)
+            }
+            None => Self::new(model, request),
+        }
+    }
+
     /// Controls as some windows have them.
     ///
     /// # Errors

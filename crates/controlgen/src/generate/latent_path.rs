@@ -359,7 +359,9 @@ mod tests {
             let z = path.latents(&space, 4, sampling, 3, i).unwrap();
             let distance = |g: &Gaussian| {
                 let windows = z
-                    .chunks_exact(3)
+                    .as_chunks::<3>()
+                    .0
+                    .iter()
                     .map(|z| g.mahalanobis_squared(&[f64::from(z[0]), f64::from(z[1])]).sqrt());
                 windows.fold(0.0, f64::max)
             };

@@ -374,7 +374,7 @@ mod tests {
         let pca = Pca::fit(singles, 2).unwrap();
         let (center, axes) = (pca.mean().to_vec(), pca.components().concat());
         let turned: Vec<f64> =
-            values.chunks_exact(6).flat_map(|x| turn(x, &center, &axes)).collect();
+            values.as_chunks::<6>().0.iter().flat_map(|x| turn(x, &center, &axes)).collect();
         let turned = Samples::new(&turned, 300, 6).unwrap();
         let params = GmmParams::new(2).covariance_type(CovarianceType::LowRank(2));
         let mixture = params.fit(&turned, 0).unwrap().model;

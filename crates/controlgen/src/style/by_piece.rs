@@ -190,7 +190,7 @@ mod tests {
         // The first coordinate has a sign for each style, though the first dimension is ten times
         // as wide.
         let sign = points[0].signum();
-        for (piece, point) in points.chunks_exact(3).enumerate() {
+        for (piece, point) in points.as_chunks::<3>().0.iter().enumerate() {
             let expected = if piece % 2 == 0 { sign } else { -sign };
             assert_eq!(point[0].signum(), expected, "{piece}: {point:?}");
         }

@@ -118,9 +118,8 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Selected, StyleErr
         if tensor.dtype() != Dtype::F64 {
             return Err(damaged(format!("`{name}` is not of `F64`")));
         }
-        let chunks = tensor.data().chunks_exact(size_of::<f64>());
-        let value = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().expect("8 bytes"));
-        Ok(chunks.map(value).collect::<Vec<f64>>())
+        let values = tensor.data().as_chunks().0.iter();
+        Ok(values.map(|bytes| f64::from_le_bytes(*bytes)).collect::<Vec<f64>>())
     };
     let (weights, means, covariances) =
         (values("weights")?, values("means")?, values("covariances")?);

@@ -85,7 +85,7 @@ impl Contingency {
     /// Counts are rounded to whole numbers for `E`, which is defined for these only.
     pub fn adjusted_mutual_information(&self) -> f64 {
         let (first, second) = self.entropies();
-        let (mutual, mean) = (self.mutual_information(), 0.5 * (first + second));
+        let (mutual, mean) = (self.mutual_information(), f64::midpoint(first, second));
         let expected = self.expected_mutual_information();
         // If all is one class in both, or each thing is a class in both, chance can't be told
         // apart.
@@ -139,7 +139,7 @@ impl Contingency {
         let in_first: f64 = self.first.values().map(|n| pairs(*n)).sum();
         let in_second: f64 = self.second.values().map(|n| pairs(*n)).sum();
         let expected = in_first * in_second / pairs(self.total).max(1.0);
-        let most = 0.5 * (in_first + in_second);
+        let most = f64::midpoint(in_first, in_second);
         if most > expected { (together - expected) / (most - expected) } else { 1.0 }
     }
 }

@@ -187,8 +187,8 @@ fn truncated_chi(share: f64, d: usize, radius: f64) -> f64 {
     }
     let (mut low, mut high) = (0.0, radius);
     for _ in 0..60 {
-        let middle = 0.5 * (low + high);
+        let middle = f64::midpoint(low, high);
         if cdf(middle) < target { low = middle } else { high = middle }
     }
-    0.5 * (low + high)
+    f64::midpoint(low, high)
 }

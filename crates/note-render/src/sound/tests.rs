@@ -27,7 +27,7 @@ fn sequence(notes: impl IntoIterator<Item = Note>) -> NoteSequence {
 #[expect(clippy::cast_sign_loss, reason = "no time is negative here")]
 fn mono(samples: &[f32], from: f64, to: f64) -> Vec<f64> {
     let frame = |seconds: f64| (seconds * 44_100.0) as usize;
-    let frames = samples.chunks_exact(2).skip(frame(from)).take(frame(to - from));
+    let frames = samples.as_chunks::<2>().0.iter().skip(frame(from)).take(frame(to - from));
     frames.map(|pair| f64::from(pair[0] + pair[1])).collect()
 }
 

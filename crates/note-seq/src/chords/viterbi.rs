@@ -41,7 +41,7 @@ struct Best {
 impl Transitions {
     /// `in_key` holds the probability of every chord in every key, `[12, N_CHORDS]`.
     pub(super) fn new(key_change: f64, chord_change: f64, in_key: &[f64]) -> Self {
-        let keys = in_key.chunks_exact(N_CHORDS).map(|row| {
+        let keys = in_key.as_chunks::<N_CHORDS>().0.iter().map(|row| {
             let mut values: Vec<f64> = Vec::new();
             let class_of: Vec<usize> = row
                 .iter()
@@ -104,12 +104,16 @@ impl Transitions {
     /// The scores of the next frame.
     fn step(&self, scores: &[f64], observed: &[f64]) -> Vec<f64> {
         let of_key: Vec<f64> = scores
-            .chunks_exact(N_CHORDS)
+            .as_chunks::<N_CHORDS>()
+            .0
+            .iter()
             .map(|row| row.iter().fold(f64::NEG_INFINITY, |best, x| larger(best, *x)))
             .collect();
         let mut next = Vec::with_capacity(N_STATES);
         let (mut classes, mut into) = (Vec::new(), Vec::new());
-        for (key, (table, row)) in self.keys.iter().zip(scores.chunks_exact(N_CHORDS)).enumerate() {
+        for (key, (table, row)) in
+            self.keys.iter().zip(scores.as_chunks::<N_CHORDS>().0).enumerate()
+        {
             let others = of_key.iter().enumerate().filter(|(other, _)| *other != key);
             let other_key = others.fold(f64::NEG_INFINITY, |best, (_, x)| larger(best, *x));
             table.best_of_classes(row, &mut classes);
@@ -143,7 +147,7 @@ impl Transitions {
                 (parent, best) = (from, sum);
             }
         };
-        for (key, row) in scores.chunks_exact(N_CHORDS).enumerate() {
+        for (key, row) in scores.as_chunks::<N_CHORDS>().0.iter().enumerate() {
             let first = key * N_CHORDS;
             if key == to_key {
                 for (chord, (score, class)) in row.iter().zip(&table.class_of).enumerate() {

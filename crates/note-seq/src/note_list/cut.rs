@@ -178,7 +178,7 @@ fn window(
                 family: note.family,
                 pitch,
                 duration: note.duration,
-                velocity: Some(note.velocity).filter(|_| grid.has_dynamics),
+                velocity: grid.has_dynamics.then_some(note.velocity),
             },
             &mut tokens,
         );

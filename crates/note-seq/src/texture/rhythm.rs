@@ -8,11 +8,11 @@ use crate::note_list::{Family, Meter, TICKS_PER_QUARTER, TICKS_PER_SIXTEENTH};
 const SWUNG: std::ops::RangeInclusive<f64> = 5.0..=10.0;
 
 pub(super) fn n_notes(passage: &Passage) -> Option<f64> {
-    Some(passage.tones().len() as f64).filter(|_| has_tones_or_nothing(passage))
+    has_tones_or_nothing(passage).then_some(passage.tones().len() as f64)
 }
 
 pub(super) fn n_onsets(passage: &Passage) -> Option<f64> {
-    Some(passage.moments().len() as f64).filter(|_| has_tones_or_nothing(passage))
+    has_tones_or_nothing(passage).then_some(passage.moments().len() as f64)
 }
 
 /// Drums alone have no tones to count; silence has 0.

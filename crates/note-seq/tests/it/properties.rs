@@ -236,7 +236,7 @@ proptest! {
             melodies.chain(drums.into_iter().map(|w| w.tokens)).collect()
         };
         let mut sequence = sequence;
-        sequence.time_signatures.truncate(0);
+        sequence.time_signatures.clear();
         let mut whole = tokens(&sequence);
         let mut parts: Vec<_> = sequence.split_on_time_changes().iter().flat_map(tokens).collect();
         whole.sort();

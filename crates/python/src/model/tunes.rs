@@ -2,7 +2,8 @@
 
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    Decoding, Interpolation, control, controls_of, decode_all, interpolate as path_between,
+    ControlRequest, Controls, Decoding, Interpolation, control_of_style, controls_of, decode_all,
+    interpolate as path_between,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix_while};
 use controlgen::output::music;
@@ -155,19 +156,35 @@ impl End {
         Ok(Self::Latent(z.to_vec()?))
     }
 
-    fn latent(&self, session: &Session) -> Outcome<Vec<f32>> {
-        let model = session.model();
+    /// Its latent, `[Z]`, and its meter or chords, `[C]`: those asked for, or its own.
+    fn latent(
+        &self,
+        session: &Session,
+        given: &Control,
+        seed: u64,
+    ) -> Outcome<(Vec<f32>, Vec<u16>)> {
+        let (model, request) = (session.model(), given.request());
+        let of_latent = |z: Vec<f32>| {
+            let controls = Controls::of_latents(model, session.styles_if_any(), request)?;
+            let control = controls.of(0, &z, 1, seed);
+            Ok((z, control))
+        };
         match self {
             Self::Style(name) => {
                 let styles = session.styles()?;
-                Ok(styles.mean_latent(model, styles.find(name)?)?)
+                let style = styles.find(name)?;
+                let control = control_of_style(model, style, request, seed)?;
+                Ok((styles.mean_latent(model, style)?, control))
             }
             Self::Tune(tune) => {
                 let tune = tune.tune(model, None)?;
                 let first = tune.windows.first().map(|window| window.tokens.clone());
-                Ok(encode_windows(model, &[first.expect("a tune has at least one window")]))
+                let first = first.expect("a tune has at least one window");
+                let control = controls_of(model, std::iter::once(first.as_slice()));
+                let z = encode_windows(model, &[first]);
+                if request == ControlRequest::default() { Ok((z, control)) } else { of_latent(z) }
             }
-            Self::Latent(z) if z.len() == model.z_size() => Ok(z.clone()),
+            Self::Latent(z) if z.len() == model.z_size() => of_latent(z.clone()),
             Self::Latent(z) => Err(refused(format!(
                 "a latent has {} values; this model's have {}",
                 z.len(),
@@ -194,9 +211,11 @@ pub(super) fn interpolate(
     (given, sounding): (&Control, &Sounding),
 ) -> Outcome<Vec<NewPiece>> {
     let model = session.model();
-    let ends = ends.iter().map(|end| end.latent(session)).collect::<Outcome<Vec<_>>>()?;
+    let ends = ends.iter().map(|end| end.latent(session, given, decoding.seed));
+    let (ends, controls): (Vec<_>, Vec<_>) = ends.collect::<Outcome<Vec<_>>>()?.into_iter().unzip();
     let latents = path_between(&ends, steps, interpolation)?;
-    let control = control(model, &ends[0], given.request(), decoding.seed)?;
+    // The meter or chords of the first.
+    let control = controls.into_iter().next().unwrap_or_default();
     let windows = decode_all(model, latents, &control, decoding)?.into_iter();
     let pieces = windows.map(|decoded| {
         let sequence = sounding.music(model, &[decoded.tokens])?;

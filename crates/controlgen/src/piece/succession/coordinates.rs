@@ -63,7 +63,7 @@ mod tests {
         let (center, triple) = ([1.0, 2.0], [1.0, -2.0, 0.5, 3.0, 7.0, -1.0]);
         let along = back(&turn(&triple, &center, &axes), 2);
         let found: Vec<f64> =
-            along.chunks_exact(2).flat_map(|y| unproject(y, &center, &axes)).collect();
+            along.as_chunks::<2>().0.iter().flat_map(|y| unproject(y, &center, &axes)).collect();
         assert!(found.iter().zip(triple).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
     }
 }
