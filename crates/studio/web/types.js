@@ -14,8 +14,10 @@
  * @property {number[]} tokens
  * @property {number[]} z
  * @property {Note[]} notes starting at step 0
- * @property {number[]} memberships in the order of the styles, each 0 to 1
+ * @property {Memberships} memberships what the music turned out as when encoded again
  */
+
+/** @typedef {Record<string, number>} Memberships probabilities by the `id` of a style; at most 1 in all */
 
 /** @typedef {{ fraction: number, n_notes: number, file: string, bar: number }} Copy */
 
@@ -53,6 +55,7 @@
  * @typedef {object} Model
  * @property {string} name
  * @property {string} version
+ * @property {string} hash identifies its weights
  * @property {string} kind
  * @property {number} z_size
  * @property {number[]} active_dimensions
@@ -74,7 +77,8 @@
 
 /**
  * @typedef {object} Style
- * @property {number} index index in `memberships`
+ * @property {string} id its key in `memberships`, whatever its name and place
+ * @property {number} index its number on the map
  * @property {string} name
  * @property {string} color
  * @property {number} weight
@@ -91,6 +95,7 @@
  * @typedef {object} Card
  * @property {Style} style
  * @property {string[]} sentences
+ * @property {{ id: string, name: string, words: string[] }[]} nearest
  * @property {{ name: string, unit: string, value: number, deviation: number }[]} features
  * @property {{ label: string, share: number }[]} labels
  * @property {{ source: Source, window: Window }[]} examples
@@ -145,5 +150,10 @@
  */
 
 /** @typedef {{ x: number, y: number }} Point */
+
+/**
+ * Selects a map.
+ * @typedef {{ projection: MapData["projection"], styles?: string }} MapQuery
+ */
 
 export {};

@@ -119,7 +119,7 @@ pub(crate) async fn tunes(
             Path::new(&file.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let title = title.unwrap_or_else(|| "tune".to_owned());
         let qpm = tune.qpm.clamp(*QPM.start(), *QPM.end());
-        let piece = Piece { qpm, ..work.piece(&catalog, title.clone(), windows, &z) };
+        let piece = Piece { qpm, ..work.encoded_piece(&catalog, title.clone(), windows, &z) };
         let (track, why) = chosen_track(&tune);
         let refused =
             tune.choice.iter().flat_map(|choice| &choice.candidates).filter_map(refused_track);

@@ -58,8 +58,18 @@ function contents(app, style, card, examples) {
   );
   const rows = card.features.flatMap((feature) => featureRow(feature, style.color));
   const used = (card.used ?? []).map((used) => (typeof used === "string" ? used : used.file));
+  const nearest = card.nearest.map(({ name, words }) =>
+    el(
+      "p",
+      {},
+      "Next to ",
+      el("strong", {}, name),
+      words.length ? `, it is ${words.join(", ")}.` : ", it is much alike.",
+    ),
+  );
   return [
     ...card.sentences.map((sentence) => el("p", {}, sentence)),
+    ...nearest,
     buttons.length ? el("div", { class: "examples" }, ...buttons) : null,
     rows.length ? el("dl", { class: "features" }, ...rows) : null,
     labels.length ? el("p", { class: "what" }, `Labels: ${labels.join(", ")}`) : null,
@@ -130,10 +140,23 @@ function tools(app, style, path, renamed) {
   const onexport = () => app.attempt(exportStyle);
   const exported = el("button", { type: "button", class: "small", onclick: onexport }, "Export");
   const removeStyle = async () => {
-    await app.api.send(path, { method: "DELETE" });
-    renamed(null);
-    await app.session.reload();
-    app.announce(`The style “${style.name}” was removed`);
+    const copy = await (await app.api.send(`${path}/export`)).json();
+    const remove = async () => {
+      await app.api.send(path, { method: "DELETE" });
+      renamed(null);
+      await app.session.reload();
+    };
+    const restore = async () => {
+      await app.api.post("/styles/import", copy);
+      await app.session.reload();
+    };
+    await remove();
+    app.history.record({
+      label: `removing the style “${style.name}”`,
+      undo: () => app.attempt(restore),
+      redo: () => app.attempt(remove),
+    });
+    app.announce(`The style “${style.name}” was removed. Undo (Ctrl+Z) brings it back.`);
   };
   const onremove = () => app.attempt(removeStyle);
   const remove = style.added

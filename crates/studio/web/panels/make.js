@@ -107,56 +107,74 @@ export class MakePanel {
     this.#made.show([]);
   }
 
+  /** What a reload keeps. */
+  get choices() {
+    return {
+      chosen: [...this.#chips.chosen], fields: { n: this.#n.value, bars: this.#bars.value },
+    };
+  }
+
+  /** @param {{ chosen: string[], fields: { n: string, bars: string } | null }} choices */
+  choose({ chosen, fields }) {
+    this.#chips.choose(chosen);
+    if (!fields) return;
+    const n = Number(fields.n);
+    if (n >= 1 && n <= Number(this.#n.max)) this.#n.value = String(Math.round(n));
+    const lengths = [...this.#bars.options].map(({ value }) => value);
+    if (lengths.includes(fields.bars)) this.#bars.value = fields.bars;
+  }
+
   #makeDials() {
     const { session, model } = this.#app;
     const { dials } = session;
     const percent = (/** @type {number} */ value) => `${Math.round(100 * value)} %`;
     const general = [
       new Dial({
-        label: "Temperature", min: 0, max: 1.5, step: 0.05, value: dials.temperature,
+        label: "Temperature", min: 0, max: 1.5, step: 0.05, value: dials.temperature, initial: 0.5,
         hint: "How adventurous the notes are; 0 always takes the most likely note",
         text: (value) => (value === 0 ? "most likely" : value.toFixed(2)),
         onChange: (value) => this.#change(() => (dials.temperature = value)),
       }),
       new Dial({
-        label: "Spread", min: 0, max: 2, step: 0.05, value: dials.spread,
+        label: "Spread", min: 0, max: 2, step: 0.05, value: dials.spread, initial: 1,
         hint: "How far pieces stray from the typical sound of the style",
         text: (value) => value.toFixed(2),
-        onChange: (value) => (dials.spread = value),
+        onChange: (value) => this.#keep(() => (dials.spread = value)),
       }),
       new Dial({
-        label: "Membership", min: 0, max: 0.95, step: 0.05, value: dials.membership,
+        label: "Membership", min: 0, max: 0.95, step: 0.05, value: dials.membership, initial: 0,
         hint: "Rejects pieces that belong to the style less than this",
         text: (value) => (value === 0 ? "any" : `≥ ${percent(value)}`),
-        onChange: (value) => (dials.membership = value),
+        onChange: (value) => this.#keep(() => (dials.membership = value)),
       }),
       new Dial({
-        label: "Reach", min: 0.5, max: NO_LIMIT, step: 0.05, value: dials.reach,
+        label: "Reach", min: 0.5, max: NO_LIMIT, step: 0.05, value: dials.reach, initial: NO_LIMIT,
         hint: "Limits the distance from the typical sound of the style; 1 is usual",
         text: (value) => (value === NO_LIMIT ? "any" : `≤ ${value.toFixed(2)}`),
-        onChange: (value) => (dials.reach = value),
+        onChange: (value) => this.#keep(() => (dials.reach = value)),
       }),
       new Dial({
-        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness,
+        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness, initial: 0.8,
         hint: "How similar each part of a longer piece is to the one before",
         text: percent,
-        onChange: (value) => (dials.smoothness = value),
+        onChange: (value) => this.#keep(() => (dials.smoothness = value)),
       }),
     ];
     if (model.has_copy_index) {
       general.push(
         new Dial({
-          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied,
+          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied, initial: 1,
           hint: "Rejects pieces that copy a longer part of one training piece",
           text: (value) => (value === 1 ? "any" : `≤ ${percent(value)}`),
-          onChange: (value) => (dials.copied = value),
+          onChange: (value) => this.#keep(() => (dials.copied = value)),
         }),
       );
     }
     const attributes = model.attributes.map(
       ({ name, what }) =>
         new Dial({
-          label: name, min: -MAX_SHIFT, max: MAX_SHIFT, step: 0.1, value: 0, origin: 0,
+          label: name, min: -MAX_SHIFT, max: MAX_SHIFT, step: 0.1, origin: 0,
+          value: dials.attributes[name] ?? 0, initial: 0,
           hint: what,
           text: (value) => signed(value, 1),
           onChange: (value) => this.#change(() => (dials.attributes[name] = value)),
@@ -173,6 +191,12 @@ export class MakePanel {
   #change(change) {
     change();
     this.#app.session.notifyDials();
+  }
+
+  /** @param {() => void} change of a dial that only concerns new music */
+  #keep(change) {
+    change();
+    this.root.dispatchEvent(new Event("change"));
   }
 
   #reset() {

@@ -4,6 +4,7 @@
 // in the loop.
 
 import { strike } from "./drums.js";
+import { CLOCKS } from "./midi-out.js";
 import { Output } from "./output.js";
 import { TIMBRES, sound } from "./voices.js";
 
@@ -54,6 +55,8 @@ export class Player extends EventTarget {
   #next = 0;
   /** Step, over all passes, at which the current pass began. */
   #zero = 0;
+  /** Number of the next message of MIDI clock, from step 0 of the first pass. */
+  #nextClock = 0;
   /** Notes before this step, over all passes, are scheduled. */
   #scheduledUntil = 0;
   /** Time of the audio context at step `#anchorStep`. */
@@ -120,6 +123,10 @@ export class Player extends EventTarget {
     return 60 / this.#qpm / this.stepsPerQuarter;
   }
 
+  get #clocksPerStep() {
+    return CLOCKS / this.stepsPerQuarter;
+  }
+
   /** @param {number} time */
   #stepAt(time) {
     return this.#anchorStep + (time - this.#anchorTime) / this.#secondsPerStep;
@@ -165,6 +172,8 @@ export class Player extends EventTarget {
     this.#anchorTime = context.currentTime + LEAD;
     this.#stretches = [];
     this.#scheduledUntil = start;
+    this.#nextClock = Math.ceil(start * this.#clocksPerStep);
+    this.midiOut?.start(LEAD, (4 * start) / this.stepsPerQuarter);
     this.#enter(score, start, 0);
     this.#scheduleDue();
     clearInterval(this.#timer);
@@ -222,7 +231,7 @@ export class Player extends EventTarget {
     const now = this.#context?.currentTime ?? 0;
     for (const sounding of this.#sounding) sounding.cut(now);
     this.#sounding.clear();
-    this.midiOut?.silence(0);
+    this.midiOut?.stop();
     this.#score = null;
   }
 
@@ -284,6 +293,9 @@ export class Player extends EventTarget {
     const now = this.#context.currentTime;
     for (const sounding of this.#sounding) if (sounding.end < now) this.#sounding.delete(sounding);
     const horizon = this.#stepAt(now + (document.hidden ? AHEAD_HIDDEN : AHEAD));
+    for (; this.#nextClock < horizon * this.#clocksPerStep; this.#nextClock++) {
+      this.midiOut?.clock(this.#timeOf(this.#nextClock / this.#clocksPerStep) - now);
+    }
     while (this.#score) {
       const score = this.#score;
       const note = score.notes[this.#next];

@@ -84,16 +84,18 @@ export function notesOfWindows(windows, windowSteps) {
 }
 
 /**
- * The mean memberships of windows; empty if they don't have equal lengths.
- * @param {{ memberships: number[] }[]} windows
+ * The mean memberships of windows.
+ * @param {{ memberships: import("../types.js").Memberships }[]} windows
  */
 export function meanMemberships(windows) {
-  const n = windows[0]?.memberships.length ?? 0;
-  if (!n || windows.some(({ memberships }) => memberships.length !== n)) return [];
-  return Array.from(
-    { length: n },
-    (_, i) => windows.reduce((sum, { memberships }) => sum + memberships[i], 0) / windows.length,
-  );
+  /** @type {import("../types.js").Memberships} */
+  const mean = {};
+  for (const { memberships } of windows) {
+    for (const [id, share] of Object.entries(memberships)) {
+      mean[id] = (mean[id] ?? 0) + share / windows.length;
+    }
+  }
+  return mean;
 }
 
 /**

@@ -225,25 +225,31 @@ function soundMenu(app) {
   );
   const builtIn = el("input", { type: "checkbox", id: "inside", checked: true });
   builtIn.addEventListener("change", () => (player.isAudible = builtIn.checked));
+  const clock = el("input", { type: "checkbox", id: "midi-clock" });
+  clock.addEventListener("change", () => {
+    if (player.midiOut) player.midiOut.sendsClock = clock.checked;
+  });
   /** @type {MIDIOutput[]} */
   let found = [];
   const findPorts = async () => {
-    found = await MidiOut.ports();
+    found = [...(await MidiOut.access()).outputs.values()];
     const none = el("option", { value: "" }, found.length ? "None" : "No device found");
     fill(ports, none, ...found.map(({ id, name }) => el("option", { value: id }, name ?? id)));
   };
   const onfind = () => app.busy(find, findPorts);
   const find = el("button", { type: "button", class: "small", onclick: onfind }, "Find devices");
   ports.addEventListener("change", () => {
-    player.midiOut?.silence(0);
+    player.midiOut?.stop();
     const port = found.find(({ id }) => id === ports.value);
     player.midiOut = port ? new MidiOut(port) : null;
+    if (player.midiOut) player.midiOut.sendsClock = clock.checked;
   });
   return el(
     "div",
     { id: "sound-menu", class: "popover", popover: "", role: "group", "aria-label": "Sound" },
     el("label", { class: "row" }, el("span", {}, "Volume"), volume),
     el("div", { class: "row" }, el("span", {}, "MIDI out"), ports, find),
+    el("label", { class: "row" }, clock, el("span", {}, "Send MIDI clock")),
     el("label", { class: "row" }, builtIn, el("span", {}, "Built-in sound")),
   );
 }
