@@ -143,8 +143,61 @@ test("the notes go to a MIDI device, in time, and none is left on", async () => 
   assert.ok(Math.abs(between - written) < 0.03, `${between} s between two notes that are written ${written} s apart`);
   /** @type {Map<number, number>} */
   const last = new Map();
-  for (const { bytes: [status, pitch] } of [...sent].sort((a, b) => a.at - b.at || b.bytes[0] - a.bytes[0])) last.set(pitch, status);
+  const isNote = (/** @type {{ bytes: number[] }} */ { bytes: [status] }) => status === 0x90 || status === 0x80;
+  for (const { bytes: [status, pitch] } of sent.filter(isNote).sort((a, b) => a.at - b.at || b.bytes[0] - a.bytes[0])) last.set(pitch, status);
   assert.ok([...last.values()].every((status) => status === 0x80), "every note is ended");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("nothing begins after Stop, and devices that follow get the clock", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
+    await page.addInitScript(() => {
+      // What a device gets: a message with a time ahead is played then, and can't be taken back.
+      /** @type {{ bytes: number[], at: number }[]} */
+      const sent = [];
+      const send = (/** @type {number[]} */ bytes, at = performance.now()) => sent.push({ bytes, at: Math.max(at, performance.now()) });
+      const port = { id: "one", name: "A synthesiser", send };
+      Object.assign(window, { sent });
+      Object.assign(navigator, { requestMIDIAccess: async () => ({ outputs: new Map([["one", port]]) }) });
+    });
+  });
+  await page.locator("#sound").click();
+  await page.getByRole("button", { name: "Find devices" }).click();
+  await page.locator("#midi-port").selectOption({ label: "A synthesiser" });
+  await page.locator("#midi-clock").check();
+  await page.locator("#inside").uncheck();
+  await page.keyboard.press("Escape");
+  await page.locator("#generate").click();
+  await page.waitForFunction(() => document.studio.app.player.isPlaying);
+  const found = await page.evaluate(async () => {
+    const { app } = document.studio;
+    const sent = /** @type {{ bytes: number[], at: number }[]} */ (/** @type {any} */ (window).sent);
+    // Sixteenths without a rest, so that each moment is just before a note.
+    const notes = Array.from({ length: 32 }, (_, i) => ({ pitch: 60 + (i % 12), start: i, end: i + 1, voice: 0 }));
+    const take = { ...app.history.takes[0], id: "test", notes, n_steps: 32, qpm: 240 };
+    let late = 0;
+    for (let i = 0; i < 40; i++) {
+      await app.play(take);
+      await new Promise((resolve) => setTimeout(resolve, 60 + 7 * i));
+      app.player.stop();
+      const stopped = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      late += sent.filter(({ bytes: [status], at }) => status === 0x90 && at > stopped).length;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    sent.length = 0;
+    await app.play(take);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    app.player.stop();
+    const kinds = sent.map(({ bytes: [status] }) => status);
+    return { late, ons: kinds.filter((kind) => kind === 0x90).length, clocks: kinds.filter((kind) => kind === 0xf8).length, first: kinds.find((kind) => kind >= 0xf0), last: kinds[kinds.length - 1] };
+  });
+  assert.equal(found.late, 0, "no note begins after Stop");
+  // Four quarter notes a second for 2 seconds, less the lead: 24 clocks and 4 notes each.
+  assert.ok(found.ons > 20 && found.ons < 36, JSON.stringify(found));
+  assert.ok(Math.abs(found.clocks / found.ons - 6) < 0.6, JSON.stringify(found));
+  assert.deepEqual([found.first, found.last], [0xfa, 0xfc], "it starts and stops");
   assert.deepEqual(complaints, []);
   await context.close();
 });

@@ -13,6 +13,8 @@ import { placeOf } from "./plane.js";
 /** Milliseconds after the last key move until the result is added to the history. */
 const SETTLE_DELAY = 700;
 
+/** Where it lies at first, in standard deviations from the middle of a style. */
+const START = 0.7;
 /** The seed at first: the map sounds the same whenever it is opened. */
 const FIRST_SEED = 1;
 
@@ -86,12 +88,21 @@ export class Puck extends EventTarget {
     this.dispatchEvent(new Event("move"));
   }
 
-  /** The middle of the most common style. */
+  /** In the most common style, next to its name. */
   #start() {
     const { styles, map } = this.#app.session;
     const weight = (/** @type {number} */ index) => styles[index]?.weight ?? 0;
     const [first] = [...(map?.ellipses ?? [])].sort((a, b) => weight(b.style) - weight(a.style));
-    return first ? { x: first.x, y: first.y } : { x: 0, y: 0 };
+    if (!first) return { x: 0, y: 0 };
+    const { x, y, axes, angle } = first;
+    const [up, right] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
+    // Across the longer axis or along it, whatever leads down more than to the side.
+    const length = START * (up > right ? axes[1] : axes[0]);
+    const direction = up > right ? angle - Math.PI / 2 : angle;
+    const sign = Math.sin(direction) > 0 ? -1 : 1;
+    return {
+      x: x + sign * length * Math.cos(direction), y: y + sign * length * Math.sin(direction),
+    };
   }
 
   /** Grabs the puck: everything until `release` is one entry in the history. */

@@ -45,6 +45,8 @@ export class MakePanel {
   #made;
   #dropped = el("p", { class: "note", hidden: true });
   #generate;
+  /** The styles that it generates. */
+  #what = el("span", { class: "of" });
   /** @type {Dial[]} */
   #dials = [];
 
@@ -76,12 +78,11 @@ export class MakePanel {
       () => this.generate(),
       { id: "generate", class: "primary", title: "Generate (G)" },
     );
+    this.#generate.append(this.#what);
     const dials = this.#makeDials();
     const vary = new Vary(app, () => Number(this.#n.value), (takes) => this.#made.show(takes));
     fill(
       this.root,
-      this.#chips.root,
-      this.#weights,
       el(
         "div",
         { class: "fields" },
@@ -90,8 +91,9 @@ export class MakePanel {
         el("label", {}, "Seed", this.#seed),
       ),
       this.#generate,
-      this.#dropped,
-      this.#made.root,
+      el("div", { class: "made" }, this.#dropped, this.#made.root),
+      this.#chips.root,
+      this.#weights,
       el("div", { class: "dials" }, ...dials.general),
       el(
         "h2",
@@ -105,6 +107,7 @@ export class MakePanel {
     );
     if (!dials.attributes.length) this.root.querySelector("#turn")?.remove();
     this.#made.show([]);
+    this.#drawWeights();
   }
 
   /** What a reload keeps. */
@@ -130,20 +133,20 @@ export class MakePanel {
     const percent = (/** @type {number} */ value) => `${Math.round(100 * value)} %`;
     const general = [
       new Dial({
-        label: "Temperature", min: 0, max: 1.5, step: 0.05, value: dials.temperature, initial: 0.5,
-        hint: "How adventurous the notes are; 0 always takes the most likely note",
+        label: "Daring", min: 0, max: 1.5, step: 0.05, value: dials.temperature, initial: 0.5,
+        hint: "How adventurous the notes are; 0 always takes the most likely note (temperature)",
         text: (value) => (value === 0 ? "most likely" : value.toFixed(2)),
         onChange: (value) => this.#change(() => (dials.temperature = value)),
       }),
       new Dial({
-        label: "Spread", min: 0, max: 2, step: 0.05, value: dials.spread, initial: 1,
-        hint: "How far pieces stray from the typical sound of the style",
+        label: "Variety", min: 0, max: 2, step: 0.05, value: dials.spread, initial: 1,
+        hint: "How far pieces stray from the typical sound of the style (latent temperature)",
         text: (value) => value.toFixed(2),
         onChange: (value) => this.#keep(() => (dials.spread = value)),
       }),
       new Dial({
-        label: "Membership", min: 0, max: 0.95, step: 0.05, value: dials.membership, initial: 0,
-        hint: "Rejects pieces that belong to the style less than this",
+        label: "In style", min: 0, max: 0.95, step: 0.05, value: dials.membership, initial: 0,
+        hint: "Rejects pieces that turned out as the style less than this (membership)",
         text: (value) => (value === 0 ? "any" : `≥ ${percent(value)}`),
         onChange: (value) => this.#keep(() => (dials.membership = value)),
       }),
@@ -206,6 +209,7 @@ export class MakePanel {
 
   #drawWeights() {
     const names = [...this.#chips.chosen];
+    this.#what.textContent = names.join(" + ");
     if (names.length < 2) {
       fill(this.#weights);
       return;
@@ -244,13 +248,20 @@ export class MakePanel {
       const sum = weights.reduce((sum, { weight }) => sum + weight, 0);
       const blend = weights.map(({ style, weight }) => ({ style, weight: weight / sum }));
       const typed = this.#seed.value.trim();
+      if (!/^\d*$/.test(typed)) {
+        throw new Error(`A seed is a whole number, not “${typed}”; leave it empty for any.`);
+      }
       const seed = typed === "" ? newSeed() : Number(typed);
+      const n = Math.round(Number(this.#n.value));
+      if (!(n >= 1 && n <= Number(this.#n.max))) {
+        throw new Error(`The number of pieces must be 1 to ${this.#n.max}.`);
+      }
       const root = Math.sqrt(app.model.active_dimensions.length);
       const truncate = dials.reach < NO_LIMIT ? dials.reach * root : null;
       /** @type {{ pieces: Piece[], dropped: { why: string, n: number }[] }} */
       const { pieces, dropped } = await app.api.post("/generate", {
         ...(names.length > 1 ? { blend } : { style: names[0] }),
-        n: Number(this.#n.value),
+        n,
         bars: Number(this.#bars.value),
         temperature,
         latent_temperature: dials.spread,
@@ -265,6 +276,7 @@ export class MakePanel {
       this.#dropped.hidden = !dropped.length;
       this.#dropped.textContent = dropped.map(({ why, n }) => `${n} rejected: ${why}`).join(" ");
       this.#made.show(takes);
+      this.#made.root.parentElement?.scrollTo({ top: 0 });
       if (!takes.length) return;
       app.history.add(takes);
       await app.play(takes[0]);

@@ -3,7 +3,8 @@
 
 import { el, fill, icon, iconButton, requireElement } from "../dom.js";
 import { MidiOut } from "../sound/midi-out.js";
-import { download, dragHandle } from "./export.js";
+import { canSaveToFolder } from "../state/folder.js";
+import { download, downloadToFolder, dragHandle } from "./export.js";
 import { saveSetting, loadSetting } from "./theme.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -191,13 +192,25 @@ function saveMenu(app) {
     const button = el("button", { type: "button", "data-save": kind, onclick }, text);
     return button;
   };
+  const folder = (/** @type {string} */ text, /** @type {boolean} */ again) => {
+    const save = async () => {
+      menu.hidePopover();
+      await downloadToFolder(app, again);
+    };
+    const onclick = () => app.busy(button, save);
+    const kind = again ? "other-folder" : "folder";
+    const button = el("button", { type: "button", "data-save": kind, onclick }, text);
+    return button;
+  };
   const menu = el(
     "div",
     { id: "save-menu", class: "popover menu", popover: "", role: "group", "aria-label": "Save" },
     item("midi", "MIDI file"),
+    ...(canSaveToFolder() ? [folder("MIDI file to my folder", false)] : []),
     item("wav", "WAV file"),
     item("project", "This piece as a project"),
     item("all", "Everything as a project"),
+    ...(canSaveToFolder() ? [folder("Choose another folder…", true)] : []),
   );
   return menu;
 }
