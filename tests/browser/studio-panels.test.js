@@ -175,6 +175,27 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 }
 
+test("the track and the bars of a file are chosen", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  await openTab(page, "mix");
+  const buffer = writeMidi(tune(5), 120, [tune(6)]);
+  await page.locator("#mix-file").setInputFiles({ name: "two.mid", mimeType: "audio/midi", buffer });
+  await page.locator("#mix-track").waitFor();
+  await page.waitForFunction(() => /to/.test(document.studio.app.history.current?.how ?? ""));
+  const { steps_per_bar } = await page.evaluate(() => document.studio.app.model);
+  const mixed = page.waitForRequest((request) => request.url().endsWith("/mix"));
+  await page.locator("#mix-track").selectOption({ index: 1 });
+  const all = (await mixed).postDataJSON().tokens;
+  assert.ok(all.length > 1);
+  const part = page.waitForRequest((request) => request.url().endsWith("/mix") && request.postDataJSON().tokens.length === 1);
+  await page.locator("#mix-first").selectOption({ index: 1 });
+  await page.locator("#mix-last").selectOption({ index: 1 });
+  assert.deepEqual((await part).postDataJSON().tokens, [all[1]]);
+  await page.waitForFunction((steps) => document.studio.app.history.current?.n_steps === steps, 2 * steps_per_bar);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("what is refused is told in the server's words", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await openTab(page, "mix");

@@ -125,6 +125,7 @@
  * @property {string} why
  * @property {string[]} changes
  * @property {Piece} piece
+ * @property {{ number: number, label: string, n_windows: number }[]} tracks
  * @property {{ track: string | number, why: string }[]} refused
  */
 
@@ -147,6 +148,8 @@
  * @property {Copy | null} copy
  * @property {boolean} favourite
  * @property {boolean} edited
+ * @property {number} [program] General MIDI program of its files; by default the model's
+ * @property {number} [velocity] velocity of its files
  */
 
 /** @typedef {{ x: number, y: number }} Point */

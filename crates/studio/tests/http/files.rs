@@ -17,6 +17,9 @@ async fn a_tune_has_windows_and_names_its_track() {
     let windows = tune["piece"]["windows"].as_array().unwrap();
     assert!(windows.len() >= 2 && windows[0]["z"].as_array().unwrap().len() == 96);
     assert!(tune["piece"]["seed"].is_null() && tune["piece"]["qpm"].as_f64().unwrap() > 0.0);
+    let tracks = tune["tracks"].as_array().unwrap();
+    assert!(tracks.len() >= 2 && tracks[0]["n_windows"] == windows.len());
+    assert!(tune["track"] == tracks[0]["label"] && tracks.iter().any(|t| t["number"] == 1));
     // Another track of the file, and one that does not exist.
     let other =
         app.upload("/api/v1/tunes", &[("track", "1")], &[("a.mid", piece(1, 0))]).await.ok();

@@ -86,6 +86,22 @@ export class Puck extends EventTarget {
     if (!this.#inverse) this.place = null;
     else this.place = this.held ? placeOf(this.#inverse, this.held) : this.#start();
     this.dispatchEvent(new Event("move"));
+    this.#warmUp();
+  }
+
+  /**
+   * Lets the server choose the windows of all styles ahead, so that the first touch sounds at once.
+   */
+  async #warmUp() {
+    const { mapQuery: map, map: shown } = this.#app.session;
+    const places = (shown?.ellipses ?? []).map(({ x, y }) => [x, y]);
+    if (!this.place || !places.length) return;
+    const { n_windows } = this.#app.model.limits;
+    const body = {
+      map, places: places.slice(0, n_windows), seed: this.seed, temperature: null, measure: false,
+    };
+    // If it fails, the first touch takes longer.
+    await this.#app.api.post("/place", body).catch(() => {});
   }
 
   /** In the most common style, next to its name. */

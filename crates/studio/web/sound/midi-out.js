@@ -17,7 +17,6 @@ const START = 0xfa;
 const CONTINUE = 0xfb;
 const STOP = 0xfc;
 const DRUM_CHANNEL = 9;
-const N_CHANNELS = 16;
 const VELOCITY = 88;
 /** Clock messages per quarter note. */
 export const CLOCKS = 24;
@@ -38,6 +37,11 @@ export class MidiOut {
    * @type {Map<string, [number, number]>}
    */
   #on = new Map();
+  /**
+   * Channels that were played on since the last stop.
+   * @type {Set<number>}
+   */
+  #channels = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
   /** Whether MIDI clock is sent. */
@@ -110,9 +114,10 @@ export class MidiOut {
     for (const [channel, pitch] of this.#on.values()) {
       this.port.send([NOTE_OFF | channel, pitch, 0], now);
     }
-    for (let channel = 0; channel < N_CHANNELS; channel++) {
+    for (const channel of this.#channels) {
       this.port.send([CONTROL | channel, ALL_NOTES_OFF, 0], now);
     }
+    this.#channels.clear();
     this.#on.clear();
     if (this.#isRunning) this.port.send([STOP], now);
     this.#isRunning = false;
@@ -165,7 +170,10 @@ export class MidiOut {
   #send({ bytes, at }) {
     const [status, pitch] = bytes;
     const [channel, key] = [status & 15, `${status & 15},${pitch}`];
-    if ((status & 0xf0) === NOTE_ON) this.#on.set(key, [channel, pitch]);
+    if ((status & 0xf0) === NOTE_ON) {
+      this.#on.set(key, [channel, pitch]);
+      this.#channels.add(channel);
+    }
     if ((status & 0xf0) === NOTE_OFF) this.#on.delete(key);
     this.port.send(bytes, at);
   }

@@ -256,6 +256,14 @@ export class Player extends EventTarget {
     }
   }
 
+  /**
+   * Whether a note is of a drum part, where pitches are keys of drums.
+   * @param {Note} note
+   */
+  isDrum(note) {
+    return this.#partOf(note).drums;
+  }
+
   /** @param {Note} note */
   #partOf({ voice }) {
     return this.voices[voice % Math.max(1, this.voices.length)] ?? { drums: false, program: 0 };

@@ -129,6 +129,10 @@ export function openProject(text, model) {
         : null,
       favourite: value.favourite === true,
       edited: value.edited === true,
+      ...(isCount(value.program) ? { program: Math.min(127, Number(value.program)) } : {}),
+      ...(isCount(value.velocity)
+        ? { velocity: Math.min(127, Math.max(1, Number(value.velocity))) }
+        : {}),
     };
     return [take];
   });

@@ -12,8 +12,8 @@ import { projectText } from "../state/project.js";
  * The fields that the server needs to export a piece.
  * @param {Take} take
  */
-function body({ title, qpm, notes }) {
-  return { title, qpm, notes };
+function body({ title, qpm, notes, program, velocity }) {
+  return { title, qpm, notes, program, velocity };
 }
 
 /**

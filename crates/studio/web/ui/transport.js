@@ -5,6 +5,7 @@ import { el, fill, icon, iconButton, requireElement } from "../dom.js";
 import { MidiOut } from "../sound/midi-out.js";
 import { canSaveToFolder } from "../state/folder.js";
 import { download, downloadToFolder, dragHandle } from "./export.js";
+import { shapeMenu } from "./shape.js";
 import { saveSetting, loadSetting } from "./theme.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -92,6 +93,7 @@ export function startTransport(app, editor) {
     },
     icon("sound"),
   );
+  const shape = shapeMenu(app, editor);
   fill(
     requireElement("#transport", HTMLElement),
     play,
@@ -101,10 +103,12 @@ export function startTransport(app, editor) {
     ear,
     keep,
     tall,
+    shape.button,
     el("label", { class: "tempo" }, el("span", { "aria-hidden": "true" }, "♩="), tempo),
     soundButton,
     saveButton,
     dragHandle(app),
+    shape.menu,
     saveMenu(app),
     soundMenu(app),
   );
