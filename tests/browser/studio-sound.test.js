@@ -201,3 +201,60 @@ test("nothing begins after Stop, and devices that follow get the clock", async (
   assert.deepEqual(complaints, []);
   await context.close();
 });
+
+test("a keyboard is heard and recorded on the grid, and its clock leads", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
+    await page.addInitScript(() => {
+      const keyboard = Object.assign(new EventTarget(), { id: "keys", name: "A keyboard" });
+      const play = (/** @type {number[]} */ data, /** @type {number} */ at) => {
+        const event = new Event("midimessage");
+        Object.defineProperties(event, { data: { value: Uint8Array.from(data) }, timeStamp: { value: at } });
+        keyboard.dispatchEvent(event);
+      };
+      Object.assign(window, { play });
+      Object.assign(navigator, { requestMIDIAccess: async () => ({ outputs: new Map(), inputs: new Map([["keys", keyboard]]) }) });
+    });
+  });
+  await page.locator("#generate").click();
+  await page.waitForFunction(() => document.studio.app.player.isPlaying);
+  await page.locator("#sound").click();
+  await page.getByRole("button", { name: "Find devices" }).click();
+  await page.locator("#midi-in").selectOption({ label: "A keyboard" });
+  await page.locator("#midi-record").check();
+  await page.locator("#midi-follow").check();
+  const recorded = await page.evaluate(async () => {
+    const { app } = document.studio;
+    const play = /** @type {(data: number[], at: number) => void} */ (/** @type {any} */ (window).play);
+    const before = app.history.current?.notes.length ?? 0;
+    // Two steps of 125 ms, the first in the middle of the piece.
+    for (;;) {
+      const step = app.player.heard?.step ?? 0;
+      if (step > 8 && step < 9) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const step = app.player.heard?.step ?? 0;
+    const now = performance.now();
+    play([0x90, 90, 100], now);
+    play([0x80, 90, 0], now + 250);
+    const note = app.history.current?.notes.find(({ pitch }) => pitch === 90);
+    return { n: (app.history.current?.notes.length ?? 0) - before, note, step };
+  });
+  assert.equal(recorded.n, 1);
+  assert.ok(Math.abs((recorded.note?.start ?? -9) - recorded.step) <= 0.75, JSON.stringify(recorded));
+  assert.equal((recorded.note?.end ?? 0) - (recorded.note?.start ?? 0), 2);
+  const led = await page.evaluate(() => {
+    const { player } = document.studio.app;
+    const play = /** @type {(data: number[], at: number) => void} */ (/** @type {any} */ (window).play);
+    // 90 quarter notes a minute, 24 clocks each.
+    for (let i = 0; i <= 30; i++) play([0xf8], 1000 + (i * 60_000) / 90 / 24);
+    const { qpm } = player;
+    play([0xfc], 5000);
+    return { qpm, isPlaying: player.isPlaying };
+  });
+  assert.ok(Math.abs(led.qpm - 90) < 0.2, JSON.stringify(led));
+  assert.equal(led.isPlaying, false);
+  await page.evaluate(() => /** @type {any} */ (window).play([0xfa], 6000));
+  await page.waitForFunction(() => document.studio.app.player.isPlaying);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

@@ -49,7 +49,7 @@ pub(crate) struct Catalog {
 /// A style in the list.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct StyleEntry {
-    /// What it is known by in `memberships`, whatever its name and its place in the list.
+    /// Its identity, the key in `memberships`, independent of its name and its place in the list.
     pub(crate) id: String,
     /// Its index in the list, on the map and in its points.
     pub(crate) index: usize,

@@ -32,8 +32,8 @@ pub(crate) struct Window {
     pub(crate) z: Vec<f32>,
     /// Its notes; the first step is 0.
     pub(crate) notes: Vec<Note>,
-    /// What the music turned out as: the probability that its tokens, encoded again, belong to each
-    /// style, by the `id` of the style. The sum is at most 1; styles below 0.0001 are left out.
+    /// The probability that the tokens, encoded again, belong to each style, by the `id` of the
+    /// style. The sum is at most 1; styles below 0.0001 are left out.
     pub(crate) memberships: Memberships,
 }
 
@@ -56,8 +56,8 @@ pub(crate) struct Piece {
     /// The sampling temperature; `null` for the most likely notes.
     #[schema(required)]
     pub(crate) temperature: Option<f32>,
-    /// The probability that it belongs to the requested styles: the mean of the `memberships` of its
-    /// windows; `null` if none was requested.
+    /// The probability that it belongs to the requested styles: the mean over the `memberships` of
+    /// its windows; `null` if none was requested.
     #[schema(required)]
     pub(crate) membership: Option<f64>,
     /// Its longest match with the training music; `null` if nothing matches or there is no copy

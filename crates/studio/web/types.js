@@ -17,7 +17,10 @@
  * @property {Memberships} memberships what the music turned out as when encoded again
  */
 
-/** @typedef {Record<string, number>} Memberships probabilities by the `id` of a style; at most 1 in all */
+/**
+ * Probabilities by the `id` of a style; at most 1 in all.
+ * @typedef {Record<string, number>} Memberships
+ */
 
 /** @typedef {{ fraction: number, n_notes: number, file: string, bar: number }} Copy */
 

@@ -177,13 +177,13 @@ impl Maps {
             verdict((pitches / real - 1.0).abs() <= GOAL_PITCHES),
         ));
         answer(&format!(
-            "  {RADIUS} standard deviations from the middle: the style of that ellipse {near_right} \
-             of {} times (ellipses overlap)",
+            "  {RADIUS} standard deviations from the middle: the style of that ellipse \
+             {near_right} of {} times (ellipses overlap)",
             around.len(),
         ));
         answer(&format!(
-            "  Spearman of the distance on the map and of the music (its encoded latents), along {} \
-             rays: {correlation:.2} on average, {of_means:.2} of the means (goal: \
+            "  Spearman of the distance on the map and of the music (its encoded latents), along \
+             {} rays: {correlation:.2} on average, {of_means:.2} of the means (goal: \
              {GOAL_CORRELATION})  {}",
             rays.len(),
             verdict(correlation >= GOAL_CORRELATION),

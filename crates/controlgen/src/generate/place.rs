@@ -2,15 +2,15 @@
 //!
 //! A plane holds a few percent of a window's variance, so that a bare point of it, with the mean of
 //! everything in the other dimensions, is no music. What a place lacks comes from the styles. Of
-//! each style one window is drawn and chosen (see [`Placement::residual`]); with `A` the axes of
-//! the plane and `N(m, Σ)` the style, `G = Σ Aᵀ (A Σ Aᵀ)⁻¹` carries it to any other place: a draw `a`
-//! of the style, given that it lies at `p`, is
+//! each style one window is drawn and chosen (see [`Placement::residual`]). With the axes `A` of
+//! the plane and the style `N(m, Σ)`, `G = Σ Aᵀ (A Σ Aᵀ)⁻¹` carries it to any other place: a draw
+//! `a` of the style, given that it lies at `p`, is
 //!
 //! `m + G (p - A m) + r`, with `r = (a - m) - G A (a - m)`
 //!
-//! (Matheron's rule). Between styles, the first part is their mean by responsibility, `Σ w (m + G (p
-//! - A m))`, and the residuals `r`, which are independent, are added so that their variance stays:
-//! `Σ w r / √(Σ w²)`. All of it is continuous in `p`, and lies at `p`.
+//! (Matheron's rule). Between styles, the first part is their mean by responsibility,
+//! `Σ w (m + G (p - A m))`, and the residuals `r`, which are independent, are added so that their
+//! variance stays: `Σ w r / √(Σ w²)`. All of it is continuous in `p`, and lies at `p`.
 
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use musicvae::{Sampling, seed};
@@ -31,7 +31,7 @@ const MIN_OWN: f64 = 0.95;
 const SHARPNESS: [f64; 2] = [8.0, 512.0];
 /// Responsibilities up to this count as none.
 const NEGLIGIBLE: f64 = 1e-3;
-/// How far a window that is held is heard, in standard deviations of a typical style.
+/// Distance within which a held window is heard, in standard deviations of a typical style.
 const HELD_REACH: f64 = 0.5;
 
 /// A plane through the active dimensions of a latent space.
@@ -121,7 +121,7 @@ impl Placed {
         }
     }
 
-    /// What a point is apart from the mean of the style at its place.
+    /// The difference of a point from the mean of the style at its place.
     fn residual(&self, plane: &Plane, point: &[f64]) -> Vec<f64> {
         let mut residual = point.to_vec();
         self.add_mean(plane.project(point), -1.0, &mut residual);
@@ -162,8 +162,8 @@ impl Placement {
         self.styles.iter().enumerate().map(own).fold(1.0, f64::min)
     }
 
-    /// How much each style has to say at a place: by how deep inside of its ellipse the place is
-    /// compared with the others, `exp(-β d² / 2)` with the Mahalanobis distance `d` on the plane,
+    /// The weight of each style at a place, by how deep the place is inside its ellipse compared
+    /// with the others: `exp(-β d² / 2)` with the Mahalanobis distance `d` on the plane,
     /// normalized. `β` is such that at the middle of each ellipse its style has 95 %.
     pub fn responsibilities(&self, place: [f64; 2]) -> Vec<f64> {
         let distances: Vec<f64> = self.styles.iter().map(|s| s.distance_squared(place)).collect();
@@ -180,16 +180,16 @@ impl Placement {
         normalized(&heard)
     }
 
-    /// The style whose ellipse a place is deepest inside of.
+    /// The style with the largest responsibility at a place.
     pub fn deepest(&self, place: [f64; 2]) -> Option<usize> {
         argmax(&self.responsibilities(place))
     }
 
-    /// What the window chosen of style `at` is apart from the mean of the style at its place, `[D]`.
+    /// How the window chosen of style `at` differs from the mean of the style at its place, `[D]`.
     ///
     /// Of several seeded draws, decoded and encoded again, and then carried to the middle of the
     /// ellipse, decoded and encoded once more, the one whose music belongs to the style most
-    /// surely. Its latent is that of its music, which a model writes back more faithfully than an
+    /// surely. Its latent is that of its music, which a model reproduces more faithfully than an
     /// arbitrary point. The same for the same style and seed.
     pub fn residual(
         &self,
@@ -266,7 +266,7 @@ impl Placement {
         mean.iter().zip(apart).map(|(mean, apart)| mean + apart).collect()
     }
 
-    /// How much of a held point is heard at a place: 1 where it lies.
+    /// The weight of a held point at a place: 1 where it lies.
     fn share_of_held(&self, [x, y]: [f64; 2], held: &[f64]) -> f64 {
         let [own_x, own_y] = self.plane.project(held);
         let mean = self.styles.iter().map(|style| style.deviation.ln()).sum::<f64>();
@@ -278,8 +278,8 @@ impl Placement {
 }
 
 impl Decoding {
-    /// Decodes latents `[n, Z]` each as if it were alone: unlike with [`Decoding::decode`], the same
-    /// latent becomes the same music whatever its number.
+    /// Decodes latents `[n, Z]`, each as if it were alone: unlike with [`Decoding::decode`], the
+    /// same latent becomes the same music whatever its number.
     pub fn decode_each(self, model: &Model, controls: &Controls, z: &[f32]) -> Vec<Vec<u16>> {
         let rows = model.latent_space().rows(z);
         let control: Vec<u16> = rows.flat_map(|z| controls.of(0, z, 1, self.seed)).collect();
@@ -322,8 +322,8 @@ mod tests {
     #[test]
     fn a_style_is_carried_along_its_own_covariance() {
         let placement = placement();
-        // Two to the right of the first mean, which is at (-1, 0), the third dimension is Σ₃₁ / Σ₁₁ =
-        // 1/2 a step higher: (2, 0, 1). The residual has nothing on the plane.
+        // Two to the right of the first mean, which is at (-1, 0), the third dimension is higher by
+        // Σ₃₁ / Σ₁₁ = 1/2 a step: (2, 0, 1). The residual has nothing on the plane.
         let residual = [0.0, 0.0, -0.25];
         near(&placement.point([1.0, 0.0], None, |_| residual), &[2.0, 0.0, 0.75]);
         // A draw that lies there has what is left of its third dimension as its residual.

@@ -1,4 +1,4 @@
-//! What makes a style different from the styles nearest to it.
+//! The differences of a style from the styles nearest to it.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{Card, Style, Styles};
 pub struct Contrast<'a> {
     /// The other style.
     pub other: &'a Style,
-    /// What the style is in comparison, the largest difference first: "higher register", "busy".
+    /// The style in comparison, the largest difference first: "higher register", "busy".
     /// Empty if no measure tells them apart.
     pub words: Vec<String>,
 }
@@ -45,9 +45,9 @@ fn differences(style: &Style, other: &Style) -> Vec<String> {
 }
 
 impl Card {
-    /// What the music is in comparison with that of another card, in words: measures whose means
-    /// are half a standard deviation of the other apart or more (of windows with several voices, a
-    /// whole one), and what only this card says.
+    /// The music in comparison with that of another card, in words: measures whose means differ by
+    /// half a standard deviation of the other or more (of windows with several voices, by a whole
+    /// one), and what only this card says.
     fn compared_with(&self, other: &Self) -> Vec<String> {
         if let (Some(own), Some(reference)) = (&self.texture, &other.texture) {
             let common = reference.words(None);

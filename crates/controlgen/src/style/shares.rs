@@ -1,4 +1,4 @@
-//! What styles are known by, and how music divides among them.
+//! Identities of styles, and the probabilities that music belongs to each.
 
 use sha2::{Digest, Sha256};
 
@@ -9,9 +9,9 @@ use crate::model::Model;
 const N_DIGITS: usize = 8;
 
 impl Styles {
-    /// What a style is known by whatever its name and its place in the list: its components of
-    /// this mixture, `25f31a07-4` or, merged, `25f31a07-4-9`; for an added style, its distribution,
-    /// `added-91bc0d2e`.
+    /// The identity of a style, independent of its name and its place in the list: its components
+    /// of this mixture, `25f31a07-4` or, merged, `25f31a07-4-9`; for an added style, the hash of
+    /// its distribution, `added-91bc0d2e`.
     pub fn id(&self, style: &Style) -> String {
         if style.components.is_empty() {
             let digits = hex(&self.digest(style));
@@ -47,8 +47,8 @@ impl Styles {
         hash.finalize().into()
     }
 
-    /// How latents `[n, Z]` divide among all styles: a row for each latent, in the order of
-    /// [`Styles::all`], whose sum is 1; see [`shares_of`].
+    /// The probabilities that latents `[n, Z]` belong to each style: a row per latent, in the order
+    /// of [`Styles::all`], whose sum is 1; see [`shares_of`].
     pub fn shares(&self, model: &Model, mu: &[f32]) -> Vec<Vec<f64>> {
         let added = self.all().iter().filter(|style| style.components.is_empty());
         let columns: Vec<Vec<f64>> = added.map(|style| self.membership(model, mu, style)).collect();
@@ -61,8 +61,8 @@ impl Styles {
     }
 }
 
-/// How a latent divides among styles, from the responsibilities of the mixture's components and, for
-/// each added style, its membership `p` ([`Styles::membership`]).
+/// The probabilities that a latent belongs to each style, from the responsibilities of the
+/// mixture's components and the membership `p` of each added style ([`Styles::membership`]).
 ///
 /// Each added style competes with the mixture, with odds `p / (1 - p)`; together, all compete with
 /// each other: with the odds `o`, an added style has `o / (1 + Σ o)`, and the components share the

@@ -66,7 +66,7 @@ pub(crate) struct PlacedStyles {
     chosen: Mutex<BTreeMap<(u64, usize), Residual>>,
 }
 
-/// What a chosen window is apart from the mean of its style.
+/// The difference of a chosen window from the mean of its style.
 type Residual = Arc<[f64]>;
 
 /// Chosen windows kept per map: those of some dozens of seeds.
@@ -91,7 +91,7 @@ impl PlacedStyles {
         cancel: &CancelToken,
     ) -> Result<Vec<f64>, ApiError> {
         let residual = |at: usize| -> Residual {
-            // What is computed for a canceled request is not used.
+            // The result of a canceled request is not used.
             if cancel.is_canceled() {
                 return Arc::from([]);
             }

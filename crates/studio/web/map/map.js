@@ -166,9 +166,8 @@ export class MapView extends EventTarget {
     const bars = this.#overlay.parentElement?.querySelectorAll("#map-bar, #map-tools") ?? [];
     return [...bars].map((bar) => {
       const { left, top, right, bottom } = bar.getBoundingClientRect();
-      return {
-        left: left - map.left, top: top - map.top, right: right - map.left, bottom: bottom - map.top,
-      };
+      const [x, y] = [map.left, map.top];
+      return { left: left - x, top: top - y, right: right - x, bottom: bottom - y };
     });
   }
 

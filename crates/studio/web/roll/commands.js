@@ -57,7 +57,8 @@ export class Commands {
         this.#copied = selection.map(
           (note) => ({ ...note, start: note.start - first, end: note.end - first }),
         );
-        this.#app.announce(selection.length > 1 ? `${selection.length} notes copied` : "Note copied");
+        const n = selection.length;
+        this.#app.announce(n > 1 ? `${n} notes copied` : "Note copied");
         if (key.toLowerCase() === "x") editor.remove(selection);
         return true;
       }

@@ -126,11 +126,12 @@ class Autosave {
       const why = error instanceof DOMException && error.name === "QuotaExceededError"
         ? "The browser's storage is full"
         : `The browser can't store pieces (${error instanceof Error ? error.message : error})`;
-      const n = changed.length === 1 ? "the last piece is" : `the last ${changed.length} pieces are`;
+      const n = changed.length;
+      const what = n === 1 ? "the last piece is" : `the last ${n} pieces are`;
       this.#app.fail(
         new Error(
-          `${why}: ${n} lost when this page is closed. Save everything as a project in History, ` +
-            "then remove what you no longer need.",
+          `${why}: ${what} lost when this page is closed. Save everything as a project in ` +
+            "History, then remove what you no longer need.",
         ),
       );
       return;

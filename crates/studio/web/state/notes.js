@@ -40,6 +40,15 @@ export function allReplaced(notes, old, instead) {
   return inOrder(notes.map((note) => by.get(note) ?? note));
 }
 
+/**
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
+ */
+function within(value, low, high) {
+  return Math.min(Math.max(value, Math.min(0, low)), Math.max(0, high));
+}
+
 /** @typedef {{ steps?: number, semitones?: number, longer?: number }} Change */
 
 /**
@@ -52,8 +61,6 @@ export function allReplaced(notes, old, instead) {
  */
 export function allChanged(notes, { steps = 0, semitones = 0, longer = 0 }, nSteps) {
   const values = (/** @type {(note: Note) => number} */ of) => notes.map(of);
-  const within = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
-    Math.min(Math.max(value, Math.min(0, low)), Math.max(0, high));
   const moved = within(
     steps,
     -Math.min(...values(({ start }) => start)),

@@ -24,8 +24,8 @@ function resultOf(request) {
 }
 
 /**
- * Events: `pieces` (another page of the studio changed pieces; detail: `{ model, changed, removed }`
- * with their ids).
+ * Events: `pieces` (another page of the studio changed pieces; detail: `{ model, changed,
+ * removed }` with their ids).
  */
 export class Store extends EventTarget {
   #database;

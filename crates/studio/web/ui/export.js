@@ -72,8 +72,9 @@ export function dragHandle(app) {
   const handle = el(
     "span",
     {
-      class: "handle", title: "Drag to a folder or the desktop for a MIDI file. Many music programs take no files from " +
-        "a browser: save to a folder that they watch instead.",
+      class: "handle",
+      title: "Drag to a folder or the desktop for a MIDI file. Many music programs take no files " +
+        "from a browser: save to a folder that they watch instead.",
       "aria-hidden": "true",
     },
     icon("grip"),

@@ -2,16 +2,13 @@
 // The transport: play, stop, loop, tempo, volume, and actions for the selected piece.
 
 import { el, fill, icon, iconButton, requireElement } from "../dom.js";
-import { MidiOut } from "../sound/midi-out.js";
 import { canSaveToFolder } from "../state/folder.js";
 import { download, downloadToFolder, dragHandle } from "./export.js";
 import { shapeMenu } from "./shape.js";
-import { saveSetting, loadSetting } from "./theme.js";
+import { soundMenu } from "./sound-menu.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../roll/editor.js").Editor} Editor */
-
-const VOLUME = "controlgen.volume";
 
 /**
  * @param {App} app
@@ -110,7 +107,7 @@ export function startTransport(app, editor) {
     dragHandle(app),
     shape.menu,
     saveMenu(app),
-    soundMenu(app),
+    soundMenu(app, editor),
   );
 
   /** @param {boolean} isOn */
@@ -217,56 +214,4 @@ function saveMenu(app) {
     ...(canSaveToFolder() ? [folder("Choose another folder…", true)] : []),
   );
   return menu;
-}
-
-/** @param {App} app */
-function soundMenu(app) {
-  const { player } = app;
-  player.volume = Number(loadSetting(VOLUME) ?? 0.8);
-  const volume = el("input", {
-    type: "range",
-    id: "volume",
-    min: "0",
-    max: "1",
-    step: "0.01",
-    value: String(player.volume),
-  });
-  volume.addEventListener("input", () => {
-    player.volume = Number(volume.value);
-    saveSetting(VOLUME, volume.value);
-  });
-  const ports = el(
-    "select",
-    { id: "midi-port", "aria-label": "MIDI device" },
-    el("option", { value: "" }, "None"),
-  );
-  const builtIn = el("input", { type: "checkbox", id: "inside", checked: true });
-  builtIn.addEventListener("change", () => (player.isAudible = builtIn.checked));
-  const clock = el("input", { type: "checkbox", id: "midi-clock" });
-  clock.addEventListener("change", () => {
-    if (player.midiOut) player.midiOut.sendsClock = clock.checked;
-  });
-  /** @type {MIDIOutput[]} */
-  let found = [];
-  const findPorts = async () => {
-    found = [...(await MidiOut.access()).outputs.values()];
-    const none = el("option", { value: "" }, found.length ? "None" : "No device found");
-    fill(ports, none, ...found.map(({ id, name }) => el("option", { value: id }, name ?? id)));
-  };
-  const onfind = () => app.busy(find, findPorts);
-  const find = el("button", { type: "button", class: "small", onclick: onfind }, "Find devices");
-  ports.addEventListener("change", () => {
-    player.midiOut?.stop();
-    const port = found.find(({ id }) => id === ports.value);
-    player.midiOut = port ? new MidiOut(port) : null;
-    if (player.midiOut) player.midiOut.sendsClock = clock.checked;
-  });
-  return el(
-    "div",
-    { id: "sound-menu", class: "popover", popover: "", role: "group", "aria-label": "Sound" },
-    el("label", { class: "row" }, el("span", {}, "Volume"), volume),
-    el("div", { class: "row" }, el("span", {}, "MIDI out"), ports, find),
-    el("label", { class: "row" }, clock, el("span", {}, "Send MIDI clock")),
-    el("label", { class: "row" }, builtIn, el("span", {}, "Built-in sound")),
-  );
 }
