@@ -138,7 +138,7 @@ export class App extends EventTarget {
   async startOrStop() {
     if (this.player.isPlaying) this.player.stop();
     else if (this.history.current) await this.play(this.history.current);
-    else this.announce("Nothing to play yet. Click a point on the map, or generate something.");
+    else this.announce("Nothing to play yet. Touch the map, or generate something.");
   }
 
   /**

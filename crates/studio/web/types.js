@@ -99,7 +99,8 @@
  * @property {Style} style
  * @property {string[]} sentences
  * @property {{ id: string, name: string, words: string[] }[]} nearest
- * @property {{ name: string, unit: string, value: number, deviation: number }[]} features
+ * @property {{ name: string, unit: string, value: number, deviation: number | null }[]}
+ *   features
  * @property {{ label: string, share: number }[]} labels
  * @property {{ source: Source, window: Window }[]} examples
  * @property {{ file: string, sentence?: string, n_windows?: number }[] | null} used

@@ -65,7 +65,8 @@ impl Plane {
 /// A style on the plane.
 #[derive(Clone, Debug)]
 struct Placed {
-    gaussian: Gaussian,
+    /// `m`, `[D]`.
+    mean: Vec<f64>,
     /// `A m`.
     center: [f64; 2],
     /// `(A Σ Aᵀ)⁻¹`, as `[xx, xy, yy]`.
@@ -77,7 +78,7 @@ struct Placed {
 }
 
 impl Placed {
-    fn new(plane: &Plane, gaussian: Gaussian) -> Result<Self, ModelError> {
+    fn new(plane: &Plane, gaussian: &Gaussian) -> Result<Self, ModelError> {
         let d = gaussian.mean().len();
         let spread = |axis: &[f64]| -> Vec<f64> {
             let rows = gaussian.covariance().chunks_exact(d.max(1));
@@ -100,7 +101,7 @@ impl Placed {
             precision,
             deviation: determinant.sqrt().sqrt(),
             gain: [gain(a, b), gain(b, c)],
-            gaussian,
+            mean: gaussian.mean().to_vec(),
         })
     }
 
@@ -115,8 +116,7 @@ impl Placed {
     fn add_mean(&self, [x, y]: [f64; 2], weight: f64, sum: &mut [f64]) {
         let [dx, dy] = [x - self.center[0], y - self.center[1]];
         let gains = self.gain[0].iter().zip(&self.gain[1]);
-        for (sum, (mean, (right, up))) in sum.iter_mut().zip(self.gaussian.mean().iter().zip(gains))
-        {
+        for (sum, (mean, (right, up))) in sum.iter_mut().zip(self.mean.iter().zip(gains)) {
             *sum += weight * (mean + dx * right + dy * up);
         }
     }
@@ -144,7 +144,7 @@ impl Placement {
     /// # Errors
     /// [`ModelError`] without styles, or if a style has no extent on the plane.
     pub fn new(plane: Plane, styles: &[GaussianMixture]) -> Result<Self, ModelError> {
-        let styles = styles.iter().map(|style| Placed::new(&plane, style.moments()?));
+        let styles = styles.iter().map(|style| Placed::new(&plane, &style.moments()?));
         let styles: Vec<Placed> = styles.collect::<Result<_, _>>()?;
         if styles.is_empty() {
             return Err(ModelError::NoComponents);
@@ -191,6 +191,9 @@ impl Placement {
     /// ellipse, decoded and encoded once more, the one whose music belongs to the style most
     /// surely. Its latent is that of its music, which a model reproduces more faithfully than an
     /// arbitrary point. The same for the same style and seed.
+    ///
+    /// # Errors
+    /// [`ModelError`] if rounding leaves no covariance.
     pub fn residual(
         &self,
         model: &Model,
@@ -198,7 +201,9 @@ impl Placement {
         controls: &Controls,
         (at, style): (usize, &Style),
         seed: u64,
-    ) -> Vec<f64> {
+    ) -> Result<Vec<f64>, ModelError> {
+        // Not kept: with hundreds of dimensions, covariances take megabytes.
+        let gaussian = styles.distribution(style).moments()?;
         let placed = &self.styles[at];
         let space = model.latent_space();
         let likeliest = Decoding { temperature: None, seed };
@@ -211,7 +216,7 @@ impl Placement {
             let mut rng = seed::stream(seed, "place", first.wrapping_add(number as u64));
             let noise: Vec<f64> =
                 (0..space.n_active()).map(|_| rng.sample(StandardNormal)).collect();
-            placed.gaussian.unstandardize(&noise)
+            gaussian.unstandardize(&noise)
         };
         let music = again(&(0..N_CANDIDATES).map(draw).collect::<Vec<_>>());
         let residuals: Vec<Vec<f64>> =
@@ -224,7 +229,7 @@ impl Placement {
         let carried = again(&residuals.iter().map(carried).collect::<Vec<_>>());
         let [drawn, carried] = [music, carried].map(|mu| styles.membership(model, &mu, style));
         let sums: Vec<f64> = drawn.iter().zip(carried).map(|(a, b)| a + b).collect();
-        residuals.into_iter().nth(argmax(&sums).unwrap_or(0)).unwrap_or_default()
+        Ok(residuals.into_iter().nth(argmax(&sums).unwrap_or(0)).unwrap_or_default())
     }
 
     /// The point `[D]` at a place; `residual` returns that of a style by its number (see

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use controlgen::generate::Placement;
-use controlgen::style::Style;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -80,7 +79,7 @@ impl PlacedStyles {
     /// The point `[D]` at a place.
     ///
     /// # Errors
-    /// If canceled.
+    /// If canceled, or if a style has no covariance.
     pub(crate) fn point(
         &self,
         studio: &Studio,
@@ -90,40 +89,41 @@ impl PlacedStyles {
         seed: u64,
         cancel: &CancelToken,
     ) -> Result<Vec<f64>, ApiError> {
+        let mut failed = None;
         let residual = |at: usize| -> Residual {
-            // The result of a canceled request is not used.
-            if cancel.is_canceled() {
+            // The result of a canceled or failed request is not used.
+            if cancel.is_canceled() || failed.is_some() {
                 return Arc::from([]);
             }
-            let style = catalog.styles.find(&self.names[at]);
-            style.map_or_else(
-                |_| Arc::from([]),
-                |style| self.residual(studio, catalog, (at, style), seed),
-            )
+            self.residual(studio, catalog, at, seed).unwrap_or_else(|error| {
+                failed = Some(error);
+                Arc::from([])
+            })
         };
         let point = self.placement.point(place, held, residual);
         cancel.check()?;
-        Ok(point)
+        failed.map_or(Ok(point), Err)
     }
 
     fn residual(
         &self,
         studio: &Studio,
         catalog: &Catalog,
-        (at, style): (usize, &Style),
+        at: usize,
         seed: u64,
-    ) -> Residual {
+    ) -> Result<Residual, ApiError> {
         if let Some(known) = lock(&self.chosen).get(&(seed, at)) {
-            return Arc::clone(known);
+            return Ok(Arc::clone(known));
         }
+        let style = catalog.styles.find(&self.names[at])?;
         let (model, styles, controls) = (&studio.model, &catalog.styles, &studio.controls);
-        let made = self.placement.residual(model, styles, controls, (at, style), seed);
+        let made = self.placement.residual(model, styles, controls, (at, style), seed)?;
         let made: Residual = made.into();
         let mut chosen = lock(&self.chosen);
         if chosen.len() >= N_CHOSEN {
             chosen.retain(|(other, _), _| *other == seed);
         }
         chosen.insert((seed, at), Arc::clone(&made));
-        made
+        Ok(made)
     }
 }

@@ -8,6 +8,8 @@ import { drawMini } from "../roll/mini.js";
 /** @typedef {import("../types.js").Card} Card */
 /** @typedef {import("../types.js").Style} Style */
 
+/** More features than this are shown on request. */
+const MAX_FEATURES = 20;
 /** Standard deviations at which the bar of a feature is full. */
 const FULL_BAR = 2;
 
@@ -71,7 +73,14 @@ function contents(app, style, card, examples) {
     ...card.sentences.map((sentence) => el("p", {}, sentence)),
     ...nearest,
     buttons.length ? el("div", { class: "examples" }, ...buttons) : null,
-    rows.length ? el("dl", { class: "features" }, ...rows) : null,
+    card.features.length > MAX_FEATURES
+      ? el(
+        "details",
+        {},
+        el("summary", {}, `${card.features.length} measures`),
+        el("dl", { class: "features" }, ...rows),
+      )
+      : rows.length ? el("dl", { class: "features" }, ...rows) : null,
     labels.length ? el("p", { class: "what" }, `Labels: ${labels.join(", ")}`) : null,
     used.length ? el("p", { class: "what" }, `From ${used.join(", ")}`) : null,
   ].filter((node) => node !== null);
@@ -82,6 +91,8 @@ function contents(app, style, card, examples) {
  * @param {string} color
  */
 function featureRow({ name, unit, value, deviation }, color) {
+  const text = el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`);
+  if (deviation === null) return [el("dt", {}, name), el("dd", {}, text)];
   const bar = el("span", { class: "bar" });
   const share = Math.min(1, Math.abs(deviation) / FULL_BAR);
   bar.style.background = color;
@@ -100,7 +111,7 @@ function featureRow({ name, unit, value, deviation }, color) {
         },
         bar,
       ),
-      el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`),
+      text,
     ),
   ];
 }

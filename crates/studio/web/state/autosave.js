@@ -120,9 +120,7 @@ class Autosave {
       await this.#store.write(this.#model, records, removed);
       for (const { take, order } of records) this.#know(take, order);
       for (const id of removed) this.#stored.delete(id);
-      this.#history.unkept = 0;
     } catch (error) {
-      this.#history.unkept = changed.length;
       const why = error instanceof DOMException && error.name === "QuotaExceededError"
         ? "The browser's storage is full"
         : `The browser can't store pieces (${error instanceof Error ? error.message : error})`;

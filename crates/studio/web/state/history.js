@@ -20,8 +20,6 @@ export class History extends EventTarget {
   #done = [];
   /** @type {Step[]} */
   #undone = [];
-  /** Number of the latest takes that can't be stored. */
-  unkept = 0;
 
   get takes() {
     return this.#takes;

@@ -143,7 +143,7 @@ export function startTransport(app, editor) {
         app.stylesText(take.windows, 2),
         copyText(take),
       ]
-      : ["Click a point on the map"];
+      : ["Touch the map"];
     what.textContent = facts.filter(Boolean).join(" · ");
     what.title = what.textContent;
     star.setAttribute("aria-pressed", String(take?.favourite ?? false));
