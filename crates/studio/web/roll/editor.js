@@ -26,7 +26,7 @@ import { KEYS, RULER, Roll } from "./roll.js";
 const EDGE = 7;
 /** Milliseconds within which two clicks are a double click. */
 const DOUBLE_CLICK = 600;
-const EMPTY = "Touch the map, drag the puck, or generate: your music is shown here";
+const EMPTY = "Touch the map: your music is shown here";
 
 /** The piano roll with its editing operations. */
 export class Editor {
