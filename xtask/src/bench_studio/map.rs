@@ -199,10 +199,8 @@ impl Maps {
     fn real_pitches(&mut self, projection: &str, ellipses: &[Ellipse]) -> Result<f64> {
         let bytes =
             self.client.get_bytes(&format!("/api/v1/map/points?projection={projection}"))?;
-        let styles: Vec<u32> = bytes
-            .chunks_exact(12)
-            .map(|row| u32::from_le_bytes(row[8..].try_into().expect("four of twelve bytes")))
-            .collect();
+        let style = |row: &[u8; 12]| u32::from_le_bytes([row[8], row[9], row[10], row[11]]);
+        let styles: Vec<u32> = bytes.as_chunks().0.iter().map(style).collect();
         let mut means = Vec::new();
         for ellipse in ellipses {
             let rows: Vec<usize> =

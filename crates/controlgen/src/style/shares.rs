@@ -26,13 +26,11 @@ impl Styles {
 
     /// A number for a style, for random streams: as stable as its [`Styles::id`].
     pub fn number(&self, style: &Style) -> u64 {
-        match style.components.first() {
-            Some(component) => *component as u64,
-            None => {
-                let digest = self.digest(style);
-                u64::from_le_bytes(digest[..8].try_into().expect("eight of 32 bytes"))
-            }
+        if let Some(component) = style.components.first() {
+            return *component as u64;
         }
+        let digest = self.digest(style);
+        u64::from_le_bytes(digest[..8].try_into().expect("eight of 32 bytes"))
     }
 
     /// The hash of a style's distribution.

@@ -6,7 +6,7 @@
 import { strike } from "./drums.js";
 import { CLOCKS } from "./midi-out.js";
 import { Output } from "./output.js";
-import { TIMBRES, sound } from "./voices.js";
+import { sound } from "./voices.js";
 
 /** @typedef {import("../types.js").Note} Note */
 /** @typedef {import("./voices.js").Sounding} Sounding */
@@ -22,12 +22,10 @@ const AHEAD_HIDDEN = 2.2;
 const INTERVAL = 25;
 /** Seconds before the first note. */
 const LEAD = 0.05;
-/**
- * General MIDI program families (of eight programs each) that are basses; keys below `LOW` sound
- * like a bass too.
- */
-const BASSES = [4];
-const LOW = 44;
+/** The program of voices that a mix adds, to tell them from the tune: a flute. */
+const SECOND = 73;
+/** Velocity of all notes. */
+const VELOCITY = 88;
 /** Seconds after the end for the last notes to decay. */
 const TAIL = 0.8;
 
@@ -257,6 +255,15 @@ export class Player extends EventTarget {
   }
 
   /**
+   * The program of a note's part, or that of the piece.
+   * @param {Note} note
+   */
+  programOf(note) {
+    const score = /** @type {Partial<import("../types.js").Take> | null} */ (this.score);
+    return score?.program ?? this.#partOf(note).program;
+  }
+
+  /**
    * Whether a note is of a drum part, where pitches are keys of drums.
    * @param {Note} note
    */
@@ -283,15 +290,21 @@ export class Player extends EventTarget {
   #sound(note, when, seconds) {
     if (!this.#context || !this.#output) return;
     const time = Math.max(when, this.#context.currentTime);
-    const { drums, program } = this.#partOf(note);
+    const { drums } = this.#partOf(note);
     this.midiOut?.note(note, time - this.#context.currentTime, seconds, drums);
     if (!this.isAudible) return;
     const isSecond = note.voice >= Math.max(1, this.voices.length);
-    const isBass = BASSES.includes(Math.floor(program / 8)) || note.pitch < LOW;
-    const timbre = isSecond ? TIMBRES.second : isBass ? TIMBRES.bass : TIMBRES.melody;
     const sounding = drums
-      ? strike(this.#context, this.#output.bus, note.pitch, time)
-      : sound(this.#context, this.#output.bus, timbre, note.pitch, time, seconds * 0.98);
+      ? strike(this.#context, this.#output.bus, note.pitch, VELOCITY, time)
+      : sound(
+        this.#context,
+        this.#output.bus,
+        isSecond ? SECOND : this.programOf(note),
+        note.pitch,
+        VELOCITY,
+        time,
+        seconds * 0.98,
+      );
     this.#sounding.add(sounding);
   }
 
