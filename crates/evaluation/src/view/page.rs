@@ -15,8 +15,8 @@ use super::{beside, goal, headline, interval, number, subject};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// A note as the player of `note-render` takes it: start and end in seconds, pitch, velocity, program,
-/// instrument, and 1 for a drum.
+/// A note as the player of `note-render` takes it: start and end in seconds, pitch, velocity,
+/// program, instrument, and 1 for a drum.
 type PlayedNote = (f64, f64, u8, u8, u8, u32, u8);
 
 /// The report as one HTML file.

@@ -41,7 +41,7 @@ pub(crate) struct NearestStyle {
     /// Its `id`.
     id: String,
     name: String,
-    /// What the style of the card is in comparison, the largest difference first.
+    /// The style of the card in comparison, the largest difference first.
     words: Vec<String>,
 }
 
