@@ -15,6 +15,8 @@ const SETTLE_DELAY = 700;
 
 /** Where it lies at first, in standard deviations from the middle of a style. */
 const START = 0.7;
+/** Milliseconds that a map is shown until the server prepares its places. */
+const WARM_UP_DELAY = 300;
 /** The seed at first: the map sounds the same whenever it is opened. */
 const FIRST_SEED = 1;
 
@@ -51,6 +53,7 @@ export class Puck extends EventTarget {
   #timer = undefined;
   #latest;
   #measuring;
+  #warming = new AbortController();
 
   /** @param {App} app */
   constructor(app) {
@@ -93,6 +96,11 @@ export class Puck extends EventTarget {
    * Lets the server choose the windows of all styles ahead, so that the first touch sounds at once.
    */
   async #warmUp() {
+    // One at a time, and not for maps that are shown for a moment: it is a long job of the server.
+    this.#warming.abort();
+    const { signal } = (this.#warming = new AbortController());
+    await new Promise((resolve) => setTimeout(resolve, WARM_UP_DELAY));
+    if (signal.aborted) return;
     const { mapQuery: map, map: shown } = this.#app.session;
     const places = (shown?.ellipses ?? []).map(({ x, y }) => [x, y]);
     if (!this.place || !places.length) return;
@@ -101,7 +109,7 @@ export class Puck extends EventTarget {
       map, places: places.slice(0, n_windows), seed: this.seed, temperature: null, measure: false,
     };
     // If it fails, the first touch takes longer.
-    await this.#app.api.post("/place", body).catch(() => {});
+    await this.#app.api.post("/place", body, signal).catch(() => {});
   }
 
   /** In the most common style, next to its name. */
