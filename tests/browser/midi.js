@@ -28,25 +28,37 @@ function chunk(name, bytes) {
 }
 
 /**
- * A file of one track.
+ * A file of one track, or of several.
  * @param {Note[]} notes
  * @param {number} [qpm]
+ * @param {Note[][]} [others] notes of further tracks
  */
-export function writeMidi(notes, qpm = 120) {
+export function writeMidi(notes, qpm = 120, others = []) {
+  const micros = Math.round(60e6 / qpm);
+  const tempo = [0, 0xff, 0x51, 3, (micros >> 16) & 0xff, (micros >> 8) & 0xff, micros & 0xff];
+  const tracks = [notes, ...others].map((notes, i) => chunk("MTrk", track(notes, i, i ? [] : tempo)));
+  const head = chunk("MThd", [0, 1, 0, tracks.length, TICKS >> 8, TICKS & 0xff]);
+  return Buffer.concat([head, ...tracks]);
+}
+
+/**
+ * @param {Note[]} notes
+ * @param {number} channel
+ * @param {number[]} head events before the notes
+ */
+function track(notes, channel, head) {
   const events = notes.flatMap(({ pitch, start, end }) => [
     { tick: Math.round(start * TICKS), isOn: 1, pitch },
     { tick: Math.round(end * TICKS), isOn: 0, pitch },
   ]);
   events.sort((a, b) => a.tick - b.tick || a.isOn - b.isOn);
-  const micros = Math.round(60e6 / qpm);
-  const track = [0, 0xff, 0x51, 3, (micros >> 16) & 0xff, (micros >> 8) & 0xff, micros & 0xff];
+  const bytes = [...head];
   let now = 0;
   for (const { tick, isOn, pitch } of events) {
-    track.push(...variable(tick - now), isOn ? 0x90 : 0x80, pitch, isOn ? 90 : 0);
+    bytes.push(...variable(tick - now), (isOn ? 0x90 : 0x80) | channel, pitch, isOn ? 90 : 0);
     now = tick;
   }
-  track.push(0, 0xff, 0x2f, 0);
-  return Buffer.concat([chunk("MThd", [0, 0, 0, 1, TICKS >> 8, TICKS & 0xff]), chunk("MTrk", track)]);
+  return [...bytes, 0, 0xff, 0x2f, 0];
 }
 
 /**

@@ -71,7 +71,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     }
     await page.mouse.up();
     await page.waitForFunction(() => document.studio.app.history.takes[0]?.how.startsWith("Puck"));
-    const decoded = requests.filter(({ path }) => path.endsWith("/decode")).length;
+    const decoded = requests.filter(({ path }) => path.endsWith("/place")).length;
     assert.ok(decoded >= 5, `${decoded} requests`);
     const { stops, swaps } = await page.evaluate(() => {
       const { stops, swaps } = /** @type {any} */ (window);
@@ -157,7 +157,7 @@ test("two fingers make the map larger, about the place between them", async () =
 
 test("the other projections: styles told apart, and neighbours", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
-  for (const [name, id] of [["PCA", "pca"], ["LDA", "lda"]]) {
+  for (const [name, id] of [["Differences", "pca"], ["Styles", "lda"]]) {
     await page.locator("#projection label", { hasText: name }).click();
     await page.waitForFunction((id) => document.studio.app.session.map?.projection === id, id);
   }

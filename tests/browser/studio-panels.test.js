@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { readMidi, tune, writeMidi } from "./midi.js";
-import { SIZES, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
+import { SIZES, drop, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
@@ -22,26 +22,6 @@ const studio = withStudio();
  */
 function file(name, seed) {
   return { name, mimeType: "audio/midi", buffer: writeMidi(tune(seed)) };
-}
-
-/**
- * Drops a file on a place, as from the desktop.
- * @param {import("playwright-core").Page} page
- * @param {string} selector
- * @param {{ name: string, buffer: Buffer }} file
- */
-async function drop(page, selector, { name, buffer }) {
-  const data = await page.evaluateHandle(
-    ({ name, base64 }) => {
-      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-      const data = new DataTransfer();
-      data.items.add(new File([bytes], name, { type: "audio/midi" }));
-      return data;
-    },
-    { name, base64: buffer.toString("base64") },
-  );
-  await page.dispatchEvent(selector, "dragover", { dataTransfer: data });
-  await page.dispatchEvent(selector, "drop", { dataTransfer: data });
 }
 
 for (const [size, options] of Object.entries(SIZES)) {
@@ -60,7 +40,13 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.waitForFunction(() => document.studio.app.history.takes.length === 8);
     const again = await page.evaluate(() => document.studio.app.history.takes.slice(0, 4).map(({ seed, notes, n_steps }) => ({ seed, notes, n_steps })));
     assert.deepEqual(again, first, "the same seed gives the same music");
+    // A click chooses; to blend, styles are added.
+    await page.locator("#panel-make .chip").nth(1).click();
+    const pressed = page.locator("#panel-make .chip[aria-pressed=true]");
+    assert.equal(await pressed.count(), 1);
+    await page.getByRole("button", { name: "Blend several" }).click();
     await page.locator("#panel-make .chip").nth(2).click();
+    assert.equal(await pressed.count(), 2);
     await page.locator("#panel-make .weights input").nth(1).fill("0.8");
     await page.locator("#generate").click();
     await page.waitForFunction(() => document.studio.app.history.takes.length === 12);
@@ -170,7 +156,15 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.ok(JSON.parse(readFileSync(exported, "utf8")));
     await page.getByRole("button", { name: `Hide ${name} too` }).click();
     await page.getByRole("button", { name: `Show ${name} too` }).waitFor();
+    const known = await page.evaluate((name) => document.studio.app.session.styles.find((style) => style.name === name), `${name} too`);
     await page.locator(".styles .card").getByRole("button", { name: "Remove" }).click();
+    await page.waitForFunction((name) => !document.studio.app.session.styles.some((style) => style.name === name), `${name} too`);
+    // It comes back as what it was.
+    await page.locator("#undo").click();
+    await page.waitForFunction((name) => document.studio.app.session.styles.some((style) => style.name === name), `${name} too`);
+    const back = await page.evaluate((name) => document.studio.app.session.styles.find((style) => style.name === name), `${name} too`);
+    assert.deepEqual([back?.id, back?.color], [known?.id, known?.color]);
+    await page.locator("#redo").click();
     await page.waitForFunction((name) => !document.studio.app.session.styles.some((style) => style.name === name), `${name} too`);
     await page.locator("#style-import").setInputFiles({ name: "a.style.json", mimeType: "application/json", buffer: readFileSync(exported) });
     await page.locator(".styles .card").waitFor();
@@ -180,6 +174,27 @@ for (const [size, options] of Object.entries(SIZES)) {
     await context.close();
   });
 }
+
+test("the track and the bars of a file are chosen", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  await openTab(page, "mix");
+  const buffer = writeMidi(tune(5), 120, [tune(6)]);
+  await page.locator("#mix-file").setInputFiles({ name: "two.mid", mimeType: "audio/midi", buffer });
+  await page.locator("#mix-track").waitFor();
+  await page.waitForFunction(() => /to/.test(document.studio.app.history.current?.how ?? ""));
+  const { steps_per_bar } = await page.evaluate(() => document.studio.app.model);
+  const mixed = page.waitForRequest((request) => request.url().endsWith("/mix"));
+  await page.locator("#mix-track").selectOption({ index: 1 });
+  const all = (await mixed).postDataJSON().tokens;
+  assert.ok(all.length > 1);
+  const part = page.waitForRequest((request) => request.url().endsWith("/mix") && request.postDataJSON().tokens.length === 1);
+  await page.locator("#mix-first").selectOption({ index: 1 });
+  await page.locator("#mix-last").selectOption({ index: 1 });
+  assert.deepEqual((await part).postDataJSON().tokens, [all[1]]);
+  await page.waitForFunction((steps) => document.studio.app.history.current?.n_steps === steps, 2 * steps_per_bar);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
 
 test("what is refused is told in the server's words", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);

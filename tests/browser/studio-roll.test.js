@@ -187,3 +187,80 @@ test("the model's version is shown, kept, and played", async () => {
   assert.deepEqual(complaints, []);
   await context.close();
 });
+
+test("several notes are selected, moved, copied, pasted and removed together", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  await generate(page);
+  const before = await notesOf(page);
+  const selection = () => page.evaluate(() => document.studio.editor.selection);
+  // An area around everything, and one note taken out of it.
+  const box = await page.locator("#roll").boundingBox();
+  assert.ok(box);
+  await page.keyboard.down("Shift");
+  await drag(page, [{ x: box.x + 32, y: box.y + 20 }, { x: box.x + box.width - 2, y: box.y + box.height - 2 }]);
+  assert.equal((await selection()).length, before.length);
+  const [first, second] = before;
+  const place = await placeOf(page, (first.start + first.end) / 2 - 0.3, first.pitch);
+  await page.mouse.click(place.x, place.y);
+  await page.keyboard.up("Shift");
+  assert.equal((await selection()).length, before.length - 1);
+  assert.deepEqual(await notesOf(page), before, "nothing is changed by selecting");
+  await page.keyboard.press("ArrowUp");
+  const raised = await notesOf(page);
+  assert.deepEqual(raised[0], before[0]);
+  assert.deepEqual(raised.slice(1).map(({ pitch }) => pitch).sort(), before.slice(1).map(({ pitch }) => pitch + 1).sort());
+  await page.keyboard.press("Control+z");
+  assert.deepEqual(await notesOf(page), before);
+  // Dragged by one of them, both move.
+  await page.keyboard.press(".");
+  await page.evaluate(() => {
+    const { editor, app } = document.studio;
+    editor.selection = (app.history.current?.notes ?? []).slice(0, 2);
+  });
+  const from = await placeOf(page, (second.start + second.end) / 2 - 0.3, second.pitch);
+  const to = await placeOf(page, (second.start + second.end) / 2 - 0.3, second.pitch + 2);
+  await drag(page, [from, to]);
+  const dragged = await notesOf(page);
+  assert.deepEqual(dragged.slice(0, 2).map(({ pitch }) => pitch).sort(), [first.pitch + 2, second.pitch + 2].sort());
+  await page.keyboard.press("Control+z");
+  // Copied, and pasted after the selection.
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => {
+    const { editor, app } = document.studio;
+    editor.selection = (app.history.current?.notes ?? []).slice(0, 1);
+  });
+  await page.keyboard.press("Control+c");
+  await page.keyboard.press("Control+v");
+  const pasted = await notesOf(page);
+  assert.equal(pasted.length, before.length + 1);
+  const [added] = await selection();
+  assert.deepEqual([added.pitch, added.start], [first.pitch, first.end]);
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Control+x");
+  assert.equal((await notesOf(page)).length, 0);
+  await page.keyboard.press("Control+z");
+  assert.deepEqual(await notesOf(page), pasted);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("a piece is transposed, and its files have an instrument and dynamics", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  await generate(page);
+  const before = await notesOf(page);
+  await page.locator("#shape").click();
+  await page.getByRole("button", { name: "Transpose an octave up" }).click();
+  assert.deepEqual((await notesOf(page)).map(({ pitch }) => pitch), before.map(({ pitch }) => pitch + 12));
+  await page.locator("#program").selectOption({ label: "Flute" });
+  await page.locator("#velocity").selectOption({ label: "ff" });
+  await page.keyboard.press("Escape");
+  const asked = page.waitForRequest((request) => request.url().endsWith("/midi"));
+  await page.keyboard.press("s");
+  const { program, velocity } = (await asked).postDataJSON();
+  assert.deepEqual([program, velocity], [73, 112]);
+  for (let i = 0; i < 3; i++) await page.locator("#undo").click();
+  assert.deepEqual(await notesOf(page), before);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

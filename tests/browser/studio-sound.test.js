@@ -11,9 +11,9 @@ const studio = withStudio();
 test("the sounds are what the notes say, and can be cut at any moment", async () => {
   const { context, page } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   const heard = await page.evaluate(async () => {
-    /** @type {typeof import("../../crates/studio/web/sound/voices.js")} */
+    /** @type {typeof import("../../crates/note-render/src/web/voices.js")} */
     const voices = await import(`${location.origin}/sound/voices.js`);
-    /** @type {typeof import("../../crates/studio/web/sound/drums.js")} */
+    /** @type {typeof import("../../crates/note-render/src/web/drums.js")} */
     const drums = await import(`${location.origin}/sound/drums.js`);
     const RATE = 44100;
     /** @type {{ name: string, peak: number, before: number, after: number, cents: number, jump: number }[]} */
@@ -45,18 +45,18 @@ test("the sounds are what the notes say, and can be cut at any moment", async ()
       for (let i = 0.4 * RATE; i < 0.6 * RATE; i++) jump = Math.max(jump, Math.abs(samples[i] - 2 * samples[i - 1] + samples[i - 2]));
       heard.push({ name, peak: peak(0.1, 1), before: peak(0, 0.099), after: peak(2.7, 3), cents, jump });
     };
-    for (const [name, timbre] of Object.entries(voices.TIMBRES)) {
+    for (const [name, program] of /** @type {[string, number][]} */ ([["piano", 0], ["bass", 33], ["flute", 73]])) {
       for (const pitch of [36, 57, 69, 81]) {
-        await note(`${name} ${pitch}`, (context) => voices.sound(context, context.destination, timbre, pitch, 0.1, 0.8), voices.frequencyOf(pitch));
+        await note(`${name} ${pitch}`, (context) => voices.sound(context, context.destination, program, pitch, 88, 0.1, 0.8), voices.frequencyOf(pitch));
         await note(
           `${name} ${pitch}, cut`,
-          (context) => voices.sound(context, context.destination, timbre, pitch, 0.1, 2.5).cut(0.5),
+          (context) => voices.sound(context, context.destination, program, pitch, 88, 0.1, 2.5).cut(0.5),
           0,
         );
       }
     }
     for (const key of [35, 38, 42, 46, 49, 51, 45, 76, 90]) {
-      await note(`drum ${key}`, (context) => drums.strike(context, context.destination, key, 0.1), 0);
+      await note(`drum ${key}`, (context) => drums.strike(context, context.destination, key, 88, 0.1), 0);
     }
     return heard;
   });
@@ -121,7 +121,7 @@ test("the notes go to a MIDI device, in time, and none is left on", async () => 
   await page.locator("#inside").uncheck();
   await page.keyboard.press("Escape");
   await page.locator("#generate").click();
-  await page.waitForFunction(() => document.studio.app.player.isPlaying && /** @type {any} */ (window).sent.length >= 6);
+  await page.waitForFunction(() => document.studio.app.player.isPlaying && /** @type {{ bytes: number[] }[]} */ (/** @type {any} */ (window).sent).filter(({ bytes }) => bytes[0] === 0x90).length >= 3);
   await page.locator("#play").click();
   await page.waitForFunction(() => !document.studio.app.player.isPlaying);
   const { sent, notes, secondsPerStep, isSilent } = await page.evaluate(() => {
@@ -143,8 +143,118 @@ test("the notes go to a MIDI device, in time, and none is left on", async () => 
   assert.ok(Math.abs(between - written) < 0.03, `${between} s between two notes that are written ${written} s apart`);
   /** @type {Map<number, number>} */
   const last = new Map();
-  for (const { bytes: [status, pitch] } of [...sent].sort((a, b) => a.at - b.at || b.bytes[0] - a.bytes[0])) last.set(pitch, status);
+  const isNote = (/** @type {{ bytes: number[] }} */ { bytes: [status] }) => status === 0x90 || status === 0x80;
+  for (const { bytes: [status, pitch] } of sent.filter(isNote).sort((a, b) => a.at - b.at || b.bytes[0] - a.bytes[0])) last.set(pitch, status);
   assert.ok([...last.values()].every((status) => status === 0x80), "every note is ended");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("nothing begins after Stop, and devices that follow get the clock", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
+    await page.addInitScript(() => {
+      // What a device gets: a message with a time ahead is played then, and can't be taken back.
+      /** @type {{ bytes: number[], at: number }[]} */
+      const sent = [];
+      const send = (/** @type {number[]} */ bytes, at = performance.now()) => sent.push({ bytes, at: Math.max(at, performance.now()) });
+      const port = { id: "one", name: "A synthesiser", send };
+      Object.assign(window, { sent });
+      Object.assign(navigator, { requestMIDIAccess: async () => ({ outputs: new Map([["one", port]]) }) });
+    });
+  });
+  await page.locator("#sound").click();
+  await page.getByRole("button", { name: "Find devices" }).click();
+  await page.locator("#midi-port").selectOption({ label: "A synthesiser" });
+  await page.locator("#midi-clock").check();
+  await page.locator("#inside").uncheck();
+  await page.keyboard.press("Escape");
+  await page.locator("#generate").click();
+  await page.waitForFunction(() => document.studio.app.player.isPlaying);
+  const found = await page.evaluate(async () => {
+    const { app } = document.studio;
+    const sent = /** @type {{ bytes: number[], at: number }[]} */ (/** @type {any} */ (window).sent);
+    // Sixteenths without a rest, so that each moment is just before a note.
+    const notes = Array.from({ length: 32 }, (_, i) => ({ pitch: 60 + (i % 12), start: i, end: i + 1, voice: 0 }));
+    const take = { ...app.history.takes[0], id: "test", notes, n_steps: 32, qpm: 240 };
+    let late = 0;
+    for (let i = 0; i < 40; i++) {
+      await app.play(take);
+      await new Promise((resolve) => setTimeout(resolve, 60 + 7 * i));
+      app.player.stop();
+      const stopped = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      late += sent.filter(({ bytes: [status], at }) => status === 0x90 && at > stopped).length;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    sent.length = 0;
+    await app.play(take);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    app.player.stop();
+    const kinds = sent.map(({ bytes: [status] }) => status);
+    return { late, ons: kinds.filter((kind) => kind === 0x90).length, clocks: kinds.filter((kind) => kind === 0xf8).length, first: kinds.find((kind) => kind >= 0xf0), last: kinds[kinds.length - 1] };
+  });
+  assert.equal(found.late, 0, "no note begins after Stop");
+  // Four quarter notes a second for 2 seconds, less the lead: 24 clocks and 4 notes each.
+  assert.ok(found.ons > 20 && found.ons < 36, JSON.stringify(found));
+  assert.ok(Math.abs(found.clocks / found.ons - 6) < 0.6, JSON.stringify(found));
+  assert.deepEqual([found.first, found.last], [0xfa, 0xfc], "it starts and stops");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("a keyboard is heard and recorded on the grid, and its clock leads", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
+    await page.addInitScript(() => {
+      const keyboard = Object.assign(new EventTarget(), { id: "keys", name: "A keyboard" });
+      const play = (/** @type {number[]} */ data, /** @type {number} */ at) => {
+        const event = new Event("midimessage");
+        Object.defineProperties(event, { data: { value: Uint8Array.from(data) }, timeStamp: { value: at } });
+        keyboard.dispatchEvent(event);
+      };
+      Object.assign(window, { play });
+      Object.assign(navigator, { requestMIDIAccess: async () => ({ outputs: new Map(), inputs: new Map([["keys", keyboard]]) }) });
+    });
+  });
+  await page.locator("#generate").click();
+  await page.waitForFunction(() => document.studio.app.player.isPlaying);
+  await page.locator("#sound").click();
+  await page.getByRole("button", { name: "Find devices" }).click();
+  await page.locator("#midi-in").selectOption({ label: "A keyboard" });
+  await page.locator("#midi-record").check();
+  await page.locator("#midi-follow").check();
+  const recorded = await page.evaluate(async () => {
+    const { app } = document.studio;
+    const play = /** @type {(data: number[], at: number) => void} */ (/** @type {any} */ (window).play);
+    const before = app.history.current?.notes.length ?? 0;
+    // Two steps of 125 ms, the first in the middle of the piece.
+    for (;;) {
+      const step = app.player.heard?.step ?? 0;
+      if (step > 8 && step < 9) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const step = app.player.heard?.step ?? 0;
+    const now = performance.now();
+    play([0x90, 90, 100], now);
+    play([0x80, 90, 0], now + 250);
+    const note = app.history.current?.notes.find(({ pitch }) => pitch === 90);
+    return { n: (app.history.current?.notes.length ?? 0) - before, note, step };
+  });
+  assert.equal(recorded.n, 1);
+  assert.ok(Math.abs((recorded.note?.start ?? -9) - recorded.step) <= 0.75, JSON.stringify(recorded));
+  assert.equal((recorded.note?.end ?? 0) - (recorded.note?.start ?? 0), 2);
+  const led = await page.evaluate(() => {
+    const { player } = document.studio.app;
+    const play = /** @type {(data: number[], at: number) => void} */ (/** @type {any} */ (window).play);
+    // 90 quarter notes a minute, 24 clocks each.
+    for (let i = 0; i <= 30; i++) play([0xf8], 1000 + (i * 60_000) / 90 / 24);
+    const { qpm } = player;
+    play([0xfc], 5000);
+    return { qpm, isPlaying: player.isPlaying };
+  });
+  assert.ok(Math.abs(led.qpm - 90) < 0.2, JSON.stringify(led));
+  assert.equal(led.isPlaying, false);
+  await page.evaluate(() => /** @type {any} */ (window).play([0xfa], 6000));
+  await page.waitForFunction(() => document.studio.app.player.isPlaying);
   assert.deepEqual(complaints, []);
   await context.close();
 });

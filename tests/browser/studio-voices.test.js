@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { SIZES, openStudio, untilHeard, withStudio } from "./studio.js";
+import { SIZES, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
@@ -33,3 +33,27 @@ for (const [size, options] of Object.entries(SIZES)) {
     await context.close();
   });
 }
+
+test("places on the map sound, and cards tell styles apart", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  await page.waitForFunction(() => document.studio.map.names.length > 2);
+  const place = await page.evaluate(() => {
+    const [name] = document.studio.map.names;
+    const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
+    return { x: box.x + name.x, y: box.y + name.y };
+  });
+  await page.mouse.click(place.x, place.y);
+  await untilHeard(page);
+  // What it turned out as is told, whatever it is.
+  await page.waitForFunction(() => Object.keys(document.studio.app.history.current?.windows[0].memberships ?? {}).length > 0);
+  assert.match((await page.locator("#now").textContent()) ?? "", /^(Like|Between) /);
+  await openTab(page, "styles");
+  await page.locator(".styles .head").first().click();
+  await page.locator(".card strong").nth(1).waitFor();
+  const card = (await page.locator(".card").textContent()) ?? "";
+  assert.equal(card.match(/Next to /g)?.length, 2, card);
+  if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "studio-card-voices.png") });
+  assert.equal(await page.locator(".toast").count(), 0);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

@@ -1,6 +1,7 @@
 // @ts-check
 // Starts the studio and opens its page, with account of what it complains about and whom it asks.
 
+import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
@@ -114,7 +115,8 @@ export async function openStudio(browser, url, options = {}, prepare = async () 
 }
 
 /**
- * Where a point of the map is in the window: that of a real window, away from what lies over the map.
+ * Where a point of the map is in the window: that of a real window, away from what lies over the map. Windows are
+ * there to be touched once the map is larger than the whole.
  * @param {Page} page
  */
 export async function somePoint(page) {
@@ -122,6 +124,10 @@ export async function somePoint(page) {
     const { app, map } = document.studio;
     const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
     const { xs, ys } = app.session.points;
+    if (map.view.isWhole) {
+      map.view.zoom(2);
+      map.movedBy();
+    }
     for (let i = 0; i < xs.length; i++) {
       const { x, y } = map.view.toScreen(xs[i], ys[i]);
       const isClear = x > 20 && x < box.width - 70 && y > 60 && y < box.height - 60 && !map.hitsPuck(x, y, true);
@@ -145,6 +151,26 @@ export async function puckPlace(page) {
     const { x, y } = map.view.toScreen(place.x, place.y);
     return { x: box.x + x, y: box.y + y };
   });
+}
+
+/**
+ * Drops a file on a place, as from the desktop.
+ * @param {Page} page
+ * @param {string} selector
+ * @param {{ name: string, buffer: Buffer }} file
+ */
+export async function drop(page, selector, { name, buffer }) {
+  const data = await page.evaluateHandle(
+    ({ name, base64 }) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const data = new DataTransfer();
+      data.items.add(new File([bytes], name, { type: "audio/midi" }));
+      return data;
+    },
+    { name, base64: buffer.toString("base64") },
+  );
+  await page.dispatchEvent(selector, "dragover", { dataTransfer: data });
+  await page.dispatchEvent(selector, "drop", { dataTransfer: data });
 }
 
 /**

@@ -1,8 +1,9 @@
-//! `cargo xtask bench studio`: the time of a decoding step over HTTP, and the response to hostile
-//! requests.
+//! `cargo xtask bench studio`: the time of a decoding step over HTTP, the music of places on the
+//! map, and the response to hostile requests.
 
 mod client;
 mod hostile;
+mod map;
 mod server;
 
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ pub(crate) struct BenchStudio {
     /// Send hostile requests and print each response, instead of timing
     #[arg(long)]
     hostile: bool,
+    /// Compare the music of places on the map with the styles there, instead of timing
+    #[arg(long, conflicts_with = "hostile")]
+    map: bool,
     /// Also write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -56,8 +60,11 @@ pub(crate) fn run(args: &BenchStudio) -> Result<()> {
     };
     let server = Server::start(&program, args.model.as_deref())?;
     say(&format!("serving at {}", server.address()));
-    let figures =
-        if args.hostile { hostile::run(&server)? } else { latency(&server, args.seconds)? };
+    let figures = match args {
+        BenchStudio { hostile: true, .. } => hostile::run(&server)?,
+        BenchStudio { map: true, .. } => map::run(&server)?,
+        _ => latency(&server, args.seconds)?,
+    };
     match &args.json {
         Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&figures)?)
             .with_context(|| format!("can't write {}", path.display())),
@@ -69,8 +76,7 @@ pub(crate) fn run(args: &BenchStudio) -> Result<()> {
 fn latency(server: &Server, seconds: f64) -> Result<Value> {
     let length = Duration::try_from_secs_f64(seconds)
         .context("the number of seconds is not a valid duration")?;
-    let bodies = bodies(server)?;
-    decode(server, &bodies, 1, WARM_UP)?;
+    let requests = [("decode", bodies(server)?), ("place", map::bodies(server)?)];
     let page = server.page_bytes();
     answer(&format!(
         "page: {:.0} kB in all (goal: below {:.0} kB)",
@@ -78,33 +84,40 @@ fn latency(server: &Server, seconds: f64) -> Result<Value> {
         GOAL_PAGE_BYTES / 1e3
     ));
     answer(&format!(
-        "clients  requests  requests/s  p50 ms  p99 ms  max ms   MiB before  after  \
+        "request  clients  requests  requests/s  p50 ms  p99 ms  max ms   MiB before  after  \
          (goals: below {GOAL_MS} ms per step, constant memory)"
     ));
-    let mut rows = Vec::new();
-    for clients in CLIENTS {
-        let before = server.memory_mib()?;
-        let started = Instant::now();
-        let mut times = decode(server, &bodies, clients, length)?;
-        let elapsed = started.elapsed().as_secs_f64();
-        let after = server.memory_mib()?;
-        times.sort_by(f64::total_cmp);
-        ensure!(!times.is_empty(), "nothing was decoded in {seconds} s");
-        let at = |share: f64| quantile(&times, share);
-        let (p50, p99, most) = (at(0.5), at(0.99), at(1.0));
-        let rate = times.len() as f64 / elapsed;
-        answer(&format!(
-            "{clients:7}  {:8}  {rate:10.1}  {p50:6.2}  {p99:6.2}  {most:7.1}  {before:10.1}  \
-             {after:5.1}  {}",
-            times.len(),
-            verdict(p99, before, after),
-        ));
-        rows.push(json!({
-            "clients": clients, "requests": times.len(), "requests_per_second": rate, "p50_ms": p50,
-            "p99_ms": p99, "max_ms": most, "memory_before_mib": before, "memory_after_mib": after,
-        }));
+    let mut figures = json!({ "page_bytes": page });
+    for (what, bodies) in requests {
+        let path = format!("/api/v1/{what}");
+        post(server, &path, &bodies, 1, WARM_UP)?;
+        let mut rows = Vec::new();
+        for clients in CLIENTS {
+            let before = server.memory_mib()?;
+            let started = Instant::now();
+            let mut times = post(server, &path, &bodies, clients, length)?;
+            let elapsed = started.elapsed().as_secs_f64();
+            let after = server.memory_mib()?;
+            times.sort_by(f64::total_cmp);
+            ensure!(!times.is_empty(), "nothing was decoded in {seconds} s");
+            let at = |share: f64| quantile(&times, share);
+            let (p50, p99, most) = (at(0.5), at(0.99), at(1.0));
+            let rate = times.len() as f64 / elapsed;
+            answer(&format!(
+                "{what:7}  {clients:7}  {:8}  {rate:10.1}  {p50:6.2}  {p99:6.2}  {most:7.1}  \
+                 {before:10.1}  {after:5.1}  {}",
+                times.len(),
+                verdict(p99, before, after),
+            ));
+            rows.push(json!({
+                "clients": clients, "requests": times.len(), "requests_per_second": rate,
+                "p50_ms": p50, "p99_ms": p99, "max_ms": most, "memory_before_mib": before,
+                "memory_after_mib": after,
+            }));
+        }
+        figures[what] = rows.into();
     }
-    Ok(json!({ "page_bytes": page, "decode": rows }))
+    Ok(figures)
 }
 
 fn verdict(p99: f64, before: f64, after: f64) -> &'static str {
@@ -140,8 +153,9 @@ fn bodies(server: &Server) -> Result<Vec<String>> {
 
 /// Milliseconds of each request, with several clients that each send one request after the other
 /// for a given time.
-fn decode(
+fn post(
     server: &Server,
+    path: &str,
     bodies: &[String],
     clients: usize,
     length: Duration,
@@ -155,10 +169,10 @@ fn decode(
             if asked >= until {
                 break;
             }
-            let reply = client.post("/api/v1/decode", "application/json", body.as_bytes())?;
+            let reply = client.post(path, "application/json", body.as_bytes())?;
             times.push(asked.elapsed().as_secs_f64() * 1e3);
             if reply.status != 200 {
-                bail!("decoding returned status {}: {}", reply.status, reply.text());
+                bail!("{path} returned status {}: {}", reply.status, reply.text());
             }
         }
         Ok(times)

@@ -104,7 +104,7 @@ fn manifest_problems(root: &Path) -> Result<Vec<String>> {
         // Its tests seal rendered files.
         ("corpus", &["seed", "note-seq", "note-render"]),
         ("controlgen", &["note-seq", "note-render", "gmm", "musicvae", "corpus"]),
-        ("evaluation", &["note-seq", "gmm", "musicvae", "corpus", "controlgen"]),
+        ("evaluation", &["note-seq", "note-render", "gmm", "musicvae", "corpus", "controlgen"]),
         ("models", &["corpus"]),
         ("cluster", &["note-seq", "gmm", "musicvae", "corpus", "controlgen"]),
         ("studio", &["note-seq", "note-render", "gmm", "musicvae", "corpus", "controlgen"]),

@@ -4,6 +4,7 @@ mod controls;
 mod interpolation;
 mod latent_path;
 mod pieces;
+mod place;
 mod reencoding;
 mod target;
 
@@ -25,6 +26,7 @@ pub use latent_path::{LatentPath, LatentSampling, blend};
 pub use pieces::{
     Dropped, Piece, PieceFilter, PieceRequest, Pieces, memberships, pieces, pieces_while,
 };
+pub use place::{Placement, Plane};
 pub use reencoding::{ReencodingAccuracy, reencoding_accuracy};
 pub use target::Target;
 

@@ -8,6 +8,7 @@ mod added;
 mod by_piece;
 mod card;
 mod chart;
+mod contrast;
 mod describe;
 mod edit;
 mod entry;
@@ -19,6 +20,7 @@ mod fit;
 mod mixture;
 mod pieces;
 mod reference;
+mod shares;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,6 +39,7 @@ use mixture::fingerprint;
 
 pub use added::{AddReport, AddedStyle};
 pub use card::{Card, Share};
+pub use contrast::Contrast;
 pub use entry::{AddedSummary, Style, WindowSource};
 pub use error::StyleError;
 pub use estimate::{Estimate, estimate};
@@ -47,6 +50,10 @@ pub(crate) use mixture::files as mixture_files;
 pub use pieces::{Change, RefusedFile, UsedFile, UsedTrack};
 pub(crate) use reference::FILE as REFERENCE_FILE;
 pub use reference::Reference;
+pub use shares::shares_of;
+
+/// Colors that added styles are given; more would be too like each other.
+const ADDED_COLORS: u64 = 24;
 
 /// The styles of a model folder with the mixture they come from.
 #[derive(Clone, Debug)]
@@ -221,12 +228,13 @@ impl Styles {
         })
     }
 
-    /// A style's color, `#rrggbb`, in pictures and pages: that of its component, or, where it isn't
-    /// one component, one that no component has.
+    /// A style's color, `#rrggbb`, in pictures and pages: that of its first component, or, for an
+    /// added style, one that no component has. It depends on [`Styles::number`] alone, not on the
+    /// place in the list, so that a style keeps its color whatever is added or removed.
     pub fn color(&self, style: &Style) -> Cow<'static, str> {
         style_color(style.component().unwrap_or_else(|| {
-            let place = self.all().iter().position(|other| other.name == style.name);
-            self.mixture.n_components() + place.unwrap_or(0)
+            let number = self.number(style) % ADDED_COLORS;
+            self.mixture.n_components() + usize::try_from(number).unwrap_or(0)
         }))
     }
 

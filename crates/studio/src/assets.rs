@@ -1,4 +1,5 @@
-//! The page: the files of `web/`, which are embedded in the program.
+//! The page: the files of `web/` and the sounds of `note-render`, which are embedded in the
+//! program.
 
 mod listing;
 
@@ -9,12 +10,16 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use note_render::web;
 
 use crate::Studio;
 use crate::error::{ApiError, Code};
 
 /// Paths below `web/` and file contents.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// Modules of `note-render` that the page imports, so that all pages sound the same.
+const SHARED: [(&str, &str); 2] =
+    [("sound/voices.js", web::VOICES), ("sound/drums.js", web::DRUMS)];
 /// The file served for the path `/`.
 const INDEX: &str = "index.html";
 
@@ -34,6 +39,9 @@ impl Assets {
     fn find(&self, path: &str) -> Option<(String, Cow<'static, [u8]>)> {
         let requested = path.strip_prefix('/')?;
         let requested = if requested.is_empty() { INDEX } else { requested };
+        if let Some((name, text)) = SHARED.iter().find(|(name, _)| *name == requested) {
+            return Some(((*name).to_owned(), Cow::Borrowed(text.as_bytes())));
+        }
         match self {
             Self::Inside => {
                 let (name, bytes) = FILES.iter().find(|(name, _)| *name == requested)?;
@@ -50,7 +58,8 @@ impl Assets {
 
 /// The maximum number of bytes that a browser loads: the total size of the page.
 pub fn page_bytes() -> usize {
-    FILES.iter().map(|(_, bytes)| bytes.len()).sum()
+    let shared = SHARED.iter().map(|(_, text)| text.len());
+    FILES.iter().map(|(_, bytes)| bytes.len()).chain(shared).sum()
 }
 
 /// The media type of a file, by its extension.
@@ -156,6 +165,7 @@ mod tests {
         };
         assert_eq!(text("/").as_deref(), Some("page"));
         assert_eq!(text("/js/map.js").as_deref(), Some("map"));
+        assert_eq!(text("/sound/voices.js").as_deref(), Some(web::VOICES), "shared");
         for bad in
             ["/../secret", "/js/../../secret", "//index.html", "/js", "/.env", "/%2e%2e/secret", ""]
         {

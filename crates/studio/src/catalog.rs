@@ -5,19 +5,23 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use controlgen::latent::argmax;
 use controlgen::model::Model;
-use controlgen::style::{Style, Styles};
+use controlgen::style::{Style, Styles, shares_of};
 use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::cell::get_or_compute;
 use crate::map::Projected;
+use crate::types::Memberships;
 
 /// The style index of a map point without a style.
 pub(crate) const NO_STYLE: u32 = u32::MAX;
 /// Latents whose memberships are computed in one task.
 const ROWS_PER_TASK: usize = 512;
+/// Probabilities below this are left out of `memberships`.
+const MIN_SHARE: f64 = 1e-4;
 /// Maximum number of cached maps.
 const N_MAPS: usize = 8;
 
@@ -32,6 +36,8 @@ pub(crate) type Responsibilities = Arc<OnceLock<Vec<f32>>>;
 #[derive(Debug)]
 pub(crate) struct Catalog {
     pub(crate) styles: Styles,
+    /// The identity of each style, in list order.
+    ids: Vec<String>,
     responsibilities: Responsibilities,
     /// Memberships of the windows on the map in added styles, by name.
     added: Mutex<BTreeMap<String, Column>>,
@@ -43,7 +49,9 @@ pub(crate) struct Catalog {
 /// A style in the list.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct StyleEntry {
-    /// Its index in the list and in `memberships`.
+    /// Its identity, the key in `memberships`, independent of its name and its place in the list.
+    pub(crate) id: String,
+    /// Its index in the list, on the map and in its points.
     pub(crate) index: usize,
     /// Its name.
     pub(crate) name: String,
@@ -67,6 +75,7 @@ pub(crate) struct StyleEntry {
 impl Catalog {
     pub(crate) fn new(styles: Styles, responsibilities: Responsibilities) -> Self {
         Self {
+            ids: styles.all().iter().map(|style| styles.id(style)).collect(),
             styles,
             responsibilities,
             added: Mutex::default(),
@@ -85,28 +94,30 @@ impl Catalog {
 
     /// All styles, in list order.
     pub(crate) fn list(&self) -> Vec<StyleEntry> {
-        (0..self.styles.all().len()).map(|index| listed(&self.styles, index)).collect()
+        (0..self.styles.all().len()).map(|index| listed(&self.styles, &self.ids, index)).collect()
+    }
+
+    /// The identities of some styles.
+    pub(crate) fn ids_of(&self, some: &[&Style]) -> Vec<String> {
+        let all = self.styles.all().iter().zip(&self.ids);
+        let named = |style: &Style| some.iter().any(|other| other.name == style.name);
+        all.filter(|(style, _)| named(style)).map(|(_, id)| id.clone()).collect()
     }
 
     /// The list entry of a style, by name.
     pub(crate) fn entry(&self, name: &str) -> Option<StyleEntry> {
         let index = self.styles.all().iter().position(|style| style.name == name)?;
-        Some(listed(&self.styles, index))
+        Some(listed(&self.styles, &self.ids, index))
     }
 
-    /// The probabilities that latents `[n, Z]` belong to each style, one row per latent.
-    pub(crate) fn memberships(&self, model: &Model, z: &[f32]) -> Vec<Vec<f64>> {
-        let all = self.styles.all();
-        let by_style = |row: &Vec<f64>| -> Vec<f64> {
-            all.iter().map(|style| style_responsibility(style, row.iter().copied())).collect()
+    /// The probabilities that music belongs to each style, by the latents of its encoded windows
+    /// `[n, Z]`.
+    pub(crate) fn memberships(&self, model: &Model, mu: &[f32]) -> Vec<Memberships> {
+        let named = |row: Vec<f64>| {
+            let pairs = self.ids.iter().cloned().zip(row);
+            pairs.filter(|(_, share)| *share >= MIN_SHARE).collect()
         };
-        let components = self.styles.memberships(model, z);
-        let mut rows: Vec<Vec<f64>> = components.iter().map(by_style).collect();
-        for (at, style) in all.iter().enumerate().filter(|(_, style)| style.components.is_empty()) {
-            let column = self.styles.membership(model, z, style);
-            rows.iter_mut().zip(column).for_each(|(row, value)| row[at] = sanitized(value));
-        }
-        rows
+        self.styles.shares(model, mu).into_iter().map(named).collect()
     }
 
     /// The most probable style of each window on the map.
@@ -118,25 +129,15 @@ impl Catalog {
                 rows.into_iter().map(|value| value as f32).collect()
             });
             let all = self.styles.all();
-            let columns: Vec<Option<Column>> = all
-                .iter()
-                .map(|style| style.components.is_empty().then(|| self.column(model, mu, style)))
-                .collect();
+            let added = all.iter().filter(|style| style.components.is_empty());
+            let columns: Vec<Column> = added.map(|style| self.column(model, mu, style)).collect();
             let best = |(row, responsibilities): (usize, &[f32])| {
-                let mut best = (0.0, NO_STYLE);
-                for (index, (style, column)) in (0..).zip(all.iter().zip(&columns)) {
-                    let value = match column {
-                        Some(column) => f64::from(column[row]),
-                        None => style_responsibility(
-                            style,
-                            responsibilities.iter().copied().map(f64::from),
-                        ),
-                    };
-                    if value > best.0 {
-                        best = (value, index);
-                    }
-                }
-                best.1
+                let components: Vec<f64> =
+                    responsibilities.iter().copied().map(f64::from).collect();
+                let added: Vec<f64> = columns.iter().map(|column| f64::from(column[row])).collect();
+                let shares = shares_of(all, &components, &added);
+                let found = argmax(&shares).filter(|at| shares[*at] > 0.0);
+                found.and_then(|at| u32::try_from(at).ok()).unwrap_or(NO_STYLE)
             };
             components.chunks_exact(k.max(1)).enumerate().map(best).collect()
         });
@@ -149,8 +150,7 @@ impl Catalog {
             return Arc::clone(known);
         }
         let found = par_map_rows(model, mu, |z| self.styles.membership(model, z, style));
-        let column: Column =
-            Arc::new(found.into_iter().map(|value| sanitized(value) as f32).collect());
+        let column: Column = Arc::new(found.into_iter().map(|value| value as f32).collect());
         lock(&self.added).insert(style.name.clone(), Arc::clone(&column));
         column
     }
@@ -179,7 +179,7 @@ impl Catalog {
 
 /// Ignores poisoning: nothing here is changed in several steps, so a panic leaves no partial
 /// change.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -193,25 +193,7 @@ fn par_map_rows(
     parts.concat()
 }
 
-/// The total responsibility of the components of a style.
-fn style_responsibility(
-    style: &Style,
-    mut responsibilities: impl Iterator<Item = f64> + Clone,
-) -> f64 {
-    let value = |k: &usize| responsibilities.clone().nth(*k).unwrap_or(0.0);
-    let sum = match style.components.as_slice() {
-        [only] => responsibilities.nth(*only).unwrap_or(0.0),
-        several => several.iter().map(value).sum(),
-    };
-    sanitized(sum)
-}
-
-/// A fraction that JSON can represent.
-fn sanitized(value: f64) -> f64 {
-    if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 }
-}
-
-fn listed(styles: &Styles, index: usize) -> StyleEntry {
+fn listed(styles: &Styles, ids: &[String], index: usize) -> StyleEntry {
     let style = &styles.all()[index];
     let n_windows = match (&style.added, &style.card) {
         (Some(added), _) => added.n_windows,
@@ -224,6 +206,7 @@ fn listed(styles: &Styles, index: usize) -> StyleEntry {
         None => String::new(),
     };
     StyleEntry {
+        id: ids[index].clone(),
         index,
         name: style.name.clone(),
         color: styles.color(style),

@@ -8,6 +8,7 @@ pub(crate) mod interpolate;
 pub(crate) mod map;
 pub(crate) mod mix;
 pub(crate) mod model;
+pub(crate) mod place;
 pub(crate) mod similar;
 pub(crate) mod styles;
 pub(crate) mod tunes;

@@ -7,6 +7,7 @@
 mod ellipse;
 mod projected;
 
+use controlgen::generate::Plane;
 use controlgen::latent::LatentSpace;
 use gmm::points::{self, Eigen, Matrix, Pca, symmetric_eigen};
 use gmm::{Gaussian, GaussianMixture, ModelError};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use ellipse::Ellipse;
-pub(crate) use projected::{Map, Projected, Projection};
+pub(crate) use projected::{Map, PlacedStyles, Projected, Projection};
 
 /// Added to the within-style variances, relative to their mean, so that styles with few windows can
 /// be separated too.
@@ -105,6 +106,49 @@ impl Projection2d {
         });
         let second = second.unwrap_or_else(|| vec![0.0; d]);
         Ok(Self { mean, axes: [sign_fixed(first), sign_fixed(second)] })
+    }
+
+    /// Turns or flips the plane within itself, so that points lie as near as possible to where they
+    /// lie on `other`: their map keeps its orientation when the styles that it separates change.
+    pub(crate) fn aligned_with(mut self, other: &Self, points: &[f64]) -> Self {
+        let d = self.mean.len().max(1);
+        let place = |plane: &Self| -> Vec<[f64; 2]> {
+            let rows = points.chunks_exact(d);
+            let all: Vec<[f64; 2]> = rows.map(|row| plane.project(row.iter().copied())).collect();
+            let n = all.len().max(1) as f64;
+            let mean = [0, 1].map(|axis| all.iter().map(|place| place[axis]).sum::<f64>() / n);
+            all.iter().map(|[x, y]| [x - mean[0], y - mean[1]]).collect()
+        };
+        // Orthogonal Procrustes in two dimensions: the better of the best rotation and the best
+        // reflection.
+        let [mut xx, mut xy, mut yx, mut yy] = [0.0; 4];
+        for ([x, y], [u, v]) in place(&self).into_iter().zip(place(other)) {
+            xx += u * x;
+            xy += u * y;
+            yx += v * x;
+            yy += v * y;
+        }
+        let [a, b] = &self.axes;
+        let combined =
+            |p: f64, q: f64| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| p * a + q * b).collect() };
+        let (turn, flip) = ([xx + yy, yx - xy], [xx - yy, xy + yx]);
+        let [length_of_turn, length_of_flip] = [turn, flip].map(|[c, s]| c.hypot(s));
+        if length_of_turn.max(length_of_flip) <= 0.0 {
+            return self;
+        }
+        self.axes = if length_of_turn >= length_of_flip {
+            let [c, s] = turn.map(|value| value / length_of_turn);
+            [combined(c, -s), combined(s, c)]
+        } else {
+            let [c, s] = flip.map(|value| value / length_of_flip);
+            [combined(c, s), combined(s, -c)]
+        };
+        self
+    }
+
+    /// The plane, for the placement of styles.
+    pub(crate) fn plane(&self) -> Plane {
+        Plane { mean: self.mean.clone(), axes: self.axes.clone() }
     }
 
     /// Projects a point.
@@ -224,6 +268,30 @@ mod tests {
             (position[0] - 10.0).abs() < 1e-9 && (position[1].abs() - 1.0).abs() < 1e-9,
             "{position:?}"
         );
+    }
+
+    #[test]
+    fn a_plane_keeps_its_orientation() {
+        let axes = |a: [f64; 3], b: [f64; 3]| Projection2d {
+            mean: vec![0.0; 3],
+            axes: [a.to_vec(), b.to_vec()],
+        };
+        let shown = axes([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]);
+        let points = [1.0, 0.0, 3.0, 0.0, 2.0, 0.0, -4.0, -1.0, 1.0, 3.0, 3.0, -2.0];
+        // Upside down, a quarter turned, and mirrored.
+        for turned in [
+            axes([-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]),
+            axes([0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]),
+            axes([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]),
+            axes([1.0, 0.0, 0.0], [0.0, -1.0, 0.0]),
+        ] {
+            let found = turned.aligned_with(&shown, &points);
+            is_orthonormal(&found);
+            let [a, b] = &found.axes;
+            assert!((a[0] - 1.0).abs() < 1e-9 && (b[1] - 1.0).abs() < 1e-9, "{found:?}");
+        }
+        let nowhere = shown.clone().aligned_with(&shown, &[]);
+        assert_eq!(nowhere, shown);
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::assets;
 use crate::error::{ApiError, Code};
 use crate::guard::{Guard, guard};
 use crate::handlers::{
-    attributes, decode, export, generate, interpolate, map, mix, model, similar, styles, tunes,
-    windows,
+    attributes, decode, export, generate, interpolate, map, mix, model, place, similar, styles,
+    tunes, windows,
 };
 use crate::openapi::{Description, with_errors};
 
@@ -43,8 +43,10 @@ fn api() -> OpenApiRouter<Studio> {
         .routes(routes!(map::map))
         .routes(routes!(map::points))
         .routes(routes!(windows::window))
+        .routes(routes!(place::place))
         .routes(routes!(decode::decode))
         .routes(routes!(decode::encode))
+        .routes(routes!(decode::measure))
         .routes(routes!(generate::generate))
         .routes(routes!(interpolate::interpolate))
         .routes(routes!(interpolate::grid))

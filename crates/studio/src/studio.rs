@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
+use controlgen::encode::encode_windows;
 use controlgen::generate::{ControlRequest, Controls, Decoding, GenerateError};
 use controlgen::model::Model;
 use controlgen::session::{Session, SessionError, SessionParts};
@@ -20,7 +21,7 @@ use crate::map::Projection2d;
 use crate::music::{self, Voice};
 use crate::neighbors::Neighbors;
 use crate::source::Source;
-use crate::types::{Anchor, Note, Piece, SamplingOptions, Window};
+use crate::types::{Anchor, Memberships, Note, Piece, SamplingOptions, Window};
 use crate::work::{CancelToken, WorkerPool};
 
 /// Maximum number of short jobs, and of long jobs, that wait.
@@ -79,7 +80,7 @@ pub struct Inner {
     pub(crate) heavy: WorkerPool,
     /// Changes of styles, one at a time.
     changes: WorkerPool,
-    controls: Controls,
+    pub(crate) controls: Controls,
     assets: Assets,
     catalog: RwLock<Arc<Catalog>>,
     principal: OnceLock<Projection2d>,
@@ -233,22 +234,52 @@ impl Studio {
         music::notes(self.model.kind(), &self.voices, windows.iter().map(Vec::as_slice))
     }
 
-    /// Builds windows from tokens and latents `[n, Z]`.
+    /// Builds windows from tokens and the latents `[n, Z]` that they were decoded from. Their
+    /// memberships are those of the music: of the tokens, encoded again.
     pub(crate) fn windows(
         &self,
         catalog: &Catalog,
         tokens: Vec<Vec<u16>>,
         z: &[f32],
     ) -> Vec<Window> {
-        let memberships = catalog.memberships(&self.model, z);
+        let mu = encode_windows(&self.model, &tokens);
+        self.measured_windows(catalog, tokens, z, &mu)
+    }
+
+    /// Like [`Self::windows`], for latents that were encoded from the tokens.
+    pub(crate) fn encoded_windows(
+        &self,
+        catalog: &Catalog,
+        tokens: Vec<Vec<u16>>,
+        mu: &[f32],
+    ) -> Vec<Window> {
+        self.measured_windows(catalog, tokens, mu, mu)
+    }
+
+    fn measured_windows(
+        &self,
+        catalog: &Catalog,
+        tokens: Vec<Vec<u16>>,
+        z: &[f32],
+        mu: &[f32],
+    ) -> Vec<Window> {
+        let mut windows = self.unmeasured_windows(tokens, z);
+        for (window, memberships) in windows.iter_mut().zip(catalog.memberships(&self.model, mu)) {
+            window.memberships = memberships;
+        }
+        windows
+    }
+
+    /// Builds windows without memberships.
+    pub(crate) fn unmeasured_windows(&self, tokens: Vec<Vec<u16>>, z: &[f32]) -> Vec<Window> {
         let latents = z.chunks_exact(self.model.z_size().max(1));
-        let parts = tokens.into_iter().zip(latents).zip(memberships);
+        let parts = tokens.into_iter().zip(latents);
         parts
-            .map(|((tokens, z), memberships)| Window {
+            .map(|(tokens, z)| Window {
                 notes: self.notes(std::slice::from_ref(&tokens)),
                 tokens,
                 z: z.to_vec(),
-                memberships,
+                memberships: Memberships::new(),
             })
             .collect()
     }
@@ -261,12 +292,27 @@ impl Studio {
         tokens: Vec<Vec<u16>>,
         z: &[f32],
     ) -> Piece {
+        self.piece_of(title, &tokens.clone(), self.windows(catalog, tokens, z))
+    }
+
+    /// Like [`Self::piece`], for latents that were encoded from the tokens.
+    pub(crate) fn encoded_piece(
+        &self,
+        catalog: &Catalog,
+        title: String,
+        tokens: Vec<Vec<u16>>,
+        mu: &[f32],
+    ) -> Piece {
+        self.piece_of(title, &tokens.clone(), self.encoded_windows(catalog, tokens, mu))
+    }
+
+    fn piece_of(&self, title: String, tokens: &[Vec<u16>], windows: Vec<Window>) -> Piece {
         Piece {
             title,
             n_steps: tokens.iter().map(|window| music::n_steps(self.model.form(), window)).sum(),
             qpm: note_seq::DEFAULT_QPM,
-            notes: self.notes(&tokens),
-            windows: self.windows(catalog, tokens, z),
+            notes: self.notes(tokens),
+            windows,
             seed: None,
             temperature: None,
             membership: None,
@@ -283,7 +329,7 @@ impl Studio {
             }
             Anchor::Tokens(windows) => {
                 self.check_windows(windows)?;
-                Ok(controlgen::encode::encode_windows(&self.model, windows))
+                Ok(encode_windows(&self.model, windows))
             }
         }
     }

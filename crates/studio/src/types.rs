@@ -1,5 +1,7 @@
 //! Types shared by requests and responses: notes, windows, pieces, anchors in latent space.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,6 +20,9 @@ pub(crate) struct Note {
     pub(crate) voice: u32,
 }
 
+/// Probabilities by the `id` of a style.
+pub(crate) type Memberships = BTreeMap<String, f64>;
+
 /// A window: the unit that the model reads and writes.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Window {
@@ -27,8 +32,9 @@ pub(crate) struct Window {
     pub(crate) z: Vec<f32>,
     /// Its notes; the first step is 0.
     pub(crate) notes: Vec<Note>,
-    /// The probability that `z` belongs to each style, 0 to 1, in the order of `GET /styles`.
-    pub(crate) memberships: Vec<f64>,
+    /// The probability that the tokens, encoded again, belong to each style, by the `id` of the
+    /// style. The sum is at most 1; styles below 0.0001 are left out.
+    pub(crate) memberships: Memberships,
 }
 
 /// Music of one or more consecutive windows.
@@ -50,8 +56,8 @@ pub(crate) struct Piece {
     /// The sampling temperature; `null` for the most likely notes.
     #[schema(required)]
     pub(crate) temperature: Option<f32>,
-    /// The probability, after encoding it again, that it belongs to the requested style; the mean
-    /// over its windows.
+    /// The probability that it belongs to the requested styles: the mean over the `memberships` of
+    /// its windows; `null` if none was requested.
     #[schema(required)]
     pub(crate) membership: Option<f64>,
     /// Its longest match with the training music; `null` if nothing matches or there is no copy
@@ -104,4 +110,16 @@ pub(crate) struct SamplingOptions {
     /// The random seed, at most 2^53 - 1.
     #[serde(default)]
     pub(crate) seed: u64,
+}
+
+impl Piece {
+    /// With its membership in the styles of some identities.
+    pub(crate) fn measured_in(mut self, ids: &[String]) -> Self {
+        let of = |window: &Window| -> f64 {
+            ids.iter().filter_map(|id| window.memberships.get(id)).sum()
+        };
+        let n = self.windows.len().max(1) as f64;
+        self.membership = Some(self.windows.iter().map(of).sum::<f64>() / n);
+        self
+    }
 }

@@ -138,29 +138,25 @@ export class App extends EventTarget {
   async startOrStop() {
     if (this.player.isPlaying) this.player.stop();
     else if (this.history.current) await this.play(this.history.current);
-    else this.announce("Nothing to play yet. Click a point on the map, or generate something.");
-  }
-
-  /** @param {number} index */
-  style(index) {
-    return /** @type {Style | undefined} */ (this.session.styles[index]);
+    else this.announce("Nothing to play yet. Touch the map, or generate something.");
   }
 
   /**
    * The styles to which windows belong, most probable first, without those below 2 %.
-   * @param {{ memberships: number[] }[]} windows
+   * @param {{ memberships: import("./types.js").Memberships }[]} windows
    * @returns {{ style: Style, share: number }[]}
    */
   stylesOf(windows) {
-    return meanMemberships(windows)
-      .map((share, index) => ({ style: this.session.styles[index], share }))
-      .filter(({ style, share }) => style && share >= 0.02)
+    const shares = meanMemberships(windows);
+    return this.session.styles
+      .map((style) => ({ style, share: shares[style.id] ?? 0 }))
+      .filter(({ share }) => share >= 0.02)
       .sort((a, b) => b.share - a.share);
   }
 
   /**
    * The styles to which windows belong, in words.
-   * @param {{ memberships: number[] }[]} windows
+   * @param {{ memberships: import("./types.js").Memberships }[]} windows
    * @param {number} [n] maximum number of styles
    */
   stylesText(windows, n = 3) {

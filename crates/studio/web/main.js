@@ -15,7 +15,9 @@ import { Editor } from "./roll/editor.js";
 import { Player } from "./sound/player.js";
 import { History } from "./state/history.js";
 import { startAutosave } from "./state/autosave.js";
+import { loadPage, restoreDials, startPage } from "./state/page.js";
 import { Session } from "./state/session.js";
+import { startDropAnywhere } from "./ui/drop-anywhere.js";
 import { startHelp } from "./ui/help.js";
 import { startKeys, undo } from "./ui/keys.js";
 import { startRibbon } from "./ui/ribbon.js";
@@ -79,6 +81,9 @@ async function start() {
   player.voices = model.voices;
   player.qpm = model.qpm;
   const session = new Session(api, model);
+  const page = loadPage(model.hash);
+  restoreDials(session.dials, page.dials);
+  session.between = page.between;
   const history = new History();
   const app = new App(session, history, player);
   startToasts(app);
@@ -86,29 +91,37 @@ async function start() {
   const map = new MapView(app);
   const editor = new Editor(app);
   const make = new MakePanel(app, map.puck);
-  const panels = [
-    make,
-    new CornersPanel(app),
-    new MixPanel(app),
-    new StylesPanel(app, map),
-    new HistoryPanel(app),
-  ];
-  const tabs = new Tabs(panels);
+  const corners = new CornersPanel(app);
+  const mix = new MixPanel(app);
+  const styles = new StylesPanel(app, map);
+  const pieces = new HistoryPanel(app);
+  const tabs = new Tabs([make, corners, mix, styles, pieces]);
   startTransport(app, editor);
   startRibbon(app);
   startMapBar(app, map);
   startTop(app);
   startKeys(app, { map, tabs, make, help: startHelp() });
-  startAutosave(history, model);
-  // Dropping a file outside a drop zone must not replace the page.
-  for (const event of ["dragover", "drop"]) {
-    document.addEventListener(event, (event) => event.preventDefault());
-  }
+  await startAutosave(app);
+  make.choose(page);
+  if (tabs.has(page.tab)) tabs.show(page.tab);
+  const current = history.takes.find(({ id }) => id === page.current);
+  if (current) history.choose(current);
+  startPage(app, tabs, make);
+  startDropAnywhere(app, tabs, {
+    mix: (file) => mix.drop(file),
+    corner: (file) => corners.drop(file),
+    style: (files) => styles.addFiles(files),
+    project: (file) => pieces.open(file),
+    importStyle: (file) => styles.import(file),
+  });
   // For tests and debugging.
   Object.assign(document, { studio: { app, map, editor, tabs } });
   // With two or more styles, the projection that separates them shows the most.
-  await app.attempt(() => session.loadMap(session.visible.length > 1 ? "lda" : "pca"));
-  app.announce("Click a point to hear it. Drag the puck to hear the music in between.");
+  const projection = page.projection ?? (session.visible.length > 1 ? "lda" : "pca");
+  await app.attempt(() => session.loadMap(projection));
+  if (!history.takes.length) {
+    app.announce("Touch the map to hear it. Drag the puck; zoom in for the music it was made of.");
+  }
   document.body.classList.add("ready");
 }
 

@@ -14,7 +14,12 @@
  * @property {number[]} tokens
  * @property {number[]} z
  * @property {Note[]} notes starting at step 0
- * @property {number[]} memberships in the order of the styles, each 0 to 1
+ * @property {Memberships} memberships what the music turned out as when encoded again
+ */
+
+/**
+ * Probabilities by the `id` of a style; at most 1 in all.
+ * @typedef {Record<string, number>} Memberships
  */
 
 /** @typedef {{ fraction: number, n_notes: number, file: string, bar: number }} Copy */
@@ -53,6 +58,7 @@
  * @typedef {object} Model
  * @property {string} name
  * @property {string} version
+ * @property {string} hash identifies its weights
  * @property {string} kind
  * @property {number} z_size
  * @property {number[]} active_dimensions
@@ -74,7 +80,8 @@
 
 /**
  * @typedef {object} Style
- * @property {number} index index in `memberships`
+ * @property {string} id its key in `memberships`, whatever its name and place
+ * @property {number} index its number on the map
  * @property {string} name
  * @property {string} color
  * @property {number} weight
@@ -91,7 +98,9 @@
  * @typedef {object} Card
  * @property {Style} style
  * @property {string[]} sentences
- * @property {{ name: string, unit: string, value: number, deviation: number }[]} features
+ * @property {{ id: string, name: string, words: string[] }[]} nearest
+ * @property {{ name: string, unit: string, value: number, deviation: number | null }[]}
+ *   features
  * @property {{ label: string, share: number }[]} labels
  * @property {{ source: Source, window: Window }[]} examples
  * @property {{ file: string, sentence?: string, n_windows?: number }[] | null} used
@@ -120,6 +129,7 @@
  * @property {string} why
  * @property {string[]} changes
  * @property {Piece} piece
+ * @property {{ number: number, label: string, n_windows: number }[]} tracks
  * @property {{ track: string | number, why: string }[]} refused
  */
 
@@ -142,8 +152,15 @@
  * @property {Copy | null} copy
  * @property {boolean} favourite
  * @property {boolean} edited
+ * @property {number} [program] General MIDI program of its files; by default the model's
+ * @property {number} [velocity] velocity of its files
  */
 
 /** @typedef {{ x: number, y: number }} Point */
+
+/**
+ * Selects a map.
+ * @typedef {{ projection: MapData["projection"], styles?: string }} MapQuery
+ */
 
 export {};

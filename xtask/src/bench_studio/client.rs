@@ -44,10 +44,14 @@ impl Client {
     }
 
     pub(super) fn get_json(&mut self, path: &str) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.get_bytes(path)?)?)
+    }
+
+    pub(super) fn get_bytes(&mut self, path: &str) -> Result<Vec<u8>> {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
         let reply = self.send(head.as_bytes(), &[])?;
         ensure!(reply.status == 200, "{path} returned status {}: {}", reply.status, reply.text());
-        Ok(serde_json::from_slice(&reply.body)?)
+        Ok(reply.body)
     }
 
     pub(super) fn post(&mut self, path: &str, kind: &str, body: &[u8]) -> Result<Reply> {

@@ -143,7 +143,7 @@ fn texture(model: &Model, windows: &[CardWindow<'_>]) -> Option<TextureProfile> 
 }
 
 /// What deviates most, in words.
-fn words(deviations: &BTreeMap<Feature, f64>) -> Vec<String> {
+pub(super) fn words(deviations: &BTreeMap<Feature, f64>) -> Vec<String> {
     let mut plain: Vec<(Feature, f64)> =
         deviations.iter().map(|(f, away)| (*f, *away)).filter(|(_, d)| d.abs() >= PLAIN).collect();
     plain.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));

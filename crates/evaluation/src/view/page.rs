@@ -5,6 +5,7 @@ use std::fmt::Write;
 use controlgen::piano_roll::{Roll, RollRow, draw};
 use controlgen::style_color::STYLE_COLORS;
 use corpus::kind::Kind;
+use note_render::web::{DRUMS, PLAYER, VOICES, bundle};
 use note_seq::{Note, NoteListPlayback};
 
 use super::super::report::{EvalReport, Figure, Rolls, Section};
@@ -14,8 +15,9 @@ use super::{beside, goal, headline, interval, number, subject};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// A note as the page's player takes it: start and end in seconds, pitch, and whether it is a drum.
-type PlayedNote = (f64, f64, u8, bool);
+/// A note as the player of `note-render` takes it: start and end in seconds, pitch, velocity,
+/// program, instrument, and 1 for a drum.
+type PlayedNote = (f64, f64, u8, u8, u8, u32, u8);
 
 /// The report as one HTML file.
 ///
@@ -32,11 +34,12 @@ pub fn html(report: &EvalReport, kind: &Kind) -> String {
         report.sections.iter().map(|section| of_section(section, kind, &mut takes)).collect();
     // Numbers only: nothing in it can end its script.
     let takes = serde_json::to_string(&takes).expect("plain numbers");
+    let script = bundle(&[DRUMS, VOICES, PLAYER, SCRIPT]);
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><title>Evaluation of {}</title><style>{STYLE}</style>\
          </head><body><h1>Evaluation</h1><p>{}</p>{}<nav>{contents}</nav>{sections}<script \
-         type=\"application/json\" id=\"takes\">{takes}</script><script>{SCRIPT}</script></body></html>\n",
+         type=\"application/json\" id=\"takes\">{takes}</script><script>{script}</script></body></html>\n",
         escape(&report.model_hash),
         escape(&subject(report)),
         table(&headline(report)),
@@ -97,7 +100,11 @@ fn of_rolls(rolls: &Rolls, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> Str
     for (n, window) in windows().enumerate() {
         let notes = kind.to_sequence([window.as_slice()], &NoteListPlayback::default()).notes;
         let take = takes.len();
-        let played = |note: &Note| (note.start_time, note.end_time, note.pitch.get(), note.is_drum);
+        let played = |note: &Note| -> PlayedNote {
+            let Note { start_time, end_time, pitch, velocity, program, instrument, .. } = *note;
+            let drum = u8::from(note.is_drum);
+            (start_time, end_time, pitch.get(), velocity.get(), program.get(), instrument, drum)
+        };
         takes.push(notes.iter().map(played).collect());
         let number = n + 1;
         write!(

@@ -97,7 +97,7 @@ const NOISES = new WeakMap();
  * Two seconds of white noise, always the same.
  * @param {BaseAudioContext} context
  */
-function noiseOf(context) {
+export function noiseOf(context) {
   let buffer = NOISES.get(context);
   if (!buffer) {
     buffer = context.createBuffer(1, 2 * context.sampleRate, context.sampleRate);
@@ -136,15 +136,17 @@ function decaying(context, out, level, when, length) {
  * @param {number} key
  * @param {number} velocity 0 to 127
  * @param {number} when time of the audio context, in seconds
- * @returns {AudioScheduledSourceNode[]} the sources, each scheduled to end
+ * @returns {import("./voices.js").Sounding}
  */
 export function strike(context, out, key, velocity, when) {
   const drum = KEYS[key] ?? block(600 + 20 * (key % 32), 0.08);
   const level = (drum.level ?? 0.5) * (velocity / 127) ** 1.5;
   /** @type {AudioScheduledSourceNode[]} */
   const sources = [];
-  if (level <= 0) return sources;
-  if (drum.tone) {
+  const bus = context.createGain();
+  bus.connect(out);
+  let end = when;
+  if (level > 0 && drum.tone) {
     const length = drum.toneLength ?? 0.1;
     const oscillator = context.createOscillator();
     oscillator.frequency.setValueAtTime(drum.tone, when);
@@ -152,21 +154,31 @@ export function strike(context, out, key, velocity, when) {
       drum.tone * (drum.fall ?? 1),
       when + length * 0.6,
     );
-    oscillator.connect(decaying(context, out, level, when, length));
+    oscillator.connect(decaying(context, bus, level, when, length));
     oscillator.start(when);
     oscillator.stop(when + length);
+    end = Math.max(end, when + length);
     sources.push(oscillator);
   }
-  if (drum.noise) {
+  if (level > 0 && drum.noise) {
     const length = drum.noiseLength ?? 0.1;
     const source = context.createBufferSource();
     source.buffer = noiseOf(context);
     const filter = context.createBiquadFilter();
     filter.type = drum.filter ?? "highpass";
     filter.frequency.value = drum.cutoff ?? 5000;
-    source.connect(filter).connect(decaying(context, out, level * drum.noise, when, length));
+    source.connect(filter).connect(decaying(context, bus, level * drum.noise, when, length));
     source.start(when, (key * 0.137) % 0.5, length);
+    end = Math.max(end, when + length);
     sources.push(source);
   }
-  return sources;
+  sources[sources.length - 1]?.addEventListener("ended", () => bus.disconnect());
+  return {
+    sources,
+    end,
+    cut(at) {
+      bus.gain.setTargetAtTime(0, at, 0.015);
+      for (const source of sources) source.stop(Math.min(end, at + 0.1));
+    },
+  };
 }

@@ -39,7 +39,7 @@ const TAIL = 0.6;
  * @param {ScoreNote} note
  * @param {number} when time of the audio context, in seconds
  * @param {number} [skip] seconds of the note that have already passed
- * @returns {AudioScheduledSourceNode[]}
+ * @returns {import("./voices.js").Sounding}
  */
 export function playNote(context, out, note, when, skip = 0) {
   const [start, end, pitch, velocity, program, , isDrum] = note;
@@ -201,7 +201,7 @@ export class Player extends EventTarget {
    */
   #schedule(note, when, skip) {
     if (!this.#context || !this.#bus) return;
-    for (const source of playNote(this.#context, this.#bus, note, when, skip)) {
+    for (const source of playNote(this.#context, this.#bus, note, when, skip).sources) {
       this.#sources.add(source);
       source.addEventListener("ended", () => this.#sources.delete(source));
     }

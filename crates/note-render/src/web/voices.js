@@ -18,6 +18,18 @@
  */
 
 /**
+ * A sounding note: its sources, each scheduled to end, when it is over, and a way to end it early
+ * without a click.
+ * @typedef {object} Sounding
+ * @property {AudioScheduledSourceNode[]} sources
+ * @property {number} end time of the audio context
+ * @property {(at: number) => void} cut
+ */
+
+/** Seconds within which a note that is cut fades. */
+const CUT_FADE = 0.08;
+
+/**
  * Overtone amplitudes that fall as a power of the overtone number.
  * @param {number} n
  * @param {number} power
@@ -153,12 +165,12 @@ export function frequencyOf(key) {
  * @param {number} velocity 0 to 127
  * @param {number} when time of the audio context, in seconds
  * @param {number} duration seconds until the key is released
- * @returns {AudioScheduledSourceNode[]} the sources, each scheduled to end
+ * @returns {Sounding}
  */
 export function sound(context, out, program, key, velocity, when, duration) {
   const voice = FAMILIES[Math.floor(program / 8)] ?? FAMILIES[0];
   const level = 0.4 * voice.level * (velocity / 127) ** 1.4;
-  if (level <= 0) return [];
+  if (level <= 0) return { sources: [], end: when, cut() {} };
   const frequency = frequencyOf(key);
   const end = when + Math.max(duration, voice.attack);
   const stop = end + voice.release;
@@ -166,8 +178,10 @@ export function sound(context, out, program, key, velocity, when, duration) {
   const decay = voice.decay * Math.min(2, Math.max(0.4, 2 ** ((60 - key) / 24)));
 
   const envelope = context.createGain();
+  // Every curve approaches its target from its current value, so that a note can be cut at any
+  // moment without a click.
   envelope.gain.setValueAtTime(0, when);
-  envelope.gain.linearRampToValueAtTime(level, when + voice.attack);
+  envelope.gain.setTargetAtTime(level, when, voice.attack / 3);
   envelope.gain.setTargetAtTime(level * voice.sustain, when + voice.attack, decay / 2);
   envelope.gain.setTargetAtTime(0, end, voice.release / 5);
   const filter = context.createBiquadFilter();
@@ -209,5 +223,16 @@ export function sound(context, out, program, key, velocity, when, duration) {
     source.start(when);
     source.stop(stop);
   }
-  return sources;
+  sources[0].addEventListener("ended", () => envelope.disconnect());
+  return {
+    sources,
+    end: stop,
+    cut(at) {
+      if (at >= stop) return;
+      // Cancels what is scheduled after `at`; before it, the curve stays as scheduled.
+      envelope.gain.cancelScheduledValues(at);
+      envelope.gain.setTargetAtTime(0, at, CUT_FADE / 7);
+      for (const source of sources) source.stop(at + CUT_FADE);
+    },
+  };
 }

@@ -12,7 +12,7 @@ use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::music;
 use crate::studio::check_n_windows;
-use crate::types::{Note, SamplingOptions, Window};
+use crate::types::{Memberships, Note, SamplingOptions, Window};
 
 /// Latents to decode.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -109,9 +109,42 @@ pub(crate) async fn encode(
         let likeliest = Decoding { temperature: None, seed: 0 };
         let reconstruction = work.decode(likeliest, &z, &control, cancel)?;
         Ok(Json(Encoded {
-            windows: work.windows(&catalog, windows, &z),
+            windows: work.encoded_windows(&catalog, windows, &z),
             reconstruction: work.windows(&catalog, reconstruction, &z),
         }))
+    });
+    answer.await
+}
+
+/// Windows to measure.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct MeasureRequest {
+    /// Their tokens.
+    windows: Vec<Vec<u16>>,
+}
+
+/// The styles of windows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Measured {
+    /// The `memberships` of each window.
+    memberships: Vec<Memberships>,
+}
+
+/// Measures to which styles music belongs.
+#[utoipa::path(
+    post, path = "/measure", tag = "making music", request_body = MeasureRequest,
+    responses((status = 200, body = Measured)),
+)]
+pub(crate) async fn measure(
+    State(studio): State<Studio>,
+    JsonBody(request): JsonBody<MeasureRequest>,
+) -> Result<Json<Measured>, ApiError> {
+    studio.check_windows(&request.windows)?;
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let answer = studio.quick.run(move |_| {
+        let mu = encode_windows(&work.model, &request.windows);
+        Ok(Json(Measured { memberships: catalog.memberships(&work.model, &mu) }))
     });
     answer.await
 }

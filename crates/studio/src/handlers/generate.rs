@@ -172,12 +172,16 @@ pub(crate) async fn generate(
         cancel.check()?;
         let names: Vec<&str> = target.styles.iter().map(|style| style.name.as_str()).collect();
         let name = names.join(" and ");
-        let piece = |(at, kept): (usize, controlgen::generate::Piece)| Piece {
-            seed: Some(decoding.seed),
-            temperature: decoding.temperature,
-            membership: Some(kept.membership),
-            copy: kept.copy.map(Copied::from),
-            ..work.piece(&catalog, format!("{name} {}", at + 1), kept.windows, &kept.z.concat())
+        let ids = catalog.ids_of(&target.styles);
+        let piece = |(at, kept): (usize, controlgen::generate::Piece)| {
+            let title = format!("{name} {}", at + 1);
+            let piece = work.piece(&catalog, title, kept.windows, &kept.z.concat());
+            Piece {
+                seed: Some(decoding.seed),
+                temperature: decoding.temperature,
+                copy: kept.copy.map(Copied::from),
+                ..piece.measured_in(&ids)
+            }
         };
         let dropped = found.dropped.into_iter();
         Ok(Json(Generated {

@@ -8,17 +8,18 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use controlgen::generate::Placement;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Studio;
 use crate::catalog::Catalog;
 use crate::error::ApiError;
-use crate::map::{Map, Projected, Projection, Projection2d};
+use crate::map::{Map, PlacedStyles, Projected, Projection, Projection2d};
 use crate::params::QueryParams;
 
 /// Selects a map.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MapQuery {
@@ -57,7 +58,7 @@ fn selected_styles(catalog: &Catalog, query: &MapQuery) -> Result<Vec<usize>, Ap
 }
 
 /// Returns the map that a query selects, from the cache if possible.
-fn projected(
+pub(super) fn projected(
     studio: &Studio,
     catalog: &Catalog,
     query: &MapQuery,
@@ -76,8 +77,22 @@ fn projected(
         let distributions: Vec<_> =
             styles.iter().map(|index| catalog.styles.distribution(&all[*index])).collect();
         let plane = Projection2d::discriminant(&distributions)?;
+        let plane = aligned(catalog, plane)?;
         project_onto(studio, catalog, projection, &plane, styles.clone())
     })
+}
+
+/// Turns the plane that separates some styles like the one that separates all that were discovered,
+/// so that the map keeps its orientation when styles are added, removed, hidden or left out.
+fn aligned(catalog: &Catalog, plane: Projection2d) -> Result<Projection2d, ApiError> {
+    let styles = &catalog.styles;
+    let discovered = styles.all().iter().filter(|style| !style.is_added());
+    let distributions: Vec<_> = discovered.map(|style| styles.distribution(style)).collect();
+    if distributions.len() < 2 {
+        return Ok(plane);
+    }
+    let all = Projection2d::discriminant(&distributions)?;
+    Ok(plane.aligned_with(&all, styles.mixture().means()))
 }
 
 fn project_onto(
@@ -94,14 +109,20 @@ fn project_onto(
         [x as f32, y as f32]
     };
     let positions: Vec<[f32; 2]> = rows.map(position).collect();
-    let mut ellipses = Vec::new();
+    let (mut ellipses, mut names, mut distributions) = (Vec::new(), Vec::new(), Vec::new());
     for (index, style) in catalog.styles.all().iter().enumerate().filter(|(_, s)| !s.hidden) {
-        ellipses.push(plane.ellipse(index, &catalog.styles.distribution(style).moments()?));
+        let distribution = catalog.styles.distribution(style);
+        ellipses.push(plane.ellipse(index, &distribution.moments()?));
+        names.push(style.name.clone());
+        distributions.push(distribution);
     }
+    // Without visible styles, places have no music.
+    let placement = Placement::new(plane.plane(), &distributions).ok();
+    let placed = placement.map(|placement| PlacedStyles::new(placement, names));
     let inverse = Some(plane.inverse(space));
     let (n, bounds) = (positions.len(), bounds(&positions));
     let map = Map { projection, n, bounds, inverse, ellipses, progress: 1.0 };
-    Ok(Projected { styles, map, positions })
+    Ok(Projected { styles, map, positions, placed })
 }
 
 /// The t-SNE map in its current state; the first request starts the computation.
@@ -117,7 +138,7 @@ fn neighbors(studio: &Studio) -> Projected {
         ellipses: Vec::new(),
         progress: studio.neighbors.progress(),
     };
-    Projected { styles: Vec::new(), map, positions }
+    Projected { styles: Vec::new(), map, positions, placed: None }
 }
 
 /// Minimum x and y, then maximum x and y.

@@ -90,18 +90,15 @@ pub(crate) async fn mix(
         );
         let z = encode_windows(&work.model, &request.tokens);
         let title = "The tune".to_owned();
-        let original = Piece {
-            qpm,
-            membership: Some(found.membership_before),
-            ..work.piece(&catalog, title, rows(&request.tokens), &z)
-        };
+        let ids = catalog.ids_of(&[style]);
+        let original = work.encoded_piece(&catalog, title, rows(&request.tokens), &z);
+        let original = Piece { qpm, ..original.measured_in(&ids) };
         let title = format!("With {}", style.name);
         let mixed = Piece {
             qpm,
             seed: Some(decoding.seed),
             temperature: decoding.temperature,
-            membership: Some(found.membership_after),
-            ..work.piece(&catalog, title, rows(&found.windows), &found.z)
+            ..work.piece(&catalog, title, rows(&found.windows), &found.z).measured_in(&ids)
         };
         let n_voices = u32::try_from(work.voices.len()).unwrap_or(1);
         let second = mixed.notes.iter().map(|note| Note { voice: note.voice + n_voices, ..*note });

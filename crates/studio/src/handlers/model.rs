@@ -18,6 +18,8 @@ pub(crate) struct ModelInfo {
     name: String,
     /// Version of the program.
     version: &'static str,
+    /// Identifies its weights.
+    hash: String,
     /// Kind of its windows, for example `mel-2bar`.
     kind: &'static str,
     /// Dimensions of its latents.
@@ -84,6 +86,7 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
     Json(ModelInfo {
         name: studio.name.clone(),
         version: env!("CARGO_PKG_VERSION"),
+        hash: studio.model.hash().to_owned(),
         kind: kind.name,
         z_size: studio.model.z_size(),
         active_dimensions: config.active_dimensions.clone(),

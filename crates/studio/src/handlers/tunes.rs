@@ -41,8 +41,20 @@ pub(crate) struct ImportedTune {
     /// Changes made to fit the tune to the model.
     changes: Vec<String>,
     piece: Piece,
+    /// Tracks that can be used instead, the used one first; empty if the model takes all at once.
+    tracks: Vec<UsableTrack>,
     /// Tracks that can't be used.
     refused: Vec<RefusedTrack>,
+}
+
+/// A track that can be used.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UsableTrack {
+    /// Its number, for `track`.
+    number: u32,
+    /// Its number and its name or program.
+    label: String,
+    n_windows: usize,
 }
 
 /// A track that can't be used.
@@ -119,11 +131,14 @@ pub(crate) async fn tunes(
             Path::new(&file.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let title = title.unwrap_or_else(|| "tune".to_owned());
         let qpm = tune.qpm.clamp(*QPM.start(), *QPM.end());
-        let piece = Piece { qpm, ..work.piece(&catalog, title.clone(), windows, &z) };
+        let piece = Piece { qpm, ..work.encoded_piece(&catalog, title.clone(), windows, &z) };
         let (track, why) = chosen_track(&tune);
+        let usable = tune.choice.iter().flat_map(|choice| &choice.candidates);
+        let tracks = usable.filter_map(usable_track).collect();
         let refused =
             tune.choice.iter().flat_map(|choice| &choice.candidates).filter_map(refused_track);
-        Ok(Json(ImportedTune { title, track, why, changes, piece, refused: refused.collect() }))
+        let refused = refused.collect();
+        Ok(Json(ImportedTune { title, track, why, changes, piece, tracks, refused }))
     });
     answer.await
 }
@@ -137,6 +152,11 @@ fn chosen_track(tune: &Tune) -> (String, String) {
     let numbers: Vec<String> = tune.instruments.iter().map(u32::to_string).collect();
     let track = format!("instruments {}", numbers.join(", "));
     (track, "the model uses all parts at once".to_owned())
+}
+
+fn usable_track(candidate: &Candidate) -> Option<UsableTrack> {
+    let Candidate { instrument: number, n_windows, .. } = *candidate;
+    candidate.refused.is_none().then(|| UsableTrack { number, label: candidate.label(), n_windows })
 }
 
 fn refused_track(candidate: &Candidate) -> Option<RefusedTrack> {

@@ -41,7 +41,7 @@ pub(crate) async fn window(
         let row = &work.source.rows[index];
         let z_size = work.model.z_size();
         let z = &work.source.mu[index * z_size..(index + 1) * z_size];
-        let window = work.windows(&catalog, vec![row.tokens.clone()], z).swap_remove(0);
+        let window = work.encoded_windows(&catalog, vec![row.tokens.clone()], z).swap_remove(0);
         let source = Place { file: row.file.to_string(), bar: row.start_bar + 1 };
         Ok(Json(MapWindow { index, source, window }))
     });

@@ -1,9 +1,17 @@
 //! Maps of the windows: projections with the positions of points and styles.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use controlgen::generate::Placement;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Ellipse, Inverse};
+use crate::Studio;
+use crate::catalog::{Catalog, lock};
+use crate::error::ApiError;
+use crate::work::CancelToken;
 
 /// A projection of latent space to two dimensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -43,4 +51,79 @@ pub(crate) struct Projected {
     pub(crate) styles: Vec<usize>,
     pub(crate) map: Map,
     pub(crate) positions: Vec<[f32; 2]>,
+    /// The music of its places; `None` if places have no latents.
+    pub(crate) placed: Option<PlacedStyles>,
+}
+
+/// The styles of a map, and the windows that were chosen of them.
+#[derive(Debug)]
+pub(crate) struct PlacedStyles {
+    placement: Placement,
+    /// The names of the styles, by their number in the placement.
+    names: Vec<String>,
+    /// Residuals by seed and number; see [`Placement::residual`].
+    chosen: Mutex<BTreeMap<(u64, usize), Residual>>,
+}
+
+/// The difference of a chosen window from the mean of its style.
+type Residual = Arc<[f64]>;
+
+/// Chosen windows kept per map: those of some dozens of seeds.
+const N_CHOSEN: usize = 1024;
+
+impl PlacedStyles {
+    pub(crate) fn new(placement: Placement, names: Vec<String>) -> Self {
+        Self { placement, names, chosen: Mutex::default() }
+    }
+
+    /// The point `[D]` at a place.
+    ///
+    /// # Errors
+    /// If canceled, or if a style has no covariance.
+    pub(crate) fn point(
+        &self,
+        studio: &Studio,
+        catalog: &Catalog,
+        place: [f64; 2],
+        held: Option<&[f64]>,
+        seed: u64,
+        cancel: &CancelToken,
+    ) -> Result<Vec<f64>, ApiError> {
+        let mut failed = None;
+        let residual = |at: usize| -> Residual {
+            // The result of a canceled or failed request is not used.
+            if cancel.is_canceled() || failed.is_some() {
+                return Arc::from([]);
+            }
+            self.residual(studio, catalog, at, seed).unwrap_or_else(|error| {
+                failed = Some(error);
+                Arc::from([])
+            })
+        };
+        let point = self.placement.point(place, held, residual);
+        cancel.check()?;
+        failed.map_or(Ok(point), Err)
+    }
+
+    fn residual(
+        &self,
+        studio: &Studio,
+        catalog: &Catalog,
+        at: usize,
+        seed: u64,
+    ) -> Result<Residual, ApiError> {
+        if let Some(known) = lock(&self.chosen).get(&(seed, at)) {
+            return Ok(Arc::clone(known));
+        }
+        let style = catalog.styles.find(&self.names[at])?;
+        let (model, styles, controls) = (&studio.model, &catalog.styles, &studio.controls);
+        let made = self.placement.residual(model, styles, controls, (at, style), seed)?;
+        let made: Residual = made.into();
+        let mut chosen = lock(&self.chosen);
+        if chosen.len() >= N_CHOSEN {
+            chosen.retain(|(other, _), _| *other == seed);
+        }
+        chosen.insert((seed, at), Arc::clone(&made));
+        Ok(made)
+    }
 }

@@ -17,6 +17,9 @@ async fn a_tune_has_windows_and_names_its_track() {
     let windows = tune["piece"]["windows"].as_array().unwrap();
     assert!(windows.len() >= 2 && windows[0]["z"].as_array().unwrap().len() == 96);
     assert!(tune["piece"]["seed"].is_null() && tune["piece"]["qpm"].as_f64().unwrap() > 0.0);
+    let tracks = tune["tracks"].as_array().unwrap();
+    assert!(tracks.len() >= 2 && tracks[0]["n_windows"] == windows.len());
+    assert!(tune["track"] == tracks[0]["label"] && tracks.iter().any(|t| t["number"] == 1));
     // Another track of the file, and one that does not exist.
     let other =
         app.upload("/api/v1/tunes", &[("track", "1")], &[("a.mid", piece(1, 0))]).await.ok();
@@ -51,7 +54,8 @@ async fn damaged_files_get_the_message_of_the_reader() {
 #[tokio::test]
 async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
     let app = App::new();
-    let before = app.style_names().await.len();
+    let known = app.get("/api/v1/styles").await.ok().as_array().unwrap().clone();
+    let before = known.len();
     let ellipses = async |app: &App| -> Vec<Value> {
         let map = app.get("/api/v1/map").await.ok();
         map["ellipses"].as_array().unwrap().iter().map(|e| e["style"].clone()).collect()
@@ -76,8 +80,15 @@ async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
 
     let index = added["style"]["index"].as_u64().unwrap();
     assert!(ellipses(&app).await.contains(&index.into()), "it is on the map");
-    let window = app.get("/api/v1/windows/0").await.ok();
-    assert_eq!(window["window"]["memberships"].as_array().unwrap().len(), before + 1);
+    // Identities and colors stay; with added styles too, memberships sum up to 1 at most.
+    let styles = app.get("/api/v1/styles").await.ok();
+    assert_eq!(&styles.as_array().unwrap()[..before], &known[..]);
+    let mine = &styles[before];
+    let tokens = &app.get("/api/v1/styles/mine").await.ok()["examples"][0]["window"]["tokens"];
+    let measured = app.post("/api/v1/measure", json!({ "windows": [tokens] })).await.ok();
+    let shares = measured["memberships"][0].as_object().unwrap().clone();
+    let sum: f64 = shares.values().map(|share| share.as_f64().unwrap()).sum();
+    assert!(sum < 1.0 + 1e-9 && shares.contains_key(mine["id"].as_str().unwrap()), "{shares:?}");
     assert_eq!(app.get("/api/v1/map/points").await.body.len() % 12, 0);
     let card = app.get("/api/v1/styles/mine").await.ok();
     assert_eq!(card["used"].as_array().unwrap().len(), 3);
@@ -91,6 +102,7 @@ async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
         app.with_json(Method::PATCH, &format!("/api/v1/styles/{name}"), body).await
     };
     let renamed = change("mine", json!({ "name": "späte Lieder", "hidden": true })).await.ok();
+    assert_eq!((&renamed["id"], &renamed["color"]), (&mine["id"], &mine["color"]));
     assert_eq!((&renamed["name"], &renamed["hidden"]), (&"späte Lieder".into(), &true.into()));
     assert_eq!(ellipses(&app).await.len(), before, "hidden styles have none");
     let path = "/api/v1/styles/sp%C3%A4te%20Lieder";
@@ -101,6 +113,7 @@ async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
 
     let reply = app.post("/api/v1/styles/import", exported.ok()).await;
     assert_eq!((reply.status, &reply.ok()["name"]), (StatusCode::CREATED, &"späte Lieder".into()));
+    assert_eq!(reply.ok()["id"], mine["id"], "what it is known by comes back");
     // It is stored in the style folder of this studio only.
     assert!(app.folder.path().join("späte Lieder.style.json").exists());
 }

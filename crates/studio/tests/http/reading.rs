@@ -34,7 +34,15 @@ async fn styles_have_cards_with_words_numbers_and_real_music() {
     let example = &card["examples"][0];
     assert!(example["source"]["bar"].as_u64().unwrap() >= 1);
     assert!(!example["window"]["notes"].as_array().unwrap().is_empty());
-    assert_eq!(example["window"]["memberships"].as_array().unwrap().len(), styles.len());
+    let shares = example["window"]["memberships"].as_object().unwrap();
+    let ids: Vec<&str> = styles.iter().map(|style| style["id"].as_str().unwrap()).collect();
+    assert!(shares.keys().all(|id| ids.contains(&id.as_str())));
+    let nearest = card["nearest"].as_array().unwrap();
+    assert_eq!(nearest.len(), 2);
+    for other in nearest {
+        assert!(other["name"] != styles[0]["name"] && ids.contains(&other["id"].as_str().unwrap()));
+        assert!(!other["words"].as_array().unwrap().is_empty(), "{other}");
+    }
     let unknown = app.get("/api/v1/styles/nothing%20such").await;
     assert_eq!(unknown.error(), (404, "unknown_style".to_owned()));
 }
@@ -146,9 +154,11 @@ async fn the_description_has_every_path_and_its_errors() {
         "interpolate",
         "map",
         "map/points",
+        "measure",
         "midi",
         "mix",
         "model",
+        "place",
         "similar",
         "styles",
         "styles/import",

@@ -11,8 +11,8 @@ import { playPath } from "./path.js";
 
 /** @type {[Projection, string, string][]} */
 const PROJECTIONS = [
-  ["pca", "PCA", "Shows the largest differences between pieces"],
-  ["lda", "LDA", "Separates the styles as well as possible"],
+  ["lda", "Styles", "Separates the styles as well as possible (linear discriminants, LDA)"],
+  ["pca", "Differences", "Shows the largest differences between pieces (PCA)"],
   ["neighbours", "Neighbors", "Places similar music together (t-SNE); for viewing, without a puck"],
 ];
 const LENGTHS = [4, 8, 16, 32];

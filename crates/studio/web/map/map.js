@@ -8,8 +8,9 @@ import { Gestures } from "./gestures.js";
 import { SpatialIndex } from "./spatial-index.js";
 import { PUCK, drawScene } from "./overlay.js";
 import { placeOf } from "./plane.js";
-import { PointLayer, pixelOf } from "./points.js";
+import { PointLayer, mixed, pixelOf } from "./points.js";
 import { Puck } from "./puck.js";
+import { nameAt, styleAt } from "./regions.js";
 import { Tooltip } from "./tooltip.js";
 import { View } from "./view.js";
 
@@ -18,8 +19,10 @@ import { View } from "./view.js";
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
 /**
+ * What is under the pointer: a window of real music, a window of a piece, or a style. Of a style,
+ * `place` is where the puck goes: the middle, if the pointer is on its name.
  * @typedef {{ kind: "window", index: number, place: Point } | { kind: "take", take: Take, window:
- *   Window, place: Point }} Hit
+ *   Window, place: Point } | { kind: "style", style: number, place: Point }} Hit
  */
 
 /** Pixels around a point within which it is hit. */
@@ -30,6 +33,8 @@ const MAX_GENERATED = 1500;
 const HOVER_DELAY = 45;
 /** Milliseconds after the last movement until all points are drawn again. */
 const SETTLE_DELAY = 120;
+/** How much of their color points keep under regions. */
+const GROUND = 0.4;
 /** Number of frames whose times are recorded. */
 const N_FRAMES = 600;
 
@@ -66,6 +71,16 @@ export class MapView extends EventTarget {
   });
   /** @type {Hit | null} */
   hovered = null;
+  /**
+   * The names that are written on the map.
+   * @type {import("./regions.js").Name[]}
+   */
+  names = [];
+  /**
+   * What lies above the map.
+   * @type {import("./regions.js").Box[]}
+   */
+  #covered = [];
   #hoverTimer = 0;
   #settleTimer = 0;
   #frame = 0;
@@ -84,6 +99,7 @@ export class MapView extends EventTarget {
     new Gestures(this.#overlay, this);
     new ResizeObserver(() => {
       this.view.resize(this.#overlay.clientWidth, this.#overlay.clientHeight);
+      this.#covered = this.#findCovered();
       this.redraw();
     }).observe(this.#overlay);
     app.session.addEventListener("map", () => this.#onMap());
@@ -123,6 +139,7 @@ export class MapView extends EventTarget {
     if (!map) return;
     this.#index = new SpatialIndex(points);
     this.view.fit(map.bounds);
+    this.#covered = this.#findCovered();
     this.hovered = null;
     this.#tooltip.hide();
     this.setPath([]);
@@ -141,6 +158,17 @@ export class MapView extends EventTarget {
           .slice(0, MAX_GENERATED)
           .map(({ take, window }) => ({ take, window, place: placeOf(inverse, window.z) }));
     this.refresh();
+  }
+
+  /** Where buttons lie above the map, in its pixels. */
+  #findCovered() {
+    const map = this.#overlay.getBoundingClientRect();
+    const bars = this.#overlay.parentElement?.querySelectorAll("#map-bar, #map-tools") ?? [];
+    return [...bars].map((bar) => {
+      const { left, top, right, bottom } = bar.getBoundingClientRect();
+      const [x, y] = [map.left, map.top];
+      return { left: left - x, top: top - y, right: right - x, bottom: bottom - y };
+    });
   }
 
   /** Redraws everything. */
@@ -178,8 +206,11 @@ export class MapView extends EventTarget {
     const plays = heard !== null && history.current !== null;
     if (drawn) {
       const { current } = history;
-      drawScene(drawn.context, {
+      const { hovered } = this;
+      this.names = drawScene(drawn.context, {
         view: this.view,
+        glowing: hovered?.kind === "style" ? hovered.style : null,
+        covered: this.#covered,
         ellipses: session.map?.ellipses ?? [],
         styles: session.styles,
         marked: this.#marked,
@@ -187,7 +218,7 @@ export class MapView extends EventTarget {
         chosen: this.#made.filter(({ take }) => take === current).map(({ place }) => place),
         progress: plays ? heard.step / heard.score.n_steps : null,
         path: this.path,
-        hovered: this.hovered?.place ?? null,
+        hovered: hovered && hovered.kind !== "style" ? hovered.place : null,
         puck: this.puck.place,
         puckPlays: plays && this.puck.window === history.current?.windows[0],
       });
@@ -203,7 +234,7 @@ export class MapView extends EventTarget {
     const { styles } = this.#app.session;
     const colors = styles.map(
       ({ name, color, hidden }) => (
-        hidden ? 0 : pixelOf(this.#marked && this.#marked !== name ? faint : color)
+        hidden ? 0 : this.#pixelOf(this.#marked && this.#marked !== name ? faint : color)
       ),
     );
     return {
@@ -214,7 +245,21 @@ export class MapView extends EventTarget {
   }
 
   /**
-   * Returns what is under a pixel; generated music takes precedence over training windows.
+   * In the view of the whole map, points are the ground of the regions.
+   * @param {string} style
+   */
+  #pixelOf(style) {
+    const hasRegions = this.view.isWhole && this.#hasRegions;
+    return hasRegions ? mixed(pixelOf(style), pixelOf(color("--map")), GROUND) : pixelOf(style);
+  }
+
+  get #hasRegions() {
+    return (this.#app.session.map?.ellipses.length ?? 0) > 0;
+  }
+
+  /**
+   * Returns what is under a pixel: generated music, the name of a style, a training window or, in
+   * the view of the whole map, a style.
    * @param {number} x
    * @param {number} y
    * @param {number} [reach]
@@ -227,7 +272,15 @@ export class MapView extends EventTarget {
       const distance = Math.hypot(at.x - x, at.y - y);
       if (distance <= best) [found, best] = [{ kind: "take", take, window, place }, distance];
     }
-    return found ?? this.hitWindow(x, y, reach);
+    if (found) return found;
+    const { map } = this.#app.session;
+    const name = nameAt(this.names, x, y);
+    const middle = name && map?.ellipses.find(({ style }) => style === name.style);
+    if (middle) return { kind: "style", style: middle.style, place: { x: middle.x, y: middle.y } };
+    if (!this.view.isWhole || !this.#hasRegions) return this.hitWindow(x, y, reach);
+    const place = this.view.toMap(x, y);
+    const style = styleAt(map?.ellipses ?? [], place);
+    return style === null ? null : { kind: "style", style, place };
   }
 
   /**
@@ -272,11 +325,12 @@ export class MapView extends EventTarget {
    */
   hover(x, y) {
     const hit = this.hit(x, y);
-    const same = hit
-      && this.hovered
-      && hit.kind === this.hovered.kind
-      && hit.place.x === this.hovered.place.x
-      && hit.place.y === this.hovered.place.y;
+    const last = this.hovered;
+    const same = hit && last && (
+      hit.kind === "style"
+        ? last.kind === "style" && hit.style === last.style
+        : hit.kind === last.kind && hit.place.x === last.place.x && hit.place.y === last.place.y
+    );
     if (same || (!hit && !this.hovered)) return;
     this.hovered = hit;
     this.#tooltip.hide();
@@ -284,7 +338,7 @@ export class MapView extends EventTarget {
     clearTimeout(this.#hoverTimer);
     if (hit) {
       this.#hoverTimer = Number(
-        setTimeout(() => this.#show(hit, { x, y }), hit.kind === "take" ? 0 : HOVER_DELAY),
+        setTimeout(() => this.#show(hit, { x, y }), hit.kind === "window" ? HOVER_DELAY : 0),
       );
     }
   }
@@ -308,6 +362,11 @@ export class MapView extends EventTarget {
       this.#tooltip.show(at, { title: hit.take.title, text, notes: hit.window.notes, nSteps });
       return;
     }
+    if (hit.kind === "style") {
+      const style = app.session.styles[hit.style];
+      if (style) this.#tooltip.show(at, { title: style.name, text: style.description });
+      return;
+    }
     const found = await app.attempt(() => app.session.window(hit.index));
     if (!found || this.hovered !== hit) return;
     const { source, window } = found;
@@ -328,6 +387,10 @@ export class MapView extends EventTarget {
     if (hit.kind === "take") {
       this.puck.adopt(hit.window.z, hit.take.title);
       await app.play(hit.take);
+      return;
+    }
+    if (hit.kind === "style") {
+      this.puck.put(hit.place);
       return;
     }
     const found = await app.attempt(() => app.session.window(hit.index));

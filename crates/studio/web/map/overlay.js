@@ -2,6 +2,7 @@
 // Draws the overlay above the points: styles with their names, generated music, the path, the puck.
 
 import { prefersReducedMotion, color } from "../ui/theme.js";
+import { placeNames } from "./regions.js";
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("../types.js").Style} Style */
@@ -14,6 +15,8 @@ import { prefersReducedMotion, color } from "../ui/theme.js";
  * @property {Ellipse[]} ellipses
  * @property {Style[]} styles
  * @property {string | null} marked name of the highlighted style
+ * @property {number | null} glowing number of the style under the pointer
+ * @property {import("./regions.js").Box[]} covered what lies above the map
  * @property {Point[]} made positions of generated windows
  * @property {Point[]} chosen positions of the windows of the selected piece, in order
  * @property {number | null} progress playback position in the selected piece, 0 to 1
@@ -23,25 +26,32 @@ import { prefersReducedMotion, color } from "../ui/theme.js";
  * @property {boolean} puckPlays
  */
 
-/** Vertical offsets, in pixels, to try for a name, from near to far. */
-const OFFSETS = Array.from({ length: 17 }, (_, i) => (i % 2 ? 18 : -18) * Math.ceil(i / 2));
 const TAU = 2 * Math.PI;
+const NAME_FONT = "600 13px system-ui, sans-serif";
 /** Radius of the puck in pixels. */
 export const PUCK = 12;
 
 /**
+ * Draws everything; returns the names that were written.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  */
 export function drawScene(context, scene) {
-  drawEllipses(context, scene);
+  context.font = NAME_FONT;
+  const first = scene.styles.findIndex(({ name }) => name === scene.marked);
+  const names = placeNames(
+    { ...scene, first: scene.glowing ?? (first < 0 ? null : first) },
+    (text) => context.measureText(text).width,
+  );
+  drawEllipses(context, scene, new Set(names.map(({ style }) => style)));
   drawMade(context, scene);
   drawPath(context, scene);
   if (scene.hovered) {
     ring(context, scene.view.toScreen(scene.hovered.x, scene.hovered.y), 7, color("--text"), 2);
   }
-  drawNames(context, scene);
+  drawNames(context, scene, names);
   if (scene.puck) drawPuck(context, scene, scene.puck);
+  return names;
 }
 
 /**
@@ -60,67 +70,63 @@ function ring(context, at, radius, stroke, width) {
 }
 
 /**
+ * In the view of the whole map, regions with names come to the fore.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
+ * @param {Set<number>} named
  */
-function drawEllipses(context, { view, ellipses, styles, marked }) {
+function drawEllipses(context, { view, ellipses, styles, marked, glowing }, named) {
   for (const { style: index, x, y, axes, angle } of ellipses) {
     const style = styles[index];
     if (!style || style.hidden) continue;
     const at = view.toScreen(x, y);
-    const isMarked = marked === style.name;
+    const stands = marked === style.name || glowing === index;
+    const isFaint = !stands && (marked !== null || (view.isWhole && !named.has(index)));
     context.fillStyle = style.color;
-    context.globalAlpha = marked && !isMarked ? 0.25 : 1;
+    context.globalAlpha = isFaint ? 0.3 : 1;
     context.beginPath();
     context.ellipse(at.x, at.y, axes[0] * view.scale, axes[1] * view.scale, -angle, 0, TAU);
     // A rim in the background color keeps the ellipse visible among the points of its style.
     context.strokeStyle = color("--map");
-    context.lineWidth = isMarked ? 7 : 5;
+    context.lineWidth = stands ? 7 : isFaint ? 3 : 5;
     context.stroke();
     context.strokeStyle = style.color;
-    context.lineWidth = isMarked ? 3 : 2;
+    context.lineWidth = stands ? 3 : isFaint ? 1 : 2;
     context.stroke();
-    context.globalAlpha *= isMarked ? 0.16 : 0.07;
+    context.globalAlpha *= stands ? 0.34 : view.isWhole && !isFaint ? 0.16 : 0.07;
     context.fill();
   }
   context.globalAlpha = 1;
 }
 
 /**
- * Draws names at the centers of their ellipses, or as close as there is space.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
+ * @param {import("./regions.js").Name[]} names
  */
-function drawNames(context, { view, ellipses, styles, marked }) {
-  /** @type {{ x: number, y: number, width: number }[]} */
-  const taken = [];
+function drawNames(context, { styles, marked, glowing }, names) {
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.lineJoin = "round";
-  for (const { style: index, x, y } of ellipses) {
+  context.font = NAME_FONT;
+  for (const { style: index, x, y, box } of names) {
     const style = styles[index];
-    if (!style || style.hidden) continue;
-    const at = view.toScreen(x, y);
-    if (at.x < -80 || at.y < -20 || at.x > view.width + 80 || at.y > view.height + 20) continue;
-    context.font = `${marked === style.name ? 700 : 600} 13px system-ui, sans-serif`;
-    const width = context.measureText(style.name).width + 18;
-    const isFree = (/** @type {number} */ y) =>
-      taken.every((other) => {
-        const minDistance = (other.width + width) / 2;
-        return Math.abs(other.y - y) > 17 || Math.abs(other.x - at.x) > minDistance;
-      });
-    const offset = OFFSETS.find((offset) => isFree(at.y + offset)) ?? 0;
-    const place = { x: at.x, y: at.y + offset, width };
-    taken.push(place);
-    context.globalAlpha = marked && marked !== style.name ? 0.4 : 1;
-    context.strokeStyle = color("--map");
+    const stands = marked === style.name || glowing === index;
+    context.globalAlpha = marked && !stands ? 0.4 : 1;
+    if (stands) {
+      context.fillStyle = color("--panel");
+      context.beginPath();
+      context.roundRect(box.left - 3, box.top, box.right - box.left + 6, box.bottom - box.top, 9);
+      context.fill();
+    }
+    context.strokeStyle = color(stands ? "--panel" : "--map");
     context.lineWidth = 4;
-    context.strokeText(style.name, place.x + 5, place.y);
+    context.strokeText(style.name, x + 5, y);
     context.fillStyle = color("--text");
-    context.fillText(style.name, place.x + 5, place.y);
+    context.fillText(style.name, x + 5, y);
     context.fillStyle = style.color;
     context.beginPath();
-    context.arc(place.x - width / 2 + 7, place.y, 4, 0, TAU);
+    context.arc(box.left + 7, y, 4, 0, TAU);
     context.lineWidth = 3;
     context.stroke();
     context.fill();

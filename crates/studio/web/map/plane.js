@@ -1,5 +1,5 @@
 // @ts-check
-// The plane of an invertible projection: maps latents to positions, and drags to latents.
+// The plane of an invertible projection, and drawn lines.
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {{ mean: number[], axes: [number[], number[]] }} Inverse */
@@ -17,26 +17,6 @@ export function placeOf({ mean, axes }, z) {
     y += axes[1][i] * (z[i] - mean[i]);
   }
   return { x, y };
-}
-
-/**
- * Moves a latent vector parallel to the plane; its components orthogonal to the plane are kept.
- * @param {Inverse} inverse
- * @param {number[]} z
- * @param {number} dx
- * @param {number} dy
- */
-export function moved({ axes }, z, dx, dy) {
-  return z.map((value, i) => value + dx * axes[0][i] + dy * axes[1][i]);
-}
-
-/**
- * The latent vector of a position, within the plane.
- * @param {Inverse} inverse
- * @param {Point} place
- */
-export function onPlane(inverse, { x, y }) {
-  return moved(inverse, inverse.mean, x, y);
 }
 
 /**

@@ -140,6 +140,21 @@ function over(under, color, alpha) {
 }
 
 /**
+ * Mixes two image pixels.
+ * @param {number} a
+ * @param {number} b
+ * @param {number} share of the first
+ */
+export function mixed(a, b, share) {
+  let pixel = 0;
+  for (const shift of [0, 8, 16, 24]) {
+    const value = share * ((a >>> shift) & 255) + (1 - share) * ((b >>> shift) & 255);
+    pixel |= Math.round(value) << shift;
+  }
+  return pixel;
+}
+
+/**
  * Converts `rgb(…)` or `#rrggbb` to an image pixel (red in the lowest byte).
  * @param {string} color
  */

@@ -1,9 +1,9 @@
 // @ts-check
-// The puck: a point in latent space whose music plays. Dragging it decodes its position, one
+// The puck: a place on the map whose music plays. Dragging it asks for the music of its place, one
 // request at a time.
 
 import { LatestRequest, newSeed } from "../api.js";
-import { moved, onPlane, placeOf } from "./plane.js";
+import { placeOf } from "./plane.js";
 
 /** @typedef {import("../types.js").Point} Point */
 /** @typedef {import("../types.js").Take} Take */
@@ -13,13 +13,28 @@ import { moved, onPlane, placeOf } from "./plane.js";
 /** Milliseconds after the last key move until the result is added to the history. */
 const SETTLE_DELAY = 700;
 
-/** Events: `move`, `decoded`. */
+/** Where it lies at first, in standard deviations from the middle of a style. */
+const START = 0.7;
+/** Milliseconds that a map is shown until the server prepares its places. */
+const WARM_UP_DELAY = 300;
+/** The seed at first: the map sounds the same whenever it is opened. */
+const FIRST_SEED = 1;
+
+/** Events: `move`, `decoded`, `measured`. */
 export class Puck extends EventTarget {
-  /** @type {number[] | null} */
-  z = null;
+  /**
+   * Its position on the map, if the map has music for places.
+   * @type {Point | null}
+   */
+  place = null;
+  /**
+   * The latent of the music it was put on: there it sounds unchanged, and around it similar.
+   * @type {number[] | null}
+   */
+  held = null;
   /** Where it was taken from. */
   origin = "the map";
-  seed = newSeed();
+  seed = FIRST_SEED;
   /** Number of decodings that were played. */
   nDecoded = 0;
   #app;
@@ -31,17 +46,25 @@ export class Puck extends EventTarget {
   /** @type {Take | null} */
   #live = null;
   #isHeld = false;
+  /** Number of requests so far; the response to the last one is the current music. */
+  #nRequests = 0;
   #isDecoding = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = undefined;
   #latest;
+  #measuring;
+  #warming = new AbortController();
 
   /** @param {App} app */
   constructor(app) {
     super();
     this.#app = app;
     this.#latest = new LatestRequest(
-      (z, signal) => this.#decode(z, signal),
+      (input, signal) => this.#decode(input, signal),
+      (error) => app.fail(error),
+    );
+    this.#measuring = new LatestRequest(
+      (live, signal) => this.#measure(live, signal),
       (error) => app.fail(error),
     );
     app.session.addEventListener("map", () => this.#onMap());
@@ -55,22 +78,55 @@ export class Puck extends EventTarget {
     return this.#app.session.map?.inverse ?? null;
   }
 
-  /**
-   * Its position on the map, if the map has positions for latents.
-   * @returns {Point | null}
-   */
-  get place() {
-    return this.z && this.#inverse ? placeOf(this.#inverse, this.z) : null;
-  }
-
   /** The window that was decoded last. */
   get window() {
     return this.#live?.windows[0] ?? null;
   }
 
   #onMap() {
-    if (!this.z && this.#inverse) this.z = [...this.#inverse.mean];
+    // On another map, it lies where its music lies.
+    this.held = this.window?.z ?? this.held;
+    if (!this.#inverse) this.place = null;
+    else this.place = this.held ? placeOf(this.#inverse, this.held) : this.#start();
     this.dispatchEvent(new Event("move"));
+    this.#warmUp();
+  }
+
+  /**
+   * Lets the server choose the windows of all styles ahead, so that the first touch sounds at once.
+   */
+  async #warmUp() {
+    // One at a time, and not for maps that are shown for a moment: it is a long job of the server.
+    this.#warming.abort();
+    const { signal } = (this.#warming = new AbortController());
+    await new Promise((resolve) => setTimeout(resolve, WARM_UP_DELAY));
+    if (signal.aborted) return;
+    const { mapQuery: map, map: shown } = this.#app.session;
+    const places = (shown?.ellipses ?? []).map(({ x, y }) => [x, y]);
+    if (!this.place || !places.length) return;
+    const { n_windows } = this.#app.model.limits;
+    const body = {
+      map, places: places.slice(0, n_windows), seed: this.seed, temperature: null, measure: false,
+    };
+    // If it fails, the first touch takes longer.
+    await this.#app.api.post("/place", body, signal).catch(() => {});
+  }
+
+  /** In the most common style, next to its name. */
+  #start() {
+    const { styles, map } = this.#app.session;
+    const weight = (/** @type {number} */ index) => styles[index]?.weight ?? 0;
+    const [first] = [...(map?.ellipses ?? [])].sort((a, b) => weight(b.style) - weight(a.style));
+    if (!first) return { x: 0, y: 0 };
+    const { x, y, axes, angle } = first;
+    const [up, right] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
+    // Across the longer axis or along it, whatever leads down more than to the side.
+    const length = START * (up > right ? axes[1] : axes[0]);
+    const direction = up > right ? angle - Math.PI / 2 : angle;
+    const sign = Math.sin(direction) > 0 ? -1 : 1;
+    return {
+      x: x + sign * length * Math.cos(direction), y: y + sign * length * Math.sin(direction),
+    };
   }
 
   /** Grabs the puck: everything until `release` is one entry in the history. */
@@ -84,8 +140,8 @@ export class Puck extends EventTarget {
    * @param {number} dy
    */
   drag(dx, dy) {
-    if (!this.z || !this.#inverse) return;
-    this.z = moved(this.#inverse, this.z, dx, dy);
+    if (!this.place) return;
+    this.place = { x: this.place.x + dx, y: this.place.y + dy };
     this.#request();
   }
 
@@ -115,7 +171,8 @@ export class Puck extends EventTarget {
     if (!this.#inverse) return;
     this.grab();
     this.origin = "the map";
-    this.z = onPlane(this.#inverse, place);
+    this.held = null;
+    this.place = place;
     this.#request();
     this.release();
   }
@@ -129,12 +186,13 @@ export class Puck extends EventTarget {
   }
 
   /**
-   * Moves the puck to a window and adopts its latent, so that dragging continues from that music.
+   * Moves the puck to a window and holds its latent, so that dragging continues from that music.
    * @param {number[]} z
    * @param {string} origin
    */
   adopt(z, origin) {
-    this.z = [...z];
+    this.held = [...z];
+    this.place = this.#inverse && placeOf(this.#inverse, z);
     this.origin = origin;
     this.#live = null;
     this.#before = undefined;
@@ -142,35 +200,66 @@ export class Puck extends EventTarget {
   }
 
   #request() {
+    if (!this.place) return;
     this.#isDecoding = true;
-    this.#latest.send(this.z);
+    const { place, held, seed } = this;
+    this.#latest.send({ place, held, seed, number: ++this.#nRequests });
     this.dispatchEvent(new Event("move"));
   }
 
   /**
-   * @param {number[]} z
+   * @param {{ place: Point, held: number[] | null, seed: number, number: number }} input
    * @param {AbortSignal} signal
    */
-  async #decode(z, signal) {
+  async #decode({ place, held, seed, number }, signal) {
     const app = this.#app;
-    const { temperature, attributes } = app.session;
-    const body = { z: [z], temperature, seed: this.seed };
+    const { temperature, attributes, mapQuery: map } = app.session;
     try {
+      const places = [[place.x, place.y]];
       /** @type {{ windows: Window[] }} */
-      const { windows } = attributes.length
-        ? await app.api.post("/attributes", { ...body, attributes }, signal)
-        : await app.api.post("/decode", body, signal);
-      const near = app.stylesOf(windows)[0];
-      const title = near ? `Near ${near.style.name}` : "Somewhere on the map";
-      this.#live = app.takeOfWindows(windows, `Puck, from ${this.origin}`, title, this.seed);
+      const { windows } = await app.api.post(
+        "/place", { map, places, held, temperature, attributes, seed, measure: false }, signal,
+      );
+      const how = `Puck, from ${this.origin}`;
+      this.#live = app.takeOfWindows(windows, how, "Music of the map", seed);
       this.nDecoded++;
-      this.#isDecoding = z !== this.z;
+      this.#isDecoding = number !== this.#nRequests;
       await app.swap(this.#live);
       this.dispatchEvent(new Event("decoded"));
+      this.#measuring.send(this.#live);
       this.#settle();
     } finally {
-      if (z === this.z) this.#isDecoding = false;
+      if (number === this.#nRequests) this.#isDecoding = false;
     }
+  }
+
+  /**
+   * Finds out what the music turned out as. It is played before, because measuring takes as long as
+   * making it.
+   * @param {Take} live
+   * @param {AbortSignal} signal
+   */
+  async #measure(live, signal) {
+    const app = this.#app;
+    const tokens = live.windows.map(({ tokens }) => tokens);
+    /** @type {{ memberships: import("../types.js").Memberships[] }} */
+    const { memberships } = await app.api.post("/measure", { windows: tokens }, signal);
+    const windows = live.windows.map((window, i) => ({ ...window, memberships: memberships[i] }));
+    const [first, second] = app.stylesOf(windows);
+    const title = !first
+      ? "Like no style"
+      : !second || first.share >= 0.5
+        ? `Like ${first.style.name}`
+        : `Between ${first.style.name} and ${second.style.name}`;
+    app.history.amend(live, { windows, title });
+    this.dispatchEvent(new Event("measured"));
+    if (live === this.#live && !this.#isDecoding) this.#announce();
+  }
+
+  #announce() {
+    if (!this.#live) return;
+    const styles = this.#app.stylesText(this.#live.windows);
+    if (styles) this.#app.announce(`${this.#live.title}: ${styles}`);
   }
 
   /** Keeps what is playing, once the puck is released and decoded. */
@@ -183,6 +272,6 @@ export class Puck extends EventTarget {
     this.#app.history.add([this.#live], {
       before, choose: this.#app.history.current === this.#live,
     });
-    this.#app.announce(`${this.#live.title}: ${this.#app.stylesText(this.#live.windows)}`);
+    this.#announce();
   }
 }

@@ -5,7 +5,7 @@ import { el } from "../dom.js";
 import { drawMini } from "../roll/mini.js";
 
 /** @typedef {import("../types.js").Note} Note */
-/** @typedef {{ title: string, text: string, notes: Note[], nSteps: number }} Preview */
+/** @typedef {{ title: string, text: string, notes?: Note[], nSteps?: number }} Preview */
 
 /** A card next to the pointer. */
 export class Tooltip {
@@ -31,9 +31,10 @@ export class Tooltip {
    * @param {{ x: number, y: number }} at pixels within the parent
    * @param {Preview} preview
    */
-  show(at, { title, text, notes, nSteps }) {
+  show(at, { title, text, notes, nSteps = 1 }) {
     this.#title.textContent = title;
     this.#text.textContent = text;
+    this.#canvas.hidden = !notes;
     this.#root.hidden = false;
     const { clientWidth, clientHeight } = this.#parent;
     const { offsetWidth, offsetHeight } = this.#root;
@@ -41,7 +42,7 @@ export class Tooltip {
     const below = at.y + 18 + offsetHeight < clientHeight;
     this.#root.style.left = `${Math.max(4, right ? at.x + 18 : at.x - 18 - offsetWidth)}px`;
     this.#root.style.top = `${Math.max(4, below ? at.y + 18 : at.y - 18 - offsetHeight)}px`;
-    drawMini(this.#canvas, notes, nSteps);
+    if (notes) drawMini(this.#canvas, notes, nSteps);
   }
 
   hide() {

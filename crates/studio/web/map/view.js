@@ -5,6 +5,8 @@
 
 /** Fraction of the canvas that stays free around the whole map. */
 const MARGIN = 0.09;
+/** Up to this zoom, the map shows regions; beyond, the windows in them. */
+const WHOLE = 1.6;
 /** Zoom limits, relative to the view of the whole map. */
 const MAX_ZOOM = 60;
 const MIN_ZOOM = 0.4;
@@ -33,6 +35,11 @@ export class View {
     this.height = Math.max(1, height);
     this.#whole = this.#wholeScale();
     this.scale = this.#whole * zoom;
+  }
+
+  /** Whether more or less the whole map is seen. */
+  get isWhole() {
+    return this.scale < WHOLE * this.#whole;
   }
 
   /** @param {[number, number, number, number]} bounds */

@@ -59,17 +59,17 @@ export function addStyle(app, added) {
     accept: ".mid,.midi",
     multiple: true,
     id: "style-files",
-    take: (chosen) => {
-      files = [...files, ...chosen].slice(0, maxFiles);
-      if (files.length === maxFiles && chosen.length > maxFiles) {
-        app.announce(`Only the first ${maxFiles} files are used.`);
-      }
-      if (!name.value) name.value = (files[0]?.name ?? "").replace(/\.midi?$/i, "").slice(0, 40);
-      fill(report);
-      draw();
-      name.select();
-    },
+    take: (chosen) => take(chosen),
   });
+  const take = (/** @type {File[]} */ chosen) => {
+    const all = [...files, ...chosen];
+    files = all.slice(0, maxFiles);
+    if (all.length > maxFiles) app.announce(`Only the first ${maxFiles} files are used.`);
+    if (!name.value) name.value = (files[0]?.name ?? "").replace(/\.midi?$/i, "").slice(0, 40);
+    fill(report);
+    draw();
+    name.select();
+  };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     app.busy(add, async () => {
@@ -99,5 +99,6 @@ export function addStyle(app, added) {
     });
   });
   form.append(list, el("div", { class: "row" }, name, add));
-  return el("section", { class: "add", "aria-label": "Add a style" }, zone, form, report);
+  const root = el("section", { class: "add", "aria-label": "Add a style" }, zone, form, report);
+  return { root, take };
 }

@@ -8,6 +8,8 @@ import { drawMini } from "../roll/mini.js";
 /** @typedef {import("../types.js").Card} Card */
 /** @typedef {import("../types.js").Style} Style */
 
+/** More features than this are shown on request. */
+const MAX_FEATURES = 20;
 /** Standard deviations at which the bar of a feature is full. */
 const FULL_BAR = 2;
 
@@ -58,10 +60,27 @@ function contents(app, style, card, examples) {
   );
   const rows = card.features.flatMap((feature) => featureRow(feature, style.color));
   const used = (card.used ?? []).map((used) => (typeof used === "string" ? used : used.file));
+  const nearest = card.nearest.map(({ name, words }) =>
+    el(
+      "p",
+      {},
+      "Next to ",
+      el("strong", {}, name),
+      words.length ? `, it is ${words.join(", ")}.` : ", it is much alike.",
+    ),
+  );
   return [
     ...card.sentences.map((sentence) => el("p", {}, sentence)),
+    ...nearest,
     buttons.length ? el("div", { class: "examples" }, ...buttons) : null,
-    rows.length ? el("dl", { class: "features" }, ...rows) : null,
+    card.features.length > MAX_FEATURES
+      ? el(
+        "details",
+        {},
+        el("summary", {}, `${card.features.length} measures`),
+        el("dl", { class: "features" }, ...rows),
+      )
+      : rows.length ? el("dl", { class: "features" }, ...rows) : null,
     labels.length ? el("p", { class: "what" }, `Labels: ${labels.join(", ")}`) : null,
     used.length ? el("p", { class: "what" }, `From ${used.join(", ")}`) : null,
   ].filter((node) => node !== null);
@@ -72,6 +91,8 @@ function contents(app, style, card, examples) {
  * @param {string} color
  */
 function featureRow({ name, unit, value, deviation }, color) {
+  const text = el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`);
+  if (deviation === null) return [el("dt", {}, name), el("dd", {}, text)];
   const bar = el("span", { class: "bar" });
   const share = Math.min(1, Math.abs(deviation) / FULL_BAR);
   bar.style.background = color;
@@ -90,7 +111,7 @@ function featureRow({ name, unit, value, deviation }, color) {
         },
         bar,
       ),
-      el("span", { class: "value" }, `${Number(value.toPrecision(3))} ${unit}`),
+      text,
     ),
   ];
 }
@@ -130,10 +151,23 @@ function tools(app, style, path, renamed) {
   const onexport = () => app.attempt(exportStyle);
   const exported = el("button", { type: "button", class: "small", onclick: onexport }, "Export");
   const removeStyle = async () => {
-    await app.api.send(path, { method: "DELETE" });
-    renamed(null);
-    await app.session.reload();
-    app.announce(`The style “${style.name}” was removed`);
+    const copy = await (await app.api.send(`${path}/export`)).json();
+    const remove = async () => {
+      await app.api.send(path, { method: "DELETE" });
+      renamed(null);
+      await app.session.reload();
+    };
+    const restore = async () => {
+      await app.api.post("/styles/import", copy);
+      await app.session.reload();
+    };
+    await remove();
+    app.history.record({
+      label: `removing the style “${style.name}”`,
+      undo: () => app.attempt(restore),
+      redo: () => app.attempt(remove),
+    });
+    app.announce(`The style “${style.name}” was removed. Undo (Ctrl+Z) brings it back.`);
   };
   const onremove = () => app.attempt(removeStyle);
   const remove = style.added

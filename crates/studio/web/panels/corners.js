@@ -58,7 +58,7 @@ export class CornersPanel {
         label: "A MIDI file for a corner",
         accept: ".mid,.midi",
         id: "corner-file",
-        take: (files) => this.#drop(files[0]),
+        take: (files) => this.drop(files[0]),
       }),
     );
     app.session.addEventListener("styles", () => this.#draw());
@@ -100,7 +100,7 @@ export class CornersPanel {
   }
 
   /** @param {File} file */
-  async #drop(file) {
+  async drop(file) {
     await this.#app.attempt(async () => {
       const { take } = await readTune(this.#app, file);
       this.#tunes.unshift(take);

@@ -27,7 +27,7 @@ export class HistoryPanel {
     this.#app = app;
     this.#rows = new Rows(
       app,
-      "What you make is kept here, with its seed. Click a point on the map to begin.",
+      "What you make is kept here, with its seed. Touch the map to begin.",
     );
     this.#only.addEventListener("click", () => {
       this.#only.setAttribute(

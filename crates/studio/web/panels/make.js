@@ -45,6 +45,8 @@ export class MakePanel {
   #made;
   #dropped = el("p", { class: "note", hidden: true });
   #generate;
+  /** The styles that it generates. */
+  #what = el("span", { class: "of" });
   /** @type {Dial[]} */
   #dials = [];
 
@@ -76,12 +78,11 @@ export class MakePanel {
       () => this.generate(),
       { id: "generate", class: "primary", title: "Generate (G)" },
     );
+    this.#generate.append(this.#what);
     const dials = this.#makeDials();
     const vary = new Vary(app, () => Number(this.#n.value), (takes) => this.#made.show(takes));
     fill(
       this.root,
-      this.#chips.root,
-      this.#weights,
       el(
         "div",
         { class: "fields" },
@@ -90,8 +91,9 @@ export class MakePanel {
         el("label", {}, "Seed", this.#seed),
       ),
       this.#generate,
-      this.#dropped,
-      this.#made.root,
+      el("div", { class: "made" }, this.#dropped, this.#made.root),
+      this.#chips.root,
+      this.#weights,
       el("div", { class: "dials" }, ...dials.general),
       el(
         "h2",
@@ -105,6 +107,24 @@ export class MakePanel {
     );
     if (!dials.attributes.length) this.root.querySelector("#turn")?.remove();
     this.#made.show([]);
+    this.#drawWeights();
+  }
+
+  /** What a reload keeps. */
+  get choices() {
+    return {
+      chosen: [...this.#chips.chosen], fields: { n: this.#n.value, bars: this.#bars.value },
+    };
+  }
+
+  /** @param {{ chosen: string[], fields: { n: string, bars: string } | null }} choices */
+  choose({ chosen, fields }) {
+    this.#chips.choose(chosen);
+    if (!fields) return;
+    const n = Number(fields.n);
+    if (n >= 1 && n <= Number(this.#n.max)) this.#n.value = String(Math.round(n));
+    const lengths = [...this.#bars.options].map(({ value }) => value);
+    if (lengths.includes(fields.bars)) this.#bars.value = fields.bars;
   }
 
   #makeDials() {
@@ -113,50 +133,51 @@ export class MakePanel {
     const percent = (/** @type {number} */ value) => `${Math.round(100 * value)} %`;
     const general = [
       new Dial({
-        label: "Temperature", min: 0, max: 1.5, step: 0.05, value: dials.temperature,
-        hint: "How adventurous the notes are; 0 always takes the most likely note",
+        label: "Daring", min: 0, max: 1.5, step: 0.05, value: dials.temperature, initial: 0.5,
+        hint: "How adventurous the notes are; 0 always takes the most likely note (temperature)",
         text: (value) => (value === 0 ? "most likely" : value.toFixed(2)),
         onChange: (value) => this.#change(() => (dials.temperature = value)),
       }),
       new Dial({
-        label: "Spread", min: 0, max: 2, step: 0.05, value: dials.spread,
-        hint: "How far pieces stray from the typical sound of the style",
+        label: "Variety", min: 0, max: 2, step: 0.05, value: dials.spread, initial: 1,
+        hint: "How far pieces stray from the typical sound of the style (latent temperature)",
         text: (value) => value.toFixed(2),
-        onChange: (value) => (dials.spread = value),
+        onChange: (value) => this.#keep(() => (dials.spread = value)),
       }),
       new Dial({
-        label: "Membership", min: 0, max: 0.95, step: 0.05, value: dials.membership,
-        hint: "Rejects pieces that belong to the style less than this",
+        label: "In style", min: 0, max: 0.95, step: 0.05, value: dials.membership, initial: 0,
+        hint: "Rejects pieces that turned out as the style less than this (membership)",
         text: (value) => (value === 0 ? "any" : `≥ ${percent(value)}`),
-        onChange: (value) => (dials.membership = value),
+        onChange: (value) => this.#keep(() => (dials.membership = value)),
       }),
       new Dial({
-        label: "Reach", min: 0.5, max: NO_LIMIT, step: 0.05, value: dials.reach,
+        label: "Reach", min: 0.5, max: NO_LIMIT, step: 0.05, value: dials.reach, initial: NO_LIMIT,
         hint: "Limits the distance from the typical sound of the style; 1 is usual",
         text: (value) => (value === NO_LIMIT ? "any" : `≤ ${value.toFixed(2)}`),
-        onChange: (value) => (dials.reach = value),
+        onChange: (value) => this.#keep(() => (dials.reach = value)),
       }),
       new Dial({
-        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness,
+        label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness, initial: 0.8,
         hint: "How similar each part of a longer piece is to the one before",
         text: percent,
-        onChange: (value) => (dials.smoothness = value),
+        onChange: (value) => this.#keep(() => (dials.smoothness = value)),
       }),
     ];
     if (model.has_copy_index) {
       general.push(
         new Dial({
-          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied,
+          label: "Copied", min: 0.1, max: 1, step: 0.05, value: dials.copied, initial: 1,
           hint: "Rejects pieces that copy a longer part of one training piece",
           text: (value) => (value === 1 ? "any" : `≤ ${percent(value)}`),
-          onChange: (value) => (dials.copied = value),
+          onChange: (value) => this.#keep(() => (dials.copied = value)),
         }),
       );
     }
     const attributes = model.attributes.map(
       ({ name, what }) =>
         new Dial({
-          label: name, min: -MAX_SHIFT, max: MAX_SHIFT, step: 0.1, value: 0, origin: 0,
+          label: name, min: -MAX_SHIFT, max: MAX_SHIFT, step: 0.1, origin: 0,
+          value: dials.attributes[name] ?? 0, initial: 0,
           hint: what,
           text: (value) => signed(value, 1),
           onChange: (value) => this.#change(() => (dials.attributes[name] = value)),
@@ -175,6 +196,12 @@ export class MakePanel {
     this.#app.session.notifyDials();
   }
 
+  /** @param {() => void} change of a dial that only concerns new music */
+  #keep(change) {
+    change();
+    this.root.dispatchEvent(new Event("change"));
+  }
+
   #reset() {
     for (const dial of this.#dials) dial.set(0);
     this.#change(() => (this.#app.session.dials.attributes = {}));
@@ -182,6 +209,7 @@ export class MakePanel {
 
   #drawWeights() {
     const names = [...this.#chips.chosen];
+    this.#what.textContent = names.join(" + ");
     if (names.length < 2) {
       fill(this.#weights);
       return;
@@ -220,13 +248,20 @@ export class MakePanel {
       const sum = weights.reduce((sum, { weight }) => sum + weight, 0);
       const blend = weights.map(({ style, weight }) => ({ style, weight: weight / sum }));
       const typed = this.#seed.value.trim();
+      if (!/^\d*$/.test(typed)) {
+        throw new Error(`A seed is a whole number, not “${typed}”; leave it empty for any.`);
+      }
       const seed = typed === "" ? newSeed() : Number(typed);
+      const n = Math.round(Number(this.#n.value));
+      if (!(n >= 1 && n <= Number(this.#n.max))) {
+        throw new Error(`The number of pieces must be 1 to ${this.#n.max}.`);
+      }
       const root = Math.sqrt(app.model.active_dimensions.length);
       const truncate = dials.reach < NO_LIMIT ? dials.reach * root : null;
       /** @type {{ pieces: Piece[], dropped: { why: string, n: number }[] }} */
       const { pieces, dropped } = await app.api.post("/generate", {
         ...(names.length > 1 ? { blend } : { style: names[0] }),
-        n: Number(this.#n.value),
+        n,
         bars: Number(this.#bars.value),
         temperature,
         latent_temperature: dials.spread,
@@ -241,6 +276,7 @@ export class MakePanel {
       this.#dropped.hidden = !dropped.length;
       this.#dropped.textContent = dropped.map(({ why, n }) => `${n} rejected: ${why}`).join(" ");
       this.#made.show(takes);
+      this.#made.root.parentElement?.scrollTo({ top: 0 });
       if (!takes.length) return;
       app.history.add(takes);
       await app.play(takes[0]);

@@ -4,6 +4,7 @@
 import { LatestRequest, newSeed } from "../api.js";
 import { el, fill } from "../dom.js";
 import { drawMini } from "../roll/mini.js";
+import { notesOfWindows } from "../state/notes.js";
 import { Dial } from "../ui/dial.js";
 import { dropZone } from "../ui/drop.js";
 import { onTheme } from "../ui/theme.js";
@@ -35,9 +36,27 @@ export class MixPanel {
   #method = el(
     "select",
     { id: "mix-method" },
-    el("option", { value: "transport" }, "Transport (keeps the character)"),
-    el("option", { value: "interpolate" }, "Straight line"),
+    el("option", { value: "transport" }, "Keeping its character (transport)"),
+    el("option", { value: "interpolate" }, "Straight to the style (interpolation)"),
   );
+  /** Which track and which bars of the file are used. */
+  #track = el("select", { id: "mix-track" });
+  #first = el("select", { id: "mix-first" });
+  #last = el("select", { id: "mix-last" });
+  #choice = el(
+    "div",
+    { class: "fields", hidden: true },
+    el("label", {}, "Track", this.#track),
+    el("label", {}, "From bar", this.#first),
+    el("label", {}, "To bar", this.#last),
+  );
+  /** @type {File | null} */
+  #file = null;
+  /**
+   * All of the track.
+   * @type {Take | null}
+   */
+  #whole = null;
   #tools = el("div", { hidden: true });
   /** @type {Map<Part, HTMLButtonElement>} */
   #buttons = new Map();
@@ -61,6 +80,12 @@ export class MixPanel {
     this.#chips = new Chips(app, "Target style", false);
     this.#chips.addEventListener("change", () => this.#request());
     this.#method.addEventListener("change", () => this.#request());
+    this.#track.addEventListener("change", () => {
+      if (this.#file) this.drop(this.#file, Number(this.#track.value));
+    });
+    for (const select of [this.#first, this.#last]) {
+      select.addEventListener("change", () => this.#useBars());
+    }
     this.#dial = new Dial({
       label: "Strength", min: 0, max: 1, step: 0.02, value: 0.5,
       hint: "How far the tune moves toward the style",
@@ -85,6 +110,7 @@ export class MixPanel {
     fill(
       this.#tools,
       el("div", { class: "tune" }, this.#canvas, this.#title, this.#note),
+      this.#choice,
       el(
         "div",
         { class: "desk" },
@@ -125,23 +151,68 @@ export class MixPanel {
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
   }
 
-  /** @param {File} file */
-  async drop(file) {
+  /**
+   * @param {File} file
+   * @param {number} [track]
+   */
+  async drop(file, track) {
     await this.#app.attempt(async () => {
-      const { tune, take } = await readTune(this.#app, file);
+      const { tune, take } = await readTune(this.#app, file, track);
       const trackName = (/** @type {string | number} */ track) =>
         typeof track === "number" ? `track ${track}` : track;
       const reasons = tune.refused.map(({ track, why }) => `${trackName(track)} (${why})`);
       const refused = reasons.length ? `Not used: ${reasons.join("; ")}.` : "";
       this.#setTune(take, [tune.why, ...tune.changes, refused].filter(Boolean).join("; "));
+      this.#file = file;
+      this.#whole = take;
+      this.#offer(tune, track);
       this.#app.history.add([take]);
       this.#request();
     });
   }
 
+  /**
+   * Offers the tracks of the file, and the bars of the chosen one.
+   * @param {import("../types.js").Tune} tune
+   * @param {number} [track] the one that was asked for
+   */
+  #offer({ tracks, piece }, track) {
+    const { window_bars } = this.#app.model;
+    const option = (/** @type {number} */ value, /** @type {string} */ text) =>
+      el("option", { value }, text);
+    fill(this.#track, ...tracks.map(({ number, label }) => option(number, label)));
+    const chosen = track ?? tracks[0]?.number;
+    if (chosen !== undefined) this.#track.value = String(chosen);
+    const label = this.#track.parentElement;
+    if (label) label.hidden = tracks.length < 2;
+    const bars = piece.windows.map((_, i) => i * window_bars);
+    fill(this.#first, ...bars.map((bar) => option(bar, String(bar + 1))));
+    fill(this.#last, ...bars.map((bar) => option(bar + window_bars, String(bar + window_bars))));
+    this.#last.selectedIndex = bars.length - 1;
+    this.#choice.hidden = tracks.length < 2 && bars.length < 2;
+  }
+
+  /** Takes some bars of the track instead of all. */
+  #useBars() {
+    const whole = this.#whole;
+    if (!whole) return;
+    const { window_bars, window_steps } = this.#app.model;
+    const from = Number(this.#first.value) / window_bars;
+    const to = Math.max(from + 1, Number(this.#last.value) / window_bars);
+    this.#last.value = String(to * window_bars);
+    const windows = whole.windows.slice(from, to);
+    const part = {
+      ...whole, id: crypto.randomUUID(), windows, n_steps: windows.length * window_steps,
+      notes: notesOfWindows(windows, window_steps),
+    };
+    this.#setTune(part, `Bars ${from * window_bars + 1} to ${to * window_bars}`);
+    this.#request();
+  }
+
   #useCurrent() {
     const take = this.#app.history.current;
     if (take?.windows.length) {
+      this.#choice.hidden = true;
       this.#setTune(take, take.how);
       this.#request();
     } else this.#app.announce("Select a piece first.");

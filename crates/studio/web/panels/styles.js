@@ -16,6 +16,7 @@ export class StylesPanel {
   root = el("div");
   #app;
   #map;
+  #adding;
   #list = el("ul", { class: "styles" });
   /**
    * Name of the style whose card is open.
@@ -30,6 +31,7 @@ export class StylesPanel {
   constructor(app, map) {
     this.#app = app;
     this.#map = map;
+    this.#adding = addStyle(app, (name) => this.open(name));
     const file = el("input", {
       type: "file", accept: ".json", class: "spoken", id: "style-import",
       "aria-label": "Exported style file",
@@ -37,11 +39,11 @@ export class StylesPanel {
     file.addEventListener("change", () => {
       const chosen = file.files?.[0];
       file.value = "";
-      if (chosen) app.attempt(() => this.#import(chosen));
+      if (chosen) app.attempt(() => this.import(chosen));
     });
     fill(
       this.root,
-      addStyle(app, (name) => this.open(name)),
+      this.#adding.root,
       el("h2", {}, "Styles", el("label", { class: "button small" }, "Import…", file)),
       this.#list,
     );
@@ -55,8 +57,16 @@ export class StylesPanel {
     this.#draw();
   }
 
+  /**
+   * Proposes a style of files.
+   * @param {File[]} files
+   */
+  addFiles(files) {
+    this.#adding.take(files);
+  }
+
   /** @param {File} file */
-  async #import(file) {
+  async import(file) {
     const response = await this.#app.api.send("/styles/import", {
       method: "POST",
       body: await file.text(),

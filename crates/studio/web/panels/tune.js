@@ -14,8 +14,9 @@ export function sizeText(bytes) {
 /**
  * @param {App} app
  * @param {File} file
+ * @param {number} [track] by default the most melodic one
  */
-export async function readTune(app, file) {
+export async function readTune(app, file, track) {
   const { upload_bytes } = app.model.limits;
   if (file.size > upload_bytes) {
     throw new Error(
@@ -24,6 +25,7 @@ export async function readTune(app, file) {
   }
   const form = new FormData();
   form.append("file", file, file.name);
+  if (track !== undefined) form.append("track", String(track));
   /** @type {Tune} */
   const tune = await app.api.upload("/tunes", form);
   const take = app.take(tune.piece, `From ${file.name}`, tune.title || file.name);

@@ -3,17 +3,19 @@
 // of it.
 
 import { requireElement } from "../dom.js";
-import { added, changed, noteName, removed, replaced } from "../state/notes.js";
+import { added, allChanged, allReplaced, noteName } from "../state/notes.js";
 import { onTheme } from "../ui/theme.js";
+import { Commands } from "./commands.js";
 import { Listening } from "./listening.js";
 import { KEYS, RULER, Roll } from "./roll.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Note} Note */
 /**
+ * Notes being dragged: the one under the pointer is the last.
  * @typedef {object} Drag
- * @property {Note | null} original `null` for a new note
- * @property {Note} current
+ * @property {Note[]} originals empty for a new note
+ * @property {Note[]} current
  * @property {"move" | "length"} kind
  * @property {number} x start of the drag
  * @property {number} y
@@ -24,23 +26,28 @@ import { KEYS, RULER, Roll } from "./roll.js";
 const EDGE = 7;
 /** Milliseconds within which two clicks are a double click. */
 const DOUBLE_CLICK = 600;
-const EMPTY = "Click a point on the map, drag the puck, or generate: your music is shown here";
+const EMPTY = "Touch the map: your music is shown here";
 
 /** The piano roll with its editing operations. */
 export class Editor {
-  /** @type {Note | null} */
-  selected = null;
+  /**
+   * The selected notes; the last one is the current one.
+   * @type {Note[]}
+   */
+  selection = [];
   #app;
   #canvas = requireElement("#roll", HTMLCanvasElement);
   roll = new Roll(this.#canvas);
-  /**
-   * The note being dragged: its original, and its current state.
-   * @type {Drag | null}
-   */
+  /** @type {Drag | null} */
   #drag = null;
+  /**
+   * The area in which notes are being selected.
+   * @type {import("./roll.js").Area | null}
+   */
+  #area = null;
   #isScrubbing = false;
   /** Length of the last added note in steps. */
-  #length = 2;
+  length = 2;
   /** Time when a note was added last. */
   #drawn = 0;
   #frame = 0;
@@ -59,7 +66,8 @@ export class Editor {
     canvas.addEventListener("dblclick", (event) => this.#double(event));
     canvas.addEventListener("contextmenu", (event) => this.#menu(event));
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+    const commands = new Commands(app, this);
+    canvas.addEventListener("keydown", (event) => commands.key(event));
     new ResizeObserver(() => this.refresh()).observe(canvas);
     app.history.addEventListener("current", () => this.#onCurrent());
     app.history.addEventListener("change", () => this.refresh());
@@ -75,9 +83,14 @@ export class Editor {
     return this.#app.history.current;
   }
 
+  /** The current note. */
+  get selected() {
+    return this.selection[this.selection.length - 1] ?? null;
+  }
+
   #onCurrent() {
     const take = this.#take;
-    if (take && !take.notes.includes(/** @type {Note} */ (this.selected))) this.selected = null;
+    this.selection = this.selection.filter((note) => take?.notes.includes(note));
     if (take?.id !== this.#shown) {
       this.#shown = take?.id;
       this.#drag = null;
@@ -102,10 +115,13 @@ export class Editor {
     const drag = this.#drag;
     const notes = take?.notes ?? [];
     this.roll.draw({
-      notes: drag ? [...notes.filter((note) => note !== drag.original), drag.current] : notes,
+      notes: drag
+        ? [...notes.filter((note) => !drag.originals.includes(note)), ...drag.current]
+        : notes,
       n_steps: take?.n_steps ?? model.window_steps,
       ghosts: take ? this.listening.ghosts(take) : [],
-      selected: drag ? drag.current : this.selected,
+      selected: drag ? drag.current : this.selection,
+      area: this.#area,
       cursor: heard ? heard.step : null,
       stepsPerQuarter: model.steps_per_quarter,
       stepsPerBar: model.steps_per_bar,
@@ -128,14 +144,15 @@ export class Editor {
   }
 
   /**
+   * Changes the notes of the piece.
    * @param {Note[]} notes
    * @param {string} label
-   * @param {Note | null} selected
+   * @param {Note[]} selection
    */
-  #commit(notes, label, selected) {
+  commit(notes, label, selection) {
     const take = this.#take;
     if (!take) return;
-    this.selected = selected;
+    this.selection = selection;
     this.#app.history.edit(take, { notes, edited: true, windows: take.windows }, label);
     if (this.#app.player.isPlaying) this.#app.player.swap(take);
     this.listening.changed(take);
@@ -143,7 +160,7 @@ export class Editor {
   }
 
   /** @param {Note} note */
-  #announce(note) {
+  announce(note) {
     this.#app.announce(
       `${noteName(note.pitch)}, step ${note.start + 1}, length ${note.end - note.start}`,
     );
@@ -187,31 +204,40 @@ export class Editor {
       this.#app.player.touch(this.roll.pitchAt(y));
       return;
     }
+    if (event.shiftKey) {
+      this.#area = { from: { x, y }, to: { x, y } };
+      return;
+    }
     const note = this.#noteAt(x, y);
     if (note) {
       const edge = this.#edgeWidth(note);
       const kind = this.roll.x(note.end) - x <= edge ? "length" : "move";
-      this.selected = note;
-      this.#drag = { original: note, current: note, kind, x, y, hasMoved: false };
-      this.#announce(note);
+      // A note of the selection takes the others with it.
+      const isSelected = this.selection.includes(note);
+      this.selection = isSelected
+        ? [...this.selection.filter((other) => other !== note), note]
+        : [note];
+      const originals = this.selection;
+      this.#drag = { originals, current: originals, kind, x, y, hasMoved: false };
+      this.announce(note);
     } else {
       const start = Math.min(take.n_steps - 1, Math.max(0, Math.floor(this.roll.stepAt(x))));
       const newNote = {
         pitch: this.roll.pitchAt(y),
         start,
-        end: Math.min(take.n_steps, start + this.#length),
+        end: Math.min(take.n_steps, start + this.length),
         voice: 0,
       };
       this.#drag = {
-        original: null,
-        current: newNote,
+        originals: [],
+        current: [newNote],
         kind: "length",
         x: this.roll.x(newNote.end),
         y,
         hasMoved: false,
       };
     }
-    if (!this.#app.player.isPlaying) this.#app.player.touch(this.#drag.current.pitch);
+    if (!this.#app.player.isPlaying) this.#app.player.touch(lastOf(this.#drag.current).pitch);
     this.refresh();
   }
 
@@ -224,6 +250,11 @@ export class Editor {
       return;
     }
     const take = this.#take;
+    if (this.#area) {
+      this.#area = { ...this.#area, to: { x, y } };
+      this.#selectArea();
+      return;
+    }
     if (!drag || !take) {
       const note = take && y >= RULER ? this.#noteAt(x, y) : null;
       const atEdge = note && this.roll.x(note.end) - x <= this.#edgeWidth(note);
@@ -232,21 +263,19 @@ export class Editor {
     }
     const steps = Math.round(((x - drag.x) / (this.roll.width - KEYS)) * this.roll.span);
     const semitones = this.roll.pitchAt(y) - this.roll.pitchAt(drag.y);
-    const from = drag.original ?? drag.current;
-    if (drag.kind === "length" && !drag.original) {
-      const end = Math.min(
-        take.n_steps,
-        Math.max(drag.current.start + 1, Math.ceil(this.roll.stepAt(x))),
-      );
+    if (!drag.originals.length) {
+      const [note] = drag.current;
+      const end = Math.min(take.n_steps, Math.max(note.start + 1, Math.ceil(this.roll.stepAt(x))));
       if (Math.abs(x - drag.x) > 6 || drag.hasMoved) {
-        drag.current = { ...drag.current, end };
+        drag.current = [{ ...note, end }];
         drag.hasMoved = true;
       }
     } else {
       const by = drag.kind === "length" ? { longer: steps } : { steps, semitones };
-      const edited = changed(from, by, take.n_steps);
-      if (edited.pitch !== drag.current.pitch && !this.#app.player.isPlaying) {
-        this.#app.player.touch(edited.pitch);
+      const edited = allChanged(drag.originals, by, take.n_steps);
+      const { pitch } = lastOf(edited);
+      if (pitch !== lastOf(drag.current).pitch && !this.#app.player.isPlaying) {
+        this.#app.player.touch(pitch);
       }
       drag.hasMoved ||= steps !== 0 || semitones !== 0;
       drag.current = drag.hasMoved ? edited : drag.current;
@@ -260,27 +289,59 @@ export class Editor {
     this.#canvas.releasePointerCapture(event.pointerId);
     const drag = this.#drag;
     const take = this.#take;
+    const area = this.#area;
     this.#drag = null;
-    if (!drag || !take) return;
-    this.#length = drag.current.end - drag.current.start;
-    if (!drag.original) {
-      this.#drawn = performance.now();
-      this.#commit(added(take.notes, drag.current), "adding a note", drag.current);
+    this.#area = null;
+    if (area) {
+      this.#endArea(area);
+      return;
     }
-    const isEdited = JSON.stringify(drag.current) !== JSON.stringify(drag.original);
-    if (drag.original && drag.hasMoved && isEdited) {
-      this.#commit(
-        replaced(take.notes, drag.original, drag.current),
-        drag.kind === "length" ? "changing a note's length" : "moving a note",
+    if (!drag || !take) return;
+    const last = lastOf(drag.current);
+    this.length = last.end - last.start;
+    if (!drag.originals.length) {
+      this.#drawn = performance.now();
+      this.commit(added(take.notes, last), "adding a note", [last]);
+    }
+    const isEdited = JSON.stringify(drag.current) !== JSON.stringify(drag.originals);
+    if (drag.originals.length && drag.hasMoved && isEdited) {
+      const what = drag.originals.length > 1 ? "notes" : "a note";
+      this.commit(
+        allReplaced(take.notes, drag.originals, drag.current),
+        drag.kind === "length" ? `changing the length of ${what}` : `moving ${what}`,
         drag.current,
       );
     }
-    if (drag.hasMoved || !drag.original) this.#announce(drag.current);
+    if (drag.hasMoved || !drag.originals.length) this.announce(last);
+    this.refresh();
+  }
+
+  /** Selects the notes in the area. */
+  #selectArea() {
+    const area = this.#area;
+    if (!area) return;
+    this.selection = (this.#take?.notes ?? []).filter((note) => this.roll.isIn(note, area));
+    this.refresh();
+  }
+
+  /**
+   * A click with Shift adds a note to the selection, or takes it out; a drag selects an area.
+   * @param {import("./roll.js").Area} area
+   */
+  #endArea({ from, to }) {
+    const note = this.#noteAt(from.x, from.y);
+    if (Math.hypot(to.x - from.x, to.y - from.y) < 4) {
+      const others = this.selection.filter((other) => other !== note);
+      this.selection = note && others.length === this.selection.length ? [...others, note] : others;
+    }
+    const n = this.selection.length;
+    this.#app.announce(n === 1 ? "One note is selected" : `${n} notes are selected`);
     this.refresh();
   }
 
   #cancelDrag() {
     this.#drag = null;
+    this.#area = null;
     this.#isScrubbing = false;
     this.refresh();
   }
@@ -290,7 +351,7 @@ export class Editor {
     const { x, y } = this.#at(event);
     const note = y >= RULER ? this.#noteAt(x, y) : null;
     // The first click of a double click on an empty place has added the note, which should stay.
-    if (note && performance.now() - this.#drawn > DOUBLE_CLICK) this.#delete(note);
+    if (note && performance.now() - this.#drawn > DOUBLE_CLICK) this.remove([note]);
   }
 
   /** @param {MouseEvent} event */
@@ -298,14 +359,16 @@ export class Editor {
     event.preventDefault();
     const { x, y } = this.#at(event);
     const note = this.#noteAt(x, y);
-    if (note) this.#delete(note);
+    if (note) this.remove(this.selection.includes(note) ? this.selection : [note]);
   }
 
-  /** @param {Note} note */
-  #delete(note) {
+  /** @param {Note[]} notes */
+  remove(notes) {
     const take = this.#take;
-    if (take) this.#commit(removed(take.notes, note), "removing a note", null);
-    this.#app.announce("Note removed");
+    if (!take || !notes.length) return;
+    const what = notes.length > 1 ? `${notes.length} notes` : "a note";
+    this.commit(take.notes.filter((note) => !notes.includes(note)), `removing ${what}`, []);
+    this.#app.announce(notes.length > 1 ? `${notes.length} notes removed` : "Note removed");
   }
 
   /** @param {number} x */
@@ -336,113 +399,9 @@ export class Editor {
     }
     this.refresh();
   }
+}
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const take = this.#take;
-    if (!take || event.ctrlKey || event.metaKey) return;
-    if (!this.#apply(event, take)) return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  /**
-   * @param {KeyboardEvent} event
-   * @param {import("../types.js").Take} take
-   */
-  #apply(event, take) {
-    const note = this.selected;
-    const { steps_per_quarter } = this.#app.model;
-    const wide = event.shiftKey ? steps_per_quarter : 1;
-    const far = event.shiftKey ? 12 : 1;
-    switch (event.key) {
-      case ",":
-      case ".":
-        this.#choose(event.key === "." ? 1 : -1);
-        return true;
-      case "+":
-      case "=":
-      case "-":
-        this.roll.zoom(event.key === "-" ? 1.3 : 1 / 1.3, take.n_steps);
-        this.refresh();
-        return true;
-      case "Insert":
-      case "i":
-        this.#insert(take);
-        return true;
-      case "Delete":
-      case "Backspace":
-        if (note) this.#delete(note);
-        return note !== null;
-      case "ArrowLeft":
-      case "ArrowRight": {
-        const by = event.key === "ArrowRight" ? wide : -wide;
-        return event.altKey
-          ? this.#change({ longer: by }, "changing a note's length")
-          : this.#change({ steps: by }, "moving a note");
-      }
-      case "ArrowUp":
-      case "ArrowDown":
-        return this.#change({ semitones: event.key === "ArrowUp" ? far : -far }, "moving a note");
-      case "Escape":
-        if (!note) return false;
-        this.selected = null;
-        this.refresh();
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  /** @param {number} by */
-  #choose(by) {
-    const notes = this.#take?.notes ?? [];
-    if (!notes.length) return;
-    const place = this.selected ? notes.indexOf(this.selected) : by > 0 ? -1 : notes.length;
-    this.selected = notes[(place + by + notes.length) % notes.length];
-    const { from, span } = this.roll;
-    if (this.selected.start < from || this.selected.end > from + span) {
-      this.roll.scroll(this.selected.start - from - span / 4, this.#take?.n_steps ?? span);
-    }
-    this.#announce(this.selected);
-    this.refresh();
-  }
-
-  /** @param {import("../types.js").Take} take */
-  #insert(take) {
-    const after = this.selected ?? {
-      pitch: Math.round((this.roll.low + this.roll.high) / 2),
-      start: 0,
-      end: 0,
-      voice: 0,
-    };
-    const start = Math.min(take.n_steps - 1, after.end);
-    const note = {
-      pitch: after.pitch,
-      start,
-      end: Math.min(take.n_steps, start + this.#length),
-      voice: 0,
-    };
-    this.#commit(added(take.notes, note), "adding a note", note);
-    this.#app.player.isPlaying || this.#app.player.touch(note.pitch);
-    this.#announce(note);
-  }
-
-  /**
-   * @param {Parameters<typeof changed>[1]} by
-   * @param {string} label
-   */
-  #change(by, label) {
-    const take = this.#take;
-    const note = this.selected;
-    if (!take || !note) return false;
-    const edited = changed(note, by, take.n_steps);
-    this.roll.show(edited.pitch);
-    this.#commit(replaced(take.notes, note, edited), label, edited);
-    if (edited.pitch !== note.pitch && !this.#app.player.isPlaying) {
-      this.#app.player.touch(edited.pitch);
-    }
-    this.#announce(edited);
-    return true;
-  }
+/** @param {Note[]} notes */
+function lastOf(notes) {
+  return notes[notes.length - 1];
 }

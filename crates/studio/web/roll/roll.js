@@ -18,12 +18,16 @@ const MAX_SPAN = 128;
 /** Lines closer than this, in pixels, would merge into gray, so they are left out. */
 const MIN_DISTANCE = 6;
 
+/** @typedef {{ x: number, y: number }} Point */
+/** @typedef {{ from: Point, to: Point }} Area two opposite corners, in pixels */
+
 /**
  * @typedef {object} Scene
  * @property {Note[]} notes
  * @property {number} n_steps
  * @property {Note[]} ghosts the model's version of the notes
- * @property {Note | null} selected
+ * @property {Note[]} selected
+ * @property {Area | null} area in which notes are being selected
  * @property {number | null} cursor step of the playhead
  * @property {number} stepsPerQuarter
  * @property {number} stepsPerBar
@@ -118,6 +122,17 @@ export class Roll {
     return Math.min(127, Math.max(0, this.high - Math.floor((y - RULER) / this.row)));
   }
 
+  /**
+   * Whether a note lies in an area, at least partly.
+   * @param {Note} note
+   * @param {Area} area
+   */
+  isIn(note, { from, to }) {
+    const [x, y, width, height] = this.#box(note);
+    return x <= Math.max(from.x, to.x) && x + width >= Math.min(from.x, to.x)
+      && y <= Math.max(from.y, to.y) && y + height >= Math.min(from.y, to.y);
+  }
+
   /** @param {Scene} scene */
   draw(scene) {
     const drawn = canvasOf(this.#canvas);
@@ -131,7 +146,9 @@ export class Roll {
     context.rect(KEYS, RULER, this.width - KEYS, this.height - RULER);
     context.clip();
     for (const note of scene.ghosts) this.#drawGhost(context, note);
-    for (const note of scene.notes) this.#drawNote(context, note, note === scene.selected);
+    const selected = new Set(scene.selected);
+    for (const note of scene.notes) this.#drawNote(context, note, selected.has(note));
+    if (scene.area) this.#drawArea(context, scene.area);
     context.restore();
     this.#drawKeys(context);
     if (!scene.notes.length) {
@@ -222,6 +239,18 @@ export class Roll {
       context.lineWidth = 1.5;
       context.stroke();
     }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Area} area
+   */
+  #drawArea(context, { from, to }) {
+    context.strokeStyle = color("--accent");
+    context.lineWidth = 1;
+    context.setLineDash([4, 3]);
+    context.strokeRect(from.x, from.y, to.x - from.x, to.y - from.y);
+    context.setLineDash([]);
   }
 
   /**

@@ -1,20 +1,52 @@
 // @ts-check
-// Sends notes to a MIDI device, if the browser permits it.
+// Sends notes and MIDI clock to a MIDI device, if the browser permits it.
+//
+// A message that is handed over with a time ahead can't be taken back, so that a note could begin
+// after Stop. Therefore messages wait here until they are due, and Stop forgets those that wait.
 
 /** @typedef {import("../types.js").Note} Note */
+/** @typedef {{ at: number, bytes: number[] }} Message `at` in milliseconds of the page */
 
 const NOTE_ON = 0x90;
 const NOTE_OFF = 0x80;
+const CONTROL = 0xb0;
+const ALL_NOTES_OFF = 123;
+const SONG_POSITION = 0xf2;
+const CLOCK = 0xf8;
+const START = 0xfa;
+const CONTINUE = 0xfb;
+const STOP = 0xfc;
 const DRUM_CHANNEL = 9;
 const VELOCITY = 88;
+/** Clock messages per quarter note. */
+export const CLOCKS = 24;
+/** Milliseconds by which a message may be early: less than timers can wait. */
+const EARLY = 1;
+/**
+ * Timers of a page that is not seen run once per second; only then are messages handed over ahead,
+ * by so many milliseconds.
+ */
+const AHEAD_HIDDEN = 1500;
 
 /** An output of Web MIDI. */
 export class MidiOut {
+  /** @type {Message[]} in order of time */
+  #waiting = [];
   /**
-   * End times of sounding and scheduled notes, in milliseconds of the page.
-   * @type {Map<string, number>}
+   * Channels and pitches of notes that were begun and not ended.
+   * @type {Map<string, [number, number]>}
    */
   #on = new Map();
+  /**
+   * Channels that were played on since the last stop.
+   * @type {Set<number>}
+   */
+  #channels = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer = undefined;
+  /** Whether MIDI clock is sent. */
+  sendsClock = false;
+  #isRunning = false;
 
   /** @param {MIDIOutput} port */
   constructor(port) {
@@ -22,15 +54,14 @@ export class MidiOut {
   }
 
   /**
-   * The available outputs; throws if the browser has no Web MIDI or the user denies access.
-   * @returns {Promise<MIDIOutput[]>}
+   * Access to the devices; throws if the browser has no Web MIDI or the user denies access.
+   * @returns {Promise<MIDIAccess>}
    */
-  static async ports() {
+  static async access() {
     if (!navigator.requestMIDIAccess) {
       throw new Error("This browser does not support Web MIDI; Chromium and Firefox do.");
     }
-    const access = await navigator.requestMIDIAccess();
-    return [...access.outputs.values()];
+    return navigator.requestMIDIAccess();
   }
 
   /**
@@ -42,22 +73,108 @@ export class MidiOut {
   note(note, inSeconds, seconds, isDrum) {
     const channel = isDrum ? DRUM_CHANNEL : Math.min(8, note.voice);
     const on = performance.now() + inSeconds * 1000;
-    const off = on + seconds * 980;
-    this.port.send([NOTE_ON | channel, note.pitch, VELOCITY], on);
-    this.port.send([NOTE_OFF | channel, note.pitch, 0], off);
-    this.#on.set(`${channel},${note.pitch}`, off);
+    this.#queue({ at: on, bytes: [NOTE_ON | channel, note.pitch, VELOCITY] });
+    this.#queue({ at: on + seconds * 980, bytes: [NOTE_OFF | channel, note.pitch, 0] });
   }
 
   /**
-   * Ends all sounding notes.
+   * Starts the clock of devices that follow.
+   * @param {number} inSeconds from now
+   * @param {number} sixteenths position in the piece
+   */
+  start(inSeconds, sixteenths) {
+    if (!this.sendsClock) return;
+    const at = performance.now() + inSeconds * 1000;
+    const beat = Math.max(0, Math.floor(sixteenths));
+    this.#isRunning = true;
+    if (beat) {
+      this.#queue({ at: at - EARLY, bytes: [SONG_POSITION, beat & 127, (beat >> 7) & 127] });
+    }
+    this.#queue({ at, bytes: [beat ? CONTINUE : START] });
+  }
+
+  /**
+   * One clock message, 24 per quarter note.
+   * @param {number} inSeconds from now
+   */
+  clock(inSeconds) {
+    if (this.#isRunning) {
+      this.#queue({ at: performance.now() + inSeconds * 1000, bytes: [CLOCK] });
+    }
+  }
+
+  /** Ends all notes now; none that waits begins. Stops devices that follow. */
+  stop() {
+    this.#waiting = [];
+    this.#flush();
+    // What browsers have not sent yet.
+    const port = /** @type {MIDIOutput & { clear?: () => void }} */ (this.port);
+    port.clear?.();
+    const now = performance.now();
+    for (const [channel, pitch] of this.#on.values()) {
+      this.port.send([NOTE_OFF | channel, pitch, 0], now);
+    }
+    for (const channel of this.#channels) {
+      this.port.send([CONTROL | channel, ALL_NOTES_OFF, 0], now);
+    }
+    this.#channels.clear();
+    this.#on.clear();
+    if (this.#isRunning) this.port.send([STOP], now);
+    this.#isRunning = false;
+  }
+
+  /**
+   * Ends all notes at a time, because others take over: of what waits, notes that begin later are
+   * forgotten.
    * @param {number} inSeconds from now
    */
   silence(inSeconds) {
     const at = performance.now() + inSeconds * 1000;
-    for (const [key, off] of this.#on) {
-      const [channel, pitch] = key.split(",").map(Number);
-      if (off > at) this.port.send([NOTE_OFF | channel, pitch, 0], at);
+    const kind = (/** @type {Message} */ { bytes }) => bytes[0] & 0xf0;
+    const begins = this.#waiting.filter((message) => message.at < at && kind(message) === NOTE_ON);
+    const open = [...this.#on.values(), ...begins.map(({ bytes }) => [bytes[0] & 15, bytes[1]])];
+    const isKept = (/** @type {Message} */ message) =>
+      message.at < at || kind(message) > CONTROL;
+    this.#waiting = this.#waiting.filter(isKept);
+    for (const [channel, pitch] of open) {
+      this.#queue({ at: at - EARLY, bytes: [NOTE_OFF | channel, pitch, 0] });
     }
-    this.#on.clear();
+  }
+
+  /** @param {Message} message */
+  #queue(message) {
+    let place = this.#waiting.length;
+    while (place > 0 && this.#waiting[place - 1].at > message.at) place--;
+    this.#waiting.splice(place, 0, message);
+    if (place === 0) this.#flush();
+  }
+
+  /** Sends what is due, and waits for the next message. */
+  #flush() {
+    clearTimeout(this.#timer);
+    const ahead = document.hidden ? AHEAD_HIDDEN : EARLY;
+    for (;;) {
+      const now = performance.now();
+      const [first] = this.#waiting;
+      if (!first) return;
+      if (first.at > now + ahead) {
+        this.#timer = setTimeout(() => this.#flush(), Math.max(0, first.at - now - ahead));
+        return;
+      }
+      this.#waiting.shift();
+      this.#send(first);
+    }
+  }
+
+  /** @param {Message} message */
+  #send({ bytes, at }) {
+    const [status, pitch] = bytes;
+    const [channel, key] = [status & 15, `${status & 15},${pitch}`];
+    if ((status & 0xf0) === NOTE_ON) {
+      this.#on.set(key, [channel, pitch]);
+      this.#channels.add(channel);
+    }
+    if ((status & 0xf0) === NOTE_OFF) this.#on.delete(key);
+    this.port.send(bytes, at);
   }
 }

@@ -4,8 +4,9 @@
 // in the loop.
 
 import { strike } from "./drums.js";
+import { CLOCKS } from "./midi-out.js";
 import { Output } from "./output.js";
-import { TIMBRES, sound } from "./voices.js";
+import { sound } from "./voices.js";
 
 /** @typedef {import("../types.js").Note} Note */
 /** @typedef {import("./voices.js").Sounding} Sounding */
@@ -21,12 +22,10 @@ const AHEAD_HIDDEN = 2.2;
 const INTERVAL = 25;
 /** Seconds before the first note. */
 const LEAD = 0.05;
-/**
- * General MIDI program families (of eight programs each) that are basses; keys below `LOW` sound
- * like a bass too.
- */
-const BASSES = [4];
-const LOW = 44;
+/** The program of voices that a mix adds, to tell them from the tune: a flute. */
+const SECOND = 73;
+/** Velocity of all notes. */
+const VELOCITY = 88;
 /** Seconds after the end for the last notes to decay. */
 const TAIL = 0.8;
 
@@ -54,6 +53,8 @@ export class Player extends EventTarget {
   #next = 0;
   /** Step, over all passes, at which the current pass began. */
   #zero = 0;
+  /** Number of the next message of MIDI clock, from step 0 of the first pass. */
+  #nextClock = 0;
   /** Notes before this step, over all passes, are scheduled. */
   #scheduledUntil = 0;
   /** Time of the audio context at step `#anchorStep`. */
@@ -120,6 +121,10 @@ export class Player extends EventTarget {
     return 60 / this.#qpm / this.stepsPerQuarter;
   }
 
+  get #clocksPerStep() {
+    return CLOCKS / this.stepsPerQuarter;
+  }
+
   /** @param {number} time */
   #stepAt(time) {
     return this.#anchorStep + (time - this.#anchorTime) / this.#secondsPerStep;
@@ -165,6 +170,8 @@ export class Player extends EventTarget {
     this.#anchorTime = context.currentTime + LEAD;
     this.#stretches = [];
     this.#scheduledUntil = start;
+    this.#nextClock = Math.ceil(start * this.#clocksPerStep);
+    this.midiOut?.start(LEAD, (4 * start) / this.stepsPerQuarter);
     this.#enter(score, start, 0);
     this.#scheduleDue();
     clearInterval(this.#timer);
@@ -222,7 +229,7 @@ export class Player extends EventTarget {
     const now = this.#context?.currentTime ?? 0;
     for (const sounding of this.#sounding) sounding.cut(now);
     this.#sounding.clear();
-    this.midiOut?.silence(0);
+    this.midiOut?.stop();
     this.#score = null;
   }
 
@@ -247,6 +254,23 @@ export class Player extends EventTarget {
     }
   }
 
+  /**
+   * The program of a note's part, or that of the piece.
+   * @param {Note} note
+   */
+  programOf(note) {
+    const score = /** @type {Partial<import("../types.js").Take> | null} */ (this.score);
+    return score?.program ?? this.#partOf(note).program;
+  }
+
+  /**
+   * Whether a note is of a drum part, where pitches are keys of drums.
+   * @param {Note} note
+   */
+  isDrum(note) {
+    return this.#partOf(note).drums;
+  }
+
   /** @param {Note} note */
   #partOf({ voice }) {
     return this.voices[voice % Math.max(1, this.voices.length)] ?? { drums: false, program: 0 };
@@ -266,15 +290,21 @@ export class Player extends EventTarget {
   #sound(note, when, seconds) {
     if (!this.#context || !this.#output) return;
     const time = Math.max(when, this.#context.currentTime);
-    const { drums, program } = this.#partOf(note);
+    const { drums } = this.#partOf(note);
     this.midiOut?.note(note, time - this.#context.currentTime, seconds, drums);
     if (!this.isAudible) return;
     const isSecond = note.voice >= Math.max(1, this.voices.length);
-    const isBass = BASSES.includes(Math.floor(program / 8)) || note.pitch < LOW;
-    const timbre = isSecond ? TIMBRES.second : isBass ? TIMBRES.bass : TIMBRES.melody;
     const sounding = drums
-      ? strike(this.#context, this.#output.bus, note.pitch, time)
-      : sound(this.#context, this.#output.bus, timbre, note.pitch, time, seconds * 0.98);
+      ? strike(this.#context, this.#output.bus, note.pitch, VELOCITY, time)
+      : sound(
+        this.#context,
+        this.#output.bus,
+        isSecond ? SECOND : this.programOf(note),
+        note.pitch,
+        VELOCITY,
+        time,
+        seconds * 0.98,
+      );
     this.#sounding.add(sounding);
   }
 
@@ -284,6 +314,9 @@ export class Player extends EventTarget {
     const now = this.#context.currentTime;
     for (const sounding of this.#sounding) if (sounding.end < now) this.#sounding.delete(sounding);
     const horizon = this.#stepAt(now + (document.hidden ? AHEAD_HIDDEN : AHEAD));
+    for (; this.#nextClock < horizon * this.#clocksPerStep; this.#nextClock++) {
+      this.midiOut?.clock(this.#timeOf(this.#nextClock / this.#clocksPerStep) - now);
+    }
     while (this.#score) {
       const score = this.#score;
       const note = score.notes[this.#next];

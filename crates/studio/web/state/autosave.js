@@ -1,45 +1,169 @@
 // @ts-check
-// Keeps music across reloads: the browser stores the latest pieces, and all favorites, per model.
+// Keeps all pieces across reloads and between pages: they are stored in the browser, per model.
+// Nothing is dropped; what can't be stored is reported.
 
-import { saveSetting, loadSetting } from "../ui/theme.js";
-import { openProject, projectText } from "./project.js";
+import { loadSetting } from "../ui/theme.js";
+import { openProject } from "./project.js";
+import { Store } from "./store.js";
 
+/** @typedef {import("../app.js").App} App */
 /** @typedef {import("./history.js").History} History */
-/** @typedef {import("../types.js").Model} Model */
+/** @typedef {import("../types.js").Take} Take */
 
-const KEY = "controlgen.history";
-/** Number of pieces kept; browsers store a few megabytes, and a piece takes about ten kilobytes. */
-const MAX_PIECES = 60;
+/** Where earlier versions of the page kept the latest pieces. */
+const EARLIER = "controlgen.history";
 /** Milliseconds after the last change. */
-const DELAY = 800;
+const DELAY = 150;
 
 /**
- * Restores the stored history, and stores changes.
- * @param {History} history
- * @param {Model} model
+ * Restores the stored pieces, and stores changes.
+ * @param {App} app
  */
-export function startAutosave(history, model) {
-  const kept = loadSetting(KEY);
-  if (kept) {
+export async function startAutosave(app) {
+  try {
+    const autosave = new Autosave(app, await Store.open());
+    await autosave.restore();
+  } catch (error) {
+    const why = error instanceof Error ? ` (${error.message})` : "";
+    app.fail(
+      new Error(
+        `This browser stores nothing for the studio${why}, so your pieces are lost when the page ` +
+          "is closed. Save them as a project in History.",
+      ),
+    );
+  }
+}
+
+class Autosave {
+  #app;
+  #history;
+  #store;
+  #model;
+  /**
+   * What is stored of each piece, by its id.
+   * @type {Map<string, { copy: Take, order: number }>}
+   */
+  #stored = new Map();
+  #lastOrder = 0;
+  #timer = 0;
+  #isWriting = false;
+
+  /**
+   * @param {App} app
+   * @param {Store} store
+   */
+  constructor(app, store) {
+    this.#app = app;
+    this.#history = app.history;
+    this.#store = store;
+    this.#model = app.model.hash;
+    store.addEventListener("pieces", (event) => {
+      const { detail } = /** @type {CustomEvent} */ (event);
+      if (detail.model === this.#model) app.attempt(() => this.#merge(detail));
+    });
+    this.#history.addEventListener("change", () => {
+      clearTimeout(this.#timer);
+      this.#timer = Number(setTimeout(() => this.#write(), DELAY));
+    });
+    const flush = () => {
+      if (this.#timer) this.#write();
+    };
+    document.addEventListener("visibilitychange", flush);
+    addEventListener("pagehide", flush);
+  }
+
+  async restore() {
+    const pieces = await this.#store.all(this.#model);
+    for (const { take, order } of pieces) this.#know(take, order);
+    this.#history.merge(pieces.map(({ take }) => take), []);
+    const kept = loadSetting(EARLIER);
+    if (!kept) return;
     try {
-      const { takes, isOtherModel } = openProject(kept, model);
-      if (!isOtherModel) history.add(takes, { choose: false });
+      const { takes, isOtherModel } = openProject(kept, this.#app.model);
+      if (isOtherModel) return;
+      this.#history.merge(takes.filter(({ id }) => !this.#stored.has(id)), []);
+      await this.#write();
+      localStorage.removeItem(EARLIER);
     } catch {
-      // Written by an older version, or truncated: there is nothing to restore.
+      // Truncated: there is nothing to restore.
     }
   }
-  let timer = 0;
-  const keep = () => {
-    clearTimeout(timer);
-    timer = 0;
-    const takes = history.takes.filter((take, i) => i < MAX_PIECES || take.favourite);
-    saveSetting(KEY, projectText(takes, history.current, model));
-  };
-  history.addEventListener("change", () => {
-    clearTimeout(timer);
-    timer = Number(setTimeout(keep, DELAY));
-  });
-  addEventListener("pagehide", () => {
-    if (timer) keep();
-  });
+
+  /**
+   * @param {Take} take
+   * @param {number} order
+   */
+  #know(take, order) {
+    this.#stored.set(take.id, { copy: { ...take }, order });
+    this.#lastOrder = Math.max(this.#lastOrder, order);
+  }
+
+  /** Stores what changed since the last time. */
+  async #write() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    // The rest is written when this is done.
+    if (this.#isWriting) return;
+    const { takes } = this.#history;
+    const here = new Set(takes.map(({ id }) => id));
+    const removed = [...this.#stored.keys()].filter((id) => !here.has(id));
+    const changed = takes.filter((take) => isChanged(take, this.#stored.get(take.id)?.copy));
+    if (!removed.length && !changed.length) return;
+    // Takes are listed newest first.
+    let next = Math.max(this.#lastOrder, Date.now()) + changed.length;
+    this.#lastOrder = next;
+    const records = changed.map((take) => ({
+      take: { ...take }, order: this.#stored.get(take.id)?.order ?? next--,
+    }));
+    this.#isWriting = true;
+    try {
+      await this.#store.write(this.#model, records, removed);
+      for (const { take, order } of records) this.#know(take, order);
+      for (const id of removed) this.#stored.delete(id);
+    } catch (error) {
+      const why = error instanceof DOMException && error.name === "QuotaExceededError"
+        ? "The browser's storage is full"
+        : `The browser can't store pieces (${error instanceof Error ? error.message : error})`;
+      const n = changed.length;
+      const what = n === 1 ? "the last piece is" : `the last ${n} pieces are`;
+      this.#app.fail(
+        new Error(
+          `${why}: ${what} lost when this page is closed. Save everything as a project in ` +
+            "History, then remove what you no longer need.",
+        ),
+      );
+      return;
+    } finally {
+      this.#isWriting = false;
+    }
+    await this.#write();
+  }
+
+  /**
+   * Takes over what another page stored. Changes of this page that are not stored yet stay.
+   * @param {{ changed: string[], removed: string[] }} what
+   */
+  async #merge({ changed, removed }) {
+    const pieces = await this.#store.all(this.#model);
+    const own = new Map(this.#history.takes.map((take) => [take.id, take]));
+    const isOwn = (/** @type {string} */ id) => {
+      const take = own.get(id);
+      return take !== undefined && isChanged(take, this.#stored.get(id)?.copy);
+    };
+    const fresh = pieces.filter(({ take: { id } }) => changed.includes(id) && !isOwn(id));
+    const gone = removed.filter((id) => !isOwn(id));
+    for (const { take, order } of fresh) this.#know(take, order);
+    for (const id of gone) this.#stored.delete(id);
+    this.#history.merge(fresh.map(({ take }) => take), gone);
+  }
+}
+
+/**
+ * @param {Take} take
+ * @param {Take | undefined} stored
+ */
+function isChanged(take, stored) {
+  if (!stored) return true;
+  const keys = /** @type {(keyof Take)[]} */ (Object.keys(take));
+  return keys.some((key) => take[key] !== stored[key]);
 }

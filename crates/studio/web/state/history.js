@@ -6,8 +6,6 @@
 
 /** Maximum number of steps that can be undone. */
 const MAX_UNDO = 200;
-/** Number of takes kept, in addition to favorites. */
-const MAX_TAKES = 300;
 
 /**
  * Events: `change` (of the list, or of a take in it), `current` (the selection or its notes
@@ -94,6 +92,33 @@ export class History extends EventTarget {
     this.#changed();
   }
 
+  /**
+   * Takes over takes that were stored before, or by another page, without an undo step. Those with
+   * a known id are changed in place; others are sorted in by the time when they were made.
+   * @param {Take[]} takes newest first
+   * @param {string[]} removed ids
+   */
+  merge(takes, removed) {
+    const known = new Map(this.#takes.map((take) => [take.id, take]));
+    /** @type {Take[]} */
+    const fresh = [];
+    for (const take of takes) {
+      const own = known.get(take.id);
+      if (own) Object.assign(own, take);
+      else fresh.push(take);
+      if (own && own === this.#current) this.#choose(own);
+    }
+    const others = this.#takes.filter(({ id }) => !removed.includes(id));
+    /** @type {Take[]} */
+    const merged = [];
+    for (const take of others) {
+      while (fresh.length && fresh[0].made > take.made) merged.push(...fresh.splice(0, 1));
+      merged.push(take);
+    }
+    this.#takes = [...merged, ...fresh];
+    this.#changed();
+  }
+
   /** @param {Take} take */
   remove(take) {
     const place = this.#takes.indexOf(take);
@@ -109,6 +134,16 @@ export class History extends EventTarget {
         if (wasCurrent) this.#choose(this.#takes[Math.min(place, this.#takes.length - 1)] ?? null);
       },
     });
+  }
+
+  /**
+   * Adds a step that was done already, for example on the server.
+   * @param {Step} step
+   */
+  record(step) {
+    this.#done.push(step);
+    this.#undone = [];
+    this.#changed();
   }
 
   undo() {
@@ -150,7 +185,7 @@ export class History extends EventTarget {
   /** @param {Take[]} takes */
   #list(takes) {
     const fresh = takes.filter((take) => !this.#takes.includes(take));
-    this.#takes = [...fresh, ...this.#takes].filter((take, i) => i < MAX_TAKES || take.favourite);
+    this.#takes = [...fresh, ...this.#takes];
   }
 
   /**

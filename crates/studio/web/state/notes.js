@@ -24,33 +24,58 @@ export function added(notes, note) {
 
 /**
  * @param {Note[]} notes
- * @param {Note} note
+ * @param {Note[]} more
  */
-export function removed(notes, note) {
-  return notes.filter((other) => other !== note);
+export function allAdded(notes, more) {
+  return inOrder([...notes, ...more]);
 }
 
 /**
  * @param {Note[]} notes
- * @param {Note} note
- * @param {Note} instead
+ * @param {Note[]} old
+ * @param {Note[]} instead one for each of `old`
  */
-export function replaced(notes, note, instead) {
-  return inOrder(notes.map((other) => (other === note ? instead : other)));
+export function allReplaced(notes, old, instead) {
+  const by = new Map(old.map((note, i) => [note, instead[i]]));
+  return inOrder(notes.map((note) => by.get(note) ?? note));
 }
 
 /**
- * Moves and lengthens a note, within the limits of the piece and the keyboard.
- * @param {Note} note
- * @param {{ steps?: number, semitones?: number, longer?: number }} by
- * @param {number} nSteps
- * @returns {Note}
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
  */
-export function changed(note, { steps = 0, semitones = 0, longer = 0 }, nSteps) {
-  const length = Math.min(nSteps, Math.max(1, note.end - note.start + longer));
-  const start = Math.min(nSteps - length, Math.max(0, note.start + steps));
-  const pitch = Math.min(127, Math.max(0, note.pitch + semitones));
-  return { ...note, pitch, start, end: start + length };
+function within(value, low, high) {
+  return Math.min(Math.max(value, Math.min(0, low)), Math.max(0, high));
+}
+
+/** @typedef {{ steps?: number, semitones?: number, longer?: number }} Change */
+
+/**
+ * Moves and lengthens notes, within the limits of the piece and the keyboard: together, as far as
+ * all of them can.
+ * @param {Note[]} notes
+ * @param {Change} by
+ * @param {number} nSteps
+ * @returns {Note[]}
+ */
+export function allChanged(notes, { steps = 0, semitones = 0, longer = 0 }, nSteps) {
+  const values = (/** @type {(note: Note) => number} */ of) => notes.map(of);
+  const moved = within(
+    steps,
+    -Math.min(...values(({ start }) => start)),
+    nSteps - Math.max(...values(({ end }) => end)),
+  );
+  const raised = within(
+    semitones,
+    -Math.min(...values(({ pitch }) => pitch)),
+    127 - Math.max(...values(({ pitch }) => pitch)),
+  );
+  return notes.map((note) => {
+    const start = note.start + moved;
+    const end = Math.min(nSteps, Math.max(start + 1, note.end + moved + longer));
+    return { ...note, pitch: note.pitch + raised, start, end };
+  });
 }
 
 /**
@@ -84,16 +109,18 @@ export function notesOfWindows(windows, windowSteps) {
 }
 
 /**
- * The mean memberships of windows; empty if they don't have equal lengths.
- * @param {{ memberships: number[] }[]} windows
+ * The mean memberships of windows.
+ * @param {{ memberships: import("../types.js").Memberships }[]} windows
  */
 export function meanMemberships(windows) {
-  const n = windows[0]?.memberships.length ?? 0;
-  if (!n || windows.some(({ memberships }) => memberships.length !== n)) return [];
-  return Array.from(
-    { length: n },
-    (_, i) => windows.reduce((sum, { memberships }) => sum + memberships[i], 0) / windows.length,
-  );
+  /** @type {import("../types.js").Memberships} */
+  const mean = {};
+  for (const { memberships } of windows) {
+    for (const [id, share] of Object.entries(memberships)) {
+      mean[id] = (mean[id] ?? 0) + share / windows.length;
+    }
+  }
+  return mean;
 }
 
 /**

@@ -54,6 +54,18 @@ function numbers(value) {
 }
 
 /**
+ * Returns memberships, or none for anything else: older projects have them by the place of each
+ * style in the list, which may have changed.
+ * @param {unknown} value
+ * @returns {import("../types.js").Memberships}
+ */
+function shares(value) {
+  if (!isObject(value)) return {};
+  const pairs = Object.entries(value).map(([id, share]) => [id, Number(share)]);
+  return Object.fromEntries(pairs.filter(([, share]) => Number.isFinite(share)));
+}
+
+/**
  * Parses and validates a project, which may come from anywhere.
  * @param {string} text
  * @param {Model} model
@@ -106,7 +118,7 @@ export function openProject(text, model) {
         tokens: numbers(tokens),
         z,
         notes: Array.isArray(notes) ? notes.filter(isNote) : [],
-        memberships: numbers(memberships),
+        memberships: shares(memberships),
       })),
       seed: number(value.seed),
       temperature: number(value.temperature),
@@ -117,6 +129,10 @@ export function openProject(text, model) {
         : null,
       favourite: value.favourite === true,
       edited: value.edited === true,
+      ...(isCount(value.program) ? { program: Math.min(127, Number(value.program)) } : {}),
+      ...(isCount(value.velocity)
+        ? { velocity: Math.min(127, Math.max(1, Number(value.velocity))) }
+        : {}),
     };
     return [take];
   });

@@ -31,6 +31,11 @@ export class Session extends EventTarget {
    * @type {string[]}
    */
   between = [];
+  /**
+   * Selects the map that is shown.
+   * @type {import("../types.js").MapQuery}
+   */
+  mapQuery = { projection: "pca" };
   dials = {
     temperature: 0.5,
     spread: 1,
@@ -101,11 +106,13 @@ export class Session extends EventTarget {
    */
   async loadMap(projection = this.projection) {
     const request = ++this.#mapRequest;
-    const query = new URLSearchParams({ projection });
+    /** @type {import("../types.js").MapQuery} */
+    const mapQuery = { projection };
     if (projection === "lda") {
       const names = this.between.length >= 2 ? this.between : this.visible.map(({ name }) => name);
-      query.set("styles", names.join(","));
+      mapQuery.styles = names.join(",");
     }
+    const query = new URLSearchParams(mapQuery);
     for (;;) {
       /** @type {MapData} */
       const map = await this.api.get(`/map?${query}`);
@@ -116,6 +123,7 @@ export class Session extends EventTarget {
         this.points = pointsOf(rows);
         this.map = map;
         this.projection = projection;
+        this.mapQuery = mapQuery;
         this.#windows.clear();
         this.dispatchEvent(new Event("map"));
         return;

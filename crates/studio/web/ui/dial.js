@@ -16,7 +16,8 @@ const RADIUS = 20;
  * @property {number} min
  * @property {number} max
  * @property {number} step
- * @property {number} value initial value, restored by a double click
+ * @property {number} value
+ * @property {number} [initial] value restored by a double click; by default `value`
  * @property {(value: number) => string} text
  * @property {(value: number) => void} onChange
  * @property {string} [hint]
@@ -62,7 +63,7 @@ export class Dial {
   /** @param {DialOptions} options */
   constructor(options) {
     this.#options = options;
-    const { label, min, max, step, value, hint } = options;
+    const { label, min, max, step, value, hint, initial = value } = options;
     this.#input = el("input", { type: "range", min, max, step, value, "aria-label": label });
     this.#output = el("output");
     const svg = document.createElementNS(SVG, "svg");
@@ -81,7 +82,7 @@ export class Dial {
     );
     this.#input.addEventListener("input", () => this.#change());
     face.addEventListener("pointerdown", (event) => this.#drag(event, face));
-    face.addEventListener("dblclick", () => this.set(value, true));
+    face.addEventListener("dblclick", () => this.set(initial, true));
     this.#draw();
   }
 

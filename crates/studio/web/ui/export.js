@@ -2,6 +2,7 @@
 // Exports the selected piece: as a download, or by dragging it out of the page.
 
 import { el, fileName, icon, save } from "../dom.js";
+import { saveToFolder } from "../state/folder.js";
 import { projectText } from "../state/project.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -11,8 +12,8 @@ import { projectText } from "../state/project.js";
  * The fields that the server needs to export a piece.
  * @param {Take} take
  */
-function body({ title, qpm, notes }) {
-  return { title, qpm, notes };
+function body({ title, qpm, notes, program, velocity }) {
+  return { title, qpm, notes, program, velocity };
 }
 
 /**
@@ -47,6 +48,22 @@ export async function download(app, kind) {
 }
 
 /**
+ * Saves the selected piece as a MIDI file into the folder that the user chose.
+ * @param {App} app
+ * @param {boolean} again whether to choose another folder
+ */
+export async function downloadToFolder(app, again) {
+  const { current } = app.history;
+  if (!current) {
+    app.announce("Nothing to save yet.");
+    return;
+  }
+  const blob = await app.api.blob("/midi", body(current));
+  const where = await saveToFolder(fileName(current.title), "mid", blob, again);
+  app.announce(`Saved as ${where}`);
+}
+
+/**
  * A handle for dragging the selected piece out as a MIDI file. The file must be available when a
  * drag begins, so it is fetched when the pointer approaches.
  * @param {App} app
@@ -55,30 +72,43 @@ export function dragHandle(app) {
   const handle = el(
     "span",
     {
-      class: "handle", title: "Drag into another program to insert the piece as a MIDI file",
+      class: "handle",
+      title: "Drag to a folder or the desktop for a MIDI file. Many music programs take no files " +
+        "from a browser: save to a folder that they watch instead.",
       "aria-hidden": "true",
     },
     icon("grip"),
     el("span", {}, "MIDI"),
   );
-  /** @type {{ notes: unknown, url: string, name: string } | null} */
+  /** @type {{ key: string, url: string, name: string } | null} */
   let ready = null;
+  // The file has the notes, the tempo and the title of the moment.
+  const keyOf = (/** @type {Take} */ take) => JSON.stringify(body(take));
   const prepare = async () => {
     const take = app.history.current;
-    if (!take || ready?.notes === take.notes) return;
+    const key = take && keyOf(take);
+    if (!key || ready?.key === key) return;
     const blob = await app.attempt(() => app.api.blob("/midi", body(take)));
     if (!blob) return;
     const bytes = new Uint8Array(await blob.arrayBuffer());
     const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
     const url = `data:audio/midi;base64,${btoa(binary)}`;
-    ready = { notes: take.notes, url, name: `${fileName(take.title)}.mid` };
+    ready = { key, url, name: `${fileName(take.title)}.mid` };
     handle.draggable = true;
   };
+  for (const event of ["change", "current"]) {
+    app.history.addEventListener(event, () => {
+      // A change while the pointer is there, for example of the tempo by keys.
+      if (ready && handle.matches(":hover")) prepare();
+    });
+  }
   handle.addEventListener("pointerenter", prepare);
   handle.addEventListener("pointerdown", prepare);
   handle.addEventListener("dragstart", (event) => {
-    if (!ready || ready.notes !== app.history.current?.notes) {
+    const take = app.history.current;
+    if (!ready || !take || ready.key !== keyOf(take)) {
       event.preventDefault();
+      prepare();
       return;
     }
     event.dataTransfer?.setData("DownloadURL", `audio/midi:${ready.name}:${ready.url}`);

@@ -22,7 +22,8 @@ const HELP = [
     ["?", "this help"],
   ]],
   ["On the map", [
-    ["Click a point", "play it; the puck moves there"],
+    ["Click a style", "play music of that place"],
+    ["Zoom in, click a point", "play the music it was made of"],
     ["Drag the puck", "play the music at its position"],
     ["Arrows", "move the puck"],
     ["Shift arrows", "move the map"],
@@ -39,6 +40,8 @@ const HELP = [
     ["Alt ← →", "shorter, longer"],
     ["I or Insert", "add a note after it"],
     ["Delete", "remove it"],
+    ["Shift drag, Shift click", "select several notes"],
+    ["Ctrl A, C, X, V", "select all, copy, cut, paste"],
   ]],
 ];
 

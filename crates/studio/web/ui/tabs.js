@@ -47,6 +47,11 @@ export class Tabs extends EventTarget {
     return this.#panels[this.#open].id;
   }
 
+  /** @param {string} id */
+  has(id) {
+    return this.#panels.some((panel) => panel.id === id);
+  }
+
   get n() {
     return this.#panels.length;
   }

@@ -8,6 +8,7 @@ import { el } from "../dom.js";
 
 const KEY = "controlgen.theme";
 const DARK = matchMedia("(prefers-color-scheme: dark)");
+const FORCED = matchMedia("(forced-colors: active)");
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @type {Set<() => void>} */
@@ -75,7 +76,7 @@ export function setDark(dark) {
 export function startTheme() {
   const choice = loadSetting(KEY);
   if (choice === "light" || choice === "dark") document.documentElement.dataset.theme = choice;
-  DARK.addEventListener("change", changed);
+  for (const query of [DARK, FORCED]) query.addEventListener("change", changed);
 }
 
 /**
@@ -86,7 +87,8 @@ export function color(name) {
   let found = COLORS.get(name);
   if (!found) {
     if (!probe) {
-      probe = el("span", { hidden: true });
+      // Its color is the style sheet's, where the system forces its own: they are in the tokens.
+      probe = el("span", { hidden: true, class: "probe" });
       document.body.append(probe);
     }
     probe.style.color = `var(${name})`;

@@ -2,14 +2,13 @@
 // The transport: play, stop, loop, tempo, volume, and actions for the selected piece.
 
 import { el, fill, icon, iconButton, requireElement } from "../dom.js";
-import { MidiOut } from "../sound/midi-out.js";
-import { download, dragHandle } from "./export.js";
-import { saveSetting, loadSetting } from "./theme.js";
+import { canSaveToFolder } from "../state/folder.js";
+import { download, downloadToFolder, dragHandle } from "./export.js";
+import { shapeMenu } from "./shape.js";
+import { soundMenu } from "./sound-menu.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../roll/editor.js").Editor} Editor */
-
-const VOLUME = "controlgen.volume";
 
 /**
  * @param {App} app
@@ -91,6 +90,7 @@ export function startTransport(app, editor) {
     },
     icon("sound"),
   );
+  const shape = shapeMenu(app, editor);
   fill(
     requireElement("#transport", HTMLElement),
     play,
@@ -100,12 +100,14 @@ export function startTransport(app, editor) {
     ear,
     keep,
     tall,
+    shape.button,
     el("label", { class: "tempo" }, el("span", { "aria-hidden": "true" }, "♩="), tempo),
     soundButton,
     saveButton,
     dragHandle(app),
+    shape.menu,
     saveMenu(app),
-    soundMenu(app),
+    soundMenu(app, editor),
   );
 
   /** @param {boolean} isOn */
@@ -141,7 +143,7 @@ export function startTransport(app, editor) {
         app.stylesText(take.windows, 2),
         copyText(take),
       ]
-      : ["Click a point on the map"];
+      : ["Touch the map"];
     what.textContent = facts.filter(Boolean).join(" · ");
     what.title = what.textContent;
     star.setAttribute("aria-pressed", String(take?.favourite ?? false));
@@ -191,59 +193,25 @@ function saveMenu(app) {
     const button = el("button", { type: "button", "data-save": kind, onclick }, text);
     return button;
   };
+  const folder = (/** @type {string} */ text, /** @type {boolean} */ again) => {
+    const save = async () => {
+      menu.hidePopover();
+      await downloadToFolder(app, again);
+    };
+    const onclick = () => app.busy(button, save);
+    const kind = again ? "other-folder" : "folder";
+    const button = el("button", { type: "button", "data-save": kind, onclick }, text);
+    return button;
+  };
   const menu = el(
     "div",
     { id: "save-menu", class: "popover menu", popover: "", role: "group", "aria-label": "Save" },
     item("midi", "MIDI file"),
+    ...(canSaveToFolder() ? [folder("MIDI file to my folder", false)] : []),
     item("wav", "WAV file"),
     item("project", "This piece as a project"),
     item("all", "Everything as a project"),
+    ...(canSaveToFolder() ? [folder("Choose another folder…", true)] : []),
   );
   return menu;
-}
-
-/** @param {App} app */
-function soundMenu(app) {
-  const { player } = app;
-  player.volume = Number(loadSetting(VOLUME) ?? 0.8);
-  const volume = el("input", {
-    type: "range",
-    id: "volume",
-    min: "0",
-    max: "1",
-    step: "0.01",
-    value: String(player.volume),
-  });
-  volume.addEventListener("input", () => {
-    player.volume = Number(volume.value);
-    saveSetting(VOLUME, volume.value);
-  });
-  const ports = el(
-    "select",
-    { id: "midi-port", "aria-label": "MIDI device" },
-    el("option", { value: "" }, "None"),
-  );
-  const builtIn = el("input", { type: "checkbox", id: "inside", checked: true });
-  builtIn.addEventListener("change", () => (player.isAudible = builtIn.checked));
-  /** @type {MIDIOutput[]} */
-  let found = [];
-  const findPorts = async () => {
-    found = await MidiOut.ports();
-    const none = el("option", { value: "" }, found.length ? "None" : "No device found");
-    fill(ports, none, ...found.map(({ id, name }) => el("option", { value: id }, name ?? id)));
-  };
-  const onfind = () => app.busy(find, findPorts);
-  const find = el("button", { type: "button", class: "small", onclick: onfind }, "Find devices");
-  ports.addEventListener("change", () => {
-    player.midiOut?.silence(0);
-    const port = found.find(({ id }) => id === ports.value);
-    player.midiOut = port ? new MidiOut(port) : null;
-  });
-  return el(
-    "div",
-    { id: "sound-menu", class: "popover", popover: "", role: "group", "aria-label": "Sound" },
-    el("label", { class: "row" }, el("span", {}, "Volume"), volume),
-    el("div", { class: "row" }, el("span", {}, "MIDI out"), ports, find),
-    el("label", { class: "row" }, builtIn, el("span", {}, "Built-in sound")),
-  );
 }

@@ -14,12 +14,17 @@ use crate::error::ApiError;
 use crate::params::PathParam;
 use crate::types::{Place, Window};
 
+/// Number of styles that a card compares.
+const N_NEAREST: usize = 2;
+
 /// A description of a style.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StyleCard {
     style: StyleEntry,
     /// Description in sentences.
     sentences: Vec<String>,
+    /// The two styles nearest to it, and how it differs from them.
+    nearest: Vec<NearestStyle>,
     features: Vec<FeatureValue>,
     /// The most frequent labels of its windows, if the corpus has labels.
     labels: Vec<LabelShare>,
@@ -28,6 +33,16 @@ pub(crate) struct StyleCard {
     /// For an added style, what was used of each file.
     #[schema(required)]
     used: Option<Vec<Used>>,
+}
+
+/// A style that is near another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NearestStyle {
+    /// Its `id`.
+    id: String,
+    name: String,
+    /// The style of the card in comparison, the largest difference first.
+    words: Vec<String>,
 }
 
 /// A measured property of the music.
@@ -132,8 +147,15 @@ fn style_card(studio: &Studio, catalog: &Catalog, name: &str) -> Result<StyleCar
     });
     let labels = style.card.iter().flat_map(|card| &card.labels);
     let label = |label: &Share| LabelShare { label: label.name.clone(), share: label.share };
+    let nearest =
+        catalog.styles.nearest(style, N_NEAREST)?.into_iter().map(|contrast| NearestStyle {
+            id: catalog.styles.id(contrast.other),
+            name: contrast.other.name.clone(),
+            words: contrast.words,
+        });
     Ok(StyleCard {
         sentences: sentences(style),
+        nearest: nearest.collect(),
         features: features.chain(textures).collect(),
         labels: labels.map(label).collect(),
         examples: examples(studio, catalog, style),
@@ -189,7 +211,7 @@ fn examples(studio: &Studio, catalog: &Catalog, style: &Style) -> Vec<Example> {
         return Vec::new();
     }
     let z = controlgen::encode::encode_windows(&studio.model, &tokens);
-    let windows = studio.windows(catalog, tokens, &z);
+    let windows = studio.encoded_windows(catalog, tokens, &z);
     let place = |source: &controlgen::style::WindowSource| Place {
         file: source.file.clone(),
         bar: source.start_bar + 1,

@@ -1,0 +1,381 @@
+//! Music for a place on a plane through latent space: what is under a pointer on a map of styles.
+//!
+//! A plane holds a few percent of a window's variance, so that a bare point of it, with the mean of
+//! everything in the other dimensions, is no music. What a place lacks comes from the styles. Of
+//! each style one window is drawn and chosen (see [`Placement::residual`]). With the axes `A` of
+//! the plane and the style `N(m, Σ)`, `G = Σ Aᵀ (A Σ Aᵀ)⁻¹` carries it to any other place: a draw
+//! `a` of the style, given that it lies at `p`, is
+//!
+//! `m + G (p - A m) + r`, with `r = (a - m) - G A (a - m)`
+//!
+//! (Matheron's rule). Between styles, the first part is their mean by responsibility,
+//! `Σ w (m + G (p - A m))`, and the residuals `r`, which are independent, are added so that their
+//! variance stays: `Σ w r / √(Σ w²)`. All of it is continuous in `p`, and lies at `p`.
+
+use gmm::{Gaussian, GaussianMixture, ModelError};
+use musicvae::{Sampling, seed};
+use rand::RngExt;
+use rand_distr::StandardNormal;
+
+use super::{Controls, Decoding};
+use crate::encode::encode_windows;
+use crate::latent::argmax;
+use crate::model::Model;
+use crate::style::{Style, Styles};
+
+/// Windows drawn of a style, of which one is chosen.
+const N_CANDIDATES: usize = 8;
+/// The responsibility that each style has at the middle of its ellipse at least.
+const MIN_OWN: f64 = 0.95;
+/// Range of the sharpness of responsibilities: that of Gaussians is 1.
+const SHARPNESS: [f64; 2] = [8.0, 512.0];
+/// Responsibilities up to this count as none.
+const NEGLIGIBLE: f64 = 1e-3;
+/// Distance within which a held window is heard, in standard deviations of a typical style.
+const HELD_REACH: f64 = 0.5;
+
+/// A plane through the active dimensions of a latent space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    /// The point at (0, 0), `[D]`.
+    pub mean: Vec<f64>,
+    /// Orthonormal steps to the right and up, `[D]` each.
+    pub axes: [Vec<f64>; 2],
+}
+
+impl Plane {
+    /// The place of a point `[D]`.
+    pub fn project(&self, point: &[f64]) -> [f64; 2] {
+        let along = |axis: &Vec<f64>| {
+            let steps = point.iter().zip(&self.mean).zip(axis);
+            steps.map(|((value, mean), axis)| (value - mean) * axis).sum()
+        };
+        [along(&self.axes[0]), along(&self.axes[1])]
+    }
+
+    /// Moves a point `[D]` parallel to the plane.
+    pub fn shift(&self, point: &mut [f64], [dx, dy]: [f64; 2]) {
+        let axes = self.axes[0].iter().zip(&self.axes[1]);
+        for (value, (x, y)) in point.iter_mut().zip(axes) {
+            *value += dx * x + dy * y;
+        }
+    }
+}
+
+/// A style on the plane.
+#[derive(Clone, Debug)]
+struct Placed {
+    /// `m`, `[D]`.
+    mean: Vec<f64>,
+    /// `A m`.
+    center: [f64; 2],
+    /// `(A Σ Aᵀ)⁻¹`, as `[xx, xy, yy]`.
+    precision: [f64; 3],
+    /// The standard deviation of a typical direction, `det(A Σ Aᵀ)^¼`.
+    deviation: f64,
+    /// `G`, for a step to the right and a step up, `[D]` each.
+    gain: [Vec<f64>; 2],
+}
+
+impl Placed {
+    fn new(plane: &Plane, gaussian: &Gaussian) -> Result<Self, ModelError> {
+        let d = gaussian.mean().len();
+        let spread = |axis: &[f64]| -> Vec<f64> {
+            let rows = gaussian.covariance().chunks_exact(d.max(1));
+            rows.map(|row| dot(row, axis)).collect()
+        };
+        let [x, y] = [spread(&plane.axes[0]), spread(&plane.axes[1])];
+        let [xx, xy, yy] =
+            [dot(&plane.axes[0], &x), dot(&plane.axes[0], &y), dot(&plane.axes[1], &y)];
+        let determinant = xx * yy - xy * xy;
+        if determinant <= 0.0 || !determinant.is_finite() {
+            return Err(ModelError::SingularCovariance);
+        }
+        let precision = [yy / determinant, -xy / determinant, xx / determinant];
+        let [a, b, c] = precision;
+        let gain = |right: f64, up: f64| -> Vec<f64> {
+            x.iter().zip(&y).map(|(x, y)| right * x + up * y).collect()
+        };
+        Ok(Self {
+            center: plane.project(gaussian.mean()),
+            precision,
+            deviation: determinant.sqrt().sqrt(),
+            gain: [gain(a, b), gain(b, c)],
+            mean: gaussian.mean().to_vec(),
+        })
+    }
+
+    /// Squared Mahalanobis distance on the plane: 1 on the ellipse of one standard deviation.
+    fn distance_squared(&self, [x, y]: [f64; 2]) -> f64 {
+        let [dx, dy] = [x - self.center[0], y - self.center[1]];
+        let [a, b, c] = self.precision;
+        a * dx * dx + 2.0 * b * dx * dy + c * dy * dy
+    }
+
+    /// Adds `weight` times the mean of the style at a place.
+    fn add_mean(&self, [x, y]: [f64; 2], weight: f64, sum: &mut [f64]) {
+        let [dx, dy] = [x - self.center[0], y - self.center[1]];
+        let gains = self.gain[0].iter().zip(&self.gain[1]);
+        for (sum, (mean, (right, up))) in sum.iter_mut().zip(self.mean.iter().zip(gains)) {
+            *sum += weight * (mean + dx * right + dy * up);
+        }
+    }
+
+    /// The difference of a point from the mean of the style at its place.
+    fn residual(&self, plane: &Plane, point: &[f64]) -> Vec<f64> {
+        let mut residual = point.to_vec();
+        self.add_mean(plane.project(point), -1.0, &mut residual);
+        residual
+    }
+}
+
+/// Styles on a plane, and the latents of its places.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    plane: Plane,
+    styles: Vec<Placed>,
+    sharpness: f64,
+}
+
+impl Placement {
+    /// Places styles, given as distributions on the active dimensions (of several components: the
+    /// Gaussian with the same mean and covariance). From here on, they are known by their number.
+    ///
+    /// # Errors
+    /// [`ModelError`] without styles, or if a style has no extent on the plane.
+    pub fn new(plane: Plane, styles: &[GaussianMixture]) -> Result<Self, ModelError> {
+        let styles = styles.iter().map(|style| Placed::new(&plane, &style.moments()?));
+        let styles: Vec<Placed> = styles.collect::<Result<_, _>>()?;
+        if styles.is_empty() {
+            return Err(ModelError::NoComponents);
+        }
+        let mut placement = Self { plane, styles, sharpness: SHARPNESS[0] };
+        while placement.sharpness < SHARPNESS[1] && placement.least_own() < MIN_OWN {
+            placement.sharpness *= 1.25;
+        }
+        Ok(placement)
+    }
+
+    /// The smallest responsibility of a style at the middle of its ellipse.
+    fn least_own(&self) -> f64 {
+        let own = |(at, style): (usize, &Placed)| self.responsibilities(style.center)[at];
+        self.styles.iter().enumerate().map(own).fold(1.0, f64::min)
+    }
+
+    /// The weight of each style at a place, by how deep the place is inside its ellipse compared
+    /// with the others: `exp(-β d² / 2)` with the Mahalanobis distance `d` on the plane,
+    /// normalized. `β` is such that at the middle of each ellipse its style has 95 %.
+    pub fn responsibilities(&self, place: [f64; 2]) -> Vec<f64> {
+        let distances: Vec<f64> = self.styles.iter().map(|s| s.distance_squared(place)).collect();
+        let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
+        let weights: Vec<f64> =
+            distances.iter().map(|d| (-0.5 * self.sharpness * (d - least)).exp()).collect();
+        let normalized = |weights: &[f64]| -> Vec<f64> {
+            let sum: f64 = weights.iter().sum();
+            weights.iter().map(|w| w / sum).collect()
+        };
+        // The largest of n is 1 / n at least, far above what is negligible.
+        let heard: Vec<f64> =
+            normalized(&weights).iter().map(|w| (w - NEGLIGIBLE).max(0.0)).collect();
+        normalized(&heard)
+    }
+
+    /// The style with the largest responsibility at a place.
+    pub fn deepest(&self, place: [f64; 2]) -> Option<usize> {
+        argmax(&self.responsibilities(place))
+    }
+
+    /// How the window chosen of style `at` differs from the mean of the style at its place, `[D]`.
+    ///
+    /// Of several seeded draws, decoded and encoded again, and then carried to the middle of the
+    /// ellipse, decoded and encoded once more, the one whose music belongs to the style most
+    /// surely. Its latent is that of its music, which a model reproduces more faithfully than an
+    /// arbitrary point. The same for the same style and seed.
+    ///
+    /// # Errors
+    /// [`ModelError`] if rounding leaves no covariance.
+    pub fn residual(
+        &self,
+        model: &Model,
+        styles: &Styles,
+        controls: &Controls,
+        (at, style): (usize, &Style),
+        seed: u64,
+    ) -> Result<Vec<f64>, ModelError> {
+        // Not kept: with hundreds of dimensions, covariances take megabytes.
+        let gaussian = styles.distribution(style).moments()?;
+        let placed = &self.styles[at];
+        let space = model.latent_space();
+        let likeliest = Decoding { temperature: None, seed };
+        let again = |points: &[Vec<f64>]| -> Vec<f32> {
+            let z: Vec<f32> = points.iter().flat_map(|point| space.latent(point)).collect();
+            encode_windows(model, &likeliest.decode_each(model, controls, &z))
+        };
+        let first = styles.number(style).wrapping_mul(N_CANDIDATES as u64);
+        let draw = |number: usize| {
+            let mut rng = seed::stream(seed, "place", first.wrapping_add(number as u64));
+            let noise: Vec<f64> =
+                (0..space.n_active()).map(|_| rng.sample(StandardNormal)).collect();
+            gaussian.unstandardize(&noise)
+        };
+        let music = again(&(0..N_CANDIDATES).map(draw).collect::<Vec<_>>());
+        let residuals: Vec<Vec<f64>> =
+            space.rows(&music).map(|z| placed.residual(&self.plane, &space.project(z))).collect();
+        let carried = |residual: &Vec<f64>| {
+            let mut point = residual.clone();
+            placed.add_mean(placed.center, 1.0, &mut point);
+            point
+        };
+        let carried = again(&residuals.iter().map(carried).collect::<Vec<_>>());
+        let [drawn, carried] = [music, carried].map(|mu| styles.membership(model, &mu, style));
+        let sums: Vec<f64> = drawn.iter().zip(carried).map(|(a, b)| a + b).collect();
+        Ok(residuals.into_iter().nth(argmax(&sums).unwrap_or(0)).unwrap_or_default())
+    }
+
+    /// The point `[D]` at a place; `residual` returns that of a style by its number (see
+    /// [`Placement::residual`]), and is asked for those that are heard at the place.
+    ///
+    /// Near a point that is `held`, for example of real music, the others fade: there, it is that
+    /// point itself.
+    pub fn point<R: AsRef<[f64]>>(
+        &self,
+        place: [f64; 2],
+        held: Option<&[f64]>,
+        mut residual: impl FnMut(usize) -> R,
+    ) -> Vec<f64> {
+        let weights = self.responsibilities(place);
+        let d = self.plane.mean.len();
+        let (mut mean, mut apart, mut squares) = (vec![0.0; d], vec![0.0; d], 0.0);
+        let share = held.map_or(0.0, |held| self.share_of_held(place, held));
+        for (at, (style, weight)) in self.styles.iter().zip(weights).enumerate() {
+            if weight == 0.0 {
+                continue;
+            }
+            style.add_mean(place, weight, &mut mean);
+            if share < 1.0 {
+                let residual = residual(at);
+                apart.iter_mut().zip(residual.as_ref()).for_each(|(sum, r)| *sum += weight * r);
+                squares += weight * weight;
+            }
+        }
+        apart.iter_mut().for_each(|value| *value /= squares.sqrt().max(f64::MIN_POSITIVE));
+        if let Some(held) = held.filter(|_| share > 0.0) {
+            let [x, y] = self.plane.project(held);
+            let mut own = held.to_vec();
+            self.plane.shift(&mut own, [place[0] - x, place[1] - y]);
+            let scale = share.hypot(1.0 - share);
+            for ((apart, own), mean) in apart.iter_mut().zip(own).zip(&mean) {
+                *apart = (share * (own - mean) + (1.0 - share) * *apart) / scale;
+            }
+        }
+        mean.iter().zip(apart).map(|(mean, apart)| mean + apart).collect()
+    }
+
+    /// The weight of a held point at a place: 1 where it lies.
+    fn share_of_held(&self, [x, y]: [f64; 2], held: &[f64]) -> f64 {
+        let [own_x, own_y] = self.plane.project(held);
+        let mean = self.styles.iter().map(|style| style.deviation.ln()).sum::<f64>();
+        let reach = HELD_REACH * (mean / self.styles.len() as f64).exp();
+        let share = (-0.5 * ((x - own_x).hypot(y - own_y) / reach).powi(2)).exp();
+        // At its own place it is itself, whatever the rounding.
+        if share > 1.0 - 1e-9 { 1.0 } else { share }
+    }
+}
+
+impl Decoding {
+    /// Decodes latents `[n, Z]`, each as if it were alone: unlike with [`Decoding::decode`], the
+    /// same latent becomes the same music whatever its number.
+    pub fn decode_each(self, model: &Model, controls: &Controls, z: &[f32]) -> Vec<Vec<u16>> {
+        let rows = model.latent_space().rows(z);
+        let control: Vec<u16> = rows.flat_map(|z| controls.of(0, z, 1, self.seed)).collect();
+        let n = z.len() / model.z_size().max(1);
+        let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
+        let mut rngs: Vec<_> = (0..n).map(|_| seed::stream(self.seed, "decode", 0)).collect();
+        model.network().decode(z, &control, sampling, &mut rngs)
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmm::Covariances;
+
+    fn style(mean: [f64; 3], covariance: [f64; 9]) -> GaussianMixture {
+        let covariance = Covariances::Full(covariance.to_vec());
+        GaussianMixture::from_parameters(vec![1.0], mean.to_vec(), covariance).unwrap()
+    }
+
+    /// Two styles apart on the plane of the first two dimensions; of the first, the third dimension
+    /// follows the first.
+    fn placement() -> Placement {
+        let plane =
+            Plane { mean: vec![1.0, 0.0, 0.0], axes: [vec![1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0]] };
+        let first = style([0.0; 3], [4.0, 0.0, 2.0, 0.0, 1.0, 0.0, 2.0, 0.0, 2.0]);
+        let second = style([11.0, 0.0, 5.0], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+        Placement::new(plane, &[first, second]).unwrap()
+    }
+
+    fn near(found: &[f64], expected: &[f64]) {
+        let fits = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(fits && found.len() == expected.len(), "{found:?}, not {expected:?}");
+    }
+
+    #[test]
+    fn a_style_is_carried_along_its_own_covariance() {
+        let placement = placement();
+        // Two to the right of the first mean, which is at (-1, 0), the third dimension is higher by
+        // Σ₃₁ / Σ₁₁ = 1/2 a step: (2, 0, 1). The residual has nothing on the plane.
+        let residual = [0.0, 0.0, -0.25];
+        near(&placement.point([1.0, 0.0], None, |_| residual), &[2.0, 0.0, 0.75]);
+        // A draw that lies there has what is left of its third dimension as its residual.
+        let placed = &placement.styles[0];
+        near(&placed.residual(&placement.plane, &[2.0, 5.0, 7.0]), &[0.0, 0.0, 6.0]);
+    }
+
+    #[test]
+    fn responsibilities_sum_to_one_and_change_from_ellipse_to_ellipse() {
+        let placement = placement();
+        assert!(placement.responsibilities([-1.0, 0.0])[0] > 0.999);
+        assert!(placement.responsibilities([10.0, 0.0])[1] > 0.999);
+        assert_eq!(
+            (placement.deepest([0.0, 0.0]), placement.deepest([9.0, 0.0])),
+            (Some(0), Some(1))
+        );
+        // Twice as wide: equally deep is two thirds of the path, 22/3 of 11 steps from the first.
+        let half = placement.responsibilities([22.0 / 3.0 - 1.0, 0.0]);
+        near(&half, &[0.5, 0.5]);
+        // Residuals that are independent keep their variance: (r₀ + r₁) / √2.
+        let point = placement.point([22.0 / 3.0 - 1.0, 0.0], None, |at| [0.0, 0.0, at as f64]);
+        let without = placement.point([22.0 / 3.0 - 1.0, 0.0], None, |_| [0.0; 3]);
+        near(&[point[2] - without[2]], &[0.5_f64.sqrt()]);
+    }
+
+    #[test]
+    fn places_next_to_each_other_have_points_next_to_each_other() {
+        let placement = placement();
+        let at = |i: i32| {
+            let place = [f64::from(i) * 0.01 - 2.0, 0.3];
+            placement.point(place, Some(&[3.0, 0.0, 9.0]), |at| [0.0, 0.0, 2.0 * at as f64 - 1.0])
+        };
+        for i in 0..1400 {
+            let [a, b] = [at(i), at(i + 1)];
+            let moved = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+            assert!(moved < 0.5, "{moved} in a hundredth of a step at {i}");
+            near(&placement.plane.project(&a), &[f64::from(i) * 0.01 - 2.0, 0.3]);
+        }
+    }
+
+    #[test]
+    fn a_held_point_is_itself_where_it_lies_and_gone_far_away() {
+        let placement = placement();
+        let held = [3.0, 1.0, 9.0];
+        let residual = |_: usize| [0.0, 0.0, 0.5];
+        near(&placement.point([2.0, 1.0], Some(&held), residual), &held);
+        let far = [10.0, 0.0];
+        near(&placement.point(far, Some(&held), residual), &placement.point(far, None, residual));
+    }
+}

@@ -1,0 +1,100 @@
+//! `POST /place`: the music of places on the map.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::attributes::{AttributeShift, shift};
+use super::decode::Windows;
+use super::map::{MapQuery, projected};
+use crate::Studio;
+use crate::body::JsonBody;
+use crate::error::ApiError;
+use crate::studio::check_n_windows;
+use crate::types::SamplingOptions;
+
+/// More places than this are a long job.
+const MAX_QUICK: usize = 1;
+/// Places decoded between two checks of whether to go on.
+const PLACES_PER_CHECK: usize = 16;
+
+/// Places on a map.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct PlaceRequest {
+    /// Which map.
+    map: MapQuery,
+    /// Their coordinates on that map, `[x, y]`.
+    #[schema(min_items = 1)]
+    places: Vec<[f64; 2]>,
+    /// A latent that is held: where it lies on the map it is decoded unchanged, and around it what
+    /// sounds is like it.
+    #[serde(default)]
+    held: Option<Vec<f32>>,
+    /// Attributes to shift.
+    #[serde(default)]
+    attributes: Vec<AttributeShift>,
+    /// Whether to measure `memberships` at once, which takes about as long as decoding; by default
+    /// it does. Without, they are empty: `POST /measure` returns them later.
+    #[serde(default = "yes")]
+    measure: bool,
+    #[serde(flatten)]
+    sampling: SamplingOptions,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Decodes the music of places on the map: within the ellipse of a style, music of that style, and
+/// between ellipses, what is between their styles. The same place with the same seed has the same
+/// music, and places next to each other have similar music.
+#[utoipa::path(
+    post, path = "/place", tag = "making music", request_body = PlaceRequest,
+    responses((status = 200, body = Windows)),
+)]
+pub(crate) async fn place(
+    State(studio): State<Studio>,
+    JsonBody(request): JsonBody<PlaceRequest>,
+) -> Result<Json<Windows>, ApiError> {
+    let decoding = request.sampling.decoding()?;
+    check_n_windows(request.places.len())?;
+    if let Some(found) = request.places.iter().flatten().find(|value| !value.is_finite()) {
+        return Err(ApiError::invalid(format!("places must be numbers, not {found}")));
+    }
+    let held = request.held.as_ref().map(|z| studio.checked_latents(std::slice::from_ref(z)));
+    let held = held.transpose()?;
+    let shift = shift(&studio, &request.attributes)?;
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let pool = if request.places.len() > MAX_QUICK { &studio.heavy } else { &studio.quick };
+    let answer = pool.run(move |cancel| {
+        let map = projected(&work, &catalog, &request.map)?;
+        let Some(placed) = &map.placed else {
+            let message = "places on this map have no music; choose another `projection`, or \
+                           show a style";
+            return Err(ApiError::invalid(message));
+        };
+        let space = work.model.latent_space();
+        let held = held.map(|z| space.project(&z));
+        let mut z = Vec::new();
+        for place in &request.places {
+            let held = held.as_deref();
+            let point = placed.point(&work, &catalog, *place, held, decoding.seed, cancel)?;
+            z.extend(space.latent(&point));
+        }
+        space.shift(shift.as_deref().unwrap_or_default(), &mut z);
+        let mut tokens = Vec::new();
+        for z in z.chunks((PLACES_PER_CHECK * space.z_size()).max(1)) {
+            cancel.check()?;
+            tokens.extend(decoding.decode_each(&work.model, &work.controls, z));
+        }
+        let windows = if request.measure {
+            work.windows(&catalog, tokens, &z)
+        } else {
+            work.unmeasured_windows(tokens, &z)
+        };
+        Ok(Json(Windows { windows }))
+    });
+    answer.await
+}
