@@ -274,7 +274,7 @@ mod tests {
     use crate::table::{Split, read_windows};
 
     fn no_store(urls: &[String]) -> Vec<std::io::Result<Vec<u8>>> {
-        assert!(urls.is_empty());
+        assert_eq!(urls.len(), 0);
         Vec::new()
     }
 

@@ -227,7 +227,7 @@ fn threads_change_nothing() {
         pool.install(|| build(&options(&music), &out, &Silent)).unwrap();
         ["windows-00000.parquet", "report.json"].map(|file| std::fs::read(out.join(file)).unwrap())
     };
-    assert!(build("one", 1) == build("three", 3));
+    assert_eq!(build("one", 1), build("three", 3));
 }
 
 /// The remains of a killed build: some parts, one half written, and files of the second step.
@@ -271,7 +271,7 @@ fn a_build_goes_on_from_the_parts_that_are_there() {
     assert_eq!(std::fs::metadata(part("000000.facts")).unwrap().modified().unwrap(), kept);
     drop(work);
     build(&options, &out, &Silent).unwrap();
-    assert!(files() == unbroken);
+    assert_eq!(files(), unbroken);
     assert!(!work_folder.exists());
 
     // Parts of other options or files are not used.

@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(output.len(), 16);
         assert_eq!((output[0][0], output[0][9], output[0][18]), (1.0, 100.0 / 127.0, -0.5));
         assert_eq!((output[4][1], output[4][10], output[4][19]), (1.0, 64.0 / 127.0, 0.0));
-        assert!((output.iter().flatten().filter(|x| **x != 0.0).count()) == 5);
+        assert_eq!((output.iter().flatten().filter(|x| **x != 0.0).count()), 5);
         let played = whole.to_sequence(output);
         let hits: Vec<_> =
             played.notes.iter().map(|n| (n.pitch.get(), n.velocity.get(), n.start_time)).collect();

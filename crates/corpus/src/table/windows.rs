@@ -200,7 +200,7 @@ mod tests {
         writer.finish().unwrap();
         let mut found = Vec::new();
         read_windows(folder.path(), |row| found.push(row)).unwrap();
-        assert!(found == rows);
+        assert_eq!(found, rows);
     }
 
     #[test]

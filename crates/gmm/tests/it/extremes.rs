@@ -251,7 +251,7 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
         let mut wanted = 0.0;
         for p in 0..3 {
             for q in 0..3 {
-                let half = |r: usize| 0.5 * (matrix[r][i] + if r == i { 1.0 } else { 0.0 });
+                let half = |r: usize| f64::midpoint(matrix[r][i], if r == i { 1.0 } else { 0.0 });
                 wanted += half(p) * at(a.covariance(), p, q) * half(q);
             }
         }

@@ -73,7 +73,7 @@ fn a_prior_carries_components_that_have_no_rows() {
         .reg_covar(0.0)
         .fit(&samples, 0)
         .unwrap();
-    assert!(fit.report.repairs.is_empty());
+    assert_eq!(fit.report.repairs.len(), 0);
     assert!(fit.model.weights()[1] > 0.0);
     assert!((fit.model.mean(1)[0] - 9.0).abs() < 0.1);
     assert!(fit.report.prior_shares[1].covariance > 0.99);

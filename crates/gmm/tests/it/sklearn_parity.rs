@@ -42,8 +42,10 @@ fn read_npy(path: &std::path::Path) -> (Vec<f64>, usize, usize) {
     let shape = header.split('(').nth(1).unwrap().split(')').next().unwrap();
     let sizes: Vec<usize> = shape.split(',').filter_map(|s| s.trim().parse().ok()).collect();
     let values = bytes[10 + header_len..]
-        .chunks_exact(8)
-        .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|b| f64::from_le_bytes(*b))
         .collect();
     (values, sizes[0], sizes[1])
 }

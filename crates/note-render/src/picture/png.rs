@@ -139,7 +139,7 @@ mod tests {
         let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
-        let pixels = pixels[..info.buffer_size()].chunks_exact(3);
+        let pixels = pixels[..info.buffer_size()].as_chunks::<3>().0.iter();
         (info.width, info.height, pixels.map(|p| [p[0], p[1], p[2]]).collect())
     }
 

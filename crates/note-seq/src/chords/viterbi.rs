@@ -231,7 +231,7 @@ mod tests {
         for observed in observed {
             let mut best = vec![f64::NEG_INFINITY; N_STATES];
             let mut parent = vec![0; N_STATES];
-            for (from, row) in dense.chunks_exact(N_STATES).enumerate() {
+            for (from, row) in dense.as_chunks::<N_STATES>().0.iter().enumerate() {
                 for (to, transition) in row.iter().enumerate() {
                     if scores[from] + transition > best[to] {
                         (best[to], parent[to]) = (scores[from] + transition, from);

@@ -92,7 +92,7 @@ async fn a_style_is_added_seen_renamed_hidden_shared_and_removed() {
     assert_eq!(app.get("/api/v1/map/points").await.body.len() % 12, 0);
     let card = app.get("/api/v1/styles/mine").await.ok();
     assert_eq!(card["used"].as_array().unwrap().len(), 3);
-    assert!(!card["examples"].as_array().unwrap().is_empty());
+    assert_ne!(card["examples"].as_array().unwrap().len(), 0);
     let made = json!({ "style": "mine", "n": 1, "temperature": 0.5 });
     assert!(app.post("/api/v1/generate", made).await.ok()["pieces"][0]["membership"].is_f64());
 

@@ -33,7 +33,7 @@ async fn styles_have_cards_with_words_numbers_and_real_music() {
     assert!(card["features"][0]["value"].is_f64() && card["used"].is_null());
     let example = &card["examples"][0];
     assert!(example["source"]["bar"].as_u64().unwrap() >= 1);
-    assert!(!example["window"]["notes"].as_array().unwrap().is_empty());
+    assert_ne!(example["window"]["notes"].as_array().unwrap().len(), 0);
     let shares = example["window"]["memberships"].as_object().unwrap();
     let ids: Vec<&str> = styles.iter().map(|style| style["id"].as_str().unwrap()).collect();
     assert!(shares.keys().all(|id| ids.contains(&id.as_str())));
@@ -51,7 +51,9 @@ async fn styles_have_cards_with_words_numbers_and_real_music() {
 fn points(bytes: &[u8]) -> Vec<(f32, f32, u32)> {
     let word = |bytes: &[u8]| -> [u8; 4] { bytes.try_into().unwrap() };
     bytes
-        .chunks_exact(12)
+        .as_chunks::<12>()
+        .0
+        .iter()
         .map(|p| {
             let (x, y) = (f32::from_le_bytes(word(&p[..4])), f32::from_le_bytes(word(&p[4..8])));
             (x, y, u32::from_le_bytes(word(&p[8..])))

@@ -53,7 +53,7 @@ impl Reply {
     pub(crate) fn error(&self) -> (u16, String) {
         let json = self.json();
         let message = json["error"]["message"].as_str().unwrap();
-        assert!(!message.is_empty());
+        assert_ne!(message.len(), 0);
         (self.status.as_u16(), json["error"]["code"].as_str().unwrap().to_owned())
     }
 

@@ -108,7 +108,7 @@ fn a_run_makes_the_steps_that_are_made_one_by_one() {
     assert_eq!(ear.steps, expected);
     assert_eq!(report.reason, StopReason::Steps);
     assert!(ear.waits_are_parts && (0.0..=1.0).contains(&report.wait_share()), "{report:?}");
-    assert!(tensors(&in_a_run.model()) == tensors(&one_by_one.model()));
+    assert_eq!(tensors(&in_a_run.model()), tensors(&one_by_one.model()));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     let report = run(&mut second, learnt, heldout, &patient, &mut ear).unwrap();
     assert_eq!(report.reason, StopReason::Patience);
     assert_eq!(second.n_steps(), whole.n_steps());
-    assert!(tensors(&second.model()) == tensors(&whole.model()));
+    assert_eq!(tensors(&second.model()), tensors(&whole.model()));
 
     // Once out of patience it stays stopped, and with more patience it continues.
     let last = ear.checkpoints.last().unwrap();
@@ -174,7 +174,7 @@ fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     assert!(ear.steps.is_empty() && ear.checkpoints.is_empty());
     let patient = Plan { patience: Some(4), ..patient };
     run(&mut third, learnt, heldout, &patient, &mut ear).unwrap();
-    assert!(!ear.steps.is_empty());
+    assert_ne!(ear.steps.len(), 0);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_model_begins_with_another_ones_weights_and_schedules() {
     let weights = source.model().to_safetensors(Precision::F32);
     let going_on = TrainingConfig { schedule_start: 20, ..training() };
     let mut tuned = Trainer::from_weights(config(), going_on, 8, &device, &weights).unwrap();
-    assert!(tensors(&tuned.model()) == tensors(&source.model()));
+    assert_eq!(tensors(&tuned.model()), tensors(&source.model()));
     assert_eq!(tuned.n_steps(), 0);
     assert_eq!(tuned.checkpoint().n_steps, 0);
     let (first, next) =
