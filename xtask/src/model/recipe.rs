@@ -131,8 +131,8 @@ pub(super) const RECIPES: [Recipe; 2] = [
         name: "poly",
         title: "The model in the program: two bars of all voices, in any meter",
         kind: "poly-2bar",
-        training: &["--preset", "poly_2bar_compact", "--beta", "0.2", "--decay-steps", "6500"],
-        steps: 5000,
+        training: &["--preset", "poly_2bar_compact", "--beta", "0.2", "--decay-steps", "9000"],
+        steps: 8000,
         windows_per_file: 12,
         fit: &["-k", "16", "--covariance", "full", "--n-init", "1", "--resamples", "0"],
         sources: &[

@@ -160,8 +160,8 @@ pub(super) fn make(
     Ok(generated)
 }
 
-/// How pieces are composed: whole pieces, and what is chosen among several draws; `None` for windows
-/// that are drawn once.
+/// How pieces are composed: whole pieces, and windows chosen among several draws;
+/// `None` for windows that are drawn once.
 fn composition<'a>(
     session: &'a Session,
     args: &GenerateArgs,

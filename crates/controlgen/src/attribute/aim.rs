@@ -39,8 +39,8 @@ impl Aim {
         Ok(Self { at: vec![Wanted { attribute, value, std_dev }] })
     }
 
-    /// What some dials ask for: so many deviations of the training music more than music of these
-    /// styles has on average (by their cards; without, than all music has).
+    /// The values that some dials ask for, in deviations of the training music from the mean of
+    /// these styles (by their cards; without, from the mean of all music).
     ///
     /// # Errors
     /// [`AttributeError::Unlearnt`].

@@ -13,7 +13,7 @@ use crate::style::{Reference, Style, Styles};
 /// The largest value asked for, as a percentile of the training music's.
 const HIGHEST: usize = 99;
 
-/// What is asked for.
+/// The values to ask for, and how windows are drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedRequest {
     /// The attribute.

@@ -72,7 +72,7 @@ impl Fit<'_> {
         score
     }
 
-    /// What a window adds that is less consonant than music of its style usually is.
+    /// The part of a score for windows less consonant than music of their style usually is.
     pub(super) fn of_consonance(usual: Option<f64>, measured: Option<f64>) -> f64 {
         match (usual, measured) {
             (Some(usual), Some(measured)) => -CONSONANCE * (usual - measured).max(0.0),
@@ -80,7 +80,7 @@ impl Fit<'_> {
         }
     }
 
-    /// What the distance from the attributes asked for adds.
+    /// The part of a score for the distance from the attributes asked for.
     pub(super) fn of_aim(distance: f64) -> f64 {
         -AIM * distance
     }

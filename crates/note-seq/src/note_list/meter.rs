@@ -1,13 +1,16 @@
 //! The meter of a window: how long a bar is and how it divides into beats.
 
+mod parse;
+
 use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::TimeSignature;
+
+pub use parse::UnknownMeter;
 
 /// Ticks per quarter note: sixteenths are 3, triplet eighths 4.
 pub const TICKS_PER_QUARTER: u8 = 12;
@@ -61,23 +64,6 @@ pub struct UnsupportedMeter {
     pub bar: u8,
     /// Ticks per beat.
     pub beat: u8,
-}
-
-/// Why a text is no [`Meter`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum UnknownMeter {
-    /// It is not a time signature.
-    #[error("{found:?} is not a meter (allowed: 4/4, 3/4, 6/8 and the like)")]
-    NoSignature {
-        /// What was found.
-        found: String,
-    },
-    /// Its bars are too long or too short.
-    #[error("bars of {found} can't be written (allowed: bars of a sixteenth to six quarters)")]
-    Bars {
-        /// What was found.
-        found: String,
-    },
 }
 
 /// How written bars become bars of a meter.
@@ -274,27 +260,6 @@ impl fmt::Display for Meter {
     }
 }
 
-impl FromStr for Meter {
-    type Err = UnknownMeter;
-
-    /// A time signature of whole bars: `6/8`. Bars that would be cut or joined where music is read
-    /// ([`Meter::from_signature`]) would be of another length than asked for.
-    fn from_str(text: &str) -> Result<Self, UnknownMeter> {
-        let number = |part: &str| part.trim().parse::<u32>().ok();
-        let signature = text.split_once('/').and_then(|(n, d)| Some((number(n)?, number(d)?)));
-        let found = || text.to_owned();
-        let (numerator, denominator) =
-            signature.ok_or_else(|| UnknownMeter::NoSignature { found: found() })?;
-        let is_whole = |meter: &Self| {
-            let ticks_per_whole = 4 * u64::from(TICKS_PER_QUARTER);
-            u64::from(meter.bar) * u64::from(denominator) == ticks_per_whole * u64::from(numerator)
-        };
-        Self::from_signature(numerator, denominator)
-            .filter(is_whole)
-            .ok_or_else(|| UnknownMeter::Bars { found: found() })
-    }
-}
-
 impl Default for Meter {
     fn default() -> Self {
         Self::COMMON
@@ -462,18 +427,5 @@ mod tests {
         assert_eq!(n_meters, Meter::N_CLASSES);
         assert_eq!(Meter::from_class(Meter::N_CLASSES), None);
         assert_eq!(Meter::from_class(u16::MAX), None);
-    }
-
-    #[test]
-    fn every_meter_is_read_as_it_is_written() {
-        for class in 0..Meter::N_CLASSES {
-            let meter = Meter::from_class(class).unwrap();
-            assert_eq!(meter.to_string().parse(), Ok(meter));
-        }
-        let found = "waltz".to_owned();
-        assert_eq!("waltz".parse::<Meter>(), Err(UnknownMeter::NoSignature { found }));
-        // Their bars would be halved.
-        let found = "8/4".to_owned();
-        assert_eq!("8/4".parse::<Meter>(), Err(UnknownMeter::Bars { found }));
     }
 }
