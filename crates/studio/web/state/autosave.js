@@ -12,7 +12,7 @@ import { Store } from "./store.js";
 
 /** Where earlier versions of the page kept the latest pieces. */
 const EARLIER = "controlgen.history";
-/** Milliseconds after the last change. */
+/** Milliseconds from the last edit to when it is stored. */
 const DELAY = 150;
 
 /**
@@ -63,7 +63,9 @@ class Autosave {
     });
     this.#history.addEventListener("change", () => {
       clearTimeout(this.#timer);
-      this.#timer = Number(setTimeout(() => this.#write(), DELAY));
+      // A page that is being closed may have no time for what is new; edits come in quick succession.
+      const isNew = this.#history.takes.some(({ id }) => !this.#stored.has(id));
+      this.#timer = Number(setTimeout(() => this.#write(), isNew ? 0 : DELAY));
     });
     const flush = () => {
       if (this.#timer) this.#write();
