@@ -31,9 +31,10 @@ fn text(own: &str, recipe: &Recipe, config: &Value, corpus: &Value, fit: &Value)
     let _ = write!(card, "\n# {}\n\n{}\n\n", recipe.title, own_facts(own));
     let _ = writeln!(
         card,
-        "{} styles: a mixture of {} components on {} latents, {} windows of each file at most.\n",
+        "{} styles: a mixture of {} components on {} of {} latents, {} windows of each file at most.\n",
         fit["styles"].as_array().map_or(0, Vec::len),
         fit["n_components"],
+        fit["n_fit_samples"],
         fit["n_samples"],
         recipe.windows_per_file,
     );
@@ -109,13 +110,15 @@ mod tests {
         let config = json!({ "training": { "heldout": {
             "best": { "note_f1": 0.8125 }, "sampled": { "note_f1": 0.75 } } } });
         let corpus = json!({ "n_files": 3, "n_train": 70, "n_heldout": 5 });
-        let fit = json!({ "styles": [1, 2], "n_components": 2, "n_samples": 40 });
+        let fit =
+            json!({ "styles": [1, 2], "n_components": 2, "n_fit_samples": 20, "n_samples": 40 });
         for recipe in &RECIPES {
             let card = text(own, recipe, &config, &corpus, &fit);
             assert!(card.starts_with("---\nlicense: "), "{card}");
             assert!(card.contains("value: 0.812\n") && card.contains("value: 0.750\n"), "{card}");
             assert!(card.contains("3 files, 75 windows, 5 of them held out"), "{card}");
             assert!(card.contains("| note F1, posterior mean | 0.8 |\n\n2 styles"), "{card}");
+            assert!(card.contains("2 components on 20 of 40 latents"), "{card}");
             assert!(!card.contains("The rights in"), "{card}");
             for source in recipe.sources {
                 let row = format!("| {} | {} | {} |", source.folder, source.origin, source.license);

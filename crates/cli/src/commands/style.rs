@@ -101,11 +101,12 @@ impl Fitted {
         let summary = &self.summary;
         let mut lines = vec![
             format!(
-                "{} components ({:?} covariance) on {} active dimensions of {} windows; mean \
-                 log-likelihood {:.2} nats{}",
+                "{} components ({:?} covariance) on {} active dimensions, fitted on {} of {} windows; \
+                 mean log-likelihood {:.2} nats{}",
                 summary.n_components,
                 summary.covariance_type,
                 summary.n_features,
+                summary.n_fit_samples,
                 summary.facts.n_samples,
                 summary.score,
                 summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),

@@ -78,7 +78,9 @@ pub struct FitSummary {
     pub n_components: usize,
     /// Their shape.
     pub covariance_type: CovarianceType,
-    /// Mean log-likelihood of the training latents, in nats.
+    /// Training windows that the chosen mixture was fitted on, spread evenly over all.
+    pub n_fit_samples: usize,
+    /// Mean log-likelihood of their latents, in nats.
     pub score: f64,
     /// The same on held-out latents whose windows are not in train; none without such.
     pub heldout_score: Option<f64>,
@@ -167,6 +169,10 @@ pub fn fit(
         n_features: space.n_active(),
         n_components: mixture.n_components(),
         covariance_type: mixture.covariance_type(),
+        n_fit_samples: match &pieces {
+            Some(_) => samples.n_samples(),
+            None => samples.n_samples().div_ceil(stride(samples.n_samples(), MAX_FIT_SAMPLES)),
+        },
         score: selection.best.report.score,
         heldout_score,
         n_sweep_samples,
