@@ -114,7 +114,7 @@ impl Fitted {
             format!("all that was tried: {}", summary.chart.display()),
         ];
         lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
-        lines.extend(lines_of_facts(&summary.facts));
+        lines.extend(lines_of_facts(&summary.facts, &summary.styles));
         lines.extend(self.pieces.as_ref().map(pieces_line));
         lines.push(super::copy_index::index_line(&self.index));
         lines
@@ -173,7 +173,8 @@ fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> 
         if n_hidden > 0 {
             lines.push(format!("{n_hidden} hidden, which --all lists"));
         }
-        lines.extend(list.fit.as_ref().map(lines_of_facts).unwrap_or_default());
+        let facts = list.fit.as_ref().map(|facts| lines_of_facts(facts, &list.styles));
+        lines.extend(facts.unwrap_or_default());
         for skipped in &list.skipped {
             lines.push(format!("left out {}: {}", skipped.path.display(), skipped.reason));
         }
@@ -206,7 +207,7 @@ fn lines_of(styles: &[(usize, &Style)]) -> Vec<String> {
 }
 
 /// Facts about a fit.
-fn lines_of_facts(facts: &FitFacts) -> Vec<String> {
+fn lines_of_facts(facts: &FitFacts, styles: &[Style]) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(stability) = facts.stability {
         lines.push(format!(
@@ -217,11 +218,14 @@ fn lines_of_facts(facts: &FitFacts) -> Vec<String> {
     if let Some(n) = facts.n_pieces {
         lines.push(format!("styles are clusters of {n} pieces, each a mixture of its windows"));
     }
-    if !facts.small.is_empty() {
+    // Those that were not renamed or hidden since.
+    let is_listed = |name: &&String| styles.iter().any(|s| s.name == **name && !s.hidden);
+    let small: Vec<&str> = facts.small.iter().filter(is_listed).map(String::as_str).collect();
+    if !small.is_empty() {
         lines.push(format!(
             "next to nothing (below 0.5 % of the windows) is in {}; hide them, merge them, or fit \
              fewer styles",
-            facts.small.join(", ")
+            small.join(", ")
         ));
     }
     lines

@@ -141,7 +141,7 @@ pub struct Piece {
     pub membership: f64,
     /// Its longest match with the training music, if there is an index and anything matches.
     pub copy: Option<CopyMatch>,
-    /// Its form, with the key of each window; `None` if it was not composed.
+    /// Its form, with the key of each window; `None` if it was not composed, or is one window.
     pub form: Option<Form>,
 }
 
@@ -269,7 +269,7 @@ impl Drawing<'_> {
                     components,
                     membership,
                     copy: None,
-                    form: Some(made.form),
+                    form: (n_windows > 1).then_some(made.form),
                 })
                 .collect());
         }
