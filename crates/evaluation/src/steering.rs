@@ -26,8 +26,8 @@ const TURNED: usize = 100;
 /// Windows whose copies are looked for.
 const COPIED: usize = 500;
 /// Values asked for of each attribute, and windows drawn for each value.
-const ASKED_VALUES: usize = 20;
-const ASKED_PER_VALUE: usize = 10;
+const ASKED_VALUES: usize = 10;
+const ASKED_PER_VALUE: usize = 6;
 /// Repetitions of what is timed.
 const REPEATS: usize = 30;
 
