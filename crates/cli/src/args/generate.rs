@@ -48,8 +48,9 @@ pub(crate) struct GenerateArgs {
     pub(crate) latent: LatentArgs,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Shift an attribute by standard deviations of the training music, for example density:+1.5;
-    /// may be given several times
+    /// Turn an attribute up or down by standard deviations of the training music, from what the
+    /// style usually has, for example density:+1.5: latents are shifted, and of several draws
+    /// (--candidates) the nearest is kept; may be given several times
     #[arg(long, value_name = "NAME:BY", value_parser = crate::resolve::dial, allow_hyphen_values = true)]
     pub(crate) attribute: Vec<Dial>,
     /// How the directions of attributes are found

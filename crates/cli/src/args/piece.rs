@@ -16,8 +16,9 @@ pub(crate) struct ComposeArgs {
     /// [default: auto]
     #[arg(long, value_name = "FORM", value_parser = crate::resolve::form)]
     pub(crate) form: Option<FormRequest>,
-    /// Draws of each window that one is chosen among, by key, join, style and ending: more take
-    /// longer and fit better, 1 to 256 [default: 8 for pieces of several windows]
+    /// Draws of each window that one is chosen among, by key, join, consonance, style, ending and
+    /// the attributes asked for: more take longer and fit better, 1 to 256 [default: 8 for pieces
+    /// of several windows and with --attribute, otherwise 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) candidates: Option<u16>,
 }
