@@ -74,7 +74,11 @@ fn main() -> anyhow::Result<()> {
     // transposition.
     let training = TrainingConfig {
         batch_size: batch,
-        learning_rate: LearningRateSchedule { initial: 1e-3, min: 1e-5, decay: 0.9999 },
+        learning_rate: LearningRateSchedule::Exponential {
+            initial: 1e-3,
+            min: 1e-5,
+            decay: 0.9999,
+        },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(48.0),

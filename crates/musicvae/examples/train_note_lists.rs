@@ -60,7 +60,7 @@ struct Args {
     /// Number of steps after which the learning rate has decayed to 2 % [default: that of the
     /// preset]. To resume a run, pass the same number.
     #[arg(long)]
-    steps: Option<f64>,
+    steps: Option<u64>,
     /// Stop after this many steps.
     #[arg(long)]
     max_steps: Option<u64>,
@@ -185,11 +185,10 @@ fn settings(args: &Args, mut training: TrainingConfig) -> TrainingConfig {
         training.objective.beta = BetaSchedule::Linear { max: beta, warmup_steps };
     }
     if let Some(rate) = args.rate {
-        training.learning_rate.initial = rate;
-        training.learning_rate.min = rate / 50.0;
+        training.learning_rate = training.learning_rate.falling_from(rate);
     }
     if let Some(steps) = args.steps {
-        training.learning_rate.decay = 0.02_f64.powf(1.0 / steps);
+        training.learning_rate = training.learning_rate.ending_at(steps);
     }
     // Windows in one key are not transposed to others.
     training.max_transposition = if args.key || args.preset.starts_with("drums") { 0 } else { 6 };

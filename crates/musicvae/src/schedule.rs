@@ -1,6 +1,8 @@
 //! Settings that change with the training step: learning rate, weight of the KL term, teacher
 //! forcing.
 
+use std::f64::consts::PI;
+
 use serde::{Deserialize, Serialize};
 
 /// The KL term's weight at each step.
@@ -46,14 +48,12 @@ pub enum BetaSchedule {
 impl BetaSchedule {
     /// The weight at a step.
     pub fn at(&self, step: u64) -> f64 {
-        // Fraction `done / length`, or 1 if `length` is 0.
-        let share = |done: f64, length: f64| if done < length { done / length } else { 1.0 };
         match *self {
             Self::Exponential { max, rate } => max * (1.0 - powu(rate, step)),
-            Self::Linear { max, warmup_steps } => max * share(step as f64, warmup_steps as f64),
+            Self::Linear { max, warmup_steps } => max * fraction(step as f64, warmup_steps as f64),
             Self::Cyclical { max, cycle_steps, rise } => {
                 let done = step.checked_rem(cycle_steps).unwrap_or(0);
-                max * share(done as f64, rise * cycle_steps as f64)
+                max * fraction(done as f64, rise * cycle_steps as f64)
             }
         }
     }
@@ -68,34 +68,106 @@ impl BetaSchedule {
     }
 }
 
-/// `lr(step) = min + (initial - min) * decay^step`.
+/// The learning rate at each step.
+///
+/// In JSON the fields determine the schedule, as they do for [`BetaSchedule`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LearningRateSchedule {
-    /// The rate at step 0.
-    pub initial: f64,
-    /// The limit of the rate.
-    pub min: f64,
-    /// Factor by which the distance to `min` shrinks at each step, in `(0, 1]`.
-    pub decay: f64,
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a schedule of the learning rate: `initial` and `min` with `decay`, or with \
+                 `warmup_steps` and `n_steps`"
+)]
+pub enum LearningRateSchedule {
+    /// `min + (initial - min) * decay^step`: Magenta's schedule.
+    Exponential {
+        /// The rate at step 0.
+        initial: f64,
+        /// The limit of the rate.
+        min: f64,
+        /// Factor by which the distance to `min` shrinks at each step, in `(0, 1]`.
+        decay: f64,
+    },
+    /// Half a cosine from `initial` to `min`, `min + (initial - min) (1 + cos(π step / n_steps)) / 2`,
+    /// then `min` (Loshchilov & Hutter 2017, arXiv:1608.03983). During the warm-up, the rate is
+    /// multiplied by `(step + 1) / warmup_steps` (Goyal et al. 2017, arXiv:1706.02677).
+    Cosine {
+        /// The rate at step 0, before the factor of the warm-up.
+        initial: f64,
+        /// The rate from step `n_steps` on.
+        min: f64,
+        /// Number of steps until the warm-up is over.
+        warmup_steps: u64,
+        /// Number of steps until the rate is `min`.
+        n_steps: u64,
+    },
 }
 
 impl LearningRateSchedule {
-    /// A schedule that has come 98 % of the way from `initial` to `min` after `n_steps`.
+    /// An exponential schedule that has come 98 % of the way from `initial` to `min` after
+    /// `n_steps`.
     ///
     /// ```
     /// use musicvae::schedule::LearningRateSchedule;
     ///
-    /// let schedule = LearningRateSchedule::over(1.0, 0.0, 300);
+    /// let schedule = LearningRateSchedule::exponential_over(1.0, 0.0, 300);
     /// assert!((schedule.at(300) - 0.02).abs() < 1e-9);
     /// ```
-    pub fn over(initial: f64, min: f64, n_steps: u64) -> Self {
-        Self { initial, min, decay: 0.02_f64.powf(1.0 / n_steps.max(1) as f64) }
+    pub fn exponential_over(initial: f64, min: f64, n_steps: u64) -> Self {
+        Self::Exponential { initial, min, decay: 0.02_f64.powf(1.0 / n_steps.max(1) as f64) }
     }
 
     /// The rate at a step.
     pub fn at(&self, step: u64) -> f64 {
-        self.min + (self.initial - self.min) * powu(self.decay, step)
+        match *self {
+            Self::Exponential { initial, min, decay } => min + (initial - min) * powu(decay, step),
+            Self::Cosine { initial, min, warmup_steps, n_steps } => {
+                let rise = fraction(step as f64 + 1.0, warmup_steps as f64);
+                let done = fraction(step as f64, n_steps as f64);
+                let fallen = min + (initial - min) * 0.5 * (1.0 + (PI * done).cos());
+                rise * fallen
+            }
+        }
+    }
+
+    /// The rate that the schedule falls from.
+    pub fn initial(&self) -> f64 {
+        match *self {
+            Self::Exponential { initial, .. } | Self::Cosine { initial, .. } => initial,
+        }
+    }
+
+    /// The rate that the schedule falls to.
+    pub fn min(&self) -> f64 {
+        match *self {
+            Self::Exponential { min, .. } | Self::Cosine { min, .. } => min,
+        }
+    }
+
+    /// The same schedule from another initial rate; `min` is at most this rate.
+    #[must_use]
+    pub fn falling_from(mut self, rate: f64) -> Self {
+        match &mut self {
+            Self::Exponential { initial, min, .. } | Self::Cosine { initial, min, .. } => {
+                *initial = rate;
+                *min = min.min(rate);
+            }
+        }
+        self
+    }
+
+    /// A schedule of the same form that ends after `n_steps`, as
+    /// [`LearningRateSchedule::exponential_over`] defines the end. The warm-up takes at most a tenth
+    /// of it.
+    #[must_use]
+    pub fn ending_at(self, n_steps: u64) -> Self {
+        match self {
+            Self::Exponential { initial, min, .. } => Self::exponential_over(initial, min, n_steps),
+            Self::Cosine { initial, min, warmup_steps, .. } => {
+                let warmup_steps = warmup_steps.min(n_steps / 10);
+                Self::Cosine { initial, min, warmup_steps, n_steps }
+            }
+        }
     }
 }
 
@@ -133,6 +205,11 @@ impl ScheduledSampling {
             }
         }
     }
+}
+
+/// The fraction `done / length` of a length, at most 1; 1 of a length of 0.
+fn fraction(done: f64, length: f64) -> f64 {
+    if done < length { done / length } else { 1.0 }
 }
 
 /// `base^exponent` for exponents beyond `i32`, with `0^0 = 1`.
@@ -200,10 +277,47 @@ mod tests {
 
     #[test]
     fn learning_rate_follows_the_published_values() {
-        let rate = LearningRateSchedule { initial: 1e-3, min: 1e-5, decay: 0.9999 };
+        let rate = LearningRateSchedule::Exponential { initial: 1e-3, min: 1e-5, decay: 0.9999 };
         close(rate.at(0), 1e-3, 1e-12);
         close(rate.at(10_000), 3.74e-4, 1e-3);
         close(rate.at(50_000), 1.67e-5, 2e-3);
+    }
+
+    #[test]
+    fn a_cosine_rises_through_its_warm_up_and_falls_to_its_minimum() {
+        let rate =
+            LearningRateSchedule::Cosine { initial: 2.0, min: 1.0, warmup_steps: 4, n_steps: 300 };
+        // At a third of the way the cosine is 1/2, in the middle 0, at two thirds -1/2.
+        for (step, expected) in [(100, 1.75), (150, 1.5), (200, 1.25), (300, 1.0), (9000, 1.0)] {
+            close(rate.at(step), expected, 1e-12);
+        }
+        close(rate.at(0), 0.5, 1e-12);
+        // The cosine has hardly begun to fall: (1 - cos(π / 300)) / 2 < 3e-5.
+        close(rate.at(1), 1.0, 3e-5);
+        let none =
+            LearningRateSchedule::Cosine { initial: 2.0, min: 1.0, warmup_steps: 0, n_steps: 0 };
+        close(none.at(0), 1.0, 1e-12);
+    }
+
+    #[test]
+    fn a_schedule_keeps_its_form_with_another_rate_and_another_end() {
+        let cosine = LearningRateSchedule::Cosine {
+            initial: 2.0,
+            min: 1.0,
+            warmup_steps: 200,
+            n_steps: 9000,
+        };
+        let short = cosine.falling_from(0.5).ending_at(100);
+        let expected =
+            LearningRateSchedule::Cosine { initial: 0.5, min: 0.5, warmup_steps: 10, n_steps: 100 };
+        assert_eq!(short, expected);
+        let exponential = LearningRateSchedule::Exponential { initial: 2.0, min: 1.0, decay: 0.5 };
+        let short = exponential.falling_from(3.0).ending_at(100);
+        assert_eq!(short, LearningRateSchedule::exponential_over(3.0, 1.0, 100));
+        for schedule in [cosine, exponential] {
+            let text = serde_json::to_string(&schedule).unwrap();
+            assert_eq!(serde_json::from_str::<LearningRateSchedule>(&text).unwrap(), schedule);
+        }
     }
 
     #[test]

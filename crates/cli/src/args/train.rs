@@ -74,8 +74,8 @@ pub(crate) struct SettingsArgs {
     /// Initial learning rate; it falls from there as the preset's does
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
-    /// Let the learning rate come within 2 % of its lowest value after N steps: the length of the
-    /// run, where that is known
+    /// Let the learning rate reach its lowest value after N steps (come within 2 % of it, if it
+    /// falls exponentially) [default: the preset's, or `--steps` if the rate falls as a cosine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) decay_steps: Option<u64>,
     /// Transpose each window by up to N semitones up or down, at random each time; 0 keeps the keys

@@ -102,7 +102,7 @@ fn settings_keep_of_the_preset_what_was_not_typed() {
     assert_eq!(applied.recurrent_precision, RecurrentPrecision::Bf16);
     assert_eq!(applied.objective, preset.objective);
     let decaying = SettingsArgs { decay_steps: Some(10), ..SettingsArgs::default() }.apply(preset);
-    let LearningRateSchedule { initial, min, .. } = preset.learning_rate;
+    let (initial, min) = (preset.learning_rate.initial(), preset.learning_rate.min());
     let left = (decaying.learning_rate.at(10) - min) / (initial - min);
     assert!((left - 0.02).abs() < 1e-9, "{left} of the way is left");
 }

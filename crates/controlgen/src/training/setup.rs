@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use corpus::artifact::read;
 use musicvae::presets::{self, Preset};
-use musicvae::schedule::LearningRateSchedule;
 use musicvae::{Device, NetworkConfig, TrainingConfig};
 
 use super::TrainingError;
@@ -79,7 +78,7 @@ impl TrainSetup {
                 model: preset.model,
                 training: preset.training,
                 from: None,
-                initial_rate: preset.training.learning_rate.initial,
+                initial_rate: preset.training.learning_rate.initial(),
             });
         };
         // Checks the weights against the sizes.
@@ -100,8 +99,9 @@ impl TrainSetup {
             Some(trained) if preset.is_none() => trained.n_steps,
             _ => n_steps.unwrap_or(CONVERGED_STEPS),
         };
-        let initial_rate = training.learning_rate.initial;
-        training.learning_rate.initial = training.learning_rate.at(decayed);
+        let initial_rate = training.learning_rate.initial();
+        let rate = training.learning_rate.at(decayed);
+        training.learning_rate = training.learning_rate.falling_from(rate);
         training.schedule_start = n_steps.unwrap_or(CONVERGED_STEPS);
         let origin = Origin {
             folder: folder.to_owned(),
@@ -126,9 +126,9 @@ impl TrainSetup {
     /// A schedule that has ended leaves a rate at which hardly anything is learned in minutes, and
     /// the initial rate would destroy what was learned before.
     pub fn adapt(&mut self, n_steps: u64) {
-        let LearningRateSchedule { min, .. } = self.training.learning_rate;
-        let initial = (self.initial_rate / 4.0).max(min);
-        self.training.learning_rate = LearningRateSchedule::over(initial, min, n_steps);
+        let schedule = self.training.learning_rate;
+        let initial = (self.initial_rate / 4.0).max(schedule.min());
+        self.training.learning_rate = schedule.falling_from(initial).ending_at(n_steps);
     }
 
     /// Refuses a run that would overwrite the model it begins with.

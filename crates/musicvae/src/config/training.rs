@@ -108,9 +108,11 @@ impl TrainingConfig {
         let unit = |x: f64| (0.0..=1.0).contains(&x);
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let not_negative = |x: f64| x >= 0.0 && x.is_finite();
-        range("learning_rate.initial", rate.initial, positive(rate.initial), "above 0")?;
-        range("learning_rate.min", rate.min, not_negative(rate.min), "0 or more")?;
-        range("learning_rate.decay", rate.decay, unit(rate.decay), "0 to 1")?;
+        range("learning_rate.initial", rate.initial(), positive(rate.initial()), "above 0")?;
+        range("learning_rate.min", rate.min(), not_negative(rate.min()), "0 or more")?;
+        if let LearningRateSchedule::Exponential { decay, .. } = rate {
+            range("learning_rate.decay", decay, unit(decay), "0 to 1")?;
+        }
         let norm = self.max_gradient_norm;
         range("max_gradient_norm", norm, positive(norm), "above 0")?;
         let bits = objective.free_bits.bits();
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn each_bad_setting_is_named_with_what_is_allowed() {
         let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;
-        training.learning_rate.initial = f64::NAN;
+        training.learning_rate = training.learning_rate.falling_from(f64::NAN);
         let error = training.validate().unwrap_err();
         assert_eq!(error.to_string(), "`learning_rate.initial` is NaN; above 0 is allowed");
         let mut training = presets::find("cat-mel_2bar_tiny").unwrap().training;

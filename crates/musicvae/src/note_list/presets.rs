@@ -36,7 +36,12 @@ pub fn find(name: &str) -> Option<NoteListPreset> {
 fn training(batch_size: usize, n_steps: u64) -> TrainingConfig {
     TrainingConfig {
         batch_size,
-        learning_rate: LearningRateSchedule::over(2e-3, 4e-5, n_steps),
+        learning_rate: LearningRateSchedule::Cosine {
+            initial: 2e-3,
+            min: 4e-5,
+            warmup_steps: 200,
+            n_steps,
+        },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(0.0),

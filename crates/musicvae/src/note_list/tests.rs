@@ -240,7 +240,7 @@ fn every_weight_has_the_gradient_of_finite_differences() {
 fn training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 10,
-        learning_rate: LearningRateSchedule { initial: 1e-2, min: 1e-3, decay: 0.995 },
+        learning_rate: LearningRateSchedule::Exponential { initial: 1e-2, min: 1e-3, decay: 0.995 },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(0.0),

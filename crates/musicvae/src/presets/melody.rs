@@ -10,7 +10,11 @@ use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 pub(super) fn melody_training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 512,
-        learning_rate: LearningRateSchedule { initial: 1e-3, min: 1e-5, decay: 0.9999 },
+        learning_rate: LearningRateSchedule::Exponential {
+            initial: 1e-3,
+            min: 1e-5,
+            decay: 0.9999,
+        },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(0.0),
@@ -71,7 +75,11 @@ pub(super) fn cat_mel_2bar_tiny() -> Preset {
         model: MusicVaeConfig::flat(90, 32, 64, &[256], &[256]),
         training: TrainingConfig {
             batch_size: 128,
-            learning_rate: LearningRateSchedule { initial: 2e-3, min: 1e-4, decay: 0.9995 },
+            learning_rate: LearningRateSchedule::Exponential {
+                initial: 2e-3,
+                min: 1e-4,
+                decay: 0.9995,
+            },
             objective: ObjectiveConfig {
                 free_bits: FreeBits::PerSequence(32.0),
                 beta: BetaSchedule::Exponential { max: 0.2, rate: 0.999 },
@@ -95,7 +103,11 @@ pub(super) fn cat_mel_2bar_compact() -> Preset {
         summary: "two bars of melody; an hour or two on a CPU (2.6 million weights)",
         model: MusicVaeConfig::flat(90, 32, 96, &[384], &[384]),
         training: TrainingConfig {
-            learning_rate: LearningRateSchedule { initial: 2e-3, min: 5e-5, decay: 0.9998 },
+            learning_rate: LearningRateSchedule::Exponential {
+                initial: 2e-3,
+                min: 5e-5,
+                decay: 0.9998,
+            },
             objective: ObjectiveConfig {
                 beta: BetaSchedule::Exponential { max: 0.1, rate: 0.999 },
                 ..tiny.training.objective

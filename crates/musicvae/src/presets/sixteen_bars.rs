@@ -49,7 +49,11 @@ pub(super) fn hierdec_mel_16bar() -> Preset {
 pub(super) fn mel_16bar_tiny_training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 32,
-        learning_rate: LearningRateSchedule { initial: 2e-3, min: 1e-4, decay: 0.9995 },
+        learning_rate: LearningRateSchedule::Exponential {
+            initial: 2e-3,
+            min: 1e-4,
+            decay: 0.9995,
+        },
         max_transposition: 5,
         ..mel_16bar_training()
     }
@@ -86,7 +90,11 @@ pub(super) fn hierdec_mel_16bar_tiny() -> Preset {
 pub(super) fn mel_16bar_compact_training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 128,
-        learning_rate: LearningRateSchedule { initial: 2e-3, min: 5e-5, decay: 0.9998 },
+        learning_rate: LearningRateSchedule::Exponential {
+            initial: 2e-3,
+            min: 5e-5,
+            decay: 0.9998,
+        },
         ..mel_16bar_tiny_training()
     }
 }

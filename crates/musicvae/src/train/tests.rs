@@ -58,7 +58,7 @@ pub(crate) fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
 pub(crate) fn training() -> TrainingConfig {
     TrainingConfig {
         batch_size: 4,
-        learning_rate: LearningRateSchedule { initial: 1e-2, min: 1e-3, decay: 0.999 },
+        learning_rate: LearningRateSchedule::Exponential { initial: 1e-2, min: 1e-3, decay: 0.999 },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(1.0),

@@ -138,7 +138,7 @@ fn evaluations_and_checkpoints_have_separate_schedules() {
 #[test]
 fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     let tokens = tokens();
-    let rate = LearningRateSchedule { initial: 0.05, min: 0.05, decay: 1.0 };
+    let rate = LearningRateSchedule::Exponential { initial: 0.05, min: 0.05, decay: 1.0 };
     // It overfits its four windows and scores worse and worse on the others.
     let training = TrainingConfig { learning_rate: rate, max_transposition: 0, ..training() };
     let (learnt, heldout) = (windows(&tokens[..24]), windows(&tokens[24..]));
@@ -207,7 +207,7 @@ fn a_model_begins_with_another_ones_weights_and_schedules() {
 #[test]
 fn a_loss_that_runs_away_stops_the_run_with_the_checkpoints_before_it() {
     let tokens = tokens();
-    let rate = LearningRateSchedule { initial: 30.0, min: 30.0, decay: 1.0 };
+    let rate = LearningRateSchedule::Exponential { initial: 30.0, min: 30.0, decay: 1.0 };
     let training = TrainingConfig { learning_rate: rate, ..training() };
     let (mut trainer, mut ear) = (trainer(training), Ear::default());
     let plan = Plan { checkpoint_every: 1, evaluate_every: 1000, ..plan(200) };
