@@ -39,7 +39,7 @@ fn styles_can_be_clusters_of_pieces() {
     let dir = TestDir::new();
     dir.model();
     let fit = dir.json(
-        "fit --model run/model --corpus corpus --latents run/latents --by-piece -k 2..3 --resamples 0",
+        "fit --model run/model --corpus corpus --latents run/latents --granularity pieces -k 2..3 --resamples 0",
     );
     assert!(fit["n_pieces"].as_u64().unwrap() >= 4, "{}", fit["n_pieces"]);
     let styles = fit["styles"].as_array().unwrap();

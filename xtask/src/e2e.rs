@@ -92,7 +92,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     ])?;
     step(args!["encode", "--model", &model, "--corpus", &corpus, "-o", &latents])?;
     let mut fit = args!["fit", "--model", &model, "--latents", &latents, "--corpus", &corpus];
-    fit.extend(args!["-k", "4..12", "--by-piece", "--seed", &seed]);
+    fit.extend(args!["-k", "4..12", "--granularity", "pieces", "--seed", &seed]);
     let fit = step(fit)?;
     let mut eval = args!["eval", "--model", &model, "--corpus", &corpus, "--latents", &latents];
     eval.extend(args!["-o", path("eval"), "--resamples", "5", "--seed", &seed]);

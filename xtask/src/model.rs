@@ -16,6 +16,8 @@ use recipe::{RECIPES, Recipe};
 
 /// The first word of each style of drums.
 const DRUMS: &str = "drums";
+/// Characters that names of styles can't hold.
+const NOT_IN_NAMES: [char; 9] = ['/', '\\', ':', ',', '*', '?', '"', '<', '>'];
 /// Styles of a smaller share of the windows are hidden.
 const SMALL: f64 = 0.01;
 /// Characters of a style's name.
@@ -154,8 +156,8 @@ impl Maker<'_> {
     }
 }
 
-/// Names of styles from the words of their cards: the first, and those after it until the name is
-/// new; a number where all are the same.
+/// Names of styles from their cards: the most telling word in the names of their files, and the
+/// first words on how they sound, until the name is new; a number where all are the same.
 fn names(styles: &Value) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for style in styles.as_array().into_iter().flatten() {
@@ -165,7 +167,10 @@ fn names(styles: &Value) -> Vec<String> {
             // All styles of drums begin so.
             words.remove(0);
         }
-        let longer = (1..=words.len()).map(|n| words[..n].join(" "));
+        let title = style["card"]["titles"][0]["name"].as_str();
+        words.splice(0..0, title.map(|title| title.replace(NOT_IN_NAMES, "")));
+        let shortest = words.len().min(1 + usize::from(title.is_some()));
+        let longer = (shortest.max(1)..=words.len()).map(|n| words[..n].join(" "));
         let whole = if words.is_empty() { "plain".to_owned() } else { words.join(" ") };
         let numbered = (2..).map(|n| format!("{whole} no. {n}"));
         let mut candidates = longer.chain([whole.clone()]).chain(numbered);
@@ -199,6 +204,10 @@ mod tests {
             style(&[]),
             style(&["drums"]),
             style(&["drums", "laid back"]),
+            json!({ "card": {
+                "words": ["four-part chorale, block chords", "keys"],
+                "titles": [{ "name": "Bach, Johann" }, { "name": "choral" }],
+            } }),
         ]);
         assert_eq!(
             names(&styles),
@@ -212,6 +221,7 @@ mod tests {
                 "plain",
                 "drums",
                 "laid back",
+                "Bach Johann four-part chorale",
             ]
         );
     }

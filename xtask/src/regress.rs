@@ -228,7 +228,8 @@ fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
     let (model, latents) = (run.join("model"), run.join("latents"));
     step(args!["encode", "--model", &model, "--corpus", &corpus, "-o", &latents])?;
     let mut fit = args!["fit", "--model", &model, "--latents", &latents, "--corpus", &corpus];
-    fit.extend(args!["-k", K, "--covariance", "diag", "--seed", &seed]);
+    fit.extend(args!["-k", K, "--covariance", "diag", "--granularity", "windows"]);
+    fit.extend(args!["--seed", &seed]);
     step(fit)?;
     let mut eval = args!["eval", "--model", &model, "--corpus", &corpus, "--latents", &latents];
     eval.extend(args!["-o", path("eval"), "-k", K, "--windows", "400", "--resamples", "1"]);

@@ -32,7 +32,7 @@ pub(crate) use piece::{ComposeArgs, ContinueArgs, DrumsArgs, FillArgs, InsertArg
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
 pub(crate) use studio::StudioArgs;
 pub(crate) use style::{
-    CriterionArg, FitArgs, LatentsOfArg, StyleChange, StyleCommand, StylesArgs,
+    CriterionArg, FitArgs, GranularityArg, LatentsOfArg, StyleChange, StyleCommand, StylesArgs,
 };
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 pub(crate) use watch::WatchArgs;

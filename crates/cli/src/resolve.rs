@@ -7,21 +7,21 @@ use controlgen::attribute::{AttributeError, Dial};
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
 use controlgen::piece::{FormRequest, UnknownForm};
-use controlgen::style::LatentsOf;
+use controlgen::style::{Granularity, LatentsOf};
 use controlgen::tune::Tune;
 use corpus::{GroupRule, LabelTable, Labels, SameWindow};
 use gmm::CovarianceType;
 use gmm::select::Criterion;
 use musicvae::magenta::STD_DEV_RANGE;
-use musicvae::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
+use musicvae::schedule::{BetaSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
 use note_seq::{Key, Meter, NoteListPlayback, Program, Velocity};
 
 use crate::args::{
-    CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, LatentsOfArg, ModeArg,
-    ObjectiveArgs, PlaybackArgs, RedecodingArgs, SameWindowArg, SettingsArgs,
+    CriterionArg, DecodingArgs, FormatArgs, GranularityArg, GroupArg, LabelArgs, LatentsOfArg,
+    ModeArg, ObjectiveArgs, PlaybackArgs, RedecodingArgs, SameWindowArg, SettingsArgs,
 };
 
 /// `K` or `FROM..TO`, both ends included.
@@ -175,13 +175,10 @@ impl SettingsArgs {
         training.max_transposition = self.transpose.unwrap_or(training.max_transposition);
         if let Some(rate) = self.learning_rate {
             // One below the preset's lowest stays where it is.
-            let min = training.learning_rate.min.min(rate);
-            training.learning_rate.initial = rate;
-            training.learning_rate.min = min;
+            training.learning_rate = training.learning_rate.falling_from(rate);
         }
         if let Some(n_steps) = self.decay_steps {
-            let LearningRateSchedule { initial, min, .. } = training.learning_rate;
-            training.learning_rate = LearningRateSchedule::over(initial, min, n_steps);
+            training.learning_rate = training.learning_rate.ending_at(n_steps);
         }
         if self.bf16 {
             training.recurrent_precision = RecurrentPrecision::Bf16;
@@ -265,6 +262,17 @@ impl From<LatentsOfArg> for LatentsOf {
     }
 }
 
+impl GranularityArg {
+    /// What was asked for; `None` to let the number of pieces decide.
+    pub(crate) fn asked(self) -> Option<Granularity> {
+        match self {
+            Self::Auto => None,
+            Self::Windows => Some(Granularity::Windows),
+            Self::Pieces => Some(Granularity::Pieces),
+        }
+    }
+}
+
 impl From<CriterionArg> for Criterion {
     fn from(criterion: CriterionArg) -> Self {
         match criterion {
@@ -273,6 +281,7 @@ impl From<CriterionArg> for Criterion {
             CriterionArg::Icl => Self::Icl,
             CriterionArg::Heldout => Self::HeldOut,
             CriterionArg::Elbow => Self::Elbow,
+            CriterionArg::Stability => Self::Stability,
         }
     }
 }

@@ -21,6 +21,7 @@ mod mixture;
 mod pieces;
 mod reference;
 mod shares;
+mod titles;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ pub use error::StyleError;
 pub use estimate::{Estimate, estimate};
 pub use facts::{FitFacts, LatentsOf};
 pub use files::StyleFolders;
-pub use fit::{FitRequest, FitSummary, fit};
+pub use fit::{FitRequest, FitSummary, Granularity, fit};
 pub(crate) use mixture::files as mixture_files;
 pub use pieces::{Change, RefusedFile, UsedFile, UsedTrack};
 pub(crate) use reference::FILE as REFERENCE_FILE;

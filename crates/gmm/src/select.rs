@@ -1,10 +1,12 @@
 //! Choice of the number of components and of the covariance shape: a sweep, its curve and its best
 //! fit.
 
+mod candidate;
 mod criteria;
 mod runner;
 mod stability;
 
+pub use candidate::Candidate;
 pub use criteria::{elbow, silhouette, weighted_silhouette};
 pub use stability::stability;
 
@@ -44,6 +46,10 @@ pub enum Criterion {
     /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC
     /// where there is none), and of these the one with the lowest BIC.
     Elbow,
+    /// Minus the mean agreement of fits to random halves of the rows, see [`stability`] and
+    /// [`SweepParams::resamples`]. One component always agrees with itself, and few components more
+    /// easily than many: begin the range at the smallest number of interest (Ben-Hur et al. 2002).
+    Stability,
 }
 
 /// A sweep over numbers of components and covariance shapes.
@@ -69,6 +75,7 @@ pub struct SweepParams {
     criterion: Criterion,
     params: GmmParams,
     folds: usize,
+    n_resamples: usize,
     patience: Option<usize>,
 }
 
@@ -112,38 +119,6 @@ pub struct FailedCandidate {
     pub reason: String,
 }
 
-/// One entry of a sweep.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Candidate {
-    /// Number of components.
-    pub n_components: usize,
-    /// Shape of the covariances.
-    pub covariance_type: CovarianceType,
-    /// Number of free parameters.
-    pub n_parameters: usize,
-    /// Mean log likelihood, in nats per sample.
-    pub score: f64,
-    /// Total log likelihood, in nats.
-    pub log_likelihood: f64,
-    /// Bayesian information criterion; lower is better.
-    pub bic: f64,
-    /// Akaike's information criterion; lower is better.
-    pub aic: f64,
-    /// Integrated completed likelihood; lower is better.
-    pub icl: f64,
-    /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`].
-    pub silhouette: f64,
-    /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with
-    /// [`SweepParams::folds`].
-    pub held_out: Option<f64>,
-    /// Iterations of the kept start.
-    pub n_iter: usize,
-    /// Whether the kept start converged.
-    pub converged: bool,
-    /// Smallest component weight.
-    pub smallest_weight: f64,
-}
-
 /// Reason why a sweep chose nothing.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
@@ -183,6 +158,7 @@ impl SweepParams {
             criterion: Criterion::default(),
             params: GmmParams::new(1),
             folds: 5,
+            n_resamples: 3,
             patience: None,
         }
     }
@@ -213,6 +189,13 @@ impl SweepParams {
     #[must_use]
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = folds.max(2);
+        self
+    }
+
+    /// Sets the number of pairs of halves of [`Criterion::Stability`] (3).
+    #[must_use]
+    pub fn resamples(mut self, n_resamples: usize) -> Self {
+        self.n_resamples = n_resamples.max(1);
         self
     }
 
@@ -264,6 +247,19 @@ impl SweepParams {
             weight += test.total_weight();
         }
         Ok(Some(total / weight))
+    }
+
+    /// Mean agreement of fits to random halves, if that is what is chosen by.
+    fn stability<T: Real>(
+        &self,
+        params: &GmmParams,
+        samples: &Samples<'_, T>,
+        seed: u64,
+    ) -> Result<Option<f64>, FitError> {
+        match self.criterion {
+            Criterion::Stability => stability(params, samples, self.n_resamples, seed).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Runs the sweep; see [`run_observed`](Self::run_observed).
@@ -406,44 +402,5 @@ impl Sweep {
         let x: Vec<f64> = entries.iter().map(|c| c.n_components as f64).collect();
         let y: Vec<f64> = entries.iter().map(|c| c.log_likelihood).collect();
         elbow(&x, &y).map(|at| entries[at].n_components)
-    }
-}
-
-impl Candidate {
-    fn of<T: Real>(fit: &Fit, samples: &Samples<'_, T>, held_out: Option<f64>) -> Self {
-        let report = &fit.report;
-        let responsibilities =
-            fit.model.predict_proba(samples).expect("the mixture was fitted to these samples");
-        let weight = |row: usize| samples.weight(row);
-        // Counted like the likelihood in BIC.
-        let scale = samples.effective_size() / samples.total_weight();
-        let certainty = criteria::hard_log_posterior(&responsibilities, weight);
-        let icl = report.bic - 2.0 * scale * certainty;
-        Self {
-            n_components: report.n_components,
-            covariance_type: report.covariance_type,
-            n_parameters: report.n_parameters,
-            score: report.score,
-            log_likelihood: report.log_likelihood,
-            bic: report.bic,
-            aic: report.aic,
-            icl,
-            silhouette: weighted_silhouette(&responsibilities, weight),
-            held_out,
-            n_iter: report.n_iter,
-            converged: report.converged,
-            smallest_weight: fit.model.weights().iter().copied().fold(f64::INFINITY, f64::min),
-        }
-    }
-
-    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries
-    /// count by BIC.
-    pub fn value(&self, criterion: Criterion) -> f64 {
-        match criterion {
-            Criterion::Bic | Criterion::Elbow => self.bic,
-            Criterion::Aic => self.aic,
-            Criterion::Icl => self.icl,
-            Criterion::HeldOut => self.held_out.map_or(f64::INFINITY, |score| -score),
-        }
     }
 }

@@ -179,7 +179,8 @@ impl Mixture {
         let points = Points::of(x)?;
         let criterion = Criterion::deserialize(serde_json::Value::from(criterion)).map_err(|_| {
             refused(format!(
-                "criterion is {criterion:?}; 'bic', 'aic', 'icl', 'held_out' and 'elbow' are allowed"
+                "criterion is {criterion:?}; 'bic', 'aic', 'icl', 'held_out', 'elbow' and \
+                 'stability' are allowed"
             ))
         });
         let criterion = criterion?;

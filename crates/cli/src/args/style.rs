@@ -41,11 +41,11 @@ pub(crate) struct FitArgs {
     /// factors and a variance for each dimension)
     #[arg(long, value_delimiter = ',', default_value = "diag,full", value_name = "SHAPES", value_parser = crate::resolve::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
-    /// Styles are clusters of pieces, not of windows: for corpora whose pieces are of one style
-    /// each, in several manners. The number of such clusters is chosen; each style gets one to four
-    /// separate components
-    #[arg(long)]
-    pub(crate) by_piece: bool,
+    /// Whether styles are clusters of windows, or of pieces, each with one to four components of
+    /// its own. Styles of pieces are those that composers, genres and ensembles differ in; they
+    /// take many pieces to find
+    #[arg(long, value_enum, default_value_t = GranularityArg::Auto)]
+    pub(crate) granularity: GranularityArg,
     /// What chooses
     #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
     pub(crate) criterion: CriterionArg,
@@ -61,6 +61,17 @@ pub(crate) struct FitArgs {
     /// The seed of every start
     #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
     pub(crate) seed: u64,
+}
+
+/// Clusters of what styles are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GranularityArg {
+    /// Pieces, if there are at least 20 for each of the most styles asked for; otherwise windows
+    Auto,
+    /// Each style is a component of one mixture of all windows
+    Windows,
+    /// Each style is a cluster of pieces
+    Pieces,
 }
 
 /// What of a posterior is fitted on.
@@ -85,6 +96,9 @@ pub(crate) enum CriterionArg {
     Heldout,
     /// Where more styles stop raising the likelihood by much
     Elbow,
+    /// Agreement of the styles of random halves: those that are found again. Few styles agree more
+    /// easily than many, so give a range that begins at the fewest you want
+    Stability,
 }
 
 #[derive(Debug, Subcommand)]

@@ -56,7 +56,7 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
         patience: args.patience.map(usize::from),
         n_init: usize::from(args.n_init),
         n_resamples: usize::from(args.resamples),
-        by_piece: args.by_piece,
+        granularity: args.granularity.asked(),
         seed: args.seed,
     };
     let fitted = fit_all(context, &model, &request, None)?;

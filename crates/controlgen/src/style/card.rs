@@ -10,6 +10,7 @@ use note_seq::{Meter, Mode, NoteList, NoteListPlayback};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::titles::Titles;
 use crate::attribute::Attribute;
 use crate::model::Model;
 
@@ -47,6 +48,10 @@ pub struct Card {
     pub degrees: Vec<f64>,
     /// The most frequent labels, if windows have any.
     pub labels: Vec<Share>,
+    /// Folders and words in file names that are more frequent than in the corpus, the most telling
+    /// first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub titles: Vec<Share>,
 }
 
 /// A part of a style's windows.
@@ -75,6 +80,7 @@ pub(super) struct Corpus {
     profile: Profile,
     texture: Option<TextureProfile>,
     labels: BTreeMap<String, f64>,
+    titles: Titles,
 }
 
 impl Corpus {
@@ -84,6 +90,7 @@ impl Corpus {
             profile: Profile::of(model.form(), windows.iter().map(|w| w.tokens)),
             texture: texture(model, windows),
             labels: shares(windows.iter().filter_map(|w| w.label)),
+            titles: Titles::of(windows),
         }
     }
 }
@@ -109,7 +116,8 @@ impl Card {
             words.extend(mode_word(minor).map(str::to_owned));
             words
         };
-        Self { words, profile, texture, deviations, keys, minor, degrees, labels }
+        let titles = Titles::of(windows).compared_with(&corpus.titles);
+        Self { words, profile, texture, deviations, keys, minor, degrees, labels, titles }
     }
 
     /// The mean of an attribute over the style's windows; `None` if they lack it.

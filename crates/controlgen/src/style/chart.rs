@@ -22,7 +22,7 @@ const N_TICKS: f64 = 6.0;
 /// shape's elbow by a larger point.
 pub(super) fn draw(curve: &Sweep, n_samples: usize) -> String {
     let chosen_by = |entry: &Candidate| match curve.criterion {
-        Criterion::HeldOut => entry.value(curve.criterion),
+        Criterion::HeldOut | Criterion::Stability => entry.value(curve.criterion),
         criterion => entry.value(criterion) / n_samples.max(1) as f64,
     };
     let title = format!("{}, lower is better", criterion_title(curve.criterion));
@@ -46,6 +46,7 @@ fn criterion_title(criterion: Criterion) -> &'static str {
         Criterion::Icl => "ICL a window",
         Criterion::HeldOut => "minus held-out log-likelihood, nats a window",
         Criterion::Elbow => "BIC a window (chosen at the elbow of the lower panel)",
+        Criterion::Stability => "minus the agreement of fits to random halves",
         _ => "BIC a window",
     }
 }

@@ -59,7 +59,7 @@ pub enum StyleError {
     },
     /// The windows of pieces don't differ, or there is nothing to tell pieces by.
     #[error(
-        "what differs within {n} pieces can't be told from what differs between them; fit without `--by-piece`"
+        "what differs within {n} pieces can't be told from what differs between them; fit with `--granularity windows`"
     )]
     Pieces {
         /// How many pieces there are.

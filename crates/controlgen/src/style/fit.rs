@@ -33,6 +33,8 @@ const MAX_FIT_SAMPLES: usize = 50_000;
 /// A component that fewer windows belong to than this share of them all holds next to nothing.
 const NEXT_TO_NOTHING: f64 = 0.005;
 
+/// Pieces for each style, so that styles are clusters of pieces unless asked otherwise.
+const PIECES_OF_A_STYLE: usize = 20;
 /// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts
 /// cost little.
 const PIECE_STARTS: usize = 5;
@@ -57,13 +59,23 @@ pub struct FitRequest {
     pub patience: Option<usize>,
     /// Starts of each fit.
     pub n_init: usize,
-    /// Pairs of halves of the windows that stability is measured on; 0 for not at all.
+    /// Pairs of halves of the windows or pieces that stability is measured on; 0 for not at all,
+    /// unless it is the criterion.
     pub n_resamples: usize,
-    /// Styles are clusters of pieces, each a mixture of its windows; otherwise each is a component
-    /// of one mixture of all windows.
-    pub by_piece: bool,
+    /// What styles are clusters of. With `None`, of pieces if there are at least 20 for each of the
+    /// most styles to try, otherwise of windows.
+    pub granularity: Option<Granularity>,
     /// The seed of every start.
     pub seed: u64,
+}
+
+/// What styles are clusters of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// Of windows: each style is a component of one mixture of all windows.
+    Windows,
+    /// Of pieces: each style is a mixture of the windows of its pieces.
+    Pieces,
 }
 
 /// The result of a fit.
@@ -117,7 +129,7 @@ pub fn fit(
     let values = training_values(&latents, space, request);
     let samples = Samples::new(&values, values.len() / space.n_active(), space.n_active())?;
 
-    let pieces = request.by_piece.then(|| Pieces::of(&latents.rows));
+    let pieces = pieces_to_cluster(request, &latents.rows);
     let n_points = pieces.as_ref().map_or(samples.n_samples(), Pieces::n);
     let n_sweep_samples = n_points.div_ceil(stride(n_points, MAX_SWEEP_SAMPLES));
     let noise = posterior_variances(&latents, space.active());
@@ -189,6 +201,16 @@ pub fn fit(
     write_atomic(&chart, chart::draw(&selection.sweep, n_sweep_samples).as_bytes())?;
     mixture::write(model.folder(), &bytes)?;
     Ok(summary)
+}
+
+/// The pieces of the training windows, if styles are to be clusters of them.
+fn pieces_to_cluster(request: &FitRequest, rows: &[LatentRow]) -> Option<Pieces> {
+    if request.granularity == Some(Granularity::Windows) {
+        return None;
+    }
+    let pieces = Pieces::of(rows);
+    let is_enough = pieces.n() >= PIECES_OF_A_STYLE * request.n_components.end();
+    (request.granularity == Some(Granularity::Pieces) || is_enough).then_some(pieces)
 }
 
 /// Active dimensions of the training latents.
@@ -291,6 +313,7 @@ fn choose(
     let mut sweep = SweepParams::new(request.n_components.clone())
         .covariance_types(shapes)
         .criterion(request.criterion)
+        .resamples(request.n_resamples)
         .params(GmmParams::new(1).n_init(request.n_init).whiten(whiten));
     if let Some(patience) = request.patience {
         sweep = sweep.patience(patience);
@@ -306,10 +329,12 @@ fn choose(
         .covariance_type(selection.best.model.covariance_type())
         .n_init(request.n_init)
         .whiten(whiten);
+    let chosen = &selection.sweep.candidates[selection.sweep.chosen];
     // A half with fewer windows than styles has no fit, and so no stability.
-    let stability = match request.n_resamples {
-        0 => None,
-        n => stability(&params.clone().n_init(1), &some, n, request.seed).ok(),
+    let stability = match (chosen.stability, request.n_resamples) {
+        (Some(stability), _) => Some(stability),
+        (None, 0) => None,
+        (None, n) => stability(&params, &some, n, request.seed).ok(),
     };
     if some.n_samples() < samples.n_samples() {
         let more = spread(samples, MAX_FIT_SAMPLES);
@@ -338,7 +363,7 @@ mod tests {
             patience: None,
             n_init: 2,
             n_resamples: 2,
-            by_piece: false,
+            granularity: None,
             seed: 3,
         }
     }

@@ -36,6 +36,7 @@ impl<T: Real> Runner<'_, T> {
             .fit_sharing(self.samples, self.seed, &self.starts, &mut observe)
             .map_err(failed)?;
         let held_out = self.sweep.held_out(&params, self.samples, self.seed).map_err(failed)?;
-        Ok((Candidate::of(&fit, self.samples, held_out), fit))
+        let stability = self.sweep.stability(&params, self.samples, self.seed).map_err(failed)?;
+        Ok((Candidate::of(&fit, self.samples, held_out, stability), fit))
     }
 }

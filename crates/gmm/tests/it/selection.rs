@@ -63,6 +63,13 @@ fn every_criterion_and_the_elbow_find_separated_clusters() {
             assert!(curve.candidates[2].silhouette > 0.95, "separated clusters are unmistakable");
         }
     }
+    // Three clusters are found in every half; more components divide them in different ways.
+    let sweep = SweepParams::new(3..=6).params(params.clone()).criterion(Criterion::Stability);
+    let selection = sweep.resamples(4).run(&samples, 3).unwrap();
+    assert_eq!(selection.best.model.n_components(), 3);
+    let curve = selection.sweep.candidates.iter().map(|c| c.stability.unwrap());
+    let expected = (3..=6).map(|k| stability(&params.clone().n_components(k), &samples, 4, 3));
+    assert!(curve.eq(expected.map(Result::unwrap)));
     let stable = stability(&params.clone().n_components(3), &samples, 3, 1).unwrap();
     let unstable = stability(&params.n_components(6), &samples, 3, 1).unwrap();
     assert!(stable > 0.98 && stable > unstable, "{stable} {unstable}");

@@ -90,6 +90,9 @@ fn card_lines(card: &Card) -> Vec<String> {
     if !card.labels.is_empty() {
         lines.push(format!("  labels    {}", shares(&card.labels)));
     }
+    if !card.titles.is_empty() {
+        lines.push(format!("  titles    {}", shares(&card.titles)));
+    }
     let mut rows = Vec::new();
     if let Some(texture) = &card.texture {
         for (feature, summary) in &texture.features {

@@ -186,6 +186,14 @@ fn sentences(style: &Style) -> Vec<String> {
         let keys = keys.collect::<Vec<_>>().join(", ");
         sentences.push(format!("The most common keys are {keys}; {} is in minor.", percent(minor)));
     }
+    if !card.titles.is_empty() {
+        let titles = card
+            .titles
+            .iter()
+            .map(|title| format!("{} ({} of its windows)", title.name, percent(title.share)));
+        let titles = titles.collect::<Vec<_>>().join(", ");
+        sentences.push(format!("Its files are called or lie in: {titles}."));
+    }
     sentences
 }
 

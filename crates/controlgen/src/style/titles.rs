@@ -1,0 +1,117 @@
+//! What the names of a style's files say: folders and words that are more frequent than in the
+//! whole corpus.
+//!
+//! Nobody labeled the files, but somebody named them: folders are often composers or collections,
+//! and titles hold dances and genres. Names take no part in finding styles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::card::{CardWindow, Share};
+
+/// Number of names that a card holds.
+const MAX_TITLES: usize = 3;
+/// Minimum share of a style's windows with a name, and how many times as large as in the corpus it
+/// must be.
+const LEAST_SHARE: f64 = 0.1;
+const LEAST_LIFT: f64 = 2.0;
+/// Minimum number of files with a name, so that it is not the title of one piece.
+const LEAST_FILES: usize = 3;
+/// Shorter words are articles, opus numbers and initials.
+const SHORTEST_WORD: usize = 4;
+
+/// How many windows have each name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Titles {
+    n_windows: f64,
+    names: BTreeMap<String, Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Count {
+    n_windows: f64,
+    n_files: usize,
+}
+
+impl Titles {
+    /// Counts the names of some windows' files.
+    pub(super) fn of(windows: &[CardWindow<'_>]) -> Self {
+        let mut files = BTreeMap::<&str, f64>::new();
+        for window in windows {
+            *files.entry(window.file).or_default() += 1.0;
+        }
+        let mut names = BTreeMap::<String, Count>::new();
+        for (file, n) in files {
+            for name in names_of(file) {
+                let count = names.entry(name).or_default();
+                count.n_windows += n;
+                count.n_files += 1;
+            }
+        }
+        Self { n_windows: windows.len() as f64, names }
+    }
+
+    /// The names that tell the most about these windows among those of a corpus: those of largest
+    /// `p ln(p / q)`, where `p` and `q` are a name's shares here and in the corpus. That is its
+    /// term of the Kullback-Leibler divergence.
+    pub(super) fn compared_with(&self, corpus: &Self) -> Vec<Share> {
+        let share = |titles: &Self, name: &str| {
+            let count = titles.names.get(name).copied().unwrap_or_default();
+            count.n_windows / titles.n_windows.max(1.0)
+        };
+        let frequent = self.names.iter().filter(|(_, count)| count.n_files >= LEAST_FILES);
+        let mut telling: Vec<(f64, Share)> = frequent
+            .filter_map(|(name, _)| {
+                let (here, everywhere) = (share(self, name), share(corpus, name));
+                let lift = here / everywhere.max(f64::MIN_POSITIVE);
+                let is_telling = here >= LEAST_SHARE && lift >= LEAST_LIFT;
+                let named = Share { name: name.clone(), share: here, in_corpus: Some(everywhere) };
+                is_telling.then(|| (here * lift.ln(), named))
+            })
+            .collect();
+        telling.sort_by(|a, b| b.0.total_cmp(&a.0));
+        telling.into_iter().take(MAX_TITLES).map(|(_, share)| share).collect()
+    }
+}
+
+/// The folders of a file and the words of its name.
+fn names_of(file: &str) -> BTreeSet<String> {
+    let mut parts: Vec<&str> = file.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
+    let name = parts.pop().unwrap_or_default();
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let has_letters =
+        |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() >= SHORTEST_WORD;
+    let folders =
+        parts.into_iter().map(|folder| folder.replace('_', " ")).filter(|f| has_letters(f));
+    let words = stem.split(|c: char| !c.is_alphabetic()).filter(|word| has_letters(word));
+    folders.chain(words.map(str::to_lowercase)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn titles(files: &[&str]) -> Titles {
+        let window = |file| CardWindow { tokens: &[], file, label: None };
+        Titles::of(&files.iter().copied().map(window).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn folders_are_whole_and_titles_are_words() {
+        let names = names_of("polish/Chopin,_Fryderyk/Mazur_op-24_no1.mid");
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["Chopin, Fryderyk", "mazur", "polish"]);
+        assert!(names_of("12/no-1.mid").is_empty());
+        assert!(names_of("").is_empty());
+    }
+
+    #[test]
+    fn a_name_tells_something_where_it_is_frequent_here_and_rare_elsewhere() {
+        let here = ["all/mazur-a.mid", "all/mazur-b.mid", "all/mazur-c.mid", "all/polka-a.mid"];
+        let elsewhere = ["all/motet-a.mid"; 12];
+        let corpus = titles(&[&here[..], &elsewhere].concat());
+        let found = titles(&here).compared_with(&corpus);
+        // `all` is everywhere, and `polka` the title of one piece.
+        let expected = Share { name: "mazur".to_owned(), share: 0.75, in_corpus: Some(3.0 / 16.0) };
+        assert_eq!(found, [expected]);
+        assert!(corpus.compared_with(&corpus).is_empty());
+    }
+}
