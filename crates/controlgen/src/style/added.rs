@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::card::CardWindow;
 use super::describe::Describer;
-use super::edit::check_name;
 use super::estimate::estimate;
+use super::name::check_name;
 use super::pieces::{self, RefusedFile, UsedFile};
 use super::{AddedSummary, Card, Reference, Style, StyleError, Styles, WindowSource};
 use crate::encode::encode_windows;

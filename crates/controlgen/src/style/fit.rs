@@ -66,6 +66,29 @@ pub struct FitRequest {
     pub seed: u64,
 }
 
+impl FitRequest {
+    /// Maximum number of components to try by default.
+    pub const MAX_COMPONENTS: usize = 16;
+
+    /// The default fit: 2 to [`Self::MAX_COMPONENTS`] components with diagonal or full covariances,
+    /// chosen by BIC on posterior means.
+    pub fn new(latents: PathBuf, corpus: PathBuf) -> Self {
+        Self {
+            latents,
+            corpus,
+            latents_of: LatentsOf::Mean,
+            n_components: 2..=Self::MAX_COMPONENTS,
+            covariance_types: vec![CovarianceType::Diag, CovarianceType::Full],
+            criterion: Criterion::Bic,
+            patience: None,
+            n_init: 2,
+            n_resamples: 3,
+            by_piece: false,
+            seed: 0,
+        }
+    }
+}
+
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitSummary {
