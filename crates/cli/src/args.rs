@@ -8,9 +8,11 @@ mod generate;
 mod machine;
 mod piece;
 mod render;
+mod sampling;
 mod studio;
 mod style;
 mod train;
+pub(crate) mod values;
 mod watch;
 
 use std::ffi::OsString;
@@ -21,15 +23,16 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use control::{
     AccompanyArgs, AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs,
-    MixArgs, SimilarArgs, TuneArgs,
+    ForTuneArgs, MixArgs, SimilarArgs, TuneArgs, TuneFileArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
-pub(crate) use generate::{GenerateArgs, InterpolateArgs, KeepArgs, LatentArgs, ReconstructArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, NewMusicArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use piece::{ComposeArgs, ContinueArgs, DrumsArgs, FillArgs, InsertArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
+pub(crate) use sampling::{ControlArgs, KeepArgs, LatentArgs};
 pub(crate) use studio::StudioArgs;
 pub(crate) use style::{
     CriterionArg, FitArgs, LatentsOfArg, StyleChange, StyleCommand, StylesArgs,
@@ -215,7 +218,7 @@ pub(crate) struct DecodingArgs {
     #[arg(long, value_name = "T", default_value_t = DEFAULT_TEMPERATURE)]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
@@ -226,7 +229,7 @@ pub(crate) struct RedecodingArgs {
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f32>,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 

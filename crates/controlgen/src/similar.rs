@@ -9,6 +9,7 @@
 //! diameter of the sphere around `μ` through the tune, it lies outward in a straight line.
 
 use gmm::Gaussian;
+use gmm::points::dot;
 use musicvae::seed;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -42,7 +43,6 @@ pub fn point_at(all: &Gaussian, point: &[f64], distance: f64, rng: &mut ChaCha8R
     let at = all.standardized(point);
     let step = distance * (at.len() as f64).sqrt();
     let direction: Vec<f64> = at.iter().map(|_| rng.sample(StandardNormal)).collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let radius = dot(&at, &at).sqrt();
     let moved: Vec<f64> = if at.len() > 1 && radius > 0.0 && step < 2.0 * radius {
         // Rotate by the angle whose chord is the step, in the plane of the point and the direction.

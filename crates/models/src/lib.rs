@@ -24,6 +24,17 @@ pub enum ModelsError {
         "this program was built without models (feature `embed`); give one with `--model FOLDER`"
     )]
     NotEmbedded,
+    /// Neither a folder nor a model in the binary.
+    #[error(
+        "there is no model {}: it is neither a folder nor one of the models in this program ({}); \
+         give one of them, or a model folder, such as `RUN/model` of a training run",
+        name.display(),
+        if HAS_MODELS { names().collect::<Vec<_>>().join(", ") } else { "it has none".to_owned() }
+    )]
+    Unknown {
+        /// The name or path that was given.
+        name: PathBuf,
+    },
     /// There is no place for a model's files.
     #[error("this system names no folder for caches; give a model with `--model FOLDER`")]
     NoCacheFolder,
@@ -65,13 +76,20 @@ pub fn is_named(model: Option<&Path>) -> bool {
 }
 
 /// The folder of a model: the one given, or that of a model in the program, which is written out if
-/// it is not there.
+/// it is not there yet.
 ///
 /// # Errors
-/// [`ModelsError`]: if there is no such model in the program, or its folder can't be written.
+/// [`ModelsError`]: if there is no such folder or model in the program, or its folder can't be
+/// written.
 pub fn model_folder(model: Option<&Path>) -> Result<PathBuf, ModelsError> {
     let name = match model {
-        Some(folder) if !is_named(model) => return Ok(folder.to_owned()),
+        Some(folder) if !is_named(model) => {
+            return if folder.exists() {
+                Ok(folder.to_owned())
+            } else {
+                Err(ModelsError::Unknown { name: folder.to_owned() })
+            };
+        }
         Some(name) => name,
         None => Path::new(DEFAULT),
     };

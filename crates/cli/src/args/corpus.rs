@@ -53,7 +53,7 @@ pub(crate) struct CorpusBuildArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_windows_per_file: Option<u32>,
     /// The seed of that draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
@@ -126,6 +126,6 @@ pub(crate) struct SynthesizeArgs {
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub(crate) pieces: u64,
     /// The seed of every choice
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

@@ -72,7 +72,7 @@ pub(crate) struct PieceMeasureArgs {
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
@@ -107,6 +107,6 @@ pub(crate) struct MeasureArgs {
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

@@ -15,7 +15,7 @@ pub(crate) struct ImportMagentaArgs {
     pub(crate) out: PathBuf,
     /// Where the checkpoint has no standard deviations of posteriors (some of magenta-js don't),
     /// give all of them this one, 0.001 to 1
-    #[arg(long, value_name = "S", value_parser = crate::resolve::std_dev)]
+    #[arg(long, value_name = "S", value_parser = crate::args::values::std_dev)]
     pub(crate) std_dev: Option<f32>,
     /// Find on this corpus which latent dimensions carry information [default: all count as such]
     #[arg(long, value_name = "FOLDER")]

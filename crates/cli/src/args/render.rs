@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args};
 #[command(next_help_heading = "Sound")]
 pub(crate) struct PlaybackArgs {
     /// Tempo in quarter notes a minute [default: 120; of a given tune, its own]
-    #[arg(long, value_name = "QPM", value_parser = crate::resolve::qpm)]
+    #[arg(long, value_name = "QPM", value_parser = crate::args::values::qpm)]
     pub(crate) qpm: Option<f64>,
     /// General MIDI program, 0 to 127; several for several parts, drums not counted: `--program
     /// 73,33` [default: the part's own, which is 0 for a melody]
@@ -17,7 +17,7 @@ pub(crate) struct PlaybackArgs {
     pub(crate) program: Vec<u8>,
     /// Key of new music, such as D or "E minor"; only for models whose music is in one key
     /// [default: C major or A minor; of a given tune, its own]
-    #[arg(long, value_name = "KEY", value_parser = crate::resolve::key)]
+    #[arg(long, value_name = "KEY", value_parser = crate::args::values::key)]
     pub(crate) key: Option<note_seq::Key>,
     /// Velocity of every note, 1 to 127 [default: 80; of a given tune, its own]
     #[arg(long, value_name = "V", value_parser = clap::value_parser!(u8).range(1..=127))]

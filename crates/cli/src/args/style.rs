@@ -33,13 +33,13 @@ pub(crate) struct FitArgs {
     /// What of each window's posterior to fit on
     #[arg(long, value_enum, default_value_t = LatentsOfArg::Mean)]
     pub(crate) latents_of: LatentsOfArg,
-    /// Number of styles, or a range to choose from, both ends included
-    #[arg(short, long, default_value = "2..16", value_name = "K|FROM..TO", value_parser = crate::resolve::components)]
-    pub(crate) k: std::ops::RangeInclusive<usize>,
+    /// Number of styles, or a range to choose from, both ends included [default: 2..16]
+    #[arg(short, long, value_name = "K|FROM..TO", value_parser = crate::args::values::components)]
+    pub(crate) k: Option<std::ops::RangeInclusive<usize>>,
     /// Shapes of covariance to choose from: full (a matrix for each style), tied (one for all),
     /// diag (a variance for each dimension), spherical (one for all of them), `low-rank:R` (R
-    /// factors and a variance for each dimension)
-    #[arg(long, value_delimiter = ',', default_value = "diag,full", value_name = "SHAPES", value_parser = crate::resolve::covariance)]
+    /// factors and a variance for each dimension) [default: diag,full]
+    #[arg(long, value_delimiter = ',', value_name = "SHAPES", value_parser = crate::args::values::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
     /// Styles are clusters of pieces, not of windows: for corpora whose pieces are of one style
     /// each, in several manners. The number of such clusters is chosen; each style gets one to four
@@ -52,14 +52,15 @@ pub(crate) struct FitArgs {
     /// Leave a shape once N numbers in a row were worse than its best [default: try all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) patience: Option<u16>,
-    /// Starts of each fit
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) n_init: u16,
-    /// Pairs of random halves of the windows to compare fits of, for stability; 0 for none
-    #[arg(long, default_value_t = 3, value_name = "N")]
-    pub(crate) resamples: u16,
+    /// Starts of each fit [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n_init: Option<u16>,
+    /// Pairs of random halves of the windows whose fits are compared, to measure stability; 0 for
+    /// none [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) resamples: Option<u16>,
     /// The seed of every start
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 

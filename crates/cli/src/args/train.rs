@@ -28,7 +28,7 @@ pub(crate) struct TrainArgs {
     pub(crate) from: Option<PathBuf>,
     /// With --from, draw this share of the windows from the music that its model was trained on, so
     /// that it doesn't forget [default: 0.2 with other music than that]
-    #[arg(long, value_name = "SHARE", requires = "from", value_parser = crate::resolve::replay)]
+    #[arg(long, value_name = "SHARE", requires = "from", value_parser = crate::args::values::replay)]
     pub(crate) replay: Option<f64>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -56,7 +56,7 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     pub(crate) resume: bool,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
@@ -110,6 +110,6 @@ pub(crate) struct ObjectiveArgs {
     pub(crate) beta_cycle: Option<u64>,
     /// How often the decoder reads its own draws: `constant:P`, `exponential:BASE` (1 - BASE^step)
     /// or `inverse-sigmoid:K` (one half at step K ln K)
-    #[arg(long, value_name = "SCHEDULE", value_parser = crate::resolve::scheduled_sampling)]
+    #[arg(long, value_name = "SCHEDULE", value_parser = crate::args::values::scheduled_sampling)]
     pub(crate) scheduled_sampling: Option<ScheduledSampling>,
 }

@@ -13,7 +13,8 @@ use controlgen::generate::{
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
-use controlgen::style::{Style, StyleFolders, Styles};
+use controlgen::session::SessionParts;
+use controlgen::style::{Style, Styles};
 use controlgen::tune::{Tune, TuneOptions};
 use corpus::synthetic;
 use note_seq::midi::{self, WriteOptions};
@@ -23,8 +24,9 @@ use serde_json::json;
 
 use super::Context;
 use super::drums::{Drummer, together};
+use super::loading::open;
 use super::writing::{file_name, rows};
-use crate::args::{DEFAULT_TEMPERATURE, DemoArgs};
+use crate::args::{DEFAULT_TEMPERATURE, DemoArgs, StylesArgs};
 use crate::progress::{Show, note};
 
 /// Styles shown, the largest ones.
@@ -151,11 +153,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         }
     };
     let folder = args.out.clone().unwrap_or_else(free_folder);
-    let model = context.model(args.model.as_deref())?;
-    let index = CopyIndex::of_model(&model)?;
     // What the demo adds stays with the demo.
-    let own_styles = StyleFolders::with(&model, &folder.join("styles"));
-    let mut styles = Styles::load_from(&model, own_styles)?;
+    let own_styles = Some(folder.join("styles"));
+    let of = StylesArgs { model: args.model.clone(), styles_folder: own_styles };
+    let SessionParts { model, mut styles, copy_index, .. } = open(context, &of)?.into_parts()?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
     let has_drums = models::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: args.seed };
@@ -190,7 +191,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         writer.batch.group(style.name.clone());
         let words = style.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
         writer.batch.text(in_words(style.share, &words));
-        let membership = writer.style(&styles, style, index.as_ref())?;
+        let membership = writer.style(&styles, style, copy_index.as_ref())?;
         shown.push(Shown { style: style.name.clone(), words, membership });
     }
     lap("new music of the largest styles");
@@ -206,7 +207,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         report.n_windows,
         100.0 * report.prior_share,
     ));
-    let membership = writer.style(&styles, &added, index.as_ref())?;
+    let membership = writer.style(&styles, &added, copy_index.as_ref())?;
     let words = added.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
     shown.push(Shown { style: ADDED.to_owned(), words, membership });
     lap("a style of three tunes");

@@ -45,19 +45,22 @@ pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()
 }
 
 pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
+    let model = context.model_folder(&args.model)?;
+    let usual = FitRequest::new(args.latents.clone(), args.corpus.clone());
     let request = FitRequest {
-        latents: args.latents.clone(),
-        corpus: args.corpus.clone(),
         latents_of: args.latents_of.into(),
-        n_components: args.k.clone(),
-        covariance_types: args.covariance.clone(),
+        n_components: args.k.clone().unwrap_or(usual.n_components),
+        covariance_types: match &args.covariance[..] {
+            [] => usual.covariance_types,
+            typed => typed.to_vec(),
+        },
         criterion: args.criterion.into(),
         patience: args.patience.map(usize::from),
-        n_init: usize::from(args.n_init),
-        n_resamples: usize::from(args.resamples),
+        n_init: args.n_init.map_or(usual.n_init, usize::from),
+        n_resamples: args.resamples.map_or(usual.n_resamples, usize::from),
         by_piece: args.by_piece,
         seed: args.seed,
+        ..usual
     };
     let fitted = fit_all(context, &model, &request, None)?;
     context.output.result(&fitted.summary, || fitted.lines())

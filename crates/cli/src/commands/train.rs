@@ -1,23 +1,19 @@
 //! `controlgen train`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_corpus;
 use controlgen::run::RunFolder;
-use controlgen::style::{FitRequest, FitSummary, LatentsOf};
+use controlgen::style::{FitRequest, FitSummary};
 use controlgen::training::{
     RunConfig, TrainOutcome, TrainRequest, TrainSetup, train as train_model,
 };
 use corpus::artifact::JsonFormat as _;
 use corpus::kind::Kind;
 use corpus::{CorpusOptions, build};
-use gmm::CovarianceType;
-use gmm::select::Criterion;
 use models::model_folder;
 use musicvae::Scores;
 use musicvae::train::{Plan, StopReason};
@@ -32,7 +28,6 @@ use crate::progress::{Training, collapse_warning, note};
 
 /// Windows that a style should have at least, in the choice of their number.
 const WINDOWS_OF_A_STYLE: usize = 50;
-const MAX_STYLES: usize = 16;
 /// Steps of the compact presets in a minute on two cores.
 const STEPS_A_MINUTE: f64 = 150.0;
 /// Steps in which a model adapts to new music if `--patience` alone decides.
@@ -43,15 +38,12 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     if !args.midi.is_empty() {
         request.corpus = corpus_of(context, args, &request)?;
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let heard = Arc::clone(&stop);
     // The second time the program ends at once; the last checkpoint is good.
-    interrupt::on_first(move || {
-        heard.store(true, Ordering::Relaxed);
+    let stop = interrupt::flag(|| {
         note("finishing the step and writing a checkpoint; again to stop at once");
     })?;
     let n_sequences = request.setup.training.sequences_per_update();
-    let mut progress = Training::new(context.show, request.plan, n_sequences, Arc::clone(&stop));
+    let mut progress = Training::new(context.show, request.plan, n_sequences, stop);
     let outcome = train_model(&request, &context.device()?, &mut progress)?;
     drop(progress);
     match outcome.stopped {
@@ -125,19 +117,11 @@ fn fit(
             .with_context(|| format!("can't remove {}", latents.display()))?;
     }
     let encoded = encode_corpus(&model, &request.corpus, &latents, &context.stages)?;
-    let most = (encoded.n_train / WINDOWS_OF_A_STYLE).clamp(1, MAX_STYLES);
+    let most = (encoded.n_train / WINDOWS_OF_A_STYLE).clamp(1, FitRequest::MAX_COMPONENTS);
     let fit = FitRequest {
-        latents,
-        corpus: request.corpus.clone(),
-        latents_of: LatentsOf::Mean,
         n_components: 2.min(most)..=most,
-        covariance_types: vec![CovarianceType::Diag, CovarianceType::Full],
-        criterion: Criterion::Bic,
-        patience: None,
-        n_init: 2,
-        n_resamples: 3,
-        by_piece: false,
         seed: request.seed,
+        ..FitRequest::new(latents, request.corpus.clone())
     };
     // New music must not copy what the weights were trained on before, either.
     let older = match &request.setup.from {

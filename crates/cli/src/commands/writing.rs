@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::args::{FormatArgs, PlaybackArgs, TuneArgs};
+use crate::args::{FormatArgs, PlaybackArgs, TuneArgs, TuneFileArgs};
 use crate::progress::note;
 
 /// One written piece.
@@ -76,6 +76,21 @@ pub(super) struct Destination<'a> {
     pub(super) overwrite: Overwrite,
     /// The tune that pieces come from: they take its tempo and its key where none is asked for.
     pub(super) tune: Option<&'a Tune>,
+}
+
+impl<'a> Destination<'a> {
+    /// Where music made from a tune goes.
+    pub(super) fn of_tune(
+        context: &Context,
+        file: &'a TuneFileArgs,
+        playback: &'a PlaybackArgs,
+        tune: &'a Tune,
+        title: String,
+    ) -> Self {
+        let TuneFileArgs { out, formats, .. } = file;
+        let overwrite = context.overwrite;
+        Self { out, title, formats, playback, overwrite, tune: Some(tune) }
+    }
 }
 
 /// Writes the pieces of one command.

@@ -233,14 +233,14 @@ impl Controls {
 pub fn control_of_style(
     model: &Model,
     style: &Style,
-    request: ControlRequest<'_>,
     seed: u64,
 ) -> Result<Vec<u16>, GenerateError> {
     let most = meters_of(style).and_then(|m| m.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)));
-    if let (Some((class, _)), None) = (most, request.meter) {
+    if let Some((class, _)) = most {
         return Ok(vec![class; model.form().n_control()]);
     }
-    Ok(Controls::new(model, request)?.of(0, &vec![0.0; model.z_size()], 1, seed))
+    let controls = Controls::new(model, ControlRequest::default())?;
+    Ok(controls.of(0, &vec![0.0; model.z_size()], 1, seed))
 }
 
 /// The meters of a style's music by its card; `None` if it has no such card.

@@ -12,6 +12,7 @@
 //! `Σ w (m + G (p - A m))`, and the residuals `r`, which are independent, are added so that their
 //! variance stays: `Σ w r / √(Σ w²)`. All of it is continuous in `p`, and lies at `p`.
 
+use gmm::points::dot;
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use musicvae::{Sampling, seed};
 use rand::RngExt;
@@ -293,10 +294,6 @@ impl Decoding {
         let mut rngs: Vec<_> = (0..n).map(|_| seed::stream(self.seed, "decode", 0)).collect();
         model.network().decode(z, &control, sampling, &mut rngs)
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]
