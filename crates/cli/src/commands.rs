@@ -1,4 +1,4 @@
-//! The commands: each calls the library and says what came of it.
+//! The commands: each calls the library and prints the result.
 
 mod accompany;
 mod attribute;
@@ -41,7 +41,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) show: Show,
     pub(crate) stages: Stages,
-    /// Which files outputs may take the place of.
+    /// Which existing files outputs may replace.
     pub(crate) overwrite: Overwrite,
     device: String,
 }
@@ -63,7 +63,7 @@ impl Context {
         Ok(Model::load(&model_folder(model)?, &self.device()?)?)
     }
 
-    /// The model of a folder that is written to, which a model in the program is not.
+    /// Loads the model of a folder that will be written to; models in the program can't be.
     pub(crate) fn model_folder(&self, folder: &Path) -> anyhow::Result<Model> {
         if is_named(Some(folder)) && !folder.exists() {
             bail!(

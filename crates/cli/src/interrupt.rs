@@ -9,13 +9,13 @@ use thiserror::Error;
 /// The exit code of a program that a signal ends: what shells give for Ctrl-C.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// A command that a signal ended early; the text says how far it got.
+/// The error of a command that a signal ended early, with a text about what was done.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct Interrupted(pub(crate) String);
 
-/// A flag that the first signal sets; `told` is called after it. The second signal ends the program
-/// at once.
+/// A flag that the first signal sets, after which `told` is called. The second signal ends the
+/// program at once.
 pub(crate) fn flag(told: impl FnOnce() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);

@@ -1,9 +1,9 @@
 //! The models that come with the program and with the Python package.
 //!
-//! With the feature `embed`, the files of some model folders are in the binary, compressed.
-//! Everything that reads a model reads a folder, so a model's files are written out once, to the
-//! folder that the system has for a program's caches, under a name made of their hash: another
-//! version of the program has another folder, and a cache that was cleared is filled again.
+//! With the feature `embed`, the files of some model folders are in the binary, compressed. All
+//! code that reads a model reads a folder, so the files of a model are written out once, to the
+//! system's cache folder, under a name derived from their hash. Another version of the program uses
+//! another folder, and a cache that was cleared is filled again.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -35,8 +35,8 @@ pub enum ModelsError {
         /// The name or path that was given.
         name: PathBuf,
     },
-    /// There is no place for a model's files.
-    #[error("this system names no folder for caches; give a model with `--model FOLDER`")]
+    /// The system has no cache folder.
+    #[error("this system has no cache folder; give a model with `--model FOLDER`")]
     NoCacheFolder,
     /// A model's files can't be written.
     #[error(
@@ -54,14 +54,14 @@ struct EmbeddedModel {
     files: &'static [(&'static str, &'static [u8])],
 }
 
-/// All models, by name; written by `build.rs`. A `static`, because each use of a `const` may be
+/// All models, by name; written by `build.rs`. A `static`, because each use of a `const` may make
 /// another copy.
 #[cfg(feature = "embed")]
 static MODELS: &[EmbeddedModel] = include!(concat!(env!("OUT_DIR"), "/models.rs"));
 #[cfg(not(feature = "embed"))]
 static MODELS: &[EmbeddedModel] = &[];
 
-/// Whether models come with this program.
+/// Whether this program includes models.
 pub const HAS_MODELS: bool = cfg!(feature = "embed");
 
 /// The names of the models in the program.
@@ -69,8 +69,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|model| model.name)
 }
 
-/// Whether `--model` names a model in the program, as it does if nothing is given. A folder of the
-/// same name is meant by `./NAME`.
+/// Whether `--model` names a model in the program, which is also the default. For a folder of the
+/// same name, `./NAME` is given.
 pub fn is_named(model: Option<&Path>) -> bool {
     model.is_none_or(|model| names().any(|name| Path::new(name) == model))
 }
@@ -123,7 +123,7 @@ impl EmbeddedModel {
         });
         match written {
             Ok(()) => Ok(folder),
-            // Another run was quicker.
+            // Another process was faster.
             Err(_) if folder.exists() => Ok(folder),
             Err(error) => Err(error.into()),
         }

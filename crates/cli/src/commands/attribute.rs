@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Resul
 #[derive(Serialize)]
 struct List<'a> {
     attributes: &'a AttributeVectors,
-    /// What dials do, by each method.
+    /// The effect of each dial, by method.
     checks: Vec<DialReport>,
 }
 
@@ -72,7 +72,7 @@ fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyho
 
 /// Attributes as a table for people.
 fn lines(attributes: &AttributeVectors, form: &WindowForm) -> Vec<String> {
-    let head = ["attribute", "counts", "mean", "deviation", "told by latents"];
+    let head = ["attribute", "unit", "mean", "std. deviation", "explained by latents"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(attributes.vectors.iter().map(|v| {
         vec![
@@ -95,7 +95,7 @@ fn check_lines(checks: &[DialReport]) -> Vec<String> {
     if checks.is_empty() {
         return Vec::new();
     }
-    let head = ["dial", "by", "Spearman", "moves by", "others that move"];
+    let head = ["attribute", "method", "Spearman", "slope", "other attributes that move"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     for check in checks {
         let mut others: Vec<_> = check.others.iter().filter(|o| o.slope.abs() >= 0.1).collect();
@@ -116,14 +116,14 @@ fn check_lines(checks: &[DialReport]) -> Vec<String> {
     table(&cells)
 }
 
-/// A tune with attributes turned.
+/// A tune with shifted attributes.
 #[derive(Serialize)]
 struct Turned {
     #[serde(flatten)]
     written: super::writing::Written,
-    /// Attributes of the tune and of what it became, mean over the windows.
+    /// Attributes before and after, mean over the windows.
     measured: Vec<Measured>,
-    /// What was taken of the tune.
+    /// The part of the tune that was used.
     tune: serde_json::Value,
 }
 

@@ -31,16 +31,16 @@ use crate::progress::{Show, note};
 
 /// Styles shown, the largest ones.
 const MAX_STYLES: usize = 6;
-/// Pieces of each.
+/// Number of pieces of each style.
 const PIECES: usize = 3;
 /// The name of the style that is added.
 const ADDED: &str = "three-tunes";
-/// How far a style is mixed in.
+/// Strengths at which a style is mixed in.
 const STRENGTHS: [f64; 3] = [0.35, 0.7, 1.0];
 /// Windows of an interpolation.
 const STEPS: usize = 7;
 
-/// What was made.
+/// The result.
 #[derive(Serialize)]
 struct Demo {
     #[serde(with = "corpus::path_text")]
@@ -53,7 +53,7 @@ struct Demo {
     n_files: usize,
 }
 
-/// A style and how its pieces did.
+/// A style and the membership of its pieces.
 #[derive(Serialize)]
 struct Shown {
     style: String,
@@ -68,7 +68,7 @@ const DRUMS: &str = "drums";
 /// Writes pieces and keeps count.
 struct DemoWriter<'a> {
     model: &'a Model,
-    /// Who plays under new pieces; nobody under those of drums.
+    /// The drums under new pieces; `None` if the pieces are drums themselves.
     drummer: Option<Drummer>,
     batch: Batch,
     seed: u64,
@@ -99,7 +99,7 @@ impl DemoWriter<'_> {
         Ok(())
     }
 
-    /// New pieces of a style, on a page's group of their own; their mean membership.
+    /// Writes new pieces of a style; returns their mean membership.
     fn style(
         &mut self,
         styles: &Styles,
@@ -153,7 +153,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         }
     };
     let folder = args.out.clone().unwrap_or_else(free_folder);
-    // What the demo adds stays with the demo.
+    // Styles that the demo adds stay in its folder.
     let own_styles = Some(folder.join("styles"));
     let of = StylesArgs { model: args.model.clone(), styles_folder: own_styles };
     let SessionParts { model, mut styles, copy_index, .. } = open(context, &of)?.into_parts()?;
@@ -174,8 +174,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     };
     writer.batch.check()?;
     writer.batch.text(format!(
-        "Model {}: trained on unlabeled music, which fell into {} styles by itself. Every piece here \
-         was written just now, with seed {}{}.",
+        "Model {}: trained on unlabeled music, in which {} styles were found. Every piece here was \
+         written just now, with seed {}{}.",
         model.hash(),
         styles.all().len(),
         args.seed,
@@ -201,8 +201,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let added = styles.find(ADDED)?.clone();
     writer.batch.group("A style of three tunes".to_owned());
     writer.batch.text(format!(
-        "Three tunes (in {}) became a style without any training: {} windows, {:.0} % of what the style \
-         is comes from the styles known before.",
+        "Three tunes (in {}) became a style without any training: {} windows; {:.0} % of the style \
+         come from the styles known before.",
         folder.join("tunes").display(),
         report.n_windows,
         100.0 * report.prior_share,
@@ -228,7 +228,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         writer.batch.group("From the tune to a style".to_owned());
         between(&mut writer, &styles, style, windows)?;
     }
-    lap("mixes and a way between");
+    lap("mixes and an interpolation");
 
     let n_files = writer.n_files;
     let page = writer.batch.finish()?;
@@ -237,7 +237,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     context.output.result(&demo, || lines(&demo, start.elapsed().as_secs_f64()))
 }
 
-/// Where a demo goes if nothing else was said: a folder that is not there yet.
+/// The default folder: one that does not exist yet.
 fn free_folder() -> PathBuf {
     let numbered = (2_u32..).map(|n| format!("controlgen-demo-{n}"));
     std::iter::once("controlgen-demo".to_owned())
@@ -247,7 +247,7 @@ fn free_folder() -> PathBuf {
         .expect("numbers don't end")
 }
 
-/// Three tunes of one kind by our own rules.
+/// Writes three synthetic tunes in one style.
 fn write_tunes(context: &Context, folder: &Path, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for number in 0..3 {

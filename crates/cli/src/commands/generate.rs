@@ -53,19 +53,19 @@ impl WrittenPiece {
         &self.written.file
     }
 
-    /// The file and what is known of it, in a line.
+    /// The file with its measurements and form, on one line.
     pub(super) fn line(&self) -> String {
         let form = self.form.as_ref().map(|form| format!("  form {form}"));
         self.written.line() + &form.unwrap_or_default()
     }
 }
 
-/// Where pieces go, and how many there are to be.
+/// How many pieces to make, and where to write them.
 pub(super) struct Take<'a> {
     pub(super) n: u32,
     pub(super) out: &'a Path,
     pub(super) seed: u64,
-    /// Set when no more pieces are to be begun.
+    /// Set when no further piece should be begun.
     pub(super) stop: &'a AtomicBool,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn make(
     let shift = session.shift(&args.attribute, method)?;
     let name = match &targets[..] {
         [(target, _)] if args.style.is_some() || !args.path.is_empty() => target.name.clone(),
-        _ => "all styles by their shares".to_owned(),
+        _ => "all styles, by their shares".to_owned(),
     };
     let options = json!({
         "style": name,
@@ -244,8 +244,8 @@ fn write(
     Ok(())
 }
 
-/// What `--style` or `--path` ask for, and how many pieces of each: without them, the style of each
-/// piece is drawn by its share of the music.
+/// The targets of `--style` or `--path`, with the number of pieces of each. Without them, the style
+/// of each piece is drawn by its share of the training music.
 fn targets<'a>(
     styles: &'a Styles,
     args: &NewMusicArgs,

@@ -24,7 +24,7 @@ struct WrittenBars {
     /// The first new bar, from 1.
     from_bar: u32,
     n_bars: u32,
-    /// The form of the whole, with the windows of the tune that were looked at.
+    /// The form of the whole, including the windows of the tune that were considered.
     form: String,
 }
 
@@ -58,7 +58,7 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
     options["style"] = style.name.clone().into();
     options["form"] = composition.form.to_string().into();
     options["candidates"] = composition.n_candidates.into();
-    // The music stays as it is: nothing to choose of its sound.
+    // The tune keeps its sound, so there is nothing to choose.
     let playback = PlaybackArgs { qpm: None, program: Vec::new(), key: None, velocity: None };
     let title = format!("{}, with new bars of {}", stem(&args.new.file.tune), style.name);
     let to = Destination::of_tune(context, &args.new.file, &playback, &tune, title);
@@ -103,7 +103,7 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
     context.output.result(&written, || written.iter().map(line).collect())
 }
 
-/// The style of the largest fit, the first of equals, that is not hidden.
+/// The visible style with the largest fit, the first of equals.
 fn own_style(styles: &Styles, fit: impl Fn(&Style) -> f64) -> Option<&Style> {
     let visible = styles.all().iter().filter(|style| !style.hidden);
     let fits = visible.map(|style| (fit(style), style));

@@ -18,14 +18,14 @@ use super::writing::{Destination, Output, Writer, Written, read_tune, rows, stem
 use crate::args::{InterpolateArgs, ReconstructArgs};
 use crate::progress::{Show, note};
 
-/// A tune that was written back.
+/// A reconstructed tune.
 #[derive(Serialize)]
 struct WrittenBack {
     #[serde(flatten)]
     written: Written,
-    /// Share of steps that are the same; of note lists, the F1 of the notes.
+    /// Fraction of steps that are the same; for note lists, the F1 score of the notes.
     accuracy: f64,
-    /// What was taken of the tune.
+    /// The part of the tune that was used.
     tune: serde_json::Value,
 }
 

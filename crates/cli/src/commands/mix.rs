@@ -28,7 +28,7 @@ struct WrittenMix {
     membership_before: f64,
     membership_after: f64,
     harmony: HarmonyReport,
-    /// What was taken of the tune.
+    /// The part of the tune that was used.
     tune: serde_json::Value,
 }
 
@@ -116,7 +116,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
     })
 }
 
-/// Two pieces at once, the second one's tones on instruments of their own.
+/// Two pieces at the same time; the notes of the second are on separate instruments.
 pub(super) fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
     let n_taken = first.instruments().last().map_or(0, |last| last + 1);
     for note in &mut second.notes {
@@ -177,6 +177,6 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
 struct WrittenVariation {
     #[serde(flatten)]
     piece: Written,
-    /// How far the variation, encoded again, is from the tune.
+    /// The distance of the variation from the tune, after encoding it again.
     distance_again: f64,
 }

@@ -26,9 +26,9 @@ use crate::interrupt;
 use crate::output::table;
 use crate::progress::{Training, collapse_warning, note};
 
-/// Windows that a style should have at least, in the choice of their number.
+/// Minimum number of windows per style, which limits the number of styles.
 const WINDOWS_OF_A_STYLE: usize = 50;
-/// Steps of the compact presets in a minute on two cores.
+/// Steps per minute of the compact presets, on two cores.
 const STEPS_A_MINUTE: f64 = 150.0;
 /// Steps in which a model adapts to new music if `--patience` alone decides.
 const DEFAULT_STEPS: u64 = 1500;
@@ -85,7 +85,7 @@ struct Trained<'a> {
     fit: Option<&'a FitSummary>,
 }
 
-/// The corpus of `--midi`, in the run folder; a run that goes on has it already.
+/// Builds the corpus of `--midi` in the run folder; a resumed run already has it.
 fn corpus_of(
     context: &Context,
     args: &TrainArgs,
@@ -112,7 +112,7 @@ fn fit(
     let model = context.model(Some(&outcome.model))?;
     let latents = request.run.latents();
     if latents.exists() {
-        // They were computed with the weights before this run was resumed.
+        // They were computed with the weights from before this run was resumed.
         std::fs::remove_dir_all(&latents)
             .with_context(|| format!("can't remove {}", latents.display()))?;
     }
@@ -123,7 +123,7 @@ fn fit(
         seed: request.seed,
         ..FitRequest::new(latents, request.corpus.clone())
     };
-    // New music must not copy what the weights were trained on before, either.
+    // New music must not copy the earlier training music either.
     let older = match &request.setup.from {
         Some(from) => CopyIndex::of_folder(&from.folder, model.kind().name)?,
         None => None,
@@ -134,14 +134,14 @@ fn fit(
 fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> {
     if args.minutes.is_none() && args.steps.is_none() && args.patience.is_none() {
         bail!(
-            "when should training stop? give `--minutes M` or `--steps N`, or let `--patience N` \
-             decide"
+            "give the end of the training: `--minutes M` or `--steps N`, or `--patience N` to stop \
+             when it no longer improves"
         );
     }
     let max_time = match args.minutes {
         Some(minutes) => Some(
             Duration::try_from_secs_f64(minutes * 60.0)
-                .with_context(|| format!("`--minutes {minutes}` is no length of time"))?,
+                .with_context(|| format!("`--minutes {minutes}` is not a length of time"))?,
         ),
         None => None,
     };
@@ -158,7 +158,7 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
     let run = RunFolder::new(&args.out);
     if setup.from.is_some() && !args.midi.is_empty() {
         if args.resume && run.config().exists() {
-            // As long as it was to be at first.
+            // With the schedule that it began with.
             setup.training.learning_rate = RunConfig::load(&run.config())?.training.learning_rate;
         } else {
             setup.adapt(n_steps_of(args));
@@ -182,7 +182,7 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
     })
 }
 
-/// About how many steps a run makes.
+/// Approximate number of steps of a run.
 fn n_steps_of(args: &TrainArgs) -> u64 {
     #[expect(clippy::cast_sign_loss, reason = "at least 1")]
     let by_time = args.minutes.map(|minutes| (minutes * STEPS_A_MINUTE).max(1.0) as u64);
@@ -200,7 +200,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
             outcome.n_active,
         ),
         format!(
-            "{:.2} steps and {:.0} windows a second, {:.1} % of a step waiting for data; curves in {}",
+            "{:.2} steps and {:.0} windows per second, {:.1} % of a step waiting for data; curves in {}",
             outcome.steps_per_second,
             outcome.sequences_per_second,
             outcome.wait_share * 100.0,
@@ -227,7 +227,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
         }
         lines.extend(table(&rows));
         lines.push(format!(
-            "reconstruction {:.2} nats, KL {:.1} bits a window",
+            "reconstruction {:.2} nats, KL {:.1} bits per window",
             heldout.reconstruction_nats(),
             heldout.kl_bits()
         ));

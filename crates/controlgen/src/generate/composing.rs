@@ -57,3 +57,33 @@ impl CompositionRequest {
         Composition { learned, form, n_candidates: self.n_candidates() }
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::test_session;
+
+    #[test]
+    fn several_windows_are_composed_and_a_window_alone_only_if_it_is_asked_for() {
+        let session = test_session::melody();
+        let is_composed = |request: &CompositionRequest, n_windows| {
+            request.composition(session, n_windows).unwrap().is_some()
+        };
+        let plain = CompositionRequest::default();
+        assert!(!is_composed(&plain, 1) && is_composed(&plain, 2));
+        let smooth = CompositionRequest { smoothness: Some(0.5), ..plain.clone() };
+        assert!(!is_composed(&smooth, 1) && !is_composed(&smooth, 2));
+        for asked in [
+            CompositionRequest { form: Some(FormRequest::Auto), ..plain.clone() },
+            CompositionRequest { n_candidates: Some(3), ..plain.clone() },
+            CompositionRequest { has_attributes: true, ..plain.clone() },
+        ] {
+            assert!(is_composed(&asked, 1), "{asked:?}");
+            let smooth = CompositionRequest { smoothness: Some(0.5), ..asked };
+            let composition = smooth.composition(session, 2).unwrap().unwrap();
+            // By the smoothness asked for, not by what was learned.
+            assert!(composition.learned.is_none());
+            assert_eq!(composition.n_candidates, smooth.n_candidates.unwrap_or(8));
+        }
+    }
+}

@@ -60,3 +60,32 @@ impl EndSource<'_> {
         Ok(End { z, control })
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use note_seq::Meter;
+
+    use super::*;
+    use crate::test_session;
+
+    #[test]
+    fn an_end_has_the_latent_of_its_source_and_its_size_is_checked() {
+        let session = test_session::melody();
+        let (model, windows) = (session.model(), test_session::windows(1));
+        let end = |source: EndSource<'_>| source.end(session, ControlRequest::default(), 0);
+        let window = end(EndSource::Window(&windows[0])).unwrap();
+        assert_eq!(window.z, encode_windows(model, &windows));
+        assert_eq!(end(EndSource::Latent(&window.z)).unwrap(), window);
+        let style = &session.styles().unwrap().all()[0];
+        let mean = session.styles().unwrap().mean_latent(model, style).unwrap();
+        assert_eq!(end(EndSource::Style(style)).unwrap().z, mean);
+        let error = end(EndSource::Latent(&window.z[1..])).unwrap_err().to_string();
+        assert!(error.contains(&format!("this model's have {}", model.z_size())), "{error}");
+        // Melodies have no meter to choose, whatever the end is.
+        let request = ControlRequest { chords: None, meter: Some(Meter::COMMON) };
+        for source in [EndSource::Style(style), EndSource::Window(&windows[0])] {
+            let refused = source.end(session, request, 0);
+            assert!(matches!(refused, Err(GenerateError::Meter { .. })), "{refused:?}");
+        }
+    }
+}

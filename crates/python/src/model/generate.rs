@@ -33,7 +33,7 @@ pub(super) struct GenerateRequest {
     pub(super) decoding: Decoding,
 }
 
-/// What came of it.
+/// The result.
 pub(super) struct Generated {
     pub(super) pieces: Vec<NewPiece>,
     /// Attempts made.

@@ -1,4 +1,4 @@
-//! What `Model` makes of tunes: mixes, variations, interpolations.
+//! Music that `Model` makes from tunes: mixes, variations, interpolations.
 
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
@@ -20,10 +20,10 @@ use super::piece::NewPiece;
 use super::style::{Style, StyleArg};
 use crate::error::{Outcome, refused};
 
-/// Program of a mix's second voice where windows are of single lines: a vibraphone.
+/// Program of a mix's second voice if windows are single lines: a vibraphone.
 const SECOND_VOICE: u8 = 11;
 
-/// A mix before Python has it.
+/// A mix before it becomes a Python object.
 pub(super) struct NewMix {
     pub(super) sequence: NoteSequence,
     pub(super) duet: NoteSequence,

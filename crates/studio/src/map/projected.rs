@@ -52,11 +52,11 @@ pub(crate) struct Projected {
     pub(crate) styles: Vec<usize>,
     pub(crate) map: Map,
     pub(crate) positions: Vec<[f32; 2]>,
-    /// The music of its places; `None` if places have no latents.
+    /// The styles behind its places; `None` if places have no latents.
     pub(crate) placed: Option<PlacedStyles>,
 }
 
-/// The styles of a map, and the windows that were chosen of them.
+/// The styles of a map, and the windows chosen from them.
 #[derive(Debug)]
 pub(crate) struct PlacedStyles {
     placement: Placement,
@@ -69,7 +69,7 @@ pub(crate) struct PlacedStyles {
 /// The difference of a chosen window from the mean of its style.
 type Residual = Arc<[f64]>;
 
-/// Chosen windows kept per map: those of some dozens of seeds.
+/// Maximum number of chosen windows cached per map: those of a few dozen seeds.
 const N_CHOSEN: usize = 1024;
 
 /// What the music of places is made with.
