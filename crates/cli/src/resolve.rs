@@ -1,4 +1,4 @@
-//! From what was typed to what is meant.
+//! From arguments to the settings of the library.
 
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
@@ -175,9 +175,9 @@ impl From<&FormatArgs> for Formats {
 }
 
 impl PlaybackArgs {
-    /// As asked for, at the tempo of a tune where none is asked for.
+    /// As asked for; by default with the tempo of the tune.
     pub(crate) fn of_tune(&self, tune: &Tune) -> NoteListPlayback {
-        // A tempo that MIDI can't hold is no tempo of a file.
+        // MIDI can't hold other tempos.
         let own = tune.qpm.clamp(4.0, 1000.0);
         NoteListPlayback { qpm: self.qpm.unwrap_or(own), ..tune.playback }
     }

@@ -43,7 +43,7 @@ pub struct Tune {
     pub instruments: Vec<u32>,
     /// The names of those that have one in the file.
     pub instrument_names: Vec<String>,
-    /// The file's first tempo, in quarter notes a minute.
+    /// The file's first tempo, in quarter notes per minute.
     pub qpm: f64,
     /// Windows that don't overlap, in order.
     pub windows: Vec<Window>,

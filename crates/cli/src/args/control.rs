@@ -1,4 +1,4 @@
-//! What can be typed after `mix`, `similar`, `attribute` and `copy-index`.
+//! Arguments of `mix`, `accompany`, `similar`, `attribute` and `copy-index`.
 
 use std::path::PathBuf;
 
@@ -77,10 +77,10 @@ pub(crate) struct MixArgs {
     /// The style to mix in, by name or number
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
-    /// 0 is the tune, 1 the style
+    /// Strength of the style: 0 is the tune, 1 the style
     #[arg(long, default_value_t = 0.5, value_name = "S")]
     pub(crate) strength: f64,
-    /// The path of the latents
+    /// How latents move toward the style
     #[arg(long, value_enum, default_value_t = MixMethodArg::Transport)]
     pub(crate) method: MixMethodArg,
     /// General MIDI program of the second voice, 0 to 127
@@ -134,11 +134,11 @@ impl From<MixMethodArg> for MixMethod {
 pub(crate) struct SimilarArgs {
     #[command(flatten)]
     pub(crate) file: TuneFileArgs,
-    /// How far from the tune, in deviations of the training music for each dimension: 0 is the
-    /// tune, 1.4 is as far as unrelated music
+    /// Distance from the tune, in standard deviations of the training music per dimension: 0 is the
+    /// tune, 1.4 the typical distance of unrelated music
     #[arg(long, default_value_t = 0.5, value_name = "D")]
     pub(crate) distance: f64,
-    /// How many variations
+    /// Number of variations
     #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) n: u32,
     #[command(flatten)]
@@ -149,12 +149,12 @@ pub(crate) struct SimilarArgs {
     pub(crate) playback: PlaybackArgs,
 }
 
-/// Which directions attributes are turned in.
+/// How the directions of attributes are found.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum AttributeMethodArg {
-    /// From windows that have little of it to those that have much: what goes with it changes, too
+    /// From windows with low values to windows with high ones; correlated attributes change, too
     Quartile,
-    /// By regression on all attributes together: the others are held as far as may be
+    /// By regression on all attributes together, so that the others change as little as possible
     Regression,
 }
 
@@ -169,22 +169,22 @@ impl From<AttributeMethodArg> for AttributeMethod {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttributeCommand {
-    /// List what can be turned in a model
+    /// List the attributes of a model
     List {
         /// A model folder, or a model in the program: poly, drums, melody [default: poly]
         #[arg(long, value_name = "MODEL")]
         model: Option<PathBuf>,
-        /// Turn each dial on N real windows and say what the music does, and what else moves
+        /// Shift each attribute of N real windows and report how it and the others change
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Learn it again from the model's reference windows
+    /// Learn the attributes again from the model's reference windows
     Learn {
         /// The model folder
         #[arg(long, value_name = "FOLDER")]
         model: PathBuf,
     },
-    /// Turn it in a tune
+    /// Shift attributes of a tune
     Apply(AttributeApplyArgs),
 }
 
@@ -192,11 +192,11 @@ pub(crate) enum AttributeCommand {
 pub(crate) struct AttributeApplyArgs {
     #[command(flatten)]
     pub(crate) file: TuneFileArgs,
-    /// What to turn, and by how many deviations of the training music, such as density:+1.5; may be
-    /// given several times
+    /// An attribute and its offset in standard deviations of the training music, for example
+    /// density:+1.5; may be given several times
     #[arg(long, required = true, value_name = "NAME:BY", value_parser = crate::args::values::dial, allow_hyphen_values = true)]
     pub(crate) attribute: Vec<Dial>,
-    /// Which directions attributes are turned in
+    /// How the directions of attributes are found
     #[arg(long, value_enum, default_value_t = AttributeMethodArg::Regression)]
     pub(crate) attribute_method: AttributeMethodArg,
     #[command(flatten)]

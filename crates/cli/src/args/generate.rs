@@ -1,4 +1,4 @@
-//! What can be typed after `generate`, `reconstruct` and `interpolate`.
+//! Arguments of `generate`, `reconstruct` and `interpolate`.
 
 use std::path::PathBuf;
 use std::sync::Arc;

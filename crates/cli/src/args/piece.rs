@@ -1,4 +1,4 @@
-//! What can be typed for whole pieces: after `generate`, `continue` and `fill`.
+//! Arguments for whole pieces, of `generate`, `watch`, `continue` and `fill`.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use super::{ForTuneArgs, LatentArgs};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Whole pieces")]
 pub(crate) struct ComposeArgs {
-    /// What returns: a letter for each section, with ' for a varied return, such as AABA or ABA'C;
-    /// verse-chorus, rondo, binary or ternary; auto for the form of a real piece; through for none
-    /// [default: auto]
+    /// The form: a letter for each section, with ' for a varied return, for example AABA or ABA'C;
+    /// or verse-chorus, rondo, binary or ternary; or auto for the form of a real piece, through for
+    /// no repetition [default: auto]
     #[arg(long, value_name = "FORM", value_parser = crate::args::values::form)]
     pub(crate) form: Option<FormRequest>,
-    /// Draws of each window that one is chosen among, by key, join, consonance, style, ending and
-    /// the attributes asked for: more take longer and fit better, 1 to 256 [default: 8 for pieces
-    /// of several windows and with --attribute, otherwise 1]
+    /// Number of draws of each window, of which one is chosen by key, join, consonance, style,
+    /// ending and the attributes asked for: more take longer and fit better, 1 to 256 [default: 8
+    /// for pieces of several windows and with --attribute, otherwise 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) candidates: Option<u16>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct InsertArgs {
 pub(crate) struct ContinueArgs {
     #[command(flatten)]
     pub(crate) insert: InsertArgs,
-    /// How many bars to add
+    /// Number of bars to add
     #[arg(long, default_value_t = 8, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) bars: u32,
 }
@@ -76,7 +76,7 @@ pub(crate) struct FillArgs {
     /// The first bar to replace, counted from 1
     #[arg(long, value_name = "BAR", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) from_bar: u32,
-    /// How many bars to replace
+    /// Number of bars to replace
     #[arg(long, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) bars: u32,
 }

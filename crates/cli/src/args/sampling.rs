@@ -34,8 +34,8 @@ pub(crate) struct LatentArgs {
     /// near the root of D)
     #[arg(long, value_name = "R")]
     pub(crate) truncate: Option<f64>,
-    /// Similarity of consecutive windows of a longer piece, 0 to 1, in place of what was learned of
-    /// real pieces [default: what was learned, or 0.8 for a model without]
+    /// Similarity of consecutive windows of a longer piece, 0 to 1, instead of what was learned
+    /// from real pieces [default: what was learned, or 0.8 for a model without it]
     #[arg(long, value_name = "S")]
     pub(crate) smoothness: Option<f64>,
 }
@@ -54,10 +54,10 @@ pub(crate) struct KeepArgs {
     /// music
     #[arg(long, value_name = "FRACTION")]
     pub(crate) max_copy_fraction: Option<f64>,
-    /// Also keep pieces with no note or a single one
+    /// Also keep pieces with a single note or none
     #[arg(long)]
     pub(crate) keep_empty: bool,
-    /// Attempts before giving up [default: 20 for each piece, and 100 more]
+    /// Maximum number of attempts [default: 20 per piece, and 100 more]
     #[arg(long, value_name = "N")]
     pub(crate) max_attempts: Option<usize>,
 }

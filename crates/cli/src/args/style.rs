@@ -1,4 +1,4 @@
-//! What can be typed about styles.
+//! Arguments of `fit` and `style`.
 
 use std::path::PathBuf;
 
@@ -13,8 +13,8 @@ pub(crate) struct StylesArgs {
     /// A model folder, or a model in the program: poly, drums, melody [default: poly]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
-    /// Keep changed and added styles in this folder [default: the model folder, or, where that
-    /// can't be written and for models in the program, one of the user's]
+    /// Keep changed and added styles in this folder [default: the model folder; if that can't be
+    /// written, and for models in the program, the user's data folder]
     #[arg(long = "styles", value_name = "FOLDER")]
     pub(crate) styles_folder: Option<PathBuf>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct FitArgs {
     /// The corpus folder that was encoded
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
-    /// What of each window's posterior to fit on
+    /// Which latents of the windows to fit on
     #[arg(long, value_enum, default_value_t = LatentsOfArg::Mean)]
     pub(crate) latents_of: LatentsOfArg,
     /// Number of styles, or a range to choose from, both ends included [default: 2..16]
@@ -46,13 +46,14 @@ pub(crate) struct FitArgs {
     /// separate components
     #[arg(long)]
     pub(crate) by_piece: bool,
-    /// What chooses
+    /// Criterion for the choice
     #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
     pub(crate) criterion: CriterionArg,
-    /// Leave a shape once N numbers in a row were worse than its best [default: try all]
+    /// Skip the rest of a shape after N numbers of styles in a row were worse than its best
+    /// [default: try all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) patience: Option<u16>,
-    /// Starts of each fit [default: 2]
+    /// Number of starts of each fit [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) n_init: Option<u16>,
     /// Pairs of random halves of the windows whose fits are compared, to measure stability; 0 for
@@ -64,16 +65,16 @@ pub(crate) struct FitArgs {
     pub(crate) seed: u64,
 }
 
-/// What of a posterior is fitted on.
+/// Which latents a mixture is fitted on.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LatentsOfArg {
-    /// Its mean
+    /// Means of the posteriors
     Mean,
-    /// A draw from it, as in the paper
+    /// Samples of the posteriors, as in the paper
     Sampled,
 }
 
-/// What chooses the number of styles.
+/// The criterion that chooses the number of styles.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum CriterionArg {
     /// Bayesian information criterion
@@ -84,7 +85,7 @@ pub(crate) enum CriterionArg {
     Icl,
     /// Likelihood of windows held out of the fit, over five folds
     Heldout,
-    /// Where more styles stop raising the likelihood by much
+    /// The number above which more styles hardly raise the likelihood
     Elbow,
 }
 
@@ -94,15 +95,15 @@ pub(crate) enum StyleCommand {
     List {
         #[command(flatten)]
         of: StylesArgs,
-        /// List hidden styles, too
+        /// Also list hidden styles
         #[arg(long)]
         all: bool,
-        /// Draw N windows of each style, encode them again, and say how many fall back into it
+        /// Draw N windows of each style and report how many are assigned to it when encoded again
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Say what styles sound like; with a picture of real windows, their reconstructions, and new
-    /// ones
+    /// Describe styles, on request with a picture of real windows, their reconstructions and new
+    /// windows
     Show {
         /// Names or numbers of styles [default: the three largest]
         #[arg(value_name = "STYLE")]
@@ -115,7 +116,7 @@ pub(crate) enum StyleCommand {
         /// Write a small picture of each style's nearest windows, NAME.svg, to this folder
         #[arg(long, value_name = "FOLDER")]
         thumbnails: Option<PathBuf>,
-        /// Windows of each kind in the picture
+        /// Number of windows of each kind in the picture
         #[arg(short, default_value_t = 4, value_name = "N")]
         n: usize,
         #[command(flatten)]
@@ -125,7 +126,7 @@ pub(crate) enum StyleCommand {
     Add {
         /// Its name
         name: String,
-        /// MIDI files: whatever tracks can be used are
+        /// MIDI files; all tracks that fit are used
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         #[command(flatten)]
@@ -135,7 +136,7 @@ pub(crate) enum StyleCommand {
     Change(StyleChange),
 }
 
-/// Changes of the list of styles, and what is handed on of it.
+/// Changes of the list of styles, and exchange of styles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StyleChange {
     /// Remove styles that were added
@@ -155,18 +156,18 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Make one style of several
+    /// Merge several styles into one
     Merge {
         /// Their names or numbers
         #[arg(required = true, num_args = 2.., value_name = "STYLE")]
         styles: Vec<String>,
-        /// The name of what comes out [default: the first one's]
+        /// The name of the merged style [default: that of the first one]
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Take a merged style apart
+    /// Split a merged style
     Split {
         /// Its name or number
         style: String,
@@ -189,11 +190,11 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Write a style as a file for others with the same model
+    /// Write a style to a file, for others who use the same model
     Export {
         /// Its name or number
         style: String,
-        /// The file to write, such as NAME.style.json
+        /// The file to write, for example NAME.style.json
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
         #[command(flatten)]
@@ -204,7 +205,7 @@ pub(crate) enum StyleChange {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Another name for it
+        /// A new name for it
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]

@@ -15,7 +15,7 @@ use note_seq::{Key, Meter};
 pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
     let number = |text: &str| match text.trim().parse::<usize>() {
         Ok(n) if n >= 1 => Ok(n),
-        _ => Err(format!("`{text}` is no number of styles; 1 or more is allowed")),
+        _ => Err(format!("`{text}` is not a number of styles; 1 or more is allowed")),
     };
     let (from, to) = match text.split_once("..") {
         Some((from, to)) => (number(from)?, number(to.trim_start_matches('='))?),
@@ -49,7 +49,7 @@ pub(crate) fn qpm(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         // A MIDI tempo is up to 2^24 - 1 microseconds a quarter: 3.58 quarters a minute.
         Ok(qpm) if (4.0..=1000.0).contains(&qpm) => Ok(qpm),
-        _ => Err("4 to 1000 quarter notes a minute are allowed".to_owned()),
+        _ => Err("4 to 1000 quarter notes per minute are allowed".to_owned()),
     }
 }
 
@@ -61,7 +61,9 @@ pub(crate) fn chords(text: &str) -> Result<Arc<[u16]>, String> {
         _ => symbol.parse::<Chord>().map(Chord::triad_label).map_err(|error| error.to_string()),
     };
     match symbols().map(label).collect::<Result<Vec<u16>, String>>()? {
-        labels if labels.is_empty() => Err("no chord is given; such as \"C Am F G\"".to_owned()),
+        labels if labels.is_empty() => {
+            Err("no chord is given; an example is \"C Am F G\"".to_owned())
+        }
         labels => Ok(labels.into()),
     }
 }
@@ -112,7 +114,7 @@ pub(crate) fn steps(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Seconds between two looks.
+/// Seconds between two looks at a folder.
 pub(crate) fn interval(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.05..=3600.0).contains(&seconds) => Ok(seconds),
@@ -120,7 +122,7 @@ pub(crate) fn interval(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A share of windows that are drawn from older music.
+/// A fraction of windows that are drawn from older music.
 pub(crate) fn replay(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
@@ -157,7 +159,7 @@ pub(crate) fn scheduled_sampling(text: &str) -> Result<ScheduledSampling, String
 /// A key, for an argument.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the problem.
 pub(crate) fn key(text: &str) -> Result<Key, String> {
     text.parse().map_err(|error: note_seq::UnknownKey| error.to_string())
 }
@@ -165,7 +167,7 @@ pub(crate) fn key(text: &str) -> Result<Key, String> {
 /// A meter, for an argument: `6/8`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the problem.
 pub(crate) fn meter(text: &str) -> Result<Meter, String> {
     text.parse().map_err(|error: note_seq::UnknownMeter| error.to_string())
 }

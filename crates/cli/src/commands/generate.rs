@@ -61,7 +61,7 @@ impl WrittenPiece {
 }
 
 /// How many pieces to make, and where to write them.
-pub(super) struct Take<'a> {
+pub(super) struct GenerateTask<'a> {
     pub(super) n: u32,
     pub(super) out: &'a Path,
     pub(super) seed: u64,
@@ -78,8 +78,8 @@ pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result
         }
     })?;
     let (n, out) = (args.n, &args.out);
-    let take = Take { n, out, seed: args.music.decoding.seed, stop: &stop };
-    let generated = make(context, &session, &args.music, &take)?;
+    let task = GenerateTask { n, out, seed: args.music.decoding.seed, stop: &stop };
+    let generated = make(context, &session, &args.music, &task)?;
     context.output.result(&generated, || lines(&generated))?;
     let n_written = generated.pieces.len();
     if generated.is_stopped {
@@ -94,13 +94,13 @@ pub(super) fn make(
     context: &Context,
     session: &Session,
     args: &NewMusicArgs,
-    take: &Take<'_>,
+    task: &GenerateTask<'_>,
 ) -> anyhow::Result<Generated> {
     let (model, styles) = (session.model(), session.styles()?);
-    let n = usize::try_from(take.n)?;
-    let targets = targets(styles, args, n, take.seed)?;
+    let n = usize::try_from(task.n)?;
+    let targets = targets(styles, args, n, task.seed)?;
     let bars = args.bars.map(usize::try_from).transpose()?;
-    let decoding = Decoding { seed: take.seed, ..Decoding::from(&args.decoding) };
+    let decoding = Decoding { seed: task.seed, ..Decoding::from(&args.decoding) };
     let sampling = LatentSampling::from(&args.latent);
     let n_windows = targets.iter().map(|(target, _)| target.n_windows(model, bars));
     let n_windows = n_windows.collect::<Result<Vec<_>, _>>()?;
@@ -138,7 +138,7 @@ pub(super) fn make(
         "attribute_method": method,
     });
     let to = Destination {
-        out: take.out,
+        out: task.out,
         title: format!("New music of {name}"),
         formats: &args.formats,
         playback: &args.playback,
@@ -151,7 +151,7 @@ pub(super) fn make(
             Drummer::open(context, folder, model, decoding, composing.n_candidates())
         });
     let drummer = drummer.transpose()?;
-    let is_stopped = || take.stop.load(Ordering::Relaxed);
+    let is_stopped = || task.stop.load(Ordering::Relaxed);
     let mut generated = Generated::default();
     for (target, n) in &targets {
         let aim = session.aim(&args.attribute, &target.styles)?;
@@ -178,7 +178,7 @@ pub(super) fn make(
             *generated.dropped.entry(*why).or_default() += n;
         }
         let with = (target, model, drummer.as_ref());
-        write(&mut writer, with, found, take.seed, &mut generated)?;
+        write(&mut writer, with, found, task.seed, &mut generated)?;
     }
     writer.finish()?;
     generated.is_stopped = is_stopped() && generated.pieces.len() < n;

@@ -9,7 +9,7 @@ use corpus::artifact::io;
 use serde::Serialize;
 
 use super::Context;
-use super::generate::{Generated, Take, make};
+use super::generate::{GenerateTask, Generated, make};
 use super::loading::open;
 use crate::args::WatchArgs;
 use crate::interrupt;
@@ -48,8 +48,8 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             takes.extend(takes_of(&args.folder, seed)?);
             continue;
         }
-        let take = Take { n: 1, out: &args.folder, seed, stop: &stop };
-        let Generated { pieces, .. } = make(context, &session, &args.music, &take)?;
+        let task = GenerateTask { n: 1, out: &args.folder, seed, stop: &stop };
+        let Generated { pieces, .. } = make(context, &session, &args.music, &task)?;
         for piece in &pieces {
             note(&piece.line());
             takes.insert(piece.file().to_owned());

@@ -83,7 +83,7 @@ impl AddedStyle {
             });
         }
         if !style.examples.iter().all(|tokens| model.form().check(tokens).is_ok()) {
-            let source = serde::de::Error::custom("examples that are no windows of the model");
+            let source = serde::de::Error::custom("examples that are not windows of the model");
             let path = path.to_owned();
             return Err(ArtifactError::Json { path, format: Self::FORMAT, source }.into());
         }
