@@ -5,7 +5,8 @@ use crate::support::{TestDir, names};
 #[test]
 fn folders_and_files_that_give_no_corpus() {
     let dir = TestDir::new();
-    dir.fails("corpus build nowhere -o corpus", &["can't search nowhere", "No such file"]);
+    let missing = ["can't search nowhere", "No such file", "check the path (relative ones"];
+    dir.fails("corpus build nowhere -o corpus", &missing);
     dir.write("empty/readme.txt", b"nothing here");
     dir.fails("corpus build empty -o corpus", &["no MIDI file in empty", "1 not_midi (such as "]);
     dir.write("bad/page.mid", b"<html>404</html>");
@@ -62,6 +63,10 @@ fn models_and_styles_that_are_not_there_or_damaged() {
     dir.fails(&format!("{generate} 9"), &["no style `9`", "0 to 1", "style-0, style-1"]);
     dir.fails(&format!("{generate} 0 --temperature 0"), &["temperature is 0", "above 0"]);
     dir.fails("generate --model midi -o out --style 0", &["midi has no `config.json`"]);
+    let unknown = ["there is no model drumz", "(drums, melody, poly)", "`RUN/model`"];
+    dir.fails("generate --model drumz -o out --style 0", &unknown);
+    let fixed = ["`drums` is a model in the program, which can't be changed"];
+    dir.fails("fit --model drums --corpus corpus --latents run/latents", &fixed);
     dir.fails(
         "fit --model run/model --corpus corpus --latents run/latents -k 100000",
         &["100000 components", "samples"],

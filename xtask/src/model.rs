@@ -11,7 +11,7 @@ use clap::Args;
 
 use serde_json::Value;
 
-use crate::process::{self, answer, say};
+use crate::process::{Program, ProgramArgs, answer, args, say};
 use recipe::{RECIPES, Recipe};
 
 /// The first word of each style of drums.
@@ -39,17 +39,8 @@ pub(crate) struct ModelArgs {
     /// Steps of training [default: the recipe's]
     #[arg(long)]
     steps: Option<u32>,
-    /// The `controlgen` program to run [default: build its release]
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
-    /// Number of threads [default: all processors]
-    #[arg(long)]
-    threads: Option<u16>,
-}
-
-/// Arguments of a command, from strings and paths.
-macro_rules! args {
-    ($($arg:expr),* $(,)?) => { vec![$(OsString::from($arg)),*] };
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 pub(crate) fn run(args: &ModelArgs) -> Result<()> {
@@ -57,7 +48,7 @@ pub(crate) fn run(args: &ModelArgs) -> Result<()> {
         let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
         format!("no model is named {}; there are {}", args.name, names.join(", "))
     })?;
-    let maker = Maker { recipe, args, program: process::controlgen(args.program.as_deref())? };
+    let maker = Maker { recipe, args, program: args.program.open()? };
     let whole = maker.corpus("corpus", &[])?;
     let most = recipe.windows_per_file.to_string();
     let for_styles = maker.corpus("corpus-of-styles", &["--max-windows-per-file", &most])?;
@@ -71,7 +62,7 @@ pub(crate) fn run(args: &ModelArgs) -> Result<()> {
 struct Maker<'a> {
     recipe: &'a Recipe,
     args: &'a ModelArgs,
-    program: PathBuf,
+    program: Program,
 }
 
 impl Maker<'_> {
@@ -79,11 +70,8 @@ impl Maker<'_> {
         self.args.out.join(name)
     }
 
-    fn step(&self, mut arguments: Vec<OsString>) -> Result<Value> {
-        if let Some(threads) = self.args.threads {
-            arguments.extend(args!["--threads", threads.to_string()]);
-        }
-        process::json(&self.program, arguments)
+    fn step(&self, arguments: Vec<OsString>) -> Result<Value> {
+        self.program.json(arguments)
     }
 
     fn corpus(&self, name: &str, options: &[&str]) -> Result<PathBuf> {
@@ -120,14 +108,12 @@ impl Maker<'_> {
     }
 
     /// From the weights to the folder of the program: half precision, latents, styles, the copy
-    /// index of all music, the card.
+    /// index of all music, the card. An older model stays until the new one is complete.
     fn finish(&self, whole: &Path, for_styles: &Path) -> Result<()> {
-        let (model, latents) = (self.path(self.recipe.name), self.path("latents"));
-        for stale in [&model, &latents] {
-            if stale.exists() {
-                std::fs::remove_dir_all(stale)
-                    .with_context(|| format!("can't remove {}", stale.display()))?;
-            }
+        let model = self.path(&format!("{}.new", self.recipe.name));
+        let latents = self.path("latents.new");
+        for unfinished in [&model, &latents] {
+            remove(unfinished)?;
         }
         self.step(args!["halve", self.path("model"), "-o", &model])?;
         self.step(args!["encode", "--model", &model, "--corpus", for_styles, "-o", &latents])?;
@@ -146,7 +132,10 @@ impl Maker<'_> {
         self.step(args!["copy-index", "--model", &model, "--corpus", whole])?;
         let report = self.step(args!["corpus", "report", whole])?;
         card::write(&model, self.recipe, &report, &fit)?;
-        say(&format!("{} holds the model", model.display()));
+        let made = self.path(self.recipe.name);
+        replace(&model, &made)?;
+        replace(&latents, &self.path("latents"))?;
+        say(&format!("{} holds the model", made.display()));
         for (style, name) in
             fit["styles"].as_array().into_iter().flatten().zip(names(&fit["styles"]))
         {
@@ -154,6 +143,32 @@ impl Maker<'_> {
         }
         Ok(())
     }
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)
+            .with_context(|| format!("can't remove {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Puts a new folder in the place of an older one, which is removed last.
+fn replace(new: &Path, folder: &Path) -> Result<()> {
+    let mut old = folder.as_os_str().to_owned();
+    old.push(".old");
+    let old = PathBuf::from(old);
+    remove(&old)?;
+    let rename = |from: &Path, to: &Path| {
+        std::fs::rename(from, to)
+            .with_context(|| format!("can't rename {} to {}", from.display(), to.display()))
+    };
+    if folder.exists() {
+        rename(folder, &old)?;
+    }
+    rename(new, folder)?;
+    remove(&old)
 }
 
 /// Names of styles from their cards: the most telling word in the names of their files, and the
@@ -190,6 +205,27 @@ fn allowed(words: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_new_folder_takes_the_place_of_an_older_one() {
+        let run = tempfile::tempdir().unwrap();
+        let path = |name: &str| run.path().join(name);
+        let write = |name: &str, text: &str| {
+            std::fs::create_dir_all(path(name)).unwrap();
+            std::fs::write(path(name).join("card"), text).unwrap();
+        };
+        let read = || std::fs::read_to_string(path("poly").join("card")).unwrap();
+        for (text, leftover) in [("first", false), ("second", false), ("third", true)] {
+            write("poly.new", text);
+            if leftover {
+                // Of a run that was interrupted between the two renames.
+                write("poly.old", "older");
+            }
+            replace(&path("poly.new"), &path("poly")).unwrap();
+            assert_eq!(read(), text);
+            assert!(!path("poly.new").exists() && !path("poly.old").exists());
+        }
+    }
 
     #[test]
     fn styles_are_named_by_what_tells_them_apart() {

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// Prints a line to standard error.
 #[expect(clippy::print_stderr, reason = "all messages of tasks are printed here")]
@@ -64,6 +65,46 @@ pub(crate) fn controlgen(wanted: Option<&Path>) -> Result<PathBuf> {
     wanted.map_or_else(build_controlgen, |program| Ok(program.to_owned()))
 }
 
+/// Arguments of a command, from strings and paths.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { vec![$(std::ffi::OsString::from($arg)),*] };
+}
+pub(crate) use args;
+
+/// The program whose commands a task runs one after another.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProgramArgs {
+    /// The `controlgen` program to run [default: build its release]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Number of threads [default: all processors]
+    #[arg(long)]
+    threads: Option<u16>,
+}
+
+/// A program to run commands of.
+pub(crate) struct Program {
+    path: PathBuf,
+    threads: Option<u16>,
+}
+
+impl ProgramArgs {
+    /// The program, built first if none is given.
+    pub(crate) fn open(&self) -> Result<Program> {
+        Ok(Program { path: controlgen(self.program.as_deref())?, threads: self.threads })
+    }
+}
+
+impl Program {
+    /// Runs a command and returns its result.
+    pub(crate) fn json(&self, mut arguments: Vec<OsString>) -> Result<Value> {
+        if let Some(threads) = self.threads {
+            arguments.extend(args!["--threads", threads.to_string()]);
+        }
+        json(&self.path, arguments)
+    }
+}
+
 /// The release build of `controlgen`.
 pub(crate) fn build_controlgen() -> Result<PathBuf> {
     cargo(&["build", "--release", "--package", "controlgen-cli"], &[])?;
@@ -109,7 +150,7 @@ pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -
 pub(crate) fn json(
     program: &PathBuf,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
-) -> Result<serde_json::Value> {
+) -> Result<Value> {
     let mut command = Command::new(program);
     command.args(args).arg("--json").stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("can't run {}", program.display()))?;

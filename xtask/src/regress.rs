@@ -16,7 +16,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::e2e::figure;
-use crate::process::{self, answer, say};
+use crate::process::{self, answer, args, say};
 
 /// The committed baseline.
 const BASELINE: &str = "tests/baseline.json";
@@ -124,11 +124,6 @@ struct Pinned {
     /// The standard deviation between seeds; the tolerance is 5 times this.
     deviation: f64,
     n_seeds: u64,
-}
-
-/// Arguments of a command, from strings and paths.
-macro_rules! args {
-    ($($arg:expr),* $(,)?) => { vec![$(OsString::from($arg)),*] };
 }
 
 pub(crate) fn run(args: &RegressArgs) -> Result<()> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::process::{self, answer, say};
+use crate::process::{ProgramArgs, answer, args, say};
 
 /// Number of windows generated in each style to check whether they are re-encoded into it.
 const CHECKED_WINDOWS: &str = "100";
@@ -42,27 +42,13 @@ pub(crate) struct TrainArgs {
     /// The random seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The `controlgen` program to run [default: build its release]
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
-    /// Number of threads [default: all processors]
-    #[arg(long)]
-    threads: Option<u16>,
-}
-
-/// Arguments of a command, from strings and paths.
-macro_rules! args {
-    ($($arg:expr),* $(,)?) => { vec![$(OsString::from($arg)),*] };
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<()> {
-    let program = process::controlgen(args.program.as_deref())?;
-    let step = |mut arguments: Vec<OsString>| {
-        if let Some(threads) = args.threads {
-            arguments.extend(args!["--threads", threads.to_string()]);
-        }
-        process::json(&program, arguments)
-    };
+    let program = args.program.open()?;
+    let step = |arguments: Vec<OsString>| program.json(arguments);
     let out = &args.out;
     let path = |name: &str| out.join(name);
     let seed = args.seed.to_string();

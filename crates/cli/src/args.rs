@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of the command line.
 
 mod control;
 mod corpus;
@@ -8,9 +8,11 @@ mod generate;
 mod machine;
 mod piece;
 mod render;
+mod sampling;
 mod studio;
 mod style;
 mod train;
+pub(crate) mod values;
 mod watch;
 
 use std::ffi::OsString;
@@ -21,15 +23,16 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use control::{
     AccompanyArgs, AttributeApplyArgs, AttributeCommand, AttributeMethodArg, CopyIndexArgs,
-    MixArgs, SimilarArgs, TuneArgs,
+    ForTuneArgs, MixArgs, SimilarArgs, TuneArgs, TuneFileArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
 pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
-pub(crate) use generate::{GenerateArgs, InterpolateArgs, KeepArgs, LatentArgs, ReconstructArgs};
+pub(crate) use generate::{GenerateArgs, InterpolateArgs, NewMusicArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use piece::{ComposeArgs, ContinueArgs, DrumsArgs, FillArgs, InsertArgs};
 pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
+pub(crate) use sampling::{ControlArgs, KeepArgs, LatentArgs};
 pub(crate) use studio::StudioArgs;
 pub(crate) use style::{
     CriterionArg, FitArgs, GranularityArg, LatentsOfArg, StyleChange, StyleCommand, StylesArgs,
@@ -37,8 +40,8 @@ pub(crate) use style::{
 pub(crate) use train::{ObjectiveArgs, SettingsArgs, TrainArgs};
 pub(crate) use watch::WatchArgs;
 
-/// The way from MIDI files to new music, at the end of the program's help.
-const ON_THE_WAY: &str = "\
+/// The steps from MIDI files to new music, at the end of the program's help.
+const FROM_MIDI_TO_MUSIC: &str = "\
 From a folder of MIDI files to new music:
   controlgen corpus build MIDI -o RUN/corpus
   controlgen train --corpus RUN/corpus -o RUN --minutes 20
@@ -60,7 +63,7 @@ const THREADS: std::ops::RangeInclusive<i64> = 1..=1024;
 /// Finds styles in MIDI files without labels and writes new music of them.
 #[derive(Debug, Parser)]
 #[command(name = "controlgen", version, long_version = crate::about::long_version())]
-#[command(propagate_version = true, after_help = ON_THE_WAY)]
+#[command(propagate_version = true, after_help = FROM_MIDI_TO_MUSIC)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -78,7 +81,7 @@ pub(crate) struct Global {
     /// Threads to use [default: all processors]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(THREADS))]
     pub(crate) threads: Option<u16>,
-    /// Overwrite files, too, that this program did not write, or that were changed since
+    /// Also overwrite files that this program did not write, or that were changed since
     #[arg(long, global = true)]
     pub(crate) force: bool,
     /// Print the result as one JSON object
@@ -87,19 +90,19 @@ pub(crate) struct Global {
     /// Print results and errors only
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Say more; twice, everything
+    /// Print more messages; given twice, all of them
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 impl Cli {
-    /// What can be typed. A negative number after an option is its value, so that what is wrong
-    /// with it is told by who knows what is allowed.
+    /// The definition of all arguments. A negative number after an option is its value, so that the
+    /// error message comes from the code that knows the allowed range.
     pub(crate) fn definition() -> clap::Command {
         with_negative_numbers(Self::command())
     }
 
-    /// What was typed; a wrong use ends the program with exit code 2.
+    /// Parses the arguments; wrong usage ends the program with exit code 2.
     pub(crate) fn typed() -> Self {
         let matches = Self::definition().try_get_matches();
         let typed = matches.and_then(|matches| Self::from_arg_matches(&matches));
@@ -131,58 +134,59 @@ pub(crate) enum Command {
     Encode(EncodeArgs),
     /// Fit a mixture over latents: its components are the styles
     Fit(FitArgs),
-    /// List styles, say what they sound like, name, merge and hide them, add and share your own
+    /// List and describe styles; rename, merge and hide them; add and share your own
     #[command(subcommand)]
     Style(StyleCommand),
     /// Write new music of a style
     Generate(GenerateArgs),
-    /// Write more bars after a tune
+    /// Continue a tune with new bars
     Continue(ContinueArgs),
-    /// Write new bars in place of some of a tune
+    /// Replace some bars of a tune with new ones
     Fill(FillArgs),
     /// Keep a folder filled with new music of a style, for the browser of a DAW
     Watch(WatchArgs),
     /// Encode a tune and decode it again
     Reconstruct(ReconstructArgs),
-    /// Write the way from one tune or style to another, through several, or a grid between four
+    /// Interpolate between tunes or styles: along a path through two or more, or on a grid between
+    /// four
     Interpolate(InterpolateArgs),
-    /// Mix a style into a tune, and write it as a second voice, too
+    /// Mix a style into a tune, and also write the mix as a second voice next to the tune
     Mix(MixArgs),
     /// Write an accompaniment of a style under a melody
     Accompany(AccompanyArgs),
     /// Write variations of a tune at a given distance
     Similar(SimilarArgs),
-    /// Learn, list and turn what can be turned: density, pitch, range, syncopation, intervals,
-    /// scale
+    /// Learn, list and shift attributes of music: density, pitch, range, syncopation, intervals,
+    /// scale and more
     #[command(subcommand)]
     Attribute(AttributeCommand),
-    /// Build the index of training music that copies are looked for in
+    /// Build the index of training music, in which copies are looked for
     CopyIndex(CopyIndexArgs),
-    /// Make sound, pictures and a page of MIDI files
+    /// Render MIDI files as sound, pictures and a web page
     Render(RenderArgs),
-    /// Show what is in MIDI files
+    /// Show the contents of MIDI files
     Inspect(InspectArgs),
     /// Measure a model, or compare two measurements
     Eval(EvalArgs),
-    /// Build corpus, latents and mixture on many machines: what `controlgen-cluster` does
+    /// Build corpus, latents and mixture on many machines, with `controlgen-cluster`
     #[command(disable_help_flag = true)]
     Cluster(ClusterArgs),
     /// List the named model configurations
     Presets,
-    /// Make a model folder of a checkpoint that Magenta published
+    /// Convert a checkpoint published by Magenta to a model folder
     ImportMagenta(ImportMagentaArgs),
     /// Write a model's weights for PyTorch
     ExportTorch(ExportTorchArgs),
-    /// Write a model with weights in half precision, half as large; then encode and fit again
+    /// Write a copy of a model in half precision, half as large; then encode and fit again
     Halve(HalveArgs),
-    /// See a model's latent space in a browser, hear it, steer it: a page from this machine,
-    /// without a network
+    /// Explore a model's latent space in a browser, on a page served by this machine alone
     Studio(StudioArgs),
-    /// Hear what this program does, within a minute: no argument, no network
+    /// Write a page that shows what this program does, within a minute, without arguments or
+    /// network
     Demo(DemoArgs),
-    /// Say what this program and this machine can do
+    /// Report what this program and this machine can do
     Doctor(DoctorArgs),
-    /// Print a shell's completions
+    /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
@@ -190,7 +194,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ClusterArgs {
-    /// What `controlgen-cluster` is told: `run PLAN --local`, `--help`
+    /// Arguments of `controlgen-cluster`, for example `run PLAN --local`, `--help`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     pub(crate) words: Vec<OsString>,
 }
@@ -211,11 +215,11 @@ pub(crate) struct EncodeArgs {
 /// How new latents become music.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DecodingArgs {
-    /// Above 0: lower is more conservative, 1 follows the model
+    /// Sampling temperature, above 0: lower is more conservative, 1 follows the model
     #[arg(long, value_name = "T", default_value_t = DEFAULT_TEMPERATURE)]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
@@ -226,7 +230,7 @@ pub(crate) struct RedecodingArgs {
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f32>,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
@@ -248,8 +252,8 @@ pub(crate) struct InspectArgs {
 pub(crate) enum ModeArg {
     /// Read what can be read
     Lenient,
-    /// Accept and refuse what Python's `note_seq` does
+    /// Accept and reject the same files as Python's `note_seq`
     Parity,
-    /// Refuse what is not in order
+    /// Reject damaged files
     Strict,
 }

@@ -1,4 +1,4 @@
-//! The commands: each calls the library and says what came of it.
+//! The commands: each calls the library and prints the result.
 
 mod accompany;
 mod attribute;
@@ -28,8 +28,9 @@ mod writing;
 use std::path::Path;
 
 use ::corpus::overwrite::Overwrite;
+use anyhow::bail;
 use controlgen::model::Model;
-use models::model_folder;
+use models::{is_named, model_folder};
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
@@ -40,7 +41,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) show: Show,
     pub(crate) stages: Stages,
-    /// Which files outputs may take the place of.
+    /// Which existing files outputs may replace.
     pub(crate) overwrite: Overwrite,
     device: String,
 }
@@ -60,6 +61,18 @@ impl Context {
     /// The model of a folder, or one in the program; see [`model_folder`].
     pub(crate) fn model(&self, model: Option<&Path>) -> anyhow::Result<Model> {
         Ok(Model::load(&model_folder(model)?, &self.device()?)?)
+    }
+
+    /// Loads the model of a folder that will be written to; models in the program can't be.
+    pub(crate) fn model_folder(&self, folder: &Path) -> anyhow::Result<Model> {
+        if is_named(Some(folder)) && !folder.exists() {
+            bail!(
+                "`{}` is a model in the program, which can't be changed; give a model folder, such \
+                 as `RUN/model` of a training run",
+                folder.display()
+            );
+        }
+        Ok(Model::load(folder, &self.device()?)?)
     }
 
     /// The device that `--device` names.

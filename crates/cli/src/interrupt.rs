@@ -1,8 +1,30 @@
 //! Signals that ask the program to end: Ctrl-C, and what service managers, shells and terminals
 //! send.
 
-/// The exit code of a program that a second signal ends: what shells give for Ctrl-C.
-const EXIT_CODE: i32 = 130;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use thiserror::Error;
+
+/// The exit code of a program that a signal ends: what shells give for Ctrl-C.
+pub(crate) const EXIT_CODE: u8 = 130;
+
+/// The error of a command that a signal ended early, with a text about what was done.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct Interrupted(pub(crate) String);
+
+/// A flag that the first signal sets, after which `told` is called. The second signal ends the
+/// program at once.
+pub(crate) fn flag(told: impl FnOnce() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    on_first(move || {
+        set.store(true, Ordering::Relaxed);
+        told();
+    })?;
+    Ok(flag)
+}
 
 /// Calls `stop` at the first signal; the second one ends the program at once.
 ///
@@ -12,7 +34,7 @@ pub(crate) fn on_first(stop: impl FnOnce() + Send + 'static) -> anyhow::Result<(
     let mut stop = Some(stop);
     listen(move || match stop.take() {
         Some(stop) => stop(),
-        None => std::process::exit(EXIT_CODE),
+        None => std::process::exit(EXIT_CODE.into()),
     })
 }
 

@@ -108,9 +108,28 @@ fn printable_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Prints an error with its causes on one line.
+/// Prints an error with its causes and, if the system's error needs one, a remedy, on one line.
 pub(crate) fn error(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr(), "error: {}", printable(&format!("{error:#}")));
+    let text = format!("{error:#}{}", remedy(error).unwrap_or_default());
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(&text));
+}
+
+/// What to do about an error of the operating system, whose texts don't say it.
+fn remedy(error: &anyhow::Error) -> Option<String> {
+    let found = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>())?;
+    match found.kind() {
+        std::io::ErrorKind::NotFound => Some(match std::env::current_dir() {
+            Ok(folder) => format!("; check the path (relative ones start in {})", folder.display()),
+            Err(_) => "; check the path".to_owned(),
+        }),
+        std::io::ErrorKind::PermissionDenied => {
+            Some("; change its permissions, or give another path".to_owned())
+        }
+        std::io::ErrorKind::StorageFull => {
+            Some("; free some space, or give a path on another disk".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Prints what is wrong with what was typed, or the help that was asked for, and ends the program.
@@ -197,6 +216,16 @@ mod tests {
         // Columns are as wide as what is printed.
         let rows = [["a\u{1b}", "b"], ["c", "d"]].map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(table(&rows), ["a\\u{1b}  b", "c        d"]);
+    }
+
+    #[test]
+    fn errors_of_the_system_come_with_a_remedy() {
+        let error = |kind| anyhow::Error::new(std::io::Error::from(kind)).context("can't read x");
+        let missing = remedy(&error(std::io::ErrorKind::NotFound)).unwrap();
+        assert!(missing.starts_with("; check the path (relative ones start in /"), "{missing}");
+        assert!(remedy(&error(std::io::ErrorKind::PermissionDenied)).is_some());
+        assert_eq!(remedy(&error(std::io::ErrorKind::InvalidData)), None);
+        assert_eq!(remedy(&anyhow::anyhow!("no style `9`")), None);
     }
 
     #[test]

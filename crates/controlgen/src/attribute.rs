@@ -67,12 +67,12 @@ pub enum Attribute {
     Timing,
 }
 
-/// A user's wish: an attribute turned up or down, in deviations of the training music.
+/// An attribute turned up or down by the user, in standard deviations of the training music.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dial {
     /// The attribute.
     pub attribute: Attribute,
-    /// How far: `1.5` is one and a half deviations up.
+    /// The offset: `1.5` is one and a half standard deviations up.
     pub by: f64,
 }
 
@@ -95,7 +95,7 @@ pub enum AttributeError {
         /// What was found.
         found: String,
     },
-    /// Windows without a melody.
+    /// The model's windows have no melody.
     #[error("attributes are those of a melody, and a model of `{kind}` writes none")]
     NoMelody {
         /// The model's kind.
@@ -120,7 +120,7 @@ pub enum AttributeError {
         /// The model folder.
         folder: PathBuf,
     },
-    /// The attributes are of another model.
+    /// The attributes belong to another model.
     #[error(
         "{} is of another model (hash {found}); learn it again with `controlgen attribute learn`",
         path.display()

@@ -111,8 +111,8 @@ fn score_rows(heldout: &Scores) -> String {
         "| held-out windows | {} |\n\
          | {best} | {:.3} |\n\
          | {}, sampled at temperature 1 | {:.3} |\n\
-         | reconstruction, nats a window | {:.2} |\n\
-         | KL, bits a window | {:.1} |\n\
+         | reconstruction, nats per window | {:.2} |\n\
+         | KL, bits per window | {:.1} |\n\
          | mean standard deviation of active dimensions | {} |\n",
         heldout.n_windows(),
         heldout.best(),

@@ -1,8 +1,11 @@
 //! New music: of a style, from the latents of a tune, along a path between latents.
 
+mod composing;
 mod controls;
+mod end;
 mod interpolation;
 mod latent_path;
+mod membership;
 mod pieces;
 mod place;
 mod reencoding;
@@ -20,12 +23,13 @@ use crate::model::Model;
 use crate::style::StyleError;
 use crate::tune::Tune;
 
+pub use composing::CompositionRequest;
 pub use controls::{ControlRequest, Controls, control_of_style};
+pub use end::{End, EndSource};
 pub use interpolation::{Decoded, Interpolation, decode_all, grid, interpolate};
 pub use latent_path::{LatentPath, LatentSampling, blend};
-pub use pieces::{
-    Dropped, Piece, PieceFilter, PieceRequest, Pieces, memberships, pieces, pieces_while,
-};
+pub use membership::memberships;
+pub use pieces::{Dropped, Piece, PieceFilter, PieceRequest, Pieces, pieces, pieces_while};
 pub use place::{Placement, Plane};
 pub use reencoding::{ReencodingAccuracy, reencoding_accuracy};
 pub use target::Target;
@@ -117,9 +121,17 @@ pub enum GenerateError {
     /// Styles can't be combined.
     #[error("these styles can't be combined: {0}")]
     Model(#[from] gmm::ModelError),
-    /// A style is not found.
+    /// A style is not found, or the model has none.
     #[error(transparent)]
     Style(#[from] StyleError),
+    /// A latent of another model.
+    #[error("a latent has {found} values; this model's have {expected}")]
+    Latent {
+        /// Number of its values.
+        found: usize,
+        /// Number of dimensions of the latent space.
+        expected: usize,
+    },
     /// No style can be drawn by its share.
     #[error("no style has a share of the music to be drawn by; ask for one")]
     NoShare,

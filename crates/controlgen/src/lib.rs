@@ -41,5 +41,7 @@ pub mod session;
 pub mod similar;
 pub mod style;
 pub mod style_color;
+#[cfg(all(test, feature = "flex"))]
+mod test_session;
 pub mod training;
 pub mod tune;

@@ -233,6 +233,8 @@ pub fn harmony_report(
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "flex")]
+    use crate::test_session::{self, GoOn};
     use gmm::Covariances;
 
     #[test]
@@ -249,6 +251,29 @@ mod tests {
         near(&moved[2..], [10.0, -10.0]);
         near(&transported(&points, &from, &to, 0.25).unwrap()[..2], [4.0, -0.75]);
         near(&transported(&points, &from, &to, 0.0).unwrap()[..2], [1.0, 2.0]);
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn a_mix_can_be_stopped_after_each_batch_of_windows() {
+        let session = test_session::melody();
+        let (model, styles) = (session.model(), session.styles().unwrap());
+        // Three batches of 64 windows.
+        let tune = test_session::windows(130);
+        let style = &styles.all()[0];
+        let decoding = Decoding { temperature: None, seed: 1 };
+        let method = MixMethod::Transport;
+        let request = MixRequest { style, strength: 0.5, method, decoding };
+        for n in 0..3 {
+            let go_on = GoOn::times(n);
+            let stopped = mix_while(model, styles, &tune, &request, &|| go_on.answer());
+            assert!(matches!(stopped, Err(GenerateError::Stopped)), "after {n} batches");
+            // Nothing is decoded after the first `false`.
+            assert_eq!(go_on.n_asked.get(), n + 1);
+        }
+        let go_on = GoOn::times(3);
+        let whole = mix_while(model, styles, &tune, &request, &|| go_on.answer()).unwrap();
+        assert_eq!((whole.windows.len(), go_on.n_asked.get()), (130, 3));
     }
 
     #[test]

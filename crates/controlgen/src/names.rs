@@ -31,7 +31,7 @@ impl Names {
 
     /// A free name, as near to the one that is asked for as can be: a number follows it if it was
     /// given before, or differs from a file's in the folder by case alone. A file of exactly that
-    /// name is no hindrance here; [`corpus::overwrite::Overwrite`] decides about it.
+    /// name does not matter here; [`corpus::overwrite::Overwrite`] decides about it.
     pub fn free(&mut self, name: &str) -> String {
         self.next(name, |names, name| {
             let there = names.there.get(&name.to_lowercase());

@@ -31,8 +31,8 @@ pub enum SessionError {
     Copy(#[from] CopyError),
 }
 
-/// An open model folder. The model and its styles are loaded when it is opened, the rest when it is
-/// first used.
+/// An open model folder. The model and its styles are loaded when the folder is opened, everything
+/// else at its first use.
 pub struct Session {
     model: Model,
     styles: Option<Styles>,
@@ -149,7 +149,7 @@ impl Session {
         self.attributes()?.shift(dials, method).map(Some)
     }
 
-    /// What some dials ask of music of these styles; `None` without dials.
+    /// The target values of some dials for music of these styles; `None` without dials.
     ///
     /// # Errors
     /// Those of [`Session::attributes`]; [`AttributeError::Unlearnt`].
@@ -176,7 +176,7 @@ impl Session {
         get_or_try(&self.reference, || Reference::load(&self.model))
     }
 
-    /// What was learned of whole pieces, if anything was.
+    /// What was learned about whole pieces, if anything was.
     ///
     /// # Errors
     /// If the file is damaged or of another model.
@@ -207,7 +207,7 @@ impl Session {
     }
 }
 
-/// The value of a cell, which is made if it is empty.
+/// The value of a cell, which is computed if it is empty.
 fn get_or_try<T, E>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
     if let Some(known) = cell.get() {
         return Ok(known);

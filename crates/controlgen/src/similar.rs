@@ -9,6 +9,7 @@
 //! diameter of the sphere around `μ` through the tune, it lies outward in a straight line.
 
 use gmm::Gaussian;
+use gmm::points::dot;
 use musicvae::seed;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -42,7 +43,6 @@ pub fn point_at(all: &Gaussian, point: &[f64], distance: f64, rng: &mut ChaCha8R
     let at = all.standardized(point);
     let step = distance * (at.len() as f64).sqrt();
     let direction: Vec<f64> = at.iter().map(|_| rng.sample(StandardNormal)).collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let radius = dot(&at, &at).sqrt();
     let moved: Vec<f64> = if at.len() > 1 && radius > 0.0 && step < 2.0 * radius {
         // Rotate by the angle whose chord is the step, in the plane of the point and the direction.
@@ -136,6 +136,8 @@ pub fn distance_again(model: &Model, all: &Gaussian, latents: &[f32], windows: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "flex")]
+    use crate::test_session::{self, GoOn};
     use proptest::prelude::*;
 
     fn all() -> Gaussian {
@@ -160,6 +162,32 @@ mod tests {
                 prop_assert!(after > before - 1e-9, "outwards: {} {}", before, after);
             }
         }
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn variations_can_be_stopped_after_each_batch_of_windows() {
+        let session = test_session::melody();
+        let model = session.model();
+        let all = session.styles().unwrap().mixture().moments().unwrap();
+        let latents = encode_windows(model, &test_session::windows(1));
+        let decoding = Decoding { temperature: Some(1.0), seed: 1 };
+        // Three batches of 64 windows.
+        let (control, distance, n) = (&[][..], 0.5, 130);
+        let request = SimilarRequest { latents: &latents, control, distance, n, decoding };
+        for n in 0..3 {
+            let go_on = GoOn::times(n);
+            let stopped = similar_while(model, &all, &request, &|| go_on.answer());
+            assert!(matches!(stopped, Err(GenerateError::Stopped)), "after {n} batches");
+            // Nothing is decoded after the first `false`.
+            assert_eq!(go_on.n_asked.get(), n + 1);
+        }
+        let go_on = GoOn::times(3);
+        let found = similar_while(model, &all, &request, &|| go_on.answer()).unwrap();
+        assert_eq!((found.len(), go_on.n_asked.get()), (130, 3));
+        // A variation depends on seed and number alone.
+        let few = similar(model, &all, &SimilarRequest { n: 2, ..request }).unwrap();
+        assert_eq!(few, found[..2]);
     }
 
     #[test]

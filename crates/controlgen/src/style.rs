@@ -18,6 +18,7 @@ mod facts;
 mod files;
 mod fit;
 mod mixture;
+mod name;
 mod pieces;
 mod reference;
 mod shares;

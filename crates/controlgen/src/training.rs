@@ -308,7 +308,8 @@ fn start<C: TrainedOnRows>(
     }
 }
 
-/// Writes a model folder's own three files. Others in it, such as a mixture of older weights, go.
+/// Writes the three files of a model folder. Others in it, for example a mixture of older weights,
+/// are deleted.
 fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactResult<()> {
     let others = ["styles.json", "reference.parquet", "pieces.safetensors", "attributes.json"];
     let others = others.map(|name| folder.join(name));

@@ -1,10 +1,10 @@
-//! A MIDI file of a user's: its tune as windows of a model.
+//! The tune of a MIDI file, as windows of a model.
 //!
-//! Any file will do: tempo changes are evened out, the most melodic track is picked (or the one
-//! asked for), of chords its upper line, octaves bring it into the model's range, it begins with
-//! the first bar that has a note, an upbeat gets rest before it, silence fills up its last window.
-//! What is left out is counted by reason, with its bars. Where nothing fits, each track is listed
-//! with what speaks against it.
+//! Any file will do. Tempo changes are evened out. The most melodic track is picked, or the one
+//! asked for; of chords, the highest notes are taken, and octaves are shifted into the model's
+//! range. The tune begins with the first bar that has a note, with a rest before an upbeat, and its
+//! last window is padded with silence. Whatever is left out is counted by reason, with its bars. If
+//! no track fits, each is listed with the reason.
 
 mod choose;
 mod melodic;
@@ -17,7 +17,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use corpus::kind::{Kind, Window};
-use note_seq::midi::{self, MidiError, ReadOptions};
+use note_seq::midi::{self, MidiError, ReadOptions, ReadReport, RepairKind};
 use note_seq::{NoteListPlayback, NoteSequence, SkipReason};
 use thiserror::Error;
 
@@ -29,33 +29,34 @@ pub use usage::{LeftOut, LeftOutReason, Usage};
 /// How a tune is taken from a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TuneOptions {
-    /// The instrument to take, as `controlgen inspect` numbers them; none for the most melodic one.
+    /// The instrument to take, as `controlgen inspect` numbers them; `None` for the most melodic
+    /// one.
     pub track: Option<u32>,
 }
 
 /// The windows of a tune, one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tune {
-    /// Where it came from.
+    /// The name of its file.
     pub source: String,
     /// The instruments that were taken: one for each part, or all that have notes in it.
     pub instruments: Vec<u32>,
-    /// Their names in the file, of those that have one.
+    /// The names of those that have one in the file.
     pub instrument_names: Vec<String>,
-    /// The file's first tempo, in quarter notes a minute.
+    /// The file's first tempo, in quarter notes per minute.
     pub qpm: f64,
     /// Windows that don't overlap, in order.
     pub windows: Vec<Window>,
-    /// Semitones that it was moved by to fit the model; music of it moves back by as many.
+    /// Semitones by which it was transposed to fit the model; music made from it can be moved back.
     pub transposed: i32,
-    /// Why that track, and what else there was; none for kinds that take all tracks.
+    /// Why that track was chosen, and the others; `None` for kinds that take all tracks.
     pub choice: Option<Choice>,
-    /// Which notes of those instruments the windows hold, and why the others are left out.
+    /// Which notes of those instruments are in the windows, and why the others are not.
     pub usage: Usage,
     /// Warnings for the user: notes left out, a meter that does not fit.
     pub warnings: Vec<String>,
-    /// How music of it is played like it: its tempo, its loudness and, where windows hold several
-    /// instruments, their programs.
+    /// How music made from it is played: with its tempo, its loudness and, if windows have several
+    /// instruments, its programs.
     pub playback: NoteListPlayback,
 }
 
@@ -64,7 +65,7 @@ pub struct Tune {
 pub struct Refused {
     /// The instrument, with its name.
     pub track: String,
-    /// What speaks against it.
+    /// Why it was refused.
     pub reason: SkipReason,
 }
 
@@ -83,7 +84,7 @@ pub enum NoTune {
         /// What there is.
         tracks: Vec<String>,
     },
-    /// A track was asked for where all are taken.
+    /// A track was asked for, but all are taken.
     #[error("a window takes several instruments at once; leave `--track` out")]
     AllTracks,
 }
@@ -100,7 +101,7 @@ pub enum TuneError {
         /// Why not.
         source: std::io::Error,
     },
-    /// It is no MIDI file.
+    /// It is not a MIDI file.
     #[error("{} can't be read", path.display())]
     Midi {
         /// The file.
@@ -117,9 +118,42 @@ pub enum TuneError {
         path: PathBuf,
         /// The kind that was looked for.
         kind: Box<Kind>,
-        /// What speaks against each track.
+        /// Why each track was refused.
         why: NoTune,
     },
+    /// No track fits in a file that was cut off or is damaged in another way.
+    #[error(
+        "{} is damaged or was cut off ({damage}), and the rest of it has no window of `{}`: {why}; \
+         get an intact copy of the file", path.display(), kind.name
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The names of what had to be repaired.
+        damage: String,
+        /// The kind that was looked for.
+        kind: Box<Kind>,
+        /// Why each track was refused.
+        why: NoTune,
+    },
+}
+
+/// Kinds of damage by which a file may lose music.
+const LOSSES: [RepairKind; 7] = [
+    RepairKind::BadHeader,
+    RepairKind::TrackCount,
+    RepairKind::ChunkLength,
+    RepairKind::NoEndOfTrack,
+    RepairKind::EventTooLong,
+    RepairKind::CutOff,
+    RepairKind::AbsurdTime,
+];
+
+/// The damage by which a file may have lost its tune, by name; `None` if it is intact.
+fn damage(report: &ReadReport) -> Option<String> {
+    let found = LOSSES.iter().filter(|kind| report.repair_counts.contains_key(kind));
+    let names: Vec<&str> = found.map(|kind| kind.name()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The requirements on a tune, which are weaker than those on training music.
@@ -131,10 +165,10 @@ fn needs(kind: &Kind) -> &'static str {
 pub fn in_words(reason: SkipReason) -> &'static str {
     match reason {
         SkipReason::NoNotes => "it has no notes",
-        SkipReason::WrongBarLength => "no stretch in 4/4 or 2/2",
-        SkipReason::BadTimeSignature => "a meter that makes no sense",
-        SkipReason::NegativeTime => "notes before its beginning",
-        SkipReason::TimeChange => "tempo or meter change all the time",
+        SkipReason::WrongBarLength => "no part of it is in 4/4 or 2/2",
+        SkipReason::BadTimeSignature => "its meter is invalid",
+        SkipReason::NegativeTime => "it has notes before its beginning",
+        SkipReason::TimeChange => "its tempo or meter changes all the time",
         SkipReason::Drums => "it plays drums",
         SkipReason::NoDrums => "it plays no drums",
         SkipReason::ProgramNotAllowed => "its program is not allowed",
@@ -146,8 +180,8 @@ pub fn in_words(reason: SkipReason) -> &'static str {
         SkipReason::OverCap => "there are too many windows",
         SkipReason::MissingPart => "melody, bass or drums are missing",
         SkipReason::PartsDoNotMeet => "its parts never play together for a window",
-        SkipReason::UnknownDrum => "it strikes nothing that is known",
-        SkipReason::TooLong => "a note of it is held for days",
+        SkipReason::UnknownDrum => "none of its drums is known",
+        SkipReason::TooLong => "one of its notes lasts for days",
         SkipReason::NoChords => "no chords can be inferred",
         other => other.name(),
     }
@@ -170,7 +204,7 @@ impl Tune {
         Ok(Self::read_with_sequence(path, kind, options)?.0)
     }
 
-    /// As [`Tune::read_with`], with the music that it was taken from.
+    /// Like [`Tune::read_with`]; also returns the music that the tune was taken from.
     ///
     /// # Errors
     /// See [`TuneError`].
@@ -190,7 +224,13 @@ impl Tune {
             .map_err(|source| TuneError::Midi { path: path.to_owned(), source })?;
         let name = path.display().to_string();
         let tune = Self::of_sequence_with(&read.sequence, kind, &name, options).map_err(|why| {
-            TuneError::NoWindow { path: path.to_owned(), kind: Box::new(kind.clone()), why }
+            let (path, kind) = (path.to_owned(), Box::new(kind.clone()));
+            match damage(&read.report) {
+                Some(damage) if matches!(why, NoTune::Refused(_)) => {
+                    TuneError::Damaged { path, damage, kind, why }
+                }
+                _ => TuneError::NoWindow { path, kind, why },
+            }
         })?;
         Ok((tune, read.sequence))
     }
@@ -198,7 +238,7 @@ impl Tune {
     /// The most melodic tune of a sequence.
     ///
     /// # Errors
-    /// What speaks against each track.
+    /// Why each track was refused.
     pub fn of_sequence(sequence: &NoteSequence, kind: &Kind, source: &str) -> Result<Self, NoTune> {
         Self::of_sequence_with(sequence, kind, source, TuneOptions::default())
     }
@@ -239,8 +279,8 @@ impl Tune {
         self.windows.iter().flat_map(|window| window.tokens.iter().copied()).collect()
     }
 
-    /// Windows made from those of the tune, one for each of them, in the keys of the tune: moved
-    /// back by what the tune's windows were moved to bring them to the common key.
+    /// Windows made from those of the tune, one for each of them, in the keys of the tune: the
+    /// transposition of the tune's windows to the common key is undone.
     pub fn in_own_key(&self, kind: &Kind, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
         let form = kind.form();
         let moved = |(window, own): (&Vec<u16>, &Window)| {

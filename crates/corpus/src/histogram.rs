@@ -19,7 +19,7 @@ pub struct Histograms {
     pub pitch: BTreeMap<u8, u64>,
     /// Windows that were kept, by the notes that start in a bar of them, rounded.
     pub density: BTreeMap<u32, u64>,
-    /// Files that could be read, by quarter notes a minute: the lower end of bins of ten. A file
+    /// Files that could be read, by quarter notes per minute: the lower end of bins of ten. A file
     /// counts with the tempo that holds longest in it; 400 stands for more, too.
     pub tempo: BTreeMap<u32, u64>,
     /// Files that could be read, by meter; a file counts for each of its meters.

@@ -9,7 +9,7 @@ use super::CorpusError;
 use super::archive::{self, Member};
 use super::content::Content;
 use super::files::{FileKind, MidiFile};
-use super::source::{Found, Take};
+use super::source::{SourceFile, SourceReader};
 use super::unused::Unused;
 
 /// A file, and where it is.
@@ -77,7 +77,7 @@ impl InStore {
 /// Takes where files are, and looks into none.
 pub(super) struct Places;
 
-impl Take for Places {
+impl SourceReader for Places {
     type Item = Listed;
 
     fn file(&self, file: MidiFile, path: &Path, n_bytes: u64) -> Listed {
@@ -107,16 +107,16 @@ pub(super) fn open(
     listed: Vec<Listed>,
     max_bytes: u64,
     fetch: Fetch<'_>,
-    each: &mut dyn FnMut(Found) -> Result<(), CorpusError>,
+    each: &mut dyn FnMut(SourceFile) -> Result<(), CorpusError>,
 ) -> Result<(), CorpusError> {
     let mut listed = listed.into_iter().peekable();
     while let Some(Listed { file, place }) = listed.next() {
         match place {
             Place::OnDisk { path, n_bytes } => {
-                each(Found { file, content: Content::OnDisk { path, n_bytes } })?;
+                each(SourceFile { file, content: Content::OnDisk { path, n_bytes } })?;
             }
             Place::Damaged { why } => {
-                each(Found { file, content: Content::damaged_archive(why) })?;
+                each(SourceFile { file, content: Content::damaged_archive(why) })?;
             }
             Place::InStore { url, n_bytes } => {
                 let mut wanted = vec![(file, url, n_bytes)];
@@ -153,7 +153,7 @@ fn fetched(
     wanted: Vec<(MidiFile, String, u64)>,
     max_bytes: u64,
     fetch: Fetch<'_>,
-    each: &mut dyn FnMut(Found) -> Result<(), CorpusError>,
+    each: &mut dyn FnMut(SourceFile) -> Result<(), CorpusError>,
 ) -> Result<(), CorpusError> {
     let urls = wanted.iter().filter(|(.., n_bytes)| *n_bytes <= max_bytes);
     let urls: Vec<String> = urls.map(|(_, url, _)| url.clone()).collect();
@@ -170,7 +170,7 @@ fn fetched(
         } else {
             Content::over_limit(n_bytes, max_bytes)
         };
-        each(Found { file, content })?;
+        each(SourceFile { file, content })?;
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ fn members(
     kind: FileKind,
     mut wanted: VecDeque<(u64, MidiFile)>,
     max_bytes: u64,
-    each: &mut dyn FnMut(Found) -> Result<(), CorpusError>,
+    each: &mut dyn FnMut(SourceFile) -> Result<(), CorpusError>,
 ) -> Result<(), CorpusError> {
     let (mut at, mut failed) = (0, None);
     // What comes after those that are wanted, or can't be read, is not of interest.
@@ -189,7 +189,7 @@ fn members(
         if wanted.front().is_some_and(|(number, _)| *number == at)
             && let Some((_, file)) = wanted.pop_front()
         {
-            failed = each(Found { file, content: member.content(max_bytes) }).err();
+            failed = each(SourceFile { file, content: member.content(max_bytes) }).err();
         }
         at += 1;
         failed.is_none() && !wanted.is_empty()
@@ -198,9 +198,9 @@ fn members(
         (Some(error), ..) => Err(error),
         (None, Some((_, file)), Err(error)) if at == 0 => {
             // It was there when it was listed, and may be out of reach of this machine only.
-            each(Found { file, content: Content::refused("unreadable", &error) })?;
+            each(SourceFile { file, content: Content::refused("unreadable", &error) })?;
             wanted.into_iter().try_for_each(|(_, file)| {
-                each(Found { file, content: Content::refused("unreadable", &error) })
+                each(SourceFile { file, content: Content::refused("unreadable", &error) })
             })
         }
         (None, Some(_), _) => Err(CorpusError::Changed),

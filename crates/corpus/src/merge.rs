@@ -47,7 +47,7 @@ impl Groups {
 }
 
 /// Which windows stay, by their number.
-struct Verdicts {
+struct KeptWindows {
     dropped: Bits,
     seen: Bits,
 }
@@ -173,7 +173,11 @@ impl Parts<'_> {
 
     /// Of windows that are the same the first stays on each side of the split; a held-out one that
     /// is in train, too, is marked.
-    fn verdicts(&self, groups: &Groups, progress: &dyn Progress) -> Result<Verdicts, CorpusError> {
+    fn verdicts(
+        &self,
+        groups: &Groups,
+        progress: &dyn Progress,
+    ) -> Result<KeptWindows, CorpusError> {
         let mut spill = Spill::new(self.scratch, "windows", groups.n_windows)?;
         let mut window = 0_u64;
         for (index, facts) in self.facts().enumerate() {
@@ -200,7 +204,7 @@ impl Parts<'_> {
             }
             Ok(())
         })?;
-        Ok(Verdicts { dropped, seen })
+        Ok(KeptWindows { dropped, seen })
     }
 
     fn split(&self, group: &str) -> Split {
@@ -211,7 +215,7 @@ impl Parts<'_> {
         &self,
         out: &Path,
         groups: &Groups,
-        verdicts: &Verdicts,
+        verdicts: &KeptWindows,
         progress: &dyn Progress,
         report: &mut CorpusReport,
     ) -> Result<(), CorpusError> {

@@ -68,7 +68,7 @@ pub(super) struct ReadFacts {
     pub(super) notes: Option<NoteUse>,
     pub(super) why_empty: Option<SkipReason>,
     pub(super) n_repairs: u64,
-    /// The tempo that holds longest, in quarter notes a minute.
+    /// The tempo that holds longest, in quarter notes per minute.
     pub(super) qpm: f64,
     /// Its meters, each once.
     pub(super) metres: Vec<(u32, u32)>,

@@ -9,7 +9,7 @@ use std::path::Path;
 use note_seq::midi;
 use rayon::prelude::*;
 
-use super::source::{Contents, Found, Sources};
+use super::source::{Contents, SourceFile, Sources};
 use super::{CorpusError, CorpusOptions, CorpusReport};
 use crate::kind::{Kind, Window};
 use crate::progress::Progress;
@@ -70,7 +70,7 @@ pub fn read_pieces(
     progress.begin("reading whole pieces", "files", n_wanted as u64);
     let take = Contents { max_bytes };
     sources.hand_out(&take, max_bytes, &|_| false, progress, &mut |chunk| {
-        let found: Vec<(Found, String)> = chunk
+        let found: Vec<(SourceFile, String)> = chunk
             .files
             .into_iter()
             .filter_map(|found| wanted.remove(&found.file.name).map(|group| (found, group)))
@@ -89,7 +89,7 @@ pub fn read_pieces(
     Ok(counts)
 }
 
-fn piece(found: Found, group: String, options: &CorpusOptions) -> Option<WholePiece> {
+fn piece(found: SourceFile, group: String, options: &CorpusOptions) -> Option<WholePiece> {
     let bytes = bytes_of(found.content, options.read.limits.max_bytes).ok()?;
     let read = midi::read(&bytes, &options.read).ok()?;
     let windows = options.kind.windows_in_a_row(&read.sequence).windows;

@@ -13,7 +13,7 @@ use super::content::Content;
 use super::label::{Labelled, Labeller};
 use super::near;
 use super::parts::{FileFacts, Outcome, PartWindow, ReadFacts};
-use super::source::Found;
+use super::source::SourceFile;
 use super::{CorpusOptions, GroupRule, SameWindow};
 use crate::kind::Window;
 
@@ -34,8 +34,8 @@ pub(super) struct FileReader<'a> {
 
 impl FileReader<'_> {
     /// Reads a file and cuts it into windows. Never fails: a file that can't be used says why.
-    pub(super) fn read(&self, found: Found) -> (FileFacts, Vec<PartWindow>) {
-        let Found { file, content } = found;
+    pub(super) fn read(&self, found: SourceFile) -> (FileFacts, Vec<PartWindow>) {
+        let SourceFile { file, content } = found;
         let Labelled { is_listed, label, group } = self.labeller.of(&file);
         let group = group.or_else(|| self.options.group.given(&file));
         let (outcome, windows) = match bytes_of(content, self.options.read.limits.max_bytes) {

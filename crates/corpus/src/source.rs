@@ -43,13 +43,13 @@ struct Root {
 }
 
 /// A MIDI file that was found.
-pub(super) struct Found {
+pub(super) struct SourceFile {
     pub(super) file: MidiFile,
     pub(super) content: Content,
 }
 
 /// Files that are read together.
-pub(super) struct Chunk<T = Found> {
+pub(super) struct Chunk<T = SourceFile> {
     pub(super) index: u32,
     pub(super) files: Vec<T>,
     /// What it counts for in [`Sources::total`].
@@ -57,7 +57,7 @@ pub(super) struct Chunk<T = Found> {
 }
 
 /// Takes files during a walk.
-pub(super) trait Take {
+pub(super) trait SourceReader {
     /// The elements of chunks.
     type Item;
 
@@ -81,11 +81,11 @@ pub(super) struct Contents {
     pub(super) max_bytes: u64,
 }
 
-impl Take for Contents {
-    type Item = Found;
+impl SourceReader for Contents {
+    type Item = SourceFile;
 
-    fn file(&self, file: MidiFile, path: &Path, n_bytes: u64) -> Found {
-        Found { file, content: Content::OnDisk { path: path.to_owned(), n_bytes } }
+    fn file(&self, file: MidiFile, path: &Path, n_bytes: u64) -> SourceFile {
+        SourceFile { file, content: Content::OnDisk { path: path.to_owned(), n_bytes } }
     }
 
     fn member(
@@ -93,12 +93,12 @@ impl Take for Contents {
         file: MidiFile,
         _place: (&Path, FileKind, u64),
         member: &mut Member<'_>,
-    ) -> Found {
-        Found { file, content: member.content(self.max_bytes) }
+    ) -> SourceFile {
+        SourceFile { file, content: member.content(self.max_bytes) }
     }
 
-    fn damaged(&self, file: MidiFile, error: std::io::Error) -> Found {
-        Found { file, content: Content::damaged_archive(error) }
+    fn damaged(&self, file: MidiFile, error: std::io::Error) -> SourceFile {
+        SourceFile { file, content: Content::damaged_archive(error) }
     }
 }
 
@@ -112,7 +112,7 @@ pub(super) struct Totals {
 }
 
 /// A file that a walk met.
-struct Met<'a> {
+struct WalkedFile<'a> {
     root: &'a Root,
     path: &'a Path,
     /// Below the root; empty if it is the root.
@@ -181,7 +181,7 @@ impl Sources {
     ///
     /// # Errors
     /// [`CorpusError::Changed`] if the files are not those that [`Self::find`] met.
-    pub(super) fn hand_out<T: Take>(
+    pub(super) fn hand_out<T: SourceReader>(
         &self,
         take: &T,
         max_bytes: u64,
@@ -241,7 +241,7 @@ fn root_name(root: &Path, names: &mut Vec<String>) -> Option<String> {
 /// where `each` answers `false`.
 fn walk(
     roots: &[Root],
-    each: &mut dyn FnMut(Met<'_>) -> Result<bool, CorpusError>,
+    each: &mut dyn FnMut(WalkedFile<'_>) -> Result<bool, CorpusError>,
 ) -> Result<(Unused, [u8; 32]), CorpusError> {
     let (mut unused, mut hasher) = (Unused::default(), blake3::Hasher::new());
     for root in roots {
@@ -287,7 +287,7 @@ fn walk(
             let facts = (path_text::of(&root.path), &relative, metadata.len(), changed);
             hasher.update(format!("{facts:?}").as_bytes());
             let n_bytes = metadata.len();
-            if !each(Met { root, path: entry.path(), relative, kind, n_bytes })? {
+            if !each(WalkedFile { root, path: entry.path(), relative, kind, n_bytes })? {
                 return Ok((unused, *hasher.finalize().as_bytes()));
             }
         }
@@ -295,7 +295,7 @@ fn walk(
     Ok((unused, *hasher.finalize().as_bytes()))
 }
 
-impl Met<'_> {
+impl WalkedFile<'_> {
     fn own_name(&self) -> String {
         path_text::of_bytes(self.path.file_name().unwrap_or_default().as_encoded_bytes())
     }
@@ -318,7 +318,7 @@ impl Met<'_> {
 }
 
 /// Gathers files to chunks.
-struct Chunker<'a, T: Take> {
+struct Chunker<'a, T: SourceReader> {
     take: &'a T,
     counts_files: bool,
     is_done: &'a dyn Fn(u32) -> bool,
@@ -334,7 +334,7 @@ struct Chunker<'a, T: Take> {
     totals: Totals,
 }
 
-impl<T: Take> Chunker<'_, T> {
+impl<T: SourceReader> Chunker<'_, T> {
     /// Adds a file, which is only looked at if its chunk is wanted.
     fn push(&mut self, n_bytes: u64, found: impl FnOnce() -> T::Item) -> bool {
         if !(self.is_done)(self.totals.n_chunks) {
@@ -349,7 +349,7 @@ impl<T: Take> Chunker<'_, T> {
 
     /// Adds the members of an archive. One that is damaged counts as a file that can't be read,
     /// after what could be.
-    fn archive(&mut self, met: &Met<'_>, max_bytes: u64) -> bool {
+    fn archive(&mut self, met: &WalkedFile<'_>, max_bytes: u64) -> bool {
         let (start, mut goes_on, take) = (self.position, true, self.take);
         let mut number = 0;
         let mut unused = Unused::default();

@@ -1,5 +1,7 @@
 //! Multinomial logistic regression: the judge that needs no latents, and the ceiling on latents.
 
+use gmm::points::dot;
+
 /// Steps and remembered steps of the search, and the gradient at which it ends.
 const MAX_STEPS: usize = 300;
 const MEMORY: usize = 8;
@@ -154,7 +156,6 @@ fn loss(
 /// The minimum of a convex function by L-BFGS (Nocedal and Wright 2006, algorithm 7.4), each step
 /// halved until it lowers the function enough (Armijo).
 fn minimize(mut x: Vec<f64>, function: impl Fn(&[f64]) -> (f64, Vec<f64>)) -> Vec<f64> {
-    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
     let (mut value, mut gradient) = function(&x);
     let mut pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
     for _ in 0..MAX_STEPS {

@@ -4,7 +4,7 @@
 //! Stored as `[D, R + 1]`: each feature's loadings, then its own variance. Everything goes through
 //! the `[R, R]` matrix `C = I + Λᵀ Ψ⁻¹ Λ` (Woodbury), so nothing of size `[D, D]` is inverted.
 
-use crate::linalg::{self, NotPositiveDefinite};
+use crate::linalg::{self, NotPositiveDefinite, dot};
 
 /// EM steps on the covariance in each M step of the mixture: more move the factors faster, one is
 /// enough to rise.
@@ -181,10 +181,6 @@ fn gram(m: &[f64], r: usize) -> Vec<f64> {
         }
     }
     out
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

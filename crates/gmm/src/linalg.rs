@@ -176,7 +176,13 @@ fn rotate(rows: &mut [f64], p: usize, q: usize, d: usize, cosine: f64, sine: f64
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// The dot product of two vectors of the same length.
+///
+/// # Examples
+/// ```
+/// assert_eq!(gmm::points::dot(&[1.0, 2.0], &[3.0, -1.0]), 1.0);
+/// ```
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

@@ -16,6 +16,7 @@
 mod discriminant;
 mod pca;
 
+pub use crate::linalg::dot;
 pub use discriminant::Discriminant;
 pub use pca::Pca;
 

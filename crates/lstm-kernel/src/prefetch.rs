@@ -11,7 +11,6 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use crate::instructions::prefetch;
-use crate::tile::TileAt;
 
 /// Inner indices of a tile between two bursts of prefetches. For one task's rows (six tiles with
 /// AVX2, four with AVX-512), a burst is a dozen cache lines with AVX2 and three with AVX-512; the
@@ -49,13 +48,12 @@ impl<'a> Prefetch<'a> {
     }
 }
 
-/// Prefetches the sums of a tile of `columns` columns at `at` in its rows of `c`.
+/// Prefetches the sums of a tile: `columns` of its rows of `c`, which have `n` columns.
 #[inline(always)]
-pub(crate) fn prefetch_sums<const ROWS: usize>(c: &[f32], at: TileAt, columns: usize) {
+pub(crate) fn prefetch_sums<const ROWS: usize>(c: &[f32], n: usize, columns: Range<usize>) {
     const IN_LINE: usize = 16;
-    let TileAt { n, column } = at;
     for row in 0..ROWS {
-        for at in (column..column + columns).step_by(IN_LINE) {
+        for at in columns.clone().step_by(IN_LINE) {
             let line = c.get(row * n + at..).and_then(|row| row.first_chunk::<IN_LINE>());
             if let Some(line) = line {
                 prefetch(bytemuck::cast_ref(line));

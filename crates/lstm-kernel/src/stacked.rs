@@ -296,7 +296,7 @@ impl<'a, T: Pod> StackRows<'a, T> {
                     (these, sums) = sums.split_at_mut((ROWS * n).min(sums.len()));
                     // The sums of the next strip: rows that are far apart in memory, which the
                     // hardware prefetcher does not predict.
-                    prefetch_sums::<ROWS>(sums, at, columns);
+                    prefetch_sums::<ROWS>(sums, n, at.column..at.column + columns);
                     let (strip, _) = strip.as_chunks::<ROWS>();
                     panel.multiply(simd, strip, these, at, parts.next().unwrap_or_default());
                 }

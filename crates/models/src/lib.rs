@@ -1,9 +1,9 @@
 //! The models that come with the program and with the Python package.
 //!
-//! With the feature `embed`, the files of some model folders are in the binary, compressed.
-//! Everything that reads a model reads a folder, so a model's files are written out once, to the
-//! folder that the system has for a program's caches, under a name made of their hash: another
-//! version of the program has another folder, and a cache that was cleared is filled again.
+//! With the feature `embed`, the files of some model folders are in the binary, compressed. All
+//! code that reads a model reads a folder, so the files of a model are written out once, to the
+//! system's cache folder, under a name derived from their hash. Another version of the program uses
+//! another folder, and a cache that was cleared is filled again.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,19 @@ pub enum ModelsError {
         "this program was built without models (feature `embed`); give one with `--model FOLDER`"
     )]
     NotEmbedded,
-    /// There is no place for a model's files.
-    #[error("this system names no folder for caches; give a model with `--model FOLDER`")]
+    /// Neither a folder nor a model in the binary.
+    #[error(
+        "there is no model {}: it is neither a folder nor one of the models in this program ({}); \
+         give one of them, or a model folder, such as `RUN/model` of a training run",
+        name.display(),
+        if HAS_MODELS { names().collect::<Vec<_>>().join(", ") } else { "it has none".to_owned() }
+    )]
+    Unknown {
+        /// The name or path that was given.
+        name: PathBuf,
+    },
+    /// The system has no cache folder.
+    #[error("this system has no cache folder; give a model with `--model FOLDER`")]
     NoCacheFolder,
     /// A model's files can't be written.
     #[error(
@@ -43,14 +54,14 @@ struct EmbeddedModel {
     files: &'static [(&'static str, &'static [u8])],
 }
 
-/// All models, by name; written by `build.rs`. A `static`, because each use of a `const` may be
+/// All models, by name; written by `build.rs`. A `static`, because each use of a `const` may make
 /// another copy.
 #[cfg(feature = "embed")]
 static MODELS: &[EmbeddedModel] = include!(concat!(env!("OUT_DIR"), "/models.rs"));
 #[cfg(not(feature = "embed"))]
 static MODELS: &[EmbeddedModel] = &[];
 
-/// Whether models come with this program.
+/// Whether this program includes models.
 pub const HAS_MODELS: bool = cfg!(feature = "embed");
 
 /// The names of the models in the program.
@@ -58,20 +69,27 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|model| model.name)
 }
 
-/// Whether `--model` names a model in the program, as it does if nothing is given. A folder of the
-/// same name is meant by `./NAME`.
+/// Whether `--model` names a model in the program, which is also the default. For a folder of the
+/// same name, `./NAME` is given.
 pub fn is_named(model: Option<&Path>) -> bool {
     model.is_none_or(|model| names().any(|name| Path::new(name) == model))
 }
 
 /// The folder of a model: the one given, or that of a model in the program, which is written out if
-/// it is not there.
+/// it is not there yet.
 ///
 /// # Errors
-/// [`ModelsError`]: if there is no such model in the program, or its folder can't be written.
+/// [`ModelsError`]: if there is no such folder or model in the program, or its folder can't be
+/// written.
 pub fn model_folder(model: Option<&Path>) -> Result<PathBuf, ModelsError> {
     let name = match model {
-        Some(folder) if !is_named(model) => return Ok(folder.to_owned()),
+        Some(folder) if !is_named(model) => {
+            return if folder.exists() {
+                Ok(folder.to_owned())
+            } else {
+                Err(ModelsError::Unknown { name: folder.to_owned() })
+            };
+        }
         Some(name) => name,
         None => Path::new(DEFAULT),
     };
@@ -105,7 +123,7 @@ impl EmbeddedModel {
         });
         match written {
             Ok(()) => Ok(folder),
-            // Another run was quicker.
+            // Another process was faster.
             Err(_) if folder.exists() => Ok(folder),
             Err(error) => Err(error.into()),
         }

@@ -30,10 +30,35 @@ use crate::weights;
 pub use checkpoint::{Best, Checkpoint, CheckpointError};
 pub use error::TrainError;
 use explosion::Watch;
-pub use explosion::{EXPLODED_AT_ONCE, EXPLODED_STEPS, EXPLODED_WHILE};
 use pipeline::{Prepared, Preparer};
 pub use run::{Plan, RunReport, StepTimes, StopReason, TrainObserver, run};
-pub use trainable::{Corpus, StepSettings, Terms, Trainable};
+pub use trainable::{Corpus, Terms, Trainable};
+
+/// Multiple of the guessing loss that is tolerated for a few steps.
+pub const EXPLODED_WHILE: f64 = 2.0;
+
+/// Number of consecutive steps above [`EXPLODED_WHILE`] that count as divergence.
+pub const EXPLODED_STEPS: u64 = 10;
+
+/// Multiple of the guessing loss that counts as divergence immediately.
+pub const EXPLODED_AT_ONCE: f64 = 100.0;
+
+/// The values that a loss depends on in addition to model and batch.
+#[derive(Clone, Copy, Debug)]
+pub struct StepSettings<'a> {
+    /// The settings of the run.
+    pub training: &'a TrainingConfig,
+    /// The seed of the run.
+    pub seed: u64,
+    /// Number of previous steps.
+    pub step: u64,
+    /// Weight of the KL term.
+    pub beta: f64,
+    /// Probability that a decoder input is the model's own sample.
+    pub sampling_probability: f64,
+    /// Number of windows in the previous batches of the step.
+    pub first_window: usize,
+}
 
 /// Metrics of one training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

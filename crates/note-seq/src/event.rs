@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pitch::Program;
-use crate::sequence::is_default;
 use crate::units::{Qpm, Seconds};
 
 /// A tempo that holds from `time` on.
@@ -229,4 +228,9 @@ pub struct InstrumentInfo {
     /// Its name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+}
+
+/// For serde: fields that hold their type's default are not written, as in the proto's JSON form.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

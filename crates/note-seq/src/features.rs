@@ -187,7 +187,7 @@ impl std::fmt::Display for Feature {
     }
 }
 
-/// The features of a window's leading part ([`leading`]), in the order of [`Feature::ALL`].
+/// The features of a window's leading part ([`crate::window::leading`]), in the order of [`Feature::ALL`].
 ///
 /// # Panics
 /// If the tokens are not a window of the form.
@@ -205,15 +205,6 @@ pub fn of_line(line: &Line, n_steps: usize) -> Vec<Option<f64>> {
             if has { feature.of(&line.notes, n_steps) } else { None }
         })
         .collect()
-}
-
-/// The first pitched line, or else the first line.
-pub fn leading(mut lines: Vec<Line>) -> Line {
-    let at = lines.iter().position(|line| !line.is_drums).unwrap_or(0);
-    if lines.is_empty() {
-        return Line { part: 0, is_drums: false, notes: Vec::new() };
-    }
-    lines.swap_remove(at)
 }
 
 impl Feature {

@@ -5,6 +5,7 @@
 //! damaged events, wrong chunk lengths, and which files to reject in order to match Python).
 
 mod bytes;
+mod channel_controls;
 mod channels;
 mod collect;
 mod controls;
@@ -16,6 +17,7 @@ mod options;
 mod pair;
 mod parity;
 mod patches;
+mod repair;
 mod report;
 mod scan;
 mod sysex;

@@ -7,19 +7,23 @@
 mod convert;
 mod cut;
 mod encoding;
+mod error;
 mod family;
 mod field;
 mod grid;
 mod list;
 mod meter;
+mod note;
 mod playback;
 mod stretch;
 
 pub use convert::{Assumption, NoteListConversion, NoteListConverter, NoteListWindow};
 pub use encoding::{BadNoteListEncoding, NoteListEncoding};
+pub use error::NoteListError;
 pub use family::Family;
 pub use field::{Field, FieldSpec};
-pub use list::{ListNote, NoteList, NoteListError};
+pub use list::NoteList;
 pub(crate) use meter::TICKS_PER_SIXTEENTH;
 pub use meter::{Meter, TICKS_PER_QUARTER, UnknownMeter, UnsupportedMeter};
+pub use note::ListNote;
 pub use playback::NoteListPlayback;

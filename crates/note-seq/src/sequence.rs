@@ -10,9 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{
     ControlChange, InstrumentInfo, KeySignature, PitchBend, Tempo, TextAnnotation, TimeSignature,
+    is_default,
 };
 use crate::pitch::{Pitch, Program, Velocity};
+use crate::tempo_map::TempoMap;
 use crate::units::Seconds;
+
+/// Resolution of the map of a sequence that has none, in ticks per quarter note: all halves,
+/// thirds, fifths, sevenths and elevenths of common notes lie on ticks, and no time is more than 9
+/// µs from one at 120 quarter notes per minute.
+const FINE_TICKS_PER_QUARTER: u16 = 27_720;
 
 /// One sounding note.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -146,9 +153,32 @@ impl NoteSequence {
             subsequence_info: self.subsequence_info,
         }
     }
-}
 
-/// For serde: fields that hold their type's default are not written, as in the proto's JSON form.
-pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+    /// Ticks ⇄ seconds ⇄ quarter notes of this sequence, at its own resolution (27,720 ticks per
+    /// quarter note if it has none). Together with [`Self::bar_map`] that leads to bars and beats.
+    ///
+    /// A tempo change between two ticks is placed on the nearest. Tempos that are not positive are
+    /// left out.
+    ///
+    /// # Examples
+    /// ```
+    /// use note_seq::{NoteSequence, Tempo};
+    /// let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
+    /// sequence.tempos = vec![Tempo { time: 0.0, qpm: 120.0 }, Tempo { time: 1.0, qpm: 60.0 }];
+    /// let map = sequence.tempo_map();
+    /// assert_eq!((map.tick(2.0), map.quarters(2.0)), (1440, 3.0));
+    /// assert_eq!((map.seconds(1440), map.seconds_at_quarters(3.0)), (2.0, 2.0));
+    /// ```
+    pub fn tempo_map(&self) -> TempoMap {
+        let resolution = u16::try_from(self.ticks_per_quarter).unwrap_or_default();
+        let mut map =
+            TempoMap::new(if resolution == 0 { FINE_TICKS_PER_QUARTER } else { resolution });
+        let mut tempos: Vec<&Tempo> =
+            self.tempos.iter().filter(|t| t.qpm > 0.0 && t.qpm.is_finite()).collect();
+        tempos.sort_by(|a, b| a.time.total_cmp(&b.time));
+        for tempo in tempos {
+            map.push_at(tempo.time.max(0.0), 60.0 / (tempo.qpm * map.ticks_per_quarter()));
+        }
+        map
+    }
 }

@@ -38,8 +38,10 @@ mod chord;
 mod distance;
 mod drums;
 mod feature;
+mod figure;
 mod harmony;
 mod line;
+mod note;
 mod passage;
 mod pattern;
 mod profile;
@@ -52,7 +54,8 @@ use crate::note_list::{Family, Meter, NoteList};
 
 pub use distance::{Distance, distances, wasserstein};
 pub use feature::TextureFeature;
-pub use passage::{Passage, PassageNote};
+pub use note::PassageNote;
+pub use passage::Passage;
 pub use pattern::Pattern;
 pub use profile::TextureProfile;
 

@@ -12,7 +12,7 @@ use crate::drums::N_DRUM_LABELS;
 use crate::vocabulary::{FIRST_PITCH, NO_EVENT, NOTE_OFF};
 
 pub use form::{WindowForm, WindowFormError, notes_of_lists, outer_lines};
-pub use line::{GridNote, Line, lines, n_notes, notes};
+pub use line::{GridNote, Line, leading, lines, n_notes, notes};
 
 /// The contents of a model's window, track after track, all with the same number of steps.
 ///

@@ -13,8 +13,8 @@ use crate::values::to_python;
 /// Builds a corpus folder from MIDI files, archives of them, or folders with either; returns its
 /// report, which counts all that was left out by reason.
 ///
-/// `kind` says what a window is, such as `poly-2bar`; `heldout` is the share of the pieces that is
-/// kept for evaluation. If the process is killed, the same call goes on from there.
+/// `kind` is the kind of the windows, for example `poly-2bar`; `heldout` is the fraction of the
+/// pieces that is kept for evaluation. If the process is killed, the same call goes on from there.
 #[pyfunction]
 #[pyo3(signature = (paths, out, *, kind="poly-2bar", heldout=0.1, seed=0))]
 pub(crate) fn build_corpus<'py>(

@@ -8,6 +8,7 @@ use ::corpus::artifact::{ArtifactError, with_causes};
 use controlgen::session::SessionError;
 use controlgen::style::StyleError;
 use evaluation::EvalError;
+use models::ModelsError;
 use pyo3::exceptions::{PyFileExistsError, PyFileNotFoundError, PyValueError};
 use pyo3::{PyErr, create_exception};
 
@@ -50,11 +51,6 @@ pub(crate) fn refused(text: impl Into<String>) -> Failure {
     Failure(ControlgenError::new_err(text.into()))
 }
 
-/// An error about a file that is not there.
-pub(crate) fn not_found(text: String) -> Failure {
-    Failure(PyFileNotFoundError::new_err(text))
-}
-
 /// The error of reading or writing a file of the program, if it is one.
 fn artifact<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ArtifactError> {
     // The errors around it are transparent: it is not among their causes.
@@ -83,6 +79,9 @@ fn exception(error: &(dyn Error + 'static)) -> PyErr {
         {
             // An error of this kind with our text, for which PyO3 has the subclass of `OSError`.
             return std::io::Error::new(io.kind(), text).into();
+        }
+        if let Some(ModelsError::Unknown { .. }) = error.downcast_ref() {
+            return PyFileNotFoundError::new_err(text);
         }
         match artifact(error) {
             Some(ArtifactError::Missing { .. }) => return PyFileNotFoundError::new_err(text),

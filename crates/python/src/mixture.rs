@@ -1,5 +1,5 @@
-//! `Mixture`: a Gaussian mixture's parameters and all that is computed from them. The estimator
-//! with scikit-learn's interface wraps it, in Python.
+//! `Mixture`: the parameters of a Gaussian mixture, and everything computed from them. The
+//! estimator with scikit-learn's interface wraps it in Python.
 
 use std::ops::ControlFlow;
 
@@ -204,7 +204,7 @@ impl Mixture {
         Ok((mixture, report, choice))
     }
 
-    /// A mixture of known parameters; `covariances` in the shape of `covariance_type`.
+    /// A mixture with known parameters; `covariances` in the shape of `covariance_type`.
     #[staticmethod]
     #[pyo3(signature = (weights, means, covariances, covariance_type="full"))]
     fn from_parameters(

@@ -189,11 +189,12 @@ impl Model {
     /// `path` lists styles that each piece moves through. Without either, the style of each piece
     /// is drawn by its share of the training music.
     ///
-    /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` says what
-    /// returns, such as `AABA`. `attributes` turns dials, such as `{"density": 1.5}`, in standard
-    /// deviations of the training music. Pieces below `min_membership`, or that copy more than
-    /// `max_copy_notes` notes in a row of the training music, are drawn again. `latent_temperature`
-    /// widens or narrows the style, `temperature` the draws of notes. The seed decides every draw.
+    /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` is their
+    /// form, for example `AABA`. `attributes` shifts attributes by standard deviations of the
+    /// training music, for example `{"density": 1.5}`. Pieces below `min_membership`, or that copy
+    /// more than `max_copy_notes` notes in a row of the training music, are drawn again.
+    /// `latent_temperature` widens or narrows the style, `temperature` the draws of notes. The seed
+    /// decides every draw.
     ///
     /// Warns if fewer than `n` pieces were kept.
     #[pyo3(signature = (

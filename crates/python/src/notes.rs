@@ -1,4 +1,4 @@
-//! `NoteSequence` and what comes of it.
+//! `NoteSequence`: reading, writing and editing music.
 
 mod quantized;
 mod records;
@@ -19,8 +19,8 @@ use crate::values::to_python;
 pub(crate) use quantized::QuantizedSequence;
 pub(crate) use roll::PianoRoll;
 
-/// Notes in seconds with their tempos, signatures, controllers and texts. It never changes: what
-/// changes music returns another sequence.
+/// Notes in seconds with their tempos, signatures, controllers and texts. It is immutable: methods
+/// that change music return another sequence.
 ///
 /// Lists are NumPy arrays with named fields, copies each time: `sequence.notes["pitch"]`.
 #[pyclass(frozen, eq, module = "controlgen")]
@@ -267,7 +267,8 @@ impl NoteSequence {
         Ok(PianoRoll::new(py, roll)?)
     }
 
-    /// The music some semitones higher. Drums stay, tones that leave 0 to 127 go.
+    /// The music some semitones higher. Drums are unchanged; notes that leave the range 0 to 127
+    /// are dropped.
     fn transpose(&self, semitones: i32) -> Self {
         let mut inner = self.inner.clone();
         inner.transpose(semitones);
@@ -279,12 +280,12 @@ impl NoteSequence {
         Ok(self.inner.extract(start, end)?.into())
     }
 
-    /// Pieces that are each at one tempo and in one meter.
+    /// The parts between changes of tempo or meter.
     fn split_on_time_changes(&self) -> Vec<Self> {
         self.inner.split_on_time_changes().into_iter().map(Self::from).collect()
     }
 
-    /// Sequences one after the other.
+    /// Concatenates sequences.
     #[staticmethod]
     fn concatenate(sequences: Vec<PyRef<'_, Self>>) -> Self {
         let all: Vec<Sequence> = sequences.iter().map(|one| one.inner.clone()).collect();

@@ -7,12 +7,11 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use note_render::web;
 
-use crate::Studio;
 use crate::error::{ApiError, Code};
 
 /// Paths below `web/` and file contents.
@@ -54,6 +53,33 @@ impl Assets {
             }
         }
     }
+
+    /// The response to a request for a file of the page.
+    pub(crate) fn response(&self, request: &Request) -> Response {
+        let path = request.uri().path();
+        let Some((name, bytes)) = self.find(path) else {
+            let message =
+                format!("there is nothing at {path:?}; the page is at / and the API at /api/v1");
+            return ApiError::new(Code::NotFound, message).into_response();
+        };
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return not_allowed().into_response();
+        }
+        let tag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..32]);
+        let is_known = is_cached(request.headers(), &tag);
+        let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let body = match bytes {
+            _ if is_known => Body::empty(),
+            Cow::Borrowed(bytes) => Body::from(bytes),
+            Cow::Owned(bytes) => Body::from(bytes),
+        };
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name)));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
+        response
+    }
 }
 
 /// The maximum number of bytes that a browser loads: the total size of the page.
@@ -85,34 +111,6 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// Serves a file of the page; the fallback for all paths without a route.
-pub(crate) async fn page(State(studio): State<Studio>, request: Request) -> Response {
-    let path = request.uri().path();
-    let found = studio.assets().find(path);
-    let Some((name, bytes)) = found else {
-        let message =
-            format!("there is nothing at {path:?}; the page is at / and the API at /api/v1");
-        return ApiError::new(Code::NotFound, message).into_response();
-    };
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return not_allowed().await.into_response();
-    }
-    let tag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..32]);
-    let is_known = is_cached(request.headers(), &tag);
-    let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-    let body = match bytes {
-        _ if is_known => Body::empty(),
-        Cow::Borrowed(bytes) => Body::from(bytes),
-        Cow::Owned(bytes) => Body::from(bytes),
-    };
-    let mut response = (status, body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name)));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
-    response
-}
-
 /// Whether the client already has the version with this tag.
 fn is_cached(headers: &HeaderMap, tag: &str) -> bool {
     let tags =
@@ -124,7 +122,7 @@ fn is_cached(headers: &HeaderMap, tag: &str) -> bool {
 }
 
 /// The response to a method that the path does not support.
-pub(crate) async fn not_allowed() -> ApiError {
+pub(crate) fn not_allowed() -> ApiError {
     let message = "this path does not support the method; see `GET /api/v1/openapi.json`";
     ApiError::new(Code::MethodNotAllowed, message)
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use controlgen::latent::argmax;
 use controlgen::model::Model;
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::cell::get_or_compute;
+use crate::cell::{get_or_compute, lock};
 use crate::map::Projected;
 use crate::types::Memberships;
 
@@ -175,12 +175,6 @@ impl Catalog {
         maps.push(Arc::clone(&made));
         Ok(made)
     }
-}
-
-/// Ignores poisoning: nothing here is changed in several steps, so a panic leaves no partial
-/// change.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Maps chunks of latents in parallel; the results are in row order.

@@ -1,6 +1,6 @@
-//! Cells that are filled once, without waiting for each other.
+//! Cells that are filled once without waiting for each other, and locks.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Returns the value of a cell, computing it if it is empty.
 ///
@@ -13,4 +13,10 @@ pub(crate) fn get_or_compute<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) ->
     }
     let made = make();
     cell.get_or_init(|| made)
+}
+
+/// Locks a mutex. Ignores poisoning: nothing in this crate is changed in several steps, so a panic
+/// leaves no partial change.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,13 +9,13 @@ mod projected;
 
 use controlgen::generate::Plane;
 use controlgen::latent::LatentSpace;
-use gmm::points::{self, Eigen, Matrix, Pca, symmetric_eigen};
+use gmm::points::{self, Eigen, Matrix, Pca, dot, symmetric_eigen};
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use ellipse::Ellipse;
-pub(crate) use projected::{Map, PlacedStyles, Projected, Projection};
+pub(crate) use projected::{Map, PlaceMusic, PlacedStyles, Projected, Projection};
 
 /// Added to the within-style variances, relative to their mean, so that styles with few windows can
 /// be separated too.
@@ -231,10 +231,6 @@ fn sign_fixed(mut axis: Vec<f64>) -> Vec<f64> {
         axis.iter_mut().for_each(|v| *v = -*v);
     }
     axis
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

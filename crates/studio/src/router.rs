@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -30,11 +31,16 @@ pub fn router(studio: Studio, port: u16) -> Router {
     let describe =
         async move || description.map(|text| ([(header::CONTENT_TYPE, "application/json")], text));
     api.route("/api/v1/openapi.json", axum::routing::get(describe))
-        .fallback(assets::page)
-        .method_not_allowed_fallback(assets::not_allowed)
+        .fallback(page)
+        .method_not_allowed_fallback(async || assets::not_allowed())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Guard::new(port), guard))
         .with_state(studio)
+}
+
+/// Serves a file of the page: the fallback for all paths without a route.
+async fn page(State(studio): State<Studio>, request: Request) -> Response {
+    studio.assets().response(&request)
 }
 
 fn api() -> OpenApiRouter<Studio> {

@@ -12,6 +12,7 @@ mod manifest;
 mod meter;
 mod names;
 mod obtain;
+mod part;
 mod process;
 mod source;
 mod store;
@@ -19,6 +20,7 @@ mod store;
 mod tests;
 mod transfer;
 mod unpack;
+mod wanted;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,13 +29,13 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::process::{answer, root, say};
-use download::RetryPolicy;
 use manifest::{DataSet, Manifest, Terms};
 use meter::bytes as readable;
 use obtain::Fetcher;
 use source::Mirror;
 use store::{Present, Stamp, Store};
 use transfer::Network;
+use wanted::RetryPolicy;
 
 /// Public data sets and published models.
 #[derive(Debug, Parser)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::archive::unpack;
-use super::download::{Wanted, download};
+use super::download::download;
 use super::hashes::FileHashes;
 use super::manifest::{DataSet, Pinned, RemoteFile, is_file_name};
 use super::meter::bytes as readable;
@@ -14,6 +14,7 @@ use super::source::{Mirror, Source, sibling_url, source};
 use super::store::{Stamp, StampedFile, Store};
 use super::transfer::Network;
 use super::unpack::{Contents, Limits};
+use super::wanted::Wanted;
 use crate::process::say;
 
 /// A weights manifest has a few kilobytes.

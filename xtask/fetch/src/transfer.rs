@@ -8,9 +8,10 @@ use anyhow::{Context, Error, Result, anyhow};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, ResponseExt};
 
-use super::download::{Part, PartState, RetryPolicy, Wanted};
 use super::manifest::is_url;
 use super::meter::{Meter, bytes as readable};
+use super::part::{Part, PartState};
+use super::wanted::{RetryPolicy, Wanted};
 use crate::process::say;
 
 const REDIRECTS: u32 = 8;

@@ -1,4 +1,4 @@
-//! What can be typed after `mix`, `similar`, `attribute` and `copy-index`.
+//! Arguments of `mix`, `accompany`, `similar`, `attribute` and `copy-index`.
 
 use std::path::PathBuf;
 
@@ -9,83 +9,104 @@ use controlgen::tune::TuneOptions;
 
 use super::{DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, StylesArgs};
 
+/// A tune, the model that reads it, and where the results go: what all commands on a tune share.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TuneFileArgs {
+    /// A MIDI file, or `-` for standard input
+    pub(crate) tune: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: StylesArgs,
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
+}
+
+/// Which track of a file is the tune.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "The tune")]
+pub(crate) struct TrackArgs {
+    /// Take this instrument, as `controlgen inspect` numbers them [default: the most melodic one,
+    /// or all of them for a model of many voices]
+    #[arg(long, value_name = "INSTRUMENT")]
+    track: Option<u32>,
+}
+
 /// How a tune is taken from a file.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "The tune")]
 pub(crate) struct TuneArgs {
-    /// Take this instrument, as `controlgen inspect` numbers them [default: the most melodic one]
-    #[arg(long, value_name = "INSTRUMENT")]
-    pub(crate) track: Option<u32>,
-    /// Move music of a tune that had to be moved by octaves back to where the tune was
+    #[command(flatten)]
+    track: TrackArgs,
+    /// If the tune had to be moved by octaves, move the new music back to where the tune was
     #[arg(long)]
     pub(crate) transpose_back: bool,
 }
 
+/// New music for a tune: what `accompany`, `continue` and `fill` share.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ForTuneArgs {
+    #[command(flatten)]
+    pub(crate) file: TuneFileArgs,
+    #[command(flatten)]
+    pub(crate) track: TrackArgs,
+    /// Number of versions
+    #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) n: u32,
+    #[command(flatten)]
+    pub(crate) decoding: DecodingArgs,
+}
+
+impl From<&TrackArgs> for TuneOptions {
+    fn from(args: &TrackArgs) -> Self {
+        Self { track: args.track }
+    }
+}
+
 impl From<&TuneArgs> for TuneOptions {
     fn from(args: &TuneArgs) -> Self {
-        Self { track: args.track }
+        Self::from(&args.track)
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MixArgs {
-    /// A MIDI file, or `-` for standard input
-    pub(crate) tune: PathBuf,
     #[command(flatten)]
-    pub(crate) of: StylesArgs,
+    pub(crate) file: TuneFileArgs,
     /// The style to mix in, by name or number
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
-    /// 0 is the tune, 1 the style
+    /// Strength of the style: 0 is the tune, 1 the style
     #[arg(long, default_value_t = 0.5, value_name = "S")]
     pub(crate) strength: f64,
-    /// The path of the latents
+    /// How latents move toward the style
     #[arg(long, value_enum, default_value_t = MixMethodArg::Transport)]
     pub(crate) method: MixMethodArg,
     /// General MIDI program of the second voice, 0 to 127
     #[arg(long, default_value_t = 11, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) voice_program: u8,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) taking: TuneArgs,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
-    #[command(flatten)]
-    pub(crate) formats: FormatArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AccompanyArgs {
-    /// A MIDI file with a melody, or `-` for standard input
-    pub(crate) tune: PathBuf,
     #[command(flatten)]
-    pub(crate) of: StylesArgs,
+    pub(crate) new: ForTuneArgs,
     /// The style of the accompaniment, by name or number
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
-    /// Instrument that has the melody, as `controlgen inspect` numbers them [default: all of them]
-    #[arg(long, value_name = "INSTRUMENT")]
-    pub(crate) track: Option<u32>,
-    /// How many accompaniments
-    #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) n: u32,
     /// Write the new voices alone, without the melody
     #[arg(long)]
     pub(crate) alone: bool,
-    /// Courses through the style that are tried for each; more take longer and fit better
+    /// Paths through the style that are tried for each version; more take longer and fit better
     #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tries: u32,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) decoding: DecodingArgs,
-    #[command(flatten)]
-    pub(crate) formats: FormatArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
@@ -111,36 +132,29 @@ impl From<MixMethodArg> for MixMethod {
 
 #[derive(Debug, Args)]
 pub(crate) struct SimilarArgs {
-    /// A MIDI file, or `-` for standard input
-    pub(crate) tune: PathBuf,
     #[command(flatten)]
-    pub(crate) of: StylesArgs,
-    /// How far from the tune, in deviations of the training music for each dimension: 0 is the
-    /// tune, 1.4 is as far as unrelated music
+    pub(crate) file: TuneFileArgs,
+    /// Distance from the tune, in standard deviations of the training music per dimension: 0 is the
+    /// tune, 1.4 the typical distance of unrelated music
     #[arg(long, default_value_t = 0.5, value_name = "D")]
     pub(crate) distance: f64,
-    /// How many variations
+    /// Number of variations
     #[arg(short, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) n: u32,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) taking: TuneArgs,
     #[command(flatten)]
     pub(crate) decoding: DecodingArgs,
     #[command(flatten)]
-    pub(crate) formats: FormatArgs,
-    #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
 
-/// Which directions attributes are turned in.
+/// How the directions of attributes are found.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum AttributeMethodArg {
-    /// From windows that have little of it to those that have much: what goes with it changes, too
+    /// From windows with low values to windows with high ones; correlated attributes change, too
     Quartile,
-    /// By regression on all attributes together: the others are held as far as may be
+    /// By regression on all attributes together, so that the others change as little as possible
     Regression,
 }
 
@@ -155,47 +169,40 @@ impl From<AttributeMethodArg> for AttributeMethod {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttributeCommand {
-    /// List what can be turned in a model
+    /// List the attributes of a model
     List {
         /// A model folder, or a model in the program: poly, drums, melody [default: poly]
         #[arg(long, value_name = "MODEL")]
         model: Option<PathBuf>,
-        /// Turn each dial on N real windows and say what the music does, and what else moves
+        /// Shift each attribute of N real windows and report how it and the others change
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Learn it again from the model's reference windows
+    /// Learn the attributes again from the model's reference windows
     Learn {
         /// The model folder
         #[arg(long, value_name = "FOLDER")]
         model: PathBuf,
     },
-    /// Turn it in a tune
+    /// Shift attributes of a tune
     Apply(AttributeApplyArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AttributeApplyArgs {
-    /// A MIDI file, or `-` for standard input
-    pub(crate) tune: PathBuf,
-    /// What to turn, and by how many deviations of the training music, such as density:+1.5; may be
-    /// given several times
-    #[arg(long, required = true, value_name = "NAME:BY", value_parser = crate::resolve::dial, allow_hyphen_values = true)]
+    #[command(flatten)]
+    pub(crate) file: TuneFileArgs,
+    /// An attribute and its offset in standard deviations of the training music, for example
+    /// density:+1.5; may be given several times
+    #[arg(long, required = true, value_name = "NAME:BY", value_parser = crate::args::values::dial, allow_hyphen_values = true)]
     pub(crate) attribute: Vec<Dial>,
-    /// Which directions attributes are turned in
+    /// How the directions of attributes are found
     #[arg(long, value_enum, default_value_t = AttributeMethodArg::Regression)]
     pub(crate) attribute_method: AttributeMethodArg,
-    #[command(flatten)]
-    pub(crate) of: StylesArgs,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) taking: TuneArgs,
     #[command(flatten)]
     pub(crate) decoding: RedecodingArgs,
-    #[command(flatten)]
-    pub(crate) formats: FormatArgs,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }

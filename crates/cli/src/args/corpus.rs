@@ -1,4 +1,4 @@
-//! `controlgen corpus …`, as it can be typed.
+//! Arguments of `controlgen corpus …`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use corpus::CorpusOptions;
 use corpus::kind::Kind;
 
 const LABELS: &str = "Labels, for evaluation only";
-const LIMITS: &str = "Limits on one file; one that passes them is left out and counted";
+const LIMITS: &str = "Limits for one file; larger files are left out and counted";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CorpusCommand {
@@ -16,7 +16,7 @@ pub(crate) enum CorpusCommand {
     /// A build that was interrupted continues when it is started again with the same
     /// options.
     Build(Box<CorpusBuildArgs>),
-    /// Say what a corpus holds and what was left out
+    /// Report what a corpus contains and what was left out
     Report {
         /// The corpus folder
         corpus: PathBuf,
@@ -34,16 +34,16 @@ pub(crate) struct CorpusBuildArgs {
     /// The corpus folder to write; must not exist
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
-    /// Share of the pieces to hold out for scoring
+    /// Fraction of the pieces to hold out for scoring
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     pub(crate) heldout: f64,
-    /// Which files are of one piece, never split between learning and scoring
+    /// Which files belong to one piece, which is never split between training and scoring
     #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
     pub(crate) group: GroupArg,
-    /// Don't join files of nearly the same music to one piece
+    /// Don't treat files with nearly the same music as one piece
     #[arg(long)]
     pub(crate) ignore_near_duplicates: bool,
-    /// What to cut out
+    /// The kind of window to cut
     #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
     pub(crate) kind: String,
     /// Which windows count as the same, of which one is kept
@@ -53,22 +53,22 @@ pub(crate) struct CorpusBuildArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_windows_per_file: Option<u32>,
     /// The seed of that draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
-    /// Bytes
+    /// Maximum number of bytes
     #[arg(long, value_name = "N", default_value_t = CorpusOptions::LIMITS.max_bytes, help_heading = LIMITS)]
     pub(crate) max_bytes: u64,
-    /// MIDI events
+    /// Maximum number of MIDI events
     #[arg(long, value_name = "N", default_value_t = CorpusOptions::LIMITS.max_events, help_heading = LIMITS)]
     pub(crate) max_events: u64,
-    /// Notes
+    /// Maximum number of notes
     #[arg(long, value_name = "N", default_value_t = CorpusOptions::LIMITS.max_notes, help_heading = LIMITS)]
     pub(crate) max_notes: u64,
 }
 
-/// Where labels come from; one way at most.
+/// Where labels come from; at most one source.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = LABELS)]
 pub(crate) struct LabelArgs {
@@ -86,10 +86,10 @@ pub(crate) struct LabelArgs {
     #[arg(long, value_name = "COLUMN", default_value = "label", requires = "labels")]
     pub(crate) label_column: String,
     /// The table's column of file names: paths or ends of paths, with or without ending [default:
-    /// the first there is of file, `midi_filename`, filename, path, name]
+    /// the first that exists of file, `midi_filename`, filename, path, name]
     #[arg(long, value_name = "COLUMN", requires = "labels")]
     pub(crate) file_column: Option<String>,
-    /// A column of the table that says which files are of one piece, in place of --group
+    /// A column of the table that says which files belong to one piece, instead of --group
     #[arg(long, value_name = "COLUMN", requires = "labels")]
     pub(crate) group_column: Option<String>,
 }
@@ -97,9 +97,9 @@ pub(crate) struct LabelArgs {
 /// How files are grouped into pieces.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum GroupArg {
-    /// Files of the same or a numbered name, where their music or folders bear it out
+    /// Files whose names differ in a number at most, if their music or folders confirm it
     Stem,
-    /// Each file on its own
+    /// Each file separately
     File,
     /// All files of a folder
     Folder,
@@ -108,9 +108,9 @@ pub(crate) enum GroupArg {
 /// Which windows count as the same.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum SameWindowArg {
-    /// Those of the same notes
+    /// Windows with the same notes
     Exact,
-    /// Transpositions, too
+    /// Also transpositions
     Transposed,
 }
 
@@ -126,6 +126,6 @@ pub(crate) struct SynthesizeArgs {
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub(crate) pieces: u64,
     /// The seed of every choice
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

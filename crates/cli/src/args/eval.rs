@@ -18,10 +18,10 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalCommand {
-    /// Only what concerns styles: re-encoding, an independent judge, distributions, few files,
+    /// Only figures about styles: re-encoding, an independent judge, distributions, few files,
     /// labels
     Control(MeasureArgs),
-    /// Whole pieces next to real ones: key, what returns, joins, endings, what follows what
+    /// Whole pieces compared with real ones: key, repetition, joins, endings, succession
     Pieces(PieceMeasureArgs),
     /// Judge melodies by the rules of the made-up styles of `corpus synthesize`; nothing is learned
     Rules {
@@ -62,17 +62,17 @@ pub(crate) struct PieceMeasureArgs {
     /// Lengths in bars, whole windows of the model
     #[arg(long, default_value = "16,32", value_name = "BARS,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) bars: Vec<u32>,
-    /// Styles that pieces are of, the largest ones
+    /// Number of styles to make pieces of, the largest ones
     #[arg(long = "of-styles", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) n_styles: u16,
-    /// Draws of each window that one is chosen among
+    /// Number of draws of each window, of which one is chosen
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) candidates: u16,
     /// Temperature of new music
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
@@ -91,22 +91,22 @@ pub(crate) struct MeasureArgs {
     /// The folder to write: eval.json, eval.md and eval.html
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
-    /// The most held-out windows scored
+    /// Maximum number of held-out windows to score
     #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) windows: u32,
-    /// The most training windows that baselines and judges learn from
+    /// Maximum number of training windows for baselines and judges
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) train_windows: u32,
     /// Components of the mixture that is drawn from and encoded again
     #[arg(short, default_value_t = 10, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) k: u16,
-    /// Draws of files at each point of the few-files curve
+    /// Number of draws of files at each point of the few-files curve
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) resamples: u16,
     /// Temperature of new music
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

@@ -13,11 +13,12 @@ pub(crate) struct ImportMagentaArgs {
     /// The model folder to write; must not exist
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
-    /// Where the checkpoint has no standard deviations of posteriors (some of magenta-js don't),
-    /// give all of them this one, 0.001 to 1
-    #[arg(long, value_name = "S", value_parser = crate::resolve::std_dev)]
+    /// Standard deviation of all posteriors, 0.001 to 1, for checkpoints without any (some of
+    /// magenta-js)
+    #[arg(long, value_name = "S", value_parser = crate::args::values::std_dev)]
     pub(crate) std_dev: Option<f32>,
-    /// Find on this corpus which latent dimensions carry information [default: all count as such]
+    /// Corpus on which to find the latent dimensions that carry information [default: use all
+    /// dimensions]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: Option<PathBuf>,
 }

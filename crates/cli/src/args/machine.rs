@@ -35,6 +35,6 @@ pub(crate) struct DemoArgs {
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

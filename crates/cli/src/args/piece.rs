@@ -1,26 +1,39 @@
-//! What can be typed for whole pieces: after `generate`, `continue` and `fill`.
+//! Arguments for whole pieces, of `generate`, `watch`, `continue` and `fill`.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use controlgen::generate::CompositionRequest;
 use controlgen::piece::FormRequest;
 
-use super::{DecodingArgs, FormatArgs, LatentArgs, StylesArgs};
+use super::{ForTuneArgs, LatentArgs};
 
 /// How whole pieces are made.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Whole pieces")]
 pub(crate) struct ComposeArgs {
-    /// What returns: a letter for each section, with ' for a varied return, such as AABA or ABA'C;
-    /// verse-chorus, rondo, binary or ternary; auto for the form of a real piece; through for none
-    /// [default: auto]
-    #[arg(long, value_name = "FORM", value_parser = crate::resolve::form)]
+    /// The form: a letter for each section, with ' for a varied return, for example AABA or ABA'C;
+    /// or verse-chorus, rondo, binary or ternary; or auto for the form of a real piece, through for
+    /// no repetition [default: auto]
+    #[arg(long, value_name = "FORM", value_parser = crate::args::values::form)]
     pub(crate) form: Option<FormRequest>,
-    /// Draws of each window that one is chosen among, by key, join, consonance, style, ending and
-    /// the attributes asked for: more take longer and fit better, 1 to 256 [default: 8 for pieces
-    /// of several windows and with --attribute, otherwise 1]
+    /// Number of draws of each window, of which one is chosen by key, join, consonance, style,
+    /// ending and the attributes asked for: more take longer and fit better, 1 to 256 [default: 8
+    /// for pieces of several windows and with --attribute, otherwise 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) candidates: Option<u16>,
+}
+
+impl ComposeArgs {
+    /// How music is composed whose latents are sampled in a given way.
+    pub(crate) fn request(&self, latent: &LatentArgs, has_attributes: bool) -> CompositionRequest {
+        CompositionRequest {
+            form: self.form.clone(),
+            n_candidates: self.candidates.map(usize::from),
+            smoothness: latent.smoothness,
+            has_attributes,
+        }
+    }
 }
 
 /// Drums under new pieces.
@@ -33,41 +46,25 @@ pub(crate) struct DrumsArgs {
     pub(crate) drums: Option<PathBuf>,
 }
 
-/// Which bars are made, and of what.
+/// New bars of a tune.
 #[derive(Debug, Args)]
 pub(crate) struct InsertArgs {
-    /// A MIDI file, or `-` for standard input
-    pub(crate) tune: PathBuf,
     #[command(flatten)]
-    pub(crate) of: StylesArgs,
+    pub(crate) new: ForTuneArgs,
     /// A style's name or number [default: the one that the tune belongs to most]
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: Option<String>,
-    /// Take this instrument, as `controlgen inspect` numbers them [default: the most melodic one,
-    /// or all for a model of many voices]
-    #[arg(long, value_name = "INSTRUMENT")]
-    pub(crate) track: Option<u32>,
-    /// How many versions
-    #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) n: u32,
-    /// The folder to write to
-    #[arg(short, long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) compose: ComposeArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
-    #[command(flatten)]
-    pub(crate) decoding: DecodingArgs,
-    #[command(flatten)]
-    pub(crate) formats: FormatArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ContinueArgs {
     #[command(flatten)]
     pub(crate) insert: InsertArgs,
-    /// How many bars to add
+    /// Number of bars to add
     #[arg(long, default_value_t = 8, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) bars: u32,
 }
@@ -79,7 +76,7 @@ pub(crate) struct FillArgs {
     /// The first bar to replace, counted from 1
     #[arg(long, value_name = "BAR", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) from_bar: u32,
-    /// How many bars to replace
+    /// Number of bars to replace
     #[arg(long, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) bars: u32,
 }

@@ -1,4 +1,4 @@
-//! How music sounds, and what is written of it.
+//! How music sounds, and in which formats it is written.
 
 use std::path::PathBuf;
 
@@ -8,18 +8,18 @@ use clap::{ArgGroup, Args};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sound")]
 pub(crate) struct PlaybackArgs {
-    /// Tempo in quarter notes a minute [default: 120; of a given tune, its own]
-    #[arg(long, value_name = "QPM", value_parser = crate::resolve::qpm)]
+    /// Tempo in quarter notes per minute [default: 120, or that of the given tune]
+    #[arg(long, value_name = "QPM", value_parser = crate::args::values::qpm)]
     pub(crate) qpm: Option<f64>,
-    /// General MIDI program, 0 to 127; several for several parts, drums not counted: `--program
-    /// 73,33` [default: the part's own, which is 0 for a melody]
+    /// General MIDI program, 0 to 127; several for several parts without the drums, for example
+    /// `--program 73,33` [default: that of the part, 0 for a melody]
     #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) program: Vec<u8>,
     /// Key of new music, such as D or "E minor"; only for models whose music is in one key
-    /// [default: C major or A minor; of a given tune, its own]
-    #[arg(long, value_name = "KEY", value_parser = crate::resolve::key)]
+    /// [default: C major or A minor, or that of the given tune]
+    #[arg(long, value_name = "KEY", value_parser = crate::args::values::key)]
     pub(crate) key: Option<note_seq::Key>,
-    /// Velocity of every note, 1 to 127 [default: 80; of a given tune, its own]
+    /// Velocity of every note, 1 to 127 [default: 80, or that of the given tune]
     #[arg(long, value_name = "V", value_parser = clap::value_parser!(u8).range(1..=127))]
     pub(crate) velocity: Option<u8>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct FormatArgs {
     /// Also write piano rolls, as PNG
     #[arg(long)]
     pub(crate) png: bool,
-    /// Also write one page to see and hear all of it, `index.html`, which works without a network
+    /// Also write one page to see and hear all of it, `index.html`, which works offline
     #[arg(long)]
     pub(crate) html: bool,
 }

@@ -1,4 +1,4 @@
-//! What can be typed after `studio`.
+//! Arguments of `controlgen studio`.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,10 @@ pub(crate) struct StudioArgs {
     /// Show the windows of this corpus on the map [default: those that the model folder keeps]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: Option<PathBuf>,
-    /// Latents of that corpus, by `controlgen encode` [default: encode its windows now]
+    /// Latents of that corpus from `controlgen encode` [default: encode its windows now]
     #[arg(long, value_name = "FOLDER", requires = "corpus")]
     pub(crate) latents: Option<PathBuf>,
-    /// The port of 127.0.0.1 to serve at [default: 6873, or any that is free]
+    /// The port of 127.0.0.1 to serve at [default: 6873, or any free port]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
     /// Don't open the page in a browser

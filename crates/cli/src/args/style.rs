@@ -1,4 +1,4 @@
-//! What can be typed about styles.
+//! Arguments of `fit` and `style`.
 
 use std::path::PathBuf;
 
@@ -13,8 +13,8 @@ pub(crate) struct StylesArgs {
     /// A model folder, or a model in the program: poly, drums, melody [default: poly]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
-    /// Keep changed and added styles in this folder [default: the model folder, or, where that
-    /// can't be written and for models in the program, one of the user's]
+    /// Keep changed and added styles in this folder [default: the model folder; if that can't be
+    /// written, and for models in the program, the user's data folder]
     #[arg(long = "styles", value_name = "FOLDER")]
     pub(crate) styles_folder: Option<PathBuf>,
 }
@@ -30,40 +30,42 @@ pub(crate) struct FitArgs {
     /// The corpus folder that was encoded
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
-    /// What of each window's posterior to fit on
+    /// Which latents of the windows to fit on
     #[arg(long, value_enum, default_value_t = LatentsOfArg::Mean)]
     pub(crate) latents_of: LatentsOfArg,
-    /// Number of styles, or a range to choose from, both ends included
-    #[arg(short, long, default_value = "2..16", value_name = "K|FROM..TO", value_parser = crate::resolve::components)]
-    pub(crate) k: std::ops::RangeInclusive<usize>,
+    /// Number of styles, or a range to choose from, both ends included [default: 2..16]
+    #[arg(short, long, value_name = "K|FROM..TO", value_parser = crate::args::values::components)]
+    pub(crate) k: Option<std::ops::RangeInclusive<usize>>,
     /// Shapes of covariance to choose from: full (a matrix for each style), tied (one for all),
     /// diag (a variance for each dimension), spherical (one for all of them), `low-rank:R` (R
-    /// factors and a variance for each dimension)
-    #[arg(long, value_delimiter = ',', default_value = "diag,full", value_name = "SHAPES", value_parser = crate::resolve::covariance)]
+    /// factors and a variance for each dimension) [default: diag,full]
+    #[arg(long, value_delimiter = ',', value_name = "SHAPES", value_parser = crate::args::values::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
     /// Whether styles are clusters of windows, or of pieces, each with one to four components of
     /// its own. Styles of pieces are those that composers, genres and ensembles differ in; they
     /// take many pieces to find
     #[arg(long, value_enum, default_value_t = GranularityArg::Auto)]
     pub(crate) granularity: GranularityArg,
-    /// What chooses
+    /// Criterion for the choice
     #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
     pub(crate) criterion: CriterionArg,
-    /// Leave a shape once N numbers in a row were worse than its best [default: try all]
+    /// Skip the rest of a shape after N numbers of styles in a row were worse than its best
+    /// [default: try all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) patience: Option<u16>,
-    /// Starts of each fit
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) n_init: u16,
-    /// Pairs of random halves of the windows to compare fits of, for stability; 0 for none
-    #[arg(long, default_value_t = 3, value_name = "N")]
-    pub(crate) resamples: u16,
+    /// Number of starts of each fit [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n_init: Option<u16>,
+    /// Pairs of random halves of the windows whose fits are compared, to measure stability; 0 for
+    /// none [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) resamples: Option<u16>,
     /// The seed of every start
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
-/// Clusters of what styles are.
+/// What styles are clusters of.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum GranularityArg {
     /// Pieces, if there are at least 20 for each of the most styles asked for; otherwise windows
@@ -74,16 +76,16 @@ pub(crate) enum GranularityArg {
     Pieces,
 }
 
-/// What of a posterior is fitted on.
+/// Which latents a mixture is fitted on.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LatentsOfArg {
-    /// Its mean
+    /// Means of the posteriors
     Mean,
-    /// A draw from it, as in the paper
+    /// Samples of the posteriors, as in the paper
     Sampled,
 }
 
-/// What chooses the number of styles.
+/// The criterion that chooses the number of styles.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum CriterionArg {
     /// Bayesian information criterion
@@ -94,7 +96,7 @@ pub(crate) enum CriterionArg {
     Icl,
     /// Likelihood of windows held out of the fit, over five folds
     Heldout,
-    /// Where more styles stop raising the likelihood by much
+    /// The number above which more styles hardly raise the likelihood
     Elbow,
     /// Agreement of the styles of random halves: those that are found again. Few styles agree more
     /// easily than many, so give a range that begins at the fewest you want
@@ -107,15 +109,15 @@ pub(crate) enum StyleCommand {
     List {
         #[command(flatten)]
         of: StylesArgs,
-        /// List hidden styles, too
+        /// Also list hidden styles
         #[arg(long)]
         all: bool,
-        /// Draw N windows of each style, encode them again, and say how many fall back into it
+        /// Draw N windows of each style and report how many are assigned to it when encoded again
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Say what styles sound like; with a picture of real windows, their reconstructions, and new
-    /// ones
+    /// Describe styles, on request with a picture of real windows, their reconstructions and new
+    /// windows
     Show {
         /// Names or numbers of styles [default: the three largest]
         #[arg(value_name = "STYLE")]
@@ -128,7 +130,7 @@ pub(crate) enum StyleCommand {
         /// Write a small picture of each style's nearest windows, NAME.svg, to this folder
         #[arg(long, value_name = "FOLDER")]
         thumbnails: Option<PathBuf>,
-        /// Windows of each kind in the picture
+        /// Number of windows of each kind in the picture
         #[arg(short, default_value_t = 4, value_name = "N")]
         n: usize,
         #[command(flatten)]
@@ -138,7 +140,7 @@ pub(crate) enum StyleCommand {
     Add {
         /// Its name
         name: String,
-        /// MIDI files: whatever tracks can be used are
+        /// MIDI files; all tracks that fit are used
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         #[command(flatten)]
@@ -148,7 +150,7 @@ pub(crate) enum StyleCommand {
     Change(StyleChange),
 }
 
-/// Changes of the list of styles, and what is handed on of it.
+/// Changes of the list of styles, and exchange of styles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StyleChange {
     /// Remove styles that were added
@@ -168,18 +170,18 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Make one style of several
+    /// Merge several styles into one
     Merge {
         /// Their names or numbers
         #[arg(required = true, num_args = 2.., value_name = "STYLE")]
         styles: Vec<String>,
-        /// The name of what comes out [default: the first one's]
+        /// The name of the merged style [default: that of the first one]
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Take a merged style apart
+    /// Split a merged style
     Split {
         /// Its name or number
         style: String,
@@ -202,11 +204,11 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Write a style as a file for others with the same model
+    /// Write a style to a file, for others who use the same model
     Export {
         /// Its name or number
         style: String,
-        /// The file to write, such as NAME.style.json
+        /// The file to write, for example NAME.style.json
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
         #[command(flatten)]
@@ -217,7 +219,7 @@ pub(crate) enum StyleChange {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Another name for it
+        /// A new name for it
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]

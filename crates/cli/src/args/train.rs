@@ -1,4 +1,4 @@
-//! What can be typed after `controlgen train`.
+//! Arguments of `controlgen train`.
 
 use std::path::PathBuf;
 
@@ -21,14 +21,14 @@ pub(crate) struct TrainArgs {
     /// `poly_2bar_tiny`]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// Go on from a model folder, or from a model in the program (poly, drums, melody): begin with
-    /// its weights instead of random ones, its schedules where they ended, with a fresh optimizer.
-    /// With --midi, the learning rate begins at a quarter of the preset's
+    /// Continue from a model folder, or from a model in the program (poly, drums, melody): begin
+    /// with its weights, continue its schedules where they ended, and reset the optimizer. With
+    /// --midi, the learning rate begins at a quarter of the preset's
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
-    /// With --from, draw this share of the windows from the music that its model was trained on, so
-    /// that it doesn't forget [default: 0.2 with other music than that]
-    #[arg(long, value_name = "SHARE", requires = "from", value_parser = crate::resolve::replay)]
+    /// With --from, draw this fraction of the windows from the music that its model was trained on,
+    /// so that the model doesn't forget it [default: 0.2 if the new music differs]
+    #[arg(long, value_name = "SHARE", requires = "from", value_parser = crate::args::values::replay)]
     pub(crate) replay: Option<f64>,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -43,31 +43,31 @@ pub(crate) struct TrainArgs {
     /// Stop after N evaluations without a better held-out score
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) patience: Option<u64>,
-    /// Steps from one checkpoint to the next; the best held-out score makes one, too
+    /// Number of steps between checkpoints; there is also one for the best held-out score
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) checkpoint_every: u64,
-    /// Steps from one evaluation on held-out windows to the next [default: --checkpoint-every]
+    /// Number of steps between evaluations on held-out windows [default: --checkpoint-every]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) evaluate_every: Option<u64>,
     /// Checkpoints to keep: the last N, and the best
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) keep_last: u16,
-    /// Go on from the last checkpoint
+    /// Resume from the last checkpoint
     #[arg(long)]
     pub(crate) resume: bool,
     /// The seed of every draw
-    #[arg(long, default_value_t = 0, value_parser = crate::resolve::seed)]
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
-/// How updates are made, where it is not to be what the preset says.
+/// Settings of updates that replace those of the preset.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Settings [default: the preset's]")]
 pub(crate) struct SettingsArgs {
     /// Windows in a batch
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<usize>,
-    /// Add up the gradients of N batches for each update: as a batch N times as large, in the
+    /// Add up the gradients of N batches for each update: like a batch N times as large, in the
     /// memory of one
     #[arg(long, value_name = "N")]
     pub(crate) accumulate: Option<usize>,
@@ -78,10 +78,10 @@ pub(crate) struct SettingsArgs {
     /// falls exponentially) [default: the preset's, or `--steps` if the rate falls as a cosine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) decay_steps: Option<u64>,
-    /// Transpose each window by up to N semitones up or down, at random each time; 0 keeps the keys
+    /// Transpose each window at random by up to N semitones up or down each time; 0 keeps the keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=24))]
     pub(crate) transpose: Option<u8>,
-    /// Multiply in bfloat16: quick on a GPU (`tch:cuda:N`), and in recurrent layers where the
+    /// Multiply in bfloat16: faster on a GPU (`tch:cuda:N`), and in recurrent layers if the
     /// processor has AVX-512-BF16
     #[arg(long)]
     pub(crate) bf16: bool,
@@ -91,25 +91,25 @@ pub(crate) struct SettingsArgs {
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Objective [default: the preset's]")]
 pub(crate) struct ObjectiveArgs {
-    /// Bits of KL that cost nothing, for a whole window
+    /// Free bits of KL per window
     #[arg(long, value_name = "BITS", conflicts_with = "free_bits_per_dimension")]
     pub(crate) free_bits: Option<f64>,
-    /// Bits of KL that cost nothing, for each latent dimension
+    /// Free bits of KL per latent dimension
     #[arg(long, value_name = "BITS")]
     pub(crate) free_bits_per_dimension: Option<f64>,
-    /// Largest weight of the KL term; alone, it keeps the preset's schedule
+    /// Maximum weight of the KL term; alone, it keeps the preset's schedule
     #[arg(long, value_name = "WEIGHT")]
     pub(crate) beta: Option<f64>,
-    /// Raise the weight in a straight line over N steps; 0 for all of it at once. With --from, all
-    /// schedules then restart
+    /// Raise the weight linearly over N steps; 0 for the full weight from the start. With --from,
+    /// this restarts all schedules
     #[arg(long, value_name = "N", conflicts_with = "beta_cycle")]
     pub(crate) beta_warmup: Option<u64>,
-    /// Raise the weight from 0 again every N steps, for half of them each time. With --from, all
-    /// schedules then restart
+    /// Raise the weight from 0 again every N steps, over half of them. With --from, this restarts
+    /// all schedules
     #[arg(long, value_name = "N")]
     pub(crate) beta_cycle: Option<u64>,
-    /// How often the decoder reads its own draws: `constant:P`, `exponential:BASE` (1 - BASE^step)
-    /// or `inverse-sigmoid:K` (one half at step K ln K)
-    #[arg(long, value_name = "SCHEDULE", value_parser = crate::resolve::scheduled_sampling)]
+    /// Probability that the decoder reads its own samples: `constant:P`, `exponential:BASE` (1 -
+    /// BASE^step) or `inverse-sigmoid:K` (one half at step K ln K)
+    #[arg(long, value_name = "SCHEDULE", value_parser = crate::args::values::scheduled_sampling)]
     pub(crate) scheduled_sampling: Option<ScheduledSampling>,
 }

@@ -23,29 +23,23 @@ struct WrittenAccompaniment {
 }
 
 pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let session = open(context, &args.new.file.of)?;
     let (model, styles) = (session.model(), session.styles()?);
     let style = styles.find(&args.style)?;
-    let tune = read_tune(context, &args.tune, model, TuneOptions { track: args.track })?;
+    let tune = read_tune(context, &args.new.file.tune, model, TuneOptions::from(&args.new.track))?;
     let melody = tune.window_tokens();
     let reference = session.reference()?;
-    let decoding = Decoding::from(&args.decoding);
+    let decoding = Decoding::from(&args.new.decoding);
     let mut options = tune_options(&tune);
     options["style"] = style.name.clone().into();
     options["tries"] = args.tries.into();
     options["alone"] = args.alone.into();
-    let to = Destination {
-        out: &args.out,
-        title: format!("{} accompanied by {}", stem(&args.tune), style.name),
-        formats: &args.formats,
-        playback: &args.playback,
-        overwrite: context.overwrite,
-        tune: Some(&tune),
-    };
+    let title = format!("{} accompanied by {}", stem(&args.new.file.tune), style.name);
+    let to = Destination::of_tune(context, &args.new.file, &args.playback, &tune, title);
     let mut writer = Writer::new(&session, to, ("accompany", options), decoding)?;
     let original = writer.music(&melody, writer.playback());
     let mut written = Vec::new();
-    for index in 0..args.n {
+    for index in 0..args.new.n {
         // Each accompaniment is drawn with another seed.
         let decoding = Decoding { seed: decoding.seed.wrapping_add(u64::from(index)), ..decoding };
         let n_courses = usize::try_from(args.tries)?;
@@ -65,7 +59,7 @@ pub(super) fn accompany(context: &Context, args: &AccompanyArgs) -> anyhow::Resu
         let alone = writer.music(&found.windows, writer.playback());
         let music = if args.alone { alone } else { duet(original.clone(), alone) };
         let style_name = file_name(&style.name);
-        let name = format!("{}-accompanied-{style_name}-{index:03}", stem(&args.tune));
+        let name = format!("{}-accompanied-{style_name}-{index:03}", stem(&args.new.file.tune));
         let output = Output { name, windows: found.windows, sidecar };
         let piece = writer.write_music(output, &music, &[("the melody", &original)])?;
         written.push(WrittenAccompaniment { written: piece, fit: found.fit });

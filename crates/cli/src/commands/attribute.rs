@@ -9,8 +9,10 @@ use controlgen::encode::encode_windows;
 use controlgen::generate::{Decoding, controls_of};
 use controlgen::model::Model;
 use controlgen::output::Sidecar;
+use controlgen::session::Session;
 use controlgen::style::Reference;
 use controlgen::tune::TuneOptions;
+use models::model_folder;
 use note_seq::window::WindowForm;
 use serde::Serialize;
 use serde_json::json;
@@ -25,7 +27,7 @@ pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Resul
     match command {
         AttributeCommand::List { model, check } => list(context, model.as_deref(), check),
         AttributeCommand::Learn { model } => {
-            let model = Model::load(&model, &context.device()?)?;
+            let model = context.model_folder(&model)?;
             let learnt = AttributeVectors::learn(&model, &Reference::load(&model)?)?;
             context.output.result(&learnt, || lines(&learnt, model.form()))
         }
@@ -35,18 +37,18 @@ pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Resul
 
 /// The attributes for programs.
 #[derive(Serialize)]
-struct List {
-    attributes: AttributeVectors,
-    /// What dials do, by each method.
+struct List<'a> {
+    attributes: &'a AttributeVectors,
+    /// The effect of each dial, by method.
     checks: Vec<DialReport>,
 }
 
 fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyhow::Result<()> {
-    let model = context.model(folder)?;
-    let attributes = AttributeVectors::load(&model)?;
+    let session = Session::open(&model_folder(folder)?, &context.device()?)?;
+    let (model, attributes) = (session.model(), session.attributes()?);
     let mut checks = Vec::new();
     if let Some(n) = check {
-        let reference = Reference::load(&model)?;
+        let reference = session.reference()?;
         for vector in &attributes.vectors {
             for method in [AttributeMethod::Regression, AttributeMethod::Quartile] {
                 let request = DialRequest {
@@ -56,13 +58,13 @@ fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyho
                     n,
                     decoding: Decoding { temperature: None, seed: 0 },
                 };
-                checks.push(dial_report(&model, &reference, &attributes, &request)?);
+                checks.push(dial_report(model, reference, attributes, &request)?);
             }
         }
     }
     let list = List { attributes, checks };
     context.output.result(&list, || {
-        let mut lines = lines(&list.attributes, model.form());
+        let mut lines = lines(list.attributes, model.form());
         lines.extend(check_lines(&list.checks));
         lines
     })
@@ -70,7 +72,7 @@ fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyho
 
 /// Attributes as a table for people.
 fn lines(attributes: &AttributeVectors, form: &WindowForm) -> Vec<String> {
-    let head = ["attribute", "counts", "mean", "deviation", "told by latents"];
+    let head = ["attribute", "unit", "mean", "std. deviation", "explained by latents"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(attributes.vectors.iter().map(|v| {
         vec![
@@ -93,7 +95,7 @@ fn check_lines(checks: &[DialReport]) -> Vec<String> {
     if checks.is_empty() {
         return Vec::new();
     }
-    let head = ["dial", "by", "Spearman", "moves by", "others that move"];
+    let head = ["attribute", "method", "Spearman", "slope", "other attributes that move"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     for check in checks {
         let mut others: Vec<_> = check.others.iter().filter(|o| o.slope.abs() >= 0.1).collect();
@@ -114,14 +116,14 @@ fn check_lines(checks: &[DialReport]) -> Vec<String> {
     table(&cells)
 }
 
-/// A tune with attributes turned.
+/// A tune with shifted attributes.
 #[derive(Serialize)]
 struct Turned {
     #[serde(flatten)]
     written: super::writing::Written,
-    /// Attributes of the tune and of what it became, mean over the windows.
+    /// Attributes before and after, mean over the windows.
     measured: Vec<Measured>,
-    /// What was taken of the tune.
+    /// The part of the tune that was used.
     tune: serde_json::Value,
 }
 
@@ -134,9 +136,9 @@ struct Measured {
 }
 
 fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let session = open(context, &args.file.of)?;
     let model = session.model();
-    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
+    let tune = read_tune(context, &args.file.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding).check()?;
     let windows = tune.window_tokens();
     let mut z = encode_windows(model, &windows);
@@ -158,19 +160,13 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
     let mut options = tune_options(&tune);
     options["attributes"] = json!(args.attribute);
     options["attribute_method"] = json!(method);
-    let to = Destination {
-        out: &args.out,
-        title: format!("{}, turned", stem(&args.tune)),
-        formats: &args.formats,
-        playback: &args.playback,
-        overwrite: context.overwrite,
-        tune: Some(&tune),
-    };
+    let title = format!("{}, turned", stem(&args.file.tune));
+    let to = Destination::of_tune(context, &args.file, &args.playback, &tune, title);
     let command = ("attribute apply", options);
     let mut writer = Writer::new(&session, to, command, decoding)?.transposed(&args.taking, &tune);
     let z = rows(&z, model.z_size());
     let sidecar = Sidecar { z, warnings: tune.warnings.clone(), ..writer.sidecar() };
-    let name = format!("{}-turned", stem(&args.tune));
+    let name = format!("{}-turned", stem(&args.file.tune));
     let original = writer.music(&windows, writer.playback());
     let music = writer.music(&turned, writer.playback());
     let output = Output { name, windows: turned, sidecar };

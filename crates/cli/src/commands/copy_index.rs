@@ -1,7 +1,6 @@
 //! `controlgen copy-index`.
 
 use controlgen::copy::CopyIndex;
-use controlgen::model::Model;
 use serde::Serialize;
 
 use super::Context;
@@ -16,7 +15,7 @@ struct Indexed {
 }
 
 pub(super) fn run(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
+    let model = context.model_folder(&args.model)?;
     let index = CopyIndex::make(&args.corpus, &model, None)?;
     let indexed =
         Indexed { n_files: index.n_files(), n_notes: index.n_notes(), n_bytes: index.n_bytes() };

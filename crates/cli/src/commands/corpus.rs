@@ -134,7 +134,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
 
 /// Files without a window, by reason, with examples.
 fn reasons(report: &CorpusReport) -> Vec<Vec<String>> {
-    let head = ["files without a window", "why", "such as"].map(str::to_owned).to_vec();
+    let head = ["files without a window", "why", "for example"].map(str::to_owned).to_vec();
     let rows = report.reasons_by_count().into_iter().map(|(reason, n)| {
         let of_reason = report.skipped.iter().filter(|file| file.reason == reason);
         let examples: Vec<&str> =

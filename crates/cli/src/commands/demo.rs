@@ -13,7 +13,8 @@ use controlgen::generate::{
 use controlgen::mix::{MixMethod, MixRequest, mix};
 use controlgen::model::Model;
 use controlgen::output::{Batch, CopyCheck, Formats, Sidecar, Sound, music};
-use controlgen::style::{Style, StyleFolders, Styles};
+use controlgen::session::SessionParts;
+use controlgen::style::{Style, Styles};
 use controlgen::tune::{Tune, TuneOptions};
 use corpus::synthetic;
 use note_seq::midi::{self, WriteOptions};
@@ -23,22 +24,23 @@ use serde_json::json;
 
 use super::Context;
 use super::drums::{Drummer, together};
+use super::loading::open;
 use super::writing::{file_name, rows};
-use crate::args::{DEFAULT_TEMPERATURE, DemoArgs};
+use crate::args::{DEFAULT_TEMPERATURE, DemoArgs, StylesArgs};
 use crate::progress::{Show, note};
 
 /// Styles shown, the largest ones.
 const MAX_STYLES: usize = 6;
-/// Pieces of each.
+/// Number of pieces of each style.
 const PIECES: usize = 3;
 /// The name of the style that is added.
 const ADDED: &str = "three-tunes";
-/// How far a style is mixed in.
+/// Strengths at which a style is mixed in.
 const STRENGTHS: [f64; 3] = [0.35, 0.7, 1.0];
 /// Windows of an interpolation.
 const STEPS: usize = 7;
 
-/// What was made.
+/// The result.
 #[derive(Serialize)]
 struct Demo {
     #[serde(with = "corpus::path_text")]
@@ -51,7 +53,7 @@ struct Demo {
     n_files: usize,
 }
 
-/// A style and how its pieces did.
+/// A style and the membership of its pieces.
 #[derive(Serialize)]
 struct Shown {
     style: String,
@@ -66,7 +68,7 @@ const DRUMS: &str = "drums";
 /// Writes pieces and keeps count.
 struct DemoWriter<'a> {
     model: &'a Model,
-    /// Who plays under new pieces; nobody under those of drums.
+    /// The drums under new pieces; `None` if the pieces are drums themselves.
     drummer: Option<Drummer>,
     batch: Batch,
     seed: u64,
@@ -97,7 +99,7 @@ impl DemoWriter<'_> {
         Ok(())
     }
 
-    /// New pieces of a style, on a page's group of their own; their mean membership.
+    /// Writes new pieces of a style; returns their mean membership.
     fn style(
         &mut self,
         styles: &Styles,
@@ -151,11 +153,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         }
     };
     let folder = args.out.clone().unwrap_or_else(free_folder);
-    let model = context.model(args.model.as_deref())?;
-    let index = CopyIndex::of_model(&model)?;
-    // What the demo adds stays with the demo.
-    let own_styles = StyleFolders::with(&model, &folder.join("styles"));
-    let mut styles = Styles::load_from(&model, own_styles)?;
+    // Styles that the demo adds stay in its folder.
+    let own_styles = Some(folder.join("styles"));
+    let of = StylesArgs { model: args.model.clone(), styles_folder: own_styles };
+    let SessionParts { model, mut styles, copy_index, .. } = open(context, &of)?.into_parts()?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
     let has_drums = models::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: args.seed };
@@ -173,8 +174,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     };
     writer.batch.check()?;
     writer.batch.text(format!(
-        "Model {}: trained on unlabeled music, which fell into {} styles by itself. Every piece here \
-         was written just now, with seed {}{}.",
+        "Model {}: trained on unlabeled music, in which {} styles were found. Every piece here was \
+         written just now, with seed {}{}.",
         model.hash(),
         styles.all().len(),
         args.seed,
@@ -190,7 +191,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         writer.batch.group(style.name.clone());
         let words = style.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
         writer.batch.text(in_words(style.share, &words));
-        let membership = writer.style(&styles, style, index.as_ref())?;
+        let membership = writer.style(&styles, style, copy_index.as_ref())?;
         shown.push(Shown { style: style.name.clone(), words, membership });
     }
     lap("new music of the largest styles");
@@ -200,13 +201,13 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     let added = styles.find(ADDED)?.clone();
     writer.batch.group("A style of three tunes".to_owned());
     writer.batch.text(format!(
-        "Three tunes (in {}) became a style without any training: {} windows, {:.0} % of what the style \
-         is comes from the styles known before.",
+        "Three tunes (in {}) became a style without any training: {} windows; {:.0} % of the style \
+         come from the styles known before.",
         folder.join("tunes").display(),
         report.n_windows,
         100.0 * report.prior_share,
     ));
-    let membership = writer.style(&styles, &added, index.as_ref())?;
+    let membership = writer.style(&styles, &added, copy_index.as_ref())?;
     let words = added.card.as_ref().map(|card| card.words.clone()).unwrap_or_default();
     shown.push(Shown { style: ADDED.to_owned(), words, membership });
     lap("a style of three tunes");
@@ -227,7 +228,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         writer.batch.group("From the tune to a style".to_owned());
         between(&mut writer, &styles, style, windows)?;
     }
-    lap("mixes and a way between");
+    lap("mixes and an interpolation");
 
     let n_files = writer.n_files;
     let page = writer.batch.finish()?;
@@ -236,7 +237,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
     context.output.result(&demo, || lines(&demo, start.elapsed().as_secs_f64()))
 }
 
-/// Where a demo goes if nothing else was said: a folder that is not there yet.
+/// The default folder: one that does not exist yet.
 fn free_folder() -> PathBuf {
     let numbered = (2_u32..).map(|n| format!("controlgen-demo-{n}"));
     std::iter::once("controlgen-demo".to_owned())
@@ -246,7 +247,7 @@ fn free_folder() -> PathBuf {
         .expect("numbers don't end")
 }
 
-/// Three tunes of one kind by our own rules.
+/// Writes three synthetic tunes in one style.
 fn write_tunes(context: &Context, folder: &Path, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for number in 0..3 {

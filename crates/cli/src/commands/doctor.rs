@@ -27,7 +27,7 @@ struct Findings {
     user_styles: UserStyles,
     /// Names of the models in the program.
     models: Vec<&'static str>,
-    /// None if no model was named and none is in the program.
+    /// `None` if no model was named and the program has none.
     model: Option<ModelFinding>,
     /// Problems; the command fails if there are any.
     problems: Vec<String>,
@@ -42,13 +42,13 @@ struct Device {
 
 #[derive(Debug, Serialize)]
 struct Threads {
-    /// The resources available to this process.
+    /// Number of processors available to this process.
     available: Option<usize>,
-    /// What `--threads` leaves of it.
+    /// Number of threads used, see `--threads`.
     used: usize,
 }
 
-/// Bytes, where the system tells.
+/// In bytes; `None` if the system does not report it.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Memory {
     total_bytes: Option<u64>,
@@ -60,7 +60,7 @@ struct Memory {
 #[derive(Debug, Serialize)]
 struct Libtorch {
     compiled_in: bool,
-    /// The library in this process, where the system tells.
+    /// The library loaded in this process, if the system reports it.
     #[serde(with = "corpus::path_text::option")]
     library: Option<PathBuf>,
 }
@@ -81,7 +81,7 @@ struct ModelFinding {
     found: bool,
     kind: Option<String>,
     hash: Option<String>,
-    /// None if no mixture was fitted.
+    /// `None` if no mixture was fitted.
     n_styles: Option<usize>,
 }
 
@@ -214,7 +214,7 @@ fn look_into(folder: &Path, device: &musicvae::Device, problems: &mut Vec<String
     };
     let n_styles = match Styles::load(&model) {
         Ok(styles) => Some(styles.all().len()),
-        // A model without a mixture is complete in its way: it encodes and reconstructs.
+        // A model without a mixture is valid: it encodes and reconstructs.
         Err(_) if !Styles::exist_in(folder) => None,
         Err(error) => {
             problems.push(format!("{:#}", anyhow::Error::new(error)));

@@ -17,7 +17,7 @@ use super::Context;
 use super::loading::open;
 use crate::args::StylesArgs;
 
-/// A model of drums that plays under pieces of another.
+/// A model of drums that accompanies pieces of another model.
 pub(super) struct Drummer {
     session: Session,
     decoding: Decoding,
@@ -28,7 +28,7 @@ impl Drummer {
     /// Opens a model of drums for the pieces of a model.
     ///
     /// # Errors
-    /// If it is of something else than drums, or its windows are of another length.
+    /// If it is not a model of drums, or its windows have another length.
     pub(super) fn open(
         context: &Context,
         folder: &Path,
@@ -41,7 +41,7 @@ impl Drummer {
         let kind = session.model().kind();
         if !kind.is_of_drums() {
             bail!(
-                "{} is a model of `{}`; `--drums` takes one of drums, such as one of \
+                "{} is a model of `{}`; `--drums` takes a model of drums, for example one of \
                  `drums-2bar-groove`",
                 folder.display(),
                 kind.name
@@ -51,7 +51,7 @@ impl Drummer {
         if found != expected {
             bail!(
                 "windows of `{}` have {found} bars, those of `{}` {expected}; `--drums` takes a \
-                 model of windows as long",
+                 model whose windows have the same length",
                 kind.name,
                 model.kind().name
             );
@@ -60,7 +60,7 @@ impl Drummer {
         Ok(Self { session, decoding, n_candidates })
     }
 
-    /// Drums under a piece: as many windows, in its meter, and returning where it returns.
+    /// Drums for a piece: the same number of windows, in its meter, with the same form.
     ///
     /// # Errors
     /// If the model has no such meter.
@@ -88,7 +88,7 @@ impl Drummer {
         }
         let visible: Vec<&Style> = styles.all().iter().filter(|style| !style.hidden).collect();
         let path = LatentPath::stationary(styles.mixture())?;
-        // Without a form, drums play on.
+        // Without a form, the drums don't repeat anything.
         let same = form.cloned().unwrap_or_else(|| Form::through_composed(windows.len()));
         let same = FormRequest::Same(same);
         let learned = self.session.pieces()?;
@@ -111,7 +111,7 @@ impl Drummer {
     }
 }
 
-/// A piece with its drums, each track with its name.
+/// A piece with its drums, on named tracks.
 pub(super) fn together(model: &Model, piece: NoteSequence, drums: NoteSequence) -> NoteSequence {
     let mut music = NoteSequence::merge(&[piece, drums]);
     let is_of_families = model.form().encoding().is_some();

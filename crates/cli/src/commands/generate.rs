@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use controlgen::attribute::AttributeMethod;
 use controlgen::generate::{
-    ControlRequest, Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, Pieces, Target,
-    pieces,
+    Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, Pieces, Target, pieces_while,
 };
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form, FormRequest};
+use controlgen::piece::Form;
 use controlgen::session::Session;
 use controlgen::style::Styles;
 use note_seq::Meter;
@@ -21,17 +21,21 @@ use super::Context;
 use super::drums::{Drummer, together};
 use super::loading::open;
 use super::writing::{Destination, Output, Writer, Written, file_name};
-use crate::args::{ComposeArgs, GenerateArgs, LatentArgs};
-use crate::progress::note;
+use crate::args::{GenerateArgs, NewMusicArgs};
+use crate::interrupt::{self, Interrupted};
+use crate::progress::{Show, note};
 
 /// What was written.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Generated {
     pub(super) pieces: Vec<WrittenPiece>,
     /// Attempts made.
     n_attempts: usize,
     /// Pieces dropped, by reason.
     dropped: BTreeMap<Dropped, usize>,
+    /// Whether a signal ended it before all pieces were made.
+    #[serde(skip)]
+    is_stopped: bool,
 }
 
 #[derive(Serialize)]
@@ -49,47 +53,73 @@ impl WrittenPiece {
         &self.written.file
     }
 
-    /// The file and what is known of it, in a line.
+    /// The file with its measurements and form, on one line.
     pub(super) fn line(&self) -> String {
         let form = self.form.as_ref().map(|form| format!("  form {form}"));
         self.written.line() + &form.unwrap_or_default()
     }
 }
 
+/// How many pieces to make, and where to write them.
+pub(super) struct GenerateTask<'a> {
+    pub(super) n: u32,
+    pub(super) out: &'a Path,
+    pub(super) seed: u64,
+    /// Set when no further piece should be begun.
+    pub(super) stop: &'a AtomicBool,
+}
+
 pub(super) fn generate(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> {
-    let generated = make(context, &open(context, &args.of)?, args)?;
-    context.output.result(&generated, || lines(&generated))
+    let session = open(context, &args.music.of)?;
+    let is_quiet = context.show == Show::Nothing;
+    let stop = interrupt::flag(move || {
+        if !is_quiet {
+            note("finishing the pieces that were begun; again to stop at once");
+        }
+    })?;
+    let (n, out) = (args.n, &args.out);
+    let task = GenerateTask { n, out, seed: args.music.decoding.seed, stop: &stop };
+    let generated = make(context, &session, &args.music, &task)?;
+    context.output.result(&generated, || lines(&generated))?;
+    let n_written = generated.pieces.len();
+    if generated.is_stopped {
+        let text = format!("stopped: {n_written} of {n} pieces were written to {}", out.display());
+        return Err(Interrupted(text).into());
+    }
+    Ok(())
 }
 
 /// Generates pieces and writes them.
 pub(super) fn make(
     context: &Context,
     session: &Session,
-    args: &GenerateArgs,
+    args: &NewMusicArgs,
+    task: &GenerateTask<'_>,
 ) -> anyhow::Result<Generated> {
     let (model, styles) = (session.model(), session.styles()?);
-    let n = usize::try_from(args.n)?;
-    let targets = targets(styles, args, n)?;
+    let n = usize::try_from(task.n)?;
+    let targets = targets(styles, args, n, task.seed)?;
     let bars = args.bars.map(usize::try_from).transpose()?;
-    let decoding = Decoding::from(&args.decoding);
-    let sampling = sampling(&args.latent);
+    let decoding = Decoding { seed: task.seed, ..Decoding::from(&args.decoding) };
+    let sampling = LatentSampling::from(&args.latent);
     let n_windows = targets.iter().map(|(target, _)| target.n_windows(model, bars));
     let n_windows = n_windows.collect::<Result<Vec<_>, _>>()?;
     let n_windows = n_windows.into_iter().max().unwrap_or(1);
-    let form = args.compose.form.clone().unwrap_or_default();
-    let composition = composition(session, args, n_windows, &form)?;
+    let composing = args.compose.request(&args.latent, !args.attribute.is_empty());
+    let composition = composing.composition(session, n_windows)?;
+    let control = args.control.request();
     let method = AttributeMethod::from(args.attribute_method);
     let shift = session.shift(&args.attribute, method)?;
     let name = match &targets[..] {
         [(target, _)] if args.style.is_some() || !args.path.is_empty() => target.name.clone(),
-        _ => "all styles by their shares".to_owned(),
+        _ => "all styles, by their shares".to_owned(),
     };
     let options = json!({
         "style": name,
         "n": n,
         "bars": n_windows * model.kind().n_bars(),
-        "chords": args.chords.as_deref(),
-        "meter": args.meter.map(Meter::time_signature),
+        "chords": control.chords,
+        "meter": control.meter.map(Meter::time_signature),
         "form": composition.map(|composition| composition.form.to_string()),
         "candidates": composition.map(|composition| composition.n_candidates),
         "drums": args.drums.drums.as_ref().map(|folder| folder.display().to_string()),
@@ -108,7 +138,7 @@ pub(super) fn make(
         "attribute_method": method,
     });
     let to = Destination {
-        out: &args.out,
+        out: task.out,
         title: format!("New music of {name}"),
         formats: &args.formats,
         playback: &args.playback,
@@ -118,10 +148,11 @@ pub(super) fn make(
     let mut writer = Writer::new(session, to, ("generate", options), decoding)?;
     let drummer =
         args.drums.drums.as_deref().map(|folder| {
-            Drummer::open(context, folder, model, decoding, candidates(&args.compose))
+            Drummer::open(context, folder, model, decoding, composing.n_candidates())
         });
     let drummer = drummer.transpose()?;
-    let mut generated = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
+    let is_stopped = || task.stop.load(Ordering::Relaxed);
+    let mut generated = Generated::default();
     for (target, n) in &targets {
         let aim = session.aim(&args.attribute, &target.styles)?;
         let request = PieceRequest {
@@ -129,7 +160,7 @@ pub(super) fn make(
             sampling,
             shift: shift.as_deref(),
             aim: aim.as_ref(),
-            control: ControlRequest { chords: args.chords.as_deref(), meter: args.meter },
+            control,
             composition,
             filter: PieceFilter {
                 keep_degenerate: args.keep.keep_empty,
@@ -141,40 +172,24 @@ pub(super) fn make(
             max_attempts: args.keep.max_attempts,
             ..PieceRequest::new(&target.path, &target.styles, *n, decoding)
         };
-        let found = pieces(model, styles, &request)?;
+        let found = pieces_while(model, styles, &request, &|| !is_stopped())?;
         generated.n_attempts += found.n_attempts;
         for (why, n) in &found.dropped {
             *generated.dropped.entry(*why).or_default() += n;
         }
         let with = (target, model, drummer.as_ref());
-        write(&mut writer, with, found, args.decoding.seed, &mut generated)?;
+        write(&mut writer, with, found, task.seed, &mut generated)?;
     }
     writer.finish()?;
-    if generated.pieces.len() < n {
+    generated.is_stopped = is_stopped() && generated.pieces.len() < n;
+    if generated.pieces.len() < n && !generated.is_stopped {
         note(&format!(
-            "{} of {n} pieces after {} attempts; ask for less, or give more `--max-attempts`",
+            "{} of {n} pieces after {} attempts; ask for fewer, or give more `--max-attempts`",
             generated.pieces.len(),
             generated.n_attempts,
         ));
     }
     Ok(generated)
-}
-
-/// How pieces are composed: whole pieces, and windows chosen among several draws;
-/// `None` for windows that are drawn once.
-fn composition<'a>(
-    session: &'a Session,
-    args: &GenerateArgs,
-    n_windows: usize,
-    form: &'a FormRequest,
-) -> anyhow::Result<Option<Composition<'a>>> {
-    let is_piece = n_windows > 1 && args.latent.smoothness.is_none();
-    let is_asked = args.compose.form.is_some()
-        || args.compose.candidates.is_some()
-        || !args.attribute.is_empty();
-    let learned = if is_piece { session.pieces()? } else { None };
-    let n_candidates = candidates(&args.compose);
-    Ok((is_piece || is_asked).then_some(Composition { learned, form, n_candidates }))
 }
 
 /// What was written, for people.
@@ -185,21 +200,6 @@ fn lines(generated: &Generated) -> Vec<String> {
         lines.push(format!("dropped: {}", counts.collect::<Vec<_>>().join(", ")));
     }
     lines
-}
-
-/// How latents are sampled.
-pub(super) fn sampling(args: &LatentArgs) -> LatentSampling {
-    let usual = LatentSampling::default();
-    LatentSampling {
-        temperature: args.latent_temperature,
-        truncate: args.truncate,
-        smoothness: args.smoothness.unwrap_or(usual.smoothness),
-    }
-}
-
-/// Draws of each window that one is chosen among.
-pub(super) fn candidates(args: &ComposeArgs) -> usize {
-    args.candidates.map_or(DEFAULT_CANDIDATES, usize::from)
 }
 
 fn write(
@@ -244,12 +244,13 @@ fn write(
     Ok(())
 }
 
-/// What `--style` or `--path` ask for, and how many pieces of each: without them, the style of each
-/// piece is drawn by its share of the music.
+/// The targets of `--style` or `--path`, with the number of pieces of each. Without them, the style
+/// of each piece is drawn by its share of the training music.
 fn targets<'a>(
     styles: &'a Styles,
-    args: &GenerateArgs,
+    args: &NewMusicArgs,
     n: usize,
+    seed: u64,
 ) -> anyhow::Result<Vec<(Target<'a>, usize)>> {
     if let Some(parts) = &args.style {
         let parts: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.weight)).collect();
@@ -259,5 +260,5 @@ fn targets<'a>(
         let names: Vec<&str> = args.path.iter().map(|name| name.trim()).collect();
         return Ok(vec![(Target::path(styles, &names)?, n)]);
     }
-    Ok(Target::drawn_by_share(styles, n, args.decoding.seed)?)
+    Ok(Target::drawn_by_share(styles, n, seed)?)
 }

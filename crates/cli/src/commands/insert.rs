@@ -2,15 +2,14 @@
 
 use anyhow::Context as _;
 use controlgen::encode::encode_windows;
-use controlgen::generate::{Decoding, LatentPath};
+use controlgen::generate::{Decoding, LatentPath, LatentSampling};
 use controlgen::output::Sidecar;
-use controlgen::piece::{Composition, Gap, InsertRequest, insert};
+use controlgen::piece::{Gap, InsertRequest, insert};
 use controlgen::style::{Style, Styles};
 use controlgen::tune::TuneOptions;
 use serde::Serialize;
 
 use super::Context;
-use super::generate::{candidates, sampling};
 use super::loading::open;
 use super::writing::{
     Destination, Output, Writer, Written, file_name, read_tune_and_sequence, stem, tune_options,
@@ -25,7 +24,7 @@ struct WrittenBars {
     /// The first new bar, from 1.
     from_bar: u32,
     n_bars: u32,
-    /// The form of the whole, with the windows of the tune that were looked at.
+    /// The form of the whole, including the windows of the tune that were considered.
     form: String,
 }
 
@@ -39,10 +38,10 @@ pub(super) fn fill(context: &Context, args: &FillArgs) -> anyhow::Result<()> {
 }
 
 fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let session = open(context, &args.new.file.of)?;
     let (model, styles) = (session.model(), session.styles()?);
-    let taking = TuneOptions { track: args.track };
-    let (tune, sequence) = read_tune_and_sequence(context, &args.tune, model, taking)?;
+    let taking = TuneOptions::from(&args.new.track);
+    let (tune, sequence) = read_tune_and_sequence(context, &args.new.file.tune, model, taking)?;
     let style = match &args.style {
         Some(name) => styles.find(name)?,
         None => own_style(styles, |style| {
@@ -52,34 +51,27 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
         .context("the model has no style that is not hidden; give `--style`")?,
     };
     let path = LatentPath::stationary(&styles.distribution(style))?;
-    let decoding = Decoding::from(&args.decoding);
-    let learned = session.pieces()?.filter(|_| args.latent.smoothness.is_none());
-    let form = args.compose.form.clone().unwrap_or_default();
-    let n_candidates = candidates(&args.compose);
+    let decoding = Decoding::from(&args.new.decoding);
+    let composing = args.compose.request(&args.latent, false);
+    let composition = composing.of_piece(&session)?;
     let mut options = tune_options(&tune);
     options["style"] = style.name.clone().into();
-    options["form"] = form.to_string().into();
-    options["candidates"] = n_candidates.into();
-    // The music stays as it is: nothing to choose of its sound.
+    options["form"] = composition.form.to_string().into();
+    options["candidates"] = composition.n_candidates.into();
+    // The tune keeps its sound, so there is nothing to choose.
     let playback = PlaybackArgs { qpm: None, program: Vec::new(), key: None, velocity: None };
-    let to = Destination {
-        out: &args.out,
-        title: format!("{}, with new bars of {}", stem(&args.tune), style.name),
-        formats: &args.formats,
-        playback: &playback,
-        overwrite: context.overwrite,
-        tune: Some(&tune),
-    };
+    let title = format!("{}, with new bars of {}", stem(&args.new.file.tune), style.name);
+    let to = Destination::of_tune(context, &args.new.file, &playback, &tune, title);
     let mut writer = Writer::new(&session, to, (command, options), decoding)?;
     let targets = [style];
     let mut written = Vec::new();
-    for index in 0..args.n {
+    for index in 0..args.new.n {
         let request = InsertRequest {
             path: &path,
             targets: &targets,
-            sampling: sampling(&args.latent),
+            sampling: LatentSampling::from(&args.latent),
             decoding,
-            composition: Composition { learned, form: &form, n_candidates },
+            composition,
             index: index.into(),
         };
         let found = insert(model, styles, (&tune, &sequence), gap, &request)?;
@@ -96,7 +88,8 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
         sidecar.options["bars"] = found.n_bars.into();
         sidecar.options["composed"] = found.form.clone().into();
         let done = if command == "continue" { "continued" } else { "filled" };
-        let name = format!("{}-{done}-{}-{index:03}", stem(&args.tune), file_name(&style.name));
+        let name =
+            format!("{}-{done}-{}-{index:03}", stem(&args.new.file.tune), file_name(&style.name));
         let output = Output { name, windows: found.windows, sidecar };
         let piece = writer.write_music(output, &found.music, &[("the tune", &sequence)])?;
         written.push(WrittenBars {
@@ -110,7 +103,7 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
     context.output.result(&written, || written.iter().map(line).collect())
 }
 
-/// The style of the largest fit, the first of equals, that is not hidden.
+/// The visible style with the largest fit, the first of equals.
 fn own_style(styles: &Styles, fit: impl Fn(&Style) -> f64) -> Option<&Style> {
     let visible = styles.all().iter().filter(|style| !style.hidden);
     let fits = visible.map(|style| (fit(style), style));

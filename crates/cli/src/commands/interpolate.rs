@@ -3,12 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use controlgen::generate::{
-    self as library, ControlRequest, Controls, Decoded, Decoding, control_of_style, controls_of,
-};
-use controlgen::model::Model;
+use controlgen::generate::{self as library, ControlRequest, Decoded, Decoding, End, EndSource};
 use controlgen::output::Sidecar;
-use controlgen::style::Styles;
+use controlgen::session::Session;
 use controlgen::tune::TuneOptions;
 use note_seq::Meter;
 use note_seq::window::WindowForm;
@@ -21,33 +18,27 @@ use super::writing::{Destination, Output, Writer, Written, read_tune, rows, stem
 use crate::args::{InterpolateArgs, ReconstructArgs};
 use crate::progress::{Show, note};
 
-/// A tune that was written back.
+/// A reconstructed tune.
 #[derive(Serialize)]
 struct WrittenBack {
     #[serde(flatten)]
     written: Written,
-    /// Share of steps that are the same; of note lists, the F1 of the notes.
+    /// Fraction of steps that are the same; for note lists, the F1 score of the notes.
     accuracy: f64,
-    /// What was taken of the tune.
+    /// The part of the tune that was used.
     tune: serde_json::Value,
 }
 
 pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let session = open(context, &args.file.of)?;
     let model = session.model();
-    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
+    let tune = read_tune(context, &args.file.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let reconstruction = library::reconstruct(model, &tune, decoding)?;
     let command = ("reconstruct", tune_options(&tune));
-    let name = format!("{}-reconstruction", stem(&args.tune));
-    let to = Destination {
-        out: &args.out,
-        title: name.clone(),
-        formats: &args.formats,
-        playback: &args.playback,
-        overwrite: context.overwrite,
-        tune: Some(&tune),
-    };
+    let name = format!("{}-reconstruction", stem(&args.file.tune));
+    let title = name.clone();
+    let to = Destination::of_tune(context, &args.file, &args.playback, &tune, title);
     let mut writer = Writer::new(&session, to, command, decoding)?.transposed(&args.taking, &tune);
     let sidecar = Sidecar {
         z: rows(&reconstruction.z, model.z_size()),
@@ -82,29 +73,19 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
     })
 }
 
-/// An end of an interpolation.
-struct End {
-    z: Vec<f32>,
-    /// Its meter or chords.
-    control: Vec<u16>,
-    /// Warnings about its tune.
-    warnings: Vec<String>,
-}
-
-/// The latent of an end: the mean of a style, or the first window of a tune.
+/// An end of an interpolation, as it was typed: a style's mean, or the first window of a tune, with
+/// the warnings about the tune.
 fn end(
     context: &Context,
-    (model, styles): (&Model, Option<&Styles>),
+    session: &Session,
     text: &str,
-    seed: u64,
-) -> anyhow::Result<End> {
+    (request, seed): (ControlRequest<'_>, u64),
+) -> anyhow::Result<(End, Vec<String>)> {
     if let Some(name) = text.strip_prefix("style:") {
-        let styles = styles.context("the model has no styles; fit them with `controlgen fit`")?;
-        let style = styles.find(name)?;
-        let z = styles.mean_latent(model, style)?;
-        let control = control_of_style(model, style, ControlRequest::default(), seed)?;
-        return Ok(End { z, control, warnings: Vec::new() });
+        let style = session.styles()?.find(name)?;
+        return Ok((EndSource::Style(style).end(session, request, seed)?, Vec::new()));
     }
+    let model = session.model();
     let tune = read_tune(context, Path::new(text), model, TuneOptions::default())?;
     let first = tune.windows.first().context("a tune has at least one window")?;
     let mut warnings = tune.warnings.clone();
@@ -121,26 +102,22 @@ fn end(
         warnings.push(only);
     }
     let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", tune.source));
-    let z = controlgen::encode::encode_windows(model, std::slice::from_ref(&first.tokens));
-    let control = controls_of(model, std::iter::once(first.tokens.as_slice()));
-    Ok(End { z, control, warnings: warnings.collect() })
+    Ok((EndSource::Window(&first.tokens).end(session, request, seed)?, warnings.collect()))
 }
 
 pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::Result<()> {
     let session = open(context, &args.of)?;
-    let (model, styles) = (session.model(), session.styles_if_any());
+    let model = session.model();
     let decoding = Decoding::from(&args.decoding);
     let is_grid = !args.corners.is_empty();
     let names = if is_grid { &args.corners } else { &args.ends };
-    let read = |name: &String| end(context, (model, styles), name, decoding.seed);
-    let found: Vec<End> = names.iter().map(read).collect::<Result<_, _>>()?;
-    let warnings: Vec<String> = found.iter().flat_map(|end| end.warnings.clone()).collect();
-    let request = ControlRequest { chords: args.chords.as_deref(), meter: args.meter };
-    let control = match found.first() {
-        Some(first) if request == ControlRequest::default() => first.control.clone(),
-        _ => Controls::new(model, request)?.of(0, &found[0].z, 1, decoding.seed),
-    };
-    let ends: Vec<Vec<f32>> = found.into_iter().map(|end| end.z).collect();
+    let request = args.control.request();
+    let read = |name: &String| end(context, &session, name, (request, decoding.seed));
+    let found: Vec<(End, Vec<String>)> = names.iter().map(read).collect::<Result<_, _>>()?;
+    let warnings: Vec<String> = found.iter().flat_map(|(_, warnings)| warnings.clone()).collect();
+    // The meter or chords of the first.
+    let control = found.first().map(|(end, _)| end.control.clone()).unwrap_or_default();
+    let ends: Vec<Vec<f32>> = found.into_iter().map(|(end, _)| end.z).collect();
     let interpolation = args.interpolation.into();
     let latents = match &ends[..] {
         [a, b, c, d] if is_grid => library::grid([a, b, c, d], args.size, interpolation)?,
@@ -150,8 +127,8 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let mut options = json!({
         "ends": names,
         "interpolation": interpolation,
-        "chords": args.chords.as_deref(),
-        "meter": args.meter.map(Meter::time_signature),
+        "chords": request.chords,
+        "meter": request.meter.map(Meter::time_signature),
     });
     let row = if is_grid { args.size } else { stops.len() };
     options[if is_grid { "size" } else { "steps" }] = row.into();

@@ -18,7 +18,7 @@ struct Completions {
 pub(super) fn completions(context: &Context, args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::definition(), "controlgen", &mut script);
-    let script = String::from_utf8(script).context("the completions are no text")?;
+    let script = String::from_utf8(script).context("the completions are not text")?;
     let answer = Completions { shell: args.shell.to_string(), script };
     context.output.text(&answer, &answer.script)
 }

@@ -28,15 +28,15 @@ struct WrittenMix {
     membership_before: f64,
     membership_after: f64,
     harmony: HarmonyReport,
-    /// What was taken of the tune.
+    /// The part of the tune that was used.
     tune: serde_json::Value,
 }
 
 pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let session = open(context, &args.file.of)?;
     let (model, styles) = (session.model(), session.styles()?);
     let style = styles.find(&args.style)?;
-    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
+    let tune = read_tune(context, &args.file.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let request =
         MixRequest { style, strength: args.strength, method: args.method.into(), decoding };
@@ -52,14 +52,8 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
     options["from_component"] = mixed.from.into();
     options["voice_program"] = args.voice_program.into();
     options["harmony"] = serde_json::to_value(&harmony)?;
-    let to = Destination {
-        out: &args.out,
-        title: format!("{} mixed into {}", style.name, stem(&args.tune)),
-        formats: &args.formats,
-        playback: &args.playback,
-        overwrite: context.overwrite,
-        tune: Some(&tune),
-    };
+    let title = format!("{} mixed into {}", style.name, stem(&args.file.tune));
+    let to = Destination::of_tune(context, &args.file, &args.playback, &tune, title);
     let mut writer =
         Writer::new(&session, to, ("mix", options), decoding)?.transposed(&args.taking, &tune);
     let shared = writer.sidecar();
@@ -73,7 +67,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
         warnings: tune.warnings.clone(),
         ..shared.clone()
     };
-    let name = format!("{}-mix-{}", stem(&args.tune), file_name(&style.name));
+    let name = format!("{}-mix-{}", stem(&args.file.tune), file_name(&style.name));
     let output = |name: String, index| Output {
         name,
         windows: mixed.windows.clone(),
@@ -122,7 +116,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
     })
 }
 
-/// Two pieces at once, the second one's tones on instruments of their own.
+/// Two pieces at the same time; the notes of the second are on separate instruments.
 pub(super) fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequence {
     let n_taken = first.instruments().last().map_or(0, |last| last + 1);
     for note in &mut second.notes {
@@ -132,9 +126,9 @@ pub(super) fn duet(first: NoteSequence, mut second: NoteSequence) -> NoteSequenc
 }
 
 pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
+    let session = open(context, &args.file.of)?;
     let (model, styles) = (session.model(), session.styles()?);
-    let tune = read_tune(context, &args.tune, model, TuneOptions::from(&args.taking))?;
+    let tune = read_tune(context, &args.file.tune, model, TuneOptions::from(&args.taking))?;
     let decoding = Decoding::from(&args.decoding);
     let all = styles.mixture().moments()?;
     let n = usize::try_from(args.n)?;
@@ -151,14 +145,8 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
     let mut options = tune_options(&tune);
     options["distance"] = args.distance.into();
     options["n"] = n.into();
-    let to = Destination {
-        out: &args.out,
-        title: format!("Like {}", stem(&args.tune)),
-        formats: &args.formats,
-        playback: &args.playback,
-        overwrite: context.overwrite,
-        tune: Some(&tune),
-    };
+    let title = format!("Like {}", stem(&args.file.tune));
+    let to = Destination::of_tune(context, &args.file, &args.playback, &tune, title);
     let mut writer =
         Writer::new(&session, to, ("similar", options), decoding)?.transposed(&args.taking, &tune);
     let mut written = Vec::new();
@@ -171,7 +159,7 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
         };
         let distance_again = distance_again(model, &all, &latents, &variation.windows);
         sidecar.options["distance_again"] = distance_again.into();
-        let name = format!("{}-similar-{index:03}", stem(&args.tune));
+        let name = format!("{}-similar-{index:03}", stem(&args.file.tune));
         let piece = writer.write(Output { name, windows: variation.windows, sidecar })?;
         written.push(WrittenVariation { piece, distance_again });
     }
@@ -189,6 +177,6 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
 struct WrittenVariation {
     #[serde(flatten)]
     piece: Written,
-    /// How far the variation, encoded again, is from the tune.
+    /// The distance of the variation from the tune, after encoding it again.
     distance_again: f64,
 }

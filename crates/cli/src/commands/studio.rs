@@ -11,7 +11,7 @@ use crate::args::StudioArgs;
 use crate::interrupt;
 use crate::progress::{Show, note};
 
-/// Where the page is if nothing else is there: `MUSE` on a telephone's keys.
+/// The default port: `MUSE` on the keys of a telephone.
 const USUAL_PORT: u16 = 6873;
 
 /// Where the studio is.
@@ -28,7 +28,7 @@ struct Serving {
 }
 
 pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
-    // Before the model is loaded, so that a port that is taken is told at once.
+    // Before the model is loaded, so that a port in use is reported at once.
     let listener = listener(args.port)?;
     let port = listener.local_addr()?.port();
     let session = super::loading::open(context, &args.of)?;
@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     let n_windows = source.as_ref().map(Source::n_windows);
     if n_windows.is_some_and(|n| n >= MAX_POINTS / 2) {
         note(&format!(
-            "of a large corpus the map shows windows from all over it, up to {MAX_POINTS}"
+            "the corpus is large: the map shows at most {MAX_POINTS} windows, spread evenly over it"
         ));
     }
     let name = match &args.of.model {
@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
         note("the studio is at the address above, for this machine only; Ctrl-C stops it");
     }
     if !args.no_open {
-        // A browser that can't be opened is no reason to stop: the address can be typed.
+        // If no browser can be opened, the address can still be typed.
         if let Err(error) = open::that_detached(&serving.address) {
             note(&format!("no browser could be opened ({error}); open the address yourself"));
         }
@@ -78,8 +78,8 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     Ok(studio::run(listener, studio, &shutdown)?)
 }
 
-/// A listener at a port of this machine: the one asked for, or the usual one, or, if that is taken,
-/// any.
+/// A listener at a port of this machine: the one asked for, or else the default one or, if that is
+/// in use, any.
 fn listener(port: Option<u16>) -> anyhow::Result<TcpListener> {
     let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     match port {
@@ -90,7 +90,7 @@ fn listener(port: Option<u16>) -> anyhow::Result<TcpListener> {
     }
 }
 
-/// The last part of a model folder's name that says something: `RUN` of `RUN/model`.
+/// A display name for a model folder: `RUN` for `RUN/model`.
 fn model_name(folder: &std::path::Path) -> String {
     let name = |path: &std::path::Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     match (name(folder), folder.parent().and_then(name)) {

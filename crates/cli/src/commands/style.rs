@@ -1,4 +1,4 @@
-//! `controlgen style …`, and `controlgen fit`, which finds them.
+//! `controlgen style …`, and `controlgen fit`, which finds the styles.
 
 mod card;
 mod edit;
@@ -29,7 +29,7 @@ use crate::args::{DEFAULT_TEMPERATURE, DecodingArgs, FitArgs, StyleCommand, Styl
 use crate::output::table;
 use crate::progress::note;
 
-/// Styles that are shown where none are named.
+/// Number of styles shown if none are named.
 const LARGEST: usize = 3;
 
 pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
@@ -45,19 +45,22 @@ pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()
 }
 
 pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model, &context.device()?)?;
+    let model = context.model_folder(&args.model)?;
+    let usual = FitRequest::new(args.latents.clone(), args.corpus.clone());
     let request = FitRequest {
-        latents: args.latents.clone(),
-        corpus: args.corpus.clone(),
         latents_of: args.latents_of.into(),
-        n_components: args.k.clone(),
-        covariance_types: args.covariance.clone(),
+        n_components: args.k.clone().unwrap_or(usual.n_components),
+        covariance_types: match &args.covariance[..] {
+            [] => usual.covariance_types,
+            typed => typed.to_vec(),
+        },
         criterion: args.criterion.into(),
         patience: args.patience.map(usize::from),
-        n_init: usize::from(args.n_init),
-        n_resamples: usize::from(args.resamples),
+        n_init: args.n_init.map_or(usual.n_init, usize::from),
+        n_resamples: args.resamples.map_or(usual.n_resamples, usize::from),
         granularity: args.granularity.asked(),
         seed: args.seed,
+        ..usual
     };
     let fitted = fit_all(context, &model, &request, None)?;
     context.output.result(&fitted.summary, || fitted.lines())
@@ -70,8 +73,8 @@ pub(super) struct Fitted {
     pieces: Option<PieceFacts>,
 }
 
-/// Fits styles and makes what else stands in a model folder and rests on the same windows: whole
-/// pieces, attributes, and the copy index, which gets the music of an older one, too.
+/// Fits styles, and makes everything else in a model folder that is derived from the same windows:
+/// whole pieces, attributes, and the copy index, which also receives the music of an older one.
 pub(super) fn fit_all(
     context: &Context,
     model: &Model,
@@ -84,7 +87,7 @@ pub(super) fn fit_all(
     let (corpus, latents, stages) = (&request.corpus, &request.latents, &context.stages);
     let pieces = PieceModel::make(model, &styles, corpus, latents, request.seed, stages);
     if let Err(error) = &pieces {
-        // Nor does music of a window or two.
+        // Music of a window or two has none.
         note(&format!("without whole pieces: {}", with_causes(error)));
     }
     let learnt = AttributeVectors::learn(model, &Reference::load(model)?);
@@ -96,7 +99,7 @@ pub(super) fn fit_all(
 }
 
 impl Fitted {
-    /// For people.
+    /// The summary for people.
     pub(super) fn lines(&self) -> Vec<String> {
         let summary = &self.summary;
         let mut lines = vec![
@@ -111,7 +114,7 @@ impl Fitted {
                 summary.score,
                 summary.heldout_score.map_or_else(String::new, |s| format!(", {s:.2} held out")),
             ),
-            format!("all that was tried: {}", summary.chart.display()),
+            format!("all candidates: {}", summary.chart.display()),
         ];
         lines.extend(lines_of(&summary.styles.iter().enumerate().collect::<Vec<_>>()));
         lines.extend(lines_of_facts(&summary.facts, &summary.styles));
@@ -121,13 +124,13 @@ impl Fitted {
     }
 }
 
-/// What was learned of whole pieces, in a line.
+/// What was learned about whole pieces, on one line.
 fn pieces_line(facts: &PieceFacts) -> String {
     let share = |n: usize| 100.0 * n as f64 / facts.n_windows.max(1) as f64;
     let [exact, varied] = facts.n_returning;
     let gone = match facts.n_gone {
         0 => String::new(),
-        n => format!(", {n} files were not there anymore"),
+        n => format!(", {n} files no longer exist"),
     };
     format!(
         "whole pieces: {} with {} windows, of which {:.1} % return and {:.1} % return varied; what \
@@ -218,13 +221,13 @@ fn lines_of_facts(facts: &FitFacts, styles: &[Style]) -> Vec<String> {
     if let Some(n) = facts.n_pieces {
         lines.push(format!("styles are clusters of {n} pieces, each a mixture of its windows"));
     }
-    // Those that were not renamed or hidden since.
+    // Those that have not been renamed or hidden since.
     let is_listed = |name: &&String| styles.iter().any(|s| s.name == **name && !s.hidden);
     let small: Vec<&str> = facts.small.iter().filter(is_listed).map(String::as_str).collect();
     if !small.is_empty() {
         lines.push(format!(
-            "next to nothing (below 0.5 % of the windows) is in {}; hide them, merge them, or fit \
-             fewer styles",
+            "almost empty (below 0.5 % of the windows): {}; hide or merge them, or fit fewer \
+             styles",
             small.join(", ")
         ));
     }
@@ -291,7 +294,7 @@ fn show(
     })
 }
 
-/// Real windows, the same again, and new windows of styles.
+/// A picture of real windows, their reconstructions, and new windows of styles.
 fn picture(
     model: &Model,
     styles: &Styles,
@@ -299,7 +302,7 @@ fn picture(
     Pictures { n, decoding, .. }: &Pictures,
 ) -> anyhow::Result<String> {
     let reference = Reference::load(model)?;
-    // Real windows from all over the corpus.
+    // Real windows, evenly spread over the corpus.
     let every = (reference.rows.len() / (*n).max(1)).max(1);
     let rows = reference.rows.iter().skip(every / 2).step_by(every).take(*n);
     let real: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();

@@ -1,23 +1,19 @@
 //! `controlgen train`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_corpus;
 use controlgen::run::RunFolder;
-use controlgen::style::{FitRequest, FitSummary, LatentsOf};
+use controlgen::style::{FitRequest, FitSummary};
 use controlgen::training::{
     RunConfig, TrainOutcome, TrainRequest, TrainSetup, train as train_model,
 };
 use corpus::artifact::JsonFormat as _;
 use corpus::kind::Kind;
 use corpus::{CorpusOptions, build};
-use gmm::CovarianceType;
-use gmm::select::Criterion;
 use models::model_folder;
 use musicvae::Scores;
 use musicvae::schedule::LearningRateSchedule;
@@ -31,10 +27,9 @@ use crate::interrupt;
 use crate::output::table;
 use crate::progress::{Training, collapse_warning, note};
 
-/// Windows that a style should have at least, in the choice of their number.
+/// Minimum number of windows per style, which limits the number of styles.
 const WINDOWS_OF_A_STYLE: usize = 50;
-const MAX_STYLES: usize = 16;
-/// Steps of the compact presets in a minute on two cores.
+/// Steps per minute of the compact presets, on two cores.
 const STEPS_A_MINUTE: f64 = 150.0;
 /// Steps in which a model adapts to new music if `--patience` alone decides.
 const DEFAULT_STEPS: u64 = 1500;
@@ -44,15 +39,12 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     if !args.midi.is_empty() {
         request.corpus = corpus_of(context, args, &request)?;
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let heard = Arc::clone(&stop);
     // The second time the program ends at once; the last checkpoint is good.
-    interrupt::on_first(move || {
-        heard.store(true, Ordering::Relaxed);
+    let stop = interrupt::flag(|| {
         note("finishing the step and writing a checkpoint; again to stop at once");
     })?;
     let n_sequences = request.setup.training.sequences_per_update();
-    let mut progress = Training::new(context.show, request.plan, n_sequences, Arc::clone(&stop));
+    let mut progress = Training::new(context.show, request.plan, n_sequences, stop);
     let outcome = train_model(&request, &context.device()?, &mut progress)?;
     drop(progress);
     match outcome.stopped {
@@ -94,7 +86,7 @@ struct Trained<'a> {
     fit: Option<&'a FitSummary>,
 }
 
-/// The corpus of `--midi`, in the run folder; a run that goes on has it already.
+/// Builds the corpus of `--midi` in the run folder; a resumed run already has it.
 fn corpus_of(
     context: &Context,
     args: &TrainArgs,
@@ -121,26 +113,18 @@ fn fit(
     let model = context.model(Some(&outcome.model))?;
     let latents = request.run.latents();
     if latents.exists() {
-        // They were computed with the weights before this run was resumed.
+        // They were computed with the weights from before this run was resumed.
         std::fs::remove_dir_all(&latents)
             .with_context(|| format!("can't remove {}", latents.display()))?;
     }
     let encoded = encode_corpus(&model, &request.corpus, &latents, &context.stages)?;
-    let most = (encoded.n_train / WINDOWS_OF_A_STYLE).clamp(1, MAX_STYLES);
+    let most = (encoded.n_train / WINDOWS_OF_A_STYLE).clamp(1, FitRequest::MAX_COMPONENTS);
     let fit = FitRequest {
-        latents,
-        corpus: request.corpus.clone(),
-        latents_of: LatentsOf::Mean,
         n_components: 2.min(most)..=most,
-        covariance_types: vec![CovarianceType::Diag, CovarianceType::Full],
-        criterion: Criterion::Bic,
-        patience: None,
-        n_init: 2,
-        n_resamples: 3,
-        granularity: None,
         seed: request.seed,
+        ..FitRequest::new(latents, request.corpus.clone())
     };
-    // New music must not copy what the weights were trained on before, either.
+    // New music must not copy the earlier training music either.
     let older = match &request.setup.from {
         Some(from) => CopyIndex::of_folder(&from.folder, model.kind().name)?,
         None => None,
@@ -151,14 +135,14 @@ fn fit(
 fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> {
     if args.minutes.is_none() && args.steps.is_none() && args.patience.is_none() {
         bail!(
-            "when should training stop? give `--minutes M` or `--steps N`, or let `--patience N` \
-             decide"
+            "give the end of the training: `--minutes M` or `--steps N`, or `--patience N` to stop \
+             when it no longer improves"
         );
     }
     let max_time = match args.minutes {
         Some(minutes) => Some(
             Duration::try_from_secs_f64(minutes * 60.0)
-                .with_context(|| format!("`--minutes {minutes}` is no length of time"))?,
+                .with_context(|| format!("`--minutes {minutes}` is not a length of time"))?,
         ),
         None => None,
     };
@@ -204,7 +188,7 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
     })
 }
 
-/// About how many steps a run makes.
+/// Approximate number of steps of a run.
 fn n_steps_of(args: &TrainArgs) -> u64 {
     #[expect(clippy::cast_sign_loss, reason = "at least 1")]
     let by_time = args.minutes.map(|minutes| (minutes * STEPS_A_MINUTE).max(1.0) as u64);
@@ -222,7 +206,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
             outcome.n_active,
         ),
         format!(
-            "{:.2} steps and {:.0} windows a second, {:.1} % of a step waiting for data; curves in {}",
+            "{:.2} steps and {:.0} windows per second, {:.1} % of a step waiting for data; curves in {}",
             outcome.steps_per_second,
             outcome.sequences_per_second,
             outcome.wait_share * 100.0,
@@ -249,7 +233,7 @@ fn lines(outcome: &TrainOutcome) -> Vec<String> {
         }
         lines.extend(table(&rows));
         lines.push(format!(
-            "reconstruction {:.2} nats, KL {:.1} bits a window",
+            "reconstruction {:.2} nats, KL {:.1} bits per window",
             heldout.reconstruction_nats(),
             heldout.kl_bits()
         ));

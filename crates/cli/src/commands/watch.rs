@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use corpus::artifact::io;
 use serde::Serialize;
 
 use super::Context;
-use super::generate::{Generated, make};
+use super::generate::{GenerateTask, Generated, make};
 use super::loading::open;
 use crate::args::WatchArgs;
 use crate::interrupt;
@@ -28,15 +27,13 @@ struct Watched {
 }
 
 pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
-    let session = open(context, &args.of)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let heard = Arc::clone(&stop);
-    interrupt::on_first(move || heard.store(true, Ordering::Relaxed))?;
+    let session = open(context, &args.music.of)?;
+    let stop = interrupt::flag(|| {})?;
     std::fs::create_dir_all(&args.folder).map_err(io("create the folder", &args.folder))?;
     note(&format!("keeping {} takes in {}; Ctrl-C ends", args.n, args.folder.display()));
     let n = usize::try_from(args.n)?;
     let mut watched =
-        Watched { folder: args.folder.clone(), n_takes: 0, next_seed: args.decoding.seed };
+        Watched { folder: args.folder.clone(), n_takes: 0, next_seed: args.music.decoding.seed };
     let mut takes = BTreeSet::new();
     while !stop.load(Ordering::Relaxed) {
         takes.retain(|take: &PathBuf| take.exists());
@@ -51,7 +48,8 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             takes.extend(takes_of(&args.folder, seed)?);
             continue;
         }
-        let Generated { pieces, .. } = make(context, &session, &args.take(seed))?;
+        let task = GenerateTask { n: 1, out: &args.folder, seed, stop: &stop };
+        let Generated { pieces, .. } = make(context, &session, &args.music, &task)?;
         for piece in &pieces {
             note(&piece.line());
             takes.insert(piece.file().to_owned());

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::args::{FormatArgs, PlaybackArgs, TuneArgs};
+use crate::args::{FormatArgs, PlaybackArgs, TuneArgs, TuneFileArgs};
 use crate::progress::note;
 
 /// One written piece.
@@ -40,7 +40,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// The file and what is known of it, in a line.
+    /// The file with its measurements, on one line.
     pub(super) fn line(&self) -> String {
         let mut line = self.file.display().to_string();
         if let Some(membership) = self.membership {
@@ -58,11 +58,11 @@ impl Written {
     }
 }
 
-/// A piece to be written.
+/// A piece to write.
 pub(super) struct Output {
     pub(super) name: String,
     pub(super) windows: Vec<Vec<u16>>,
-    /// What only this piece has.
+    /// The properties of this piece alone.
     pub(super) sidecar: Sidecar,
 }
 
@@ -74,8 +74,24 @@ pub(super) struct Destination<'a> {
     pub(super) formats: &'a FormatArgs,
     pub(super) playback: &'a PlaybackArgs,
     pub(super) overwrite: Overwrite,
-    /// The tune that pieces come from: they take its tempo and its key where none is asked for.
+    /// The tune that the pieces are made from: they have its tempo and its key unless others are
+    /// asked for.
     pub(super) tune: Option<&'a Tune>,
+}
+
+impl<'a> Destination<'a> {
+    /// The destination of music made from a tune.
+    pub(super) fn of_tune(
+        context: &Context,
+        file: &'a TuneFileArgs,
+        playback: &'a PlaybackArgs,
+        tune: &'a Tune,
+        title: String,
+    ) -> Self {
+        let TuneFileArgs { out, formats, .. } = file;
+        let overwrite = context.overwrite;
+        Self { out, title, formats, playback, overwrite, tune: Some(tune) }
+    }
 }
 
 /// Writes the pieces of one command.
@@ -85,10 +101,10 @@ pub(super) struct Writer<'a> {
     index: Option<&'a CopyIndex>,
     playback: NoteListPlayback,
     batch: Batch,
-    /// Semitones that pieces are moved by when they are written.
+    /// Semitones by which pieces are transposed when they are written.
     transpose: i32,
-    /// Semitones that each window of the tune was moved by to bring it to the common key; pieces
-    /// move back with it. Empty if they go to one key, or have none.
+    /// Semitones by which each window of the tune was transposed to the common key; pieces are
+    /// moved back by as many. Empty if a key is asked for, or without a tune.
     moved: Vec<i8>,
     shared: Sidecar,
 }
@@ -136,7 +152,7 @@ impl<'a> Writer<'a> {
         Ok(Self { model, styles, index, playback, batch, transpose, moved, shared })
     }
 
-    /// Moves what is written by some semitones, as `--transpose-back` asks.
+    /// Moves the written music back to where the tune was, if `--transpose-back` is given.
     pub(super) fn transposed(mut self, taking: &TuneArgs, tune: &Tune) -> Self {
         if taking.transpose_back {
             self.transpose = -tune.transposed;
@@ -150,7 +166,7 @@ impl<'a> Writer<'a> {
         self.index
     }
 
-    /// A sidecar with what all outputs share.
+    /// A sidecar with the properties that all outputs share.
     pub(super) fn sidecar(&self) -> Sidecar {
         self.shared.clone()
     }
@@ -160,7 +176,7 @@ impl<'a> Writer<'a> {
         &self.playback
     }
 
-    /// Windows as music, moved as asked.
+    /// Windows as music, transposed as asked for.
     pub(super) fn music(&self, windows: &[Vec<u16>], playback: &NoteListPlayback) -> NoteSequence {
         let form = self.model.form();
         let mut windows = windows.to_vec();
@@ -168,22 +184,22 @@ impl<'a> Writer<'a> {
             form.transpose(window, -i32::from(*moved));
         }
         let mut music = music(self.model.kind(), windows.iter().map(Vec::as_slice), playback);
-        // Notes may go, but the music ends where its last window does.
+        // Notes may be lost, but the music still ends with its last window.
         let end = music.total_time;
         music.transpose(self.transpose);
         music.total_time = end;
         music
     }
 
-    /// Writes a piece with what is known of it: components and copies are looked for where the
-    /// sidecar does not say them yet.
+    /// Writes a piece with its sidecar. Components and copies are determined here unless the
+    /// sidecar contains them.
     pub(super) fn write(&mut self, output: Output) -> anyhow::Result<Written> {
         let music = self.music(&output.windows, &self.playback);
         self.write_music(output, &music, &[])
     }
 
-    /// Like [`Self::write`] for music that is more than the windows, with other music next to it on
-    /// the page, each with its label.
+    /// Like [`Self::write`], for music that is more than its windows, with other labeled music next
+    /// to it on the page.
     pub(super) fn write_music(
         &mut self,
         output: Output,
@@ -218,18 +234,18 @@ impl<'a> Writer<'a> {
         Ok(Written { file, component, membership, copy })
     }
 
-    /// Writes what is written last, such as the page.
+    /// Writes what comes last, such as the page.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         self.batch.finish()?;
         Ok(())
     }
 }
 
-/// The most bytes of a file's name that a style's name or a tune's takes: blends of many styles
-/// have long ones.
+/// Maximum number of bytes that the name of a style or tune takes in a file name: blends of many
+/// styles have long names.
 const MAX_PART: usize = 60;
 
-/// Reads a tune, and says on standard error which track it is, what was done to it and which notes
+/// Reads a tune and reports on standard error which track it is, how it was changed and which notes
 /// are used.
 pub(super) fn read_tune(
     context: &Context,
@@ -240,7 +256,7 @@ pub(super) fn read_tune(
     Ok(read_tune_and_sequence(context, path, model, taking)?.0)
 }
 
-/// As [`read_tune`], with all that is in the file.
+/// Like [`read_tune`]; also returns everything in the file.
 pub(super) fn read_tune_and_sequence(
     context: &Context,
     path: &Path,
@@ -266,7 +282,7 @@ pub(super) fn read_tune_and_sequence(
     Ok((tune, sequence))
 }
 
-/// A tune's part of a command's options.
+/// The options that describe a tune, for sidecars.
 pub(super) fn tune_options(tune: &Tune) -> Value {
     json!({
         "tune": tune.source,
@@ -284,7 +300,7 @@ pub(super) fn file_name(name: &str) -> String {
     shortened(&name.chars().map(plain).collect::<String>(), MAX_PART)
 }
 
-/// The name of what comes from a tune.
+/// The first part of the names of files made from a tune.
 pub(super) fn stem(path: &Path) -> String {
     match path.file_stem() {
         Some(stem) if path != Path::new("-") => shortened(&stem.to_string_lossy(), MAX_PART),

@@ -14,7 +14,7 @@ use super::{LINE_EVERY, Show, note};
 /// Time between two pictures of the panel; more tell no more.
 const PANEL_EVERY: Duration = Duration::from_millis(100);
 
-/// Shows a training run and hears Ctrl-C.
+/// Shows a training run and stops it at Ctrl-C.
 pub(crate) struct Training {
     show: Show,
     plan: Plan,
@@ -46,13 +46,13 @@ impl Training {
         }
     }
 
-    /// Steps a second since the start, evaluations and checkpoints included.
+    /// Steps per second since the start, including evaluations and checkpoints.
     fn rate(&self, metrics: &StepMetrics) -> f64 {
         let steps = (metrics.step + 1 - self.first_step) as f64;
         steps / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// The time that is left, as far as the plan tells.
+    /// The time left, if the plan determines it.
     fn left(&self, metrics: &StepMetrics, elapsed: Duration) -> Option<Duration> {
         let by_time = self.plan.max_time.map(|max| max.saturating_sub(elapsed));
         let by_steps = self.plan.max_steps.and_then(|max| {
@@ -93,7 +93,7 @@ impl Training {
     }
 }
 
-/// What to tell of a posterior that collapsed.
+/// A warning about a collapsed posterior.
 pub(crate) fn collapse_warning(scores: &Scores) -> Option<String> {
     scores.is_collapsed().then(|| {
         format!(

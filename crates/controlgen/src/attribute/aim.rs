@@ -1,17 +1,18 @@
-//! Values of attributes that new music is to have, and how far a window is from them.
+//! Target values of attributes for new music, and the distance of a window from them.
 
 use note_seq::window::WindowForm;
 
 use super::{Attribute, AttributeError, AttributeVectors, Dial, measure_all};
 use crate::style::Style;
 
-/// Beyond this many deviations, further away makes no difference.
+/// Distances are cut at this number of standard deviations.
 const FAR: f64 = 4.0;
 
 /// Values of attributes that new music is to have.
 ///
-/// A direction in latent space turns only attributes that are nearly linear in it. So what is asked
-/// for is measured on the music itself: of several draws, the nearest is kept ([`Aim::distance`]).
+/// Shifting latents in one direction changes only attributes that are nearly linear in it. So the
+/// attributes are also measured on the music itself: of several draws, the nearest is kept
+/// ([`Aim::distance`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aim {
     at: Vec<Wanted>,
@@ -39,8 +40,8 @@ impl Aim {
         Ok(Self { at: vec![Wanted { attribute, value, std_dev }] })
     }
 
-    /// The values that some dials ask for, in deviations of the training music from the mean of
-    /// these styles (by their cards; without, from the mean of all music).
+    /// The target values of some dials: offsets, in standard deviations of the training music, from
+    /// the mean of these styles by their cards (or, without cards, from the mean of all music).
     ///
     /// # Errors
     /// [`AttributeError::Unlearnt`].
@@ -62,8 +63,9 @@ impl Aim {
         Ok(Self { at: dials.iter().map(wanted).collect::<Result<_, _>>()? })
     }
 
-    /// Root mean square of how far a window is from each value, in deviations of the training
-    /// music, at most 4 each. A window that lacks an attribute is as far away as that.
+    /// Root mean square of the distances of a window from the target values, each in standard
+    /// deviations of the training music and at most 4. An attribute that the window lacks counts as
+    /// 4.
     ///
     /// # Panics
     /// If the tokens are not a window of the form.
@@ -78,8 +80,8 @@ impl Aim {
     }
 }
 
-/// The mean of an attribute over the windows of some styles, by their cards; `None` if these don't
-/// tell it.
+/// The mean of an attribute over the windows of some styles, by their cards; `None` if no card
+/// contains it.
 pub(crate) fn usual(form: &WindowForm, styles: &[&Style], attribute: Attribute) -> Option<f64> {
     let known = styles.iter().filter_map(|style| {
         let mean = style.card.as_ref()?.mean_of(form, attribute)?;

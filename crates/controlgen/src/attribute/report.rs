@@ -113,7 +113,7 @@ pub fn dial_report(
             Some(vectors.vectors.iter().zip(found).map(value).collect())
         })
         .collect();
-    let of = |at: usize| Along::new(&measured, request.dials, at);
+    let of = |at: usize| AttributeResponse::new(&measured, request.dials, at);
     let own = vectors.vectors.iter().position(|v| v.attribute == request.attribute);
     let own = of(own.expect("it was found above"));
     let others = vectors
@@ -122,8 +122,12 @@ pub fn dial_report(
         .enumerate()
         .filter(|(_, v)| v.attribute != request.attribute)
         .map(|(at, v)| {
-            let along = of(at);
-            OtherAttribute { attribute: v.attribute, spearman: along.spearman, slope: along.slope }
+            let response = of(at);
+            OtherAttribute {
+                attribute: v.attribute,
+                spearman: response.spearman,
+                slope: response.slope,
+            }
         })
         .collect();
     Ok(DialReport {
@@ -141,14 +145,14 @@ pub fn dial_report(
 }
 
 /// One attribute along the dials of all windows.
-struct Along {
+struct AttributeResponse {
     means: Vec<f64>,
     spearman: f64,
     pooled: f64,
     slope: f64,
 }
 
-impl Along {
+impl AttributeResponse {
     fn new(measured: &[Option<Vec<f64>>], dials: &[f64], at: usize) -> Self {
         let value = |i: usize| Some(measured.get(i)?.as_ref()?[at]);
         let n_windows = measured.len() / dials.len().max(1);
@@ -209,13 +213,13 @@ mod tests {
         // The first window rises by 2 a deviation from far below, the second by 1 from far above.
         let values = [-12.0, -10.0, -8.0, 9.0, 10.0, 11.0];
         let measured: Vec<Option<Vec<f64>>> = values.iter().map(|v| Some(vec![0.0, *v])).collect();
-        let along = Along::new(&measured, &dials, 1);
-        assert_eq!((along.spearman, along.slope), (1.0, 1.5));
-        assert_eq!(along.means, [-1.5, 0.0, 1.5]);
-        assert!(along.pooled < 0.6, "{}", along.pooled);
-        assert_eq!(Along::new(&measured, &dials, 0).spearman, 0.0);
+        let response = AttributeResponse::new(&measured, &dials, 1);
+        assert_eq!((response.spearman, response.slope), (1.0, 1.5));
+        assert_eq!(response.means, [-1.5, 0.0, 1.5]);
+        assert!(response.pooled < 0.6, "{}", response.pooled);
+        assert_eq!(AttributeResponse::new(&measured, &dials, 0).spearman, 0.0);
         let mut missing = measured;
         missing[1] = None;
-        assert_eq!(Along::new(&missing, &dials, 1).means, [-1.5, 10.0, 1.5]);
+        assert_eq!(AttributeResponse::new(&missing, &dials, 1).means, [-1.5, 10.0, 1.5]);
     }
 }

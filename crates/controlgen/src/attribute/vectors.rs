@@ -2,7 +2,7 @@
 
 use corpus::artifact::JsonFormat;
 use gmm::Gaussian;
-use gmm::points::{Matrix, covariance, mean};
+use gmm::points::{Matrix, covariance, dot, mean};
 use serde::{Deserialize, Serialize};
 
 use super::{Attribute, AttributeError, Dial, measure_all};
@@ -279,10 +279,6 @@ fn quartiles(values: &[f64]) -> [f64; 2] {
         (None, Some(above)) => [low, above],
         (None, None) => [low, high],
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn mean_and_std(values: &[f64]) -> (f64, f64) {

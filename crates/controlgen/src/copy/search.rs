@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(found, expected);
         let whole = index.longest(&layout, [&a[..]]).unwrap();
         assert_eq!((whole.n_notes, whole.of_notes, whole.start_bar), (16, 16, 3));
-        // Another rhythm is no copy, one note is none either.
+        // Another rhythm is not a copy, nor is a single note.
         let mut slower = vec![0; 32];
         for (i, pitch) in [40, 42, 44, 45, 47].iter().enumerate() {
             slower[5 * i] = *pitch;

@@ -217,7 +217,7 @@ mod tests {
         let starts = |notes: &[GridNote]| notes.iter().map(|n| n.start).collect::<Vec<_>>();
         assert_eq!(starts(&stretch.lines[0].notes), starts(&notes(&line)));
         assert_eq!(stretch.lines[0].notes[..9], notes(&line)[..9]);
-        // Other music at the same place is no continuation.
+        // Other music at the same place is not a continuation.
         let other = stitcher.push(row("b", 13, &line[3..35])).unwrap();
         assert_eq!(other.lines[0].notes, notes(&line[..32]));
         assert_eq!(stitcher.finish().unwrap().start_bar, 13);

@@ -10,7 +10,7 @@ use crate::latent::LatentSpace;
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
-/// A user's choice of the control of new windows.
+/// The user's choice of chords or meter for new windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlRequest<'a> {
     /// Chords, spread evenly over each window; for models under chords.
@@ -19,11 +19,12 @@ pub struct ControlRequest<'a> {
     pub meter: Option<Meter>,
 }
 
-/// The controls of new windows: those asked for, or those that real music of the same kind has.
-/// Nothing for a model without controls.
+/// The controls of new windows: those asked for, or those of similar real music. Empty for a model
+/// without controls.
 ///
-/// A meter is drawn from the meters of a style's music ([`Controls::of_styles`]); a latent alone
-/// doesn't tell it, because encoder and decoder are given it. Chords are those of real windows.
+/// A meter is drawn from the meters of a style's music ([`Controls::of_styles`]); a latent does not
+/// contain it, because the encoder and the decoder receive it separately. Chords are those of real
+/// windows.
 #[derive(Clone, Debug)]
 pub struct Controls {
     space: LatentSpace,
@@ -37,28 +38,28 @@ enum ControlSource {
     Fixed(Vec<u16>),
     /// Drawn from those of real windows.
     Drawn(Vec<Vec<u16>>),
-    /// Meters of the music that a latent is probably of.
+    /// Meters of the music that a latent probably belongs to.
     Meters(Vec<Metered>),
 }
 
 /// Music with its meters.
 #[derive(Clone, Debug)]
 struct Metered {
-    /// Its share in all music asked for.
+    /// Its fraction of all music asked for.
     weight: f64,
-    /// The distribution of its latents; `None` where there is no other music.
+    /// The distribution of its latents; `None` if there is no other music.
     distribution: Option<GaussianMixture>,
-    /// Classes of meters with their shares.
+    /// Classes of meters with their relative frequencies.
     meters: Vec<(u16, f64)>,
 }
 
 impl Controls {
-    /// Controls as real windows of the model's reference have them ("no chord", 4/4 if it holds
-    /// none).
+    /// Controls like those of the real windows in the model's reference ("no chord" or 4/4 if the
+    /// reference is empty).
     ///
     /// # Errors
-    /// [`GenerateError::Chords`] and [`GenerateError::Meter`] for what the model does not take;
-    /// [`GenerateError::Artifact`] where the reference can't be read.
+    /// [`GenerateError::Chords`] and [`GenerateError::Meter`] for a control that the model does not
+    /// take; [`GenerateError::Artifact`] if the reference can't be read.
     pub fn new(model: &Model, request: ControlRequest<'_>) -> Result<Self, GenerateError> {
         Self::with_meters(model, request, || {
             let rows = Reference::load(model)?.rows;
@@ -68,8 +69,9 @@ impl Controls {
         })
     }
 
-    /// Controls as music of some styles has them; where it has several meters, one is drawn for
-    /// each piece by their shares in the style that its latents are most probably of.
+    /// Controls like those of the music of some styles. If that music has several meters, one is
+    /// drawn for each piece, by its frequency in the style that the latents most probably belong
+    /// to.
     ///
     /// # Errors
     /// Those of [`Controls::new`].
@@ -96,8 +98,8 @@ impl Controls {
         })
     }
 
-    /// Controls of any latents: as music has them of the style that they are most probably of;
-    /// for a model without styles, as real windows have them.
+    /// Controls for arbitrary latents: like those of the style that they most probably belong to,
+    /// or, for a model without styles, like those of real windows.
     ///
     /// # Errors
     /// Those of [`Controls::new`].
@@ -115,7 +117,7 @@ impl Controls {
         }
     }
 
-    /// Controls as some windows have them.
+    /// Controls like those of some windows.
     ///
     /// # Errors
     /// Those of [`Controls::new`].
@@ -130,8 +132,8 @@ impl Controls {
         })
     }
 
-    /// Controls as the windows of the model's reference have them that are most probably of the
-    /// same component of `mixture`, a mixture on the model's active dimensions.
+    /// Controls like those of the reference windows that most probably belong to the same component
+    /// of `mixture`, a mixture on the model's active dimensions.
     ///
     /// # Errors
     /// Those of [`Controls::new`].
@@ -159,7 +161,8 @@ impl Controls {
         })
     }
 
-    /// Controls that were asked for, or that are found by `meters` for models that take one.
+    /// The controls asked for; otherwise, for models that take a meter, those that `meters`
+    /// returns.
     fn with_meters(
         model: &Model,
         request: ControlRequest<'_>,
@@ -196,9 +199,9 @@ impl Controls {
         Ok(Self { space: model.latent_space().clone(), n_control, source })
     }
 
-    /// The controls of windows with latents `[n, Z]`, numbered from `first` on, `[n, C]`. Each
-    /// depends on the seed, its number and its latents alone. All `n_windows` windows of a piece
-    /// have the same meter. Empty for a model without controls.
+    /// The controls `[n, C]` of windows with latents `[n, Z]`, numbered from `first`. Each depends
+    /// on the seed, its number and its latents alone. All `n_windows` windows of a piece have the
+    /// same meter. Empty for a model without controls.
     pub fn of(&self, first: u64, z: &[f32], n_windows: usize, seed: u64) -> Vec<u16> {
         let rows = self.space.rows(z);
         let (n, n_windows) = (rows.len(), n_windows.max(1));
@@ -226,31 +229,31 @@ impl Controls {
     }
 }
 
-/// The meter or chords that most music of a style has, `[C]`; see [`Controls`].
+/// The most frequent meter of a style's music, or chords of real windows, `[C]`; see [`Controls`].
 ///
 /// # Errors
 /// Those of [`Controls::new`].
 pub fn control_of_style(
     model: &Model,
     style: &Style,
-    request: ControlRequest<'_>,
     seed: u64,
 ) -> Result<Vec<u16>, GenerateError> {
     let most = meters_of(style).and_then(|m| m.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)));
-    if let (Some((class, _)), None) = (most, request.meter) {
+    if let Some((class, _)) = most {
         return Ok(vec![class; model.form().n_control()]);
     }
-    Ok(Controls::new(model, request)?.of(0, &vec![0.0; model.z_size()], 1, seed))
+    let controls = Controls::new(model, ControlRequest::default())?;
+    Ok(controls.of(0, &vec![0.0; model.z_size()], 1, seed))
 }
 
-/// The meters of a style's music by its card; `None` if it has no such card.
+/// The meters of a style's music by its card; `None` if it has no card with meters.
 fn meters_of(style: &Style) -> Option<Vec<(u16, f64)>> {
     let meters = style.card.as_ref()?.meters();
     let known = meters.into_iter().map(|(meter, share)| (meter.class(), share));
     Some(known.collect()).filter(|known: &Vec<_>| !known.is_empty())
 }
 
-/// How often each class of meter occurs, as shares, by class.
+/// The relative frequency of each class of meter, by class.
 fn meter_shares(classes: impl Iterator<Item = u16>) -> Vec<(u16, f64)> {
     let mut counts = vec![0_u32; usize::from(Meter::N_CLASSES)];
     let mut total = 0.0;
@@ -264,7 +267,8 @@ fn meter_shares(classes: impl Iterator<Item = u16>) -> Vec<(u16, f64)> {
     shares.map(|(class, count)| (class, f64::from(count) / total)).collect()
 }
 
-/// How probably each of `n` points is of each part of some music.
+/// The weights of the parts of some music for each of `n` points: how probably the point belongs to
+/// each.
 fn weights_of(music: &[Metered], points: &[f64], n: usize) -> Vec<Vec<f64>> {
     let a_priori: Vec<f64> = music.iter().map(|part| part.weight).collect();
     let samples = Samples::new(points, n, points.len() / n.max(1));
@@ -282,8 +286,8 @@ fn weights_of(music: &[Metered], points: &[f64], n: usize) -> Vec<Vec<f64>> {
     (0..n).map(of_point).collect()
 }
 
-/// A class of meter for a piece whose windows are of the music with these weights; 4/4 where no
-/// meter is known.
+/// Draws the class of a piece's meter, given the weights of the music for each of its windows; 4/4
+/// if no meter is known.
 fn draw_meter(music: &[Metered], weights: &[Vec<f64>], rng: &mut impl Rng) -> u16 {
     let mut shares = vec![0.0; usize::from(Meter::N_CLASSES)];
     for of_window in weights {

@@ -34,6 +34,12 @@ impl Default for LatentSampling {
 }
 
 impl LatentSampling {
+    /// Settings with the default smoothness if none is given.
+    pub fn new(temperature: f64, truncate: Option<f64>, smoothness: Option<f64>) -> Self {
+        let smoothness = smoothness.unwrap_or(Self::default().smoothness);
+        Self { temperature, truncate, smoothness }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::membership::memberships;
 use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling};
 use crate::attribute::Aim;
 use crate::copy::{CopyIndex, CopyMatch};
@@ -374,24 +375,4 @@ impl Pieces {
         let counts = self.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
         counts.collect::<Vec<_>>().join(", ")
     }
-}
-
-/// Membership of latents `[n, Z]` in any of some styles.
-pub fn memberships(
-    model: &Model,
-    styles: &Styles,
-    targets: &[&Style],
-    latents: &[f32],
-) -> Vec<f64> {
-    let mut sums = vec![0.0_f64; latents.len() / model.z_size().max(1)];
-    for (at, style) in targets.iter().enumerate() {
-        // A style that is named twice counts once.
-        if targets[..at].iter().any(|other| other.name == style.name) {
-            continue;
-        }
-        for (sum, p) in sums.iter_mut().zip(styles.membership(model, latents, style)) {
-            *sum = (*sum + p).min(1.0);
-        }
-    }
-    sums
 }

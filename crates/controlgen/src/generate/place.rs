@@ -1,10 +1,11 @@
-//! Music for a place on a plane through latent space: what is under a pointer on a map of styles.
+//! Music for a place on a plane through latent space, for example under the pointer on a map of
+//! styles.
 //!
-//! A plane holds a few percent of a window's variance, so that a bare point of it, with the mean of
-//! everything in the other dimensions, is no music. What a place lacks comes from the styles. Of
-//! each style one window is drawn and chosen (see [`Placement::residual`]). With the axes `A` of
-//! the plane and the style `N(m, Σ)`, `G = Σ Aᵀ (A Σ Aᵀ)⁻¹` carries it to any other place: a draw
-//! `a` of the style, given that it lies at `p`, is
+//! A plane contains a few percent of the variance of windows, so a point on it, with the overall
+//! mean in the other dimensions, does not decode to music. The rest comes from the styles. Of each
+//! style one window is drawn and chosen (see [`Placement::residual`]). With the axes `A` of the
+//! plane and the style `N(m, Σ)`, `G = Σ Aᵀ (A Σ Aᵀ)⁻¹` carries it to any other place: a draw `a`
+//! of the style, given that it lies at `p`, is
 //!
 //! `m + G (p - A m) + r`, with `r = (a - m) - G A (a - m)`
 //!
@@ -12,6 +13,7 @@
 //! `Σ w (m + G (p - A m))`, and the residuals `r`, which are independent, are added so that their
 //! variance stays: `Σ w r / √(Σ w²)`. All of it is continuous in `p`, and lies at `p`.
 
+use gmm::points::dot;
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use musicvae::{Sampling, seed};
 use rand::RngExt;
@@ -23,13 +25,13 @@ use crate::latent::argmax;
 use crate::model::Model;
 use crate::style::{Style, Styles};
 
-/// Windows drawn of a style, of which one is chosen.
+/// Number of windows drawn from a style, of which one is chosen.
 const N_CANDIDATES: usize = 8;
-/// The responsibility that each style has at the middle of its ellipse at least.
+/// Minimum responsibility of a style at the center of its ellipse.
 const MIN_OWN: f64 = 0.95;
-/// Range of the sharpness of responsibilities: that of Gaussians is 1.
+/// Range of the sharpness of responsibilities; 1 would be that of the Gaussians.
 const SHARPNESS: [f64; 2] = [8.0, 512.0];
-/// Responsibilities up to this count as none.
+/// Responsibilities up to this value count as 0.
 const NEGLIGIBLE: f64 = 1e-3;
 /// Distance within which a held window is heard, in standard deviations of a typical style.
 const HELD_REACH: f64 = 0.5;
@@ -39,7 +41,7 @@ const HELD_REACH: f64 = 0.5;
 pub struct Plane {
     /// The point at (0, 0), `[D]`.
     pub mean: Vec<f64>,
-    /// Orthonormal steps to the right and up, `[D]` each.
+    /// Orthonormal axes: a step to the right and a step up, `[D]` each.
     pub axes: [Vec<f64>; 2],
 }
 
@@ -162,9 +164,10 @@ impl Placement {
         self.styles.iter().enumerate().map(own).fold(1.0, f64::min)
     }
 
-    /// The weight of each style at a place, by how deep the place is inside its ellipse compared
-    /// with the others: `exp(-β d² / 2)` with the Mahalanobis distance `d` on the plane,
-    /// normalized. `β` is such that at the middle of each ellipse its style has 95 %.
+    /// The weight of each style at a place, which depends on how deep the place is inside its
+    /// ellipse compared with the others: `exp(-β d² / 2)` with the Mahalanobis distance `d` on the
+    /// plane, normalized. `β` is chosen so that each style has at least 95 % at the center of its
+    /// ellipse.
     pub fn responsibilities(&self, place: [f64; 2]) -> Vec<f64> {
         let distances: Vec<f64> = self.styles.iter().map(|s| s.distance_squared(place)).collect();
         let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
@@ -180,17 +183,18 @@ impl Placement {
         normalized(&heard)
     }
 
-    /// The style with the largest responsibility at a place.
+    /// Number of the style with the largest responsibility at a place.
     pub fn deepest(&self, place: [f64; 2]) -> Option<usize> {
         argmax(&self.responsibilities(place))
     }
 
-    /// How the window chosen of style `at` differs from the mean of the style at its place, `[D]`.
+    /// The difference between the window chosen from style `at` and the mean of the style at the
+    /// window's place, `[D]`.
     ///
-    /// Of several seeded draws, decoded and encoded again, and then carried to the middle of the
-    /// ellipse, decoded and encoded once more, the one whose music belongs to the style most
-    /// surely. Its latent is that of its music, which a model reproduces more faithfully than an
-    /// arbitrary point. The same for the same style and seed.
+    /// Several windows are drawn, decoded and encoded again; then they are moved to the center of
+    /// the ellipse, decoded and encoded once more. The one with the highest membership in the style
+    /// is chosen. Its latent is that of the encoded music, which a model reproduces more faithfully
+    /// than an arbitrary point. The result depends on the style and the seed alone.
     ///
     /// # Errors
     /// [`ModelError`] if rounding leaves no covariance.
@@ -232,11 +236,11 @@ impl Placement {
         Ok(residuals.into_iter().nth(argmax(&sums).unwrap_or(0)).unwrap_or_default())
     }
 
-    /// The point `[D]` at a place; `residual` returns that of a style by its number (see
-    /// [`Placement::residual`]), and is asked for those that are heard at the place.
+    /// The point `[D]` at a place; `residual` returns the residual of a style by its number (see
+    /// [`Placement::residual`]) and is called for the styles that have a weight at the place.
     ///
-    /// Near a point that is `held`, for example of real music, the others fade: there, it is that
-    /// point itself.
+    /// Near a point that is `held`, for example of real music, the styles fade out; at its place,
+    /// the result is that point itself.
     pub fn point<R: AsRef<[f64]>>(
         &self,
         place: [f64; 2],
@@ -277,7 +281,7 @@ impl Placement {
         let mean = self.styles.iter().map(|style| style.deviation.ln()).sum::<f64>();
         let reach = HELD_REACH * (mean / self.styles.len() as f64).exp();
         let share = (-0.5 * ((x - own_x).hypot(y - own_y) / reach).powi(2)).exp();
-        // At its own place it is itself, whatever the rounding.
+        // Exactly itself at its own place, despite rounding.
         if share > 1.0 - 1e-9 { 1.0 } else { share }
     }
 }
@@ -293,10 +297,6 @@ impl Decoding {
         let mut rngs: Vec<_> = (0..n).map(|_| seed::stream(self.seed, "decode", 0)).collect();
         model.network().decode(z, &control, sampling, &mut rngs)
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

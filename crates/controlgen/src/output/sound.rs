@@ -6,9 +6,9 @@ use serde::Serialize;
 /// Tempo, sounds and loudness that take the place of the music's own; what is not given stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sound {
-    /// The first tempo, in quarter notes a minute; later changes keep their proportion.
+    /// The first tempo, in quarter notes per minute; later changes keep their proportion.
     pub qpm: Option<Qpm>,
-    /// Programs of the parts that are no drums, in the order of their instrument numbers; further
+    /// Programs of the parts that are not drums, in the order of their instrument numbers; further
     /// parts keep theirs.
     pub programs: Vec<Program>,
     /// Velocity of every note.

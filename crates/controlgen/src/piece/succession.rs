@@ -14,13 +14,13 @@
 mod conditional;
 mod coordinates;
 
-use gmm::points::{Matrix, Pca};
+use gmm::points::{Matrix, Pca, dot};
 use gmm::{CovarianceType, Covariances, Gaussian, GaussianMixture, GmmParams, ModelError, Samples};
 use rayon::prelude::*;
 
 use super::PieceError;
 use conditional::{ConditionalComponent, half_log_det};
-use coordinates::{back, dot, transform, turn};
+use coordinates::{back, transform, turn};
 
 pub use conditional::{Conditional, Next};
 

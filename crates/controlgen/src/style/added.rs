@@ -8,30 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use super::card::CardWindow;
 use super::describe::Describer;
-use super::edit::check_name;
 use super::estimate::estimate;
+use super::name::check_name;
 use super::pieces::{self, RefusedFile, UsedFile};
 use super::{AddedSummary, Card, Reference, Style, StyleError, Styles, WindowSource};
 use crate::encode::encode_windows;
 use crate::model::Model;
 
-/// `NAME.style.json`: a style that a user added, whole enough for another user of the same model.
+/// `NAME.style.json`: an added style, complete enough to be used with the same model elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddedStyle {
     /// Its name.
     pub name: String,
-    /// The hash of the model whose latents it is of.
+    /// The hash of the model that encoded it.
     pub model_hash: String,
     /// That model's kind.
     pub kind: String,
-    /// Left out of lists.
+    /// Whether it is left out of lists.
     #[serde(default)]
     pub hidden: bool,
-    /// Windows it was made of.
+    /// Number of windows it was made from.
     pub n_windows: usize,
     /// Share of it that comes from the model's own styles, 0 to 1.
     pub prior_share: f64,
-    /// What was used of which files.
+    /// The parts of the files that were used.
     pub files: Vec<UsedFile>,
     /// The most typical of those windows.
     pub nearest: Vec<WindowSource>,
@@ -49,7 +49,7 @@ impl JsonFormat for AddedStyle {
     const VERSION: u32 = 1;
 }
 
-/// What came of adding a style.
+/// The result of adding a style.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddReport {
     /// Its name.
@@ -83,7 +83,7 @@ impl AddedStyle {
             });
         }
         if !style.examples.iter().all(|tokens| model.form().check(tokens).is_ok()) {
-            let source = serde::de::Error::custom("examples that are no windows of the model");
+            let source = serde::de::Error::custom("examples that are not windows of the model");
             let path = path.to_owned();
             return Err(ArtifactError::Json { path, format: Self::FORMAT, source }.into());
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use corpus::kind::Kind;
-use note_seq::features::{Feature, Profile, leading, pitch_class_durations};
+use note_seq::features::{Feature, Profile, pitch_class_durations};
 use note_seq::texture::{Texture, TextureProfile};
 use note_seq::window::WindowForm;
+use note_seq::window::leading;
 use note_seq::{Meter, Mode, NoteList, NoteListPlayback};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

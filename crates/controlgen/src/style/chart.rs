@@ -27,7 +27,7 @@ pub(super) fn draw(curve: &Sweep, n_samples: usize) -> String {
     };
     let title = format!("{}, lower is better", criterion_title(curve.criterion));
     let upper = panel(curve, &title, &chosen_by).set("transform", "translate(0 0)");
-    let lower = panel(curve, "mean log-likelihood, nats a window", &|entry| entry.score)
+    let lower = panel(curve, "mean log-likelihood, nats per window", &|entry| entry.score)
         .set("transform", format!("translate(0 {PANEL})"));
     Document::new()
         .set("viewBox", (0, 0, WIDTH, 2.0 * PANEL))
@@ -44,7 +44,7 @@ fn criterion_title(criterion: Criterion) -> &'static str {
     match criterion {
         Criterion::Aic => "AIC a window",
         Criterion::Icl => "ICL a window",
-        Criterion::HeldOut => "minus held-out log-likelihood, nats a window",
+        Criterion::HeldOut => "minus held-out log-likelihood, nats per window",
         Criterion::Elbow => "BIC a window (chosen at the elbow of the lower panel)",
         Criterion::Stability => "minus the agreement of fits to random halves",
         _ => "BIC a window",

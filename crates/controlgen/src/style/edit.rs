@@ -8,26 +8,9 @@ use corpus::overwrite::Overwrite;
 
 use super::describe::Describer;
 use super::files::StylesFile;
+use super::name::check_name;
 use super::{AddedStyle, Reference, Style, StyleError, Styles};
 use crate::model::Model;
-
-/// The longest name of a style, in characters.
-const MAX_NAME: usize = 64;
-
-/// Checks a name: what can't be mistaken for a number, a list of styles or a path.
-///
-/// # Errors
-/// [`StyleError::Name`].
-pub(super) fn check_name(name: &str) -> Result<(), StyleError> {
-    let plain = |c: char| !c.is_control() && !"/\\:,*?\"<>|".contains(c);
-    let fine = !name.is_empty()
-        && name.chars().count() <= MAX_NAME
-        && name.chars().all(plain)
-        && name.trim() == name
-        && !name.starts_with(['.', '-'])
-        && name.parse::<f64>().is_err();
-    if fine { Ok(()) } else { Err(StyleError::Name { name: name.to_owned() }) }
-}
 
 impl Styles {
     /// Gives a style another name.

@@ -27,7 +27,7 @@ pub enum StyleError {
     /// The chosen mixture can't be fitted on all latents.
     #[error("the mixture can't be fitted: {}", with_causes(.0))]
     Fit(#[from] gmm::FitError),
-    /// The latents are no samples.
+    /// The latents are not valid samples.
     #[error("the latents can't be fitted: {}", with_causes(.0))]
     Samples(#[from] gmm::SamplesError),
     /// There is nothing to fit on.
@@ -96,7 +96,7 @@ pub enum StyleError {
     #[error("two or more discovered styles can be merged; added ones and a single one can't")]
     Merge,
     /// Nothing that can be split.
-    #[error("`{name}` is no merged style, so it can't be split")]
+    #[error("`{name}` is not a merged style, so it can't be split")]
     Split {
         /// The style.
         name: String,

@@ -1,5 +1,5 @@
-//! Where styles are kept: the model folder, or, where that can't be written, a folder of the
-//! user's.
+//! Where styles are kept: in the model folder or, if that can't be written, in the user's data
+//! folder.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,14 @@ use crate::names::Names;
 const LIST: &str = "styles.json";
 /// Where a model folder keeps added styles.
 const ADDED: &str = "styles";
-/// How the names of added styles' files end.
+/// Suffix of the files of added styles.
 const ENDING: &str = ".style.json";
 
 /// `styles.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct StylesFile {
-    /// The mixture that the components are of, by its [fingerprint](super::mixture::fingerprint).
+    /// The mixture that the components belong to, by its
+    /// [fingerprint](super::mixture::fingerprint).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mixture: Option<String>,
     /// How it was fitted.
@@ -40,28 +41,28 @@ impl JsonFormat for StylesFile {
 pub struct StyleFolders {
     model: PathBuf,
     user: Option<PathBuf>,
-    /// The user's folder was asked for: everything is written there.
+    /// Whether the user's folder was asked for: then everything is written there.
     asked: bool,
 }
 
 impl StyleFolders {
-    /// The model folder, and, where that can't be written, the folder that the system has for a
-    /// user's data of this program, below it one for each model hash.
+    /// The model folder and, if that can't be written, a folder in the system's place for this
+    /// program's user data, one for each model hash.
     pub fn of(model: &Model) -> Self {
         let user = directories::ProjectDirs::from("", "", "controlgen")
             .map(|dirs| dirs.data_dir().join("styles").join(model.hash()));
         Self { model: model.folder().to_owned(), user, asked: false }
     }
 
-    /// The model folder to read, and the user's folder of [`StyleFolders::of`] to read and to
-    /// write: for a model folder that may go at any time. Where the system names no such folder,
-    /// the model's.
+    /// The model folder to read, and the user's folder of [`StyleFolders::of`] to read and write:
+    /// for a model folder that may be deleted at any time. If the system has no place for user
+    /// data, the model folder.
     pub fn of_user(model: &Model) -> Self {
         let folders = Self::of(model);
         Self { asked: folders.user.is_some(), ..folders }
     }
 
-    /// The model folder to read, and another to read and to write.
+    /// The model folder to read, and another folder to read and write.
     pub fn with(model: &Model, folder: &Path) -> Self {
         Self { model: model.folder().to_owned(), user: Some(folder.to_owned()), asked: true }
     }
@@ -80,7 +81,7 @@ impl StyleFolders {
         Ok((StylesFile::load(&self.model.join(LIST))?, false))
     }
 
-    /// Writes a list of styles; returns whether to the user's folder.
+    /// Writes a list of styles; returns whether it went to the user's folder.
     pub(super) fn save_list(&self, file: &StylesFile, was_users: bool) -> ArtifactResult<bool> {
         let users = |folder: &PathBuf| file.save(&folder.join(LIST)).map(|()| true);
         match &self.user {
@@ -92,8 +93,7 @@ impl StyleFolders {
         }
     }
 
-    /// Files of added styles, those of the model folder first, each folder's in order of their
-    /// names.
+    /// Files of added styles, sorted by name: first those in the model folder, then the user's.
     pub(super) fn added(&self) -> ArtifactResult<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for folder in [Some(self.model.join(ADDED)), self.user.clone()].into_iter().flatten() {
@@ -115,7 +115,7 @@ impl StyleFolders {
     /// Writes an added style; returns where.
     pub(super) fn save_added(&self, style: &AddedStyle) -> ArtifactResult<PathBuf> {
         let save = |folder: &Path| {
-            // A file that stands there already is of another model, or its name differs by case.
+            // A file of this name belongs to another model, or its name differs in case.
             let name = Names::of_folder(folder).new_in_folder(&style.name);
             let path = folder.join(format!("{name}{ENDING}"));
             style.save(&path).map(|()| path)
@@ -148,7 +148,7 @@ mod tests {
         assert!(!folders.save_list(&file("a", "m"), false).unwrap());
         assert_eq!(folders.list("m").unwrap(), (file("a", "m"), false));
 
-        // A file in the folder's place: nothing can be written there.
+        // A file where a folder is needed: nothing can be written there.
         let broken = folder.path().join("broken");
         std::fs::write(&broken, b"x").unwrap();
         let unwritable = StyleFolders { model: broken, ..folders.clone() };

@@ -30,16 +30,16 @@ const MAX_SWEEP_SAMPLES: usize = 20_000;
 /// Windows that the chosen mixture is fitted on: with 16 full covariances of 256 dimensions, each
 /// iteration takes some 6 seconds of one processor.
 const MAX_FIT_SAMPLES: usize = 50_000;
-/// A component that fewer windows belong to than this share of them all holds next to nothing.
+/// A component with a smaller fraction of the windows than this is almost empty.
 const NEXT_TO_NOTHING: f64 = 0.005;
 
 /// Pieces for each style, so that styles are clusters of pieces unless asked otherwise.
 const PIECES_OF_A_STYLE: usize = 20;
-/// Starts of each fit of pieces, at least: they are few, and in few directions, so that more starts
+/// Minimum number of starts of each fit of pieces: there are few, in few directions, so more starts
 /// cost little.
 const PIECE_STARTS: usize = 5;
 
-/// How styles are looked for.
+/// How styles are found.
 #[derive(Clone, Debug)]
 pub struct FitRequest {
     /// The latents folder.
@@ -48,7 +48,7 @@ pub struct FitRequest {
     pub corpus: PathBuf,
     /// What to fit on.
     pub latents_of: LatentsOf,
-    /// Numbers of components to try; one number is no choice.
+    /// Numbers of components to try; a single number leaves no choice.
     pub n_components: RangeInclusive<usize>,
     /// Shapes of covariance to try; low ranks that are not below the number of active dimensions
     /// are left out.
@@ -67,6 +67,29 @@ pub struct FitRequest {
     pub granularity: Option<Granularity>,
     /// The seed of every start.
     pub seed: u64,
+}
+
+impl FitRequest {
+    /// Maximum number of components to try by default.
+    pub const MAX_COMPONENTS: usize = 16;
+
+    /// The default fit: 2 to [`Self::MAX_COMPONENTS`] components with diagonal or full covariances,
+    /// chosen by BIC on posterior means.
+    pub fn new(latents: PathBuf, corpus: PathBuf) -> Self {
+        Self {
+            latents,
+            corpus,
+            latents_of: LatentsOf::Mean,
+            n_components: 2..=Self::MAX_COMPONENTS,
+            covariance_types: vec![CovarianceType::Diag, CovarianceType::Full],
+            criterion: Criterion::Bic,
+            patience: None,
+            n_init: 2,
+            n_resamples: 3,
+            granularity: None,
+            seed: 0,
+        }
+    }
 }
 
 /// What styles are clusters of.
@@ -94,14 +117,14 @@ pub struct FitSummary {
     pub n_fit_samples: usize,
     /// Mean log-likelihood of their latents, in nats.
     pub score: f64,
-    /// The same on held-out latents whose windows are not in train; none without such.
+    /// The same on held-out latents whose windows are not in train; `None` without any.
     pub heldout_score: Option<f64>,
-    /// Windows (pieces, where styles are of pieces) that the choice was made on, spread evenly over
-    /// all.
+    /// Windows (or pieces, if styles are clusters of pieces) on which the choice was made, spread
+    /// evenly over all.
     pub n_sweep_samples: usize,
-    /// What chose.
+    /// The criterion of the choice.
     pub criterion: Criterion,
-    /// Everything that was tried on them.
+    /// All candidates.
     pub curve: Vec<Candidate>,
     /// The curve as a picture.
     pub chart: PathBuf,

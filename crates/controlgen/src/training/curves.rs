@@ -95,7 +95,7 @@ fn panels(history: &History) -> [Panel; 4] {
     };
     [
         Panel {
-            title: "Negative evidence lower bound, nats a window",
+            title: "Negative evidence lower bound, nats per window",
             lines: [
                 train(|m| m.reconstruction_nats + m.kl_bits * LN_2),
                 heldout(musicvae::Scores::negative_elbo_nats),
@@ -103,7 +103,7 @@ fn panels(history: &History) -> [Panel; 4] {
             range: None,
         },
         Panel {
-            title: "Reconstruction, nats a window",
+            title: "Reconstruction, nats per window",
             lines: [
                 train(|m| m.reconstruction_nats),
                 heldout(musicvae::Scores::reconstruction_nats),
@@ -111,7 +111,7 @@ fn panels(history: &History) -> [Panel; 4] {
             range: None,
         },
         Panel {
-            title: "KL, bits a window",
+            title: "KL, bits per window",
             lines: [train(|m| m.kl_bits), heldout(musicvae::Scores::kl_bits)],
             range: None,
         },

@@ -73,7 +73,7 @@ fn label(instrument: u32, name: Option<&str>, program: u8, is_drum: bool) -> Str
 }
 
 /// What was taken of a sequence.
-pub(super) struct Found {
+pub(super) struct FoundTune {
     pub(super) instruments: Vec<u32>,
     pub(super) windows: Vec<Window>,
     pub(super) transposed: i32,
@@ -149,7 +149,7 @@ pub(super) fn melody(
     kind: &Kind,
     range: (Pitch, Pitch),
     options: TuneOptions,
-) -> Result<Found, NoTune> {
+) -> Result<FoundTune, NoTune> {
     if let Some(track) = options.track
         && !sequence.instruments().contains(&track)
     {
@@ -176,7 +176,7 @@ fn cut_in_quarters(
     kind: &Kind,
     range: (Pitch, Pitch),
     options: TuneOptions,
-) -> Result<Found, NoTune> {
+) -> Result<FoundTune, NoTune> {
     let mut bare = sequence.clone();
     bare.time_signatures.clear();
     let bars = Bars::as_they_are(sequence);
@@ -210,7 +210,7 @@ fn melody_in(
     kind: &Kind,
     range: (Pitch, Pitch),
     options: TuneOptions,
-) -> Result<Found, NoTune> {
+) -> Result<FoundTune, NoTune> {
     let sequence = laid.sequence;
     let mut refused: Vec<Refused> = Vec::new();
     let mut fitting: Vec<Track> = Vec::new();
@@ -269,7 +269,7 @@ fn melody_in(
     let usage = laid.count(count, kind, &mut windows, &taken.line, is_of);
     let warnings = laid.warnings(taken.warnings, &usage);
     let candidates = std::iter::once(taken.candidate).chain(others).collect();
-    Ok(Found {
+    Ok(FoundTune {
         instruments: vec![instrument],
         windows,
         transposed: taken.transposed,
@@ -347,7 +347,7 @@ pub(super) fn all_tracks(
     sequence: &NoteSequence,
     kind: &Kind,
     options: TuneOptions,
-) -> Result<Found, NoTune> {
+) -> Result<FoundTune, NoTune> {
     if options.track.is_some() {
         return Err(NoTune::AllTracks);
     }
@@ -373,7 +373,7 @@ pub(super) fn all_tracks(
     let usage = laid.count(Count::default(), kind, &mut windows, &notes, is_of);
     let warnings = laid.warnings(Vec::new(), &usage);
     let playback = NoteListPlayback::default();
-    Ok(Found { instruments, windows, transposed: 0, choice: None, usage, warnings, playback })
+    Ok(FoundTune { instruments, windows, transposed: 0, choice: None, usage, warnings, playback })
 }
 
 /// The instruments with the most windows, the first of equals.

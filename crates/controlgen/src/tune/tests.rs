@@ -285,3 +285,21 @@ fn the_accompaniment_of_real_songs_is_not_taken_for_the_tune() {
     println!("of {n} songs: MELODY in {n_melody}, PIANO in {n_piano}");
     assert!(n > 20 && n_piano * 20 <= n && n_melody * 10 >= 7 * n, "{n_melody} {n_piano} of {n}");
 }
+
+#[test]
+fn a_file_that_was_cut_off_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.mid");
+    let whole = midi::write(&quarters(16), &midi::WriteOptions::default()).unwrap();
+    // In the first track, before any note.
+    std::fs::write(&path, &whole[..whole.len().min(40)]).unwrap();
+    let error = Tune::read(&path, &Kind::mel_2bar()).unwrap_err();
+    assert!(matches!(&error, TuneError::Damaged { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("cut.mid is damaged or was cut off (") && text.contains("intact copy"));
+    // An intact file without a tune is not called damaged.
+    let drums = synthetic::piece(2, 3, 0).with_notes(|note| note.is_drum);
+    std::fs::write(&path, midi::write(&drums, &midi::WriteOptions::default()).unwrap()).unwrap();
+    let error = Tune::read(&path, &Kind::mel_2bar()).unwrap_err();
+    assert!(matches!(error, TuneError::NoWindow { .. }), "{error}");
+}

@@ -239,7 +239,7 @@ pub(crate) fn left_out_bars(bars: &Bars, sequence: &NoteSequence) -> Vec<LeftOut
 
 /// Sixteenths.
 const STEPS_PER_QUARTER: f64 = note_seq::vocabulary::STEPS_PER_QUARTER as f64;
-const STEPS_PER_BAR: i64 = 16;
+const STEPS_PER_BAR: i64 = note_seq::vocabulary::STEPS_PER_BAR.cast_signed() as i64;
 /// What stands for the instruments of drums, which may be many.
 const DRUMS: u32 = u32::MAX;
 

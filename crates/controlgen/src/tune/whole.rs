@@ -3,7 +3,7 @@
 use corpus::kind::{Kind, NoteUse};
 use note_seq::{Assumption, NoteSequence, SkipReason};
 
-use super::choose::{Found, tracks};
+use super::choose::{FoundTune, tracks};
 use super::usage::{LeftOut, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
 
@@ -12,7 +12,7 @@ pub(super) fn all_voices(
     sequence: &NoteSequence,
     kind: &Kind,
     options: TuneOptions,
-) -> Result<Found, NoTune> {
+) -> Result<FoundTune, NoTune> {
     let instruments = sequence.instruments();
     let taken = match options.track {
         None => sequence.clone(),
@@ -28,7 +28,7 @@ pub(super) fn all_voices(
     let notes = cut.notes.clone().unwrap_or_default();
     let usage = usage(&taken, &notes);
     let warnings = warnings(&notes, &usage);
-    Ok(Found {
+    Ok(FoundTune {
         instruments: taken.instruments(),
         windows: cut.windows,
         transposed: 0,

@@ -2,6 +2,7 @@
 //! or dropped.
 
 use crate::gaussian::Gaussian;
+use crate::linalg::dot;
 use crate::{Covariances, linalg};
 use crate::{GaussianMixture, ModelError};
 
@@ -277,10 +278,6 @@ impl GaussianMixture {
         };
         Self::from_valid(weights, drop(self.means(), d), covariances)
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// Checks that there are features, each once and below `d`.

@@ -6,16 +6,7 @@
 //! recover by itself. Single outliers do, and are tolerated. Nothing is hidden from the optimizer:
 //! gradients are clipped, never zeroed.
 
-use super::TrainError;
-
-/// Multiple of the guessing loss that is tolerated for a few steps.
-pub const EXPLODED_WHILE: f64 = 2.0;
-
-/// Number of consecutive steps above [`EXPLODED_WHILE`] that count as divergence.
-pub const EXPLODED_STEPS: u64 = 10;
-
-/// Multiple of the guessing loss that counts as divergence immediately.
-pub const EXPLODED_AT_ONCE: f64 = 100.0;
+use super::{EXPLODED_AT_ONCE, EXPLODED_STEPS, EXPLODED_WHILE, TrainError};
 
 /// Monitors the losses of a run.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,7 @@ use lstm_kernel::packed::Precision;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::StepSettings;
 use super::decoder_inputs::OwnDraws;
 use crate::config::{
     ConfigError, MusicVaeConfig, ObjectiveConfig, RecurrentPrecision, TrainingConfig,
@@ -109,23 +110,6 @@ pub struct Corpus {
     /// How often this corpus is sampled, relative to the weights of the other corpora: a number
     /// above 0.
     pub weight: f64,
-}
-
-/// The values that a loss depends on in addition to model and batch.
-#[derive(Clone, Copy, Debug)]
-pub struct StepSettings<'a> {
-    /// The settings of the run.
-    pub training: &'a TrainingConfig,
-    /// The seed of the run.
-    pub seed: u64,
-    /// Number of previous steps.
-    pub step: u64,
-    /// Weight of the KL term.
-    pub beta: f64,
-    /// Probability that a decoder input is the model's own sample.
-    pub sampling_probability: f64,
-    /// Number of windows in the previous batches of the step.
-    pub first_window: usize,
 }
 
 /// A loss and its terms.

@@ -3,16 +3,12 @@
 
 use thiserror::Error;
 
-use super::viterbi::Transitions;
+use super::viterbi::{N_CHORDS, N_STATES, Transitions};
 use super::{Chord, ChordAt, ChordKind, ChordProgression};
 use crate::quantize::QuantizeError;
 use crate::quantized::Grid;
 use crate::sequence::NoteSequence;
 use crate::units::{Seconds, Step, StepsPerQuarter};
-
-/// No chord, and twelve roots with eight kinds each.
-pub(super) const N_CHORDS: usize = 1 + 12 * ChordKind::ALL.len();
-pub(super) const N_STATES: usize = 12 * N_CHORDS;
 
 /// Semitones of a major key.
 const KEY_PITCHES: [u8; 7] = [0, 2, 4, 5, 7, 9, 11];

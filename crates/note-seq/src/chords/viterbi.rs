@@ -8,7 +8,11 @@
 //! of all chords that share one, only the best score matters (and the second best, as a chord does
 //! not change to itself). That leaves about ten candidates a state, with the very same sums.
 
-use super::infer::{N_CHORDS, N_STATES};
+use super::ChordKind;
+
+/// No chord, and twelve roots with eight kinds each.
+pub(super) const N_CHORDS: usize = 1 + 12 * ChordKind::ALL.len();
+pub(super) const N_STATES: usize = 12 * N_CHORDS;
 
 /// Log probabilities of one state after another.
 #[derive(Debug, Clone)]

@@ -42,7 +42,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The profile of the leading parts ([`leading`](super::leading)) of windows.
+    /// The profile of the leading parts ([`leading`](crate::window::leading)) of windows.
     pub fn of<'a>(form: &WindowForm, windows: impl IntoIterator<Item = &'a [u16]>) -> Self {
         let mut moments = vec![Moments::default(); Feature::ALL.len()];
         let mut n_windows = 0;

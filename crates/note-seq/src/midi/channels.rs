@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::collect::Controls;
-use super::controls::RESET;
+use super::channel_controls::{Controls, RESET};
 use super::patches::{PatchChange, PatchKind};
 use super::sysex::{Message, System};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::channel_controls::Controls;
 use super::channels::Channels;
 use super::error::MidiError;
 use super::event::{Event, channel_event};
@@ -18,13 +19,6 @@ const NONE: u32 = u32::MAX;
 /// Maximum number of notes to reserve memory for in advance, because a large file need not contain
 /// notes.
 const MAX_NOTES_FORESEEN: usize = 1 << 16;
-
-/// Controllers of one channel, shared by all its instruments.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Controls {
-    pub(super) changes: Vec<(u64, u8, u8)>,
-    pub(super) bends: Vec<(u64, i16)>,
-}
 
 /// A part while tracks are read: the notes of a channel with one program on one track.
 #[derive(Debug, Clone)]

@@ -3,30 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use super::channel_controls::Controls;
 use super::channels::Channels;
-use super::collect::{Collector, Controls};
+use super::collect::Collector;
 use super::error::MidiError;
 use super::lines::Line;
+use super::repair::repair;
 use super::report::{ReadReport, RepairKind};
-use super::tracks::repair;
 use crate::event::{ControlChange, PitchBend};
 use crate::pitch::Program;
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
-
-/// Marks a reset by controller 121 among the bends; no bend has this value.
-pub(super) const RESET: i16 = i16::MIN;
 
 /// All instruments together may get `MAX_COPIES` times the controllers and bends of the file plus
 /// [`FREE_COPIES`]. The full number would be that of the instruments of each channel times its
 /// controllers.
 const MAX_COPIES: usize = 2;
 const FREE_COPIES: usize = 3 << 17;
-
-/// Controllers that controller 121 resets, and their values after it (MIDI Manufacturers
-/// Association, RP-015).
-const RESETS: [(u8, u8); 8] =
-    [(1, 0), (11, 127), (64, 0), (65, 0), (66, 0), (67, 0), (68, 0), (69, 0)];
 
 /// Controllers that affect every note of a channel, so that a line over several channels takes
 /// those of its current channel.
@@ -35,46 +28,6 @@ const FOLLOWED: [u8; 11] = [1, 7, 10, 11, 64, 65, 66, 67, 68, 69, 74];
 /// Default semitones of the largest bend: of a channel, and of a member of an MPE zone.
 const BEND_RANGE: u8 = 2;
 const MEMBER_BEND_RANGE: u8 = 48;
-
-impl Controls {
-    fn len(&self) -> usize {
-        self.changes.len() + self.bends.len()
-    }
-
-    /// Sorts by tick and adds explicit controllers and bends for what a reset (controller 121)
-    /// changes.
-    pub(super) fn put_in_order(&mut self) {
-        self.changes.sort_by_key(|c| c.0);
-        self.bends.sort_by_key(|b| b.0);
-        if self.bends.iter().all(|b| b.1 != RESET) {
-            return;
-        }
-        let mut bend = 0;
-        self.bends.retain_mut(|(_, value)| {
-            let before = bend;
-            bend = if *value == RESET { 0 } else { *value };
-            let is_kept = *value != RESET || before != 0;
-            *value = bend;
-            is_kept
-        });
-        let mut values = BTreeMap::from(RESETS);
-        let mut changes = Vec::with_capacity(self.changes.len());
-        for (tick, number, value) in self.changes.drain(..) {
-            if number == 121 {
-                for (number, default) in RESETS {
-                    if values.insert(number, default) != Some(default) {
-                        changes.push((tick, number, default));
-                    }
-                }
-            }
-            if let Some(known) = values.get_mut(&number) {
-                *known = value;
-            }
-            changes.push((tick, number, value));
-        }
-        self.changes = changes;
-    }
-}
 
 impl Collector {
     /// Gives every instrument the controllers and bends of its channel, up to the limit.
@@ -280,6 +233,7 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::midi::channel_controls::RESET;
 
     /// Pedal down and bent, then reset twice: the first reset undoes both, the second has no
     /// effect.

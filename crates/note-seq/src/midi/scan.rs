@@ -8,8 +8,8 @@ use super::collect::Collector;
 use super::error::MidiError;
 use super::event::{Event, channel_event, key_signature};
 use super::options::ReadLimits;
+use super::repair::repair;
 use super::report::{ReadReport, RepairKind};
-use super::tracks::repair;
 use crate::event::TextKind;
 
 /// Longer names of tracks are cut.

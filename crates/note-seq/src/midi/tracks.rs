@@ -5,8 +5,9 @@ use super::bytes::{Bytes, find};
 use super::collect::Collector;
 use super::error::MidiError;
 use super::event::Division;
-use super::options::{ReadMode, ReadOptions};
-use super::report::{ReadReport, Repair, RepairKind};
+use super::options::ReadOptions;
+use super::repair::repair;
+use super::report::{ReadReport, RepairKind};
 use super::scan;
 
 /// Ticks per quarter note if a file does not state them: the most frequent resolution.
@@ -14,24 +15,6 @@ const ASSUMED_TICKS_PER_QUARTER: i16 = 480;
 
 /// The identifier of a track chunk.
 const TRACK_ID: [u8; 4] = *b"MTrk";
-
-/// Records a repair, or returns an error in strict reading.
-pub(super) fn repair(
-    report: &mut ReadReport,
-    kind: RepairKind,
-    track: Option<u32>,
-    offset: usize,
-) -> Result<(), MidiError> {
-    let repair = Repair { kind, track, offset: offset as u64 };
-    if report.mode == ReadMode::Strict {
-        return Err(MidiError::NeedsRepair(repair));
-    }
-    *report.repair_counts.entry(kind).or_default() += 1;
-    if report.repairs.len() < ReadReport::MAX_DETAILED {
-        report.repairs.push(repair);
-    }
-    Ok(())
-}
 
 pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<ReadFile, MidiError> {
     let mut report = ReadReport::new(options.mode);

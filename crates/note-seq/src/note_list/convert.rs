@@ -1,4 +1,4 @@
-//! Cutting a sequence into lists of notes.
+//! How a sequence is cut into lists of notes, and the result; [`super::cut`] does it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,12 +6,11 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NoteList, NoteListEncoding, NoteListPlayback, cut, grid};
+use super::{NoteList, NoteListEncoding, NoteListPlayback};
 use crate::conversion::{Dedupe, SkipReason};
 use crate::drums::DrumMap;
 use crate::key::{Key, KeyTracker};
 use crate::pitch::Program;
-use crate::sequence::NoteSequence;
 
 /// A window of a piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,37 +187,5 @@ impl NoteListConverter {
     /// Two bars of drums with their timing and velocities every bar, repetitions left out.
     pub fn drums_2bar_groove() -> Self {
         Self { encoding: NoteListEncoding::DRUMS_2BAR_GROOVE, key: None, ..Self::poly_2bar() }
-    }
-
-    /// The windows of a sequence, and the outcome for every note.
-    pub fn windows(&self, sequence: &NoteSequence) -> NoteListConversion {
-        if self.apply_sustain {
-            let mut sustained = sequence.clone();
-            sustained.apply_sustain();
-            let mut conversion = self.convert(&sustained);
-            // Sustaining deletes notes struck again at their own start.
-            conversion.n_notes = sequence.notes.len();
-            let n_deleted = sequence.notes.len() - sustained.notes.len();
-            conversion.n_merged += n_deleted;
-            conversion.n_in_windows += n_deleted;
-            return conversion;
-        }
-        self.convert(sequence)
-    }
-
-    fn convert(&self, sequence: &NoteSequence) -> NoteListConversion {
-        let mut conversion = NoteListConversion {
-            windows: Vec::new(),
-            skipped_windows: BTreeMap::new(),
-            skipped_notes: BTreeMap::new(),
-            n_notes: sequence.notes.len(),
-            n_in_windows: 0,
-            n_merged: 0,
-            assumptions: BTreeSet::new(),
-            playback: NoteListPlayback::default(),
-        };
-        let grid = grid::Gridded::new(self, sequence, &mut conversion);
-        cut::cut(self, sequence, grid, &mut conversion);
-        conversion
     }
 }

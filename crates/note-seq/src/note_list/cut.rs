@@ -1,10 +1,11 @@
-//! The cut into windows.
+//! Cuts the notes of a sequence into windows.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::convert::{NoteListConversion, NoteListConverter, NoteListWindow};
 use super::grid::{GridNote, Gridded, units_per_step};
-use super::{Family, ListNote, NoteList, TICKS_PER_QUARTER};
+use super::{Family, ListNote, NoteList, NoteListPlayback, TICKS_PER_QUARTER};
 use crate::conversion::SkipReason;
 use crate::key::Key;
 use crate::sequence::NoteSequence;
@@ -21,8 +22,42 @@ struct Bar {
     sounding: f64,
 }
 
+impl NoteListConverter {
+    /// The windows of a sequence, and the outcome for every note.
+    pub fn windows(&self, sequence: &NoteSequence) -> NoteListConversion {
+        if self.apply_sustain {
+            let mut sustained = sequence.clone();
+            sustained.apply_sustain();
+            let mut conversion = self.convert(&sustained);
+            // Sustaining deletes notes struck again at their own start.
+            conversion.n_notes = sequence.notes.len();
+            let n_deleted = sequence.notes.len() - sustained.notes.len();
+            conversion.n_merged += n_deleted;
+            conversion.n_in_windows += n_deleted;
+            return conversion;
+        }
+        self.convert(sequence)
+    }
+
+    fn convert(&self, sequence: &NoteSequence) -> NoteListConversion {
+        let mut conversion = NoteListConversion {
+            windows: Vec::new(),
+            skipped_windows: BTreeMap::new(),
+            skipped_notes: BTreeMap::new(),
+            n_notes: sequence.notes.len(),
+            n_in_windows: 0,
+            n_merged: 0,
+            assumptions: BTreeSet::new(),
+            playback: NoteListPlayback::default(),
+        };
+        let grid = Gridded::new(self, sequence, &mut conversion);
+        cut(self, sequence, grid, &mut conversion);
+        conversion
+    }
+}
+
 /// Cuts the notes into windows and counts the notes in none.
-pub(super) fn cut(
+fn cut(
     converter: &NoteListConverter,
     sequence: &NoteSequence,
     mut grid: Gridded,

@@ -1,78 +1,8 @@
 //! A window as a list of notes.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{Family, Field, Meter, NoteListEncoding};
-use crate::pitch::{Pitch, Velocity};
-
-/// A note of a [`NoteList`].
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct ListNote {
-    /// Step of the grid on which it starts, from the start of the window.
-    pub onset: u16,
-    /// How far it starts after its step, as a fraction of a step: −0.5 to 0.5, early is negative.
-    pub offset: f32,
-    /// The family of instruments that plays it.
-    pub family: Family,
-    /// MIDI pitch; of a drum its percussion key.
-    pub pitch: Pitch,
-    /// How long it lasts, in ticks ([`super::TICKS_PER_QUARTER`]); it may last past the window's
-    /// end.
-    pub duration: u16,
-    /// Velocity; `None` if the music has no dynamics.
-    pub velocity: Option<Velocity>,
-}
-
-/// Tokens that are no list of notes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum NoteListError {
-    /// A row does not begin with the class of a meter.
-    #[error(
-        "a row begins with {} where the class of a meter is expected (allowed: 0 to {})",
-        found.map_or_else(|| "nothing".to_owned(), |class| class.to_string()),
-        Meter::N_CLASSES - 1
-    )]
-    Meter {
-        /// The first token, if there is one.
-        found: Option<u16>,
-    },
-    /// The tokens are not a whole number of notes.
-    #[error("{found} tokens are not a whole number of notes of {n_fields} fields")]
-    Length {
-        /// The number of tokens found.
-        found: usize,
-        /// Tokens a note.
-        n_fields: usize,
-    },
-    /// A class is beyond those of its field (of the onset: past the end of the window).
-    #[error(
-        "note {note} has class {class} in field {} (allowed: 0 to {})",
-        field.name(),
-        n_classes - 1
-    )]
-    UnknownClass {
-        /// The note, from 0.
-        note: usize,
-        /// The field.
-        field: Field,
-        /// The class found.
-        class: u16,
-        /// The number of classes allowed.
-        n_classes: u16,
-    },
-    /// A note does not come after the previous one it.
-    #[error(
-        "note {note} does not come after note {} (allowed: notes sorted by onset, pitch and \
-         family, \
-         none of them twice)",
-        note - 1
-    )]
-    NotSorted {
-        /// The note, from 0.
-        note: usize,
-    },
-}
+use super::{Family, Field, ListNote, Meter, NoteListEncoding, NoteListError};
 
 /// The notes that start in a window, as classes: sorted by onset, then pitch (or drum), then
 /// family, no two alike in these three.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Passage;
-use super::{drums, harmony, line, rhythm};
+use super::{drums, figure, harmony, rhythm};
 
 /// An enum with a name, a unit and a sentence for each variant; the sentence is its documentation.
 macro_rules! texture_features {
@@ -119,51 +119,51 @@ texture_features! {
     KeyClarity: "key-clarity", "correlation", harmony::key_clarity;
 
     /// Mean MIDI number of the bass line's notes.
-    BassPitch: "bass-pitch", "MIDI pitch", line::bass_pitch;
+    BassPitch: "bass-pitch", "MIDI pitch", figure::bass_pitch;
     /// Notes of the bass line per beat.
-    BassRate: "bass-rate", "per beat", line::bass_rate;
+    BassRate: "bass-rate", "per beat", figure::bass_rate;
     /// Share of the bass line's notes that start on a beat.
-    BassOnBeat: "bass-on-beat", "of bass notes", line::bass_on_beat;
+    BassOnBeat: "bass-on-beat", "of bass notes", figure::bass_on_beat;
     /// Share of the bass line's intervals that are steps of one or two semitones.
-    BassSteps: "bass-steps", "of intervals", line::bass_steps;
+    BassSteps: "bass-steps", "of intervals", figure::bass_steps;
     /// Share of the bass line's intervals that are leaps of five semitones or more.
-    BassLeaps: "bass-leaps", "of intervals", line::bass_leaps;
+    BassLeaps: "bass-leaps", "of intervals", figure::bass_leaps;
     /// Share of the bass line's intervals that repeat the pitch.
-    BassRepeats: "bass-repeats", "of intervals", line::bass_repeats;
+    BassRepeats: "bass-repeats", "of intervals", figure::bass_repeats;
     /// Share of the sounding time with the most frequent lowest tone as the lowest: 1 is a drone.
     Pedal: "pedal", "of the time", harmony::pedal;
     /// Notes of the top line per beat.
-    TopRate: "top-rate", "per beat", line::top_rate;
+    TopRate: "top-rate", "per beat", figure::top_rate;
     /// Share of the top line's intervals that are steps of one or two semitones.
-    TopSteps: "top-steps", "of intervals", line::top_steps;
+    TopSteps: "top-steps", "of intervals", figure::top_steps;
     /// Share of the top line's intervals that are leaps of five semitones or more.
-    TopLeaps: "top-leaps", "of intervals", line::top_leaps;
+    TopLeaps: "top-leaps", "of intervals", figure::top_leaps;
     /// Share of the top line's intervals that repeat the pitch.
-    TopRepeats: "top-repeats", "of intervals", line::top_repeats;
+    TopRepeats: "top-repeats", "of intervals", figure::top_repeats;
 
     /// Share of the moments at which two or more tones start together.
-    Together: "together", "of moments", line::together;
+    Together: "together", "of moments", figure::together;
     /// Mean share of the sounding tones that start at a moment, of moments at which two or more
     /// sound: 1 if all voices move together.
-    Homophony: "homophony", "of tones", line::homophony;
+    Homophony: "homophony", "of tones", figure::homophony;
     /// Share of the moments with an accompaniment at which the top line and the tones below it do
     /// not start together, of windows that have both.
-    MelodyApart: "melody-apart", "of moments", line::melody_apart;
+    MelodyApart: "melody-apart", "of moments", figure::melody_apart;
     /// Of the moments at which tones below the top line start, the share at which two or more do:
     /// 1 if the accompaniment is block chords.
-    BlockChords: "block-chords", "of moments", line::block_chords;
+    BlockChords: "block-chords", "of moments", figure::block_chords;
     /// Share of the moments that belong to a broken chord: three successive moments, at most a beat
     /// apart, at which one or two tones start, the lowest of which leap by 3 to 19 semitones and
     /// are two by two a third, fourth, tritone, fifth, sixth or octave apart.
-    BrokenChords: "broken-chords", "of moments", line::broken_chords;
+    BrokenChords: "broken-chords", "of moments", figure::broken_chords;
     /// Share of the moments that belong to a broken chord that changes direction: low, high,
     /// middle, high, as in an Alberti bass.
-    Alberti: "alberti", "of moments", line::alberti;
+    Alberti: "alberti", "of moments", figure::alberti;
     /// Share of the bars with tones that begin with a bass note and have after-beats: waltz, march,
     /// polka.
-    BassThenChords: "bass-then-chords", "of bars", line::bass_then_chords;
+    BassThenChords: "bass-then-chords", "of bars", figure::bass_then_chords;
     /// After-beats per bass note that is followed by any: 2 in a waltz, 1 in a march.
-    AfterBeats: "after-beats", "per bass note", line::after_beats;
+    AfterBeats: "after-beats", "per bass note", figure::after_beats;
 
     /// Mean velocity of the tones; `None` for music without dynamics.
     Velocity: "velocity", "MIDI velocity", rhythm::velocity;

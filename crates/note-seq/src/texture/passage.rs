@@ -1,5 +1,6 @@
 //! A window of music in its meter, and what is derived from its notes.
 
+use super::PassageNote;
 use super::chord;
 use super::line::{Lines, Moment};
 use super::sounding::Slice;
@@ -7,25 +8,7 @@ use super::{line, sounding};
 use crate::chords::Chord;
 use crate::key::Key;
 use crate::note_list::{Family, Meter, NoteList};
-use crate::pitch::{Pitch, Velocity};
 use crate::units::{DEFAULT_QPM, Qpm};
-
-/// A note of a [`Passage`], in ticks ([`crate::TICKS_PER_QUARTER`]) from its start.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PassageNote {
-    /// When it starts, on the grid.
-    pub onset: u32,
-    /// How far after (before, if negative) `onset` it is played.
-    pub offset: f32,
-    /// How long it lasts; it may last past the end. Drums need none.
-    pub duration: u32,
-    /// MIDI pitch; of a drum its percussion key.
-    pub pitch: Pitch,
-    /// The family of instruments that plays it.
-    pub family: Family,
-    /// Velocity; `None` if the music has no dynamics.
-    pub velocity: Option<Velocity>,
-}
 
 /// Bars of music of any number of voices in one meter, ready to be measured.
 #[derive(Debug, Clone, PartialEq)]

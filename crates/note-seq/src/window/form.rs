@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-use super::{GridNote, Line, WindowLayout, lines, n_notes};
-use crate::features::leading;
+use super::{GridNote, Line, WindowLayout, leading, lines, n_notes};
 use crate::note_list::{
     Family, Field, Meter, NoteList, NoteListEncoding, NoteListError, TICKS_PER_QUARTER,
 };

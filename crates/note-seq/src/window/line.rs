@@ -98,6 +98,15 @@ pub fn n_notes<'a>(layout: &WindowLayout, windows: impl IntoIterator<Item = &'a 
     lines(layout, windows).iter().map(|line| line.notes.len()).sum()
 }
 
+/// The first pitched line, or else the first line.
+pub fn leading(mut lines: Vec<Line>) -> Line {
+    let at = lines.iter().position(|line| !line.is_drums).unwrap_or(0);
+    if lines.is_empty() {
+        return Line { part: 0, is_drums: false, notes: Vec::new() };
+    }
+    lines.swap_remove(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

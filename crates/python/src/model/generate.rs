@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use controlgen::attribute::{AttributeMethod, Dial};
 use controlgen::generate::{
-    Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, pieces_while,
+    CompositionRequest, Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, pieces_while,
 };
-use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form, FormRequest};
+use controlgen::piece::Form;
 use controlgen::session::Session;
 
 use super::options::{Control, Sounding};
@@ -33,7 +33,7 @@ pub(super) struct GenerateRequest {
     pub(super) decoding: Decoding,
 }
 
-/// What came of it.
+/// The result.
 pub(super) struct Generated {
     pub(super) pieces: Vec<NewPiece>,
     /// Attempts made.
@@ -61,41 +61,29 @@ impl GenerateRequest {
     /// Generates the pieces; stops early when `go_on` returns `false`.
     pub(super) fn run(&self, session: &Session, go_on: &dyn Fn() -> bool) -> Outcome<Generated> {
         let (model, styles) = (session.model(), session.styles()?);
-        let usual = LatentSampling::default();
-        let sampling = LatentSampling {
-            temperature: self.latent_temperature,
-            truncate: self.truncate,
-            smoothness: self.smoothness.unwrap_or(usual.smoothness),
-        };
+        let sampling = LatentSampling::new(self.latent_temperature, self.truncate, self.smoothness);
         let targets = self.styles.targets(styles, self.n, self.decoding.seed)?;
-        let form: FormRequest = match &self.form {
-            Some(form) => form.parse()?,
-            None => FormRequest::default(),
-        };
         let dials = self.attributes.iter().map(|(name, by)| format!("{name}:{by}").parse());
         let dials = dials.collect::<Result<Vec<Dial>, _>>()?;
         let shift = session.shift(&dials, AttributeMethod::default())?;
         let index = session.copy_index()?;
-        let is_asked = self.form.is_some() || self.candidates.is_some() || !dials.is_empty();
+        let composing = CompositionRequest {
+            form: self.form.as_deref().map(str::parse).transpose()?,
+            n_candidates: self.candidates,
+            smoothness: self.smoothness,
+            has_attributes: !dials.is_empty(),
+        };
         let mut made = Generated { pieces: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
         for (target, n) in &targets {
             let n_windows = target.n_windows(model, self.bars)?;
-            let is_piece = n_windows > 1 && self.smoothness.is_none();
-            let is_composed = is_asked || is_piece;
-            let learned = if is_piece { session.pieces()? } else { None };
             let aim = session.aim(&dials, &target.styles)?;
-            let n_candidates = self.candidates.unwrap_or(DEFAULT_CANDIDATES);
             let request = PieceRequest {
                 n_windows,
                 sampling,
                 shift: shift.as_deref(),
                 aim: aim.as_ref(),
                 control: self.control.request(),
-                composition: is_composed.then_some(Composition {
-                    learned,
-                    form: &form,
-                    n_candidates,
-                }),
+                composition: composing.composition(session, n_windows)?,
                 filter: PieceFilter {
                     keep_degenerate: false,
                     min_membership: self.min_membership,

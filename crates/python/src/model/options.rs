@@ -41,7 +41,7 @@ impl Control {
 
 /// A meter by its signature.
 fn meter_of((numerator, denominator): (u32, u32)) -> Outcome<Meter> {
-    // Bars that are cut or joined where music is read would be of another length than asked for.
+    // Bars that would be cut or joined when the music is read have another length than asked for.
     let is_whole = |meter: &Meter| {
         let ticks_per_whole = 4 * u64::from(TICKS_PER_QUARTER);
         u64::from(meter.bar()) * u64::from(denominator) == ticks_per_whole * u64::from(numerator)
@@ -64,13 +64,13 @@ impl Sounding {
     pub(super) fn of(qpm: Option<f64>, key: Option<&str>) -> Outcome<Self> {
         if let Some(qpm) = qpm.filter(|qpm| !(4.0..=1000.0).contains(qpm)) {
             return Err(refused(format!(
-                "qpm is {qpm}; 4 to 1000 quarter notes a minute are allowed"
+                "qpm is {qpm}; 4 to 1000 quarter notes per minute are allowed"
             )));
         }
         Ok(Self { qpm, key: key.map(str::parse).transpose()? })
     }
 
-    /// How music that comes from no tune is played.
+    /// How music without a tune is played.
     pub(super) fn playback(&self) -> NoteListPlayback {
         let usual = NoteListPlayback::default();
         NoteListPlayback { qpm: self.qpm.unwrap_or(usual.qpm), ..usual }
@@ -98,7 +98,7 @@ impl Sounding {
                     kind.name
                 )));
             }
-            // Notes may go, but the music ends where its last window does.
+            // Notes may be lost, but the music still ends with its last window.
             let end = sequence.total_time;
             sequence.transpose(-i32::from(key.semitones_to_common()));
             sequence.total_time = end;

@@ -25,7 +25,7 @@ pub(crate) struct Piece {
     components: Option<Py<PyArray1<f64>>>,
     /// Its longest match with the training music, or None if there is none or no copy index.
     copy: Option<Py<PyAny>>,
-    /// Its form, such as `ABAB'`, or None if it was not composed.
+    /// Its form, for example `ABAB'`; None if it was not composed.
     form: Option<String>,
     /// What happened to the tune that it comes from.
     warnings: Vec<String>,

@@ -1,8 +1,8 @@
-//! What `Model` makes of tunes: mixes, variations, interpolations.
+//! Music that `Model` makes from tunes: mixes, variations, interpolations.
 
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    ControlRequest, Controls, Decoding, Interpolation, control_of_style, controls_of, decode_all,
+    Decoding, End as LatentEnd, EndSource, Interpolation, controls_of, decode_all,
     interpolate as path_between,
 };
 use controlgen::mix::{MixMethod, MixRequest, mix_while};
@@ -20,10 +20,10 @@ use super::piece::NewPiece;
 use super::style::{Style, StyleArg};
 use crate::error::{Outcome, refused};
 
-/// Program of a mix's second voice where windows are of single lines: a vibraphone.
+/// Program of a mix's second voice if windows are single lines: a vibraphone.
 const SECOND_VOICE: u8 = 11;
 
-/// A mix before Python has it.
+/// A mix before it becomes a Python object.
 pub(super) struct NewMix {
     pub(super) sequence: NoteSequence,
     pub(super) duet: NoteSequence,
@@ -156,40 +156,20 @@ impl End {
         Ok(Self::Latent(z.to_vec()?))
     }
 
-    /// Its latent, `[Z]`, and its meter or chords, `[C]`: those asked for, or its own.
-    fn latent(
-        &self,
-        session: &Session,
-        given: &Control,
-        seed: u64,
-    ) -> Outcome<(Vec<f32>, Vec<u16>)> {
-        let (model, request) = (session.model(), given.request());
-        let of_latent = |z: Vec<f32>| {
-            let controls = Controls::of_latents(model, session.styles_if_any(), request)?;
-            let control = controls.of(0, &z, 1, seed);
-            Ok((z, control))
-        };
+    /// Its latent, with the meter or chords asked for, or its own.
+    fn latent(&self, session: &Session, given: &Control, seed: u64) -> Outcome<LatentEnd> {
+        let request = given.request();
         match self {
             Self::Style(name) => {
-                let styles = session.styles()?;
-                let style = styles.find(name)?;
-                let control = control_of_style(model, style, request, seed)?;
-                Ok((styles.mean_latent(model, style)?, control))
+                let style = session.styles()?.find(name)?;
+                Ok(EndSource::Style(style).end(session, request, seed)?)
             }
             Self::Tune(tune) => {
-                let tune = tune.tune(model, None)?;
-                let first = tune.windows.first().map(|window| window.tokens.clone());
-                let first = first.expect("a tune has at least one window");
-                let control = controls_of(model, std::iter::once(first.as_slice()));
-                let z = encode_windows(model, &[first]);
-                if request == ControlRequest::default() { Ok((z, control)) } else { of_latent(z) }
+                let tune = tune.tune(session.model(), None)?;
+                let first = tune.windows.first().expect("a tune has at least one window");
+                Ok(EndSource::Window(&first.tokens).end(session, request, seed)?)
             }
-            Self::Latent(z) if z.len() == model.z_size() => of_latent(z.clone()),
-            Self::Latent(z) => Err(refused(format!(
-                "a latent has {} values; this model's have {}",
-                z.len(),
-                model.z_size()
-            ))),
+            Self::Latent(z) => Ok(EndSource::Latent(z).end(session, request, seed)?),
         }
     }
 }
@@ -212,10 +192,11 @@ pub(super) fn interpolate(
 ) -> Outcome<Vec<NewPiece>> {
     let model = session.model();
     let ends = ends.iter().map(|end| end.latent(session, given, decoding.seed));
-    let (ends, controls): (Vec<_>, Vec<_>) = ends.collect::<Outcome<Vec<_>>>()?.into_iter().unzip();
-    let latents = path_between(&ends, steps, interpolation)?;
+    let ends = ends.collect::<Outcome<Vec<_>>>()?;
     // The meter or chords of the first.
-    let control = controls.into_iter().next().unwrap_or_default();
+    let control = ends.first().map(|end| end.control.clone()).unwrap_or_default();
+    let ends: Vec<Vec<f32>> = ends.into_iter().map(|end| end.z).collect();
+    let latents = path_between(&ends, steps, interpolation)?;
     let windows = decode_all(model, latents, &control, decoding)?.into_iter();
     let pieces = windows.map(|decoded| {
         let sequence = sounding.music(model, &[decoded.tokens])?;

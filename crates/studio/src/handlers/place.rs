@@ -11,6 +11,7 @@ use super::map::{MapQuery, projected};
 use crate::Studio;
 use crate::body::JsonBody;
 use crate::error::ApiError;
+use crate::map::PlaceMusic;
 use crate::studio::check_n_windows;
 use crate::types::SamplingOptions;
 
@@ -75,12 +76,14 @@ pub(crate) async fn place(
                            show a style";
             return Err(ApiError::invalid(message));
         };
-        let space = work.model.latent_space();
+        let (model, styles, controls) = (&work.model, &catalog.styles, &work.controls);
+        let music = PlaceMusic { model, styles, controls };
+        let space = model.latent_space();
         let held = held.map(|z| space.project(&z));
         let mut z = Vec::new();
         for place in &request.places {
             let held = held.as_deref();
-            let point = placed.point(&work, &catalog, *place, held, decoding.seed, cancel)?;
+            let point = placed.point(&music, *place, held, decoding.seed, cancel)?;
             z.extend(space.latent(&point));
         }
         space.shift(shift.as_deref().unwrap_or_default(), &mut z);

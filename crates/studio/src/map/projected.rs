@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use controlgen::generate::Placement;
+use controlgen::generate::{Controls, Placement};
+use controlgen::model::Model;
+use controlgen::style::Styles;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Ellipse, Inverse};
-use crate::Studio;
-use crate::catalog::{Catalog, lock};
+use crate::cell::lock;
 use crate::error::ApiError;
 use crate::work::CancelToken;
 
@@ -51,11 +52,11 @@ pub(crate) struct Projected {
     pub(crate) styles: Vec<usize>,
     pub(crate) map: Map,
     pub(crate) positions: Vec<[f32; 2]>,
-    /// The music of its places; `None` if places have no latents.
+    /// The styles behind its places; `None` if places have no latents.
     pub(crate) placed: Option<PlacedStyles>,
 }
 
-/// The styles of a map, and the windows that were chosen of them.
+/// The styles of a map, and the windows chosen from them.
 #[derive(Debug)]
 pub(crate) struct PlacedStyles {
     placement: Placement,
@@ -68,8 +69,16 @@ pub(crate) struct PlacedStyles {
 /// The difference of a chosen window from the mean of its style.
 type Residual = Arc<[f64]>;
 
-/// Chosen windows kept per map: those of some dozens of seeds.
+/// Maximum number of chosen windows cached per map: those of a few dozen seeds.
 const N_CHOSEN: usize = 1024;
+
+/// What the music of places is made with.
+#[derive(Clone, Copy)]
+pub(crate) struct PlaceMusic<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) styles: &'a Styles,
+    pub(crate) controls: &'a Controls,
+}
 
 impl PlacedStyles {
     pub(crate) fn new(placement: Placement, names: Vec<String>) -> Self {
@@ -82,8 +91,7 @@ impl PlacedStyles {
     /// If canceled, or if a style has no covariance.
     pub(crate) fn point(
         &self,
-        studio: &Studio,
-        catalog: &Catalog,
+        music: &PlaceMusic<'_>,
         place: [f64; 2],
         held: Option<&[f64]>,
         seed: u64,
@@ -95,7 +103,7 @@ impl PlacedStyles {
             if cancel.is_canceled() || failed.is_some() {
                 return Arc::from([]);
             }
-            self.residual(studio, catalog, at, seed).unwrap_or_else(|error| {
+            self.residual(music, at, seed).unwrap_or_else(|error| {
                 failed = Some(error);
                 Arc::from([])
             })
@@ -105,18 +113,12 @@ impl PlacedStyles {
         failed.map_or(Ok(point), Err)
     }
 
-    fn residual(
-        &self,
-        studio: &Studio,
-        catalog: &Catalog,
-        at: usize,
-        seed: u64,
-    ) -> Result<Residual, ApiError> {
+    fn residual(&self, music: &PlaceMusic<'_>, at: usize, seed: u64) -> Result<Residual, ApiError> {
         if let Some(known) = lock(&self.chosen).get(&(seed, at)) {
             return Ok(Arc::clone(known));
         }
-        let style = catalog.styles.find(&self.names[at])?;
-        let (model, styles, controls) = (&studio.model, &catalog.styles, &studio.controls);
+        let PlaceMusic { model, styles, controls } = *music;
+        let style = styles.find(&self.names[at])?;
         let made = self.placement.residual(model, styles, controls, (at, style), seed)?;
         let made: Residual = made.into();
         let mut chosen = lock(&self.chosen);

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::server::{Server, announced, good, send};
-use crate::download::{Downloaded, RetryPolicy, Wanted, download};
+use crate::download::{Downloaded, download};
 use crate::hashes::{Expected, FileHashes};
 use crate::transfer::Network;
+use crate::wanted::{RetryPolicy, Wanted};
 
 /// 200 kB without repetition, so that a misplaced part is noticed.
 pub(super) fn content() -> Vec<u8> {

@@ -1,10 +1,11 @@
 //! The distribution of a window given others near it.
 
 use gmm::Gaussian;
+use gmm::points::dot;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-use super::coordinates::{dot, project, unproject};
+use super::coordinates::{project, unproject};
 
 /// Half the logarithm of the determinant of a covariance: the sum of the logarithms of its Cholesky
 /// factor's diagonal.

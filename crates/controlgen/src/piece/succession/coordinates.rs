@@ -1,5 +1,7 @@
 //! The coordinates of three windows: principal axes, and along each axis mean, slope and bend.
 
+use gmm::points::dot;
+
 use super::SPAN;
 
 /// The orthonormal discrete cosine transform (type 2) of length 3.
@@ -39,10 +41,6 @@ pub(super) fn unproject(y: &[f64], center: &[f64], axes: &[f64]) -> Vec<f64> {
         z.iter_mut().zip(axis).for_each(|(z, a)| *z += y * a);
     }
     z
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]
