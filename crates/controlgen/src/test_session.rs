@@ -15,13 +15,14 @@ pub(crate) fn melody() -> &'static Session {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model/melody");
         // Not those that a user of this machine has added.
         let folders = |model: &_| StyleFolders::with(model, Path::new("none"));
-        Session::open_with(&folder, &Device::flex(), folders).unwrap()
+        Session::open_with(&folder, &Device::flex(), folders)
+            .expect("the model is in the repository")
     })
 }
 
 /// `n` real windows.
 pub(crate) fn windows(n: usize) -> Vec<Vec<u16>> {
-    let rows = melody().reference().unwrap().rows.iter().cycle();
+    let rows = melody().reference().expect("the model has a reference").rows.iter().cycle();
     rows.take(n).map(|row| row.tokens.clone()).collect()
 }
 

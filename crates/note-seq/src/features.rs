@@ -187,7 +187,8 @@ impl std::fmt::Display for Feature {
     }
 }
 
-/// The features of a window's leading part ([`crate::window::leading`]), in the order of [`Feature::ALL`].
+/// The features of a window's leading part ([`crate::window::leading`]), in the order of
+/// [`Feature::ALL`].
 ///
 /// # Panics
 /// If the tokens are not a window of the form.

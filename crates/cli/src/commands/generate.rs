@@ -112,7 +112,7 @@ pub(super) fn make(
     let shift = session.shift(&args.attribute, method)?;
     let name = match &targets[..] {
         [(target, _)] if args.style.is_some() || !args.path.is_empty() => target.name.clone(),
-        _ => "all styles, by their shares".to_owned(),
+        _ => "all styles by their shares".to_owned(),
     };
     let options = json!({
         "style": name,

@@ -5,7 +5,7 @@ use crate::encode::encode_windows;
 use crate::session::Session;
 use crate::style::Style;
 
-/// What an interpolation begins or ends with.
+/// The source of an end of an interpolation.
 #[derive(Clone, Copy, Debug)]
 pub enum EndSource<'a> {
     /// The mean of a style.

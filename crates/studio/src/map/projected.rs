@@ -72,7 +72,7 @@ type Residual = Arc<[f64]>;
 /// Maximum number of chosen windows cached per map: those of a few dozen seeds.
 const N_CHOSEN: usize = 1024;
 
-/// What the music of places is made with.
+/// The model, styles and controls that make the music of places.
 #[derive(Clone, Copy)]
 pub(crate) struct PlaceMusic<'a> {
     pub(crate) model: &'a Model,
