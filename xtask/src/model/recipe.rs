@@ -136,7 +136,7 @@ pub(super) const RECIPES: [Recipe; 2] = [
         windows_per_file: 12,
         fit: &[
             "-k",
-            "8..16",
+            "10..14",
             "--granularity",
             "pieces",
             "--covariance",

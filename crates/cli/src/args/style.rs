@@ -41,8 +41,8 @@ pub(crate) struct FitArgs {
     /// factors and a variance for each dimension) [default: diag,full]
     #[arg(long, value_delimiter = ',', value_name = "SHAPES", value_parser = crate::args::values::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
-    /// Whether styles are clusters of windows, or of pieces, each with one to four components of
-    /// its own. Styles of pieces are those that composers, genres and ensembles differ in; they
+    /// Whether styles are clusters of windows, or of pieces, each with one to four separate
+    /// components. Styles of pieces are those that composers, genres and ensembles differ in; they
     /// take many pieces to find
     #[arg(long, value_enum, default_value_t = GranularityArg::Auto)]
     pub(crate) granularity: GranularityArg,

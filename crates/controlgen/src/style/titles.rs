@@ -1,5 +1,5 @@
-//! What the names of a style's files say: folders and words that are more frequent than in the
-//! whole corpus.
+//! Titles of a style: folders and words of file names that are more frequent than in the whole
+//! corpus.
 //!
 //! Nobody labeled the files, but somebody named them: folders are often composers or collections,
 //! and titles hold dances and genres. Names take no part in finding styles.
