@@ -88,7 +88,7 @@ pub enum LearningRateSchedule {
         /// Factor by which the distance to `min` shrinks at each step, in `(0, 1]`.
         decay: f64,
     },
-    /// Half a cosine, `min + (initial - min) (1 + cos(π step / n_steps)) / 2` until step `n_steps`,
+    /// Half a cosine, `min + (initial - min) (1 + cos(π step / n_steps)) / 2`, until `n_steps`,
     /// then `min` (Loshchilov & Hutter 2017, arXiv:1608.03983). During the warm-up, the rate is
     /// multiplied by `(step + 1) / warmup_steps` (Goyal et al. 2017, arXiv:1706.02677).
     Cosine {
@@ -156,9 +156,8 @@ impl LearningRateSchedule {
         self
     }
 
-    /// A schedule of the same form that ends after `n_steps`, where
-    /// [`LearningRateSchedule::exponential_over`] defines the end of an exponential one. The warm-up
-    /// takes at most a tenth of it.
+    /// A schedule of the same form that ends after `n_steps`; the end of an exponential one is
+    /// defined by [`LearningRateSchedule::exponential_over`]. The warm-up takes at most a tenth.
     #[must_use]
     pub fn ending_at(self, n_steps: u64) -> Self {
         match self {
