@@ -17,7 +17,7 @@ use musicvae::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use musicvae::{FreeBits, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use note_seq::chords::{Chord, NO_CHORD};
 use note_seq::midi::{ReadMode, ReadOptions};
-use note_seq::{Key, Meter, NoteListPlayback, Program, Velocity};
+use note_seq::{Family, Key, Meter, NoteListPlayback, Program, UnknownProgram, Velocity};
 
 use crate::args::{
     CriterionArg, DecodingArgs, FormatArgs, GroupArg, LabelArgs, LatentsOfArg, ModeArg,
@@ -324,11 +324,39 @@ pub(crate) fn meter(text: &str) -> Result<Meter, String> {
     text.parse().map_err(|error: note_seq::UnknownMeter| error.to_string())
 }
 
+/// The names of the families that instruments are chosen for.
+const FAMILIES: [(&str, Family); 6] = [
+    ("keys", Family::Keys),
+    ("guitar", Family::Guitar),
+    ("bass", Family::Bass),
+    ("strings", Family::Strings),
+    ("winds", Family::Winds),
+    ("other", Family::Other),
+];
+
+/// A family and the program that plays it: `keys=harpsichord`, `bass=33`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn instrument(text: &str) -> Result<(Family, Program), String> {
+    let names = || FAMILIES.map(|(name, _)| name).join(", ");
+    let (family, program) = text.split_once('=').ok_or_else(|| {
+        format!("`{text}` is no FAMILY=PROGRAM, such as keys=harpsichord; families are {}", names())
+    })?;
+    let name = family.trim().to_lowercase();
+    let known = FAMILIES.into_iter().find(|(known, _)| *known == name);
+    let (_, family) =
+        known.ok_or_else(|| format!("`{family}` is no family; allowed are {}", names()))?;
+    let program = program.parse().map_err(|error: UnknownProgram| error.to_string())?;
+    Ok((family, program))
+}
+
 impl From<&PlaybackArgs> for Sound {
     fn from(playback: &PlaybackArgs) -> Self {
         Self {
             qpm: playback.qpm,
             programs: playback.program.iter().map(|p| Program::saturating(*p)).collect(),
+            instruments: playback.instruments.instruments.clone(),
             velocity: playback.velocity.map(Velocity::saturating),
         }
     }
@@ -336,8 +364,8 @@ impl From<&PlaybackArgs> for Sound {
 
 impl From<&FormatArgs> for Formats {
     fn from(formats: &FormatArgs) -> Self {
-        let FormatArgs { wav, svg, png, html } = *formats;
-        Self { wav, svg, png, html }
+        let FormatArgs { musicxml, wav, svg, png, html } = *formats;
+        Self { musicxml, wav, svg, png, html }
     }
 }
 

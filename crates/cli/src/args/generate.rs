@@ -8,8 +8,8 @@ use controlgen::attribute::Dial;
 use controlgen::generate::Interpolation;
 
 use super::{
-    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, PlaybackArgs,
-    RedecodingArgs, StylesArgs, TuneArgs,
+    ArrangementArgs, AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs,
+    PlaybackArgs, RedecodingArgs, StylesArgs, TuneArgs,
 };
 use crate::resolve::StyleWeight;
 
@@ -44,6 +44,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) compose: ComposeArgs,
     #[command(flatten)]
     pub(crate) drums: DrumsArgs,
+    #[command(flatten)]
+    pub(crate) arrangement: ArrangementArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use controlgen::piece::FormRequest;
 
-use super::{DecodingArgs, FormatArgs, LatentArgs, StylesArgs};
+use super::{DecodingArgs, FormatArgs, InstrumentArgs, LatentArgs, StylesArgs};
 
 /// How whole pieces are made.
 #[derive(Clone, Debug, Args)]
@@ -31,6 +31,20 @@ pub(crate) struct DrumsArgs {
     /// the same length, meter and form, on a separate track
     #[arg(long, value_name = "MODEL")]
     pub(crate) drums: Option<PathBuf>,
+}
+
+/// How new pieces are arranged.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Whole pieces")]
+pub(crate) struct ArrangementArgs {
+    /// Begin with an introduction of so many bars, whole windows: the opening without its lead;
+    /// only for models of many voices
+    #[arg(long, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) intro: Option<u32>,
+    /// Every section as loud, and one tempo to the end [default: pieces of several windows have
+    /// louder and softer sections, and their last two bars slow down]
+    #[arg(long)]
+    pub(crate) even: bool,
 }
 
 /// Which bars are made, and of what.
@@ -61,6 +75,8 @@ pub(crate) struct InsertArgs {
     pub(crate) decoding: DecodingArgs,
     #[command(flatten)]
     pub(crate) formats: FormatArgs,
+    #[command(flatten)]
+    pub(crate) instruments: InstrumentArgs,
 }
 
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::generate::Blend;
 use super::{
-    AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs, GenerateArgs, KeepArgs,
-    LatentArgs, PlaybackArgs, StylesArgs,
+    ArrangementArgs, AttributeMethodArg, ComposeArgs, DecodingArgs, DrumsArgs, FormatArgs,
+    GenerateArgs, KeepArgs, LatentArgs, PlaybackArgs, StylesArgs,
 };
 
 #[derive(Clone, Debug, Args)]
@@ -63,6 +63,8 @@ impl WatchArgs {
             chords: None,
             meter,
             drums,
+            // Takes are to be looped.
+            arrangement: ArrangementArgs { intro: None, even: true },
             compose,
             latent,
             keep,

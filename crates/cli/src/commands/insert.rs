@@ -60,8 +60,14 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
     options["style"] = style.name.clone().into();
     options["form"] = form.to_string().into();
     options["candidates"] = n_candidates.into();
-    // The music stays as it is: nothing to choose of its sound.
-    let playback = PlaybackArgs { qpm: None, program: Vec::new(), key: None, velocity: None };
+    // The music stays as it is: only instruments can be chosen.
+    let playback = PlaybackArgs {
+        qpm: None,
+        program: Vec::new(),
+        instruments: args.instruments.clone(),
+        key: None,
+        velocity: None,
+    };
     let to = Destination {
         out: &args.out,
         title: format!("{}, with new bars of {}", stem(&args.tune), style.name),

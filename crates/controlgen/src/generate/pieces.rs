@@ -306,8 +306,9 @@ impl Drawing<'_> {
     /// the styles asked for.
     fn judged(&self, mu: &[f32]) -> Vec<(Vec<f64>, f64)> {
         let n_windows = self.request.n_windows.max(1);
-        let memberships = memberships(self.model, self.styles, self.request.targets, mu);
         let components = self.styles.memberships(self.model, mu);
+        let (model, targets) = (self.model, self.request.targets);
+        let memberships = memberships_by(model, self.styles, targets, mu, &components);
         let of_pieces = components.chunks(n_windows).zip(memberships.chunks(n_windows));
         of_pieces
             .map(|(components, members)| {
@@ -383,13 +384,29 @@ pub fn memberships(
     targets: &[&Style],
     latents: &[f32],
 ) -> Vec<f64> {
+    memberships_by(model, styles, targets, latents, &styles.memberships(model, latents))
+}
+
+/// The same, with the responsibilities of all components known, a row for each latent.
+fn memberships_by(
+    model: &Model,
+    styles: &Styles,
+    targets: &[&Style],
+    latents: &[f32],
+    responsibilities: &[Vec<f64>],
+) -> Vec<f64> {
     let mut sums = vec![0.0_f64; latents.len() / model.z_size().max(1)];
     for (at, style) in targets.iter().enumerate() {
         // A style that is named twice counts once.
         if targets[..at].iter().any(|other| other.name == style.name) {
             continue;
         }
-        for (sum, p) in sums.iter_mut().zip(styles.membership(model, latents, style)) {
+        let own = if style.components.is_empty() {
+            styles.membership(model, latents, style)
+        } else {
+            style.memberships_of(responsibilities)
+        };
+        for (sum, p) in sums.iter_mut().zip(own) {
             *sum = (*sum + p).min(1.0);
         }
     }
