@@ -121,7 +121,7 @@ impl Maker<'_> {
         fit.extend(args!["--corpus", for_styles]);
         fit.extend(self.recipe.fit.iter().map(OsString::from));
         let fit = self.step(fit)?;
-        for (number, name) in names(&fit["styles"]).iter().enumerate() {
+        for (number, name) in names(&fit["styles"], self.recipe.names).iter().enumerate() {
             let old = format!("style-{number}");
             self.step(args!["style", "rename", old, name, "--model", &model])?;
             // Components of a few unusual windows: no new music of theirs would be like them.
@@ -136,8 +136,11 @@ impl Maker<'_> {
         replace(&model, &made)?;
         replace(&latents, &self.path("latents"))?;
         say(&format!("{} holds the model", made.display()));
-        for (style, name) in
-            fit["styles"].as_array().into_iter().flatten().zip(names(&fit["styles"]))
+        for (style, name) in fit["styles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .zip(names(&fit["styles"], self.recipe.names))
         {
             answer(&format!("{name}: {}", style["card"]["words"]));
         }
@@ -171,9 +174,10 @@ fn replace(new: &Path, folder: &Path) -> Result<()> {
     remove(&old)
 }
 
-/// Names of styles from their cards: the most telling word in the names of their files, and the
-/// first words on how they sound, until the name is new; a number where all are the same.
-fn names(styles: &Value) -> Vec<String> {
+/// Names of styles from their cards: what is `known` of one of their titles; otherwise the most
+/// telling title and the first words on how they sound. More words follow until the name is new, or
+/// a number if all are the same.
+fn names(styles: &Value, known: &[(&str, &str)]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for style in styles.as_array().into_iter().flatten() {
         let words = style["card"]["words"].as_array().into_iter().flatten();
@@ -182,9 +186,20 @@ fn names(styles: &Value) -> Vec<String> {
             // All styles of drums begin so.
             words.remove(0);
         }
-        let title = style["card"]["titles"][0]["name"].as_str();
-        words.splice(0..0, title.map(|title| title.replace(NOT_IN_NAMES, "")));
-        let shortest = words.len().min(1 + usize::from(title.is_some()));
+        let titles = style["card"]["titles"].as_array().into_iter().flatten();
+        let titles: Vec<&str> = titles.filter_map(|title| title["name"].as_str()).collect();
+        let known = known.iter().find(|(title, _)| titles.contains(title));
+        let shortest = match (known, titles.first()) {
+            (Some((_, name)), _) => {
+                words.insert(0, (*name).to_owned());
+                1
+            }
+            (None, Some(title)) => {
+                words.insert(0, title.replace(NOT_IN_NAMES, ""));
+                2.min(words.len())
+            }
+            (None, None) => words.len().min(1),
+        };
         let longer = (shortest.max(1)..=words.len()).map(|n| words[..n].join(" "));
         let whole = if words.is_empty() { "plain".to_owned() } else { words.join(" ") };
         let numbered = (2..).map(|n| format!("{whole} no. {n}"));
@@ -242,11 +257,16 @@ mod tests {
             style(&["drums", "laid back"]),
             json!({ "card": {
                 "words": ["four-part chorale, block chords", "keys"],
+                "titles": [{ "name": "Bach, Johann" }, { "name": "canon" }],
+            } }),
+            json!({ "card": {
+                "words": ["four-part chorale, block chords", "keys"],
                 "titles": [{ "name": "Bach, Johann" }, { "name": "choral" }],
             } }),
+            json!({ "card": { "words": ["sustained chords"], "titles": [{ "name": "choral" }] } }),
         ]);
         assert_eq!(
-            names(&styles),
+            names(&styles, &[("choral", "hymn")]),
             [
                 "four-part chorale",
                 "four-part chorale keys",
@@ -258,6 +278,8 @@ mod tests {
                 "drums",
                 "laid back",
                 "Bach Johann four-part chorale",
+                "hymn",
+                "hymn sustained chords",
             ]
         );
     }

@@ -30,8 +30,10 @@ pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, NewMusicArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
-pub(crate) use piece::{ComposeArgs, ContinueArgs, DrumsArgs, FillArgs, InsertArgs};
-pub(crate) use render::{FormatArgs, PlaybackArgs, RenderArgs};
+pub(crate) use piece::{
+    ArrangementArgs, ComposeArgs, ContinueArgs, DrumsArgs, FillArgs, InsertArgs,
+};
+pub(crate) use render::{FormatArgs, InstrumentArgs, PlaybackArgs, RenderArgs};
 pub(crate) use sampling::{ControlArgs, KeepArgs, LatentArgs};
 pub(crate) use studio::StudioArgs;
 pub(crate) use style::{

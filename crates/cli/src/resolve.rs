@@ -171,6 +171,7 @@ impl From<&PlaybackArgs> for Sound {
         Self {
             qpm: playback.qpm,
             programs: playback.program.iter().map(|p| Program::saturating(*p)).collect(),
+            instruments: playback.instruments.instruments.clone(),
             velocity: playback.velocity.map(Velocity::saturating),
         }
     }
@@ -178,8 +179,8 @@ impl From<&PlaybackArgs> for Sound {
 
 impl From<&FormatArgs> for Formats {
     fn from(formats: &FormatArgs) -> Self {
-        let FormatArgs { wav, svg, png, html } = *formats;
-        Self { wav, svg, png, html }
+        let FormatArgs { musicxml, wav, svg, png, html } = *formats;
+        Self { musicxml, wav, svg, png, html }
     }
 }
 

@@ -9,9 +9,11 @@
 
 mod choose;
 mod compose;
+mod expression;
 mod file;
 mod form;
 mod insert;
+mod intro;
 mod join;
 mod learn;
 mod plan;
@@ -29,8 +31,10 @@ use thiserror::Error;
 
 pub use choose::tonic;
 pub(crate) use compose::Composer;
+pub use expression::Expression;
 pub use form::{Form, FormRequest, SectionName, Slot, Template, Templates, UnknownForm};
 pub use insert::{Gap, InsertRequest, Inserted, insert};
+pub use intro::introduction;
 pub use join::{Joins, N_INTERVALS, intervals};
 pub use learn::{CorpusPiece, PieceFacts, corpus_pieces, triples};
 pub(crate) use plan::Plan;

@@ -292,8 +292,7 @@ impl Styles {
     /// If the style is not one of these.
     pub fn membership(&self, model: &Model, mu: &[f32], style: &Style) -> Vec<f64> {
         if !style.components.is_empty() {
-            let of_style = |row: &Vec<f64>| style.components.iter().map(|k| row[*k]).sum();
-            return self.memberships(model, mu).iter().map(of_style).collect();
+            return style.memberships_of(&self.memberships(model, mu));
         }
         let values = model.latent_space().project_all(mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };

@@ -3,6 +3,7 @@
 mod convolution;
 mod form;
 mod geometry;
+mod prepared;
 mod sampling;
 mod scoring;
 
@@ -11,6 +12,7 @@ use crate::error::{expect_len, expect_values, symmetrize};
 use crate::{CovarianceType, Covariances, ModelError};
 
 pub use form::{FORMAT, FormatError, VERSION};
+use prepared::Prepared;
 pub use sampling::Draws;
 pub use scoring::Responsibilities;
 pub(crate) use scoring::{expect_magnitudes, find_too_large, weighted};
@@ -39,6 +41,8 @@ pub struct GaussianMixture {
     means: Vec<f64>,
     covariances: Covariances,
     cholesky: Cholesky,
+    /// The densities in the layout of their kernel.
+    prepared: Prepared,
 }
 
 impl GaussianMixture {
@@ -110,7 +114,7 @@ impl GaussianMixture {
         let d = means.len() / weights.len();
         let cholesky = Cholesky::new(&covariances, weights.len(), d)
             .map_err(|singular| ModelError::NotPositiveDefinite { component: singular.0 })?;
-        Ok(Self { weights, means, covariances, cholesky })
+        Ok(Self { weights, means, covariances, cholesky, prepared: Prepared::default() })
     }
 
     /// Puts together what [`into_parts`](Self::into_parts) takes apart: the factors are those of
@@ -121,7 +125,7 @@ impl GaussianMixture {
         covariances: Covariances,
         cholesky: Cholesky,
     ) -> Self {
-        Self { weights, means, covariances, cholesky }
+        Self { weights, means, covariances, cholesky, prepared: Prepared::default() }
     }
 
     /// The covariances and their factors, whose memory serves again.

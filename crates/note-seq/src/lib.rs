@@ -40,6 +40,7 @@ mod musicxml;
 mod note_list;
 mod piano_roll;
 mod pitch;
+mod program;
 mod quantize;
 mod quantized;
 mod segments;
@@ -65,7 +66,7 @@ pub use melody::{
     Playback, UnknownLabel, UnsupportedPitch,
 };
 #[cfg(feature = "musicxml")]
-pub use musicxml::{MusicXmlError, MusicXmlOptions};
+pub use musicxml::{MusicXmlError, MusicXmlOptions, ScoreOptions};
 pub use note_list::{
     Assumption, BadNoteListEncoding, Family, Field, FieldSpec, ListNote, Meter, NoteList,
     NoteListConversion, NoteListConverter, NoteListEncoding, NoteListError, NoteListPlayback,
@@ -73,6 +74,7 @@ pub use note_list::{
 };
 pub use piano_roll::{PianoRoll, PianoRollError};
 pub use pitch::{OutOfRange, Pitch, Program, Velocity};
+pub use program::UnknownProgram;
 pub use quantize::{QuantizeError, quantize_to_step};
 pub use quantized::{Grid, QuantizedNote, QuantizedSequence};
 pub use sequence::{Note, NoteSequence, SubsequenceInfo};

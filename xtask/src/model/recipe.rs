@@ -28,6 +28,8 @@ pub(super) struct Recipe {
     pub(super) windows_per_file: u32,
     /// Options of `fit`.
     pub(super) fit: &'static [&'static str],
+    /// What musicians call the music of titles in its corpora, for the names of styles.
+    pub(super) names: &'static [(&'static str, &'static str)],
     /// What it learns from.
     pub(super) sources: &'static [Source],
     /// What it is for, and what it can't do.
@@ -148,6 +150,17 @@ pub(super) const RECIPES: [Recipe; 2] = [
             "--resamples",
             "5",
         ],
+        names: &[
+            ("missa", "mass"),
+            ("quartet", "string quartet"),
+            ("openscore-lieder", "song with piano"),
+            ("js-fakes", "chorale"),
+            ("open-hymnal", "hymn"),
+            ("pop909-aligned", "pop ballad"),
+            ("free-midi-chords", "chord loop"),
+            ("Stefani, Jozef", "theater orchestra"),
+            ("mutopia", "piano piece"),
+        ],
         sources: &[
             POLISH_SCORES,
             LIEDER,
@@ -179,6 +192,7 @@ pub(super) const RECIPES: [Recipe; 2] = [
         steps: 1500,
         windows_per_file: 40,
         fit: &["-k", "10", "--covariance", "full", "--n-init", "1", "--resamples", "1"],
+        names: &[],
         sources: &[GROOVE, FREEDOOM, GAMES],
         limits: "For sketches and experiments: two bars of a drum kit at a time. Most of what it has \
                  heard are ten drummers on one electronic kit, mostly in 4/4; what is written on a \

@@ -9,8 +9,9 @@ use controlgen::generate::Interpolation;
 
 use super::values::StyleWeight;
 use super::{
-    AttributeMethodArg, ComposeArgs, ControlArgs, DecodingArgs, DrumsArgs, FormatArgs, KeepArgs,
-    LatentArgs, PlaybackArgs, RedecodingArgs, StylesArgs, TuneArgs, TuneFileArgs,
+    ArrangementArgs, AttributeMethodArg, ComposeArgs, ControlArgs, DecodingArgs, DrumsArgs,
+    FormatArgs, KeepArgs, LatentArgs, PlaybackArgs, RedecodingArgs, StylesArgs, TuneArgs,
+    TuneFileArgs,
 };
 
 #[derive(Debug, Args)]
@@ -48,6 +49,8 @@ pub(crate) struct NewMusicArgs {
     pub(crate) compose: ComposeArgs,
     #[command(flatten)]
     pub(crate) drums: DrumsArgs,
+    #[command(flatten)]
+    pub(crate) arrangement: ArrangementArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
     #[command(flatten)]

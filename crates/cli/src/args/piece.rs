@@ -6,7 +6,7 @@ use clap::Args;
 use controlgen::generate::CompositionRequest;
 use controlgen::piece::FormRequest;
 
-use super::{ForTuneArgs, LatentArgs};
+use super::{ForTuneArgs, InstrumentArgs, LatentArgs};
 
 /// How whole pieces are made.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +46,20 @@ pub(crate) struct DrumsArgs {
     pub(crate) drums: Option<PathBuf>,
 }
 
+/// How new pieces are arranged.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Whole pieces")]
+pub(crate) struct ArrangementArgs {
+    /// Begin with an introduction of this many bars, whole windows: the opening without its lead;
+    /// only for models of many voices
+    #[arg(long, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) intro: Option<u32>,
+    /// Keep loudness and tempo the same throughout [default: pieces of several windows have louder
+    /// and softer sections, and their last two bars slow down]
+    #[arg(long)]
+    pub(crate) even: bool,
+}
+
 /// New bars of a tune.
 #[derive(Debug, Args)]
 pub(crate) struct InsertArgs {
@@ -58,6 +72,8 @@ pub(crate) struct InsertArgs {
     pub(crate) compose: ComposeArgs,
     #[command(flatten)]
     pub(crate) latent: LatentArgs,
+    #[command(flatten)]
+    pub(crate) instruments: InstrumentArgs,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
+use note_seq::{Family, Program};
 
 /// How music sounds.
 #[derive(Clone, Debug, Args)]
@@ -15,6 +16,8 @@ pub(crate) struct PlaybackArgs {
     /// `--program 73,33` [default: that of the part, 0 for a melody]
     #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) program: Vec<u8>,
+    #[command(flatten)]
+    pub(crate) instruments: InstrumentArgs,
     /// Key of new music, such as D or "E minor"; only for models whose music is in one key
     /// [default: C major or A minor, or that of the given tune]
     #[arg(long, value_name = "KEY", value_parser = crate::args::values::key)]
@@ -24,11 +27,25 @@ pub(crate) struct PlaybackArgs {
     pub(crate) velocity: Option<u8>,
 }
 
+/// Which instruments play.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Sound")]
+pub(crate) struct InstrumentArgs {
+    /// Who plays a family of instruments: keys, guitar, bass, strings, winds (and voices) or other,
+    /// each with a program, by number or name: `--instruments keys=harpsichord,bass=33` [default:
+    /// piano, nylon guitar, finger bass, string ensemble, clarinet, sawtooth; of a tune, its own]
+    #[arg(long, value_name = "FAMILY=P,…", value_delimiter = ',', value_parser = crate::args::values::instrument)]
+    pub(crate) instruments: Vec<(Family, Program)>,
+}
+
 /// Formats written in addition to MIDI files.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(crate) struct FormatArgs {
+    /// Also write a score of all voices, as MusicXML, for notation programs
+    #[arg(long)]
+    pub(crate) musicxml: bool,
     /// Also write sound, as WAV
     #[arg(long)]
     pub(crate) wav: bool,
@@ -44,7 +61,7 @@ pub(crate) struct FormatArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("form").args(["wav", "svg", "png", "html"]).required(true).multiple(true)))]
+#[command(group(ArgGroup::new("form").args(["musicxml", "wav", "svg", "png", "html"]).required(true).multiple(true)))]
 pub(crate) struct RenderArgs {
     /// MIDI files, or `-` for standard input
     #[arg(required = true, value_name = "FILE")]

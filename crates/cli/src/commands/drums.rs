@@ -20,6 +20,8 @@ use crate::args::StylesArgs;
 /// A model of drums that accompanies pieces of another model.
 pub(super) struct Drummer {
     session: Session,
+    /// All of its styles, by their shares.
+    path: LatentPath,
     decoding: Decoding,
     n_candidates: usize,
 }
@@ -56,8 +58,8 @@ impl Drummer {
                 model.kind().name
             );
         }
-        session.styles()?;
-        Ok(Self { session, decoding, n_candidates })
+        let path = LatentPath::stationary(session.styles()?.mixture())?;
+        Ok(Self { session, path, decoding, n_candidates })
     }
 
     /// Drums for a piece: the same number of windows, in its meter, with the same form.
@@ -87,7 +89,6 @@ impl Drummer {
             );
         }
         let visible: Vec<&Style> = styles.all().iter().filter(|style| !style.hidden).collect();
-        let path = LatentPath::stationary(styles.mixture())?;
         // Without a form, the drums don't repeat anything.
         let same = form.cloned().unwrap_or_else(|| Form::through_composed(windows.len()));
         let same = FormRequest::Same(same);
@@ -103,7 +104,7 @@ impl Drummer {
                 n_candidates: self.n_candidates,
             }),
             filter: PieceFilter::KEEP_ALL,
-            ..PieceRequest::new(&path, &visible, 1, decoding)
+            ..PieceRequest::new(&self.path, &visible, 1, decoding)
         };
         let found = pieces(model, styles, &request)?;
         let windows = found.kept.iter().flat_map(|piece| &piece.windows).map(Vec::as_slice);
@@ -113,7 +114,11 @@ impl Drummer {
 
 /// A piece with its drums, on named tracks.
 pub(super) fn together(model: &Model, piece: NoteSequence, drums: NoteSequence) -> NoteSequence {
-    let mut music = NoteSequence::merge(&[piece, drums]);
+    named(model, NoteSequence::merge(&[piece, drums]))
+}
+
+/// New music of a model with a name for each of its tracks.
+pub(super) fn named(model: &Model, mut music: NoteSequence) -> NoteSequence {
     let is_of_families = model.form().encoding().is_some();
     for instrument in music.instruments() {
         let is_drums = music.notes.iter().any(|n| n.instrument == instrument && n.is_drum);

@@ -4,24 +4,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::bail;
 use controlgen::attribute::AttributeMethod;
 use controlgen::generate::{
-    Decoding, Dropped, LatentSampling, PieceFilter, PieceRequest, Pieces, Target, pieces_while,
+    Decoding, Dropped, LatentSampling, Piece, PieceFilter, PieceRequest, Pieces, Target,
+    pieces_while,
 };
 use controlgen::model::Model;
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::piece::Form;
+use controlgen::piece::{Expression, Form, introduction};
 use controlgen::session::Session;
 use controlgen::style::Styles;
-use note_seq::Meter;
+use note_seq::{Meter, NoteSequence};
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::drums::{Drummer, together};
+use super::drums::{Drummer, named, together};
 use super::loading::open;
 use super::writing::{Destination, Output, Writer, Written, file_name};
-use crate::args::{GenerateArgs, NewMusicArgs};
+use crate::args::{ArrangementArgs, GenerateArgs, NewMusicArgs};
 use crate::interrupt::{self, Interrupted};
 use crate::progress::{Show, note};
 
@@ -123,6 +125,8 @@ pub(super) fn make(
         "form": composition.map(|composition| composition.form.to_string()),
         "candidates": composition.map(|composition| composition.n_candidates),
         "drums": args.drums.drums.as_ref().map(|folder| folder.display().to_string()),
+        "intro": args.arrangement.intro,
+        "even": args.arrangement.even,
         "follows": composition.map(|composition| {
             let walks = composition.learned.is_none() || !args.path.is_empty();
             if walks { "smoothness" } else { "pieces" }
@@ -150,7 +154,7 @@ pub(super) fn make(
         args.drums.drums.as_deref().map(|folder| {
             Drummer::open(context, folder, model, decoding, composing.n_candidates())
         });
-    let drummer = drummer.transpose()?;
+    let arranger = Arranger::new(model, n_windows, &args.arrangement, drummer.transpose()?)?;
     let is_stopped = || task.stop.load(Ordering::Relaxed);
     let mut generated = Generated::default();
     for (target, n) in &targets {
@@ -177,7 +181,7 @@ pub(super) fn make(
         for (why, n) in &found.dropped {
             *generated.dropped.entry(*why).or_default() += n;
         }
-        let with = (target, model, drummer.as_ref());
+        let with = (target, &arranger);
         write(&mut writer, with, found, task.seed, &mut generated)?;
     }
     writer.finish()?;
@@ -202,20 +206,80 @@ fn lines(generated: &Generated) -> Vec<String> {
     lines
 }
 
+/// Who else plays in new pieces, and how.
+struct Arranger<'a> {
+    model: &'a Model,
+    drummer: Option<Drummer>,
+    /// Windows of an introduction.
+    n_before: usize,
+    expression: Expression,
+}
+
+impl<'a> Arranger<'a> {
+    fn new(
+        model: &'a Model,
+        n_windows: usize,
+        args: &ArrangementArgs,
+        drummer: Option<Drummer>,
+    ) -> anyhow::Result<Self> {
+        let bars = args.intro.map(usize::try_from).transpose()?.unwrap_or(0);
+        let (n_bars, name) = (model.kind().n_bars().max(1), model.kind().name);
+        if bars > 0 && introduction(model.form(), &[], 0).is_none() {
+            bail!("`--intro` leaves out the lead, which is all that `{name}` has; leave it out");
+        }
+        if !bars.is_multiple_of(n_bars) || bars > n_windows * n_bars {
+            bail!(
+                "`--intro {bars}` is no introduction for pieces of {} bars; whole windows are \
+                 allowed, {n_bars} bars each, and no more than the piece has",
+                n_windows * n_bars
+            );
+        }
+        let expression = if args.even { Expression::EVEN } else { Expression::default() };
+        Ok(Self { model, drummer, n_before: bars / n_bars, expression })
+    }
+
+    /// A piece's windows as they sound, an introduction before them, and the music of all players.
+    fn arranged(
+        &self,
+        writer: &Writer<'_>,
+        piece: &Piece,
+        seed: u64,
+        index: usize,
+    ) -> anyhow::Result<(Vec<Vec<u16>>, NoteSequence)> {
+        let n = self.n_before;
+        let before = |windows: Vec<Vec<u16>>| -> Vec<Vec<u16>> {
+            let opening = introduction(self.model.form(), &windows, n).unwrap_or_default();
+            opening.into_iter().chain(windows).collect()
+        };
+        let form = piece.form.as_ref().map(|form| form.after_introduction(n));
+        let windows = before(piece.sounding(self.model));
+        let mut music = writer.music(&windows, writer.playback());
+        music = match &self.drummer {
+            Some(drummer) => {
+                let own = before(piece.windows.clone());
+                let drums =
+                    drummer.under(&own, self.model, form.as_ref(), index, writer.playback())?;
+                together(self.model, music, drums)
+            }
+            None => named(self.model, music),
+        };
+        if let Some(form) = &form {
+            self.expression.apply(&mut music, form, seed, index as u64);
+        }
+        Ok((windows, music))
+    }
+}
+
 fn write(
     writer: &mut Writer<'_>,
-    (target, model, drummer): (&Target<'_>, &Model, Option<&Drummer>),
+    (target, arranger): (&Target<'_>, &Arranger<'_>),
     found: Pieces,
     seed: u64,
     generated: &mut Generated,
 ) -> anyhow::Result<()> {
     for piece in found.kept {
         let index = generated.pieces.len();
-        let windows = piece.sounding(model);
-        let drums = drummer.map(|drummer| {
-            drummer.under(&piece.windows, model, piece.form.as_ref(), index, writer.playback())
-        });
-        let drums = drums.transpose()?;
+        let (windows, music) = arranger.arranged(writer, &piece, seed, index)?;
         let mut sidecar = Sidecar {
             index,
             style: Some(target.name.clone()),
@@ -234,10 +298,6 @@ fn write(
             sidecar.options["keys"] = keys.into();
         }
         let name = format!("{}-seed{seed}-{index:03}", file_name(&target.name));
-        let mut music = writer.music(&windows, writer.playback());
-        if let Some(drums) = drums {
-            music = together(model, music, drums);
-        }
         let written = writer.write_music(Output { name, windows, sidecar }, &music, &[])?;
         generated.pieces.push(WrittenPiece { written, form });
     }

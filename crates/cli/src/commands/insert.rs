@@ -58,8 +58,14 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
     options["style"] = style.name.clone().into();
     options["form"] = composition.form.to_string().into();
     options["candidates"] = composition.n_candidates.into();
-    // The tune keeps its sound, so there is nothing to choose.
-    let playback = PlaybackArgs { qpm: None, program: Vec::new(), key: None, velocity: None };
+    // The tune keeps its sound: only instruments can be chosen.
+    let playback = PlaybackArgs {
+        qpm: None,
+        program: Vec::new(),
+        instruments: args.instruments.clone(),
+        key: None,
+        velocity: None,
+    };
     let title = format!("{}, with new bars of {}", stem(&args.new.file.tune), style.name);
     let to = Destination::of_tune(context, &args.new.file, &playback, &tune, title);
     let mut writer = Writer::new(&session, to, (command, options), decoding)?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Context;
 use super::generate::{GenerateTask, Generated, make};
 use super::loading::open;
-use crate::args::WatchArgs;
+use crate::args::{ArrangementArgs, NewMusicArgs, WatchArgs};
 use crate::interrupt;
 use crate::progress::note;
 
@@ -29,6 +29,9 @@ struct Watched {
 pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     let session = open(context, &args.music.of)?;
     let stop = interrupt::flag(|| {})?;
+    // Takes are looped, so their tempo and loudness don't change.
+    let arrangement = ArrangementArgs { even: true, ..args.music.arrangement };
+    let music = NewMusicArgs { arrangement, ..args.music.clone() };
     std::fs::create_dir_all(&args.folder).map_err(io("create the folder", &args.folder))?;
     note(&format!("keeping {} takes in {}; Ctrl-C ends", args.n, args.folder.display()));
     let n = usize::try_from(args.n)?;
@@ -49,7 +52,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
             continue;
         }
         let task = GenerateTask { n: 1, out: &args.folder, seed, stop: &stop };
-        let Generated { pieces, .. } = make(context, &session, &args.music, &task)?;
+        let Generated { pieces, .. } = make(context, &session, &music, &task)?;
         for piece in &pieces {
             note(&piece.line());
             takes.insert(piece.file().to_owned());

@@ -81,6 +81,8 @@ pub fn blend(parts: &[(f64, &GaussianMixture)]) -> Result<Gaussian, ModelError> 
 pub struct LatentPath {
     /// Gaussians of the first window, with cumulative weights.
     starts: Vec<(f64, Gaussian)>,
+    /// The style, if it stays in one.
+    style: Option<GaussianMixture>,
     /// From each style to the next.
     maps: Vec<TransportMap>,
     /// The standard normal distribution on the same dimensions.
@@ -100,7 +102,7 @@ impl LatentPath {
                 Ok((up_to, style.component(component)?))
             })
             .collect::<Result<_, ModelError>>()?;
-        Self::new(starts, Vec::new())
+        Ok(Self { style: Some(style.clone()), ..Self::new(starts, Vec::new())? })
     }
 
     /// Moves from style to style, one Gaussian each, by optimal transport.
@@ -120,7 +122,7 @@ impl LatentPath {
         let d = starts.first().map_or(0, |(_, start)| start.mean().len());
         let one = Covariances::Spherical(vec![1.0]);
         let unit = GaussianMixture::from_parameters(vec![1.0], vec![0.0; d], one)?;
-        Ok(Self { starts, maps, unit })
+        Ok(Self { starts, style: None, maps, unit })
     }
 
     /// Number of active dimensions, `D`.
@@ -187,6 +189,9 @@ impl LatentPath {
     /// # Errors
     /// [`ModelError`] if rounding leaves no covariance.
     pub(crate) fn distribution(&self, along: f64) -> Result<GaussianMixture, ModelError> {
+        if let Some(style) = &self.style {
+            return Ok(style.clone());
+        }
         let (mut weights, mut means, mut covariances) = (Vec::new(), Vec::new(), Vec::new());
         let (mut before, total) = (0.0, self.starts.last().map_or(1.0, |(up_to, _)| *up_to));
         for (up_to, start) in &self.starts {

@@ -10,13 +10,29 @@ pub fn memberships(
     targets: &[&Style],
     latents: &[f32],
 ) -> Vec<f64> {
+    memberships_given(model, styles, targets, latents, &styles.memberships(model, latents))
+}
+
+/// [`memberships`], given the responsibilities of all components, one row for each latent.
+pub(super) fn memberships_given(
+    model: &Model,
+    styles: &Styles,
+    targets: &[&Style],
+    latents: &[f32],
+    responsibilities: &[Vec<f64>],
+) -> Vec<f64> {
     let mut sums = vec![0.0_f64; latents.len() / model.z_size().max(1)];
     for (at, style) in targets.iter().enumerate() {
         // A style that is named twice counts once.
         if targets[..at].iter().any(|other| other.name == style.name) {
             continue;
         }
-        for (sum, p) in sums.iter_mut().zip(styles.membership(model, latents, style)) {
+        let own = if style.components.is_empty() {
+            styles.membership(model, latents, style)
+        } else {
+            style.memberships_of(responsibilities)
+        };
+        for (sum, p) in sums.iter_mut().zip(own) {
             *sum = (*sum + p).min(1.0);
         }
     }

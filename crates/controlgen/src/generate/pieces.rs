@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::membership::memberships;
+use super::membership::memberships_given;
 use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling};
 use crate::attribute::Aim;
 use crate::copy::{CopyIndex, CopyMatch};
@@ -307,8 +307,9 @@ impl Drawing<'_> {
     /// the styles asked for.
     fn judged(&self, mu: &[f32]) -> Vec<(Vec<f64>, f64)> {
         let n_windows = self.request.n_windows.max(1);
-        let memberships = memberships(self.model, self.styles, self.request.targets, mu);
         let components = self.styles.memberships(self.model, mu);
+        let (model, targets) = (self.model, self.request.targets);
+        let memberships = memberships_given(model, self.styles, targets, mu, &components);
         let of_pieces = components.chunks(n_windows).zip(memberships.chunks(n_windows));
         of_pieces
             .map(|(components, members)| {

@@ -1,5 +1,5 @@
-//! All files that a command writes: MIDI with its JSON, and on request WAV, SVG, PNG and one HTML
-//! page.
+//! All files that a command writes: MIDI with its JSON, and on request MusicXML, WAV, SVG, PNG and
+//! one HTML page.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use corpus::overwrite::Overwrite;
 use note_render::picture::{RollOptions, piano_roll};
 use note_render::sheet::{Entry, Sheet};
 use note_render::sound::{SoundOptions, check, wav};
-use note_seq::NoteSequence;
+use note_seq::{NoteSequence, ScoreOptions};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ use crate::names::Names;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate option")]
 pub struct Formats {
+    /// A score of all voices: `NAME.musicxml`.
+    pub musicxml: bool,
     /// Sound: `NAME.wav`.
     pub wav: bool,
     /// A piano roll: `NAME.svg`.
@@ -86,8 +88,8 @@ impl Batch {
     fn name(&mut self, name: &str, endings: &[&str]) -> ArtifactResult<String> {
         self.check()?;
         let name = self.names.free(name);
-        let Formats { svg, png, wav, .. } = self.formats;
-        let asked = [(svg, "svg"), (png, "png"), (wav, "wav")];
+        let Formats { svg, png, wav, musicxml, .. } = self.formats;
+        let asked = [(musicxml, "musicxml"), (svg, "svg"), (png, "png"), (wav, "wav")];
         let asked = asked.iter().filter(|(asked, _)| *asked).map(|(_, ending)| ending);
         for ending in endings.iter().chain(asked) {
             self.overwrite.check(&self.path(&name, ending))?;
@@ -185,9 +187,15 @@ impl Batch {
         }
     }
 
-    /// The pictures now, the sound with others.
+    /// Score and pictures now, the sound with others.
     fn render(&mut self, name: &str, sequence: &NoteSequence) -> ArtifactResult<()> {
-        let Formats { svg, png, .. } = self.formats;
+        let Formats { svg, png, musicxml, .. } = self.formats;
+        if musicxml {
+            let path = self.path(name, "musicxml");
+            let options = ScoreOptions { title: name.to_owned(), ..ScoreOptions::default() };
+            let score = sequence.to_musicxml(&options).map_err(|error| failed(&path, error))?;
+            self.overwrite.write(&path, score.as_bytes())?;
+        }
         if svg || png {
             let picture = piano_roll(sequence, &RollOptions::default());
             if svg {
@@ -313,7 +321,7 @@ mod tests {
     #[test]
     fn all_that_is_asked_for_is_written_and_sounds_as_asked() {
         let folder = tempfile::tempdir().unwrap();
-        let formats = Formats { wav: true, svg: true, png: true, html: true };
+        let formats = Formats { musicxml: true, wav: true, svg: true, png: true, html: true };
         let sound = Sound {
             velocity: Some(Velocity::saturating(33)),
             qpm: Some(240.0),
@@ -325,8 +333,8 @@ mod tests {
         batch.write_beside("one", &piece, &warned, &[("real", &piece)]).unwrap();
         batch.render_only("two", &piece, &[("tempo", "fast".to_owned())]).unwrap();
         let page = batch.finish().unwrap().unwrap();
-        let expected =
-            "index.html one.json one.mid one.png one.svg one.wav two.png two.svg two.wav";
+        let expected = "index.html one.json one.mid one.musicxml one.png one.svg one.wav two.musicxml \
+             two.png two.svg two.wav";
         assert_eq!(names(folder.path()).join(" "), expected);
         let bytes = std::fs::read(folder.path().join("one.mid")).unwrap();
         let written = read(&bytes, &ReadOptions::strict()).unwrap().sequence;

@@ -1,6 +1,6 @@
 //! How written music sounds, where a user wants it otherwise.
 
-use note_seq::{DEFAULT_QPM, NoteSequence, Program, Qpm, Velocity};
+use note_seq::{DEFAULT_QPM, Family, NoteSequence, Program, Qpm, Velocity};
 use serde::Serialize;
 
 /// Tempo, sounds and loudness that take the place of the music's own; what is not given stays.
@@ -11,6 +11,9 @@ pub struct Sound {
     /// Programs of the parts that are not drums, in the order of their instrument numbers; further
     /// parts keep theirs.
     pub programs: Vec<Program>,
+    /// Programs that play families of instruments, wherever the music has them; of several for one
+    /// family the last counts. [`Self::programs`] go before.
+    pub instruments: Vec<(Family, Program)>,
     /// Velocity of every note.
     pub velocity: Option<Velocity>,
 }
@@ -39,18 +42,23 @@ impl Sound {
             let part = parts.iter().position(|part| *part == instrument)?;
             self.programs.get(part).copied()
         };
+        let program_of = |instrument: u32, own: Program| {
+            let of_family = self.instruments.iter().rev();
+            let mut of_family = of_family.filter(|(family, _)| *family == Family::new(own, false));
+            program_of(instrument).or(of_family.next().map(|(_, program)| *program)).unwrap_or(own)
+        };
         for note in &mut sequence.notes {
-            if let (false, Some(program)) = (note.is_drum, program_of(note.instrument)) {
-                note.program = program;
+            if !note.is_drum {
+                note.program = program_of(note.instrument, note.program);
             }
             note.velocity = self.velocity.unwrap_or(note.velocity);
         }
         // Pedals, volumes and bends are of an instrument with its program: they go with its notes.
         for change in sequence.control_changes.iter_mut().filter(|change| !change.is_drum) {
-            change.program = program_of(change.instrument).unwrap_or(change.program);
+            change.program = program_of(change.instrument, change.program);
         }
         for bend in sequence.pitch_bends.iter_mut().filter(|bend| !bend.is_drum) {
-            bend.program = program_of(bend.instrument).unwrap_or(bend.program);
+            bend.program = program_of(bend.instrument, bend.program);
         }
     }
 }
@@ -95,6 +103,29 @@ mod tests {
     }
 
     #[test]
+    fn families_are_played_by_the_programs_asked_for() {
+        let mut music = NoteSequence::default();
+        for (instrument, program, is_drum) in
+            [(0, 0, false), (1, 6, false), (2, 40, false), (9, 0, true)]
+        {
+            let program = Program::saturating(program);
+            music.push(Note { instrument, program, is_drum, end_time: 1.0, ..Note::default() });
+        }
+        let asked = |family, program| (family, Program::saturating(program));
+        // What keys become is strings, and stays what they became.
+        let instruments =
+            vec![asked(Family::Keys, 5), asked(Family::Keys, 41), asked(Family::Strings, 73)];
+        Sound { instruments: instruments.clone(), ..Sound::default() }.apply(&mut music);
+        let programs = |music: &NoteSequence| -> Vec<u8> {
+            music.notes.iter().map(|note| note.program.get()).collect()
+        };
+        assert_eq!(programs(&music), [41, 41, 73, 0]);
+        let programs_first = vec![Program::saturating(20)];
+        Sound { instruments, programs: programs_first, ..Sound::default() }.apply(&mut music);
+        assert_eq!(programs(&music), [20, 73, 73, 0]);
+    }
+
+    #[test]
     fn what_is_given_takes_the_place_of_the_music_s_own() {
         let mut music = NoteSequence {
             tempos: vec![Tempo { time: 0.0, qpm: 120.0 }, Tempo { time: 2.0, qpm: 60.0 }],
@@ -113,6 +144,7 @@ mod tests {
             qpm: Some(90.0),
             programs: vec![Program::saturating(40), Program::saturating(41)],
             velocity: Some(Velocity::saturating(99)),
+            ..Sound::default()
         };
         sound.apply(&mut music);
         let programs: Vec<(u32, u8)> =

@@ -57,6 +57,12 @@ impl Style {
         self.components.first().copied()
     }
 
+    /// How surely latents are of its components, by their responsibilities, one row each.
+    pub(crate) fn memberships_of(&self, responsibilities: &[Vec<f64>]) -> Vec<f64> {
+        let of_style = |row: &Vec<f64>| self.components.iter().map(|k| row[*k]).sum();
+        responsibilities.iter().map(of_style).collect()
+    }
+
     /// Whether a user made it of a few pieces.
     pub fn is_added(&self) -> bool {
         self.added.is_some()

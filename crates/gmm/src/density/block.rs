@@ -41,8 +41,13 @@ pub(crate) struct DensityScratch<T> {
 impl<T: Real> DensityScratch<T> {
     /// Space for blocks of rows of `d` values.
     pub(crate) fn new(d: usize) -> Self {
+        Self::of_rows(BLOCK_ROWS, d)
+    }
+
+    /// Space for blocks of at most `n_rows` rows, at most [`BLOCK_ROWS`], of `d` values.
+    pub(crate) fn of_rows(n_rows: usize, d: usize) -> Self {
         Self {
-            panels: PanelScratch::new(BLOCK_ROWS, d),
+            panels: PanelScratch::new(n_rows, d),
             packed: false,
             tiled: TiledRows::new(),
             is_tiled: false,

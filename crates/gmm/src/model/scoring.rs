@@ -1,6 +1,6 @@
 //! Densities, responsibilities, labels and criteria of samples under a mixture.
 
-use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch, normalize};
+use crate::density::{BLOCK_ROWS, DensityScratch, normalize};
 use crate::{GaussianMixture, ModelError};
 use crate::{Real, Samples};
 use rayon::prelude::*;
@@ -219,11 +219,15 @@ impl GaussianMixture {
         if samples.n_features() != d {
             return Err(ModelError::FeatureMismatch { found: samples.n_features(), expected: d });
         }
-        let density = BlockDensity::<T>::new(self.weights(), self.means(), self.cholesky());
+        let density = self.density::<T>();
+        let n_rows = BLOCK_ROWS.min(samples.n_samples());
         all.par_chunks_mut(BLOCK_ROWS * width)
             .zip(samples.data().par_chunks(BLOCK_ROWS * d))
             .for_each_init(
-                || (DensityScratch::new(d), vec![0.0; BLOCK_ROWS * k], vec![0.0; BLOCK_ROWS]),
+                || {
+                    let scratch = DensityScratch::of_rows(n_rows, d);
+                    (scratch, vec![0.0; BLOCK_ROWS * k], vec![0.0; BLOCK_ROWS])
+                },
                 |(scratch, block, log_likelihoods), (out, rows)| {
                     let log_likelihoods = &mut log_likelihoods[..rows.len() / d];
                     density.log_joint(rows, block, scratch);

@@ -10,6 +10,8 @@ mod edge_golden;
 mod golden;
 #[cfg(feature = "musicxml")]
 mod musicxml;
+#[cfg(feature = "musicxml")]
+mod musicxml_score;
 mod note_list_properties;
 mod note_lists;
 #[path = "../oracle/mod.rs"]

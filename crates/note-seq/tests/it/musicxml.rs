@@ -63,7 +63,7 @@ fn measures(document: &str) -> Vec<Vec<Found>> {
             _ => {}
         }
     }
-    assert!(path.is_empty());
+    assert_eq!(path.len(), 0);
     measures
 }
 
