@@ -60,7 +60,7 @@ impl Default for MusicXmlOptions {
     }
 }
 
-/// What a sequence does not say of its score.
+/// Properties of a score that a sequence does not hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreOptions {
     /// The work's title; not written if it is empty.
@@ -91,7 +91,7 @@ pub enum MusicXmlError {
     },
     /// A bar does not begin and end on the grid.
     #[error(
-        "a bar of {numerator}/{denominator} has no whole number of steps at {steps_per_quarter} \
+        "a bar of {numerator}/{denominator} does not end on a step of a grid of {steps_per_quarter} \
          per quarter; use a finer grid, or another meter"
     )]
     UnsupportedMeter {

@@ -1,4 +1,4 @@
-//! What a document is written of: bars, and parts with tones on staves.
+//! The contents of a document: bars, and parts with tones on staves.
 
 use super::staff::Staff;
 use super::{MusicXmlError, has_values};

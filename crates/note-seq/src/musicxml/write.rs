@@ -128,7 +128,7 @@ fn bars(
     Ok(())
 }
 
-/// What the notes of a part have in common.
+/// Settings that the notes of a part share.
 struct Writing<'a> {
     grid: StepsPerQuarter,
     id: &'a str,
