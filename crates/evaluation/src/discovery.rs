@@ -32,62 +32,75 @@ const MAPPED: usize = 1_500;
 const COLOURED: usize = 8;
 
 /// How many of a mixture's components hold their own.
-const REENCODE_NOTE: &str = "Claim 2, by the model's own encoder: windows are drawn from each component, \
-decoded, encoded again, and counted where the most probable component is the one they were drawn from. The \
+const REENCODE_NOTE: &str = "Claim 2, by the model's own encoder: windows are drawn from each style, \
+decoded, encoded again, and counted where the most probable style is the one they were drawn from. The \
 encoder that made the clusters is the judge, so this is an upper bound on control.";
 
-/// The section on re-encoding, for a mixture of `k` components: the model's own if it has as many,
-/// else one of the same shape fitted to the training latents here.
+/// The section on re-encoding, for the styles of the model that are shown, or for as many components
+/// as `k` says, of a mixture of the same shape that is fitted to the training latents here.
 ///
 /// # Errors
 /// [`EvalError::Fit`] where there are fewer latents than components.
 pub(super) fn reencode(
     model: &Model,
-    own: &GaussianMixture,
+    styles: &Styles,
     data: &EvalData,
-    k: usize,
+    k: Option<usize>,
     temperature: f32,
     seed: u64,
 ) -> Result<Section, EvalError> {
     let fitted;
-    let mixture = if own.n_components() == k {
-        own
+    let own = styles.mixture();
+    let discovered = styles.all().iter().filter(|style| !style.is_added() && !style.hidden);
+    let of_styles: Vec<Vec<usize>> = discovered.map(|style| style.components.clone()).collect();
+    let k = k.unwrap_or(of_styles.len());
+    let (mixture, groups) = if of_styles.len() == k {
+        (own, of_styles)
     } else {
         let values = fitting_values(model, data, MIXTURE_FITTED);
         let n_active = model.latent_space().n_active();
         let samples = Samples::new(&values, values.len() / n_active.max(1), n_active)?;
         let params = GmmParams::new(k).covariance_type(own.covariance_type()).n_init(2);
         fitted = params.fit(&samples, seed)?.model;
-        &fitted
+        (&fitted, (0..fitted.n_components()).map(|component| vec![component]).collect())
     };
+    // Components of hidden styles are none of these.
+    let group_of = |component: &usize| groups.iter().position(|group| group.contains(component));
     let mut section = Section::new("reencode", "Control, encoded again", REENCODE_NOTE);
     let (mut drawn, mut found) = (Vec::new(), Vec::new());
     let mut units = Vec::new();
     let controls = Source::Mixture(mixture).controls(model)?;
-    for component in 0..mixture.n_components() {
-        let source = Source::Component(mixture, component);
-        let seed = seed.wrapping_add(1 + component as u64);
+    for (number, group) in groups.iter().enumerate() {
+        let distribution = mixture.only(group)?;
+        let source = Source::Mixture(&distribution);
+        let seed = seed.wrapping_add(1 + number as u64);
         let windows = source.windows(model, &controls, DRAWN, temperature, seed)?;
         let latents = model.latent_space().project_all(&encode_windows(model, &windows));
         let samples = Samples::new(&latents, DRAWN, mixture.n_features())?;
-        for label in mixture.predict(&samples)? {
-            drawn.push(component);
+        for component in mixture.predict(&samples)? {
+            let label = group_of(&component).unwrap_or(groups.len());
+            drawn.push(number);
             found.push(label);
-            units.push(Tally { sum: f64::from(u8::from(label == component)), of: 1.0 });
+            units.push(Tally { sum: f64::from(u8::from(label == number)), of: 1.0 });
         }
     }
     if let Some(accuracy) = bootstrap(&units, seed) {
-        let title = format!("drawn from a component and found in it again, K = {k}");
+        let title = format!("drawn from a style and found in it again, {k} styles");
         let figure = Figure::share("control.reencode.accuracy", &title, accuracy, units.len())
             .beside("chance", 1.0 / k as f64)
             .goal(0.8);
         section.push(figure);
     }
-    let names = || (0..mixture.n_components()).map(|k| k.to_string()).collect::<Vec<_>>();
+    let numbers = (0..groups.len()).map(|number| number.to_string());
+    let rows: Vec<String> = numbers.collect();
+    let mut columns = rows.clone();
+    if found.contains(&groups.len()) {
+        columns.push("hidden".to_owned());
+    }
     section.charts.push(Chart::confusion(
-        "Components: drawn from, found in",
+        "Styles: drawn from, found in",
         ["drawn from", "found in"],
-        [names(), names()],
+        [rows, columns],
         &confusion(&drawn, &found),
     ));
     Ok(section)

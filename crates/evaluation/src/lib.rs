@@ -135,8 +135,8 @@ pub struct EvalRequest {
     pub n_windows: usize,
     /// The most training windows that baselines and classifiers learn from.
     pub n_train: usize,
-    /// Components of the mixture that re-encoding is measured on.
-    pub k: usize,
+    /// Number of components that re-encoding is measured on; `None` for the styles that are shown.
+    pub k: Option<usize>,
     /// Resamples of files at each point of the few-shot curve.
     pub n_resamples: usize,
     /// Temperature of new music.
@@ -146,8 +146,8 @@ pub struct EvalRequest {
 }
 
 impl EvalRequest {
-    /// The usual sizes: 2,000 held-out and 20,000 training windows, K = 10, 20 resamples,
-    /// `generate`'s temperature.
+    /// The usual sizes: 2,000 held-out and 20,000 training windows, the styles that are shown, 20
+    /// resamples, `generate`'s temperature.
     pub fn new(corpus: PathBuf) -> Self {
         Self {
             corpus,
@@ -155,7 +155,7 @@ impl EvalRequest {
             scope: Scope::All,
             n_windows: 2_000,
             n_train: 20_000,
-            k: 10,
+            k: None,
             n_resamples: 20,
             temperature: 0.5,
             seed: 0,
@@ -202,10 +202,10 @@ pub fn evaluate(
     if request.scope == Scope::All {
         parts.push(Box::new(move || Ok(vec![reconstruction::section(model, data, seed)])));
     }
-    if let Some(mixture) = mixture {
-        let k = request.k.min(data.train.rows.len());
+    if let (Some(mixture), Some(styles)) = (mixture, &styles) {
+        let k = request.k.map(|k| k.min(data.train.rows.len()));
         parts.push(Box::new(move || {
-            Ok(vec![discovery::reencode(model, mixture, data, k, temperature, seed)?])
+            Ok(vec![discovery::reencode(model, styles, data, k, temperature, seed)?])
         }));
         let n_resamples = request.n_resamples;
         parts.push(Box::new(move || {

@@ -16,8 +16,6 @@ use rand_distr::StandardNormal;
 pub enum Source<'a> {
     /// A mixture on the active dimensions; the others from the prior.
     Mixture(&'a GaussianMixture),
-    /// One component of it.
-    Component(&'a GaussianMixture, usize),
     /// The prior, `N(0, I)`.
     Prior,
     /// The baseline of a plain VAE: each active dimension uniform within one standard deviation of
@@ -57,7 +55,6 @@ impl Source<'_> {
         match self {
             // As `generate` draws them.
             Self::Mixture(mixture) => of(mixture),
-            Self::Component(mixture, component) => of(&mixture.only(&[*component])?),
             Self::Prior => Ok(from_prior(space, n, seed, |_, _| ())),
             Self::MeanDeviation { mean, deviation } => Ok(from_prior(space, n, seed, |rng, z| {
                 let uniform = |(m, s)| m + s * (2.0 * rng.random::<f64>() - 1.0);
@@ -74,9 +71,7 @@ impl Source<'_> {
     /// [`GenerateError`]: a reference that can't be read.
     pub fn controls(&self, model: &Model) -> Result<Controls, GenerateError> {
         match self {
-            Self::Mixture(mixture) | Self::Component(mixture, _) => {
-                Controls::of_components(model, mixture)
-            }
+            Self::Mixture(mixture) => Controls::of_components(model, mixture),
             Self::Prior | Self::MeanDeviation { .. } => {
                 Controls::new(model, ControlRequest::default())
             }

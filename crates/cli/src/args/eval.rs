@@ -97,9 +97,10 @@ pub(crate) struct MeasureArgs {
     /// Maximum number of training windows for baselines and judges
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) train_windows: u32,
-    /// Components of the mixture that is drawn from and encoded again
-    #[arg(short, default_value_t = 10, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) k: u16,
+    /// Draw from the components of a mixture of K, fitted for this, and encode again; the model's
+    /// own if it has K styles [default: the styles that are shown]
+    #[arg(short, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) k: Option<u16>,
     /// Number of draws of files at each point of the few-files curve
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) resamples: u16,

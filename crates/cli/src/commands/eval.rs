@@ -42,7 +42,7 @@ fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Resul
         scope,
         n_windows: args.windows as usize,
         n_train: args.train_windows as usize,
-        k: usize::from(args.k),
+        k: args.k.map(usize::from),
         n_resamples: usize::from(args.resamples),
         temperature: args.temperature,
         seed: args.seed,
