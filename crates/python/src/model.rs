@@ -401,9 +401,10 @@ impl Model {
     /// each with its 95 % interval and its baselines. With `out`, the report is also written there,
     /// with pictures.
     ///
-    /// `scope` is `all`, or `control` for what concerns styles.
+    /// `scope` is `all`, or `control` for what concerns styles. Windows are drawn from the styles that
+    /// are shown and encoded again; with `k`, from the components of a mixture fitted for this.
     #[pyo3(signature = (
-        corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=10,
+        corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=None,
         n_resamples=20, temperature=0.5, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
@@ -416,7 +417,7 @@ impl Model {
         scope: &str,
         n_windows: usize,
         n_train: usize,
-        k: usize,
+        k: Option<usize>,
         n_resamples: usize,
         temperature: f32,
         seed: u64,

@@ -367,7 +367,7 @@ class Model:
         scope: Literal["all", "control"] = "all",
         n_windows: int = 2_000,
         n_train: int = 20_000,
-        k: int = 10,
+        k: int | None = None,
         n_resamples: int = 20,
         temperature: float = 0.5,
         seed: int = 0,
