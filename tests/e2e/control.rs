@@ -89,7 +89,7 @@ fn longer_pieces_blends_and_ways_through_styles() {
     let dir = TestDir::new();
     dir.model();
     let generate = "generate --model run/model -n 1 --seed 5 --qpm 120";
-    dir.ok(&format!("{generate} --style 0 --bars 8 -o long"));
+    dir.ok(&format!("{generate} --style 0 --bars 8 --even -o long"));
     let long = sidecar(&dir, "long/style-0-seed5-000.json");
     assert_eq!(long["z"].as_array().unwrap().len(), 4);
     let seconds = music(&dir, "long/style-0-seed5-000.mid").total_time;

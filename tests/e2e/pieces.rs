@@ -218,7 +218,7 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     dir.ok("encode --model beat/model --corpus drums -o beat/latents");
     dir.ok("fit --model beat/model --corpus drums --latents beat/latents -k 1 --covariance diag \
          --resamples 0");
-    let line = "generate --model run/model --style 0 -n 1 --bars 8 --seed 3 --form AB";
+    let line = "generate --model run/model --style 0 -n 1 --bars 8 --seed 3 --form AB --even";
     dir.ok(&format!("{line} --drums beat/model -o out"));
     dir.ok(&format!("{line} -o alone"));
     let file = "style-0-seed3-000.mid";
@@ -235,6 +235,46 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     // From the second bar on: what is played early at the beginning lies before it.
     assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
     dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "one of drums"]);
+}
+
+#[test]
+fn pieces_are_arranged_as_asked_for() {
+    let dir = TestDir::new();
+    dir.model();
+    let line = "generate --model run/model --style 0 -n 1 --bars 8 --seed 3 --form AB";
+    let file = "style-0-seed3-000";
+    dir.ok(&format!("{line} --even -o even"));
+    dir.ok(&format!("{line} -o shaped"));
+    let (even, shaped) =
+        (music(&dir, &format!("even/{file}.mid")), music(&dir, &format!("shaped/{file}.mid")));
+    assert_eq!(even.tempos.len(), 1);
+    // The last two bars slow down by the beat, to four fifths.
+    assert_eq!(shaped.tempos.len(), 9);
+    assert!((shaped.tempos[8].qpm - 96.0).abs() < 0.01 && shaped.total_time > even.total_time);
+    assert_eq!(bars(&shaped, 0, 6), bars(&even, 0, 6));
+
+    let arranged = "--even --intro 2 --instruments keys=harpsichord,winds=73 --musicxml";
+    let written = dir.json(&format!("{line} {arranged} -o arranged"));
+    let with_intro = music(&dir, &format!("arranged/{file}.mid"));
+    assert!((with_intro.total_time - 20.0).abs() < 1e-6, "{}", with_intro.total_time);
+    assert_eq!(bars(&with_intro, 2, 8), bars(&even, 0, 8));
+    let opening = bars(&even, 0, 2);
+    let intro = bars(&with_intro, 0, 2);
+    assert!(!intro.is_empty() && intro.iter().all(|note| opening.contains(note)), "{written}");
+    for note in &with_intro.notes {
+        assert!(![0, 71].contains(&note.program.get()), "{note:?}");
+        assert!(with_intro.instrument_name(note.instrument).is_some());
+    }
+    let score = String::from_utf8(dir.read(&format!("arranged/{file}.musicxml"))).unwrap();
+    assert_eq!(score.matches("<score-part ").count(), with_intro.instruments().len());
+    let n_bars = score.matches("<measure ").count() / with_intro.instruments().len();
+    assert_eq!(n_bars, 10);
+    dir.fails(&format!("{line} --intro 3 -o x"), &["--intro 3", "2 bars each"]);
+    for (wrong, why) in [("keys=piano", "Acoustic Grand Piano (0)"), ("lute=3", "not a family")] {
+        let run = dir.run(&format!("{line} --instruments {wrong} -o x"));
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn new_music_is_in_the_meter_asked_for() {
     let dir = TestDir::new();
     dir.model();
     let line = "generate --model run/model --style 0 -n 2 --bars 4 --seed 3";
-    dir.ok(&format!("{line} --meter 6/8 -o jig"));
+    dir.ok(&format!("{line} --meter 6/8 --even -o jig"));
     let jig = music(&dir, "jig/style-0-seed3-000.mid");
     let meter = &jig.time_signatures[0];
     assert_eq!((meter.numerator, meter.denominator), (6, 8));

@@ -13,7 +13,7 @@ use corpus::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use corpus::kind::Kind;
 use corpus::overwrite::Overwrite;
 use note_seq::midi::{self, WriteOptions};
-use note_seq::{NoteListPlayback, NoteSequence};
+use note_seq::{Note, NoteListPlayback, NoteSequence};
 use serde::{Deserialize, Serialize};
 
 use crate::copy::CopyMatch;
@@ -121,8 +121,33 @@ pub fn music<'a>(
     for note in &mut music.notes {
         note.end_time = note.end_time.min(end);
     }
+    release_before_restrike(&mut music);
     music.total_time = end;
     music
+}
+
+/// Ends each note where the same pitch of its instrument starts again: in a MIDI file, nothing tells
+/// which of two notes of one pitch a release is of.
+fn release_before_restrike(music: &mut NoteSequence) {
+    let key = |note: &Note| (note.instrument, note.is_drum, note.pitch);
+    let mut order: Vec<usize> = (0..music.notes.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&music.notes[*a], &music.notes[*b]);
+        key(a).cmp(&key(b)).then(b.start_time.total_cmp(&a.start_time))
+    });
+    // From the last of each pitch to the first: where the next one starts later than this.
+    let mut last: Option<Note> = None;
+    let mut next = f64::INFINITY;
+    for at in order {
+        let note = &mut music.notes[at];
+        match last {
+            Some(last) if key(&last) != key(note) => next = f64::INFINITY,
+            Some(last) if last.start_time > note.start_time => next = last.start_time,
+            _ => {}
+        }
+        last = Some(*note);
+        note.end_time = note.end_time.min(next);
+    }
 }
 
 /// Writes `FOLDER/NAME.mid` and `FOLDER/NAME.json`; returns the first.
@@ -152,6 +177,26 @@ pub fn write_output(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_ends_where_its_pitch_starts_again() {
+        let mut music = NoteSequence::default();
+        let spans = [
+            (1, 60, 0.0, 4.0),
+            (1, 60, 1.0, 2.0),
+            (1, 60, 1.0, 3.0),
+            (2, 60, 1.5, 9.0),
+            (1, 62, 0.5, 9.0),
+        ];
+        for (instrument, pitch, start_time, end_time) in spans {
+            let pitch = note_seq::Pitch::saturating(pitch);
+            music.push(Note { instrument, pitch, start_time, end_time, ..Note::default() });
+        }
+        release_before_restrike(&mut music);
+        let ends: Vec<f64> = music.notes.iter().map(|note| note.end_time).collect();
+        // Of two that start together, both stay.
+        assert_eq!(ends, [1.0, 2.0, 3.0, 9.0, 9.0]);
+    }
 
     #[test]
     fn music_ends_with_its_last_window_and_so_does_its_file() {

@@ -17,6 +17,9 @@ use crate::units::StepsPerQuarter;
 /// coarsest files.
 const OFF_GRID: f64 = 0.004;
 
+/// Steps by which positions differ at most that are the same before rounding.
+const ROUNDING: f64 = 1e-6;
+
 /// Signs of loudness with the velocity that each means: a sixth of the range each.
 const SIGNS: [(&str, f64); 6] =
     [("pp", 33.0), ("p", 49.0), ("mp", 64.0), ("mf", 80.0), ("f", 96.0), ("ff", 112.0)];
@@ -39,7 +42,8 @@ impl Steps<'_> {
         reason = "the cast saturates, as wanted"
     )]
     fn at_quarters(&self, quarters: f64) -> u32 {
-        (quarters * self.per_quarter).round() as u32
+        // Halves go up, those, too, that rounding of seconds left a little below.
+        (quarters * self.per_quarter + 0.5 + ROUNDING).floor() as u32
     }
 
     fn at(&self, seconds: f64) -> u32 {

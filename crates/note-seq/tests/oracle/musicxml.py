@@ -26,9 +26,24 @@ def rounded(value):
     return int(value + Fraction(1, 2))
 
 
-def drum_key(key):
-    """A percussion key that music21 knows, or -1: it has no instruments for others."""
-    return key if key is not None and 35 <= key <= 81 else -1
+def drum_looks(path):
+    """Percussion keys by place and head of their notes. Of notes in chords, music21 forgets which
+    instrument they are of; keys outside General MIDI look alike, so of those only one may occur."""
+    root = ElementTree.parse(path)
+    keys = {}
+    for of in root.iter("midi-instrument"):
+        unpitched = of.find("midi-unpitched")
+        if unpitched is not None:
+            keys[of.get("id")] = int(unpitched.text) - 1
+    looks = {}
+    for element in root.iter("note"):
+        place = element.find("unpitched")
+        if place is not None:
+            step = place.findtext("display-step"), int(place.findtext("display-octave"))
+            key = keys[element.find("instrument").get("id")]
+            known = looks.setdefault((*step, element.findtext("notehead") or "normal"), key)
+            assert known == key, f"keys {known} and {key} look alike"
+    return looks
 
 
 def midi_notes(path, divisions):
@@ -58,8 +73,7 @@ def midi_notes(path, divisions):
             first = step(start)
             last = max(step(ticks), first + 1)
             drum = message.channel == 9
-            pitch = drum_key(message.note) if drum else message.note
-            notes[(drum, first, last, pitch)] += 1
+            notes[(drum, first, last, message.note)] += 1
     return notes, tempos
 
 
@@ -67,6 +81,7 @@ def score_notes(path, divisions):
     """The same of the score, tied notes as one, with the ties followed voice by voice."""
     score = converter.parse(path, format="musicxml", forceSource=True)
     notes, tempos, bars = Counter(), {}, []
+    looks = drum_looks(path)
     step = lambda quarters: Fraction(quarters).limit_denominator(960) * divisions
     for number, part in enumerate(score.parts):
         is_open = {}
@@ -88,8 +103,9 @@ def score_notes(path, divisions):
                     for member in members:
                         drum = isinstance(member, note.Unpitched)
                         if drum:
-                            own = member.storedInstrument
-                            pitch = drum_key(own.percMapPitch if own else None)
+                            head = member.notehead or "normal"
+                            place = (member.displayStep, member.displayOctave)
+                            pitch = looks[(*place, head)]
                         else:
                             pitch = member.pitch.midi
                         found.append((start, end, str(voice.id), drum, pitch, member.tie))
