@@ -6,7 +6,7 @@ use crate::support::TestDir;
 
 /// The devices of this build that need no GPU, as listed by the program itself.
 fn devices(dir: &TestDir) -> Vec<String> {
-    let run = dir.run("style list --model none --device none");
+    let run = dir.run("style list --device none");
     let (_, listed) =
         run.stderr.split_once("this program was built with ").expect("a list of devices");
     let cpu = |name: &&str| matches!(*name, "flex" | "ndarray" | "tch");

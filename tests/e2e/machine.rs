@@ -32,7 +32,8 @@ fn doctor_says_what_is_wrong_and_fails() {
     let run = dir.run("doctor --model nowhere --json");
     assert_eq!(run.code, Some(1));
     let found: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(found["model"]["found"], false);
+    assert_eq!(found["model"], serde_json::Value::Null);
+    assert!(found["problems"][0].as_str().unwrap().contains("there is no model nowhere"));
     assert!(run.stderr.contains("nowhere"), "{}", run.stderr);
     let run = dir.run("doctor --device abacus");
     assert_eq!(run.code, Some(1));

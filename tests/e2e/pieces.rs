@@ -234,7 +234,10 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
     // From the second bar on: what is played early at the beginning lies before it.
     assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
-    dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "one of drums"]);
+    dir.fails(
+        &format!("{line} --drums run/model -o x"),
+        &["`poly-2bar`", "takes a model of drums"],
+    );
 }
 
 #[test]
@@ -270,7 +273,8 @@ fn pieces_are_arranged_as_asked_for() {
     let n_bars = score.matches("<measure ").count() / with_intro.instruments().len();
     assert_eq!(n_bars, 10);
     dir.fails(&format!("{line} --intro 3 -o x"), &["--intro 3", "2 bars each"]);
-    for (wrong, why) in [("keys=piano", "Acoustic Grand Piano (0)"), ("lute=3", "not a family")] {
+    for (wrong, why) in [("keys=piano", "Acoustic Grand Piano (0)"), ("lute=3", "is not a family")]
+    {
         let run = dir.run(&format!("{line} --instruments {wrong} -o x"));
         assert_eq!(run.code, Some(2));
         assert!(run.stderr.contains(why), "{}", run.stderr);

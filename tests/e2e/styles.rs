@@ -136,7 +136,7 @@ fn styles_are_renamed_merged_split_and_hidden_for_good() {
     dir.fails("style merge 0 style-0 --model run/model", &["two or more"]);
     dir.fails("style remove 0 --model run/model", &["was discovered", "hide"]);
     dir.fails("style rename x y --model run/model", &["no style `x`", "style-0, style-1"]);
-    dir.fails("style split 0 --model run/model", &["no merged style"]);
+    dir.fails("style split 0 --model run/model", &["is not a merged style"]);
 }
 
 #[test]

@@ -133,7 +133,7 @@ pub(super) const RECIPES: [Recipe; 2] = [
         name: "poly",
         title: "The model in the program: two bars of all voices, in any meter",
         kind: "poly-2bar",
-        training: &["--preset", "poly_2bar_compact"],
+        training: &["--preset", "poly_2bar_compact", "--decay-steps", "14000"],
         steps: 14_000,
         windows_per_file: 12,
         fit: &[

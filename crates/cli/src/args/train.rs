@@ -74,8 +74,8 @@ pub(crate) struct SettingsArgs {
     /// Initial learning rate; it falls from there as the preset's does
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
-    /// Let the learning rate reach its lowest value after N steps (come within 2 % of it, if it
-    /// falls exponentially) [default: the preset's, or `--steps` if the rate falls as a cosine]
+    /// Number of steps after which the learning rate is at its minimum (within 2 % of it, if it
+    /// falls exponentially): the length of the run, if it is known
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) decay_steps: Option<u64>,
     /// Transpose each window at random by up to N semitones up or down each time; 0 keeps the keys

@@ -16,7 +16,6 @@ use corpus::kind::Kind;
 use corpus::{CorpusOptions, build};
 use models::model_folder;
 use musicvae::Scores;
-use musicvae::schedule::LearningRateSchedule;
 use musicvae::train::{Plan, StopReason};
 use serde::Serialize;
 
@@ -157,20 +156,15 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
     let from = args.from.as_deref().map(|from| model_folder(Some(from))).transpose()?;
     let mut setup = TrainSetup::find(args.preset.as_deref(), from.as_deref(), &device)?;
     let run = RunFolder::new(&args.out);
-    let mut settings = args.settings;
-    if args.resume && run.config().exists() {
-        // It ends where it was to end at first.
-        setup.training.learning_rate = RunConfig::load(&run.config())?.training.learning_rate;
-    } else {
-        if setup.from.is_some() && !args.midi.is_empty() {
+    if setup.from.is_some() && !args.midi.is_empty() {
+        if args.resume && run.config().exists() {
+            // With the schedule that it began with.
+            setup.training.learning_rate = RunConfig::load(&run.config())?.training.learning_rate;
+        } else {
             setup.adapt(n_steps_of(args));
         }
-        if matches!(setup.training.learning_rate, LearningRateSchedule::Cosine { .. }) {
-            // A cosine hardly falls until shortly before its end, so it ends with the run.
-            settings.decay_steps = settings.decay_steps.or(args.steps);
-        }
     }
-    setup.training = settings.apply(setup.training);
+    setup.training = args.settings.apply(setup.training);
     setup.training.objective = args.objective.apply(setup.training.objective);
     if args.objective.beta_warmup.is_some() || args.objective.beta_cycle.is_some() {
         setup.training.schedule_start = 0;

@@ -139,7 +139,7 @@ impl<'a> Writer<'a> {
         let mut options = options;
         options["qpm"] = playback.qpm.into();
         options["programs"] = json!(sound.programs);
-        options["instruments"] = json!(sound.instruments);
+        options["programs_of_families"] = json!(sound.instruments);
         options["velocity"] = json!(sound.velocity);
         if let Some(key) = key {
             options["key"] = key.to_string().into();

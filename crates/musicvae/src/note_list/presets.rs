@@ -29,19 +29,18 @@ pub fn find(name: &str) -> Option<NoteListPreset> {
     all().into_iter().find(|preset| preset.name == name)
 }
 
+/// The initial learning rate, and the lowest.
+const LEARNING_RATES: [f64; 2] = [2e-3, 4e-5];
+
 /// Training settings; presets differ only in the batch size and the length of a run.
 ///
 /// With this weight of the KL term, samples from a mixture sound like music. With 0.1, a third more
 /// notes are reconstructed, but samples lose half of their consonance.
 fn training(batch_size: usize, n_steps: u64) -> TrainingConfig {
+    let [initial, min] = LEARNING_RATES;
     TrainingConfig {
         batch_size,
-        learning_rate: LearningRateSchedule::Cosine {
-            initial: 2e-3,
-            min: 4e-5,
-            warmup_steps: 200,
-            n_steps,
-        },
+        learning_rate: LearningRateSchedule::Cosine { initial, min, warmup_steps: 200, n_steps },
         max_gradient_norm: 1.0,
         objective: ObjectiveConfig {
             free_bits: FreeBits::PerSequence(0.0),
@@ -53,6 +52,16 @@ fn training(batch_size: usize, n_steps: u64) -> TrainingConfig {
         recurrent_precision: RecurrentPrecision::F32,
         accumulation: 1,
         schedule_start: 0,
+    }
+}
+
+/// Settings for trials of some minutes, which are often stopped early: the learning rate is high
+/// from the first step on, and falls from there.
+fn trial(batch_size: usize, n_steps: u64) -> TrainingConfig {
+    let [initial, min] = LEARNING_RATES;
+    TrainingConfig {
+        learning_rate: LearningRateSchedule::exponential_over(initial, min, n_steps),
+        ..training(batch_size, n_steps)
     }
 }
 
@@ -115,7 +124,7 @@ fn poly_2bar_tiny() -> NoteListPreset {
             list_size: 128,
             head_sizes: vec![32, 128, 64, 32],
         },
-        training: training(64, 3_000),
+        training: trial(64, 3_000),
     }
 }
 
@@ -158,7 +167,7 @@ fn drums_2bar_groove_tiny() -> NoteListPreset {
             list_size: 96,
             head_sizes: vec![48, 48, 32],
         },
-        training: training(64, 2_000),
+        training: trial(64, 2_000),
     }
 }
 

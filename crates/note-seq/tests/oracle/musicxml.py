@@ -26,15 +26,20 @@ def rounded(value):
     return int(value + Fraction(1, 2))
 
 
+def drum_key(key):
+    """A percussion key; -1 outside General MIDI, where all are written alike."""
+    return key if 35 <= key <= 81 else -1
+
+
 def drum_looks(path):
-    """Percussion keys by place and head of their notes. Of notes in chords, music21 forgets which
-    instrument they are of; keys outside General MIDI look alike, so of those only one may occur."""
+    """Percussion keys by place and head of their notes: of notes in chords, music21 forgets which
+    instrument they are of."""
     root = ElementTree.parse(path)
     keys = {}
     for of in root.iter("midi-instrument"):
         unpitched = of.find("midi-unpitched")
         if unpitched is not None:
-            keys[of.get("id")] = int(unpitched.text) - 1
+            keys[of.get("id")] = drum_key(int(unpitched.text) - 1)
     looks = {}
     for element in root.iter("note"):
         place = element.find("unpitched")
@@ -73,7 +78,7 @@ def midi_notes(path, divisions):
             first = step(start)
             last = max(step(ticks), first + 1)
             drum = message.channel == 9
-            notes[(drum, first, last, message.note)] += 1
+            notes[(drum, first, last, drum_key(message.note) if drum else message.note)] += 1
     return notes, tempos
 
 
