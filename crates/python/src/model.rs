@@ -401,8 +401,9 @@ impl Model {
     /// each with its 95 % interval and its baselines. With `out`, the report is also written there,
     /// with pictures.
     ///
-    /// `scope` is `all`, or `control` for what concerns styles. Windows are drawn from the styles that
-    /// are shown and encoded again; with `k`, from the components of a mixture fitted for this.
+    /// `scope` is `all`, or `control` for what concerns styles. Windows are drawn from the styles
+    /// that are shown and encoded again; with `k`, from the components of a mixture fitted for
+    /// this.
     #[pyo3(signature = (
         corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=None,
         n_resamples=20, temperature=0.5, seed=0
