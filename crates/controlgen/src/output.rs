@@ -126,8 +126,8 @@ pub fn music<'a>(
     music
 }
 
-/// Ends each note where the same pitch of its instrument starts again: a MIDI file doesn't say which
-/// of two notes of the same pitch is released.
+/// Ends each note where the same pitch of its instrument starts again: a MIDI file doesn't say
+/// which of two notes of the same pitch is released.
 fn release_before_restrike(music: &mut NoteSequence) {
     let key = |note: &Note| (note.instrument, note.is_drum, note.pitch);
     let mut order: Vec<usize> = (0..music.notes.len()).collect();

@@ -36,8 +36,8 @@ const REENCODE_NOTE: &str = "Claim 2, by the model's own encoder: windows are dr
 decoded, encoded again, and counted where the most probable style is the one they were drawn from. The \
 encoder that made the clusters is the judge, so this is an upper bound on control.";
 
-/// The section on re-encoding, for the styles of the model that are shown, or for the `k` components
-/// of a mixture of the same shape that is fitted to the training latents here.
+/// The section on re-encoding, for the styles of the model that are shown, or for the `k`
+/// components of a mixture of the same shape that is fitted to the training latents here.
 ///
 /// # Errors
 /// [`EvalError::Fit`] where there are fewer latents than components.
