@@ -26,10 +26,10 @@ pub struct Candidate {
     pub aic: f64,
     /// Integrated completed likelihood; lower is better.
     pub icl: f64,
-    /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`].
+    /// Mean over samples, by weight, of `1 - r₂ / r₁`; see [`silhouette`](super::silhouette).
     pub silhouette: f64,
     /// Mean log likelihood of held-out rows over all folds, in nats per sample; only with
-    /// [`SweepParams::folds`].
+    /// [`SweepParams::folds`](super::SweepParams::folds).
     pub held_out: Option<f64>,
     /// Mean agreement of fits to random halves; only with [`Criterion::Stability`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
