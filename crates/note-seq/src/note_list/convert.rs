@@ -143,8 +143,8 @@ pub struct NoteListConverter {
     pub max_notes: usize,
     /// The most notes that start on one beat of a window.
     pub max_notes_per_cell: usize,
-    /// Whether notes last while the sustain pedal is down ([`NoteSequence::apply_sustain`]) rather
-    /// than while their key is.
+    /// Whether notes last while the sustain pedal is down rather than while their key is; see
+    /// [`NoteSequence::apply_sustain`](crate::NoteSequence::apply_sustain).
     pub apply_sustain: bool,
     /// Which repetitions are left out; a segment is a stretch of one meter.
     pub dedupe: Dedupe,
