@@ -6,14 +6,14 @@
 //!
 //! | stage | plan | implemented by |
 //! |---|---|---|
-//! | read | chunk numbers → `ReadFiles` | `corpus::steps::Steps::read` |
-//! | deduplicate | chunk numbers → windows → `first_windows` per hash → shards | `Steps::windows` |
+//! | read | chunk numbers → `ReadFiles` | `corpus::stages::BuildStages::read` |
+//! | deduplicate | chunk numbers → windows → `first_windows` per hash → shards | `BuildStages::windows` |
 //! | encode | windows → `encode_windows(tokens, model)` → shards | `controlgen::encode` |
 //! | fit | latents → `gmm_stats(window_id, mu, step)`, one plan per pass | `gmm::SufficientStats` |
 //!
 //! Tables are Parquet files, written by the writers of `corpus::table`; windows are grouped by
 //! a 128-bit hash. Between the first two stages, one process finds out which files belong together
-//! (`Steps::group`). Grouping by hash is the only shuffle; everything else is a map, or an
+//! (`BuildStages::group`). Grouping by hash is the only shuffle; everything else is a map, or an
 //! aggregate with small partial states.
 //!
 //! **Architecture invariants.** The client makes the plans and sends them as physical plans: the

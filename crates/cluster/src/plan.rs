@@ -7,7 +7,7 @@ use controlgen::latent::LatentSpace;
 use controlgen::model::{Model, ModelConfig};
 use corpus::artifact::{ArtifactError, JsonFormat};
 use corpus::kind::Kind;
-use corpus::steps::Steps;
+use corpus::stages::BuildStages;
 use corpus::{CorpusError, CorpusOptions, GroupRule, Labels, SameWindow};
 use gmm::{CovarianceType, GmmParams};
 use serde::{Deserialize, Serialize};
@@ -352,12 +352,12 @@ impl Job {
         })
     }
 
-    /// The build steps of the corpus.
+    /// The stages of the corpus build.
     ///
     /// # Errors
     /// If its options are not usable.
-    pub fn steps(&self) -> Result<Steps, CorpusError> {
-        Steps::new(self.corpus_options()?, &self.work().join("parts"))
+    pub fn build_stages(&self) -> Result<BuildStages, CorpusError> {
+        BuildStages::new(self.corpus_options()?, &self.work().join("parts"))
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use controlgen::encode::EncodeReport;
 use corpus::artifact::{ArtifactError, JsonFormat};
 use corpus::progress::Silent;
-use corpus::steps::{Listing, Steps};
+use corpus::stages::{BuildStages, Listing};
 use corpus::{CorpusError, CorpusReport, WindowCounts};
 use datafusion::common::DataFusionError;
 use datafusion::physical_expr::expressions::Column;
@@ -176,8 +176,8 @@ impl Run<'_> {
             }
             return Ok(CorpusReport::load(&target.join("report.json"))?);
         }
-        let steps = self.job.steps()?;
-        let listing = if let Some(listing) = steps.listing()? {
+        let build = self.job.build_stages()?;
+        let listing = if let Some(listing) = build.listing()? {
             self.resumed("list");
             listing
         } else {
@@ -187,21 +187,21 @@ impl Run<'_> {
             for url in &self.job.plan.stores {
                 in_stores.extend(store::list(&runtime, url).await?);
             }
-            let listing = steps.list(in_stores, &Silent)?;
+            let listing = build.list(in_stores, &Silent)?;
             self.end("list", start, &format!("{} files", listing.n_files));
             listing
         };
-        self.read(&steps, &listing).await?;
+        self.read(&build, &listing).await?;
         let start = self.begin("group", "finding out which files belong together");
-        let report = steps.group(&listing, &Silent)?;
+        let report = build.group(&listing, &Silent)?;
         self.end("group", start, &format!("{} groups", report.n_groups));
-        self.deduplicate(&steps, &listing, report).await
+        self.deduplicate(&build, &listing, report).await
     }
 
     /// From chunks of files to parts.
-    async fn read(&mut self, steps: &Steps, listing: &Listing) -> Result<(), RunError> {
+    async fn read(&mut self, build: &BuildStages, listing: &Listing) -> Result<(), RunError> {
         let all = 0..listing.n_chunks;
-        let left = || all.clone().filter(|chunk| !steps.is_read(*chunk)).collect::<Vec<u32>>();
+        let left = || all.clone().filter(|chunk| !build.is_read(*chunk)).collect::<Vec<u32>>();
         let n_before = left().len();
         if n_before == 0 {
             self.resumed("read");
@@ -251,7 +251,7 @@ impl Run<'_> {
     /// From parts to the table of windows.
     async fn deduplicate(
         &mut self,
-        steps: &Steps,
+        build: &BuildStages,
         listing: &Listing,
         mut report: CorpusReport,
     ) -> Result<CorpusReport, RunError> {
@@ -284,7 +284,7 @@ impl Run<'_> {
         for task in &tasks {
             report.add_windows(&task.counts);
         }
-        steps.check(&report)?;
+        build.check(&report)?;
         commit(tasks, "windows", &staged, &self.job.corpus(), |folder| {
             report.save(&folder.join("report.json"))
         })?;

@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-use corpus::steps::InStore;
+use corpus::stages::InStore;
 use datafusion::common::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::TryStreamExt;

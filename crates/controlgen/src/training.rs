@@ -192,7 +192,7 @@ fn train_as<C: TrainedOnRows>(
     let (run, ran_away) = match result {
         Ok(run) => (run, None),
         // The model of the last good checkpoint is left behind, if there is any.
-        Err(source @ (TrainError::NotFinite { .. } | TrainError::Exploded { .. }))
+        Err(source @ (TrainError::NotFinite { .. } | TrainError::Diverged { .. }))
             if checkpoints.latest()?.is_some() =>
         {
             (RunReport::default(), Some(source))

@@ -66,14 +66,14 @@ pub(super) struct Labelled {
 
 /// Labels ready to be looked up.
 #[derive(Debug)]
-pub(super) enum Labeller {
+pub(super) enum Labeler {
     Nowhere,
     FirstFolder,
     Pattern(Regex),
     Table { entries: BTreeMap<String, Entry>, hash: [u8; 32] },
 }
 
-impl Labeller {
+impl Labeler {
     /// # Errors
     /// [`CorpusError::Pattern`], [`CorpusError::LabelTable`], or where the table can't be read.
     pub(super) fn new(labels: &Labels) -> Result<Self, CorpusError> {
@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     fn label(labels: Labels, name: &str) -> Option<String> {
-        Labeller::new(&labels).unwrap().of(&MidiFile::new(None, name)).label
+        Labeler::new(&labels).unwrap().of(&MidiFile::new(None, name)).label
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
         );
         assert_eq!(label(pattern("(Q[1-4])_"), "x/song.mid"), None);
         for (bad, part) in [("(", "pattern `(`"), ("abc", "no group")] {
-            let error = Labeller::new(&pattern(bad)).unwrap_err().to_string();
+            let error = Labeler::new(&pattern(bad)).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }
@@ -354,9 +354,9 @@ mod tests {
             "a.csv",
             "\u{feff}Style,midi_filename,piece\n\"slow, sad\",d1/s1/1.mid,p1\nfast,other,\n,x.mid,p3\n",
         );
-        let labeller = Labeller::new(&csv).unwrap();
+        let labeler = Labeler::new(&csv).unwrap();
         let of = |name: &str| {
-            let found = labeller.of(&MidiFile::new(Some("root"), name));
+            let found = labeler.of(&MidiFile::new(Some("root"), name));
             assert_eq!(found.is_listed, found.label.is_some() || found.group.is_some());
             (found.label, found.group)
         };
@@ -377,7 +377,7 @@ mod tests {
         let windows = table("w.tsv", "file\tstyle\tpiece\n.\\a\\b\\xe9.mid\tslow\tp\n");
         assert_eq!(label(windows, "a/b\\xe9.mid").as_deref(), Some("slow"));
 
-        let error = |labels: Labels| Labeller::new(&labels).unwrap_err().to_string();
+        let error = |labels: Labels| Labeler::new(&labels).unwrap_err().to_string();
         assert!(
             error(table("b.tsv", "file\tgenre\n"))
                 .contains("no column `style`, but `file`, `genre`")

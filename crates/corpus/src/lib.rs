@@ -2,7 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`build`], [`steps`] | a corpus folder from MIDI files, on one machine or in steps for many |
+//! | [`build`], [`stages`] | a corpus folder from MIDI files, on one machine or in stages for many |
 //! | [`kind`] | kinds of window, from music to tokens and back |
 //! | [`table`] | Parquet tables of windows and latents |
 //! | [`pieces`] | the whole pieces that a corpus's windows come from |
@@ -38,7 +38,7 @@ mod read;
 mod report;
 mod source;
 mod spill;
-pub mod steps;
+pub mod stages;
 pub mod synthetic;
 pub mod table;
 mod unused;
@@ -56,7 +56,7 @@ use crate::artifact::{ArtifactError, JsonFormat};
 use crate::kind::Kind;
 use crate::progress::{Progress, Silent};
 
-use self::label::Labeller;
+use self::label::Labeler;
 use self::listing::Places;
 use self::merge::Parts;
 use self::parts::PartWriter;
@@ -162,7 +162,7 @@ impl CorpusOptions {
     }
 
     /// All that decides what a corpus holds: parts of another plan are of no use.
-    fn plan(&self, sources: &Sources, labeller: &Labeller) -> Vec<u8> {
+    fn plan(&self, sources: &Sources, labeler: &Labeler) -> Vec<u8> {
         let Self { heldout, group, labels, same_window, seed, read, .. } = self;
         let plan = serde_json::json!({
             "program": env!("CARGO_PKG_VERSION"),
@@ -171,7 +171,7 @@ impl CorpusOptions {
             "group": group,
             "near_duplicates": self.near_duplicates,
             "labels": labels,
-            "label_table": labeller.table_hash(),
+            "label_table": labeler.table_hash(),
             "same_window": same_window,
             "max_windows_per_file": self.max_windows_per_file,
             "seed": seed,
@@ -282,11 +282,11 @@ pub fn build(
     progress: &dyn Progress,
 ) -> Result<CorpusReport, CorpusError> {
     options.check()?;
-    let labeller = Labeller::new(&options.labels)?;
+    let labeler = Labeler::new(&options.labels)?;
     let sources = options.sources()?;
-    check_labels(&labeller, &sources)?;
-    let work = Work::open(out, &options.plan(&sources, &labeller))?;
-    match fill(options, &labeller, &sources, &work, progress) {
+    check_labels(&labeler, &sources)?;
+    let work = Work::open(out, &options.plan(&sources, &labeler))?;
+    match fill(options, &labeler, &sources, &work, progress) {
         Ok(report) => {
             work.publish()?;
             Ok(report)
@@ -305,7 +305,7 @@ fn no_midi_files(options: &CorpusOptions, unused: Unused) -> CorpusError {
 }
 
 /// Checks that labels know any file before all are read, where the names are known then.
-fn check_labels(labeller: &Labeller, sources: &Sources) -> Result<(), CorpusError> {
+fn check_labels(labeler: &Labeler, sources: &Sources) -> Result<(), CorpusError> {
     if !sources.are_listed() {
         return Ok(());
     }
@@ -313,26 +313,26 @@ fn check_labels(labeller: &Labeller, sources: &Sources) -> Result<(), CorpusErro
     sources.hand_out(&Places, u64::MAX, &|_| false, &Silent, &mut |chunk| {
         for listed in chunk.files {
             let file = listed.file();
-            is_listed = is_listed || labeller.of(file).is_listed;
+            is_listed = is_listed || labeler.of(file).is_listed;
             if first.is_empty() {
                 first.clone_from(&file.name);
             }
         }
         !is_listed
     })?;
-    labeller.check_listed(usize::from(is_listed), &first)
+    labeler.check_listed(usize::from(is_listed), &first)
 }
 
 fn fill(
     options: &CorpusOptions,
-    labeller: &Labeller,
+    labeler: &Labeler,
     sources: &Sources,
     work: &Work,
     progress: &dyn Progress,
 ) -> Result<CorpusReport, CorpusError> {
     let (total, unit) = sources.total();
     progress.begin("reading MIDI", unit, total);
-    let totals = read_files(&FileReader { options, labeller }, sources, work, progress)?;
+    let totals = read_files(&FileReader { options, labeler }, sources, work, progress)?;
     progress.end();
     if totals.n_files == 0 {
         return Err(no_midi_files(options, totals.unused));
@@ -340,7 +340,7 @@ fn fill(
     let (parts, scratch) = (work.parts(), work.scratch());
     let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
     let report = parts.write(&work.corpus(), progress)?;
-    check_report(options, labeller, &report)?;
+    check_report(options, labeler, &report)?;
     report.save(&work.corpus().join(report::FILE))?;
     Ok(report)
 }
@@ -348,11 +348,11 @@ fn fill(
 /// A corpus without a window is none, nor is one without the labels that were asked for.
 fn check_report(
     options: &CorpusOptions,
-    labeller: &Labeller,
+    labeler: &Labeler,
     report: &CorpusReport,
 ) -> Result<(), CorpusError> {
     if report.n_windows() > 0 {
-        return labeller.check_listed(report.n_files_listed, &report.first_file);
+        return labeler.check_listed(report.n_files_listed, &report.first_file);
     }
     Err(CorpusError::NoWindows {
         kind: Box::new(options.kind.clone()),

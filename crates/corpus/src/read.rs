@@ -10,7 +10,7 @@ use rand::RngExt;
 
 use super::archive::limited;
 use super::content::Content;
-use super::label::{Labelled, Labeller};
+use super::label::{Labeler, Labelled};
 use super::near;
 use super::parts::{FileFacts, Outcome, PartWindow, ReadFacts};
 use super::source::SourceFile;
@@ -29,14 +29,14 @@ const ALL_INSTRUMENTS: i16 = -1;
 /// Reads files as the options say.
 pub(super) struct FileReader<'a> {
     pub(super) options: &'a CorpusOptions,
-    pub(super) labeller: &'a Labeller,
+    pub(super) labeler: &'a Labeler,
 }
 
 impl FileReader<'_> {
     /// Reads a file and cuts it into windows. Never fails: a file that can't be used says why.
     pub(super) fn read(&self, found: SourceFile) -> (FileFacts, Vec<PartWindow>) {
         let SourceFile { file, content } = found;
-        let Labelled { is_listed, label, group } = self.labeller.of(&file);
+        let Labelled { is_listed, label, group } = self.labeler.of(&file);
         let group = group.or_else(|| self.options.group.given(&file));
         let (outcome, windows) = match bytes_of(content, self.options.read.limits.max_bytes) {
             Ok(bytes) => self.convert(&bytes),

@@ -96,8 +96,8 @@ pub struct CorpusReport {
     #[serde(default)]
     pub labels_from: Labels,
     /// Files with a label.
-    #[serde(default)]
-    pub n_files_labelled: usize,
+    #[serde(default, alias = "n_files_labelled")]
+    pub n_files_labeled: usize,
     /// Files that the source of labels knows; a table may give a group without a label.
     #[serde(default)]
     pub n_files_listed: usize,
@@ -248,7 +248,7 @@ impl CorpusReport {
             n_near_duplicates: 0,
             largest_group: None,
             labels_from: options.labels.clone(),
-            n_files_labelled: 0,
+            n_files_labeled: 0,
             n_files_listed: 0,
             first_file: String::new(),
             labels: BTreeMap::new(),
@@ -306,7 +306,7 @@ impl CorpusReport {
         }
         self.n_files += 1;
         self.n_files_listed += usize::from(facts.is_listed);
-        self.n_files_labelled += usize::from(facts.label.is_some());
+        self.n_files_labeled += usize::from(facts.label.is_some());
         match &facts.outcome {
             Outcome::Read(read) => {
                 for (reason, n) in &read.skipped {

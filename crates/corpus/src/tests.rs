@@ -70,7 +70,7 @@ fn a_corpus_holds_each_window_once_with_its_source() {
     // The files gave what stands in the table and what stood there before.
     let n_windows: usize = report.labels.values().map(|label| label.n_windows).sum();
     assert_eq!((n_windows, report.labels.len()), (rows.len(), 4));
-    assert_eq!(report.n_files_labelled, 24);
+    assert_eq!(report.n_files_labeled, 24);
     assert_eq!(report.histograms.density.values().sum::<u64>(), rows.len() as u64);
     assert_eq!(report.histograms.metre, BTreeMap::from([("4/4".to_owned(), 24)]));
     assert_eq!(report.histograms.tempo.values().sum::<u64>(), 24);
@@ -247,13 +247,13 @@ fn a_build_goes_on_from_the_parts_that_are_there() {
     let unbroken = files();
     std::fs::remove_dir_all(&out).unwrap();
 
-    let labeller = Labeller::new(&options.labels).unwrap();
+    let labeler = Labeler::new(&options.labels).unwrap();
     let sources = Sources::find(&options.roots).unwrap();
-    let plan = options.plan(&sources, &labeller);
+    let plan = options.plan(&sources, &labeler);
     let work = Work::open(&out, &plan).unwrap();
     let busy = build(&options, &out, &Silent).unwrap_err();
     assert!(matches!(busy, CorpusError::Busy { .. }), "{busy}");
-    let reader = FileReader { options: &options, labeller: &labeller };
+    let reader = FileReader { options: &options, labeler: &labeler };
     read_files(&reader, &sources, &work, &Silent).unwrap();
     let work_folder = folder.path().join(".unfinished-corpus");
     let part = |name: &str| work_folder.join("parts").join(name);

@@ -8,7 +8,7 @@ mod error;
 mod m_step;
 mod pass;
 mod search;
-mod shares;
+mod sparse;
 mod start;
 mod sums;
 mod tied;

@@ -117,7 +117,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
         lines.push(format!("{} windows occurred before and were left out", report.n_repeated));
     }
     if report.labels_from != Labels::Nowhere {
-        let (n, of) = (report.n_files_labelled, report.n_files);
+        let (n, of) = (report.n_files_labeled, report.n_files);
         lines.push(format!("{n} of {of} files have a label, of {} labels", report.labels.len()));
     }
     if !report.parts_skipped.is_empty() {

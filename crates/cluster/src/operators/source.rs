@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use corpus::steps::{Candidate, Steps};
+use corpus::stages::{BuildStages, Candidate};
 use corpus::table::Split;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, RecordBatch,
@@ -120,10 +120,10 @@ pub(super) fn read_files(
         while let Some(batch) = input.try_next().await? {
             chunks.extend(chunk_numbers(&batch)?);
         }
-        let steps = Job::read_from(&out).map_err(external)?.steps().map_err(external)?;
+        let build = Job::read_from(&out).map_err(external)?.build_stages().map_err(external)?;
         let fetch = |urls: &[String]| store::fetch(&runtime, urls);
         let tag = uuid::Uuid::new_v4().to_string();
-        steps.read(&chunks, &tag, &fetch).map_err(external)?;
+        build.read(&chunks, &tag, &fetch).map_err(external)?;
         let column: ArrayRef = Arc::new(UInt64Array::from(vec![chunks.len() as u64]));
         Ok(RecordBatch::try_new(result, vec![column])?)
     };
@@ -137,19 +137,19 @@ pub(super) fn windows(
     input: SendableRecordBatchStream,
 ) -> SendableRecordBatchStream {
     let result = Arc::clone(&schema);
-    let mut steps: Option<Steps> = None;
+    let mut build: Option<BuildStages> = None;
     let batches = input
         .map(move |batch| {
             let chunks = chunk_numbers(&batch?)?;
-            let steps = match &steps {
-                Some(steps) => steps,
-                None => {
-                    steps.insert(Job::read_from(&out).map_err(external)?.steps().map_err(external)?)
-                }
+            let build = match &build {
+                Some(build) => build,
+                None => build.insert(
+                    Job::read_from(&out).map_err(external)?.build_stages().map_err(external)?,
+                ),
             };
             let mut rows = Rows::new(Arc::clone(&result));
             for chunk in chunks {
-                steps.windows(chunk, &mut |window| rows.push(&window)).map_err(external)?;
+                build.windows(chunk, &mut |window| rows.push(&window)).map_err(external)?;
             }
             rows.finish()
         })

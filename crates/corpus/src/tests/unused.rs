@@ -110,7 +110,7 @@ fn labels_that_no_file_has_are_an_error() {
     // A table may give groups only.
     write(&path, b"file,label,piece\na.mid,,p\n");
     let report = build(&music, table(Some("piece"))).unwrap();
-    assert_eq!((report.n_files_labelled, report.n_files_listed), (0, 1));
+    assert_eq!((report.n_files_labeled, report.n_files_listed), (0, 1));
     assert_eq!(report.largest_group.unwrap().group, "p");
 }
 
@@ -182,7 +182,7 @@ mod unix {
         let out = folder.path().join(name(b"\xe7orpus"));
         let options = CorpusOptions { labels, ..options(&music) };
         let report = build(&options, &out, &Silent).unwrap();
-        assert_eq!((report.n_files_used, report.n_groups, report.n_files_labelled), (4, 4, 1));
+        assert_eq!((report.n_files_used, report.n_groups, report.n_files_labeled), (4, 4, 1));
         let files: BTreeSet<String> = rows(&out).into_iter().map(|row| row.file).collect();
         let expected = [r"caf\xe8.mid", r"caf\xe9.mid", r"z.tar/\xfe.mid", r"z.tar/\xff.mid"];
         assert!(files.iter().eq(expected.iter()), "{files:?}");

@@ -10,7 +10,7 @@
 //!
 //! The bounds are a property of each row, so what is skipped does not depend on threads.
 
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::kernels::exponential::exponentials;
 use crate::kernels::reach::{self, ROUNDING};
@@ -177,7 +177,7 @@ pub(super) fn expectation<T: Real>(
     density: &BlockDensity<T>,
     drift: &Drift,
     bounds: &mut BlockBounds,
-    shares: &mut Shares,
+    shares: &mut SparseResponsibilities,
     scratch: &mut BlockScratch<T>,
 ) {
     let (n_rows, norms) = (rows.len() / density.n_features(), density.log_weighted_norm());
@@ -240,7 +240,7 @@ pub(super) fn expectation<T: Real>(
 /// Turns log joint densities into responsibilities.
 fn normalize(
     n_components: usize,
-    shares: &mut Shares,
+    shares: &mut SparseResponsibilities,
     max: &mut [f64],
     sum: &mut [f64],
     log_likelihoods: &mut [f64],

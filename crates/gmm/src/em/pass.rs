@@ -8,7 +8,7 @@
 //! on their number, and responsibilities never exist for more rows than are at work.
 
 use super::bounds::{BlockBounds, BlockScratch, Drift, expectation};
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use super::sums::{Centers, ChunkSums};
 use super::tied::Within;
 use crate::density::{BLOCK_ROWS, BlockDensity};
@@ -50,7 +50,7 @@ pub(super) struct Workspace<T> {
     slots: Vec<Slot<T>>,
     /// Where moments are large: responsibilities of one super-block, and the sums of each
     /// component.
-    responsibilities: Vec<Shares>,
+    responsibilities: Vec<SparseResponsibilities>,
     accumulators: Vec<Accumulator<T>>,
     centers: Centers<T>,
     moments: Vec<Moments>,
@@ -75,7 +75,7 @@ struct Slot<T> {
 /// Working space of one thread.
 struct ThreadScratch<T> {
     block: BlockScratch<T>,
-    responsibilities: Shares,
+    responsibilities: SparseResponsibilities,
 }
 
 /// What one block adds up to.
@@ -132,14 +132,14 @@ impl<T: Real> Workspace<T> {
             scratch: (0..=n_threads)
                 .map(|_| ThreadScratch {
                     block: BlockScratch::new(d),
-                    responsibilities: Shares::new(n_shared),
+                    responsibilities: SparseResponsibilities::new(n_shared),
                 })
                 .map(Mutex::new)
                 .collect(),
             slots: (0..n_slots)
                 .map(|_| Slot { sums: sums(), blocks: Vec::with_capacity(CHUNK_ROWS / block_rows) })
                 .collect(),
-            responsibilities: vec![Shares::new(n_components); n_super],
+            responsibilities: vec![SparseResponsibilities::new(n_components); n_super],
             accumulators: (0..n_accumulators).map(|_| Accumulator::new(d)).collect(),
             centers: Centers::new(),
             moments: vec![Moments::new(covariance_type, d); n_components],
@@ -271,7 +271,8 @@ impl<T: Real> Workspace<T> {
         samples: &Samples<'_, T>,
         centers: &[f64],
         origin: &[T],
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut SparseResponsibilities, &mut BlockScratch<T>)
+        + Sync,
     ) -> PassTotals {
         self.is_used = true;
         self.centers.set(centers, origin, self.is_full);
@@ -295,7 +296,8 @@ impl<T: Real> Workspace<T> {
     fn by_chunks(
         &mut self,
         samples: &Samples<'_, T>,
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut SparseResponsibilities, &mut BlockScratch<T>)
+        + Sync,
     ) {
         let d = samples.n_features();
         let (block_rows, chunk_rows) = (self.block_rows, CHUNK_ROWS);
@@ -347,7 +349,8 @@ impl<T: Real> Workspace<T> {
     fn by_components(
         &mut self,
         samples: &Samples<'_, T>,
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut SparseResponsibilities, &mut BlockScratch<T>)
+        + Sync,
     ) {
         let d = samples.n_features();
         let (scratch, block_rows) = (&self.scratch, self.block_rows);
@@ -406,7 +409,7 @@ fn own<T>(scratch: &[Mutex<ThreadScratch<T>>]) -> MutexGuard<'_, ThreadScratch<T
 fn block_totals<T: Real>(
     samples: &Samples<'_, T>,
     first_row: usize,
-    shares: &mut Shares,
+    shares: &mut SparseResponsibilities,
     log_likelihoods: &[f64],
 ) -> BlockTotals {
     let mut totals =

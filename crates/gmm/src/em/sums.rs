@@ -1,7 +1,7 @@
 //! Moments of one chunk of rows, before they are added to those of the whole pass.
 
 use super::bounds::BlockScratch;
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use super::tied::WithinSums;
 use crate::density::BLOCK_ROWS;
 use crate::kernels::diagonal::{self, MomentSums, spread};
@@ -117,7 +117,7 @@ impl<T: Real> ChunkSums<T> {
     pub(super) fn add(
         &mut self,
         rows: &[T],
-        shares: &Shares,
+        shares: &SparseResponsibilities,
         centers: &Centers<T>,
         scratch: &mut BlockScratch<T>,
     ) {

@@ -8,7 +8,7 @@
 //! so that one matrix product over all rows is enough, and only terms that are not negative are
 //! added up.
 
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use crate::Real;
 use crate::density::BLOCK_ROWS;
 use crate::linalg::mirror_lower;
@@ -56,7 +56,7 @@ impl<T: Real> WithinSums<T> {
     }
 
     /// Adds a block of rows, shared among components as `shares` says, around `centers` (`[K, D]`).
-    pub(super) fn add(&mut self, rows: &[T], shares: &Shares, centers: &[f64]) {
+    pub(super) fn add(&mut self, rows: &[T], shares: &SparseResponsibilities, centers: &[f64]) {
         let d = self.differences.len() / BLOCK_ROWS;
         let n_rows = rows.len() / d;
         let n_components = shares.n_components();

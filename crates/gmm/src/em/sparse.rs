@@ -1,4 +1,4 @@
-//! [`Shares`]: the responsibilities of one block of rows, component by component, negligible ones
+//! [`SparseResponsibilities`]: the responsibilities of one block of rows, component by component, negligible ones
 //! left out.
 
 use crate::density::BLOCK_ROWS;
@@ -6,7 +6,7 @@ use crate::kernels::diagonal::Lists;
 
 /// For each component, rows of a block and a value for each.
 #[derive(Clone, Debug)]
-pub(super) struct Shares {
+pub(super) struct SparseResponsibilities {
     /// `[K][BLOCK_ROWS]`, of which each component's span is in use.
     rows: Vec<u32>,
     values: Vec<f64>,
@@ -16,7 +16,7 @@ pub(super) struct Shares {
     added: Vec<(usize, usize)>,
 }
 
-impl Shares {
+impl SparseResponsibilities {
     pub(super) fn new(n_components: usize) -> Self {
         Self {
             rows: vec![0; n_components * BLOCK_ROWS],

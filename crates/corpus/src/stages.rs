@@ -2,10 +2,10 @@
 //!
 //! | step | where | what it leaves in the folder |
 //! |---|---|---|
-//! | [`Steps::list`] | one place | where the files of each chunk are |
-//! | [`Steps::read`] | anywhere, chunk by chunk | what each chunk's files gave |
-//! | [`Steps::group`] | one place, after all chunks | which groups each chunk's files belong to |
-//! | [`Steps::windows`] | anywhere, chunk by chunk | nothing: it hands out windows |
+//! | [`BuildStages::list`] | one place | where the files of each chunk are |
+//! | [`BuildStages::read`] | anywhere, chunk by chunk | what each chunk's files gave |
+//! | [`BuildStages::group`] | one place, after all chunks | which groups each chunk's files belong to |
+//! | [`BuildStages::windows`] | anywhere, chunk by chunk | nothing: it hands out windows |
 //!
 //! What is left of the windows once those that are the same are brought together is what `build`
 //! leaves. The folder must be the same one for all who take part. Nothing here locks it.
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::label::Labeller;
+use super::label::Labeler;
 use super::listing::{self, Places};
 pub use super::listing::{Fetch, InStore};
 use super::merge::{self, Parts};
@@ -62,21 +62,21 @@ pub struct Candidate {
 }
 
 /// A corpus in the making.
-pub struct Steps {
+pub struct BuildStages {
     options: CorpusOptions,
-    labeller: Labeller,
+    labeler: Labeler,
     folder: PathBuf,
 }
 
-impl Steps {
+impl BuildStages {
     /// The steps of a corpus whose parts are, or will be, in `folder`.
     ///
     /// # Errors
     /// Where the options can't be used: see [`CorpusError`].
     pub fn new(options: CorpusOptions, folder: &Path) -> Result<Self, CorpusError> {
         options.check()?;
-        let labeller = Labeller::new(&options.labels)?;
-        Ok(Self { options, labeller, folder: folder.to_owned() })
+        let labeler = Labeler::new(&options.labels)?;
+        Ok(Self { options, labeler, folder: folder.to_owned() })
     }
 
     /// The corpus to build.
@@ -179,7 +179,7 @@ impl Steps {
             std::fs::metadata(root)
                 .map_err(|source| CorpusError::Root { path: root.clone(), source })?;
         }
-        let reader = FileReader { options: &self.options, labeller: &self.labeller };
+        let reader = FileReader { options: &self.options, labeler: &self.labeler };
         let (mut listed, mut sizes) = (Vec::new(), Vec::new());
         for chunk in chunks.iter().copied().filter(|chunk| !self.is_read(*chunk)) {
             let before = listed.len();
@@ -259,7 +259,7 @@ impl Steps {
     /// # Errors
     /// [`CorpusError::NoWindows`], [`CorpusError::NoLabels`].
     pub fn check(&self, report: &CorpusReport) -> Result<(), CorpusError> {
-        check_report(&self.options, &self.labeller, report)
+        check_report(&self.options, &self.labeler, report)
     }
 }
 
@@ -295,19 +295,19 @@ mod tests {
         let mut rows = Vec::new();
         read_windows(&out, |row| rows.push(row)).unwrap();
 
-        let steps = Steps::new(options, &folder.path().join("parts")).unwrap();
-        assert_eq!(steps.listing().unwrap(), None);
-        let listing = steps.list(Vec::new(), &Silent).unwrap();
-        assert_eq!(steps.listing().unwrap().as_ref(), Some(&listing));
+        let stages = BuildStages::new(options, &folder.path().join("parts")).unwrap();
+        assert_eq!(stages.listing().unwrap(), None);
+        let listing = stages.list(Vec::new(), &Silent).unwrap();
+        assert_eq!(stages.listing().unwrap().as_ref(), Some(&listing));
         let chunks: Vec<u32> = (0..listing.n_chunks).collect();
-        steps.read(&chunks, "one", &no_store).unwrap();
+        stages.read(&chunks, "one", &no_store).unwrap();
         // Again, as a task that is run twice would.
-        steps.read(&chunks, "two", &no_store).unwrap();
-        assert!(chunks.iter().all(|chunk| steps.is_read(*chunk)));
-        let mut report = steps.group(&listing, &Silent).unwrap();
+        stages.read(&chunks, "two", &no_store).unwrap();
+        assert!(chunks.iter().all(|chunk| stages.is_read(*chunk)));
+        let mut report = stages.group(&listing, &Silent).unwrap();
         let mut windows = Vec::new();
         for chunk in chunks {
-            steps.windows(chunk, &mut |window| windows.push(window)).unwrap();
+            stages.windows(chunk, &mut |window| windows.push(window)).unwrap();
         }
         assert!(windows.is_sorted_by_key(|window| window.number));
         let in_train: BTreeSet<[u8; 16]> =
@@ -320,7 +320,7 @@ mod tests {
             .map(|window| {
                 let seen = window.row.split == Split::Heldout && in_train.contains(&window.hash);
                 let row = WindowRow { seen, ..window.row };
-                counts.count(&steps.options().kind, &row);
+                counts.count(&stages.options().kind, &row);
                 row
             })
             .collect();
@@ -336,11 +336,11 @@ mod tests {
         let midi = folder.path().join("midi");
         synthetic::write_corpus(&midi, &[0], 2, 1).unwrap();
         let options = CorpusOptions::new(vec![midi.clone()], Kind::mel_2bar());
-        let steps = Steps::new(options, &folder.path().join("parts")).unwrap();
-        steps.list(Vec::new(), &Silent).unwrap();
+        let stages = BuildStages::new(options, &folder.path().join("parts")).unwrap();
+        stages.list(Vec::new(), &Silent).unwrap();
         std::fs::rename(&midi, folder.path().join("elsewhere")).unwrap();
-        let error = steps.read(&[0], "one", &no_store).unwrap_err();
+        let error = stages.read(&[0], "one", &no_store).unwrap_err();
         assert!(matches!(error, CorpusError::Root { .. }));
-        assert!(!steps.is_read(0));
+        assert!(!stages.is_read(0));
     }
 }
