@@ -6,7 +6,7 @@ use musicvae::{NetworkConfig, Scores};
 
 use crate::model::{ModelConfig, Origin};
 
-/// A model card in Markdown: what the model is, how it was trained, how well it does.
+/// A model card in Markdown: what the model is, how it was trained, and its scores.
 pub(crate) fn model_card(config: &ModelConfig) -> String {
     let mut card = format!("# A MusicVAE of kind `{}`\n\n", config.kind);
     if let Some(training) = &config.training {
@@ -101,7 +101,7 @@ fn size_rows(network: &NetworkConfig) -> String {
     }
 }
 
-/// Rows of a table with what a model did with held-out windows.
+/// Rows of a table with a model's scores on held-out windows.
 fn score_rows(heldout: &Scores) -> String {
     let (best, active_std_dev) = match heldout {
         Scores::Steps(scores) => ("accuracy, teacher-forced", scores.active_std_dev),
@@ -124,7 +124,7 @@ fn score_rows(heldout: &Scores) -> String {
     )
 }
 
-/// A sentence on the model that training began with.
+/// A sentence on the model that training started from.
 fn began_with(from: &Origin) -> String {
     let whence = match (&from.imported, from.n_steps, &from.corpus_hash) {
         (Some(source), ..) => format!("imported from `{source}`"),

@@ -91,7 +91,7 @@ pub enum ArtifactError {
     },
     /// The output path already exists.
     #[error(
-        "{} exists already; nothing was changed, so give another place, or remove it", path.display()
+        "{} already exists; nothing was changed, so give another path, or remove it", path.display()
     )]
     Exists {
         /// The existing path.
@@ -111,8 +111,8 @@ pub enum ArtifactError {
     /// The output path is a file that another program wrote, or that was changed after this program
     /// wrote it.
     #[error(
-        "{} is there already, and this program did not write it as it is; it was left alone, so \
-         give another place, or `--force` to overwrite it", path.display()
+        "{} already exists and is not as this program wrote it; it was left unchanged, so give \
+         another path, or `--force` to overwrite it", path.display()
     )]
     NotOwn {
         /// The file.

@@ -198,10 +198,10 @@ pub enum CorpusError {
     },
     /// No file looks like MIDI.
     #[error(
-        "no MIDI file in {}: {}; looked for are .mid, .midi, .kar and .rmi (or these with .gz) and \
+        "no MIDI file in {}: {}; supported are .mid, .midi, .kar and .rmi (or these with .gz) and \
          .zip, .tar, .tar.gz and .tgz archives of them",
         roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", "),
-        if unused.n() == 0 { "nothing is there".to_owned() } else { unused.in_words().join(", ") }
+        if unused.n() == 0 { "nothing found".to_owned() } else { unused.in_words().join(", ") }
     )]
     NoMidiFiles {
         /// The searched roots.
@@ -223,13 +223,13 @@ pub enum CorpusError {
         reasons: Vec<String>,
     },
     /// The held-out fraction is out of range.
-    #[error("the held-out share is {found}; 0 or more and less than 1 is allowed")]
+    #[error("the held-out fraction is {found}; at least 0 and less than 1 is allowed")]
     Heldout {
         /// The value found.
         found: f64,
     },
     /// A pattern for labels can't be used.
-    #[error("the pattern `{pattern}` can't be used: {reason}; such as `([^/_]+)_[^/]*$`")]
+    #[error("the pattern `{pattern}` can't be used: {reason}; a valid one is `([^/_]+)_[^/]*$`")]
     Pattern {
         /// The pattern.
         pattern: String,
@@ -246,8 +246,8 @@ pub enum CorpusError {
     },
     /// Labels were requested, but no file has one.
     #[error(
-        "no file has a label: {source_of_labels}; in the corpus files are called as `{file}`, and a \
-         table gives such paths, or ends of them"
+        "no file has a label: {source_of_labels}; the corpus names files like `{file}`, and a \
+         table must use such paths, or their last parts"
     )]
     NoLabels {
         /// A description of the source of labels.
@@ -259,7 +259,7 @@ pub enum CorpusError {
     #[error("the MIDI files changed while they were read; build the corpus again")]
     Changed,
     /// Another process is building this corpus.
-    #[error("another process is building {}; wait for it, or give another place", out.display())]
+    #[error("another process is building {}; wait for it, or give another path", out.display())]
     Busy {
         /// The corpus.
         out: PathBuf,

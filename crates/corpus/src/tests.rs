@@ -134,7 +134,7 @@ fn no_files_no_windows_and_no_folder_are_told_apart_and_leave_nothing() {
     assert!(message(&missing).starts_with("can't search"));
     let empty = folder.path().join("empty");
     write(&empty.join("a.txt"), b"x");
-    assert!(message(&empty).contains("1 not_midi (such as a.txt); looked for are .mid"));
+    assert!(message(&empty).contains("1 not_midi (such as a.txt); supported are .mid"));
     assert!(message(&empty).contains(&empty.display().to_string()));
 
     let drums = folder.path().join("drums");
