@@ -30,7 +30,7 @@ macro_rules! seven_bit {
             /// Checks that `value` is 0 to 127.
             ///
             /// # Errors
-            /// [`OutOfRange`] for any value outside 0 to 127; there is no other error.
+            /// Returns [`OutOfRange`] for values outside 0 to 127; there is no other error.
             pub const fn new(value: u8) -> Result<Self, OutOfRange> {
                 if value < 128 {
                     Ok(Self(value))
