@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()>
     context.output.result(&indexed, || vec![index_line(&index)])
 }
 
-/// A line about an index.
+/// A summary of an index, in one line.
 pub(super) fn index_line(index: &CopyIndex) -> String {
     format!(
         "copies are looked for in {} notes of {} files ({:.1} MB)",

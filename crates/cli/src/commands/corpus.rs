@@ -11,11 +11,11 @@ use super::Context;
 use crate::args::{CorpusBuildArgs, CorpusCommand};
 use crate::output::table;
 
-/// Labels listed for people; all are in the report's file.
+/// Maximum number of labels listed on the terminal; all are in the report's file.
 const MAX_LABELS: usize = 20;
-/// Characters of the longest bar of a histogram.
+/// Length of the longest bar of a histogram, in characters.
 const BAR: u64 = 40;
-/// Examples of files that were left out for one reason.
+/// Maximum number of examples of files that were left out for one reason.
 const MAX_EXAMPLES: usize = 2;
 
 pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<()> {
@@ -70,7 +70,7 @@ fn build_corpus(context: &Context, args: CorpusBuildArgs) -> anyhow::Result<()> 
     })
 }
 
-/// A corpus in some lines, for people.
+/// A summary of a corpus for the terminal.
 pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
     let mut lines = vec![
         format!("{} MIDI files, {} gave windows", report.n_files, report.n_files_used),
@@ -144,7 +144,7 @@ fn reasons(report: &CorpusReport) -> Vec<Vec<String>> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// All that is known of a corpus, for people.
+/// The complete report of a corpus for the terminal.
 fn all_lines(report: &CorpusReport) -> Vec<String> {
     let mut lines = lines(report);
     let mut labels: Vec<_> = report.labels.iter().collect();
@@ -178,7 +178,7 @@ fn all_lines(report: &CorpusReport) -> Vec<String> {
     lines
 }
 
-/// Notes from each C to the B above it.
+/// Number of notes from each C to the B above it.
 fn octaves(pitch: &BTreeMap<u8, u64>) -> Vec<(String, u64)> {
     let mut octaves = BTreeMap::<i16, u64>::new();
     for (pitch, n) in pitch {
@@ -187,7 +187,7 @@ fn octaves(pitch: &BTreeMap<u8, u64>) -> Vec<(String, u64)> {
     octaves.into_iter().map(|(octave, n)| (format!("C{octave}-B{octave}"), n)).collect()
 }
 
-/// Counts as bars.
+/// Counts as a bar chart.
 fn histogram(title: &str, counts: &[(String, u64)]) -> Vec<String> {
     let Some(most) = counts.iter().map(|(_, n)| *n).max().filter(|most| *most > 0) else {
         return Vec::new();
@@ -195,7 +195,7 @@ fn histogram(title: &str, counts: &[(String, u64)]) -> Vec<String> {
     let rows: Vec<Vec<String>> = counts
         .iter()
         .map(|(name, n)| {
-            // Whoever is there at all gets a mark.
+            // Nonzero counts get at least one mark.
             let length = (n * BAR).div_ceil(most);
             vec![name.clone(), n.to_string(), "#".repeat(usize::try_from(length).unwrap_or(0))]
         })

@@ -71,7 +71,7 @@ fn measure_pieces(context: &Context, args: &PieceMeasureArgs) -> anyhow::Result<
     context.output.result(&report, || lines(&report, &args.out))
 }
 
-/// All figures of a report for people.
+/// All figures of a report for the terminal.
 fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for section in report.sections.iter().filter(|section| !section.figures.is_empty()) {
@@ -98,16 +98,16 @@ fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     lines
 }
 
-/// Melodies judged by the rules.
+/// The result of judging melodies by the rules.
 #[derive(Serialize)]
 struct RulesReport {
-    /// Windows judged.
+    /// Number of windows judged.
     n_windows: usize,
-    /// Files without a melody that could be judged.
+    /// Number of files without a melody that could be judged.
     n_skipped: usize,
-    /// Windows of each style.
+    /// Number of windows assigned to each style.
     by_style: BTreeMap<&'static str, usize>,
-    /// Mean of how far the rules of the style that was found are kept.
+    /// Mean degree to which the rules of the assigned style are followed.
     mean_kept: f64,
 }
 
@@ -143,7 +143,7 @@ fn rules(context: &Context, paths: &[PathBuf]) -> anyhow::Result<()> {
     })
 }
 
-/// The comparison for programs.
+/// The comparison, for JSON output.
 #[derive(Serialize)]
 struct Compared {
     differences: Vec<Difference>,

@@ -1,5 +1,5 @@
-//! `controlgen import-magenta`, `export-torch` and `halve`: models from and for other programs, and
-//! smaller ones.
+//! `controlgen import-magenta`, `export-torch` and `halve`: import, export and conversion of
+//! models.
 
 use controlgen::import::{self, ImportRequest};
 use corpus::path_text;

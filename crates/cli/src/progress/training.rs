@@ -11,14 +11,14 @@ use musicvae::train::{Plan, StepMetrics, StepTimes};
 use super::panel::{Panel, duration, sparkline};
 use super::{LINE_EVERY, Show, note};
 
-/// Time between two pictures of the panel; more tell no more.
+/// Time between two updates of the panel.
 const PANEL_EVERY: Duration = Duration::from_millis(100);
 
-/// Shows a training run and stops it at Ctrl-C.
+/// Shows a training run and stops it on Ctrl-C.
 pub(crate) struct Training {
     show: Show,
     plan: Plan,
-    /// Sequences of a step.
+    /// Number of sequences per step.
     n_sequences: usize,
     panel: Option<Panel>,
     first_step: u64,
@@ -66,7 +66,7 @@ impl Training {
         let rate = self.rate(metrics);
         let (position, of) = match (self.plan.max_steps, self.plan.max_time) {
             (Some(steps), None) => (metrics.step + 1, format!("/{steps}")),
-            // With a time limit the bar counts seconds.
+            // With a time limit, the bar counts seconds.
             (_, Some(_)) => (elapsed.as_secs(), String::new()),
             (None, None) => (metrics.step + 1, String::new()),
         };
