@@ -27,7 +27,7 @@ const CONSONANCE: f64 = 1.0;
 const MEMBERSHIP: f64 = 1.0;
 const DENSITY: f64 = 0.5;
 const CHANGE: f64 = 0.25;
-/// How far the melody itself moves toward the style, in courses that begin with it.
+/// Strengths with which the melody itself moves toward the style, in courses that begin with it.
 const STRENGTHS: [f64; 2] = [0.7, 1.0];
 /// Number of unrelated real windows compared with each of the melody's.
 const UNRELATED: usize = 32;
@@ -50,11 +50,11 @@ pub struct Accompanied {
     pub windows: Vec<Vec<u16>>,
     /// The latents it was decoded from, `[n, Z]`.
     pub z: Vec<f32>,
-    /// How well it fits.
+    /// The quality of the fit.
     pub fit: AccompanimentFit,
 }
 
-/// How well an accompaniment fits its melody, compared with chance.
+/// The quality of the fit of an accompaniment to its melody, compared with chance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccompanimentFit {
     /// Fraction of the time in which melody and accompaniment sound together that is consonant.

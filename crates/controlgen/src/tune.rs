@@ -85,7 +85,7 @@ pub enum NoTune {
         /// The existing instruments.
         tracks: Vec<String>,
     },
-    /// A track was asked for, but all are taken.
+    /// A track was requested, but all are taken.
     #[error("a window takes several instruments at once; leave `--track` out")]
     AllTracks,
 }

@@ -105,7 +105,7 @@ pub enum ArtifactError {
     OtherLatents {
         /// The latents folder.
         latents: PathBuf,
-        /// What the latents should belong to.
+        /// The model or corpus that the latents should belong to.
         of: &'static str,
     },
     /// The output path is a file that another program wrote, or that was changed after this program
@@ -125,7 +125,7 @@ pub enum ArtifactError {
         path: PathBuf,
         /// The missing file.
         what: &'static str,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
 }

@@ -215,7 +215,7 @@ pub enum CorpusError {
         kind.name, .reasons.join(", "), kind.needs
     )]
     NoWindows {
-        /// The kind asked for.
+        /// The requested kind.
         kind: Box<Kind>,
         /// Number of files read.
         n_files: usize,

@@ -89,7 +89,7 @@ seven_bit! {
 }
 
 seven_bit! {
-    /// How hard a key is struck, 0 to 127. A written note-on of velocity 0 would mean note-off.
+    /// Strength of a key stroke, 0 to 127. A written note-on of velocity 0 would mean note-off.
     Velocity, "velocity"
 }
 

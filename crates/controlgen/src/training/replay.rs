@@ -38,7 +38,7 @@ pub(super) fn windows(
     Ok(Some((rows.into_iter().map(|row| row.tokens).collect(), share)))
 }
 
-/// How often training draws from each part of a corpus of `n` windows, and from the `n_replayed`
+/// Frequency of draws from each part of a corpus of `n` windows, and from the `n_replayed`
 /// windows after them, which get a fraction `share` of all draws.
 pub(super) fn drawn(mut own: Vec<Corpus>, n: usize, n_replayed: usize, share: f64) -> Vec<Corpus> {
     if own.is_empty() {

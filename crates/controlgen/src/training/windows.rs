@@ -12,7 +12,7 @@ use note_seq::window::WindowFormError;
 /// small corpus is drawn more often than its size alone implies.
 const BALANCE: f64 = 0.6;
 
-/// How often training draws from each part of a corpus: the number of its windows raised to the
+/// Frequency of draws from each part of a corpus: the number of its windows raised to the
 /// power [`BALANCE`].
 pub(super) fn drawn(roots: &[Range<usize>]) -> Vec<Corpus> {
     let weight = |windows: &Range<usize>| (windows.len() as f64).powf(BALANCE);

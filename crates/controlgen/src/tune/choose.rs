@@ -13,7 +13,7 @@ use super::{NoTune, Refused, TuneOptions};
 /// The track selected, and the alternatives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Whether the user asked for it.
+    /// Whether the user requested it.
     pub asked: bool,
     /// All pitched tracks, the selected one first, then from the most to the least melodic.
     pub candidates: Vec<Candidate>,
@@ -32,7 +32,7 @@ pub struct Candidate {
     pub n_notes: usize,
     /// Number of its windows.
     pub n_windows: usize,
-    /// How melodic it is.
+    /// Its melodic score.
     pub score: MelodicScore,
     /// The reason why it has no windows, if it has none.
     pub refused: Option<SkipReason>,

@@ -25,7 +25,7 @@ const MELODY_WORDS: [&str; 11] = [
 const OTHER_WORDS: [&str; 9] =
     ["bass", "drum", "perc", "chord", "accomp", "backing", "pad", "rhythm", "left hand"];
 
-/// How melodic a track is: how much of it sounds alone, and its amount, variety, height and
+/// Melodic score of a track: the part that sounds alone, and its amount, variety, height and
 /// stepwise motion, all 0 to 1; after the features of Rizo, Ponce de León, Pérez-Sancho, Pertusa
 /// and Iñesta, "A pattern recognition approach for melody track selection in MIDI files" (ISMIR
 /// 2006).

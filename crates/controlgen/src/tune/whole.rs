@@ -7,7 +7,7 @@ use super::choose::{FoundTune, tracks};
 use super::usage::{LeftOut, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
 
-/// Takes all instruments, or the one asked for.
+/// Takes all instruments, or the requested one.
 pub(super) fn all_voices(
     sequence: &NoteSequence,
     kind: &Kind,
