@@ -56,7 +56,7 @@ From a folder of MIDI files to new music:
 pub(crate) const DEFAULT_TEMPERATURE: f32 = 0.5;
 
 /// The heading of [`Global`] options in every command's help.
-const GLOBAL: &str = "Options of every command";
+const GLOBAL: &str = "Options of all commands";
 
 /// Allowed numbers of threads: more than any machine has processors for this work, and each takes
 /// memory.

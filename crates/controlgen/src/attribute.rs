@@ -80,7 +80,7 @@ pub struct Dial {
 #[non_exhaustive]
 pub enum AttributeError {
     /// No attribute has this name.
-    #[error("no attribute `{found}`; there are {}", Attribute::ALL.map(Attribute::name).join(", "))]
+    #[error("unknown attribute `{found}`; known are {}", Attribute::ALL.map(Attribute::name).join(", "))]
     Unknown {
         /// The name found.
         found: String,
@@ -95,7 +95,7 @@ pub enum AttributeError {
         found: String,
     },
     /// The model's windows have no melody.
-    #[error("attributes are those of a melody, and a model of `{kind}` writes none")]
+    #[error("attributes need a melody, and windows of `{kind}` have none")]
     NoMelody {
         /// The model's kind.
         kind: &'static str,
@@ -121,7 +121,7 @@ pub enum AttributeError {
     },
     /// The attributes belong to another model.
     #[error(
-        "{} is of another model (hash {found}); learn it again with `controlgen attribute learn`",
+        "{} belongs to another model (hash {found}); learn it again with `controlgen attribute learn`",
         path.display()
     )]
     Foreign {
@@ -368,7 +368,7 @@ mod tests {
         let error = "sadness:1".parse::<Dial>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "no attribute `sadness`; there are density, pitch, range, syncopation, interval, scale, \
+            "unknown attribute `sadness`; known are density, pitch, range, syncopation, interval, scale, \
              polyphony, spread, consonance, chords, length, loudness, swing, timing"
         );
         for bad in ["density", "density:much", "density:nan", "density:99"] {

@@ -78,7 +78,7 @@ pub enum NoTune {
     #[error("{}", .0.iter().map(|r| format!("{}: {}", r.track, in_words(r.reason))).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Refused>),
     /// The requested track does not exist.
-    #[error("no instrument {track} in it; there are {}", tracks.join(", "))]
+    #[error("it has no instrument {track}; there are {}", tracks.join(", "))]
     NoSuchTrack {
         /// The requested instrument.
         track: u32,
@@ -86,7 +86,7 @@ pub enum NoTune {
         tracks: Vec<String>,
     },
     /// A track was requested, but all are taken.
-    #[error("a window takes several instruments at once; leave `--track` out")]
+    #[error("windows of this kind use several instruments; leave out `--track`")]
     AllTracks,
 }
 
@@ -159,7 +159,7 @@ fn damage(report: &ReadReport) -> Option<String> {
 
 /// The requirements on a tune, which are weaker than those on training music.
 fn needs(kind: &Kind) -> &'static str {
-    if kind.melody_range().is_some() { "a track of tones, of any instrument" } else { kind.needs }
+    if kind.melody_range().is_some() { "a pitched track, with any instrument" } else { kind.needs }
 }
 
 /// The rule that refused a track.
@@ -177,11 +177,11 @@ pub fn in_words(reason: SkipReason) -> &'static str {
         SkipReason::Silent => "its notes are silent",
         SkipReason::TooShort => "it is shorter than a window",
         SkipReason::EmptyWindow => "no note starts in any window",
-        SkipReason::Duplicate => "it only repeats itself",
+        SkipReason::Duplicate => "it only has repetitions",
         SkipReason::OverCap => "there are too many windows",
         SkipReason::MissingPart => "melody, bass or drums are missing",
         SkipReason::PartsDoNotMeet => "its parts never play together for a window",
-        SkipReason::UnknownDrum => "none of its drums is known",
+        SkipReason::UnknownDrum => "all its drums are unknown",
         SkipReason::TooLong => "one of its notes lasts for days",
         SkipReason::NoChords => "no chords can be inferred",
         other => other.name(),

@@ -119,7 +119,7 @@ fn read_zip(
                 method => Content::refused(
                     "unreadable",
                     format!(
-                        "it is compressed by method {method}; stored and deflated ones are read"
+                        "it is compressed with method {method}; only stored and deflated members can be read"
                     ),
                 ),
             }

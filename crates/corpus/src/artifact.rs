@@ -23,7 +23,7 @@ pub enum ArtifactError {
         source: std::io::Error,
     },
     /// A JSON file has unexpected contents.
-    #[error("{} is damaged: it does not hold a `{format}`", path.display())]
+    #[error("{} is damaged: it does not contain a `{format}`", path.display())]
     Json {
         /// The file.
         path: PathBuf,

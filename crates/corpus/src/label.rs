@@ -130,11 +130,11 @@ impl Labeler {
         let source = match self {
             Self::Nowhere => return Ok(()),
             _ if n_listed > 0 => return Ok(()),
-            Self::FirstFolder => "they lie in no folder below the root".to_owned(),
-            Self::Pattern(regex) => format!("the pattern `{regex}` matches none"),
+            Self::FirstFolder => "they are not in a folder below the root".to_owned(),
+            Self::Pattern(regex) => format!("the pattern `{regex}` matches no file"),
             Self::Table { entries, .. } => match entries.keys().next() {
                 Some(name) => format!("the table names others, such as `{name}`"),
-                None => "the table names none".to_owned(),
+                None => "the table has no files".to_owned(),
             },
         };
         Err(CorpusError::NoLabels { source_of_labels: source, file: file.to_owned() })

@@ -190,7 +190,7 @@ impl CorpusReport {
             return Err(ArtifactError::Missing {
                 path: corpus.to_owned(),
                 what: "`report.json`",
-                remedy: "give a corpus folder, as `controlgen corpus build` writes it",
+                remedy: "give a folder written by `controlgen corpus build`",
             });
         }
         Self::load(&path)
@@ -289,13 +289,13 @@ impl CorpusReport {
                  which by a table's column (`--group-column`), or give `--group file`"
             ));
         }
-        let remedy = "give more music, or another share (`--heldout`)";
+        let remedy = "give more music, or another fraction (`--heldout`)";
         if self.n_windows() > 0 && self.n_train == 0 {
             warnings.push(format!("all pieces are held out, none is left to learn from; {remedy}"));
         } else if self.n_windows() > 0 && self.heldout > 0.0 && self.n_heldout == 0 {
             let n_groups = self.n_groups;
             warnings.push(format!(
-                "none of {n_groups} pieces is held out, so that nothing can be scored; {remedy}"
+                "none of {n_groups} pieces is held out, so nothing can be scored; {remedy}"
             ));
         }
         warnings

@@ -73,7 +73,7 @@ pub enum EvalError {
     },
     /// There are no training windows for baselines.
     #[error(
-        "{} has no training window, so baselines can't be counted; build it with a smaller `--heldout`",
+        "{} has no training window, so there are no baselines; build it with a smaller `--heldout`",
         corpus.display()
     )]
     NoTrain {
@@ -105,7 +105,7 @@ pub enum EvalError {
     #[error("the mixture does not fit the latents")]
     Mixture(#[from] gmm::ModelError),
     /// The latents are not valid samples.
-    #[error("the latents are no samples")]
+    #[error("the latents are not valid samples")]
     Samples(#[from] gmm::SamplesError),
     /// Reading or writing failed.
     #[error(transparent)]

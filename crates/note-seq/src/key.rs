@@ -35,7 +35,7 @@ pub struct Key {
 /// A text that does not name a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is not a key (allowed: a letter A to G, with # or b if need be, then major or minor: \
+    "{0:?} is not a key (allowed: a letter A to G, with # or b if needed, then major or minor: \
      D, Bb major, F# minor, Am)"
 )]
 pub struct UnknownKey(String);

@@ -147,7 +147,7 @@ const LISTED: usize = 8;
 pub enum UnknownProgram {
     /// No name has these words.
     #[error(
-        "{text:?} is no instrument of General MIDI (allowed: 0 to 127, or a name such as \
+        "{text:?} is not a General MIDI instrument (allowed: 0 to 127, or a name, for example \
          harpsichord, \"church organ\" or flute)"
     )]
     NoName {

@@ -54,7 +54,7 @@ pub enum QuantizeError {
     },
     /// A note or event is before time 0 (by half a step or more).
     #[error(
-        "a note or event lies at {seconds} s; times must not be negative, shift the sequence first"
+        "a note or event is at {seconds} s; times must not be negative, shift the sequence first"
     )]
     NegativeTime {
         /// The time found, in seconds.

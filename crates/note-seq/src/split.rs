@@ -38,7 +38,7 @@ pub enum SplitError {
         total_time: Seconds,
     },
     /// There would be more than 65,536 pieces.
-    #[error("cutting so often gives {n_pieces} pieces (allowed: 65,536); use a longer hop")]
+    #[error("this hop gives {n_pieces} pieces (allowed: 65,536); use a longer one")]
     TooManyPieces {
         /// Number of pieces.
         n_pieces: f64,

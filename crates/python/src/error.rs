@@ -16,7 +16,7 @@ create_exception!(
     controlgen,
     ControlgenError,
     PyValueError,
-    "Something that was given can't be used: a damaged file, a setting out of range, a style that \
+    "An argument or a file can't be used: a damaged file, a setting out of range, a style that \
      does not exist. The text says what was found, what is allowed and what to do.\n\nA file that \
      is missing or can't be read or written is an `OSError`."
 );

@@ -95,7 +95,7 @@ fn check_lines(checks: &[DialReport]) -> Vec<String> {
     if checks.is_empty() {
         return Vec::new();
     }
-    let head = ["attribute", "method", "Spearman", "slope", "other attributes that move"];
+    let head = ["attribute", "method", "Spearman", "slope", "other attributes that change"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     for check in checks {
         let mut others: Vec<_> = check.others.iter().filter(|o| o.slope.abs() >= 0.1).collect();

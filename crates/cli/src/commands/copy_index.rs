@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()>
 /// A summary of an index, in one line.
 pub(super) fn index_line(index: &CopyIndex) -> String {
     format!(
-        "copies are looked for in {} notes of {} files ({:.1} MB)",
+        "copies are searched for in {} notes of {} files ({:.1} MB)",
         index.n_notes(),
         index.n_files(),
         index.n_bytes() as f64 / 1e6,

@@ -65,7 +65,7 @@ fn build_corpus(context: &Context, args: CorpusBuildArgs) -> anyhow::Result<()> 
     context.output.result(&report, || {
         let mut lines = lines(&report);
         let out = args.out.display();
-        lines.push(format!("written to {out}; `controlgen corpus report {out}` says more"));
+        lines.push(format!("written to {out}; `controlgen corpus report {out}` shows more"));
         lines
     })
 }
@@ -73,9 +73,9 @@ fn build_corpus(context: &Context, args: CorpusBuildArgs) -> anyhow::Result<()> 
 /// A summary of a corpus for the terminal.
 pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
     let mut lines = vec![
-        format!("{} MIDI files, {} gave windows", report.n_files, report.n_files_used),
+        format!("{} MIDI files, {} with windows", report.n_files, report.n_files_used),
         format!(
-            "{} windows of {}: {} to learn from, {} held out ({} of them also in train, not scored)",
+            "{} windows of {}: {} for training, {} held out ({} of them also in the training split, not scored)",
             report.n_windows(),
             report.kind,
             report.n_train,
@@ -85,7 +85,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
     ];
     if let Some(notes) = &report.notes {
         let mut line =
-            format!("{:.1} % of {} notes stand in windows", 100.0 * notes.share(), notes.n_notes);
+            format!("{:.1} % of {} notes are in windows", 100.0 * notes.share(), notes.n_notes);
         let reasons: Vec<String> =
             notes.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
         if !reasons.is_empty() {
@@ -93,7 +93,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
         }
         lines.push(line);
         for (assumption, n) in &notes.assumed {
-            lines.push(format!("assumed of {n} files: {assumption}"));
+            lines.push(format!("assumed for {n} files: {assumption}"));
         }
     }
     let mut pieces = format!("{} pieces", report.n_groups);
@@ -168,9 +168,9 @@ fn all_lines(report: &CorpusReport) -> Vec<String> {
     let found = &report.histograms;
     lines.extend(histogram("notes by octave (C4 is middle C)", &octaves(&found.pitch)));
     let density = found.density.iter().map(|(n, count)| (n.to_string(), *count));
-    lines.extend(histogram("windows by notes a bar", &density.collect::<Vec<_>>()));
+    lines.extend(histogram("windows by notes per bar", &density.collect::<Vec<_>>()));
     let tempo = found.tempo.iter().map(|(qpm, count)| (format!("{qpm}-{}", qpm + 9), *count));
-    lines.extend(histogram("files by quarter notes a minute", &tempo.collect::<Vec<_>>()));
+    lines.extend(histogram("files by quarter notes per minute", &tempo.collect::<Vec<_>>()));
     let mut metre: Vec<_> = found.metre.iter().map(|(name, n)| (name.clone(), *n)).collect();
     metre.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.clone()));
     metre.truncate(MAX_LABELS);

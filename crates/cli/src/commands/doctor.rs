@@ -251,14 +251,14 @@ fn lines(found: &Findings) -> Vec<String> {
     };
     let styles = match &found.user_styles.folder {
         Some(folder) => format!("{} in {}", found.user_styles.n_styles, folder.display()),
-        None => "no folder: this system names no home".to_owned(),
+        None => "no folder: this system has no home folder".to_owned(),
     };
     let models = match &found.models[..] {
         [] => "none in this program".to_owned(),
         names => format!("{} in this program", names.join(", ")),
     };
     let model = match &found.model {
-        None => "none looked into; name one with `--model FOLDER`".to_owned(),
+        None => "none examined; give one with `--model FOLDER`".to_owned(),
         Some(model) if !model.found => format!("not found in {}", model.folder.display()),
         Some(model) => format!(
             "{} {} in {}, {}",

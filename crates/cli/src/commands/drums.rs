@@ -83,7 +83,7 @@ impl Drummer {
         let has_meters = model.form().encoding().is_some();
         if !has_meters && meter.is_some_and(|meter| meter != Meter::COMMON) {
             bail!(
-                "windows of `{}` are in 4/4, and the piece is not; ask for `--meter 4/4`, or give \
+                "windows of `{}` are in 4/4, and the piece is not; give `--meter 4/4`, or give \
                  `--drums` a model of `drums-2bar-groove`",
                 model.kind().name
             );

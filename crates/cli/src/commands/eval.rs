@@ -181,11 +181,12 @@ fn compare(context: &Context, before: &Path, after: &Path, check: bool) -> anyho
         let mut lines = Vec::new();
         if before.corpus_hash != after.corpus_hash {
             lines.push(
-                "the reports are of two corpora: their figures don't compare models".to_owned(),
+                "the reports are for different corpora: their figures are not comparable"
+                    .to_owned(),
             );
         }
         lines.extend(table(&rows));
-        lines.push(format!("{n_better} better, {n_worse} worse, beyond both intervals"));
+        lines.push(format!("{n_better} better, {n_worse} worse, by more than both intervals"));
         lines
     })?;
     if check && n_worse > 0 {

@@ -60,7 +60,7 @@ pub(super) fn halve(context: &Context, args: &HalveArgs) -> anyhow::Result<()> {
     import::halve(&model, &args.out, &context.device()?)?;
     context.output.result(&json!({ "model": path_text::of(&args.out) }), || {
         vec![format!(
-            "model in {}; its styles come of `controlgen encode` and `fit`",
+            "model in {}; make its styles with `controlgen encode` and `fit`",
             args.out.display()
         )]
     })

@@ -48,7 +48,7 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
             let mu = encode_windows(model, &tune.window_tokens());
             styles.membership(model, &mu, style).iter().sum()
         })
-        .context("the model has no style that is not hidden; give `--style`")?,
+        .context("all styles of the model are hidden; give `--style`")?,
     };
     let path = LatentPath::stationary(&styles.distribution(style))?;
     let decoding = Decoding::from(&args.new.decoding);

@@ -105,7 +105,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
                 style.name, written.membership_before, written.membership_after
             ),
             format!(
-                "consonant with the tune: {} of the time together; other styles {}, unrelated music \
+                "consonant with the tune for {} of the common time; other styles {}, unrelated music \
                  {}",
                 share(written.harmony.consonance),
                 share(written.harmony.other_styles),

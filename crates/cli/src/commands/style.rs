@@ -175,7 +175,7 @@ fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> 
         let mut lines = lines_of(&visible().collect::<Vec<_>>());
         let n_hidden = styles.all().len() - list.styles.len();
         if n_hidden > 0 {
-            lines.push(format!("{n_hidden} hidden, which --all lists"));
+            lines.push(format!("{n_hidden} hidden; list them with --all"));
         }
         let facts = list.fit.as_ref().map(|facts| lines_of_facts(facts, &list.styles));
         lines.extend(facts.unwrap_or_default());

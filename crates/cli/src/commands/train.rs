@@ -40,7 +40,7 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     }
     // The second signal ends the program at once; the last checkpoint is valid.
     let stop = interrupt::flag(|| {
-        note("finishing the step and writing a checkpoint; again to stop at once");
+        note("finishing the step and writing a checkpoint; repeat to stop at once");
     })?;
     let n_sequences = request.setup.training.sequences_per_update();
     let mut progress = Training::new(context.show, request.plan, n_sequences, stop);
@@ -48,7 +48,7 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     drop(progress);
     match outcome.stopped {
         StopReason::Request => note(&format!(
-            "stopped; go on with `--resume` and the same options ({} steps so far)",
+            "stopped; continue with `--resume` and the same options ({} steps so far)",
             outcome.n_steps
         )),
         StopReason::Patience => note(&format!(
@@ -134,14 +134,14 @@ fn fit(
 fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> {
     if args.minutes.is_none() && args.steps.is_none() && args.patience.is_none() {
         bail!(
-            "give the end of the training: `--minutes M` or `--steps N`, or `--patience N` to stop \
+            "specify when training ends: `--minutes M` or `--steps N`, or `--patience N` to stop \
              when it no longer improves"
         );
     }
     let max_time = match args.minutes {
         Some(minutes) => Some(
             Duration::try_from_secs_f64(minutes * 60.0)
-                .with_context(|| format!("`--minutes {minutes}` is not a length of time"))?,
+                .with_context(|| format!("`--minutes {minutes}` is not a valid duration"))?,
         ),
         None => None,
     };

@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     let arrangement = ArrangementArgs { even: true, ..args.music.arrangement };
     let music = NewMusicArgs { arrangement, ..args.music.clone() };
     std::fs::create_dir_all(&args.folder).map_err(io("create the folder", &args.folder))?;
-    note(&format!("keeping {} takes in {}; Ctrl-C ends", args.n, args.folder.display()));
+    note(&format!("keeping {} takes in {}; Ctrl-C stops", args.n, args.folder.display()));
     let n = usize::try_from(args.n)?;
     let mut watched =
         Watched { folder: args.folder.clone(), n_takes: 0, next_seed: args.music.decoding.seed };
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     }
     context.output.result(&watched, || {
         vec![format!(
-            "{} takes written; go on with `--seed {}`",
+            "{} takes written; continue with `--seed {}`",
             watched.n_takes, watched.next_seed
         )]
     })

@@ -219,7 +219,7 @@ impl<'a> Writer<'a> {
                 sidecar.copy = Some(CopyCheck { longest });
             }
             (None, None) => sidecar.warnings.push(
-                "copies of training music were not looked for: the model has no `copy.index`"
+                "copies of training music were not searched for: the model has no `copy.index`"
                     .to_owned(),
             ),
             _ => {}
@@ -227,7 +227,7 @@ impl<'a> Writer<'a> {
         if music.notes.is_empty() {
             sidecar
                 .warnings
-                .push("no note in it; try another seed or a lower temperature".to_owned());
+                .push("it has no notes; try another seed or a lower temperature".to_owned());
         }
         let component = sidecar.membership.as_deref().and_then(argmax);
         let file = self.batch.write_beside(&name, music, &sidecar, beside)?;

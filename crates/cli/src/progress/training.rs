@@ -98,7 +98,7 @@ pub(crate) fn collapse_warning(scores: &Scores) -> Option<String> {
     scores.is_collapsed().then(|| {
         format!(
             "warning: latents hardly differ from window to window ({:.1} bits, {} active units), so \
-             no styles can be found in them; if that stays so, train with a lower `--beta`, more \
+             no styles can be found in them; if this persists, train with a lower `--beta`, more \
              `--free-bits`, or a `--beta-warmup`",
             scores.kl_bits(),
             scores.active_units(),
@@ -112,7 +112,7 @@ impl TrainProgress for Training {
         self.start = Instant::now();
         if self.show != Show::Nothing {
             let from = if n_steps > 0 {
-                format!(", going on after step {n_steps}")
+                format!(", continuing after step {n_steps}")
             } else {
                 String::new()
             };

@@ -190,7 +190,7 @@ impl AttributeVectors {
                 let r_squared = dot(&slopes, &cross[i]).clamp(0.0, 1.0);
                 let (own, other) = (told(&regression), told(&quartile));
                 if own <= 0.0 || other <= 0.0 {
-                    let why = "latents don't tell it".to_owned();
+                    let why = "latents don't determine it".to_owned();
                     unlearnt.push(Unlearnt { attribute: *attribute, why });
                     continue;
                 }

@@ -107,14 +107,14 @@ impl CopyIndex {
         }
         let n = bytes.len().checked_sub(CHECK).ok_or_else(|| damaged("cut short"))?;
         if blake3::hash(&bytes[..n]).as_bytes()[..] != bytes[n..] {
-            return Err(damaged("its checksum is another"));
+            return Err(damaged("its checksum is wrong"));
         }
         reader.rest = reader
             .rest
             .get(..reader.rest.len().saturating_sub(CHECK))
             .ok_or_else(|| damaged("cut short"))?;
-        let index = reader.index(found).ok_or_else(|| damaged("its parts have other lengths"))?;
-        if index.is_sound() { Ok(index) } else { Err(damaged("its numbers point nowhere")) }
+        let index = reader.index(found).ok_or_else(|| damaged("its parts have wrong lengths"))?;
+        if index.is_sound() { Ok(index) } else { Err(damaged("its numbers are out of range")) }
     }
 
     fn to_bytes(&self) -> Vec<u8> {

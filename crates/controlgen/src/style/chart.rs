@@ -45,7 +45,7 @@ fn criterion_title(criterion: Criterion) -> &'static str {
         Criterion::Aic => "AIC a window",
         Criterion::Icl => "ICL a window",
         Criterion::HeldOut => "minus held-out log-likelihood, nats per window",
-        Criterion::Elbow => "BIC a window (chosen at the elbow of the lower panel)",
+        Criterion::Elbow => "BIC per window (chosen at the elbow of the lower panel)",
         Criterion::Stability => "minus the agreement of fits to random halves",
         _ => "BIC a window",
     }

@@ -32,7 +32,7 @@ pub enum StyleError {
     Samples(#[from] gmm::SamplesError),
     /// There are no dimensions to fit.
     #[error(
-        "the model has no active dimension: its latents carry nothing (posterior collapse); train \
+        "the model has no active dimension: its latents carry no information (posterior collapse); train \
          it longer, with a smaller `beta` or more free bits"
     )]
     NoActiveDimension,
@@ -59,7 +59,7 @@ pub enum StyleError {
     },
     /// Windows of a piece don't differ, or pieces can't be distinguished.
     #[error(
-        "what differs within {n} pieces can't be told from what differs between them; fit with `--granularity windows`"
+        "differences within and between the {n} pieces can't be separated; fit with `--granularity windows`"
     )]
     Pieces {
         /// Number of pieces.
@@ -67,8 +67,8 @@ pub enum StyleError {
     },
     /// All covariance types have too high a rank.
     #[error(
-        "only low ranks are to be tried, and none is below the {n_features} active dimensions; take \
-         smaller ones, or other shapes"
+        "only low-rank covariances were requested, and no rank is below {n_features}, the number of \
+         active dimensions; give smaller ranks, or other covariance types"
     )]
     Rank {
         /// Number of active dimensions.
@@ -87,13 +87,13 @@ pub enum StyleError {
         name: String,
     },
     /// Another style has this name.
-    #[error("there is a style `{name}` already; give another name, or rename or remove that one")]
+    #[error("a style `{name}` already exists; give another name, or rename or remove that one")]
     Taken {
         /// The name.
         name: String,
     },
     /// The styles can't be merged.
-    #[error("two or more discovered styles can be merged; added ones and a single one can't")]
+    #[error("only two or more discovered styles can be merged, and no added ones")]
     Merge,
     /// The style can't be split.
     #[error("`{name}` is not a merged style, so it can't be split")]
@@ -115,8 +115,8 @@ pub enum StyleError {
     },
     /// The style belongs to another model.
     #[error(
-        "{} is a style of model {found}, and this is model {expected}: latents of one mean nothing \
-         to the other; add its files again with `controlgen style add`", path.display()
+        "{} is a style of model {found}, but this is model {expected}, and their latents are not \
+         compatible; add its files again with `controlgen style add`", path.display()
     )]
     OtherModel {
         /// The style's file.

@@ -116,7 +116,7 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Selected, StyleErr
     let values = |name: &str| {
         let tensor = tensors.tensor(name).map_err(|e| damaged(e.to_string()))?;
         if tensor.dtype() != Dtype::F64 {
-            return Err(damaged(format!("`{name}` is not of `F64`")));
+            return Err(damaged(format!("`{name}` is not of type `F64`")));
         }
         let values = tensor.data().as_chunks().0.iter();
         Ok(values.map(|bytes| f64::from_le_bytes(*bytes)).collect::<Vec<f64>>())
@@ -124,7 +124,7 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Selected, StyleErr
     let (weights, means, covariances) =
         (values("weights")?, values("means")?, values("covariances")?);
     let d = means.len() / weights.len().max(1);
-    let other_shape = || damaged("its `covariances` have another shape".to_owned());
+    let other_shape = || damaged("its `covariances` have a wrong shape".to_owned());
     let covariances = match facts.covariance_type {
         CovarianceType::Full => {
             Covariances::Full(matrices(&covariances, d).ok_or_else(other_shape)?)

@@ -75,7 +75,7 @@ impl std::fmt::Display for Change {
         match self {
             Self::CutAsFourFour => f.write_str("its meter was cut as 4/4"),
             Self::AnyProgram => f.write_str("instruments of all programs were taken"),
-            Self::Moved(semitones) => write!(f, "it was moved by {semitones:+} semitones"),
+            Self::Moved(semitones) => write!(f, "it was shifted by {semitones:+} semitones"),
         }
     }
 }
@@ -292,7 +292,7 @@ mod tests {
         low.notes.iter_mut().for_each(|note| note.pitch = note_seq::Pitch::new(3).unwrap());
         let piece = of_sequence(low, "x.mid", &Kind::mel_2bar()).unwrap();
         assert_eq!(piece.used.changes, [Change::Moved(24)]);
-        assert_eq!(piece.used.changes[0].to_string(), "it was moved by +24 semitones");
+        assert_eq!(piece.used.changes[0].to_string(), "it was shifted by +24 semitones");
     }
 
     #[test]

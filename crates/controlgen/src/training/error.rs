@@ -41,7 +41,7 @@ pub enum TrainingError {
     },
     /// The folder already contains a run.
     #[error(
-        "{} holds checkpoints of a run already; go on with `--resume`, or give another folder",
+        "{} already has checkpoints of a run; continue it with `--resume`, or give another folder",
         checkpoints.display()
     )]
     RunExists {
@@ -59,7 +59,7 @@ pub enum TrainingError {
     },
     /// The initial weights are in the folder that the run would write to.
     #[error(
-        "{} is where this run would write its model; give another run folder", model.display()
+        "this run would overwrite {}, the model it starts from; give another run folder", model.display()
     )]
     IntoItself {
         /// The model folder.
@@ -67,8 +67,8 @@ pub enum TrainingError {
     },
     /// The sizes of the model to continue from differ from the preset.
     #[error(
-        "{} can't go on as preset `{preset}`: {differences}; leave out `--preset`, or name one of \
-         its sizes", model.display()
+        "{} can't be trained with preset `{preset}`: {differences}; leave out `--preset`, or give one \
+         with the same sizes", model.display()
     )]
     Sizes {
         /// The model folder.
@@ -89,8 +89,7 @@ pub enum TrainingError {
     },
     /// The run to resume started from other weights.
     #[error(
-        "the run in {} began with {found}, not with {asked}; resume it with the options it was \
-         started with", run.display()
+        "the run in {} started from {found}, not from {asked}; resume it with its original options", run.display()
     )]
     OtherOrigin {
         /// The run folder.
@@ -102,8 +101,8 @@ pub enum TrainingError {
     },
     /// The loss diverged; the last good checkpoint is now the model.
     #[error(
-        "{source}; the last good checkpoint, after step {step}, is now the model in {}: go on from \
-         it into another run folder with `--from {}` and a lower `--learning-rate`",
+        "{source}; the last good checkpoint, after step {step}, is now the model in {}: continue \
+         from it in another run folder with `--from {}` and a lower `--learning-rate`",
         model.display(), model.display()
     )]
     RanAway {

@@ -168,7 +168,8 @@ fn check_sizes(
 ) -> Result<(), TrainingError> {
     let mut differences = Vec::new();
     if config.kind != preset.kind {
-        differences.push(format!("it is of `{}`, the preset of `{}`", config.kind, preset.kind));
+        differences
+            .push(format!("its kind is `{}`, that of the preset `{}`", config.kind, preset.kind));
     }
     let fields = |model: &NetworkConfig| {
         let value = match model {

@@ -300,7 +300,7 @@ fn track(
     let line = if is_polyphonic(&score) {
         let line = skyline(&tones);
         warnings.push(format!(
-            "it is played in chords: its upper line was taken, {} of {} notes",
+            "it has chords: its upper line was used, {} of {} notes",
             line.len(),
             tones.len()
         ));
@@ -313,11 +313,11 @@ fn track(
     let transposed = octaves_into(&line, range);
     let (line, outside) = fitted(&line, transposed, range);
     if transposed != 0 {
-        warnings.push(format!("it was moved by {transposed} semitones to fit the model's range"));
+        warnings.push(format!("it was shifted by {transposed} semitones to fit the model's range"));
     }
     if !outside.is_empty() {
         let n = outside.len();
-        warnings.push(format!("{n} notes outside of the model's range were left out"));
+        warnings.push(format!("{n} notes outside the model's range were left out"));
         dropped.extend(outside.into_iter().map(|note| (LeftOutReason::Range, note)));
     }
     let mut candidate = Candidate {

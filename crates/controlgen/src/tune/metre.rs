@@ -102,8 +102,9 @@ impl Bars {
                 next = BAR;
                 if has_notes {
                     let length = quarters(section.length());
-                    bars.changes
-                        .push(format!("bar 1 is an upbeat of {length}: rest comes before it"));
+                    bars.changes.push(format!(
+                        "bar 1 is an upbeat of {length}: a rest was added before it"
+                    ));
                 }
             } else if section.is_of_four_quarters() {
                 section.placed = Some(next);
@@ -113,7 +114,7 @@ impl Bars {
                 if missing > ROUNDING && at < last && has_notes {
                     let cut = section.first_bar.saturating_add(section.n_bars());
                     bars.changes.push(format!(
-                        "bar {cut} ends after {}, where the meter changes: rest fills it up",
+                        "bar {cut} ends after {}, where the meter changes: a rest was added",
                         quarters(BAR - missing)
                     ));
                 }
@@ -122,8 +123,7 @@ impl Bars {
                 next += BAR;
                 if has_notes {
                     bars.changes.push(format!(
-                        "bar {bar} is of {numerator}/{denominator}: rest after it fills a bar of \
-                         four quarters"
+                        "bar {bar} is in {numerator}/{denominator}: a rest was added to make four quarters"
                     ));
                 }
             } else {
@@ -288,7 +288,10 @@ mod tests {
         let bars = Bars::of(&music).unwrap();
         let laid = bars.lay_out(&music);
         assert_eq!(starts(&laid), [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
-        assert_eq!(bars.changes, ["bar 1 is an upbeat of 1 quarter note: rest comes before it"]);
+        assert_eq!(
+            bars.changes,
+            ["bar 1 is an upbeat of 1 quarter note: a rest was added before it"]
+        );
         assert_eq!([0, 1, 2].map(|bar| bars.source_bar(bar)), [0, 1, 2]);
         assert!(!bars.leaves_out());
     }
@@ -303,7 +306,7 @@ mod tests {
         let mut expected: Vec<f64> = (0..10).map(f64::from).collect();
         expected.extend((12..16).chain(16..20).map(f64::from));
         assert_eq!(starts(&laid), expected);
-        let filled = "bar 3 is of 2/4: rest after it fills a bar of four quarters";
+        let filled = "bar 3 is in 2/4: a rest was added to make four quarters";
         assert_eq!(bars.changes, [filled]);
         // Bars of the file: 5 and 6 are left out.
         assert_eq!([0, 1, 2, 3, 4].map(|bar| bars.source_bar(bar)), [0, 1, 2, 3, 6]);
@@ -322,7 +325,7 @@ mod tests {
         let music = music(10, &[(0.0, 4, 4), (6.0, 2, 2)]);
         let bars = Bars::of(&music).unwrap();
         assert_eq!(starts(&bars.lay_out(&music))[5..], [5.0, 8.0, 9.0, 10.0, 11.0]);
-        let text = "bar 2 ends after 2 quarter notes, where the meter changes: rest fills it up";
+        let text = "bar 2 ends after 2 quarter notes, where the meter changes: a rest was added";
         assert_eq!(bars.changes, [text]);
     }
 

@@ -47,7 +47,7 @@ fn another_track_can_be_asked_for_and_must_be_there() {
     assert_eq!(of(1).unwrap().instruments, [1]);
     let error = of(42).unwrap_err().to_string();
     assert!(
-        error.starts_with("no instrument 42 in it; there are instrument 0 (melody)"),
+        error.starts_with("it has no instrument 42; there are instrument 0 (melody)"),
         "{error}"
     );
 }
@@ -133,7 +133,7 @@ fn another_metre_is_cut_in_quarters_with_a_warning() {
     let found = tune(&mixed).unwrap();
     assert_eq!((found.windows.len(), found.usage.n_used), (3, 20));
     let left = "12 notes in bars 1 to 4 left out: windows have bars of four quarters, and these \
-                are of 3/4";
+                are in 3/4";
     assert_eq!(found.warnings, [left]);
 }
 
@@ -164,8 +164,8 @@ fn every_note_is_used_or_named() {
     assert_eq!(
         found.warnings[..2],
         [
-            "bar 1 is an upbeat of 1 quarter note: rest comes before it",
-            "bar 6 is of 2/4: rest after it fills a bar of four quarters"
+            "bar 1 is an upbeat of 1 quarter note: a rest was added before it",
+            "bar 6 is in 2/4: a rest was added to make four quarters"
         ]
     );
     assert!(found.warnings[2].starts_with("10 notes in bars 11 to 12 left out"));

@@ -44,16 +44,16 @@ impl fmt::Display for LeftOutReason {
             Self::Metre(numerator, denominator) => {
                 write!(
                     f,
-                    "windows have bars of four quarters, and these are of {numerator}/{denominator}"
+                    "windows have bars of four quarters, and these are in {numerator}/{denominator}"
                 )
             }
             Self::LowerVoice => f.write_str("below the upper line"),
-            Self::Range => f.write_str("outside of the model's range"),
+            Self::Range => f.write_str("outside the model's range"),
             Self::SameStep => f.write_str("another note begins on the same sixteenth"),
             Self::UnknownDrum => f.write_str("the model has no such drum"),
             Self::NoWindow => f.write_str("these bars give no window"),
             Self::Rest => f.write_str("a rest as long as a window"),
-            Self::Drums => f.write_str("windows hold everything but drums"),
+            Self::Drums => f.write_str("windows contain everything except drums"),
             Self::Other(reason) => f.write_str(super::in_words(*reason)),
         }
     }
@@ -94,7 +94,7 @@ fn bars_in_words(bars: &[[u32; 2]]) -> String {
     let one = matches!(bars, [[first, last]] if first == last);
     let more = match bars.len().saturating_sub(LISTED) {
         0 => String::new(),
-        n => format!(" and {n} more stretches"),
+        n => format!(" and {n} more ranges"),
     };
     format!("{} {}{more}", if one { "bar" } else { "bars" }, listed.join(", "))
 }
@@ -279,11 +279,11 @@ mod tests {
         let bars: BTreeSet<u32> = [0, 1, 2, 4, 6, 8, 9, 11].into();
         let stretches = stretches(&bars);
         assert_eq!(stretches, [[0, 2], [4, 4], [6, 6], [8, 9], [11, 11]]);
-        assert_eq!(bars_in_words(&stretches), "bars 1 to 3, 5, 7, 9 to 10 and 1 more stretches");
+        assert_eq!(bars_in_words(&stretches), "bars 1 to 3, 5, 7, 9 to 10 and 1 more ranges");
         let left = LeftOut { reason: LeftOutReason::Metre(5, 8), n_notes: 3, bars: vec![[9, 9]] };
         assert_eq!(
             left.to_string(),
-            "3 notes in bar 10 left out: windows have bars of four quarters, and these are of 5/8"
+            "3 notes in bar 10 left out: windows have bars of four quarters, and these are in 5/8"
         );
     }
 }

@@ -64,7 +64,7 @@ fn warnings(notes: &NoteUse, usage: &Usage) -> Vec<String> {
     let assumed = notes.assumed.keys().map(|assumption| match assumption {
         Assumption::CommonTime => "it has no time signature: 4/4 is assumed".to_owned(),
         Assumption::WrittenTempo => {
-            "its notes keep to no beat: bars are those of its written tempo".to_owned()
+            "its notes don't follow a beat: bars are those of its written tempo".to_owned()
         }
         other => other.name().to_owned(),
     });

@@ -104,7 +104,7 @@ fn labels_that_no_file_has_are_an_error() {
         let error = build(root, Labels::FirstFolder).unwrap_err().to_string();
         assert!(error.contains("no folder below"), "{error}");
         let error = build(root, Labels::Pattern("(x)/".to_owned())).unwrap_err().to_string();
-        assert!(error.contains("matches none"), "{error}");
+        assert!(error.contains("matches no file"), "{error}");
     }
     assert!(!out.exists());
     // A table may give only groups.

@@ -21,7 +21,7 @@ pub enum FormatError {
         found: String,
     },
     /// The field `format` of statistics has another value.
-    #[error("these are no statistics of a mixture: their `format` is {found}, not {expected}")]
+    #[error("these are not statistics of a mixture: their `format` is {found}, not {expected}")]
     NotStatistics {
         /// The value found.
         found: String,

@@ -21,7 +21,7 @@ pub struct UnsupportedPitch {
 
 /// A label beyond the number of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("label {label} at position {position} means nothing (allowed: 0 to {})", n_classes - 1)]
+#[error("label {label} at position {position} is invalid (allowed: 0 to {})", n_classes - 1)]
 pub struct UnknownLabel {
     /// The label found.
     pub label: u16,
@@ -166,7 +166,7 @@ mod tests {
             "pitch 20 has no label (allowed: 21 to 108); transpose or drop the note"
         );
         let error = encoding.decode(&[0, 90]).unwrap_err();
-        assert_eq!(error.to_string(), "label 90 at position 1 means nothing (allowed: 0 to 89)");
+        assert_eq!(error.to_string(), "label 90 at position 1 is invalid (allowed: 0 to 89)");
     }
 
     #[test]

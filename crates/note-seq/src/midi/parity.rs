@@ -60,9 +60,8 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<ReadFile, MidiEr
     let sequence = collector.finish(Division::Metrical(division), &mut report)?;
     if division < 0 && !sequence.notes.is_empty() {
         // Time would run backward, and a note that ends before it starts is rejected.
-        return Err(
-            reader.invalid("the division (ticks a quarter note, not SMPTE time)", division.into())
-        );
+        return Err(reader
+            .invalid("the division (ticks per quarter note, not SMPTE time)", division.into()));
     }
     Ok(ReadFile { sequence, report })
 }
@@ -148,7 +147,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), MidiError> {
         match event {
             Event::Tempo { microseconds: 0 } => {
-                Err(self.invalid("a tempo (microseconds a quarter, above 0)", 0))
+                Err(self.invalid("a tempo (microseconds per quarter, above 0)", 0))
             }
             Event::TimeSignature { numerator: 0, .. } => {
                 Err(self.invalid("a numerator (above 0)", 0))
@@ -160,7 +159,7 @@ impl<'a> Reader<'a> {
                 if division < 0 && tick > 0 =>
             {
                 Err(self.invalid(
-                    "the division (ticks a quarter note, not SMPTE time)",
+                    "the division (ticks per quarter note, not SMPTE time)",
                     division.into(),
                 ))
             }

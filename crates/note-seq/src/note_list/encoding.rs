@@ -113,7 +113,7 @@ impl NoteListEncoding {
             return bad(format!("{n_bars} bars (allowed: 1 to 16)"));
         }
         if !matches!(ticks_per_step, 1 | TICKS_PER_SIXTEENTH) {
-            return bad(format!("{ticks_per_step} ticks a step (allowed: 1 or 3)"));
+            return bad(format!("{ticks_per_step} ticks per step (allowed: 1 or 3)"));
         }
         if fields.len() > MAX_FIELDS {
             return bad(format!("{} fields (allowed: at most {MAX_FIELDS})", fields.len()));
@@ -142,7 +142,7 @@ impl NoteListEncoding {
                 return bad(format!("field {} cannot have {n} classes", spec.name()));
             }
             if fields[..i].iter().any(|f| f.field == spec.field) {
-                return bad(format!("field {} is there twice", spec.name()));
+                return bad(format!("field {} occurs twice", spec.name()));
             }
         }
         let mut encoding = Self { n_bars, ticks_per_step, n_fields: 0, fields: [PAD; MAX_FIELDS] };

@@ -42,7 +42,7 @@ pub(super) fn nearest(style: &Style) -> String {
 pub(super) fn lines(style: &Style, added: Option<&AddedStyle>) -> Vec<String> {
     let mut lines = vec![match (&style.added, style.components.as_slice()) {
         (Some(added), _) => format!(
-            "{}: added, of {} windows; {:.0} % of it comes from the model's own styles",
+            "{}: added, from {} windows; {:.0} % of it comes from the model's own styles",
             style.name,
             added.n_windows,
             100.0 * added.prior_share

@@ -41,8 +41,8 @@ pub(super) fn add(
     context.output.result(&added, || {
         let report = &added.report;
         let mut lines = vec![format!(
-            "{}: added, of {} windows in {:.2} s; {:.0} % of it comes from the model's own styles; \
-             kept in {}",
+            "{}: added, from {} windows in {:.2} s; {:.0} % of it comes from the model's own styles; \
+             stored in {}",
             report.name,
             report.n_windows,
             added.add_seconds,
