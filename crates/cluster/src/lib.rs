@@ -1,6 +1,6 @@
 //! Corpus, latents and mixture on many machines.
 //!
-//! What one machine does in four commands is here a sequence of plans on DataFusion, run in this
+//! Here, the four commands of one machine are a sequence of plans on DataFusion, run in this
 //! process or on a Ballista cluster; there is no custom queue. The operators are the functions that
 //! the one-machine path calls:
 //!
@@ -18,8 +18,8 @@
 //!
 //! **Architecture invariants.** The client makes the plans and sends them as physical plans: the
 //! scheduler needs to know our codec and functions, but not our tables. Every leaf of a plan is one
-//! that Ballista can split (numbers in memory, or Parquet files), since it gives each task the
-//! whole of any other leaf. No operator knows which partition it is. Nothing is half written: files
+//! that Ballista can split (numbers in memory, or Parquet files), since every task receives any
+//! other leaf as a whole. No operator knows its partition number. No output is incomplete: files
 //! and folders get their names when they are complete, and shards count only once an answer names
 //! them.
 

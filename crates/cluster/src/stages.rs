@@ -1,8 +1,8 @@
 //! The stages, one after the other, each of them a plan: read, deduplicate, encode, fit.
 //!
 //! A finished stage leaves a folder or a file under its final name and does not run again. Between
-//! the stages are the steps that a single process has to do: listing the files, and finding out
-//! which belong together.
+//! the stages are the steps for a single process: listing the files and grouping those that belong
+//! together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::session::{Runner, StatusCallback};
 use crate::shared::ModelSpec;
 use crate::store::{self, StoreError};
 
-/// Why a run failed. Finished stages are kept, and the same run resumes from there.
+/// The reason a run failed. Finished stages are kept, and the same run resumes from there.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -78,7 +78,7 @@ pub struct StageReport {
     pub stage: String,
     /// Duration.
     pub seconds: f64,
-    /// Whether an earlier run had finished it.
+    /// Whether it had been finished by an earlier run.
     pub resumed: bool,
 }
 
@@ -119,7 +119,7 @@ struct Run<'a> {
 /// Runs a plan to completion.
 ///
 /// # Errors
-/// See [`RunError`].
+/// Returns a [`RunError`] if the plan can't be used or a stage fails.
 pub async fn run(
     plan: &Plan,
     runner: &Runner,

@@ -62,7 +62,7 @@ pub struct Mixed {
     pub components: Vec<f64>,
 }
 
-/// How well the mix sounds together with the tune, compared with other styles and chance.
+/// Consonance of the mix with the tune, compared with other styles and chance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HarmonyReport {
     /// The mix and the tune.

@@ -26,7 +26,7 @@ pub use melodic::MelodicScore;
 pub(crate) use usage::left_out_bars;
 pub use usage::{LeftOut, LeftOutReason, Usage};
 
-/// How a tune is taken from a file.
+/// Options for reading a tune from a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TuneOptions {
     /// The instrument to take, as numbered by `controlgen inspect`; `None` for the most melodic

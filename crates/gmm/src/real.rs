@@ -56,7 +56,7 @@ pub(crate) mod sealed {
                 #[allow(
                     clippy::cast_possible_truncation,
                     clippy::unnecessary_cast,
-                    reason = "rounding to the samples' type is what is asked for"
+                    reason = "rounding to the samples' type is intended"
                 )]
                 fn from_f64(value: f64) -> Self {
                     value as $real

@@ -1,4 +1,4 @@
-//! How often the key found for a window agrees with the key signature, one table per folder:
+//! Measures how often the key found for a window agrees with the key signature, per folder:
 //! `cargo run --release -p note-seq --example keys -- [--in KEY] DIR…`, where `--in KEY` states
 //! that the music of the following folders is in this key, regardless of its key signatures.
 //!

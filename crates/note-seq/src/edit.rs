@@ -62,7 +62,7 @@ impl NoteSequence {
     /// contents.
     ///
     /// # Errors
-    /// Returns a [`SplitError`] if `end` is before `start`, or `start` is after the end of the music.
+    /// Returns a [`SplitError`] if `end` is before `start`, or `start` after the end of the music.
     pub fn extract(&self, start: Seconds, end: Seconds) -> Result<NoteSequence, SplitError> {
         let mut pieces = self.split_at(&[start, end])?;
         pieces.pop().ok_or(SplitError::TooFewTimes { n_times: 2 })

@@ -116,8 +116,8 @@ impl NoteSequence {
     /// sounds across a cut is not continued. The current tempo, meter, key and chord symbol at the
     /// cut are placed at 0; a change exactly at the end belongs to the next piece. Of the
     /// controllers, only the [`PEDALS`] are kept, and their state is carried over; pitch bends and
-    /// texts other than chords and beats are dropped. A piece has the pedals and names of its own
-    /// instruments. `total_time` of a piece is its largest note end.
+    /// texts other than chords and beats are dropped. A piece has the pedals and names of only
+    /// the instruments in it. `total_time` of a piece is its largest note end.
     ///
     /// # Errors
     /// Returns [`SplitError::TooFewTimes`], [`SplitError::Unsorted`] or [`SplitError::PastEnd`].

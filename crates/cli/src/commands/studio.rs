@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     let n_windows = source.as_ref().map(Source::n_windows);
     if n_windows.is_some_and(|n| n >= MAX_POINTS / 2) {
         note(&format!(
-            "the corpus is large: the map shows at most {MAX_POINTS} windows, spread evenly over it"
+            "the corpus is large: the map shows at most {MAX_POINTS} windows, distributed evenly over it"
         ));
     }
     let name = match &args.of.model {

@@ -31,7 +31,7 @@ use crate::store;
 /// Rows per batch.
 const ROWS_PER_BATCH: usize = 1 << 13;
 
-/// The windows of all chunks, as a table that is computed while it is read.
+/// The windows of all chunks, as a table that is computed while being read.
 #[derive(Debug)]
 pub struct ChunkTable {
     plan: Arc<OperatorExec>,
@@ -41,7 +41,7 @@ impl ChunkTable {
     /// The windows of the chunks `0..n_chunks` of a job, in `n_partitions` partitions.
     ///
     /// # Errors
-    /// Never, as long as the numbers fit into memory.
+    /// None, as long as the numbers fit into memory.
     pub fn new(out: PathBuf, n_chunks: u32, n_partitions: usize) -> Result<Self> {
         let chunks: Vec<u32> = (0..n_chunks).collect();
         let input = chunks_exec(&chunks, n_partitions)?;
@@ -81,7 +81,7 @@ impl TableProvider for ChunkTable {
 /// Chunk numbers, one per batch, in at most `n_partitions` partitions of consecutive numbers.
 ///
 /// # Errors
-/// Never, as long as the numbers fit into memory.
+/// None, as long as the numbers fit into memory.
 pub fn chunks_exec(chunks: &[u32], n_partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = Arc::new(Schema::new(vec![Field::new("chunk", DataType::UInt32, false)]));
     let batch = |chunk: &u32| {

@@ -22,7 +22,7 @@ pub struct AddedStyle {
     pub name: String,
     /// The hash of the model that encoded it.
     pub model_hash: String,
-    /// That model's kind.
+    /// Kind of that model.
     pub kind: String,
     /// Whether it is hidden in lists.
     #[serde(default)]

@@ -93,8 +93,8 @@ impl TrainSetup {
             None => own_settings(folder, config)?,
         };
         let n_steps = config.training.as_ref().map(|t| t.config.schedule_start + t.n_steps);
-        // The model's own schedule covers only the steps of its own training, without those of
-        // the models it continued from.
+        // The model's own schedule covers only its training steps, without those of the models it
+        // continued from.
         let decayed = match &config.training {
             Some(trained) if preset.is_none() => trained.n_steps,
             _ => n_steps.unwrap_or(CONVERGED_STEPS),

@@ -96,7 +96,7 @@ impl Table {
     }
 
     /// The values rounded to `f32`.
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked for")]
+    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is intended")]
     pub(crate) fn to_f32(&self) -> Vec<f32> {
         self.values.iter().map(|v| *v as f32).collect()
     }
