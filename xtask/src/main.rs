@@ -2,6 +2,7 @@
 
 mod bench_all;
 mod bench_corpus;
+mod bench_note_lists;
 mod bench_studio;
 mod bench_train;
 mod check;
@@ -105,6 +106,8 @@ enum Bench {
     Studio(bench_studio::BenchStudio),
     /// Training, encoding and sampling compared with the same model in PyTorch, in alternating runs
     Train(bench_train::BenchTrain),
+    /// Training on lists of notes compared with a PyTorch counterpart on the same windows
+    NoteLists(bench_note_lists::BenchNoteLists),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -124,6 +127,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
         Task::Bench(Bench::Studio(args)) => bench_studio::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
+        Task::Bench(Bench::NoteLists(args)) => bench_note_lists::run(&args),
         Task::Fetch(args) => process::fetch("fetch", &args.args),
         Task::FetchLakh(args) => process::fetch("fetch-lakh", &args.args),
         Task::Check => check::run(),
