@@ -1,0 +1,514 @@
+//! A DAW with one track and one plug-in.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clack_extensions::log::{HostLog, HostLogImpl, LogSeverity};
+use clack_extensions::params::PluginParams;
+use clack_extensions::render::{PluginRender, RenderMode};
+use clack_extensions::state::PluginState;
+use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
+use clack_host::events::io::{EventBuffer, OutputEventBuffer, TryPushError};
+use clack_host::events::spaces::CoreEventSpace;
+use clack_host::events::{EventFlags, EventHeader, Match, Pckn, UnknownEvent};
+use clack_host::prelude::*;
+use clack_host::process::StartedPluginAudioProcessor;
+use clack_host::utils::{BeatTime, ClapId, SecondsTime};
+use clack_plugin::entry::{Entry, EntryFactories, EntryLoadError};
+use clack_plugin::factory::plugin::PluginFactoryWrapper;
+use nice_assert_no_alloc::assert_no_alloc;
+use plugin::{ModelSource, ParamId, PluginFactory};
+
+/// Samples per second.
+pub(crate) const RATE: f64 = 48_000.0;
+/// The longest block.
+pub(crate) const MAX_BLOCK: u32 = 4096;
+/// Samples of a usual block.
+pub(crate) const BLOCK: u32 = 512;
+/// Events that a host takes in a block.
+const MAX_EVENTS: usize = 4096;
+
+/// The plug-ins of the models `poly` and `drums` in this repository.
+pub(crate) struct TestEntry(PluginFactoryWrapper<PluginFactory>);
+
+impl Entry for TestEntry {
+    fn new(_: Option<&CStr>) -> Result<Self, EntryLoadError> {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model");
+        let plugins = ["poly", "drums"]
+            .map(|name| (name.to_owned(), ModelSource::Folder(models.join(name))));
+        Ok(Self(PluginFactoryWrapper::new(PluginFactory::new(plugins))))
+    }
+
+    fn declare_factories<'a>(&'a self, builder: &mut EntryFactories<'a>) {
+        builder.register_factory(&self.0);
+    }
+}
+
+pub(crate) struct TestHost;
+
+#[derive(Default)]
+pub(crate) struct HostShared {
+    wants_callback: AtomicBool,
+    messages: Mutex<Vec<String>>,
+}
+
+impl HostHandlers for TestHost {
+    type Shared<'a> = HostShared;
+    type MainThread<'a> = ();
+    type AudioProcessor<'a> = ();
+
+    fn declare_extensions(builder: &mut HostExtensions<'_, Self>, _: &HostShared) {
+        builder.register::<HostLog>();
+    }
+}
+
+impl SharedHandler<'_> for HostShared {
+    fn request_restart(&self) {}
+
+    fn request_process(&self) {}
+
+    fn request_callback(&self) {
+        self.wants_callback.store(true, Ordering::Relaxed);
+    }
+}
+
+impl HostLogImpl for HostShared {
+    fn log(&self, _: LogSeverity, message: &str) {
+        self.messages.lock().unwrap().push(message.to_owned());
+    }
+}
+
+/// Where the song is, and how it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Song {
+    pub(crate) is_playing: bool,
+    /// Position in quarter notes.
+    pub(crate) beats: f64,
+    /// Quarter notes per minute.
+    pub(crate) tempo: f64,
+    /// Change of the tempo with each sample.
+    pub(crate) tempo_per_sample: f64,
+    /// Whether the plug-in is told of it.
+    pub(crate) tells_change: bool,
+    /// The loop in quarter notes.
+    pub(crate) repeat: Option<(f64, f64)>,
+    /// Whether blocks end where the loop does.
+    pub(crate) splits_blocks: bool,
+    /// Changes of signature: first quarter note, number of the bar, signature.
+    pub(crate) signatures: Vec<(f64, i32, (u16, u16))>,
+}
+
+impl Song {
+    fn new() -> Self {
+        Self {
+            is_playing: true,
+            beats: 0.0,
+            tempo: 120.0,
+            tempo_per_sample: 0.0,
+            tells_change: true,
+            repeat: None,
+            splits_blocks: true,
+            signatures: vec![(0.0, 0, (4, 4))],
+        }
+    }
+
+    /// The bar of a position: its first quarter note, its number, its signature.
+    pub(crate) fn bar(&self, beats: f64) -> (f64, i32, (u16, u16)) {
+        let change = self.signatures.iter().rev().find(|(start, ..)| *start <= beats + 1e-9);
+        let (start, number, signature) = *change.unwrap_or(&self.signatures[0]);
+        let length = 4.0 * f64::from(signature.0) / f64::from(signature.1);
+        let after = ((beats - start) / length + 1e-9).floor();
+        (start + after * length, number + after as i32, signature)
+    }
+
+    /// The position `sample` samples later.
+    pub(crate) fn later(&self, samples: f64) -> f64 {
+        if !self.is_playing {
+            return self.beats;
+        }
+        let tempo = self.tempo + 0.5 * self.tempo_per_sample * samples;
+        self.beats + samples * tempo / (60.0 * RATE)
+    }
+
+    fn transport(&self, time: u32) -> TransportEvent {
+        let (bar_start, bar_number, signature) = self.bar(self.beats);
+        let mut flags = TransportFlags::HAS_TEMPO
+            | TransportFlags::HAS_BEATS_TIMELINE
+            | TransportFlags::HAS_TIME_SIGNATURE;
+        flags.set(TransportFlags::IS_PLAYING, self.is_playing);
+        flags.set(TransportFlags::IS_LOOP_ACTIVE, self.repeat.is_some());
+        let (loop_start, loop_end) = self.repeat.unwrap_or_default();
+        TransportEvent {
+            header: EventHeader::new_core(time, EventFlags::empty()),
+            flags,
+            song_pos_beats: BeatTime::from_float(self.beats),
+            song_pos_seconds: SecondsTime::from_float(0.0),
+            tempo: self.tempo,
+            tempo_inc: if self.tells_change { self.tempo_per_sample } else { 0.0 },
+            loop_start_beats: BeatTime::from_float(loop_start),
+            loop_end_beats: BeatTime::from_float(loop_end),
+            loop_start_seconds: SecondsTime::from_float(0.0),
+            loop_end_seconds: SecondsTime::from_float(0.0),
+            bar_start: BeatTime::from_float(bar_start),
+            bar_number,
+            time_signature_numerator: signature.0,
+            time_signature_denominator: signature.1,
+        }
+    }
+}
+
+/// An event that the plug-in sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Heard {
+    /// The sample since the test began.
+    pub(crate) at: u64,
+    /// The song position at that sample, in quarter notes.
+    pub(crate) beats: f64,
+    pub(crate) is_on: bool,
+    pub(crate) channel: u16,
+    pub(crate) key: u16,
+    pub(crate) velocity: f64,
+    id: u32,
+    time: u32,
+}
+
+/// A host's list of events; it has room for a number of them.
+struct Room {
+    events: Vec<Heard>,
+    size: usize,
+    strange: Option<u16>,
+}
+
+impl OutputEventBuffer for Room {
+    fn try_push(&mut self, event: &UnknownEvent) -> Result<(), TryPushError> {
+        if self.events.len() == self.size.min(self.events.capacity()) {
+            return Err(TryPushError::new());
+        }
+        let of = |value: Match<u16>| value.into_specific().unwrap_or(u16::MAX);
+        let (is_on, pckn, velocity) = match event.as_core_event() {
+            Some(CoreEventSpace::NoteOn(note)) => (true, note.pckn(), note.velocity()),
+            Some(CoreEventSpace::NoteOff(note)) => (false, note.pckn(), note.velocity()),
+            _ => {
+                self.strange = Some(event.header().type_id());
+                return Ok(());
+            }
+        };
+        self.events.push(Heard {
+            at: 0,
+            beats: 0.0,
+            is_on,
+            channel: of(pckn.channel),
+            key: of(pckn.key),
+            velocity,
+            id: pckn.note_id.into_specific().unwrap_or(u32::MAX),
+            time: event.header().time(),
+        });
+        Ok(())
+    }
+}
+
+/// A change of a parameter: the sample of the block, which, and to what.
+pub(crate) type Change = (u32, ParamId, f64);
+
+pub(crate) struct Daw {
+    instance: PluginInstance<TestHost>,
+    processor: Option<StartedPluginAudioProcessor<TestHost>>,
+    pub(crate) song: Song,
+    /// All that was heard.
+    pub(crate) heard: Vec<Heard>,
+    /// The notes that sound, by their numbers: what they are, and since when.
+    sounding: BTreeMap<u32, Heard>,
+    room: Room,
+    input: EventBuffer,
+    ports: AudioPorts,
+    silence: Vec<f32>,
+    now: u64,
+    is_bypassed: bool,
+}
+
+impl Daw {
+    /// A new song with the plug-in of a model, active, that renders offline: it waits for music.
+    pub(crate) fn offline(model: &str) -> Self {
+        let mut daw = Self::new(model);
+        daw.render(RenderMode::Offline);
+        daw.activate();
+        daw
+    }
+
+    /// The same in real time: nothing waits.
+    pub(crate) fn live(model: &str) -> Self {
+        let mut daw = Self::new(model);
+        daw.activate();
+        daw
+    }
+
+    /// A plug-in that is not active yet.
+    pub(crate) fn new(model: &str) -> Self {
+        let entry = PluginEntry::load_from_clack::<TestEntry>(c"controlgen.clap").unwrap();
+        let info = HostInfo::new("Tests", "controlgen", "", "1").unwrap();
+        let id = CString::new(format!("controlgen.{model}")).unwrap();
+        let instance =
+            PluginInstance::new(|()| HostShared::default(), |_| (), &entry, &id, &info).unwrap();
+        Self {
+            instance,
+            processor: None,
+            song: Song::new(),
+            heard: Vec::new(),
+            sounding: BTreeMap::new(),
+            room: Room { events: Vec::with_capacity(MAX_EVENTS), size: MAX_EVENTS, strange: None },
+            input: EventBuffer::with_capacity(1024),
+            ports: AudioPorts::with_capacity(1, 1),
+            silence: vec![0.0; MAX_BLOCK as usize],
+            now: 0,
+            is_bypassed: false,
+        }
+    }
+
+    pub(crate) fn activate(&mut self) {
+        let configuration = PluginAudioConfiguration {
+            sample_rate: RATE,
+            min_frames_count: 1,
+            max_frames_count: MAX_BLOCK,
+        };
+        let stopped = self.instance.activate(|_, ()| (), configuration).unwrap();
+        self.processor = Some(stopped.start_processing().unwrap());
+    }
+
+    pub(crate) fn deactivate(&mut self) {
+        let stopped = self.processor.take().unwrap().stop_processing();
+        self.instance.deactivate(stopped);
+    }
+
+    /// Puts the plug-in to sleep and wakes it.
+    pub(crate) fn sleep_and_wake(&mut self) {
+        let stopped = self.processor.take().unwrap().stop_processing();
+        self.processor = Some(stopped.start_processing().unwrap());
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.processor.as_mut().unwrap().reset();
+    }
+
+    pub(crate) fn render(&mut self, mode: RenderMode) {
+        let handle = self.instance.plugin_handle();
+        let render = handle.get_extension::<PluginRender>().unwrap();
+        render.set(&handle, mode).unwrap();
+    }
+
+    /// The host takes so many events in a block, and no more.
+    pub(crate) fn set_room(&mut self, size: usize) {
+        self.room.size = size;
+    }
+
+    pub(crate) fn instance(&mut self) -> &mut PluginInstance<TestHost> {
+        &mut self.instance
+    }
+
+    /// What the plug-in has logged since the last call.
+    pub(crate) fn messages(&mut self) -> Vec<String> {
+        let wants = |host: &HostShared| host.wants_callback.swap(false, Ordering::Relaxed);
+        if self.instance.access_shared_handler(wants) {
+            self.instance.call_on_main_thread_callback();
+        }
+        self.instance.access_shared_handler(|host| std::mem::take(&mut *host.messages.lock().unwrap()))
+    }
+
+    pub(crate) fn save(&mut self) -> Vec<u8> {
+        let handle = self.instance.plugin_handle();
+        let mut bytes = Vec::new();
+        handle.get_extension::<PluginState>().unwrap().save(&handle, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// The saved state as JSON.
+    pub(crate) fn saved(&mut self) -> serde_json::Value {
+        serde_json::from_slice(&self.save()).unwrap()
+    }
+
+    /// Whether the plug-in took a state.
+    pub(crate) fn load(&mut self, mut bytes: &[u8]) -> bool {
+        let handle = self.instance.plugin_handle();
+        let is_taken =
+            handle.get_extension::<PluginState>().unwrap().load(&handle, &mut bytes).is_ok();
+        self.is_bypassed = self.value(ParamId::Bypass) >= 0.5;
+        is_taken
+    }
+
+    pub(crate) fn value(&mut self, param: ParamId) -> f64 {
+        let handle = self.instance.plugin_handle();
+        let params = handle.get_extension::<PluginParams>().unwrap();
+        params.get_value(&handle, ClapId::new(param.id())).unwrap()
+    }
+
+    /// Lets the generator work, while the song stands.
+    pub(crate) fn rest(&mut self, n: u32) {
+        let was_playing = std::mem::replace(&mut self.song.is_playing, false);
+        for _ in 0..n {
+            self.advance(BLOCK, &[]);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.song.is_playing = was_playing;
+    }
+
+    /// Plays up to a song position, in blocks.
+    pub(crate) fn play_to(&mut self, beats: f64) {
+        while self.song.beats < beats {
+            self.advance(BLOCK, &[]);
+        }
+    }
+
+    /// Sets parameters in a block in which the song stands.
+    pub(crate) fn set(&mut self, changes: &[(ParamId, f64)]) {
+        let changes: Vec<Change> = changes.iter().map(|(param, v)| (0, *param, *v)).collect();
+        let was_playing = std::mem::replace(&mut self.song.is_playing, false);
+        self.advance(1, &changes);
+        self.song.is_playing = was_playing;
+    }
+
+    /// Processes samples with changes of parameters, in one block or, where the song repeats, two.
+    pub(crate) fn advance(&mut self, n: u32, changes: &[Change]) {
+        let wraps = |song: &Song| {
+            let (start, stop) = song.repeat.filter(|_| song.is_playing)?;
+            let crosses = song.beats < stop - 1e-9 && song.later(n.into()) >= stop;
+            crosses.then_some((start, stop))
+        };
+        let Some((start, stop)) = wraps(&self.song) else {
+            self.block(n, changes);
+            return;
+        };
+        if !self.song.splits_blocks {
+            self.block(n, changes);
+            self.song.beats = start + (self.song.beats - stop).max(0.0) % (stop - start);
+            return;
+        }
+        let first = (1..=n).find(|n| self.song.later((*n).into()) >= stop).unwrap_or(n);
+        let (before, after): (Vec<Change>, Vec<Change>) =
+            changes.iter().partition(|(time, ..)| *time < first);
+        self.block(first, &before);
+        self.song.beats = start + (self.song.beats - stop).max(0.0);
+        if n > first {
+            let after: Vec<Change> =
+                after.into_iter().map(|(time, param, v)| (time - first, param, v)).collect();
+            self.advance(n - first, &after);
+        }
+    }
+
+    /// A block with a signature that no song has; the song does not move on.
+    pub(crate) fn strange_block(&mut self, n: u32, signature: (u16, u16)) {
+        let mut transport = self.song.transport(0);
+        (transport.time_signature_numerator, transport.time_signature_denominator) = signature;
+        self.input.clear();
+        self.process(n, &transport);
+        // The same in the middle of the block.
+        transport.header.set_time(n / 2);
+        self.input.push(&transport);
+        self.process(n, &transport);
+    }
+
+    /// Processes a block, checks what was heard, and moves the song on.
+    fn block(&mut self, n: u32, changes: &[Change]) {
+        let transport = self.song.transport(0);
+        self.input.clear();
+        for (time, param, value) in changes {
+            let id = ClapId::new(param.id());
+            self.input.push(&ParamValueEvent::new(*time, id, Pckn::match_all(), *value));
+            if *param == ParamId::Bypass && !value.is_nan() {
+                self.is_bypassed = *value >= 0.5;
+            }
+        }
+        self.process(n, &transport);
+        // Rounding of the host's own position is not the plug-in's.
+        self.song.beats = self.song.later(n.into());
+        if self.song.is_playing {
+            self.song.tempo += self.song.tempo_per_sample * f64::from(n);
+        }
+    }
+
+    fn process(&mut self, n: u32, transport: &TransportEvent) {
+        let silence = &mut self.silence[..n as usize];
+        let input = self.ports.with_input_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_input_only([InputChannel::constant(silence)]),
+        }]);
+        let processor = self.processor.as_mut().unwrap();
+        let status = assert_no_alloc(|| {
+            processor.process(
+                &input,
+                &mut OutputAudioBuffers::empty(),
+                &self.input.as_input(),
+                &mut OutputEvents::from_buffer(&mut self.room),
+                Some(self.now),
+                Some(transport),
+            )
+        });
+        assert!(status.is_ok());
+        self.check(n);
+        self.now += u64::from(n);
+    }
+
+    fn check(&mut self, n: u32) {
+        assert_eq!(self.room.strange, None, "an event of a type that no host asked for");
+        let is_full = self.room.events.len() == self.room.size;
+        let mut last = 0;
+        for mut event in self.room.events.drain(..) {
+            assert!(event.time >= last, "events go back in time: {event:?} after {last}");
+            assert!(event.time < n, "{event:?} in a block of {n}");
+            assert!(event.channel < 16 && event.key < 128, "{event:?}");
+            last = event.time;
+            event.at = self.now + u64::from(event.time);
+            event.beats = self.song.later(event.time.into());
+            if event.is_on {
+                assert!(event.velocity > 0.0 && event.velocity <= 1.0, "{event:?}");
+                let same = |s: &Heard| (s.channel, s.key) == (event.channel, event.key);
+                assert!(!self.sounding.values().any(same), "{event:?} sounds already");
+                assert!(self.sounding.insert(event.id, event).is_none(), "{event:?} twice");
+            } else {
+                let started = self.sounding.remove(&event.id);
+                let started = started.unwrap_or_else(|| panic!("{event:?} does not sound"));
+                assert_eq!((started.channel, started.key), (event.channel, event.key));
+            }
+            self.heard.push(event);
+        }
+        if (!self.song.is_playing || self.is_bypassed) && !is_full && n > 0 {
+            assert!(self.sounding.is_empty(), "stuck: {:?}", self.sounding);
+        }
+        // No phrase is longer than 32 bars, and no bar here than 6 quarters at 20 a minute.
+        let oldest = self.sounding.values().map(|note| self.now - note.at).max();
+        assert!(oldest.unwrap_or(0) < (32.0 * 18.0 * RATE) as u64, "stuck: {:?}", self.sounding);
+    }
+
+    /// How many notes sound.
+    pub(crate) fn n_sounding(&self) -> usize {
+        self.sounding.len()
+    }
+
+    /// The onsets heard since the last call: position in ticks of the song, channel, key.
+    pub(crate) fn onsets(&mut self) -> Vec<(i64, u16, u16)> {
+        let heard = std::mem::take(&mut self.heard);
+        let onsets = heard.iter().filter(|event| event.is_on);
+        let mut onsets: Vec<(i64, u16, u16)> = onsets
+            // An event is on the first sample at or after its position; at 48,000 samples per second
+            // that is less than a tick later at any tempo below 6,000.
+            .map(|event| (tick(event.beats), event.channel, event.key))
+            .collect();
+        onsets.sort_unstable();
+        onsets
+    }
+}
+
+/// The tick at or just before a position.
+pub(crate) fn tick(beats: f64) -> i64 {
+    (beats * 480.0 + 1e-3).floor() as i64
+}
+
+impl Drop for Daw {
+    fn drop(&mut self) {
+        if self.processor.is_some() {
+            self.deactivate();
+        }
+    }
+}
