@@ -44,7 +44,8 @@ pub(crate) fn run(args: &PluginArgs) -> Result<()> {
         }
         // As the tests build it.
         Profile::Dev => {
-            let words: Vec<&str> = ["build"].into_iter().chain(WORKSPACE).chain(["--lib"]).collect();
+            let words: Vec<&str> =
+                ["build"].into_iter().chain(WORKSPACE).chain(["--lib"]).collect();
             cargo(&words, &[])?;
             target()?.join("debug")
         }

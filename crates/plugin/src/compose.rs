@@ -53,7 +53,11 @@ pub(crate) fn compose(
     let style = styles.all().get(usize::from(key.style));
     let style = style.ok_or(ComposeError::NoStyle { found: key.style, n })?;
     let target = Target::blend(styles, &[(&style.name, 1.0)])?;
-    let dials: Vec<Dial> = catalog.dials.iter().zip(key.dials).filter(|(_, by)| *by != 0)
+    let dials: Vec<Dial> = catalog
+        .dials
+        .iter()
+        .zip(key.dials)
+        .filter(|(_, by)| *by != 0)
         .map(|(attribute, by)| Dial { attribute: *attribute, by: f64::from(by) / 10.0 })
         .collect();
     let signature = key.signature;
@@ -71,10 +75,7 @@ pub(crate) fn compose(
         n_windows,
         shift: shift.as_deref(),
         aim: aim.as_ref(),
-        control: ControlRequest {
-            chords: None,
-            meter: catalog.takes_meter.then_some(meter),
-        },
+        control: ControlRequest { chords: None, meter: catalog.takes_meter.then_some(meter) },
         composition: composing.composition(session, n_windows)?,
         ..PieceRequest::new(&target.path, &target.styles, 1, Decoding { temperature, seed })
     };
@@ -95,7 +96,8 @@ pub(crate) fn compose(
 
 /// Windows that cover the bars of a phrase.
 fn windows_of(catalog: &Catalog, key: &PhraseKey, meter: Meter) -> usize {
-    let quarters = f64::from(key.signature.bar() * u32::from(key.bars)) / f64::from(TICKS_PER_QUARTER);
+    let quarters =
+        f64::from(key.signature.bar() * u32::from(key.bars)) / f64::from(TICKS_PER_QUARTER);
     let per_window = f64::from(meter.bar()) / LIST_TICKS * catalog.bars_per_window as f64;
     // Positive and small.
     ((quarters / per_window).ceil() as usize).clamp(1, MAX_WINDOWS)

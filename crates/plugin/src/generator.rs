@@ -115,24 +115,25 @@ impl Generator {
         let desk = Arc::new(Desk::default());
         let (opened, is_open) = mpsc::channel();
         let own = Arc::clone(&desk);
-        let thread = std::thread::Builder::new().name("controlgen".to_owned()).spawn(move || {
-            let _pool = on_this_thread_alone();
-            let model = open(&source).and_then(|session| Ok((Catalog::of(&session)?, session)));
-            let (catalog, session) = match model {
-                Ok((catalog, _)) if catalog.styles.is_empty() => {
-                    let _ = opened.send(Err(StartError::NoStyles));
-                    return;
-                }
-                Ok(model) => model,
-                Err(error) => {
-                    let _ = opened.send(Err(error));
-                    return;
-                }
-            };
-            let _ = opened.send(Ok(catalog.clone()));
-            let queues = Queues { incoming, outgoing, back, late: Vec::new() };
-            Work { session, catalog, desk: own, queues, waiting: Vec::new() }.run();
-        })?;
+        let thread =
+            std::thread::Builder::new().name("controlgen".to_owned()).spawn(move || {
+                let _pool = on_this_thread_alone();
+                let model = open(&source).and_then(|session| Ok((Catalog::of(&session)?, session)));
+                let (catalog, session) = match model {
+                    Ok((catalog, _)) if catalog.styles.is_empty() => {
+                        let _ = opened.send(Err(StartError::NoStyles));
+                        return;
+                    }
+                    Ok(model) => model,
+                    Err(error) => {
+                        let _ = opened.send(Err(error));
+                        return;
+                    }
+                };
+                let _ = opened.send(Ok(catalog.clone()));
+                let queues = Queues { incoming, outgoing, back, late: Vec::new() };
+                Work { session, catalog, desk: own, queues, waiting: Vec::new() }.run();
+            })?;
         // Dropped on errors, which ends the thread.
         let generator = Self { desk, thread: Some(thread) };
         let catalog = is_open.recv().map_err(|_| StartError::Ended)??;
@@ -275,9 +276,8 @@ impl Work {
     fn make(&mut self, key: &PhraseKey) {
         let go_on = || !self.must_stop();
         // A mistake in here must not take the host's song with it.
-        let made = catch_unwind(AssertUnwindSafe(|| {
-            compose(&self.session, &self.catalog, key, &go_on)
-        }));
+        let made =
+            catch_unwind(AssertUnwindSafe(|| compose(&self.session, &self.catalog, key, &go_on)));
         let why = match made {
             Ok(Ok(phrase)) => {
                 let phrase = Arc::new(phrase);

@@ -279,7 +279,9 @@ impl Params {
             ParamId::Temperature => write!(to, "{value:.2}"),
             ParamId::Length => write!(to, "{} bars", LENGTHS[value as usize]),
             ParamId::Transpose => write!(to, "{value:+.0} st"),
-            ParamId::Lock | ParamId::Bypass => to.write_str(if value >= 0.5 { "on" } else { "off" }),
+            ParamId::Lock | ParamId::Bypass => {
+                to.write_str(if value >= 0.5 { "on" } else { "off" })
+            }
             ParamId::Dial(_) => write!(to, "{value:+.1}"),
         }
     }

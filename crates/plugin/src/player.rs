@@ -22,6 +22,9 @@ pub(crate) use voices::{Sink, Voice};
 
 /// Song positions that are nearer than this are the same, in quarter notes.
 const NEAR: f64 = 1e-9;
+/// What is nearer than this before a sample is on it: hosts round their positions to 2^-31 quarter
+/// notes.
+const ROUNDING: f64 = 1e-3;
 /// A host whose position differs by less than this from where it should be has not jumped, but
 /// rounded, or changed its tempo within a block without saying so. In quarter notes.
 const DRIFT: f64 = 1.0 / 16.0;
@@ -163,8 +166,7 @@ impl Player {
             self.chosen = None;
         }
         self.bars = bars;
-        let goes_on =
-            was_playing && transport.is_playing && (beats - expected).abs() <= DRIFT;
+        let goes_on = was_playing && transport.is_playing && (beats - expected).abs() <= DRIFT;
         if !goes_on {
             self.end_all(sink);
             self.position = beats;
@@ -273,8 +275,8 @@ impl Player {
     }
 
     fn sample(&self, position: f64, to: u32) -> u32 {
-        // Saturating; what is just after a sample is on it.
-        let sample = (self.clock.sample_at(position) - 1e-6).ceil().max(0.0) as u32;
+        // The sample that the position is in. Saturating.
+        let sample = (self.clock.sample_at(position) + ROUNDING).floor().max(0.0) as u32;
         sample.clamp(self.now, self.last_sample(to - 1).max(self.now))
     }
 

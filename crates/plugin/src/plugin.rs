@@ -1,6 +1,6 @@
 //! The plug-in as CLAP sees it: parameters, a note output, state, processing.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -113,7 +113,6 @@ pub(crate) struct MainThread<'a> {
     generator: Generator,
     /// The player while the plug-in is not active, so that what sounded ends when it is again.
     player: RefCell<Option<Player>>,
-    is_active: Cell<bool>,
 }
 
 impl<'a> MainThread<'a> {
@@ -124,13 +123,7 @@ impl<'a> MainThread<'a> {
             shared,
             generator: parts.generator,
             player: RefCell::new(Some(player)),
-            is_active: Cell::new(false),
         }
-    }
-
-    fn set_active(&self, is_active: bool) {
-        self.is_active.set(is_active);
-        self.generator.set_active(is_active);
     }
 
     /// Passes messages on to the host's log.
@@ -307,7 +300,7 @@ impl<'a> PluginAudioProcessor<'a, Shared, MainThread<'a>> for Processor<'a> {
         let player = main_thread.player.borrow_mut().take();
         let mut player = player.ok_or(PluginError::Message("the plug-in is active already"))?;
         player.set_sample_rate(audio_config.sample_rate);
-        main_thread.set_active(true);
+        main_thread.generator.set_active(true);
         Ok(Self { host, shared, player })
     }
 
@@ -353,7 +346,7 @@ impl<'a> PluginAudioProcessor<'a, Shared, MainThread<'a>> for Processor<'a> {
     fn deactivate(mut self, main_thread: &MainThread<'a>) {
         self.player.interrupt();
         *main_thread.player.borrow_mut() = Some(self.player);
-        main_thread.set_active(false);
+        main_thread.generator.set_active(false);
     }
 
     fn reset(&mut self) {
@@ -376,10 +369,8 @@ impl Transport {
     fn of(event: &TransportEvent) -> Self {
         let has = |flags| event.flags.contains(flags);
         let has_beats = has(TransportFlags::HAS_BEATS_TIMELINE);
-        let signature = Signature::new(
-            event.time_signature_numerator,
-            event.time_signature_denominator,
-        );
+        let signature =
+            Signature::new(event.time_signature_numerator, event.time_signature_denominator);
         let repeats = has_beats && has(TransportFlags::IS_LOOP_ACTIVE);
         Self {
             is_playing: has(TransportFlags::IS_PLAYING),
@@ -389,9 +380,8 @@ impl Transport {
             } else {
                 Self::STOPPED.tempo
             },
-            repeat: repeats.then(|| {
-                (event.loop_start_beats.to_float(), event.loop_end_beats.to_float())
-            }),
+            repeat: repeats
+                .then(|| (event.loop_start_beats.to_float(), event.loop_end_beats.to_float())),
             bar: if has_beats {
                 (event.bar_start.to_float(), event.bar_number.into())
             } else {

@@ -25,10 +25,13 @@ pub(crate) enum StateError {
     Json(#[from] serde_json::Error),
     #[error(
         "the state has format {found} and version {found_version}; {} and version {} is read here",
-        State::FORMAT, State::VERSION
+        State::FORMAT,
+        State::VERSION
     )]
     Version { found: String, found_version: u32 },
-    #[error("the state is that of the plug-in for the model `{found}`; this one is for `{expected}`")]
+    #[error(
+        "the state is that of the plug-in for the model `{found}`; this one is for `{expected}`"
+    )]
     Model { found: String, expected: String },
     #[error("the state is damaged: {what} is {found}; {allowed}")]
     Value { what: &'static str, found: String, allowed: &'static str },
@@ -153,7 +156,8 @@ impl State {
                 Some((at, fit)) => values[at].1 = fit,
                 None => {
                     is_changed = true;
-                    messages.push(format!("the state sets `{key}`, which this model does not have"));
+                    messages
+                        .push(format!("the state sets `{key}`, which this model does not have"));
                 }
             }
         }
@@ -236,8 +240,7 @@ mod tests {
         let params = params(&["calm", "wild"], &[Attribute::Swing]);
         params.set(ParamId::Style, 1.0);
         params.set(ParamId::Dial(Attribute::Swing), -1.5);
-        let note =
-            PhraseNote { onset: 480, channel: 2, pitch: 64, duration: 240, velocity: 90 };
+        let note = PhraseNote { onset: 480, channel: 2, pitch: 64, duration: 240, velocity: 90 };
         let key = params.settings().key(3, Signature::COMMON);
         let phrase = Phrase::new(Some(key), (3, Signature::COMMON, 8), vec![note]);
         let state = State::new("poly", &params, Some(&phrase));

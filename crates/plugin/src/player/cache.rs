@@ -185,8 +185,7 @@ mod tests {
         let (to_generator, requests) = RingBuffer::new(MAX_REQUESTS);
         let (deliveries, from_generator) = RingBuffer::new(64);
         let (to_free, returned) = RingBuffer::new(64);
-        let link =
-            Link { requests: to_generator, deliveries: from_generator, returned: to_free };
+        let link = Link { requests: to_generator, deliveries: from_generator, returned: to_free };
         (Cache::new(link), Generator { requests, deliveries, returned })
     }
 

@@ -5,7 +5,6 @@ use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clack_extensions::log::{HostLog, HostLogImpl, LogSeverity};
 use clack_extensions::params::PluginParams;
@@ -38,8 +37,8 @@ pub(crate) struct TestEntry(PluginFactoryWrapper<PluginFactory>);
 impl Entry for TestEntry {
     fn new(_: Option<&CStr>) -> Result<Self, EntryLoadError> {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model");
-        let plugins = ["poly", "drums"]
-            .map(|name| (name.to_owned(), ModelSource::Folder(models.join(name))));
+        let plugins =
+            ["poly", "drums"].map(|name| (name.to_owned(), ModelSource::Folder(models.join(name))));
         Ok(Self(PluginFactoryWrapper::new(PluginFactory::new(plugins))))
     }
 
@@ -246,6 +245,15 @@ impl Daw {
         daw
     }
 
+    /// The same, when the first phrase of some settings has played.
+    pub(crate) fn live_with_music(model: &str, settings: &[(ParamId, f64)]) -> Self {
+        let mut daw = Self::offline(model);
+        daw.set(settings);
+        daw.play_to(0.1);
+        daw.render(RenderMode::Realtime);
+        daw
+    }
+
     /// A plug-in that is not active yet.
     pub(crate) fn new(model: &str) -> Self {
         let entry = PluginEntry::load_from_clack::<TestEntry>(c"controlgen.clap").unwrap();
@@ -314,7 +322,8 @@ impl Daw {
         if self.instance.access_shared_handler(wants) {
             self.instance.call_on_main_thread_callback();
         }
-        self.instance.access_shared_handler(|host| std::mem::take(&mut *host.messages.lock().unwrap()))
+        self.instance
+            .access_shared_handler(|host| std::mem::take(&mut *host.messages.lock().unwrap()))
     }
 
     pub(crate) fn save(&mut self) -> Vec<u8> {
@@ -344,20 +353,12 @@ impl Daw {
         params.get_value(&handle, ClapId::new(param.id())).unwrap()
     }
 
-    /// Lets the generator work, while the song stands.
-    pub(crate) fn rest(&mut self, n: u32) {
-        let was_playing = std::mem::replace(&mut self.song.is_playing, false);
-        for _ in 0..n {
-            self.advance(BLOCK, &[]);
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.song.is_playing = was_playing;
-    }
-
-    /// Plays up to a song position, in blocks.
+    /// Plays up to the first sample at or after a song position, in blocks.
     pub(crate) fn play_to(&mut self, beats: f64) {
+        let beats = beats - 1e-9;
         while self.song.beats < beats {
-            self.advance(BLOCK, &[]);
+            let last = (1..BLOCK).find(|n| self.song.later((*n).into()) >= beats);
+            self.advance(last.unwrap_or(BLOCK), &[]);
         }
     }
 
@@ -477,8 +478,13 @@ impl Daw {
             assert!(self.sounding.is_empty(), "stuck: {:?}", self.sounding);
         }
         // No phrase is longer than 32 bars, and no bar here than 6 quarters at 20 a minute.
-        let oldest = self.sounding.values().map(|note| self.now - note.at).max();
+        let oldest = self.sounding.values().map(|note| self.now + u64::from(n) - note.at).max();
         assert!(oldest.unwrap_or(0) < (32.0 * 18.0 * RATE) as u64, "stuck: {:?}", self.sounding);
+    }
+
+    /// The first sample of the next block, since the test began.
+    pub(crate) fn now(&self) -> u64 {
+        self.now
     }
 
     /// How many notes sound.
@@ -491,8 +497,7 @@ impl Daw {
         let heard = std::mem::take(&mut self.heard);
         let onsets = heard.iter().filter(|event| event.is_on);
         let mut onsets: Vec<(i64, u16, u16)> = onsets
-            // An event is on the first sample at or after its position; at 48,000 samples per second
-            // that is less than a tick later at any tempo below 6,000.
+            // A tick has 50 samples at 120 quarter notes per minute.
             .map(|event| (tick(event.beats), event.channel, event.key))
             .collect();
         onsets.sort_unstable();
@@ -500,9 +505,9 @@ impl Daw {
     }
 }
 
-/// The tick at or just before a position.
+/// The tick nearest to a position.
 pub(crate) fn tick(beats: f64) -> i64 {
-    (beats * 480.0 + 1e-3).floor() as i64
+    (beats * 480.0).round() as i64
 }
 
 impl Drop for Daw {

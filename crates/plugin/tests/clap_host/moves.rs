@@ -37,7 +37,7 @@ fn automation(rng: &mut ChaCha8Rng, n: u32) -> Vec<Change> {
             ParamId::Length => rng.random_range(0.0..2.0),
             ParamId::Transpose => rng.random_range(-24.0..24.0),
             ParamId::Lock => f64::from(rng.random_bool(0.2)),
-            ParamId::Bypass => f64::from(rng.random_bool(0.3)),
+            ParamId::Bypass => f64::from(rng.random_bool(0.1)),
             ParamId::Dial(_) => rng.random_range(-3.0..3.0),
         };
         (time, param, value)
@@ -49,9 +49,7 @@ fn automation(rng: &mut ChaCha8Rng, n: u32) -> Vec<Change> {
 fn a_thousand_random_moves_leave_no_note_behind() {
     const SIGNATURES: [(u16, u16); 6] = [(4, 4), (3, 4), (6, 8), (7, 8), (5, 4), (7, 4)];
     let mut rng = ChaCha8Rng::seed_from_u64(25);
-    let mut daw = Daw::live("drums");
-    daw.set(&[(ParamId::Length, 0.0)]);
-    daw.rest(60);
+    let mut daw = Daw::live_with_music("drums", &[(ParamId::Length, 0.0)]);
     let mut states = vec![daw.save()];
     let mut n_sounded = 0;
     for step in 0..1000 {
@@ -113,5 +111,5 @@ fn a_thousand_random_moves_leave_no_note_behind() {
     assert_eq!(daw.n_sounding(), 0);
     let n_starts = daw.heard.iter().filter(|event| event.is_on).count();
     assert_eq!(2 * n_starts, daw.heard.len());
-    assert!(n_starts > 1000, "{n_starts} notes");
+    assert!(n_starts > 500, "{n_starts} notes");
 }

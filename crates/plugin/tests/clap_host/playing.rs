@@ -4,7 +4,7 @@ use clack_extensions::render::RenderMode;
 use controlgen::attribute::Attribute;
 use plugin::ParamId;
 
-use crate::daw::{BLOCK, Daw, RATE, tick};
+use crate::daw::{BLOCK, Daw, tick};
 
 /// Two bars a phrase, which are made soonest.
 const SHORT: (ParamId, f64) = (ParamId::Length, 0.0);
@@ -37,7 +37,8 @@ fn each_note_starts_and_ends_on_its_sample() {
     let mut expected: Vec<_> = notes.iter().map(on).collect();
     let heard = daw.heard.iter().filter(|event| event.is_on);
     let mut heard: Vec<_> = heard.map(|e| (e.at, e.channel, e.key, e.velocity)).collect();
-    let order = |list: &mut Vec<(u64, u16, u16, f64)>| list.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    let order =
+        |list: &mut Vec<(u64, u16, u16, f64)>| list.sort_by(|a, b| a.partial_cmp(b).unwrap());
     order(&mut expected);
     order(&mut heard);
     assert_eq!(heard, expected);
@@ -124,7 +125,8 @@ fn all_but_drums_are_transposed_at_once() {
     daw.set(&[(ParamId::Transpose, -5.0)]);
     daw.song.beats = 0.0;
     daw.play_to(3.9);
-    let mut moved: Vec<_> = usual.iter().map(|(at, channel, key)| (*at, *channel, key - 5)).collect();
+    let mut moved: Vec<_> =
+        usual.iter().map(|(at, channel, key)| (*at, *channel, key - 5)).collect();
     moved.sort_unstable();
     assert_eq!(daw.onsets(), moved);
     let mut drums = Daw::offline("drums");
@@ -180,14 +182,7 @@ fn a_lock_on_nothing_is_a_lock_on_the_first_music() {
 
 #[test]
 fn in_real_time_the_last_bars_go_on_until_there_are_new_ones() {
-    let mut daw = Daw::live("drums");
-    daw.set(&[SHORT]);
-    // The first phrase comes while the song stands.
-    while daw.saved()["phrase"].is_null() {
-        daw.song.beats = 0.0;
-        daw.rest(10);
-        daw.play_to(0.1);
-    }
+    let mut daw = Daw::live_with_music("drums", &[SHORT]);
     daw.song.beats = 0.0;
     daw.heard.clear();
     // Much faster than real time, and with other settings all the time: the music never stops.
@@ -202,23 +197,54 @@ fn in_real_time_the_last_bars_go_on_until_there_are_new_ones() {
 }
 
 #[test]
-fn in_real_time_new_settings_play_from_the_next_bar_on() {
-    let mut reference = Daw::offline("drums");
-    reference.set(&[SHORT, (ParamId::Style, 6.0)]);
-    reference.play_to(7.99);
-    let expected: Vec<_> = reference.onsets().into_iter().filter(|o| o.0 >= 1920).collect();
-    let mut daw = Daw::live("drums");
-    daw.set(&[SHORT]);
-    daw.rest(100);
-    // The first bar plays in real time while the new music is made; then as fast as it goes.
-    daw.advance(BLOCK, &[(0, ParamId::Style, 6.0)]);
-    while daw.song.beats < 3.9 {
+fn in_real_time_new_settings_play_from_a_bar_line_on() {
+    let other = [SHORT, (ParamId::Style, 6.0)];
+    // Ticks and keys of the first two bars, by the old settings and by the new ones.
+    let bars = |settings: &[(ParamId, f64)]| {
+        let mut daw = Daw::offline("drums");
+        daw.set(settings);
+        daw.play_to(8.0);
+        let onsets = daw.onsets();
+        let bar = |number: i64| -> Vec<(i64, u16)> {
+            let of = onsets.iter().filter(|onset| onset.0 / 1920 == number);
+            of.map(|onset| (onset.0 % 1920, onset.2)).collect()
+        };
+        [bar(0), bar(1)]
+    };
+    let (old, new) = (bars(&[SHORT]), bars(&other));
+    assert!(old[0] != new[0] && old[1] != new[1]);
+    let mut daw = Daw::live_with_music("drums", &[SHORT]);
+    (daw.song.beats, daw.song.repeat) = (0.0, Some((0.0, 8.0)));
+    daw.heard.clear();
+    let start = daw.now();
+    // The two bars repeat, and settings change in the middle of the first.
+    daw.play_to(2.0);
+    daw.advance(1, &[(0, ParamId::Style, 6.0)]);
+    let (mut n_rounds, mut was_before) = (0, true);
+    while n_rounds < 2 {
         daw.advance(BLOCK, &[]);
-        std::thread::sleep(std::time::Duration::from_secs_f64(f64::from(BLOCK) / RATE));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        let is_over = was_before && daw.song.beats < 4.0 && daw.now() > start + 100_000;
+        was_before = daw.song.beats >= 4.0;
+        // Two rounds after the new music has come.
+        n_rounds += usize::from(is_over && daw.saved()["phrase"]["is_of_parameters"] == true);
     }
-    daw.play_to(7.99);
-    let second: Vec<_> = daw.onsets().into_iter().filter(|o| o.0 >= 1920).collect();
-    assert_eq!(second, expected);
+    let mut heard: Vec<Vec<(i64, u16)>> = Vec::new();
+    for event in daw.heard.iter().filter(|event| event.is_on) {
+        // 50 samples a tick; the host goes on within a sample of the loop's end.
+        let tick = (event.at - start + 25) / 50;
+        let bar = usize::try_from(tick / 1920).unwrap();
+        heard.resize_with(heard.len().max(bar + 1), Vec::new);
+        heard[bar].push((i64::try_from(tick % 1920).unwrap(), event.key));
+    }
+    heard.iter_mut().for_each(|bar| bar.sort_unstable());
+    // The last one is not over.
+    heard.pop();
+    assert_eq!(heard[0], old[0], "the bar of the change");
+    let first = (0..heard.len()).find(|at| heard[*at] == new[at % 2]).unwrap();
+    for (at, bar) in heard.iter().enumerate() {
+        assert_eq!(*bar, if at < first { &old } else { &new }[at % 2], "bar {at} of {first}");
+    }
 }
 
 #[test]
