@@ -1,5 +1,4 @@
-//! What a block of 512 samples costs on the audio thread.
-#![expect(missing_docs, reason = "criterion's macros make public items without documentation")]
+//! The cost of a block of 512 samples on the audio thread.
 
 use std::ffi::CStr;
 use std::hint::black_box;

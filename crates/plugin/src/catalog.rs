@@ -1,4 +1,4 @@
-//! What the parameters choose among: a model's styles and dials.
+//! A model's styles and dials, which the parameters choose among.
 
 use controlgen::attribute::{Attribute, AttributeError};
 use controlgen::session::{Session, SessionError};
@@ -21,7 +21,7 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// What an open model has.
+    /// The styles and dials of an open model.
     ///
     /// # Errors
     /// If it has no styles, or its attributes are damaged.

@@ -14,7 +14,7 @@ use rand::RngExt;
 use thiserror::Error;
 
 use crate::catalog::Catalog;
-use crate::phrase::{Phrase, PhraseKey, PhraseNote, TICKS_PER_QUARTER};
+use crate::phrase::{Phrase, PhraseKey, PhraseNote, TICKS_PER_QUARTER, whole};
 
 /// The most windows of a phrase: more would take minutes. Of bars of very long signatures, only the
 /// first have music.
@@ -99,13 +99,12 @@ fn windows_of(catalog: &Catalog, key: &PhraseKey, meter: Meter) -> usize {
     let quarters =
         f64::from(key.signature.bar() * u32::from(key.bars)) / f64::from(TICKS_PER_QUARTER);
     let per_window = f64::from(meter.bar()) / LIST_TICKS * catalog.bars_per_window as f64;
-    // Positive and small.
-    ((quarters / per_window).ceil() as usize).clamp(1, MAX_WINDOWS)
+    (whole((quarters / per_window).ceil()) as usize).clamp(1, MAX_WINDOWS)
 }
 
 /// The notes of a sequence at one quarter note per second, up to tick `end`.
 fn notes_of(sequence: &NoteSequence, end: u32) -> Vec<PhraseNote> {
-    let tick = |seconds: f64| (seconds * f64::from(TICKS_PER_QUARTER)).round() as u32;
+    let tick = |seconds: f64| whole((seconds * f64::from(TICKS_PER_QUARTER)).round());
     let notes = sequence.notes.iter().filter_map(|note| {
         let onset = tick(note.start_time);
         // Windows may last longer than the phrase.

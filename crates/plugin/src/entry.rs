@@ -1,4 +1,4 @@
-//! What a host finds in the file: a plug-in for each model.
+//! The contents of the file for a host: a plug-in for each model.
 
 use std::ffi::CStr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The thread that makes phrases, and what it shares with the main thread.
+//! The thread that makes phrases.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,7 +47,7 @@ pub(crate) enum StartError {
     Ended,
 }
 
-/// What the generator shares with the main thread. The audio thread uses none of its locks.
+/// State shared by the generator and the main thread. The audio thread uses none of its locks.
 #[derive(Default)]
 pub(crate) struct Desk {
     must_stop: AtomicBool,

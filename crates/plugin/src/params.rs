@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use controlgen::attribute::Attribute;
 
 use crate::catalog::{Catalog, MAX_DIALS};
+use crate::phrase::whole;
 use crate::settings::Settings;
 
 /// Lengths of phrases to choose among, in bars.
@@ -40,7 +41,7 @@ pub enum ParamId {
     Dial(Attribute),
 }
 
-/// What values a parameter takes.
+/// The values that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Any in its range.
@@ -142,7 +143,7 @@ impl ParamId {
         if matches!(self, Self::Dial(_)) { "Dials" } else { "" }
     }
 
-    /// What values it takes.
+    /// The values that it takes.
     pub const fn kind(self) -> Kind {
         match self {
             Self::Style | Self::Length => Kind::Choice,
@@ -246,10 +247,12 @@ impl Params {
             let value = self.value_at(at);
             // All values are in range, so that these conversions are exact.
             match param {
-                ParamId::Style => settings.style = value as u16,
-                ParamId::Variation => settings.variation = value as u32,
-                ParamId::Temperature => settings.temperature = (value * 100.0).round() as u16,
-                ParamId::Length => settings.bars = LENGTHS[value as usize],
+                ParamId::Style => settings.style = whole(value) as u16,
+                ParamId::Variation => settings.variation = whole(value),
+                ParamId::Temperature => {
+                    settings.temperature = whole((value * 100.0).round()) as u16;
+                }
+                ParamId::Length => settings.bars = LENGTHS[whole(value) as usize],
                 ParamId::Transpose => settings.transpose = value as i8,
                 ParamId::Lock => settings.is_locked = value >= 0.5,
                 ParamId::Bypass => settings.is_bypassed = value >= 0.5,
@@ -272,12 +275,12 @@ impl Params {
         let value = self.fit(param, value).ok_or(std::fmt::Error)?;
         match param {
             ParamId::Style => {
-                let name = self.catalog.styles.get(value as usize);
+                let name = self.catalog.styles.get(whole(value) as usize);
                 to.write_str(name.map_or("", String::as_str))
             }
             ParamId::Variation => write!(to, "{value:.0}"),
             ParamId::Temperature => write!(to, "{value:.2}"),
-            ParamId::Length => write!(to, "{} bars", LENGTHS[value as usize]),
+            ParamId::Length => write!(to, "{} bars", LENGTHS[whole(value) as usize]),
             ParamId::Transpose => write!(to, "{value:+.0} st"),
             ParamId::Lock | ParamId::Bypass => {
                 to.write_str(if value >= 0.5 { "on" } else { "off" })

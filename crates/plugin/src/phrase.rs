@@ -11,6 +11,12 @@ pub(crate) const TICKS_PER_QUARTER: u32 = 480;
 /// Ticks of a whole note. Bars of every valid [`Signature`] are a whole number of ticks.
 const TICKS_PER_WHOLE: u32 = 4 * TICKS_PER_QUARTER;
 
+/// The whole part of a number; 0 of a negative one, and the largest `u32` of a larger one.
+#[expect(clippy::cast_sign_loss, reason = "conversions of floats saturate")]
+pub(crate) const fn whole(value: f64) -> u32 {
+    value as u32
+}
+
 /// A time signature: a numerator of 1 to 255 and a denominator of 1, 2, 4, … 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "(u16, u16)", into = "(u16, u16)")]

@@ -1,5 +1,5 @@
-//! Plays phrases in the host's time, on the audio thread: no method but those that say so allocates,
-//! frees, locks or waits.
+//! Plays phrases in the host's time, on the audio thread. Methods neither allocate, free, lock nor
+//! wait unless their documentation says so.
 
 mod bars;
 mod cache;
@@ -9,11 +9,11 @@ mod voices;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::phrase::{Phrase, PhraseKey, Signature, TICKS_PER_QUARTER};
+use crate::phrase::{Phrase, PhraseKey, Signature, TICKS_PER_QUARTER, whole};
 use crate::settings::Settings;
 
 use bars::{Bar, Bars};
-use cache::Cache;
+use cache::{Cache, Known};
 use clock::Clock;
 use voices::Voices;
 
@@ -22,8 +22,8 @@ pub(crate) use voices::{Sink, Voice};
 
 /// Song positions that are nearer than this are the same, in quarter notes.
 const NEAR: f64 = 1e-9;
-/// What is nearer than this before a sample is on it: hosts round their positions to 2^-31 quarter
-/// notes.
+/// Positions that are nearer than this before a sample are on it, in samples: hosts round their
+/// positions to 2^-31 quarter notes.
 const ROUNDING: f64 = 1e-3;
 /// A host whose position differs by less than this from where it should be has not jumped, but
 /// rounded, or changed its tempo within a block without saying so. In quarter notes.
@@ -35,7 +35,7 @@ const DRUM_CHANNEL: u8 = 9;
 /// How long an offline render waits for a phrase before it goes on without.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the host says of its song at a sample.
+/// State of the host's song at a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Transport {
     pub(crate) is_playing: bool,
@@ -240,8 +240,8 @@ impl Player {
             let first_tick = in_phrase * phrase.signature.bar();
             let quarter = f64::from(TICKS_PER_QUARTER);
             // Notes just before the position were played with the bars before it.
-            let tick = ((self.position - bar.start - NEAR) * quarter).ceil().max(0.0);
-            let from = phrase.first_from(first_tick.saturating_add(tick as u32));
+            let tick = whole(((self.position - bar.start - NEAR) * quarter).ceil());
+            let from = phrase.first_from(first_tick.saturating_add(tick));
             let up_to = first_tick + phrase.signature.bar();
             for note in phrase.notes[from..].iter().take_while(|note| note.onset < up_to) {
                 let onset = bar.start + f64::from(note.onset - first_tick) / quarter;
@@ -275,8 +275,8 @@ impl Player {
     }
 
     fn sample(&self, position: f64, to: u32) -> u32 {
-        // The sample that the position is in. Saturating.
-        let sample = (self.clock.sample_at(position) + ROUNDING).floor().max(0.0) as u32;
+        // The sample that the position is in.
+        let sample = whole(self.clock.sample_at(position) + ROUNDING);
         sample.clamp(self.now, self.last_sample(to - 1).max(self.now))
     }
 
@@ -313,7 +313,7 @@ impl Player {
         let key = self.settings.key_of_bar(bar, self.bars.signature());
         if self.is_offline {
             self.wait_until(|player| {
-                let is_here = player.cache.get(&key).is_some();
+                let is_here = !matches!(player.cache.get(&key), Known::Nothing);
                 if !is_here {
                     player.cache.request(&key);
                 }
@@ -322,9 +322,9 @@ impl Player {
         }
         let newest = |cache: &Cache| cache.newest(key.number, key.signature).cloned();
         self.phrase = match self.cache.get(&key) {
-            Some(Some(phrase)) => Some(Arc::clone(phrase)),
-            Some(None) => self.phrase.take().or_else(|| newest(&self.cache)),
-            None => newest(&self.cache).or_else(|| self.phrase.take()),
+            Known::Music(phrase) => Some(Arc::clone(phrase)),
+            Known::Impossible => self.phrase.take().or_else(|| newest(&self.cache)),
+            Known::Nothing => newest(&self.cache).or_else(|| self.phrase.take()),
         };
     }
 

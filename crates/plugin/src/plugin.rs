@@ -53,7 +53,7 @@ impl Plugin for Controlgen {
     }
 }
 
-/// What all threads use; no method waits.
+/// Data that all threads use; no method waits.
 pub(crate) struct Shared {
     model: String,
     params: Params,
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     epoch: AtomicU64,
 }
 
-/// What the main thread gets when the model is open.
+/// Parts that the main thread gets when the model is open.
 pub(crate) struct Parts {
     generator: Generator,
     link: Link,
@@ -118,12 +118,7 @@ pub(crate) struct MainThread<'a> {
 impl<'a> MainThread<'a> {
     pub(crate) fn new(host: HostMainThreadHandle<'a>, shared: &'a Shared, parts: Parts) -> Self {
         let player = Player::new(parts.link, shared.params.settings());
-        Self {
-            host,
-            shared,
-            generator: parts.generator,
-            player: RefCell::new(Some(player)),
-        }
+        Self { host, shared, generator: parts.generator, player: RefCell::new(Some(player)) }
     }
 
     /// Passes messages on to the host's log.
@@ -365,7 +360,7 @@ impl PluginAudioProcessorParams for Processor<'_> {
 }
 
 impl Transport {
-    /// What a host's event says.
+    /// The state of a song by a host's event.
     fn of(event: &TransportEvent) -> Self {
         let has = |flags| event.flags.contains(flags);
         let has_beats = has(TransportFlags::HAS_BEATS_TIMELINE);

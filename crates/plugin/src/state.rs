@@ -1,4 +1,4 @@
-//! What a project saves of a plug-in: its parameters and the music that plays, both by value.
+//! The state that a project saves: the parameters and the music that plays, both by value.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ struct Header {
     version: u32,
 }
 
-/// What a state says about this plug-in.
+/// A state, as far as this plug-in can use it.
 pub(crate) struct Restored {
     /// A value for every parameter.
     pub(crate) values: Vec<(ParamId, f64)>,
@@ -133,7 +133,7 @@ impl State {
         Ok(state)
     }
 
-    /// What the state means for a plug-in's parameters. Those that it does not name have their
+    /// Translates the state to a plug-in's parameters. Those that it does not name have their
     /// defaults.
     ///
     /// # Errors
@@ -142,40 +142,34 @@ impl State {
         if self.model != model {
             return Err(StateError::Model { found: self.model, expected: model.to_owned() });
         }
+        let mut messages = Vec::new();
         let mut values: Vec<(ParamId, f64)> =
             params.list().iter().map(|param| (*param, default_of(*param))).collect();
-        let mut messages = Vec::new();
+        let mut set = |param, value| {
+            let place = values.iter_mut().find(|(known, _)| *known == param);
+            place.into_iter().for_each(|(_, old)| *old = value);
+        };
         let mut is_changed = false;
         for (key, value) in &self.parameters {
-            let place = params.find_key(key).and_then(|param| {
-                let fit = params.fit(param, *value)?;
-                is_changed |= fit != *value;
-                Some((values.iter().position(|(known, _)| *known == param)?, fit))
-            });
-            match place {
-                Some((at, fit)) => values[at].1 = fit,
-                None => {
-                    is_changed = true;
-                    messages
-                        .push(format!("the state sets `{key}`, which this model does not have"));
-                }
-            }
-        }
-        match params.catalog().styles.iter().position(|style| *style == self.style) {
-            Some(at) => {
-                let style = values.iter_mut().find(|(param, _)| *param == ParamId::Style);
-                if let Some((_, value)) = style {
-                    *value = at as f64;
-                }
-            }
-            None => {
+            let Some(param) = params.find_key(key) else {
                 is_changed = true;
-                messages.push(format!(
-                    "the state is of the style `{}`, which this model does not have; another one \
-                     is chosen by its number",
-                    self.style
-                ));
-            }
+                messages.push(format!("the state sets `{key}`, which this model does not have"));
+                continue;
+            };
+            // JSON has only numbers.
+            let fit = params.fit(param, *value).unwrap_or(default_of(param));
+            is_changed |= fit != *value;
+            set(param, fit);
+        }
+        if let Some(at) = params.catalog().styles.iter().position(|style| *style == self.style) {
+            set(ParamId::Style, at as f64);
+        } else {
+            is_changed = true;
+            messages.push(format!(
+                "the state is of the style `{}`, which this model does not have; another one is \
+                 chosen by its number",
+                self.style
+            ));
         }
         let phrase = self.phrase.map(|saved| {
             // The key is that of the parameters once they have the values above.
@@ -259,7 +253,7 @@ mod tests {
         let phrase = restored.phrase.unwrap();
         assert_eq!(phrase.key, Some(before.settings().key(3, Signature::COMMON)));
         assert_eq!((phrase.notes.len(), phrase.notes[0].pitch, phrase.bars), (1, 64, 8));
-        assert!(restored.messages.is_empty());
+        assert_eq!(restored.messages, Vec::<String>::new());
     }
 
     #[test]

@@ -11,7 +11,7 @@ const MAX_PHRASES: usize = 16;
 /// Requests that are not answered yet.
 const MAX_REQUESTS: usize = 8;
 
-/// What the generator sends.
+/// An answer of the generator.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     /// The phrase that was asked for.
@@ -53,6 +53,17 @@ struct Slot {
     phrase: Option<Arc<Phrase>>,
     arrived: u64,
     used: u64,
+}
+
+/// Knowledge of a key.
+#[derive(Debug)]
+pub(super) enum Known<'a> {
+    /// Its phrase is here.
+    Music(&'a Arc<Phrase>),
+    /// It can't be made.
+    Impossible,
+    /// Nothing yet.
+    Nothing,
 }
 
 /// Music of a saved state.
@@ -137,14 +148,14 @@ impl Cache {
         }
     }
 
-    /// What is known of a key: `None` if nothing, `Some(None)` if it can't be made.
-    pub(super) fn get(&mut self, key: &PhraseKey) -> Option<Option<&Arc<Phrase>>> {
+    /// Looks a key up.
+    pub(super) fn get(&mut self, key: &PhraseKey) -> Known<'_> {
         self.time += 1;
         // The newest of its key, should there be several.
         let slots = self.slots.iter_mut().filter(|slot| slot.key.as_ref() == Some(key));
-        let slot = slots.max_by_key(|slot| slot.arrived)?;
+        let Some(slot) = slots.max_by_key(|slot| slot.arrived) else { return Known::Nothing };
         slot.used = self.time;
-        Some(slot.phrase.as_ref())
+        slot.phrase.as_ref().map_or(Known::Impossible, Known::Music)
     }
 
     /// The phrase of a place in the song that arrived last, whatever its settings.
@@ -220,7 +231,7 @@ mod tests {
         assert!(cache.receive(None).is_none());
         cache.request(&key(1));
         assert!(generator.requests.is_empty(), "what can't be made is not asked for again");
-        assert!(cache.get(&key(1)).is_some_and(|known| known.is_none()));
+        assert!(matches!(cache.get(&key(1)), Known::Impossible));
         assert!(cache.newest(1, Signature::COMMON).is_none());
     }
 
@@ -232,7 +243,7 @@ mod tests {
             generator.deliveries.push(Delivery::Made(Arc::clone(phrase))).unwrap();
         }
         assert!(cache.receive(None).is_none());
-        assert!(cache.get(&key(1)).is_some());
+        assert!(matches!(cache.get(&key(1)), Known::Music(_)));
         for phrase in &made[16..] {
             generator.deliveries.push(Delivery::Made(Arc::clone(phrase))).unwrap();
         }
@@ -251,7 +262,7 @@ mod tests {
         generator.deliveries.push(Delivery::Restored(None, 8)).unwrap();
         let restored = cache.receive(None).unwrap();
         assert_eq!((restored.phrase.unwrap().id, restored.epoch), (saved.id, 7));
-        assert_eq!(cache.get(&key(4)).unwrap().unwrap().id, saved.id);
+        assert!(matches!(cache.get(&key(4)), Known::Music(phrase) if phrase.id == saved.id));
         assert!(cache.receive(None).unwrap().phrase.is_none());
     }
 }

@@ -1,214 +1,30 @@
 //! A DAW with one track and one plug-in.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString};
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::CString;
+use std::sync::atomic::Ordering;
 
-use clack_extensions::log::{HostLog, HostLogImpl, LogSeverity};
 use clack_extensions::params::PluginParams;
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::PluginState;
-use clack_host::events::event_types::{ParamValueEvent, TransportEvent, TransportFlags};
-use clack_host::events::io::{EventBuffer, OutputEventBuffer, TryPushError};
-use clack_host::events::spaces::CoreEventSpace;
-use clack_host::events::{EventFlags, EventHeader, Match, Pckn, UnknownEvent};
+use clack_host::events::Pckn;
+use clack_host::events::event_types::{ParamValueEvent, TransportEvent};
+use clack_host::events::io::EventBuffer;
 use clack_host::prelude::*;
 use clack_host::process::StartedPluginAudioProcessor;
-use clack_host::utils::{BeatTime, ClapId, SecondsTime};
-use clack_plugin::entry::{Entry, EntryFactories, EntryLoadError};
-use clack_plugin::factory::plugin::PluginFactoryWrapper;
+use clack_host::utils::ClapId;
 use nice_assert_no_alloc::assert_no_alloc;
-use plugin::{ModelSource, ParamId, PluginFactory};
+use plugin::ParamId;
 
-/// Samples per second.
-pub(crate) const RATE: f64 = 48_000.0;
+use crate::host::{Heard, HostShared, Room, TestEntry, TestHost};
+use crate::song::{RATE, Song, tick};
+
 /// The longest block.
 pub(crate) const MAX_BLOCK: u32 = 4096;
 /// Samples of a usual block.
 pub(crate) const BLOCK: u32 = 512;
 /// Events that a host takes in a block.
 const MAX_EVENTS: usize = 4096;
-
-/// The plug-ins of the models `poly` and `drums` in this repository.
-pub(crate) struct TestEntry(PluginFactoryWrapper<PluginFactory>);
-
-impl Entry for TestEntry {
-    fn new(_: Option<&CStr>) -> Result<Self, EntryLoadError> {
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model");
-        let plugins =
-            ["poly", "drums"].map(|name| (name.to_owned(), ModelSource::Folder(models.join(name))));
-        Ok(Self(PluginFactoryWrapper::new(PluginFactory::new(plugins))))
-    }
-
-    fn declare_factories<'a>(&'a self, builder: &mut EntryFactories<'a>) {
-        builder.register_factory(&self.0);
-    }
-}
-
-pub(crate) struct TestHost;
-
-#[derive(Default)]
-pub(crate) struct HostShared {
-    wants_callback: AtomicBool,
-    messages: Mutex<Vec<String>>,
-}
-
-impl HostHandlers for TestHost {
-    type Shared<'a> = HostShared;
-    type MainThread<'a> = ();
-    type AudioProcessor<'a> = ();
-
-    fn declare_extensions(builder: &mut HostExtensions<'_, Self>, _: &HostShared) {
-        builder.register::<HostLog>();
-    }
-}
-
-impl SharedHandler<'_> for HostShared {
-    fn request_restart(&self) {}
-
-    fn request_process(&self) {}
-
-    fn request_callback(&self) {
-        self.wants_callback.store(true, Ordering::Relaxed);
-    }
-}
-
-impl HostLogImpl for HostShared {
-    fn log(&self, _: LogSeverity, message: &str) {
-        self.messages.lock().unwrap().push(message.to_owned());
-    }
-}
-
-/// Where the song is, and how it goes on.
-#[derive(Clone, Debug)]
-pub(crate) struct Song {
-    pub(crate) is_playing: bool,
-    /// Position in quarter notes.
-    pub(crate) beats: f64,
-    /// Quarter notes per minute.
-    pub(crate) tempo: f64,
-    /// Change of the tempo with each sample.
-    pub(crate) tempo_per_sample: f64,
-    /// Whether the plug-in is told of it.
-    pub(crate) tells_change: bool,
-    /// The loop in quarter notes.
-    pub(crate) repeat: Option<(f64, f64)>,
-    /// Whether blocks end where the loop does.
-    pub(crate) splits_blocks: bool,
-    /// Changes of signature: first quarter note, number of the bar, signature.
-    pub(crate) signatures: Vec<(f64, i32, (u16, u16))>,
-}
-
-impl Song {
-    fn new() -> Self {
-        Self {
-            is_playing: true,
-            beats: 0.0,
-            tempo: 120.0,
-            tempo_per_sample: 0.0,
-            tells_change: true,
-            repeat: None,
-            splits_blocks: true,
-            signatures: vec![(0.0, 0, (4, 4))],
-        }
-    }
-
-    /// The bar of a position: its first quarter note, its number, its signature.
-    pub(crate) fn bar(&self, beats: f64) -> (f64, i32, (u16, u16)) {
-        let change = self.signatures.iter().rev().find(|(start, ..)| *start <= beats + 1e-9);
-        let (start, number, signature) = *change.unwrap_or(&self.signatures[0]);
-        let length = 4.0 * f64::from(signature.0) / f64::from(signature.1);
-        let after = ((beats - start) / length + 1e-9).floor();
-        (start + after * length, number + after as i32, signature)
-    }
-
-    /// The position `sample` samples later.
-    pub(crate) fn later(&self, samples: f64) -> f64 {
-        if !self.is_playing {
-            return self.beats;
-        }
-        let tempo = self.tempo + 0.5 * self.tempo_per_sample * samples;
-        self.beats + samples * tempo / (60.0 * RATE)
-    }
-
-    fn transport(&self, time: u32) -> TransportEvent {
-        let (bar_start, bar_number, signature) = self.bar(self.beats);
-        let mut flags = TransportFlags::HAS_TEMPO
-            | TransportFlags::HAS_BEATS_TIMELINE
-            | TransportFlags::HAS_TIME_SIGNATURE;
-        flags.set(TransportFlags::IS_PLAYING, self.is_playing);
-        flags.set(TransportFlags::IS_LOOP_ACTIVE, self.repeat.is_some());
-        let (loop_start, loop_end) = self.repeat.unwrap_or_default();
-        TransportEvent {
-            header: EventHeader::new_core(time, EventFlags::empty()),
-            flags,
-            song_pos_beats: BeatTime::from_float(self.beats),
-            song_pos_seconds: SecondsTime::from_float(0.0),
-            tempo: self.tempo,
-            tempo_inc: if self.tells_change { self.tempo_per_sample } else { 0.0 },
-            loop_start_beats: BeatTime::from_float(loop_start),
-            loop_end_beats: BeatTime::from_float(loop_end),
-            loop_start_seconds: SecondsTime::from_float(0.0),
-            loop_end_seconds: SecondsTime::from_float(0.0),
-            bar_start: BeatTime::from_float(bar_start),
-            bar_number,
-            time_signature_numerator: signature.0,
-            time_signature_denominator: signature.1,
-        }
-    }
-}
-
-/// An event that the plug-in sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Heard {
-    /// The sample since the test began.
-    pub(crate) at: u64,
-    /// The song position at that sample, in quarter notes.
-    pub(crate) beats: f64,
-    pub(crate) is_on: bool,
-    pub(crate) channel: u16,
-    pub(crate) key: u16,
-    pub(crate) velocity: f64,
-    id: u32,
-    time: u32,
-}
-
-/// A host's list of events; it has room for a number of them.
-struct Room {
-    events: Vec<Heard>,
-    size: usize,
-    strange: Option<u16>,
-}
-
-impl OutputEventBuffer for Room {
-    fn try_push(&mut self, event: &UnknownEvent) -> Result<(), TryPushError> {
-        if self.events.len() == self.size.min(self.events.capacity()) {
-            return Err(TryPushError::new());
-        }
-        let of = |value: Match<u16>| value.into_specific().unwrap_or(u16::MAX);
-        let (is_on, pckn, velocity) = match event.as_core_event() {
-            Some(CoreEventSpace::NoteOn(note)) => (true, note.pckn(), note.velocity()),
-            Some(CoreEventSpace::NoteOff(note)) => (false, note.pckn(), note.velocity()),
-            _ => {
-                self.strange = Some(event.header().type_id());
-                return Ok(());
-            }
-        };
-        self.events.push(Heard {
-            at: 0,
-            beats: 0.0,
-            is_on,
-            channel: of(pckn.channel),
-            key: of(pckn.key),
-            velocity,
-            id: pckn.note_id.into_specific().unwrap_or(u32::MAX),
-            time: event.header().time(),
-        });
-        Ok(())
-    }
-}
 
 /// A change of a parameter: the sample of the block, which, and to what.
 pub(crate) type Change = (u32, ParamId, f64);
@@ -267,7 +83,7 @@ impl Daw {
             song: Song::new(),
             heard: Vec::new(),
             sounding: BTreeMap::new(),
-            room: Room { events: Vec::with_capacity(MAX_EVENTS), size: MAX_EVENTS, strange: None },
+            room: Room::new(MAX_EVENTS),
             input: EventBuffer::with_capacity(1024),
             ports: AudioPorts::with_capacity(1, 1),
             silence: vec![0.0; MAX_BLOCK as usize],
@@ -307,7 +123,7 @@ impl Daw {
         render.set(&handle, mode).unwrap();
     }
 
-    /// The host takes so many events in a block, and no more.
+    /// Limits the number of events that the host takes in a block.
     pub(crate) fn set_room(&mut self, size: usize) {
         self.room.size = size;
     }
@@ -316,7 +132,7 @@ impl Daw {
         &mut self.instance
     }
 
-    /// What the plug-in has logged since the last call.
+    /// The messages that the plug-in has logged since the last call.
     pub(crate) fn messages(&mut self) -> Vec<String> {
         let wants = |host: &HostShared| host.wants_callback.swap(false, Ordering::Relaxed);
         if self.instance.access_shared_handler(wants) {
@@ -479,7 +295,8 @@ impl Daw {
         }
         // No phrase is longer than 32 bars, and no bar here than 6 quarters at 20 a minute.
         let oldest = self.sounding.values().map(|note| self.now + u64::from(n) - note.at).max();
-        assert!(oldest.unwrap_or(0) < (32.0 * 18.0 * RATE) as u64, "stuck: {:?}", self.sounding);
+        let longest = 32 * 18 * 48_000;
+        assert!(oldest.unwrap_or(0) < longest, "stuck: {:?}", self.sounding);
     }
 
     /// The first sample of the next block, since the test began.
@@ -503,11 +320,6 @@ impl Daw {
         onsets.sort_unstable();
         onsets
     }
-}
-
-/// The tick nearest to a position.
-pub(crate) fn tick(beats: f64) -> i64 {
-    (beats * 480.0).round() as i64
 }
 
 impl Drop for Daw {

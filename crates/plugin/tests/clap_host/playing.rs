@@ -1,10 +1,12 @@
-//! What is played: phrases of the settings, in the host's bars.
+//! The music: phrases of the settings, in the host's bars.
 
 use clack_extensions::render::RenderMode;
 use controlgen::attribute::Attribute;
 use plugin::ParamId;
 
-use crate::daw::{BLOCK, Daw, tick};
+use crate::daw::{BLOCK, Daw};
+use crate::host::Heard;
+use crate::song::tick;
 
 /// Two bars a phrase, which are made soonest.
 const SHORT: (ParamId, f64) = (ParamId::Length, 0.0);
@@ -46,7 +48,7 @@ fn each_note_starts_and_ends_on_its_sample() {
     for note in notes {
         let (start, channel, key, _) = on(note);
         let end = start + note[3].as_u64().unwrap() * 50;
-        let same = |at: &&crate::daw::Heard| (at.channel, at.key) == (channel, key);
+        let same = |at: &&Heard| (at.channel, at.key) == (channel, key);
         let off = daw.heard.iter().filter(same).find(|e| !e.is_on && e.at > start);
         let next = expected.iter().find(|e| (e.1, e.2) == (channel, key) && e.0 > start);
         let end = next.map_or(end, |next| end.min(next.0));
@@ -121,7 +123,7 @@ fn all_but_drums_are_transposed_at_once() {
     daw.set(&[SHORT]);
     daw.play_to(3.9);
     let usual = daw.onsets();
-    assert!(!usual.is_empty());
+    assert!(usual.len() > 3, "{usual:?}");
     daw.set(&[(ParamId::Transpose, -5.0)]);
     daw.song.beats = 0.0;
     daw.play_to(3.9);

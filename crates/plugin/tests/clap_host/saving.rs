@@ -13,7 +13,7 @@ fn a_project_that_is_opened_again_sounds_the_same() {
     daw.set(&[SHORT, (ParamId::Style, 5.0), (ParamId::Lock, 1.0), (ParamId::Transpose, 2.0)]);
     daw.play_to(15.99);
     let music = daw.onsets();
-    assert!(!music.is_empty());
+    assert!(music.len() > 3, "{music:?}");
     let project = daw.save();
     drop(daw);
     // The state comes before the plug-in is active.

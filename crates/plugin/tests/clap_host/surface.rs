@@ -1,4 +1,4 @@
-//! What a host sees before it plays: plug-ins, ports, parameters.
+//! Everything that a host sees before it plays: plug-ins, ports, parameters.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;

@@ -2,7 +2,7 @@
 
 use plugin::ParamId;
 
-use crate::daw::{BLOCK, Daw, RATE};
+use crate::daw::{BLOCK, Daw};
 
 const SHORT: (ParamId, f64) = (ParamId::Length, 0.0);
 
@@ -108,7 +108,8 @@ fn a_loop_sounds_the_same_whether_or_not_the_host_splits_its_blocks() {
             daw.set(&[SHORT]);
             daw.song.repeat = Some(repeat);
             daw.song.splits_blocks = splits_blocks;
-            for _ in 0..(40.0 * 0.5 * RATE) as u32 / 1000 {
+            // Forty quarter notes at 24,000 samples each.
+            for _ in 0..960 {
                 daw.advance(1000, &[]);
             }
             let heard: Vec<_> =
@@ -142,7 +143,7 @@ fn a_loop_plays_the_same_bars_again() {
         }
         rounds.push(daw.onsets());
     }
-    assert!(!rounds[0].is_empty());
+    assert!(rounds[0].len() > 3, "{rounds:?}");
     assert!(rounds[0] == rounds[1] && rounds[1] == rounds[2]);
 }
 
