@@ -11,6 +11,7 @@ mod eval;
 mod gmm;
 mod model;
 mod parity_notes;
+mod plugin;
 mod process;
 mod regress;
 mod tidy;
@@ -47,6 +48,8 @@ enum Task {
     E2e(e2e::E2eArgs),
     /// Compare a small pinned run with the committed baseline, `tests/baseline.json`
     Regress(regress::RegressArgs),
+    /// Build the CLAP plug-in for DAWs, and put it where they look for it
+    Plugin(plugin::PluginArgs),
     /// Compare our speed with that of the field's standard tools
     #[command(subcommand)]
     Bench(Bench),
@@ -117,6 +120,7 @@ fn main() -> anyhow::Result<()> {
         Task::Eval(args) => eval::run(&args),
         Task::E2e(args) => e2e::run(&args),
         Task::Regress(args) => regress::run(&args),
+        Task::Plugin(args) => plugin::run(&args),
         Task::Parity(Parity::Notes { dirs, python, oracle_only }) => {
             parity_notes::run(&dirs, python, oracle_only)
         }
