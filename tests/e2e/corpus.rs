@@ -66,13 +66,13 @@ fn a_report_says_what_is_there_and_what_is_not() {
     dir.ok("corpus build midi -o corpus --labels styles.csv --label-column style");
     let report = dir.ok("corpus report corpus");
     for part in [
-        "28 MIDI files, 27 gave windows",
+        "28 MIDI files, 27 with windows",
         "3 of 28 files have a label, of 2 labels",
         "1                       not_midi  page.mid",
         "solemn  2",
         "notes by octave",
-        "windows by notes a bar",
-        "files by quarter notes a minute",
+        "windows by notes per bar",
+        "files by quarter notes per minute",
         "4/4  27",
     ] {
         assert!(report.contains(part), "no `{part}` in\n{report}");

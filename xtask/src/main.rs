@@ -34,7 +34,7 @@ struct Cli {
 enum Task {
     /// Run the pipeline from MIDI to styles to new music
     Train(train::TrainArgs),
-    /// Make a model of the program again, from its data sets
+    /// Rebuild a model of the program from its data sets
     Model(model::ModelArgs),
     /// Download, verify and unpack public data sets and published models
     #[command(disable_help_flag = true)]
@@ -63,8 +63,8 @@ enum Task {
     CheckCluster,
 }
 
-/// Arguments of the package `fetch`, which is built when it is first asked for: TLS and archives
-/// take minutes to compile.
+/// Arguments of the package `fetch`, which is built when it is first used: TLS and archives take
+/// minutes to compile.
 #[derive(Debug, Args)]
 struct FetchArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
@@ -87,7 +87,7 @@ enum Parity {
     },
     /// Compare `gmm` with scikit-learn, after 1, 5 and 20 iterations from the same start
     Gmm(gmm::Peer),
-    /// Likelihoods that default fits of `gmm` and of scikit-learn reach, with many seeds
+    /// Compare likelihoods reached by default fits of `gmm` and of scikit-learn, with many seeds
     GmmOptima(gmm::optima::Optima),
 }
 
@@ -95,7 +95,8 @@ enum Parity {
 enum Bench {
     /// Run all benchmarks, and save and compare one table
     All(bench_all::BenchAll),
-    /// Seconds of an EM iteration, `gmm` compared with scikit-learn and linfa, in alternating runs
+    /// Measure seconds per EM iteration, `gmm` compared with scikit-learn and linfa, in alternating
+    /// runs
     Gmm {
         #[command(flatten)]
         peer: gmm::Peer,

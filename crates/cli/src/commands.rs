@@ -75,7 +75,7 @@ impl Context {
         Ok(Model::load(folder, &self.device()?)?)
     }
 
-    /// The device that `--device` names.
+    /// The device given by `--device`.
     pub(crate) fn device(&self) -> anyhow::Result<musicvae::Device> {
         Ok(musicvae::device::parse(&self.device)?)
     }

@@ -1,14 +1,14 @@
-//! The steps of [`build`](super::build) one by one, for runners that spread them over machines.
+//! The steps of [`build`](super::build) one by one, for runners that distribute them over machines.
 //!
-//! | step | where | what it leaves in the folder |
+//! | step | runs | output |
 //! |---|---|---|
-//! | [`BuildStages::list`] | one place | where the files of each chunk are |
-//! | [`BuildStages::read`] | anywhere, chunk by chunk | what each chunk's files gave |
-//! | [`BuildStages::group`] | one place, after all chunks | which groups each chunk's files belong to |
-//! | [`BuildStages::windows`] | anywhere, chunk by chunk | nothing: it hands out windows |
+//! | [`BuildStages::list`] | once | locations of the files of each chunk |
+//! | [`BuildStages::read`] | anywhere, chunk by chunk | windows and facts of each chunk's files |
+//! | [`BuildStages::group`] | once, after all chunks | groups of each chunk's files |
+//! | [`BuildStages::windows`] | anywhere, chunk by chunk | none: passes windows to a function |
 //!
-//! What is left of the windows once those that are the same are brought together is what `build`
-//! leaves. The folder must be the same one for all who take part. Nothing here locks it.
+//! After deduplication the windows equal those of `build`. All steps must use the same folder,
+//! which is not locked.
 
 use std::path::{Path, PathBuf};
 
@@ -27,14 +27,14 @@ use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, create_folder, 
 use crate::progress::Progress;
 use crate::table::WindowRow;
 
-/// How much there is to read.
+/// Totals of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// Chunks, numbered from 0.
     pub n_chunks: u32,
     /// MIDI files in them.
     pub n_files: u64,
-    /// What else there is, passed over.
+    /// Other entries, which were passed over.
     #[serde(default)]
     pub unused: Unused,
 }
@@ -50,18 +50,19 @@ impl Listing {
     }
 }
 
-/// A window that stays if it is the first of those that are the same on its side of the split.
+/// A window that is kept if it is the first of its duplicates on its side of the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Equal for windows that are the same.
+    /// Equal for duplicate windows.
     pub hash: [u8; 16],
-    /// The order of all windows: chunk, then place in the chunk.
+    /// Position in the order of all windows: chunk, then position in the chunk.
     pub number: u64,
-    /// Its row in the table. Whether a held-out one was seen in train is not known yet.
+    /// Its row in the table. Whether a held-out one also occurs in the training split is not known
+    /// yet.
     pub row: WindowRow,
 }
 
-/// A corpus in the making.
+/// A corpus under construction.
 pub struct BuildStages {
     options: CorpusOptions,
     labeler: Labeler,
@@ -69,10 +70,10 @@ pub struct BuildStages {
 }
 
 impl BuildStages {
-    /// The steps of a corpus whose parts are, or will be, in `folder`.
+    /// The steps for a corpus with its parts in `folder`, existing or not.
     ///
     /// # Errors
-    /// Where the options can't be used: see [`CorpusError`].
+    /// Returns [`CorpusError`] if the options can't be used.
     pub fn new(options: CorpusOptions, folder: &Path) -> Result<Self, CorpusError> {
         options.check()?;
         let labeler = Labeler::new(&options.labels)?;
@@ -87,16 +88,16 @@ impl BuildStages {
     /// The listing, if it has been made.
     ///
     /// # Errors
-    /// Where it can't be read.
+    /// Returns [`ArtifactError`] if the file can't be read.
     pub fn listing(&self) -> ArtifactResult<Option<Listing>> {
         let path = self.folder.join("listing.json");
         if path.exists() { Listing::load(&path).map(Some) } else { Ok(None) }
     }
 
-    /// Lists the files below the roots, and those of stores, in the order in which they are given.
+    /// Lists the files below the roots, followed by those of stores in the given order.
     ///
     /// # Errors
-    /// See [`CorpusError`].
+    /// Returns a [`CorpusError`] if the files can't be listed.
     pub fn list(
         &self,
         in_stores: Vec<InStore>,
@@ -166,14 +167,15 @@ impl BuildStages {
     }
 
     /// Reads the files of those chunks that have not been read. A file that can't be used is
-    /// counted by reason and never stops the rest. `tag` sets temporary files apart from those of
-    /// others that may read the same chunk at the same time; whoever comes last is right, as all
-    /// write the same. `fetch` is asked for what lies in stores.
+    /// counted by reason and never stops the build. `tag` distinguishes temporary files from those
+    /// of other processes that may read the same chunk at the same time; the order in which they
+    /// finish doesn't matter, because all write the same bytes. `fetch` is called for files in
+    /// stores.
     ///
     /// # Errors
-    /// Where a listing can't be read or a part can't be written; [`CorpusError::Root`] where a root
-    /// is not there, as on a machine that it is not mounted on, so that its files don't count as
-    /// unreadable.
+    /// Returns an error if a listing can't be read or a part can't be written;
+    /// [`CorpusError::Root`] if a root does not exist, for example because it is not mounted on
+    /// this machine, so that its files don't count as unreadable.
     pub fn read(&self, chunks: &[u32], tag: &str, fetch: Fetch<'_>) -> Result<(), CorpusError> {
         for root in &self.options.roots {
             std::fs::metadata(root)
@@ -209,11 +211,11 @@ impl BuildStages {
         })
     }
 
-    /// Finds out which files belong together, and counts them: the report, but for the windows that
-    /// will be kept ([`CorpusReport::add_windows`]).
+    /// Determines which files belong together, and counts them. Returns the report, except for the
+    /// windows to be kept ([`CorpusReport::add_windows`]).
     ///
     /// # Errors
-    /// Where a part is missing or damaged, or the disk full.
+    /// Returns an error if a part is missing or damaged, or if the disk is full.
     pub fn group(
         &self,
         listing: &Listing,
@@ -231,10 +233,10 @@ impl BuildStages {
         Ok(report)
     }
 
-    /// Hands a chunk's windows to `each`, in order.
+    /// Passes a chunk's windows to `each`, in order.
     ///
     /// # Errors
-    /// Where the chunk's parts or groups are missing or damaged.
+    /// Returns an error if the chunk's parts or groups are missing or damaged.
     pub fn windows(&self, chunk: u32, each: &mut dyn FnMut(Candidate)) -> Result<(), CorpusError> {
         let mut windows = parts::windows_of(&self.folder, chunk);
         let mut groups = parts::groups_of(&self.folder, chunk);
@@ -254,10 +256,10 @@ impl BuildStages {
         Ok(())
     }
 
-    /// Whether a report is one of a corpus.
+    /// Checks that a report is that of a valid corpus.
     ///
     /// # Errors
-    /// [`CorpusError::NoWindows`], [`CorpusError::NoLabels`].
+    /// Returns [`CorpusError::NoWindows`] or [`CorpusError::NoLabels`] if it is not.
     pub fn check(&self, report: &CorpusReport) -> Result<(), CorpusError> {
         check_report(&self.options, &self.labeler, report)
     }
@@ -278,7 +280,8 @@ mod tests {
         Vec::new()
     }
 
-    /// One by one, and what stays by hand: the first of windows that are the same on each side.
+    /// The steps one by one, with deduplication done here: the first of duplicate windows on each
+    /// side.
     #[test]
     fn the_steps_one_by_one_lead_to_the_same_corpus() {
         let folder = tempfile::tempdir().unwrap();
@@ -301,7 +304,7 @@ mod tests {
         assert_eq!(stages.listing().unwrap().as_ref(), Some(&listing));
         let chunks: Vec<u32> = (0..listing.n_chunks).collect();
         stages.read(&chunks, "one", &no_store).unwrap();
-        // Again, as a task that is run twice would.
+        // Again, like a task that runs twice.
         stages.read(&chunks, "two", &no_store).unwrap();
         assert!(chunks.iter().all(|chunk| stages.is_read(*chunk)));
         let mut report = stages.group(&listing, &Silent).unwrap();

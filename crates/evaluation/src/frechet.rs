@@ -3,18 +3,19 @@
 use gmm::points::{Matrix, covariance, mean};
 use gmm::{Gaussian, ModelError};
 
-/// Added to the covariances' diagonals, as a share of their mean diagonal: features that don't
-/// vary, or fewer points than features, would leave no factor.
+/// Added to the covariances' diagonals, as a fraction of their mean diagonal: with constant
+/// features, or with fewer points than features, they would otherwise be singular.
 const RIDGE: f64 = 1e-6;
 
 /// `|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)` of the Gaussians fitted to two sets of rows `[n, d]`
-/// (Dowson and Landau 1982), covariances by `n - 1`.
+/// (Dowson and Landau 1982), with covariances by `n - 1`.
 ///
 /// This is the formula of the Fréchet Inception and Fréchet Music Distances. Its value depends on
-/// the space of the rows, so it is always named by that: never compare two spaces.
+/// the space of the rows, so it is always named after this space: values from different spaces are
+/// not comparable.
 ///
 /// # Errors
-/// [`ModelError`] where a set has fewer than two rows, or values that are not finite.
+/// Returns a [`ModelError`] if a set has fewer than two rows, or values that are not finite.
 pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelError> {
     if d == 0 {
         return Err(ModelError::Length { what: "features", found: 0, expected: 1 });
@@ -24,8 +25,9 @@ pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelErro
     Ok(distance * distance)
 }
 
-/// Rows brought to the units of a first set: each column minus its mean there, by its deviation
-/// there. Features in units of their own would otherwise count by their unit.
+/// Standardizes rows by a reference set: subtracts the reference mean from each column and divides
+/// by the reference standard deviation. Otherwise, the weight of a feature would depend on its
+/// unit.
 pub fn in_units_of(real: &[f64], rows: &[f64], d: usize) -> Vec<f64> {
     let n = (real.len() / d).max(1) as f64;
     let mean = Matrix::new(real, d).and_then(mean).unwrap_or_else(|_| vec![0.0; d]);

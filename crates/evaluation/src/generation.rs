@@ -1,4 +1,4 @@
-//! New music compared with held-out real music: do their distributions agree?
+//! New music compared with held-out real music by their distributions.
 
 mod texture;
 
@@ -18,9 +18,9 @@ use super::report::{Better, Figure, Rolls, Section};
 use super::samples::Source;
 use super::statistics::mean;
 
-/// Windows of each set: distances are of every two.
+/// Maximum number of windows per set: distances are between all pairs.
 const MAX_WINDOWS: usize = 800;
-/// Windows shown of each way.
+/// Number of windows shown per set.
 const SHOWN: usize = 4;
 
 const NOTE: &str = "The held-out files are dealt into two halves. The first half is what everything is \
@@ -40,7 +40,7 @@ struct Compared {
     fd_feat: Option<f64>,
 }
 
-/// The real windows that others are compared with.
+/// The real windows for comparison.
 struct Real {
     form: WindowForm,
     features: FeatureSet,
@@ -93,11 +93,11 @@ fn halves(rows: &[WindowRow]) -> [Vec<Vec<u16>>; 2] {
     })
 }
 
-/// The section on new music, with the mixture if there is one. None if one half has fewer than two
-/// windows.
+/// The section on new music, with the mixture if there is one. `None` if one half has fewer than
+/// two windows.
 ///
 /// # Errors
-/// [`EvalError::Generate`] for a temperature out of range.
+/// Returns [`EvalError::Generate`] if the temperature is out of range.
 pub(super) fn section(
     model: &Model,
     mixture: Option<&GaussianMixture>,
@@ -158,7 +158,7 @@ pub(super) fn section(
     Ok(Some(section))
 }
 
-/// A figure of the first set with the others and real music for comparison.
+/// A figure of the first set, with the others and real music for comparison.
 fn beside(
     figure: Figure,
     sets: &[Compared],
@@ -225,7 +225,7 @@ fn distances(section: &mut Section, sets: &[Compared], ceiling: &Compared, n: us
     }
 }
 
-/// The scores of muspy: they describe, and belong near those of real music.
+/// The scores of muspy: descriptive, and ideally close to those of real music.
 fn muspy(section: &mut Section, form: &WindowForm, first: &[Vec<u16>], sets: &[Compared]) {
     let scores: [(&str, &str, &str, fn(&Muspy) -> Option<f64>); 5] = [
         ("pitch_entropy", "pitch entropy", "bits", |m| Some(m.pitch_entropy)),

@@ -1,4 +1,4 @@
-//! Sources of new music: the mixture, the prior, and the naive baselines.
+//! Sources of new music: the mixture, the prior, and naive baselines.
 
 use controlgen::generate::{
     ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling,
@@ -14,7 +14,7 @@ use rand_distr::StandardNormal;
 /// A distribution of latents.
 #[derive(Clone, Debug)]
 pub enum Source<'a> {
-    /// A mixture on the active dimensions; the others from the prior.
+    /// A mixture on the active dimensions; the others are from the prior.
     Mixture(&'a GaussianMixture),
     /// The prior, `N(0, I)`.
     Prior,
@@ -23,14 +23,14 @@ pub enum Source<'a> {
     MeanDeviation {
         /// Mean of each active dimension.
         mean: Vec<f64>,
-        /// Deviation of each active dimension.
+        /// Standard deviation of each active dimension.
         deviation: Vec<f64>,
     },
 }
 
 impl Source<'_> {
-    /// [`Source::MeanDeviation`] of some latents `[n, d]`; with one latent alone the deviation is
-    /// 0.
+    /// [`Source::MeanDeviation`] of some latents `[n, d]`; with a single latent, the standard
+    /// deviation is 0.
     pub fn mean_deviation(rows: &[f64], d: usize) -> Self {
         let n = (rows.len() / d.max(1)).max(1) as f64;
         let column = |j: usize| rows[j..].iter().step_by(d);
@@ -41,10 +41,10 @@ impl Source<'_> {
         Self::MeanDeviation { mean, deviation }
     }
 
-    /// `n` latents, `[n, Z]`; number `i` depends on the seed and `i` alone.
+    /// `n` latents, `[n, Z]`; number `i` depends only on the seed and `i`.
     ///
     /// # Errors
-    /// [`gmm::ModelError`] for a component that the mixture does not have.
+    /// Returns a [`gmm::ModelError`] for a component that the mixture does not have.
     pub fn draw(&self, model: &Model, n: usize, seed: u64) -> Result<Vec<f32>, gmm::ModelError> {
         let space = model.latent_space();
         let of = |mixture: &GaussianMixture| -> Result<Vec<f32>, gmm::ModelError> {
@@ -53,7 +53,7 @@ impl Source<'_> {
             Ok((0..n as u64).map(draw).collect::<Result<Vec<_>, _>>()?.concat())
         };
         match self {
-            // As `generate` draws them.
+            // Sampled like in `generate`.
             Self::Mixture(mixture) => of(mixture),
             Self::Prior => Ok(from_prior(space, n, seed, |_, _| ())),
             Self::MeanDeviation { mean, deviation } => Ok(from_prior(space, n, seed, |rng, z| {
@@ -64,11 +64,11 @@ impl Source<'_> {
         }
     }
 
-    /// The controls of windows drawn here: of components, those of real windows of the same
+    /// The controls of sampled windows: for components, those of real windows of the same
     /// component, otherwise those of all real windows.
     ///
     /// # Errors
-    /// [`GenerateError`]: a reference that can't be read.
+    /// Returns a [`GenerateError`] if the reference can't be read.
     pub fn controls(&self, model: &Model) -> Result<Controls, GenerateError> {
         match self {
             Self::Mixture(mixture) => Controls::of_components(model, mixture),
@@ -81,7 +81,7 @@ impl Source<'_> {
     /// `n` windows at a temperature.
     ///
     /// # Errors
-    /// [`GenerateError`]: a temperature out of range.
+    /// Returns a [`GenerateError`] if the temperature is out of range.
     pub fn windows(
         &self,
         model: &Model,
@@ -97,7 +97,7 @@ impl Source<'_> {
     }
 }
 
-/// `n` latents of the prior, `[n, Z]`, each changed by `change`.
+/// `n` latents from the prior, `[n, Z]`, each modified by `change`.
 fn from_prior(
     space: &LatentSpace,
     n: usize,

@@ -40,14 +40,14 @@ pub(crate) use style::Style;
 #[pyclass(frozen, module = "controlgen")]
 pub(crate) struct Model {
     session: RwLock<Session>,
-    /// Copied here, so that they are read without waiting for a style to be added.
+    /// Copied, so that it can be read without waiting while a style is being added.
     z_size: usize,
     kind: &'static str,
     n_bars: usize,
 }
 
 impl Model {
-    /// The session, to read. Must be called without the interpreter's lock.
+    /// The session, for reading. Must be called without the interpreter's lock.
     fn session(&self) -> RwLockReadGuard<'_, Session> {
         self.session.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,10 +55,10 @@ impl Model {
 
 #[pymethods]
 impl Model {
-    /// Loads a model: `poly`, `drums` or `melody`, which are in this package, or a folder.
+    /// Loads a model: `poly`, `drums` or `melody`, which are included in this package, or a folder.
     ///
-    /// Styles that are added are kept in `styles_folder`; by default in the model folder, or in the
-    /// user's data folder where that can't be written.
+    /// Added styles are stored in `styles_folder`; by default in the model folder, or in the user's
+    /// data folder if that is not writable.
     #[staticmethod]
     #[pyo3(signature = (model=None, *, styles_folder=None))]
     fn load(
@@ -80,13 +80,13 @@ impl Model {
         self.z_size
     }
 
-    /// The kind of its windows, such as `poly-2bar`.
+    /// The kind of its windows, for example `poly-2bar`.
     #[getter]
     fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// Bars of a window.
+    /// Number of bars in a window.
     #[getter]
     fn n_bars(&self) -> usize {
         self.n_bars
@@ -98,7 +98,7 @@ impl Model {
         py.detach(|| self.session().model().hash().to_owned())
     }
 
-    /// The dimensions of the latent space that carry information; styles live on these.
+    /// The dimensions of the latent space that carry information; styles are defined on these.
     #[getter]
     fn active_dimensions<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyArray1<i64>>> {
         let active = py.detach(|| self.session().model().latent_space().active().to_vec());
@@ -106,18 +106,18 @@ impl Model {
         Ok(PyArray1::from_vec(py, active))
     }
 
-    /// The styles: those that were discovered, then those that were added.
+    /// The styles: discovered ones first, then added ones.
     #[getter]
     fn styles(&self, py: Python<'_>) -> Outcome<Vec<Style>> {
         py.detach(|| Ok(self.session().styles()?.all().iter().map(Style::from).collect()))
     }
 
-    /// A style by its name or number.
+    /// A style by name or number.
     fn style(&self, py: Python<'_>, style: StyleArg) -> Outcome<Style> {
         py.detach(|| Ok(self.session().styles()?.find(&style.text())?.into()))
     }
 
-    /// The mixture that the styles come from, a fitted `GaussianMixture` on the active dimensions.
+    /// The mixture of the styles, a fitted `GaussianMixture` on the active dimensions.
     #[getter]
     fn mixture<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyAny>> {
         let mixture =
@@ -126,8 +126,8 @@ impl Model {
         Ok(class.call_method1("from_mixture", (mixture,))?)
     }
 
-    /// Says what the model would take of a tune: windows, instruments, notes that are left out with
-    /// the reasons.
+    /// Describes the parts of a tune that the model would use: windows, instruments, and the notes
+    /// left out with the reasons.
     #[pyo3(signature = (tune, *, track=None))]
     fn inspect<'py>(
         &self,
@@ -138,8 +138,8 @@ impl Model {
         encode::inspect(py, self, &tune, track)
     }
 
-    /// Posterior means of a tune's windows, `[n_windows, z_size]`; a list of them for a list of
-    /// tunes. With `return_std` a tuple with their standard deviations.
+    /// Posterior means of a tune's windows, `[n_windows, z_size]`; a list of these for a list of
+    /// tunes. With `return_std`, a tuple with their standard deviations.
     ///
     /// A tune is a `NoteSequence` or the path of a MIDI file; `track` is the instrument to take, by
     /// default the most melodic one, or all of them for a model of many voices.
@@ -154,10 +154,10 @@ impl Model {
         encode::encode(py, self, tune, track, return_std)
     }
 
-    /// Music from latents `[n_windows, z_size]`, one window after the other.
+    /// Decodes latents `[n_windows, z_size]` to music of consecutive windows.
     ///
-    /// `temperature` is that of the draws, None for the most probable tokens; the meter is by
-    /// default that of the most similar real music.
+    /// `temperature` is the sampling temperature, None for the most probable tokens; the default
+    /// meter is that of the most similar real music.
     #[pyo3(signature = (z, *, temperature=None, seed=0, qpm=None, key=None, meter=None, chords=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn decode(
@@ -185,18 +185,18 @@ impl Model {
         interrupt.result(music)
     }
 
-    /// New pieces of a style: its name or number, or several with their weights, as a dictionary.
-    /// `path` lists styles that each piece moves through. Without either, the style of each piece
-    /// is drawn by its share of the training music.
+    /// Generates new pieces in a style: its name or number, or a dictionary of several with their
+    /// weights. `path` lists styles that each piece moves through. Without either, the style of
+    /// each piece is drawn by its share of the training music.
     ///
     /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` is their
     /// form, for example `AABA`. `attributes` shifts attributes by standard deviations of the
     /// training music, for example `{"density": 1.5}`. Pieces below `min_membership`, or that copy
-    /// more than `max_copy_notes` notes in a row of the training music, are drawn again.
-    /// `latent_temperature` widens or narrows the style, `temperature` the draws of notes. The seed
-    /// decides every draw.
+    /// more than `max_copy_notes` consecutive notes of the training music, are drawn again.
+    /// `latent_temperature` widens or narrows the style; `temperature` is that of sampling notes.
+    /// The seed determines all random draws.
     ///
-    /// Warns if fewer than `n` pieces were kept.
+    /// Warns if fewer than `n` pieces are kept.
     #[pyo3(signature = (
         style=None, *, n=4, path=None, bars=None, form=None, candidates=None, attributes=None,
         meter=None, key=None, qpm=None, chords=None, temperature=0.5,
@@ -254,7 +254,8 @@ impl Model {
         made.pieces.into_iter().map(|piece| piece.publish(py, self.z_size)).collect()
     }
 
-    /// Makes a style of some MIDI files, without training; returns what was used of which file.
+    /// Makes a style from some MIDI files, without training. Returns the parts of the files that
+    /// were used.
     fn add_style<'py>(
         &self,
         py: Python<'py>,
@@ -269,7 +270,7 @@ impl Model {
         to_python(py, &report)
     }
 
-    /// Removes a style that was added.
+    /// Removes an added style.
     fn remove_style(&self, py: Python<'_>, style: StyleArg) -> Outcome<()> {
         py.detach(|| {
             let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
@@ -337,8 +338,8 @@ impl Model {
         })
     }
 
-    /// Variations of a tune at a distance in standard deviations of the training music: 0 is the
-    /// tune, 1.4 is as far as unrelated music.
+    /// Generates variations of a tune at a distance in standard deviations of the training music: 0
+    /// is the tune, 1.4 the typical distance of unrelated music.
     #[pyo3(signature = (
         tune, *, distance=0.5, n=4, track=None, temperature=0.5, qpm=None, seed=0
     ))]
@@ -366,9 +367,9 @@ impl Model {
         found.map(|piece| piece.publish(py, self.z_size)).collect()
     }
 
-    /// Windows along a path through two or more ends, the first and the last included. An end is a
-    /// `Style` or `"style:NAME"` for the mean of a style, a tune for its first window, or a latent
-    /// `[z_size]`.
+    /// Decodes windows along a path through two or more ends, including the first and the last. An
+    /// end is a `Style` or `"style:NAME"` for the mean of a style, a tune for its first window, or
+    /// a latent `[z_size]`.
     ///
     /// `method` is `slerp` or `lerp`.
     #[pyo3(signature = (
@@ -397,13 +398,13 @@ impl Model {
         found.into_iter().map(|piece| piece.publish(py, self.z_size)).collect()
     }
 
-    /// Figures of the model on the held-out music of a corpus folder (`controlgen corpus build`),
-    /// each with its 95 % interval and its baselines. With `out`, the report is also written there,
-    /// with pictures.
+    /// Evaluates the model on the held-out music of a corpus folder (`controlgen corpus build`).
+    /// Returns figures, each with its 95 % interval and its baselines. With `out`, the report is
+    /// also written there, with images.
     ///
-    /// `scope` is `all`, or `control` for what concerns styles. Windows are drawn from the styles
-    /// that are shown and encoded again; with `k`, from the components of a mixture fitted for
-    /// this.
+    /// `scope` is `all`, or `control` for everything that concerns styles. Windows are sampled from
+    /// the visible styles and encoded again; with `k`, from the components of a mixture fitted for
+    /// this purpose.
     #[pyo3(signature = (
         corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=None,
         n_resamples=20, temperature=0.5, seed=0

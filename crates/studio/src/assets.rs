@@ -1,4 +1,4 @@
-//! The page: the files of `web/` and the sounds of `note-render`, which are embedded in the
+//! The page: the files of `web/` and the audio modules of `note-render`, which are embedded in the
 //! program.
 
 mod listing;
@@ -22,7 +22,7 @@ const SHARED: [(&str, &str); 2] =
 /// The file served for the path `/`.
 const INDEX: &str = "index.html";
 
-/// Where the files of the page are read from.
+/// The source of the page's files.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Assets {
     /// From the program.

@@ -42,7 +42,7 @@ pub struct StudioOptions {
     pub page: Option<PathBuf>,
 }
 
-/// Why a studio can't be created or run.
+/// Reason why a studio can't be created or run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StudioError {
@@ -105,7 +105,8 @@ impl Studio {
     /// windows of the model folder.
     ///
     /// # Errors
-    /// [`StudioError`] if a file of the model can't be read, or there is nothing to show.
+    /// Returns a [`StudioError`] if a file of the model can't be read, or if there is nothing to
+    /// show.
     pub fn new(
         session: Session,
         source: Option<Source>,
@@ -142,7 +143,7 @@ impl Studio {
         self.source.n_windows()
     }
 
-    /// Where the page is read from.
+    /// The source of the page's files.
     pub(crate) fn assets(&self) -> &Assets {
         &self.assets
     }
@@ -157,7 +158,8 @@ impl Studio {
     /// were redefined.
     ///
     /// # Errors
-    /// Those of `change`, in which case nothing is changed, and those of [`WorkerPool::run`].
+    /// Returns the errors of `change`, in which case nothing is changed, and those of
+    /// [`WorkerPool::run`].
     pub(crate) async fn change_styles<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Self, &mut Styles, &CancelToken) -> Result<(T, Vec<String>), ApiError>
@@ -177,7 +179,7 @@ impl Studio {
         changed.await
     }
 
-    /// Computes what the first map needs ahead of time.
+    /// Precomputes the data for the first map.
     pub(crate) fn warm_up(&self) {
         let studio = self.clone();
         self.heavy.begin(move || {
@@ -216,7 +218,7 @@ impl Studio {
     /// Decodes latents `[n, Z]` with controls, until canceled.
     ///
     /// # Errors
-    /// If canceled.
+    /// Returns an error if canceled.
     pub(crate) fn decode(
         &self,
         decoding: Decoding,
@@ -391,7 +393,7 @@ impl SamplingOptions {
     /// Converts to the options of the library.
     ///
     /// # Errors
-    /// If the temperature or the seed is out of range.
+    /// Returns an error if the temperature or the seed is out of range.
     pub(crate) fn decoding(self) -> Result<Decoding, ApiError> {
         let Self { temperature, seed } = self;
         if seed > limits::MAX_SEED {

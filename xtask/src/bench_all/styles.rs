@@ -1,4 +1,4 @@
-//! The time that a musician waits, measured directly.
+//! The time that a musician waits, measured with the complete program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

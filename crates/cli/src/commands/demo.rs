@@ -29,15 +29,15 @@ use super::writing::{file_name, rows};
 use crate::args::{DEFAULT_TEMPERATURE, DemoArgs, StylesArgs};
 use crate::progress::{Show, note};
 
-/// Styles shown, the largest ones.
+/// Maximum number of styles shown, the largest ones.
 const MAX_STYLES: usize = 6;
 /// Number of pieces of each style.
 const PIECES: usize = 3;
-/// The name of the style that is added.
+/// The name of the added style.
 const ADDED: &str = "three-tunes";
 /// Strengths at which a style is mixed in.
 const STRENGTHS: [f64; 3] = [0.35, 0.7, 1.0];
-/// Windows of an interpolation.
+/// Number of windows of an interpolation.
 const STEPS: usize = 7;
 
 /// The result.
@@ -48,7 +48,7 @@ struct Demo {
     #[serde(with = "corpus::path_text::option")]
     page: Option<PathBuf>,
     styles: Vec<Shown>,
-    /// Seconds of each part.
+    /// Duration of each part in seconds.
     seconds: Vec<(&'static str, f64)>,
     n_files: usize,
 }
@@ -58,17 +58,17 @@ struct Demo {
 struct Shown {
     style: String,
     words: Vec<String>,
-    /// Mean membership of its pieces, encoded again.
+    /// Mean membership of its pieces after encoding them again.
     membership: f64,
 }
 
-/// The model in the program that plays drums under the pieces of another.
+/// The model in the program that adds drums to the pieces of another model.
 const DRUMS: &str = "drums";
 
-/// Writes pieces and keeps count.
+/// Writes pieces and counts them.
 struct DemoWriter<'a> {
     model: &'a Model,
-    /// The drums under new pieces; `None` if the pieces are drums themselves.
+    /// The drums for new pieces; `None` if the pieces are drums themselves.
     drummer: Option<Drummer>,
     batch: Batch,
     seed: u64,
@@ -99,7 +99,7 @@ impl DemoWriter<'_> {
         Ok(())
     }
 
-    /// Writes new pieces of a style; returns their mean membership.
+    /// Writes new pieces in a style; returns their mean membership.
     fn style(
         &mut self,
         styles: &Styles,
@@ -153,7 +153,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         }
     };
     let folder = args.out.clone().unwrap_or_else(free_folder);
-    // Styles that the demo adds stay in its folder.
+    // Styles added by the demo are stored in its folder.
     let own_styles = Some(folder.join("styles"));
     let of = StylesArgs { model: args.model.clone(), styles_folder: own_styles };
     let SessionParts { model, mut styles, copy_index, .. } = open(context, &of)?.into_parts()?;

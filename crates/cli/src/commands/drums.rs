@@ -1,4 +1,4 @@
-//! Drums under new pieces.
+//! Drums for new pieces.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ impl Drummer {
     /// Opens a model of drums for the pieces of a model.
     ///
     /// # Errors
-    /// If it is not a model of drums, or its windows have another length.
+    /// Returns an error if it is not a drum model, or if its windows have another length.
     pub(super) fn open(
         context: &Context,
         folder: &Path,
@@ -65,7 +65,7 @@ impl Drummer {
     /// Drums for a piece: the same number of windows, in its meter, with the same form.
     ///
     /// # Errors
-    /// If the model has no such meter.
+    /// Returns an error if the model does not have this meter.
     pub(super) fn under(
         &self,
         windows: &[Vec<u16>],
@@ -83,13 +83,13 @@ impl Drummer {
         let has_meters = model.form().encoding().is_some();
         if !has_meters && meter.is_some_and(|meter| meter != Meter::COMMON) {
             bail!(
-                "windows of `{}` are in 4/4, and the piece is not; ask for `--meter 4/4`, or give \
+                "windows of `{}` are in 4/4, and the piece is not; give `--meter 4/4`, or give \
                  `--drums` a model of `drums-2bar-groove`",
                 model.kind().name
             );
         }
         let visible: Vec<&Style> = styles.all().iter().filter(|style| !style.hidden).collect();
-        // Without a form, the drums don't repeat anything.
+        // Without a form, nothing is repeated in the drums.
         let same = form.cloned().unwrap_or_else(|| Form::through_composed(windows.len()));
         let same = FormRequest::Same(same);
         let learned = self.session.pieces()?;
@@ -112,7 +112,7 @@ impl Drummer {
     }
 }
 
-/// A piece with its drums, on named tracks.
+/// Combines a piece with its drums, on named tracks.
 pub(super) fn together(model: &Model, piece: NoteSequence, drums: NoteSequence) -> NoteSequence {
     named(model, NoteSequence::merge(&[piece, drums]))
 }

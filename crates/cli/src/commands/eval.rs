@@ -71,7 +71,7 @@ fn measure_pieces(context: &Context, args: &PieceMeasureArgs) -> anyhow::Result<
     context.output.result(&report, || lines(&report, &args.out))
 }
 
-/// All figures of a report for people.
+/// All figures of a report for the terminal.
 fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for section in report.sections.iter().filter(|section| !section.figures.is_empty()) {
@@ -98,16 +98,16 @@ fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     lines
 }
 
-/// Melodies judged by the rules.
+/// The result of judging melodies by the rules.
 #[derive(Serialize)]
 struct RulesReport {
-    /// Windows judged.
+    /// Number of windows judged.
     n_windows: usize,
-    /// Files without a melody that could be judged.
+    /// Number of files without a melody that could be judged.
     n_skipped: usize,
-    /// Windows of each style.
+    /// Number of windows assigned to each style.
     by_style: BTreeMap<&'static str, usize>,
-    /// Mean of how far the rules of the style that was found are kept.
+    /// Mean degree to which the rules of the assigned style are followed.
     mean_kept: f64,
 }
 
@@ -143,7 +143,7 @@ fn rules(context: &Context, paths: &[PathBuf]) -> anyhow::Result<()> {
     })
 }
 
-/// The comparison for programs.
+/// The comparison, for JSON output.
 #[derive(Serialize)]
 struct Compared {
     differences: Vec<Difference>,
@@ -181,11 +181,12 @@ fn compare(context: &Context, before: &Path, after: &Path, check: bool) -> anyho
         let mut lines = Vec::new();
         if before.corpus_hash != after.corpus_hash {
             lines.push(
-                "the reports are of two corpora: their figures don't compare models".to_owned(),
+                "the reports are for different corpora: their figures are not comparable"
+                    .to_owned(),
             );
         }
         lines.extend(table(&rows));
-        lines.push(format!("{n_better} better, {n_worse} worse, beyond both intervals"));
+        lines.push(format!("{n_better} better, {n_worse} worse, by more than both intervals"));
         lines
     })?;
     if check && n_worse > 0 {

@@ -5,13 +5,13 @@ use note_seq::window::WindowForm;
 use super::{Attribute, AttributeError, AttributeVectors, Dial, measure_all};
 use crate::style::Style;
 
-/// Distances are cut at this number of standard deviations.
+/// Distances are clamped to this number of standard deviations.
 const FAR: f64 = 4.0;
 
-/// Values of attributes that new music is to have.
+/// Target values of attributes for new music.
 ///
-/// Shifting latents in one direction changes only attributes that are nearly linear in it. So the
-/// attributes are also measured on the music itself: of several draws, the nearest is kept
+/// Shifting latents in one direction changes only attributes that are nearly linear in it. So
+/// attributes are also measured on the music itself, and of several samples the nearest is kept
 /// ([`Aim::distance`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aim {
@@ -30,7 +30,7 @@ impl Aim {
     /// The value of an attribute, in its own unit.
     ///
     /// # Errors
-    /// [`AttributeError::Unlearnt`].
+    /// Returns [`AttributeError::Unlearnt`] if the attribute was not learned.
     pub fn value(
         vectors: &AttributeVectors,
         attribute: Attribute,
@@ -44,7 +44,7 @@ impl Aim {
     /// the mean of these styles by their cards (or, without cards, from the mean of all music).
     ///
     /// # Errors
-    /// [`AttributeError::Unlearnt`].
+    /// Returns [`AttributeError::Unlearnt`] if an attribute was not learned.
     pub fn of_dials(
         vectors: &AttributeVectors,
         dials: &[Dial],

@@ -1,5 +1,5 @@
-//! How well new music has what was asked for: values asked over the whole range of an attribute,
-//! and what is measured in draws from the styles.
+//! Comparison of requested and measured values of an attribute, over its whole range, in samples
+//! from the styles.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,43 +10,44 @@ use crate::model::Model;
 use crate::piece::{Composition, FormRequest};
 use crate::style::{Reference, Style, Styles};
 
-/// The largest value asked for, as a percentile of the training music's.
+/// The largest requested value, as a percentile of the training music.
 const HIGHEST: usize = 99;
 
-/// The values to ask for, and how windows are drawn.
+/// The values to request, and sampling options.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedRequest {
     /// The attribute.
     pub attribute: Attribute,
     /// Values from the lowest in the training music to its 99th percentile, evenly spaced.
     pub n_values: usize,
-    /// Windows drawn for each.
+    /// Number of windows sampled for each value.
     pub n_per_value: usize,
-    /// Draws that each window is the nearest of.
+    /// Number of samples from which the nearest window is kept.
     pub n_candidates: usize,
-    /// How latents become tokens.
+    /// Decoding options.
     pub decoding: Decoding,
 }
 
-/// What was asked for and what was measured.
+/// Requested and measured values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskedReport {
-    /// The value asked of each window.
+    /// The value requested for each window.
     pub asked: Vec<f64>,
-    /// What it has.
+    /// The value measured in it.
     pub measured: Vec<f64>,
-    /// Spearman's rank correlation of both; `None` where one never changes.
+    /// Spearman's rank correlation of the two; `None` if either is constant.
     pub spearman: Option<f64>,
-    /// Pearson's correlation of both.
+    /// Pearson's correlation of the two.
     pub pearson: Option<f64>,
-    /// Windows that lack the attribute.
+    /// Number of windows that lack the attribute.
     pub n_missing: usize,
 }
 
-/// Draws windows of all styles by their shares, asked to have certain values of an attribute.
+/// Samples windows of all styles in proportion to their shares, with target values for an
+/// attribute.
 ///
 /// # Errors
-/// [`AttributeError`]: for an attribute that was not learned, or settings out of range.
+/// Returns an [`AttributeError`] if the attribute was not learned, or if settings are out of range.
 pub fn asked_report(
     model: &Model,
     styles: &Styles,

@@ -1,25 +1,25 @@
-//! How written music sounds, where a user wants it otherwise.
+//! Playback settings for written music, chosen by the user.
 
 use note_seq::{DEFAULT_QPM, Family, NoteSequence, Program, Qpm, Velocity};
 use serde::Serialize;
 
-/// Tempo, sounds and loudness that take the place of the music's own; what is not given stays.
+/// Tempo, programs and loudness that replace those of the music; unset fields leave it unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sound {
     /// The first tempo, in quarter notes per minute; later changes keep their proportion.
     pub qpm: Option<Qpm>,
-    /// Programs of the parts that are not drums, in the order of their instrument numbers; further
-    /// parts keep theirs.
+    /// Programs of the parts other than drums, in order of their instrument numbers; further parts
+    /// are unchanged.
     pub programs: Vec<Program>,
-    /// Programs that play families of instruments, wherever the music has them; of several for one
-    /// family the last counts. [`Self::programs`] go before.
+    /// Programs for families of instruments, wherever they occur in the music; of several for one
+    /// family, the last counts. [`Self::programs`] takes precedence.
     pub instruments: Vec<(Family, Program)>,
     /// Velocity of every note.
     pub velocity: Option<Velocity>,
 }
 
 impl Sound {
-    /// Whether nothing is changed.
+    /// Whether the music is left unchanged.
     pub fn is_own(&self) -> bool {
         *self == Self::default()
     }
@@ -29,7 +29,7 @@ impl Sound {
         if let Some(qpm) = self.qpm {
             let first = sequence.tempos.iter().min_by(|a, b| a.time.total_cmp(&b.time));
             let own = first.map_or(DEFAULT_QPM, |tempo| tempo.qpm);
-            // Music at this tempo already keeps its times to the last bit.
+            // Music already at this tempo keeps its exact times.
             if (qpm - own).abs() > 1e-9 {
                 sequence.stretch(own / qpm);
             }
@@ -53,7 +53,8 @@ impl Sound {
             }
             note.velocity = self.velocity.unwrap_or(note.velocity);
         }
-        // Pedals, volumes and bends are of an instrument with its program: they go with its notes.
+        // Pedals, volumes and bends belong to an instrument with its program, so they follow its
+        // notes.
         for change in sequence.control_changes.iter_mut().filter(|change| !change.is_drum) {
             change.program = program_of(change.instrument, change.program);
         }
@@ -92,7 +93,7 @@ mod tests {
         });
         let sound = Sound { programs: vec![Program::saturating(4)], ..Sound::default() };
         sound.apply(&mut music);
-        // As a player gets it.
+        // As a player receives it.
         let bytes = write(&music, &WriteOptions::default()).unwrap();
         let played = read(&bytes, &ReadOptions::strict()).unwrap().sequence;
         assert_eq!(played.notes[0].program.get(), 4);
@@ -112,7 +113,7 @@ mod tests {
             music.push(Note { instrument, program, is_drum, end_time: 1.0, ..Note::default() });
         }
         let asked = |family, program| (family, Program::saturating(program));
-        // What keys become is strings, and stays what they became.
+        // A keyboard that becomes strings is not changed again.
         let instruments =
             vec![asked(Family::Keys, 5), asked(Family::Keys, 41), asked(Family::Strings, 73)];
         Sound { instruments: instruments.clone(), ..Sound::default() }.apply(&mut music);
@@ -149,10 +150,10 @@ mod tests {
         sound.apply(&mut music);
         let programs: Vec<(u32, u8)> =
             music.notes.iter().map(|n| (n.instrument, n.program.get())).collect();
-        // Drums keep theirs, and so does the third part.
+        // Drums keep their program, and so does the third part.
         assert_eq!(programs, [(9, 7), (4, 7), (0, 40), (2, 41)]);
         assert!(music.notes.iter().all(|n| n.velocity.get() == 99));
-        // 120 to 90: everything lasts four thirds as long.
+        // From 120 to 90: everything lasts four thirds as long.
         let tempos: Vec<(f64, f64)> = music.tempos.iter().map(|t| (t.time, t.qpm)).collect();
         assert!((tempos[1].0 - 8.0 / 3.0).abs() < 1e-12 && (tempos[1].1 - 45.0).abs() < 1e-12);
         assert!((music.total_time - 4.0).abs() < 1e-12);

@@ -1,10 +1,10 @@
 //! Styles as clusters of pieces.
 //!
-//! A piece is of one style, but its windows are of several manners: rhythms, registers, turns. A
-//! mixture of windows finds the manners, and two styles may share one. So pieces are clustered
+//! A piece has one style, but its windows have several characters: rhythms, registers, turns. A
+//! mixture of windows finds the characters, and two styles may share one. So pieces are clustered
 //! instead, by the means of their windows, in the directions in which pieces differ most relative
-//! to the differences within a piece: Fisher's discriminants (Fisher 1936; Rao 1948) with pieces
-//! for classes, which need no label. Each style is then a mixture of the windows of its pieces.
+//! to the differences within a piece: Fisher's discriminants (Fisher 1936; Rao 1948) with pieces as
+//! classes, which need no labels. Each style is then a mixture of the windows of its pieces.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use super::StyleError;
 const LEAST_RATIO: f64 = 1.0;
 /// Minimum and maximum number of directions kept.
 const DIRECTIONS: [usize; 2] = [4, 16];
-/// Components of a style, at most, and windows that each must have.
+/// Maximum number of components of a style, and minimum number of windows per component.
 const MOST_COMPONENTS: usize = 4;
 const WINDOWS_PER_COMPONENT: usize = 200;
 
-/// Which piece each window is of.
+/// The piece that each window belongs to.
 #[derive(Clone, Debug)]
 pub(super) struct Pieces {
     of_window: Vec<usize>,
@@ -31,7 +31,7 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Of the training windows, in their order.
+    /// The pieces of the training windows, in order.
     pub(super) fn of(rows: &[LatentRow]) -> Self {
         let train = rows.iter().filter(|row| row.split == Split::Train);
         Self::numbered(train.map(|row| row.group.as_str()))
@@ -50,7 +50,7 @@ impl Pieces {
         Self { of_window, n_windows }
     }
 
-    /// Numbers of pieces.
+    /// Number of pieces.
     pub(super) fn n(&self) -> usize {
         self.n_windows.len()
     }
@@ -67,8 +67,8 @@ impl Pieces {
     }
 }
 
-/// Pieces as points `[n, m]` in the `m` directions that tell them apart. `windows` is `[n, d]`;
-/// `noise` is what the encoder leaves open in each dimension: it counts as a difference within
+/// Pieces as points `[n, m]` in the `m` directions that discriminate them. `windows` is `[n, d]`;
+/// `noise` is the encoder's uncertainty in each dimension, which is added to the variance within
 /// pieces.
 pub(super) fn points(
     windows: &[f64],
@@ -104,7 +104,7 @@ pub(super) fn points(
 }
 
 /// A mixture over windows in which each style has separate components, and the components of each
-/// style. `style_of` gives the style of each piece; styles without a piece are left out.
+/// style. `style_of` gives the style of each piece; styles without pieces are left out.
 pub(super) fn mixture(
     samples: &Samples<'_>,
     pieces: &Pieces,
@@ -136,14 +136,14 @@ pub(super) fn mixture(
     }
     let k = weights.len();
     let all = GaussianMixture::from_parameters(weights, means, Covariances::Full(covariances))?;
-    // One step on all windows, which leaves each component where it is but for windows that another
+    // One EM step on all windows, which moves a component only because of windows that another one
     // explains better.
     let params = GmmParams::new(k).init(Init::Model(Box::new(all))).max_iter(1);
     Ok((params.fit(samples, seed)?, styles))
 }
 
-/// A mixture of one style's windows; a single Gaussian with a variance for each dimension where
-/// there are too few.
+/// A mixture of one style's windows; a single Gaussian with diagonal covariance if there are too
+/// few.
 fn of_one(
     samples: &Samples<'_>,
     shapes: &[CovarianceType],
@@ -162,8 +162,8 @@ fn of_one(
 mod tests {
     use super::*;
 
-    /// Pieces of two styles in three dimensions. The first dimension tells windows of a piece apart
-    /// (two manners, far from each other), the second tells styles apart, the third is noise.
+    /// Pieces of two styles in three dimensions. The first dimension separates windows within a
+    /// piece (two distant characters), the second separates styles, and the third is noise.
     fn corpus() -> (Vec<f64>, Pieces) {
         let (mut windows, mut names) = (Vec::new(), Vec::new());
         for piece in 0..40 {
@@ -187,8 +187,8 @@ mod tests {
         let (windows, pieces) = corpus();
         let (points, m) = points(&windows, 3, &pieces, &[0.01; 3]).unwrap();
         assert_eq!((pieces.n(), m, points.len()), (40, 3, 120));
-        // The first coordinate has a sign for each style, though the first dimension is ten times
-        // as wide.
+        // The first coordinate has one sign per style, although the first dimension is ten times as
+        // wide.
         let sign = points[0].signum();
         for (piece, point) in points.as_chunks::<3>().0.iter().enumerate() {
             let expected = if piece % 2 == 0 { sign } else { -sign };

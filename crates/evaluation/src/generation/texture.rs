@@ -1,4 +1,4 @@
-//! The texture of new music compared with real music: each feature as a mean, and as a distance.
+//! The texture of new music compared with real music: mean and distance of each feature.
 
 use note_seq::texture::{Distance, Texture, TextureFeature, distances};
 use note_seq::{NoteList, NoteListEncoding};
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::super::report::{Better, Figure, Section};
 
-/// The features of tones that are compared.
+/// The features of tones to compare.
 const OF_TONES: [TextureFeature; 8] = [
     TextureFeature::Notes,
     TextureFeature::Onsets,
@@ -17,7 +17,7 @@ const OF_TONES: [TextureFeature; 8] = [
     TextureFeature::Range,
     TextureFeature::ChordChanges,
 ];
-/// The features of drums that are compared.
+/// The features of drums to compare.
 const OF_DRUMS: [TextureFeature; 6] = [
     TextureFeature::DrumHits,
     TextureFeature::DrumKicks,
@@ -27,11 +27,12 @@ const OF_DRUMS: [TextureFeature; 6] = [
     TextureFeature::DrumVelocitySpread,
 ];
 
-/// The most that a distribution of a default mixture may differ, in deviations of the real one.
+/// Goal for the distance of a default mixture's distribution, in standard deviations of the real
+/// one.
 const GOAL: f64 = 0.2;
 
-/// Adds figures of the texture of sets of windows, each with its name, compared with real ones. The
-/// first set is the one that is measured, the others are baselines.
+/// Adds figures for the texture of sets of windows, each with its name, compared with real ones.
+/// The first set is measured, the others are baselines.
 pub(super) fn figures(
     section: &mut Section,
     encoding: NoteListEncoding,

@@ -10,7 +10,7 @@ use crate::arrays::matrix;
 use crate::error::Outcome;
 use crate::values::to_python;
 
-/// A tune or several.
+/// One or several tunes.
 #[derive(FromPyObject)]
 pub(super) enum TunesArg {
     One(TuneArg),
@@ -61,7 +61,7 @@ pub(super) fn encode<'py>(
     }
 }
 
-/// Describes the windows that a model takes of a tune.
+/// Describes the windows that a model makes from a tune.
 pub(super) fn inspect<'py>(
     py: Python<'py>,
     model: &Model,

@@ -36,14 +36,14 @@ pub(super) struct GenerateRequest {
 /// The result.
 pub(super) struct Generated {
     pub(super) pieces: Vec<NewPiece>,
-    /// Attempts made.
+    /// Number of attempts.
     n_attempts: usize,
     /// Attempts that were dropped, by reason.
     dropped: BTreeMap<Dropped, usize>,
 }
 
 impl Generated {
-    /// A warning if there are fewer pieces than asked for.
+    /// A warning if there are fewer pieces than requested.
     pub(super) fn warning(&self, n: usize) -> Option<String> {
         let counts = self.dropped.iter().map(|(why, n)| format!("{n} {}", why.in_words()));
         (self.pieces.len() < n).then(|| {

@@ -1,4 +1,4 @@
-//! `Style`, and the styles that methods of `Model` take.
+//! `Style`, and the style arguments of methods of `Model`.
 
 use controlgen::generate::{GenerateError, Target};
 use controlgen::style::{Style as Entry, Styles};
@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use crate::error::{Outcome, refused};
 use crate::values::to_python;
 
-/// A style: some components of the model's mixture, or what was made of a few pieces.
+/// A style: some components of the model's mixture, or the estimate from a few pieces.
 #[pyclass(frozen, module = "controlgen")]
 #[derive(Clone)]
 pub(crate) struct Style {
@@ -29,43 +29,43 @@ impl Style {
         &self.inner.name
     }
 
-    /// Components of the mixture that it stands for; empty for a style that was added.
+    /// Components of the mixture it consists of; empty for an added style.
     #[getter]
     fn components(&self) -> Vec<usize> {
         self.inner.components.clone()
     }
 
-    /// Share of the training windows.
+    /// Fraction of the training windows.
     #[getter]
     fn share(&self) -> f64 {
         self.inner.share
     }
 
-    /// Whether it was made of a user's pieces.
+    /// Whether it was made from a user's pieces.
     #[getter]
     fn is_added(&self) -> bool {
         self.inner.is_added()
     }
 
-    /// Whether it is left out of lists.
+    /// Whether it is hidden in lists.
     #[getter]
     fn is_hidden(&self) -> bool {
         self.inner.hidden
     }
 
-    /// How its music differs from the corpus, in words, the largest difference first.
+    /// The differences of its music from the corpus, in words, the largest first.
     #[getter]
     fn words(&self) -> Vec<String> {
         self.inner.card.as_ref().map_or_else(Vec::new, |card| card.words.clone())
     }
 
-    /// The nearest training windows: files with their bars, from 0.
+    /// The nearest training windows: files with their bars, counted from 0.
     #[getter]
     fn nearest(&self) -> Vec<(String, u32)> {
         self.inner.nearest.iter().map(|at| (at.file.clone(), at.start_bar)).collect()
     }
 
-    /// Everything that is known of it.
+    /// All information about the style.
     fn to_dict<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyAny>> {
         to_python(py, &self.inner)
     }
@@ -76,7 +76,7 @@ impl Style {
     }
 }
 
-/// A style by its name, its number in the list, or itself.
+/// A style by name, by its number in the list, or itself.
 #[derive(FromPyObject)]
 pub(super) enum StyleArg {
     Style(Py<Style>),
@@ -85,7 +85,7 @@ pub(super) enum StyleArg {
 }
 
 impl StyleArg {
-    /// What [`Styles::find`] takes.
+    /// The argument for [`Styles::find`].
     pub(super) fn text(&self) -> String {
         match self {
             Self::Style(style) => style.get().inner.name.clone(),
@@ -101,12 +101,12 @@ pub(super) enum StyleChoice {
     ByShare,
     /// One, or several by weight.
     Blend(Vec<(String, f64)>),
-    /// From the first to the last.
+    /// A path from the first to the last.
     Path(Vec<String>),
 }
 
 impl StyleChoice {
-    /// From the arguments `style` and `path` of `generate`.
+    /// Parses the arguments `style` and `path` of `generate`.
     pub(super) fn of(
         style: Option<&Bound<'_, PyAny>>,
         path: Option<Vec<StyleArg>>,

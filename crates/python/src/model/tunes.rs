@@ -34,7 +34,7 @@ pub(super) struct NewMix {
     pub(super) warnings: Vec<String>,
 }
 
-/// The style that is mixed into a tune, and how.
+/// The style to mix into a tune, and the settings.
 pub(super) struct MixArgs {
     pub(super) style: StyleArg,
     pub(super) strength: f64,
@@ -42,7 +42,7 @@ pub(super) struct MixArgs {
     pub(super) decoding: Decoding,
 }
 
-/// A method of mixing by its name.
+/// A method of mixing by name.
 pub(super) fn mix_method(name: &str) -> Outcome<MixMethod> {
     match name {
         "transport" => Ok(MixMethod::Transport),
@@ -51,7 +51,7 @@ pub(super) fn mix_method(name: &str) -> Outcome<MixMethod> {
     }
 }
 
-/// Windows made from those of a tune as music, in the tune's keys.
+/// Windows made from those of a tune, as music in the tune's keys.
 fn like(
     session: &Session,
     tune: &Tune,
@@ -78,7 +78,7 @@ pub(super) fn mix(
     let request = MixRequest { style, strength, method, decoding };
     let mixed = mix_while(model, styles, &windows, &request, go_on)?;
     let playback = sounding.of_tune(tune);
-    // A mix of several instruments keeps them.
+    // A mix of several instruments keeps their programs.
     let programs = match model.form() {
         WindowForm::Steps(_) => [Program::saturating(SECOND_VOICE); 6],
         WindowForm::Notes(_) => playback.programs,
@@ -99,7 +99,7 @@ pub(super) fn mix(
     })
 }
 
-/// Varies a tune `n` times.
+/// Makes `n` variations of a tune.
 pub(super) fn similar(
     session: &Session,
     tune: &Tune,
@@ -139,7 +139,7 @@ pub(super) enum End {
 }
 
 impl End {
-    /// From an argument: a style, `"style:NAME"`, a tune, or a latent.
+    /// Parses an argument: a style, `"style:NAME"`, a tune, or a latent.
     pub(super) fn of(end: &Bound<'_, PyAny>) -> Outcome<Self> {
         if let Ok(style) = end.extract::<Py<Style>>() {
             return Ok(Self::Style(StyleArg::Style(style).text()));
@@ -156,7 +156,7 @@ impl End {
         Ok(Self::Latent(z.to_vec()?))
     }
 
-    /// Its latent, with the meter or chords asked for, or its own.
+    /// Its latent, with the requested meter or chords, or its own.
     fn latent(&self, session: &Session, given: &Control, seed: u64) -> Outcome<LatentEnd> {
         let request = given.request();
         match self {
@@ -174,7 +174,7 @@ impl End {
     }
 }
 
-/// A method of interpolation by its name.
+/// A method of interpolation by name.
 pub(super) fn interpolation(name: &str) -> Outcome<Interpolation> {
     match name {
         "slerp" => Ok(Interpolation::Slerp),
@@ -193,7 +193,7 @@ pub(super) fn interpolate(
     let model = session.model();
     let ends = ends.iter().map(|end| end.latent(session, given, decoding.seed));
     let ends = ends.collect::<Outcome<Vec<_>>>()?;
-    // The meter or chords of the first.
+    // The meter or chords of the first one.
     let control = ends.first().map(|end| end.control.clone()).unwrap_or_default();
     let ends: Vec<Vec<f32>> = ends.into_iter().map(|end| end.z).collect();
     let latents = path_between(&ends, steps, interpolation)?;
