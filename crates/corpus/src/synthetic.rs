@@ -5,6 +5,7 @@
 //! by ear or by counting; within a style, key, progression, motifs and turns are drawn for
 //! each piece, with motifs that return as tunes have them.
 
+pub mod dmelodies;
 mod judge;
 mod rules;
 

@@ -92,6 +92,13 @@ impl FitRequest {
     }
 }
 
+impl FitRequest {
+    /// Pairs of halves that a choice among numbers of styles needs.
+    fn choosing_resamples(&self) -> usize {
+        if self.criterion == Criterion::Stability { self.n_resamples } else { 0 }
+    }
+}
+
 /// What styles are clusters of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granularity {
@@ -288,7 +295,19 @@ fn of_pieces(
     let (points, m) = by_piece::points(samples.data(), samples.n_features(), pieces, noise)?;
     let points = Samples::new(&points, pieces.n(), m)?;
     let more = FitRequest { n_init: request.n_init.max(PIECE_STARTS), ..request.clone() };
-    let (mut selection, stability) = choose(&more, &points, false, progress)?;
+    let choice = FitRequest { n_resamples: more.choosing_resamples(), ..more.clone() };
+    let (mut selection, _) = choose(&choice, &points, false, progress)?;
+    let found = &selection.best.model;
+    let params = GmmParams::new(found.n_components())
+        .covariance_type(found.covariance_type())
+        .n_init(more.n_init)
+        .whiten(false);
+    // The choice is made in the directions of all pieces; how stable it is, in those of each half. A
+    // half with fewer pieces than styles has no fit, and so no stability.
+    let stability = match request.n_resamples {
+        0 => None,
+        n => by_piece::stability(samples.data(), pieces, noise, &params, n, request.seed).ok(),
+    };
     let style_of = selection.best.model.predict(&points).expect("the points it was fitted on");
     let shapes = shapes(request, samples.n_features())?;
     let (fit, groups) = by_piece::mixture(samples, pieces, &style_of, &shapes, request.seed)?;
