@@ -249,14 +249,16 @@ pub(super) fn speed(
     let files: std::collections::BTreeSet<&str> =
         data.train.rows.iter().map(|row| row.group.as_str()).take(2_000).collect();
     let five: Vec<&str> = files.into_iter().take(5).collect();
-    let rows = data.train.rows.iter().filter(|row| five.contains(&row.group.as_str()));
-    let windows: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();
+    let place = |group: &str| five.iter().position(|piece| *piece == group);
+    let rows = data.train.rows.iter().filter_map(|row| Some((row, place(&row.group)?)));
+    let (windows, piece_of): (Vec<Vec<u16>>, Vec<usize>) =
+        rows.map(|(row, piece)| (row.tokens.clone(), piece)).unzip();
     let start = Instant::now();
     let space = model.latent_space();
     let latents = space.project_all(&encode_windows(model, &windows));
     let style = Samples::new(&latents, windows.len(), space.n_active())
         .ok()
-        .and_then(|samples| estimate(mixture, &samples).ok());
+        .and_then(|samples| estimate(mixture, &samples, &piece_of).ok());
     let seconds = start.elapsed().as_secs_f64();
     one.sort_by(f64::total_cmp);
     let timed = |figure: Figure| Figure { timed: true, ..figure.better(Better::Lower) };

@@ -8,9 +8,6 @@ use corpus::progress::Progress;
 use corpus::table::{LatentRow, Latents, Split, read_latents};
 use gmm::select::{Candidate, Criterion, Selected, SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
-use musicvae::seed;
-use rand::RngExt;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::by_piece::{self, Pieces};
@@ -19,6 +16,7 @@ use super::facts::{FitFacts, LatentsOf};
 use super::files::StylesFile;
 use super::mixture::{self, fingerprint};
 use super::reference::Reference;
+use super::values::{posterior_variances, training_values, values_of};
 use super::{Style, StyleError, chart};
 use crate::encode::check_latents;
 use crate::latent::LatentSpace;
@@ -89,13 +87,6 @@ impl FitRequest {
             granularity: None,
             seed: 0,
         }
-    }
-}
-
-impl FitRequest {
-    /// Pairs of halves that a choice among numbers of styles needs.
-    fn choosing_resamples(&self) -> usize {
-        if self.criterion == Criterion::Stability { self.n_resamples } else { 0 }
     }
 }
 
@@ -243,42 +234,6 @@ fn pieces_to_cluster(request: &FitRequest, rows: &[LatentRow]) -> Option<Pieces>
     (request.granularity == Some(Granularity::Pieces) || is_enough).then_some(pieces)
 }
 
-/// Active dimensions of the training latents.
-fn training_values(latents: &Latents, space: &LatentSpace, request: &FitRequest) -> Vec<f64> {
-    values_of(latents, space, request, |row| row.split == Split::Train)
-}
-
-/// The mean variance of the training windows' posteriors, on each active dimension.
-fn posterior_variances(latents: &Latents, active: &[usize]) -> Vec<f64> {
-    let train = || latents.rows.iter().filter(|row| row.split == Split::Train);
-    let n = train().count().max(1) as f64;
-    let mean = |d: &usize| train().map(|row| f64::from(row.sigma[*d]).powi(2)).sum::<f64>() / n;
-    active.iter().map(mean).collect()
-}
-
-/// Active dimensions of some latents: means, or samples, for which each window has its own stream.
-fn values_of(
-    latents: &Latents,
-    space: &LatentSpace,
-    request: &FitRequest,
-    keep: impl Fn(&LatentRow) -> bool,
-) -> Vec<f64> {
-    let mut values = Vec::new();
-    for row in latents.rows.iter().filter(|row| keep(row)) {
-        let means = space.project(&row.mu).into_iter();
-        match request.latents_of {
-            LatentsOf::Mean => values.extend(means),
-            LatentsOf::Sampled => {
-                let mut rng = seed::stream(request.seed, "posterior", row.window_id);
-                values.extend(means.zip(space.active()).map(|(mean, d)| {
-                    mean + f64::from(row.sigma[*d]) * rng.sample::<f64, _>(StandardNormal)
-                }));
-            }
-        }
-    }
-    values
-}
-
 /// A mixture with the components of each style.
 type Styled = (Selected, Option<f64>, Vec<Vec<usize>>);
 
@@ -295,7 +250,9 @@ fn of_pieces(
     let (points, m) = by_piece::points(samples.data(), samples.n_features(), pieces, noise)?;
     let points = Samples::new(&points, pieces.n(), m)?;
     let more = FitRequest { n_init: request.n_init.max(PIECE_STARTS), ..request.clone() };
-    let choice = FitRequest { n_resamples: more.choosing_resamples(), ..more.clone() };
+    let is_chosen_by_it = more.criterion == Criterion::Stability;
+    let n_resamples = if is_chosen_by_it { more.n_resamples } else { 0 };
+    let choice = FitRequest { n_resamples, ..more.clone() };
     let (mut selection, _) = choose(&choice, &points, false, progress)?;
     let found = &selection.best.model;
     let params = GmmParams::new(found.n_components())

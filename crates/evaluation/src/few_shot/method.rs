@@ -76,7 +76,9 @@ impl Method {
             Self::ShrunkGaussian => gaussian(Some(Shrinkage::LedoitWolf)),
             Self::Added => {
                 let Ok(samples) = Samples::new(rows, rows.len() / d, d) else { return Ok(None) };
-                let Ok(style) = estimate(population, &samples) else { return Ok(None) };
+                let Ok(style) = estimate(population, &samples, &given.piece_of) else {
+                    return Ok(None);
+                };
                 draw(&Source::Mixture(&main_components(&style.distribution, n)?))
             }
         }
@@ -99,6 +101,8 @@ pub(super) struct Given {
     sigma: Vec<f32>,
     /// Active dimensions of the means, `[n, D]`.
     rows: Vec<f64>,
+    /// The piece of each window.
+    piece_of: Vec<usize>,
     /// Their meters or chords, which new music of the style has, too.
     controls: Controls,
 }
@@ -111,7 +115,9 @@ impl Given {
     pub(super) fn of(model: &Model, pieces: &[&LabelledPiece]) -> Result<Self, GenerateError> {
         let windows = pieces.iter().flat_map(|piece| &piece.windows).map(Vec::as_slice);
         let mu: Vec<f32> = pieces.iter().flat_map(|piece| piece.mu.iter().copied()).collect();
+        let numbered = pieces.iter().enumerate();
         Ok(Self {
+            piece_of: numbered.flat_map(|(i, p)| std::iter::repeat_n(i, p.windows.len())).collect(),
             controls: Controls::of_windows(model, windows)?,
             sigma: pieces.iter().flat_map(|piece| piece.sigma.iter().copied()).collect(),
             rows: model.latent_space().project_all(&mu),
