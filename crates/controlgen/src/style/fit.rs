@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use corpus::artifact::{JsonFormat, write_atomic};
 use corpus::progress::Progress;
-use corpus::table::{LatentRow, Latents, Split, read_latents};
+use corpus::table::{LatentRow, Split, read_latents};
 use gmm::select::{Candidate, Criterion, Selected, SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use super::reference::Reference;
 use super::values::{posterior_variances, training_values, values_of};
 use super::{Style, StyleError, chart};
 use crate::encode::check_latents;
-use crate::latent::LatentSpace;
 use crate::model::Model;
 
 /// Windows that the number of styles is chosen on. A mixture's likelihood for each window hardly
@@ -345,7 +344,10 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
+    use corpus::table::Latents;
+
     use super::*;
+    use crate::latent::LatentSpace;
 
     fn space(active: &[usize]) -> LatentSpace {
         LatentSpace::new(3, active.to_vec()).unwrap()
