@@ -6,6 +6,8 @@ mod bench_note_lists;
 mod bench_studio;
 mod bench_train;
 mod check;
+mod control;
+mod dmelodies;
 mod e2e;
 mod eval;
 mod gmm;
@@ -44,6 +46,12 @@ enum Task {
     FetchLakh(FetchArgs),
     /// Evaluate a model: `controlgen eval`, built first
     Eval(eval::EvalArgs),
+    /// Evaluate the program's models on seven sets of labels: `controlgen eval labels`, corpora built
+    /// first
+    Control(control::ControlArgs),
+    /// Train a small model on melodies of nine known factors, and measure how its latents and styles
+    /// stand to these
+    Dmelodies(dmelodies::DMelodiesArgs),
     /// Run the whole pipeline on music in known styles: find them, generate them, add one more
     E2e(e2e::E2eArgs),
     /// Compare a small pinned run with the committed baseline, `tests/baseline.json`
@@ -119,6 +127,8 @@ fn main() -> anyhow::Result<()> {
         Task::Train(args) => train::run(&args),
         Task::Model(args) => model::run(&args),
         Task::Eval(args) => eval::run(&args),
+        Task::Control(args) => control::run(&args),
+        Task::Dmelodies(args) => dmelodies::run(&args),
         Task::E2e(args) => e2e::run(&args),
         Task::Regress(args) => regress::run(&args),
         Task::Plugin(args) => plugin::run(&args),

@@ -25,7 +25,7 @@ use crate::generate::GenerateError;
 
 pub use aim::Aim;
 pub(crate) use aim::usual;
-pub use asked::{AskedReport, AskedRequest, asked_report};
+pub use asked::{AskedReport, AskedRequest, LowestAsked, asked_report};
 pub use report::{DIALS, DialReport, DialRequest, OtherAttribute, dial_report};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 

@@ -12,7 +12,7 @@ use note_seq::window::WindowForm;
 use super::EvalError;
 use super::data::EvalData;
 use super::distribution::{FeatureOverlap, FeatureSet, mean_area};
-use super::frechet::{frechet_distance, in_units_of};
+use super::frechet::{Units, frechet_distance};
 use super::music::{MGEVAL_NAMES, Muspy, description};
 use super::report::{Better, Figure, Rolls, Section};
 use super::samples::Source;
@@ -64,13 +64,18 @@ impl Real {
             windows.iter().flat_map(|w| description(&self.form, w)).collect();
         let d = self.descriptions.len() / self.n.max(1);
         let n_active = model.latent_space().n_active();
-        let scaled = |rows: &[f64]| in_units_of(&self.descriptions, rows, d);
+        let units = Units::of(&self.descriptions, d);
         Compared {
             name,
             features: self.features.compare(&set),
             fd_latent: frechet_distance(&self.latents, &active_latents(model, &windows), n_active)
                 .ok(),
-            fd_feat: frechet_distance(&scaled(&self.descriptions), &scaled(&descriptions), d).ok(),
+            fd_feat: frechet_distance(
+                &units.scaled(&self.descriptions),
+                &units.scaled(&descriptions),
+                d,
+            )
+            .ok(),
             windows,
         }
     }

@@ -289,17 +289,30 @@ impl<'a> Composer<'a> {
             None => self.proposer.propose(at, around, place, n, &mut rng)?,
         };
         let mut latents = Vec::with_capacity(n * space.z_size());
-        for mut point in points {
+        for (draw, mut point) in points.into_iter().enumerate() {
             let mut z = vec![0.0; space.z_size()];
             space.sample_inactive(&mut rng, &mut z);
             z.iter_mut().for_each(|e| *e *= temperature as f32);
             if let Some(shift) = self.plan.shift {
-                point.iter_mut().zip(shift).for_each(|(x, by)| *x += by);
+                let part = self.part_of_shift(draw, n);
+                point.iter_mut().zip(shift).for_each(|(x, by)| *x += part * by);
             }
             space.embed(&point, &mut z);
             latents.extend(z);
         }
         Ok(latents)
+    }
+
+    /// How much of the shift a draw gets. An attribute is hardly ever linear in the latents, so that
+    /// one shift is too little for some draws and too much for others: the draws of a window that is
+    /// chosen by what is measured get from none to twice the shift, evenly. Windows of longer pieces
+    /// follow each other by how much they were shifted, so all get the same.
+    fn part_of_shift(&self, draw: usize, n: usize) -> f64 {
+        if n > 1 && self.plan.n_windows == 1 && self.plan.aim.is_some() {
+            2.0 * draw as f64 / (n - 1) as f64
+        } else {
+            1.0
+        }
     }
 
     /// As far from a window as varied returns are in real pieces.
