@@ -139,18 +139,44 @@ export async function somePoint(page) {
 }
 
 /**
- * Where the puck is in the window.
+ * Where the puck is in the window, once it rests there: for some frames, neither it nor the map moves, as it does while
+ * music is loaded or the page is laid out again.
  * @param {Page} page
  */
 export async function puckPlace(page) {
-  return page.evaluate(() => {
+  return page.evaluate(async () => {
     const { map } = document.studio;
-    const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
-    const place = map.puck.place;
-    if (!place) throw new Error("there is no puck");
-    const { x, y } = map.view.toScreen(place.x, place.y);
-    return { x: box.x + x, y: box.y + y };
+    const at = () => {
+      const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
+      const place = map.puck.place;
+      if (!place) throw new Error("there is no puck");
+      const { x, y } = map.view.toScreen(place.x, place.y);
+      return { x: box.x + x, y: box.y + y };
+    };
+    let last = at();
+    for (let nFrames = 0; nFrames < 5; nFrames++) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      const now = at();
+      if (now.x !== last.x || now.y !== last.y) nFrames = 0;
+      last = now;
+    }
+    return last;
   });
+}
+
+/**
+ * Presses the mouse on the puck, once the page shows that the pointer is on it, and returns where that is.
+ * @param {Page} page
+ */
+export async function grabPuck(page) {
+  for (;;) {
+    const place = await puckPlace(page);
+    await page.mouse.move(place.x, place.y);
+    const isOn = await page.evaluate(() => document.querySelector("#map-overlay")?.classList.contains("on-puck"));
+    if (!isOn) continue;
+    await page.mouse.down();
+    return place;
+  }
 }
 
 /**
