@@ -96,15 +96,29 @@ pub(crate) fn notes<'a>(
 ///
 /// # Errors
 /// [`crate::error::Code::Invalid`] for notes that the model can't represent.
-pub(crate) fn tokens(form: &WindowForm, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+pub(crate) fn tokens(
+    form: &WindowForm,
+    meter: Meter,
+    notes: &[Note],
+) -> Result<Vec<u16>, ApiError> {
     match form {
         WindowForm::Steps(layout) => tokens_of_steps(layout, notes),
-        WindowForm::Notes(encoding) => tokens_of_list(*encoding, notes),
+        WindowForm::Notes(encoding) => tokens_of_list(*encoding, meter, notes),
     }
 }
 
-/// Encodes notes as a list of notes in 4/4, without dynamics.
-fn tokens_of_list(encoding: NoteListEncoding, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+/// The meter of a window; 4/4 without one, and for forms that have no other.
+pub(crate) fn meter(form: &WindowForm, window: Option<&[u16]>) -> Meter {
+    let list = form.encoding().zip(window).map(|(encoding, row)| NoteList::from_row(encoding, row));
+    list.and_then(Result::ok).map_or(Meter::COMMON, |list| list.meter())
+}
+
+/// Encodes notes as a list of notes in a meter, without dynamics.
+fn tokens_of_list(
+    encoding: NoteListEncoding,
+    meter: Meter,
+    notes: &[Note],
+) -> Result<Vec<u16>, ApiError> {
     let ticks_per_step = u32::from(encoding.ticks_per_step());
     let voices = voices(&WindowForm::Notes(encoding));
     let note = |note: &Note| {
@@ -124,7 +138,7 @@ fn tokens_of_list(encoding: NoteListEncoding, notes: &[Note]) -> Result<Vec<u16>
         })
     };
     let notes: Vec<ListNote> = notes.iter().map(note).collect::<Result<_, ApiError>>()?;
-    let list = NoteList::from_notes(encoding, Meter::COMMON, notes);
+    let list = NoteList::from_notes(encoding, meter, notes);
     list.map(|list| list.to_row()).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
@@ -274,7 +288,7 @@ mod tests {
             ("poly-2bar", vec![note(0, 4, 72, 0), note(0, 12, 48, 2), note(8, 12, 74, 3)]),
         ] {
             let layout = layout(kind);
-            let tokens = tokens(&layout, &given).unwrap();
+            let tokens = tokens(&layout, Meter::COMMON, &given).unwrap();
             let found = notes(&Kind::find(kind).unwrap(), &voices(&layout), [&tokens[..]]);
             assert_eq!(found, given, "{kind}");
         }
@@ -284,8 +298,11 @@ mod tests {
     fn overlapping_notes_are_shortened() {
         let layout = layout("mel-2bar");
         let given = [note(0, 8, 60, 0), note(4, 6, 64, 0), note(4, 10, 67, 0)];
-        let found =
-            notes(&Kind::mel_2bar(), &voices(&layout), [&tokens(&layout, &given).unwrap()[..]]);
+        let found = notes(
+            &Kind::mel_2bar(),
+            &voices(&layout),
+            [&tokens(&layout, Meter::COMMON, &given).unwrap()[..]],
+        );
         assert_eq!(found, [note(0, 4, 60, 0), note(4, 10, 67, 0)]);
     }
 
@@ -299,7 +316,7 @@ mod tests {
             note(4, 4, 60, 0),
             note(0, 1, 60, 1),
         ] {
-            assert!(tokens(&layout, &[bad]).is_err(), "{bad:?}");
+            assert!(tokens(&layout, Meter::COMMON, &[bad]).is_err(), "{bad:?}");
         }
     }
 

@@ -48,7 +48,11 @@ pub(crate) struct ModelInfo {
     n_styles: usize,
     /// Whether new music is checked for copies of training music.
     has_copy_index: bool,
-    /// Attributes that can be shifted.
+    /// Whether longer pieces follow what was learned from real ones.
+    has_pieces: bool,
+    /// Whether its music is in one key, C major or A minor, so that any key can be chosen.
+    in_one_key: bool,
+    /// Attributes that can be turned up and down.
     attributes: Vec<AttributeInfo>,
     limits: Limits,
 }
@@ -101,6 +105,8 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         qpm: note_seq::DEFAULT_QPM,
         n_windows: studio.source.n_windows(),
         n_styles: studio.catalog().styles.all().len(),
+        has_pieces: studio.pieces.is_some(),
+        in_one_key: kind.is_in_one_key(),
         has_copy_index: studio.copy_index.is_some(),
         attributes: vectors
             .map(|vector| AttributeInfo {

@@ -74,7 +74,11 @@ impl App {
         let folders = |model: &Model| StyleFolders::with(model, folder.path());
         let device = musicvae::Device::flex();
         let session = Session::open_with(&model_folder(), &device, folders).unwrap();
-        let options = StudioOptions { name: "test".to_owned(), page: None };
+        let options = StudioOptions {
+            name: "test".to_owned(),
+            page: None,
+            pieces: Some(folder.path().join("pieces")),
+        };
         let studio = Studio::new(session, None, options).unwrap();
         Self { router: router(studio.clone(), PORT), studio, folder }
     }
