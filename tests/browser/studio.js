@@ -31,8 +31,9 @@ export const SIZES = {
  */
 export async function startStudio(model = MODEL) {
   if (RUNNING) return { url: RUNNING, stop: () => {} };
-  const styles = join(temporary("controlgen-studio"), "styles");
-  const options = ["--no-open", "--port", "0", "--json", "--styles", styles, "--model", model];
+  const folder = temporary("controlgen-studio");
+  const [styles, saved] = [join(folder, "styles"), join(folder, "saved")];
+  const options = ["--no-open", "--port", "0", "--json", "--styles", styles, "--save-folder", saved, "--model", model];
   const server = spawn(PROGRAM, ["studio", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   const stop = () => server.kill();
   process.on("exit", stop);
@@ -83,13 +84,26 @@ export function withStudio(model) {
 }
 
 /**
- * Opens the page, and waits until the map is there.
+ * Removes the pieces that the server keeps, so that no test sees those of another.
+ * @param {string} url
+ */
+async function forgetPieces(url) {
+  const { pieces } = await (await fetch(`${url}api/v1/pieces`)).json();
+  const removed = pieces.map((/** @type {{ id: string }} */ { id }) => id);
+  const body = JSON.stringify({ removed });
+  await fetch(`${url}api/v1/pieces`, { method: "POST", body, headers: { "content-type": "application/json" } });
+}
+
+/**
+ * Opens the page in a browser without any pieces, and waits until the map is there.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
- * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {import("playwright-core").BrowserContextOptions & { keepsPieces?: boolean }} [options] `keepsPieces`: those
+ *   that the server has stay
  * @param {(page: Page) => Promise<void>} [prepare] before the page is asked for
  */
-export async function openStudio(browser, url, options = {}, prepare = async () => {}) {
+export async function openStudio(browser, url, { keepsPieces, ...options } = {}, prepare = async () => {}) {
+  if (!keepsPieces) await forgetPieces(url);
   const context = await browser.newContext({ acceptDownloads: true, ...options });
   // Machines that build at the same time are slow; what never happens fails nevertheless.
   context.setDefaultTimeout(PATIENCE);

@@ -113,6 +113,12 @@ pub(crate) fn meter(form: &WindowForm, window: Option<&[u16]>) -> Meter {
     list.and_then(Result::ok).map_or(Meter::COMMON, |list| list.meter())
 }
 
+/// The time signature of a window: beats of a bar, and the beat as a fraction of a whole note.
+pub(crate) fn time_signature(form: &WindowForm, window: &[u16]) -> [u32; 2] {
+    let TimeSignature { numerator, denominator, .. } = meter(form, Some(window)).time_signature();
+    [numerator, denominator]
+}
+
 /// Encodes notes as a list of notes in a meter, without dynamics.
 fn tokens_of_list(
     encoding: NoteListEncoding,
@@ -202,6 +208,8 @@ pub(crate) struct Sound {
     pub(crate) program: Option<Program>,
     /// Loudness.
     pub(crate) velocity: Velocity,
+    /// Beats of a bar, and the beat as a fraction of a whole note.
+    pub(crate) meter: [u32; 2],
 }
 
 /// The grid that notes are on.
@@ -235,7 +243,11 @@ pub(crate) fn sequence(
     let mut sequence = NoteSequence {
         ticks_per_quarter: i32::from(note_seq::STANDARD_TICKS_PER_QUARTER),
         tempos: vec![Tempo { time: 0.0, qpm: sound.qpm }],
-        time_signatures: vec![TimeSignature::default()],
+        time_signatures: vec![TimeSignature {
+            numerator: sound.meter[0],
+            denominator: sound.meter[1],
+            ..TimeSignature::default()
+        }],
         ..NoteSequence::default()
     };
     for note in notes {
@@ -323,12 +335,14 @@ mod tests {
     #[test]
     fn sequences_follow_the_grid_and_the_tempo() {
         let voices = voices(&layout("mel-2bar"));
-        let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
+        let sound =
+            Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80), meter: [3, 4] };
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
         let made = sequence(&voices, &given, "both", sound, Grid::new(&Kind::mel_2bar()));
         let step = 60.0 / 90.0 / 4.0;
         // A window, though the last note ends before.
         assert!((made.total_time - 32.0 * step).abs() < 1e-12);
         assert_eq!((made.instruments(), made.tempos[0].qpm), (vec![0, 1], 90.0));
+        assert_eq!(made.time_signatures[0].numerator, 3);
     }
 }

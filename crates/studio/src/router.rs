@@ -68,6 +68,7 @@ fn api() -> OpenApiRouter<Studio> {
         .routes(routes!(pieces::list, pieces::change))
         .routes(routes!(export::midi))
         .routes(routes!(export::wav))
+        .routes(routes!(export::save))
 }
 
 /// The response if a handler panics.

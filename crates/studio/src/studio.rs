@@ -41,6 +41,8 @@ pub struct StudioOptions {
     pub name: String,
     /// Where clients' pieces are kept, in a folder for each model; `None` to keep none.
     pub pieces: Option<PathBuf>,
+    /// Where the page saves MIDI files on request; `None` to write none.
+    pub save_folder: Option<PathBuf>,
     /// Serve the page from this folder, read again for each request, instead of from the program;
     /// for development of the page.
     pub page: Option<PathBuf>,
@@ -82,6 +84,7 @@ pub struct Inner {
     /// What was learned about whole pieces, if anything was.
     pub(crate) pieces: Option<PieceModel>,
     pub(crate) shelf: Option<Shelf>,
+    pub(crate) save_folder: Option<PathBuf>,
     /// Reading and writing clients' pieces, one job at a time.
     pub(crate) keeping: WorkerPool,
     pub(crate) neighbors: Neighbors,
@@ -137,6 +140,7 @@ impl Studio {
             attributes,
             pieces,
             shelf: options.pieces.map(|folder| Shelf::new(folder.join(model.hash()))),
+            save_folder: options.save_folder,
             keeping: WorkerPool::new("keeping", 1, MAX_QUICK_WAITING)?,
             neighbors: Neighbors::default(),
             quick: WorkerPool::new("quick", n_threads.max(2), MAX_QUICK_WAITING)?,
@@ -290,6 +294,7 @@ impl Studio {
             .map(|(tokens, z)| Window {
                 notes: self.notes(std::slice::from_ref(&tokens)),
                 n_steps: music::n_steps(self.model.form(), &tokens),
+                meter: music::time_signature(self.model.form(), &tokens),
                 key: 0,
                 tokens,
                 z: z.to_vec(),

@@ -32,6 +32,8 @@ pub(crate) struct Window {
     pub(crate) z: Vec<f32>,
     /// Its length in steps, by its meter.
     pub(crate) n_steps: usize,
+    /// Its time signature: beats of a bar, and the beat as a fraction of a whole note.
+    pub(crate) meter: [u32; 2],
     /// Semitones from the key of the tokens up to the key in which it sounds: sections of a piece
     /// may be in other keys.
     pub(crate) key: i8,

@@ -14,6 +14,7 @@
  * @property {number[]} tokens
  * @property {number[]} z
  * @property {number} n_steps its length, by its meter
+ * @property {[number, number]} meter its time signature
  * @property {number} key semitones from the key of the tokens up to that of the notes
  * @property {Note[]} notes as they sound, starting at step 0
  * @property {Memberships} memberships what the music turned out as when encoded again
@@ -78,6 +79,7 @@
  * @property {number} n_styles
  * @property {boolean} has_pieces whether longer pieces follow what was learned from real ones
  * @property {boolean} in_one_key whether its music is in C major or A minor, so that keys can be chosen
+ * @property {string | null} save_folder where the server saves MIDI files
  * @property {boolean} has_copy_index
  * @property {Attribute[]} attributes
  * @property {Limits} limits

@@ -57,7 +57,12 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
         None => directories::ProjectDirs::from("", "", "controlgen")
             .map(|folders| folders.data_dir().join("pieces")),
     };
-    let options = StudioOptions { name, page: args.page.clone(), pieces };
+    let options = StudioOptions {
+        name,
+        page: args.page.clone(),
+        pieces,
+        save_folder: args.save_folder.clone(),
+    };
     let studio = Studio::new(session, source, options)?;
     let address = format!("http://127.0.0.1:{port}/");
     let serving = Serving {

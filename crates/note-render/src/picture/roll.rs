@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use note_seq::{NoteSequence, Seconds};
 
-use super::{Color, Label, Picture, Rect, Theme};
+use super::{Label, Picture, Rect, Theme};
 use crate::web::Grid;
 
 /// Appearance of a piano roll.

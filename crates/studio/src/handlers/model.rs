@@ -46,6 +46,9 @@ pub(crate) struct ModelInfo {
     /// Number of windows on the map.
     n_windows: usize,
     n_styles: usize,
+    /// The folder that `POST /save` writes to; `null` without one.
+    #[schema(required)]
+    save_folder: Option<String>,
     /// Whether new music is checked for copies of training music.
     has_copy_index: bool,
     /// Whether longer pieces follow what was learned from real ones.
@@ -107,6 +110,7 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         n_styles: studio.catalog().styles.all().len(),
         has_pieces: studio.pieces.is_some(),
         in_one_key: kind.is_in_one_key(),
+        save_folder: studio.save_folder.as_ref().map(|folder| folder.display().to_string()),
         has_copy_index: studio.copy_index.is_some(),
         attributes: vectors
             .map(|vector| AttributeInfo {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::Studio;
 use crate::body::JsonBody;
@@ -12,8 +12,7 @@ use crate::params::QueryParams;
 use crate::shelf::{Kept, News, Revision, is_id};
 
 /// The revision that a client has; without one, all pieces are returned.
-#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Since {
     /// `epoch` of an earlier response.
     #[serde(default)]
@@ -45,7 +44,12 @@ fn no_folder() -> ApiError {
 
 /// Returns the pieces that clients of this model keep, all or those that changed since a revision.
 #[utoipa::path(
-    get, path = "/pieces", tag = "files", params(Since), responses((status = 200, body = News)),
+    get, path = "/pieces", tag = "files",
+    params(
+        ("epoch" = Option<u64>, Query, description = "`epoch` of an earlier response"),
+        ("revision" = Option<u64>, Query, description = "`revision` of an earlier response"),
+    ),
+    responses((status = 200, body = News)),
 )]
 pub(crate) async fn list(
     State(studio): State<Studio>,

@@ -66,6 +66,15 @@ function shares(value) {
 }
 
 /**
+ * @param {unknown} value
+ * @returns {value is [number, number]}
+ */
+function isMeter(value) {
+  return Array.isArray(value) && value.length === 2
+    && value.every((item) => isCount(item) && item > 0 && item <= 64);
+}
+
+/**
  * Sections, or none for anything else.
  * @param {unknown} value
  * @returns {{ sections: import("../types.js").Section[] } | {}}
@@ -109,6 +118,7 @@ export function takeFrom(value, model, isOtherModel) {
       z: window.z,
       // Older projects have windows of the usual length, in the model's key.
       n_steps: isCount(window.n_steps) && window.n_steps ? window.n_steps : model.window_steps,
+      meter: isMeter(window.meter) ? window.meter : /** @type {[number, number]} */ ([4, 4]),
       key: key(window.key),
       notes: Array.isArray(window.notes) ? window.notes.filter(isNote) : [],
       memberships: shares(window.memberships),

@@ -3,7 +3,7 @@
 // again, varied, doubled and removed.
 
 import { newSeed } from "../api.js";
-import { el, fill, iconButton, requireElement } from "../dom.js";
+import { el, fill, icon, iconButton, requireElement } from "../dom.js";
 import {
   doubled, moved, namesAfter, removed, replaced, sectionsOf, windowsBefore,
 } from "../state/sections.js";
@@ -60,15 +60,17 @@ class SectionRow {
     this.#others = el(
       "button",
       {
-        type: "button", class: "small", title: "Draws every section again that is not kept",
+        type: "button", class: "small", id: "redraw-others",
+        title: "Draws every section again that is not kept",
         onclick: () => busy(this.#others, () => this.#redraw(this.#open(), null)),
       },
-      "Redraw the others",
+      icon("dice"),
+      el("span", {}, "Redraw the others"),
     );
     this.#buttons = { again, vary, double, remove };
     fill(this.#tools, this.#lock, again, vary, double, remove, this.#others);
     fill(this.#root, this.#list, this.#tools);
-    this.#list.addEventListener("keydown", (event) => this.#key(event));
+    this.#root.addEventListener("keydown", (event) => this.#key(event));
     for (const event of ["change", "current"]) {
       app.history.addEventListener(event, () => this.#draw());
     }
@@ -192,8 +194,12 @@ class SectionRow {
       stop.abort();
       if (!isDragged) return;
       // The click that ends the drag chooses nothing.
-      addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
-      setTimeout(() => this.#draw());
+      const swallow = (/** @type {Event} */ click) => click.stopPropagation();
+      addEventListener("click", swallow, { capture: true });
+      setTimeout(() => {
+        removeEventListener("click", swallow, { capture: true });
+        this.#draw();
+      });
       if (drops && to !== i) this.#move(i, to);
     };
     addEventListener("pointerup", () => end(true), { signal: stop.signal });
