@@ -31,10 +31,19 @@ async function generate(page) {
  * @param {number} n
  */
 async function untilOnServer(page, n) {
-  await page.waitForFunction(async (n) => {
+  while ((await onServer(page)).length !== n) await page.waitForTimeout(50);
+}
+
+/**
+ * The titles of the pieces on the server, newest first.
+ * @param {Page} page
+ * @returns {Promise<string[]>}
+ */
+function onServer(page) {
+  return page.evaluate(async () => {
     const { pieces } = await document.studio.app.api.get("/pieces");
-    return pieces.length === n;
-  }, n);
+    return pieces.map((/** @type {{ piece: { title: string } }} */ { piece }) => piece.title);
+  });
 }
 
 test("two pages keep each other's pieces", async () => {
@@ -109,10 +118,7 @@ test("another browser has the pieces, too, and what a browser alone can keep is 
   assert.deepEqual(await ids(other.page), await ids(page));
   const [first] = await ids(page);
   await other.page.evaluate(() => document.studio.app.history.edit(document.studio.app.history.takes[0], { title: "Renamed" }, "renaming"));
-  await other.page.waitForFunction(async () => {
-    const { pieces } = await document.studio.app.api.get("/pieces");
-    return pieces[0].piece.title === "Renamed";
-  });
+  while ((await onServer(page))[0] !== "Renamed") await page.waitForTimeout(50);
   // Whoever comes back to the first one sees it.
   await page.evaluate(() => window.dispatchEvent(new Event("focus")));
   await page.waitForFunction((first) => document.studio.app.history.takes.find(({ id }) => id === first)?.title === "Renamed", first);

@@ -76,11 +76,12 @@ test("each voice has its color, the same as on other pages, and bars are those o
     const context = canvas.getContext("2d");
     const { roll } = document.studio.editor;
     const ratio = canvas.width / canvas.clientWidth;
+    const { data } = context?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: new Uint8ClampedArray() };
     return [0, 1, 2].map((voice) => {
       const x = (roll.x(0) + roll.x(36)) / 2;
       const y = roll.y(60 + 4 * voice) + roll.row / 2;
-      const [r, g, b] = context?.getImageData(Math.round(x * ratio), Math.round(y * ratio), 1, 1).data ?? [];
-      return `#${[r, g, b].map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+      const at = 4 * (Math.round(y * ratio) * canvas.width + Math.round(x * ratio));
+      return `#${[...data.slice(at, at + 3)].map((value) => value.toString(16).padStart(2, "0")).join("")}`;
     });
   });
   const parts = await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--roll-parts").trim().split(/\s+/));

@@ -23,6 +23,11 @@ impl CancelToken {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Whether it is canceled, for loops elsewhere.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// Aborts a job that nobody waits for.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Windows of a piece drawn again, or varied, while the others stay: they are composed to fit what
 //! is before and after.
 
+use std::sync::atomic::AtomicBool;
+
 use super::compose::Composer;
 use super::form::{Form, FormRequest, Slot};
 use super::plan::{Composition, Plan};
@@ -38,6 +40,8 @@ pub struct RedrawRequest<'a> {
     pub decoding: Decoding,
     /// How they are composed; the form is not used.
     pub composition: Composition<'a>,
+    /// Set when nobody waits for the windows any more.
+    pub canceled: Option<&'a AtomicBool>,
 }
 
 /// Redraws windows of a piece. Returns the new ones with their latents, in order.
@@ -46,7 +50,7 @@ pub struct RedrawRequest<'a> {
 /// fits the last one.
 ///
 /// # Errors
-/// [`GenerateError`] for settings out of range.
+/// [`GenerateError`] for settings out of range; [`GenerateError::Stopped`] if canceled.
 ///
 /// # Panics
 /// If `which` is empty or names a window that is not there.
@@ -55,7 +59,7 @@ pub fn redraw(
     styles: &Styles,
     request: &RedrawRequest<'_>,
 ) -> Result<Vec<(Vec<u16>, Vec<f32>)>, GenerateError> {
-    let RedrawRequest { windows, which, redraw, path, targets, .. } = *request;
+    let RedrawRequest { windows, which, redraw, path, targets, canceled, .. } = *request;
     let (sampling, decoding) = (request.sampling.check()?, request.decoding.check()?);
     let last = windows.last().expect("windows are redrawn");
     // Variations are returns of windows that come first.
@@ -97,6 +101,7 @@ pub fn redraw(
         controls: &controls,
         given: &given,
         has_end: true,
+        canceled,
     };
     let composer = Composer::new(model, styles, plan)?;
     let mut made = composer.pieces(0..1)?.pop().expect("a piece for each attempt");
@@ -135,6 +140,7 @@ mod tests {
                     form: &FormRequest::Auto,
                     n_candidates: 8,
                 },
+                canceled: None,
             };
             super::redraw(model, styles, &request).unwrap()
         };

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::decode::{Windows, decoded};
+use super::generate::checked_candidates;
 use crate::Studio;
 use crate::body::JsonBody;
 use crate::catalog::Catalog;
@@ -38,6 +39,9 @@ pub(crate) struct AttributesRequest {
     #[serde(default)]
     windows: Option<Vec<Vec<u16>>>,
     attributes: Vec<AttributeShift>,
+    /// Number of versions of each window, of which the nearest is kept; default 8.
+    #[serde(default)]
+    candidates: Option<usize>,
     #[serde(flatten)]
     sampling: SamplingOptions,
 }
@@ -77,14 +81,14 @@ pub(crate) fn turned(
     studio: &Studio,
     catalog: &Catalog,
     music: (&[Vec<u16>], &[f32]),
-    (dials, decoding): (&[Dial], Decoding),
+    (dials, n_candidates, decoding): (&[Dial], usize, Decoding),
     cancel: &CancelToken,
 ) -> Result<Turned, ApiError> {
     let control = controls_of(&studio.model, music.0.iter().map(Vec::as_slice));
     let request = TurnRequest {
         dials,
         method: AttributeMethod::default(),
-        n_candidates: DEFAULT_CANDIDATES,
+        n_candidates,
         control: &control,
         decoding,
     };
@@ -108,6 +112,7 @@ pub(crate) async fn attributes(
     let decoding = request.sampling.decoding()?;
     let z = studio.checked_latents(&request.z)?;
     let dials = dials(&studio, &request.attributes)?;
+    let n_candidates = checked_candidates(request.candidates)?.unwrap_or(DEFAULT_CANDIDATES);
     if let Some(windows) = &request.windows {
         studio.check_windows(windows)?;
         if windows.len() != request.z.len() {
@@ -133,7 +138,8 @@ pub(crate) async fn attributes(
                 work.decode(decoding, &z, &control, cancel)?
             }
         };
-        let turned = turned(&work, &catalog, (&windows, &z), (&dials, decoding), cancel)?;
+        let how = (&dials[..], n_candidates, decoding);
+        let turned = turned(&work, &catalog, (&windows, &z), how, cancel)?;
         let windows = work.windows(&catalog, turned.windows, &turned.z);
         Ok(Json(Windows { windows, moved: turned.moved }))
     });

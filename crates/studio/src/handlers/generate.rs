@@ -202,6 +202,7 @@ pub(crate) async fn generate(
             sampling,
             shift: shift.as_deref(),
             aim: aim.as_ref(),
+            canceled: Some(cancel.flag()),
             composition: (is_asked || (n_windows > 1 && !walks)).then_some(composition),
             filter: PieceFilter {
                 min_membership: request.min_membership,
@@ -211,8 +212,9 @@ pub(crate) async fn generate(
             },
             ..PieceRequest::new(&target.path, &target.styles, n, decoding)
         };
-        let found = pieces_while(model, styles, &request, &|| !cancel.is_canceled())?;
+        let found = pieces_while(model, styles, &request, &|| !cancel.is_canceled());
         cancel.check()?;
+        let found = found?;
         let names: Vec<&str> = target.styles.iter().map(|style| style.name.as_str()).collect();
         let name = names.join(" and ");
         let ids = catalog.ids_of(&target.styles);

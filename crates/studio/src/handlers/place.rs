@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use controlgen::piece::DEFAULT_CANDIDATES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -94,7 +95,8 @@ pub(crate) async fn place(
         let mut moved = Vec::new();
         if !dials.is_empty() {
             let music = (&tokens[..], &z[..]);
-            let turned = turned(&work, &catalog, music, (&dials, decoding), cancel)?;
+            let how = (&dials[..], DEFAULT_CANDIDATES, decoding);
+            let turned = turned(&work, &catalog, music, how, cancel)?;
             (tokens, z, moved) = (turned.windows, turned.z, turned.moved);
         }
         let windows = if request.measure {

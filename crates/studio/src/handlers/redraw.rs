@@ -70,7 +70,7 @@ pub(crate) async fn redraw(
     };
     let catalog = studio.catalog();
     let work = studio.clone();
-    let answer = studio.heavy.run(move |_| {
+    let answer = studio.heavy.run(move |cancel| {
         let styles = &catalog.styles;
         let named: Vec<(&str, f64)> = match &request.style {
             Some(name) => vec![(name.as_str(), 1.0)],
@@ -95,8 +95,11 @@ pub(crate) async fn redraw(
                 form: &FormRequest::ThroughComposed,
                 n_candidates,
             },
+            canceled: Some(cancel.flag()),
         };
-        let made = piece::redraw(&work.model, styles, &request)?;
+        let made = piece::redraw(&work.model, styles, &request);
+        cancel.check()?;
+        let made = made?;
         let (tokens, z): (Vec<Vec<u16>>, Vec<Vec<f32>>) = made.into_iter().unzip();
         Ok(Json(Windows {
             windows: work.windows(&catalog, tokens, &z.concat()),

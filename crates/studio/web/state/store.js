@@ -56,10 +56,7 @@ function openDatabase() {
 /** Why pieces can't be kept anywhere. */
 export class NotKept extends Error {}
 
-/**
- * Pieces of one model. Events: `news` (another page changed pieces), `kept` (what waited is on the
- * server).
- */
+/** Pieces of one model. Events: `news` (another page may have changed pieces). */
 export class Store extends EventTarget {
   #api;
   #model;
@@ -68,6 +65,8 @@ export class Store extends EventTarget {
   #others = new BroadcastChannel(DATABASE);
   /** @type {{ epoch: number, revision: number } | null} */
   #seen = null;
+  #isDelivering = false;
+  #hasMore = false;
   /** Why the server does not keep pieces, if it doesn't. */
   refusal = "";
 
@@ -93,7 +92,7 @@ export class Store extends EventTarget {
     });
     addEventListener("focus", news);
     api.addEventListener("back", () => {
-      this.#deliver().catch(() => {});
+      this.#deliver();
       news();
     });
   }
@@ -119,7 +118,7 @@ export class Store extends EventTarget {
       if (take) pieces.set(id, { take, order });
       else pieces.delete(id);
     }
-    if (waiting.length) this.#deliver().catch(() => {});
+    if (waiting.length) this.#deliver();
     const inOrder = [...pieces.values()].sort((a, b) => b.order - a.order);
     return { pieces: inOrder, unreadable: news.unreadable };
   }
@@ -143,7 +142,7 @@ export class Store extends EventTarget {
     try {
       news = await this.#api.get(`/pieces${query}`);
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      if (!(error instanceof ApiError) || !["not_kept", "gone"].includes(error.code)) throw error;
       if (error.code === "not_kept") this.refusal = error.message;
       return nothing;
     }
@@ -158,8 +157,8 @@ export class Store extends EventTarget {
   }
 
   /**
-   * Keeps and removes pieces. They are first written into the browser's database, because a page
-   * that is being closed has no time for the server.
+   * Keeps and removes pieces: at once in the browser's database, because a page that is being closed
+   * has no time for the server, and from there on the server.
    * @param {Stored[]} changed
    * @param {string[]} removed ids
    */
@@ -172,29 +171,39 @@ export class Store extends EventTarget {
         ({ key: keyOf(take.id), model, id: take.id, order, take })),
       ...removed.map((id) => ({ key: keyOf(id), model, id, order: 0, take: null })),
     ];
-    /** @type {unknown} */
-    let failure = null;
-    await this.#put(records).catch((error) => (failure = error));
     try {
-      await this.#send(records);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      if (failure) {
+      await this.#put(records);
+    } catch (failure) {
+      // Then it is the server or nothing.
+      await this.#send(records).catch((error) => {
+        const why = error instanceof Error ? error.message : String(error);
         const isFull = failure instanceof DOMException && failure.name === "QuotaExceededError";
         throw new NotKept(`${isFull ? "The browser's storage is full" : failure}, and ${why}`);
-      }
-      if (error instanceof ApiError && error.code === "not_kept") this.refusal ||= why;
+      });
+      this.#others.postMessage(model);
+      return;
     }
-    this.#others.postMessage(model);
+    this.#deliver();
   }
 
-  /** Sends what waits. */
+  /** Sends what waits, until nothing does. If it can't be sent now, it waits on. */
   async #deliver() {
-    const waiting = await this.#waiting();
-    if (!waiting.length) return;
-    await this.#send(waiting);
-    this.#others.postMessage(this.#model.hash);
-    this.dispatchEvent(new Event("kept"));
+    this.#hasMore = true;
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      while (this.#hasMore) {
+        this.#hasMore = false;
+        const waiting = await this.#waiting();
+        if (!waiting.length) break;
+        await this.#send(waiting);
+        this.#others.postMessage(this.#model.hash);
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "not_kept") this.refusal = error.message;
+    } finally {
+      this.#isDelivering = false;
+    }
   }
 
   /** @param {Waiting[]} records */
