@@ -13,7 +13,7 @@ use crate::similar::point_at;
 /// How far versions are shifted, relative to what a linear function of the latents would need, and
 /// how far they are moved in a random direction (see [`crate::similar`]). The first one is the plain
 /// shift.
-const VERSIONS: [(f64, f64); 8] = [
+const VERSIONS: [(f64, f64); 16] = [
     (1.0, 0.0),
     (0.5, 0.0),
     (1.6, 0.0),
@@ -22,6 +22,14 @@ const VERSIONS: [(f64, f64); 8] = [
     (1.6, 0.4),
     (0.7, 0.4),
     (2.4, 0.5),
+    (3.5, 0.0),
+    (1.0, 0.6),
+    (0.4, 0.3),
+    (3.5, 0.6),
+    (2.0, 0.8),
+    (1.3, 0.8),
+    (5.0, 0.4),
+    (0.8, 1.0),
 ];
 /// What each further version costs, in deviations: of those equally near the plainest is kept.
 const FURTHER: f64 = 0.02;

@@ -37,7 +37,7 @@ const ROUGHNESS: f64 = 0.5;
 /// Minimum responsibility of a style at the center of its ellipse.
 const MIN_OWN: f64 = 0.95;
 /// Range of the sharpness of responsibilities; 1 would be that of the Gaussians.
-const SHARPNESS: [f64; 2] = [8.0, 512.0];
+const SHARPNESS: [f64; 2] = [8.0, 8192.0];
 /// Responsibilities up to this value count as 0.
 const NEGLIGIBLE: f64 = 1e-3;
 /// Distance within which a held window is heard, in standard deviations of a typical style.
@@ -143,7 +143,8 @@ impl Placed {
 pub struct Placement {
     plane: Plane,
     styles: Vec<Placed>,
-    sharpness: f64,
+    /// The sharpness of responsibilities around each style.
+    sharpness: Vec<f64>,
 }
 
 impl Placement {
@@ -158,28 +159,36 @@ impl Placement {
         if styles.is_empty() {
             return Err(ModelError::NoComponents);
         }
-        let mut placement = Self { plane, styles, sharpness: SHARPNESS[0] };
-        while placement.sharpness < SHARPNESS[1] && placement.least_own() < MIN_OWN {
-            placement.sharpness *= 1.25;
+        let sharpness = vec![SHARPNESS[0]; styles.len()];
+        let mut placement = Self { plane, styles, sharpness };
+        loop {
+            let is_weak = |at: &usize| {
+                let center = placement.styles[*at].center;
+                placement.sharpness[*at] < SHARPNESS[1]
+                    && placement.responsibilities(center)[*at] < MIN_OWN
+            };
+            let weak: Vec<usize> = (0..placement.styles.len()).filter(is_weak).collect();
+            if weak.is_empty() {
+                return Ok(placement);
+            }
+            weak.into_iter().for_each(|at| placement.sharpness[at] *= 1.25);
         }
-        Ok(placement)
-    }
-
-    /// The smallest responsibility of a style at the middle of its ellipse.
-    fn least_own(&self) -> f64 {
-        let own = |(at, style): (usize, &Placed)| self.responsibilities(style.center)[at];
-        self.styles.iter().enumerate().map(own).fold(1.0, f64::min)
     }
 
     /// The weight of each style at a place, which depends on how deep the place is inside its
     /// ellipse compared with the others: `exp(-β d² / 2)` with the Mahalanobis distance `d` on the
-    /// plane, normalized. `β` is chosen so that each style has at least 95 % at the center of its
-    /// ellipse.
+    /// plane, normalized. `β` is chosen for each style, and mixed around them, so that each has at
+    /// least 95 % at the center of its ellipse: transitions are sharp only where ellipses nearly
+    /// coincide.
     pub fn responsibilities(&self, place: [f64; 2]) -> Vec<f64> {
         let distances: Vec<f64> = self.styles.iter().map(|s| s.distance_squared(place)).collect();
         let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
-        let weights: Vec<f64> =
-            distances.iter().map(|d| (-0.5 * self.sharpness * (d - least)).exp()).collect();
+        let sharp_by = |sharpness: f64| -> Vec<f64> {
+            distances.iter().map(|d| (-0.5 * sharpness * (d - least)).exp()).collect()
+        };
+        let around = sharp_by(SHARPNESS[0]);
+        let sharpness = around.iter().zip(&self.sharpness).map(|(w, sharpness)| w * sharpness);
+        let weights = sharp_by(sharpness.sum::<f64>() / around.iter().sum::<f64>());
         let normalized = |weights: &[f64]| -> Vec<f64> {
             let sum: f64 = weights.iter().sum();
             weights.iter().map(|w| w / sum).collect()
@@ -328,10 +337,9 @@ impl Placement {
 
 impl Decoding {
     /// Decodes latents `[n, Z]`, each as if it were alone: unlike with [`Decoding::decode`], the
-    /// same latent becomes the same music whatever its number.
+    /// same latent becomes the same music whatever its number, in the likeliest meter.
     pub fn decode_each(self, model: &Model, controls: &Controls, z: &[f32]) -> Vec<Vec<u16>> {
-        let rows = model.latent_space().rows(z);
-        let control: Vec<u16> = rows.flat_map(|z| controls.of(0, z, 1, self.seed)).collect();
+        let control = controls.likeliest(z, self.seed);
         let n = z.len() / model.z_size().max(1);
         let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
         let mut rngs: Vec<_> = (0..n).map(|_| seed::stream(self.seed, "decode", 0)).collect();

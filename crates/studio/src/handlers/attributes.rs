@@ -6,7 +6,6 @@ use controlgen::attribute::{
     AttributeError, AttributeMethod, AttributeVectors, Dial, TurnRequest, Turned, turn,
 };
 use controlgen::generate::{Decoding, controls_of};
-use controlgen::piece::DEFAULT_CANDIDATES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -21,6 +20,8 @@ use crate::work::CancelToken;
 
 /// More windows than this are a long job.
 const MAX_QUICK: usize = 2;
+/// Default number of versions of each window.
+const DEFAULT_VERSIONS: usize = 16;
 
 /// An attribute and how far to shift it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -39,7 +40,7 @@ pub(crate) struct AttributesRequest {
     #[serde(default)]
     windows: Option<Vec<Vec<u16>>>,
     attributes: Vec<AttributeShift>,
-    /// Number of versions of each window, of which the nearest is kept; default 8.
+    /// Number of versions of each window, of which the nearest is kept; default 16.
     #[serde(default)]
     candidates: Option<usize>,
     #[serde(flatten)]
@@ -112,7 +113,7 @@ pub(crate) async fn attributes(
     let decoding = request.sampling.decoding()?;
     let z = studio.checked_latents(&request.z)?;
     let dials = dials(&studio, &request.attributes)?;
-    let n_candidates = checked_candidates(request.candidates)?.unwrap_or(DEFAULT_CANDIDATES);
+    let n_candidates = checked_candidates(request.candidates)?.unwrap_or(DEFAULT_VERSIONS);
     if let Some(windows) = &request.windows {
         studio.check_windows(windows)?;
         if windows.len() != request.z.len() {
