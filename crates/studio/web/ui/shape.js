@@ -108,7 +108,7 @@ export function shapeMenu(app, editor) {
       "label", { class: "row", title: "Notes that you add or move stay in the scale of the piece" },
       keeps, el("span", {}, "Keep edits in the scale"),
     ),
-    intoScale,
+    el("div", { class: "row" }, intoScale),
   );
   const draw = () => {
     const take = history.current;
