@@ -18,15 +18,15 @@ const MISSING: f64 = 2.0 * FAR;
 /// ([`Aim::distance`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aim {
-    at: Vec<Wanted>,
+    pub(super) at: Vec<Wanted>,
 }
 
 /// One attribute and its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Wanted {
-    attribute: Attribute,
-    value: f64,
-    std_dev: f64,
+pub(super) struct Wanted {
+    pub(super) attribute: Attribute,
+    pub(super) value: f64,
+    pub(super) std_dev: f64,
 }
 
 impl Aim {

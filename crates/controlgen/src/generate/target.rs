@@ -48,6 +48,16 @@ impl<'a> Target<'a> {
         Ok(Self { styles: found, path, name, is_path: false })
     }
 
+    /// All music of the model: every style that is not hidden, by its share.
+    ///
+    /// # Errors
+    /// [`GenerateError::Model`] if a covariance is not positive definite after rounding.
+    pub fn all(styles: &'a Styles) -> Result<Self, GenerateError> {
+        let path = LatentPath::stationary(styles.mixture())?;
+        let all = styles.all().iter().filter(|style| !style.hidden && !style.is_added()).collect();
+        Ok(Self { styles: all, path, name: "all styles".to_owned(), is_path: false })
+    }
+
     /// A path through styles, given by name or number, from the first to the last.
     ///
     /// # Errors

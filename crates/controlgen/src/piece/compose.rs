@@ -1,6 +1,7 @@
 //! Composing: window by window, with a choice among draws.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use gmm::ModelError;
 use musicvae::{Sampling, seed};
@@ -143,10 +144,14 @@ impl<'a> Composer<'a> {
     /// The pieces of some attempts; each depends on the seed and its number alone.
     ///
     /// # Errors
-    /// [`GenerateError`].
+    /// [`GenerateError`]; [`GenerateError::Stopped`] if canceled, which is checked before each
+    /// window.
     pub(crate) fn pieces(&self, attempts: Range<u64>) -> Result<Vec<Composed>, GenerateError> {
         let mut drafts: Vec<Draft> = attempts.map(|number| self.draft(number)).collect();
         for at in 0..self.plan.n_windows {
+            if self.plan.canceled.is_some_and(|canceled| canceled.load(Ordering::Relaxed)) {
+                return Err(GenerateError::Stopped);
+            }
             self.window(at, &mut drafts)?;
         }
         Ok(drafts.into_iter().map(finished).collect())
