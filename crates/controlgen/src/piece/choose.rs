@@ -38,6 +38,9 @@ pub(super) struct Fit<'a> {
     pub(super) joins: &'a Joins,
     /// The major scale of the piece, by its tonic, if it is known.
     pub(super) scale: Option<usize>,
+    /// How much of a window of this style usually lies in the scale: more is no gain. For a whole
+    /// piece, whose windows are to stay together, there is no such limit.
+    pub(super) usual_scale: Option<f64>,
     /// The tonic, where the piece ends here.
     pub(super) ends_on: Option<usize>,
     /// The windows before and after, with the semitones from one to the other.
@@ -56,7 +59,7 @@ impl Fit<'_> {
             Some(scale) => share_in_scale(&classes, scale),
             None => best_scale(&classes).map(|(_, share)| share),
         };
-        score += KEY * in_scale.unwrap_or(1.0);
+        score += KEY * in_scale.unwrap_or(1.0).min(self.usual_scale.unwrap_or(1.0));
         if let Some((before, semitones)) = self.before {
             score += JOIN * self.joins.score(before, sounds, semitones);
         }
@@ -217,6 +220,7 @@ mod tests {
         let fit = Fit {
             joins: &joins,
             scale: Some(0),
+            usual_scale: None,
             ends_on: None,
             before: Some((&before, 0)),
             after: None,

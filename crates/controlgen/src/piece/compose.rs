@@ -41,6 +41,8 @@ pub(crate) struct Composer<'a> {
     components: Vec<usize>,
     /// How consonant their music usually is.
     consonance: Option<f64>,
+    /// For a window alone, how much of it usually lies in the scale.
+    usual_scale: Option<f64>,
     given: Vec<Option<Made>>,
     /// The windows that are made.
     new: Range<usize>,
@@ -110,6 +112,8 @@ impl<'a> Composer<'a> {
             variations: learned.map(|learned| learned.templates.variations()).unwrap_or_default(),
             components: plan.targets.iter().flat_map(|style| &style.components).copied().collect(),
             consonance: usual(model.form(), plan.targets, Attribute::Consonance),
+            usual_scale: usual(model.form(), plan.targets, Attribute::Scale)
+                .filter(|_| plan.n_windows == 1),
             given: vec![None; plan.n_windows],
             new: first..end,
             has_tones: has_tones(model.form()),
@@ -370,6 +374,7 @@ impl<'a> Composer<'a> {
         let fit = Fit {
             joins: &self.joins,
             scale: draft.scale.filter(|_| self.has_tones),
+            usual_scale: self.usual_scale,
             ends_on: tonic.filter(|_| self.has_tones && self.is_end(at)),
             before: before.and_then(|b| Some((&window(before)?.sounds, key(at) - key(b)))),
             after: window(Some(at + 1)).map(|made| (&made.sounds, key(at + 1) - key(at))),

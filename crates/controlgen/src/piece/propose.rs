@@ -39,32 +39,70 @@ pub(super) struct Place {
     pub(super) is_last: bool,
 }
 
-/// The distribution that is asked for at a window.
+/// A distribution of windows. What takes long to make of it is made when it is first needed, and
+/// kept.
+#[derive(Clone, Debug)]
 pub(super) struct Target {
-    mixture: GaussianMixture,
+    pub(super) mixture: GaussianMixture,
     /// Its components with cumulative weights.
-    components: Vec<(f64, Gaussian)>,
+    components: OnceLock<Vec<(f64, Gaussian)>>,
     /// One Gaussian with its moments.
-    moments: Gaussian,
+    moments: OnceLock<Gaussian>,
+}
+
+impl PartialEq for Target {
+    /// All else follows from the mixture.
+    fn eq(&self, other: &Self) -> bool {
+        self.mixture == other.mixture
+    }
 }
 
 impl Target {
-    fn new(mixture: GaussianMixture) -> Result<Self, ModelError> {
-        let mut up_to = 0.0;
-        let mut components = Vec::with_capacity(mixture.n_components());
-        for k in 0..mixture.n_components() {
-            up_to += mixture.weights()[k];
-            components.push((up_to, mixture.component(k)?));
-        }
-        let moments = mixture.moments()?;
-        Ok(Self { mixture, components, moments })
+    pub(super) fn new(mixture: GaussianMixture) -> Self {
+        Self { mixture, components: OnceLock::new(), moments: OnceLock::new() }
     }
 
-    fn draw_component(&self, rng: &mut impl Rng) -> &Gaussian {
-        let drawn = rng.random::<f64>();
-        let (last, others) = self.components.split_last().expect("a mixture has a component");
-        others.iter().find(|(up_to, _)| drawn < *up_to).map_or(&last.1, |(_, g)| g)
+    fn components(&self) -> Result<&[(f64, Gaussian)], ModelError> {
+        if let Some(known) = self.components.get() {
+            return Ok(known);
+        }
+        let mut up_to = 0.0;
+        let mut components = Vec::with_capacity(self.mixture.n_components());
+        for k in 0..self.mixture.n_components() {
+            up_to += self.mixture.weights()[k];
+            components.push((up_to, self.mixture.component(k)?));
+        }
+        Ok(self.components.get_or_init(|| components))
     }
+
+    fn moments(&self) -> Result<&Gaussian, ModelError> {
+        if let Some(known) = self.moments.get() {
+            return Ok(known);
+        }
+        let made = self.mixture.moments()?;
+        Ok(self.moments.get_or_init(|| made))
+    }
+
+    /// Draws of `N(mean, temperature² covariance)` of a component each.
+    fn draws(
+        &self,
+        n: usize,
+        temperature: f64,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Vec<f64>>, ModelError> {
+        let components = self.components()?;
+        let mut draw = || {
+            let component = draw_component(components, rng);
+            component.unstandardize(&noise(component.mean().len(), temperature, rng))
+        };
+        Ok((0..n).map(|_| draw()).collect())
+    }
+}
+
+fn draw_component<'a>(components: &'a [(f64, Gaussian)], rng: &mut impl Rng) -> &'a Gaussian {
+    let drawn = rng.random::<f64>();
+    let (last, others) = components.split_last().expect("a mixture has a component");
+    others.iter().find(|(up_to, _)| drawn < *up_to).map_or(&last.1, |(_, g)| g)
 }
 
 /// Draws latents for the windows of pieces.
@@ -113,7 +151,7 @@ impl<'a> Proposer<'a> {
     ) -> Result<Self, ModelError> {
         let n_targets = if path.is_moving() { n_windows } else { 1 };
         let along = |at: usize| at as f64 / n_windows.saturating_sub(1).max(1) as f64;
-        let targets = (0..n_targets).map(|at| Target::new(path.distribution(along(at))?));
+        let targets = (0..n_targets).map(|at| Ok(Target::new(path.distribution(along(at))?)));
         let targets = targets.collect::<Result<_, ModelError>>()?;
         Ok(Self { learned, all, sampling, targets })
     }
@@ -138,10 +176,12 @@ impl<'a> Proposer<'a> {
     ) -> Result<Vec<Vec<f64>>, ModelError> {
         let mut drawn = match self.learned {
             Some(learned) => self.learned_draws(learned, at, (around, place), n, rng)?,
-            None => (0..n).map(|_| self.autoregression(at, around, rng)).collect(),
+            None => (0..n)
+                .map(|_| self.autoregression(at, around, rng))
+                .collect::<Result<_, ModelError>>()?,
         };
         if let Some(radius) = self.sampling.truncate {
-            let moments = &self.target(at).moments;
+            let moments = self.target(at).moments()?;
             for point in &mut drawn {
                 let mut e = moments.standardized(point);
                 let length = e.iter().map(|e| e * e).sum::<f64>().sqrt();
@@ -187,26 +227,15 @@ impl<'a> Proposer<'a> {
         let each = if end.is_some() { DRAWS_OF_ENDS } else { DRAWS };
         let n = (n_taken * each).max(LEAST_DRAWS);
         let temperature = self.sampling.temperature;
-        let draws: Vec<Vec<f64>> = (0..n)
-            .map(|_| {
-                if let Some(next) = &next {
-                    return next.draw(temperature, rng);
-                }
-                let component = self.target(at).draw_component(rng);
-                component.unstandardize(&noise(component.mean().len(), temperature, rng))
-            })
-            .collect();
+        let draws: Vec<Vec<f64>> = match &next {
+            Some(next) => (0..n).map(|_| next.draw(temperature, rng)).collect(),
+            None => self.target(at).draws(n, temperature, rng)?,
+        };
         let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), end)?;
         let mut taken = most_probable(weights, draws, n_taken, rng);
         if let Some(end) = end {
             // Few of what follows is an end: half of all are drawn of ends.
-            let components = Target::new(end.clone())?;
-            let draws: Vec<Vec<f64>> = (0..n)
-                .map(|_| {
-                    let component = components.draw_component(rng);
-                    component.unstandardize(&noise(component.mean().len(), temperature, rng))
-                })
-                .collect();
+            let draws = end.draws(n, temperature, rng)?;
             let mut weights = self.log_weights(learned, at, &draws, (true, around), None)?;
             if let Some(next) = &next {
                 weights.iter_mut().zip(&draws).for_each(|(w, draw)| *w += next.log_density(draw));
@@ -227,7 +256,7 @@ impl<'a> Proposer<'a> {
         at: usize,
         draws: &[Vec<f64>],
         (is_conditional, around): (bool, Around<'_>),
-        end: Option<&GaussianMixture>,
+        end: Option<&Target>,
     ) -> Result<Vec<f64>, ModelError> {
         let d = self.all.n_features();
         let points = draws.concat();
@@ -242,7 +271,7 @@ impl<'a> Proposer<'a> {
             }
         }
         if let Some(end) = end {
-            let scores = end.score_samples(&samples)?;
+            let scores = end.mixture.score_samples(&samples)?;
             for ((weight, score), all) in weights.iter_mut().zip(scores).zip(&all) {
                 *weight += (score - all).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
             }
@@ -259,27 +288,33 @@ impl<'a> Proposer<'a> {
 
     /// The walk within the target: in its standard coordinates `ρ e + √(1 - ρ²) ε`; between two
     /// windows `ρ (e + e') / (1 + ρ²)`, with variance `(1 - ρ²) / (1 + ρ²)`.
-    fn autoregression(&self, at: usize, around: Around<'_>, rng: &mut impl Rng) -> Vec<f64> {
+    fn autoregression(
+        &self,
+        at: usize,
+        around: Around<'_>,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<f64>, ModelError> {
         let rho = self.sampling.smoothness;
-        let target = &self.target(at).moments;
-        let standard =
-            |z: Option<&[f64]>, at: usize| z.map(|z| self.target(at).moments.standardized(z));
-        let before = standard(around.before, at.saturating_sub(1));
-        let after = standard(around.after, at + 1);
+        let standard = |z: Option<&[f64]>, at: usize| {
+            z.map(|z| Ok::<_, ModelError>(self.target(at).moments()?.standardized(z))).transpose()
+        };
+        let before = standard(around.before, at.saturating_sub(1))?;
+        let after = standard(around.after, at + 1)?;
         let (scale, variance) = match (&before, &after) {
             (None, None) => (0.0, 1.0),
             (Some(_), Some(_)) => (rho / (1.0 + rho * rho), (1.0 - rho * rho) / (1.0 + rho * rho)),
             _ => (rho, 1.0 - rho * rho),
         };
-        let mut e = noise(target.mean().len(), self.sampling.temperature, rng);
+        let target = self.target(at);
+        let mut e = noise(target.mixture.n_features(), self.sampling.temperature, rng);
         e.iter_mut().for_each(|e| *e *= variance.max(0.0).sqrt());
         if before.is_none() && after.is_none() {
-            return self.target(at).draw_component(rng).unstandardize(&e);
+            return Ok(draw_component(target.components()?, rng).unstandardize(&e));
         }
         for side in [before, after].into_iter().flatten() {
             e.iter_mut().zip(side).for_each(|(e, side)| *e += scale * side);
         }
-        target.unstandardize(&e)
+        Ok(target.moments()?.unstandardize(&e))
     }
 }
 

@@ -70,6 +70,11 @@ impl Sounding {
         Ok(Self { qpm, key: key.map(str::parse).transpose()? })
     }
 
+    /// The key asked for.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.key
+    }
+
     /// How music without a tune is played.
     pub(super) fn playback(&self) -> NoteListPlayback {
         let usual = NoteListPlayback::default();
