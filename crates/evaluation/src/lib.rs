@@ -256,8 +256,9 @@ pub fn evaluate(
             Ok(of_windows.into_iter().chain(of_pieces).collect())
         }));
     }
+    let known = styles.as_ref();
     parts.push(Box::new(move || {
-        Ok(generation::section(model, mixture, data, temperature, seed)?.into_iter().collect())
+        Ok(generation::section(model, known, data, temperature, seed)?.into_iter().collect())
     }));
     parts.push(Box::new(move || {
         Ok(interpolation::section(model, data, PAIRS, seed).into_iter().collect())

@@ -113,8 +113,8 @@ pub(crate) enum StyleCommand {
         /// Also list hidden styles
         #[arg(long)]
         all: bool,
-        /// Generate N windows in each style and report how many are assigned to it when encoded
-        /// again
+        /// Draw N windows of each style, and choose N among several draws each; report how many are
+        /// assigned to it when encoded again, how consonant they are, and how many copy
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
