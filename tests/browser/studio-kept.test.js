@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { readMidi } from "./midi.js";
@@ -22,6 +23,27 @@ async function generate(page) {
   const n = (await ids(page)).length;
   await page.locator("#generate").click();
   await page.waitForFunction((n) => document.studio.app.history.takes.length === n + 4, n);
+}
+
+/**
+ * Waits until the server keeps a number of pieces.
+ * @param {Page} page
+ * @param {number} n
+ */
+async function untilOnServer(page, n) {
+  while ((await onServer(page)).length !== n) await page.waitForTimeout(50);
+}
+
+/**
+ * The titles of the pieces on the server, newest first.
+ * @param {Page} page
+ * @returns {Promise<string[]>}
+ */
+function onServer(page) {
+  return page.evaluate(async () => {
+    const { pieces } = await document.studio.app.api.get("/pieces");
+    return pieces.map((/** @type {{ piece: { title: string } }} */ { piece }) => piece.title);
+  });
 }
 
 test("two pages keep each other's pieces", async () => {
@@ -64,13 +86,15 @@ test("no number of pieces drops the oldest, and what can't be kept is told", asy
     const copies = Array.from({ length: 400 }, (_, i) => ({ ...history.takes[0], id: `copy-${i}`, made: Date.now() }));
     history.add(copies, { choose: false });
   });
-  // Until the database has them.
-  await page.waitForTimeout(1500);
+  await untilOnServer(page, 404);
   await page.reload();
   await page.waitForSelector("body.ready");
   const kept = await ids(page);
   assert.equal(kept.length, 404);
   assert.equal(kept[403], oldest);
+  // Neither the server nor the browser can keep it.
+  const message = "the studio can't keep pieces: no space";
+  await page.route("**/pieces", (route) => route.fulfill({ status: 507, json: { error: { code: "not_kept", message } } }));
   await page.evaluate(() => {
     IDBObjectStore.prototype.put = () => {
       throw new DOMException("full", "QuotaExceededError");
@@ -79,8 +103,38 @@ test("no number of pieces drops the oldest, and what can't be kept is told", asy
     history.add([{ ...history.takes[0], id: "too much" }]);
   });
   await page.locator(".toast", { hasText: "storage is full" }).waitFor();
-  assert.match((await page.locator(".toast").first().textContent()) ?? "", /the last piece is lost when this page is closed.*project/);
-  assert.deepEqual(complaints, []);
+  assert.match((await page.locator(".toast").first().textContent()) ?? "", /no space.*the last piece is lost when this page is closed.*project/);
+  assert.ok(complaints.every((text) => /status of 507/.test(text)), complaints.join("\n"));
+  await context.close();
+});
+
+test("another browser has the pieces, too, and what a browser alone can keep is sent later", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  const n = (await ids(page)).length;
+  await generate(page);
+  await untilOnServer(page, n + 4);
+  // A browser with a storage of its own.
+  const other = await openStudio(studio.browser, studio.url, { ...SIZES.desktop, keepsPieces: true });
+  assert.deepEqual(await ids(other.page), await ids(page));
+  const [first] = await ids(page);
+  await other.page.evaluate(() => document.studio.app.history.edit(document.studio.app.history.takes[0], { title: "Renamed" }, "renaming"));
+  while ((await onServer(page))[0] !== "Renamed") await page.waitForTimeout(50);
+  // Whoever comes back to the first one sees it.
+  await page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await page.waitForFunction((first) => document.studio.app.history.takes.find(({ id }) => id === first)?.title === "Renamed", first);
+  // The server keeps nothing for a while: the browser does, and delivers it.
+  await page.route("**/pieces", (route) => route.fulfill({ status: 507, json: { error: { code: "not_kept", message: "no space" } } }));
+  await generate(page);
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator(".toast").count(), 0);
+  await page.unroute("**/pieces");
+  await page.reload();
+  await page.waitForSelector("body.ready");
+  assert.equal((await ids(page)).length, n + 8);
+  await untilOnServer(page, n + 8);
+  assert.ok(complaints.every((text) => /status of 507/.test(text)), complaints.join("\n"));
+  assert.deepEqual(other.complaints, []);
+  await other.context.close();
   await context.close();
 });
 
@@ -178,6 +232,26 @@ test("a piece is saved into a folder that was chosen once, next to others of its
   });
   assert.equal(files.asked, 1);
   assert.ok(files.sizes.length === 2 && files.sizes.every((size) => size > 50), JSON.stringify(files));
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("the server saves into the folder that it was started with, for browsers that can't", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
+    await page.addInitScript(() => {
+      // As in browsers that can't write into folders.
+      delete (/** @type {any} */ (window).showDirectoryPicker);
+    });
+  });
+  await page.locator("#generate").click();
+  await untilHeard(page);
+  await page.locator("#save").click();
+  assert.equal(await page.locator("[data-save=folder]").count(), 0);
+  await page.locator("[data-save=server]").click();
+  await page.waitForFunction(() => /^Saved as /.test(document.querySelector("#said")?.textContent ?? ""));
+  const path = ((await page.locator("#said").textContent()) ?? "").replace("Saved as ", "");
+  const notes = await page.evaluate(() => document.studio.app.history.current?.notes.length);
+  assert.equal(readMidi(readFileSync(path)).notes.length, notes);
   assert.deepEqual(complaints, []);
   await context.close();
 });

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { readMidi } from "./midi.js";
-import { SIZES, drag, openStudio, puckPlace, somePoint, untilHeard, withStudio } from "./studio.js";
+import { SIZES, drag, grabPuck, openStudio, puckPlace, somePoint, untilHeard, withStudio } from "./studio.js";
 
 /** Where screenshots go, for people to look at; nowhere without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
@@ -61,9 +61,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       player.addEventListener("stop", () => (/** @type {any} */ (window).stops++));
       player.addEventListener("swap", () => (/** @type {any} */ (window).swaps++));
     });
-    const from = await puckPlace(page);
-    await page.mouse.move(from.x, from.y);
-    await page.mouse.down();
+    const from = await grabPuck(page);
     const before = await page.evaluate(() => document.studio.map.puck.nDecoded);
     for (let i = 1; i <= 5; i++) {
       await page.mouse.move(from.x + 8 * i, from.y - 5 * i, { steps: 2 });

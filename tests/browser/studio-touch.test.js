@@ -166,6 +166,34 @@ for (const [size, viewport] of Object.entries(WINDOWS)) {
   });
 }
 
+for (const [size, viewport] of Object.entries(WINDOWS)) {
+  test(`sections and menus of a longer piece are in sight, ${size}`, async () => {
+    const { context, page, complaints } = await openStudio(studio.browser, studio.url, { viewport, hasTouch: size.startsWith("phone") });
+    await page.locator("#n-pieces").fill("1");
+    await page.locator("#n-bars").selectOption("8");
+    await page.locator("#generate").click();
+    await untilHeard(page);
+    const isInside = (/** @type {{ x: number, y: number, width: number, height: number } | null} */ box) =>
+      box !== null && box.x >= 0 && box.y >= 0 && box.x + box.width <= viewport.width + 0.5 && box.y + box.height <= viewport.height + 0.5;
+    for (const name of ["save", "sound", "shape"]) {
+      await page.locator(`#${name}`).click();
+      const menu = await page.locator(`#${name}-menu`).boundingBox();
+      const button = await page.locator(`#${name}`).boundingBox();
+      assert.ok(menu && button && isInside(menu), `${name}: ${JSON.stringify(menu)}`);
+      assert.ok(menu.y + menu.height <= button.y + 4, `the menu ${JSON.stringify(menu)} lies over its button ${JSON.stringify(button)}`);
+      await page.keyboard.press("Escape");
+    }
+    if (!(await page.locator("#sections").isVisible())) await page.locator("#tall").click();
+    for (const section of await page.locator("#sections button").all()) {
+      const box = await section.boundingBox();
+      assert.ok(isInside(box), JSON.stringify(box));
+    }
+    assert.equal(await page.locator("#sections .section").count(), 4);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+}
+
 test("results don't push the dials away", async () => {
   const { context, page } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   const top = () => page.evaluate(() => {

@@ -57,3 +57,46 @@ test("places on the map sound, and cards tell styles apart", async () => {
   assert.deepEqual(complaints, []);
   await context.close();
 });
+
+test("each voice has its color, the same as on other pages, and bars are those of the meter", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  await page.evaluate(async () => {
+    const { app } = document.studio;
+    const notes = [0, 1, 2].map((voice) => ({ pitch: 60 + 4 * voice, start: 0, end: 36, voice }));
+    const window = { tokens: [], z: [], notes, n_steps: 72, meter: /** @type {[number, number]} */ ([3, 4]), key: 0, memberships: {} };
+    const piece = {
+      title: "Waltz", n_steps: 72, qpm: 120, notes, windows: [window], seed: null, temperature: null, membership: null, copy: null,
+      form: null,
+    };
+    app.history.choose(app.take(piece, "test"));
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  });
+  const found = await page.evaluate(() => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#roll"));
+    const context = canvas.getContext("2d");
+    const { roll } = document.studio.editor;
+    const ratio = canvas.width / canvas.clientWidth;
+    const { data } = context?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: new Uint8ClampedArray() };
+    return [0, 1, 2].map((voice) => {
+      const x = (roll.x(0) + roll.x(36)) / 2;
+      const y = roll.y(60 + 4 * voice) + roll.row / 2;
+      const at = 4 * (Math.round(y * ratio) * canvas.width + Math.round(x * ratio));
+      return `#${[...data.slice(at, at + 3)].map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+    });
+  });
+  const parts = await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--roll-parts").trim().split(/\s+/));
+  assert.deepEqual(found, parts.slice(0, 3));
+  assert.equal(parts[0], "#0072b2");
+  // A file of it is in three four time.
+  const signature = await page.evaluate(async () => {
+    const { app } = document.studio;
+    const take = app.history.current;
+    const blob = await app.api.blob("/midi", { notes: take?.notes, meter: take?.windows[0].meter });
+    const bytes = [...new Uint8Array(await blob.arrayBuffer())];
+    const at = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0x58);
+    return [bytes[at + 3], 2 ** bytes[at + 4]];
+  });
+  assert.deepEqual(signature, [3, 4]);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

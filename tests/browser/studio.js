@@ -31,8 +31,9 @@ export const SIZES = {
  */
 export async function startStudio(model = MODEL) {
   if (RUNNING) return { url: RUNNING, stop: () => {} };
-  const styles = join(temporary("controlgen-studio"), "styles");
-  const options = ["--no-open", "--port", "0", "--json", "--styles", styles, "--model", model];
+  const folder = temporary("controlgen-studio");
+  const [styles, saved] = [join(folder, "styles"), join(folder, "saved")];
+  const options = ["--no-open", "--port", "0", "--json", "--styles", styles, "--save-folder", saved, "--model", model];
   const server = spawn(PROGRAM, ["studio", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   const stop = () => server.kill();
   process.on("exit", stop);
@@ -83,13 +84,26 @@ export function withStudio(model) {
 }
 
 /**
- * Opens the page, and waits until the map is there.
+ * Removes the pieces that the server keeps, so that no test sees those of another.
+ * @param {string} url
+ */
+async function forgetPieces(url) {
+  const { pieces } = await (await fetch(`${url}api/v1/pieces`)).json();
+  const removed = pieces.map((/** @type {{ id: string }} */ { id }) => id);
+  const body = JSON.stringify({ removed });
+  await fetch(`${url}api/v1/pieces`, { method: "POST", body, headers: { "content-type": "application/json" } });
+}
+
+/**
+ * Opens the page in a browser without any pieces, and waits until the map is there.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
- * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {import("playwright-core").BrowserContextOptions & { keepsPieces?: boolean }} [options] `keepsPieces`: those
+ *   that the server has stay
  * @param {(page: Page) => Promise<void>} [prepare] before the page is asked for
  */
-export async function openStudio(browser, url, options = {}, prepare = async () => {}) {
+export async function openStudio(browser, url, { keepsPieces, ...options } = {}, prepare = async () => {}) {
+  if (!keepsPieces) await forgetPieces(url);
   const context = await browser.newContext({ acceptDownloads: true, ...options });
   // Machines that build at the same time are slow; what never happens fails nevertheless.
   context.setDefaultTimeout(PATIENCE);
@@ -139,18 +153,44 @@ export async function somePoint(page) {
 }
 
 /**
- * Where the puck is in the window.
+ * Where the puck is in the window, once it rests there: for some frames, neither it nor the map moves, as it does while
+ * music is loaded or the page is laid out again.
  * @param {Page} page
  */
 export async function puckPlace(page) {
-  return page.evaluate(() => {
+  return page.evaluate(async () => {
     const { map } = document.studio;
-    const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
-    const place = map.puck.place;
-    if (!place) throw new Error("there is no puck");
-    const { x, y } = map.view.toScreen(place.x, place.y);
-    return { x: box.x + x, y: box.y + y };
+    const at = () => {
+      const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
+      const place = map.puck.place;
+      if (!place) throw new Error("there is no puck");
+      const { x, y } = map.view.toScreen(place.x, place.y);
+      return { x: box.x + x, y: box.y + y };
+    };
+    let last = at();
+    for (let nFrames = 0; nFrames < 5; nFrames++) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      const now = at();
+      if (now.x !== last.x || now.y !== last.y) nFrames = 0;
+      last = now;
+    }
+    return last;
   });
+}
+
+/**
+ * Presses the mouse on the puck, once the page shows that the pointer is on it, and returns where that is.
+ * @param {Page} page
+ */
+export async function grabPuck(page) {
+  for (;;) {
+    const place = await puckPlace(page);
+    await page.mouse.move(place.x, place.y);
+    const isOn = await page.evaluate(() => document.querySelector("#map-overlay")?.classList.contains("on-puck"));
+    if (!isOn) continue;
+    await page.mouse.down();
+    return place;
+  }
 }
 
 /**

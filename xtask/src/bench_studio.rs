@@ -1,7 +1,8 @@
 //! `cargo xtask bench studio`: the time of a decoding step over HTTP, the music of places on the
-//! map, and the response to hostile requests.
+//! map, the dials, and the response to hostile requests.
 
 mod client;
+mod dials;
 mod hostile;
 mod map;
 mod server;
@@ -48,6 +49,9 @@ pub(crate) struct BenchStudio {
     /// Compare the music of places on the map with the styles there, instead of timing
     #[arg(long, conflicts_with = "hostile")]
     map: bool,
+    /// Compare what dials are asked for with what they reach, instead of timing
+    #[arg(long, conflicts_with_all = ["hostile", "map"])]
+    dials: bool,
     /// Also write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -63,6 +67,7 @@ pub(crate) fn run(args: &BenchStudio) -> Result<()> {
     let figures = match args {
         BenchStudio { hostile: true, .. } => hostile::run(&server)?,
         BenchStudio { map: true, .. } => map::run(&server)?,
+        BenchStudio { dials: true, .. } => dials::run(&server)?,
         _ => latency(&server, args.seconds)?,
     };
     match &args.json {

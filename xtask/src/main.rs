@@ -2,14 +2,18 @@
 
 mod bench_all;
 mod bench_corpus;
+mod bench_note_lists;
 mod bench_studio;
 mod bench_train;
 mod check;
+mod control;
+mod dmelodies;
 mod e2e;
 mod eval;
 mod gmm;
 mod model;
 mod parity_notes;
+mod plugin;
 mod process;
 mod regress;
 mod tidy;
@@ -42,10 +46,18 @@ enum Task {
     FetchLakh(FetchArgs),
     /// Evaluate a model: `controlgen eval`, built first
     Eval(eval::EvalArgs),
+    /// Evaluate the program's models on seven sets of labels: `controlgen eval labels`, corpora built
+    /// first
+    Control(control::ControlArgs),
+    /// Train a small model on melodies of nine known factors, and measure how its latents and styles
+    /// stand to these
+    Dmelodies(dmelodies::DMelodiesArgs),
     /// Run the whole pipeline on music in known styles: find them, generate them, add one more
     E2e(e2e::E2eArgs),
     /// Compare a small pinned run with the committed baseline, `tests/baseline.json`
     Regress(regress::RegressArgs),
+    /// Build the CLAP plug-in for DAWs, and put it where they look for it
+    Plugin(plugin::PluginArgs),
     /// Compare our speed with that of the field's standard tools
     #[command(subcommand)]
     Bench(Bench),
@@ -106,6 +118,8 @@ enum Bench {
     Studio(bench_studio::BenchStudio),
     /// Training, encoding and sampling compared with the same model in PyTorch, in alternating runs
     Train(bench_train::BenchTrain),
+    /// Training on lists of notes compared with a PyTorch counterpart on the same windows
+    NoteLists(bench_note_lists::BenchNoteLists),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -113,8 +127,11 @@ fn main() -> anyhow::Result<()> {
         Task::Train(args) => train::run(&args),
         Task::Model(args) => model::run(&args),
         Task::Eval(args) => eval::run(&args),
+        Task::Control(args) => control::run(&args),
+        Task::Dmelodies(args) => dmelodies::run(&args),
         Task::E2e(args) => e2e::run(&args),
         Task::Regress(args) => regress::run(&args),
+        Task::Plugin(args) => plugin::run(&args),
         Task::Parity(Parity::Notes { dirs, python, oracle_only }) => {
             parity_notes::run(&dirs, python, oracle_only)
         }
@@ -125,6 +142,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
         Task::Bench(Bench::Studio(args)) => bench_studio::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
+        Task::Bench(Bench::NoteLists(args)) => bench_note_lists::run(&args),
         Task::Fetch(args) => process::fetch("fetch", &args.args),
         Task::FetchLakh(args) => process::fetch("fetch-lakh", &args.args),
         Task::Check => check::run(),

@@ -148,7 +148,7 @@ pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -
 
 /// Runs a program with `--json` and parses its answer; its progress messages go to the terminal.
 pub(crate) fn json(
-    program: &PathBuf,
+    program: &Path,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Result<Value> {
     let mut command = Command::new(program);

@@ -26,7 +26,9 @@ pub(crate) use control::{
     ForTuneArgs, MixArgs, SimilarArgs, TuneArgs, TuneFileArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
-pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
+pub(crate) use eval::{
+    DMelodiesArgs, EvalArgs, EvalCommand, LabelMeasureArgs, MeasureArgs, PieceMeasureArgs,
+};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, NewMusicArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};

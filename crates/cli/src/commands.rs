@@ -7,7 +7,6 @@ mod copy_index;
 mod corpus;
 mod demo;
 mod doctor;
-mod drums;
 mod eval;
 mod exchange;
 mod generate;

@@ -8,6 +8,7 @@
 mod aim;
 mod asked;
 mod report;
+mod turn;
 mod vectors;
 
 use std::path::PathBuf;
@@ -25,8 +26,9 @@ use crate::generate::GenerateError;
 
 pub use aim::Aim;
 pub(crate) use aim::usual;
-pub use asked::{AskedReport, AskedRequest, asked_report};
+pub use asked::{AskedReport, AskedRequest, LowestAsked, asked_report};
 pub use report::{DIALS, DialReport, DialRequest, OtherAttribute, dial_report};
+pub use turn::{TurnRequest, Turned, turn};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 
 /// A measurable property of music: the features that latents can be shifted along.

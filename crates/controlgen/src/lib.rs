@@ -12,7 +12,8 @@
 //! | encode | [`encode::encode_corpus`] | model and corpus | a latents folder |
 //! | fit | [`style::fit`] | model and latents | the model's styles |
 //! | generate | [`generate::pieces`] | a model with styles | windows |
-//! | whole pieces | [`piece::PieceModel`], [`piece::Composition`] | a corpus; a model with styles | statistics of pieces; windows |
+//! | whole pieces | [`piece::PieceModel`], [`piece::Composition`] | a corpus; a model with styles | what pieces do; windows |
+//! | arrange | [`arrange::Arranger`], [`new_music::NewMusic`] | windows; a request | music of all players |
 //! | continue, fill | [`piece::insert`] | a tune | the tune with new bars |
 //! | mix | [`mix::mix`] | a tune and a style | windows |
 //! | vary | [`similar::similar`], [`generate::interpolate`] | tunes | windows |
@@ -22,6 +23,7 @@
 //! It never writes to the terminal: long work reports to a [`corpus::progress::Progress`].
 
 pub mod accompany;
+pub mod arrange;
 pub mod attribute;
 mod card;
 pub mod copy;
@@ -33,6 +35,7 @@ pub mod latent;
 pub mod mix;
 pub mod model;
 pub mod names;
+pub mod new_music;
 pub mod output;
 pub mod piano_roll;
 pub mod piece;

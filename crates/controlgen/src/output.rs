@@ -5,7 +5,7 @@ mod batch;
 mod sound;
 
 pub use batch::{Batch, Formats};
-pub use sound::Sound;
+pub use sound::{InstrumentChoice, Sound, UnknownInstrument};
 
 use std::path::{Path, PathBuf};
 

@@ -9,15 +9,14 @@
 
 mod choose;
 mod compose;
-mod expression;
 mod file;
 mod form;
 mod insert;
-mod intro;
 mod join;
 mod learn;
 mod plan;
 mod propose;
+mod redraw;
 mod similarity;
 mod sound;
 mod succession;
@@ -26,19 +25,17 @@ use std::path::PathBuf;
 
 use corpus::CorpusError;
 use corpus::artifact::ArtifactError;
-use gmm::GaussianMixture;
 use thiserror::Error;
 
 pub use choose::tonic;
 pub(crate) use compose::Composer;
-pub use expression::Expression;
 pub use form::{Form, FormRequest, SectionName, Slot, Template, Templates, UnknownForm};
 pub use insert::{Gap, InsertRequest, Inserted, insert};
-pub use intro::introduction;
 pub use join::{Joins, N_INTERVALS, intervals};
 pub use learn::{CorpusPiece, PieceFacts, corpus_pieces, triples};
 pub(crate) use plan::Plan;
 pub use plan::{Composed, Composition, DEFAULT_CANDIDATES, MAX_CANDIDATES};
+pub use redraw::{Redraw, RedrawRequest, redraw};
 pub use similarity::{Echo, Onsets, VARIED, echoes};
 pub use sound::{Ending, Outer, Sound, Sounds, best_scale, share_in_scale, turned};
 pub use succession::{Conditional, Next, SPAN, Succession, Triples};
@@ -49,8 +46,8 @@ pub struct PieceModel {
     succession: Succession,
     conditionals: propose::Conditionals,
     /// First windows, and last ones.
-    first: Option<GaussianMixture>,
-    last: Option<GaussianMixture>,
+    first: Option<propose::Target>,
+    last: Option<propose::Target>,
     /// Deviation of a varied window from the one that it returns, `[D]`.
     variation: Vec<f64>,
     joins: Joins,

@@ -29,6 +29,9 @@ pub enum SessionError {
     /// The copy index can't be read.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// What was learned about whole pieces can't be read.
+    #[error(transparent)]
+    Piece(#[from] PieceError),
 }
 
 /// An open model folder. The model and its styles are loaded when the folder is opened, everything
@@ -54,6 +57,8 @@ pub struct SessionParts {
     pub copy_index: Option<CopyIndex>,
     /// Its reference windows.
     pub reference: Reference,
+    /// What was learned about whole pieces, if anything was.
+    pub pieces: Option<PieceModel>,
 }
 
 impl Session {
@@ -193,17 +198,19 @@ impl Session {
         self.styles()?;
         self.reference()?;
         self.copy_index()?;
+        self.pieces()?;
         match self.attributes() {
             Ok(_) | Err(AttributeError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        let Self { model, styles, attributes, copy_index, reference, pieces: _ } = self;
+        let Self { model, styles, attributes, copy_index, reference, pieces } = self;
         Ok(SessionParts {
             model,
             styles: styles.expect("checked above"),
             attributes: attributes.into_inner(),
             copy_index: copy_index.into_inner().flatten(),
             reference: reference.into_inner().expect("loaded above"),
+            pieces: pieces.into_inner().flatten(),
         })
     }
 }

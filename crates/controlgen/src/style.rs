@@ -23,6 +23,7 @@ mod pieces;
 mod reference;
 mod shares;
 mod titles;
+mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@
 //! by ear or by counting. Within a style, the key, progression, motifs and turns are drawn for each
 //! piece, and motifs return as in real tunes.
 
+pub mod dmelodies;
 mod judge;
 mod rules;
 

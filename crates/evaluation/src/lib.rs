@@ -9,9 +9,11 @@
 //! | distribution features, overlapping area, divergence | [`music`], [`density`], [`distribution`] | Yang and Lerch 2020 (mgeval); muspy 0.5 |
 //! | Fréchet distance, named by its space | [`frechet`] | Dowson and Landau 1982 |
 //! | AMI, NMI, ARI, V-measure, purity, k-means | [`clusters`] | scikit-learn; Vinh et al. 2010 |
-//! | the judge of styles, and its features | [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
+//! | labeled pieces, the judge of styles, its features | [`labelled`], [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
+//! | density and coverage, in principal components | [`manifold`], [`feature_space`] | Naeem et al. 2020 |
+//! | MIG, SAP, modularity; music of known factors | [`disentangle`], [`dmelodies`] | Chen et al. 2018; Kumar et al. 2018; Ridgeway and Mozer 2018 |
 //! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
-//! | re-encoding, few files | `discovery`, `few_shot` | |
+//! | re-encoding, styles of pieces, few files | `discovery`, `piece_labels`, `few_shot` | |
 //! | whole pieces: key, returns, joins, endings, succession | `pieces` | see [`controlgen::piece`] |
 //! | attributes, copies, response time | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
 //! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
@@ -24,15 +26,22 @@ pub mod data;
 pub mod density;
 mod diff;
 mod discovery;
+pub mod disentangle;
 pub mod distribution;
+pub mod dmelodies;
+pub mod feature_space;
 mod few_shot;
 pub mod frechet;
 mod generation;
 mod interpolation;
 pub mod judge;
+pub mod labelled;
+mod labels;
 pub mod language;
 pub mod logistic;
+pub mod manifold;
 pub mod music;
+mod piece_labels;
 mod pieces;
 mod reconstruction;
 pub mod report;
@@ -52,8 +61,11 @@ use corpus::progress::Progress;
 use thiserror::Error;
 
 use data::EvalData;
+use labelled::LabelledData;
 
 pub use diff::{Change, Difference, diff};
+pub use dmelodies::{DMelodiesRequest, evaluate_dmelodies};
+pub use labels::{LabelEvalRequest, evaluate_labels};
 pub use pieces::{PieceEvalRequest, evaluate_pieces};
 pub use report::{Better, Chart, EvalReport, Figure, Section};
 pub use view::{check_report, html, markdown, write_report};
@@ -77,6 +89,27 @@ pub enum EvalError {
         corpus.display()
     )]
     NoTrain {
+        /// The corpus.
+        corpus: PathBuf,
+    },
+    /// No labels to evaluate.
+    #[error(
+        "{} has no two labels of at least three pieces of eight windows in each role (styles, judge, \
+         test; found: {n_short} shorter pieces); label more files (`corpus build --label-folders`, \
+         `--label-pattern` or `--labels`) or hold out more (`--heldout 0.5`)", corpus.display()
+    )]
+    NoLabels {
+        /// The corpus.
+        corpus: PathBuf,
+        /// Labeled pieces of fewer than eight windows.
+        n_short: usize,
+    },
+    /// The corpus is of other music than melodies of known factors.
+    #[error(
+        "{} has too few melodies with factors in their names; build it from files that `controlgen \
+         corpus synthesize --dmelodies N` wrote", corpus.display()
+    )]
+    NoMelodies {
         /// The corpus.
         corpus: PathBuf,
     },
@@ -197,7 +230,11 @@ pub fn evaluate(
     let styles = Styles::load_if_any(model, StyleFolders::of(model))?;
     let mixture = styles.as_ref().map(Styles::mixture);
     let (temperature, seed) = (request.temperature, request.seed);
-    let (data, corpus) = (&data, &request.corpus);
+    let labelled = match &styles {
+        Some(_) => LabelledData::read(model, &request.corpus, progress)?,
+        None => LabelledData::default(),
+    };
+    let (data, labelled, corpus) = (&data, &labelled, &request.corpus);
     let mut parts: Vec<Part<'_>> = Vec::new();
     if request.scope == Scope::All {
         parts.push(Box::new(move || Ok(vec![reconstruction::section(model, data, seed)])));
@@ -209,16 +246,19 @@ pub fn evaluate(
         }));
         let n_resamples = request.n_resamples;
         parts.push(Box::new(move || {
-            few_shot::sections(model, mixture, data, n_resamples, temperature, seed)
+            few_shot::sections(model, mixture, labelled, n_resamples, temperature, seed)
         }));
     }
     if let Some(styles) = &styles {
         parts.push(Box::new(move || {
-            Ok(discovery::labels(model, styles, data, seed)?.into_iter().collect())
+            let of_windows = discovery::labels(model, styles, data, seed)?;
+            let of_pieces = piece_labels::section(model, styles, labelled, seed)?;
+            Ok(of_windows.into_iter().chain(of_pieces).collect())
         }));
     }
+    let known = styles.as_ref();
     parts.push(Box::new(move || {
-        Ok(generation::section(model, mixture, data, temperature, seed)?.into_iter().collect())
+        Ok(generation::section(model, known, data, temperature, seed)?.into_iter().collect())
     }));
     parts.push(Box::new(move || {
         Ok(interpolation::section(model, data, PAIRS, seed).into_iter().collect())

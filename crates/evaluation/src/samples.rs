@@ -26,11 +26,27 @@ pub enum Source<'a> {
         /// Standard deviation of each active dimension.
         deviation: Vec<f64>,
     },
+    /// Posteriors of given windows, one drawn at random for each latent: new performances of what was
+    /// given.
+    Posteriors {
+        /// Their means, `[n, Z]`.
+        mu: &'a [f32],
+        /// Their deviations, `[n, Z]`.
+        sigma: &'a [f32],
+    },
+    /// A kernel density of given points on the active dimensions, `[n, D]`: one of them drawn at
+    /// random, moved by `N(0, deviation²)` in each; the others from the prior.
+    Kernels {
+        /// The points.
+        points: &'a [f64],
+        /// Deviation of the kernel in each active dimension.
+        deviation: Vec<f64>,
+    },
 }
 
-impl Source<'_> {
-    /// [`Source::MeanDeviation`] of some latents `[n, d]`; with a single latent, the standard
-    /// deviation is 0.
+impl<'a> Source<'a> {
+    /// [`Source::MeanDeviation`] of some latents `[n, d]`; with one latent alone the deviation is
+    /// 0.
     pub fn mean_deviation(rows: &[f64], d: usize) -> Self {
         let n = (rows.len() / d.max(1)).max(1) as f64;
         let column = |j: usize| rows[j..].iter().step_by(d);
@@ -41,7 +57,20 @@ impl Source<'_> {
         Self::MeanDeviation { mean, deviation }
     }
 
-    /// `n` latents, `[n, Z]`; number `i` depends only on the seed and `i`.
+    /// [`Source::Kernels`] about some points `[n, d]`. The kernel's deviation is that of the points,
+    /// times the one of ten factors from 0.1 to 1 under which each point is most probable given the
+    /// others (leave-one-out likelihood; Duin 1976); of a single point it is 0.
+    pub fn kernels(points: &'a [f64], d: usize) -> Self {
+        let Self::MeanDeviation { deviation, .. } = Self::mean_deviation(points, d) else {
+            unreachable!("that source was asked for")
+        };
+        let factors = (1..=10).map(|tenths| f64::from(tenths) / 10.0);
+        let scored = factors.map(|factor| (left_out(points, &deviation, factor), factor));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(1.0, |(_, factor)| factor);
+        Self::Kernels { points, deviation: deviation.iter().map(|s| s * best).collect() }
+    }
+
+    /// `n` latents, `[n, Z]`; number `i` depends on the seed and `i` alone.
     ///
     /// # Errors
     /// Returns a [`gmm::ModelError`] for a component that the mixture does not have.
@@ -61,6 +90,20 @@ impl Source<'_> {
                 let point: Vec<f64> = mean.iter().zip(deviation).map(uniform).collect();
                 space.embed(&point, z);
             })),
+            Self::Posteriors { mu, sigma } => Ok(from_prior(space, n, seed, |rng, z| {
+                let of = space.z_size();
+                let at = of * rng.random_range(0..mu.len() / of);
+                for ((z, m), s) in z.iter_mut().zip(&mu[at..]).zip(&sigma[at..]) {
+                    *z = m + s * *z;
+                }
+            })),
+            Self::Kernels { points, deviation } => Ok(from_prior(space, n, seed, |rng, z| {
+                let d = deviation.len();
+                let at = d * rng.random_range(0..points.len() / d);
+                let moved = |(x, s): (&f64, &f64)| x + s * rng.sample::<f64, _>(StandardNormal);
+                let point: Vec<f64> = points[at..].iter().zip(deviation).map(moved).collect();
+                space.embed(&point, z);
+            })),
         }
     }
 
@@ -72,9 +115,10 @@ impl Source<'_> {
     pub fn controls(&self, model: &Model) -> Result<Controls, GenerateError> {
         match self {
             Self::Mixture(mixture) => Controls::of_components(model, mixture),
-            Self::Prior | Self::MeanDeviation { .. } => {
-                Controls::new(model, ControlRequest::default())
-            }
+            Self::Prior
+            | Self::MeanDeviation { .. }
+            | Self::Posteriors { .. }
+            | Self::Kernels { .. } => Controls::new(model, ControlRequest::default()),
         }
     }
 
@@ -97,7 +141,28 @@ impl Source<'_> {
     }
 }
 
-/// `n` latents from the prior, `[n, Z]`, each modified by `change`.
+/// The mean log-density of each point under kernels about the others, without terms that don't depend
+/// on the factor; of a single point, or where a deviation is 0, the factor itself: the widest.
+fn left_out(points: &[f64], deviation: &[f64], factor: f64) -> f64 {
+    let d = deviation.len();
+    let n = points.len() / d.max(1);
+    if n < 2 || deviation.iter().any(|s| *s <= 0.0) {
+        return factor;
+    }
+    let row = |i: usize| &points[i * d..][..d];
+    let squared = |i: usize, j: usize| -> f64 {
+        let scaled = row(i).iter().zip(row(j)).zip(deviation);
+        scaled.map(|((a, b), s)| ((a - b) / (s * factor)).powi(2)).sum()
+    };
+    let of = |i: usize| {
+        let logs: Vec<f64> = (0..n).filter(|j| *j != i).map(|j| -0.5 * squared(i, j)).collect();
+        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
+    };
+    (0..n).map(of).sum::<f64>() / n as f64 - d as f64 * factor.ln()
+}
+
+/// `n` latents of the prior, `[n, Z]`, each changed by `change`.
 fn from_prior(
     space: &LatentSpace,
     n: usize,
@@ -111,4 +176,29 @@ fn from_prior(
         change(&mut rng, z);
     }
     latents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_narrow_where_points_crowd_and_wide_where_they_spread() {
+        let factor = |points: &[f64]| {
+            let Source::Kernels { deviation, .. } = Source::kernels(points, 1) else { panic!() };
+            let Source::MeanDeviation { deviation: all, .. } = Source::mean_deviation(points, 1)
+            else {
+                panic!()
+            };
+            deviation[0] / all[0]
+        };
+        // Two heaps far apart: the next point is a hundredth of the deviation away.
+        let heaps: Vec<f64> =
+            (0..20).map(|i| f64::from(i % 2) * 100.0 + 0.1 * f64::from(i)).collect();
+        assert!((factor(&heaps) - 0.1).abs() < 1e-9, "{}", factor(&heaps));
+        // Three points, evenly: each is a deviation or more from the next.
+        assert!(factor(&[0.0, 1.0, 2.0]) > 0.6);
+        let Source::Kernels { deviation, .. } = Source::kernels(&[4.0], 1) else { panic!() };
+        assert_eq!(deviation, [0.0]);
+    }
 }

@@ -42,6 +42,35 @@ pub fn bootstrap(units: &[Tally], seed: u64) -> Option<(f64, Option<[f64; 2]>)> 
     Some((value, bootstrap_of(units, seed, |drawn| Tally::mean(drawn.iter().copied()))))
 }
 
+/// The ratio of two means over separate units with its 95 % percentile bootstrap interval: the units of
+/// both are drawn with replacement, independently. `None` if one mean is missing, or the second is 0.
+pub fn bootstrap_ratio(
+    above: &[Tally],
+    below: &[Tally],
+    seed: u64,
+) -> Option<(f64, Option<[f64; 2]>)> {
+    let ratio = |above: Option<f64>, below: Option<f64>| {
+        let below = below.filter(|value| *value != 0.0)?;
+        Some(above? / below)
+    };
+    let value = ratio(Tally::mean(above), Tally::mean(below))?;
+    let mut values: Vec<f64> = (0..RESAMPLES as u64)
+        .filter_map(|resample| {
+            let mut rng = seed::stream(seed, "bootstrap", resample);
+            let mut drawn = |units: &[Tally]| {
+                let drawn: Vec<Tally> =
+                    units.iter().map(|_| units[rng.random_range(0..units.len())]).collect();
+                Tally::mean(&drawn)
+            };
+            ratio(drawn(above), drawn(below))
+        })
+        .collect();
+    values.sort_by(f64::total_cmp);
+    let interval = quantile(&values, TAIL).zip(quantile(&values, 1.0 - TAIL));
+    let interval = interval.filter(|_| above.len() > 1 || below.len() > 1);
+    Some((value, interval.map(|(low, high)| [low, high])))
+}
+
 /// The 95 % percentile bootstrap interval of any statistic over units.
 pub fn bootstrap_of<T>(
     units: &[T],
@@ -185,6 +214,22 @@ mod tests {
         {
             assert!((student_t_975(degrees) / expected - 1.0).abs() < 0.01, "{degrees}");
         }
+    }
+
+    #[test]
+    fn the_interval_of_a_ratio_has_the_width_that_theory_gives() {
+        // 0.5 with a standard error of 0.025 by 0.8 with 0.02: the ratio's is 0.625 · √(0.05² +
+        // 0.025²) to first order.
+        let units = |of_ten: i32| -> Vec<Tally> {
+            let right = |i: i32| f64::from(u8::from(i % 10 < of_ten));
+            (0..400).map(|i| Tally { sum: right(i), of: 1.0 }).collect()
+        };
+        let (value, interval) = bootstrap_ratio(&units(5), &units(8), 1).unwrap();
+        let [low, high] = interval.unwrap();
+        let error = 0.625 * (0.05_f64.powi(2) + 0.025_f64.powi(2)).sqrt();
+        assert!((value - 0.625).abs() < 1e-12);
+        assert!((high - low - 2.0 * 1.96 * error).abs() < 0.02, "{low} {high}");
+        assert_eq!(bootstrap_ratio(&units(5), &units(0), 1), None);
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Gaussian {
         &self.covariance
     }
 
-    fn half_log_det(&self) -> f64 {
+    /// Half the logarithm of the determinant of the covariance, `½ ln |Σ|`.
+    pub fn half_log_det(&self) -> f64 {
         let d = self.mean.len();
         (0..d).map(|i| self.factor[i * d + i].ln()).sum()
     }

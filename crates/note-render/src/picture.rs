@@ -4,12 +4,14 @@
 //! [`Picture::to_png`] write the same picture in two formats.
 
 mod glyphs;
+mod palette;
 mod png;
 mod roll;
 mod svg;
 
 pub use self::png::PngError;
-pub use roll::{RollOptions, Theme, describe, piano_roll};
+pub use palette::Theme;
+pub use roll::{RollOptions, describe, piano_roll};
 
 /// A color: red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

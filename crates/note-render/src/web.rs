@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`PLAYER`] | plays notes with Web Audio, on time, looped if requested |
 //! | [`VOICES`], [`DRUMS`] | the sounds: synthesized, no recordings |
+//! | [`GRID`] | the geometry of piano rolls |
 //! | [`ROLL`] | draws piano rolls on a canvas, with a playhead |
 //! | [`SHEET`] | the script of the page of [`crate::sheet`] |
 //!
@@ -11,6 +12,8 @@
 //! [`bundle`] merges several modules into one, for a page that is a single file.
 
 mod score;
+
+use crate::picture::Theme;
 
 pub use score::{Grid, GridBeat, Score};
 
@@ -20,15 +23,28 @@ pub const PLAYER: &str = include_str!("web/player.js");
 pub const VOICES: &str = include_str!("web/voices.js");
 /// `drums.js`.
 pub const DRUMS: &str = include_str!("web/drums.js");
+/// `grid.js`.
+pub const GRID: &str = include_str!("web/grid.js");
 /// `roll.js`.
 pub const ROLL: &str = include_str!("web/roll.js");
 /// `sheet.js`.
 pub const SHEET: &str = include_str!("web/sheet.js");
-/// `sheet.css`: colors for the light and dark themes, players, tables.
+/// `sheet.css`: colors for the light and dark themes, players, tables. The colors of piano rolls are
+/// those of [`roll_colors`].
 pub const STYLE: &str = include_str!("web/sheet.css");
 
 /// All modules of a sheet, in dependency order.
-pub const MODULES: [&str; 5] = [DRUMS, VOICES, PLAYER, ROLL, SHEET];
+pub const MODULES: [&str; 6] = [DRUMS, VOICES, PLAYER, GRID, ROLL, SHEET];
+
+/// The colors of piano rolls as a style sheet, the same as in pictures ([`crate::picture`]). They are
+/// light or dark as the system is, or as the attribute `data-theme` of the root element says.
+pub fn roll_colors() -> String {
+    let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| theme.palette().css());
+    format!(
+        ":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n\
+         :root[data-theme=\"light\"] {{ {light} }}\n:root[data-theme=\"dark\"] {{ {dark} }}\n"
+    )
+}
 
 /// Merges modules, given in dependency order, into one: drops `import` lines and the keyword
 /// `export`.
@@ -83,6 +99,20 @@ mod tests {
             assert!(!bundle.contains(forbidden), "{forbidden}");
         }
         assert!(!STYLE.contains("</style") && !STYLE.contains("url("));
+    }
+
+    #[test]
+    fn colors_of_rolls_are_those_of_pictures_and_defined_once() {
+        let css = roll_colors();
+        for theme in [Theme::Light, Theme::Dark] {
+            let palette = theme.palette();
+            for color in palette.parts.iter().chain([&palette.background, &palette.bar]) {
+                // By the system's theme and by the user's choice.
+                assert!(css.matches(&color.css()).count() >= 2, "{}", color.css());
+            }
+        }
+        assert!(!STYLE.contains("--roll-parts:") && STYLE.contains("color-scheme"));
+        assert!(!css.contains("url(") && !css.contains('<'));
     }
 
     #[test]

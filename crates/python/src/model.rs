@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use controlgen::generate::Controls;
+use controlgen::generate::{LatentSampling, PieceFilter};
 use controlgen::session::Session;
 use evaluation::EvalRequest;
 use numpy::PyArray1;
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 
-use crate::arrays::{latents, matrix};
+use crate::arrays::latents;
 use crate::error::Outcome;
 use crate::interrupt::Interrupt;
 use crate::mixture::Mixture;
@@ -28,9 +28,9 @@ use crate::notes::NoteSequence;
 use crate::values::to_python;
 
 use encode::TunesArg;
-use generate::GenerateRequest;
+use generate::{DrumsArg, GenerateRequest, ProgramArg};
 use options::{Control, Sounding, TuneArg, decoding};
-use style::{StyleArg, StyleChoice};
+use style::StyleArg;
 use tunes::{End, MixArgs};
 
 pub(crate) use piece::{Mix, Piece};
@@ -170,19 +170,8 @@ impl Model {
         meter: Option<(u32, u32)>,
         chords: Option<Vec<String>>,
     ) -> Outcome<NoteSequence> {
-        let (py, z) = (z.py(), latents(z, self.z_size)?);
         let (given, sounding) = (Control::of(chords, meter)?, Sounding::of(qpm, key)?);
-        let decoding = decoding(temperature, seed)?;
-        let interrupt = Interrupt::default();
-        let music = py.detach(|| {
-            let session = self.session();
-            let model = session.model();
-            let controls = Controls::of_latents(model, session.styles_if_any(), given.request())?;
-            let control = controls.of(0, &z, z.len() / model.z_size().max(1), seed);
-            let windows = decoding.decode_while(model, &z, &control, &|| interrupt.go_on())?;
-            Outcome::Ok(sounding.music(model, &windows)?.into())
-        });
-        interrupt.result(music)
+        encode::decode(self, z, &given, &sounding, decoding(temperature, seed)?)
     }
 
     /// Generates new pieces in a style: its name or number, or a dictionary of several with their
@@ -190,23 +179,31 @@ impl Model {
     /// each piece is drawn by its share of the training music.
     ///
     /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` is their
-    /// form, for example `AABA`. `attributes` shifts attributes by standard deviations of the
-    /// training music, for example `{"density": 1.5}`. Pieces below `min_membership`, or that copy
-    /// more than `max_copy_notes` consecutive notes of the training music, are drawn again.
-    /// `latent_temperature` widens or narrows the style; `temperature` is that of sampling notes.
-    /// The seed determines all random draws.
+    /// form, for example `AABA`. Each window is chosen among `candidates` draws, by default 8, by
+    /// key, join, consonance, style, ending and the attributes asked for. `attributes` shifts
+    /// attributes by standard deviations of the training music, for example `{"density": 1.5}`.
+    /// Pieces below `min_membership`, or that copy more than `max_copy_notes` notes in a row of the
+    /// training music, or more than `max_copy_fraction` of a part, are drawn again, and so are
+    /// pieces of no note or one, unless `keep_empty` is set. `latent_temperature` widens or narrows
+    /// the style, `temperature` the draws of notes. The seed decides every draw.
+    ///
+    /// `drums` is a model of drums (a `Model`, `"drums"` or a folder) that accompanies each piece;
+    /// `intro` the bars of an introduction before it, without its lead. Sections of whole pieces
+    /// are louder or softer and their last two bars slow down, unless `even` is set. `instruments`
+    /// chooses who plays a family, for example `{"keys": "harpsichord"}`, `programs` each part.
     ///
     /// Warns if fewer than `n` pieces are kept.
     #[pyo3(signature = (
         style=None, *, n=4, path=None, bars=None, form=None, candidates=None, attributes=None,
-        meter=None, key=None, qpm=None, chords=None, temperature=0.5,
+        attribute_method="regression", meter=None, key=None, qpm=None, chords=None, drums=None,
+        intro=0, even=false, instruments=None, programs=None, velocity=None, temperature=0.5,
         latent_temperature=1.0, truncate=None, smoothness=None, min_membership=None,
-        max_copy_notes=None, max_attempts=None, seed=0
+        max_copy_notes=None, max_copy_fraction=None, keep_empty=false, max_attempts=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
+    #[expect(clippy::fn_params_excessive_bools, reason = "keyword arguments")]
     fn generate(
-        &self,
-        py: Python<'_>,
+        slf: Bound<'_, Self>,
         style: Option<&Bound<'_, PyAny>>,
         n: usize,
         path: Option<Vec<StyleArg>>,
@@ -214,44 +211,63 @@ impl Model {
         form: Option<String>,
         candidates: Option<usize>,
         attributes: Option<BTreeMap<String, f64>>,
+        attribute_method: &str,
         meter: Option<(u32, u32)>,
         key: Option<&str>,
         qpm: Option<f64>,
         chords: Option<Vec<String>>,
+        drums: Option<DrumsArg>,
+        intro: usize,
+        even: bool,
+        instruments: Option<BTreeMap<String, ProgramArg>>,
+        programs: Option<Vec<u8>>,
+        velocity: Option<u8>,
         temperature: Option<f32>,
         latent_temperature: f64,
         truncate: Option<f64>,
         smoothness: Option<f64>,
         min_membership: Option<f64>,
         max_copy_notes: Option<usize>,
+        max_copy_fraction: Option<f64>,
+        keep_empty: bool,
         max_attempts: Option<usize>,
         seed: u64,
     ) -> Outcome<Vec<Piece>> {
         let request = GenerateRequest {
-            styles: StyleChoice::of(style, path)?,
+            styles: style::choice(style, path)?,
             n,
             bars,
-            form,
+            form: form.as_deref().map(str::parse).transpose()?,
             candidates,
             control: Control::of(chords, meter)?,
             sounding: Sounding::of(qpm, key)?,
             attributes: attributes.unwrap_or_default(),
-            latent_temperature,
-            truncate,
+            attribute_method: generate::attribute_method(attribute_method)?,
+            sampling: LatentSampling::new(latent_temperature, truncate, smoothness),
             smoothness,
-            min_membership,
-            max_copy_notes,
+            filter: PieceFilter {
+                keep_degenerate: keep_empty,
+                min_membership,
+                max_copy_notes,
+                max_copy_fraction,
+                index: None,
+            },
             max_attempts,
+            drums,
+            intro,
+            even,
+            sound: generate::sound(programs, instruments, velocity)?,
             decoding: decoding(temperature, seed)?,
         };
+        let (py, model) = (slf.py(), slf.get());
         let interrupt = Interrupt::default();
-        let made = py.detach(|| request.run(&self.session(), &|| interrupt.go_on()));
+        let made = py.detach(|| request.run(model, &|| interrupt.go_on()));
         let made = interrupt.result(made)?;
         if let Some(warning) = made.warning(n) {
             let text = std::ffi::CString::new(warning)?;
             PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 1)?;
         }
-        made.pieces.into_iter().map(|piece| piece.publish(py, self.z_size)).collect()
+        made.pieces.into_iter().map(|piece| piece.publish(py, model.z_size)).collect()
     }
 
     /// Makes a style from some MIDI files, without training. Returns the parts of the files that
@@ -326,16 +342,7 @@ impl Model {
             let tune = tune.tune(session.model(), track)?;
             tunes::mix(&session, &tune, &args, &sounding, &|| interrupt.go_on())
         });
-        let mixed = interrupt.result(mixed)?;
-        Ok(Mix {
-            sequence: Py::new(py, NoteSequence::from(mixed.sequence))?,
-            duet: Py::new(py, NoteSequence::from(mixed.duet))?,
-            z: matrix(py, mixed.z, self.z_size)?.unbind(),
-            style: mixed.style,
-            membership_before: mixed.membership_before,
-            membership_after: mixed.membership_after,
-            warnings: mixed.warnings,
-        })
+        interrupt.result(mixed)?.publish(py, self.z_size)
     }
 
     /// Generates variations of a tune at a distance in standard deviations of the training music: 0

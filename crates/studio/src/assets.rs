@@ -5,6 +5,7 @@ mod listing;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -16,9 +17,16 @@ use crate::error::{ApiError, Code};
 
 /// Paths below `web/` and file contents.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-/// Modules of `note-render` that the page imports, so that all pages sound the same.
-const SHARED: [(&str, &str); 2] =
-    [("sound/voices.js", web::VOICES), ("sound/drums.js", web::DRUMS)];
+/// What `note-render` has for all pages, so that they sound and look the same: sounds, and the
+/// geometry and colors of piano rolls.
+static SHARED: LazyLock<[(&str, Cow<'static, str>); 4]> = LazyLock::new(|| {
+    [
+        ("sound/voices.js", Cow::Borrowed(web::VOICES)),
+        ("sound/drums.js", Cow::Borrowed(web::DRUMS)),
+        ("roll/grid.js", Cow::Borrowed(web::GRID)),
+        ("style/roll.css", Cow::Owned(web::roll_colors())),
+    ]
+});
 /// The file served for the path `/`.
 const INDEX: &str = "index.html";
 

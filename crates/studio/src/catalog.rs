@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use controlgen::latent::argmax;
 use controlgen::model::Model;
 use controlgen::style::{Style, Styles, shares_of};
+use gmm::{Gaussian, ModelError};
 use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,6 +45,8 @@ pub(crate) struct Catalog {
     /// The most probable style of each window on the map.
     point_styles: OnceLock<Vec<u32>>,
     maps: Mutex<Vec<Arc<Projected>>>,
+    /// The mean and covariance of the whole mixture.
+    all: OnceLock<Gaussian>,
 }
 
 /// A style in the list.
@@ -82,6 +85,7 @@ impl Catalog {
             added: Mutex::default(),
             point_styles: OnceLock::new(),
             maps: Mutex::default(),
+            all: OnceLock::new(),
         }
     }
 
@@ -103,6 +107,18 @@ impl Catalog {
         let all = self.styles.all().iter().zip(&self.ids);
         let named = |style: &Style| some.iter().any(|other| other.name == style.name);
         all.filter(|(style, _)| named(style)).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// The mean and covariance of all the model's music.
+    ///
+    /// # Errors
+    /// If rounding leaves no covariance.
+    pub(crate) fn all(&self) -> Result<&Gaussian, ModelError> {
+        if let Some(known) = self.all.get() {
+            return Ok(known);
+        }
+        let made = self.styles.mixture().moments()?;
+        Ok(self.all.get_or_init(|| made))
     }
 
     /// The list entry of a style, by name.

@@ -49,6 +49,8 @@ pub(crate) enum Code {
     NoTune,
     /// No attempt met the requirements.
     NothingKept,
+    /// The pieces can't be kept, for example because the disk is full.
+    NotKept,
     /// The server is overloaded; `Retry-After` says when to retry.
     Busy,
     /// An internal error of the server.
@@ -70,6 +72,7 @@ impl Code {
             Self::Invalid | Self::UnreadableMidi | Self::NoTune | Self::NothingKept => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::NotKept => StatusCode::INSUFFICIENT_STORAGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -34,6 +34,7 @@ mod openapi;
 mod params;
 mod router;
 mod serve;
+mod shelf;
 mod source;
 mod studio;
 mod types;

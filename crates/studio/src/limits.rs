@@ -13,6 +13,8 @@ pub(crate) const UPLOAD_BYTES: usize = 8 << 20;
 pub(crate) const UPLOAD_FILES: usize = 10;
 /// Maximum number of pieces per request.
 pub(crate) const N_PIECES: usize = 64;
+/// Maximum number of draws of each window of new music.
+pub(crate) const N_CANDIDATES: usize = 32;
 /// Maximum length of a new piece in bars.
 pub(crate) const N_BARS: usize = 64;
 /// Maximum number of windows per request (over all its pieces) and per tune.

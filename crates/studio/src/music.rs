@@ -95,16 +95,36 @@ pub(crate) fn notes<'a>(
 /// Encodes notes as tokens of one window.
 ///
 /// # Errors
-/// Returns [`crate::error::Code::Invalid`] for notes that the model can't represent.
-pub(crate) fn tokens(form: &WindowForm, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+/// [`crate::error::Code::Invalid`] for notes that the model can't represent.
+pub(crate) fn tokens(
+    form: &WindowForm,
+    meter: Meter,
+    notes: &[Note],
+) -> Result<Vec<u16>, ApiError> {
     match form {
         WindowForm::Steps(layout) => tokens_of_steps(layout, notes),
-        WindowForm::Notes(encoding) => tokens_of_list(*encoding, notes),
+        WindowForm::Notes(encoding) => tokens_of_list(*encoding, meter, notes),
     }
 }
 
-/// Encodes notes as a list of notes in 4/4, without dynamics.
-fn tokens_of_list(encoding: NoteListEncoding, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
+/// The meter of a window; 4/4 without one, and for forms that have no other.
+pub(crate) fn meter(form: &WindowForm, window: Option<&[u16]>) -> Meter {
+    let list = form.encoding().zip(window).map(|(encoding, row)| NoteList::from_row(encoding, row));
+    list.and_then(Result::ok).map_or(Meter::COMMON, |list| list.meter())
+}
+
+/// The time signature of a window: beats of a bar, and the beat as a fraction of a whole note.
+pub(crate) fn time_signature(form: &WindowForm, window: &[u16]) -> [u32; 2] {
+    let TimeSignature { numerator, denominator, .. } = meter(form, Some(window)).time_signature();
+    [numerator, denominator]
+}
+
+/// Encodes notes as a list of notes in a meter, without dynamics.
+fn tokens_of_list(
+    encoding: NoteListEncoding,
+    meter: Meter,
+    notes: &[Note],
+) -> Result<Vec<u16>, ApiError> {
     let ticks_per_step = u32::from(encoding.ticks_per_step());
     let voices = voices(&WindowForm::Notes(encoding));
     let note = |note: &Note| {
@@ -124,7 +144,7 @@ fn tokens_of_list(encoding: NoteListEncoding, notes: &[Note]) -> Result<Vec<u16>
         })
     };
     let notes: Vec<ListNote> = notes.iter().map(note).collect::<Result<_, ApiError>>()?;
-    let list = NoteList::from_notes(encoding, Meter::COMMON, notes);
+    let list = NoteList::from_notes(encoding, meter, notes);
     list.map(|list| list.to_row()).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
@@ -188,6 +208,8 @@ pub(crate) struct Sound {
     pub(crate) program: Option<Program>,
     /// Loudness.
     pub(crate) velocity: Velocity,
+    /// Beats of a bar, and the beat as a fraction of a whole note.
+    pub(crate) meter: [u32; 2],
 }
 
 /// The grid of notes.
@@ -221,7 +243,11 @@ pub(crate) fn sequence(
     let mut sequence = NoteSequence {
         ticks_per_quarter: i32::from(note_seq::STANDARD_TICKS_PER_QUARTER),
         tempos: vec![Tempo { time: 0.0, qpm: sound.qpm }],
-        time_signatures: vec![TimeSignature::default()],
+        time_signatures: vec![TimeSignature {
+            numerator: sound.meter[0],
+            denominator: sound.meter[1],
+            ..TimeSignature::default()
+        }],
         ..NoteSequence::default()
     };
     for note in notes {
@@ -274,7 +300,7 @@ mod tests {
             ("poly-2bar", vec![note(0, 4, 72, 0), note(0, 12, 48, 2), note(8, 12, 74, 3)]),
         ] {
             let layout = layout(kind);
-            let tokens = tokens(&layout, &given).unwrap();
+            let tokens = tokens(&layout, Meter::COMMON, &given).unwrap();
             let found = notes(&Kind::find(kind).unwrap(), &voices(&layout), [&tokens[..]]);
             assert_eq!(found, given, "{kind}");
         }
@@ -284,8 +310,11 @@ mod tests {
     fn overlapping_notes_are_shortened() {
         let layout = layout("mel-2bar");
         let given = [note(0, 8, 60, 0), note(4, 6, 64, 0), note(4, 10, 67, 0)];
-        let found =
-            notes(&Kind::mel_2bar(), &voices(&layout), [&tokens(&layout, &given).unwrap()[..]]);
+        let found = notes(
+            &Kind::mel_2bar(),
+            &voices(&layout),
+            [&tokens(&layout, Meter::COMMON, &given).unwrap()[..]],
+        );
         assert_eq!(found, [note(0, 4, 60, 0), note(4, 10, 67, 0)]);
     }
 
@@ -299,19 +328,21 @@ mod tests {
             note(4, 4, 60, 0),
             note(0, 1, 60, 1),
         ] {
-            assert!(tokens(&layout, &[bad]).is_err(), "{bad:?}");
+            assert!(tokens(&layout, Meter::COMMON, &[bad]).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn sequences_follow_the_grid_and_the_tempo() {
         let voices = voices(&layout("mel-2bar"));
-        let sound = Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80) };
+        let sound =
+            Sound { qpm: 90.0, program: None, velocity: Velocity::saturating(80), meter: [3, 4] };
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
         let made = sequence(&voices, &given, "both", sound, Grid::new(&Kind::mel_2bar()));
         let step = 60.0 / 90.0 / 4.0;
         // A whole window, although the last note ends earlier.
         assert!((made.total_time - 32.0 * step).abs() < 1e-12);
         assert_eq!((made.instruments(), made.tempos[0].qpm), (vec![0, 1], 90.0));
+        assert_eq!(made.time_signatures[0].numerator, 3);
     }
 }

@@ -16,8 +16,8 @@ use crate::assets;
 use crate::error::{ApiError, Code};
 use crate::guard::{Guard, guard};
 use crate::handlers::{
-    attributes, decode, export, generate, interpolate, map, mix, model, place, similar, styles,
-    tunes, windows,
+    attributes, decode, export, generate, interpolate, map, mix, model, pieces, place, redraw,
+    similar, styles, tunes, windows,
 };
 use crate::openapi::{Description, with_errors};
 
@@ -54,6 +54,7 @@ fn api() -> OpenApiRouter<Studio> {
         .routes(routes!(decode::encode))
         .routes(routes!(decode::measure))
         .routes(routes!(generate::generate))
+        .routes(routes!(redraw::redraw))
         .routes(routes!(interpolate::interpolate))
         .routes(routes!(interpolate::grid))
         .routes(routes!(mix::mix))
@@ -64,8 +65,10 @@ fn api() -> OpenApiRouter<Studio> {
         .routes(routes!(styles::export))
         .routes(routes!(styles::import))
         .routes(routes!(tunes::tunes))
+        .routes(routes!(pieces::list, pieces::change))
         .routes(routes!(export::midi))
         .routes(routes!(export::wav))
+        .routes(routes!(export::save))
 }
 
 /// The response if a handler panics.

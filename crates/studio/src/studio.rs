@@ -8,6 +8,7 @@ use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::{ControlRequest, Controls, Decoding, GenerateError};
 use controlgen::model::Model;
+use controlgen::piece::PieceModel;
 use controlgen::session::{Session, SessionError, SessionParts};
 use controlgen::style::{Reference, Styles};
 use thiserror::Error;
@@ -20,6 +21,7 @@ use crate::limits;
 use crate::map::Projection2d;
 use crate::music::{self, Voice};
 use crate::neighbors::Neighbors;
+use crate::shelf::Shelf;
 use crate::source::Source;
 use crate::types::{Anchor, Memberships, Note, Piece, SamplingOptions, Window};
 use crate::work::{CancelToken, WorkerPool};
@@ -37,6 +39,10 @@ pub struct Studio(Arc<Inner>);
 pub struct StudioOptions {
     /// Display name of the model.
     pub name: String,
+    /// Where clients' pieces are kept, in a folder for each model; `None` to keep none.
+    pub pieces: Option<PathBuf>,
+    /// Where the page saves MIDI files on request; `None` to write none.
+    pub save_folder: Option<PathBuf>,
     /// Serve the page from this folder, read again for each request, instead of from the program;
     /// for development of the page.
     pub page: Option<PathBuf>,
@@ -75,6 +81,12 @@ pub struct Inner {
     pub(crate) source: Source,
     pub(crate) copy_index: Option<CopyIndex>,
     pub(crate) attributes: Option<AttributeVectors>,
+    /// What was learned about whole pieces, if anything was.
+    pub(crate) pieces: Option<PieceModel>,
+    pub(crate) shelf: Option<Shelf>,
+    pub(crate) save_folder: Option<PathBuf>,
+    /// Reading and writing clients' pieces, one job at a time.
+    pub(crate) keeping: WorkerPool,
     pub(crate) neighbors: Neighbors,
     pub(crate) quick: WorkerPool,
     pub(crate) heavy: WorkerPool,
@@ -112,7 +124,7 @@ impl Studio {
         source: Option<Source>,
         options: StudioOptions,
     ) -> Result<Self, StudioError> {
-        let SessionParts { model, styles, attributes, copy_index, reference } =
+        let SessionParts { model, styles, attributes, copy_index, reference, pieces } =
             session.into_parts()?;
         let source = source.unwrap_or_else(|| Source::from_reference(&reference));
         if source.rows.is_empty() {
@@ -127,6 +139,10 @@ impl Studio {
             source,
             copy_index,
             attributes,
+            pieces,
+            shelf: options.pieces.map(|folder| Shelf::new(folder.join(model.hash()))),
+            save_folder: options.save_folder,
+            keeping: WorkerPool::new("keeping", 1, MAX_QUICK_WAITING)?,
             neighbors: Neighbors::default(),
             quick: WorkerPool::new("quick", n_threads.max(2), MAX_QUICK_WAITING)?,
             heavy: WorkerPool::new("heavy", 2, MAX_HEAVY_WAITING)?,
@@ -279,6 +295,9 @@ impl Studio {
         parts
             .map(|(tokens, z)| Window {
                 notes: self.notes(std::slice::from_ref(&tokens)),
+                n_steps: music::n_steps(self.model.form(), &tokens),
+                meter: music::time_signature(self.model.form(), &tokens),
+                key: 0,
                 tokens,
                 z: z.to_vec(),
                 memberships: Memberships::new(),
@@ -308,6 +327,28 @@ impl Studio {
         self.piece_of(title, &tokens.clone(), self.encoded_windows(catalog, tokens, mu))
     }
 
+    /// Like [`Self::piece`], for windows that sound in other keys than that of their tokens: `keys`
+    /// are the semitones from one up to the other, one for each window or none.
+    pub(crate) fn piece_in_keys(
+        &self,
+        catalog: &Catalog,
+        title: String,
+        tokens: Vec<Vec<u16>>,
+        z: &[f32],
+        keys: &[i8],
+    ) -> Piece {
+        let mut sounding = tokens.clone();
+        for (window, key) in sounding.iter_mut().zip(keys) {
+            self.model.form().transpose(window, i32::from(*key));
+        }
+        let mut windows = self.windows(catalog, tokens, z);
+        for ((window, sounding), key) in windows.iter_mut().zip(&sounding).zip(keys) {
+            window.notes = self.notes(std::slice::from_ref(sounding));
+            window.key = *key;
+        }
+        self.piece_of(title, &sounding, windows)
+    }
+
     fn piece_of(&self, title: String, tokens: &[Vec<u16>], windows: Vec<Window>) -> Piece {
         Piece {
             title,
@@ -319,6 +360,7 @@ impl Studio {
             temperature: None,
             membership: None,
             copy: None,
+            form: None,
         }
     }
 

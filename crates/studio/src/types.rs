@@ -30,7 +30,14 @@ pub(crate) struct Window {
     pub(crate) tokens: Vec<u16>,
     /// Its latent.
     pub(crate) z: Vec<f32>,
-    /// Its notes; the first step is 0.
+    /// Its length in steps, by its meter.
+    pub(crate) n_steps: usize,
+    /// Its time signature: beats of a bar, and the beat as a fraction of a whole note.
+    pub(crate) meter: [u32; 2],
+    /// Semitones from the key of the tokens up to the key in which it sounds: sections of a piece
+    /// may be in other keys.
+    pub(crate) key: i8,
+    /// Its notes, as they sound; the first step is 0.
     pub(crate) notes: Vec<Note>,
     /// The probability that the tokens, encoded again, belong to each style, by the `id` of the
     /// style. The sum is at most 1; probabilities below 0.0001 are omitted.
@@ -64,6 +71,10 @@ pub(crate) struct Piece {
     /// index.
     #[schema(required)]
     pub(crate) copy: Option<Copied>,
+    /// The form of a composed piece: a letter for each window, with ' where it returns varied;
+    /// `null` for other music.
+    #[schema(required)]
+    pub(crate) form: Option<String>,
 }
 
 /// A passage that also occurs in the training music, in any key.

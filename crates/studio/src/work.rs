@@ -23,7 +23,12 @@ impl CancelToken {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Aborts a job that nobody is waiting for.
+    /// Whether it is canceled, for loops elsewhere.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
+    /// Aborts a job that nobody waits for.
     ///
     /// # Errors
     /// Returns an error if canceled; nobody reads the error.

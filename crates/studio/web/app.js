@@ -3,7 +3,7 @@
 // messages.
 
 import { ApiError, isAbort } from "./api.js";
-import { meanMemberships, notesOfWindows, takeOf } from "./state/notes.js";
+import { inKeys, meanMemberships, notesOfWindows, takeOf } from "./state/notes.js";
 
 /** @typedef {import("./types.js").Take} Take */
 /** @typedef {import("./types.js").Piece} Piece */
@@ -98,21 +98,40 @@ export class App extends EventTarget {
    * @param {number | null} [seed]
    */
   takeOfWindows(windows, how, title, seed = null) {
-    const steps = this.model.window_steps;
     return this.take(
       {
         title,
-        n_steps: windows.length * steps,
+        n_steps: windows.reduce((sum, { n_steps }) => sum + n_steps, 0),
         qpm: this.model.qpm,
-        notes: notesOfWindows(windows, steps),
+        notes: notesOfWindows(windows),
         windows,
         seed,
         temperature: seed === null ? null : this.session.temperature,
         membership: null,
         copy: null,
+        form: null,
       },
       how,
     );
+  }
+
+  /**
+   * Gives new music the chosen key, instrument and dynamics.
+   * @param {Take} take
+   */
+  shaped(take) {
+    const { key, program, velocity } = this.session.shape;
+    if (key && this.model.in_one_key) {
+      const isDrum = (/** @type {import("./types.js").Note} */ note) => this.player.isDrum(note);
+      const keys = take.windows.map((window) => window.key + key);
+      take.windows = inKeys(take.windows, keys, isDrum);
+      take.notes = take.notes.map(
+        (note) => (isDrum(note) ? note : { ...note, pitch: note.pitch + key }),
+      );
+    }
+    if (program !== null) take.program = program;
+    if (velocity !== null) take.velocity = velocity;
+    return take;
   }
 
   /**

@@ -13,7 +13,10 @@
  * @typedef {object} Window
  * @property {number[]} tokens
  * @property {number[]} z
- * @property {Note[]} notes starting at step 0
+ * @property {number} n_steps its length, by its meter
+ * @property {[number, number]} meter its time signature
+ * @property {number} key semitones from the key of the tokens up to that of the notes
+ * @property {Note[]} notes as they sound, starting at step 0
  * @property {Memberships} memberships what the music turned out as when encoded again
  */
 
@@ -35,6 +38,7 @@
  * @property {number | null} temperature
  * @property {number | null} membership
  * @property {Copy | null} copy
+ * @property {string | null} form a letter for each window of a composed piece
  */
 
 /** @typedef {{ z: number[] } | { style: string } | { tokens: number[][] }} Anchor */
@@ -73,6 +77,9 @@
  * @property {number} qpm
  * @property {number} n_windows
  * @property {number} n_styles
+ * @property {boolean} has_pieces whether longer pieces follow what was learned from real ones
+ * @property {boolean} in_one_key whether its music is in C major or A minor, so that keys can be chosen
+ * @property {string | null} save_folder where the server saves MIDI files
  * @property {boolean} has_copy_index
  * @property {Attribute[]} attributes
  * @property {Limits} limits
@@ -152,8 +159,18 @@
  * @property {Copy | null} copy
  * @property {boolean} favourite
  * @property {boolean} edited
- * @property {number} [program] General MIDI program of its files; by default the model's
- * @property {number} [velocity] velocity of its files
+ * @property {number} [program] General MIDI program; by default the model's
+ * @property {number} [velocity] velocity of all notes
+ * @property {Section[]} [sections] of a longer piece; by default each window is one
+ */
+
+/**
+ * Consecutive windows of a piece with a name; those with the same name are the same music, and
+ * primes are variations.
+ * @typedef {object} Section
+ * @property {string} name
+ * @property {number} n number of windows
+ * @property {boolean} [locked] whether it stays when others are redrawn
  */
 
 /** @typedef {{ x: number, y: number }} Point */

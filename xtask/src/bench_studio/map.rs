@@ -255,7 +255,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Spearman's rank correlation; equal values share the mean of their ranks. 0 if all are equal.
-fn spearman(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn spearman(a: &[f64], b: &[f64]) -> f64 {
     let ranks = |values: &[f64]| -> Vec<f64> {
         let below = |value: &f64| values.iter().filter(|other| *other < value).count() as f64;
         let equal = |value: &f64| values.iter().filter(|other| *other == value).count() as f64;

@@ -21,6 +21,12 @@ pub(crate) enum EvalCommand {
     /// Measure only what concerns styles: re-encoding, an independent judge, distributions, few
     /// files, labels
     Control(MeasureArgs),
+    /// Only what a corpus's labels say of a model's styles: eight windows judged together, styles of
+    /// few files next to other music of the label, styles and labels of pieces
+    Labels(LabelMeasureArgs),
+    /// A model of melodies next to the nine factors of melodies that `corpus synthesize --dmelodies`
+    /// wrote: MIG, SAP, modularity, styles and factors
+    Dmelodies(DMelodiesArgs),
     /// Compare whole pieces with real ones: key, repetition, joins, endings, succession
     Pieces(PieceMeasureArgs),
     /// Judge melodies by the rules of the synthetic styles of `corpus synthesize`; nothing is
@@ -40,6 +46,50 @@ pub(crate) enum EvalCommand {
         #[arg(long)]
         check: bool,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LabelMeasureArgs {
+    /// A model folder, or a model in the program: poly, drums, melody [default: poly]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// A corpus folder with labels, best built with `--heldout 0.5 --max-windows-per-file 12`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The folder to write: eval.json, eval.md and eval.html
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Number of draws of files at each point of the few-files curve
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) resamples: u16,
+    /// Temperature of new music
+    #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
+    pub(crate) temperature: f32,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DMelodiesArgs {
+    /// A model folder of kind `mel-2bar`
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// The corpus folder, built from the files of `corpus synthesize --dmelodies`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The folder to write: eval.json, eval.md and eval.html
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Maximum number of held-out melodies to measure
+    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) windows: u32,
+    /// Maximum number of training melodies that classifiers learn from
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) train_windows: u32,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -17,9 +17,8 @@ pub(crate) struct ComposeArgs {
     /// repetition [default: auto]
     #[arg(long, value_name = "FORM", value_parser = crate::args::values::form)]
     pub(crate) form: Option<FormRequest>,
-    /// Number of candidates for each window, from which one is chosen by key, join, consonance,
-    /// style, ending and the requested attributes: more take longer and fit better, 1 to 256
-    /// [default: 8 for pieces of several windows and with --attribute, otherwise 1]
+    /// Number of draws of each window, of which one is chosen by key, join, consonance, style,
+    /// ending and the attributes asked for: more take longer and fit better, 1 to 256 [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) candidates: Option<u16>,
 }

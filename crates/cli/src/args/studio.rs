@@ -19,6 +19,9 @@ pub(crate) struct StudioArgs {
     /// The port of 127.0.0.1 to serve at [default: 6873, or any free port]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
+    /// Let the page save MIDI files into this folder, for example one that a music program shows
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) save_folder: Option<PathBuf>,
     /// Don't open the page in a browser
     #[arg(long)]
     pub(crate) no_open: bool,

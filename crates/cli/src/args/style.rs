@@ -13,8 +13,9 @@ pub(crate) struct StylesArgs {
     /// A model folder, or a model in the program: poly, drums, melody [default: poly]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
-    /// Store changed and added styles in this folder [default: the model folder; if that is not
-    /// writable, and for models in the program, the user's data folder]
+    /// Keep changed and added styles in this folder, and the studio's pieces [default: the model
+    /// folder; if that can't be written, for models in the program and for pieces, the user's data
+    /// folder]
     #[arg(long = "styles", value_name = "FOLDER")]
     pub(crate) styles_folder: Option<PathBuf>,
 }
@@ -112,8 +113,8 @@ pub(crate) enum StyleCommand {
         /// Also list hidden styles
         #[arg(long)]
         all: bool,
-        /// Generate N windows in each style and report how many are assigned to it when encoded
-        /// again
+        /// Draw N windows of each style, and choose N among several draws each; report how many are
+        /// assigned to it when encoded again, how consonant they are, and how many copy
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },

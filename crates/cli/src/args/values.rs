@@ -4,12 +4,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use controlgen::attribute::{AttributeError, Dial};
+use controlgen::output::InstrumentChoice;
 use controlgen::piece::{FormRequest, UnknownForm};
 use gmm::CovarianceType;
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::schedule::ScheduledSampling;
 use note_seq::chords::{Chord, NO_CHORD};
-use note_seq::{Family, Key, Meter, Program, UnknownProgram};
+use note_seq::{Family, Key, Meter, Program};
 
 /// `K` or `FROM..TO`, inclusive.
 pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
@@ -173,34 +174,13 @@ pub(crate) fn meter(text: &str) -> Result<Meter, String> {
     text.parse().map_err(|error: note_seq::UnknownMeter| error.to_string())
 }
 
-/// The names of the families for which instruments can be chosen.
-const FAMILIES: [(&str, Family); 6] = [
-    ("keys", Family::Keys),
-    ("guitar", Family::Guitar),
-    ("bass", Family::Bass),
-    ("strings", Family::Strings),
-    ("winds", Family::Winds),
-    ("other", Family::Other),
-];
-
-/// Parses a family and its program: `keys=harpsichord`, `bass=33`.
+/// A family and the program that plays it: `keys=harpsichord`, `bass=33`.
 ///
 /// # Errors
 /// Returns a description of the problem.
 pub(crate) fn instrument(text: &str) -> Result<(Family, Program), String> {
-    let names = || FAMILIES.map(|(name, _)| name).join(", ");
-    let (family, program) = text.split_once('=').ok_or_else(|| {
-        format!(
-            "`{text}` is not FAMILY=PROGRAM, for example keys=harpsichord; families are {}",
-            names()
-        )
-    })?;
-    let name = family.trim().to_lowercase();
-    let known = FAMILIES.into_iter().find(|(known, _)| *known == name);
-    let (_, family) =
-        known.ok_or_else(|| format!("`{family}` is not a family; allowed are {}", names()))?;
-    let program = program.parse().map_err(|error: UnknownProgram| error.to_string())?;
-    Ok((family, program))
+    let choice = text.parse::<InstrumentChoice>().map_err(|error| error.to_string())?;
+    Ok((choice.family, choice.program))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corpus::kind::Kind;
-use corpus::synthetic;
+use corpus::synthetic::{self, dmelodies::write_melodies};
 use corpus::{CorpusOptions, CorpusReport, Labels, build};
 use note_seq::midi::{ReadLimits, ReadOptions};
 
@@ -26,6 +26,11 @@ pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<(
             context.output.result(&report, || all_lines(&report))
         }
         CorpusCommand::Synthesize(args) => {
+            if let Some(n) = args.dmelodies {
+                let n = write_melodies(&args.out, n as usize, args.seed, context.overwrite)?;
+                let out = args.out.display();
+                return context.output.result(&n, || vec![format!("{out}: {n} melodies")]);
+            }
             let all = synthetic::style_names();
             let asked =
                 |name: &&&str| args.styles.is_empty() || args.styles.iter().any(|s| s == **name);

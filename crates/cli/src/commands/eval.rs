@@ -9,19 +9,24 @@ use corpus::artifact::JsonFormat;
 use corpus::kind::Kind;
 use corpus::synthetic;
 use evaluation::{
-    Change, Difference, EvalReport, EvalRequest, PieceEvalRequest, Scope, check_report, diff,
-    evaluate, evaluate_pieces, write_report,
+    Change, DMelodiesRequest, Difference, EvalReport, EvalRequest, LabelEvalRequest,
+    PieceEvalRequest, Scope, check_report, diff, evaluate, evaluate_dmelodies, evaluate_labels,
+    evaluate_pieces, write_report,
 };
 use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::Context;
-use crate::args::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
+use crate::args::{
+    DMelodiesArgs, EvalArgs, EvalCommand, LabelMeasureArgs, MeasureArgs, PieceMeasureArgs,
+};
 use crate::output::table;
 
 pub(super) fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
     match (args.command, args.measure) {
         (Some(EvalCommand::Control(args)), _) => measure(context, &args, Scope::Control),
+        (Some(EvalCommand::Labels(args)), _) => measure_labels(context, &args),
+        (Some(EvalCommand::Dmelodies(args)), _) => measure_dmelodies(context, &args),
         (Some(EvalCommand::Pieces(args)), _) => measure_pieces(context, &args),
         (Some(EvalCommand::Rules { paths }), _) => rules(context, &paths),
         (Some(EvalCommand::Diff { before, after, check }), _) => {
@@ -49,6 +54,34 @@ fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Resul
     };
     check_report(&args.out, context.overwrite)?;
     let report = evaluate(&model, &request, &context.stages)?;
+    write_report(&report, model.kind(), &args.out, context.overwrite)?;
+    context.output.result(&report, || lines(&report, &args.out))
+}
+
+fn measure_labels(context: &Context, args: &LabelMeasureArgs) -> anyhow::Result<()> {
+    let model = context.model(args.model.as_deref())?;
+    let request = LabelEvalRequest {
+        corpus: args.corpus.clone(),
+        n_resamples: usize::from(args.resamples),
+        temperature: args.temperature,
+        seed: args.seed,
+    };
+    check_report(&args.out, context.overwrite)?;
+    let report = evaluate_labels(&model, &request, &context.stages)?;
+    write_report(&report, model.kind(), &args.out, context.overwrite)?;
+    context.output.result(&report, || lines(&report, &args.out))
+}
+
+fn measure_dmelodies(context: &Context, args: &DMelodiesArgs) -> anyhow::Result<()> {
+    let model = context.model(args.model.as_deref())?;
+    let request = DMelodiesRequest {
+        corpus: args.corpus.clone(),
+        n_heldout: args.windows as usize,
+        n_train: args.train_windows as usize,
+        seed: args.seed,
+    };
+    check_report(&args.out, context.overwrite)?;
+    let report = evaluate_dmelodies(&model, &request, &context.stages)?;
     write_report(&report, model.kind(), &args.out, context.overwrite)?;
     context.output.result(&report, || lines(&report, &args.out))
 }

@@ -50,9 +50,19 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     }
     let name = match &args.of.model {
         Some(folder) => model_name(folder),
-        None => "the model in the program".to_owned(),
+        None => models::DEFAULT.to_owned(),
     };
-    let options = StudioOptions { name, page: args.page.clone() };
+    let pieces = match &args.of.styles_folder {
+        Some(folder) => Some(folder.join("pieces")),
+        None => directories::ProjectDirs::from("", "", "controlgen")
+            .map(|folders| folders.data_dir().join("pieces")),
+    };
+    let options = StudioOptions {
+        name,
+        page: args.page.clone(),
+        pieces,
+        save_folder: args.save_folder.clone(),
+    };
     let studio = Studio::new(session, source, options)?;
     let address = format!("http://127.0.0.1:{port}/");
     let serving = Serving {

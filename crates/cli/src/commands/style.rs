@@ -10,13 +10,12 @@ use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    Decoding, LatentPath, PieceFilter, PieceRequest, ReencodingAccuracy, controls_of, pieces,
-    reencoding_accuracy,
+    Decoding, LatentPath, PieceFilter, PieceRequest, StyleCheck, controls_of, pieces,
 };
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
-use controlgen::piece::{PieceFacts, PieceModel};
+use controlgen::piece::{DEFAULT_CANDIDATES, PieceFacts, PieceModel};
 use controlgen::style::{
     FitFacts, FitRequest, FitSummary, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
 };
@@ -153,22 +152,28 @@ struct List {
     #[serde(skip_serializing_if = "Option::is_none")]
     fit: Option<FitFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reencoding: Option<ReencodingAccuracy>,
+    reencoding: Option<StyleCheck>,
+    /// The same of windows that are chosen among several draws, as `generate` does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<StyleCheck>,
     skipped: Vec<SkippedStyle>,
 }
 
 fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> anyhow::Result<()> {
     let (model, styles) = load(context, of)?;
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: 0 };
-    let reencoding = match check {
-        Some(n) => Some(reencoding_accuracy(&model, &styles, n, decoding)?),
-        None => None,
+    let index = CopyIndex::of_model(&model)?;
+    let check = |n_candidates| {
+        let of = |n| StyleCheck::of(&model, &styles, index.as_ref(), (n, n_candidates), decoding);
+        check.map(of).transpose()
     };
+    let (reencoding, chosen) = (check(1)?, check(DEFAULT_CANDIDATES)?);
     let visible = || styles.all().iter().enumerate().filter(|(_, style)| all || !style.hidden);
     let list = List {
         styles: visible().map(|(_, style)| style.clone()).collect(),
         fit: styles.fit_facts().cloned(),
         reencoding,
+        chosen,
         skipped: styles.skipped().to_vec(),
     };
     context.output.result(&list, || {
@@ -182,20 +187,35 @@ fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> 
         for skipped in &list.skipped {
             lines.push(format!("left out {}: {}", skipped.path.display(), skipped.reason));
         }
-        if let Some(found) = &list.reencoding {
-            lines.push(format!(
-                "of {} new windows of each style, {:.1} % are assigned to it when encoded again \
-                 (by chance {:.1} %)",
-                found.n_per_style,
-                100.0 * found.accuracy,
-                100.0 * found.chance,
-            ));
-        }
+        lines.extend(list.reencoding.as_ref().map(line_of_check));
+        lines.extend(list.chosen.as_ref().map(line_of_check));
         lines
     })
 }
 
-/// Styles with their numbers as a table for the terminal; bars are counted from 1.
+/// How new windows turned out.
+fn line_of_check(found: &StyleCheck) -> String {
+    let each = match found.n_candidates {
+        1 => "each a single draw".to_owned(),
+        n => format!("each chosen among {n} draws"),
+    };
+    let mut line = format!(
+        "of {} new windows of each style, {each}, {:.1} % are assigned to it when encoded again (by \
+         chance {:.1} %)",
+        found.n_per_style,
+        100.0 * found.accuracy,
+        100.0 * found.chance,
+    );
+    if let (Some(own), Some(real)) = (found.consonance, found.real_consonance) {
+        line.push_str(&format!("; consonant pairs of tones {own:.3}, in real music {real:.3}"));
+    }
+    if let Some(share) = found.copies_of_8 {
+        line.push_str(&format!("; {:.1} % copy eight notes or more in a row", 100.0 * share));
+    }
+    line
+}
+
+/// Styles with their numbers as a table for people; bars count from 1.
 fn lines_of(styles: &[(usize, &Style)]) -> Vec<String> {
     let head = ["", "style", "share", "sounds", "nearest real music"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];

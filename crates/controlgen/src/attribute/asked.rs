@@ -12,14 +12,29 @@ use crate::style::{Reference, Style, Styles};
 
 /// The largest requested value, as a percentile of the training music.
 const HIGHEST: usize = 99;
+/// The most deviations that latents are shifted by: farther off the mean, no music was encoded, and
+/// what is decoded there is no music either.
+const MOST_SHIFT: f64 = 3.0;
+
+/// Where the values asked for begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LowestAsked {
+    /// At the lowest value in the training music, as LC-Diff's labels do (arXiv 2511.07156). Of some
+    /// attributes that is an outlier, and most of the range has no music.
+    Lowest,
+    /// At the training music's first percentile.
+    FirstPercentile,
+}
 
 /// The values to request, and sampling options.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedRequest {
     /// The attribute.
     pub attribute: Attribute,
-    /// Values from the lowest in the training music to its 99th percentile, evenly spaced.
+    /// Values up to the 99th percentile of the training music's, evenly spaced.
     pub n_values: usize,
+    /// The lowest value to ask for.
+    pub lowest: LowestAsked,
     /// Number of windows sampled for each value.
     pub n_per_value: usize,
     /// Number of samples from which the nearest window is kept.
@@ -61,7 +76,11 @@ pub fn asked_report(
     let mut known: Vec<f64> =
         known.filter_map(|row| request.attribute.measure(form, &row.tokens)).collect();
     known.sort_by(f64::total_cmp);
-    let low = known.first().copied().unwrap_or(vector.mean);
+    let first = match request.lowest {
+        LowestAsked::Lowest => 0,
+        LowestAsked::FirstPercentile => known.len() * (100 - HIGHEST) / 100,
+    };
+    let low = known.get(first).copied().unwrap_or(vector.mean);
     let high = known.get(known.len() * HIGHEST / 100).copied().unwrap_or(vector.mean);
     let targets: Vec<&Style> = styles.all().iter().collect();
     let path = LatentPath::stationary(styles.mixture()).map_err(GenerateError::from)?;
@@ -71,7 +90,7 @@ pub fn asked_report(
         let along = value as f64 / (request.n_values.max(2) - 1) as f64;
         let wanted = low + along * (high - low);
         let aim = Aim::value(vectors, request.attribute, wanted)?;
-        let by = (wanted - vector.mean) / vector.std_dev;
+        let by = ((wanted - vector.mean) / vector.std_dev).clamp(-MOST_SHIFT, MOST_SHIFT);
         let dial = Dial { attribute: request.attribute, by };
         let shift = vectors.shift(&[dial], AttributeMethod::default())?;
         let seed = request.decoding.seed.wrapping_add(value as u64);

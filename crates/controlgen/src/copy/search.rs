@@ -41,32 +41,39 @@ impl CopyIndex {
         let mut best: Option<(usize, CopyMatch)> = None;
         for line in form.lines(windows) {
             let query = symbols(&line);
-            for at in 0..query.len() {
-                let best_n = best.as_ref().map_or(0, |(n, _)| *n);
-                // Later matches can't be longer.
-                if query.len() - at + self.step <= best_n + 1 {
-                    break;
-                }
-                let (start, n) = self.longest_around(&query, at, best_n);
-                if n > best_n {
-                    best = Some((n, self.found(&line, start, &query[start..start + n])));
-                }
+            let best_n = best.as_ref().map_or(0, |(n, _)| *n);
+            if let Some((start, n)) = self.longest_of(&query, best_n) {
+                best = Some((n, self.found(&line, start, &query[start..start + n])));
             }
         }
         best.map(|(_, found)| found).filter(|found| found.n_notes >= 2)
     }
 
-    /// The longest match whose first sampled symbol is `query[at]`, if it is longer than `longer`:
-    /// its start in the query, and its length.
-    fn longest_around(&self, query: &[u32], at: usize, longer: usize) -> (usize, usize) {
-        let n = self.longest_prefix(&query[at..]);
-        if self.step == 1 || at == 0 || n == 0 || n < longer {
-            return (at, n);
+    /// The longest match of some symbols, the first of equals, if it is longer than `longer`: where
+    /// it starts, and its length.
+    ///
+    /// A match may begin with a symbol before the first sampled one. Whether it does takes a look at
+    /// all places of the rest, so it is asked only of those that could be the longest then.
+    fn longest_of(&self, query: &[u32], longer: usize) -> Option<(usize, usize)> {
+        let sampled: Vec<usize> =
+            (0..query.len()).map(|at| self.longest_prefix(&query[at..])).collect();
+        let most = sampled.iter().copied().max().filter(|n| *n > 0 && n + self.step > longer)?;
+        let extends = |at: usize| {
+            let Some(before) = at.checked_sub(1).map(|at| query[at]).filter(|_| self.step > 1)
+            else {
+                return false;
+            };
+            let follows = |place: &u32| self.symbols[..*place as usize].last() == Some(&before);
+            self.places(&query[at..at + sampled[at]]).iter().any(follows)
+        };
+        let mut equals = (0..query.len()).filter(|at| sampled[*at] == most);
+        if let Some(at) = equals.clone().find(|at| extends(*at)) {
+            return (most + 1 > longer).then_some((at - 1, most + 1));
         }
-        let before = query[at - 1];
-        let follows = |at: &u32| self.symbols[..*at as usize].last() == Some(&before);
-        let is_longer = self.places(&query[at..at + n]).iter().any(follows);
-        if is_longer { (at - 1, n + 1) } else { (at, n) }
+        let first = equals.next()?;
+        let mut shorter = (0..first).filter(|at| most > 1 && sampled[*at] == most - 1);
+        let start = shorter.find(|at| extends(*at)).map_or(first, |at| at - 1);
+        (most > longer).then_some((start, most))
     }
 
     /// Length of the longest prefix of `query` that any suffix begins with, in symbols.

@@ -6,7 +6,7 @@ use note_seq::Meter;
 use rand::{Rng, RngExt};
 
 use super::GenerateError;
-use crate::latent::LatentSpace;
+use crate::latent::{LatentSpace, argmax};
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
@@ -229,6 +229,26 @@ impl Controls {
     }
 }
 
+impl Controls {
+    /// The controls `[n, C]` of windows with latents `[n, Z]`, each as if it were alone: like
+    /// [`Controls::of`], but with the most frequent meter of the music that the latents probably
+    /// belong to, so that latents next to each other have the same one.
+    pub fn likeliest(&self, z: &[f32], seed: u64) -> Vec<u16> {
+        let ControlSource::Meters(music) = &self.source else {
+            return self.space.rows(z).flat_map(|z| self.of(0, z, 1, seed)).collect();
+        };
+        let n = self.space.rows(z).len();
+        let weights = weights_of(music, &self.space.project_all(z), n);
+        let meter = |weights: Vec<f64>| {
+            let shares = meters_among(music, &[weights]);
+            let most = argmax(&shares).filter(|most| shares[*most] > 0.0);
+            let most = most.and_then(|most| u16::try_from(most).ok());
+            vec![most.unwrap_or(Meter::COMMON.class()); self.n_control]
+        };
+        weights.into_iter().flat_map(meter).collect()
+    }
+}
+
 /// The most frequent meter of a style's music, or chords of real windows, `[C]`; see [`Controls`].
 ///
 /// # Errors
@@ -286,9 +306,8 @@ fn weights_of(music: &[Metered], points: &[f64], n: usize) -> Vec<Vec<f64>> {
     (0..n).map(of_point).collect()
 }
 
-/// Draws the class of a piece's meter, given the weights of the music for each of its windows; 4/4
-/// if no meter is known.
-fn draw_meter(music: &[Metered], weights: &[Vec<f64>], rng: &mut impl Rng) -> u16 {
+/// How frequent each class of meter is, given the weights of the music for each window.
+fn meters_among(music: &[Metered], weights: &[Vec<f64>]) -> Vec<f64> {
     let mut shares = vec![0.0; usize::from(Meter::N_CLASSES)];
     for of_window in weights {
         for (part, weight) in music.iter().zip(of_window) {
@@ -297,6 +316,13 @@ fn draw_meter(music: &[Metered], weights: &[Vec<f64>], rng: &mut impl Rng) -> u1
             }
         }
     }
+    shares
+}
+
+/// Draws the class of a piece's meter, given the weights of the music for each of its windows; 4/4
+/// if no meter is known.
+fn draw_meter(music: &[Metered], weights: &[Vec<f64>], rng: &mut impl Rng) -> u16 {
+    let shares = meters_among(music, weights);
     let mut left = rng.random::<f64>() * shares.iter().sum::<f64>();
     let drawn = (0..).zip(&shares).find(|(_, share)| {
         left -= **share;
@@ -327,6 +353,14 @@ mod tests {
             |mean, meters| Metered { weight: 0.5, distribution: Some(gaussian(mean)), meters };
         let both = controls(vec![part(-20.0, vec![(11, 1.0)]), part(20.0, vec![(5, 1.0)])]);
         assert_eq!(both.of(0, &[-20.0, 20.0, 21.0], 1, 7), [11, 5, 5]);
+        // The likeliest one does not depend on the seed, nor on other latents.
+        let part =
+            |mean, meters| Metered { weight: 0.5, distribution: Some(gaussian(mean)), meters };
+        let mixed = vec![(11, 0.4), (5, 0.6)];
+        let mostly = controls(vec![part(-20.0, mixed), part(20.0, vec![(9, 1.0)])]);
+        for seed in 0..20 {
+            assert_eq!(mostly.likeliest(&[-20.0, 20.0, -19.0], seed), [5, 9, 5]);
+        }
         // All windows of a piece have one meter, and pieces are drawn by number.
         let piece = both.of(0, &[-20.0, 20.0, -20.0, 20.0], 4, 7);
         assert!(piece.iter().all(|meter| *meter == piece[0]), "{piece:?}");

@@ -1,6 +1,7 @@
 //! New pieces that meet requirements: sampled, checked, and sampled again if they fail.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,9 @@ pub struct PieceRequest<'a> {
     pub filter: PieceFilter<'a>,
     /// Maximum number of attempts; `None` for 20 per piece and 100 more.
     pub max_attempts: Option<usize>,
+    /// Set when nobody waits for the pieces any more: also those that were begun are given up,
+    /// before their next window, with [`GenerateError::Stopped`].
+    pub canceled: Option<&'a AtomicBool>,
 }
 
 impl<'a> PieceRequest<'a> {
@@ -70,6 +74,7 @@ impl<'a> PieceRequest<'a> {
             composition: None,
             filter: PieceFilter::default(),
             max_attempts: None,
+            canceled: None,
         }
     }
 }
@@ -173,7 +178,7 @@ pub struct Pieces {
 /// any `n`.
 ///
 /// # Errors
-/// [`GenerateError`]: for settings out of range, and if no attempt was kept.
+/// [`GenerateError`]: for settings out of range, if no attempt was kept, and if canceled.
 pub fn pieces(
     model: &Model,
     styles: &Styles,
@@ -212,10 +217,12 @@ pub fn pieces_while(
         given: &[],
         // A window alone is an idea, not a piece.
         has_end: n_windows > 1,
+        canceled: request.canceled,
     });
     let composer = plan.map(|plan| Composer::new(model, styles, plan)).transpose()?;
     let drawn = Drawing { model, styles, request, controls: &controls, composer };
-    let per_batch = (WINDOWS_PER_BATCH / n_windows).max(1);
+    let n_at_once = n_windows.max(plan.map_or(1, |plan| plan.composition.n_candidates));
+    let per_batch = (WINDOWS_PER_BATCH / n_at_once).max(1);
     let mut found = Pieces { kept: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     while found.kept.len() < request.n && found.n_attempts < max_attempts {
         if !go_on() {

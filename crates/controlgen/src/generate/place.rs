@@ -16,8 +16,6 @@
 use gmm::points::dot;
 use gmm::{Gaussian, GaussianMixture, ModelError};
 use musicvae::{Sampling, seed};
-use rand::RngExt;
-use rand_distr::StandardNormal;
 
 use super::{Controls, Decoding};
 use crate::encode::encode_windows;
@@ -25,12 +23,21 @@ use crate::latent::argmax;
 use crate::model::Model;
 use crate::style::{Style, Styles};
 
-/// Number of windows drawn from a style, of which one is chosen.
-const N_CANDIDATES: usize = 8;
+/// Number of windows drawn from a style, and of those that are tried at the center of its ellipse
+/// and next to it.
+const N_DRAWN: usize = 16;
+const N_TRIED: usize = 6;
+/// How far next to the center, in standard deviations of the style.
+const NEARBY: f64 = 0.35;
+/// The temperature that windows are tried with: low enough to follow the latent.
+const TRIED_AT: f32 = 0.5;
+/// What a change of the music counts, as a fraction of that between two windows of the style, next
+/// to a probability.
+const ROUGHNESS: f64 = 0.5;
 /// Minimum responsibility of a style at the center of its ellipse.
 const MIN_OWN: f64 = 0.95;
 /// Range of the sharpness of responsibilities; 1 would be that of the Gaussians.
-const SHARPNESS: [f64; 2] = [8.0, 512.0];
+const SHARPNESS: [f64; 2] = [8.0, 8192.0];
 /// Responsibilities up to this value count as 0.
 const NEGLIGIBLE: f64 = 1e-3;
 /// Distance within which a held window is heard, in standard deviations of a typical style.
@@ -136,7 +143,8 @@ impl Placed {
 pub struct Placement {
     plane: Plane,
     styles: Vec<Placed>,
-    sharpness: f64,
+    /// The sharpness of responsibilities around each style.
+    sharpness: Vec<f64>,
 }
 
 impl Placement {
@@ -151,28 +159,36 @@ impl Placement {
         if styles.is_empty() {
             return Err(ModelError::NoComponents);
         }
-        let mut placement = Self { plane, styles, sharpness: SHARPNESS[0] };
-        while placement.sharpness < SHARPNESS[1] && placement.least_own() < MIN_OWN {
-            placement.sharpness *= 1.25;
+        let sharpness = vec![SHARPNESS[0]; styles.len()];
+        let mut placement = Self { plane, styles, sharpness };
+        loop {
+            let is_weak = |at: &usize| {
+                let center = placement.styles[*at].center;
+                placement.sharpness[*at] < SHARPNESS[1]
+                    && placement.responsibilities(center)[*at] < MIN_OWN
+            };
+            let weak: Vec<usize> = (0..placement.styles.len()).filter(is_weak).collect();
+            if weak.is_empty() {
+                return Ok(placement);
+            }
+            weak.into_iter().for_each(|at| placement.sharpness[at] *= 1.25);
         }
-        Ok(placement)
-    }
-
-    /// The smallest responsibility of a style at the middle of its ellipse.
-    fn least_own(&self) -> f64 {
-        let own = |(at, style): (usize, &Placed)| self.responsibilities(style.center)[at];
-        self.styles.iter().enumerate().map(own).fold(1.0, f64::min)
     }
 
     /// The weight of each style at a place, which depends on how deep the place is inside its
     /// ellipse compared with the others: `exp(-β d² / 2)` with the Mahalanobis distance `d` on the
-    /// plane, normalized. `β` is chosen so that each style has at least 95 % at the center of its
-    /// ellipse.
+    /// plane, normalized. `β` is chosen for each style, and mixed around them, so that each has at
+    /// least 95 % at the center of its ellipse: transitions are sharp only where ellipses nearly
+    /// coincide.
     pub fn responsibilities(&self, place: [f64; 2]) -> Vec<f64> {
         let distances: Vec<f64> = self.styles.iter().map(|s| s.distance_squared(place)).collect();
         let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
-        let weights: Vec<f64> =
-            distances.iter().map(|d| (-0.5 * self.sharpness * (d - least)).exp()).collect();
+        let sharp_by = |sharpness: f64| -> Vec<f64> {
+            distances.iter().map(|d| (-0.5 * sharpness * (d - least)).exp()).collect()
+        };
+        let around = sharp_by(SHARPNESS[0]);
+        let sharpness = around.iter().zip(&self.sharpness).map(|(w, sharpness)| w * sharpness);
+        let weights = sharp_by(sharpness.sum::<f64>() / around.iter().sum::<f64>());
         let normalized = |weights: &[f64]| -> Vec<f64> {
             let sum: f64 = weights.iter().sum();
             weights.iter().map(|w| w / sum).collect()
@@ -191,10 +207,12 @@ impl Placement {
     /// The difference between the window chosen from style `at` and the mean of the style at the
     /// window's place, `[D]`.
     ///
-    /// Several windows are drawn, decoded and encoded again; then they are moved to the center of
-    /// the ellipse, decoded and encoded once more. The one with the highest membership in the style
-    /// is chosen. Its latent is that of the encoded music, which a model reproduces more faithfully
-    /// than an arbitrary point. The result depends on the style and the seed alone.
+    /// Several windows are drawn, decoded and encoded again. Those that turned out most as the style
+    /// are moved to the center of its ellipse and to places next to it, decoded there as they will
+    /// be heard, and encoded once more. The one is chosen that is most of the style at all of them
+    /// and changes least from one to the other. Its latent is that of the encoded music, which a
+    /// model reproduces more faithfully than an arbitrary point. The result depends on the style
+    /// and the seed alone.
     ///
     /// # Errors
     /// [`ModelError`] if rounding leaves no covariance.
@@ -207,33 +225,64 @@ impl Placement {
         seed: u64,
     ) -> Result<Vec<f64>, ModelError> {
         // Not kept: with hundreds of dimensions, covariances take megabytes.
-        let gaussian = styles.distribution(style).moments()?;
+        let distribution = styles.distribution(style);
+        let gaussian = distribution.moments()?;
         let placed = &self.styles[at];
         let space = model.latent_space();
-        let likeliest = Decoding { temperature: None, seed };
-        let again = |points: &[Vec<f64>]| -> Vec<f32> {
+        let again = |points: &[Vec<f64>], temperature: Option<f32>| -> Vec<f32> {
             let z: Vec<f32> = points.iter().flat_map(|point| space.latent(point)).collect();
-            encode_windows(model, &likeliest.decode_each(model, controls, &z))
+            let decoding = Decoding { temperature, seed };
+            encode_windows(model, &decoding.decode_each(model, controls, &z))
         };
-        let first = styles.number(style).wrapping_mul(N_CANDIDATES as u64);
-        let draw = |number: usize| {
-            let mut rng = seed::stream(seed, "place", first.wrapping_add(number as u64));
-            let noise: Vec<f64> =
-                (0..space.n_active()).map(|_| rng.sample(StandardNormal)).collect();
-            gaussian.unstandardize(&noise)
+        let mut rng = seed::stream(seed, "place", styles.number(style));
+        let drawn = distribution.sample(N_DRAWN, &mut rng).points;
+        let drawn: Vec<Vec<f64>> =
+            drawn.chunks_exact(space.n_active().max(1)).map(<[f64]>::to_vec).collect();
+        let music = again(&drawn, None);
+        let shares = styles.membership(model, &music, style);
+        let mut found: Vec<(f64, Vec<f64>)> = space
+            .rows(&music)
+            .map(|z| placed.residual(&self.plane, &space.project(z)))
+            .zip(shares)
+            .map(|(residual, share)| (share, residual))
+            .collect();
+        // Stable, so that of equals the first stays.
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        found.truncate(N_TRIED);
+        let [x, y] = placed.center;
+        let step = NEARBY * placed.deviation;
+        let places = [[x, y], [x + step, y], [x, y + step]];
+        let carried = |(_, residual): &(f64, Vec<f64>)| {
+            places.map(|place| {
+                let mut point = residual.clone();
+                placed.add_mean(place, 1.0, &mut point);
+                point
+            })
         };
-        let music = again(&(0..N_CANDIDATES).map(draw).collect::<Vec<_>>());
-        let residuals: Vec<Vec<f64>> =
-            space.rows(&music).map(|z| placed.residual(&self.plane, &space.project(z))).collect();
-        let carried = |residual: &Vec<f64>| {
-            let mut point = residual.clone();
-            placed.add_mean(placed.center, 1.0, &mut point);
-            point
+        let tried: Vec<Vec<f64>> = found.iter().flat_map(carried).collect();
+        let heard = again(&tried, Some(TRIED_AT));
+        let shares = styles.membership(model, &heard, style);
+        let d = gaussian.mean().len();
+        let variance: f64 = gaussian.covariance().iter().step_by(d + 1).sum();
+        let usual = (2.0 * variance).sqrt().max(f64::MIN_POSITIVE);
+        let points: Vec<Vec<f64>> = space.rows(&heard).map(|z| space.project(z)).collect();
+        let distance = |a: &[f64], b: &[f64]| -> f64 {
+            a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt() / usual
         };
-        let carried = again(&residuals.iter().map(carried).collect::<Vec<_>>());
-        let [drawn, carried] = [music, carried].map(|mu| styles.membership(model, &mu, style));
-        let sums: Vec<f64> = drawn.iter().zip(carried).map(|(a, b)| a + b).collect();
-        Ok(residuals.into_iter().nth(argmax(&sums).unwrap_or(0)).unwrap_or_default())
+        let tries = shares.chunks_exact(places.len()).zip(points.chunks_exact(places.len()));
+        let scores: Vec<f64> = found
+            .iter()
+            .zip(tries)
+            .map(|((drawn, _), (shares, points))| {
+                let moved =
+                    (distance(&points[0], &points[1]) + distance(&points[0], &points[2])) / 2.0;
+                // The center counts as much as both places next to it.
+                let own = f64::midpoint(shares[0], f64::midpoint(shares[1], shares[2]));
+                drawn + 2.0 * own - ROUGHNESS * moved
+            })
+            .collect();
+        let best = argmax(&scores).unwrap_or(0);
+        Ok(found.into_iter().nth(best).map(|(_, residual)| residual).unwrap_or_default())
     }
 
     /// The point `[D]` at a place; `residual` returns the residual of a style by its number (see
@@ -288,10 +337,9 @@ impl Placement {
 
 impl Decoding {
     /// Decodes latents `[n, Z]`, each as if it were alone: unlike with [`Decoding::decode`], the
-    /// same latent becomes the same music whatever its number.
+    /// same latent becomes the same music whatever its number, in the likeliest meter.
     pub fn decode_each(self, model: &Model, controls: &Controls, z: &[f32]) -> Vec<Vec<u16>> {
-        let rows = model.latent_space().rows(z);
-        let control: Vec<u16> = rows.flat_map(|z| controls.of(0, z, 1, self.seed)).collect();
+        let control = controls.likeliest(z, self.seed);
         let n = z.len() / model.z_size().max(1);
         let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
         let mut rngs: Vec<_> = (0..n).map(|_| seed::stream(self.seed, "decode", 0)).collect();

@@ -1,7 +1,10 @@
 //! Playback settings for written music, chosen by the user.
 
-use note_seq::{DEFAULT_QPM, Family, NoteSequence, Program, Qpm, Velocity};
+use std::str::FromStr;
+
+use note_seq::{DEFAULT_QPM, Family, NoteSequence, Program, Qpm, UnknownProgram, Velocity};
 use serde::Serialize;
+use thiserror::Error;
 
 /// Tempo, programs and loudness that replace those of the music; unset fields leave it unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -16,6 +19,85 @@ pub struct Sound {
     pub instruments: Vec<(Family, Program)>,
     /// Velocity of every note.
     pub velocity: Option<Velocity>,
+}
+
+/// Who plays a family of instruments: `keys=harpsichord`, `bass=33`.
+///
+/// # Examples
+/// ```
+/// use controlgen::output::InstrumentChoice;
+/// use note_seq::{Family, Program};
+/// let choice: InstrumentChoice = "keys=harpsichord".parse()?;
+/// assert_eq!((choice.family, choice.program), (Family::Keys, Program::new(6)?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstrumentChoice {
+    /// The family.
+    pub family: Family,
+    /// The program that plays it.
+    pub program: Program,
+}
+
+/// A text that chooses no instrument.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UnknownInstrument {
+    /// No family and program.
+    #[error(
+        "`{text}` is not FAMILY=PROGRAM, for example keys=harpsichord; families are {}",
+        families()
+    )]
+    NoChoice {
+        /// The text.
+        text: String,
+    },
+    /// Another family.
+    #[error("`{name}` is not a family; allowed are {}", families())]
+    Family {
+        /// The name.
+        name: String,
+    },
+    /// Another program.
+    #[error(transparent)]
+    Program(#[from] UnknownProgram),
+}
+
+/// What families are called where instruments are chosen for them.
+const FAMILIES: [(&str, Family); 6] = [
+    ("keys", Family::Keys),
+    ("guitar", Family::Guitar),
+    ("bass", Family::Bass),
+    ("strings", Family::Strings),
+    ("winds", Family::Winds),
+    ("other", Family::Other),
+];
+
+fn families() -> String {
+    FAMILIES.map(|(name, _)| name).join(", ")
+}
+
+impl InstrumentChoice {
+    /// A choice by the name of the family and the number or name of the program.
+    ///
+    /// # Errors
+    /// [`UnknownInstrument`].
+    pub fn new(family: &str, program: &str) -> Result<Self, UnknownInstrument> {
+        let name = family.trim().to_lowercase();
+        let known = FAMILIES.into_iter().find(|(known, _)| *known == name);
+        let (_, family) = known.ok_or(UnknownInstrument::Family { name: family.to_owned() })?;
+        Ok(Self { family, program: program.parse()? })
+    }
+}
+
+impl FromStr for InstrumentChoice {
+    type Err = UnknownInstrument;
+
+    fn from_str(text: &str) -> Result<Self, UnknownInstrument> {
+        let no_choice = || UnknownInstrument::NoChoice { text: text.to_owned() };
+        let (family, program) = text.split_once('=').ok_or_else(no_choice)?;
+        Self::new(family, program)
+    }
 }
 
 impl Sound {

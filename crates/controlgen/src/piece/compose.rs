@@ -1,6 +1,7 @@
 //! Composing: window by window, with a choice among draws.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use gmm::ModelError;
 use musicvae::{Sampling, seed};
@@ -13,7 +14,7 @@ use super::join::Joins;
 use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
 use super::propose::{Around, Place, Proposer, noise};
 use super::similarity::Onsets;
-use super::sound::{Sounds, best_scale};
+use super::sound::{Sounds, best_scale, turned};
 use crate::attribute::{Attribute, usual};
 use crate::encode::encode_windows;
 use crate::generate::{Decoding, GenerateError, memberships};
@@ -41,6 +42,8 @@ pub(crate) struct Composer<'a> {
     components: Vec<usize>,
     /// How consonant their music usually is.
     consonance: Option<f64>,
+    /// For a window alone, how much of it usually lies in the scale.
+    usual_scale: Option<f64>,
     given: Vec<Option<Made>>,
     /// The windows that are made.
     new: Range<usize>,
@@ -66,8 +69,9 @@ struct Draft {
     windows: Vec<Option<Made>>,
     /// Meter or chords of all its windows, once known.
     control: Option<Vec<u16>>,
-    /// How long each pitch class sounds so far.
+    /// How long each pitch class sounds so far, in the common key, and where it sounds.
     classes: [f64; 12],
+    sounding: [f64; 12],
     /// The tonic of its major scale, once known.
     scale: Option<usize>,
 }
@@ -100,8 +104,7 @@ impl<'a> Composer<'a> {
         }
         // A piece that moves from style to style leaves what real pieces do: it walks.
         let follows = learned.filter(|_| !plan.path.is_moving());
-        let proposer =
-            Proposer::new(plan.path, plan.n_windows, plan.sampling, follows, styles.mixture())?;
+        let proposer = Proposer::new(plan.path, plan.n_windows, plan.sampling, follows)?;
         let mut composer = Self {
             model,
             styles,
@@ -110,6 +113,8 @@ impl<'a> Composer<'a> {
             variations: learned.map(|learned| learned.templates.variations()).unwrap_or_default(),
             components: plan.targets.iter().flat_map(|style| &style.components).copied().collect(),
             consonance: usual(model.form(), plan.targets, Attribute::Consonance),
+            usual_scale: usual(model.form(), plan.targets, Attribute::Scale)
+                .filter(|_| plan.n_windows == 1),
             given: vec![None; plan.n_windows],
             new: first..end,
             has_tones: has_tones(model.form()),
@@ -143,10 +148,14 @@ impl<'a> Composer<'a> {
     /// The pieces of some attempts; each depends on the seed and its number alone.
     ///
     /// # Errors
-    /// [`GenerateError`].
+    /// [`GenerateError`]; [`GenerateError::Stopped`] if canceled, which is checked before each
+    /// window.
     pub(crate) fn pieces(&self, attempts: Range<u64>) -> Result<Vec<Composed>, GenerateError> {
         let mut drafts: Vec<Draft> = attempts.map(|number| self.draft(number)).collect();
         for at in 0..self.plan.n_windows {
+            if self.plan.canceled.is_some_and(|canceled| canceled.load(Ordering::Relaxed)) {
+                return Err(GenerateError::Stopped);
+            }
             self.window(at, &mut drafts)?;
         }
         Ok(drafts.into_iter().map(finished).collect())
@@ -178,7 +187,7 @@ impl<'a> Composer<'a> {
         let keeps_key = !self.model.kind().is_in_one_key() || (0..n_windows).any(is_given);
         let mut classes = [0.0; 12];
         for made in self.given.iter().flatten() {
-            add(&mut classes, &made.sounds);
+            add(&mut classes, &made.sounds, 0);
         }
         for (at, slot) in form.slots.iter_mut().enumerate() {
             if is_given(at) {
@@ -198,7 +207,8 @@ impl<'a> Composer<'a> {
         };
         let control = self.given.iter().flatten().next();
         let control = control.map(|made| self.model.form().control(&made.tokens).to_vec());
-        Draft { number, form, windows: self.given.clone(), control, classes, scale }
+        let (windows, sounding) = (self.given.clone(), classes);
+        Draft { number, form, windows, control, classes, sounding, scale }
     }
 
     /// Makes window number `at` of all pieces.
@@ -208,6 +218,10 @@ impl<'a> Composer<'a> {
             match draft.form.slots[at].returns {
                 Some((of, 1.0..)) => {
                     let same = draft.windows[of].clone();
+                    let key = i32::from(draft.form.slots[at].key);
+                    if let Some(made) = &same {
+                        add(&mut draft.sounding, &made.sounds, key);
+                    }
                     draft.windows[at] = same;
                 }
                 _ => open.push(draft),
@@ -240,7 +254,9 @@ impl<'a> Composer<'a> {
             let best = found.reduce(|best, next| if next.0 > best.0 { next } else { best });
             let (_, draw, mu) = best.expect("there is a draw");
             let made = self.made(draw.tokens, draw.z, mu.to_vec(), true);
-            add(&mut draft.classes, &made.sounds);
+            let key = i32::from(draft.form.slots[at].key);
+            add(&mut draft.classes, &made.sounds, 0);
+            add(&mut draft.sounding, &made.sounds, key);
             if draft.scale.is_none() {
                 draft.scale = best_scale(&draft.classes).map(|(scale, _)| scale);
             }
@@ -289,17 +305,30 @@ impl<'a> Composer<'a> {
             None => self.proposer.propose(at, around, place, n, &mut rng)?,
         };
         let mut latents = Vec::with_capacity(n * space.z_size());
-        for mut point in points {
+        for (draw, mut point) in points.into_iter().enumerate() {
             let mut z = vec![0.0; space.z_size()];
             space.sample_inactive(&mut rng, &mut z);
             z.iter_mut().for_each(|e| *e *= temperature as f32);
             if let Some(shift) = self.plan.shift {
-                point.iter_mut().zip(shift).for_each(|(x, by)| *x += by);
+                let part = self.part_of_shift(draw, n);
+                point.iter_mut().zip(shift).for_each(|(x, by)| *x += part * by);
             }
             space.embed(&point, &mut z);
             latents.extend(z);
         }
         Ok(latents)
+    }
+
+    /// How much of the shift a draw gets. An attribute is hardly ever linear in the latents, so that
+    /// one shift is too little for some draws and too much for others: the draws of a window that is
+    /// chosen by what is measured get from none to twice the shift, evenly. Windows of longer pieces
+    /// follow each other by how much they were shifted, so all get the same.
+    fn part_of_shift(&self, draw: usize, n: usize) -> f64 {
+        if n > 1 && self.plan.n_windows == 1 && self.plan.aim.is_some() {
+            2.0 * draw as f64 / (n - 1) as f64
+        } else {
+            1.0
+        }
     }
 
     /// As far from a window as varied returns are in real pieces.
@@ -365,11 +394,14 @@ impl<'a> Composer<'a> {
         let key = |at: usize| i32::from(draft.form.slots[at].key);
         let source = draft.form.slots[at].returns;
         let source = source.and_then(|(of, alike)| Some((window(Some(of))?, alike)));
-        let tonic = draft.scale.map(|scale| tonic(&draft.classes, scale));
+        // Of all that sounded so far, in the key of this window.
+        let classes = turned(&draft.sounding, -key(at));
+        let tonic = best_scale(&classes).map(|(scale, _)| tonic(&classes, scale));
         let before = at.checked_sub(1);
         let fit = Fit {
             joins: &self.joins,
             scale: draft.scale.filter(|_| self.has_tones),
+            usual_scale: self.usual_scale,
             ends_on: tonic.filter(|_| self.has_tones && self.is_end(at)),
             before: before.and_then(|b| Some((&window(before)?.sounds, key(at) - key(b)))),
             after: window(Some(at + 1)).map(|made| (&made.sounds, key(at + 1) - key(at))),
@@ -416,8 +448,8 @@ impl<'a> Composer<'a> {
     }
 }
 
-fn add(classes: &mut [f64; 12], sounds: &Sounds) {
-    let more = sounds.pitch_classes();
+fn add(classes: &mut [f64; 12], sounds: &Sounds, key: i32) {
+    let more = turned(&sounds.pitch_classes(), key);
     classes.iter_mut().zip(more).for_each(|(sum, value)| *sum += value);
 }
 

@@ -135,6 +135,7 @@ pub fn insert(
         controls: &controls,
         given: &given,
         has_end,
+        canceled: None,
     };
     let composer = Composer::new(model, styles, plan)?;
     let mut made = composer.pieces(request.index..request.index + 1)?;

@@ -1,5 +1,7 @@
 //! What pieces are to be.
 
+use std::sync::atomic::AtomicBool;
+
 use super::PieceModel;
 use super::form::{Form, FormRequest};
 use crate::attribute::Aim;
@@ -54,4 +56,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) given: &'a [Option<Vec<u16>>],
     /// Whether the piece ends with its last window.
     pub(crate) has_end: bool,
+    /// Set when nobody waits for the pieces any more.
+    pub(crate) canceled: Option<&'a AtomicBool>,
 }

@@ -132,14 +132,16 @@ impl Styles {
         check_name(name)?;
         self.expect_free(name)?;
         let (mut used, mut refused) = (Vec::new(), Vec::new());
-        // For each window its tokens, its file and its bar.
+        // Of each window its tokens, its file and its bar, and the number of its file.
         let (mut tokens, mut sources) = (Vec::<Vec<u16>>::new(), Vec::new());
+        let mut piece_of = Vec::new();
         for file in files {
             match pieces::read(file, model.kind()) {
                 Ok(piece) => {
                     for window in piece.windows {
                         sources.push((piece.used.file.clone(), window.start_bar));
                         tokens.push(window.tokens);
+                        piece_of.push(used.len());
                     }
                     used.push(piece.used);
                 }
@@ -154,7 +156,7 @@ impl Styles {
         let mu = encode_windows(model, &tokens);
         let values = model.latent_space().project_all(&mu);
         let samples = Samples::new(&values, tokens.len(), self.mixture.n_features())?;
-        let estimate = estimate(&self.mixture, &samples)?;
+        let estimate = estimate(&self.mixture, &samples, &piece_of)?;
         let reference = Reference::load(model)?;
         let describer = Describer::new(model, &reference, &self.mixture);
         let windows: Vec<CardWindow<'_>> = tokens

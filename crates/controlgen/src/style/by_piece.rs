@@ -9,9 +9,12 @@
 use std::collections::BTreeMap;
 
 use corpus::table::{LatentRow, Split};
+use gmm::cluster::Contingency;
 use gmm::points::{Discriminant, Matrix, covariance, covariance_about, mean};
 use gmm::select::{Criterion, SweepParams};
 use gmm::{CovarianceType, Covariances, Fit, FitError, GaussianMixture, GmmParams, Init, Samples};
+use musicvae::seed;
+use rand::seq::index;
 
 use super::StyleError;
 
@@ -55,6 +58,21 @@ impl Pieces {
         self.n_windows.len()
     }
 
+    /// Some of the pieces, with their windows `[n, d]`.
+    fn only(&self, some: &[usize], windows: &[f64], d: usize) -> (Vec<f64>, Self) {
+        let mut number = vec![None; self.n()];
+        some.iter().enumerate().for_each(|(at, piece)| number[*piece] = Some(at));
+        let (mut own, mut of_window) = (Vec::new(), Vec::new());
+        for (window, piece) in windows.chunks_exact(d).zip(&self.of_window) {
+            if let Some(at) = number[*piece] {
+                own.extend_from_slice(window);
+                of_window.push(at);
+            }
+        }
+        let n_windows = some.iter().map(|piece| self.n_windows[*piece]).collect();
+        (own, Self { of_window, n_windows })
+    }
+
     /// Means of each piece's windows, `[n, d]`.
     fn means(&self, windows: &[f64], d: usize) -> Vec<f64> {
         let mut means = vec![0.0; self.n() * d];
@@ -67,40 +85,101 @@ impl Pieces {
     }
 }
 
-/// Pieces as points `[n, m]` in the `m` directions that discriminate them. `windows` is `[n, d]`;
-/// `noise` is the encoder's uncertainty in each dimension, which is added to the variance within
-/// pieces.
+/// The directions in which pieces differ most, relative to the differences within a piece.
+#[derive(Clone, Debug)]
+pub(super) struct Directions {
+    directions: Vec<Vec<f64>>,
+    /// The mean of the pieces that they were fitted to.
+    center: Vec<f64>,
+}
+
+impl Directions {
+    /// Fits them to windows `[n, d]` of pieces. `noise` is what the encoder leaves open in each
+    /// dimension: it counts as a difference within pieces.
+    fn fit(windows: &[f64], d: usize, pieces: &Pieces, noise: &[f64]) -> Result<Self, StyleError> {
+        let means = pieces.means(windows, d);
+        let centered: Vec<f64> = windows
+            .chunks_exact(d)
+            .zip(&pieces.of_window)
+            .flat_map(|(window, piece)| window.iter().zip(&means[piece * d..]).map(|(x, m)| x - m))
+            .collect();
+        let failed = |_| StyleError::Pieces { n: pieces.n() };
+        let windows = Matrix::new(&centered, d).map_err(failed)?;
+        let means = Matrix::new(&means, d).map_err(failed)?;
+        let mut within = covariance_about(windows, &vec![0.0; d]).map_err(failed)?;
+        for j in 0..d {
+            within[j * d + j] += noise[j].max(f64::EPSILON);
+        }
+        let between = covariance(means).map_err(failed)?;
+        let found = Discriminant::fit(&within, &between, d).map_err(failed)?;
+        let telling = found.ratios().iter().filter(|ratio| **ratio >= LEAST_RATIO).count();
+        let m = telling.clamp(DIRECTIONS[0], DIRECTIONS[1]).min(d);
+        let directions = found.directions()[..m].to_vec();
+        Ok(Self { directions, center: mean(means).map_err(failed)? })
+    }
+
+    /// Number of directions.
+    fn n(&self) -> usize {
+        self.directions.len()
+    }
+
+    /// Means of pieces `[n, d]` as points `[n, m]`.
+    fn project(&self, means: &[f64]) -> Vec<f64> {
+        let point = |piece: &[f64]| -> Vec<f64> {
+            let shift: Vec<f64> = piece.iter().zip(&self.center).map(|(x, c)| x - c).collect();
+            let along = |v: &Vec<f64>| v.iter().zip(&shift).map(|(v, x)| v * x).sum::<f64>();
+            self.directions.iter().map(along).collect()
+        };
+        means.chunks_exact(self.center.len().max(1)).flat_map(point).collect()
+    }
+}
+
+/// Pieces as points `[n, m]` in the `m` directions that tell them apart. `windows` is `[n, d]`;
+/// `noise` is what the encoder leaves open in each dimension.
 pub(super) fn points(
     windows: &[f64],
     d: usize,
     pieces: &Pieces,
     noise: &[f64],
 ) -> Result<(Vec<f64>, usize), StyleError> {
+    let directions = Directions::fit(windows, d, pieces, noise)?;
+    Ok((directions.project(&pieces.means(windows, d)), directions.n()))
+}
+
+/// How well the clusters of random halves of the pieces agree on all pieces: the adjusted Rand index
+/// (Hubert and Arabie 1985), mean over `n_resamples` pairs of halves. Each half finds its own
+/// directions, so that nothing is shared but the encoder.
+///
+/// # Errors
+/// [`StyleError::Pieces`], [`StyleError::Fit`] where a half has too few pieces.
+pub(super) fn stability(
+    windows: &[f64],
+    pieces: &Pieces,
+    noise: &[f64],
+    params: &GmmParams,
+    n_resamples: usize,
+    seed: u64,
+) -> Result<f64, StyleError> {
+    let d = noise.len();
     let means = pieces.means(windows, d);
-    let centered: Vec<f64> = windows
-        .chunks_exact(d)
-        .zip(&pieces.of_window)
-        .flat_map(|(window, piece)| window.iter().zip(&means[piece * d..]).map(|(x, m)| x - m))
-        .collect();
-    let failed = |_| StyleError::Pieces { n: pieces.n() };
-    let windows = Matrix::new(&centered, d).map_err(failed)?;
-    let means = Matrix::new(&means, d).map_err(failed)?;
-    let mut within = covariance_about(windows, &vec![0.0; d]).map_err(failed)?;
-    for j in 0..d {
-        within[j * d + j] += noise[j].max(f64::EPSILON);
+    let mut sum = 0.0;
+    for resample in 0..n_resamples {
+        let mut rng = seed::stream(seed, "halves of pieces", resample as u64);
+        let order = index::sample(&mut rng, pieces.n(), pieces.n()).into_vec();
+        let mut labels = Vec::with_capacity(2);
+        for half in [&order[..pieces.n() / 2], &order[pieces.n() / 2..]] {
+            let (own, own_pieces) = pieces.only(half, windows, d);
+            let directions = Directions::fit(&own, d, &own_pieces, noise)?;
+            let points = directions.project(&own_pieces.means(&own, d));
+            let points = Samples::new(&points, own_pieces.n(), directions.n())?;
+            let fit = params.clone().fit(&points, seed)?;
+            let all = directions.project(&means);
+            let all = Samples::new(&all, pieces.n(), directions.n())?;
+            labels.push(fit.model.predict(&all).expect("points in the same directions"));
+        }
+        sum += Contingency::new(&labels[0], &labels[1]).adjusted_rand_index();
     }
-    let between = covariance(means).map_err(failed)?;
-    let found = Discriminant::fit(&within, &between, d).map_err(failed)?;
-    let telling = found.ratios().iter().filter(|ratio| **ratio >= LEAST_RATIO).count();
-    let m = telling.clamp(DIRECTIONS[0], DIRECTIONS[1]).min(d);
-    let center = mean(means).map_err(failed)?;
-    let mut points = Vec::with_capacity(pieces.n() * m);
-    for piece in means.rows() {
-        let shift: Vec<f64> = piece.iter().zip(&center).map(|(x, c)| x - c).collect();
-        let along = |v: &Vec<f64>| v.iter().zip(&shift).map(|(v, x)| v * x).sum::<f64>();
-        points.extend(found.directions()[..m].iter().map(along));
-    }
-    Ok((points, m))
+    Ok(sum / n_resamples.max(1) as f64)
 }
 
 /// A mixture over windows in which each style has separate components, and the components of each
@@ -194,6 +273,23 @@ mod tests {
             let expected = if piece % 2 == 0 { sign } else { -sign };
             assert_eq!(point[0].signum(), expected, "{piece}: {point:?}");
         }
+    }
+
+    #[test]
+    fn halves_that_find_their_own_directions_agree_on_styles_and_not_on_noise() {
+        let (windows, pieces) = corpus();
+        let params = GmmParams::new(2).n_init(3);
+        let of = |windows: &[f64]| stability(windows, &pieces, &[0.01; 3], &params, 4, 1).unwrap();
+        let found = of(&windows);
+        assert!(found > 0.95, "{found}");
+        // Pieces that differ by chance only: nothing to find again.
+        let noise: Vec<f64> = (0..windows.len()).map(|i| (i as f64 * 12.9898).sin()).collect();
+        let by_chance = of(&noise);
+        assert!(by_chance < 0.6, "{by_chance}");
+        let (own, some) = pieces.only(&[3, 1], &windows, 3);
+        assert_eq!((some.n(), own.len()), (2, 2 * 8 * 3));
+        // Windows 8 to 15 are of piece 1, which is the second of the two.
+        assert_eq!((own[0], some.of_window[0]), (windows[24], 1));
     }
 
     #[test]

@@ -5,12 +5,9 @@ use std::path::PathBuf;
 
 use corpus::artifact::{JsonFormat, write_atomic};
 use corpus::progress::Progress;
-use corpus::table::{LatentRow, Latents, Split, read_latents};
+use corpus::table::{LatentRow, Split, read_latents};
 use gmm::select::{Candidate, Criterion, Selected, SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
-use musicvae::seed;
-use rand::RngExt;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::by_piece::{self, Pieces};
@@ -19,9 +16,9 @@ use super::facts::{FitFacts, LatentsOf};
 use super::files::StylesFile;
 use super::mixture::{self, fingerprint};
 use super::reference::Reference;
+use super::values::{posterior_variances, training_values, values_of};
 use super::{Style, StyleError, chart};
 use crate::encode::check_latents;
-use crate::latent::LatentSpace;
 use crate::model::Model;
 
 /// Maximum number of windows for selecting the number of styles. The likelihood per window hardly
@@ -237,43 +234,6 @@ fn pieces_to_cluster(request: &FitRequest, rows: &[LatentRow]) -> Option<Pieces>
     (request.granularity == Some(Granularity::Pieces) || is_enough).then_some(pieces)
 }
 
-/// Active dimensions of the training latents.
-fn training_values(latents: &Latents, space: &LatentSpace, request: &FitRequest) -> Vec<f64> {
-    values_of(latents, space, request, |row| row.split == Split::Train)
-}
-
-/// The mean variance of the training windows' posteriors in each active dimension.
-fn posterior_variances(latents: &Latents, active: &[usize]) -> Vec<f64> {
-    let train = || latents.rows.iter().filter(|row| row.split == Split::Train);
-    let n = train().count().max(1) as f64;
-    let mean = |d: &usize| train().map(|row| f64::from(row.sigma[*d]).powi(2)).sum::<f64>() / n;
-    active.iter().map(mean).collect()
-}
-
-/// Active dimensions of some latents: means, or samples from a separate random stream for each
-/// window.
-fn values_of(
-    latents: &Latents,
-    space: &LatentSpace,
-    request: &FitRequest,
-    keep: impl Fn(&LatentRow) -> bool,
-) -> Vec<f64> {
-    let mut values = Vec::new();
-    for row in latents.rows.iter().filter(|row| keep(row)) {
-        let means = space.project(&row.mu).into_iter();
-        match request.latents_of {
-            LatentsOf::Mean => values.extend(means),
-            LatentsOf::Sampled => {
-                let mut rng = seed::stream(request.seed, "posterior", row.window_id);
-                values.extend(means.zip(space.active()).map(|(mean, d)| {
-                    mean + f64::from(row.sigma[*d]) * rng.sample::<f64, _>(StandardNormal)
-                }));
-            }
-        }
-    }
-    values
-}
-
 /// A mixture with the components of each style.
 type Styled = (Selected, Option<f64>, Vec<Vec<usize>>);
 
@@ -290,7 +250,21 @@ fn of_pieces(
     let (points, m) = by_piece::points(samples.data(), samples.n_features(), pieces, noise)?;
     let points = Samples::new(&points, pieces.n(), m)?;
     let more = FitRequest { n_init: request.n_init.max(PIECE_STARTS), ..request.clone() };
-    let (mut selection, stability) = choose(&more, &points, false, progress)?;
+    let is_chosen_by_it = more.criterion == Criterion::Stability;
+    let n_resamples = if is_chosen_by_it { more.n_resamples } else { 0 };
+    let choice = FitRequest { n_resamples, ..more.clone() };
+    let (mut selection, _) = choose(&choice, &points, false, progress)?;
+    let found = &selection.best.model;
+    let params = GmmParams::new(found.n_components())
+        .covariance_type(found.covariance_type())
+        .n_init(more.n_init)
+        .whiten(false);
+    // The choice is made in the directions of all pieces; how stable it is, in those of each half. A
+    // half with fewer pieces than styles has no fit, and so no stability.
+    let stability = match request.n_resamples {
+        0 => None,
+        n => by_piece::stability(samples.data(), pieces, noise, &params, n, request.seed).ok(),
+    };
     let style_of = selection.best.model.predict(&points).expect("the points it was fitted on");
     let shapes = shapes(request, samples.n_features())?;
     let (fit, groups) = by_piece::mixture(samples, pieces, &style_of, &shapes, request.seed)?;
@@ -371,7 +345,10 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
+    use corpus::table::Latents;
+
     use super::*;
+    use crate::latent::LatentSpace;
 
     fn space(active: &[usize]) -> LatentSpace {
         LatentSpace::new(3, active.to_vec()).unwrap()

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use controlgen::piano_roll::{Roll, RollRow, draw};
-use controlgen::style_color::STYLE_COLORS;
 use corpus::kind::Kind;
+use note_render::picture::{RollOptions, Theme, piano_roll};
 use note_render::web::{DRUMS, PLAYER, VOICES, bundle};
 use note_seq::{Note, NoteListPlayback};
 
@@ -91,14 +90,23 @@ fn table(figures: &[&Figure]) -> String {
     )
 }
 
-/// Piano rolls of windows of the kind's length, each with a play button.
+/// Rolls small enough that a few windows stand next to each other.
+const ROLL: RollOptions = RollOptions {
+    pixels_per_second: 56.0,
+    pixels_per_semitone: 3.2,
+    max_width: 600.0,
+    theme: Theme::Light,
+};
+
+/// Piano rolls of windows of the kind's length, with a button for each that plays it.
 fn of_rolls(rolls: &Rolls, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> String {
-    let color = if rolls.caption.contains("real") { "#333333" } else { STYLE_COLORS[0] };
     let form = kind.form();
     let windows = || rolls.windows.iter().filter(|window| form.check(window).is_ok());
-    let mut buttons = String::new();
+    let (mut buttons, mut pictures) = (String::new(), Vec::new());
     for (n, window) in windows().enumerate() {
-        let notes = kind.to_sequence([window.as_slice()], &NoteListPlayback::default()).notes;
+        let music = kind.to_sequence([window.as_slice()], &NoteListPlayback::default());
+        pictures.push(piano_roll(&music, &ROLL).to_svg());
+        let notes = music.notes;
         let take = takes.len();
         let played = |note: &Note| -> PlayedNote {
             let Note { start_time, end_time, pitch, velocity, program, instrument, .. } = *note;
@@ -114,11 +122,9 @@ fn of_rolls(rolls: &Rolls, kind: &Kind, takes: &mut Vec<Vec<PlayedNote>>) -> Str
         )
         .expect("a string");
     }
-    let windows = windows().map(|window| Roll::new(kind, window)).collect();
-    let row = RollRow { caption: String::new(), windows, color: color.into() };
     format!(
         "<figure class=\"rolls\"><figcaption>{}</figcaption><div class=\"wide\">{}</div>{buttons}</figure>",
         escape(&rolls.caption),
-        draw(&[row])
+        pictures.concat()
     )
 }

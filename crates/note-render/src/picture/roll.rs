@@ -4,18 +4,8 @@ use std::collections::BTreeMap;
 
 use note_seq::{NoteSequence, Seconds};
 
-use super::{Color, Label, Picture, Rect};
+use super::{Label, Picture, Rect, Theme};
 use crate::web::Grid;
-
-/// Light or dark.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
-    /// Dark notes on white.
-    #[default]
-    Light,
-    /// Light notes on black.
-    Dark,
-}
 
 /// Appearance of a piano roll.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,61 +41,6 @@ const MIN_SEMITONES: i32 = 18;
 const MIN_NUMBER_DISTANCE: f64 = 28.0;
 /// Beat lines closer than this, in pixels, would merge into gray, so they are left out.
 const MIN_BEAT_WIDTH: f64 = 5.0;
-
-struct Palette {
-    background: Color,
-    black_key: Color,
-    octave: Color,
-    beat: Color,
-    bar: Color,
-    text: Color,
-    /// Colors of instruments, distinguishable with most kinds of color vision (Okabe and Ito 2008).
-    parts: [Color; 8],
-}
-
-impl Theme {
-    fn palette(self) -> Palette {
-        match self {
-            Self::Light => Palette {
-                background: Color(255, 255, 255),
-                black_key: Color(244, 244, 242),
-                octave: Color(205, 205, 200),
-                beat: Color(228, 228, 224),
-                bar: Color(170, 170, 164),
-                text: Color(90, 90, 86),
-                parts: [
-                    Color(0x00, 0x72, 0xb2),
-                    Color(0xd5, 0x5e, 0x00),
-                    Color(0x00, 0x9e, 0x73),
-                    Color(0xcc, 0x79, 0xa7),
-                    Color(0xe6, 0x9f, 0x00),
-                    Color(0x56, 0xb4, 0xe9),
-                    Color(0x8a, 0x6d, 0x00),
-                    Color(0x80, 0x80, 0x80),
-                ],
-            },
-            Self::Dark => Palette {
-                background: Color(22, 23, 26),
-                black_key: Color(29, 30, 34),
-                octave: Color(62, 64, 70),
-                beat: Color(46, 48, 53),
-                bar: Color(92, 95, 103),
-                text: Color(165, 168, 176),
-                // The same hues, lighter.
-                parts: [
-                    Color(0x56, 0xb4, 0xe9),
-                    Color(0xff, 0x9a, 0x4d),
-                    Color(0x2f, 0xd0, 0xa0),
-                    Color(0xe7, 0x9f, 0xc9),
-                    Color(0xf0, 0xc0, 0x4a),
-                    Color(0xa9, 0xdc, 0xfa),
-                    Color(0xd6, 0xb2, 0x4a),
-                    Color(0xb0, 0xb0, 0xb0),
-                ],
-            },
-        }
-    }
-}
 
 /// Draws the piano roll of a sequence: time runs from left to right, pitch upwards, each instrument
 /// has a color, and louder notes are more opaque. Lines mark beats, bars and octaves.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Entry, Group, Sheet, Version};
 use crate::picture::describe;
-use crate::web::{MODULES, STYLE, Score, bundle};
+use crate::web::{MODULES, STYLE, Score, bundle, roll_colors};
 
 /// The content security policy: the page may run its inline script and use its inline style;
 /// nothing else is allowed.
@@ -46,7 +46,7 @@ pub(super) fn page(sheet: &Sheet) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (sheet.title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(roll_colors())) (PreEscaped(STYLE)) }
             }
             body {
                 header {

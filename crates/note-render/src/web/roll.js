@@ -2,6 +2,8 @@
 // Piano rolls on a canvas, with a playhead. Colors come from the style of the page, which also
 // handles light and dark themes.
 
+import { isBlackKey, pitchRange } from "./grid.js";
+
 /** @typedef {import("./player.js").Score} Score */
 
 /**
@@ -9,9 +11,6 @@
  */
 const PARTS = "#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #8a6d00 #808080";
 
-/** Margin above and below the notes, and minimum height of the roll, in semitones. */
-const MARGIN = 2;
-const MIN_SEMITONES = 18;
 /** Beat lines closer than this, in pixels, would merge into gray, so they are left out. */
 const MIN_BEAT_WIDTH = 5;
 
@@ -68,10 +67,8 @@ export class Roll {
       highest = Math.max(highest, pitch);
       instruments.add(instrument);
     }
-    if (lowest > highest) lowest = highest = 60;
-    const missing = Math.max(0, MIN_SEMITONES - (highest - lowest + 1 + 2 * MARGIN));
-    this.#lowest = lowest - MARGIN - Math.floor(missing / 2);
-    this.#highest = highest + MARGIN + Math.ceil(missing / 2);
+    const { low, high } = pitchRange(lowest, highest);
+    [this.#lowest, this.#highest] = [low, high];
     this.#parts = new Map(
       [...instruments].sort((a, b) => a - b).map((instrument, i) => [instrument, i]),
     );
@@ -146,11 +143,10 @@ export class Roll {
       color("--roll-octave", "#cdcdc8"),
     ];
     for (let pitch = this.#lowest; pitch <= this.#highest; pitch++) {
-      const tone = ((pitch % 12) + 12) % 12;
-      if ([1, 3, 6, 8, 10].includes(tone)) {
+      if (isBlackKey(pitch)) {
         context.fillStyle = blackKey;
         context.fillRect(0, y(pitch), width, semitone);
-      } else if (tone === 0) {
+      } else if (pitch % 12 === 0) {
         context.fillStyle = octave;
         context.fillRect(0, y(pitch) + semitone - ratio, width, ratio);
       }

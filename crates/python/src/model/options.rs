@@ -70,7 +70,12 @@ impl Sounding {
         Ok(Self { qpm, key: key.map(str::parse).transpose()? })
     }
 
-    /// Playback settings for music without a tune.
+    /// The key asked for.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    /// How music without a tune is played.
     pub(super) fn playback(&self) -> NoteListPlayback {
         let usual = NoteListPlayback::default();
         NoteListPlayback { qpm: self.qpm.unwrap_or(usual.qpm), ..usual }

@@ -1,7 +1,7 @@
 //! `Style`, and the style arguments of methods of `Model`.
 
-use controlgen::generate::{GenerateError, Target};
-use controlgen::style::{Style as Entry, Styles};
+use controlgen::generate::StyleChoice;
+use controlgen::style::Style as Entry;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -95,63 +95,28 @@ impl StyleArg {
     }
 }
 
-/// The styles of new pieces.
-pub(super) enum StyleChoice {
-    /// Drawn by their shares.
-    ByShare,
-    /// One, or several by weight.
-    Blend(Vec<(String, f64)>),
-    /// A path from the first to the last.
-    Path(Vec<String>),
-}
-
-impl StyleChoice {
-    /// Parses the arguments `style` and `path` of `generate`.
-    pub(super) fn of(
-        style: Option<&Bound<'_, PyAny>>,
-        path: Option<Vec<StyleArg>>,
-    ) -> Outcome<Self> {
-        match (style, path) {
-            (Some(_), Some(_)) => Err(refused("style and path are both given; leave one out")),
-            (None, Some(path)) => Ok(Self::Path(path.iter().map(StyleArg::text).collect())),
-            (None, None) => Ok(Self::ByShare),
-            (Some(style), None) => match style.cast::<PyDict>() {
-                Ok(weights) => {
-                    let parts = weights.iter().map(|(style, weight)| {
-                        let (style, weight) = (style.extract::<StyleArg>()?, weight.extract()?);
-                        if f64::is_finite(weight) && weight > 0.0 {
-                            return Ok((style.text(), weight));
-                        }
-                        let name = style.text();
-                        Err(refused(format!(
-                            "the weight of `{name}` is {weight}; above 0 is allowed"
-                        )))
-                    });
-                    parts.collect::<Outcome<_>>().map(Self::Blend)
-                }
-                Err(_) => Ok(Self::Blend(vec![(style.extract::<StyleArg>()?.text(), 1.0)])),
-            },
-        }
-    }
-
-    /// The targets with the number of pieces of each.
-    pub(super) fn targets<'a>(
-        &self,
-        styles: &'a Styles,
-        n: usize,
-        seed: u64,
-    ) -> Result<Vec<(Target<'a>, usize)>, GenerateError> {
-        match self {
-            Self::ByShare => Target::drawn_by_share(styles, n, seed),
-            Self::Blend(parts) => {
-                let parts: Vec<(&str, f64)> =
-                    parts.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
-                Ok(vec![(Target::blend(styles, &parts)?, n)])
+/// The styles of new pieces, from the arguments `style` and `path` of `generate`.
+pub(super) fn choice(
+    style: Option<&Bound<'_, PyAny>>,
+    path: Option<Vec<StyleArg>>,
+) -> Outcome<StyleChoice> {
+    match (style, path) {
+        (Some(_), Some(_)) => Err(refused("style and path are both given; leave one out")),
+        (None, Some(path)) => Ok(StyleChoice::Path(path.iter().map(StyleArg::text).collect())),
+        (None, None) => Ok(StyleChoice::ByShare),
+        (Some(style), None) => match style.cast::<PyDict>() {
+            Ok(weights) => {
+                let parts = weights.iter().map(|(style, weight)| {
+                    let (style, weight) = (style.extract::<StyleArg>()?, weight.extract()?);
+                    if f64::is_finite(weight) && weight > 0.0 {
+                        return Ok((style.text(), weight));
+                    }
+                    let name = style.text();
+                    Err(refused(format!("the weight of `{name}` is {weight}; above 0 is allowed")))
+                });
+                parts.collect::<Outcome<_>>().map(StyleChoice::Blend)
             }
-            Self::Path(names) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                Ok(vec![(Target::path(styles, &names)?, n)])
-            }
-        }
+            Err(_) => Ok(StyleChoice::Blend(vec![(style.extract::<StyleArg>()?.text(), 1.0)])),
+        },
     }
 }

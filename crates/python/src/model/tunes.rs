@@ -16,9 +16,11 @@ use numpy::{AllowTypeChange, PyArrayLike1, PyArrayMethods as _};
 use pyo3::prelude::*;
 
 use super::options::{Control, Sounding, TuneArg};
-use super::piece::NewPiece;
+use super::piece::{Mix, NewPiece};
 use super::style::{Style, StyleArg};
+use crate::arrays::matrix;
 use crate::error::{Outcome, refused};
+use crate::notes::NoteSequence as Notes;
 
 /// Program of a mix's second voice if windows are single lines: a vibraphone.
 const SECOND_VOICE: u8 = 11;
@@ -34,7 +36,22 @@ pub(super) struct NewMix {
     pub(super) warnings: Vec<String>,
 }
 
-/// The style to mix into a tune, and the settings.
+impl NewMix {
+    /// The mix for Python; `z_size` is the width of its latents.
+    pub(super) fn publish(self, py: Python<'_>, z_size: usize) -> Outcome<Mix> {
+        Ok(Mix {
+            sequence: Py::new(py, Notes::from(self.sequence))?,
+            duet: Py::new(py, Notes::from(self.duet))?,
+            z: matrix(py, self.z, z_size)?.unbind(),
+            style: self.style,
+            membership_before: self.membership_before,
+            membership_after: self.membership_after,
+            warnings: self.warnings,
+        })
+    }
+}
+
+/// The style that is mixed into a tune, and how.
 pub(super) struct MixArgs {
     pub(super) style: StyleArg,
     pub(super) strength: f64,

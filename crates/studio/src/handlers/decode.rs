@@ -26,6 +26,10 @@ pub(crate) struct DecodeRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Windows {
     pub(crate) windows: Vec<Window>,
+    /// With `attributes`: how far each moved, in standard deviations of the training music; `null`
+    /// if the music does not have it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) moved: Vec<Option<f64>>,
 }
 
 /// Decodes latents.
@@ -53,7 +57,8 @@ pub(super) async fn decoded(
     let answer = studio.quick.run(move |cancel| {
         let control = work.control(&z, decoding.seed);
         let tokens = work.decode(decoding, &z, &control, cancel)?;
-        Ok(Json(Windows { windows: work.windows(&catalog, tokens, &z) }))
+        let windows = work.windows(&catalog, tokens, &z);
+        Ok(Json(Windows { windows, moved: Vec::new() }))
     });
     answer.await
 }
@@ -62,6 +67,9 @@ pub(super) async fn decoded(
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EncodeRequest {
     windows: Vec<Music>,
+    /// Tokens of a window whose meter the notes are in; by default 4/4.
+    #[serde(default)]
+    like: Option<Vec<u16>>,
 }
 
 /// A window, as tokens or as notes.
@@ -94,9 +102,12 @@ pub(crate) async fn encode(
     JsonBody(request): JsonBody<EncodeRequest>,
 ) -> Result<Json<Encoded>, ApiError> {
     check_n_windows(request.windows.len())?;
+    let like = request.like.as_ref();
+    like.map(|window| studio.check_windows(std::slice::from_ref(window))).transpose()?;
+    let meter = music::meter(studio.model.form(), like.map(Vec::as_slice));
     let tokens = |music| match music {
         Music::Tokens(tokens) => Ok(tokens),
-        Music::Notes(notes) => music::tokens(studio.model.form(), &notes),
+        Music::Notes(notes) => music::tokens(studio.model.form(), meter, &notes),
     };
     let windows: Vec<Vec<u16>> =
         request.windows.into_iter().map(tokens).collect::<Result<_, _>>()?;

@@ -1,20 +1,23 @@
-//! `POST /midi` and `POST /wav`: exports a client's music as files.
+//! `POST /midi`, `POST /wav` and `POST /save`: exports a client's music as files.
 
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use controlgen::names::file_name;
+use corpus::artifact::{io, write_atomic};
 use note_render::sound::{self, SoundOptions};
 use note_seq::midi::{self, WriteOptions};
 use note_seq::{NoteSequence, Program, Velocity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Studio;
 use crate::body::JsonBody;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::limits;
 use crate::music::{self, Sound};
 use crate::types::Note;
@@ -47,6 +50,10 @@ pub(crate) struct ExportRequest {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 127)]
     velocity: Option<u8>,
+    /// The time signature: 1 to 64 beats of a bar, and the beat, a power of two up to 64, as a
+    /// fraction of a whole note; by default 4/4.
+    #[serde(default)]
+    meter: Option<[u32; 2]>,
 }
 
 /// Returns a valid tempo, or the default.
@@ -63,12 +70,16 @@ pub(crate) fn checked_qpm(qpm: Option<f64>) -> Result<f64, ApiError> {
     Err(ApiError::invalid(message))
 }
 
+/// The name of a file for a title, without its extension, that is valid on every system.
+fn plain_name(title: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_ ".contains(c) { c } else { '_' };
+    let name: String = title.trim().chars().map(plain).take(NAME_CHARS).collect();
+    if name.is_empty() { "piece".to_owned() } else { file_name(&name) }
+}
+
 /// The `Content-Disposition` header that makes a browser save the response as a file.
 pub(crate) fn attachment(name: &str, extension: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_ ".contains(c) { c } else { '_' };
-    let name: String = name.trim().chars().map(plain).take(NAME_CHARS).collect();
-    let name = if name.is_empty() { "piece".to_owned() } else { file_name(&name) };
-    format!("attachment; filename=\"{name}.{extension}\"")
+    format!("attachment; filename=\"{}.{extension}\"", plain_name(name))
 }
 
 impl ExportRequest {
@@ -107,7 +118,16 @@ impl ExportRequest {
         let velocity = checked.ok_or_else(|| {
             ApiError::invalid(format!("the velocity must be 1 to 127, not {velocity}"))
         })?;
-        let sound = Sound { qpm: checked_qpm(self.qpm)?, program, velocity };
+        let meter = self.meter.unwrap_or([4, 4]);
+        let [beats, beat] = meter;
+        if !(1..=64).contains(&beats) || !(beat.is_power_of_two() && beat <= 64) {
+            let message = format!(
+                "the meter must have 1 to 64 beats of a whole note divided by a power of two up to \
+                 64, not {beats}/{beat}"
+            );
+            return Err(ApiError::invalid(message));
+        }
+        let sound = Sound { qpm: checked_qpm(self.qpm)?, program, velocity, meter };
         let grid = music::Grid::new(studio.model.kind());
         Ok(music::sequence(&studio.voices, &self.notes, &self.title, sound, grid))
     }
@@ -134,6 +154,56 @@ pub(crate) async fn midi(
         Ok((headers, bytes))
     });
     answer.await
+}
+
+/// Where a file was written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Saved {
+    /// Its path on this machine.
+    path: String,
+}
+
+/// Writes a piece as a MIDI file into the folder that the server was started with (`save_folder` of
+/// `GET /model`), next to files of the same name.
+#[utoipa::path(
+    post, path = "/save", tag = "files", request_body = ExportRequest,
+    responses(
+        (status = 201, body = Saved),
+        (status = 507, description = "the file can't be written, or the server has no such folder"),
+    ),
+)]
+pub(crate) async fn save(
+    State(studio): State<Studio>,
+    JsonBody(request): JsonBody<ExportRequest>,
+) -> Result<(StatusCode, Json<Saved>), ApiError> {
+    let work = studio.clone();
+    let answer = studio.keeping.run(move |_| {
+        let not_kept = |message: String| ApiError::new(Code::NotKept, message);
+        let folder = work.save_folder.as_deref().ok_or_else(|| {
+            not_kept("no folder was chosen; start the studio with `--save-folder`".to_owned())
+        })?;
+        let sequence = request.sequence(&work)?;
+        let bytes = midi::write(&sequence, &WriteOptions::default());
+        let bytes = bytes.map_err(|error| ApiError::invalid(error.to_string()))?;
+        let path = free_path(folder, &plain_name(&request.title));
+        let written = std::fs::create_dir_all(folder).map_err(io("create", folder));
+        written
+            .and_then(|()| write_atomic(&path, &bytes))
+            .map_err(|error| not_kept(format!("the file can't be written: {error}")))?;
+        Ok((StatusCode::CREATED, Json(Saved { path: path.display().to_string() })))
+    });
+    answer.await
+}
+
+/// The first of `NAME.mid`, `NAME-2.mid` and so on that is not there.
+fn free_path(folder: &Path, name: &str) -> PathBuf {
+    let mut path = folder.join(format!("{name}.mid"));
+    let mut number = 2;
+    while path.exists() {
+        path = folder.join(format!("{name}-{number}.mid"));
+        number += 1;
+    }
+    path
 }
 
 /// Exports a piece as a WAV file: stereo, 16 bits, 44,100 Hz.

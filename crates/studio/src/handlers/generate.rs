@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use controlgen::attribute::{Aim, AttributeMethod};
 use controlgen::copy::CopyMatch;
 use controlgen::generate::{LatentSampling, PieceFilter, PieceRequest, Target, pieces_while};
+use controlgen::piece::{Composition, DEFAULT_CANDIDATES, Form, FormRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::attributes::{AttributeShift, shift};
+use super::attributes::{AttributeShift, dials, vectors};
 use crate::Studio;
 use crate::body::JsonBody;
 use crate::error::ApiError;
@@ -35,9 +37,18 @@ pub(crate) struct GenerateRequest {
     /// Temperature of the latents: 0 gives the mean of the style, 1 samples it; at most 4.
     #[serde(default)]
     latent_temperature: Option<f64>,
-    /// Similarity of consecutive windows of a longer piece, 0 to 1; default 0.8.
+    /// Similarity of consecutive windows of a longer piece, 0 to 1, instead of what was learned from
+    /// real pieces; for a model without that, 0.8 by default.
     #[serde(default)]
     smoothness: Option<f64>,
+    /// The form of longer pieces: a letter for each section, with ' for a varied return, for example
+    /// AABA; or verse-chorus, rondo, binary, ternary, through; by default that of a real piece.
+    #[serde(default)]
+    form: Option<String>,
+    /// Number of draws of each window, of which the best fitting one is kept; default 8 for pieces
+    /// of several windows and with attributes, otherwise 1.
+    #[serde(default)]
+    candidates: Option<usize>,
     /// Maximum distance from the mean of the style, in its standard deviations.
     #[serde(default)]
     truncate: Option<f64>,
@@ -49,7 +60,7 @@ pub(crate) struct GenerateRequest {
     /// (`copy.fraction` of a piece).
     #[serde(default)]
     max_copy_fraction: Option<f64>,
-    /// Attributes to shift.
+    /// Attributes to turn up or down, from what the style usually has.
     #[serde(default)]
     attributes: Vec<AttributeShift>,
     #[serde(flatten)]
@@ -88,6 +99,17 @@ impl From<CopyMatch> for Copied {
             file: found.file,
             bar: found.start_bar + 1,
         }
+    }
+}
+
+/// Checks the number of draws of each window.
+pub(crate) fn checked_candidates(n: Option<usize>) -> Result<Option<usize>, ApiError> {
+    match n {
+        Some(n) if !(1..=limits::N_CANDIDATES).contains(&n) => {
+            let message = format!("`candidates` must be 1 to {}, not {n}", limits::N_CANDIDATES);
+            Err(ApiError::invalid(message))
+        }
+        n => Ok(n),
     }
 }
 
@@ -142,7 +164,10 @@ pub(crate) async fn generate(
     let decoding = request.sampling.decoding()?;
     let [n, n_windows] = request.sizes(&studio)?;
     let parts = request.blend_parts()?;
-    let shift = shift(&studio, &request.attributes)?;
+    let dials = dials(&studio, &request.attributes)?;
+    let n_candidates = checked_candidates(request.candidates)?;
+    let form = request.form.as_deref().map(str::parse::<FormRequest>).transpose();
+    let form = form.map_err(|error| ApiError::invalid(error.to_string()))?;
     let defaults = LatentSampling::default();
     let sampling = LatentSampling {
         temperature: request.latent_temperature.unwrap_or(defaults.temperature),
@@ -156,10 +181,29 @@ pub(crate) async fn generate(
         let parts: Vec<(&str, f64)> =
             parts.iter().map(|part| (part.style.as_str(), part.weight)).collect();
         let target = Target::blend(styles, &parts)?;
+        let model = &work.model;
+        let (shift, aim) = if dials.is_empty() {
+            (None, None)
+        } else {
+            let vectors = vectors(&work)?;
+            let shift = vectors.shift(&dials, AttributeMethod::default())?;
+            (Some(shift), Some(Aim::of_dials(vectors, &dials, model.form(), &target.styles)?))
+        };
+        let walks = request.smoothness.is_some();
+        let learned = work.pieces.as_ref().filter(|_| !walks);
+        let is_asked = form.is_some() || n_candidates.is_some() || aim.is_some();
+        let composition = Composition {
+            learned: learned.filter(|_| n_windows > 1),
+            form: form.as_ref().unwrap_or(&FormRequest::Auto),
+            n_candidates: n_candidates.unwrap_or(DEFAULT_CANDIDATES),
+        };
         let request = PieceRequest {
             n_windows,
             sampling,
             shift: shift.as_deref(),
+            aim: aim.as_ref(),
+            canceled: Some(cancel.flag()),
+            composition: (is_asked || (n_windows > 1 && !walks)).then_some(composition),
             filter: PieceFilter {
                 min_membership: request.min_membership,
                 max_copy_fraction: request.max_copy_fraction,
@@ -168,15 +212,20 @@ pub(crate) async fn generate(
             },
             ..PieceRequest::new(&target.path, &target.styles, n, decoding)
         };
-        let found = pieces_while(&work.model, styles, &request, &|| !cancel.is_canceled())?;
+        let found = pieces_while(model, styles, &request, &|| !cancel.is_canceled());
         cancel.check()?;
+        let found = found?;
         let names: Vec<&str> = target.styles.iter().map(|style| style.name.as_str()).collect();
         let name = names.join(" and ");
         let ids = catalog.ids_of(&target.styles);
         let piece = |(at, kept): (usize, controlgen::generate::Piece)| {
             let title = format!("{name} {}", at + 1);
-            let piece = work.piece(&catalog, title, kept.windows, &kept.z.concat());
+            let slots = kept.form.iter().flat_map(|form| &form.slots);
+            let keys: Vec<i8> = slots.map(|slot| slot.key).collect();
+            let z = kept.z.concat();
+            let piece = work.piece_in_keys(&catalog, title, kept.windows, &z, &keys);
             Piece {
+                form: kept.form.as_ref().map(Form::letters),
                 seed: Some(decoding.seed),
                 temperature: decoding.temperature,
                 copy: kept.copy.map(Copied::from),

@@ -46,9 +46,16 @@ pub(crate) struct ModelInfo {
     /// Number of windows on the map.
     n_windows: usize,
     n_styles: usize,
+    /// The folder that `POST /save` writes to; `null` without one.
+    #[schema(required)]
+    save_folder: Option<String>,
     /// Whether new music is checked for copies of training music.
     has_copy_index: bool,
-    /// Attributes that can be shifted.
+    /// Whether longer pieces follow what was learned from real ones.
+    has_pieces: bool,
+    /// Whether its music is in one key, C major or A minor, so that any key can be chosen.
+    in_one_key: bool,
+    /// Attributes that can be turned up and down.
     attributes: Vec<AttributeInfo>,
     limits: Limits,
 }
@@ -101,6 +108,9 @@ pub(crate) async fn model(State(studio): State<Studio>) -> Json<ModelInfo> {
         qpm: note_seq::DEFAULT_QPM,
         n_windows: studio.source.n_windows(),
         n_styles: studio.catalog().styles.all().len(),
+        has_pieces: studio.pieces.is_some(),
+        in_one_key: kind.is_in_one_key(),
+        save_folder: studio.save_folder.as_ref().map(|folder| folder.display().to_string()),
         has_copy_index: studio.copy_index.is_some(),
         attributes: vectors
             .map(|vector| AttributeInfo {

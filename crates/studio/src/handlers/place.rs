@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use controlgen::piece::DEFAULT_CANDIDATES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::attributes::{AttributeShift, shift};
+use super::attributes::{AttributeShift, dials, turned};
 use super::decode::Windows;
 use super::map::{MapQuery, projected};
 use crate::Studio;
@@ -32,7 +33,7 @@ pub(crate) struct PlaceRequest {
     /// sounds is like it.
     #[serde(default)]
     held: Option<Vec<f32>>,
-    /// Attributes to shift.
+    /// Attributes to turn up or down, from what the music of the place has.
     #[serde(default)]
     attributes: Vec<AttributeShift>,
     /// Whether to measure `memberships` at once, which takes about as long as decoding; by default
@@ -65,7 +66,7 @@ pub(crate) async fn place(
     }
     let held = request.held.as_ref().map(|z| studio.checked_latents(std::slice::from_ref(z)));
     let held = held.transpose()?;
-    let shift = shift(&studio, &request.attributes)?;
+    let dials = dials(&studio, &request.attributes)?;
     let catalog = studio.catalog();
     let work = studio.clone();
     let pool = if request.places.len() > MAX_QUICK { &studio.heavy } else { &studio.quick };
@@ -86,18 +87,24 @@ pub(crate) async fn place(
             let point = placed.point(&music, *place, held, decoding.seed, cancel)?;
             z.extend(space.latent(&point));
         }
-        space.shift(shift.as_deref().unwrap_or_default(), &mut z);
         let mut tokens = Vec::new();
         for z in z.chunks((PLACES_PER_CHECK * space.z_size()).max(1)) {
             cancel.check()?;
             tokens.extend(decoding.decode_each(&work.model, &work.controls, z));
+        }
+        let mut moved = Vec::new();
+        if !dials.is_empty() {
+            let music = (&tokens[..], &z[..]);
+            let how = (&dials[..], DEFAULT_CANDIDATES, decoding);
+            let turned = turned(&work, &catalog, music, how, cancel)?;
+            (tokens, z, moved) = (turned.windows, turned.z, turned.moved);
         }
         let windows = if request.measure {
             work.windows(&catalog, tokens, &z)
         } else {
             work.unmeasured_windows(tokens, &z)
         };
-        Ok(Json(Windows { windows }))
+        Ok(Json(Windows { windows, moved }))
     });
     answer.await
 }

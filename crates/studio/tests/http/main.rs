@@ -8,8 +8,14 @@ mod reading;
 /// From latents to music and back.
 mod making;
 
+/// Longer pieces: forms, sections, dials.
+mod composing;
+
 /// Uploads, changes of styles, downloads.
 mod files;
+
+/// What clients keep.
+mod pieces;
 
 /// Malformed and hostile requests.
 mod hostile;

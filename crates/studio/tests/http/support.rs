@@ -62,19 +62,29 @@ impl Reply {
     }
 }
 
-/// The model folder that is embedded in the program.
-fn model_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model/melody")
+/// The folder of a model that is embedded in the program.
+fn model_folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model").join(name)
 }
 
 impl App {
     /// Creates a separate studio, whose styles can be changed.
     pub(crate) fn new() -> Self {
+        Self::of("melody")
+    }
+
+    /// A studio of one of the models in the program.
+    pub(crate) fn of(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let folders = |model: &Model| StyleFolders::with(model, folder.path());
         let device = musicvae::Device::flex();
-        let session = Session::open_with(&model_folder(), &device, folders).unwrap();
-        let options = StudioOptions { name: "test".to_owned(), page: None };
+        let session = Session::open_with(&model_folder(name), &device, folders).unwrap();
+        let options = StudioOptions {
+            name: "test".to_owned(),
+            page: None,
+            pieces: Some(folder.path().join("pieces")),
+            save_folder: Some(folder.path().join("saved")),
+        };
         let studio = Studio::new(session, None, options).unwrap();
         Self { router: router(studio.clone(), PORT), studio, folder }
     }

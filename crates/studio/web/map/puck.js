@@ -221,7 +221,7 @@ export class Puck extends EventTarget {
         "/place", { map, places, held, temperature, attributes, seed, measure: false }, signal,
       );
       const how = `Puck, from ${this.origin}`;
-      this.#live = app.takeOfWindows(windows, how, "Music of the map", seed);
+      this.#live = app.shaped(app.takeOfWindows(windows, how, "Music of the map", seed));
       this.nDecoded++;
       this.#isDecoding = number !== this.#nRequests;
       await app.swap(this.#live);

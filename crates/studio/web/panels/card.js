@@ -30,7 +30,7 @@ export function styleCard(app, style, renamed) {
     );
     fill(body, ...contents(app, style, card, examples));
     for (const { window, canvas } of examples) {
-      drawMini(canvas, window.notes, app.model.window_steps, style.color);
+      drawMini(canvas, window.notes, window.n_steps, style.color);
     }
   });
   return root;

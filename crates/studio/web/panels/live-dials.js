@@ -1,8 +1,9 @@
 // @ts-check
-// Applies changes of the dials to the piece that is playing: its latents are shifted and decoded
-// again, and the result takes over in time with the beat.
+// Applies changes of the dials to the piece that is playing: of several versions the server returns
+// the one nearest to what the dials ask for, which takes over in time with the beat.
 
 import { LatestRequest, newSeed } from "../api.js";
+import { inKeys } from "../state/notes.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Take} Take */
@@ -59,23 +60,31 @@ export class LiveDials {
     const app = this.#app;
     const { attributes, temperature } = app.session;
     const body = { z: base.windows.map(({ z }) => z), temperature, seed: this.#seed };
-    /** @type {{ windows: Window[] }} */
-    const { windows } = attributes.length
-      ? await app.api.post("/attributes", { ...body, attributes }, signal)
+    const tokens = base.windows.map(({ tokens }) => tokens);
+    /** @type {{ windows: Window[], moved?: (number | null)[] }} */
+    const { windows, moved = [] } = attributes.length
+      ? await app.api.post("/attributes", { ...body, windows: tokens, attributes }, signal)
       : await app.api.post("/decode", body, signal);
     const { current } = app.history;
     // Something else was selected meanwhile.
     if (current !== base && current !== this.#live) return;
-    const shifts = attributes.map(
-      ({ name, by }) => `${name} ${by > 0 ? "+" : "−"}${Math.abs(by).toFixed(1)}`,
-    ).join(", ");
+    const signed = (/** @type {number} */ by) => `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(1)}`;
+    // What was reached, next to what was asked for.
+    const shifts = attributes.map(({ name, by }, i) => {
+      const found = moved[i];
+      const reached = found === null || found === undefined ? "?" : signed(found);
+      return `${name} ${signed(by)} (reached ${reached})`;
+    }).join(", ");
+    const isDrum = (/** @type {import("../types.js").Note} */ note) => app.player.isDrum(note);
+    const keys = base.windows.map(({ key }) => key ?? 0);
     const live = app.takeOfWindows(
-      windows,
+      inKeys(windows, keys, isDrum),
       shifts ? `Adjusted: ${shifts}` : "Redrawn",
       base.title,
       this.#seed,
     );
-    live.qpm = base.qpm;
+    const { qpm, program, velocity, sections } = base;
+    Object.assign(live, { qpm, program, velocity, sections });
     this.#live = live;
     await app.swap(live);
     clearTimeout(this.#timer);

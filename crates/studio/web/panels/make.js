@@ -7,10 +7,22 @@ import { Dial } from "../ui/dial.js";
 import { Chips } from "./chips.js";
 import { Rows, textButton } from "./rows.js";
 import { LiveDials } from "./live-dials.js";
+import { sectionsOfForm } from "../state/sections.js";
+import { soundFields } from "./sound-fields.js";
 import { Vary } from "./vary.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Piece} Piece */
+
+/**
+ * Forms of longer pieces with their numbers of sections: 0 for any length.
+ * @type {[string, string, number][]}
+ */
+const FORMS = [
+  ["", "as in real pieces", 0], ["through", "always new", 0], ["AA'", "A A′", 2], ["AB", "A B", 2],
+  ["AABA", "A A B A", 4], ["ABAC", "A B A C", 4], ["AA'BA'", "A A′ B A′", 4],
+  ["ABACABA", "rondo: A B A C A B A", 7],
+];
 
 /** Range of an attribute dial, in standard deviations. */
 const MAX_SHIFT = 3;
@@ -38,6 +50,7 @@ export class MakePanel {
   #weights = el("div", { class: "weights" });
   #n = el("input", { type: "number", min: "1", value: "4", id: "n-pieces" });
   #bars;
+  #form = el("select", { id: "form" });
   #seed = el("input", {
     type: "text", inputmode: "numeric", placeholder: "any", id: "seed", pattern: "[0-9]*",
     maxlength: "15",
@@ -90,11 +103,13 @@ export class MakePanel {
         el("label", {}, "Bars", this.#bars),
         el("label", {}, "Seed", this.#seed),
       ),
+      el("div", { class: "fields" }, el("label", {}, "Form", this.#form)),
       this.#generate,
       el("div", { class: "made" }, this.#dropped, this.#made.root),
       this.#chips.root,
       this.#weights,
       el("div", { class: "dials" }, ...dials.general),
+      soundFields(app, () => this.#keep(() => {})),
       el(
         "h2",
         { id: "turn" },
@@ -106,6 +121,8 @@ export class MakePanel {
       vary.root,
     );
     if (!dials.attributes.length) this.root.querySelector("#turn")?.remove();
+    this.#bars.addEventListener("change", () => this.#drawForms());
+    this.#drawForms();
     this.#made.show([]);
     this.#drawWeights();
   }
@@ -113,11 +130,12 @@ export class MakePanel {
   /** What a reload keeps. */
   get choices() {
     return {
-      chosen: [...this.#chips.chosen], fields: { n: this.#n.value, bars: this.#bars.value },
+      chosen: [...this.#chips.chosen],
+      fields: { n: this.#n.value, bars: this.#bars.value, form: this.#form.value },
     };
   }
 
-  /** @param {{ chosen: string[], fields: { n: string, bars: string } | null }} choices */
+  /** @param {{ chosen: string[], fields: { n: string, bars: string, form: string } | null }} choices */
   choose({ chosen, fields }) {
     this.#chips.choose(chosen);
     if (!fields) return;
@@ -125,6 +143,20 @@ export class MakePanel {
     if (n >= 1 && n <= Number(this.#n.max)) this.#n.value = String(Math.round(n));
     const lengths = [...this.#bars.options].map(({ value }) => value);
     if (lengths.includes(fields.bars)) this.#bars.value = fields.bars;
+    this.#drawForms();
+    const forms = [...this.#form.options].map(({ value }) => value);
+    if (forms.includes(fields.form)) this.#form.value = fields.form;
+  }
+
+  /** Forms whose sections divide the piece. */
+  #drawForms() {
+    const nWindows = Number(this.#bars.value) / this.#app.model.window_bars;
+    const { value } = this.#form;
+    const fitting = FORMS.filter(([, , n]) => n === 0 || nWindows % n === 0);
+    fill(this.#form, ...fitting.map(([form, text]) => el("option", { value: form }, text)));
+    this.#form.value = fitting.some(([form]) => form === value) ? value : "";
+    const label = this.#form.parentElement;
+    if (label) label.hidden = nWindows < 2 || !this.#app.model.has_pieces;
   }
 
   #makeDials() {
@@ -156,7 +188,12 @@ export class MakePanel {
         text: (value) => (value === NO_LIMIT ? "any" : `≤ ${value.toFixed(2)}`),
         onChange: (value) => this.#keep(() => (dials.reach = value)),
       }),
-      new Dial({
+      model.has_pieces ? new Dial({
+        label: "Care", min: 1, max: 32, step: 1, value: dials.care, initial: 8,
+        hint: "How many drafts each bar of a longer piece is chosen among; more fit better and take longer (candidates)",
+        text: (value) => `best of ${value}`,
+        onChange: (value) => this.#keep(() => (dials.care = value)),
+      }) : new Dial({
         label: "Smoothness", min: 0, max: 1, step: 0.05, value: dials.smoothness, initial: 0.8,
         hint: "How similar each part of a longer piece is to the one before",
         text: percent,
@@ -256,23 +293,32 @@ export class MakePanel {
       if (!(n >= 1 && n <= Number(this.#n.max))) {
         throw new Error(`The number of pieces must be 1 to ${this.#n.max}.`);
       }
+      const { window_bars } = app.model;
+      const bars = Number(this.#bars.value);
       const root = Math.sqrt(app.model.active_dimensions.length);
       const truncate = dials.reach < NO_LIMIT ? dials.reach * root : null;
       /** @type {{ pieces: Piece[], dropped: { why: string, n: number }[] }} */
       const { pieces, dropped } = await app.api.post("/generate", {
         ...(names.length > 1 ? { blend } : { style: names[0] }),
         n,
-        bars: Number(this.#bars.value),
+        bars,
         temperature,
         latent_temperature: dials.spread,
-        smoothness: dials.smoothness,
+        ...(app.model.has_pieces
+          ? { form: this.#form.value || null, candidates: bars > window_bars ? dials.care : null }
+          : { smoothness: dials.smoothness }),
         truncate,
         seed,
         min_membership: dials.membership || null,
         max_copy_fraction: dials.copied < 1 ? dials.copied : null,
         attributes,
       });
-      const takes = pieces.map((piece) => app.take(piece, names.join(" + ")));
+      const takes = pieces.map((piece) => {
+        const take = app.shaped(app.take(piece, names.join(" + ")));
+        const n = take.windows.length;
+        if (n > 1) take.sections = sectionsOfForm(this.#form.value, piece.form, n);
+        return take;
+      });
       this.#dropped.hidden = !dropped.length;
       this.#dropped.textContent = dropped.map(({ why, n }) => `${n} rejected: ${why}`).join(" ");
       this.#made.show(takes);

@@ -196,14 +196,15 @@ export class MixPanel {
   #useBars() {
     const whole = this.#whole;
     if (!whole) return;
-    const { window_bars, window_steps } = this.#app.model;
+    const { window_bars } = this.#app.model;
     const from = Number(this.#first.value) / window_bars;
     const to = Math.max(from + 1, Number(this.#last.value) / window_bars);
     this.#last.value = String(to * window_bars);
     const windows = whole.windows.slice(from, to);
     const part = {
-      ...whole, id: crypto.randomUUID(), windows, n_steps: windows.length * window_steps,
-      notes: notesOfWindows(windows, window_steps),
+      ...whole, id: crypto.randomUUID(), windows,
+      n_steps: windows.reduce((sum, { n_steps }) => sum + n_steps, 0),
+      notes: notesOfWindows(windows),
     };
     this.#setTune(part, `Bars ${from * window_bars + 1} to ${to * window_bars}`);
     this.#request();

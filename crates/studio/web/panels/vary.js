@@ -3,6 +3,7 @@
 
 import { newSeed } from "../api.js";
 import { el } from "../dom.js";
+import { inKeys, notesOfWindows } from "../state/notes.js";
 import { Dial } from "../ui/dial.js";
 import { textButton } from "./rows.js";
 
@@ -68,7 +69,14 @@ export class Vary {
       const takes = pieces.map(
         (piece) => app.take(piece, `Varied by ${distance.toFixed(1)}`, `${base.title}, varied`),
       );
-      for (const take of takes) take.qpm = base.qpm;
+      const isDrum = (/** @type {import("../types.js").Note} */ note) => app.player.isDrum(note);
+      const keys = base.windows.map(({ key }) => key ?? 0);
+      const { qpm, program, velocity, sections } = base;
+      for (const take of takes) {
+        take.windows = inKeys(take.windows, keys, isDrum);
+        if (keys.some(Boolean)) take.notes = notesOfWindows(take.windows);
+        Object.assign(take, { qpm, program, velocity, sections });
+      }
       app.history.add(takes);
       this.#made(takes);
       await app.play(takes[0]);

@@ -193,7 +193,7 @@ export class Commands {
     const editor = this.#editor;
     const { selection, selected } = editor;
     if (!selected) return false;
-    const edited = allChanged(selection, by, take.n_steps);
+    const edited = editor.inTune(allChanged(selection, by, take.n_steps), by.semitones ?? 0);
     for (const { pitch } of edited) editor.roll.show(pitch);
     const label = `${what} ${selection.length > 1 ? "notes" : "a note"}`;
     editor.commit(allReplaced(take.notes, selection, edited), label, edited);

@@ -3,7 +3,8 @@
 // of it.
 
 import { requireElement } from "../dom.js";
-import { added, allChanged, allReplaced, noteName } from "../state/notes.js";
+import { added, allChanged, allReplaced, noteName, windowSteps } from "../state/notes.js";
+import { inScale, tonicOf } from "../state/scale.js";
 import { onTheme } from "../ui/theme.js";
 import { Commands } from "./commands.js";
 import { Listening } from "./listening.js";
@@ -26,6 +27,8 @@ import { KEYS, RULER, Roll } from "./roll.js";
 const EDGE = 7;
 /** Milliseconds within which two clicks are a double click. */
 const DOUBLE_CLICK = 600;
+/** Maximum number of bars shown at first. */
+const MAX_BARS = 8;
 const EMPTY = "Touch the map: your music is shown here";
 
 /** The piano roll with its editing operations. */
@@ -83,6 +86,14 @@ export class Editor {
     return this.#app.history.current;
   }
 
+  /** Of the meter of the piece. */
+  get #stepsPerBar() {
+    const { model } = this.#app;
+    const take = this.#take;
+    const [first] = take ? windowSteps(take, model.window_steps) : [model.window_steps];
+    return first / Math.max(1, model.window_bars);
+  }
+
   /** The current note. */
   get selected() {
     return this.selection[this.selection.length - 1] ?? null;
@@ -94,7 +105,7 @@ export class Editor {
     if (take?.id !== this.#shown) {
       this.#shown = take?.id;
       this.#drag = null;
-      if (take) this.roll.fit(take.notes, take.n_steps);
+      if (take) this.roll.fit(take.notes, take.n_steps, MAX_BARS * this.#stepsPerBar);
     }
     for (const { pitch } of take?.notes ?? []) this.roll.show(pitch);
     this.refresh();
@@ -124,7 +135,7 @@ export class Editor {
       area: this.#area,
       cursor: heard ? heard.step : null,
       stepsPerQuarter: model.steps_per_quarter,
-      stepsPerBar: model.steps_per_bar,
+      stepsPerBar: this.#stepsPerBar,
       isDrums: model.voices.length > 0 && model.voices.every(({ drums }) => drums),
       empty: EMPTY,
     });
@@ -157,6 +168,41 @@ export class Editor {
     if (this.#app.player.isPlaying) this.#app.player.swap(take);
     this.listening.changed(take);
     this.refresh();
+  }
+
+  /**
+   * Notes in the scale of the piece, if edits keep to it.
+   * @param {Note[]} notes
+   * @param {number} [direction] where they were moved: up or down
+   */
+  inTune(notes, direction = 0) {
+    return this.#app.session.keepsScale ? this.#scaled(notes, direction) : notes;
+  }
+
+  /**
+   * @param {Note[]} notes
+   * @param {number} direction
+   */
+  #scaled(notes, direction) {
+    const take = this.#take;
+    const { player, model } = this.#app;
+    if (!take) return notes;
+    const isDrum = (/** @type {Note} */ note) => player.isDrum(note);
+    const tonic = tonicOf(take, model.in_one_key, isDrum);
+    return notes.map((note) => {
+      const pitch = isDrum(note) ? note.pitch : inScale(note.pitch, tonic, direction);
+      return pitch === note.pitch ? note : { ...note, pitch };
+    });
+  }
+
+  /** Moves all notes of the piece into its scale. */
+  intoScale() {
+    const take = this.#take;
+    if (!take) return;
+    const notes = this.#scaled(take.notes, 0);
+    const n = notes.filter((note, i) => note !== take.notes[i]).length;
+    if (n) this.commit(notes, "moving notes into the scale", []);
+    this.#app.announce(n === 1 ? "One note moved" : `${n || "No"} notes moved into the scale`);
   }
 
   /** @param {Note} note */
@@ -222,12 +268,14 @@ export class Editor {
       this.announce(note);
     } else {
       const start = Math.min(take.n_steps - 1, Math.max(0, Math.floor(this.roll.stepAt(x))));
-      const newNote = {
-        pitch: this.roll.pitchAt(y),
-        start,
-        end: Math.min(take.n_steps, start + this.length),
-        voice: 0,
-      };
+      const [newNote] = this.inTune([
+        {
+          pitch: this.roll.pitchAt(y),
+          start,
+          end: Math.min(take.n_steps, start + this.length),
+          voice: 0,
+        },
+      ]);
       this.#drag = {
         originals: [],
         current: [newNote],
@@ -263,6 +311,7 @@ export class Editor {
     }
     const steps = Math.round(((x - drag.x) / (this.roll.width - KEYS)) * this.roll.span);
     const semitones = this.roll.pitchAt(y) - this.roll.pitchAt(drag.y);
+    const inTune = (/** @type {Note[]} */ notes) => this.inTune(notes, semitones);
     if (!drag.originals.length) {
       const [note] = drag.current;
       const end = Math.min(take.n_steps, Math.max(note.start + 1, Math.ceil(this.roll.stepAt(x))));
@@ -272,7 +321,7 @@ export class Editor {
       }
     } else {
       const by = drag.kind === "length" ? { longer: steps } : { steps, semitones };
-      const edited = allChanged(drag.originals, by, take.n_steps);
+      const edited = inTune(allChanged(drag.originals, by, take.n_steps));
       const { pitch } = lastOf(edited);
       if (pitch !== lastOf(drag.current).pitch && !this.#app.player.isPlaying) {
         this.#app.player.touch(pitch);

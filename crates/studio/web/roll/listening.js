@@ -2,7 +2,7 @@
 // The model's view of an edited piece: its latents, its styles, and its reconstruction.
 
 import { LatestRequest } from "../api.js";
-import { byWindow, notesOfWindows } from "../state/notes.js";
+import { inKeys, notesOfWindows, split, windowSteps } from "../state/notes.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Note} Note */
@@ -58,7 +58,7 @@ export class Listening extends EventTarget {
    */
   ghosts(take) {
     const heard = this.#isShown ? this.#responses.get(take.notes) : undefined;
-    return heard ? notesOfWindows(heard.reconstruction, this.#app.model.window_steps) : [];
+    return heard ? notesOfWindows(heard.reconstruction) : [];
   }
 
   /**
@@ -86,15 +86,28 @@ export class Listening extends EventTarget {
   async #ask(take, signal) {
     const { api, model } = this.#app;
     const { notes } = take;
-    const windows = byWindow(
-      notes,
-      take.n_steps,
-      model.window_steps,
-      Math.max(1, model.voices.length),
-    ).map((notes) => ({ notes }));
-    if (windows.length > model.limits.n_windows) return;
+    // Further voices, which a mix adds, are not of the model.
+    const nVoices = Math.max(1, model.voices.length);
+    const stretches = split(
+      notes.filter(({ voice }) => voice < nVoices),
+      windowSteps(take, model.window_steps),
+    );
+    if (stretches.length > model.limits.n_windows) return;
+    // The model knows the music in its own key.
+    const isDrum = (/** @type {Note} */ note) => this.#app.player.isDrum(note);
+    const keys = stretches.map((_, i) => take.windows[i]?.key ?? 0);
+    const windows = stretches.map((notes, i) => ({
+      notes: notes.map(
+        (note) => (isDrum(note) ? note : { ...note, pitch: note.pitch - keys[i] }),
+      ),
+    }));
+    const like = take.windows[0]?.tokens;
     /** @type {{ windows: Window[], reconstruction: Window[] }} */
-    const response = await api.post("/encode", { windows }, signal);
+    const found = await api.post("/encode", { windows, ...(like ? { like } : {}) }, signal);
+    const response = {
+      windows: inKeys(found.windows, keys, isDrum),
+      reconstruction: inKeys(found.reconstruction, keys, isDrum),
+    };
     this.#responses.set(notes, response);
     if (take.notes === notes && take.edited) {
       this.#store(take);

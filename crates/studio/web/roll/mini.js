@@ -2,7 +2,7 @@
 // Small piano rolls that show the shape of a piece.
 
 import { canvasOf } from "../dom.js";
-import { color } from "../ui/theme.js";
+import { partColor } from "../ui/theme.js";
 
 /** @typedef {import("../types.js").Note} Note */
 
@@ -15,7 +15,7 @@ const MIN_SEMITONES = 12;
  * @param {number} nSteps
  * @param {string} [ink]
  */
-export function drawMini(canvas, notes, nSteps, ink = color("--note")) {
+export function drawMini(canvas, notes, nSteps, ink = "") {
   const drawn = canvasOf(canvas);
   if (!drawn || !notes.length) return;
   const { context, width, height } = drawn;
@@ -27,7 +27,7 @@ export function drawMini(canvas, notes, nSteps, ink = color("--note")) {
   const [top, range] = [highest + missing, highest - lowest + 1 + 2 * missing];
   const row = (height - 4) / range;
   for (const { pitch, start, end, voice } of notes) {
-    context.fillStyle = voice ? color("--note-second") : ink;
+    context.fillStyle = ink && !voice ? ink : partColor(voice);
     const x = (start / nSteps) * width;
     const wide = Math.max(1.5, ((end - start) / nSteps) * width - 1);
     context.fillRect(x, 2 + (top - pitch) * row, wide, Math.max(1.5, row - 0.5));

@@ -3,18 +3,14 @@
 
 import { canvasOf } from "../dom.js";
 import { noteName } from "../state/notes.js";
-import { color } from "../ui/theme.js";
+import { color, partColor } from "../ui/theme.js";
+import { isBlackKey, pitchRange } from "./grid.js";
 
 /** @typedef {import("../types.js").Note} Note */
 
 /** Height of the ruler above the notes and width of the keys next to them, in pixels. */
 export const RULER = 18;
 export const KEYS = 30;
-/** Minimum number of semitones shown, and margin above and below the notes. */
-const MIN_SEMITONES = 18;
-const MARGIN = 3;
-/** Maximum number of steps shown initially. */
-const MAX_SPAN = 128;
 /** Lines closer than this, in pixels, would merge into gray, so they are left out. */
 const MIN_DISTANCE = 6;
 
@@ -55,16 +51,15 @@ export class Roll {
    * Shows another piece: all of it, unless it is too long.
    * @param {Note[]} notes
    * @param {number} nSteps
+   * @param {number} [maxSpan] maximum number of steps shown at first
    */
-  fit(notes, nSteps) {
+  fit(notes, nSteps, maxSpan = this.span) {
     this.from = 0;
-    this.span = Math.max(1, Math.min(nSteps, MAX_SPAN));
-    let [low, high] = [127, 0];
-    for (const { pitch } of notes) [low, high] = [Math.min(low, pitch), Math.max(high, pitch)];
-    if (low > high) [low, high] = [60, 72];
-    const missing = Math.max(0, MIN_SEMITONES - (high - low + 1 + 2 * MARGIN));
-    this.low = Math.max(0, low - MARGIN - Math.floor(missing / 2));
-    this.high = Math.min(127, high + MARGIN + Math.ceil(missing / 2));
+    this.span = Math.max(1, Math.min(nSteps, maxSpan));
+    const pitches = notes.map(({ pitch }) => pitch);
+    const { low, high } = pitchRange(Math.min(...pitches), Math.max(...pitches));
+    this.low = Math.max(0, low);
+    this.high = Math.min(127, high);
   }
 
   /**
@@ -165,7 +160,7 @@ export class Roll {
     }
     const { cursor } = scene;
     if (cursor !== null && cursor >= this.from && cursor <= this.from + this.span) {
-      context.fillStyle = color("--accent");
+      context.fillStyle = color("--roll-playhead");
       context.fillRect(this.x(cursor) - 1, 0, 2, this.height);
     }
   }
@@ -175,17 +170,16 @@ export class Roll {
    * @param {Scene} scene
    */
   #drawGround(context, { n_steps, stepsPerBar, stepsPerQuarter, isDrums }) {
-    context.fillStyle = color("--roll");
+    context.fillStyle = color("--roll-background");
     context.fillRect(0, 0, this.width, this.height);
     const row = this.row;
     for (let pitch = this.low; pitch <= this.high; pitch++) {
-      const tone = pitch % 12;
-      if (!isDrums && [1, 3, 6, 8, 10].includes(tone)) {
-        context.fillStyle = color("--roll-black");
+      if (!isDrums && isBlackKey(pitch)) {
+        context.fillStyle = color("--roll-black-key");
         context.fillRect(KEYS, this.y(pitch), this.width - KEYS, row);
       }
-      if (isDrums || tone === 0) {
-        context.fillStyle = color("--roll-line");
+      if (isDrums || pitch % 12 === 0) {
+        context.fillStyle = color("--roll-octave");
         context.fillRect(KEYS, this.y(pitch) + row - 0.5, this.width - KEYS, 0.5);
       }
     }
@@ -200,7 +194,7 @@ export class Roll {
       const room =
         isBar ? stepWidth * stepsPerBar : isBeat ? stepWidth * stepsPerQuarter : stepWidth;
       if (room < MIN_DISTANCE * (isBar || isBeat ? 1 : 1.6)) continue;
-      context.fillStyle = color(isBar ? "--roll-bar" : isBeat ? "--roll-line" : "--roll-black");
+      context.fillStyle = color(isBar ? "--roll-bar" : isBeat ? "--roll-beat" : "--roll-black-key");
       context.fillRect(this.x(step) - 0.5, isBar ? 0 : RULER, 1, this.height);
       if (isBar && room > 26 && step < n_steps) {
         context.fillStyle = color("--muted");
@@ -230,7 +224,7 @@ export class Roll {
    */
   #drawNote(context, note, isSelected) {
     const [x, y, width, height] = this.#box(note);
-    context.fillStyle = color(isSelected ? "--accent" : note.voice ? "--note-second" : "--note");
+    context.fillStyle = isSelected ? color("--accent") : partColor(note.voice);
     context.beginPath();
     context.roundRect(x, y, width, height, Math.min(3, height / 3));
     context.fill();
@@ -270,7 +264,7 @@ export class Roll {
 
   /** @param {CanvasRenderingContext2D} context */
   #drawKeys(context) {
-    context.fillStyle = color("--roll");
+    context.fillStyle = color("--roll-background");
     context.fillRect(0, RULER, KEYS, this.height - RULER);
     context.fillStyle = color("--muted");
     context.font = "10px system-ui, sans-serif";
@@ -281,7 +275,7 @@ export class Roll {
         context.fillText(noteName(pitch), KEYS - 5, this.y(pitch) + this.row / 2);
       }
     }
-    context.fillStyle = color("--roll-line");
+    context.fillStyle = color("--roll-octave");
     context.fillRect(KEYS - 1, 0, 1, this.height);
   }
 }

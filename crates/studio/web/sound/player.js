@@ -24,7 +24,7 @@ const INTERVAL = 25;
 const LEAD = 0.05;
 /** The program of voices that a mix adds, to tell them from the tune: a flute. */
 const SECOND = 73;
-/** Velocity of all notes. */
+/** Velocity of the notes of pieces that have none of their own. */
 const VELOCITY = 88;
 /** Seconds after the end for the last notes to decay. */
 const TAIL = 0.8;
@@ -263,6 +263,12 @@ export class Player extends EventTarget {
     return score?.program ?? this.#partOf(note).program;
   }
 
+  /** The velocity of the piece. */
+  get #velocity() {
+    const score = /** @type {Partial<import("../types.js").Take> | null} */ (this.score);
+    return score?.velocity ?? VELOCITY;
+  }
+
   /**
    * Whether a note is of a drum part, where pitches are keys of drums.
    * @param {Note} note
@@ -295,13 +301,13 @@ export class Player extends EventTarget {
     if (!this.isAudible) return;
     const isSecond = note.voice >= Math.max(1, this.voices.length);
     const sounding = drums
-      ? strike(this.#context, this.#output.bus, note.pitch, VELOCITY, time)
+      ? strike(this.#context, this.#output.bus, note.pitch, this.#velocity, time)
       : sound(
         this.#context,
         this.#output.bus,
         isSecond ? SECOND : this.programOf(note),
         note.pitch,
-        VELOCITY,
+        this.#velocity,
         time,
         seconds * 0.98,
       );

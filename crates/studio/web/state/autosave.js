@@ -1,6 +1,6 @@
 // @ts-check
-// Keeps all pieces across reloads and between pages: they are stored in the browser, per model.
-// Nothing is dropped; what can't be stored is reported.
+// Keeps all pieces across reloads, pages and browsers: the server keeps them, per model. Nothing is
+// dropped; what can't be kept is reported.
 
 import { loadSetting } from "../ui/theme.js";
 import { openProject } from "./project.js";
@@ -21,14 +21,14 @@ const DELAY = 150;
  */
 export async function startAutosave(app) {
   try {
-    const autosave = new Autosave(app, await Store.open());
+    const autosave = new Autosave(app, await Store.open(app.api, app.model));
     await autosave.restore();
   } catch (error) {
     const why = error instanceof Error ? ` (${error.message})` : "";
     app.fail(
       new Error(
-        `This browser stores nothing for the studio${why}, so your pieces are lost when the page ` +
-          "is closed. Save them as a project in History.",
+        `Your pieces can't be read${why}, and new ones may be lost when the page is closed. Save ` +
+          "them as a project in History.",
       ),
     );
   }
@@ -38,7 +38,6 @@ class Autosave {
   #app;
   #history;
   #store;
-  #model;
   /**
    * What is stored of each piece, by its id.
    * @type {Map<string, { copy: Take, order: number }>}
@@ -56,11 +55,7 @@ class Autosave {
     this.#app = app;
     this.#history = app.history;
     this.#store = store;
-    this.#model = app.model.hash;
-    store.addEventListener("pieces", (event) => {
-      const { detail } = /** @type {CustomEvent} */ (event);
-      if (detail.model === this.#model) app.attempt(() => this.#merge(detail));
-    });
+    store.addEventListener("news", () => app.attempt(() => this.#merge()));
     this.#history.addEventListener("change", () => {
       clearTimeout(this.#timer);
       // A page that is being closed may have no time for what is new; edits come in quick succession.
@@ -75,9 +70,13 @@ class Autosave {
   }
 
   async restore() {
-    const pieces = await this.#store.all(this.#model);
+    const { pieces, unreadable } = await this.#store.all();
     for (const { take, order } of pieces) this.#know(take, order);
     this.#history.merge(pieces.map(({ take }) => take), []);
+    if (unreadable.length) {
+      const n = unreadable.length === 1 ? "A kept piece" : `${unreadable.length} kept pieces`;
+      this.#app.fail(new Error(`${n} can't be read, and stays as it is: ${unreadable.join(", ")}`));
+    }
     const kept = loadSetting(EARLIER);
     if (!kept) return;
     try {
@@ -119,18 +118,16 @@ class Autosave {
     }));
     this.#isWriting = true;
     try {
-      await this.#store.write(this.#model, records, removed);
+      await this.#store.write(records, removed);
       for (const { take, order } of records) this.#know(take, order);
       for (const id of removed) this.#stored.delete(id);
     } catch (error) {
-      const why = error instanceof DOMException && error.name === "QuotaExceededError"
-        ? "The browser's storage is full"
-        : `The browser can't store pieces (${error instanceof Error ? error.message : error})`;
+      const why = error instanceof Error ? error.message : String(error);
       const n = changed.length;
       const what = n === 1 ? "the last piece is" : `the last ${n} pieces are`;
       this.#app.fail(
         new Error(
-          `${why}: ${what} lost when this page is closed. Save everything as a project in ` +
+          `${why}. So ${what} lost when this page is closed. Save everything as a project in ` +
             "History, then remove what you no longer need.",
         ),
       );
@@ -141,18 +138,16 @@ class Autosave {
     await this.#write();
   }
 
-  /**
-   * Takes over what another page stored. Changes of this page that are not stored yet stay.
-   * @param {{ changed: string[], removed: string[] }} what
-   */
-  async #merge({ changed, removed }) {
-    const pieces = await this.#store.all(this.#model);
+  /** Takes over what other pages stored. Changes of this page that are not stored yet stay. */
+  async #merge() {
+    const { changed, removed } = await this.#store.news();
+    if (!changed.length && !removed.length) return;
     const own = new Map(this.#history.takes.map((take) => [take.id, take]));
     const isOwn = (/** @type {string} */ id) => {
       const take = own.get(id);
       return take !== undefined && isChanged(take, this.#stored.get(id)?.copy);
     };
-    const fresh = pieces.filter(({ take: { id } }) => changed.includes(id) && !isOwn(id));
+    const fresh = changed.filter(({ take: { id } }) => !isOwn(id));
     const gone = removed.filter((id) => !isOwn(id));
     for (const { take, order } of fresh) this.#know(take, order);
     for (const id of gone) this.#stored.delete(id);

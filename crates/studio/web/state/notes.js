@@ -5,6 +5,7 @@
 /** @typedef {import("../types.js").Note} Note */
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Piece} Piece */
+/** @typedef {import("../types.js").Window} Window */
 
 /**
  * @param {Note[]} notes
@@ -79,33 +80,63 @@ export function allChanged(notes, { steps = 0, semitones = 0, longer = 0 }, nSte
 }
 
 /**
- * Splits a piece into windows, each starting at step 0; notes that cross a border are shortened.
- * @param {Note[]} notes
- * @param {number} nSteps
- * @param {number} windowSteps
- * @param {number} nVoices number of voices of the model; further voices, which a mix adds, are
- *   dropped
+ * The steps of the windows of a piece, which depend on its meter. Pieces without windows, and those
+ * that were stored before windows had a length, have windows of the model's usual length.
+ * @param {{ n_steps: number, windows: { n_steps?: number }[] }} piece
+ * @param {number} usual
  */
-export function byWindow(notes, nSteps, windowSteps, nVoices) {
-  return Array.from({ length: Math.max(1, Math.ceil(nSteps / windowSteps)) }, (_, i) => {
-    const [from, to] = [i * windowSteps, (i + 1) * windowSteps];
+export function windowSteps({ n_steps, windows }, usual) {
+  const own = windows.map((window) => window.n_steps ?? usual);
+  if (own.length && own.reduce((sum, n) => sum + n, 0) === n_steps) return own;
+  return Array.from({ length: Math.max(1, Math.ceil(n_steps / usual)) }, () => usual);
+}
+
+/**
+ * Splits notes into stretches of given lengths, each starting at step 0; notes that cross a border
+ * are shortened.
+ * @param {Note[]} notes
+ * @param {number[]} lengths
+ */
+export function split(notes, lengths) {
+  let to = 0;
+  return lengths.map((length) => {
+    const from = to;
+    to += length;
     return notes
-      .filter((note) => note.voice < nVoices && note.start >= from && note.start < to)
+      .filter((note) => note.start >= from && note.start < to)
       .map((note) => ({ ...note, start: note.start - from, end: Math.min(note.end, to) - from }));
   });
 }
 
 /**
- * The notes of consecutive windows.
- * @param {{ notes: Note[] }[]} windows
- * @param {number} windowSteps
+ * The notes of consecutive stretches.
+ * @param {{ notes: Note[], n_steps: number }[]} stretches
  */
-export function notesOfWindows(windows, windowSteps) {
-  return windows.flatMap(({ notes }, i) =>
-    notes.map(
-      (note) => ({ ...note, start: note.start + i * windowSteps, end: note.end + i * windowSteps }),
-    ),
-  );
+export function notesOfWindows(stretches) {
+  let from = 0;
+  return stretches.flatMap(({ notes, n_steps }) => {
+    const start = from;
+    from += n_steps;
+    return notes.map((note) => ({ ...note, start: note.start + start, end: note.end + start }));
+  });
+}
+
+/**
+ * Windows in a key: semitones above that of their tokens. Drums stay.
+ * @param {Window[]} windows
+ * @param {number[]} keys one for each window
+ * @param {(note: Note) => boolean} isDrum
+ * @returns {Window[]}
+ */
+export function inKeys(windows, keys, isDrum) {
+  return windows.map((window, i) => {
+    const by = keys[i] - (window.key ?? 0);
+    if (!by) return window;
+    const notes = window.notes.map(
+      (note) => (isDrum(note) ? note : { ...note, pitch: note.pitch + by }),
+    );
+    return { ...window, notes, key: keys[i] };
+  });
 }
 
 /**

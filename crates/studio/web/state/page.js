@@ -14,7 +14,8 @@ import { loadSetting, saveSetting } from "../ui/theme.js";
  * @property {Projection | null} projection
  * @property {string[]} between
  * @property {string[]} chosen names of the styles to generate
- * @property {{ n: string, bars: string } | null} fields
+ * @property {{ n: string, bars: string, form: string } | null} fields
+ * @property {Record<string, unknown>} shape
  */
 
 const KEY = "controlgen.page";
@@ -51,7 +52,7 @@ export function loadPage(hash) {
     // Truncated: the page starts as if it were new.
   }
   const { tab, current, projection } = stored;
-  const { n, bars } = fields(stored.fields);
+  const { n, bars, form } = fields(stored.fields);
   return {
     dials: fields(stored.dials),
     tab: typeof tab === "string" ? tab : "",
@@ -61,7 +62,10 @@ export function loadPage(hash) {
       : null,
     between: strings(stored.between),
     chosen: strings(stored.chosen),
-    fields: typeof n === "string" && typeof bars === "string" ? { n, bars } : null,
+    fields: typeof n === "string" && typeof bars === "string"
+      ? { n, bars, form: typeof form === "string" ? form : "" }
+      : null,
+    shape: fields(stored.shape),
   };
 }
 
@@ -72,7 +76,7 @@ export function loadPage(hash) {
  */
 export function restoreDials(dials, stored) {
   for (const name of /** @type {const} */ ([
-    "temperature", "spread", "membership", "reach", "smoothness", "copied",
+    "temperature", "spread", "membership", "reach", "smoothness", "care", "copied",
   ])) {
     const value = stored[name];
     if (typeof value === "number" && Number.isFinite(value)) dials[name] = value;
@@ -80,6 +84,19 @@ export function restoreDials(dials, stored) {
   for (const [name, value] of Object.entries(fields(stored.attributes))) {
     if (typeof value === "number" && Number.isFinite(value)) dials.attributes[name] = value;
   }
+}
+
+/**
+ * Restores the chosen key, instrument and dynamics.
+ * @param {import("./session.js").Session["shape"]} shape
+ * @param {Record<string, unknown>} stored
+ */
+export function restoreShape(shape, { key, program, velocity }) {
+  const within = (/** @type {unknown} */ value, /** @type {number} */ low) =>
+    typeof value === "number" && Number.isInteger(value) && value >= low && value <= 127;
+  if (within(key, -5) && Number(key) <= 6) shape.key = Number(key);
+  if (within(program, 0)) shape.program = Number(program);
+  if (within(velocity, 1)) shape.velocity = Number(velocity);
 }
 
 /**
@@ -101,6 +118,7 @@ export function startPage(app, tabs, make) {
       current: history.current?.id ?? null,
       projection: session.projection,
       between: session.between,
+      shape: session.shape,
       ...make.choices,
     };
     saveSetting(`${KEY}.${app.model.hash}`, JSON.stringify(state));

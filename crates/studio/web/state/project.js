@@ -66,6 +66,81 @@ function shares(value) {
 }
 
 /**
+ * @param {unknown} value
+ * @returns {value is [number, number]}
+ */
+function isMeter(value) {
+  return Array.isArray(value) && value.length === 2
+    && value.every((item) => isCount(item) && item > 0 && item <= 64);
+}
+
+/**
+ * Sections, or none for anything else.
+ * @param {unknown} value
+ * @returns {{ sections: import("../types.js").Section[] } | {}}
+ */
+function sections(value) {
+  const isSection = (/** @type {unknown} */ item) =>
+    isObject(item) && typeof item.name === "string" && isCount(item.n) && Number(item.n) > 0;
+  if (!Array.isArray(value) || !value.every(isSection)) return {};
+  return {
+    sections: value.map(({ name, n, locked }) =>
+      ({ name: name.slice(0, 20), n, ...(locked === true ? { locked } : {}) })),
+  };
+}
+
+/**
+ * Reads a piece, which may come from anywhere; `null` if it is none.
+ * @param {unknown} value
+ * @param {Model} model
+ * @param {boolean} isOtherModel whether its latents are those of another model
+ * @returns {Take | null}
+ */
+export function takeFrom(value, model, isOtherModel) {
+  if (!isObject(value) || !isCount(value.n_steps) || !value.n_steps) return null;
+  if (!Array.isArray(value.notes) || !value.notes.every(isNote)) return null;
+  const hasLatents = (/** @type {unknown} */ window) =>
+    isObject(window) && numbers(window.z).length === model.z_size;
+  const stored = value.windows;
+  const windows = Array.isArray(stored) && !isOtherModel ? stored.filter(hasLatents) : [];
+  const number = (/** @type {unknown} */ item) => (Number.isFinite(item) ? Number(item) : null);
+  const key = (/** @type {unknown} */ item) => Math.round(Math.min(60, Math.max(-60, number(item) ?? 0)));
+  return {
+    id: typeof value.id === "string" ? value.id : crypto.randomUUID(),
+    title: String(value.title ?? "A piece").slice(0, 200),
+    how: String(value.how ?? "Project").slice(0, 200),
+    made: number(value.made) ?? Date.now(),
+    n_steps: Number(value.n_steps),
+    qpm: Math.min(400, Math.max(20, number(value.qpm) ?? model.qpm)),
+    notes: value.notes.map(({ pitch, start, end, voice }) => ({ pitch, start, end, voice })),
+    windows: windows.map((window) => ({
+      tokens: numbers(window.tokens),
+      z: window.z,
+      // Older projects have windows of the usual length, in the model's key.
+      n_steps: isCount(window.n_steps) && window.n_steps ? window.n_steps : model.window_steps,
+      meter: isMeter(window.meter) ? window.meter : /** @type {[number, number]} */ ([4, 4]),
+      key: key(window.key),
+      notes: Array.isArray(window.notes) ? window.notes.filter(isNote) : [],
+      memberships: shares(window.memberships),
+    })),
+    seed: number(value.seed),
+    temperature: number(value.temperature),
+    membership: number(value.membership),
+    // Older projects call the fraction `share`.
+    copy: isObject(value.copy)
+      ? /** @type {any} */ ({ fraction: value.copy.share, ...value.copy })
+      : null,
+    favourite: value.favourite === true,
+    edited: value.edited === true,
+    ...sections(value.sections),
+    ...(isCount(value.program) ? { program: Math.min(127, Number(value.program)) } : {}),
+    ...(isCount(value.velocity)
+      ? { velocity: Math.min(127, Math.max(1, Number(value.velocity))) }
+      : {}),
+  };
+}
+
+/**
  * Parses and validates a project, which may come from anywhere.
  * @param {string} text
  * @param {Model} model
@@ -98,43 +173,8 @@ export function openProject(text, model) {
     || made.version !== model.version;
   const list = Array.isArray(project.takes) ? project.takes : [];
   const takes = list.flatMap((/** @type {unknown} */ value) => {
-    if (!isObject(value) || !isCount(value.n_steps) || !value.n_steps) return [];
-    if (!Array.isArray(value.notes) || !value.notes.every(isNote)) return [];
-    const hasLatents = (/** @type {unknown} */ window) =>
-      isObject(window) && numbers(window.z).length === model.z_size;
-    const stored = value.windows;
-    const windows = Array.isArray(stored) && !isOtherModel ? stored.filter(hasLatents) : [];
-    const number = (/** @type {unknown} */ item) => (Number.isFinite(item) ? Number(item) : null);
-    /** @type {Take} */
-    const take = {
-      id: typeof value.id === "string" ? value.id : crypto.randomUUID(),
-      title: String(value.title ?? "A piece").slice(0, 200),
-      how: String(value.how ?? "Project").slice(0, 200),
-      made: number(value.made) ?? Date.now(),
-      n_steps: Number(value.n_steps),
-      qpm: Math.min(400, Math.max(20, number(value.qpm) ?? model.qpm)),
-      notes: value.notes.map(({ pitch, start, end, voice }) => ({ pitch, start, end, voice })),
-      windows: windows.map(({ tokens, z, notes, memberships }) => ({
-        tokens: numbers(tokens),
-        z,
-        notes: Array.isArray(notes) ? notes.filter(isNote) : [],
-        memberships: shares(memberships),
-      })),
-      seed: number(value.seed),
-      temperature: number(value.temperature),
-      membership: number(value.membership),
-      // Older projects call the fraction `share`.
-      copy: isObject(value.copy)
-        ? /** @type {any} */ ({ fraction: value.copy.share, ...value.copy })
-        : null,
-      favourite: value.favourite === true,
-      edited: value.edited === true,
-      ...(isCount(value.program) ? { program: Math.min(127, Number(value.program)) } : {}),
-      ...(isCount(value.velocity)
-        ? { velocity: Math.min(127, Math.max(1, Number(value.velocity))) }
-        : {}),
-    };
-    return [take];
+    const take = takeFrom(value, model, isOtherModel);
+    return take ? [take] : [];
   });
   if (!takes.length) throw new Error("This project contains no readable pieces.");
   return {

@@ -43,6 +43,8 @@ export class Session extends EventTarget {
     /** Maximum distance from the mean of a style, relative to the usual distance; 1.5: no limit. */
     reach: 1.5,
     smoothness: 0.8,
+    /** Number of draws that each window of a longer piece is chosen among. */
+    care: 8,
     /**
      * Maximum fraction of the notes of a piece copied from one part of the training music; 1: no
      * limit.
@@ -54,6 +56,14 @@ export class Session extends EventTarget {
      */
     attributes: {},
   };
+  /**
+   * What new music gets: semitones above C, and the program and velocity of its notes; `null` for
+   * the model's.
+   * @type {{ key: number, program: number | null, velocity: number | null }}
+   */
+  shape = { key: 0, program: null, velocity: null };
+  /** Whether edits of notes keep to the scale of the piece. */
+  keepsScale = false;
   /** @type {Map<number, Promise<ReferenceWindow>>} */
   #windows = new Map();
   #mapRequest = 0;

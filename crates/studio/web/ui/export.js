@@ -12,8 +12,8 @@ import { projectText } from "../state/project.js";
  * The fields that the server needs to export a piece.
  * @param {Take} take
  */
-function body({ title, qpm, notes, program, velocity }) {
-  return { title, qpm, notes, program, velocity };
+function body({ title, qpm, notes, program, velocity, windows }) {
+  return { title, qpm, notes, program, velocity, meter: windows[0]?.meter };
 }
 
 /**
@@ -61,6 +61,20 @@ export async function downloadToFolder(app, again) {
   const blob = await app.api.blob("/midi", body(current));
   const where = await saveToFolder(fileName(current.title), "mid", blob, again);
   app.announce(`Saved as ${where}`);
+}
+
+/**
+ * Lets the server save the selected piece into the folder that it was started with.
+ * @param {App} app
+ */
+export async function saveOnServer(app) {
+  const { current } = app.history;
+  if (!current) {
+    app.announce("Nothing to save yet.");
+    return;
+  }
+  const { path } = await app.api.post("/save", body(current));
+  app.announce(`Saved as ${path}`);
 }
 
 /**

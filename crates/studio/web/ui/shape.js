@@ -1,20 +1,21 @@
 // @ts-check
-// The selected piece as a whole: transposition, and the instrument and loudness of its files.
+// The selected piece as a whole: transposition, scale, instrument and loudness.
 
 import { el, iconButton } from "../dom.js";
+import { inKeys } from "../state/notes.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {import("../types.js").Take} Take */
 
 /** Some programs of General MIDI, by their numbers from 0. */
-const PROGRAMS = /** @type {[number, string][]} */ ([
+export const PROGRAMS = /** @type {[number, string][]} */ ([
   [0, "Piano"], [4, "Electric piano"], [6, "Harpsichord"], [11, "Vibraphone"], [19, "Organ"],
   [24, "Guitar"], [32, "Bass"], [40, "Violin"], [42, "Cello"], [48, "Strings"], [52, "Choir"],
   [56, "Trumpet"], [60, "Horn"], [65, "Saxophone"], [68, "Oboe"], [71, "Clarinet"], [73, "Flute"],
   [80, "Synthesizer"],
 ]);
 /** Dynamics and their velocities. */
-const DYNAMICS = /** @type {[number, string][]} */ ([
+export const DYNAMICS = /** @type {[number, string][]} */ ([
   [33, "pp"], [49, "p"], [64, "mp"], [80, "mf"], [96, "f"], [112, "ff"],
 ]);
 /** Semitones of the buttons. */
@@ -43,13 +44,20 @@ export function shapeMenu(app, editor) {
     const take = history.current;
     if (!take) return;
     const notes = transposed(app, take, by);
+    // Of music in one key, only the key in which it sounds changes.
+    const keys = take.windows.map(({ key }) => (key ?? 0) + by);
+    const isDrum = (/** @type {import("../types.js").Note} */ note) => player.isDrum(note);
     if (notes.some(({ pitch }) => pitch < 0 || pitch > 127)) {
       app.announce("Some notes would leave the keyboard.");
       return;
     }
-    history.edit(take, { notes, edited: true }, "transposing");
+    if (app.model.in_one_key) {
+      history.edit(take, { notes, windows: inKeys(take.windows, keys, isDrum) }, "transposing");
+    } else {
+      history.edit(take, { notes, edited: true }, "transposing");
+      editor.listening.changed(take);
+    }
     editor.roll.fit(notes, take.n_steps);
-    editor.listening.changed(take);
     if (player.isPlaying) player.swap(take);
     const size = Math.abs(by) === 12 ? "an octave" : "a semitone";
     app.announce(`${size} ${by > 0 ? "higher" : "lower"}`);
@@ -77,6 +85,13 @@ export function shapeMenu(app, editor) {
   velocity.addEventListener("change", () => {
     if (history.current) history.edit(history.current, { velocity: chosen(velocity) }, "dynamics");
   });
+  const keeps = el("input", { type: "checkbox", id: "keeps-scale" });
+  keeps.checked = app.session.keepsScale;
+  keeps.addEventListener("change", () => (app.session.keepsScale = keeps.checked));
+  const intoScale = el(
+    "button", { type: "button", class: "small", id: "into-scale", onclick: () => editor.intoScale() },
+    "Move all notes into the scale",
+  );
   const button = iconButton("pen", "Key and instrument", () => {}, {
     id: "shape", popovertarget: "shape-menu",
   });
@@ -87,8 +102,13 @@ export function shapeMenu(app, editor) {
       "aria-label": "Key and instrument",
     },
     el("div", { class: "row" }, el("span", {}, "Transpose"), ...steps),
-    el("label", { class: "row spread" }, el("span", {}, "Instrument of files"), program),
-    el("label", { class: "row spread" }, el("span", {}, "Dynamics of files"), velocity),
+    el("label", { class: "row spread" }, el("span", {}, "Instrument"), program),
+    el("label", { class: "row spread" }, el("span", {}, "Dynamics"), velocity),
+    el(
+      "label", { class: "row", title: "Notes that you add or move stay in the scale of the piece" },
+      keeps, el("span", {}, "Keep edits in the scale"),
+    ),
+    el("div", { class: "row" }, intoScale),
   );
   const draw = () => {
     const take = history.current;

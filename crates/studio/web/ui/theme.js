@@ -17,6 +17,11 @@ const LISTENERS = new Set();
 const COLORS = new Map();
 /** @type {HTMLElement | null} */
 let probe = null;
+/**
+ * Colors of parts.
+ * @type {string[]}
+ */
+let parts = [];
 
 /**
  * Loads a stored setting; `null` if there is none or the browser stores nothing.
@@ -44,6 +49,7 @@ export function saveSetting(key, value) {
 
 function changed() {
   COLORS.clear();
+  parts = [];
   for (const listener of LISTENERS) listener();
 }
 
@@ -80,8 +86,20 @@ export function startTheme() {
 }
 
 /**
- * A color of the style sheet, resolved to `rgb(…)`.
- * @param {string} name for example `--text`
+ * The color of a voice in piano rolls, the same as in pictures and on other pages.
+ * @param {number} voice
+ */
+export function partColor(voice) {
+  if (!parts.length) {
+    const all = getComputedStyle(document.documentElement).getPropertyValue("--roll-parts");
+    parts = all.trim().split(/\s+/).map(color);
+  }
+  return parts[voice % parts.length];
+}
+
+/**
+ * A color, resolved to `rgb(…)`.
+ * @param {string} name a property of the style sheet, for example `--text`, or a color
  */
 export function color(name) {
   let found = COLORS.get(name);
@@ -91,7 +109,7 @@ export function color(name) {
       probe = el("span", { hidden: true, class: "probe" });
       document.body.append(probe);
     }
-    probe.style.color = `var(${name})`;
+    probe.style.color = name.startsWith("--") ? `var(${name})` : name;
     found = getComputedStyle(probe).color;
     COLORS.set(name, found);
   }

@@ -3,7 +3,7 @@
 
 import { el, fill, icon, iconButton, requireElement } from "../dom.js";
 import { canSaveToFolder } from "../state/folder.js";
-import { download, downloadToFolder, dragHandle } from "./export.js";
+import { download, downloadToFolder, dragHandle, saveOnServer } from "./export.js";
 import { shapeMenu } from "./shape.js";
 import { soundMenu } from "./sound-menu.js";
 
@@ -193,6 +193,19 @@ function saveMenu(app) {
     const button = el("button", { type: "button", "data-save": kind, onclick }, text);
     return button;
   };
+  const { save_folder } = app.model;
+  const onServer = () => {
+    const save = async () => {
+      menu.hidePopover();
+      await saveOnServer(app);
+    };
+    const onclick = () => app.busy(button, save);
+    const button = el(
+      "button", { type: "button", "data-save": "server", title: save_folder, onclick },
+      `MIDI file to ${save_folder?.split(/[\\/]/).pop()}`,
+    );
+    return button;
+  };
   const folder = (/** @type {string} */ text, /** @type {boolean} */ again) => {
     const save = async () => {
       menu.hidePopover();
@@ -207,6 +220,7 @@ function saveMenu(app) {
     "div",
     { id: "save-menu", class: "popover menu", popover: "", role: "group", "aria-label": "Save" },
     item("midi", "MIDI file"),
+    ...(save_folder ? [onServer()] : []),
     ...(canSaveToFolder() ? [folder("MIDI file to my folder", false)] : []),
     item("wav", "WAV file"),
     item("project", "This piece as a project"),
