@@ -17,7 +17,7 @@ pub(crate) struct PluginArgs {
     /// The profile to build it with
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
-    /// Put it in this folder [default: the folder of the profile, in Cargo's target folder]
+    /// Put it in this folder [default: the one that Cargo builds it in]
     #[arg(long, value_name = "FOLDER", conflicts_with = "install")]
     out: Option<PathBuf>,
     /// Put it in your folder of CLAP plug-ins
@@ -42,12 +42,11 @@ pub(crate) fn run(args: &PluginArgs) -> Result<()> {
             )?;
             target()?.join("release")
         }
-        // As the tests build it.
+        // With its tests, as `cargo xtask check` builds it.
         Profile::Dev => {
-            let words: Vec<&str> =
-                ["build"].into_iter().chain(WORKSPACE).chain(["--lib"]).collect();
-            cargo(&words, &[])?;
-            target()?.join("debug")
+            let words = ["build"].into_iter().chain(WORKSPACE).chain(["--test", "clap_host"]);
+            cargo(&words.collect::<Vec<_>>(), &[])?;
+            target()?.join("debug/deps")
         }
     };
     let name = format!("{}plugin{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
