@@ -29,15 +29,15 @@ pub const GRID: &str = include_str!("web/grid.js");
 pub const ROLL: &str = include_str!("web/roll.js");
 /// `sheet.js`.
 pub const SHEET: &str = include_str!("web/sheet.js");
-/// `sheet.css`: colors for the light and dark themes, players, tables. The colors of piano rolls are
-/// those of [`roll_colors`].
+/// `sheet.css`: colors for the light and dark themes, players, tables. The colors of piano rolls
+/// are those of [`roll_colors`].
 pub const STYLE: &str = include_str!("web/sheet.css");
 
 /// All modules of a sheet, in dependency order.
 pub const MODULES: [&str; 6] = [DRUMS, VOICES, PLAYER, GRID, ROLL, SHEET];
 
-/// The colors of piano rolls as a style sheet, the same as in pictures ([`crate::picture`]). They are
-/// light or dark as the system is, or as the attribute `data-theme` of the root element says.
+/// The colors of piano rolls as a style sheet, the same as in pictures ([`crate::picture`]). They
+/// are light or dark as the system is, or as the attribute `data-theme` of the root element says.
 pub fn roll_colors() -> String {
     let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| theme.palette().css());
     format!(

@@ -78,7 +78,8 @@
  * @property {number} n_windows
  * @property {number} n_styles
  * @property {boolean} has_pieces whether longer pieces follow what was learned from real ones
- * @property {boolean} in_one_key whether its music is in C major or A minor, so that keys can be chosen
+ * @property {boolean} in_one_key whether its music is in C major or A minor, so that any key can
+ *   be chosen
  * @property {string | null} save_folder where the server saves MIDI files
  * @property {boolean} has_copy_index
  * @property {Attribute[]} attributes

@@ -11,8 +11,8 @@ use crate::model::Model;
 use crate::similar::point_at;
 
 /// How far versions are shifted, relative to what a linear function of the latents would need, and
-/// how far they are moved in a random direction (see [`crate::similar`]). The first one is the plain
-/// shift.
+/// how far they are moved in a random direction (see [`crate::similar`]). The first one is the
+/// plain shift.
 const VERSIONS: [(f64, f64); 16] = [
     (1.0, 0.0),
     (0.5, 0.0),

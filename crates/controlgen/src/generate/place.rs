@@ -31,8 +31,8 @@ const N_TRIED: usize = 6;
 const NEARBY: f64 = 0.35;
 /// The temperature that windows are tried with: low enough to follow the latent.
 const TRIED_AT: f32 = 0.5;
-/// What a change of the music counts, as a fraction of that between two windows of the style, next
-/// to a probability.
+/// The weight, next to a probability, of the change of the music from place to place, relative to
+/// that between two windows of the style.
 const ROUGHNESS: f64 = 0.5;
 /// Minimum responsibility of a style at the center of its ellipse.
 const MIN_OWN: f64 = 0.95;
@@ -207,11 +207,11 @@ impl Placement {
     /// The difference between the window chosen from style `at` and the mean of the style at the
     /// window's place, `[D]`.
     ///
-    /// Several windows are drawn, decoded and encoded again. Those that turned out most as the style
-    /// are moved to the center of its ellipse and to places next to it, decoded there as they will
-    /// be heard, and encoded once more. The one is chosen that is most of the style at all of them
-    /// and changes least from one to the other. Its latent is that of the encoded music, which a
-    /// model reproduces more faithfully than an arbitrary point. The result depends on the style
+    /// Several windows are drawn, decoded and encoded again. Those that turned out most as the
+    /// style are moved to the center of its ellipse and to places next to it, decoded there as they
+    /// will be heard, and encoded once more. The one is chosen that is most of the style at all of
+    /// them and changes least from one to the other. Its latent is that of the encoded music, which
+    /// a model reproduces more faithfully than an arbitrary point. The result depends on the style
     /// and the seed alone.
     ///
     /// # Errors

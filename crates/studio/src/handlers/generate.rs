@@ -37,12 +37,13 @@ pub(crate) struct GenerateRequest {
     /// Temperature of the latents: 0 gives the mean of the style, 1 samples it; at most 4.
     #[serde(default)]
     latent_temperature: Option<f64>,
-    /// Similarity of consecutive windows of a longer piece, 0 to 1, instead of what was learned from
-    /// real pieces; for a model without that, 0.8 by default.
+    /// Similarity of consecutive windows of a longer piece, 0 to 1, instead of what was learned
+    /// from real pieces; for a model without that, 0.8 by default.
     #[serde(default)]
     smoothness: Option<f64>,
-    /// The form of longer pieces: a letter for each section, with ' for a varied return, for example
-    /// AABA; or verse-chorus, rondo, binary, ternary, through; by default that of a real piece.
+    /// The form of longer pieces: a letter for each section, with ' for a varied return, for
+    /// example AABA; or verse-chorus, rondo, binary, ternary, through; by default that of a real
+    /// piece.
     #[serde(default)]
     form: Option<String>,
     /// Number of draws of each window, of which the best fitting one is kept; default 8 for pieces

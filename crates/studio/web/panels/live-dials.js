@@ -68,7 +68,8 @@ export class LiveDials {
     const { current } = app.history;
     // Something else was selected meanwhile.
     if (current !== base && current !== this.#live) return;
-    const signed = (/** @type {number} */ by) => `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(1)}`;
+    const signed = (/** @type {number} */ by) =>
+      `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(1)}`;
     // What was reached, next to what was asked for.
     const shifts = attributes.map(({ name, by }, i) => {
       const found = moved[i];

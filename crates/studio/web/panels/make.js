@@ -19,7 +19,8 @@ import { Vary } from "./vary.js";
  * @type {[string, string, number][]}
  */
 const FORMS = [
-  ["", "as in real pieces", 0], ["through", "always new", 0], ["AA'", "A A′", 2], ["AB", "A B", 2],
+  ["", "as in real pieces", 0], ["through", "always new", 0], ["AA'", "A A′", 2],
+  ["AB", "A B", 2],
   ["AABA", "A A B A", 4], ["ABAC", "A B A C", 4], ["AA'BA'", "A A′ B A′", 4],
   ["ABACABA", "rondo: A B A C A B A", 7],
 ];
@@ -135,7 +136,11 @@ export class MakePanel {
     };
   }
 
-  /** @param {{ chosen: string[], fields: { n: string, bars: string, form: string } | null }} choices */
+  /**
+   * @param {object} choices
+   * @param {string[]} choices.chosen
+   * @param {{ n: string, bars: string, form: string } | null} choices.fields
+   */
   choose({ chosen, fields }) {
     this.#chips.choose(chosen);
     if (!fields) return;
@@ -190,7 +195,8 @@ export class MakePanel {
       }),
       model.has_pieces ? new Dial({
         label: "Care", min: 1, max: 32, step: 1, value: dials.care, initial: 8,
-        hint: "How many drafts each bar of a longer piece is chosen among; more fit better and take longer (candidates)",
+        hint: "How many drafts each part of a longer piece is chosen among; more fit better and " +
+          "take longer (candidates)",
         text: (value) => `best of ${value}`,
         onChange: (value) => this.#keep(() => (dials.care = value)),
       }) : new Dial({

@@ -104,7 +104,8 @@ export function takeFrom(value, model, isOtherModel) {
   const stored = value.windows;
   const windows = Array.isArray(stored) && !isOtherModel ? stored.filter(hasLatents) : [];
   const number = (/** @type {unknown} */ item) => (Number.isFinite(item) ? Number(item) : null);
-  const key = (/** @type {unknown} */ item) => Math.round(Math.min(60, Math.max(-60, number(item) ?? 0)));
+  const key = (/** @type {unknown} */ item) =>
+    Math.round(Math.min(60, Math.max(-60, number(item) ?? 0)));
   return {
     id: typeof value.id === "string" ? value.id : crypto.randomUUID(),
     title: String(value.title ?? "A piece").slice(0, 200),

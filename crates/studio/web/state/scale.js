@@ -7,7 +7,7 @@
 /** Semitones of the major scale; the natural minor scale has those of the major third above. */
 const MAJOR = [0, 2, 4, 5, 7, 9, 11];
 
-/** Names of keys by the semitones of their tonic above C: major, and the minor of the same scale. */
+/** Names of keys by the semitones of their tonic above C: major, and minor with the same scale. */
 export const KEYS = /** @type {[number, string][]} */ ([
   [0, "C / Am"], [1, "D♭ / B♭m"], [2, "D / Bm"], [3, "E♭ / Cm"], [4, "E / C♯m"], [5, "F / Dm"],
   [6, "F♯ / D♯m"], [-5, "G / Em"], [-4, "A♭ / Fm"], [-3, "A / F♯m"], [-2, "B♭ / Gm"],
@@ -15,8 +15,8 @@ export const KEYS = /** @type {[number, string][]} */ ([
 ]);
 
 /**
- * The tonic of the major scale that most of the sounding time is in; that of the piece's own key, if
- * the model's music has one.
+ * The tonic of the major scale that most of the sounding time is in; that of the piece's own key,
+ * if the model's music has one.
  * @param {Take} take
  * @param {boolean} hasKey
  * @param {(note: Note) => boolean} isDrum

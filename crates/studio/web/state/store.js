@@ -157,8 +157,8 @@ export class Store extends EventTarget {
   }
 
   /**
-   * Keeps and removes pieces: at once in the browser's database, because a page that is being closed
-   * has no time for the server, and from there on the server.
+   * Keeps and removes pieces: at once in the browser's database, because a page that is being
+   * closed has no time for the server, and from there on the server.
    * @param {Stored[]} changed
    * @param {string[]} removed ids
    */

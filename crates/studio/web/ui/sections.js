@@ -40,8 +40,10 @@ class SectionRow {
   /** @param {App} app */
   constructor(app) {
     this.#app = app;
-    const busy = (/** @type {HTMLButtonElement} */ button, /** @type {() => Promise<void>} */ work) =>
-      app.busy(button, work);
+    const busy = (
+      /** @type {HTMLButtonElement} */ button,
+      /** @type {() => Promise<void>} */ work,
+    ) => app.busy(button, work);
     this.#lock = iconButton("lock", "Keep this section", () => this.#toggleLock(), {
       "aria-pressed": "false", title: "Keep this section when others are drawn again (K)",
     });

@@ -89,7 +89,8 @@ export function shapeMenu(app, editor) {
   keeps.checked = app.session.keepsScale;
   keeps.addEventListener("change", () => (app.session.keepsScale = keeps.checked));
   const intoScale = el(
-    "button", { type: "button", class: "small", id: "into-scale", onclick: () => editor.intoScale() },
+    "button",
+    { type: "button", class: "small", id: "into-scale", onclick: () => editor.intoScale() },
     "Move all notes into the scale",
   );
   const button = iconButton("pen", "Key and instrument", () => {}, {
