@@ -61,7 +61,7 @@ struct Evidence {
 /// moves to `μ + a (x̄ - μ)`, `a = max(0, 1 - c / q)`, where `q` is the squared Mahalanobis distance of
 /// `x̄` for each dimension and `c = v / p + w / n` what it would be by chance, with the shares `v` and
 /// `w` of the component's variance that lie between pieces and within them. Its covariance becomes
-/// `b S + (1 - b) s Σ` with the windows' covariance `S` about `x̄`, `b = n / (n + 4 D)`, and a width `s`
+/// `b S + (1 - b) s Σ` with the windows' covariance `S`, `b = (n - 1) / (n - 1 + 4 D)`, and a width `s`
 /// that is 1 unless the windows lie closer together than those of a piece usually do. Weights become
 /// `(n_k + τ w_k) / (n + τ)`: components that the windows don't touch keep a part, which fades as
 /// windows come.
@@ -101,11 +101,13 @@ pub fn estimate(
             let usual = WITHIN_PIECE * d as f64 * (evidence.n - 1.0).max(0.0) / evidence.n;
             let closer = if usual > 0.0 { (within / usual).min(1.0) } else { 1.0 };
             let width = (evidence.n * closer + WIDTH_RELEVANCE) / (evidence.n + WIDTH_RELEVANCE);
-            let b = evidence.n / (evidence.n + COVARIANCE_RELEVANCE * d as f64);
-            covariance
-                .iter_mut()
-                .zip(&spread)
-                .for_each(|(c, s)| *c = b * s + (1.0 - b) * width * *c);
+            // A covariance about the windows' own mean has a degree of freedom less: one window alone
+            // says nothing of it.
+            let freedom = (evidence.n - 1.0).max(0.0);
+            let b = freedom / (freedom + COVARIANCE_RELEVANCE * d as f64);
+            let unbiased = if freedom > 0.0 { evidence.n / freedom } else { 0.0 };
+            let blended = |(c, s): (&f64, &f64)| b * unbiased * s + (1.0 - b) * width * c;
+            covariance = covariance.iter().zip(&spread).map(blended).collect();
             own += moved * evidence.n / (n + WEIGHT_RELEVANCE);
         }
         weights.push(share);
@@ -188,9 +190,9 @@ mod tests {
         // (16 + 12 · 0.5) / 28.
         assert!((found.distribution.weights()[0] - 22.0 / 28.0).abs() < 1e-9);
         assert!((found.prior_share - (1.0 - moved * 16.0 / 28.0)).abs() < 1e-9);
-        // All windows are the same: the width is 48 / 64, and 16 / 24 of the covariance is theirs, 0.
-        let variances = found.distribution.covariance(0);
-        assert!((variances[0] - 0.75 / 3.0).abs() < 1e-9 && (variances[3] - 0.25).abs() < 1e-9);
+        // All windows are the same: the width is 48 / 64, and 15 / 23 of the covariance is theirs, 0.
+        let (variances, expected) = (found.distribution.covariance(0), 0.75 * 8.0 / 23.0);
+        assert!(variances.iter().step_by(3).all(|v| (v - expected).abs() < 1e-9), "{variances:?}");
         assert!((found.distribution.covariance(1)[0] - 1.0).abs() < 1e-9);
     }
 

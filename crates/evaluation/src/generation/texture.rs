@@ -182,7 +182,7 @@ mod tests {
             let note = |at| ListNote {
                 onset: 6 * at,
                 duration: 6,
-                pitch: Pitch::saturating(60 + i32::from(at)),
+                pitch: Pitch::saturating(u8::try_from(60 + at).unwrap()),
                 ..ListNote::default()
             };
             let notes = (0..n_notes(i)).map(note);
