@@ -133,8 +133,8 @@ pub(super) fn figures(
     nearest(section, &values, first, rivals);
 }
 
-/// In how many features the first set is nearer to real windows than each rival and than all, and in
-/// how many of them beyond the intervals of the differences.
+/// In how many features the first set is nearer to real windows than each rival and than all, and
+/// in how many of them beyond the intervals of the differences.
 fn nearest(section: &mut Section, values: &[Values], first: &str, rivals: &[(&str, &[Vec<u16>])]) {
     let leads: Vec<Vec<(f64, Option<[f64; 2]>)>> = values
         .iter()
