@@ -193,7 +193,7 @@ const HEAD: [&str; 9] = [
     "three",
 ];
 
-/// What a report says of each column.
+/// The cells of a report, column by column.
 fn row(report: &Value) -> Result<String> {
     const KEYS: [&str; 8] = [
         "control.judge.real",

@@ -1,6 +1,6 @@
-//! `cargo xtask dmelodies`: a model of melodies whose nine factors are known, and how its latents and
-//! styles stand to these: the data set made, a small model trained on it, its styles fitted, all
-//! measured.
+//! `cargo xtask dmelodies`: a model of melodies whose nine factors are known, and how its latents
+//! and styles stand to these: the data set made, a small model trained on it, its styles fitted,
+//! all measured.
 
 use std::path::PathBuf;
 

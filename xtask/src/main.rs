@@ -46,11 +46,11 @@ enum Task {
     FetchLakh(FetchArgs),
     /// Evaluate a model: `controlgen eval`, built first
     Eval(eval::EvalArgs),
-    /// Evaluate the program's models on seven sets of labels: `controlgen eval labels`, corpora built
-    /// first
+    /// Evaluate the program's models on seven sets of labels: `controlgen eval labels`, corpora
+    /// built first
     Control(control::ControlArgs),
-    /// Train a small model on melodies of nine known factors, and measure how its latents and styles
-    /// stand to these
+    /// Train a small model on melodies of nine known factors, and measure how its latents and
+    /// styles stand to these
     Dmelodies(dmelodies::DMelodiesArgs),
     /// Run the whole pipeline on music in known styles: find them, generate them, add one more
     E2e(e2e::E2eArgs),

@@ -36,7 +36,7 @@ const STYLES_NOTE: &str = "Styles found without labels, next to each factor of t
 adjusted mutual information. Factors are independent and each is of the same weight in the data, so that no \
 clustering of a few styles can agree with all.";
 
-/// What is evaluated on melodies of known factors.
+/// The request for an evaluation on melodies of known factors.
 #[derive(Clone, Debug)]
 pub struct DMelodiesRequest {
     /// The corpus of their files.

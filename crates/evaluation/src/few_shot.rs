@@ -90,7 +90,7 @@ fn judged(setup: &Setup<'_>) -> Result<Section, EvalError> {
         let windows =
             Method::Added.windows(model, setup.population, &given, n, temperature, seed)?;
         let windows = windows.unwrap_or_default();
-        for group in windows.chunks_exact(WINDOWS) {
+        for group in windows.as_chunks::<WINDOWS>().0 {
             let answer = judge.judge(group);
             asked.push(label);
             heard.push(answer);

@@ -25,8 +25,8 @@ pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelErro
     Ok(distance * distance)
 }
 
-/// The units of some rows: the mean and the deviation of each column. Features in units of their own
-/// would otherwise count by their unit.
+/// The units of some rows: the mean and the deviation of each column. Features in units of their
+/// own would otherwise count by their unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Units {
     mean: Vec<f64>,

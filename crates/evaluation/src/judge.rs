@@ -41,9 +41,9 @@ impl Judge {
 
     /// The share of groups of eight windows that are judged to be of a label.
     pub fn share(&self, windows: &[Vec<u16>], label: usize) -> f64 {
-        let groups = windows.chunks_exact(WINDOWS);
-        let n = groups.len().max(1) as f64;
-        groups.filter(|group| self.judge(*group) == label).count() as f64 / n
+        let (groups, _) = windows.as_chunks::<WINDOWS>();
+        let right = groups.iter().filter(|group| self.judge(*group) == label);
+        right.count() as f64 / groups.len().max(1) as f64
     }
 }
 

@@ -67,9 +67,9 @@ pub struct LabelledData {
 type Pieces = [BTreeMap<String, Vec<WindowRow>>; 2];
 
 impl LabelledData {
-    /// Reads pieces of eight windows or more of the most frequent labels, and encodes them. Held-out
-    /// pieces are for tests; every other training piece is for the styles, the rest for the judge.
-    /// No label is left if fewer than two have three pieces in each role.
+    /// Reads pieces of eight windows or more of the most frequent labels, and encodes them.
+    /// Held-out pieces are for tests; every other training piece is for the styles, the rest for
+    /// the judge. No label is left if fewer than two have three pieces in each role.
     ///
     /// # Errors
     /// Where the corpus can't be read or is of another kind than the model.

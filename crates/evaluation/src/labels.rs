@@ -10,10 +10,11 @@ use super::labelled::{LabelledData, Role};
 use super::report::EvalReport;
 use super::{EvalError, Part, few_shot, measure, piece_labels};
 
-/// What is evaluated of a corpus with labels.
+/// The request for an evaluation on a corpus with labels.
 #[derive(Clone, Debug)]
 pub struct LabelEvalRequest {
-    /// The corpus folder. Half of its pieces should be held out: they are what draws are compared with.
+    /// The corpus folder. Half of its pieces should be held out: they are what draws are compared
+    /// with.
     pub corpus: PathBuf,
     /// Resamples of files at each point of the few-files curve; 0 for no curve.
     pub n_resamples: usize,
@@ -23,8 +24,8 @@ pub struct LabelEvalRequest {
     pub seed: u64,
 }
 
-/// Measures what a corpus's labels say of a model's styles: eight windows judged together, styles of
-/// few files compared with other music, styles and labels of pieces. These sections are part of
+/// Measures what a corpus's labels say of a model's styles: eight windows judged together, styles
+/// of few files compared with other music, styles and labels of pieces. These sections are part of
 /// [`evaluate`](super::evaluate), too; here they stand alone, for one set of labels after another.
 ///
 /// # Errors

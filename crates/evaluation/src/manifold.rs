@@ -37,8 +37,8 @@ impl Manifold {
         squared_distance(&self.points[ball * self.d..][..self.d], point) <= self.radii[ball]
     }
 
-    /// `1 / (k m) Σ_j Σ_i [y_j in the ball of x_i]` over drawn points `y` `[m, d]`: about 1 for points
-    /// like the real ones, more where they crowd. 0 for none.
+    /// `1 / (k m) Σ_j Σ_i [y_j in the ball of x_i]` over drawn points `y` `[m, d]`: about 1 for
+    /// points like the real ones, more where they crowd. 0 for none.
     pub fn density(&self, drawn: &[f64]) -> f64 {
         let m = (drawn.len() / self.d).max(1) as f64;
         let inside: usize = drawn
@@ -48,8 +48,8 @@ impl Manifold {
         inside as f64 / (self.k as f64 * m)
     }
 
-    /// The share of real points whose ball has a drawn point in it, 0 to 1. Grows with the number of
-    /// drawn points.
+    /// The share of real points whose ball has a drawn point in it, 0 to 1. Grows with the number
+    /// of drawn points.
     pub fn coverage(&self, drawn: &[f64]) -> f64 {
         let has_any =
             |ball: &usize| drawn.chunks_exact(self.d).any(|point| self.is_in_ball(*ball, point));

@@ -84,8 +84,8 @@ pub(super) fn section(
     Ok(Some(figures(&rows, &names, data.labels.len())))
 }
 
-/// The figures of pieces with their clusters by each of some names, the first what is measured and the
-/// last the ceiling.
+/// The figures of pieces with their clusters by each of some names, the first what is measured and
+/// the last the ceiling.
 fn figures(rows: &[Row], names: &[&str], n_labels: usize) -> Section {
     let mut section = Section::new("piece_labels", "Styles and labels of pieces", NOTE);
     let measures: [(&str, &str, fn(&Agreement) -> f64); 3] = [

@@ -26,8 +26,8 @@ pub enum Source<'a> {
         /// Standard deviation of each active dimension.
         deviation: Vec<f64>,
     },
-    /// Posteriors of given windows, one drawn at random for each latent: new performances of what was
-    /// given.
+    /// Posteriors of given windows, one drawn at random for each latent: new performances of what
+    /// was given.
     Posteriors {
         /// Their means, `[n, Z]`.
         mu: &'a [f32],
@@ -57,9 +57,9 @@ impl<'a> Source<'a> {
         Self::MeanDeviation { mean, deviation }
     }
 
-    /// [`Source::Kernels`] about some points `[n, d]`. The kernel's deviation is that of the points,
-    /// times the one of ten factors from 0.1 to 1 under which each point is most probable given the
-    /// others (leave-one-out likelihood; Duin 1976); of a single point it is 0.
+    /// [`Source::Kernels`] about some points `[n, d]`. The kernel's deviation is that of the
+    /// points, times the one of ten factors from 0.1 to 1 under which each point is most probable
+    /// given the others (leave-one-out likelihood; Duin 1976); of a single point it is 0.
     pub fn kernels(points: &'a [f64], d: usize) -> Self {
         let Self::MeanDeviation { deviation, .. } = Self::mean_deviation(points, d) else {
             unreachable!("that source was asked for")
@@ -141,8 +141,9 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The mean log-density of each point under kernels about the others, without terms that don't depend
-/// on the factor; of a single point, or where a deviation is 0, the factor itself: the widest.
+/// The mean log-density of each point under kernels about the others, without terms that don't
+/// depend on the factor; of a single point, or where a deviation is 0, the factor itself: the
+/// widest.
 fn left_out(points: &[f64], deviation: &[f64], factor: f64) -> f64 {
     let d = deviation.len();
     let n = points.len() / d.max(1);

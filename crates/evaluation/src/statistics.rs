@@ -42,8 +42,9 @@ pub fn bootstrap(units: &[Tally], seed: u64) -> Option<(f64, Option<[f64; 2]>)> 
     Some((value, bootstrap_of(units, seed, |drawn| Tally::mean(drawn.iter().copied()))))
 }
 
-/// The ratio of two means over separate units with its 95 % percentile bootstrap interval: the units of
-/// both are drawn with replacement, independently. `None` if one mean is missing, or the second is 0.
+/// The ratio of two means over separate units with its 95 % percentile bootstrap interval: the
+/// units of both are drawn with replacement, independently. `None` if one mean is missing, or the
+/// second is 0.
 pub fn bootstrap_ratio(
     above: &[Tally],
     below: &[Tally],

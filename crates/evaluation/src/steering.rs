@@ -87,8 +87,8 @@ the training music's, evenly spaced: Spearman's correlation of what was asked fo
 single draw that was shifted toward the value, and for the nearest of eight. Intervals are over the windows, \
 by bootstrap. The last figures are by LC-Diff's protocol (arXiv 2511.07156), values from the lowest to the 99th \
 percentile and Pearson's correlation, next to what latent diffusion has there; its music is other music, its \
-labels are of whole passages, and its rhythm complexity is not our syncopation. Its contour (0.856) is no \
-attribute of ours.";
+labels are of whole passages, and its rhythm complexity is not our syncopation. We have no attribute \
+like its contour (0.856).";
 
 /// The published correlations of LC-Diff, of attributes that we have, too.
 const PUBLISHED: [(Attribute, &str, f64); 3] = [

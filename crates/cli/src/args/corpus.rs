@@ -126,8 +126,8 @@ pub(crate) struct SynthesizeArgs {
     /// Number of pieces per style
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub(crate) pieces: u64,
-    /// Write N melodies of the nine factors of dMelodies instead, drawn at random from 1,354,752; the
-    /// names of the files tell the factors
+    /// Write N melodies of the nine factors of dMelodies instead, drawn at random from 1,354,752;
+    /// the names of the files tell the factors
     #[arg(long, value_name = "N", conflicts_with_all = ["styles", "pieces"])]
     pub(crate) dmelodies: Option<u32>,
     /// The seed of all random draws

@@ -21,11 +21,11 @@ pub(crate) enum EvalCommand {
     /// Measure only what concerns styles: re-encoding, an independent judge, distributions, few
     /// files, labels
     Control(MeasureArgs),
-    /// Only what a corpus's labels say of a model's styles: eight windows judged together, styles of
-    /// few files next to other music of the label, styles and labels of pieces
+    /// Only what a corpus's labels say of a model's styles: eight windows judged together, styles
+    /// of few files next to other music of the label, styles and labels of pieces
     Labels(LabelMeasureArgs),
-    /// A model of melodies next to the nine factors of melodies that `corpus synthesize --dmelodies`
-    /// wrote: MIG, SAP, modularity, styles and factors
+    /// A model of melodies next to the nine factors of melodies that `corpus synthesize
+    /// --dmelodies` wrote: MIG, SAP, modularity, styles and factors
     Dmelodies(DMelodiesArgs),
     /// Compare whole pieces with real ones: key, repetition, joins, endings, succession
     Pieces(PieceMeasureArgs),

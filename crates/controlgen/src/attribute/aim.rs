@@ -67,8 +67,8 @@ impl Aim {
     }
 
     /// Root mean square of the distances of a window from the target values, each in standard
-    /// deviations of the training music up to 4, and beyond `4 (1 + ln (distance / 4))`. An attribute
-    /// that the window lacks counts as 8.
+    /// deviations of the training music up to 4, and beyond `4 (1 + ln (distance / 4))`. An
+    /// attribute that the window lacks counts as 8.
     ///
     /// # Panics
     /// If the tokens are not a window of the form.

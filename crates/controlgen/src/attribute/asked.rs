@@ -19,8 +19,8 @@ const MOST_SHIFT: f64 = 3.0;
 /// Where the values asked for begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LowestAsked {
-    /// At the lowest value in the training music, as LC-Diff's labels do (arXiv 2511.07156). Of some
-    /// attributes that is an outlier, and most of the range has no music.
+    /// At the lowest value in the training music, as LC-Diff's labels do (arXiv 2511.07156). Of
+    /// some attributes that is an outlier, and most of the range has no music.
     Lowest,
     /// At the training music's first percentile.
     FirstPercentile,

@@ -319,10 +319,10 @@ impl<'a> Composer<'a> {
         Ok(latents)
     }
 
-    /// How much of the shift a draw gets. An attribute is hardly ever linear in the latents, so that
-    /// one shift is too little for some draws and too much for others: the draws of a window that is
-    /// chosen by what is measured get from none to twice the shift, evenly. Windows of longer pieces
-    /// follow each other by how much they were shifted, so all get the same.
+    /// How much of the shift a draw gets. An attribute is hardly ever linear in the latents, so
+    /// that one shift is too little for some draws and too much for others: the draws of a window
+    /// that is chosen by what is measured get from none to twice the shift, evenly. Windows of
+    /// longer pieces follow each other by how much they were shifted, so all get the same.
     fn part_of_shift(&self, draw: usize, n: usize) -> f64 {
         if n > 1 && self.plan.n_windows == 1 && self.plan.aim.is_some() {
             2.0 * draw as f64 / (n - 1) as f64

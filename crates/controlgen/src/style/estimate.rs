@@ -1,13 +1,15 @@
-//! A distribution of a few pieces: what they say, with the model's own styles where they say nothing.
+//! A distribution of a few pieces: what they say, with the model's own styles where they say
+//! nothing.
 //!
 //! A piece is not its style: its windows lie about the piece's own mean, and the means of a style's
-//! pieces lie about the style's. So windows of one piece say little of where the next piece lies, and
-//! nothing of how far pieces spread. The mixture's components are the prior that was learned from
-//! known styles; each is moved towards the pieces' mean only as far as this lies farther away than
-//! pieces of the component itself do (James and Stein 1961, positive part), and keeps its shape.
+//! pieces lie about the style's. So windows of one piece say little of where the next piece lies,
+//! and nothing of how far pieces spread. The mixture's components are the prior that was learned
+//! from known styles; each is moved towards the pieces' mean only as far as this lies farther away
+//! than pieces of the component itself do (James and Stein 1961, positive part), and keeps its
+//! shape.
 //!
 //! By the Fréchet distance in latent space (30 principal components) from other pieces of the same
-//! composer, six of OpenScore Lieder, twelve windows of a piece:
+//! composer, six composers of art songs, twelve windows of a piece:
 //!
 //! | pieces | 1 | 2 | 3 | 5 | 10 | 20 |
 //! |---|---|---|---|---|---|---|
@@ -17,8 +19,8 @@
 //! | one Gaussian of their own | 39.9 | 25.1 | 18.5 | 12.1 | 6.9 | 4.5 |
 //! | the prior, the mixture as it is | 4.4, 4.5 | | | | | |
 //!
-//! A fixed relevance is as good for pieces like those of known styles. Unlike it, the third row also
-//! follows music that is like none of them, which lies farther away.
+//! A fixed relevance is as good for pieces like those of known styles. Unlike it, the third row
+//! also follows music that is like none of them, which lies farther away.
 
 use gmm::{Covariances, GaussianMixture, ModelError, Samples};
 
@@ -45,7 +47,7 @@ pub struct Estimate {
     pub prior_share: f64,
 }
 
-/// What the windows of each piece say of a component.
+/// The evidence of the windows of some pieces for a component.
 struct Evidence {
     /// Windows it is responsible for.
     n: f64,
@@ -57,14 +59,14 @@ struct Evidence {
 
 /// Adapts the mixture to the windows of some pieces. `piece_of` is the piece of each window.
 ///
-/// With the mean `x̄` of the `n` windows that a component is responsible for, of `p` pieces, its mean
-/// moves to `μ + a (x̄ - μ)`, `a = max(0, 1 - c / q)`, where `q` is the squared Mahalanobis distance of
-/// `x̄` for each dimension and `c = v / p + w / n` what it would be by chance, with the shares `v` and
-/// `w` of the component's variance that lie between pieces and within them. Its covariance becomes
-/// `b S + (1 - b) s Σ` with the windows' covariance `S` about `x̄`, `b = n / (n + 4 D)`, and a width `s`
-/// that is 1 unless the windows lie closer together than those of a piece usually do. Weights become
-/// `(n_k + τ w_k) / (n + τ)`: components that the windows don't touch keep a part, which fades as
-/// windows come.
+/// With the mean `x̄` of the `n` windows that a component is responsible for, of `p` pieces, its
+/// mean moves to `μ + a (x̄ - μ)`, `a = max(0, 1 - c / q)`, where `q` is the squared Mahalanobis
+/// distance of `x̄` for each dimension and `c = v / p + w / n` what it would be by chance, with the
+/// shares `v` and `w` of the component's variance that lie between pieces and within them. Its
+/// covariance becomes `b S + (1 - b) s Σ` with the windows' covariance `S`, `b = (n - 1) / (n - 1 +
+/// 4 D)`, and a width `s` that is 1 unless the windows lie closer together than those of a piece
+/// usually do. Weights become `(n_k + τ w_k) / (n + τ)`: components that the windows don't touch
+/// keep a part, which fades as windows come.
 ///
 /// # Errors
 /// Where the samples have other features than the mixture.
@@ -101,11 +103,13 @@ pub fn estimate(
             let usual = WITHIN_PIECE * d as f64 * (evidence.n - 1.0).max(0.0) / evidence.n;
             let closer = if usual > 0.0 { (within / usual).min(1.0) } else { 1.0 };
             let width = (evidence.n * closer + WIDTH_RELEVANCE) / (evidence.n + WIDTH_RELEVANCE);
-            let b = evidence.n / (evidence.n + COVARIANCE_RELEVANCE * d as f64);
-            covariance
-                .iter_mut()
-                .zip(&spread)
-                .for_each(|(c, s)| *c = b * s + (1.0 - b) * width * *c);
+            // A covariance about the windows' own mean has a degree of freedom less: one window
+            // alone says nothing of it.
+            let freedom = (evidence.n - 1.0).max(0.0);
+            let b = freedom / (freedom + COVARIANCE_RELEVANCE * d as f64);
+            let unbiased = if freedom > 0.0 { evidence.n / freedom } else { 0.0 };
+            let blended = |(c, s): (&f64, &f64)| b * unbiased * s + (1.0 - b) * width * c;
+            covariance = covariance.iter().zip(&spread).map(blended).collect();
             own += moved * evidence.n / (n + WEIGHT_RELEVANCE);
         }
         weights.push(share);
@@ -181,16 +185,17 @@ mod tests {
         let samples = Samples::new(&values, 16, 2).unwrap();
         let found = estimate(&mixture(), &samples, &pieces).unwrap();
         // The squared distance is 4, 2 for each dimension; by chance 0.25 / 2 + 0.9 / 16.
-        let moved = 1.0 - (0.125 + 0.056_25) / 2.0;
+        let moved = 1.0 - f64::midpoint(0.125, 0.056_25);
         let mean = found.distribution.mean(0);
         assert!((mean[0] - 2.0 * moved).abs() < 1e-9 && mean[1].abs() < 1e-9, "{mean:?}");
         assert!((found.distribution.mean(1)[0] - 10.0).abs() < 1e-9);
         // (16 + 12 · 0.5) / 28.
         assert!((found.distribution.weights()[0] - 22.0 / 28.0).abs() < 1e-9);
         assert!((found.prior_share - (1.0 - moved * 16.0 / 28.0)).abs() < 1e-9);
-        // All windows are the same: the width is 48 / 64, and 16 / 24 of the covariance is theirs, 0.
-        let variances = found.distribution.covariance(0);
-        assert!((variances[0] - 0.75 / 3.0).abs() < 1e-9 && (variances[3] - 0.25).abs() < 1e-9);
+        // All windows are the same: the width is 48 / 64, and 15 / 23 of the covariance is theirs,
+        // 0.
+        let (variances, expected) = (found.distribution.covariance(0), 0.75 * 8.0 / 23.0);
+        assert!(variances.iter().step_by(3).all(|v| (v - expected).abs() < 1e-9), "{variances:?}");
         assert!((found.distribution.covariance(1)[0] - 1.0).abs() < 1e-9);
     }
 

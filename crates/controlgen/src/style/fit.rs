@@ -259,8 +259,8 @@ fn of_pieces(
         .covariance_type(found.covariance_type())
         .n_init(more.n_init)
         .whiten(false);
-    // The choice is made in the directions of all pieces; how stable it is, in those of each half. A
-    // half with fewer pieces than styles has no fit, and so no stability.
+    // The choice is made in the directions of all pieces; how stable it is, in those of each half.
+    // A half with fewer pieces than styles has no fit, and so no stability.
     let stability = match request.n_resamples {
         0 => None,
         n => by_piece::stability(samples.data(), pieces, noise, &params, n, request.seed).ok(),

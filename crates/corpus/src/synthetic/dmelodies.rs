@@ -1,14 +1,15 @@
 //! Melodies of nine known factors, each in one way only: what a latent space can be measured by.
 //!
-//! The data set is that of dMelodies (Pati, Gururani and Lerch 2020, "dMelodies: a music dataset for
-//! disentanglement learning"), written from its published description: two bars of 4/4 that play
-//! the cadence I IV V I as broken triads, two chords of three eighth notes to a bar. The factors are
-//! the tonic (12), the octave (3), the scale (major, minor, blues), for each bar which six of its
-//! eight eighths have notes (28), and for each chord whether it goes up or down: 1,354,752 melodies.
+//! The data set is that of dMelodies (Pati, Gururani and Lerch 2020, "dMelodies: a music dataset
+//! for disentanglement learning"), written from its published description: two bars of 4/4 that
+//! play the cadence I IV V I as broken triads, two chords of three eighth notes to a bar. The
+//! factors are the tonic (12), the octave (3), the scale (major, minor, blues), for each bar which
+//! six of its eight eighths have notes (28), and for each chord whether it goes up or down:
+//! 1,354,752 melodies.
 //!
-//! The description leaves open which minor scale it is, how triads are built on the six tones of the
-//! blues scale, and the names of octaves. Here it is the harmonic minor scale, every other tone of a
-//! scale makes a triad, and the octaves begin at C3, C4 and C5, so that all melodies stay on a
+//! The description leaves open which minor scale it is, how triads are built on the six tones of
+//! the blues scale, and the names of octaves. Here it is the harmonic minor scale, every other tone
+//! of a scale makes a triad, and the octaves begin at C3, C4 and C5, so that all melodies stay on a
 //! piano.
 
 use std::path::Path;
@@ -73,7 +74,7 @@ impl DMelody {
     /// Melody number `index` of all.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// For a number of 1,354,752 or more.
     pub fn new(index: usize) -> Self {
         assert!(index < N_MELODIES, "there are {N_MELODIES} melodies");
         let mut rest = index;
@@ -144,8 +145,8 @@ impl DMelody {
     }
 }
 
-/// The eighths of a bar that have notes in rhythm number `rhythm`, in the order of the numbers whose
-/// binary digits they are.
+/// The eighths of a bar that have notes in rhythm number `rhythm`, in the order of the numbers
+/// whose binary digits they are.
 fn onsets(rhythm: usize) -> [usize; 6] {
     let with_six = (0_u32..1 << EIGHTHS).filter(|places| places.count_ones() == NOTES_OF_BAR);
     let places = with_six.into_iter().nth(rhythm).expect("there are 28 rhythms");
@@ -159,7 +160,7 @@ fn whole(value: usize) -> i32 {
     i32::try_from(value).expect("a value of a factor is small")
 }
 
-/// Writes `n` melodies (all, if there are not so many), drawn at random without repetition, as
+/// Writes `n` melodies (at most all), drawn at random without repetition, as
 /// `FOLDER/NUMBER/FACTORS.mid`. Returns how many they are.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ const NEIGHBOR: usize = 5;
 /// The most windows that others are compared with, for each label.
 const MOST_REAL: usize = 400;
 
-/// What is measured of the windows drawn of a style.
+/// The measures of the windows drawn of a style.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Scores {
     /// Fréchet distance in the space of features from other music of the label.
@@ -94,11 +94,12 @@ struct Label<'a> {
     manifold: Manifold,
 }
 
-/// Measures the curve, with `n_resamples` draws of files at each point. All methods are given the same
-/// files.
+/// Measures the curve, with `n_resamples` draws of files at each point. All methods are given the
+/// same files.
 ///
 /// # Errors
-/// [`EvalError::Generate`] for a temperature out of range, [`EvalError::Points`] without real windows.
+/// [`EvalError::Generate`] for a temperature out of range, [`EvalError::Points`] without real
+/// windows.
 pub(super) fn curve(setup: &Setup<'_>, n_resamples: usize) -> Result<Curve, EvalError> {
     let data = setup.data;
     let tests = data.pieces.iter().filter(|piece| piece.role == Role::Test);

@@ -11,7 +11,7 @@ const ENOUGH: f64 = 0.9;
 /// A measure: its key, its name, its unit, which way is better, its value.
 type Measure = (&'static str, &'static str, &'static str, Better, fn(&Scores) -> f64);
 
-/// What is measured, the first what methods are ranked by.
+/// All measures; methods are ranked by the first.
 const MEASURES: [Measure; 4] = [
     ("fd", "Fréchet distance from other music of the label", "fd_feat_10", Better::Lower, |s| {
         s.distance
@@ -62,8 +62,8 @@ fn values(point: &Point, method: usize, value: fn(&Scores) -> f64) -> Vec<f64> {
     point.resamples.iter().filter_map(|of| of[method].as_ref().map(value)).collect()
 }
 
-/// By how much `style add` is nearer to other music than the nearest other method, with the interval
-/// of the paired difference over the resamples; next to it, the lead over each.
+/// By how much `style add` is nearer to other music than the nearest other method, with the
+/// interval of the paired difference over the resamples; next to it, the lead over each.
 fn lead(point: &Point, seed: u64) -> Option<Figure> {
     let leads: Vec<(&str, Vec<f64>)> = Method::ALL
         .iter()
@@ -134,8 +134,8 @@ fn middle(values: &[f64]) -> Option<[f64; 2]> {
 mod tests {
     use super::*;
 
-    /// Two resamples at each number of files, with the distance and the judge's share of `style add`,
-    /// of one Gaussian and of the prior.
+    /// Two resamples at each number of files, with the distance and the judge's share of `style
+    /// add`, of one Gaussian and of the prior.
     fn curve() -> Curve {
         let scores = |distance: f64, judged: f64| {
             Some(Scores { distance, judged, density: 1.0, coverage: 0.5 })

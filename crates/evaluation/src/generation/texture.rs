@@ -134,8 +134,8 @@ pub(super) fn figures(
     nearest(section, &values, first, rivals);
 }
 
-/// In how many features the first set is nearer to real windows than each rival and than all, and in
-/// how many of them beyond the intervals of the differences.
+/// In how many features the first set is nearer to real windows than each rival and than all, and
+/// in how many of them beyond the intervals of the differences.
 fn nearest(section: &mut Section, values: &[Values], first: &str, rivals: &[(&str, &[Vec<u16>])]) {
     let leads: Vec<Vec<(f64, Option<[f64; 2]>)>> = values
         .iter()
@@ -183,7 +183,7 @@ mod tests {
             let note = |at| ListNote {
                 onset: 6 * at,
                 duration: 6,
-                pitch: Pitch::saturating(60 + i32::from(at)),
+                pitch: Pitch::saturating(u8::try_from(60 + at).unwrap()),
                 ..ListNote::default()
             };
             let notes = (0..n_notes(i)).map(note);
