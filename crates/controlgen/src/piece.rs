@@ -9,6 +9,7 @@
 
 mod choose;
 mod compose;
+mod draft;
 mod file;
 mod form;
 mod insert;

@@ -19,6 +19,9 @@ const CONSONANCE: f64 = 4.0;
 /// For each deviation from the attributes asked for: they go before all others.
 const AIM: f64 = 12.0;
 const ENDING: f64 = 8.0;
+/// For each nat that a window follows better than any; and the most that count.
+const SUCCESSION: f64 = 0.15;
+const MOST_OF_SUCCESSION: f64 = 20.0;
 /// The cost of a bar without a note.
 const EMPTY_BAR: f64 = 1.5;
 /// What each semitone costs that a draw is moved by to fit the key.
@@ -86,6 +89,12 @@ impl Fit<'_> {
     /// The part of a score for the distance from the attributes asked for.
     pub(super) fn of_aim(distance: f64) -> f64 {
         -AIM * distance
+    }
+
+    /// What is added for how much more probable a window is after those around it, in nats, than
+    /// after any.
+    pub(super) fn of_succession(ratio: Option<f64>) -> f64 {
+        SUCCESSION * ratio.unwrap_or(0.0).clamp(-MOST_OF_SUCCESSION, MOST_OF_SUCCESSION)
     }
 
     /// What membership in the style adds.

@@ -1,6 +1,7 @@
 //! Composing: window by window, with a choice among draws.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use gmm::ModelError;
@@ -9,10 +10,11 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::choose::{Draw, Fit, has_tones, semitones_into, spliced, tonic};
+use super::draft::{Draft, Made, add, finished};
 use super::form::{Form, FormRequest};
 use super::join::Joins;
 use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
-use super::propose::{Around, Place, Proposer, noise};
+use super::propose::{Around, Place, Pool, Proposer, noise};
 use super::similarity::Onsets;
 use super::sound::{Sounds, best_scale, turned};
 use crate::attribute::{Attribute, usual};
@@ -48,32 +50,6 @@ pub(crate) struct Composer<'a> {
     /// The windows that are made.
     new: Range<usize>,
     has_tones: bool,
-}
-
-/// A window of a piece.
-#[derive(Clone, Debug)]
-struct Made {
-    tokens: Vec<u16>,
-    z: Vec<f32>,
-    mu: Vec<f32>,
-    /// The point that the next one is drawn from: active dimensions of `mu`, without the shift.
-    point: Vec<f64>,
-    sounds: Sounds,
-    onsets: Onsets,
-}
-
-/// A piece in the making.
-struct Draft {
-    number: u64,
-    form: Form,
-    windows: Vec<Option<Made>>,
-    /// Meter or chords of all its windows, once known.
-    control: Option<Vec<u16>>,
-    /// How long each pitch class sounds so far, in the common key, and where it sounds.
-    classes: [f64; 12],
-    sounding: [f64; 12],
-    /// The tonic of its major scale, once known.
-    scale: Option<usize>,
 }
 
 impl<'a> Composer<'a> {
@@ -132,10 +108,7 @@ impl<'a> Composer<'a> {
     }
 
     fn made(&self, tokens: Vec<u16>, z: Vec<f32>, mu: Vec<f32>, is_shifted: bool) -> Made {
-        let mut point = self.model.latent_space().project(&mu);
-        if let Some(shift) = self.plan.shift.filter(|_| is_shifted) {
-            point.iter_mut().zip(shift).for_each(|(x, by)| *x -= by);
-        }
+        let mut point = self.point(&mu, is_shifted);
         // A walk goes on from what was drawn, what was learned from what was heard.
         if !self.proposer.has_learned() {
             point = self.model.latent_space().project(&z);
@@ -143,6 +116,15 @@ impl<'a> Composer<'a> {
         let sounds = Sounds::of(self.model.form(), &tokens);
         let onsets = Onsets::from(&sounds);
         Made { tokens, z, mu, point, sounds, onsets }
+    }
+
+    /// A posterior mean on the active dimensions, without the shift.
+    fn point(&self, mu: &[f32], is_shifted: bool) -> Vec<f64> {
+        let mut point = self.model.latent_space().project(mu);
+        if let Some(shift) = self.plan.shift.filter(|_| is_shifted) {
+            point.iter_mut().zip(shift).for_each(|(x, by)| *x -= by);
+        }
+        point
     }
 
     /// The pieces of some attempts; each depends on the seed and its number alone.
@@ -208,7 +190,8 @@ impl<'a> Composer<'a> {
         let control = self.given.iter().flatten().next();
         let control = control.map(|made| self.model.form().control(&made.tokens).to_vec());
         let (windows, sounding) = (self.given.clone(), classes);
-        Draft { number, form, windows, control, classes, sounding, scale }
+        let pool = OnceLock::new();
+        Draft { number, form, windows, control, classes, sounding, scale, pool }
     }
 
     /// Makes window number `at` of all pieces.
@@ -247,11 +230,21 @@ impl<'a> Composer<'a> {
         let memberships = memberships(self.model, self.styles, self.plan.targets, &mu);
         let mut again = mu.chunks_exact(self.model.z_size()).zip(memberships);
         for (draft, options) in open.into_iter().zip(options) {
-            let found = options.into_iter().zip(again.by_ref()).map(|(draw, (mu, membership))| {
-                (draw.score + Fit::of_membership(membership), draw, mu)
-            });
+            // What returns varied is like what it returns, whatever it follows.
+            let is_new = draft.form.slots[at].returns.is_none();
+            let next = self.proposer.next(around(at, draft))?.filter(|_| is_new);
+            let mut found = Vec::with_capacity(options.len());
+            for (draw, (mu, membership)) in options.into_iter().zip(again.by_ref()) {
+                let point = self.point(mu, true);
+                let follows = next.as_ref().map(|next| self.proposer.log_ratio(next, &point));
+                let score = draw.score
+                    + Fit::of_membership(membership)
+                    + Fit::of_succession(follows.transpose()?);
+                found.push((score, draw, mu));
+            }
             // Of equals the first.
-            let best = found.reduce(|best, next| if next.0 > best.0 { next } else { best });
+            let best =
+                found.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best });
             let (_, draw, mu) = best.expect("there is a draw");
             let made = self.made(draw.tokens, draw.z, mu.to_vec(), true);
             let key = i32::from(draft.form.slots[at].key);
@@ -282,16 +275,6 @@ impl<'a> Composer<'a> {
     /// Latents `[draws, Z]` of a window.
     fn latents(&self, at: usize, draft: &Draft) -> Result<Vec<f32>, ModelError> {
         let space = self.model.latent_space();
-        let window = |at: Option<usize>| {
-            let made = at.and_then(|at| draft.windows.get(at)).and_then(Option::as_ref);
-            made.map(|made| made.point.as_slice())
-        };
-        let around = Around {
-            before: window(at.checked_sub(1)),
-            two_before: window(at.checked_sub(2)),
-            after: window(Some(at + 1)),
-            two_after: window(Some(at + 2)),
-        };
         let place = Place { is_first: at == 0, is_last: self.is_end(at) };
         let temperature = self.plan.sampling.temperature;
         let n = self.n_draws(at);
@@ -302,7 +285,10 @@ impl<'a> Composer<'a> {
             Some(source) => {
                 (0..n).map(|_| self.varied(source, temperature, &mut rng)).collect::<Vec<_>>()
             }
-            None => self.proposer.propose(at, around, place, n, &mut rng)?,
+            None => {
+                let pool = self.pool(draft)?;
+                self.proposer.propose(at, (around(at, draft), place, pool), n, &mut rng)?
+            }
         };
         let mut latents = Vec::with_capacity(n * space.z_size());
         for (draw, mut point) in points.into_iter().enumerate() {
@@ -329,6 +315,16 @@ impl<'a> Composer<'a> {
         } else {
             1.0
         }
+    }
+
+    /// The draws of the style for a piece.
+    fn pool<'d>(&self, draft: &'d Draft) -> Result<&'d Pool, ModelError> {
+        if let Some(known) = draft.pool.get() {
+            return Ok(known);
+        }
+        let mut rng = seed::stream(self.plan.decoding.seed, "pool", draft.number);
+        let made = self.proposer.pool(&mut rng)?;
+        Ok(draft.pool.get_or_init(|| made))
     }
 
     /// As far from a window as varied returns are in real pieces.
@@ -448,19 +444,16 @@ impl<'a> Composer<'a> {
     }
 }
 
-fn add(classes: &mut [f64; 12], sounds: &Sounds, key: i32) {
-    let more = turned(&sounds.pitch_classes(), key);
-    classes.iter_mut().zip(more).for_each(|(sum, value)| *sum += value);
-}
-
-fn finished(draft: Draft) -> Composed {
-    let form = draft.form;
-    let (mut windows, mut z, mut mu) = (Vec::new(), Vec::new(), Vec::new());
-    for made in draft.windows {
-        let made = made.expect("every window was made");
-        windows.push(made.tokens);
-        z.push(made.z);
-        mu.push(made.mu);
+/// The windows around a place of a piece, as far as they are made.
+fn around(at: usize, draft: &Draft) -> Around<'_> {
+    let window = |at: Option<usize>| {
+        let made = at.and_then(|at| draft.windows.get(at)).and_then(Option::as_ref);
+        made.map(|made| made.point.as_slice())
+    };
+    Around {
+        before: window(at.checked_sub(1)),
+        two_before: window(at.checked_sub(2)),
+        after: window(Some(at + 1)),
+        two_after: window(Some(at + 2)),
     }
-    Composed { windows, z, mu, form }
 }

@@ -8,12 +8,14 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::PieceModel;
-use super::succession::{Conditional, Succession};
+use super::succession::{Conditional, Next, Succession};
 use crate::generate::{LatentPath, LatentSampling};
 
-/// Draws of the style for each that is taken, and draws at least.
-const DRAWS: usize = 8;
-const LEAST_DRAWS: usize = 24;
+/// Draws of the style that the windows of a piece are taken of: what stands before says some five
+/// nats of a window, so one of `e⁵` follows as real ones do.
+const POOL: usize = 512;
+/// Draws of ends for each that is taken.
+const DRAWS_OF_ENDS: usize = 8;
 /// A draw is at most `e` to this more or less likely for being a beginning or an end: densities in
 /// many dimensions differ by more than they mean.
 const MOST_OF_ENDS: f64 = 8.0;
@@ -143,10 +145,25 @@ impl Conditionals {
 }
 
 /// Which of the three windows of the succession are given, and which one is drawn.
-const GIVEN: [(&[usize], usize); 7] =
-    [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0), (&[], 0), (&[], 1), (&[], 2)];
-/// Where in [`GIVEN`] none is given: one for each place.
+const GIVEN: [(&[usize], usize); 5] = [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0), (&[], 2)];
+/// Where in [`GIVEN`] none is given.
 const ANY: usize = 4;
+
+impl PieceModel {
+    /// Any window, whatever is around it.
+    fn any(&self) -> Result<Next<'_>, ModelError> {
+        Ok(self.conditionals.get(&self.succession, ANY)?.after(&[]))
+    }
+}
+
+/// Draws of a style for the windows of a piece.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    points: Vec<Vec<f64>>,
+    /// The same along the axes of the succession, with their densities as any window.
+    along: Vec<Vec<f64>>,
+    usual: Vec<f64>,
+}
 
 impl<'a> Proposer<'a> {
     pub(super) fn new(
@@ -175,13 +192,12 @@ impl<'a> Proposer<'a> {
     pub(super) fn propose(
         &self,
         at: usize,
-        around: Around<'_>,
-        place: Place,
+        (around, place, pool): (Around<'_>, Place, &Pool),
         n: usize,
         rng: &mut impl Rng,
     ) -> Result<Vec<Vec<f64>>, ModelError> {
         let mut drawn = match self.learned {
-            Some(learned) => self.learned_draws(learned, at, (around, place), n, rng)?,
+            Some(learned) => self.learned_draws(learned, at, (around, place, pool), n, rng)?,
             None => (0..n)
                 .map(|_| self.autoregression(at, around, rng))
                 .collect::<Result<_, ModelError>>()?,
@@ -200,6 +216,42 @@ impl<'a> Proposer<'a> {
         Ok(drawn)
     }
 
+    /// What follows, or leads to, the windows around; `None` if nothing was learned or is around.
+    pub(super) fn next(&self, around: Around<'_>) -> Result<Option<Next<'a>>, ModelError> {
+        let Some(learned) = self.learned else { return Ok(None) };
+        let given = |which: usize, windows: &[&[f64]]| {
+            let conditional = learned.conditionals.get(&learned.succession, which)?;
+            Ok::<_, ModelError>(conditional.after(windows))
+        };
+        match around {
+            Around { before: Some(before), after: Some(after), .. } => given(2, &[before, after]),
+            Around { before: Some(before), two_before: Some(two), .. } => given(0, &[two, before]),
+            Around { before: Some(before), .. } => given(1, &[before]),
+            Around { after: Some(after), .. } => given(3, &[after]),
+            Around { .. } => return Ok(None),
+        }
+        .map(Some)
+    }
+
+    /// How much more probable a window is after what is around than after anything, in nats.
+    pub(super) fn log_ratio(&self, next: &Next<'_>, point: &[f64]) -> Result<f64, ModelError> {
+        let Some(learned) = self.learned else { return Ok(0.0) };
+        Ok(next.log_ratio(&learned.any()?, point))
+    }
+
+    /// Draws of the style for the windows of a piece; none if nothing was learned.
+    pub(super) fn pool(&self, rng: &mut impl Rng) -> Result<Pool, ModelError> {
+        let Some(learned) = self.learned else { return Ok(Pool::default()) };
+        let points = self.target(0).draws(POOL, self.sampling.temperature, rng)?;
+        let any = learned.any()?;
+        let along = |point: &Vec<f64>| {
+            let y = any.along(point);
+            (any.log_density_along(&y), y)
+        };
+        let (usual, along) = points.par_iter().map(along).unzip();
+        Ok(Pool { points, along, usual })
+    }
+
     /// Draws of the style, of which some are taken by how much better they follow what is around
     /// than any window would, none twice: sampling and importance resampling (Rubin 1988) of the
     /// product of the style's density and that ratio. What follows what is learned of all music
@@ -208,67 +260,51 @@ impl<'a> Proposer<'a> {
         &self,
         learned: &PieceModel,
         at: usize,
-        (around, place): (Around<'_>, Place),
+        (around, place, pool): (Around<'_>, Place, &Pool),
         n_taken: usize,
         rng: &mut impl Rng,
     ) -> Result<Vec<Vec<f64>>, ModelError> {
-        let given = |which: usize, windows: &[&[f64]]| {
-            let conditional = learned.conditionals.get(&learned.succession, which)?;
-            Ok::<_, ModelError>(conditional.after(windows))
-        };
-        let any = |place: usize| given(ANY + place, &[]);
-        let next = match around {
-            Around { before: Some(before), after: Some(after), .. } => {
-                Some((given(2, &[before, after])?, any(1)?))
-            }
-            Around { before: Some(before), two_before: Some(two), .. } => {
-                Some((given(0, &[two, before])?, any(2)?))
-            }
-            Around { before: Some(before), .. } => Some((given(1, &[before])?, any(2)?)),
-            Around { after: Some(after), .. } => Some((given(3, &[after])?, any(0)?)),
-            Around { .. } => None,
+        // Of the last two windows the first, with the middle one open: as from one to the next.
+        let two_after = around.two_after.filter(|_| around.after.is_none());
+        let two_after = Around { after: two_after, ..Around::default() };
+        let around: Vec<Next<'_>> =
+            [self.next(around)?, self.next(two_after)?].into_iter().flatten().collect();
+        let follows = |along: &[Vec<f64>], usual: &[f64]| -> Vec<f64> {
+            let ratio = |(y, usual): (&Vec<f64>, &f64)| {
+                around.iter().map(|next| next.log_density_along(y) - usual).sum::<f64>()
+            };
+            along.par_iter().zip(usual).map(ratio).collect()
         };
         let end = match place {
             Place { is_last: true, .. } => learned.last.as_ref(),
             Place { is_first: true, .. } => learned.first.as_ref(),
             Place { .. } => None,
         };
-        let n = (n_taken * DRAWS).max(LEAST_DRAWS);
-        let (target, temperature) = (self.target(at), self.sampling.temperature);
-        // Of the last two the first, with the middle one open: as from one to the next.
-        let two_after = around.two_after.filter(|_| around.after.is_none());
-        let two_after = two_after.map(|z| Ok::<_, ModelError>((given(3, &[z])?, any(0)?)));
-        let two_after = two_after.transpose()?;
-        let follows = |draws: &[Vec<f64>]| -> Vec<f64> {
-            let ratio = |draw: &Vec<f64>| {
-                let around = next.iter().chain(&two_after);
-                around.map(|(next, any)| next.log_ratio(any, draw)).sum::<f64>()
+        let mut weights = follows(&pool.along, &pool.usual);
+        let taken =
+            |weights: &[f64], points: &[Vec<f64>], n: usize, rng: &mut _| -> Vec<Vec<f64>> {
+                most_probable(weights, n, rng).into_iter().map(|at| points[at].clone()).collect()
             };
-            draws.par_iter().map(ratio).collect()
-        };
-        let draws = target.draws(n, temperature, rng)?;
-        let mut weights = follows(&draws);
-        let Some(end) = end else { return Ok(most_probable(weights, draws, n_taken, rng)) };
-        let any = any(2)?;
-        let against = |of: &Target, draws: &[Vec<f64>]| {
-            let scores = of.scores(draws)?;
-            let usual: Vec<f64> = draws.par_iter().map(|draw| any.log_density(draw)).collect();
-            Ok::<_, ModelError>(scores.into_iter().zip(usual).map(|(score, any)| score - any))
-        };
-        for (weight, ratio) in weights.iter_mut().zip(against(end, &draws)?) {
-            *weight += ratio.clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
+        let Some(end) = end else { return Ok(taken(&weights, &pool.points, n_taken, rng)) };
+        let scores = end.scores(&pool.points)?;
+        for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&pool.usual) {
+            *weight += (score - usual).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
         }
         // Few windows of a style are an end: half of all are drawn of ends, by how much they are of
         // the style.
         let n_of_ends = n_taken / 2;
-        let mut taken = most_probable(weights, draws, n_taken - n_of_ends, rng);
-        let draws = end.draws(n, temperature, rng)?;
-        let mut weights = follows(&draws);
-        for (weight, ratio) in weights.iter_mut().zip(against(target, &draws)?) {
-            *weight += ratio;
+        let mut chosen = taken(&weights, &pool.points, n_taken - n_of_ends, rng);
+        let draws = end.draws(n_of_ends * DRAWS_OF_ENDS, self.sampling.temperature, rng)?;
+        let any = learned.any()?;
+        let along: Vec<Vec<f64>> = draws.par_iter().map(|draw| any.along(draw)).collect();
+        let usual: Vec<f64> = along.par_iter().map(|y| any.log_density_along(y)).collect();
+        let mut weights = follows(&along, &usual);
+        let scores = self.target(at).scores(&draws)?;
+        for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&usual) {
+            *weight += score - usual;
         }
-        taken.extend(most_probable(weights, draws, n_of_ends, rng));
-        Ok(taken)
+        chosen.extend(taken(&weights, &draws, n_of_ends, rng));
+        Ok(chosen)
     }
 
     /// The walk within the target: in its standard coordinates `ρ e + √(1 - ρ²) ε`; between two
@@ -303,24 +339,19 @@ impl<'a> Proposer<'a> {
     }
 }
 
-/// Some of all draws by the logarithms of their weights, none twice: those with the largest weights
-/// after adding Gumbel noise (Vieira 2014).
-fn most_probable(
-    weights: Vec<f64>,
-    draws: Vec<Vec<f64>>,
-    n: usize,
-    rng: &mut impl Rng,
-) -> Vec<Vec<f64>> {
-    let mut keyed: Vec<(f64, Vec<f64>)> = weights
-        .into_iter()
-        .zip(draws)
-        .map(|(weight, draw)| {
+/// Some of all by the logarithms of their weights, none twice: those with the largest weights after
+/// adding Gumbel noise (Vieira 2014).
+fn most_probable(weights: &[f64], n: usize, rng: &mut impl Rng) -> Vec<usize> {
+    let mut keyed: Vec<(f64, usize)> = weights
+        .iter()
+        .enumerate()
+        .map(|(at, weight)| {
             let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
-            (weight - (-uniform.ln()).ln(), draw)
+            (weight - (-uniform.ln()).ln(), at)
         })
         .collect();
     keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
-    keyed.into_iter().take(n).map(|(_, draw)| draw).collect()
+    keyed.into_iter().take(n).map(|(_, at)| at).collect()
 }
 
 /// Draws of `N(0, temperature²)`.
@@ -343,12 +374,9 @@ mod tests {
         let mut rng = rng();
         let (mut first, n) = ([0_usize; 3], 3000);
         for _ in 0..n {
-            let draws = (0..3).map(|i| vec![f64::from(i)]).collect();
-            let weights = [1.0_f64, 2.0, 7.0].map(f64::ln).to_vec();
-            let taken = most_probable(weights, draws, 2, &mut rng);
+            let taken = most_probable(&[1.0_f64, 2.0, 7.0].map(f64::ln), 2, &mut rng);
             assert!(taken.len() == 2 && taken[0] != taken[1]);
-            let at = (0..3).find(|i| taken[0][0] == f64::from(*i)).unwrap();
-            first[usize::try_from(at).unwrap()] += 1;
+            first[taken[0]] += 1;
         }
         // Shares 0.1, 0.2 and 0.7, each within five standard errors.
         for (count, share) in first.into_iter().zip([0.1_f64, 0.2, 0.7]) {
@@ -367,7 +395,9 @@ mod tests {
         let proposer = Proposer::new(&path, 3, sampling, None).unwrap();
         let (before, after) = ([5.0], [3.0]);
         let around = Around { before: Some(&before), after: Some(&after), ..Around::default() };
-        let draws = proposer.propose(1, around, Place::default(), 4000, &mut rng()).unwrap();
+        let pool = Pool::default();
+        let at = (around, Place::default(), &pool);
+        let draws = proposer.propose(1, at, 4000, &mut rng()).unwrap();
         // Deviations of 2 and 1: mean 0.5 · 3 / 1.25, variance 0.75 / 1.25.
         let e: Vec<f64> = draws.iter().map(|z| (z[0] - 1.0) / 2.0).collect();
         let mean = e.iter().sum::<f64>() / 4000.0;

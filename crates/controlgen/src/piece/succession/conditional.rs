@@ -99,17 +99,22 @@ impl Next<'_> {
 
     /// The logarithm of the density at a latent on the active dimensions, in nats.
     pub fn log_density(&self, z: &[f64]) -> f64 {
-        self.log_density_along(&project(z, &self.of.center, &self.of.axes))
+        self.log_density_along(&self.along(z))
     }
 
     /// How much more probable a latent is than after other windows of the same succession, in nats.
     pub fn log_ratio(&self, other: &Next<'_>, z: &[f64]) -> f64 {
-        let y = project(z, &self.of.center, &self.of.axes);
+        let y = self.along(z);
         self.log_density_along(&y) - other.log_density_along(&y)
     }
 
+    /// A latent along the principal axes.
+    pub(in crate::piece) fn along(&self, z: &[f64]) -> Vec<f64> {
+        project(z, &self.of.center, &self.of.axes)
+    }
+
     /// The logarithm of the density at coordinates along the principal axes.
-    fn log_density_along(&self, y: &[f64]) -> f64 {
+    pub(in crate::piece) fn log_density_along(&self, y: &[f64]) -> f64 {
         let constant = 0.5 * y.len() as f64 * std::f64::consts::TAU.ln();
         let (y, rest) = y.split_at(y.len() - self.rest.len());
         let of_rest = rest
