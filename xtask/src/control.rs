@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::process::{ProgramArgs, answer, args};
 
-/// Where the labels of a set come from.
+/// Source of the labels of a set.
 enum Source {
     /// The first group of a regular expression on the paths.
     Pattern(&'static str),

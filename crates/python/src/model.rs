@@ -154,10 +154,9 @@ impl Model {
         encode::encode(py, self, tune, track, return_std)
     }
 
-    /// Decodes latents `[n_windows, z_size]` to music of consecutive windows.
-    ///
-    /// `temperature` is the sampling temperature, None for the most probable tokens; the default
-    /// meter is that of the most similar real music.
+    /// Decodes latents `[n_windows, z_size]` to music of consecutive windows. `temperature` is the
+    /// sampling temperature, None for the most probable tokens; the default meter is that of the
+    /// most similar real music.
     #[pyo3(signature = (z, *, temperature=None, seed=0, qpm=None, key=None, meter=None, chords=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn decode(
@@ -178,21 +177,20 @@ impl Model {
     /// weights. `path` lists styles that each piece moves through. Without either, the style of
     /// each piece is drawn by its share of the training music.
     ///
-    /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` is their
-    /// form, for example `AABA`. Each window is chosen among `candidates` draws, by default 8, by
-    /// key, join, consonance, style, ending and the attributes asked for. `attributes` shifts
-    /// attributes by standard deviations of the training music, for example `{"density": 1.5}`.
-    /// Pieces below `min_membership`, or that copy more than `max_copy_notes` notes in a row of the
-    /// training music, or more than `max_copy_fraction` of a part, are drawn again, and so are
-    /// pieces of no note or one, unless `keep_empty` is set. `latent_temperature` widens or narrows
-    /// the style, `temperature` the draws of notes. The seed decides every draw.
+    /// Pieces of `bars` bars (by default one window) are composed as whole pieces in `form`, for
+    /// example `AABA`. Each window is chosen among `candidates` draws (by default 8) by key, join,
+    /// consonance, style, ending and requested attributes. `attributes` shifts attributes by
+    /// standard deviations of the training music, for example `{"density": 1.5}`. Pieces are
+    /// redrawn if they are below `min_membership`, copy more than `max_copy_notes` consecutive
+    /// notes or `max_copy_fraction` of a part, or have fewer than two notes (unless `keep_empty`).
+    /// `latent_temperature` widens or narrows the style, `temperature` the draws of notes.
+    /// The seed determines all random draws.
     ///
-    /// `drums` is a model of drums (a `Model`, `"drums"` or a folder) that accompanies each piece;
-    /// `intro` the bars of an introduction before it, without its lead. Sections of whole pieces
-    /// are louder or softer and their last two bars slow down, unless `even` is set. `instruments`
-    /// chooses who plays a family, for example `{"keys": "harpsichord"}`, `programs` each part.
-    ///
-    /// Warns if fewer than `n` pieces are kept.
+    /// `drums` is a drum model (a `Model`, `"drums"` or a folder) that accompanies each piece;
+    /// `intro` is the number of bars before it, without its lead. Loudness varies by section and
+    /// the last two bars slow down, unless `even`. `instruments` sets the programs of families, for
+    /// example `{"keys": "harpsichord"}`; `programs` those of the parts. Warns if fewer than `n`
+    /// pieces are kept.
     #[pyo3(signature = (
         style=None, *, n=4, path=None, bars=None, form=None, candidates=None, attributes=None,
         attribute_method="regression", meter=None, key=None, qpm=None, chords=None, drums=None,
@@ -376,9 +374,7 @@ impl Model {
 
     /// Decodes windows along a path through two or more ends, including the first and the last. An
     /// end is a `Style` or `"style:NAME"` for the mean of a style, a tune for its first window, or
-    /// a latent `[z_size]`.
-    ///
-    /// `method` is `slerp` or `lerp`.
+    /// a latent `[z_size]`. `method` is `slerp` or `lerp`.
     #[pyo3(signature = (
         ends, *, steps=9, method="slerp", temperature=None, meter=None, key=None, qpm=None,
         chords=None, seed=0
@@ -406,12 +402,12 @@ impl Model {
     }
 
     /// Evaluates the model on the held-out music of a corpus folder (`controlgen corpus build`).
-    /// Returns figures, each with its 95 % interval and its baselines. With `out`, the report is
-    /// also written there, with images.
+    /// Returns figures with 95 % intervals and baselines; with `out`, also writes a report with
+    /// images there.
     ///
     /// `scope` is `all`, or `control` for everything that concerns styles. Windows are sampled from
     /// the visible styles and encoded again; with `k`, from the components of a mixture fitted for
-    /// this purpose.
+    /// this.
     #[pyo3(signature = (
         corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=None,
         n_resamples=20, temperature=0.5, seed=0

@@ -39,9 +39,9 @@ pub struct Studio(Arc<Inner>);
 pub struct StudioOptions {
     /// Display name of the model.
     pub name: String,
-    /// Where clients' pieces are kept, in a folder for each model; `None` to keep none.
+    /// Folder for clients' pieces, with a subfolder for each model; `None` to keep none.
     pub pieces: Option<PathBuf>,
-    /// Where the page saves MIDI files on request; `None` to write none.
+    /// Folder in which the page saves MIDI files on request; `None` to write none.
     pub save_folder: Option<PathBuf>,
     /// Serve the page from this folder, read again for each request, instead of from the program;
     /// for development of the page.

@@ -16,7 +16,7 @@ const HIGHEST: usize = 99;
 /// what is decoded there is no music either.
 const MOST_SHIFT: f64 = 3.0;
 
-/// Where the values asked for begin.
+/// Start of the range of values asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LowestAsked {
     /// At the lowest value in the training music, as LC-Diff's labels do (arXiv 2511.07156). Of

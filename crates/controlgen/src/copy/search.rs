@@ -49,11 +49,11 @@ impl CopyIndex {
         best.map(|(_, found)| found).filter(|found| found.n_notes >= 2)
     }
 
-    /// The longest match of some symbols, the first of equals, if it is longer than `longer`: where
-    /// it starts, and its length.
+    /// Start and length of the longest match of some symbols (the first one of equal length), if it
+    /// is longer than `longer`.
     ///
-    /// A match may begin with a symbol before the first sampled one. Whether it does takes a look at
-    /// all places of the rest, so it is asked only of those that could be the longest then.
+    /// A match may begin with a symbol before the first sampled one. Checking this requires looking
+    /// at all places of the rest, so only those that could then be the longest are checked.
     fn longest_of(&self, query: &[u32], longer: usize) -> Option<(usize, usize)> {
         let sampled: Vec<usize> =
             (0..query.len()).map(|at| self.longest_prefix(&query[at..])).collect();

@@ -1,4 +1,4 @@
-//! How windows drawn of each style turn out: whether they are of it, how they sound, what they copy.
+//! Properties of windows drawn from each style: their membership, their sound, and their copies.
 
 use serde::{Deserialize, Serialize};
 

@@ -91,8 +91,8 @@ impl Fit<'_> {
         -AIM * distance
     }
 
-    /// What is added for how much more probable a window is after those around it, in nats, than
-    /// after any.
+    /// The score for how much more probable a window is after those around it, in nats, than after
+    /// any.
     pub(super) fn of_succession(ratio: Option<f64>) -> f64 {
         SUCCESSION * ratio.unwrap_or(0.0).clamp(-MOST_OF_SUCCESSION, MOST_OF_SUCCESSION)
     }

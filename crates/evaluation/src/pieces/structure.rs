@@ -1,10 +1,11 @@
 //! Structure by repetition: how well a passage of a piece, of some length, stands for the whole.
 //!
 //! A passage's *fitness* (Müller, Jiang and Grosche, "A robust fitness measure for capturing
-//! repetitions in music recordings", 2013) is the harmonic mean of how alike its returns are and how
-//! much of the piece they cover, both without what the passage gives by itself. The *structureness
-//! indicator* of lengths `[l, u]` (Wu and Yang, "The Jazz Transformer on the front line", 2020) is
-//! the largest fitness of all passages of these lengths. It is 0 for a piece that repeats nothing.
+//! repetitions in music recordings", 2013) is the harmonic mean of the similarity of its returns
+//! and the fraction of the piece they cover, both without what the passage gives by itself. The
+//! *structureness indicator* of lengths `[l, u]` (Wu and Yang, "The Jazz Transformer on the front
+//! line", 2020) is the largest fitness of all passages of these lengths. It is 0 for a piece
+//! without repetition.
 //!
 //! Here a frame is half a bar, a feature its pitch classes weighted by duration, and likeness the
 //! cosine of features. Of the matrix, the 15 % most alike stay, scaled to 0 to 1; all others are

@@ -83,9 +83,9 @@ pub(super) fn section(
     Ok(Some(section))
 }
 
-/// Mean log-likelihood of windows under the distribution that pieces are drawn of: that of the styles,
-/// weighted by how much more probable a window is after two others than after any. Its integral is
-/// the mean of the weights over draws of the styles.
+/// Mean log-likelihood of windows under the distribution that pieces are drawn from: that of the
+/// styles, weighted by how much more probable a window is after two others than after any. Its
+/// integral is the mean of the weights over draws from the styles.
 fn weighted_styles(
     styles: &GaussianMixture,
     (two, none): (&Conditional, &Next<'_>),
@@ -136,7 +136,7 @@ impl Walk {
         Ok(Self { mixture: mixture.clone(), components, peaks })
     }
 
-    /// What the density of a step depends on, for any smoothness.
+    /// The terms on which the density of a step depends, for any smoothness.
     fn step(&self, before: &[f64], next: &[f64]) -> Step {
         let of = |z: &[f64]| self.components.iter().map(|c| c.standardized(z)).collect();
         let samples = Samples::new(before, 1, before.len()).ok();

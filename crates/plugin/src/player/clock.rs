@@ -1,6 +1,6 @@
 //! Song position and samples of a block.
 
-/// Where the song is at each sample of a block, with a tempo that may change evenly.
+/// The song position at each sample of a block, with a tempo that may change linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Clock {
     /// Sample of the block at which the song is at `beats`.

@@ -7,7 +7,7 @@ use clack_host::utils::{BeatTime, SecondsTime};
 /// Samples per second.
 pub(crate) const RATE: f64 = 48_000.0;
 
-/// Where the song is, and how it goes on.
+/// The song position and how it advances.
 #[derive(Clone, Debug)]
 pub(crate) struct Song {
     pub(crate) is_playing: bool,
