@@ -32,7 +32,7 @@ pub enum NewMusicError {
     /// An attribute was not learned, or the attributes can't be read.
     #[error(transparent)]
     Attribute(#[from] AttributeError),
-    /// What was learned about whole pieces can't be read.
+    /// The model of whole pieces can't be read.
     #[error(transparent)]
     Piece(#[from] PieceError),
     /// The copy index can't be read.

@@ -29,7 +29,7 @@ pub enum SessionError {
     /// The copy index can't be read.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// What was learned about whole pieces can't be read.
+    /// The model of whole pieces can't be read.
     #[error(transparent)]
     Piece(#[from] PieceError),
 }
@@ -57,7 +57,7 @@ pub struct SessionParts {
     pub copy_index: Option<CopyIndex>,
     /// Its reference windows.
     pub reference: Reference,
-    /// What was learned about whole pieces, if anything was.
+    /// The model of whole pieces; `None` if the model folder has none.
     pub pieces: Option<PieceModel>,
 }
 

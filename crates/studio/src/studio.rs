@@ -81,7 +81,7 @@ pub struct Inner {
     pub(crate) source: Source,
     pub(crate) copy_index: Option<CopyIndex>,
     pub(crate) attributes: Option<AttributeVectors>,
-    /// What was learned about whole pieces, if anything was.
+    /// The model of whole pieces; `None` if the model folder has none.
     pub(crate) pieces: Option<PieceModel>,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) save_folder: Option<PathBuf>,

@@ -70,7 +70,7 @@ const DRUMS: &str = "drums";
 /// Writes pieces and counts them.
 struct DemoWriter<'a> {
     model: &'a Model,
-    /// Who plays new pieces: drums, too, unless the pieces are drums themselves.
+    /// Arranges new pieces: with drums, unless the pieces are drums themselves.
     arranger: Arranger<'a>,
     batch: Batch,
     seed: u64,

@@ -21,7 +21,7 @@ pub struct Sound {
     pub velocity: Option<Velocity>,
 }
 
-/// Who plays a family of instruments: `keys=harpsichord`, `bass=33`.
+/// The program that plays a family of instruments: `keys=harpsichord`, `bass=33`.
 ///
 /// # Examples
 /// ```
