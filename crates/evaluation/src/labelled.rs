@@ -20,7 +20,7 @@ const MOST_PIECES: usize = 60;
 /// The most windows used of a piece.
 const MOST_WINDOWS: usize = 12;
 /// Minimum number of pieces of a label in each role.
-const LEAST_PIECES: usize = 3;
+const LEAST_PIECES: [(Role, usize); 3] = [(Role::Style, 2), (Role::Judge, 2), (Role::Test, 1)];
 
 /// The use of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ type Pieces = [BTreeMap<String, Vec<WindowRow>>; 2];
 impl LabelledData {
     /// Reads pieces of eight windows or more of the most frequent labels, and encodes them.
     /// Held-out pieces are for tests; every other training piece is for the styles, the rest for
-    /// the judge. No label is left if fewer than two have three pieces in each role.
+    /// the judge. No label is left if fewer than two have pieces enough for each role.
     ///
     /// # Errors
     /// Where the corpus can't be read or is of another kind than the model.
@@ -132,7 +132,7 @@ impl LabelledData {
                 }
             }
             let n = |role| pieces.iter().filter(|piece| piece.role == role).count();
-            if [Role::Style, Role::Judge, Role::Test].into_iter().all(|r| n(r) >= LEAST_PIECES) {
+            if LEAST_PIECES.into_iter().all(|(role, least)| n(role) >= least) {
                 usable.push((label, pieces));
             }
         }
@@ -218,8 +218,8 @@ pub(crate) mod tests {
         }
         let n_windows = || data.pieces.iter().map(|piece| piece.windows.len());
         assert!(n_windows().all(|n| (WINDOWS..=MOST_WINDOWS).contains(&n)));
-        // Two pieces of a label in some role are too few.
-        assert_eq!(made(3, 8).labels.len(), 0);
+        // Of five pieces two are held out, and of the others only one is left for the judge.
+        assert_eq!(made(3, 5).labels.len(), 0);
     }
 
     #[test]

@@ -94,8 +94,8 @@ pub enum EvalError {
     },
     /// No labels to evaluate.
     #[error(
-        "{} has no two labels of at least three pieces of eight windows in each role (styles, judge, \
-         test; found: {n_short} shorter pieces); label more files (`corpus build --label-folders`, \
+        "{} has no two labels with enough pieces of eight windows (two for styles, two for the judge, one \
+         held out; {n_short} labeled pieces are shorter); label more files (`corpus build --label-folders`, \
          `--label-pattern` or `--labels`) or hold out more (`--heldout 0.5`)", corpus.display()
     )]
     NoLabels {
