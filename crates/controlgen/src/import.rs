@@ -189,6 +189,7 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
 /// Writes a model with its weights in half precision: a new folder without styles, because its
 /// latents differ slightly from those of the model.
 ///
+/// # Errors
 /// Returns [`ArtifactError::Exists`] if `out` already exists, [`ArtifactError::Weights`] if a
 /// weight is too large for half precision (65,504), and [`ArtifactError::Io`] if writing fails.
 pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactError> {

@@ -281,14 +281,11 @@ impl<'a> Composer<'a> {
         let mut rng = seed::stream(self.plan.decoding.seed, "window", Self::number(draft, at, 0));
         let source = draft.form.slots[at].returns;
         let source = source.and_then(|(of, _)| draft.windows[of].as_ref());
-        let points = match source {
-            Some(source) => {
-                (0..n).map(|_| self.varied(source, temperature, &mut rng)).collect::<Vec<_>>()
-            }
-            None => {
-                let pool = self.pool(draft)?;
-                self.proposer.propose(at, (around(at, draft), place, pool), n, &mut rng)?
-            }
+        let points = if let Some(source) = source {
+            (0..n).map(|_| self.varied(source, temperature, &mut rng)).collect()
+        } else {
+            let pool = self.pool(draft)?;
+            self.proposer.propose(at, (around(at, draft), place, pool), n, &mut rng)?
         };
         let mut latents = Vec::with_capacity(n * space.z_size());
         for (draw, mut point) in points.into_iter().enumerate() {
