@@ -9,6 +9,7 @@ CLAP's own structures only, as clap/*.h of CLAP 1.2 defines them, and the file a
 import ctypes as c
 import os
 import sys
+import time
 
 RATE, BLOCK, TEMPO = 48_000.0, 512, 120.0
 BEAT = 1 << 31  # CLAP_BEATTIME_FACTOR
@@ -222,7 +223,9 @@ def main(path, model="drums"):
         pointer = factory.create_plugin(factory_address, c.byref(host), f"controlgen.{model}".encode())
         plugin = pointer.contents
         address = c.addressof(plugin)
+        start = time.perf_counter()
         assert plugin.init(address)
+        opened = time.perf_counter() - start
         onsets, sounding = play(plugin, bars=12)
         assert onsets and not sounding, (len(onsets), sounding)
         after = memory("VmRSS")
@@ -230,7 +233,8 @@ def main(path, model="drums"):
         heard.append(onsets)
     assert heard[0] == heard[1], "the same song is the same music"
     entry.deinit()
-    print(f"{len(onsets)} notes in 12 bars; {before:.0f} MB of memory before, {after:.0f} MB with it")
+    print(f"{len(onsets)} notes in 12 bars; opened in {opened:.2f} s; "
+          f"{before:.0f} MB of memory before, {after:.0f} MB with it")
 
 
 if __name__ == "__main__":
