@@ -207,7 +207,7 @@ mod tests {
     fn pieces_outlive_a_run_and_changes_are_told_since_a_revision() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::new(folder.path().join("of a model"));
-        assert!(shelf.news(None).unwrap().pieces.is_empty());
+        assert_eq!(shelf.news(None).unwrap().pieces, []);
         let first = shelf.change(&[kept("a", 1.0), kept("b", 2.0)], &[]).unwrap();
         assert_eq!(first.revision, 2);
         shelf.change(&[kept("b", 3.0)], &["a".to_owned(), "never".to_owned()]).unwrap();

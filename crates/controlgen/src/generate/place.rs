@@ -274,8 +274,10 @@ impl Placement {
             .iter()
             .zip(tries)
             .map(|((drawn, _), (shares, points))| {
-                let to = |other: usize| distance(&points[0], &points[other]);
-                let moved = f64::midpoint(to(1), to(2));
+                let moved = f64::midpoint(
+                    distance(&points[0], &points[1]),
+                    distance(&points[0], &points[2]),
+                );
                 // The center counts as much as both places next to it.
                 let own = f64::midpoint(shares[0], f64::midpoint(shares[1], shares[2]));
                 drawn + 2.0 * own - ROUGHNESS * moved

@@ -132,12 +132,11 @@ pub(crate) async fn attributes(
     let work = studio.clone();
     let pool = if request.z.len() > MAX_QUICK { &studio.heavy } else { &studio.quick };
     let answer = pool.run(move |cancel| {
-        let windows = match request.windows {
-            Some(windows) => windows,
-            None => {
-                let control = work.control(&z, decoding.seed);
-                work.decode(decoding, &z, &control, cancel)?
-            }
+        let windows = if let Some(windows) = request.windows {
+            windows
+        } else {
+            let control = work.control(&z, decoding.seed);
+            work.decode(decoding, &z, &control, cancel)?
         };
         let how = (&dials[..], n_candidates, decoding);
         let turned = turned(&work, &catalog, (&windows, &z), how, cancel)?;

@@ -120,7 +120,7 @@ impl ExportRequest {
         })?;
         let meter = self.meter.unwrap_or([4, 4]);
         let [beats, beat] = meter;
-        if !(1..=64).contains(&beats) || !(beat.is_power_of_two() && beat <= 64) {
+        if !((1..=64).contains(&beats) && beat.is_power_of_two() && beat <= 64) {
             let message = format!(
                 "the meter must have 1 to 64 beats of a whole note divided by a power of two up to \
                  64, not {beats}/{beat}"

@@ -13,6 +13,7 @@ use crate::music::{self, Voice};
 
 /// The model, and the limits of requests.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "facts, each a field of the response")]
 pub(crate) struct ModelInfo {
     /// Display name.
     name: String,
