@@ -1,8 +1,8 @@
 //! How new pieces are arranged: an introduction, drums from another model, loudness and tempo over
 //! the form, named tracks.
 //!
-//! [`Arranger`] makes music of the windows of a [`Piece`]. What plays which family of instruments is
-//! a matter of [`crate::output::Sound`], which any music can be given.
+//! [`Arranger`] makes music of the windows of a [`Piece`]. Which program plays a family of
+//! instruments is a matter of [`crate::output::Sound`], which any music can be given.
 
 mod drummer;
 mod expression;

@@ -181,12 +181,11 @@ impl Model {
     /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` is their
     /// form, for example `AABA`. Each window is chosen among `candidates` draws, by default 8, by
     /// key, join, consonance, style, ending and the attributes asked for. `attributes` shifts
-    /// attributes by standard deviations of the training music, for example `{"density": 1.5}`.
+    /// attributes by deviations of the training music, for example `{"density": 1.5}`.
     /// Pieces below `min_membership`, or that copy more than `max_copy_notes` notes in a row of the
-    /// training music, or more than `max_copy_fraction` of a part, are drawn again, and so are
-    /// pieces of no note or one, unless `keep_empty` is set. `latent_temperature` widens or narrows
-    /// the style, `temperature` the draws of notes. The seed decides every draw.
-    ///
+    /// training music, or `max_copy_fraction` of a part, are drawn again, and so are those of no
+    /// note or one, unless `keep_empty` is set. `latent_temperature` widens or narrows the style,
+    /// `temperature` the draws of notes. The seed decides every draw.
     /// `drums` is a model of drums (a `Model`, `"drums"` or a folder) that accompanies each piece;
     /// `intro` the bars of an introduction before it, without its lead. Sections of whole pieces
     /// are louder or softer and their last two bars slow down, unless `even` is set. `instruments`
@@ -201,7 +200,6 @@ impl Model {
         max_copy_notes=None, max_copy_fraction=None, keep_empty=false, max_attempts=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "keyword arguments")]
     fn generate(
         slf: Bound<'_, Self>,
         style: Option<&Bound<'_, PyAny>>,
@@ -259,8 +257,7 @@ impl Model {
             sound: generate::sound(programs, instruments, velocity)?,
             decoding: decoding(temperature, seed)?,
         };
-        let (py, model) = (slf.py(), slf.get());
-        let interrupt = Interrupt::default();
+        let (py, model, interrupt) = (slf.py(), slf.get(), Interrupt::default());
         let made = py.detach(|| request.run(model, &|| interrupt.go_on()));
         let made = interrupt.result(made)?;
         if let Some(warning) = made.warning(n) {

@@ -129,7 +129,7 @@ pub(super) fn make(
     Ok(Generated { pieces, n_attempts, dropped, is_stopped })
 }
 
-/// What is asked for.
+/// The request that the options make.
 fn request<'a>(
     args: &'a NewMusicArgs,
     drums: Option<&'a Session>,

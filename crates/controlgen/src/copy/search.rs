@@ -52,8 +52,8 @@ impl CopyIndex {
     /// The longest match of some symbols, the first of equals, if it is longer than `longer`: where
     /// it starts, and its length.
     ///
-    /// A match may begin with a symbol before the first sampled one. Whether it does takes a look at
-    /// all places of the rest, so it is asked only of those that could be the longest then.
+    /// A match may begin with a symbol before the first sampled one. Whether it does takes a look
+    /// at all places of the rest, so it is asked only of those that could be the longest then.
     fn longest_of(&self, query: &[u32], longer: usize) -> Option<(usize, usize)> {
         let sampled: Vec<usize> =
             (0..query.len()).map(|at| self.longest_prefix(&query[at..])).collect();

@@ -1,4 +1,5 @@
-//! How windows drawn of each style turn out: whether they are of it, how they sound, what they copy.
+//! How windows drawn of each style turn out: whether they are of it, how consonant they are, how
+//! many copy.
 
 use serde::{Deserialize, Serialize};
 

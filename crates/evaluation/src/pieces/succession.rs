@@ -83,8 +83,8 @@ pub(super) fn section(
     Ok(Some(section))
 }
 
-/// Mean log-likelihood of windows under the distribution that pieces are drawn of: that of the styles,
-/// weighted by how much more probable a window is after two others than after any. Its integral is
+/// Mean log-likelihood of windows under the distribution that pieces are drawn of: that of the
+/// styles, weighted by how much more probable a window is after two others than after any. Its integral is
 /// the mean of the weights over draws of the styles.
 fn weighted_styles(
     styles: &GaussianMixture,
@@ -136,7 +136,7 @@ impl Walk {
         Ok(Self { mixture: mixture.clone(), components, peaks })
     }
 
-    /// What the density of a step depends on, for any smoothness.
+    /// A step, prepared for any smoothness.
     fn step(&self, before: &[f64], next: &[f64]) -> Step {
         let of = |z: &[f64]| self.components.iter().map(|c| c.standardized(z)).collect();
         let samples = Samples::new(before, 1, before.len()).ok();
