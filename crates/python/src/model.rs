@@ -199,7 +199,6 @@ impl Model {
         max_copy_notes=None, max_copy_fraction=None, keep_empty=false, max_attempts=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "keyword arguments")]
     fn generate(
         slf: Bound<'_, Self>,
         style: Option<&Bound<'_, PyAny>>,
@@ -257,8 +256,7 @@ impl Model {
             sound: generate::sound(programs, instruments, velocity)?,
             decoding: decoding(temperature, seed)?,
         };
-        let (py, model) = (slf.py(), slf.get());
-        let interrupt = Interrupt::default();
+        let (py, model, interrupt) = (slf.py(), slf.get(), Interrupt::default());
         let made = py.detach(|| request.run(model, &|| interrupt.go_on()));
         let made = interrupt.result(made)?;
         if let Some(warning) = made.warning(n) {

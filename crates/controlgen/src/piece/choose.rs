@@ -20,7 +20,7 @@ const CONSONANCE: f64 = 4.0;
 const AIM: f64 = 12.0;
 const ENDING: f64 = 8.0;
 /// For each nat that a window follows better than any; and the most that count.
-const SUCCESSION: f64 = 0.15;
+const SUCCESSION: f64 = 0.1;
 const MOST_OF_SUCCESSION: f64 = 20.0;
 /// The cost of a bar without a note.
 const EMPTY_BAR: f64 = 1.5;

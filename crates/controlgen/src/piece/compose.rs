@@ -14,7 +14,7 @@ use super::draft::{Draft, Made, add, finished};
 use super::form::{Form, FormRequest};
 use super::join::Joins;
 use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
-use super::propose::{Around, Place, Pool, Proposer, noise};
+use super::propose::{Place, Pool, Proposal, Proposer, noise};
 use super::similarity::Onsets;
 use super::sound::{Sounds, best_scale, turned};
 use crate::attribute::{Attribute, usual};
@@ -30,6 +30,9 @@ const MOST_LIKE_AT_END: f64 = 0.75;
 /// Bits of a stream's number for a window's place in its piece, and for a draw of it.
 const PLACE_BITS: u32 = 13;
 const DRAW_BITS: u32 = 10;
+
+/// Latents of the draws of a window, and the places of those that are of the pool.
+type Latents = (Vec<f32>, Vec<Option<usize>>);
 
 /// Makes pieces.
 pub(crate) struct Composer<'a> {
@@ -210,10 +213,9 @@ impl<'a> Composer<'a> {
                 _ => open.push(draft),
             }
         }
-        let z: Vec<Vec<f32>> = open
-            .par_iter()
-            .map(|draft| self.latents(at, draft))
-            .collect::<Result<Vec<_>, ModelError>>()?;
+        let latents = open.par_iter().map(|draft| self.latents(at, draft));
+        let latents = latents.collect::<Result<Vec<Latents>, ModelError>>()?;
+        let (z, places): (Vec<Vec<f32>>, Vec<_>) = latents.into_iter().unzip();
         for (draft, z) in open.iter_mut().zip(&z) {
             self.find_control(at, draft, z);
         }
@@ -229,10 +231,11 @@ impl<'a> Composer<'a> {
         let mu = encode_windows(self.model, &tokens);
         let memberships = memberships(self.model, self.styles, self.plan.targets, &mu);
         let mut again = mu.chunks_exact(self.model.z_size()).zip(memberships);
-        for (draft, options) in open.into_iter().zip(options) {
+        let drawn = z.iter().zip(&places);
+        for ((draft, options), (z, places)) in open.into_iter().zip(options).zip(drawn) {
             // What returns varied is like what it returns, whatever it follows.
             let is_new = draft.form.slots[at].returns.is_none();
-            let next = self.proposer.next(around(at, draft))?.filter(|_| is_new);
+            let next = self.proposer.next(draft.around(at))?.filter(|_| is_new);
             let mut found = Vec::with_capacity(options.len());
             for (draw, (mu, membership)) in options.into_iter().zip(again.by_ref()) {
                 let point = self.point(mu, true);
@@ -246,6 +249,11 @@ impl<'a> Composer<'a> {
             let best =
                 found.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best });
             let (_, draw, mu) = best.expect("there is a draw");
+            let mut rows = z.chunks_exact(self.model.z_size()).zip(places);
+            let from = rows.find(|(z, _)| *z == draw.z).and_then(|(_, from)| *from);
+            if let Some(pool) = draft.pool.get_mut() {
+                pool.used(from);
+            }
             let made = self.made(draw.tokens, draw.z, mu.to_vec(), true);
             let key = i32::from(draft.form.slots[at].key);
             add(&mut draft.classes, &made.sounds, 0);
@@ -272,8 +280,8 @@ impl<'a> Composer<'a> {
         (draft.number << (PLACE_BITS + DRAW_BITS)) | (at as u64) << DRAW_BITS | draw as u64
     }
 
-    /// Latents `[draws, Z]` of a window.
-    fn latents(&self, at: usize, draft: &Draft) -> Result<Vec<f32>, ModelError> {
+    /// Latents `[draws, Z]` of a window, with their places in the pool.
+    fn latents(&self, at: usize, draft: &Draft) -> Result<Latents, ModelError> {
         let space = self.model.latent_space();
         let place = Place { is_first: at == 0, is_last: self.is_end(at) };
         let temperature = self.plan.sampling.temperature;
@@ -281,14 +289,15 @@ impl<'a> Composer<'a> {
         let mut rng = seed::stream(self.plan.decoding.seed, "window", Self::number(draft, at, 0));
         let source = draft.form.slots[at].returns;
         let source = source.and_then(|(of, _)| draft.windows[of].as_ref());
-        let points = if let Some(source) = source {
-            (0..n).map(|_| self.varied(source, temperature, &mut rng)).collect()
+        let points: Vec<Proposal> = if let Some(source) = source {
+            let varied = || Proposal::new(self.varied(source, temperature, &mut rng));
+            std::iter::repeat_with(varied).take(n).collect()
         } else {
             let pool = self.pool(draft)?;
-            self.proposer.propose(at, (around(at, draft), place, pool), n, &mut rng)?
+            self.proposer.propose(at, (draft.around(at), place, pool), n, &mut rng)?
         };
-        let mut latents = Vec::with_capacity(n * space.z_size());
-        for (draw, mut point) in points.into_iter().enumerate() {
+        let mut latents = (Vec::with_capacity(n * space.z_size()), Vec::with_capacity(n));
+        for (draw, Proposal { mut point, from }) in points.into_iter().enumerate() {
             let mut z = vec![0.0; space.z_size()];
             space.sample_inactive(&mut rng, &mut z);
             z.iter_mut().for_each(|e| *e *= temperature as f32);
@@ -297,7 +306,8 @@ impl<'a> Composer<'a> {
                 point.iter_mut().zip(shift).for_each(|(x, by)| *x += part * by);
             }
             space.embed(&point, &mut z);
-            latents.extend(z);
+            latents.0.extend(z);
+            latents.1.push(from);
         }
         Ok(latents)
     }
@@ -438,19 +448,5 @@ impl<'a> Composer<'a> {
         options.sort_by(|a, b| b.score.total_cmp(&a.score));
         options.truncate(n);
         options
-    }
-}
-
-/// The windows around a place of a piece, as far as they are made.
-fn around(at: usize, draft: &Draft) -> Around<'_> {
-    let window = |at: Option<usize>| {
-        let made = at.and_then(|at| draft.windows.get(at)).and_then(Option::as_ref);
-        made.map(|made| made.point.as_slice())
-    };
-    Around {
-        before: window(at.checked_sub(1)),
-        two_before: window(at.checked_sub(2)),
-        after: window(Some(at + 1)),
-        two_after: window(Some(at + 2)),
     }
 }

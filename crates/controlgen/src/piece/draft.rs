@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::form::Form;
 use super::plan::Composed;
-use super::propose::Pool;
+use super::propose::{Around, Pool};
 use super::similarity::Onsets;
 use super::sound::{Sounds, turned};
 
@@ -34,6 +34,22 @@ pub(super) struct Draft {
     pub(super) scale: Option<usize>,
     /// Draws of the style, made when the first are needed.
     pub(super) pool: OnceLock<Pool>,
+}
+
+impl Draft {
+    /// The windows around a place, as far as they are made.
+    pub(super) fn around(&self, at: usize) -> Around<'_> {
+        let window = |at: Option<usize>| {
+            let made = at.and_then(|at| self.windows.get(at)).and_then(Option::as_ref);
+            made.map(|made| made.point.as_slice())
+        };
+        Around {
+            before: window(at.checked_sub(1)),
+            two_before: window(at.checked_sub(2)),
+            after: window(Some(at + 1)),
+            two_after: window(Some(at + 2)),
+        }
+    }
 }
 
 /// Adds how long each pitch class of a window sounds, moved by `key` semitones.

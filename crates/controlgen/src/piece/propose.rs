@@ -163,6 +163,35 @@ pub(super) struct Pool {
     /// The same along the axes of the succession, with their densities as any window.
     along: Vec<Vec<f64>>,
     usual: Vec<f64>,
+    /// Those that are windows of the piece already.
+    used: Vec<usize>,
+}
+
+impl Pool {
+    /// Notes that a draw became a window of the piece.
+    pub(super) fn used(&mut self, from: Option<usize>) {
+        self.used.extend(from);
+    }
+
+    fn taken(&self, weights: &[f64], n: usize, rng: &mut impl Rng) -> Vec<Proposal> {
+        let taken = most_probable(weights, n, rng).into_iter();
+        taken.map(|at| Proposal { point: self.points[at].clone(), from: Some(at) }).collect()
+    }
+}
+
+/// A latent that may come next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Proposal {
+    /// On the active dimensions.
+    pub(super) point: Vec<f64>,
+    /// Its place in the pool, if it is of it.
+    pub(super) from: Option<usize>,
+}
+
+impl Proposal {
+    pub(super) fn new(point: Vec<f64>) -> Self {
+        Self { point, from: None }
+    }
 }
 
 impl<'a> Proposer<'a> {
@@ -195,16 +224,16 @@ impl<'a> Proposer<'a> {
         (around, place, pool): (Around<'_>, Place, &Pool),
         n: usize,
         rng: &mut impl Rng,
-    ) -> Result<Vec<Vec<f64>>, ModelError> {
+    ) -> Result<Vec<Proposal>, ModelError> {
         let mut drawn = match self.learned {
             Some(learned) => self.learned_draws(learned, at, (around, place, pool), n, rng)?,
             None => (0..n)
-                .map(|_| self.autoregression(at, around, rng))
+                .map(|_| Ok(Proposal::new(self.autoregression(at, around, rng)?)))
                 .collect::<Result<_, ModelError>>()?,
         };
         if let Some(radius) = self.sampling.truncate {
             let moments = self.target(at).moments()?;
-            for point in &mut drawn {
+            for Proposal { point, .. } in &mut drawn {
                 let mut e = moments.standardized(point);
                 let length = e.iter().map(|e| e * e).sum::<f64>().sqrt();
                 if length > radius {
@@ -249,7 +278,7 @@ impl<'a> Proposer<'a> {
             (any.log_density_along(&y), y)
         };
         let (usual, along) = points.par_iter().map(along).unzip();
-        Ok(Pool { points, along, usual })
+        Ok(Pool { points, along, usual, used: Vec::new() })
     }
 
     /// Draws of the style, of which some are taken by how much better they follow what is around
@@ -263,7 +292,7 @@ impl<'a> Proposer<'a> {
         (around, place, pool): (Around<'_>, Place, &Pool),
         n_taken: usize,
         rng: &mut impl Rng,
-    ) -> Result<Vec<Vec<f64>>, ModelError> {
+    ) -> Result<Vec<Proposal>, ModelError> {
         // Of the last two windows the first, with the middle one open: as from one to the next.
         let two_after = around.two_after.filter(|_| around.after.is_none());
         let two_after = Around { after: two_after, ..Around::default() };
@@ -281,11 +310,9 @@ impl<'a> Proposer<'a> {
             Place { .. } => None,
         };
         let mut weights = follows(&pool.along, &pool.usual);
-        let taken =
-            |weights: &[f64], points: &[Vec<f64>], n: usize, rng: &mut _| -> Vec<Vec<f64>> {
-                most_probable(weights, n, rng).into_iter().map(|at| points[at].clone()).collect()
-            };
-        let Some(end) = end else { return Ok(taken(&weights, &pool.points, n_taken, rng)) };
+        // A window would follow itself best.
+        pool.used.iter().for_each(|at| weights[*at] = f64::NEG_INFINITY);
+        let Some(end) = end else { return Ok(pool.taken(&weights, n_taken, rng)) };
         let scores = end.scores(&pool.points)?;
         for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&pool.usual) {
             *weight += (score - usual).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
@@ -293,7 +320,10 @@ impl<'a> Proposer<'a> {
         // Few windows of a style are an end: half of all are drawn of ends, by how much they are of
         // the style.
         let n_of_ends = n_taken / 2;
-        let mut chosen = taken(&weights, &pool.points, n_taken - n_of_ends, rng);
+        let mut chosen = pool.taken(&weights, n_taken - n_of_ends, rng);
+        if n_of_ends == 0 {
+            return Ok(chosen);
+        }
         let draws = end.draws(n_of_ends * DRAWS_OF_ENDS, self.sampling.temperature, rng)?;
         let any = learned.any()?;
         let along: Vec<Vec<f64>> = draws.par_iter().map(|draw| any.along(draw)).collect();
@@ -303,7 +333,8 @@ impl<'a> Proposer<'a> {
         for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&usual) {
             *weight += score - usual;
         }
-        chosen.extend(taken(&weights, &draws, n_of_ends, rng));
+        let taken = most_probable(&weights, n_of_ends, rng).into_iter();
+        chosen.extend(taken.map(|at| Proposal::new(draws[at].clone())));
         Ok(chosen)
     }
 
@@ -399,7 +430,7 @@ mod tests {
         let at = (around, Place::default(), &pool);
         let draws = proposer.propose(1, at, 4000, &mut rng()).unwrap();
         // Deviations of 2 and 1: mean 0.5 · 3 / 1.25, variance 0.75 / 1.25.
-        let e: Vec<f64> = draws.iter().map(|z| (z[0] - 1.0) / 2.0).collect();
+        let e: Vec<f64> = draws.iter().map(|drawn| (drawn.point[0] - 1.0) / 2.0).collect();
         let mean = e.iter().sum::<f64>() / 4000.0;
         let variance = e.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / 4000.0;
         assert!((mean - 1.2).abs() < 0.07 && (variance - 0.6).abs() < 0.07, "{mean} {variance}");
