@@ -287,8 +287,7 @@ impl<'a> Composer<'a> {
         let temperature = self.plan.sampling.temperature;
         let n = self.n_draws(at);
         let mut rng = seed::stream(self.plan.decoding.seed, "window", Self::number(draft, at, 0));
-        let source = draft.form.slots[at].returns;
-        let source = source.and_then(|(of, _)| draft.windows[of].as_ref());
+        let source = draft.form.slots[at].returns.and_then(|(of, _)| draft.windows[of].as_ref());
         let points: Vec<Proposal> = if let Some(source) = source {
             let varied = || Proposal::new(self.varied(source, temperature, &mut rng));
             std::iter::repeat_with(varied).take(n).collect()
@@ -312,10 +311,9 @@ impl<'a> Composer<'a> {
         Ok(latents)
     }
 
-    /// How much of the shift a draw gets. An attribute is hardly ever linear in the latents, so
-    /// that one shift is too little for some draws and too much for others: the draws of a window
-    /// that is chosen by what is measured get from none to twice the shift, evenly. Windows of
-    /// longer pieces follow each other by how much they were shifted, so all get the same.
+    /// The part of the shift that a draw gets: for single windows from 0 to 2, evenly, because
+    /// attributes are hardly ever linear in the latents, so one shift is too little for some draws
+    /// and too much for others. The windows of longer pieces all get 1: they follow each other.
     fn part_of_shift(&self, draw: usize, n: usize) -> f64 {
         if n > 1 && self.plan.n_windows == 1 && self.plan.aim.is_some() {
             2.0 * draw as f64 / (n - 1) as f64

@@ -14,8 +14,8 @@
 
 /// Frames of a bar.
 pub(super) const FRAMES_PER_BAR: usize = 2;
-/// Share of the matrix that counts as alike.
-const ALIKE: f64 = 0.15;
+/// Percentage of the matrix that counts as alike.
+const ALIKE_PERCENT: usize = 15;
 /// Likeness of what does not.
 const PENALTY: f64 = -2.0;
 
@@ -135,7 +135,7 @@ fn unit(frame: &Frame) -> Frame {
 fn enhance(values: &mut [f64]) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let n_below = (values.len() as f64 * (1.0 - ALIKE)).round() as usize;
+    let n_below = values.len() - values.len() * ALIKE_PERCENT / 100;
     let Some((limit, most)) = sorted.get(n_below).zip(sorted.last()) else { return };
     // Where more than that are equally alike, those stay.
     let range = most - limit;

@@ -141,7 +141,7 @@ impl Walk {
         let of = |z: &[f64]| self.components.iter().map(|c| c.standardized(z)).collect();
         let samples = Samples::new(before, 1, before.len()).ok();
         let shares = samples.and_then(|samples| self.mixture.predict_proba(&samples).ok());
-        let shares = shares.map_or_else(|| vec![f64::NAN; self.peaks.len()], |s| s.into_vec());
+        let shares = shares.map_or_else(|| vec![f64::NAN; self.peaks.len()], Responsibilities::into_vec);
         Step { shares, from: of(before), to: of(next) }
     }
 
