@@ -194,8 +194,6 @@ impl Player {
         if to == self.now {
             return;
         }
-        // Ends that the host refused before.
-        self.voices.end_at(f64::NEG_INFINITY, self.now, sink);
         while self.is_playing {
             let end = self.clock.beats_at(to.into());
             let wrap = self.repeat.filter(|(_, stop)| self.position < *stop && *stop < end);
@@ -258,7 +256,7 @@ impl Player {
         self.end_up_to(until - NEAR, to, sink);
     }
 
-    /// Ends, one after the other, what ends up to a song position.
+    /// Ends, one after the other, what ends up to a song position, and what the host refused before.
     fn end_up_to(&mut self, position: f64, to: u32, sink: &mut impl Sink) {
         while let Some(end) = self.voices.next_end(position) {
             let time = if end.is_finite() { self.advance(end, to) } else { self.now };

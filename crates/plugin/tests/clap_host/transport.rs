@@ -101,16 +101,16 @@ fn a_host_with_little_room_gets_the_ends_later() {
 
 #[test]
 fn a_loop_sounds_the_same_whether_or_not_the_host_splits_its_blocks() {
-    // Within a bar, over a bar line and over phrases; the last ends within a block.
+    // Within a bar, over a bar line, over phrases, and shorter than most notes.
     for repeat in [(1.0, 3.0), (2.5, 6.25), (0.0, 16.0), (3.0, 3.7)] {
         let hear = |splits_blocks| {
             let mut daw = Daw::offline("poly");
             daw.set(&[SHORT]);
             daw.song.repeat = Some(repeat);
             daw.song.splits_blocks = splits_blocks;
-            // Forty quarter notes at 24,000 samples each.
-            for _ in 0..960 {
-                daw.advance(1000, &[]);
+            // Forty quarter notes at 24,000 samples each, in blocks that no loop is a multiple of.
+            for _ in 0..960_000 / 1013 {
+                daw.advance(1013, &[]);
             }
             let heard: Vec<_> =
                 daw.heard.iter().map(|e| (e.is_on, e.channel, e.key, e.at)).collect();
