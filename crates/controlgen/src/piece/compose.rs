@@ -1,7 +1,6 @@
 //! Composing: window by window, with a choice among draws.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 use gmm::ModelError;
 use musicvae::{Sampling, seed};
@@ -149,7 +148,7 @@ impl<'a> Composer<'a> {
     pub(crate) fn pieces(&self, attempts: Range<u64>) -> Result<Vec<Composed>, GenerateError> {
         let mut drafts: Vec<Draft> = attempts.map(|number| self.draft(number)).collect();
         for at in 0..self.plan.n_windows {
-            if self.plan.canceled.is_some_and(|canceled| canceled.load(Ordering::Relaxed)) {
+            if self.plan.is_canceled() {
                 return Err(GenerateError::Stopped);
             }
             self.window(at, &mut drafts)?;
